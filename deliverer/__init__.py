@@ -1,0 +1,1 @@
+"""Hands over: events to CRMs, messages to the Graph API."""

@@ -1,0 +1,1 @@
+"""The front door: webhooks and CRM commands in, made durable, answered."""

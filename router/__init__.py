@@ -1,0 +1,1 @@
+"""Decides where each message goes and why; the only writer of conversations."""

@@ -1,0 +1,1 @@
+"""What the four services stand on; it imports none of them."""

@@ -1,0 +1,161 @@
+"""Everything that travels through the broker, as Structs in MessagePack.
+
+Three kinds of AMQP message, named by their `type` property:
+
+    partition-batch.v1  gateway, relays -> router     entries of one partition, in order
+    delivery-batch.v1   router -> deliverer           events for one destination, in order
+    archive-batch.v1    router, deliverer -> archiver records, any order (ids are time-ordered)
+
+Fields are only ever added, with a default; version n reads n-1 and n+1. The golden files in
+tests/contract/golden hold every one of these as it travels.
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+PARTITION_BATCH = "partition-batch.v1"
+DELIVERY_BATCH = "delivery-batch.v1"
+ARCHIVE_BATCH = "archive-batch.v1"
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
+    """One webhook body, exactly as it came in.
+
+    A receipt has no tenant: one body can hold several municipalities. `keys` says which of its
+    items this copy is for (our number ids, or `waba:<id>`); empty means that none were found and
+    the copy is for whatever is in it.
+    """
+
+    id: UUID
+    received_at: datetime
+    door: str
+    """Path of the callback."""
+    proof: str
+    """Which proof of origin was checked, e.g. `meta-sha256`."""
+    signature: str
+    body: bytes
+    keys: list[str] = []
+
+
+class Author(msgspec.Struct, frozen=True, kw_only=True):
+    """Who wrote an outgoing message."""
+
+    kind: Literal["employee", "system", "automated"]
+    id: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
+    """A CRM's order, accepted by the gateway: for now, one text to a citizen.
+
+    Either `conversation`, or `number` and `to` say who it is for.
+    """
+
+    id: UUID
+    """Also the id of the message that it makes."""
+    received_at: datetime
+    token: str
+    """Name of the API token that gave it."""
+    type: str
+    text: str = ""
+    conversation: str = ""
+    number: str = ""
+    to: str = ""
+    author: Author | None = None
+
+
+class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag="send-outcome"):
+    """What became of a message that the deliverer offered to the Graph API."""
+
+    id: UUID
+    message: UUID
+    number: str
+    conversation: str
+    at: datetime
+    state: Literal["sent", "failed", "unknown"]
+    wamid: str = ""
+    code: int = 0
+    """Meta's `error.code`; 0 where there is none."""
+    reason: str = ""
+    """One sentence for the person who sent it, without personal data."""
+
+
+Entry = Receipt | Command | SendOutcome
+
+
+class PartitionBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries of one partition; `source` numbers its batches so that a missing one shows."""
+
+    source: UUID
+    number: int
+    entries: list[Entry]
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One event for a CRM; `data` is the JSON object of the CloudEvent's `data`."""
+
+    id: UUID
+    type: str
+    tenant: str
+    conversation: str
+    department: str
+    sequence: int
+    time: datetime
+    received_at: datetime
+    """When what caused it came in, for the measurement of the whole trip."""
+    data: bytes
+
+
+class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
+    destination: str
+    deliveries: list[Delivery]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened, for the archive; `data` is a JSON object.
+
+    kind: receipt, message, status, decision, delivery, send, quarantine, conversation.
+    """
+
+    id: UUID
+    kind: str
+    at: datetime
+    data: bytes
+    tenant: str = ""
+    conversation: str = ""
+    message: UUID | None = None
+    """The message that it is about, or is."""
+    receipt: UUID | None = None
+    sequence: int = 0
+    raw: bytes = b""
+    """Bytes kept as they came, for a receipt the whole body."""
+
+
+class ArchiveBatch(msgspec.Struct, frozen=True, kw_only=True):
+    records: list[Record]
+
+
+Batch = PartitionBatch | DeliveryBatch | ArchiveBatch
+
+KINDS: dict[str, type[Batch]] = {
+    PARTITION_BATCH: PartitionBatch,
+    DELIVERY_BATCH: DeliveryBatch,
+    ARCHIVE_BATCH: ArchiveBatch,
+}
+NAMES = {kind: name for name, kind in KINDS.items()}
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders = {name: msgspec.msgpack.Decoder(kind) for name, kind in KINDS.items()}
+
+
+def encode(batch: Batch) -> bytes:
+    return _encoder.encode(batch)
+
+
+def decode(name: str, body: bytes) -> Batch:
+    """The batch in `body`; KeyError for a name that this version does not know, else
+    msgspec.DecodeError or msgspec.ValidationError for a body that is not what the name says."""
+    batch: Batch = _decoders[name].decode(body)
+    return batch
