@@ -45,7 +45,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """What every item has. `key` is the partition key: our number's id, else `waba:<id>`, else ''."""
+    """What every item has; `key` is its partition key: number, else `waba:<id>`, else ''."""
 
     raw: bytes
     waba: str = ""

@@ -1,0 +1,160 @@
+"""The way to PostgreSQL: a pool, forward-only migrations, and which errors may be tried again."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import msgspec
+import structlog
+
+CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
+"""Bounds for connecting and for one statement: a stopped server answers nothing at all."""
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
+"""Seconds between two attempts while the database is away."""
+MIGRATION_LOCK = 0x706F73746B
+"""One migration at a time in a whole cluster ("postk")."""
+
+Pool = asyncpg.Pool[asyncpg.Record]
+Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def connected(url: str, name: str, size: int) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections, made when they are first needed.
+
+    `name` is shown by the server. Durability is asked for by name: whatever the server's default,
+    a commit of ours is on disk (and on the synchronous stand-by) when it returns.
+    """
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings={"application_name": name, "synchronous_commit": "on"},
+    )
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+def may_try_again(error: BaseException) -> bool:
+    """Whether the same statement may succeed later: the server's state is at fault, not the data.
+
+    SQLSTATE classes: 08 connection, 40 rollback, 53 resources, 55 not in a state to, 57 operator
+    intervention, 58 system.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in {"08", "40", "53", "55", "57", "58"}
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+
+
+async def until_it_answers(action: Callable[[], Awaitable[T]], what: str) -> T:
+    """Do `action`, again and again while the database is away; other errors are raised."""
+    wait = FIRST_WAIT
+    while True:
+        try:
+            return await action()
+        except Exception as error:
+            if not may_try_again(error):
+                raise
+            log.warning("database.away", what=what, exc_info=error)
+        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+        wait = min(wait * 2, LONGEST_WAIT)
+
+
+async def answers(pool: Pool) -> bool:
+    """Whether the database answers now."""
+    try:
+        async with asyncio.timeout(2), pool.acquire() as connection:
+            await connection.fetchval("select 1")
+    except Exception:
+        return False
+    return True
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One file of SQL, applied once, whole or not at all."""
+
+    owner: str
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations(owner: str, folder: Path) -> list[Migration]:
+    """The migrations in `folder`: files called NNNN_what.sql, by number."""
+    return [
+        Migration(owner, int(path.name[:4]), path.stem[5:], path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    ]
+
+
+class MigrationError(Exception):
+    """A migration that does not apply, or one that was changed after it had been applied."""
+
+
+async def migrate(url: str, wanted: Iterable[Migration]) -> list[str]:
+    """Apply what is missing, in the order given; the names of what was applied.
+
+    Forward only, under an advisory lock, each migration in a transaction of its own.
+    """
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    try:
+        await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
+        await connection.execute(
+            "create schema if not exists postkamer;"
+            "create table if not exists postkamer.migration ("
+            " owner text, number int, name text not null, checksum text not null,"
+            " applied_at timestamptz not null default now(), primary key (owner, number))"
+        )
+        return [
+            f"{migration.owner}/{migration.number:04}_{migration.name}"
+            for migration in wanted
+            if await _apply(connection, migration)
+        ]
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> bool:
+    known = await connection.fetchval(
+        "select checksum from postkamer.migration where owner = $1 and number = $2",
+        migration.owner,
+        migration.number,
+    )
+    name = f"{migration.owner}/{migration.number:04}_{migration.name}"
+    if known == migration.checksum:
+        return False
+    if known is not None:
+        raise MigrationError(f"{name} was changed after it had been applied")
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "insert into postkamer.migration (owner, number, name, checksum)"
+                " values ($1, $2, $3, $4)",
+                migration.owner,
+                migration.number,
+                migration.name,
+                migration.checksum,
+            )
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{name} does not apply: {error}") from error
+    return True

@@ -1,0 +1,145 @@
+"""HTTP for every service: health, metrics, bounded bodies, headers, problems.
+
+`live` says that the process runs, `ready` that its work can be done; an answer with no body is
+never cached. Errors are RFC 9457 problems.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from services.observe import REGISTRY
+
+VERSION = "0.1.0"
+HEADERS = {
+    "API-Version": VERSION,
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""On each answer, as the API Design Rules ask."""
+
+HEADER_BYTES = 16 * 1024
+"""Of one header line; Meta's and a CRM's are under 1 KiB."""
+SHUTDOWN_SECONDS = 5.0
+"""For requests in hand when the service stops."""
+
+Ready = Callable[[], Awaitable[list[str]]]
+"""What keeps the service from being ready, a sentence each; empty when it is."""
+
+
+def problem(status: int, title: str, detail: str = "", **more: Any) -> web.Response:
+    """An RFC 9457 problem; `more` are its extension members."""
+    body = {"status": status, "title": title, "detail": detail or title} | more
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(body),
+        headers={"Content-Type": "application/problem+json"},
+    )
+
+
+def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(value),
+        headers={"Content-Type": "application/json"} | (headers or {}),
+    )
+
+
+async def read_body(request: web.Request, limit: int, seconds: float) -> bytes | None:
+    """The body as received, or None when it is over `limit` bytes.
+
+    TimeoutError when it has not arrived within `seconds`. Never holds more than limit + 64 KiB.
+    """
+    if request.content_length is not None and request.content_length > limit:
+        return None
+    chunks, size = [], 0
+    async with asyncio.timeout(seconds):
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+            if size > limit:
+                return None
+            chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def operations(ready: Ready) -> web.Application:
+    """The operations port: /health/live, /health/ready, /metrics."""
+
+    async def live(_: web.Request) -> web.Response:
+        return web.Response(text="live\n")
+
+    async def is_ready(_: web.Request) -> web.Response:
+        if obstacles := await ready():
+            return problem(503, "not ready", "; ".join(obstacles))
+        return web.Response(text="ready\n")
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(REGISTRY), headers={"Content-Type": "text/plain; version=0.0.4"}
+        )
+
+    app = web.Application()
+    app.router.add_get("/health/live", live)
+    app.router.add_get("/health/ready", is_ready)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+async def _headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+@web.middleware
+async def _problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """aiohttp's own refusals (no such path, wrong method) as problems."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        answer = problem(error.status, error.reason)
+        if allow := error.headers.get("Allow"):
+            answer.headers["Allow"] = allow
+        return answer
+
+
+def application(routes: Iterable[web.RouteDef]) -> web.Application:
+    """An API: problems for errors, the API Design Rules' headers on each answer."""
+    app = web.Application(middlewares=[_problems])
+    app.on_response_prepare.append(_headers)
+    app.router.add_routes(routes)
+    return app
+
+
+@asynccontextmanager
+async def serve(app: web.Application, bind: str, port: int) -> AsyncIterator[int]:
+    """Serve `app` until the context is left; gives the port (`port` 0 takes a free one).
+
+    OSError when the port cannot be had.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,  # paths and peers are personal data
+        handle_signals=False,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        max_line_size=HEADER_BYTES,
+        max_field_size=HEADER_BYTES,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, bind, port, reuse_address=True)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,82 @@
+"""Start, serve, drain, stop: the same for every service."""
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+Service = Callable[[], AbstractAsyncContextManager["asyncio.Future[object]"]]
+
+DRAIN_SECONDS = 20.0
+"""To finish and acknowledge what is in hand: longer than one attempt at a CRM (15 s)."""
+HARD_EXIT_SECONDS = DRAIN_SECONDS + 5
+"""Then the process is ended from another thread, whatever the event loop is stuck in."""
+
+log = structlog.get_logger()
+
+
+async def run(service: Service) -> int:
+    """Run until SIGTERM, SIGINT or a broken part; return the exit code.
+
+    A service is an async context manager. Entering starts its parts in order and yields a future
+    that ends only when a part breaks. Leaving stops them in the reverse order, so that what takes
+    work in is stopped first and what the work needs is closed last.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    deadline = asyncio.timeout(None)
+    try:
+        async with deadline, service() as broken:
+            # What is allocated by now lives as long as the process: the collector may skip it.
+            gc.collect()
+            gc.freeze()
+            log.info("service.ready")
+            stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
+            parts: list[asyncio.Future[object]] = [broken, stopping]
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            log.info("service.draining", seconds=DRAIN_SECONDS)
+            _watchdog()
+            deadline.reschedule(loop.time() + DRAIN_SECONDS)
+    except TimeoutError:
+        log.error("service.drain_timed_out", seconds=DRAIN_SECONDS)
+        return 1
+    if broken.done() and not broken.cancelled() and (error := broken.exception()):
+        log.error("service.broken", exc_info=error)
+        return 1
+    log.info("service.stopped")
+    return 0
+
+
+def _watchdog() -> None:
+    """A part that swallows its cancellation must not keep the process for ever."""
+    timer = threading.Timer(HARD_EXIT_SECONDS, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+def first_to_end(*parts: Awaitable[object]) -> "asyncio.Future[object]":
+    """Run parts that should never end; the future is done as soon as one does, with its error."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    result: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    def ended(task: "asyncio.Future[object]") -> None:
+        if not result.done() and not task.cancelled():
+            error = task.exception() or RuntimeError("a part ended by itself")
+            result.set_exception(error)
+
+    def stop(_: object) -> None:
+        for task in tasks:
+            task.cancel()
+
+    for task in tasks:
+        task.add_done_callback(ended)
+    result.add_done_callback(stop)
+    return result

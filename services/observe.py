@@ -1,0 +1,159 @@
+"""Logs as JSON lines, and the one catalogue of metrics. Both are free of personal data.
+
+A log line may only carry the keys of `ALLOWED`: a phone number, a name, a text or a wamid (which
+holds the phone number) has no key to travel under. What an exception says may quote what it was
+given, so of an exception only its type and the lines of code it passed are logged.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+ALLOWED = frozenset(
+    [
+        "event",
+        "level",
+        "at",
+        "service",
+        "partition",
+        "epoch",
+        "queue",
+        "destination",
+        "number",
+        "tenant",
+        "department",
+        "rule",
+        "receipt",
+        "record",
+        "message",
+        "conversation",
+        "count",
+        "size",
+        "seconds",
+        "attempt",
+        "status",
+        "code",
+        "reason",
+        "kind",
+        "field",
+        "host",
+        "port",
+        "version",
+        "path",
+        "signal",
+        "error",
+        "where",
+        "blocked",
+        "consumers",
+        "ready",
+        "waiting",
+        "what",
+    ]
+)
+"""Every key that a log line may carry. `number` is our own, `status` a word or an HTTP status,
+`reason` and `what` are sentences of ours."""
+
+LONGEST_VALUE = 500
+"""Characters of one value: a log line is no place for a body."""
+
+
+def _only_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    dropped = [key for key in event if key not in ALLOWED]
+    for key in dropped:
+        del event[key]
+    for key, value in event.items():
+        if not isinstance(value, int | float | bool | None):
+            event[key] = str(value)[:LONGEST_VALUE]
+    return event
+
+
+def _exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__qualname__
+        frames = traceback.extract_tb(error.__traceback__)[-4:]
+        event["where"] = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames))
+    return event
+
+
+def log_to_stdout(service: str, level: str) -> None:
+    """Send this process's log to standard output, one JSON object a line."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _exception,
+            _only_allowed,
+            structlog.processors.JSONRenderer(serializer=msgspec.json.encode),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    # Libraries log through the standard library and may quote what they carry: only that
+    # something was said, and by whom, is passed on.
+    logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
+
+
+class _Library(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().warning("library.spoke", what=record.name, kind=record.levelname)
+
+
+REGISTRY = CollectorRegistry()
+
+TRIP = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600, 86400)
+"""Seconds: from a quick trip to a CRM that was down for a day."""
+QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def _counter(name: str, says: str, *labels: str) -> Counter:
+    return Counter(name, says, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, says: str, *labels: str) -> Gauge:
+    return Gauge(name, says, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, says: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+    return Histogram(name, says, labels, buckets=buckets, registry=REGISTRY)
+
+
+webhook_requests = _counter("postkamer_webhook_requests_total", "Webhooks by answer", "status")
+webhook_seconds = _histogram("postkamer_webhook_seconds", "Time to answer a webhook", QUICK)
+publish_batch_size = _histogram("postkamer_publish_batch_size", "Entries in one publish", SIZES)
+messages_received = _counter("postkamer_messages_received_total", "Messages by type", "type")
+duplicates = _counter("postkamer_duplicates_total", "Items that were known already")
+decisions = _counter(
+    "postkamer_decisions_total", "Messages by where they went", "department", "rule"
+)
+deliveries = _counter(
+    "postkamer_deliveries_total", "Attempts to deliver an event", "destination", "outcome"
+)
+destination_paused = _gauge(
+    "postkamer_destination_paused", "1 while a destination is paused", "destination"
+)
+trip_seconds = _histogram("postkamer_trip_seconds", "Webhook in to CRM accepted", TRIP)
+sends = _counter("postkamer_sends_total", "Messages offered to Meta", "number", "outcome")
+archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
+archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
+parked = _gauge("postkamer_parked", "Deliveries parked", "queue")
+quarantined = _counter("postkamer_quarantined_total", "Items kept aside", "reason")
+consumers = _gauge("postkamer_consumers", "Consumers held, as the broker sees them", "queue")
+unconfirmed = _counter(
+    "postkamer_unconfirmed_publishes_total", "Publishes that were not confirmed", "reason"
+)
+batches_missing = _gauge("postkamer_batches_missing", "Batch numbers never seen", "partition")
+
+Log = Callable[[], Any]

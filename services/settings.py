@@ -1,0 +1,142 @@
+"""Where things are, and the secrets: the environment, read once, typed, every fault named.
+
+A secret `X` may be given as `X_FILE`, the path of a file that holds it.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+
+PREFIX = "POSTKAMER_"
+
+
+class SettingsError(ValueError):
+    """Every setting that is missing or wrong, a sentence each; never their values."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = sorted(faults)
+        super().__init__("\n".join(self.faults))
+
+
+def _split(value: Any) -> Any:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _named(value: Any) -> Any:
+    parts = [part.partition(":") for part in _split(value)]
+    if not all(name and token for name, _, token in parts):
+        raise ValueError("expected name:token pairs, comma separated")
+    return {name: token for name, _, token in parts}
+
+
+def _key(value: SecretStr) -> SecretStr:
+    try:
+        raw = base64.b64decode(value.get_secret_value(), validate=True)
+    except binascii.Error:
+        raw = b""
+    if len(raw) != 32:
+        raise ValueError("expected 32 bytes in base64")
+    return value
+
+
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
+Tokens = Annotated[dict[str, SecretStr], BeforeValidator(_named)]
+Key = Annotated[SecretStr, AfterValidator(_key)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseModel):
+    """What every service needs."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    config: Path
+    amqp_url: SecretStr
+    """One or more nodes, comma separated."""
+    database_url: SecretStr
+    bind: str = "127.0.0.1"
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+
+class GatewaySettings(Settings):
+    meta_app_secrets: Secrets
+    meta_verify_token: SecretStr
+    api_tokens: Tokens
+    gateway_port: Port = 8080
+    gateway_ops_port: Port = 9080
+
+
+class RouterSettings(Settings):
+    archive_key: Key
+    router_ops_port: Port = 9081
+
+
+class DelivererSettings(Settings):
+    meta_access_token: SecretStr
+    meta_graph_url: str = Field(pattern=r"^https?://\S+$")
+    deliverer_ops_port: Port = 9082
+
+
+class ArchiverSettings(Settings):
+    archive_key: Key
+    api_tokens: Tokens
+    archiver_port: Port = 8083
+    archiver_ops_port: Port = 9083
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+
+
+def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
+    """The settings of `kind`; SettingsError with every missing or wrong one by its full name."""
+    given: dict[str, str] = {}
+    faults: list[str] = []
+    for field in kind.model_fields:
+        name = PREFIX + field.upper()
+        try:
+            if (value := read(name, environ)) is not None:
+                given[field] = value
+        except OSError as error:
+            faults.append(f"{name}_FILE: cannot be read ({error.strerror})")
+    try:
+        settings = kind.model_validate(given)
+    except ValidationError as error:
+        faults += [_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors()]
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def read(name: str, environ: Mapping[str, str]) -> str | None:
+    """The value of a setting, given directly or as the path in `<name>_FILE`; None when absent."""
+    if path := environ.get(name + "_FILE"):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return environ.get(name) or None
+
+
+def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = PREFIX + str(where[0]).upper()
+    return f"{name}: is missing" if kind == "missing" else f"{name}: {message}"
+
+
+def derived_key(master: SecretStr, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, from the master key: its holder cannot go back."""
+    raw = base64.b64decode(master.get_secret_value())
+    return hashlib.blake2b(purpose.encode(), key=raw, digest_size=32).digest()

@@ -1,0 +1,213 @@
+"""Queues, exchanges and who may touch them: one table, from which everything is declared.
+
+    exchange       keys = queues                 written by           read by
+    partitions     router.partition.N            gateway, deliverer   router
+    destinations   deliverer.destination.ID      router               deliverer
+    archive        archiver.records              router, deliverer    archiver
+
+Each exchange is direct and each key is the name of the one queue bound to it: a queue that is gone
+makes its publishes unroutable, and `mandatory` brings them back. The default exchange would do as
+well, but whoever may write to it may write into every queue.
+"""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+VHOST = "postkamer"
+PARTITIONS, DESTINATIONS, ARCHIVE = "partitions", "destinations", "archive"
+EXCHANGES = (PARTITIONS, DESTINATIONS, ARCHIVE)
+ARCHIVE_QUEUE = "archiver.records"
+
+DELIVERY_LIMIT = 1_000_000
+"""Redeliveries. The default of 20 deletes silently after 20 crashes; -1 reorders."""
+GIGABYTE = 1_000_000_000
+CONSUMER_TIMEOUT = 24 * 3600 * 1000
+"""Milliseconds: a paused destination keeps what is in hand for up to a day."""
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """One quorum queue. `max_bytes` of ready messages, then the broker refuses publishes."""
+
+    name: str
+    exchange: str
+    kind: Literal["partition", "destination", "archive"]
+    single_active_consumer: bool
+    max_bytes: int
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What must be fixed at declaration; the rest is policy and can change live."""
+        fixed: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
+        return fixed | {"x-single-active-consumer": True} if self.single_active_consumer else fixed
+
+
+def partition_queue(partition: int) -> str:
+    return f"router.partition.{partition}"
+
+
+def destination_queue(destination: str) -> str:
+    return f"deliverer.destination.{destination}"
+
+
+def queues(partitions: int, destinations: Iterable[str]) -> list[Queue]:
+    """Every queue of an installation."""
+    table: list[Queue] = [
+        Queue(
+            name=partition_queue(n),
+            exchange=PARTITIONS,
+            kind="partition",
+            single_active_consumer=True,
+            max_bytes=1 * GIGABYTE,
+        )
+        for n in range(partitions)
+    ]
+    table += [
+        Queue(
+            name=destination_queue(destination),
+            exchange=DESTINATIONS,
+            kind="destination",
+            single_active_consumer=True,
+            max_bytes=1 * GIGABYTE,
+        )
+        for destination in destinations
+    ]
+    # 72 hours of the sized peak: the one queue that may stop the routers.
+    table.append(
+        Queue(
+            name=ARCHIVE_QUEUE,
+            exchange=ARCHIVE,
+            kind="archive",
+            single_active_consumer=False,
+            max_bytes=20 * GIGABYTE,
+        )
+    )
+    return table
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a number's id (or `waba:<id>`, or a receipt's id)."""
+    return zlib.crc32(key.encode()) % partitions
+
+
+# service -> (configure, write, read), as RabbitMQ's regular expressions over resource names.
+# Declaring a queue with its arguments is the only check of them that the broker offers, and takes
+# `configure`; exchanges and bindings are made by `postkamer topology declare` alone.
+PERMISSIONS: dict[str, tuple[str, str, str]] = {
+    "gateway": (r"^router\.partition\.", r"^partitions$", r"^$"),
+    "router": (
+        r"^(router\.partition\.|deliverer\.destination\.|archiver\.records$)",
+        r"^(destinations|archive)$",
+        r"^router\.partition\.",
+    ),
+    "deliverer": (
+        r"^(router\.partition\.|deliverer\.destination\.|archiver\.records$)",
+        r"^(partitions|archive)$",
+        r"^deliverer\.destination\.",
+    ),
+    "archiver": (r"^archiver\.records$", r"^$", r"^archiver\.records$"),
+}
+
+
+def policies(table: Iterable[Queue]) -> list[dict[str, Any]]:
+    """One complete policy per kind of queue (only one policy applies to a queue)."""
+    patterns = {
+        "partition": r"^router\.partition\.",
+        "destination": r"^deliverer\.destination\.",
+        "archive": r"^archiver\.records$",
+    }
+    limits = {queue.kind: queue.max_bytes for queue in table}
+    return [
+        {
+            "vhost": VHOST,
+            "name": f"postkamer-{kind}",
+            "pattern": patterns[kind],
+            "apply-to": "queues",
+            "priority": 10,
+            "definition": {
+                "max-length-bytes": max_bytes,
+                "overflow": "reject-publish",
+                "delivery-limit": DELIVERY_LIMIT,
+                "consumer-timeout": CONSUMER_TIMEOUT,
+                "queue-leader-locator": "balanced",
+            },
+        }
+        for kind, max_bytes in limits.items()
+    ]
+
+
+def password_hash(password: str, salt: bytes) -> str:
+    """RabbitMQ's salted SHA-256: base64(salt + sha256(salt + password)), salt of 4 bytes."""
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    return base64.b64encode(salt + digest).decode()
+
+
+def definitions(table: list[Queue], passwords: Mapping[str, str]) -> dict[str, Any]:
+    """RabbitMQ's definitions document: vhost, users, permissions, exchanges, queues, policies.
+
+    `passwords` is service name -> password; the user of a service carries its name. The salt is
+    derived, so the same input gives the same document and a restart imports nothing new.
+    """
+    return {
+        "vhosts": [{"name": VHOST, "default_queue_type": "quorum"}],
+        "users": [
+            {
+                "name": service,
+                "password_hash": password_hash(
+                    password, hashlib.sha256(f"{service}:{password}".encode()).digest()[:4]
+                ),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": [],
+            }
+            for service, password in passwords.items()
+        ],
+        "permissions": [
+            {
+                "user": service,
+                "vhost": VHOST,
+                "configure": rights[0],
+                "write": rights[1],
+                "read": rights[2],
+            }
+            for service, rights in PERMISSIONS.items()
+            if service in passwords
+        ],
+        "exchanges": [
+            {
+                "name": name,
+                "vhost": VHOST,
+                "type": "direct",
+                "durable": True,
+                "auto_delete": False,
+                "internal": False,
+                "arguments": {},
+            }
+            for name in EXCHANGES
+        ],
+        "queues": [
+            {
+                "name": queue.name,
+                "vhost": VHOST,
+                "durable": True,
+                "auto_delete": False,
+                "arguments": queue.arguments,
+            }
+            for queue in table
+        ],
+        "bindings": [
+            {
+                "source": queue.exchange,
+                "vhost": VHOST,
+                "destination": queue.name,
+                "destination_type": "queue",
+                "routing_key": queue.name,
+                "arguments": {},
+            }
+            for queue in table
+        ],
+        "policies": policies(table),
+    }
