@@ -1,0 +1,106 @@
+"""What the citizens' phones hold: who they are, what reached them and what they have not read."""
+
+from collections import OrderedDict, deque
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from sandbox.webhooks import Citizen, Sent
+
+MESSAGES_KEPT = 20_000
+"""Messages of municipalities that tests may ask for, about 1 KiB each."""
+PEOPLE_KEPT = 100_000
+"""Citizens whose number is known by their bsuid, about 300 bytes each."""
+UNREAD_KEPT = 1_000
+"""Chats with unread messages; a chat keeps its last 100."""
+UNREAD_IN_CHAT = 100
+IDS_KEPT = 500_000
+"""Message ids by which a message that a citizen gets twice is known."""
+ID_LENGTH = 36
+"""Of the UUID that opens our biz_opaque_callback_data."""
+
+
+class Arrival(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A message that the Graph API accepted; `n` counts them from 1."""
+
+    n: int
+    wamid: str
+    number: str
+    phone: str
+    bsuid: str
+    opaque: str
+    type: str
+    content: Any
+    at: datetime
+
+
+class Handsets:
+    def __init__(self) -> None:
+        self._people: OrderedDict[str, Citizen] = OrderedDict()
+        self._unread: OrderedDict[tuple[str, str], deque[Sent]] = OrderedDict()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was accepted; people and unread messages stay."""
+        self._arrivals: deque[Arrival] = deque(maxlen=MESSAGES_KEPT)
+        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._count = self._repeats = 0
+
+    def meet(self, citizen: Citizen) -> None:
+        self._people[citizen.bsuid] = citizen
+        self._people.move_to_end(citizen.bsuid)
+        if len(self._people) > PEOPLE_KEPT:
+            self._people.popitem(last=False)
+
+    def who(self, bsuid: str) -> Citizen | None:
+        return self._people.get(bsuid)
+
+    def accept(self, sent: Sent, kind: str, content: Any, at: datetime) -> None:
+        """Note a message that Meta took for a citizen."""
+        self._count += 1
+        arrival = Arrival(
+            n=self._count,
+            wamid=sent.wamid,
+            number=sent.number,
+            phone=sent.phone,
+            bsuid=sent.bsuid,
+            opaque=sent.opaque,
+            type=kind,
+            content=content,
+            at=at,
+        )
+        self._arrivals.append(arrival)
+        self._recognise(sent.opaque[:ID_LENGTH])
+
+    def deliver(self, sent: Sent) -> None:
+        """The message is on the phone, unread."""
+        chat = (sent.number, sent.bsuid)
+        unread = self._unread.setdefault(chat, deque(maxlen=UNREAD_IN_CHAT))
+        unread.append(sent)
+        self._unread.move_to_end(chat)
+        if len(self._unread) > UNREAD_KEPT:
+            self._unread.popitem(last=False)
+
+    def read(self, number: str, bsuid: str) -> list[Sent]:
+        """The citizen looks at the chat: what was unread until now."""
+        return list(self._unread.pop((number, bsuid), ()))
+
+    def after(self, n: int, most: int) -> list[Arrival]:
+        """Up to `most` accepted messages after the n-th, oldest first."""
+        oldest = self._count - len(self._arrivals)
+        start = max(n - oldest, 0)
+        return list(islice(self._arrivals, start, start + most))
+
+    def summary(self) -> dict[str, int]:
+        return {"count": self._count, "repeats": self._repeats}
+
+    def _recognise(self, message: str) -> None:
+        if not message:
+            return
+        if message in self._ids:
+            self._repeats += 1
+        self._ids[message] = None
+        if len(self._ids) > IDS_KEPT:
+            self._ids.popitem(last=False)

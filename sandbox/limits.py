@@ -1,0 +1,44 @@
+"""How much Meta takes: 80 messages a second of one number, and 45 at once to one citizen. Pure."""
+
+from collections import OrderedDict
+
+import msgspec
+
+PAIRS_KEPT = 10_000
+"""Citizens whose allowance is remembered; the ones longest not written to are forgotten."""
+
+
+class Bucket(msgspec.Struct):
+    """A token bucket; times are seconds on a clock that never jumps."""
+
+    size: float
+    per_second: float
+    level: float
+    at: float
+
+    def take(self, at: float) -> bool:
+        self.level = min(self.size, self.level + (at - self.at) * self.per_second)
+        self.at = at
+        if self.level < 1:
+            return False
+        self.level -= 1
+        return True
+
+
+class Limits:
+    """The buckets of all numbers and pairs."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, Bucket] = {}
+        self._pairs: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
+
+    def refused(self, number: str, citizen: str, at: float) -> int:
+        """The code that refuses this message, 0 for none."""
+        whole = self._numbers.setdefault(number, Bucket(80, 80, 80, at))
+        if not whole.take(at):
+            return 130429
+        pair = self._pairs.setdefault((number, citizen), Bucket(45, 1 / 6, 45, at))
+        self._pairs.move_to_end((number, citizen))
+        if len(self._pairs) > PAIRS_KEPT:
+            self._pairs.popitem(last=False)
+        return 0 if pair.take(at) else 131056

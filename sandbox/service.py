@@ -1,0 +1,94 @@
+"""The sandbox as a service: Meta, a CRM, telephones and desks behind one address."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from sandbox import meta, pages, town
+from sandbox.crm import Crm
+from sandbox.desk import Desk
+from sandbox.graph import Graph
+from sandbox.handsets import Handsets
+from sandbox.media import Media
+from sandbox.meta import Meta
+from sandbox.phone import Phone
+from sandbox.settings import SandboxSettings
+from sandbox.stream import Stream
+from sandbox.town import Town
+from sandbox.world import World
+from services import clock, config
+from services.http import application, problem, serve
+from services.lifecycle import first_to_end
+
+
+class Running(msgspec.Struct, frozen=True):
+    url: str
+    broken: "asyncio.Future[object]"
+    """Ends only when a part breaks."""
+
+
+@asynccontextmanager
+async def sandbox(settings: SandboxSettings) -> AsyncIterator["asyncio.Future[object]"]:
+    """The sandbox as `lifecycle.run` wants it."""
+    async with running(settings) as started:
+        yield started.broken
+
+
+@asynccontextmanager
+async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
+    """The sandbox, and where it listens; ConfigError for a postkamer.toml with faults."""
+    shown = town.of(config.load(settings.config)) if settings.config else town.EXAMPLE
+    async with meta.session() as http:
+        world = make(settings, shown, http)
+        crm = Crm(settings.crm_secret, stream=world.stream)
+        desk = Desk(settings, http, stream=world.stream)
+        app = application([*crm.routes(), *desk.routes(), *others(world)])
+        app.middlewares.append(own_pages_only)
+        async with serve(app, settings.bind, settings.port) as port:
+            broken = first_to_end(world.meta.run(), desk.watch())
+            try:
+                yield Running(f"http://{settings.bind}:{port}", broken)
+            finally:
+                broken.cancel()
+                crm.close()
+                world.stream.close()
+
+
+def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) -> World:
+    url = settings.gateway_url + "/webhooks/whatsapp"
+    chance = Random(settings.seed)
+    return World(
+        settings=settings,
+        town=shown,
+        meta=Meta(http, url=url, secret=settings.app_secret),
+        stream=Stream(clock.new_id().hex[-12:]),
+        handsets=Handsets(),
+        media=Media(chance),
+        chance=chance,
+    )
+
+
+def others(world: World) -> list[web.RouteDef]:
+    """Everything but the CRM and the desks."""
+    found = pages.files()
+    return [
+        *Graph(world).routes(),
+        *Phone(world, pages.samples(found)).routes(),
+        *pages.routes(world.town, found),
+        web.get("/stream", world.stream.listen),
+    ]
+
+
+@web.middleware
+async def own_pages_only(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """No other site may use the sandbox through somebody's browser."""
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+        return problem(403, "only the sandbox's own page may ask this")
+    return await handler(request)

@@ -1,0 +1,122 @@
+"""Where the sandbox listens, whom it talks to and which secrets it shares with them.
+
+The secrets have defaults, because everything that the sandbox stands in for is make-believe; a
+real installation never runs it.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from services.settings import SettingsError, read
+
+HIGHEST_PORT = 65_535
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    bind: str = "127.0.0.1"
+    port: int = 8090
+    """0 takes any free port."""
+    gateway_url: str = "http://127.0.0.1:8080"
+    archiver_url: str = "http://127.0.0.1:8083"
+    api_token: str = "sandbox-api-token"
+    app_secret: str = "sandbox-app-secret"
+    access_token: str = "sandbox-access-token"
+    crm_secret: bytes = b"sandbox-crm-secret"
+    config: Path | None = None
+    """postkamer.toml; without it the page shows a municipality of its own."""
+    seed: int | None = None
+    """Makes waiting times and the disorder of statuses the same in every run."""
+    status_seconds: tuple[float, float] = (0.2, 2.0)
+    """How late a status comes: not before, not after."""
+    limits: bool = False
+    """Whether the Graph API refuses as much as Meta does: 80 messages/s a number, 45 a citizen."""
+
+
+def load(environ: Mapping[str, str]) -> SandboxSettings:
+    """The settings that `environ` asks for; SettingsError names everything that is wrong."""
+    faults: list[str] = []
+    given: dict[str, object] = {}
+    for field, (variable, parse) in VARIABLES.items():
+        try:
+            if text := read(variable, environ):
+                given[field] = parse(text.strip())
+        except OSError as error:
+            faults.append(f"{variable}_FILE: cannot be read ({error.strerror})")
+        except ValueError as error:
+            faults.append(f"{variable}: {error}")
+    if faults:
+        raise SettingsError(faults)
+    return msgspec.convert(given, SandboxSettings)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise ValueError(f"expected a port number from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("expected an address that starts with http:// or https://")
+    return text.rstrip("/")
+
+
+def _first(text: str) -> str:
+    first = text.split(",")[0].strip()
+    if not first:
+        raise ValueError("expected one or more secrets, comma separated")
+    return first
+
+
+def crm_secret(text: str) -> bytes:
+    """The bytes that sign: Standard Webhooks writes them as `whsec_<base64>`."""
+    prefix, found, encoded = text.partition("whsec_")
+    if prefix or not found:
+        return text.encode()
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ValueError("expected base64 after whsec_") from error
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError("expected a whole number") from error
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        least, most = (float(part) for part in text.split("-"))
+    except ValueError as error:
+        raise ValueError("expected two numbers of seconds, such as 0.2-2") from error
+    if not 0 <= least <= most:
+        raise ValueError("expected the shorter time first")
+    return least, most
+
+
+def _limits(text: str) -> bool:
+    if text not in {"none", "meta"}:
+        raise ValueError("expected none or meta")
+    return text == "meta"
+
+
+VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
+    "bind": ("POSTKAMER_BIND", str),
+    "port": ("POSTKAMER_SANDBOX_PORT", _port),
+    "gateway_url": ("POSTKAMER_GATEWAY_URL", _url),
+    "archiver_url": ("POSTKAMER_ARCHIVER_URL", _url),
+    "api_token": ("POSTKAMER_API_TOKEN", str),
+    "app_secret": ("POSTKAMER_META_APP_SECRETS", _first),
+    "access_token": ("POSTKAMER_META_ACCESS_TOKEN", str),
+    "crm_secret": ("CRM_SECRET", crm_secret),
+    "config": ("POSTKAMER_CONFIG", Path),
+    "seed": ("POSTKAMER_SANDBOX_SEED", _whole),
+    "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),
+    "limits": ("POSTKAMER_SANDBOX_LIMITS", _limits),
+}

@@ -1,0 +1,156 @@
+"""What Meta posts to a business: bodies, their bytes on the wire, their signature. Pure."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import datetime
+from random import Random
+from typing import Any
+
+import msgspec
+
+from sandbox.faults import status_error
+from sandbox.town import Number
+
+Json = dict[str, Any]
+
+
+class Citizen(msgspec.Struct, frozen=True):
+    phone: str
+    """Digits only, with country code."""
+    name: str = ""
+    hidden: bool = False
+    """Has a username and shows no phone number to businesses."""
+
+    @property
+    def bsuid(self) -> str:
+        return bsuid(self.phone)
+
+
+def bsuid(phone: str) -> str:
+    """The business-scoped user id of a number: always the same, and not to be turned around."""
+    return "NL." + hashlib.sha256(f"postkamer-sandbox:{phone}".encode()).hexdigest()[:24].upper()
+
+
+def wamid(phone: str, chance: Random, *, outgoing: bool) -> str:
+    """A message id as Meta makes them: base64 around the phone number and random hex."""
+    middle, size = (b"\x15\x02\x00\x11\x18", 18) if outgoing else (b"\x15\x02\x00\x12\x18", 20)
+    random = f"{chance.getrandbits(size * 4):0{size}X}".encode()
+    packed = b"\x1c\x18" + bytes([len(phone)]) + phone.encode() + middle
+    return "wamid." + base64.b64encode(packed + bytes([size]) + random + b"\x00").decode()
+
+
+def wire(body: Json) -> bytes:
+    """JSON as Meta writes it: no spaces, non-ASCII as \\uXXXX, slashes as \\/."""
+    return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode()
+
+
+def sign(body: bytes, secret: str) -> str:
+    """The value of X-Hub-Signature-256."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def incoming(number: Number, citizen: Citizen, message: Json) -> Json:
+    """The body that brings one message of a citizen."""
+    return _envelope(number, {"contacts": [_contact(citizen)], "messages": [message]})
+
+
+def message(citizen: Citizen, wamid: str, at: datetime, content: Json) -> Json:
+    """One entry of `messages`; `content` is one of the shapes below."""
+    sender = {} if citizen.hidden else {"from": citizen.phone}
+    ids = {"from_user_id": citizen.bsuid, "id": wamid, "timestamp": _seconds(at)}
+    return sender | ids | content
+
+
+def text(body: str) -> Json:
+    return {"type": "text", "text": {"body": body}}
+
+
+def media(kind: str, about: Json, caption: str = "") -> Json:
+    """`about` has mime_type, sha256 (base64) and id."""
+    return {"type": kind, kind: about | ({"caption": caption} if caption else {})}
+
+
+def location(latitude: float, longitude: float, name: str, address: str) -> Json:
+    where = {"latitude": latitude, "longitude": longitude, "name": name, "address": address}
+    return {"type": "location", "location": where}
+
+
+def reaction(about: str, emoji: str) -> Json:
+    """Without `emoji` the reaction is taken back."""
+    content = {"message_id": about} | ({"emoji": emoji} if emoji else {})
+    return {"type": "reaction", "reaction": content}
+
+
+def choice(number: Number, about: str, *, row: str, title: str, kind: str) -> Json:
+    """An answer to the interactive message `about`; kind: list_reply or button_reply."""
+    reply = {"id": row, "title": title} | ({"description": ""} if kind == "list_reply" else {})
+    return {
+        "context": {"from": number.phone, "id": about},
+        "type": "interactive",
+        "interactive": {"type": kind, kind: reply},
+    }
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of the municipality that the stand-in accepted."""
+
+    wamid: str
+    number: str
+    phone: str
+    """Of the recipient, '' where only the bsuid is known."""
+    bsuid: str
+    opaque: str = ""
+    to_bsuid: bool = False
+    """The sender named the recipient by bsuid."""
+
+
+def status(number: Number, sent: Sent, name: str, at: datetime, code: int = 0) -> Json:
+    """The body that tells what became of `sent`; `code` is the error of a `failed`."""
+    entry: Json = {"id": sent.wamid, "status": name, "timestamp": _seconds(at)}
+    failed = name == "failed"
+    if sent.phone:
+        entry["recipient_id"] = sent.phone
+    if sent.to_bsuid or not failed:
+        entry["recipient_user_id"] = sent.bsuid
+    if sent.opaque:
+        entry["biz_opaque_callback_data"] = sent.opaque
+    if name == "sent":
+        entry["pricing"] = PRICING
+    if failed:
+        entry["errors"] = [status_error(code)]
+        return _envelope(number, {"statuses": [entry]})
+    contact = {"user_id": sent.bsuid} | ({"wa_id": sent.phone} if sent.phone else {})
+    return _envelope(number, {"contacts": [contact], "statuses": [entry]})
+
+
+PRICING = {
+    "billable": False,
+    "pricing_model": "PMP",
+    "category": "service",
+    "type": "free_customer_service",
+}
+"""Of a reply within the 24 hours and the month's free thousand."""
+
+
+def _envelope(number: Number, part: Json) -> Json:
+    metadata = {"display_phone_number": number.phone, "phone_number_id": number.id}
+    value = {"messaging_product": "whatsapp", "metadata": metadata} | part
+    changes = [{"value": value, "field": "messages"}]
+    return {
+        "object": "whatsapp_business_account",
+        "entry": [{"id": number.account, "changes": changes}],
+    }
+
+
+def _contact(citizen: Citizen) -> Json:
+    profile: Json = {"name": citizen.name}
+    if citizen.hidden:
+        profile["username"] = citizen.bsuid[3:].lower()
+        return {"profile": profile, "user_id": citizen.bsuid}
+    return {"profile": profile, "wa_id": citizen.phone, "user_id": citizen.bsuid}
+
+
+def _seconds(at: datetime) -> str:
+    return str(int(at.timestamp()))
