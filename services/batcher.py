@@ -7,10 +7,12 @@ batches fill the cores and p99 is six times as high.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 import msgspec
+
+from services.tasks import beside
 
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class Batcher(Generic[T]):
         self._waiting: list[_Entry[T]] = []
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
+        self.task: asyncio.Task[None]
 
     @property
     def waiting(self) -> int:
@@ -66,14 +69,17 @@ class Batcher(Generic[T]):
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
+        started = loop.time() - self._bounds.pace
         while True:
             await self._arrived.wait()
-            self._arrived.clear()
-            while batch := self._take():
-                started = loop.time()
+            if (early := started + self._bounds.pace - loop.time()) > 0:
+                await asyncio.sleep(early)
+            started = loop.time()
+            batch = self._take()
+            if not self._waiting:
+                self._arrived.clear()
+            if batch:
                 await self._deliver(batch)
-                if self._waiting:
-                    await asyncio.sleep(started + self._bounds.pace - loop.time())
 
     def _take(self) -> list[_Entry[T]]:
         """The oldest entries that fit one batch; always one, whatever its size."""
@@ -90,20 +96,22 @@ class Batcher(Generic[T]):
         return [entry for entry in taken if not entry.done.done()]
 
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
+        error: BaseException | None = None
         try:
             await self._send([entry.item for entry in batch])
-        except asyncio.CancelledError:
-            for entry in batch:
+        except (Exception, asyncio.CancelledError) as raised:
+            error = raised
+        for entry in batch:
+            if entry.done.done():
+                continue
+            if error is None:
+                entry.done.set_result(None)
+            elif isinstance(error, Exception):
+                entry.done.set_exception(error)
+            else:
                 entry.done.cancel()
-            raise
-        except Exception as error:
-            for entry in batch:
-                if not entry.done.done():
-                    entry.done.set_exception(error)
-        else:
-            for entry in batch:
-                if not entry.done.done():
-                    entry.done.set_result(None)
+        if isinstance(error, asyncio.CancelledError):
+            raise error
 
 
 @asynccontextmanager
@@ -112,10 +120,5 @@ async def batching(
 ) -> AsyncIterator[Batcher[T]]:
     """A running batcher; whoever puts into it must have stopped before it is left."""
     batcher = Batcher(send, bounds)
-    task = asyncio.ensure_future(batcher.run())
-    try:
+    async with beside(batcher.run()) as batcher.task:
         yield batcher
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

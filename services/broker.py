@@ -21,9 +21,11 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, 
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError, PublishError
 from aiormq.exceptions import AMQPException
 from pamqp.commands import Basic
+from pamqp.common import FieldTable
 from yarl import URL
 
 from services import contract, observe, topology
+from services.tasks import beside
 
 CONNECT_SECONDS = 5.0
 """For a host that accepts the connection but does not speak."""
@@ -41,7 +43,7 @@ log = structlog.get_logger()
 
 
 class Unconfirmed(Exception):
-    """A publish that is not known to be safe. `certain`: the broker said that it has not kept it."""
+    """A publish that is not known to be safe; `certain` when the broker said that it is not."""
 
     def __init__(self, reason: str, *, certain: bool) -> None:
         super().__init__(reason)
@@ -57,6 +59,7 @@ class Link:
         self._urls = [_with_heartbeat(url.strip()) for url in urls.split(",") if url.strip()]
         self._connection: AbstractConnection | None = None
         self._changed = asyncio.Event()
+        self.task: asyncio.Task[None]
 
     @property
     def connected(self) -> bool:
@@ -87,7 +90,7 @@ class Link:
             wait = min(wait * 2, LONGEST_WAIT)
 
     async def _hold(self, url: URL) -> None:
-        properties = {"connection_name": self.name}
+        properties: FieldTable = {"connection_name": self.name}
         connection = await aio_pika.connect(
             url, timeout=CONNECT_SECONDS, client_properties=properties
         )
@@ -130,13 +133,8 @@ def _close_later(thing: AbstractChannel | AbstractConnection) -> None:
 async def linked(urls: str, name: str) -> AsyncIterator[Link]:
     """A running `Link`; does not wait until it is connected."""
     link = Link(urls, name)
-    task = asyncio.ensure_future(link.run())
-    try:
+    async with beside(link.run()) as link.task:
         yield link
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 class Publisher:

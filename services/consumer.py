@@ -8,8 +8,9 @@ the channel; cancelling the consumer with work in hand would make the next one a
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import msgspec
 import structlog
@@ -17,6 +18,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services import clock, observe
 from services.broker import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, Link
+from services.tasks import beside, end
 from services.topology import Queue
 
 CHECK_SECONDS = 5.0
@@ -68,18 +70,23 @@ class Inbox:
         taken, self._waiting = self._waiting[:limit], self._waiting[limit:]
         return taken
 
-    async def ack(self, incoming: Incoming, *, multiple: bool = False) -> None:
-        """Acknowledge one, or all up to it; Lost when the channel went meanwhile."""
+    async def ack_all(self, taken: Sequence[Incoming]) -> None:
+        """Acknowledge everything up to the last of `taken`; Lost when the channel went meanwhile."""
+        await self._ack(taken[-1].tag, multiple=True)
+        self.in_hand -= len(taken)
+
+    async def ack(self, incoming: Incoming) -> None:
+        """Acknowledge one; Lost when the channel went meanwhile."""
+        await self._ack(incoming.tag, multiple=False)
+        self.in_hand -= 1
+
+    async def _ack(self, tag: int, *, multiple: bool) -> None:
         try:
             channel = await self._channel.get_underlay_channel()
-            await channel.basic_ack(incoming.tag, multiple=multiple)
+            await channel.basic_ack(tag, multiple=multiple)
         except BROKER_ERRORS as error:
             self.lose()
             raise Lost from error
-
-    def acked(self, count: int) -> None:
-        """Tell the watchdog how many were let go of."""
-        self.in_hand -= count
 
     def put(self, message: AbstractIncomingMessage) -> None:
         count = message.headers.get("x-delivery-count", 0)
@@ -104,7 +111,7 @@ class Inbox:
         self._changed.set()
 
 
-Work = Callable[[Inbox], Awaitable[None]]
+Work = Callable[[Inbox], Coroutine[Any, Any, None]]
 
 
 class Consumer:
@@ -115,6 +122,7 @@ class Consumer:
         self._link, self._prefetch, self._work = link, prefetch, work
         self._inbox: Inbox | None = None
         self._stopping = False
+        self.task: asyncio.Task[None]
         self.agreed = False
         """The broker agrees that we hold a consumer."""
 
@@ -162,23 +170,25 @@ class Consumer:
                 await channel.close()
 
     async def _work_until_lost(self, inbox: Inbox, queue: AbstractQueue) -> None:
-        work = asyncio.ensure_future(self._work(inbox))
-        lost = asyncio.ensure_future(inbox.lost.wait())
-        watch = asyncio.ensure_future(self._watch(inbox, queue))
+        work = asyncio.create_task(self._work(inbox))
+        lost = asyncio.create_task(inbox.lost.wait())
+        watch = asyncio.create_task(self._watch(inbox, queue))
         try:
             await asyncio.wait([work, lost], return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                work.cancel()
-                await asyncio.wait([work])
                 raise Lost
             work.result()
         finally:
-            for task in (work, lost, watch):
-                task.cancel()
-            await asyncio.gather(work, lost, watch, return_exceptions=True)
+            await end(work, lost, watch)
 
     async def _watch(self, inbox: Inbox, queue: AbstractQueue) -> None:
         """Compare what we believe with what the broker says, for as long as the channel lives."""
+        try:
+            await self._compare(inbox, queue)
+        except BROKER_ERRORS:
+            inbox.lose()
+
+    async def _compare(self, inbox: Inbox, queue: AbstractQueue) -> None:
         connection = await self._link.connection()
         async with connection.channel(publisher_confirms=False) as channel:
             while True:
@@ -203,7 +213,7 @@ def _doubt(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
     return ""
 
 
-def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
+def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]]:
     async def receive(message: AbstractIncomingMessage) -> None:
         inbox.put(message)
 
@@ -214,13 +224,11 @@ def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Awaitable[None
 async def consuming(link: Link, queue: Queue, prefetch: int, work: Work) -> AsyncIterator[Consumer]:
     """A running consumer; leaving finishes what is in hand."""
     consumer = Consumer(link, queue, prefetch, work)
-    task = asyncio.ensure_future(consumer.run())
-    try:
-        yield consumer
-    finally:
-        consumer.stop()
-        # Without a connection there is no batch in hand to wait for.
-        if not link.connected:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    async with beside(consumer.run()) as consumer.task:
+        try:
+            yield consumer
+        finally:
+            consumer.stop()
+            # Without a connection there is no batch in hand to wait for.
+            if link.connected:
+                await asyncio.wait([consumer.task])
