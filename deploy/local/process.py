@@ -1,0 +1,206 @@
+"""A child process that cannot outlive us, with a log of its own and a bounded stop.
+
+Three things can go wrong with children, each has its answer here:
+
+    Ctrl-C reaches the whole process group     each child leads a session of its own
+    we are killed and cannot stop them         the kernel kills them (`setpriv --pdeathsig`)
+    the kernel did not (an older run)          the next start ends what the pid file still names
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.refusal import Refusal, last_lines
+
+STOP_SECONDS = 30.0
+"""For a clean stop; longer than the 25 s after which a service ends itself, come what may."""
+POLL_SECONDS = 0.02
+"""Between two looks at something that gives no sign when it changes."""
+LOG_BYTES = 10_000_000
+"""A log that is larger when a process starts is set aside; the one before it goes."""
+
+# The kernel's death signal comes when the *thread* that forked ends, so all are forked by one
+# thread that lives as long as this process.
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What to run. `folder` gets `<name>.log` and `<name>.pid`."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: Path
+    cwd: Path = Path("/")
+    account: tuple[int, int] | None = None
+    """User and group to run as; None for our own."""
+    descriptors: tuple[int, ...] = ()
+    """Open files that it inherits under the same numbers."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    """Sent by the kernel when we die."""
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / f"{self.name}.pid"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        account: tuple[str, ...] = ()
+        if self.account:
+            user, group = self.account
+            account = (f"--reuid={user}", f"--regid={group}", "--clear-groups")
+        death = self.death_signal.name.removeprefix("SIG")
+        return ("setpriv", *account, f"--pdeathsig={death}", "--", *self.arguments)
+
+
+class Process:
+    """A program that runs, or ran."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, in a session of its own, after ending what an earlier run left behind."""
+        self.program.folder.mkdir(parents=True, exist_ok=True)
+        end_leftover(self.program.pid_file)
+        log = self.program.log
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".log.old"))
+        with log.open("ab") as output:
+            self._running = _spawner.submit(_spawn, self.program, output.fileno()).result()
+        self.program.pid_file.write_text(identity(self.pid))
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def pid(self) -> int:
+        assert self._running, f"{self.name} was not started"
+        return self._running.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs or before it was started; -N when signal N ended it."""
+        return self._running.poll() if self._running else None
+
+    def must_run(self) -> None:
+        """Refusal with the end of its log when it has ended by itself."""
+        if self.exit_code is not None:
+            raise Refusal(
+                f"{self.name} ended by itself ({ending(self.exit_code)}). "
+                f"Its log, {self.program.log}, ends:\n{last_lines(self.program.log)}"
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        if self._running and self.exit_code is None:
+            self._running.send_signal(number)
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
+        """Ask it to stop and wait; kill it after STOP_SECONDS or when `hurry()`.
+
+        Whether it stopped by itself.
+        """
+        self.send(self.program.stop_signal)
+        self.send(signal.SIGCONT)  # one that is frozen would not see the first
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._running and self.exit_code is None:
+            if hurry() or time.monotonic() > deadline:
+                self.kill()
+                return False
+            time.sleep(POLL_SECONDS)
+        self._forget()
+        return True
+
+    def kill(self) -> None:
+        """End it at once, with its children of the same session, and wait until it has ended."""
+        if self._running:
+            if self.exit_code is None:
+                os.killpg(self.pid, signal.SIGKILL)
+            self._running.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._running:
+            self.program.pid_file.unlink(missing_ok=True)
+
+
+def _spawn(program: Program, output: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        program.command,
+        cwd=program.cwd,
+        env=dict(program.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=program.descriptors,
+    )
+
+
+@contextmanager
+def running(process: Process, hurry: Callable[[], bool] = lambda: False) -> Iterator[Process]:
+    """Start the process, stop it when the context is left."""
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop(hurry)
+
+
+def ending(exit_code: int) -> str:
+    """An exit code in words."""
+    if exit_code < 0:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    return f"exit code {exit_code}"
+
+
+def identity(pid: int) -> str:
+    """What tells this process from any other that ever had or will have its pid; '' for none.
+
+    The kernel counts a start time (field 22 of stat) in ticks since boot.
+    """
+    if not (stat := _stat(pid)):
+        return ""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{pid} {stat[22 - 3]} {boot}"
+
+
+def end_leftover(pid_file: Path) -> None:
+    """End the process that wrote this pid file, if it is still the same one, and wait for it."""
+    if not pid_file.exists():
+        return
+    recorded = pid_file.read_text()
+    pid = recorded.partition(" ")[0]
+    if pid.isdecimal() and int(pid) > 1 and recorded == identity(int(pid)):
+        os.killpg(int(pid), signal.SIGKILL)
+        while runs(int(pid)) and recorded == identity(int(pid)):
+            time.sleep(POLL_SECONDS)
+    pid_file.unlink(missing_ok=True)
+
+
+def runs(pid: int) -> bool:
+    """Whether it still runs; a zombie does not, its parent has only not looked yet."""
+    return bool(stat := _stat(pid)) and stat[0] not in {"Z", "X"}
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process after its name (proc(5), fields 3 and up of stat)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -1,0 +1,93 @@
+"""What is chosen once and kept: ports and secrets, in one file that only its owner can read."""
+
+import errno
+import json
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.local.refusal import Refusal
+
+PORTS = range(20_000, 32_768)
+"""Below Linux's ephemeral range (32768 and up), where a client's socket could sit on a port that
+we chose in an earlier run."""
+
+
+def token() -> str:
+    """A secret of 192 bits that needs no quoting in a URL, a file or SQL."""
+    return secrets.token_hex(24)
+
+
+class State:
+    """A JSON file of names and values; what is asked for and missing is made and kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._values: dict[str, str] = {}
+        if path.exists():
+            try:
+                self._values = json.loads(path.read_text())
+            except ValueError as error:
+                raise Refusal(
+                    f"{path} is no JSON; put it back, or run `make clean` to start afresh."
+                ) from error
+
+    def secret(self, name: str, make: Callable[[], str] = token) -> str:
+        """The secret of this name, made on the first call."""
+        if name not in self._values:
+            self._keep(name, make())
+        return self._values[name]
+
+    def port(self, name: str) -> int:
+        """A port that is free now; the one of the last time if that is."""
+        known = self._values.get(name)
+        if known is None or obstacle("127.0.0.1", int(known)):
+            self._keep(name, str(free_port()))
+        return int(self._values[name])
+
+    def _keep(self, name: str, value: str) -> None:
+        self._values[name] = value
+        write_private(self._path, json.dumps(self._values, indent=2))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a whole file that only we can read, or leave the old one as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def obstacle(bind: str, port: int) -> str:
+    """Why a server could not listen there now, as the end of a sentence; '' when it could."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((bind, port))
+            trial.listen(1)  # with SO_REUSEADDR two may bind, only one may listen
+        except OSError as error:
+            return REASONS.get(error.errno or 0, f"cannot be had ({error.strerror})")
+    return ""
+
+
+REASONS = {
+    errno.EADDRINUSE: "is in use",
+    errno.EACCES: "needs root (it is below 1024)",
+    errno.EADDRNOTAVAIL: "cannot be had (this machine has no such address)",
+}
+
+
+def free_port() -> int:
+    """Some port that nobody listens on."""
+    for port in random.sample(PORTS, 200):
+        if not obstacle("127.0.0.1", port):
+            return port
+    raise Refusal("No free port was found between 20000 and 32767 on 127.0.0.1.")
