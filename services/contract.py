@@ -25,8 +25,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
     """One webhook body, exactly as it came in.
 
     A receipt has no tenant: one body can hold several municipalities. `keys` says which of its
-    items this copy is for (our number ids, or `waba:<id>`); empty means that none were found and
-    the copy is for whatever is in it.
+    items this copy is for: our number ids, `waba:<id>`, and '' for what belongs to neither (it
+    goes with the first copy). No keys at all: the copy is for everything in it.
     """
 
     id: UUID

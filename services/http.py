@@ -31,6 +31,9 @@ HEADER_BYTES = 16 * 1024
 SHUTDOWN_SECONDS = 5.0
 """For requests in hand when the service stops."""
 
+RETRY_AFTER_SECONDS = 5
+"""What a refused sender is asked to wait: as long as a broker takes to come back."""
+
 Ready = Callable[[], Awaitable[list[str]]]
 """What keeps the service from being ready, a sentence each; empty when it is."""
 
@@ -43,6 +46,13 @@ def problem(status: int, title: str, detail: str = "", **more: Any) -> web.Respo
         body=msgspec.json.encode(body),
         headers={"Content-Type": "application/problem+json"},
     )
+
+
+def unavailable(reason: str) -> web.Response:
+    """503: nothing is wrong with the request, and it may be tried again."""
+    answer = problem(503, "Service Unavailable", reason)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -1,0 +1,132 @@
+"""The CRM's door: messages to citizens, accepted once they are safe."""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+
+from gateway.intake import Intake, NotDurable
+from gateway.orders import KEY_CHARACTERS, Order, fingerprint, message_id, read_order
+from gateway.store import Store
+from services import clock, topology
+from services.config import Config
+from services.contract import Command
+from services.database import may_try_again
+from services.http import json, problem, read_body, unavailable
+
+BODY_BYTES = 64 * 1024
+"""A text of 4,096 characters is under 25 KB, whatever its characters and escapes."""
+BODY_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+def authenticate(header: str, tokens: Mapping[str, str]) -> str | None:
+    """The name of the token in an Authorization header, if it is one of ours; pure.
+
+    Hashed before they are compared, so that not even the length of a token shows.
+    """
+    scheme, _, given = header.partition(" ")
+    digest = hashlib.sha256(given.strip().encode()).digest()
+    found = [
+        name
+        for name, token in tokens.items()
+        if hmac.compare_digest(digest, hashlib.sha256(token.encode()).digest())
+    ]
+    return found[0] if found and scheme.lower() == "bearer" else None
+
+
+class Api:
+    def __init__(
+        self, intake: Intake, store: Store, config: Config, tokens: Mapping[str, str]
+    ) -> None:
+        self._intake, self._store = intake, store
+        self._config, self._tokens = config, tokens
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/v1/messages", self._guarded(self.send)),
+            web.get("/v1/messages/{id}", self._guarded(self.read), allow_head=False),
+        ]
+
+    def _guarded(
+        self, handler: Callable[[web.Request, str], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Only with a token; and 503 while the database is away."""
+
+        async def guarded(request: web.Request) -> web.Response:
+            token = authenticate(request.headers.get("Authorization", ""), self._tokens)
+            if token is None:
+                answer = problem(401, "Unauthorized", "a bearer token is needed")
+                answer.headers["WWW-Authenticate"] = "Bearer"
+                return answer
+            try:
+                return await handler(request, token)
+            except Exception as error:
+                if not may_try_again(error):
+                    raise
+                log.warning("api.database_away", exc_info=error)
+                return unavailable("the database does not answer")
+
+        return guarded
+
+    async def send(self, request: web.Request, token: str) -> web.Response:
+        """POST /v1/messages: 202 once a quorum holds it."""
+        key = request.headers.get("Idempotency-Key", "")
+        if not 0 < len(key) <= KEY_CHARACTERS:
+            needed = f"an Idempotency-Key of 1 to {KEY_CHARACTERS} characters is needed"
+            return problem(400, "Bad Request", needed)
+        try:
+            body = await read_body(request, BODY_BYTES, BODY_SECONDS)
+        except TimeoutError:
+            return problem(408, "Request Timeout", "the body did not arrive in time")
+        if body is None:
+            return problem(413, "Content Too Large", f"a body is at most {BODY_BYTES} bytes")
+        order = read_order(body, self._config)
+        if isinstance(order, list):
+            return problem(400, "Bad Request", "the body is not what it should be", errors=order)
+        return await self._accept(order, token, key, fingerprint(body))
+
+    async def _accept(self, order: Order, token: str, key: str, print: bytes) -> web.Response:
+        id = message_id(token, key)
+        accepted = await self._store.accept(id, token, print, clock.now())
+        if not hmac.compare_digest(accepted.fingerprint, print):
+            return problem(409, "Conflict", "this Idempotency-Key came with another body before")
+        if not accepted.confirmed:
+            command = _command(order, id, token, accepted.accepted_at)
+            partition = topology.partition_of(order.number, self._config.partitions)
+            try:
+                await self._intake.put([(partition, command)])
+            except NotDurable as error:
+                return unavailable(str(error))
+            await self._store.confirm(id, clock.now())
+        return json({"id": id, "status": "accepted"}, 202, {"Location": f"/v1/messages/{id}"})
+
+    async def read(self, request: web.Request, token: str) -> web.Response:
+        """GET /v1/messages/{id}."""
+        try:
+            id = UUID(request.match_info["id"])
+        except ValueError:
+            return problem(404, "Not Found", "there is no such message")
+        message = await self._store.message(id, token)
+        if message is None:
+            return problem(404, "Not Found", "there is no such message")
+        return json(message)
+
+
+def _command(order: Order, id: UUID, token: str, at: datetime) -> Command:
+    return Command(
+        id=id,
+        received_at=at,
+        token=token,
+        type="text",
+        text=order.text,
+        conversation=order.conversation,
+        number=order.number,
+        to=order.to,
+        author=order.author,
+    )

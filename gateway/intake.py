@@ -1,0 +1,105 @@
+"""Making durable: what comes in goes to its partition, and is answered once that is confirmed.
+
+One group commit and one channel a partition. A body of several numbers is a receipt in the
+partition of each; it is safe when all of them are.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import msgspec
+
+from services import clock, topology
+from services.batcher import Batcher, Bounds, Full, batching
+from services.broker import Link, Unconfirmed
+from services.contract import Command, Entry, Receipt
+from services.partitions import Partitions
+
+CONFIRM_SECONDS = 1.5
+"""From taking a request to its confirm; then 503, well before a sender's own time-out."""
+OVERHEAD_BYTES = 256
+"""Of an entry beside its body or text, for the bounds in bytes."""
+NO_KEY = ""
+
+
+class NotDurable(Exception):
+    """What came in is not known to be safe; the sender must try again. Says why."""
+
+
+class Intake:
+    """The batchers of all partitions."""
+
+    def __init__(self, link: Link, batchers: list[Batcher[Entry]]) -> None:
+        self._link, self._batchers = link, batchers
+        self.tasks = [batcher.task for batcher in batchers]
+
+    async def put(self, entries: Iterable[tuple[int, Entry]]) -> None:
+        """Return once all (partition, entry) are held by a quorum; NotDurable within the bound."""
+        if not self._link.connected:
+            raise NotDurable("the broker cannot be reached")
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await asyncio.gather(
+                    *(self._batchers[n].put(entry, _size(entry)) for n, entry in entries)
+                )
+        except TimeoutError:
+            raise NotDurable("no confirm in time") from None
+        except Full:
+            raise NotDurable("too much is waiting") from None
+        except Unconfirmed as error:
+            raise NotDurable(error.reason) from None
+
+
+def _size(entry: Entry) -> int:
+    if isinstance(entry, Receipt):
+        return len(entry.body) + OVERHEAD_BYTES
+    if isinstance(entry, Command):
+        return len(entry.text.encode()) + OVERHEAD_BYTES
+    return OVERHEAD_BYTES
+
+
+def copies(receipt: Receipt, keys: list[str], partitions: int) -> list[tuple[int, Receipt]]:
+    """The receipt for each partition that has an item of it; pure.
+
+    Without any key, by the receipt's own id, for everything in it.
+    """
+    if not keys:
+        return [(topology.partition_of(str(receipt.id), partitions), receipt)]
+    by_partition: dict[int, list[str]] = {}
+    for key in keys:
+        by_partition.setdefault(topology.partition_of(key, partitions), []).append(key)
+    by_partition[topology.partition_of(keys[0], partitions)].append(NO_KEY)
+    return [
+        (partition, msgspec.structs.replace(receipt, keys=own))
+        for partition, own in by_partition.items()
+    ]
+
+
+@asynccontextmanager
+async def intake(link: Link, partitions: Partitions) -> AsyncIterator[Intake]:
+    """A running intake."""
+    async with AsyncExitStack() as stack:
+        batchers = [
+            await stack.enter_async_context(batching(_sender(partitions, n), Bounds()))
+            for n in range(partitions.count)
+        ]
+        yield Intake(link, batchers)
+
+
+def _sender(partitions: Partitions, partition: int) -> Callable[[list[Entry]], Awaitable[None]]:
+    async def send(entries: list[Entry]) -> None:
+        await partitions.publish(partition, entries, CONFIRM_SECONDS)
+
+    return send
+
+
+def new_receipt(body: bytes, door: str, proof: str, signature: str) -> Receipt:
+    return Receipt(
+        id=clock.new_id(),
+        received_at=clock.now(),
+        door=door,
+        proof=proof,
+        signature=signature,
+        body=body,
+    )

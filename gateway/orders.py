@@ -1,0 +1,109 @@
+"""Reading what a CRM orders: a body in, a command or every fault of it out. Pure."""
+
+import hashlib
+import re
+import uuid
+from typing import Any
+
+import msgspec
+
+from services.config import Config
+from services.contract import Author
+
+TEXT_CHARACTERS = 4096
+"""Meta's limit of a text body; counted in UTF-16 units, the larger of the two counts."""
+KEY_CHARACTERS = 255
+CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
+PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
+FIELDS = {"conversationId", "number", "to", "type", "text", "author"}
+NAMESPACE = uuid.UUID("b7a1f5a4-52b7-5d7e-9a4e-0d2f0c6f3c11")
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A text for a citizen, by conversation or by number and phone."""
+
+    text: str
+    number: str
+    conversation: str = ""
+    to: str = ""
+    author: Author | None = None
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One thing wrong with a body: a JSON pointer and a sentence, never what was sent."""
+
+    pointer: str
+    detail: str
+
+
+def message_id(token: str, key: str) -> uuid.UUID:
+    """The id that this token's idempotency key stands for, now and after any restart."""
+    return uuid.uuid5(NAMESPACE, f"{token}\n{key}")
+
+
+def fingerprint(body: bytes) -> bytes:
+    """What makes two bodies the same one."""
+    return hashlib.sha256(body).digest()
+
+
+def read_order(body: bytes, config: Config) -> Order | list[Fault]:
+    """The order in `body`, or all that is wrong with it."""
+    try:
+        given = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return [Fault("", "the body is no JSON")]
+    if not isinstance(given, dict):
+        return [Fault("", "the body is no JSON object")]
+    faults = [Fault(f"/{name}", "is not known") for name in sorted(given.keys() - FIELDS)]
+    if given.get("type") != "text":
+        faults.append(Fault("/type", "must be text"))
+    text = _text(given.get("text"), faults)
+    author = _author(given.get("author"), faults)
+    number, conversation, to = _recipient(given, config, faults)
+    return faults or Order(
+        text=text, number=number, conversation=conversation, to=to, author=author
+    )
+
+
+def _text(given: Any, faults: list[Fault]) -> str:
+    text = given.get("body") if isinstance(given, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        faults.append(Fault("/text/body", "must be a text that is not empty"))
+        return ""
+    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > TEXT_CHARACTERS:
+        faults.append(Fault("/text/body", f"is over {TEXT_CHARACTERS} characters"))
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        faults.append(Fault("/text/body", "holds a character that is none"))
+    return text
+
+
+def _author(given: Any, faults: list[Fault]) -> Author | None:
+    if given is None:
+        return None
+    try:
+        return msgspec.convert(given, Author)
+    except msgspec.ValidationError:
+        expected = "must be {kind: employee, system or automated, id: a text}"
+        faults.append(Fault("/author", expected))
+        return None
+
+
+def _recipient(given: dict[str, Any], config: Config, faults: list[Fault]) -> tuple[str, str, str]:
+    """Number of ours, conversation, phone number with a plus."""
+    conversation = given.get("conversationId")
+    if conversation is not None:
+        if given.get("number") is not None or given.get("to") is not None:
+            faults.append(Fault("/conversationId", "goes without number and to"))
+        form = CONVERSATION.fullmatch(conversation) if isinstance(conversation, str) else None
+        if form is None or config.number(form[1]) is None:
+            faults.append(Fault("/conversationId", "is no conversation of ours"))
+            return "", "", ""
+        return form[1], form[0], ""
+    number, to = given.get("number"), given.get("to")
+    if not isinstance(number, str) or config.number(number) is None:
+        faults.append(Fault("/number", "must be the id of a number of ours"))
+    if not isinstance(to, str) or not PHONE.fullmatch(to):
+        faults.append(Fault("/to", "must be a phone number in international form"))
+    if faults:
+        return "", "", ""
+    return str(number), "", str(to).lstrip("+")

@@ -1,0 +1,47 @@
+"""The gateway as a process: the broker, the database for its API, two ports."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from gateway.api import Api
+from gateway.intake import intake
+from gateway.store import Store
+from gateway.webhook import Webhook
+from services import clock
+from services.broker import linked
+from services.config import Config
+from services.database import connected
+from services.http import application, operations, serve
+from services.lifecycle import first_to_end
+from services.partitions import Partitions
+from services.settings import GatewaySettings
+
+POOL_SIZE = 8
+"""Connections to PostgreSQL, for /v1/ alone."""
+
+
+@asynccontextmanager
+async def gateway(
+    settings: GatewaySettings, config: Config
+) -> AsyncIterator["asyncio.Future[object]"]:
+    """Runs until left; the future ends only when a part breaks."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        url = settings.database_url.get_secret_value()
+        pool = await enter(connected(url, "postkamer-gateway", POOL_SIZE))
+        link = await enter(linked(settings.amqp_url.get_secret_value(), "gateway"))
+        door = await enter(intake(link, Partitions(link, clock.new_id(), config.partitions)))
+        secrets = [secret.get_secret_value().encode() for secret in settings.meta_app_secrets]
+        verify = settings.meta_verify_token.get_secret_value().encode()
+        webhook = Webhook(door, secrets, verify, config.partitions)
+        tokens = {name: token.get_secret_value() for name, token in settings.api_tokens.items()}
+        api = Api(door, Store(pool), config, tokens)
+
+        async def obstacles() -> list[str]:
+            return [] if link.connected else ["the broker does not answer"]
+
+        await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
+        app = application([*webhook.routes(), *api.routes()])
+        await enter(serve(app, settings.bind, settings.gateway_port))
+        yield first_to_end(link.task, *door.tasks)

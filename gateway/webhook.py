@@ -1,0 +1,102 @@
+"""Meta's door: the handshake, and webhooks answered 200 only once they are safe."""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import structlog
+from aiohttp import web
+
+from gateway.intake import Intake, NotDurable, copies, new_receipt
+from gateway.signature import HEADER, is_signed
+from services import clock, observe
+from services.http import problem, read_body, unavailable
+from services.whatsapp.parse import keys_in
+
+PATH = "/webhooks/whatsapp"
+BODY_BYTES = 4 * 1024 * 1024
+"""Meta sends at most 3 MB, in either meaning of the word."""
+BODY_SECONDS = 10.0
+"""For a body to arrive; Meta's arrives in one go."""
+BODIES_IN_FLIGHT_BYTES = 256 * 1024 * 1024
+"""Of all requests together, counted before they are read: the bound of the memory of the door."""
+LARGE_BYTES = 256 * 1024
+"""From here on a body is hashed and scanned in a thread: the loop serves others meanwhile."""
+CHALLENGE_CHARACTERS = 200
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Webhook:
+    def __init__(
+        self, intake: Intake, secrets: Sequence[bytes], verify_token: bytes, partitions: int
+    ) -> None:
+        self._intake, self._secrets = intake, secrets
+        self._verify_token, self._partitions = verify_token, partitions
+        self._in_flight = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get(PATH, self.handshake, allow_head=False),
+            web.post(PATH, self.receive),
+        ]
+
+    async def handshake(self, request: web.Request) -> web.Response:
+        """Echo the challenge to whoever knows the verify token."""
+        query = request.query
+        token = query.get("hub.verify_token", "").encode()
+        challenge = query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS]
+        known = hmac.compare_digest(token, self._verify_token)
+        if not known or query.get("hub.mode") != "subscribe":
+            return problem(403, "Forbidden", "the verify token is not ours")
+        return web.Response(text=challenge)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        started = clock.monotonic()
+        size = min(request.content_length or BODY_BYTES, BODY_BYTES)
+        if self._in_flight + size > BODIES_IN_FLIGHT_BYTES:
+            answer = unavailable("too much is coming in")
+        else:
+            self._in_flight += size
+            try:
+                answer = await self._receive(request)
+            finally:
+                self._in_flight -= size
+        observe.webhook_requests.labels(status=answer.status).inc()
+        observe.webhook_seconds.observe(clock.monotonic() - started)
+        return answer
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        try:
+            body = await read_body(request, BODY_BYTES, BODY_SECONDS)
+        except TimeoutError:
+            return _closing(problem(408, "Request Timeout", "the body did not arrive in time"))
+        if body is None:
+            too_large = f"a webhook is at most {BODY_BYTES} bytes"
+            return _closing(problem(413, "Content Too Large", too_large))
+        header = request.headers.get(HEADER, "")
+        if not await _aside(body, is_signed, body, header, self._secrets):
+            return problem(401, "Unauthorized", "the signature is not valid")
+        keys = await _aside(body, keys_in, body)
+        receipt = new_receipt(body, request.path, "meta-sha256", header)
+        try:
+            await self._intake.put(copies(receipt, keys, self._partitions))
+        except NotDurable as error:
+            log.warning("webhook.not_durable", receipt=receipt.id, reason=str(error))
+            return unavailable(str(error))
+        return web.Response()
+
+
+async def _aside(body: bytes, function: Callable[..., T], *arguments: Any) -> T:
+    """Call now, or in a thread when the body is large."""
+    if len(body) < LARGE_BYTES:
+        return function(*arguments)
+    return await asyncio.to_thread(function, *arguments)
+
+
+def _closing(answer: web.Response) -> web.Response:
+    """What is left of the body will not be read."""
+    answer.force_close()
+    return answer

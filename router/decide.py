@@ -1,0 +1,39 @@
+"""Decide once: what one unit means, given what is known. Pure.
+
+`decide` returns the decision and what it changes; the shell commits both before anything is said.
+"""
+
+from router import commands, messages, statuses
+from router.decisions import Changes, Decision, Ground, Knowledge, Unit
+from services.contract import Command, Receipt, SendOutcome
+from services.whatsapp import items
+
+
+def decide(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
+    """What is to be done with `unit`; never raises for what a citizen, Meta or a CRM sent."""
+    match unit.entry:
+        case Command() as command:
+            return commands.command(unit, command, known, ground)
+        case SendOutcome() as outcome:
+            return statuses.outcome(unit, outcome, known, ground)
+        case Receipt():
+            return _item(unit, known, ground)
+
+
+def _item(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
+    match unit.item:
+        case items.Message() as message:
+            return messages.message(unit, message, known, ground)
+        case items.Status() as status:
+            return statuses.status(unit, status, known, ground)
+        case items.Notice() as notice:
+            return messages.kept(unit, "notice", notice.number, ground), Changes()
+        case items.Unknown() as unknown:
+            return quarantine(unit, unknown.reason, ground), Changes()
+        case None:
+            return quarantine(unit, "the body cannot be read", ground), Changes()
+
+
+def quarantine(unit: Unit, reason: str, ground: Ground) -> Decision:
+    """Keep it aside with its reason: nothing of it is lost, and somebody is told."""
+    return Decision(kind="quarantined", record=unit.id("record", ground.hash), reason=reason)

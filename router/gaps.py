@@ -1,0 +1,40 @@
+"""Does a confirmed batch ever go missing? Sources number theirs; a lasting gap alarms. Pure.
+
+A number is used again until its batch is confirmed, so a number never seen is a batch that a
+quorum had promised to keep.
+"""
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from uuid import UUID
+
+PATIENCE = timedelta(minutes=10)
+"""A batch can be late: published by a connection that broke, and redelivered."""
+SOURCES = 1000
+"""Processes remembered: each start of a gateway or deliverer is a new one."""
+GAPS = 1000
+"""Missing numbers remembered for one source."""
+
+
+class Gaps:
+    def __init__(self) -> None:
+        self._next: OrderedDict[UUID, int] = OrderedDict()
+        self._missing: dict[UUID, dict[int, datetime]] = {}
+
+    def saw(self, source: UUID, number: int, at: datetime) -> None:
+        expected = self._next.get(source, number)
+        missing = self._missing.setdefault(source, {})
+        for n in range(expected, min(number, expected + GAPS)):
+            missing[n] = at
+        missing.pop(number, None)
+        self._next[source] = max(expected, number + 1)
+        self._next.move_to_end(source)
+        if len(self._next) > SOURCES:
+            forgotten, _ = self._next.popitem(last=False)
+            self._missing.pop(forgotten, None)
+
+    def missing(self, at: datetime) -> int:
+        """How many numbers have been missing for longer than `PATIENCE`."""
+        return sum(
+            at - since > PATIENCE for gap in self._missing.values() for since in gap.values()
+        )

@@ -1,0 +1,119 @@
+"""Deciding what a citizen wrote: who, which conversation, which department, and why. Pure."""
+
+import base64
+from uuid import UUID
+
+import msgspec
+
+from router import people
+from router.decisions import Changes, Conversation, Decision, Ground, Knowledge, Unit
+from router.rules import Verdict, route
+from services.config import Number
+from services.whatsapp import items
+from services.whatsapp.parse import words
+
+INBOUND = "messages"
+"""The webhook field under which citizens write; echoes and history are kept, never routed."""
+
+
+def message(
+    unit: Unit, item: items.Message, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    number = ground.config.number(item.number)
+    if number is None:
+        return _refused(unit, "the number is not in the configuration", ground)
+    if item.field != INBOUND or item.group:
+        return kept(unit, "echo", item.number, ground), Changes()
+    if not item.person.identities:
+        return _refused(unit, "the sender has no identity", ground)
+    person, identities = people.resolve(unit, number.tenant, item.person, known, ground)
+    before = known.conversations.get(known.open.get((number.id, person), ""))
+    verdict = _verdict(before, words(item), number, ground)
+    now = _conversation(unit, number, person, before, verdict, ground)
+    decision = _decision(unit, before, now, ground)
+    return decision, Changes(conversation=now, identities=identities)
+
+
+def kept(unit: Unit, kind: str, number: str, ground: Ground) -> Decision:
+    """For the record alone."""
+    ours = ground.config.number(number)
+    record = unit.id("record", ground.hash)
+    return Decision(kind=kind, record=record, tenant=ours.tenant if ours else "")
+
+
+def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes]:
+    record = unit.id("record", ground.hash)
+    return Decision(kind="quarantined", record=record, reason=reason), Changes()
+
+
+def _verdict(before: Conversation | None, text: str, number: Number, ground: Ground) -> Verdict:
+    """A department is sticky once a rule has chosen it. While only the fallback stands, the first
+    message that a rule knows still decides: people say hello before they say what it is about."""
+    verdict = route(ground.rules[number.tenant], text, number.fallback)
+    if before is None or (verdict.rule and not before.rule):
+        return verdict
+    return Verdict(before.department, before.rule, before.reason)
+
+
+def open_conversation(
+    unit: Unit, number: Number, person: UUID, verdict: Verdict, ground: Ground
+) -> Conversation:
+    """A new episode. Its id begins with our number's, so that whoever has the id knows the
+    partition and the municipality; the rest cannot be guessed."""
+    chance = ground.hash("conversation", unit.key.hex())
+    return Conversation(
+        id=f"{number.id}-{base64.b32encode(chance).decode().rstrip('=').lower()}",
+        tenant=number.tenant,
+        number=number.id,
+        person=person,
+        department=verdict.department,
+        rule=verdict.rule,
+        reason=verdict.reason,
+        since=unit.at,
+        opened_at=unit.at,
+    )
+
+
+def _conversation(
+    unit: Unit,
+    number: Number,
+    person: UUID,
+    before: Conversation | None,
+    verdict: Verdict,
+    ground: Ground,
+) -> Conversation:
+    now = before or open_conversation(unit, number, person, verdict, ground)
+    moved = now.department != verdict.department
+    return msgspec.structs.replace(
+        now,
+        department=verdict.department,
+        rule=verdict.rule,
+        reason=verdict.reason,
+        since=unit.at if moved else now.since,
+        last_inbound_at=unit.at,
+        # A move is an event of its own, with a place in the order just before the message.
+        sequence=now.sequence + (2 if moved else 1),
+    )
+
+
+def _decision(
+    unit: Unit, before: Conversation | None, now: Conversation, ground: Ground
+) -> Decision:
+    department = ground.config.department(now.tenant, now.department)
+    moved = before is not None and before.department != now.department
+    return Decision(
+        kind="message",
+        record=unit.id("record", ground.hash),
+        tenant=now.tenant,
+        conversation=now.id,
+        department=now.department,
+        destination=department.destination if department else "",
+        rule=now.rule,
+        reason=now.reason,
+        sequence=now.sequence,
+        message=unit.id("message", ground.hash),
+        event=unit.id("event", ground.hash),
+        opened=unit.id("opened", ground.hash) if before is None else None,
+        transfer=unit.id("transfer", ground.hash) if moved else None,
+        moved_from=before.department if before and moved else "",
+    )

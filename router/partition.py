@@ -1,0 +1,275 @@
+"""One partition: take what came, decide it, commit, publish, acknowledge; in that order, here only.
+
+    load what is known -> decide -> commit -> publish, archive first -> ack
+
+A unit that is known already is never decided again. When it came with the same receipt, its batch
+is being done again after a crash, and what its row says is published again; when it came with
+another one, Meta repeats itself, and it has been said.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from router import outputs
+from router.decide import decide, quarantine
+from router.decisions import Changes, Decision, Ground, Knowledge, Unit
+from router.gaps import Gaps
+from router.store import Store
+from router.units import units
+from services import clock, contract, observe, topology
+from services.broker import Publisher, publish_until_confirmed
+from services.consumer import Inbox, Incoming
+from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Receipt, Record
+from services.database import may_try_again, until_it_answers
+from services.whatsapp import items
+
+FRAMES = 16
+"""AMQP messages taken together: with the prefetch, what bounds the memory of a partition."""
+PACE_SECONDS = 0.010
+"""Between the starts of two batches: unpaced, tiny ones fill the cores."""
+BATCH_ITEMS, BATCH_BYTES = 256, 256 * 1024
+"""Of one message to the archive or a destination; something larger goes alone."""
+CAREFUL_FROM = 2
+"""Deliveries before this one, from which a message may be what crashes us."""
+STARTS = 2
+"""Starts at which an entry was in hand; then it is put aside."""
+
+Decided = tuple[Unit, Decision, Changes]
+Lost = Callable[[], bool]
+"""Whether the channel is gone: then what is not confirmed is done again by whoever is next."""
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Partition:
+    """The work of one partition, for `services.consumer`."""
+
+    def __init__(
+        self,
+        number: int,
+        ground: Ground,
+        store: Store,
+        archive: Publisher,
+        destinations: Publisher,
+    ) -> None:
+        self.number = number
+        self._ground, self._store = ground, store
+        self._archive, self._destinations = archive, destinations
+        self._gaps = Gaps()
+
+    async def work(self, inbox: Inbox) -> None:
+        """Until the channel is lost or let go. The epoch is taken at its first delivery: only then
+        is it certain that nobody else is active on the queue."""
+        loop = asyncio.get_running_loop()
+        frames = await inbox.take(FRAMES)
+        epoch = await until_it_answers(lambda: self._store.take_epoch(self.number), "epoch")
+        log.info("partition.held", partition=self.number, epoch=epoch)
+        while True:
+            started = loop.time()
+            await self._handle(frames, epoch, lambda: inbox.lost.is_set())
+            await inbox.ack_all(frames)
+            await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
+            frames = await inbox.take(FRAMES)
+
+    async def _handle(self, frames: Sequence[Incoming], epoch: int, lost: Lost) -> None:
+        entries: list[Entry] = []
+        for frame in frames:
+            batch = await self._read(frame)
+            if frame.deliveries >= CAREFUL_FROM:
+                # What has been handed out twice may be what ends us: its entries go one by one,
+                # each written down first.
+                await self._process(entries, epoch, lost)
+                entries = []
+                await self._carefully(batch, epoch, lost)
+            else:
+                entries += batch
+        await self._process(entries, epoch, lost)
+
+    async def _read(self, frame: Incoming) -> list[Entry]:
+        """The entries of a frame. KeyError for a kind of a newer version: it stays in the queue."""
+        try:
+            batch = contract.decode(frame.kind, frame.body)
+        except msgspec.DecodeError:
+            batch = None
+        if not isinstance(batch, PartitionBatch):
+            reason = "a message in the partition's queue cannot be read"
+            log.error("frame.unreadable", partition=self.number, reason=reason)
+            observe.quarantined.labels(reason="frame unreadable").inc()
+            id = clock.new_id()
+            await until_it_answers(lambda: self._store.put_aside(id, reason, frame.body), "aside")
+            return []
+        self._gaps.saw(batch.source, batch.number, clock.now())
+        missing = self._gaps.missing(clock.now())
+        observe.batches_missing.labels(partition=self.number).set(missing)
+        return batch.entries
+
+    async def _carefully(self, entries: Sequence[Entry], epoch: int, lost: Lost) -> None:
+        for entry in entries:
+            mark = self._ground.hash("suspect", str(self.number), str(entry.id))
+            starts = await until_it_answers(partial(self._store.suspect, mark), "suspect")
+            if starts < STARTS:
+                await self._process([entry], epoch, lost)
+            else:
+                await self._refuse(entry, epoch, lost)
+            await until_it_answers(partial(self._store.clear, mark), "suspect")
+
+    async def _process(self, entries: Sequence[Entry], epoch: int, lost: Lost) -> None:
+        """Decide, commit and publish these entries."""
+        if entries:
+            todo = [unit for entry in entries for unit in units(entry, self._ground.hash)]
+            said = await self._settle(todo, epoch)
+            await self._publish(entries, said, lost)
+            _count(said)
+
+    async def _refuse(self, entry: Entry, epoch: int, lost: Lost) -> None:
+        """Put an entry aside that was in hand when the router crashed."""
+        unit = Unit(self._ground.hash("crash", str(entry.id)), entry)
+        said = await self._put_aside(unit, "it was in hand when the router crashed, twice", epoch)
+        await self._publish([entry], [said], lost)
+        _count([said])
+
+    async def _put_aside(self, unit: Unit, reason: str, epoch: int) -> Decided:
+        alone = (unit, quarantine(unit, reason, self._ground), Changes())
+
+        async def commit() -> None:
+            if unit.key not in (await self._store.load([unit])).decided:
+                await self._store.commit(self.number, epoch, [alone])
+
+        await until_it_answers(commit, "item")
+        return alone
+
+    async def _settle(self, todo: Sequence[Unit], epoch: int) -> list[Decided]:
+        """Decided and committed: all at once, or one by one when the database refuses them."""
+        try:
+            return await until_it_answers(lambda: self._decide(todo, epoch), "batch")
+        except Exception as error:
+            if len(todo) == 1 or may_try_again(error) or not _is_data(error):
+                raise
+            log.warning("batch.refused", partition=self.number, count=len(todo), exc_info=error)
+        said: list[Decided] = []
+        for unit in todo:
+            said += await self._settle_alone(unit, epoch)
+        return said
+
+    async def _settle_alone(self, unit: Unit, epoch: int) -> list[Decided]:
+        try:
+            return await until_it_answers(lambda: self._decide([unit], epoch), "item")
+        except Exception as error:
+            if not _is_data(error):
+                raise
+        return [await self._put_aside(unit, "the database refused it", epoch)]
+
+    async def _decide(self, todo: Sequence[Unit], epoch: int) -> list[Decided]:
+        known = await self._store.load(todo)
+        said, fresh = decide_batch(todo, known, self._ground)
+        if fresh:
+            await self._store.commit(self.number, epoch, fresh)
+        return said
+
+    async def _publish(self, entries: Sequence[Entry], said: Sequence[Decided], lost: Lost) -> None:
+        receipts = [outputs.receipt_record(e) for e in entries if isinstance(e, Receipt)]
+        records = [r for unit, decision, _ in said for r in outputs.records(unit, decision)]
+        for chunk in chunks([*receipts, *records], _size_of_record):
+            await publish_until_confirmed(
+                self._archive, topology.ARCHIVE_QUEUE, ArchiveBatch(records=chunk), may_stop=lost
+            )
+        by_destination: dict[str, list[contract.Delivery]] = {}
+        for unit, decision, _ in said:
+            for delivery in outputs.deliveries(unit, decision):
+                by_destination.setdefault(decision.destination, []).append(delivery)
+        await asyncio.gather(
+            *(self._deliver(name, events, lost) for name, events in by_destination.items())
+        )
+
+    async def _deliver(self, destination: str, events: list[contract.Delivery], lost: Lost) -> None:
+        for chunk in chunks(events, lambda event: len(event.data) + 200):
+            await publish_until_confirmed(
+                self._destinations,
+                topology.destination_queue(destination),
+                DeliveryBatch(destination=destination, deliveries=chunk),
+                may_stop=lost,
+            )
+
+
+def decide_batch(
+    todo: Iterable[Unit], known: Knowledge, ground: Ground
+) -> tuple[list[Decided], list[Decided]]:
+    """What is to be said, and of that what is new; pure. A fault of ours in deciding one unit puts
+    that one aside and no other."""
+    said: list[Decided] = []
+    fresh: list[Decided] = []
+    mentioned: set[bytes] = set()
+    for unit in todo:
+        if before := known.decided.get(unit.key):
+            if before[0] == unit.entry.id and unit.key not in mentioned:
+                said.append((unit, before[1], Changes()))
+            else:
+                observe.duplicates.inc()
+        else:
+            decided = (unit, *_decide_safely(unit, known, ground))
+            known.learn(decided[2])
+            known.decided[unit.key] = unit.entry.id, decided[1]
+            fresh.append(decided)
+            said.append(decided)
+        mentioned.add(unit.key)
+    return said, fresh
+
+
+def _decide_safely(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
+    try:
+        return decide(unit, known, ground)
+    except Exception as error:
+        log.error("decision.failed", exc_info=error)
+        return quarantine(unit, "a fault in Postkamer: see decision.failed in the log", ground), (
+            Changes()
+        )
+
+
+def chunks(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """In order, within the bounds of one message; something larger goes alone."""
+    chunk: list[T] = []
+    size = 0
+    for thing in things:
+        if chunk and (len(chunk) >= BATCH_ITEMS or size + size_of(thing) > BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(thing)
+        size += size_of(thing)
+    if chunk:
+        yield chunk
+
+
+def _size_of_record(record: Record) -> int:
+    return len(record.raw) + len(record.data) + 200
+
+
+def _is_data(error: Exception) -> bool:
+    """SQLSTATE classes 22 (data) and 23 (constraint): it is what we try to write."""
+    return (getattr(error, "sqlstate", None) or "")[:2] in {"22", "23"}
+
+
+TYPES = frozenset(
+    [
+        "text", "image", "video", "audio", "document", "sticker", "location", "contacts",
+        "interactive", "button", "reaction", "order", "system", "unsupported", "edit", "revoke",
+    ]
+)  # fmt: skip
+"""Message types that have a label of their own; Meta adds new ones."""
+
+
+def _count(said: Iterable[Decided]) -> None:
+    for unit, decision, _ in said:
+        if decision.kind == "message" and isinstance(unit.item, items.Message):
+            type = unit.item.content.type
+            observe.messages_received.labels(type=type if type in TYPES else "other").inc()
+            observe.decisions.labels(
+                department=decision.department, rule=decision.rule or "fallback"
+            ).inc()
+        elif decision.kind == "quarantined":
+            observe.quarantined.labels(reason=decision.reason).inc()
+            log.warning("item.quarantined", record=decision.record, reason=decision.reason)

@@ -1,0 +1,30 @@
+"""Publishing into the partitions: numbered, so that a batch that goes missing shows."""
+
+from collections import Counter
+from uuid import UUID
+
+from services import observe, topology
+from services.broker import Link, Publisher
+from services.contract import Entry, PartitionBatch
+
+
+class Partitions:
+    """The way into every partition for one process; `source` is that process."""
+
+    def __init__(self, link: Link, source: UUID, count: int) -> None:
+        self.count = count
+        self._publisher = Publisher(link, topology.PARTITIONS)
+        self._source = source
+        self._numbers: Counter[int] = Counter()
+
+    async def publish(self, partition: int, entries: list[Entry], seconds: float) -> None:
+        """Return once a quorum holds `entries`; broker.Unconfirmed otherwise.
+
+        A number is used until its batch is confirmed: only a confirmed batch can leave a gap.
+        """
+        observe.publish_batch_size.observe(len(entries))
+        batch = PartitionBatch(
+            source=self._source, number=self._numbers[partition], entries=entries
+        )
+        await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
+        self._numbers[partition] += 1
