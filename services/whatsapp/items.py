@@ -62,7 +62,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 class Message(Item, frozen=True, kw_only=True):
     """Something a citizen wrote; or an echo of what staff wrote in the Business app, or history.
 
-    `contact` is the JSON of the matching entry of `contacts`, where there was one.
+    Which of the three, `field` says: `messages`, `smb_message_echoes`, `history`. `person` is the
+    citizen in all of them. `contact` is the JSON of the matching entry of `contacts`, where there
+    was one.
     """
 
     id: str
@@ -76,6 +78,10 @@ class Message(Item, frozen=True, kw_only=True):
     group: str = ""
     errors: tuple[int, ...] = ()
     contact: bytes = b""
+    outgoing: bool = False
+    """Written by staff, not by the citizen; only in echoes and history."""
+    becomes: tuple[Identity, ...] = ()
+    """What a `system` message says this person is called from now on; `person` is the old name."""
 
 
 class Status(Item, frozen=True, kw_only=True):
@@ -101,6 +107,8 @@ class Notice(Item, frozen=True, kw_only=True):
 
     event: str = ""
     value: dict[str, Any] = {}
+    stamp: str = ""
+    """Meta's `entry.time`, as it stood: tells two equal events at different times apart."""
 
 
 class Unknown(Item, frozen=True, kw_only=True):
