@@ -1,12 +1,10 @@
 """The CRM's door: messages to citizens, accepted once they are safe."""
 
-import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-import structlog
 from aiohttp import web
 
 from gateway.intake import Intake, NotDurable
@@ -15,29 +13,12 @@ from gateway.store import Store
 from services import clock, topology
 from services.config import Config
 from services.contract import Command
-from services.database import may_try_again
+from services.guard import guarded
 from services.http import json, problem, read_body, unavailable
 
 BODY_BYTES = 64 * 1024
 """A text of 4,096 characters is under 25 KB, whatever its characters and escapes."""
 BODY_SECONDS = 10.0
-
-log = structlog.get_logger()
-
-
-def authenticate(header: str, tokens: Mapping[str, str]) -> str | None:
-    """The name of the token in an Authorization header, if it is one of ours; pure.
-
-    Hashed before they are compared, so that not even the length of a token shows.
-    """
-    scheme, _, given = header.partition(" ")
-    digest = hashlib.sha256(given.strip().encode()).digest()
-    found = [
-        name
-        for name, token in tokens.items()
-        if hmac.compare_digest(digest, hashlib.sha256(token.encode()).digest())
-    ]
-    return found[0] if found and scheme.lower() == "bearer" else None
 
 
 class Api:
@@ -49,30 +30,9 @@ class Api:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.post("/v1/messages", self._guarded(self.send)),
-            web.get("/v1/messages/{id}", self._guarded(self.read), allow_head=False),
+            web.post("/v1/messages", guarded(self.send, self._tokens)),
+            web.get("/v1/messages/{id}", guarded(self.read, self._tokens), allow_head=False),
         ]
-
-    def _guarded(
-        self, handler: Callable[[web.Request, str], Awaitable[web.Response]]
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """Only with a token; and 503 while the database is away."""
-
-        async def guarded(request: web.Request) -> web.Response:
-            token = authenticate(request.headers.get("Authorization", ""), self._tokens)
-            if token is None:
-                answer = problem(401, "Unauthorized", "a bearer token is needed")
-                answer.headers["WWW-Authenticate"] = "Bearer"
-                return answer
-            try:
-                return await handler(request, token)
-            except Exception as error:
-                if not may_try_again(error):
-                    raise
-                log.warning("api.database_away", exc_info=error)
-                return unavailable("the database does not answer")
-
-        return guarded
 
     async def send(self, request: web.Request, token: str) -> web.Response:
         """POST /v1/messages: 202 once a quorum holds it."""

@@ -217,4 +217,5 @@ def _delivery(unit: Unit, decision: Decision, type: str, data: dict[str, Any]) -
         time=unit.at,
         received_at=unit.at,
         data=_json(data),
+        message=None if moved else decision.message,
     )

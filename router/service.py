@@ -12,10 +12,10 @@ from router.units import keyed_hash
 from services import topology
 from services.broker import Publisher, linked
 from services.config import Config
-from services.consumer import Consumer, consuming
-from services.database import Pool, answers, connected
+from services.consumer import consuming
+from services.database import connected
 from services.http import operations, serve
-from services.lifecycle import first_to_end
+from services.lifecycle import first_to_end, obstacles
 from services.settings import RouterSettings, derived_key
 
 POOL_SIZE = 8
@@ -55,12 +55,3 @@ async def router(
         app = operations(lambda: obstacles(pool, consumers))
         await enter(serve(app, settings.bind, settings.router_ops_port))
         yield first_to_end(outgoing.task, incoming.task, *(consumer.task for consumer in consumers))
-
-
-async def obstacles(pool: Pool, consumers: list[Consumer]) -> list[str]:
-    """What keeps a consuming service from being ready."""
-    found = [] if await answers(pool) else ["the database does not answer"]
-    found += [
-        f"no consumer on {consumer.queue.name}" for consumer in consumers if not consumer.agreed
-    ]
-    return found

@@ -71,7 +71,7 @@ class Inbox:
         return taken
 
     async def ack_all(self, taken: Sequence[Incoming]) -> None:
-        """Acknowledge everything up to the last of `taken`; Lost when the channel went meanwhile."""
+        """Acknowledge everything up to the last of `taken`; Lost when the channel is gone."""
         await self._ack(taken[-1].tag, multiple=True)
         self.in_hand -= len(taken)
 

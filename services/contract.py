@@ -106,6 +106,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     """When what caused it came in, for the measurement of the whole trip."""
     data: bytes
+    message: UUID | None = None
+    """The message that it is about."""
 
 
 class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,13 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
+
+from services.consumer import Consumer
+from services.database import Pool, answers
 
 Service = Callable[[], AbstractAsyncContextManager["asyncio.Future[object]"]]
 
@@ -60,6 +63,12 @@ def _watchdog() -> None:
     timer = threading.Timer(HARD_EXIT_SECONDS, os._exit, (1,))
     timer.daemon = True
     timer.start()
+
+
+async def obstacles(pool: Pool, consumers: Sequence[Consumer]) -> list[str]:
+    """What keeps a consuming service from being ready, a sentence each."""
+    found = [] if await answers(pool) else ["the database does not answer"]
+    return found + [f"no consumer on {c.queue.name}" for c in consumers if not c.agreed]
 
 
 def first_to_end(*parts: Awaitable[object]) -> "asyncio.Future[object]":

@@ -2,6 +2,8 @@
 create table deliverer.delivery (
     destination text not null,
     event uuid not null,
+    message uuid,
+    tenant text not null,
     conversation text not null,
     state text not null check (state in ('settled', 'parked')),
     attempts int not null,

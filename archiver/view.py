@@ -1,0 +1,91 @@
+"""Records as an API shows them: a message with its decision, its fate, its original. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+RANKS = {
+    "accepted": 0,
+    "unknown": 1,
+    "sent": 2,
+    "delivered": 3,
+    "read": 4,
+    "played": 5,
+    "failed": 6,
+}
+"""A message shows its furthest status; Meta's webhooks come in any order."""
+
+Row = Mapping[str, Any]
+
+
+def messages(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
+    """Messages in the order given, each with what became of it."""
+    fates: dict[Any, list[Row]] = {}
+    for row in about:
+        fates.setdefault(row["message"], []).append(row)
+    return [_message(row, fates.get(row["message"], [])) for row in rows]
+
+
+def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
+    data = msgspec.json.decode(row["data"])
+    told = [(fate, msgspec.json.decode(fate["data"])) for fate in fates]
+    statuses = _statuses(told)
+    wamids = [said["wamid"] for _, said in told if said.get("wamid")]
+    first = "received" if data["direction"] == "in" else data.get("status", "accepted")
+    return {
+        "id": row["message"] or row["id"],
+        "wamid": data.get("wamid") or next(iter(wamids), None),
+        "conversationId": row["conversation"],
+        "direction": data["direction"],
+        "type": data["type"],
+        "text": data["text"],
+        "department": data["department"],
+        "decision": data["decision"],
+        "author": data.get("author"),
+        "status": max([first, *(s["status"] for s in statuses)], key=lambda s: RANKS.get(s, -1)),
+        "statuses": statuses,
+        "deliveries": [_delivery(fate, said) for fate, said in told if fate["kind"] == "delivery"],
+        "sequence": row["sequence"],
+        "receivedAt": data["receivedAt"],
+        "sentAt": data.get("sentAt"),
+        "raw": _raw(row["raw"]),
+    }
+
+
+def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [
+        {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
+        for fate, said in told
+        if fate["kind"] == "status" or (fate["kind"] == "send" and said["state"] != "sent")
+    ]
+
+
+def _delivery(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "destination": said["destination"],
+        "event": said["event"],
+        "state": said["state"],
+        "attempts": said["attempts"],
+        "at": fate["at"],
+    }
+
+
+def _raw(raw: bytes) -> Any:
+    """The item as Meta sent it; None for what did not come from Meta."""
+    return msgspec.Raw(raw) if raw else None
+
+
+def conversation(id: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """A conversation from what happened to it, oldest first."""
+    steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
+    return {
+        "id": id,
+        "openedAt": rows[0]["at"],
+        "department": steps[-1][1]["department"],
+        "decision": steps[-1][1]["decision"],
+        "history": [
+            {"event": step["event"], "department": step["department"], "at": row["at"]}
+            for row, step in steps
+        ],
+    }

@@ -1,0 +1,19 @@
+"""What somebody answered to a request of ours, as data: so that what follows from it is pure."""
+
+from typing import Literal
+
+import msgspec
+
+Failure = Literal["", "refused", "name", "tls", "timeout", "reset", "too large"]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`status` 0: there was none, see `failure`. `sent`: a first byte may have left us. `body` is
+    its first part only."""
+
+    status: int = 0
+    failure: Failure = ""
+    sent: bool = True
+    retry_after: float | None = None
+    """Seconds."""
+    body: bytes = b""

@@ -1,0 +1,67 @@
+"""An event as a CRM gets it: CloudEvents 1.0, signed as Standard Webhooks. Pure."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from services.contract import Delivery
+
+PREFIX = "whsec_"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The NL GOV profile's attributes; none of them holds personal data, `data` does."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str
+    type: str
+    time: datetime
+    datacontenttype: str = "application/json"
+    sequence: str
+    sequencetype: str = "Integer"
+    data: msgspec.Raw
+
+
+def key_of(secret: str) -> bytes:
+    """The signing key in a secret: base64 after `whsec_`, else the text itself.
+
+    ValueError when what follows the prefix is no base64.
+    """
+    if not secret.startswith(PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        raise ValueError("what follows whsec_ is no base64") from None
+
+
+def body(delivery: Delivery) -> bytes:
+    """The same bytes for the same delivery, however often it is tried."""
+    event = Event(
+        id=str(delivery.id),
+        source=f"urn:nld:gemeente-{delivery.tenant}.systeem:postkamer",
+        type=delivery.type,
+        time=delivery.time,
+        sequence=str(delivery.sequence),
+        data=msgspec.Raw(delivery.data),
+    )
+    return msgspec.json.encode(event)
+
+
+def headers(delivery: Delivery, content: bytes, key: bytes, now: datetime) -> Mapping[str, str]:
+    """Content type and signature; `webhook-id` is the event's id through every retry."""
+    timestamp = str(int(now.timestamp()))
+    signed = f"{delivery.id}.{timestamp}.".encode() + content
+    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    return {
+        "Content-Type": "application/cloudevents+json; charset=utf-8",
+        "webhook-id": str(delivery.id),
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{signature}",
+    }

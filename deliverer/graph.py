@@ -1,0 +1,125 @@
+"""Speaking to Meta's Graph API: a request from a line, and what its answer means. Pure.
+
+Decided by `error.code`, never by the HTTP status, as Meta asks. Not sent is only what a Graph error
+body says, or a failure before the first byte left; all else is unknown, and is never sent again by
+itself: there is no idempotency key.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from deliverer.answers import Answer
+
+RETRY = frozenset({1, 2, 613, 130429, 131000, 131016, 131056, 131057, 133004})
+"""May pass by itself, for this message: too fast, overloaded, in maintenance."""
+SLOW = frozenset({4, 80007, 133016})
+STOP = frozenset(
+    {0, 3, 10, 33, 190, 368, 131005, 131031, 131042, 131045, 131048, 131064, 133010}
+)  # fmt: skip
+"""The number or account itself: a person must act. 200 to 299 (permissions) too."""
+REASONS = {
+    131026: "dit nummer kan geen WhatsApp-bericht ontvangen",
+    131047: "de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
+    131049: "Meta bezorgt dit bericht nu niet",
+    131050: "de inwoner wil deze berichten niet meer krijgen",
+    130403: "deze inwoner is geblokkeerd",
+    131021: "afzender en ontvanger zijn dezelfde",
+    131030: "dit nummer staat niet op de lijst van testnummers",
+    131051: "dit soort bericht kan niet worden verstuurd",
+    132001: "dit sjabloon bestaat niet in deze taal",
+    132015: "dit sjabloon is door Meta gepauzeerd",
+    132016: "dit sjabloon is door Meta uitgezet",
+    137000: "de identiteit van deze inwoner is veranderd",
+}
+"""For the person who wrote the message."""
+OTHER = "Meta weigerde dit bericht"
+
+FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
+"""Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, bounded."""
+STOPPED_WAIT = 60.0
+"""Seconds before a stopped number is tried again."""
+ATTEMPTS = 8
+"""Then a message that Meta keeps putting off has failed: over 20 minutes later."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Meta has taken it; `wamid` is its name for it."""
+
+    wamid: str
+
+
+class Later(msgspec.Struct, frozen=True):
+    """It was not sent; try again in `seconds`. `stop`: nothing of this number will go."""
+
+    seconds: float
+    code: int = 0
+    stop: bool = False
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """It was not sent and will not be."""
+
+    code: int
+    reason: str
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """Nobody knows; a status with our own value settles it."""
+
+    reason: Literal["no answer", "no usable answer"]
+
+
+Verdict = Sent | Later | Failed | Unknown
+
+
+def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> bytes:
+    """The body of POST /{number}/messages. A phone number goes with a plus: without one Meta puts
+    our own country code before it."""
+    to = {"to": f"+{address.lstrip('+')}"} if kind == "phone" else {"recipient": address}
+    head = {"messaging_product": "whatsapp", "recipient_type": "individual"}
+    return msgspec.json.encode(head | to | content | {"biz_opaque_callback_data": opaque})
+
+
+def judge(answer: Answer, attempt: int) -> Verdict:
+    """What became of attempt number `attempt`, counted from 1."""
+    if answer.status == 0:
+        return Unknown("no answer") if answer.sent else Later(_wait(attempt))
+    body = _object(answer.body)
+    if answer.status == 200:
+        wamid = _wamid(body)
+        return Sent(wamid) if wamid else Unknown("no usable answer")
+    error = body.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    if not isinstance(code, int):
+        return Unknown("no usable answer")
+    return _refused(code, attempt, answer.retry_after)
+
+
+def _refused(code: int, attempt: int, retry_after: float | None) -> Verdict:
+    if code in STOP or 200 <= code < 300:
+        return Later(STOPPED_WAIT, code, stop=True)
+    if code in SLOW:
+        return Later(retry_after or LONGEST_WAIT, code)
+    if code in RETRY and attempt < ATTEMPTS:
+        return Later(min(retry_after or _wait(attempt), LONGEST_WAIT), code)
+    return Failed(code, f"{code}: {REASONS.get(code, OTHER)}")
+
+
+def _wait(attempt: int) -> float:
+    return min(FIRST_WAIT ** min(attempt, 10), LONGEST_WAIT)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        decoded = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _wamid(body: dict[str, Any]) -> str:
+    match body.get("messages"):
+        case [{"id": str(wamid)}, *_]:
+            return wamid
+    return ""

@@ -1,0 +1,62 @@
+"""Who is next? One lane a conversation, one delivery of it at a time, lanes in turn. Pure.
+
+A delivery that fails goes back to the head of its lane, and its lane to the end of the row: the
+next probe of a paused destination is another conversation's.
+"""
+
+from collections import OrderedDict, deque
+
+import msgspec
+
+from services.consumer import Incoming
+from services.contract import Delivery
+
+
+class Frame:
+    """An envelope in hand, acknowledged when nothing of it is left to do."""
+
+    def __init__(self, incoming: Incoming, left: int) -> None:
+        self.incoming, self.left = incoming, left
+
+
+class Job(msgspec.Struct):
+    """One delivery to make, and the frame that waits for it."""
+
+    delivery: Delivery
+    frame: Frame
+    attempts: int = 0
+
+
+class Lanes:
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._busy: set[str] = set()
+
+    def add(self, job: Job) -> None:
+        lane = job.delivery.conversation
+        self._waiting.setdefault(lane, deque()).append(job)
+
+    def next(self) -> Job | None:
+        """The first delivery of the first lane that has none in flight; its lane is busy then."""
+        for lane, jobs in self._waiting.items():
+            if lane not in self._busy:
+                self._busy.add(lane)
+                job = jobs.popleft()
+                if not jobs:
+                    del self._waiting[lane]
+                return job
+        return None
+
+    def done(self, job: Job) -> None:
+        self._busy.discard(job.delivery.conversation)
+
+    def back(self, job: Job) -> None:
+        """It failed: it stays first of its conversation, which goes to the end of the row."""
+        lane = job.delivery.conversation
+        self._waiting.setdefault(lane, deque()).appendleft(job)
+        self._waiting.move_to_end(lane)
+        self._busy.discard(lane)
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(jobs) for jobs in self._waiting.values())

@@ -1,0 +1,73 @@
+"""The only outgoing HTTP: a request out, an answer or the way it failed back. Never raises."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from deliverer.answers import Answer, Failure
+
+ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
+"""For one attempt in all, and for its connection."""
+ANSWER_BYTES = 8192
+"""Of an answer that are read: Graph's errors and a CRM's problem fit; the rest is thrown away."""
+IDLE_SECONDS = 15.0
+"""A connection without use is closed: before most servers do it for us, which would look like a
+failed attempt."""
+
+
+class Sender:
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """One attempt; redirects are not followed, they would carry the content elsewhere."""
+        try:
+            async with self._session.post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                return Answer(
+                    status=response.status,
+                    retry_after=_seconds(response.headers.get("Retry-After", "")),
+                    body=await response.content.read(ANSWER_BYTES),
+                )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure, sent = _classify(error)
+            return Answer(failure=failure, sent=sent)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Only the form in seconds; a date would need both clocks to agree."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+
+
+def _classify(error: BaseException) -> tuple[Failure, bool]:
+    """How it failed, and whether a first byte may have left."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "name", False
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "tls", False
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "timeout", False
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "refused", False
+    if isinstance(error, TimeoutError):
+        return "timeout", True
+    return "reset", True
+
+
+@asynccontextmanager
+async def sending(connections: int) -> AsyncIterator[Sender]:
+    """A sender with at most `connections` at once."""
+    connector = aiohttp.TCPConnector(
+        limit=connections, ttl_dns_cache=60, keepalive_timeout=IDLE_SECONDS
+    )
+    timeout = aiohttp.ClientTimeout(total=ATTEMPT_SECONDS, sock_connect=CONNECT_SECONDS)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # an answer is read to a bound, in bytes as they come
+        headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
+    ) as session:
+        yield Sender(session)

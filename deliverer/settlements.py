@@ -1,0 +1,132 @@
+"""Writing down what was delivered: to PostgreSQL, then to the archive; then it is so."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services import clock, topology
+from services.broker import Publisher, publish_until_confirmed
+from services.contract import ArchiveBatch, Delivery, Record
+from services.database import Pool, until_it_answers
+
+FIRST_KILOBYTE = 1024
+"""Of a refusing answer, kept with a parked delivery."""
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one delivery, for good. `body` is the delivery itself when it is parked."""
+
+    destination: str
+    event: UUID
+    message: UUID | None = None
+    conversation: str
+    state: str
+    attempts: int
+    status: int
+    at: datetime
+    tenant: str = ""
+    reason: str = ""
+    body: bytes | None = None
+
+
+def settlement(
+    delivery: Delivery, destination: str, attempts: int, status: int, at: datetime
+) -> Settlement:
+    return Settlement(
+        destination=destination,
+        event=delivery.id,
+        message=delivery.message,
+        conversation=delivery.conversation,
+        tenant=delivery.tenant,
+        state="settled",
+        attempts=attempts,
+        status=status,
+        at=at,
+    )
+
+
+def parked(settled: Settlement, delivery: Delivery, reason: str, answer: bytes) -> Settlement:
+    """The same, parked: with what is needed to try it again and to see why it was refused."""
+    kept = {"delivery": delivery, "answer": answer[:FIRST_KILOBYTE]}
+    return msgspec.structs.replace(
+        settled, state="parked", reason=reason, body=msgspec.msgpack.encode(kept)
+    )
+
+
+def record(settled: Settlement) -> Record:
+    """The archive's record of it. Its id follows from what it is about, so it can be made again."""
+    chance = hashlib.blake2b(f"{settled.destination} {settled.event}".encode(), digest_size=10)
+    data = {
+        "destination": settled.destination,
+        "event": settled.event,
+        "state": settled.state,
+        "attempts": settled.attempts,
+        "status": settled.status,
+        "reason": settled.reason,
+    }
+    return Record(
+        id=clock.uuid7(settled.at, chance.digest()),
+        kind="delivery",
+        at=settled.at,
+        data=msgspec.json.encode(data),
+        tenant=settled.tenant,
+        conversation=settled.conversation,
+        message=settled.message,
+    )
+
+
+class Settlements:
+    def __init__(self, pool: Pool, archive: Publisher) -> None:
+        self._pool, self._archive = pool, archive
+
+    async def write(self, settled: list[Settlement]) -> None:
+        """Return when all of it is in PostgreSQL and on its way to the archive."""
+        rows = [
+            (s.destination, s.event, s.conversation, s.state, s.attempts, s.status, s.at, s.tenant,
+             s.reason, s.body, s.message)
+            for s in settled
+        ]  # fmt: skip
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await until_it_answers(lambda: self._pool.execute(_INSERT, *columns), "settle")
+        await self._tell(settled)
+
+    async def known(self, destination: str, events: Sequence[UUID]) -> set[UUID]:
+        """Which of these were settled before. Their records go to the archive once more: the
+        process may have ended between the two."""
+        fetch = lambda: self._pool.fetch(_SELECT, destination, list(events))  # noqa: E731
+        rows = await until_it_answers(fetch, "settled")
+        found = [Settlement(**row) for row in rows]
+        if found:
+            await self._tell(found)
+        return {settled.event for settled in found}
+
+    async def _tell(self, settled: Iterable[Settlement]) -> None:
+        batch = ArchiveBatch(records=[record(one) for one in settled])
+        await publish_until_confirmed(
+            self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
+        )
+
+    async def parked(self, destination: str) -> int:
+        counted: Any = await self._pool.fetchval(
+            "select count(*) from deliverer.delivery where destination = $1 and state = 'parked'",
+            destination,
+        )
+        return int(counted)
+
+
+_INSERT = """
+insert into deliverer.delivery (destination, event, conversation, state, attempts, status, at,
+    tenant, reason, body, message)
+select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::int[],
+    $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[])
+on conflict (destination, event) do nothing
+"""
+
+_SELECT = """
+select destination, event, conversation, state, attempts, status, at, tenant, reason, message
+from deliverer.delivery where destination = $1 and event = any($2::uuid[])
+"""

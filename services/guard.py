@@ -1,0 +1,53 @@
+"""Who may call an API: bearer tokens by name; and 503 while the database is away."""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from aiohttp import web
+
+from services.database import may_try_again
+from services.http import problem, unavailable
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request, str], Awaitable[web.Response]]
+"""Gets the name of the token beside the request."""
+
+
+def authenticate(header: str, tokens: Mapping[str, str]) -> str | None:
+    """The name of the token in an Authorization header, if it is one of ours; pure.
+
+    Hashed before they are compared, so that not even the length of a token shows.
+    """
+    scheme, _, given = header.partition(" ")
+    digest = hashlib.sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
+    found = [
+        name
+        for name, token in tokens.items()
+        if hmac.compare_digest(digest, hashlib.sha256(token.encode()).digest())
+    ]
+    return found[0] if found and scheme.lower() == "bearer" else None
+
+
+def guarded(
+    handler: Handler, tokens: Mapping[str, str]
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """`handler` for whoever brings one of `tokens`; 401 for others."""
+
+    async def guard(request: web.Request) -> web.Response:
+        token = authenticate(request.headers.get("Authorization", ""), tokens)
+        if token is None:
+            answer = problem(401, "Unauthorized", "a bearer token is needed")
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            return answer
+        try:
+            return await handler(request, token)
+        except Exception as error:
+            if not may_try_again(error):
+                raise
+            log.warning("api.database_away", exc_info=error)
+            return unavailable("the database does not answer")
+
+    return guard
