@@ -88,6 +88,7 @@ class Stream:
     async def _feed(self, response: web.StreamResponse, place: int) -> None:
         hello = msgspec.json.encode({"run": self._run})
         await response.write(b"retry: 1000\nevent: hello\ndata: %s\n\n" % hello)
+        caught_up = False
         while self._open:
             self._news.clear()
             if batch := self.since(place):
@@ -95,6 +96,9 @@ class Stream:
                 place = batch[-1].n
                 await asyncio.sleep(PACE_SECONDS)
                 continue
+            if not caught_up:
+                await response.write(b"event: ready\ndata: {}\n\n")
+                caught_up = True
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     await self._news.wait()

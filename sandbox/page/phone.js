@@ -1,0 +1,239 @@
+// The citizen's phone: who holds it, the chat, and what can be sent from it.
+
+import { ask, inWords, post } from "/page/api.js";
+import { bubble } from "/page/bubbles.js";
+import { following, h, icon, sync } from "/page/dom.js";
+import { chatKey } from "/page/state.js";
+import { clock, day, word } from "/page/words.js";
+
+const SUGGESTIONS = ["suggest.1", "suggest.2", "suggest.3"];
+const TROUBLES = ["31601131047", "31600131026", "31600000499", "31602130429", "31603000000"];
+const LARGEST_PHOTO = 5 * 1024 * 1024;
+const READ_AFTER_MS = 600; // long enough to see two ticks turn blue
+
+let away = false;
+let reading = null;
+
+const by = (id) => document.getElementById(id);
+
+export function start(page) {
+  by("attach").append(icon("camera"));
+  by("send").append(icon("plane"));
+  by("compose").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const box = by("message");
+    const text = box.value.trim();
+    if (text) send(page, { kind: "text", text }).then((sent) => sent && empty(box, text));
+  });
+  by("message").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      by("compose").requestSubmit();
+    }
+  });
+  by("attach").addEventListener("click", () => unfold(by("attachments").hidden));
+  by("attachments").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") unfold(false);
+  });
+  by("put-away").addEventListener("click", () => lay(page, true));
+  by("take").addEventListener("click", () => lay(page, false));
+  by("trouble").addEventListener("change", () => chooseTrouble(page));
+  document.addEventListener("visibilitychange", () => arrived(page));
+}
+
+// Everything whose words are made here and not in the page.
+export function relabel(page) {
+  by("citizens").replaceChildren();
+  const select = by("trouble");
+  const chosen = select.value;
+  const options = TROUBLES.map((phone) => h("option", { value: phone }, word(`trouble.${phone}`)));
+  select.replaceChildren(h("option", { value: "" }, word("phone.trouble.none")), ...options);
+  select.value = chosen;
+  by("suggestions").replaceChildren(
+    ...SUGGESTIONS.map((key) =>
+      h(
+        "button",
+        { type: "button", lang: "nl", onclick: () => suggest(page, word(key)) },
+        word(key),
+      ),
+    ),
+  );
+  attachments(page);
+}
+
+export function draw(page) {
+  const { state, number, citizen } = page;
+  const tenant = state.town.numbers.find((one) => one.id === number).tenant;
+  const name = state.town.tenants.find((one) => one.id === tenant)?.name ?? tenant;
+  by("account").textContent = name;
+  by("seal").textContent = name.replace(/^gemeente\s+/i, "").slice(0, 1);
+  sync(by("citizens"), state.town.citizens.map((one) => card(page, one)));
+  const messages = state.chats.get(chatKey(number, citizen.bsuid)) ?? [];
+  by("chat-empty").hidden = messages.length > 0;
+  following(by("chat-scroll"), () => sync(by("chat"), rows(page, messages)));
+  lock(page, messages);
+}
+
+// Something is on the phone: it is read when the phone is in hand and the page is looked at.
+export function arrived(page) {
+  if (!page.ready || away || document.visibilityState !== "visible" || reading) return;
+  reading = setTimeout(() => {
+    reading = null;
+    if (!away) post("/phone/read", { number: page.number, bsuid: page.citizen.bsuid });
+  }, READ_AFTER_MS);
+}
+
+function card(page, citizen) {
+  const chosen = citizen.bsuid === page.citizen.bsuid;
+  const unread = news(page, citizen);
+  const make = () =>
+    h(
+      "button",
+      { type: "button", "aria-pressed": String(chosen), onclick: () => choose(page, citizen) },
+      h("span", { class: "face", "aria-hidden": "true" }, initials(citizen.name)),
+      h("span", { class: "name" }, citizen.name.split(" ")[0]),
+      citizen.hidden && h("span", { class: "unseen" }, word("phone.hidden")),
+      unread > 0 && h("span", { class: "count" }, h("span", { class: "unseen" }, ", "), fresh(unread)),
+    );
+  return { key: citizen.bsuid, sign: `${chosen} ${unread}`, make };
+}
+
+function fresh(n) {
+  return word("phone.unread", { n });
+}
+
+// Messages of the municipality that came while this citizen's chat was not on screen.
+function news(page, citizen) {
+  const messages = page.state.chats.get(chatKey(page.number, citizen.bsuid)) ?? [];
+  const shown = citizen.bsuid === page.citizen.bsuid && !away;
+  if (shown) for (const message of messages) message.looked = true;
+  return messages.filter((message) => !message.mine && !message.looked).length;
+}
+
+function initials(name) {
+  const words = name.split(" ");
+  return words[0][0] + (words.length > 1 ? words.at(-1)[0] : "");
+}
+
+function rows(page, messages) {
+  let today = "";
+  const found = [];
+  for (const message of messages) {
+    const date = day(message.at);
+    if (date !== today) {
+      found.push({ key: `day ${date}`, sign: date, make: () => h("li", { class: "day" }, date) });
+      today = date;
+    }
+    found.push(bubble(message, { like: () => like(page, message), choose: (row) => pick(page, message, row) }));
+  }
+  return found;
+}
+
+function lock(page, messages) {
+  by("lock").hidden = !away;
+  for (const part of [".screen-head", ".chat", ".compose"]) {
+    document.querySelector(`.screen ${part}`).inert = away;
+  }
+  if (!away) return;
+  by("lock-clock").textContent = clock(Date.now());
+  const unread = messages.filter((message) => !message.mine && !message.looked).length;
+  by("lock-news").textContent = unread ? fresh(unread) : word("phone.nothing");
+}
+
+function lay(page, down) {
+  away = down;
+  draw(page);
+  by(down ? "take" : "put-away").focus();
+  arrived(page);
+  page.redraw();
+}
+
+function choose(page, citizen) {
+  page.citizen = citizen;
+  if (!TROUBLES.includes(citizen.phone)) by("trouble").value = "";
+  complain("");
+  arrived(page);
+  page.redraw();
+}
+
+function chooseTrouble(page) {
+  const phone = by("trouble").value;
+  const known = page.state.town.citizens.find((one) => one.phone === phone);
+  choose(page, known ?? page.state.town.citizens[0]);
+}
+
+function suggest(page, text) {
+  send(page, { kind: "text", text }).then(() => by("message").focus());
+}
+
+function like(page, message) {
+  send(page, { kind: "reaction", about: message.wamid, emoji: message.reaction ? "" : "👍" });
+}
+
+function pick(page, message, { id, title, button }) {
+  send(page, { kind: "choice", about: message.wamid, row: id, text: title, button });
+}
+
+function unfold(open) {
+  by("attachments").hidden = !open;
+  by("attach").setAttribute("aria-expanded", String(open));
+  if (open) by("attachments").querySelector("button").focus();
+  else by("attach").focus();
+}
+
+function attachments(page) {
+  const photos = page.state.town.samples.map((sample) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "sample",
+        onclick: () => attach(page, { kind: "image", sample, text: by("message").value.trim() }),
+      },
+      h("img", { src: `/page/photos/${sample}.png`, alt: "", width: 84, height: 63 }),
+      h("span", { class: "unseen" }, word("phone.sample", { what: word(`sample.${sample}`) })),
+    ),
+  );
+  const file = h("input", {
+    type: "file",
+    accept: "image/jpeg,image/png",
+    onchange: () => upload(page, file),
+  });
+  by("attachments").replaceChildren(
+    h("div", { class: "samples" }, photos),
+    h("button", { type: "button", class: "quiet", onclick: () => attach(page, { kind: "location" }) },
+      icon("pin"), word("phone.location")),
+    h("label", { class: "quiet file" }, file, icon("camera"), word("phone.file")),
+  );
+}
+
+function attach(page, message) {
+  unfold(false);
+  send(page, message).then((sent) => sent && message.text && empty(by("message"), message.text));
+}
+
+async function upload(page, input) {
+  const [file] = input.files;
+  input.value = "";
+  if (!file || file.size > LARGEST_PHOTO) return complain(word("error.file"));
+  const answer = await ask("/phone/media", { method: "POST", body: file, type: file.type });
+  if (!answer.ok) return complain(word("error.file"));
+  return attach(page, { kind: "image", media: answer.body.id, text: by("message").value.trim() });
+}
+
+async function send(page, message) {
+  const { phone, name, hidden } = page.citizen;
+  complain("");
+  const whole = { from: phone, name, hidden, number: page.number, ...message };
+  const answer = await post("/phone/messages", whole);
+  if (!answer.ok) complain(`${word("error.send")} ${inWords(answer)}`);
+  return answer.ok;
+}
+
+function empty(box, sent) {
+  if (box.value.trim() === sent) box.value = "";
+}
+
+function complain(text) {
+  by("phone-complaint").textContent = text;
+}

@@ -1,0 +1,148 @@
+// The record of the open conversation: what the archive keeps, as a timeline of stamped moments.
+
+import { ask } from "/page/api.js";
+import { kind } from "/page/bubbles.js";
+import { following, h, icon, sync } from "/page/dom.js";
+import { departmentName, tenantOf } from "/page/state.js";
+import { after, clock, counted, word } from "/page/words.js";
+
+const CATCH_UP_MS = [250, 1500]; // the archive is a moment behind what the page was told
+const ID_SHOWN = 8;
+const WORTH_TELLING_MS = 50; // less is "+0 s"
+
+let shown = "";
+let missing = false;
+
+const by = (id) => document.getElementById(id);
+
+export function start(page) {
+  by("record-empty").prepend(icon("paper"));
+  by("record-again").addEventListener("click", () => load(page));
+}
+
+export function draw(page) {
+  if (page.conversation !== shown) {
+    shown = page.conversation;
+    missing = false;
+    by("timeline").replaceChildren();
+    if (shown) load(page);
+  }
+  const messages = page.state.records.get(shown)?.messages ?? [];
+  const count = messages.length ? counted("record.messages", messages.length) : "";
+  by("folder-tab").textContent = shown ? `${word("record.id")} …${shown.slice(-ID_SHOWN)}  ${count}` : "";
+  by("folder-tab").hidden = !shown;
+  empty(messages.length > 0);
+  following(by("record-scroll"), () =>
+    sync(by("timeline"), messages.map((message) => item(page, message))));
+}
+
+// Something happened in a conversation: if it is the open one, the archive will have it in a moment.
+export function refresh(page, data) {
+  const id = data.conversationId ?? data.data?.conversationId;
+  if (page.ready && id === page.conversation) {
+    for (const wait of CATCH_UP_MS) setTimeout(() => id === shown && load(page), wait);
+  }
+}
+
+async function load(page) {
+  const wanted = shown;
+  const answer = await ask(`/desk/record/${encodeURIComponent(wanted)}`);
+  if (answer.ok) page.state.records.set(wanted, answer.body);
+  if (wanted === shown) missing = !answer.ok;
+  page.redraw();
+}
+
+function empty(full) {
+  by("record-empty").hidden = full;
+  const key = !shown ? "record.empty" : missing ? "record.gone" : "record.loading";
+  by("record-empty-title").textContent = word(key);
+  by("record-empty-lead").textContent = key === "record.loading" ? "" : word(`${key}.lead`);
+  by("record-again").hidden = key !== "record.gone";
+}
+
+function item(page, message) {
+  const name = (id) => departmentName(page.state, tenantOf(page.state, { id: shown }), id);
+  const incoming = message.direction === "in";
+  const statuses = message.statuses ?? [];
+  const sign = [message.status, statuses.length, message.department, document.documentElement.lang];
+  const title = incoming
+    ? word("record.in")
+    : message.department
+      ? word("record.out", { department: name(message.department) })
+      : word("record.out.none");
+  const make = () =>
+    h(
+      "li",
+      { class: incoming ? "item in" : "item out" },
+      h("h3", {}, icon(incoming ? "letter" : "pen"), title),
+      h("p", { class: "quote" }, message.text || word(kind(message.type))),
+      h("ol", { class: "steps" }, steps(message, incoming, name)),
+      h("p", { class: "ids" }, word("record.id"), " ", h("code", { title: message.id }, `…${message.id.slice(-ID_SHOWN)}`)),
+      message.raw && raw(message.raw),
+    );
+  return { key: message.id, sign: sign.join(" "), make };
+}
+
+function steps(message, incoming, name) {
+  const found = incoming ? received(message, name) : sent(message);
+  const start = message.receivedAt; // Meta's own moment has no parts of a second
+  return found.map(({ icon: drawing, text, detail, at, bad }) =>
+    h(
+      "li",
+      { class: bad ? "bad" : null },
+      icon(drawing),
+      h("div", {}, h("span", { class: "what" }, text), detail && h("span", { class: "detail" }, detail)),
+      h("span", { class: "when" },
+        at && h("time", { datetime: at, title: at }, clock(at, { seconds: true })),
+        at && new Date(at) - new Date(start) >= WORTH_TELLING_MS && h("span", { class: "later" }, after(start, at))),
+    ),
+  );
+}
+
+function received(message, name) {
+  const { rule, reason } = message.decision ?? {};
+  const because = [reason, rule && `${word("desk.rule")} ${rule}`].filter(Boolean).join(" · ");
+  const found = [
+    { icon: "letter", text: word("record.sent"), at: message.sentAt },
+    { icon: "tray", text: word("record.received"), at: message.receivedAt },
+  ];
+  if (message.department) {
+    const text = word("record.decided", { department: name(message.department) });
+    found.push({ icon: "signpost", text, detail: because });
+  }
+  for (const { status, at } of moments(message)) {
+    if (status === "delivered") found.push({ icon: "tick", text: word("record.delivered"), at });
+  }
+  return found;
+}
+
+const SENT = {
+  sent: ["tick", "record.out.sent"],
+  delivered: ["ticks", "record.out.delivered"],
+  read: ["eye", "record.out.read"],
+  failed: ["cross", "record.out.failed"],
+  unknown: ["question", "record.out.unknown"],
+};
+
+function sent(message) {
+  const found = [{ icon: "pen", text: word("record.taken"), at: message.receivedAt }];
+  for (const { status, at, reason } of moments(message)) {
+    if (!(status in SENT)) continue;
+    const [drawing, key] = SENT[status];
+    found.push({ icon: drawing, text: word(key), detail: reason, at, bad: status === "failed" });
+  }
+  return found;
+}
+
+function moments(message) {
+  return (message.statuses ?? []).map((one) => ({ ...one, at: one.at ?? one.timestamp }));
+}
+
+function raw(content) {
+  return h(
+    "details",
+    {},
+    h("summary", { "data-focus": "raw" }, word("record.raw")),
+    h("pre", { tabindex: "0", "data-focus": "raw-text" }, JSON.stringify(content, null, 2)),
+  );
+}

@@ -1,0 +1,221 @@
+// What the page knows: a fold over the events of the stream, with bounds, and nothing of the screen.
+
+const CONVERSATIONS_MOST = 300;
+const ENTRIES_MOST = 200;
+const IDS_MOST = 5000;
+const RANKS = ["sending", "accepted", "sent", "delivered", "read"];
+
+export function empty(town) {
+  return {
+    town,
+    chats: new Map(), // "number bsuid" -> messages on that citizen's phone
+    conversations: new Map(), // id -> what the departments see of it
+    records: new Map(), // id -> what the archive has of it
+    ids: new Set(), // of events already counted in
+    mode: "ok", // of the CRM
+  };
+}
+
+export function chatKey(number, bsuid) {
+  return `${number} ${bsuid}`;
+}
+
+// Take one event in; what is worth saying aloud comes back as { say, ... } or null.
+export function fold(state, kind, data) {
+  return FOLDS[kind]?.(state, data) ?? null;
+}
+
+const FOLDS = {
+  citizen(state, data) {
+    if (data.content.type === "reaction") return react(state, data);
+    add(chat(state, data), { ...data, mine: true, state: "sending" });
+    return null;
+  },
+
+  webhook(state, { wamid, status }) {
+    const message = find(state, wamid);
+    if (!message) return null;
+    if (status === 200) {
+      const waited = message.state === "waiting";
+      if (message.state !== "seen") message.state = "accepted";
+      return waited ? { say: "say.kept" } : null;
+    }
+    if (message.state === "accepted" || message.state === "seen") return null;
+    const first = message.state !== "waiting";
+    Object.assign(message, { state: "waiting", refusal: status });
+    return first ? { say: "say.waits" } : null;
+  },
+
+  seen(state, { wamid }) {
+    for (const messages of state.chats.values()) {
+      const last = messages.findIndex((message) => message.wamid === wamid);
+      for (const message of messages.slice(0, last + 1)) {
+        if (message.mine && message.state === "accepted") message.state = "seen";
+      }
+    }
+    return null;
+  },
+
+  town(state, data) {
+    if (data.type === "reaction") {
+      const target = find(state, data.content.message_id);
+      if (target) target.reaction = data.content.emoji;
+      return null;
+    }
+    add(chat(state, data), { ...data, mine: false });
+    return { say: "say.answered", chat: chatKey(data.number, data.bsuid) };
+  },
+
+  crm(state, event) {
+    if (state.ids.has(event.id)) return null;
+    state.ids.add(event.id);
+    if (state.ids.size > IDS_MOST) state.ids.delete(state.ids.values().next().value);
+    return EVENTS[event.type]?.(state, event.data, event) ?? null;
+  },
+
+  answer(state, data) {
+    const conversation = state.conversations.get(data.conversationId);
+    if (!conversation) return null;
+    const known = conversation.entries.find((entry) => entry.id === data.messageId);
+    if (known) Object.assign(known, { text: data.text });
+    else add(conversation.entries, answered(data.messageId, data.text, data.at));
+    return null;
+  },
+
+  record(state, { conversationId, record }) {
+    state.records.set(conversationId, record);
+    return null;
+  },
+
+  mode(state, { mode }) {
+    state.mode = mode;
+    return { say: mode === "ok" ? "say.outage.off" : "say.outage.on" };
+  },
+
+  missed(_, { count }) {
+    return { say: "say.missed", values: { count } };
+  },
+};
+
+const EVENTS = {
+  "nl.postkamer.message-received.v1"(state, data) {
+    const conversation = open(state, data);
+    const { from = {}, decision = {} } = data;
+    conversation.name = from.name || conversation.name;
+    conversation.identities = from.identities ?? conversation.identities;
+    conversation.department = data.department;
+    conversation.closed = false;
+    add(conversation.entries, {
+      id: data.messageId,
+      mine: false,
+      type: data.type,
+      text: data.text ?? "",
+      media: data.media ?? [],
+      rule: decision.rule ?? "",
+      reason: decision.reason ?? "",
+      at: data.receivedAt,
+      sentAt: data.sentAt,
+    });
+    conversation.at = data.receivedAt;
+    return { say: "say.arrived", conversation };
+  },
+
+  "nl.postkamer.message-status-changed.v1"(state, data) {
+    const conversation = open(state, data);
+    let entry = conversation.entries.find((one) => one.id === data.messageId);
+    if (!entry) {
+      entry = answered(data.messageId, "", data.at);
+      add(conversation.entries, entry);
+    }
+    const higher = RANKS.indexOf(data.status) > RANKS.indexOf(entry.status);
+    if (higher || !RANKS.includes(data.status)) entry.status = data.status;
+    if (data.reason) entry.why = data.reason;
+    return { say: "say.status", conversation, status: entry.status };
+  },
+
+  "nl.postkamer.conversation-transferred.v1"(state, data) {
+    const conversation = open(state, data);
+    const from = conversation.department;
+    conversation.department = data.department ?? data.to ?? from;
+    const note = { note: "moved", from, reason: data.reason ?? "" };
+    add(conversation.entries, { id: `moved ${conversation.entries.length}`, ...note });
+    return { say: "say.moved", conversation };
+  },
+
+  "nl.postkamer.conversation-closed.v1"(state, data) {
+    const conversation = open(state, data);
+    conversation.closed = true;
+    add(conversation.entries, { id: `closed ${conversation.entries.length}`, note: "closed" });
+    return null;
+  },
+
+  "nl.postkamer.conversation-destroyed.v1"(state, data) {
+    state.conversations.delete(data.conversationId);
+    state.records.delete(data.conversationId);
+    return null;
+  },
+};
+
+// What needs reading: neither notes nor thumbs.
+export function said(conversation) {
+  return conversation.entries.filter((entry) => !entry.note && entry.type !== "reaction");
+}
+
+// A conversation waits when the citizen spoke last.
+export function waits(conversation) {
+  const last = said(conversation).at(-1);
+  return !conversation.closed && Boolean(last) && !last.mine;
+}
+
+export function departmentName(state, tenant, id) {
+  const { departments } = state.town;
+  const found = departments.find((one) => one.id === id && one.tenant === tenant);
+  return (found ?? departments.find((one) => one.id === id))?.name ?? id;
+}
+
+export function tenantOf(state, conversation) {
+  const { numbers } = state.town;
+  const number = numbers.find((one) => conversation.id.startsWith(one.id)) ?? numbers[0];
+  return number.tenant;
+}
+
+function open(state, { conversationId, department = "" }) {
+  let conversation = state.conversations.get(conversationId);
+  if (!conversation) {
+    conversation = { id: conversationId, department, name: "", identities: [], entries: [] };
+    state.conversations.set(conversationId, conversation);
+    if (state.conversations.size > CONVERSATIONS_MOST) {
+      state.conversations.delete(state.conversations.keys().next().value);
+    }
+  }
+  return conversation;
+}
+
+function answered(id, text, at) {
+  return { id, mine: true, type: "text", text, status: "accepted", at };
+}
+
+function chat(state, { number, bsuid }) {
+  const key = chatKey(number, bsuid);
+  if (!state.chats.has(key)) state.chats.set(key, []);
+  return state.chats.get(key);
+}
+
+function find(state, wamid) {
+  for (const messages of state.chats.values()) {
+    const found = messages.find((message) => message.wamid === wamid);
+    if (found) return found;
+  }
+  return null;
+}
+
+function react(state, { content }) {
+  const target = find(state, content.reaction.message_id);
+  if (target) target.reaction = content.reaction.emoji ?? "";
+  return null;
+}
+
+function add(list, entry) {
+  list.push(entry);
+  if (list.length > ENTRIES_MOST) list.shift();
+}

@@ -1,0 +1,82 @@
+// The language of the page: which one, its words, and its way of writing moments.
+
+import { en } from "/page/words-en.js";
+import { nl } from "/page/words-nl.js";
+
+const TABLES = { nl, en };
+const KEY = "postkamer.language";
+
+let language = remembered();
+
+function remembered() {
+  try {
+    const kept = localStorage.getItem(KEY);
+    return kept in TABLES ? kept : "nl";
+  } catch {
+    return "nl"; // a browser that forbids storage still gets the page
+  }
+}
+
+export function currentLanguage() {
+  return language;
+}
+
+// The text for `key`, with {names} filled in.
+export function word(key, values = {}) {
+  const text = TABLES[language][key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+export function hasWord(key) {
+  return key in TABLES[language];
+}
+
+// "1 wacht", "2 wachten": one key for one, another for more.
+export function counted(key, n) {
+  return word(n === 1 ? key : `${key}.many`, { n });
+}
+
+export function setLanguage(chosen) {
+  language = chosen;
+  try {
+    localStorage.setItem(KEY, chosen);
+  } catch {
+    // not remembered, but switched
+  }
+  fill();
+}
+
+// Put the words of the language into everything in the page that names a key.
+export function fill() {
+  document.documentElement.lang = language;
+  document.title = word("title");
+  for (const element of document.querySelectorAll("[data-word]")) {
+    element.textContent = word(element.dataset.word);
+  }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", word(element.dataset.label));
+  }
+  for (const element of document.querySelectorAll("[data-hint]")) {
+    element.setAttribute("placeholder", word(element.dataset.hint));
+  }
+}
+
+export function clock(moment, { seconds = false } = {}) {
+  const style = { hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}) };
+  return new Date(moment).toLocaleTimeString(language === "nl" ? "nl-NL" : "en-GB", style);
+}
+
+export function day(moment) {
+  const style = { weekday: "long", day: "numeric", month: "long" };
+  return new Date(moment).toLocaleDateString(language === "nl" ? "nl-NL" : "en-GB", style);
+}
+
+// "+0,3 s": how long after `start` something happened.
+export function after(start, moment) {
+  const seconds = (new Date(moment) - new Date(start)) / 1000;
+  const locale = language === "nl" ? "nl-NL" : "en-GB";
+  if (Math.abs(seconds) < 60) {
+    return `+${Math.max(seconds, 0).toLocaleString(locale, { maximumFractionDigits: 1 })} s`;
+  }
+  return `+${Math.round(seconds / 60).toLocaleString(locale)} min`;
+}

@@ -1,0 +1,155 @@
+"""What the sandbox remembers, and that all of it is bounded."""
+
+from datetime import UTC, datetime
+from random import Random
+
+from sandbox import handsets, inbox, media, stream
+from sandbox.events import Event
+from sandbox.handsets import Handsets
+from sandbox.inbox import Inbox
+from sandbox.media import Media
+from sandbox.stream import Stream
+from sandbox.webhooks import Citizen, Sent
+
+AT = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def event(id: str, sequence: int, conversation: str = "c", raw: bytes = b"{}") -> Event:
+    return Event(id, "type", sequence, conversation, raw)
+
+
+def sent(n: int = 0, opaque: str = "") -> Sent:
+    return Sent(wamid=f"wamid.{n}", number="1", phone="316", bsuid="NL.A", opaque=opaque)
+
+
+def test_repeats_are_counted_and_a_repeat_with_other_content_stands_out() -> None:
+    box = Inbox()
+    assert [box.add(event("a", 1)), box.add(event("a", 1)), box.add(event("b", 2))] == [
+        True,
+        False,
+        True,
+    ]
+    box.add(event("a", 1, raw=b"{ }"))
+    summary = box.summary()
+    assert (summary["count"], summary["distinct"], summary["repeats"]) == (4, 2, 2)
+    assert summary["changed"] == 1
+
+
+def test_disorder_is_counted_for_first_arrivals_within_one_conversation_only() -> None:
+    box = Inbox()
+    for id, sequence, conversation in (
+        ("a", 1, "c"),
+        ("b", 3, "c"),
+        ("c", 2, "d"),
+        ("a", 1, "c"),
+        ("d", 2, "c"),
+        ("e", 3, "c"),
+        ("f", 4, "c"),
+    ):
+        box.add(event(id, sequence, conversation))
+    summary = box.summary()
+    assert summary["orderViolations"] == 2
+    assert [(v.after, v.sequence) for v in summary["violations"]] == [(3, 2), (3, 3)]
+
+
+def test_arrivals_are_given_after_a_counter_and_at_most_so_many() -> None:
+    box = Inbox()
+    for n in range(5):
+        box.add(event(str(n), n))
+    assert [a.n for a in box.after(2, 2)] == [3, 4]
+    assert box.after(5, 10) == []
+
+
+def test_the_inbox_drops_the_oldest_and_says_how_many() -> None:
+    box = Inbox()
+    for n in range(inbox.EVENTS_KEPT + 10):
+        box.add(event(str(n), n))
+    assert box.after(0, 1)[0].n == 11
+    assert box.summary()["eventsDropped"] == 10
+
+
+def test_an_emptied_inbox_starts_anew() -> None:
+    box = Inbox()
+    box.add(event("a", 5))
+    box.clear()
+    assert box.add(event("a", 1))
+    assert box.summary()["orderViolations"] == 0
+
+
+def test_a_message_that_a_citizen_gets_twice_is_counted() -> None:
+    phones = Handsets()
+    id = "0190a1b2-0000-7000-8000-000000000000"
+    for n, opaque in enumerate((f"{id}.1", f"{id}.2", "", "")):
+        phones.accept(sent(n, opaque), "text", {}, AT)
+    assert phones.summary() == {"count": 4, "repeats": 1}
+    assert [arrival.n for arrival in phones.after(1, 2)] == [2, 3]
+
+
+def test_what_is_read_is_no_longer_unread() -> None:
+    phones = Handsets()
+    phones.deliver(sent(1))
+    phones.deliver(sent(2))
+    assert [one.wamid for one in phones.read("1", "NL.A")] == ["wamid.1", "wamid.2"]
+    assert phones.read("1", "NL.A") == []
+
+
+def test_phones_remember_so_many_people_and_chats_and_no_more() -> None:
+    phones = Handsets()
+    for n in range(handsets.PEOPLE_KEPT + 1):
+        phones.meet(Citizen(str(n)))
+    assert phones.who(Citizen("0").bsuid) is None
+    assert phones.who(Citizen("1").bsuid) == Citizen("1")
+    for n in range(handsets.UNREAD_KEPT + 1):
+        phones.deliver(Sent(wamid="w", number=str(n), phone="", bsuid="NL.A"))
+    assert phones.read("0", "NL.A") == []
+    assert len(phones.read("1", "NL.A")) == 1
+
+
+def test_media_is_described_with_base64_in_webhooks_and_hex_in_the_graph_api() -> None:
+    medium = Media(Random(1)).add("image/png", b"hello")
+    assert medium.about()["sha256"] == "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
+    answer = medium.answer("http://x")
+    assert answer["sha256"].startswith("2cf24dba5fb0a30e26e83b2ac5b9e29e")
+    assert answer["file_size"] == "5"
+
+
+def test_the_oldest_media_goes_when_all_of_it_is_too_much() -> None:
+    store = Media(Random(1))
+    first = store.add("image/png", bytes(media.TOTAL_BYTES - 10))
+    second = store.add("image/png", bytes(20))
+    assert store.get(first.id) is None
+    assert store.get(second.id) is second
+    assert store.remove(second.id)
+    assert not store.remove(second.id)
+
+
+def test_media_that_meta_does_not_take_is_named() -> None:
+    assert media.fault("image/gif", 5)
+    assert media.fault("image/png", 0)
+    assert media.fault("image/png", 5 * media.MEGABYTE + 1)
+    assert media.fault("image/png", 5) == ""
+
+
+def test_the_stream_keeps_the_latest_and_gives_them_in_bounded_batches() -> None:
+    happenings = Stream("run")
+    for n in range(stream.EVENTS_KEPT + 5):
+        happenings.publish("kind", {"n": n})
+    batch = happenings.since(0)
+    assert (batch[0].n, len(batch)) == (6, stream.BATCH_MOST)
+    assert [one.n for one in happenings.since(stream.EVENTS_KEPT + 3)] == [2004, 2005]
+
+
+def test_a_page_that_fell_behind_is_told_how_much_it_missed() -> None:
+    happenings = Stream("run")
+    for _ in range(stream.EVENTS_KEPT + 5):
+        happenings.publish("kind", {})
+    assert b'event: missed\ndata: {"count": 3}' in happenings._encode(happenings.since(2), 2)
+    assert b"missed" not in happenings._encode(happenings.since(0), 0)
+
+
+def test_line_ends_in_foreign_json_cannot_break_an_event() -> None:
+    import msgspec
+
+    happenings = Stream("run")
+    happenings.publish("crm", msgspec.Raw(b'{\r\n"a": 1\n}'))
+    assert b'data: {  "a": 1 }\n\n' in happenings._encode(happenings.since(0), 0)
