@@ -95,8 +95,7 @@ class Broker:
 
     def launch(self) -> None:
         """Start the node without waiting."""
-        if not (self.folder / "data").exists():
-            self._report("first start of RabbitMQ")
+        self._report("RabbitMQ is starting (some seconds)")
         self._write_configuration()
         self.epmd.start()
         self.process.start()

@@ -23,8 +23,6 @@ STOP_SECONDS = 30.0
 """For a clean stop; longer than the 25 s after which a service ends itself, come what may."""
 POLL_SECONDS = 0.02
 """Between two looks at something that gives no sign when it changes."""
-LOG_BYTES = 10_000_000
-"""A log that is larger when a process starts is set aside; the one before it goes."""
 
 # The kernel's death signal comes when the *thread* that forked ends, so all are forked by one
 # thread that lives as long as this process.
@@ -33,7 +31,7 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run. `folder` gets `<name>.log` and `<name>.pid`."""
+    """What to run. `folder` gets `<name>.log`, the one before it, and `<name>.pid`."""
 
     name: str
     arguments: tuple[str, ...]
@@ -78,7 +76,7 @@ class Process:
         self.program.folder.mkdir(parents=True, exist_ok=True)
         end_leftover(self.program.pid_file)
         log = self.program.log
-        if log.exists() and log.stat().st_size > LOG_BYTES:
+        if log.exists():
             log.replace(log.with_suffix(".log.old"))
         with log.open("ab") as output:
             self._running = _spawner.submit(_spawn, self.program, output.fileno()).result()

@@ -1,0 +1,96 @@
+"""`make run`: all of Postkamer on this machine, until Ctrl-C."""
+
+import base64
+import os
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from deploy.local import plan
+from deploy.local.refusal import Refusal
+from deploy.local.servers import Servers
+from deploy.local.state import State, write_private
+from deploy.local.supervisor import Stopped, Supervisor, check_disk, check_ports, only_one
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = (str(Path(sys.executable).with_name("postkamer")),)
+"""What is followed by the name of a service, or by `migrate`."""
+
+
+def main(given: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...] = COMMAND) -> int:
+    """Run until a signal comes (0), or until something is wrong (1)."""
+    began = time.monotonic()
+    supervisor = Supervisor(root / ".local", lambda line: print(f"  {line}", flush=True))
+    supervisor.interruption.install()
+    try:
+        with ExitStack() as stack:
+            try:
+                print("Starting Postkamer", flush=True)
+                environment = start(supervisor, stack, given, root, command)
+                print(f"\nPostkamer is ready after {time.monotonic() - began:.1f} s.\n")
+                print(plan.addresses(environment), flush=True)
+                supervisor.watch()
+            except (Refusal, OSError) as error:
+                print(f"\n{error}\n", file=sys.stderr, flush=True)
+                supervisor.give_up()
+                raise
+            except Stopped:
+                print("\nStopping; Ctrl-C again stops at once.", flush=True)
+                raise
+    except Stopped:
+        return 0
+    except (Refusal, OSError):
+        return 1
+    raise AssertionError("watch() never returns")
+
+
+def start(
+    supervisor: Supervisor,
+    stack: ExitStack,
+    given: Mapping[str, str],
+    root: Path,
+    command: tuple[str, ...],
+) -> dict[str, str]:
+    """Start everything and wait until it is ready; the environment that all of it shares."""
+    folder = supervisor.folder
+    stack.enter_context(only_one(folder))
+    check_disk(folder)
+    state = State(folder / "state.json")
+    environment = plan.environment(
+        given,
+        root=root,
+        archive_key=state.secret("archive key", key),
+        crm_secret=state.secret("crm secret", key),
+    )
+    check_ports(environment)
+    servers = Servers(folder, state, environment, supervisor.report)
+    servers.start(stack, supervisor.interruption.hurry)
+    supervisor.servers = servers.processes()
+    owner = environment | servers.settings()
+    supervisor.finish(supervisor.program("migrate", (*command, "migrate"), owner))
+    servers.let_services_in()
+    servers.wait()
+    if not servers.broker:  # ours loads the same from its definitions
+        declare = (*command, "topology", "declare")
+        supervisor.finish(supervisor.program("topology", declare, owner))
+    write_private(folder / "environment", plan.settings_file(owner))
+    for service in plan.SERVICES:
+        own = servers.settings_of(service.name) if service.is_real else {}
+        program = supervisor.program(service.name, (*command, service.name), environment | own)
+        supervisor.add(program, stack)
+    for service in plan.SERVICES:
+        supervisor.wait_ready(service, environment)
+        supervisor.report(f"{service.name} is ready")
+    return environment
+
+
+def key() -> str:
+    """A new key: 32 bytes in base64."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

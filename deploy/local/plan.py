@@ -1,0 +1,139 @@
+"""What runs, on which ports and with which settings: tables and pure functions."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.refusal import Refusal
+
+HIGHEST_PORT = 65_535
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that people use, so it does not change by itself."""
+
+    variable: str
+    default: int
+    purpose: str
+
+
+GATEWAY = Port("POSTKAMER_GATEWAY_PORT", 8080, "gateway API")
+GATEWAY_OPS = Port("POSTKAMER_GATEWAY_OPS_PORT", 9080, "gateway operations")
+ROUTER_OPS = Port("POSTKAMER_ROUTER_OPS_PORT", 9081, "router operations")
+DELIVERER_OPS = Port("POSTKAMER_DELIVERER_OPS_PORT", 9082, "deliverer operations")
+ARCHIVER = Port("POSTKAMER_ARCHIVER_PORT", 8083, "archiver API")
+ARCHIVER_OPS = Port("POSTKAMER_ARCHIVER_OPS_PORT", 9083, "archiver operations")
+SANDBOX = Port("POSTKAMER_SANDBOX_PORT", 8090, "sandbox")
+PORTS = (SANDBOX, GATEWAY, GATEWAY_OPS, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of our processes; ready when `path` on `port` answers 200."""
+
+    name: str
+    port: Port
+    path: str = "/health/ready"
+    is_real: bool = True
+    """With a broker user and a database role of its own."""
+
+
+SERVICES = (
+    Service("sandbox", SANDBOX, "/", is_real=False),
+    Service("archiver", ARCHIVER_OPS),
+    Service("deliverer", DELIVERER_OPS),
+    Service("router", ROUTER_OPS),
+    Service("gateway", GATEWAY_OPS),
+)
+"""In the order of starting; the stop goes the other way, so what takes work in stops first and
+what the work goes to stops last."""
+
+REAL = tuple(service.name for service in SERVICES if service.is_real)
+
+FIXED = {
+    "POSTKAMER_BIND": "127.0.0.1",
+    "POSTKAMER_META_APP_SECRETS": "sandbox-app-secret",
+    "POSTKAMER_META_VERIFY_TOKEN": "sandbox-verify-token",
+    "POSTKAMER_META_ACCESS_TOKEN": "sandbox-access-token",
+    "POSTKAMER_API_TOKENS": "sandbox:sandbox-api-token",
+    "POSTKAMER_API_TOKEN": "sandbox-api-token",
+    "POSTKAMER_ALLOW_PRIVATE_DESTINATIONS": "1",  # the sandbox's CRM is on this machine
+    "PYTHONUNBUFFERED": "1",
+}
+"""No secrets: what they protect is make-believe and listens on this machine only."""
+
+
+def environment(
+    given: Mapping[str, str], *, root: Path, archive_key: str, crm_secret: str
+) -> dict[str, str]:
+    """What all our processes get; what is `given` already wins. Addresses follow the ports.
+
+    The keys are 32 bytes in base64.
+    """
+    ports = {port.variable: str(port.default) for port in PORTS}
+    chosen = FIXED | ports | dict(given)
+    host = reachable(chosen["POSTKAMER_BIND"])
+    addresses = {
+        "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
+        "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
+        "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
+    }
+    kept = {
+        "POSTKAMER_CONFIG": str(root / "deploy" / "postkamer.example.toml"),
+        "POSTKAMER_OBJECT_STORE": (root / ".local" / "objects").as_uri(),
+        "POSTKAMER_ARCHIVE_KEY": archive_key,
+        "CRM_SECRET": f"whsec_{crm_secret}",
+    }
+    return FIXED | ports | addresses | kept | dict(given)
+
+
+def port_number(environment: Mapping[str, str], port: Port) -> int:
+    text = environment[port.variable]
+    if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
+        raise Refusal(f"{port.variable} must be a port from 1 to {HIGHEST_PORT}, not {text!r}.")
+    return int(text)
+
+
+def reachable(bind: str) -> str:
+    """The host part of a URL for something that listens on `bind`."""
+    if bind in {"0.0.0.0", "::", ""}:
+        return "127.0.0.1"
+    return f"[{bind}]" if ":" in bind else bind
+
+
+def settings_file(environment: Mapping[str, str]) -> str:
+    """Our settings as a file that a shell can read, for the command line beside `make run`."""
+    ours = {
+        name: value
+        for name, value in sorted(environment.items())
+        if name.startswith("POSTKAMER_") or name == "CRM_SECRET"
+    }
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in ours.items()]
+    return "".join(["# Read it with: set -a; . .local/environment; set +a\n", *lines])
+
+
+def addresses(environment: Mapping[str, str]) -> str:
+    """The table that is printed when everything is ready."""
+    host = reachable(environment["POSTKAMER_BIND"])
+
+    def at(port: Port, path: str = "/") -> str:
+        return f"http://{host}:{environment[port.variable]}{path}"
+
+    token = environment["POSTKAMER_API_TOKENS"].partition(":")[2].partition(",")[0]
+    rows = [
+        ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
+        ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
+        ("Gateway API", at(GATEWAY, "/v1/"), "what it offers: /v1/openapi.json"),
+        ("Archiver API", at(ARCHIVER, "/v1/"), "what it offers: /v1/openapi.json"),
+        *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
+        ("API token", token, "Authorization: Bearer ..."),
+        ("Command line", ".venv/bin/postkamer --help", "first: set -a; . .local/environment"),
+        ("Logs", ".local/log/", "one file for each process"),
+        ("Stop", "Ctrl-C", "drains first; twice: at once"),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(
+        f"  {name:<{widths[0]}}  {what:<{widths[1]}}  {note}".rstrip() for name, what, note in rows
+    )

@@ -1,0 +1,114 @@
+"""The broker and the database of a run: private ones, or those that the environment names."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from deploy.local.broker import Broker, Ports
+from deploy.local.database import Database
+from deploy.local.plan import REAL
+from deploy.local.process import Process
+from deploy.local.refusal import Refusal
+from deploy.local.state import State
+from services import config, topology
+from services.settings import read
+
+AMQP, DATABASE = "POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"
+
+
+class Servers:
+    """Both servers of one run; each of our services has a user of its own in each."""
+
+    def __init__(
+        self,
+        folder: Path,
+        state: State,
+        settings: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> None:
+        self._state = state
+        self._given = {name: read(name, settings) for name in (AMQP, DATABASE)}
+        self._report = report
+        self.broker: Broker | None = None
+        self.database: Database | None = None
+        if not self._given[AMQP]:
+            self.broker = Broker(
+                folder / "rabbitmq",
+                definitions(Path(settings["POSTKAMER_CONFIG"]), self._passwords("broker")),
+                ports=Ports(lambda name: self._state.port(f"rabbitmq {name}")),
+                report=report,
+            )
+        if not self._given[DATABASE]:
+            self.database = Database(
+                folder / "postgresql", port=self._state.port("postgresql"), report=report
+            )
+
+    def start(self, stack: ExitStack, hurry: Callable[[], bool]) -> None:
+        """Start what is ours, the slower one first, without waiting for it."""
+        if database := self.database:
+            stack.callback(self._stop, "PostgreSQL", lambda: database.stop(hurry))
+        if broker := self.broker:
+            stack.callback(self._stop, "RabbitMQ", lambda: broker.stop(hurry))
+            broker.launch()
+        if database:
+            database.start()
+            self._report(f"PostgreSQL {database.version} answers on port {database.port}")
+
+    def wait(self) -> None:
+        if self.broker:
+            self.broker.wait()
+            self._report(f"RabbitMQ answers on port {self.broker.ports.amqp}")
+
+    def let_services_in(self) -> None:
+        """Give the roles that the migrations made a password, so that they can log in."""
+        if self.database:
+            passwords = self._passwords("database").items()
+            self.database.execute(
+                "".join(
+                    f"alter role postkamer_{name} login password '{password}';"
+                    for name, password in passwords
+                )
+            )
+
+    def processes(self) -> list[Process]:
+        """What must keep running."""
+        ours = [self.broker.epmd, self.broker.process] if self.broker else []
+        if self.database and self.database.process:
+            ours.append(self.database.process)
+        return ours
+
+    def settings(self) -> dict[str, str]:
+        """Where the servers are, for the owner of the installation."""
+        owner = {}
+        if self.broker:
+            owner[AMQP] = self.broker.url
+        if self.database:
+            owner[DATABASE] = self.database.url
+        return owner
+
+    def settings_of(self, service: str) -> dict[str, str]:
+        """Where the servers are, for one service under its own name."""
+        own = {}
+        if self.broker:
+            own[AMQP] = self.broker.url_for(service, self._passwords("broker")[service])
+        if self.database:
+            role, password = f"postkamer_{service}", self._passwords("database")[service]
+            own[DATABASE] = self.database.url_for(role, password)
+        return own
+
+    def _passwords(self, server: str) -> dict[str, str]:
+        return {name: self._state.secret(f"{server} {name}") for name in REAL}
+
+    def _stop(self, name: str, stop: Callable[[], bool]) -> None:
+        self._report(f"{name} {'stopped' if stop() else 'killed'}")
+
+
+def definitions(path: Path, passwords: Mapping[str, str]) -> dict[str, Any]:
+    """The broker's definitions for the configuration in `path`."""
+    try:
+        town = config.load(path)
+    except config.ConfigError as error:
+        raise Refusal(f"The configuration is not right:\n{error}") from error
+    destinations = [destination.id for destination in town.destinations]
+    return topology.definitions(topology.queues(town.partitions, destinations), passwords)

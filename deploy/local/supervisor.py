@@ -1,0 +1,205 @@
+"""Starts everything in order, says when it is ready, watches it, and stops it in reverse."""
+
+import fcntl
+import http.client
+import os
+import select
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from deploy.local import plan
+from deploy.local.process import POLL_SECONDS, Process, Program
+from deploy.local.refusal import Refusal, last_lines
+from deploy.local.state import obstacle
+
+READY_SECONDS = 60.0
+"""For one service, from its start to its first 200 on /health/ready."""
+MIGRATE_SECONDS = 300.0
+FREE_BYTES = 1 << 30
+"""Free disk space asked for before anything is started: data, logs and the broker's write-ahead
+log fit in half of it, and the broker stops taking messages when 256 MB are left."""
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM; not an Exception, so that nothing on the way takes it for a fault."""
+
+
+@dataclass
+class Interruption:
+    """The first signal ends what is being done with Stopped; any later one hurries the stop."""
+
+    stopping: bool = False
+    hurried: bool = False
+
+    def install(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup`
+                signal.signal(number, self._arrived)
+
+    def hurry(self) -> bool:
+        return self.hurried
+
+    def _arrived(self, number: int, frame: FrameType | None) -> None:
+        if self.stopping:
+            self.hurried = True
+            return
+        self.stopping = True
+        raise Stopped
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder of this clone; Refusal when another run holds it, or it is not ours."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = (folder / "lock").open("a+")
+    except PermissionError as error:
+        raise Refusal(
+            f"{error.filename} may not be written by this user; "
+            "run as the one who ran it before, or remove it as root."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise Refusal(
+                f"This clone is running already, as process {file.read().strip() or 'unknown'}; "
+                "stop that one first."
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def check_disk(folder: Path, needed: int = FREE_BYTES) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Refusal(
+            f"Too little disk space: {free >> 20} MiB are free for {folder}, "
+            f"{needed >> 20} MiB are needed."
+        )
+
+
+def check_ports(environment: Mapping[str, str]) -> None:
+    """Refusal that names every port that cannot be had, and the variable that changes it."""
+    bind = environment["POSTKAMER_BIND"]
+    faults, taken = [], set()
+    for port in plan.PORTS:
+        number = plan.port_number(environment, port)
+        reason = "is given twice" if number in taken else obstacle(bind, number)
+        taken.add(number)
+        if reason:
+            faults.append(
+                f"Port {number} ({port.purpose}) {reason}; "
+                f"{port.variable}=<another port> chooses another."
+            )
+    if faults:
+        raise Refusal("\n".join(faults))
+
+
+@dataclass
+class Supervisor:
+    """The processes of one run; `report` shows a line."""
+
+    folder: Path
+    report: Callable[[str], None]
+    interruption: Interruption = field(default_factory=Interruption)
+    services: list[Process] = field(default_factory=list)
+    servers: list[Process] = field(default_factory=list)
+
+    def program(self, name: str, command: tuple[str, ...], settings: Mapping[str, str]) -> Program:
+        return Program(
+            name=name,
+            arguments=command,
+            environment=settings,
+            folder=self.folder / "log",
+            cwd=Path.cwd(),  # relative paths in settings are from where `make run` was called
+        )
+
+    def finish(self, program: Program) -> None:
+        """Run a program to its end; Refusal when it fails."""
+        process = Process(program)
+        process.start()
+        deadline = time.monotonic() + MIGRATE_SECONDS
+        while process.exit_code is None:
+            self._all_run()
+            if time.monotonic() > deadline:
+                process.kill()
+            time.sleep(POLL_SECONDS)
+        process.stop()
+        if process.exit_code:
+            raise Refusal(
+                f"`{' '.join(program.arguments)}` failed. "
+                f"Its log, {program.log}, ends:\n{last_lines(program.log)}"
+            )
+
+    def add(self, program: Program, stack: ExitStack) -> None:
+        """Start a service; it is stopped when the stack unwinds."""
+        process = Process(program)
+        stack.callback(self._stop, process)
+        self.services.append(process)
+        process.start()
+
+    def wait_ready(self, service: plan.Service, environment: Mapping[str, str]) -> None:
+        """Wait until a service says that it is ready."""
+        host = plan.reachable(environment["POSTKAMER_BIND"]).strip("[]")
+        port = plan.port_number(environment, service.port)
+        deadline = time.monotonic() + READY_SECONDS
+        while obstacle := ask(host, port, service.path):
+            self._all_run()
+            if time.monotonic() > deadline:
+                log = self.folder / "log" / f"{service.name}.log"
+                raise Refusal(
+                    f"{service.name} was not ready within {READY_SECONDS:.0f} s: {obstacle}. "
+                    f"Its log, {log}, ends:\n{last_lines(log)}"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def watch(self) -> None:
+        """Wait until a process ends by itself, which is a Refusal, or a signal comes."""
+        with ExitStack() as opened:
+            poll = select.poll()
+            for process in (*self.services, *self.servers):
+                descriptor = os.pidfd_open(process.pid)
+                opened.callback(os.close, descriptor)
+                poll.register(descriptor, select.POLLIN)
+            poll.poll()
+        self._all_run()
+
+    def give_up(self) -> None:
+        """Let the services drain at the same time: what one waits for may never come."""
+        self.interruption.stopping = True
+        for process in self.services:
+            process.send(process.program.stop_signal)
+
+    def _all_run(self) -> None:
+        for process in (*self.servers, *self.services):
+            process.must_run()
+
+    def _stop(self, process: Process) -> None:
+        began = time.monotonic()
+        clean = process.stop(self.interruption.hurry)
+        how = "stopped" if clean else "killed"
+        self.report(f"{process.name} {how} after {time.monotonic() - began:.1f} s")
+
+
+def ask(host: str, port: int, path: str) -> str:
+    """What keeps a service from being ready; '' when it answers 200."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read(2000).decode(errors="replace").strip()
+        return "" if answer.status == 200 else f"it answers {answer.status} {body}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"it does not answer ({error})"
+    finally:
+        connection.close()
