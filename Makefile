@@ -1,0 +1,49 @@
+# The one door: `make` lists what there is. Everything sets up what it needs first.
+
+PYTHON := .venv/bin/python
+PYTEST := .venv/bin/pytest
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench faults setup format lint types imports unused clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start everything on this machine, with private servers; Ctrl-C stops it
+	@deploy/setup.sh servers runtime
+	@exec setpriv --pdeathsig TERM $(PYTHON) -m deploy.local
+
+test: ## run all tests against real servers (ARGS="-k words" for some)
+	@deploy/setup.sh servers browser tools
+	@$(PYTEST) $(ARGS)
+
+check: ## format, lint, types, import rules, dead dependencies
+	@deploy/setup.sh tools
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/deptry .
+
+bench: ## measure throughput and latency, with private servers
+	@deploy/setup.sh servers tools
+	@$(PYTHON) -m bench $(ARGS)
+
+faults: ## break things on purpose and count what is lost (nothing)
+	@deploy/setup.sh servers tools
+	@$(PYTEST) tests/faults $(ARGS)
+
+setup: ## install what the above need, without running anything
+	@deploy/setup.sh servers browser tools
+
+format: ## put the code in its one form
+	@deploy/setup.sh tools
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean: ## remove what these commands made: .venv, .local with all its data, caches
+	@if [ -e .local/lock ] && ! flock --nonblock .local/lock true; then \
+	    echo "It is running (process $$(cat .local/lock)); stop it first."; exit 1; fi
+	rm -rf .venv .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

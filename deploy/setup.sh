@@ -1,0 +1,227 @@
+#!/usr/bin/env bash
+# Installs what is missing on a Debian or Ubuntu machine, and nothing else:
+#
+#   servers   RabbitMQ and PostgreSQL, as programs only: no service, no cluster, nothing started
+#   browser   Chromium, for the browser tests
+#   runtime   .venv with what Postkamer needs to run
+#   tools     the same, with what its tests and checks need
+#
+# A second call does nothing and takes a moment. Every refusal is one sentence and exit code 1.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+FREE_MIB=1024      # the packages take about 400 MiB, .venv 100 (runtime) to 350 (tools)
+LOG=.local/log/setup.log
+POLICY=/usr/sbin/policy-rc.d
+NO_CLUSTER=/etc/postgresql-common/createcluster.d/postkamer-setup.conf
+OURS='# Of the set-up of Postkamer: nothing is started while packages are installed.'
+
+refuse() { printf '\n%s\n\n' "$*" >&2; exit 1; }
+
+say() { printf '  %s\n' "$*"; }
+
+# A signal ends the step in hand, but not an installation half-way: that is finished first.
+child="" interrupted=0 finish_first=0
+on_signal() {
+    interrupted=1
+    if ((finish_first)); then say "Stopping as soon as this is installed."; else kill "$child" 2>/dev/null; fi
+}
+trap on_signal INT TERM HUP
+
+# Run a command with its output in the log; show that it goes on, and the end of it if it fails.
+step() {
+    local what=$1 began=$SECONDS shown=0; shift
+    say "$what ..."
+    printf '\n== %s\n' "$*" >>"$LOG"
+    "$@" >>"$LOG" 2>&1 </dev/null &
+    child=$!
+    while kill -0 "$child" 2>/dev/null; do
+        sleep 0.2 || true
+        if ((SECONDS - began >= shown + 10)); then
+            shown=$((SECONDS - began))
+            say "  $shown s: $(tail -n 1 "$LOG" | tr '\r' '\n' | tail -n 1 | cut -c 1-90)"
+        fi
+    done
+    local code=0
+    wait "$child" || code=$?
+    ((interrupted == 0)) || exit 130
+    if ((code)); then
+        tail -n 15 "$LOG" | sed 's/^/    /' >&2
+        refuse "$what failed; the whole log is in $LOG."
+    fi
+    say "  done in $((SECONDS - began)) s"
+}
+
+check_space() {
+    local place free
+    for place in . "$@"; do
+        free=$(df -Pm "$place" | awk 'NR == 2 { print $4 }')
+        ((free >= FREE_MIB)) || refuse \
+            "Too little disk space: $free MiB are free for $(realpath "$place"), $FREE_MIB MiB are needed."
+    done
+}
+
+# ---- packages ------------------------------------------------------------------------------------
+
+missing=()
+
+need() { # need PACKAGE TEST...: it is missing when the test fails
+    local package=$1; shift
+    "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+has_postgresql() {
+    local program version
+    for program in /usr/lib/postgresql/*/bin/postgres; do
+        version=${program#/usr/lib/postgresql/}
+        [[ -x $program && ${version%%/*} -ge 15 ]] && return 0
+    done
+    return 1
+}
+
+has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+
+as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
+
+may_install() {
+    local hint="Missing: ${missing[*]}. Installing them needs root: "
+    hint+="sudo apt-get install --no-install-recommends ${missing[*]}"
+    command -v apt-get >/dev/null || refuse \
+        "Missing: ${missing[*]}. There is no apt-get here; install them with the package manager there is."
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null || refuse "$hint"
+        say "Missing: ${missing[*]}. Installing them needs root."
+        if [[ -t 0 ]]; then sudo -v || refuse "$hint"; fi
+        sudo -n true 2>/dev/null || refuse "$hint"
+    fi
+}
+
+install_packages() {
+    may_install
+    check_space /usr /var
+    trap let_services_start EXIT
+    keep_services_off
+    step "Reading the package lists" update_lists
+    local package
+    for package in "${missing[@]}"; do
+        apt-cache show "$package" >>"$LOG" 2>&1 || refuse \
+            "This distribution has no package $package; install it by hand and try again."
+    done
+    finish_first=1
+    step "Installing ${missing[*]} (a minute or two)" \
+        apt_get install --yes --no-install-recommends "${missing[@]}"
+    finish_first=0
+    stay_off_at_boot
+    let_services_start
+    trap - EXIT
+}
+
+update_lists() { apt_get update || echo "Not every list could be read; going on with what there is."; }
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+        apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
+}
+
+# Debian's own switches: policy-rc.d (exit code 101 is "not allowed") is asked before any service is
+# started; createcluster.d says whether PostgreSQL makes a cluster when it is installed.
+keep_services_off() {
+    let_services_start # what an earlier set-up left when it was killed
+    if as_root test -e "$POLICY"; then as_root mv "$POLICY" "$POLICY.postkamer-setup"; fi
+    printf '#!/bin/sh\n%s\nexit 101\n' "$OURS" | as_root tee "$POLICY" >/dev/null
+    as_root chmod 755 "$POLICY"
+    as_root mkdir -p "$(dirname "$NO_CLUSTER")"
+    printf 'create_main_cluster = false\n' | as_root tee "$NO_CLUSTER" >/dev/null
+}
+
+let_services_start() {
+    if as_root grep -qsF "$OURS" "$POLICY"; then as_root rm "$POLICY"; fi
+    if as_root test -e "$POLICY.postkamer-setup"; then as_root mv "$POLICY.postkamer-setup" "$POLICY"; fi
+    as_root rm -f "$NO_CLUSTER"
+}
+
+stay_off_at_boot() { # only what was not there before
+    [[ " ${missing[*]} " == *" rabbitmq-server "* ]] || return 0
+    command -v systemctl >/dev/null || return 0
+    as_root systemctl disable rabbitmq-server.service >>"$LOG" 2>&1 || true
+    if ((had_epmd == 0)); then
+        as_root systemctl disable epmd.service epmd.socket >>"$LOG" 2>&1 || true
+    fi
+}
+
+# ---- Python --------------------------------------------------------------------------------------
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    refuse "Python 3.11 or newer is needed; the newest here is $(python3 --version 2>&1 || echo none)."
+}
+
+# What .venv is made from: when any of it changes, it is made anew.
+fingerprint() { # fingerprint LOCK
+    { pwd; "$python" --version; sha256sum "$1" requirements-dev.txt pyproject.toml; } |
+        sha256sum | cut -c 1-32
+}
+
+is_current() { # is_current LOCK...: whether .venv was made from one of them
+    local lock
+    [[ -x .venv/bin/postkamer ]] || return 1
+    for lock in "$@"; do
+        if grep -qsxF "$(fingerprint "$lock")" .venv/made-from; then return 0; fi
+    done
+    return 1
+}
+
+make_venv() { # make_venv LOCK
+    check_space
+    if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! grep -qsxF "$(pwd)" .venv/made-in; then
+        rm -rf .venv
+        step "Making .venv with $("$python" --version)" "$python" -m venv .venv
+        pwd >.venv/made-in
+    fi
+    # What builds is in the development lock; pip takes versions and hashes from there.
+    step "Installing what $1 names (a minute or two)" pip_install \
+        --require-hashes -r "$1" -c requirements-dev.txt hatchling editables
+    step "Installing Postkamer itself" pip_install --no-deps --no-build-isolation -e .
+    fingerprint "$1" >.venv/made-from
+}
+
+pip_install() { .venv/bin/python -m pip install --disable-pip-version-check "$@"; }
+
+# ---- what was asked for --------------------------------------------------------------------------
+
+had_epmd=0
+if command -v epmd >/dev/null; then had_epmd=1; fi
+locks=()
+for part in "$@"; do
+    case $part in
+    servers)
+        need rabbitmq-server test -x /usr/lib/rabbitmq/bin/rabbitmq-server
+        need postgresql has_postgresql
+        ;;
+    browser) need chromium has_browser ;;
+    runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second holds the first
+    tools) locks=(requirements-dev.txt) ;;
+    *) refuse "$0: there is no part $part; choose from servers, browser, runtime, tools." ;;
+    esac
+done
+
+if ! { mkdir -p -m 700 .local && mkdir -p .local/log && : >>"$LOG"; } 2>/dev/null; then
+    refuse "$(pwd)/.local may not be written by this user; run as the one who ran it before."
+fi
+python=$(find_python)
+makes_venv=0
+if ((${#locks[@]})) && ! is_current "${locks[@]}"; then
+    makes_venv=1
+    need python3-venv "$python" -c 'import ensurepip, venv'
+fi
+if ((${#missing[@]})); then install_packages; fi
+if ((makes_venv)); then make_venv "${locks[0]}"; fi
+if ((${#missing[@]})) && [[ " $* " == *" servers "* ]]; then
+    has_postgresql || refuse "This distribution's PostgreSQL is older than 15; install a newer one."
+fi
