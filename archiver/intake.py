@@ -42,7 +42,7 @@ class Intake:
             await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
 
     async def _read(self, frame: Incoming) -> list[Record]:
-        """The records of an envelope. KeyError for one of a newer version: it stays in the queue."""
+        """The records of an envelope. KeyError for a newer version's: it stays in the queue."""
         try:
             batch = contract.decode(frame.kind, frame.body)
         except msgspec.DecodeError:

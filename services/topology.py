@@ -211,3 +211,21 @@ def definitions(table: list[Queue], passwords: Mapping[str, str]) -> dict[str, A
         ],
         "policies": policies(table),
     }
+
+
+def drawn(table: Iterable[Queue]) -> list[str]:
+    """The table as text: what ARCHITECTURE.md shows and `postkamer topology show` prints."""
+    rows = [("exchange", "queue", "one consumer", "limit")]
+    rows += [
+        (
+            queue.exchange,
+            queue.name,
+            "yes" if queue.single_active_consumer else "no",
+            f"{queue.max_bytes // GIGABYTE} GB",
+        )
+        for queue in table
+    ]
+    widths = [max(len(row[n]) for row in rows) for n in range(4)]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

@@ -1,5 +1,6 @@
 """Who a message is from or to: every identifier that the body gives, the stable one first."""
 
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -58,14 +59,26 @@ class Contacts:
         if contact is None:
             return Person(identities=_best_first(known)), b""
         person = contact.person
+        if person.identities == tuple(known):
+            return person, contact.raw
         both = _best_first([*known, *person.identities])
         return Person(identities=both, name=person.name, username=person.username), contact.raw
 
     def _find(self, known: list[Identity]) -> Contact | None:
+        """The contact by the best identifier; never one with the BSUID of somebody else."""
         for identity in known:
-            if contact := self._by_value.get(identity.value):
+            contact = self._by_value.get(identity.value)
+            if contact and _agree(known, contact.person.identities):
                 return contact
         return None
+
+
+def _agree(some: Sequence[Identity], others: Sequence[Identity]) -> bool:
+    """Whether both may be one person; each begins with its BSUID, if it has one."""
+    if not some or not others:
+        return True
+    one, other = some[0], others[0]
+    return one.kind != "bsuid" or other.kind != "bsuid" or one == other
 
 
 def _contact(raw: bytes) -> Contact | None:
@@ -107,14 +120,17 @@ def _best_first(identities: list[Identity]) -> tuple[Identity, ...]:
 
 def recipient(status: dict[str, Any]) -> list[Identity]:
     """Whom a status is about; in a group, where `recipient_id` is the group's, the participant."""
-    if text(status.get("recipient_type")) == "group" or participant(status):
-        return named(status, PARTICIPANT)
+    found = named(status, PARTICIPANT)
+    if found or text(status.get("recipient_type")) == "group":
+        return found
     return named(status, RECIPIENT)
 
 
 def participant(status: dict[str, Any]) -> str:
     """The participant of a group that a status is about, '' outside groups."""
-    return next((i.value for i in named(status, PARTICIPANT)), "")
+    grouped = "group_id" in status or text(status.get("recipient_type")) == "group"
+    who = recipient(status) if grouped else named(status, PARTICIPANT)
+    return who[0].value if who else ""
 
 
 def thread_owner(thread: dict[str, msgspec.Raw]) -> list[Identity]:

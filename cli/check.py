@@ -1,0 +1,84 @@
+"""`postkamer check`: everything that is wrong or doubtful about an installation, at once."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from deliverer.service import keys
+from router.rules import plain_words
+from services import settings
+from services.config import Config, ConfigError, load
+
+KINDS = (
+    settings.GatewaySettings,
+    settings.RouterSettings,
+    settings.DelivererSettings,
+    settings.ArchiverSettings,
+)
+
+
+class Found(msgspec.Struct):
+    """`faults` keep a service from starting; `warnings` are for a person to judge."""
+
+    faults: list[str]
+    warnings: list[str]
+
+
+def check(path: Path, environ: Mapping[str, str], *, settings_too: bool) -> Found:
+    """Look at the configuration file and, unless only a file was asked about, at the settings."""
+    found = Found([], [])
+    try:
+        config = load(path)
+    except ConfigError as error:
+        found.faults += str(error).splitlines()
+    else:
+        found.warnings += [f"{path}: {warning}" for warning in _warnings(config)]
+        if settings_too:
+            found.faults += _secret_faults(config, environ)
+    if settings_too:
+        found.faults += sorted(_setting_faults(environ))
+    return found
+
+
+def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+    try:
+        keys(config, environ)
+    except settings.SettingsError as error:
+        return error.faults
+    return []
+
+
+def _setting_faults(environ: Mapping[str, str]) -> set[str]:
+    faults: set[str] = set()
+    for kind in KINDS:
+        try:
+            settings.load(kind, environ)
+        except settings.SettingsError as error:
+            faults.update(error.faults)
+    return faults
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    seen: dict[tuple[str, ...], str] = {}
+    for rule in config.rules:
+        for phrase in rule.words:
+            words = tuple(plain_words(phrase))
+            earlier = seen.setdefault(words, rule.id)
+            if earlier != rule.id and not rule.tenant:
+                yield f"rule {rule.id}: {phrase!r} never decides, rule {earlier} has it too"
+    used = {rule.department for rule in config.rules} | {n.fallback for n in config.numbers}
+    for department in config.departments:
+        if department.id not in used:
+            yield f"department {department.id}: no rule and no number leads to it"
+    for destination in config.destinations:
+        url = urlsplit(destination.url)
+        if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
+            yield f"destination {destination.id}: its url is not https"
+
+
+def lines(found: Found) -> Iterator[str]:
+    yield from (f"fault: {fault}" for fault in found.faults)
+    yield from (f"warning: {warning}" for warning in found.warnings)
+    yield f"{len(found.faults)} faults, {len(found.warnings)} warnings"

@@ -1,0 +1,237 @@
+"""`postkamer`: run a service, look at the configuration, ask where a message would go.
+
+Every command takes --json where it prints a result. Exit codes: 0 done, 1 refused or found wrong,
+2 misused.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from cli import check as checks
+from cli import explain
+from services import broker, config, lifecycle, observe, settings, topology
+from services.database import MigrationError, migrate, migrations
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
+MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
+"""In this order: the roles first, and what is granted before whom it is granted to needs it."""
+
+Service = AbstractAsyncContextManager["asyncio.Future[object]"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="postkamer")
+def main() -> None:
+    """Postkamer, the WhatsApp mailroom of a Dutch town hall."""
+
+
+def fail(message: str, code: int = 1) -> None:
+    """Say what is wrong, a line each, and end."""
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def configured(path: Path) -> config.Config:
+    try:
+        return config.load(path)
+    except config.ConfigError as error:
+        fail(str(error))
+        raise
+
+
+def loaded(kind: type[settings.AnySettings]) -> settings.AnySettings:
+    try:
+        return settings.load(kind, os.environ)
+    except settings.SettingsError as error:
+        fail(str(error))
+        raise
+
+
+def run(name: str, level: str, service: Callable[[], Service]) -> None:
+    """Run a service until it is stopped; its exit code becomes ours."""
+    observe.log_to_stdout(name, level)
+    try:
+        import uvloop
+    except ImportError:
+        start = asyncio.run
+    else:
+        start = uvloop.run
+    try:
+        sys.exit(start(lifecycle.run(service)))
+    except OSError as error:
+        fail(f"{name}: {error.strerror or error}")
+
+
+@main.command()
+def gateway() -> None:
+    """Run the front door: webhooks and CRM commands in."""
+    from gateway.service import gateway as service
+
+    given = loaded(settings.GatewaySettings)
+    choices = configured(given.config)
+    run("gateway", given.log_level, lambda: service(given, choices))
+
+
+@main.command()
+def router() -> None:
+    """Run the router: decides where each message goes, and why."""
+    from router.service import router as service
+
+    given = loaded(settings.RouterSettings)
+    choices = configured(given.config)
+    run("router", given.log_level, lambda: service(given, choices))
+
+
+@main.command()
+def deliverer() -> None:
+    """Run the deliverer: events to CRMs, messages to Meta."""
+    from deliverer.service import deliverer as service
+    from deliverer.service import keys
+
+    given = loaded(settings.DelivererSettings)
+    choices = configured(given.config)
+    try:
+        secrets = keys(choices, os.environ)
+    except settings.SettingsError as error:
+        fail(str(error))
+    run("deliverer", given.log_level, lambda: service(given, choices, secrets))
+
+
+@main.command()
+def archiver() -> None:
+    """Run the archiver: keeps the record and shows it."""
+    from archiver.service import archiver as service
+
+    given = loaded(settings.ArchiverSettings)
+    choices = configured(given.config)
+    run("archiver", given.log_level, lambda: service(given, choices))
+
+
+@main.command()
+def sandbox() -> None:
+    """Run the stand-ins for Meta and a CRM, with the page that shows it all."""
+    from sandbox.service import sandbox as service
+    from sandbox.settings import load
+
+    try:
+        given = load(os.environ)
+    except ValueError as error:
+        fail(str(error))
+    run("sandbox", "warning", lambda: service(given))
+
+
+@main.command("migrate")
+def migrate_command() -> None:
+    """Bring the database up to date (POSTKAMER_DATABASE_URL, as its owner)."""
+    url = os.environ.get("POSTKAMER_DATABASE_URL")
+    if not url:
+        fail("POSTKAMER_DATABASE_URL: is missing")
+        return
+    wanted = [m for name in MIGRATED for m in migrations(name, ROOT / name / "migrations")]
+    try:
+        applied = asyncio.run(migrate(url, wanted))
+    except (MigrationError, OSError) as error:
+        fail(f"migrate: {error}")
+        return
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo(f"{len(applied)} applied, {len(wanted) - len(applied)} were there")
+
+
+@main.command()
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+@click.option("--json", "as_json", is_flag=True)
+def check(path: Path | None, as_json: bool) -> None:
+    """Check all of the configuration: every fault at once, and warnings."""
+    file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
+    found = checks.check(file, os.environ, settings_too=path is None)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        for line in checks.lines(found):
+            click.echo(line)
+    sys.exit(1 if found.faults else 0)
+
+
+@main.group("topology")
+def topology_group() -> None:
+    """Queues, exchanges, policies and permissions."""
+
+
+def _table(path: Path | None) -> list[topology.Queue]:
+    choices = configured(path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
+    return topology.queues(choices.partitions, [d.id for d in choices.destinations])
+
+
+@topology_group.command()
+@click.option("--config", "path", type=Path)
+def definitions(path: Path | None) -> None:
+    """Print RabbitMQ's definitions, without users: exchanges, queues, bindings, policies."""
+    click.echo(msgspec.json.format(msgspec.json.encode(topology.definitions(_table(path), {}))))
+
+
+@topology_group.command()
+@click.option("--config", "path", type=Path)
+def declare(path: Path | None) -> None:
+    """Make exchanges, queues and bindings in the broker (POSTKAMER_AMQP_URL, as administrator)."""
+    url = os.environ.get("POSTKAMER_AMQP_URL")
+    if not url:
+        fail("POSTKAMER_AMQP_URL: is missing")
+        return
+    table = _table(path)
+    try:
+        asyncio.run(broker.declare(url, table))
+    except broker.BROKER_ERRORS as error:
+        fail(f"topology declare: {error}")
+    click.echo(f"{len(table)} queues are there")
+
+
+@topology_group.command()
+@click.option("--config", "path", type=Path)
+@click.option("--json", "as_json", is_flag=True)
+def show(path: Path | None, as_json: bool) -> None:
+    """Show the queues."""
+    table = _table(path)
+    if as_json:
+        click.echo(msgspec.json.encode(table))
+        return
+    for line in topology.drawn(table):
+        click.echo(line)
+
+
+@main.group()
+def route() -> None:
+    """Where messages go."""
+
+
+@route.command("explain")
+@click.argument("text")
+@click.option("--number", help="Our number's id; the first one otherwise.")
+@click.option("--at", "at", help="The time of the message, RFC 3339.")
+@click.option("--json", "as_json", is_flag=True)
+def explain_command(text: str, number: str | None, at: str | None, as_json: bool) -> None:
+    """Say where TEXT would go, and why."""
+    choices = configured(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
+    try:
+        answer: dict[str, Any] = explain.explain(choices, text, number, at)
+    except ValueError as error:
+        fail(str(error), 2)
+        return
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+        return
+    click.echo(f"{answer['name']} ({answer['department']}): {answer['reason']}")
+    click.echo(f"regels bekeken: {', '.join(answer['tried']) or 'geen'}")
+
+
+if __name__ == "__main__":
+    main()
