@@ -21,7 +21,7 @@ DELIVERY_BATCH = "delivery-batch.v1"
 ARCHIVE_BATCH = "archive-batch.v1"
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="receipt"):
     """One webhook body, exactly as it came in.
 
     A receipt has no tenant: one body can hold several municipalities. `keys` says which of its
@@ -47,7 +47,7 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="command"):
     """A CRM's order, accepted by the gateway: for now, one text to a citizen.
 
     Either `conversation`, or `number` and `to` say who it is for.
@@ -66,7 +66,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
     author: Author | None = None
 
 
-class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag="send-outcome"):
+class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
     """What became of a message that the deliverer offered to the Graph API."""
 
     id: UUID
