@@ -1,6 +1,7 @@
 """The CRM stand-in: takes signed events, remembers them for tests, misbehaves when told to."""
 
 import asyncio
+import contextlib
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -121,11 +122,9 @@ class Crm:
 
     async def _hang(self) -> None:
         changed = self._changed
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HANG_SECONDS):
                 await changed.wait()
-        except TimeoutError:
-            pass
 
     def close(self) -> None:
         """Let all hanging requests go, so that the server can stop."""

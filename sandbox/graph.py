@@ -1,6 +1,7 @@
 """The Graph API stand-in: takes messages and media as Meta does, and tells what became of them."""
 
 import asyncio
+import contextlib
 import hmac
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class Graph:
         self._world = world
         self._limits = Limits()
         self._refusals: Counter[str] = Counter()
+        self._closing = asyncio.Event()
 
     def routes(self) -> list[web.RouteDef]:
         root = "/graph/{version}"
@@ -44,6 +46,10 @@ class Graph:
             web.get(root + "/{id}", self._guarded(self._medium)),
             web.delete(root + "/{id}", self._guarded(self._remove)),
         ]
+
+    def close(self) -> None:
+        """Let those go who wait for an answer that never comes, so that the server can stop."""
+        self._closing.set()
 
     def _guarded(self, handler: Callable[[web.Request], Any]) -> Callable[[web.Request], Any]:
         expected = f"Bearer {self._world.settings.access_token}".encode()
@@ -84,7 +90,9 @@ class Graph:
         if code := self._refusal(number, sent, behaviour):
             return self._refuse(Refusal(faults.ERRORS[code]))
         if behaviour.answer == "none":
-            await asyncio.sleep(NO_ANSWER_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(NO_ANSWER_SECONDS):
+                    await self._closing.wait()
             return web.Response(status=HTTPStatus.GATEWAY_TIMEOUT)
         self._accept(number, sent, send, behaviour)
         if behaviour.answer == "lost" and request.transport:

@@ -37,6 +37,8 @@ class Outgoing(
     """Words of a text, caption of a picture, title of a choice."""
     media: str = ""
     """Id from POST /phone/media."""
+    filename: str = "bijlage.pdf"
+    """Of a document."""
     sample: str = ""
     """Name of a picture that the sandbox brings along."""
     latitude: float = 52.3508
@@ -124,8 +126,11 @@ class Phone:
         match outgoing.kind:
             case "text":
                 return webhooks.text(needed(outgoing.text, "text"))
-            case "image" | "document" | "audio":
+            case "image" | "audio":
                 return webhooks.media(outgoing.kind, self._about(outgoing), outgoing.text)
+            case "document":
+                about = self._about(outgoing) | {"filename": outgoing.filename}
+                return webhooks.media("document", about, outgoing.text)
             case "location":
                 where = outgoing.latitude, outgoing.longitude, outgoing.place, outgoing.address
                 return webhooks.location(*where)

@@ -47,7 +47,9 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
         world = make(settings, shown, http)
         crm = Crm(settings.crm_secret, stream=world.stream)
         desk = Desk(settings, http, stream=world.stream)
-        app = application([*crm.routes(), *desk.routes(), *others(world)])
+        graph = Graph(world)
+        routes = [*graph.routes(), *crm.routes(), *desk.routes(), *others(world)]
+        app = application(routes)
         app.middlewares.append(own_pages_only)
         async with serve(app, settings.bind, settings.port) as port:
             broken = first_to_end(world.meta.run(), desk.watch())
@@ -55,6 +57,7 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
                 yield Running(f"http://{settings.bind}:{port}", broken)
             finally:
                 broken.cancel()
+                graph.close()
                 crm.close()
                 world.stream.close()
 
@@ -74,10 +77,9 @@ def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) ->
 
 
 def others(world: World) -> list[web.RouteDef]:
-    """Everything but the CRM and the desks."""
+    """The phones, the page and the stream."""
     found = pages.files()
     return [
-        *Graph(world).routes(),
         *Phone(world, pages.samples(found)).routes(),
         *pages.routes(world.town, found),
         web.get("/stream", world.stream.listen),
