@@ -30,7 +30,8 @@ trap on_signal INT TERM HUP
 
 # Run a command with its output in the log; show that it goes on, and the end of it if it fails.
 step() {
-    local what=$1 began=$SECONDS shown=0; shift
+    local what=$1 began=$SECONDS shown=0 before; shift
+    before=$(wc -l <"$LOG")
     say "$what ..."
     printf '\n== %s\n' "$*" >>"$LOG"
     "$@" >>"$LOG" 2>&1 </dev/null &
@@ -46,7 +47,7 @@ step() {
     wait "$child" || code=$?
     ((interrupted == 0)) || exit 130
     if ((code)); then
-        tail -n 15 "$LOG" | sed 's/^/    /' >&2
+        tail -n "+$((before + 1))" "$LOG" | tail -n 15 | sed 's/^/    /' >&2
         refuse "$what failed; the whole log is in $LOG."
     fi
     say "  done in $((SECONDS - began)) s"
@@ -184,11 +185,17 @@ make_venv() { # make_venv LOCK
         step "Making .venv with $("$python" --version)" "$python" -m venv .venv
         pwd >.venv/made-in
     fi
-    # What builds is in the development lock; pip takes versions and hashes from there.
+    build_tools >.venv/build-tools.txt
     step "Installing what $1 names (a minute or two)" pip_install \
-        --require-hashes -r "$1" -c requirements-dev.txt hatchling editables
+        --require-hashes -r "$1" -r .venv/build-tools.txt
     step "Installing Postkamer itself" pip_install --no-deps --no-build-isolation -e .
     fingerprint "$1" >.venv/made-from
+}
+
+# Hatchling and what it stands on, with versions and hashes, out of the development lock.
+build_tools() {
+    awk '/^[a-z]/ { wanted = /^(editables|hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ }
+         wanted' requirements-dev.txt
 }
 
 pip_install() { .venv/bin/python -m pip install --disable-pip-version-check "$@"; }
