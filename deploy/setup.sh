@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-FREE_MIB=1024      # the packages take about 400 MiB, .venv 100 (runtime) to 350 (tools)
+FREE_MIB=1024      # the packages take about 400 MiB, .venv 100 (runtime) to 400 (tools)
 LOG=.local/log/setup.log
 POLICY=/usr/sbin/policy-rc.d
 NO_CLUSTER=/etc/postgresql-common/createcluster.d/postkamer-setup.conf
@@ -194,11 +194,11 @@ make_venv() { # make_venv LOCK
 
 # Hatchling and what it stands on, with versions and hashes, out of the development lock.
 build_tools() {
-    awk '/^[a-z]/ { wanted = /^(editables|hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ }
+    awk '/^[a-z]/ { wanted = /^(editables|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ }
          wanted' requirements-dev.txt
 }
 
-pip_install() { .venv/bin/python -m pip install --disable-pip-version-check "$@"; }
+pip_install() { .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@"; }
 
 # ---- what was asked for --------------------------------------------------------------------------
 
