@@ -93,7 +93,7 @@ def log_to_stdout(service: str, level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _exception,
             _only_allowed,
-            structlog.processors.JSONRenderer(serializer=msgspec.json.encode),
+            structlog.processors.JSONRenderer(serializer=lambda event, **_: msgspec.json.encode(event)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(),
