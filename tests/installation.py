@@ -1,0 +1,170 @@
+"""A whole Postkamer for a test: private servers, four services and the sandbox as processes.
+
+Everything is real and stands in a folder of its own on free ports; a test can kill any part of it
+and start it again.
+"""
+
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.broker import Broker
+from deploy.local.database import Database
+from deploy.local.plan import PORTS, REAL, SERVICES, Service, environment
+from deploy.local.process import Process, Program
+from deploy.local.servers import definitions
+from deploy.local.state import free_port, token
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
+READY_SECONDS = 60.0
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+"""32 bytes in base64; protects nothing but test data."""
+
+
+class Installation:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ports = {port.variable: free_port() for port in PORTS}
+        self.config = folder / "postkamer.toml"
+        self.config.write_text(EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/"))
+        self._passwords = {name: token() for name in REAL}
+        self.broker = Broker(folder / "rabbitmq", definitions(self.config, self._passwords))
+        self.database = Database(folder / "postgresql", durable=False)
+        self.services: dict[str, Process] = {}
+
+    @property
+    def _sandbox(self) -> int:
+        return self.ports["POSTKAMER_SANDBOX_PORT"]
+
+    @property
+    def sandbox(self) -> str:
+        return f"http://127.0.0.1:{self._sandbox}"
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self.ports['POSTKAMER_GATEWAY_PORT']}"
+
+    @property
+    def archiver(self) -> str:
+        return f"http://127.0.0.1:{self.ports['POSTKAMER_ARCHIVER_PORT']}"
+
+    def operations(self, name: str) -> str:
+        """The operations port of a service."""
+        port = next(service.port for service in SERVICES if service.name == name)
+        return f"http://127.0.0.1:{self.ports[port.variable]}"
+
+    def start(self) -> None:
+        self.broker.launch()
+        self.database.start()
+        self.broker.wait()
+        self._run("migrate", {"POSTKAMER_DATABASE_URL": self.database.url})
+        for name, password in self._passwords.items():
+            self.database.execute(f"alter role postkamer_{name} login password '{password}'")
+        for service in SERVICES:
+            self.services[service.name] = Process(self._program(service.name))
+            self.services[service.name].start()
+        self.wait_until_ready()
+
+    def wait_until_ready(self, *names: str) -> None:
+        for service in SERVICES:
+            if not names or service.name in names:
+                self._wait(service)
+
+    def _wait(self, service: Service) -> None:
+        url = f"http://127.0.0.1:{self.ports[service.port.variable]}{service.path}"
+        deadline = time.monotonic() + READY_SECONDS
+        while not answers(url):
+            self.services[service.name].must_run()
+            assert time.monotonic() < deadline, f"{service.name} is not ready"
+            time.sleep(0.05)
+
+    def kill(self, name: str) -> None:
+        """End a service as a crash would."""
+        self.services[name].kill()
+
+    def restart(self, name: str) -> None:
+        """Start a service that has ended."""
+        self.services[name].start()
+
+    def stop(self) -> None:
+        for process in reversed(self.services.values()):
+            process.stop()
+        self.broker.stop()
+        self.database.stop()
+
+    def logs(self) -> str:
+        """Everything that the services have logged."""
+        return "\n".join(
+            path.read_text(errors="replace")
+            for name in self.services
+            for path in self.folder.glob(f"{name}.log*")
+        )
+
+    def memory(self, name: str) -> float:
+        """MiB that a service holds now."""
+        status = Path(f"/proc/{self.services[name].pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found
+        return int(found[1]) / 1024
+
+    def _settings(self, name: str) -> dict[str, str]:
+        ports = {variable: str(port) for variable, port in self.ports.items()}
+        given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
+        settings = environment(given, root=self.folder, archive_key=KEY, crm_secret=KEY)
+        if name in REAL:
+            password = self._passwords[name]
+            settings["POSTKAMER_AMQP_URL"] = self.broker.url_for(name, password)
+            settings["POSTKAMER_DATABASE_URL"] = self.database.url_for(
+                f"postkamer_{name}", password
+            )
+        return settings
+
+    def _program(self, name: str) -> Program:
+        command = (sys.executable, "-m", "cli.main", name)
+        return Program(
+            name=name,
+            arguments=command,
+            environment=self._settings(name),
+            folder=self.folder,
+            cwd=ROOT,
+        )
+
+    def _run(self, command: str, extra: dict[str, str]) -> None:
+        program = Program(
+            name=command,
+            arguments=(sys.executable, "-m", "cli.main", command),
+            environment=self._settings(command) | extra,
+            folder=self.folder,
+            cwd=ROOT,
+        )
+        process = Process(program)
+        process.start()
+        while process.exit_code is None:
+            time.sleep(0.02)
+        assert process.exit_code == 0, program.log.read_text()
+
+
+def answers(url: str) -> bool:
+    """Whether `url` answers 200 now."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@contextmanager
+def installed(folder: Path) -> Iterator[Installation]:
+    installation = Installation(folder)
+    try:
+        installation.start()
+        yield installation
+    finally:
+        installation.stop()
