@@ -99,7 +99,7 @@ def named(source: dict[str, Any], names: dict[str, str]) -> list[Identity]:
     """The identifiers in `source`, in the order of `names`."""
     found = []
     for name, kind in names.items():
-        if value := text(source.get(name)):
+        if name in source and (value := text(source[name])):
             found.append(_address(value) if kind == "address" else Identity(kind, value))
     return found
 
