@@ -78,9 +78,10 @@ def split(content_type: str, body: bytes) -> list[bytes] | None:
 
     msgspec.DecodeError for a batch that is no JSON array.
     """
-    if content_type == SINGLE:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == SINGLE:
         return [body]
-    if content_type == BATCH:
+    if media_type == BATCH:
         return [bytes(raw) for raw in _lists.decode(body)]
     return None
 

@@ -64,7 +64,8 @@ function item(page, message) {
   const name = (id) => departmentName(page.state, tenantOf(page.state, { id: shown }), id);
   const incoming = message.direction === "in";
   const statuses = message.statuses ?? [];
-  const sign = [message.status, statuses.length, message.department, document.documentElement.lang];
+  const told = statuses.length + (message.deliveries ?? []).length;
+  const sign = [message.status, told, message.department, document.documentElement.lang];
   const title = incoming
     ? word("record.in")
     : message.department
@@ -110,11 +111,18 @@ function received(message, name) {
     const text = word("record.decided", { department: name(message.department) });
     found.push({ icon: "signpost", text, detail: because });
   }
-  for (const { status, at } of moments(message)) {
-    if (status === "delivered") found.push({ icon: "tick", text: word("record.delivered"), at });
+  for (const { state, attempts, at } of message.deliveries ?? []) {
+    const [drawing, key] = HANDED[state] ?? HANDED.settled;
+    const detail = attempts > 1 && word("record.attempts", { n: attempts });
+    found.push({ icon: drawing, text: word(key), detail, at, bad: state === "parked" });
   }
   return found;
 }
+
+const HANDED = {
+  settled: ["tick", "record.delivered"],
+  parked: ["cross", "record.parked"],
+};
 
 const SENT = {
   sent: ["tick", "record.out.sent"],
@@ -126,16 +134,12 @@ const SENT = {
 
 function sent(message) {
   const found = [{ icon: "pen", text: word("record.taken"), at: message.receivedAt }];
-  for (const { status, at, reason } of moments(message)) {
+  for (const { status, at, reason } of message.statuses ?? []) {
     if (!(status in SENT)) continue;
     const [drawing, key] = SENT[status];
     found.push({ icon: drawing, text: word(key), detail: reason, at, bad: status === "failed" });
   }
   return found;
-}
-
-function moments(message) {
-  return (message.statuses ?? []).map((one) => ({ ...one, at: one.at ?? one.timestamp }));
 }
 
 function raw(content) {

@@ -135,8 +135,8 @@ const EVENTS = {
 
   "nl.postkamer.conversation-transferred.v1"(state, data) {
     const conversation = open(state, data);
-    const from = conversation.department;
-    conversation.department = data.department ?? data.to ?? from;
+    const from = data.from ?? conversation.department;
+    conversation.department = data.department;
     const note = { note: "moved", from, reason: data.reason ?? "" };
     add(conversation.entries, { id: `moved ${conversation.entries.length}`, ...note });
     return { say: "say.moved", conversation };

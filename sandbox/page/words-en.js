@@ -2,6 +2,7 @@
 
 export const en = {
   "title": "Postkamer · sandbox",
+  "skips": "Straight to",
   "skip.phone": "To the phone",
   "skip.desk": "To the pigeonholes",
   "skip.record": "To the file",
@@ -109,6 +110,8 @@ export const en = {
   "record.received": "Received and recorded",
   "record.decided": "Assigned to {department}",
   "record.delivered": "Delivered to the department",
+  "record.parked": "Set aside: the CRM does not want it",
+  "record.attempts": "After {n} attempts",
   "record.taken": "Answer accepted",
   "record.out.sent": "Sent through WhatsApp",
   "record.out.delivered": "On the phone",

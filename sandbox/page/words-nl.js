@@ -2,6 +2,7 @@
 
 export const nl = {
   "title": "Postkamer · proefopstelling",
+  "skips": "Direct naar",
   "skip.phone": "Naar de telefoon",
   "skip.desk": "Naar de postvakken",
   "skip.record": "Naar het dossier",
@@ -109,6 +110,8 @@ export const nl = {
   "record.received": "Ontvangen en vastgelegd",
   "record.decided": "Toegewezen aan {department}",
   "record.delivered": "Bezorgd bij de afdeling",
+  "record.parked": "Apart gelegd: het CRM wil het niet",
+  "record.attempts": "Na {n} pogingen",
   "record.taken": "Antwoord aangenomen",
   "record.out.sent": "Verstuurd via WhatsApp",
   "record.out.delivered": "Op de telefoon",

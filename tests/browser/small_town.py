@@ -92,8 +92,9 @@ class SmallTown:
             "text": text,
             "department": department,
             "decision": decision,
-            "status": "delivered",
-            "statuses": [{"status": "delivered", "at": now()}],
+            "status": "received",
+            "statuses": [],
+            "deliveries": [],
             "receivedAt": now(),
             "sentAt": iso(message["timestamp"]),
             "raw": message,
@@ -117,6 +118,7 @@ class SmallTown:
                 "decision": decision,
             },
         )
+        entry["deliveries"] = [{"state": "settled", "attempts": 1, "at": now()}]
 
     async def send(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer sandbox-api-token":
@@ -145,7 +147,7 @@ class SmallTown:
             "text": body["text"]["body"],
             "department": self.departments[conversation],
             "status": "accepted",
-            "statuses": [{"status": "accepted", "at": now()}],
+            "statuses": [],
             "receivedAt": now(),
         }
         self.records[conversation].append(entry)

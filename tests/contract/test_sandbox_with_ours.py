@@ -1,0 +1,53 @@
+"""What our deliverer sends is what the stand-ins, and Meta's OpenAPI through them, accept."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from deliverer import cloudevents, graph
+from sandbox import events, requests
+from sandbox.requests import Send
+from sandbox.settings import crm_secret
+from services.contract import Delivery
+
+NOW = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
+ID = UUID("0190a1b2-0000-7000-8000-000000000000")
+DELIVERY = Delivery(
+    id=ID,
+    type="nl.postkamer.message-received.v1",
+    tenant="almelo",
+    conversation="106540352242922-a",
+    department="burgerzaken",
+    sequence=17,
+    time=NOW,
+    received_at=NOW,
+    data='{"conversationId":"106540352242922-a","text":"één"}'.encode(),
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "phone", "bsuid"),
+    [("phone", "31600000011", "31600000011", ""), ("bsuid", "NL.A1", "", "NL.A1")],
+)
+def test_our_message_is_one_that_meta_accepts(
+    kind: str, address: str, phone: str, bsuid: str
+) -> None:
+    content = {"type": "text", "text": {"body": "Goedemorgen"}}
+    body = msgspec.json.decode(graph.request(kind, address, content, f"{ID}.1"))
+    sent = requests.check(body)
+    assert isinstance(sent, Send)
+    assert (sent.phone, sent.bsuid, sent.opaque) == (phone, bsuid, f"{ID}.1")
+
+
+@pytest.mark.parametrize("secret", ["plain", "whsec_c2VjcmV0"])
+def test_our_event_is_one_that_a_crm_trusts_and_understands(secret: str) -> None:
+    body = cloudevents.body(DELIVERY)
+    headers = cloudevents.headers(DELIVERY, body, cloudevents.key_of(secret), NOW)
+    assert events.distrust(headers, body, crm_secret(secret), NOW.timestamp()) == ""
+    assert events.split(headers["Content-Type"], body) == [body]
+    event, faults = events.read(body)
+    assert faults == []
+    assert event is not None
+    assert (event.id, event.sequence, event.conversation) == (str(ID), 17, "106540352242922-a")
