@@ -29,6 +29,8 @@ from services.tasks import beside
 
 CONNECT_SECONDS = 5.0
 """For a host that accepts the connection but does not speak."""
+CLOSE_SECONDS = 2.0
+"""For a farewell: what is being closed may not answer any more."""
 HEARTBEAT_SECONDS = 10
 """A silent peer is noticed within 3 times this plus 3 s; the broker allows two missed ones."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
@@ -59,24 +61,23 @@ class Link:
         self._urls = [_with_heartbeat(url.strip()) for url in urls.split(",") if url.strip()]
         self._connection: AbstractConnection | None = None
         self._changed = asyncio.Event()
+        self._lost = asyncio.Event()
         self.task: asyncio.Task[None]
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None and not self._connection.is_closed
+        return self._connection is not None
 
     async def connection(self) -> AbstractConnection:
         """The live connection; waits for one, so bound it in time."""
-        while self._connection is None or self._connection.is_closed:
+        while self._connection is None:
             self._changed.clear()
             await self._changed.wait()
         return self._connection
 
     def doubt(self) -> None:
         """Give this connection up: publishes on it time out though it looks alive."""
-        if connection := self._connection:
-            self._connection = None
-            _close_later(connection)
+        self._lost.set()
 
     async def run(self) -> None:
         wait = FIRST_WAIT
@@ -94,16 +95,19 @@ class Link:
         connection = await aio_pika.connect(
             url, timeout=CONNECT_SECONDS, client_properties=properties
         )
+        # `connection.closed()` speaks of our own closing only; a loss is told to the callbacks.
+        self._lost.clear()
+        connection.close_callbacks.add(lambda *_: self._lost.set())
         try:
             log.info("broker.connected", what=self.name, host=url.host)
             self._connection = connection
             self._changed.set()
-            await connection.closed()
+            if connection.connected.is_set():
+                await self._lost.wait()
             log.warning("broker.lost", what=self.name, host=url.host)
         finally:
             self._connection = None
-            with suppress(*BROKER_ERRORS):
-                await connection.close()
+            await _close(connection)
 
 
 def _with_heartbeat(url: str) -> URL:
@@ -116,17 +120,18 @@ def _with_heartbeat(url: str) -> URL:
 _closing: set["asyncio.Task[None]"] = set()
 
 
-def _close_later(thing: AbstractChannel | AbstractConnection) -> None:
+def _close_later(thing: AbstractChannel) -> None:
     """Close without waiting: what is being closed may not answer any more."""
 
-    async def close() -> None:
-        with suppress(TimeoutError, *BROKER_ERRORS):
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await thing.close()
-
-    task = asyncio.ensure_future(close())
+    task = asyncio.create_task(_close(thing))
     _closing.add(task)
     task.add_done_callback(_closing.discard)
+
+
+async def _close(thing: AbstractChannel | AbstractConnection) -> None:
+    with suppress(TimeoutError, *BROKER_ERRORS):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await thing.close()
 
 
 @asynccontextmanager

@@ -59,7 +59,9 @@ def may_try_again(error: BaseException) -> bool:
     """
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in {"08", "40", "53", "55", "57", "58"}
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+    # InternalClientError: asyncpg's word for a connection that broke in the middle of a rollback.
+    lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
+    return isinstance(error, lost)
 
 
 async def until_it_answers(action: Callable[[], Awaitable[T]], what: str) -> T:

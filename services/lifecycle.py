@@ -45,13 +45,15 @@ async def run(service: Service) -> int:
             parts: list[asyncio.Future[object]] = [broken, stopping]
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
+            # Looked at now: a part that ends while we stop has not broken.
+            error = broken.exception() if broken.done() else None
             log.info("service.draining", seconds=DRAIN_SECONDS)
             _watchdog()
             deadline.reschedule(loop.time() + DRAIN_SECONDS)
     except TimeoutError:
         log.error("service.drain_timed_out", seconds=DRAIN_SECONDS)
         return 1
-    if broken.done() and not broken.cancelled() and (error := broken.exception()):
+    if error:
         log.error("service.broken", exc_info=error)
         return 1
     log.info("service.stopped")

@@ -93,7 +93,7 @@ def log_to_stdout(service: str, level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _exception,
             _only_allowed,
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: msgspec.json.encode(event)),
+            structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(),
@@ -108,6 +108,10 @@ def log_to_stdout(service: str, level: str) -> None:
 class _Library(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().warning("library.spoke", what=record.name, kind=record.levelname)
+
+
+def _json(event: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(event)
 
 
 REGISTRY = CollectorRegistry()

@@ -1,0 +1,19 @@
+"""Ids that sort by time, from a moment and some chance. Pure: see `services.clock` for both."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
+    """A UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 of `chance` (10 bytes).
+
+    The same arguments give the same id, so an id derived from what it names can be made again
+    after a crash.
+    """
+    milliseconds = (at - _EPOCH) // _MILLISECOND & (1 << 48) - 1
+    random = int.from_bytes(chance[:10], "big") & (1 << 74) - 1
+    value = milliseconds << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1
+    return uuid.UUID(int=value)

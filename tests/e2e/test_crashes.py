@@ -1,0 +1,187 @@
+"""Nothing is lost, nothing happens twice, nothing changes places: whatever is killed meanwhile."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import aiohttp
+import pytest
+
+from tests.citizens import post, text, webhook, write
+from tests.installation import Installation
+from tests.watching import Watch, until
+
+CITIZENS, EACH = 50, 40
+"""2,000 messages; each citizen writes one after the other, all at once."""
+DRAIN_SECONDS = 60.0
+
+
+async def _write_all(session: aiohttp.ClientSession, town: Installation, run: str) -> None:
+    await asyncio.gather(
+        *(write(session, town.gateway, citizen, EACH, run) for citizen in range(CITIZENS))
+    )
+
+
+async def _under_way(watch: Watch, run: str, count: int) -> None:
+    """Until more than `count` of a run are in the archive."""
+    await until(lambda: watch.archived(run), lambda rows: len(rows) > count, DRAIN_SECONDS)
+
+
+def _texts(run: str) -> list[str]:
+    return [f"{run} {citizen} {n}" for citizen in range(CITIZENS) for n in range(EACH)]
+
+
+def _numbers(pairs: Iterable[tuple[str, str]]) -> dict[str, list[int]]:
+    """Conversation -> the numbers of its messages as they came."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for conversation, said in pairs:
+        found[conversation].append(int(said.rpartition(" ")[2]))
+    return found
+
+
+async def _check(watch: Watch, run: str, citizens: int = CITIZENS, each: int = EACH) -> None:
+    """All of a run is at the CRM and in the archive: each once, each conversation in order."""
+    total = citizens * each
+    archived = await until(
+        lambda: watch.archived(run), lambda rows: len(rows) >= total, DRAIN_SECONDS
+    )
+    events = await until(
+        lambda: watch.events(run),
+        lambda seen: len({event["id"] for event in seen}) >= total,
+        DRAIN_SECONDS,
+    )
+    assert Counter(said for _, said in archived) == Counter(_texts(run))
+    assert set(_numbers(archived)) == {event["conversationId"] for event in events}
+    assert all(numbers == list(range(each)) for numbers in _numbers(archived).values())
+    first: dict[str, tuple[str, str]] = {}
+    for event in events:
+        said = (event["conversationId"], event["event"]["data"]["text"])
+        assert first.setdefault(event["id"], said) == said, "one id, two contents"
+    assert len(first) == total, "one message, two ids"
+    assert all(numbers == list(range(each)) for numbers in _numbers(first.values()).values())
+
+
+@pytest.mark.parametrize("victim", ["router", "deliverer", "archiver", "gateway"])
+async def test_a_service_killed_in_the_middle_loses_doubles_and_reorders_nothing(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, victim: str
+) -> None:
+    run = f"kill-{victim}"
+    writing = asyncio.create_task(_write_all(session, town, run))
+    for part in (1, 2):
+        await _under_way(watch, run, 300 * part)
+        await asyncio.to_thread(town.kill, victim)
+        await asyncio.to_thread(town.restart, victim)
+    await writing
+    await _check(watch, run)
+
+
+async def test_the_router_and_the_archiver_killed_together_change_nothing(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    run = "kill-both"
+    writing = asyncio.create_task(_write_all(session, town, run))
+    await _under_way(watch, run, 300)
+    for victim in ("router", "archiver", "deliverer"):
+        await asyncio.to_thread(town.kill, victim)
+    for victim in ("router", "archiver", "deliverer"):
+        await asyncio.to_thread(town.restart, victim)
+    await writing
+    await _check(watch, run)
+
+
+async def test_the_broker_killed_and_started_again_loses_nothing(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    run = "broker"
+    writing = asyncio.create_task(_write_all(session, town, run))
+    await _under_way(watch, run, 300)
+    await asyncio.to_thread(town.broker.kill)
+    await asyncio.to_thread(town.broker.start)
+    await writing
+    await _check(watch, run)
+
+
+async def test_the_database_killed_and_started_again_loses_nothing(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    run = "database"
+    writing = asyncio.create_task(_write_all(session, town, run))
+    await _under_way(watch, run, 300)
+    await asyncio.to_thread(town.database.kill)
+    await asyncio.to_thread(town.database.start)
+    await writing
+    await _check(watch, run)
+
+
+async def test_without_a_broker_the_door_says_so_quickly_and_opens_again_by_itself(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    loop = asyncio.get_running_loop()
+    body = webhook(text("outage", "wamid.outage", 60))
+    await asyncio.to_thread(town.broker.stop)
+    for _ in range(3):
+        started = loop.time()
+        assert await post(session, town.gateway, body) == 503
+        assert loop.time() - started < 2
+    await asyncio.to_thread(town.broker.start)
+    back = loop.time()
+    await until(lambda: post(session, town.gateway, body), lambda status: status == 200, 5)
+    assert loop.time() - back < 5
+    await until(lambda: watch.events("outage"), bool, 30)
+
+
+async def test_a_frozen_broker_is_answered_503_in_time(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    loop = asyncio.get_running_loop()
+    body = webhook(text("frozen", "wamid.frozen", 61))
+    town.broker.pause()
+    try:
+        started = loop.time()
+        assert await post(session, town.gateway, body) == 503
+        assert loop.time() - started < 2
+    finally:
+        town.broker.resume()
+    await until(lambda: post(session, town.gateway, body), lambda status: status == 200, 10)
+    await until(lambda: watch.events("frozen"), bool, 30)
+    assert len(await watch.archived("frozen")) == 1
+
+
+async def test_without_a_crm_messages_wait_in_order_and_arrive_after(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    await asyncio.to_thread(town.kill, "sandbox")
+    run, citizens, each = "waiting", CITIZENS, 4
+    await asyncio.gather(*(write(session, town.gateway, c, each, run) for c in range(citizens)))
+    await until(
+        lambda: watch.archived(run), lambda rows: len(rows) == citizens * each, DRAIN_SECONDS
+    )
+    paused = "postkamer_destination_paused"
+    await until(lambda: watch.metric("deliverer", paused), lambda n: n == 1, 10)
+    await asyncio.to_thread(town.restart, "sandbox")
+    await asyncio.to_thread(town.wait_until_ready, "sandbox")
+    events = await until(
+        lambda: watch.events(run),
+        lambda seen: len({event["id"] for event in seen}) == citizens * each,
+        DRAIN_SECONDS,
+    )
+    said = ((e["conversationId"], e["event"]["data"]["text"]) for e in events)
+    assert all(numbers == list(range(each)) for numbers in _numbers(said).values())
+    assert await watch.metric("deliverer", paused) == 0
+
+
+async def test_stopping_drains_and_ends_with_code_0(town: Installation) -> None:
+    for name in ("gateway", "router", "deliverer", "archiver"):
+        process = town.services[name]
+        assert await asyncio.to_thread(process.stop)
+        assert process.exit_code == 0, name
+    left = await asyncio.to_thread(
+        town.broker.control,
+        "list_queues",
+        "-p",
+        "postkamer",
+        "name",
+        "messages",
+        "--no-table-headers",
+    )
+    assert [line.split()[-1] for line in left.splitlines() if line.strip()] == ["0"] * 4
