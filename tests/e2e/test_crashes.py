@@ -69,6 +69,7 @@ async def test_a_service_killed_in_the_middle_loses_doubles_and_reorders_nothing
     writing = asyncio.create_task(_write_all(session, town, run))
     for part in (1, 2):
         await _under_way(watch, run, 300 * part)
+        assert not writing.done()
         await asyncio.to_thread(town.kill, victim)
         await asyncio.to_thread(town.restart, victim)
     await writing
@@ -81,6 +82,7 @@ async def test_the_router_and_the_archiver_killed_together_change_nothing(
     run = "kill-both"
     writing = asyncio.create_task(_write_all(session, town, run))
     await _under_way(watch, run, 300)
+    assert not writing.done()
     for victim in ("router", "archiver", "deliverer"):
         await asyncio.to_thread(town.kill, victim)
     for victim in ("router", "archiver", "deliverer"):
@@ -95,6 +97,7 @@ async def test_the_broker_killed_and_started_again_loses_nothing(
     run = "broker"
     writing = asyncio.create_task(_write_all(session, town, run))
     await _under_way(watch, run, 300)
+    assert not writing.done()
     await asyncio.to_thread(town.broker.kill)
     await asyncio.to_thread(town.broker.start)
     await writing
@@ -107,6 +110,7 @@ async def test_the_database_killed_and_started_again_loses_nothing(
     run = "database"
     writing = asyncio.create_task(_write_all(session, town, run))
     await _under_way(watch, run, 300)
+    assert not writing.done()
     await asyncio.to_thread(town.database.kill)
     await asyncio.to_thread(town.database.start)
     await writing

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios to a bare ceiling measured in the same run, since machines are noisy."""
