@@ -13,9 +13,10 @@ import structlog
 
 from archiver.store import Store
 from services import clock, contract, observe
-from services.consumer import Inbox, Incoming
+from services.consumer import Inbox
 from services.contract import ArchiveBatch, Record
 from services.database import until_it_answers
+from services.incoming import Incoming
 
 FRAMES = 64
 """Envelopes in hand, of 256 KiB each: 16 MiB, enough to cover the pace at full speed."""

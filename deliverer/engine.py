@@ -22,8 +22,9 @@ from deliverer.settlements import Settlement, Settlements, parked, settlement
 from services import clock, contract, observe
 from services.batcher import Batcher
 from services.config import Destination
-from services.consumer import Inbox, Incoming, Lost, Stopping
+from services.consumer import Inbox, Lost, Stopping
 from services.contract import Delivery, DeliveryBatch
+from services.incoming import Incoming
 
 FRAMES = 16
 """Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""

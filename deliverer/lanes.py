@@ -8,8 +8,8 @@ from collections import OrderedDict, deque
 
 import msgspec
 
-from services.consumer import Incoming
 from services.contract import Delivery
+from services.incoming import Incoming
 
 
 class Frame:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from services import clock, topology
+from services import topology
 from services.broker import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
 from services.database import Pool, until_it_answers
+from services.ids import uuid7
 
 FIRST_KILOBYTE = 1024
 """Of a refusing answer, kept with a parked delivery."""
@@ -69,7 +70,7 @@ def record(settled: Settlement) -> Record:
         "reason": settled.reason,
     }
     return Record(
-        id=clock.uuid7(settled.at, chance.digest()),
+        id=uuid7(settled.at, chance.digest()),
         kind="delivery",
         at=settled.at,
         data=msgspec.json.encode(data),

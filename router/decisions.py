@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 
 from router.rules import Table
-from services.clock import uuid7
 from services.config import Config
 from services.contract import Command, Receipt, SendOutcome
+from services.ids import uuid7
 from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]

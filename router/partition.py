@@ -23,9 +23,10 @@ from router.store import Store
 from router.units import units
 from services import clock, contract, observe, topology
 from services.broker import Publisher, publish_until_confirmed
-from services.consumer import Inbox, Incoming
+from services.consumer import Inbox
 from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Receipt, Record
 from services.database import may_try_again, until_it_answers
+from services.incoming import Incoming
 from services.whatsapp import items
 
 FRAMES = 16

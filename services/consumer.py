@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import msgspec
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services import clock, observe
 from services.broker import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, Link
+from services.incoming import Incoming
 from services.tasks import beside, end
 from services.topology import Queue
 
@@ -35,15 +35,6 @@ class Lost(Exception):
 
 class Stopping(Exception):
     """No more work is taken; what is in hand is finished."""
-
-
-class Incoming(msgspec.Struct, frozen=True):
-    """One AMQP message in hand. `deliveries`: how often it was handed out before."""
-
-    kind: str
-    body: bytes
-    tag: int
-    deliveries: int
 
 
 class Inbox:

@@ -1,0 +1,30 @@
+"""No unit test reaches out: what needs a network belongs in tests/integration."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# The same examples each time where a change is judged; new ones on a developer's machine. No
+# deadline: how long an example takes says something about the machine.
+settings.register_profile("unit", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("unit")
+
+_connect = socket.socket.connect
+
+
+def _only_to_this_process(self: socket.socket, address: Any) -> None:
+    if self.family != socket.AF_UNIX:
+        raise AssertionError("a unit test tried to connect to something")
+    _connect(self, address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """AF_UNIX stays: an event loop wakes itself through a pair of such sockets."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _only_to_this_process)
+        yield

@@ -1,0 +1,51 @@
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services import clock
+from services.ids import uuid7
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOMENTS = st.integers(0, 2**53).map(lambda n: EPOCH + timedelta(microseconds=n))
+CHANCE = st.binary(min_size=10, max_size=10)
+
+
+def test_the_example_of_the_rfc_is_made() -> None:
+    """RFC 9562, appendix A.6: rand_a 0xCC3, rand_b 0x18C4DC0C0C07398F."""
+    at = datetime(2022, 2, 22, 14, 22, 22, tzinfo=timezone(-timedelta(hours=5)))
+    chance = (0xCC3 << 62 | 0x18C4DC0C0C07398F).to_bytes(10, "big")
+    assert uuid7(at, chance) == UUID("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")
+
+
+@given(MOMENTS, CHANCE)
+@example(EPOCH + timedelta(milliseconds=1_700_000_000_001), b"\xff" * 10)
+def test_version_variant_milliseconds_and_chance_stand_where_the_rfc_puts_them(
+    at: datetime, chance: bytes
+) -> None:
+    id = uuid7(at, chance)
+    bits = f"{id.int:0128b}"
+    assert (id.version, id.variant) == (7, "specified in RFC 4122")
+    assert int(bits[:48], 2) == (at - EPOCH) // timedelta(milliseconds=1)
+    assert bits[52:64] + bits[66:] == f"{int.from_bytes(chance, 'big'):080b}"[6:]
+
+
+@given(MOMENTS, MOMENTS, CHANCE, CHANCE)
+def test_ids_sort_by_the_moment_they_were_made_at(
+    one: datetime, other: datetime, some: bytes, more: bytes
+) -> None:
+    earlier, later = sorted([one, other])
+    if (later - earlier) >= timedelta(milliseconds=1):
+        assert uuid7(earlier, some) < uuid7(later, more)
+        assert uuid7(earlier, some).bytes < uuid7(later, more).bytes
+
+
+def test_a_fresh_id_says_when_it_was_made_and_is_never_made_twice() -> None:
+    before = clock.now()
+    ids = [clock.new_id() for _ in range(1000)]
+    after = clock.now()
+    assert len(set(ids)) == 1000
+    for id in ids:
+        made = EPOCH + timedelta(milliseconds=id.int >> 80)
+        assert before - timedelta(milliseconds=1) < made <= after
