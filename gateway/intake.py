@@ -11,13 +11,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from services import clock, topology
-from services.batcher import Batcher, Bounds, Full, batching
+from services.batcher import Batcher, Bounds, Full, Late, batching
 from services.broker import Link, Unconfirmed
 from services.contract import Command, Entry, Receipt
 from services.partitions import Partitions
 
 CONFIRM_SECONDS = 1.5
 """From taking a request to its confirm; then 503, well before a sender's own time-out."""
+BOUNDS = Bounds(waiting_seconds=CONFIRM_SECONDS)
 OVERHEAD_BYTES = 256
 """Of an entry beside its body or text, for the bounds in bytes."""
 NO_KEY = ""
@@ -38,12 +39,10 @@ class Intake:
         """Return once all (partition, entry) are held by a quorum; NotDurable within the bound."""
         if not self._link.connected:
             raise NotDurable("the broker cannot be reached")
+        puts = [self._batchers[n].put(entry, _size(entry)) for n, entry in entries]
         try:
-            async with asyncio.timeout(CONFIRM_SECONDS):
-                await asyncio.gather(
-                    *(self._batchers[n].put(entry, _size(entry)) for n, entry in entries)
-                )
-        except TimeoutError:
+            await (puts[0] if len(puts) == 1 else asyncio.gather(*puts))
+        except Late:
             raise NotDurable("no confirm in time") from None
         except Full:
             raise NotDurable("too much is waiting") from None
@@ -81,7 +80,7 @@ async def intake(link: Link, partitions: Partitions) -> AsyncIterator[Intake]:
     """A running intake."""
     async with AsyncExitStack() as stack:
         batchers = [
-            await stack.enter_async_context(batching(_sender(partitions, n), Bounds()))
+            await stack.enter_async_context(batching(_sender(partitions, n), BOUNDS))
             for n in range(partitions.count)
         ]
         yield Intake(link, batchers)

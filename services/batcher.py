@@ -6,8 +6,10 @@ batches fill the cores and p99 is six times as high.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Generic, TypeVar
 
 import msgspec
@@ -21,22 +23,32 @@ class Full(Exception):
     """No room: too much is waiting already."""
 
 
+class Late(Exception):
+    """Not safe within the bound; it may still become so."""
+
+
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """`items` and `bytes` of one batch, `pace` in seconds, and how much may wait in all."""
+    """`items` and `bytes` of one batch, `pace` in seconds, how much may wait in all, and for how
+    many seconds one entry may (None: for ever)."""
 
     items: int = 256
     bytes: int = 256 * 1024
     pace: float = 0.010
     waiting_items: int = 4096
     waiting_bytes: int = 32 * 1024 * 1024
+    waiting_seconds: float | None = None
+
+
+SWEEP_SECONDS = 0.1
+"""Between two looks at who has waited too long: one timer for all instead of one each."""
 
 
 class _Entry(Generic[T]):
-    __slots__ = ("done", "item", "size")
+    __slots__ = ("done", "item", "since", "size")
 
-    def __init__(self, item: T, size: int) -> None:
-        self.item, self.size = item, size
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, item: T, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.item, self.size, self.since = item, size, loop.time()
+        self.done: asyncio.Future[None] = loop.create_future()
 
 
 class Batcher(Generic[T]):
@@ -44,7 +56,9 @@ class Batcher(Generic[T]):
 
     def __init__(self, send: Callable[[list[T]], Awaitable[None]], bounds: Bounds) -> None:
         self._send, self._bounds = send, bounds
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[_Entry[T]] = []
+        self._open: deque[_Entry[T]] = deque()
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
         self.task: asyncio.Task[None]
@@ -54,21 +68,34 @@ class Batcher(Generic[T]):
         return len(self._waiting)
 
     async def put(self, item: T, size: int) -> None:
-        """Return once `item` is safe; Full at once when there is no room, else what `send` raised.
+        """Return once `item` is safe; Full at once when there is no room, Late when it takes too
+        long, else what `send` raised.
 
         When cancelled before its batch has left, the entry leaves the queue.
         """
         full = len(self._waiting) >= self._bounds.waiting_items
         if full or self._waiting_bytes + size > self._bounds.waiting_bytes:
             raise Full
-        entry = _Entry(item, size)
+        entry = _Entry(item, size, self._loop)
         self._waiting.append(entry)
+        self._open.append(entry)
         self._waiting_bytes += size
         self._arrived.set()
         await entry.done
 
+    async def sweep(self) -> None:
+        """Tell who has waited too long, and forget who has their answer."""
+        bound = self._bounds.waiting_seconds
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            oldest = -inf if bound is None else self._loop.time() - bound
+            while self._open and (self._open[0].done.done() or self._open[0].since <= oldest):
+                entry = self._open.popleft()
+                if not entry.done.done():
+                    entry.done.set_exception(Late())
+
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         started = loop.time() - self._bounds.pace
         while True:
             await self._arrived.wait()
@@ -120,5 +147,5 @@ async def batching(
 ) -> AsyncIterator[Batcher[T]]:
     """A running batcher; whoever puts into it must have stopped before it is left."""
     batcher = Batcher(send, bounds)
-    async with beside(batcher.run()) as batcher.task:
+    async with beside(batcher.run()) as batcher.task, beside(batcher.sweep()):
         yield batcher
