@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from sandbox.phone import EXAMPLES
+from sandbox.phone import EXAMPLES, TROUBLED
 from sandbox.town import Town
+from sandbox.webhooks import Citizen
 from services.http import json
 
 FOLDER = Path(__file__).parent / "page"
@@ -105,9 +106,16 @@ def describe(town: Town, found: dict[str, File]) -> dict[str, Any]:
             for number in town.numbers
         ],
         "departments": town.departments,
-        "citizens": [
-            {"phone": c.phone, "name": c.name, "hidden": c.hidden, "bsuid": c.bsuid}
-            for c in EXAMPLES
-        ],
+        "citizens": [person(citizen) for citizen in EXAMPLES],
+        "troubled": [person(citizen) for citizen in TROUBLED],
         "samples": sorted(samples(found)),
+    }
+
+
+def person(citizen: Citizen) -> dict[str, Any]:
+    return {
+        "phone": citizen.phone,
+        "name": citizen.name,
+        "hidden": citizen.hidden,
+        "bsuid": citizen.bsuid,
     }

@@ -70,6 +70,15 @@ EXAMPLES = (
 )
 """Citizens to try with; 06-00 numbers belong to nobody. The last one hides hers."""
 
+TROUBLED = (
+    Citizen("31601131047", "Kees Mulder"),
+    Citizen("31600131026", "Aylin Demir"),
+    Citizen("31600000499", "Tom Bakker"),
+    Citizen("31602130429", "Ravi Sharma"),
+    Citizen("31603000000", "Els Smit"),
+)
+"""Citizens with whom it goes wrong: their numbers stand in the table of faults."""
+
 
 class Phone:
     def __init__(self, world: World, samples: dict[str, bytes]) -> None:

@@ -9,6 +9,7 @@ import { clock, counted, word } from "/page/words.js";
 
 const LETTERS_SHOWN = 3; // envelopes that stick out of a pigeonhole
 const CONVERSATIONS_SHOWN = 50;
+const LONG_WORD = 15; // letters that fit in the narrowest label
 
 let draft = { key: "", text: "", conversation: "" };
 
@@ -39,7 +40,7 @@ export function draw(page) {
   const waiting = all.filter(waits).length;
   by("waiting-count").textContent = waiting ? counted("desk.waiting", waiting) : "";
   const wall = departments(page);
-  by("wall").style.setProperty("--columns", columns(wall.length));
+  by("wall").style.setProperty("--columns", columns(wall.map(({ name }) => name)));
   sync(by("wall"), wall.map((one) => hole(page, one, all)));
   by("hole").setAttribute("aria-labelledby", `tab-${page.department}`);
   const inside = all.filter((one) => one.department === page.department);
@@ -69,10 +70,12 @@ export function arrived(page, event) {
   }
 }
 
-// As many in a row as leaves the last row fullest; three to five fit.
-function columns(n) {
-  if (n < 4) return Math.max(n, 2);
-  return [4, 3, 5].sort((a, b) => ((a - (n % a)) % a) - ((b - (n % b)) % b))[0];
+// As many in a row as leaves the last row fullest; a long word needs a wide label.
+function columns(names) {
+  const n = names.length;
+  const long = names.some((name) => name.split(/[\s-]/).some((part) => part.length > LONG_WORD));
+  const fitting = long ? [3, 2] : n < 4 ? [Math.max(n, 2)] : [4, 3, 5];
+  return fitting.sort((a, b) => ((a - (n % a)) % a) - ((b - (n % b)) % b))[0];
 }
 
 function tenant(page) {
@@ -116,7 +119,7 @@ function hole(page, department, all) {
         tabindex: chosen ? "0" : "-1",
         onclick: () => openHole(page, department.id),
       },
-      h("span", { class: "label" }, department.name),
+      h("span", { class: "label", lang: "nl" }, department.name),
       h("span", { class: "inside", "aria-hidden": "true" },
         Array.from({ length: letters }, () => h("span", { class: "envelope" }))),
       h("span", { class: "told" }, told),

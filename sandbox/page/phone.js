@@ -7,7 +7,6 @@ import { chatKey } from "/page/state.js";
 import { clock, day, word } from "/page/words.js";
 
 const SUGGESTIONS = ["suggest.1", "suggest.2", "suggest.3"];
-const TROUBLES = ["31601131047", "31600131026", "31600000499", "31602130429", "31603000000"];
 const LARGEST_PHOTO = 5 * 1024 * 1024;
 const READ_AFTER_MS = 600; // long enough to see two ticks turn blue
 
@@ -46,7 +45,9 @@ export function relabel(page) {
   by("citizens").replaceChildren();
   const select = by("trouble");
   const chosen = select.value;
-  const options = TROUBLES.map((phone) => h("option", { value: phone }, word(`trouble.${phone}`)));
+  const options = page.state.town.troubled.map(({ phone, name }) =>
+    h("option", { value: phone }, `${name}: ${word(`trouble.${phone}`)}`),
+  );
   select.replaceChildren(h("option", { value: "" }, word("phone.trouble.none")), ...options);
   select.value = chosen;
   by("suggestions").replaceChildren(
@@ -150,7 +151,7 @@ function lay(page, down) {
 
 function choose(page, citizen) {
   page.citizen = citizen;
-  if (!TROUBLES.includes(citizen.phone)) by("trouble").value = "";
+  if (!page.state.town.troubled.includes(citizen)) by("trouble").value = "";
   complain("");
   arrived(page);
   page.redraw();
@@ -158,8 +159,8 @@ function choose(page, citizen) {
 
 function chooseTrouble(page) {
   const phone = by("trouble").value;
-  const known = page.state.town.citizens.find((one) => one.phone === phone);
-  choose(page, known ?? page.state.town.citizens[0]);
+  const { citizens, troubled } = page.state.town;
+  choose(page, troubled.find((one) => one.phone === phone) ?? citizens[0]);
 }
 
 function suggest(page, text) {

@@ -161,10 +161,10 @@ export function said(conversation) {
   return conversation.entries.filter((entry) => !entry.note && entry.type !== "reaction");
 }
 
-// A conversation waits when the citizen spoke last.
+// A conversation waits when the citizen spoke last, or the answer did not arrive.
 export function waits(conversation) {
   const last = said(conversation).at(-1);
-  return !conversation.closed && Boolean(last) && !last.mine;
+  return !conversation.closed && Boolean(last) && (!last.mine || last.status === "failed");
 }
 
 export function departmentName(state, tenant, id) {

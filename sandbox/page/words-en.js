@@ -143,10 +143,10 @@ export const en = {
   "suggest.2": "De ondergrondse container zit vol",
   "suggest.3": "Ik wil een dakkapel plaatsen. Heb ik een vergunning nodig?",
 
-  "trouble.31601131047": "Answer fails later: 24 hours are over",
-  "trouble.31600131026": "Not reachable: Meta refuses",
-  "trouble.31600000499": "Meta accepts, but the connection breaks",
-  "trouble.31602130429": "Too busy: Meta refuses twice",
+  "trouble.31601131047": "answer fails later, 24 hours are over",
+  "trouble.31600131026": "not reachable, Meta refuses",
+  "trouble.31600000499": "Meta accepts, the connection breaks",
+  "trouble.31602130429": "too busy, Meta refuses twice",
   "trouble.31603000000": "Meta is silent after accepting",
 
   "say.arrived": "New message of {name} in pigeonhole {department}.",

@@ -143,10 +143,10 @@ export const nl = {
   "suggest.2": "De ondergrondse container zit vol",
   "suggest.3": "Ik wil een dakkapel plaatsen. Heb ik een vergunning nodig?",
 
-  "trouble.31601131047": "Antwoord mislukt later: 24 uur voorbij",
-  "trouble.31600131026": "Niet bereikbaar: Meta weigert",
-  "trouble.31600000499": "Meta neemt aan, maar de verbinding breekt",
-  "trouble.31602130429": "Te druk: Meta weigert twee keer",
+  "trouble.31601131047": "antwoord mislukt later, 24 uur voorbij",
+  "trouble.31600131026": "niet bereikbaar, Meta weigert",
+  "trouble.31600000499": "Meta neemt aan, de verbinding breekt",
+  "trouble.31602130429": "te druk, Meta weigert twee keer",
   "trouble.31603000000": "Meta zwijgt na het aannemen",
 
   "say.arrived": "Nieuw bericht van {name} in het vak {department}.",

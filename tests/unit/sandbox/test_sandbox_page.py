@@ -5,6 +5,7 @@ import re
 import pytest
 
 from sandbox import pages, town
+from sandbox.faults import MAGIC
 
 FILES = pages.files()
 KEY = re.compile(r'^  "([a-z0-9_.]+)": "(.*)",$', re.MULTILINE)
@@ -74,4 +75,6 @@ def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
     about = pages.describe(town.EXAMPLE, FILES)
     assert len(about["departments"]) == len(town.EXAMPLE.departments)
     assert len(about["citizens"]) >= 4
+    assert all(MAGIC[one["phone"]] for one in about["troubled"])
+    assert all(f"trouble.{one['phone']}" in words("nl") for one in about["troubled"])
     assert about["samples"] == ["container", "lantaarn", "stoep"]
