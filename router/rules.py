@@ -31,19 +31,21 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def plain_words(text: str) -> list[str]:
-    """Words in lower case without accents: `Één fiéts!` -> een fiets."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    """Words in lower case without accents: `Één fiéts!` -> een fiets.
+
+    Letters in another shape (bold ones from a keyboard app) are decomposed before they are folded:
+    they have no lower case of their own. An underscore is WhatsApp's mark for italics.
+    """
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    decomposed = unicodedata.normalize("NFKD", folded)
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return re.findall(r"\w+", plain)
+    return re.findall(r"[^\W_]+", plain)
 
 
 def compile_rules(rules: Iterable[Rule], departments: Iterable[str], tenant: str) -> Table:
     """The rules that hold for `tenant`: its own, and those for a department that it has."""
-    own = tuple(
-        rule
-        for rule in rules
-        if rule.tenant in ("", tenant) and rule.department in set(departments)
-    )
+    has = frozenset(departments)
+    own = tuple(rule for rule in rules if rule.tenant in ("", tenant) and rule.department in has)
     starts: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
     for position, rule in enumerate(own):
         for phrase in rule.words:

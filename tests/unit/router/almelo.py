@@ -1,0 +1,230 @@
+"""Two town halls, their citizens, and a router without its shell: what the tests here stand on."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from router.decisions import Changes, Conversation, Decision, Ground, Identity, Knowledge, Outgoing
+from router.outputs import deliveries, records
+from router.partition import Decided, decide_batch
+from router.rules import compile_config
+from router.units import keyed_hash, units
+from services.config import Config, parse
+from services.contract import Command, Delivery, Entry, Receipt, Record, SendOutcome
+from services.ids import uuid7
+
+TOML = """
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+[[tenants]]
+id = "borne"
+name = "Gemeente Borne"
+
+[[numbers]]
+id = "10000001"
+tenant = "almelo"
+fallback = "klantcontact"
+[[numbers]]
+id = "10000002"
+tenant = "almelo"
+fallback = "belastingen"
+[[numbers]]
+id = "20000001"
+tenant = "borne"
+fallback = "klantcontact"
+
+[[departments]]
+id = "klantcontact"
+tenant = "almelo"
+name = "Klantcontact"
+destination = "crm"
+[[departments]]
+id = "belastingen"
+tenant = "almelo"
+name = "Belastingen"
+destination = "crm"
+[[departments]]
+id = "groen"
+tenant = "almelo"
+name = "Openbare ruimte"
+destination = "buiten"
+[[departments]]
+id = "klantcontact"
+tenant = "borne"
+name = "Klantcontact"
+destination = "crm"
+
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "https://crm.example/events"
+[[destinations]]
+id = "buiten"
+kind = "cloudevents"
+url = "https://buiten.example/events"
+
+[[rules]]
+id = "afval"
+words = ["container", "grof vuil"]
+department = "groen"
+[[rules]]
+id = "geld"
+words = ["belasting", "woz"]
+department = "belastingen"
+"""
+CONFIG = parse(TOML, "postkamer.toml")
+NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"
+WABA = "102290129340398"
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def ground(config: Config = CONFIG) -> Ground:
+    return Ground(config, compile_config(config), keyed_hash(b"a key of the tests"))
+
+
+def at(second: float) -> datetime:
+    return NOON + timedelta(seconds=second)
+
+
+def id_of(*words: object) -> UUID:
+    """The same id for the same words."""
+    return uuid7(NOON, keyed_hash(b"ids")(*map(str, words)))
+
+
+def text(
+    wamid: str, body: str, *, bsuid: str = "", phone: str = "", kind: str = "text"
+) -> dict[str, Any]:
+    """A message object as Meta sends it."""
+    people = {"from_user_id": bsuid, "from": phone}
+    content = {"body": body} if kind == "text" else {"caption": body, "id": "media-1"}
+    return {name: value for name, value in people.items() if value} | {
+        "id": wamid,
+        "timestamp": "1795600000",
+        "type": kind,
+        kind: content,
+    }
+
+
+def status(wamid: str, word: str, opaque: str = "", code: int = 0) -> dict[str, Any]:
+    """A status object as Meta sends it."""
+    said: dict[str, Any] = {"id": wamid, "status": word, "timestamp": "1795600001"}
+    if opaque:
+        said["biz_opaque_callback_data"] = opaque
+    if code:
+        said["errors"] = [{"code": code, "title": "Message undeliverable"}]
+    return said
+
+
+def change(number: str, field: str = "messages", **lists: Any) -> dict[str, Any]:
+    metadata = {"display_phone_number": "31546541111", "phone_number_id": number}
+    return {"field": field, "value": {"metadata": metadata} | lists}
+
+
+def body(*changes: dict[str, Any]) -> bytes:
+    entry = {"id": WABA, "changes": list(changes)}
+    return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
+
+
+def receipt(
+    content: bytes, *, second: float = 0, name: str = "", keys: Sequence[str] = ()
+) -> Receipt:
+    return Receipt(
+        id=id_of("receipt", name or content, second),
+        received_at=at(second),
+        door="/webhooks/whatsapp",
+        proof="meta-sha256",
+        signature="sha256=00",
+        body=content,
+        keys=list(keys),
+    )
+
+
+def wrote(*messages: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
+    return receipt(body(change(number, messages=list(messages))), second=second)
+
+
+def told(*statuses: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
+    return receipt(body(change(number, statuses=list(statuses))), second=second)
+
+
+def command(name: str, *, second: float = 0, number: str = NUMBER, **to: str) -> Command:
+    """A CRM's text; `to` is a phone number or a conversation."""
+    return Command(
+        id=id_of("command", name),
+        received_at=at(second),
+        token="crm",
+        type="text",
+        text="Goedemiddag",
+        number=number,
+        **to,
+    )
+
+
+def outcome(message: UUID, state: Any, *, second: float = 0, **more: Any) -> SendOutcome:
+    return SendOutcome(
+        id=id_of("outcome", message, state, second),
+        message=message,
+        number=NUMBER,
+        conversation="",
+        at=at(second),
+        state=state,
+        **more,
+    )
+
+
+class Router:
+    """What a partition's router commits and says, batch by batch. It keeps what the tables keep,
+    and knows of each batch what they tell: nothing that it only remembers."""
+
+    def __init__(self, config: Config = CONFIG) -> None:
+        self.ground = ground(config)
+        self.inbox: dict[bytes, tuple[UUID, Decision]] = {}
+        self.identities: dict[tuple[str, str, bytes], Identity] = {}
+        self.conversations: dict[str, Conversation] = {}
+        self.outgoing: dict[UUID, Outgoing] = {}
+        self.changes: list[Changes] = []
+
+    def takes(self, *entries: Entry) -> list[Decided]:
+        """One batch: everything that is said, in order."""
+        todo = [unit for entry in entries for unit in units(entry, self.ground.hash)]
+        said, fresh = decide_batch(todo, self._knowledge(), self.ground)
+        for unit, decision, changes in fresh:
+            self.inbox[unit.key] = unit.entry.id, decision
+            self._keep(changes)
+        return said
+
+    def _knowledge(self) -> Knowledge:
+        known = Knowledge()
+        known.decided.update(self.inbox)
+        for identity in self.identities.values():
+            known.identity(identity)
+        for conversation in self.conversations.values():
+            known.conversation(conversation)
+        for outgoing in self.outgoing.values():
+            known.sent(outgoing)
+        return known
+
+    def _keep(self, changes: Changes) -> None:
+        self.changes.append(changes)
+        for identity in changes.identities:
+            self.identities[identity.tenant, identity.kind, identity.hash] = identity
+        if changes.conversation:
+            self.conversations[changes.conversation.id] = changes.conversation
+        if changes.outgoing:
+            self.outgoing[changes.outgoing.id] = changes.outgoing
+
+
+def events(said: Iterable[Decided]) -> list[Delivery]:
+    return [event for unit, decision, _ in said for event in deliveries(unit, decision)]
+
+
+def kept(said: Iterable[Decided]) -> list[Record]:
+    return [record for unit, decision, _ in said for record in records(unit, decision)]
+
+
+def decisions(said: Iterable[Decided]) -> list[Decision]:
+    return [decision for _, decision, _ in said]
