@@ -1,0 +1,13 @@
+-- Lets each service's role log in, with the password from the environment of this one-shot; the
+-- migrations made the roles without one. Run as the owner of the database, by psql.
+\set ON_ERROR_STOP on
+\getenv gateway GATEWAY_DATABASE_PASSWORD
+\getenv router ROUTER_DATABASE_PASSWORD
+\getenv deliverer DELIVERER_DATABASE_PASSWORD
+\getenv archiver ARCHIVER_DATABASE_PASSWORD
+begin;
+alter role postkamer_gateway login password :'gateway';
+alter role postkamer_router login password :'router';
+alter role postkamer_deliverer login password :'deliverer';
+alter role postkamer_archiver login password :'archiver';
+commit;
