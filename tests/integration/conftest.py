@@ -1,0 +1,51 @@
+"""One real broker and one real database for all of these tests; a missing server fails them."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.broker import Broker
+from deploy.local.database import Database
+from services import topology
+from services.database import Migration, migrate, migrations
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("services", "gateway", "router", "deliverer", "archiver")
+PASSWORDS = {name: f"test-{name}" for name in topology.PERMISSIONS}
+
+
+def all_migrations() -> list[Migration]:
+    return [m for name in SERVICES for m in migrations(name, ROOT / name / "migrations")]
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    table = topology.queues(2, ["crm"])
+    folder = tmp_path_factory.mktemp("broker")
+    with Broker(folder, topology.definitions(table, PASSWORDS)) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with Database(tmp_path_factory.mktemp("database"), durable=False) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Database) -> str:
+    """The owner's URL of a database with all tables, for tests that change nothing."""
+    server.execute("create database migrated", "postgres")
+    url = server.url.rpartition("/")[0] + "/migrated"
+    asyncio.run(migrate(url, all_migrations()))
+    return url
+
+
+@pytest.fixture
+def empty(server: Database) -> str:
+    """The owner's URL of a database without anything."""
+    server.execute("drop database if exists empty with (force)", "postgres")
+    server.execute("create database empty", "postgres")
+    return server.url.rpartition("/")[0] + "/empty"

@@ -1,0 +1,112 @@
+"""Migrations and rights, on a real PostgreSQL."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from archiver.store import Store
+from deploy.local.database import Database
+from services import clock
+from services.contract import Record
+from services.database import MigrationError, connected, may_try_again, migrate
+from tests.integration.conftest import all_migrations
+
+
+async def test_migrations_are_applied_once_however_many_start_at_the_same_time(empty: str) -> None:
+    applied = await asyncio.gather(*(migrate(empty, all_migrations()) for _ in range(4)))
+    names = [f"{m.owner}/{m.number:04}_{m.name}" for m in all_migrations()]
+    assert sorted(name for some in applied for name in some) == sorted(names)
+    assert await migrate(empty, all_migrations()) == []
+
+
+async def test_a_migration_that_was_changed_afterwards_is_refused(empty: str) -> None:
+    from msgspec.structs import replace
+
+    wanted = all_migrations()
+    await migrate(empty, wanted)
+    changed = [*wanted[:-1], replace(wanted[-1], sql=wanted[-1].sql + "-- changed")]
+    with pytest.raises(MigrationError, match="was changed after it had been applied"):
+        await migrate(empty, changed)
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(empty: str) -> None:
+    from services.database import Migration
+
+    bad = Migration("services", 9999, "bad", "create table half_done (n int); select nonsense;")
+    with pytest.raises(MigrationError, match="services/9999_bad does not apply"):
+        await migrate(empty, [bad])
+    connection = await asyncpg.connect(empty)
+    assert await connection.fetchval("select to_regclass('half_done')") is None
+    await connection.close()
+
+
+# role, statement: what a service may not do, from the first day
+FORBIDDEN = [
+    ("archiver", "update archiver.record set kind = 'x'"),
+    ("archiver", "delete from archiver.record"),
+    ("archiver", "truncate archiver.record"),
+    ("archiver", "drop table archiver.record"),
+    ("archiver", "create table archiver.mine (n int)"),
+    ("archiver", "select * from router.conversation"),
+    ("gateway", "select * from router.conversation"),
+    ("gateway", "select wamid_hash from router.outgoing"),
+    ("gateway", "insert into router.inbox values ('', gen_random_uuid(), '')"),
+    ("gateway", "select * from archiver.record"),
+    ("router", "update router.inbox set decision = ''"),
+    ("router", "delete from router.inbox"),
+    ("router", "select address from deliverer.ledger"),
+    ("router", "delete from deliverer.ledger"),
+    ("router", "select * from gateway.command"),
+    ("deliverer", "select * from router.identity"),
+    ("deliverer", "select * from archiver.record"),
+    ("deliverer", "delete from deliverer.delivery"),
+]
+
+
+@pytest.mark.parametrize(("service", "statement"), FORBIDDEN)
+async def test_a_service_may_not_do_what_is_not_its_work(
+    migrated: str, service: str, statement: str
+) -> None:
+    connection = await asyncpg.connect(migrated)
+    try:
+        await connection.execute(f"set role postkamer_{service}")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _record(n: int, text: str = "hallo") -> Record:
+    at = clock.now()
+    return Record(id=clock.new_id(), kind="message", at=at, data=b'{"text":"%s"}' % text.encode())
+
+
+async def test_records_are_added_once_and_land_in_the_partition_of_their_month(
+    empty: str, server: Database
+) -> None:
+    await migrate(empty, all_migrations())
+    async with connected(empty, "test", 2) as pool:
+        store = Store(pool)
+        await store.make_months(clock.now().date())
+        await store.make_months(clock.now().date())
+        records = [_record(n) for n in range(100)]
+        assert await store.add(records) == 100
+        assert await store.add(records) == 0
+        month = f"record_{clock.now():%Y_%m}"
+        assert await pool.fetchval(f"select count(*) from archiver.{month}") == 100
+        assert await pool.fetchval("select count(*) from archiver.record_elsewhere") == 0
+
+
+async def test_a_record_that_the_database_refuses_is_the_data_s_fault(empty: str) -> None:
+    await migrate(empty, all_migrations())
+    async with connected(empty, "test", 2) as pool:
+        bad = Record(id=clock.new_id(), kind="message", at=clock.now(), data=b"{}", tenant="\x00")
+        with pytest.raises(asyncpg.PostgresError) as raised:
+            await Store(pool).add([bad])
+        assert not may_try_again(raised.value)
+
+
+async def test_a_commit_of_ours_is_durable_whatever_the_server_s_default(empty: str) -> None:
+    async with connected(empty, "test", 1) as pool:
+        assert await pool.fetchval("show synchronous_commit") == "on"
