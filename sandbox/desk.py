@@ -3,11 +3,11 @@
 import asyncio
 from collections import OrderedDict
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 from aiohttp import web
-from yarl import URL
 
 from sandbox.settings import SandboxSettings
 from sandbox.stream import Stream
@@ -93,8 +93,8 @@ class Desk:
         return record
 
     async def _fetch(self, conversation: str) -> web.Response:
-        root = URL(self._settings.archiver_url)
-        url = root / "v1" / "conversations" / conversation / "messages"
+        root = self._settings.archiver_url + "/v1/conversations/"
+        url = root + quote(conversation, safe="") + "/messages"
         headers = {"Authorization": f"Bearer {self._settings.api_token}"}
         try:
             async with self._http.get(url, headers=headers) as given:
