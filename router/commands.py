@@ -39,7 +39,7 @@ def command(
         if conversation is None or conversation.number != number.id:
             return _refused(unit, given, NO_CONVERSATION, ground)
     else:
-        phone = items.Person(identities=(items.Identity("phone", given.to),))
+        phone = (items.Identity("phone", given.to),)
         person, identities = people.resolve(unit, number.tenant, phone, known, ground)
         open_id = known.open.get((number.id, person), "")
         why = Verdict(number.fallback, "", "de gemeente begon dit gesprek")

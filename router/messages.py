@@ -26,7 +26,9 @@ def message(
         return kept(unit, "echo", item.number, ground), Changes()
     if not item.person.identities:
         return _refused(unit, "the sender has no identity", ground)
-    person, identities = people.resolve(unit, number.tenant, item.person, known, ground)
+    person, identities = people.resolve(
+        unit, number.tenant, item.person.identities, known, ground, becomes=item.becomes
+    )
     before = known.conversations.get(known.open.get((number.id, person), ""))
     verdict = _verdict(before, words(item), number, ground)
     now = _conversation(unit, number, person, before, verdict, ground)

@@ -1,7 +1,8 @@
 """Who is it? One person has many identifiers, and they come and go. Pure.
 
 BSUID first: it is the stable one, within one municipality's portfolio. A phone number that turns up
-with another BSUID belongs to another person now (SIM cards are handed out again).
+with another BSUID belongs to another person now (SIM cards are handed out again), unless Meta has
+said that the person is called so from now on.
 """
 
 from uuid import UUID
@@ -12,33 +13,34 @@ from services.whatsapp import items
 ADDRESSES = ("phone", "bsuid")
 """What a message can be sent to, best first."""
 
+Names = tuple[items.Identity, ...]
+
 
 def resolve(
-    unit: Unit, tenant: str, person: items.Person, known: Knowledge, ground: Ground
+    unit: Unit, tenant: str, names: Names, known: Knowledge, ground: Ground, *, becomes: Names = ()
 ) -> tuple[UUID, tuple[Identity, ...]]:
-    """The person, and the identities that are new or have moved to them."""
-    keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in person.identities}
+    """The person, and the identities that are new or have moved to them. `becomes`: what the person
+    is called from now on, instead of `names`."""
+    keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
     found = {i: known.identities[key] for i, key in keys.items() if key in known.identities}
-    owner = _owner(person.identities, found, known)
+    owner = _owner(names, found, known) or _owner(becomes, found, known)
     if owner is None:
         owner = unit.id("person", ground.hash)
     new = tuple(
         Identity(*keys[i], value=i.value, person=owner, valid_from=unit.at)
-        for i in person.identities
+        for i in becomes or names
         if i not in found or found[i].person != owner
     )
     return owner, new
 
 
-def _owner(
-    given: tuple[items.Identity, ...], found: dict[items.Identity, Identity], known: Knowledge
-) -> UUID | None:
+def _owner(given: Names, found: dict[items.Identity, Identity], known: Knowledge) -> UUID | None:
     for identity in given:
         if identity.kind == "bsuid" and identity in found:
             return found[identity].person
     bsuid = any(identity.kind == "bsuid" for identity in given)
     for identity in given:
-        if identity.kind != "phone" or identity not in found:
+        if identity not in found:
             continue
         candidate = found[identity].person
         other = any(i.kind == "bsuid" for i in known.people.get(candidate, ()))

@@ -184,7 +184,7 @@ def _number(unit: Unit) -> str:
 
 def _identities(unit: Unit) -> tuple[items.Identity, ...]:
     if isinstance(unit.item, items.Message):
-        return unit.item.person.identities
+        return (*unit.item.person.identities, *unit.item.becomes)
     if isinstance(unit.entry, Command) and unit.entry.to:
         return (items.Identity("phone", unit.entry.to),)
     return ()
