@@ -107,7 +107,10 @@ def log_to_stdout(service: str, level: str) -> None:
 
 class _Library(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().warning("library.spoke", what=record.name, kind=record.levelname)
+        error = record.exc_info[1] if record.exc_info else None
+        structlog.get_logger().warning(
+            "library.spoke", what=record.name, kind=record.levelname, exc_info=error
+        )
 
 
 def _json(event: Any, **_: Any) -> bytes:

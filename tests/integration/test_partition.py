@@ -1,0 +1,204 @@
+"""A partition at work on the real broker and database: fencing, poison, and being careful."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from deploy.local.broker import Broker
+from router.decisions import Ground
+from router.partition import FRAMES, STARTS, Partition, decide_batch
+from router.rules import compile_config
+from router.store import Fenced, Store
+from router.units import keyed_hash, units
+from services import clock, config, topology
+from services.broker import Publisher, linked
+from services.consumer import Inbox, Incoming, consuming
+from services.contract import PartitionBatch, Receipt, encode
+from services.database import Pool, connected, migrate
+from tests.citizens import text, webhook
+from tests.installation import EXAMPLE
+from tests.integration.conftest import PASSWORDS, all_migrations
+from tests.watching import until
+
+CONFIG = config.load(EXAMPLE)
+GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
+QUEUE = topology.queues(2, ["crm"])[0]
+
+
+def _receipt(body: bytes) -> Receipt:
+    return Receipt(
+        id=clock.new_id(),
+        received_at=clock.now(),
+        door="/webhooks/whatsapp",
+        proof="meta-sha256",
+        signature="sha256=" + "0" * 64,
+        body=body,
+    )
+
+
+@pytest.fixture
+async def pool(empty: str) -> AsyncIterator[Pool]:
+    await migrate(empty, all_migrations())
+    async with connected(empty, "test", 4) as pool:
+        yield pool
+
+
+class Standing:
+    """A partition with a consumer, and a way to publish into it."""
+
+    def __init__(self, broker: Broker, pool: Pool) -> None:
+        self._broker, self._pool = broker, pool
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Standing":
+        for queue in topology.queues(2, ["crm"]):
+            self._broker.control("purge_queue", "-p", topology.VHOST, queue.name)
+        enter = self._stack.enter_async_context
+        url = self._broker.url_for("router", PASSWORDS["router"])
+        link = await enter(linked(url, "test router"))
+        door = await enter(
+            linked(self._broker.url_for("gateway", PASSWORDS["gateway"]), "test gateway")
+        )
+        self.door = Publisher(door, topology.PARTITIONS)
+        self.partition = Partition(
+            0,
+            GROUND,
+            Store(self._pool, GROUND),
+            Publisher(link, topology.ARCHIVE),
+            Publisher(link, topology.DESTINATIONS),
+        )
+        await enter(consuming(link, QUEUE, FRAMES, self.partition.work))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def put(self, *receipts: Receipt) -> None:
+        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(receipts))
+        await self.door.publish(QUEUE.name, batch, 10)
+
+
+async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_go_on(
+    broker: Broker, pool: Pool
+) -> None:
+    await pool.execute(
+        "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
+    )
+    messages = [text(f"m {n}", f"wamid.r{n}", 60 + n) for n in range(10)]
+    async with Standing(broker, pool) as standing:
+        await standing.put(_receipt(webhook(*messages)))
+        rows = await until(
+            lambda: pool.fetch("select reason from router.quarantine"), lambda rows: bool(rows), 15
+        )
+        await until(
+            lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 9, 15
+        )
+    assert [row["reason"] for row in rows] == ["the database refused it"]
+
+
+async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> None:
+    old, new = Store(pool, GROUND), Store(pool, GROUND)
+    todo = list(units(_receipt(webhook(text("late", "wamid.late", 1))), GROUND.hash))
+    mine = await old.take_epoch(0)
+    known = await old.load(todo)
+    _, fresh = decide_batch(todo, known, GROUND)
+    await new.take_epoch(0)
+    with pytest.raises(Fenced):
+        await old.commit(0, mine, fresh)
+    for table in ("inbox", "conversation", "identity"):
+        assert await pool.fetchval(f"select count(*) from router.{table}") == 0
+
+
+async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool) -> None:
+    store = Store(pool, GROUND)
+    epoch = await store.take_epoch(0)
+    todo = list(units(_receipt(webhook(text("afval", "wamid.once", 1))), GROUND.hash))
+    said, fresh = decide_batch(todo, await store.load(todo), GROUND)
+    await store.commit(0, epoch, fresh)
+    again, nothing = decide_batch(todo, await store.load(todo), GROUND)
+    assert nothing == []
+    assert [decision for _, decision, _ in again] == [decision for _, decision, _ in said]
+
+
+class _Redelivered(Inbox):
+    """An inbox with one message that was handed out before."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self.lost, self.stopping = asyncio.Event(), False
+        self._incoming = [incoming]
+        self.acked = asyncio.Event()
+
+    async def take(self, limit: int) -> list[Incoming]:
+        if self._incoming:
+            return [self._incoming.pop()]
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def ack_all(self, taken: object) -> None:
+        self.acked.set()
+
+
+@pytest.mark.parametrize(("starts", "conversations"), [(0, 2), (STARTS, 1)])
+async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_other(
+    broker: Broker, pool: Pool, starts: int, conversations: int
+) -> None:
+    poison, innocent = (_receipt(webhook(text("m", f"wamid.c{n}", n))) for n in range(2))
+    async with Standing(broker, pool) as standing:
+        mark = GROUND.hash("suspect", "0", str(poison.id))
+        for _ in range(starts):
+            await Store(pool, GROUND).suspect(mark)
+        batch = PartitionBatch(source=clock.new_id(), number=0, entries=[poison, innocent])
+        frame = Incoming("partition-batch.v1", encode(batch), 1, deliveries=2)
+        inbox = _Redelivered(frame)
+        work = asyncio.create_task(standing.partition.work(inbox))
+        await asyncio.wait_for(inbox.acked.wait(), 15)
+        work.cancel()
+        await asyncio.wait([work])
+    assert await pool.fetchval("select count(*) from router.conversation") == conversations
+    assert await pool.fetchval("select count(*) from router.quarantine") == 2 - conversations
+    assert await pool.fetchval("select count(*) from router.suspect") == 0
+
+
+async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided(
+    broker: Broker, pool: Pool
+) -> None:
+    import aio_pika
+
+    async with Standing(broker, pool) as standing:
+        admin = await aio_pika.connect(broker.url)
+        channel = await admin.channel()
+        exchange = await channel.get_exchange(topology.PARTITIONS, ensure=False)
+        rubbish = aio_pika.Message(b"\xc1rubbish", type="partition-batch.v1")
+        await exchange.publish(rubbish, routing_key=QUEUE.name)
+        await standing.put(_receipt(webhook(text("after", "wamid.after", 1))))
+        await until(
+            lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 1, 15
+        )
+        await admin.close()
+    assert await pool.fetchval("select raw from router.quarantine") == b"\xc1rubbish"
+
+
+async def test_a_kind_of_a_newer_version_stays_in_the_queue(broker: Broker, pool: Pool) -> None:
+    import aio_pika
+
+    async with Standing(broker, pool):
+        admin = await aio_pika.connect(broker.url)
+        channel = await admin.channel()
+        exchange = await channel.get_exchange(topology.PARTITIONS, ensure=False)
+        newer = aio_pika.Message(b"new", type="partition-batch.v2")
+        await exchange.publish(newer, routing_key=QUEUE.name)
+
+        async def redelivered() -> int:
+            return int(await pool.fetchval("select coalesce(max(epoch), 0) from router.lease"))
+
+        await until(redelivered, lambda epoch: epoch >= 2, 20)
+
+    async def left() -> int:
+        queue = await channel.declare_queue(QUEUE.name, passive=True)
+        return queue.declaration_result.message_count or 0
+
+    await until(left, lambda count: count == 1, 10)
+    await admin.close()
+    assert await pool.fetchval("select count(*) from router.quarantine") == 0
