@@ -40,7 +40,7 @@ step() {
         sleep 0.2 || true
         if ((SECONDS - began >= shown + 10)); then
             shown=$((SECONDS - began))
-            say "  $shown s: $(tail -n 1 "$LOG" | tr '\r' '\n' | tail -n 1 | cut -c 1-90)"
+            say "  $shown s: $(tail -n 5 "$LOG" | tr '\r' '\n' | grep . | tail -n 1 | cut -c 1-90)"
         fi
     done
     local code=0

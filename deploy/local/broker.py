@@ -7,6 +7,7 @@ the script behind it is run, and everything that it would take from the system i
 import base64
 import hashlib
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from deploy.local.process import POLL_SECONDS, Process, Program
+from deploy.local.family import POLL_SECONDS
+from deploy.local.process import Process, Program
 from deploy.local.refusal import Refusal, last_lines
 from deploy.local.state import free_port, token, write_private
 
@@ -96,6 +98,8 @@ class Broker:
     def launch(self) -> None:
         """Start the node without waiting."""
         self._report("RabbitMQ is starting (some seconds)")
+        if not self._settled.exists():  # nobody was ever told that it was ready
+            shutil.rmtree(self.folder / "data", ignore_errors=True)
         self._write_configuration()
         self.epmd.start()
         self.process.start()
@@ -113,6 +117,23 @@ class Broker:
                     f"Its log, {log}, ends:\n{last_lines(log)}"
                 )
             time.sleep(POLL_SECONDS)
+        loaded = (self.folder / "definitions.json").read_text()
+        if not self._settled.exists() or self._settled.read_text() != loaded:
+            self._settle(loaded)
+
+    def _settle(self, loaded: str) -> None:
+        """Write to disk what the node has only in memory: which queues there are.
+
+        RabbitMQ 4.0 writes that table some seconds late. A node that is killed before comes back
+        with a queue that has lost its log and never elects a leader: it hangs for ever.
+        """
+        self.control("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
+        write_private(self._settled, loaded)
+
+    @property
+    def _settled(self) -> Path:
+        """The definitions that are surely on disk; missing until the first start was a success."""
+        return self.folder / "definitions.settled.json"
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
         """Stop the node, then its epmd. Whether the node stopped by itself."""
@@ -133,7 +154,10 @@ class Broker:
         self.process.send(signal.SIGCONT)
 
     def control(self, *arguments: str) -> str:
-        """`rabbitmqctl` on this node; what it printed. Refusal when it fails."""
+        """`rabbitmqctl` on this node; what it printed. Refusal when it fails.
+
+        Most commands need `-p postkamer` after their name.
+        """
         ran = subprocess.run(
             [INSTALLED / "rabbitmqctl", "--longnames", "-n", self._name, "-q", *arguments],
             env=self._environment(),
@@ -176,8 +200,8 @@ class Broker:
             "listeners.tcp.1": f"127.0.0.1:{self.ports.amqp}",
             "load_definitions": str(folder / "definitions.json"),
         }
-        text = "".join(f"{name} = {value}\n" for name, value in settings.items())
-        (folder / "rabbitmq.conf").write_text(text)
+        lines = [f"{name} = {value}\n" for name, value in settings.items()]
+        (folder / "rabbitmq.conf").write_text("".join(lines))
         (folder / "enabled_plugins").write_text("[].\n")
 
     def _environment(self) -> dict[str, str]:

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from deploy.local.process import POLL_SECONDS, STOP_SECONDS, Process, Program, runs
+from deploy.local.family import POLL_SECONDS
+from deploy.local.process import Process, Program
 from deploy.local.refusal import Refusal, last_lines
 from deploy.local.state import free_port, token, write_private
 
@@ -40,8 +41,8 @@ SETTINGS = {
     "max_connections": "200",
     "password_encryption": "scram-sha-256",
 }
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-"""For tests that do not cut the power; three times as fast."""
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+"""For tests that kill processes and do not cut the power."""
 
 
 class Database:
@@ -86,13 +87,9 @@ class Database:
         return self.process.stop(hurry) if self.process else True
 
     def kill(self) -> None:
-        """End it as a crash would, and wait until its children have noticed."""
+        """End it as a crash would."""
         if self.process:
-            children = _children(self.process.pid)
             self.process.kill()
-            deadline = time.monotonic() + STOP_SECONDS
-            while any(map(runs, children)) and time.monotonic() < deadline:
-                time.sleep(POLL_SECONDS)
 
     def execute(self, sql: str, database: str = OWNER) -> str:
         """Run statements as the owner; what they give, a row a line. Refusal when one fails."""
@@ -243,8 +240,3 @@ def _forget_lock(lock: Path) -> None:
         data = ""
     if data != str(lock.parent):
         lock.unlink()
-
-
-def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in found.read_text().split()] if found.exists() else []

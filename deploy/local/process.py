@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.family import POLL_SECONDS, descendants, identity, runs, see_off
 from deploy.local.refusal import Refusal, last_lines
 
 STOP_SECONDS = 30.0
 """For a clean stop; longer than the 25 s after which a service ends itself, come what may."""
-POLL_SECONDS = 0.02
-"""Between two looks at something that gives no sign when it changes."""
+LINGER_SECONDS = 5.0
+"""For the children of one that has ended; they notice within milliseconds."""
 
 # The kernel's death signal comes when the *thread* that forked ends, so all are forked by one
 # thread that lives as long as this process.
@@ -113,27 +114,29 @@ class Process:
 
         Whether it stopped by itself.
         """
+        if not self._running:
+            return True
+        family = descendants(self.pid)
         self.send(self.program.stop_signal)
         self.send(signal.SIGCONT)  # one that is frozen would not see the first
         deadline = time.monotonic() + STOP_SECONDS
-        while self._running and self.exit_code is None:
+        while self.exit_code is None:
             if hurry() or time.monotonic() > deadline:
                 self.kill()
                 return False
             time.sleep(POLL_SECONDS)
-        self._forget()
+        see_off(family, LINGER_SECONDS)
+        self.program.pid_file.unlink(missing_ok=True)
         return True
 
     def kill(self) -> None:
-        """End it at once, with its children of the same session, and wait until it has ended."""
+        """End it at once, as a crash would, and wait until its children have noticed."""
         if self._running:
+            family = descendants(self.pid)
             if self.exit_code is None:
                 os.killpg(self.pid, signal.SIGKILL)
             self._running.wait()
-        self._forget()
-
-    def _forget(self) -> None:
-        if self._running:
+            see_off(family, LINGER_SECONDS)
             self.program.pid_file.unlink(missing_ok=True)
 
 
@@ -167,17 +170,6 @@ def ending(exit_code: int) -> str:
     return f"exit code {exit_code}"
 
 
-def identity(pid: int) -> str:
-    """What tells this process from any other that ever had or will have its pid; '' for none.
-
-    The kernel counts a start time (field 22 of stat) in ticks since boot.
-    """
-    if not (stat := _stat(pid)):
-        return ""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{pid} {stat[22 - 3]} {boot}"
-
-
 def end_leftover(pid_file: Path) -> None:
     """End the process that wrote this pid file, if it is still the same one, and wait for it."""
     if not pid_file.exists():
@@ -189,16 +181,3 @@ def end_leftover(pid_file: Path) -> None:
         while runs(int(pid)) and recorded == identity(int(pid)):
             time.sleep(POLL_SECONDS)
     pid_file.unlink(missing_ok=True)
-
-
-def runs(pid: int) -> bool:
-    """Whether it still runs; a zombie does not, its parent has only not looked yet."""
-    return bool(stat := _stat(pid)) and stat[0] not in {"Z", "X"}
-
-
-def _stat(pid: int) -> list[str]:
-    """What the kernel says of a process after its name (proc(5), fields 3 and up of stat)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from deploy.local import plan
-from deploy.local.process import POLL_SECONDS, Process, Program
+from deploy.local.family import POLL_SECONDS
+from deploy.local.process import Process, Program
 from deploy.local.refusal import Refusal, last_lines
 from deploy.local.state import obstacle
 

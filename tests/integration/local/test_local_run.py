@@ -1,0 +1,185 @@
+"""`python -m deploy.local` with a stand-in for the services: start, stop, crash, refusal."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.local import plan
+from deploy.local.family import alive, descendants
+from deploy.local.state import free_port
+from tests.integration.local.ends import an_end_of
+
+TOWN = """
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+[[numbers]]
+id = "106540352242922"
+tenant = "almelo"
+fallback = "klantcontact"
+[[departments]]
+id = "klantcontact"
+tenant = "almelo"
+name = "Klantcontact"
+destination = "crm"
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "http://127.0.0.1:8090/crm/events"
+"""
+STAND_IN = Path(__file__).with_name("stand_in.py")
+CALL = """
+import os, sys
+from pathlib import Path
+from deploy.local.__main__ import main
+sys.exit(main(os.environ, root=Path(sys.argv[1]), command=(sys.executable, sys.argv[2])))
+"""
+
+
+class Run:
+    """One run in a process of its own, and what it printed."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.printed = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CALL, str(folder), str(STAND_IN)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def until_ready(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.printed += line
+            if line.startswith("  Stop "):
+                return
+        raise AssertionError(f"ended before it was ready:\n{self.printed}")
+
+    def ends(self) -> int:
+        """Its exit code; reads the rest of what it printed."""
+        assert self.process.stdout
+        if not self.process.stdout.closed:
+            self.printed += self.process.stdout.read()
+            self.process.stdout.close()
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    town = tmp_path_factory.mktemp("town") / "postkamer.toml"
+    town.write_text(TOWN)
+    ports = {port.variable: str(free_port()) for port in plan.PORTS}
+    return {"PATH": os.environ["PATH"], "POSTKAMER_CONFIG": str(town)} | ports
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One clone for all tests: its database and broker are made once."""
+    return tmp_path_factory.mktemp("a clone")
+
+
+@pytest.fixture
+def start(folder: Path, environment: dict[str, str]) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def started(**more: str) -> Run:
+        runs.append(Run(folder, environment | more))
+        return runs[-1]
+
+    yield started
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.kill()
+        run.ends()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_in_reverse_and_leaves_nothing(
+    start: Callable[..., Run], number: signal.Signals
+) -> None:
+    run = start()
+    run.until_ready()
+    members = descendants(run.process.pid)
+    assert len(members) > 10
+    run.process.send_signal(number)
+    assert run.ends() == 0
+    assert alive(members) == []
+    stopped = [line.split()[0] for line in run.printed.splitlines() if " stopped" in line]
+    services = [service.name for service in reversed(plan.SERVICES)]
+    assert stopped == [*services, "RabbitMQ", "PostgreSQL"]
+
+
+def test_a_killed_run_leaves_no_process_and_the_next_one_works(start: Callable[..., Run]) -> None:
+    run = start()
+    run.until_ready()
+    members = descendants(run.process.pid)
+    with ExitStack() as ends:
+        ended = [ends.enter_context(an_end_of(pid)) for pid in members]
+        run.process.kill()
+        assert all(end(10) for end in ended)
+    assert alive(members) == []
+    again = start()
+    again.until_ready()
+    again.process.terminate()
+    assert again.ends() == 0
+
+
+def test_a_service_that_ends_by_itself_stops_everything_and_is_named(
+    start: Callable[..., Run], environment: dict[str, str]
+) -> None:
+    run = start()
+    run.until_ready()
+    members = descendants(run.process.pid)
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{environment[plan.ROUTER_OPS.variable]}/end")
+    assert run.ends() == 1
+    assert "router ended by itself (exit code 7)" in run.printed
+    assert "the last words of router" in run.printed
+    assert alive(members) == []
+
+
+def test_each_service_has_its_own_name_and_a_second_run_is_refused(
+    start: Callable[..., Run], folder: Path
+) -> None:
+    run = start()
+    run.until_ready()
+    for name in plan.REAL:
+        log = folder / ".local" / "log" / f"{name}.log"
+        assert f"logged in as postkamer_{name}" in log.read_text()
+    second = start()
+    assert second.ends() == 1
+    assert f"running already, as process {run.process.pid}" in second.printed
+    run.process.terminate()
+    assert run.ends() == 0
+
+
+def test_a_port_in_use_is_named_with_its_service_and_its_variable(
+    start: Callable[..., Run],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = start(POSTKAMER_ARCHIVER_PORT=str(port))
+        assert run.ends() == 1
+    assert f"Port {port} (archiver API) is in use; POSTKAMER_ARCHIVER_PORT=" in run.printed
+    assert "Traceback" not in run.printed
+
+
+def test_a_wrong_configuration_is_refused_with_file_and_line(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(TOWN.replace('destination = "crm"', 'destination = "nowhere"'))
+    run = start(POSTKAMER_CONFIG=str(wrong))
+    assert run.ends() == 1
+    assert f"{wrong}:13: departments.0.destination" in run.printed
+    assert "Traceback" not in run.printed

@@ -1,0 +1,94 @@
+"""The private PostgreSQL: starts, survives, restarts, leaves nothing."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.database import Database, binaries
+from deploy.local.family import alive, descendants
+from deploy.local.refusal import Refusal
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """In a folder that only its owner can enter, as pytest's are."""
+    with Database(tmp_path / "a folder", durable=False) as database:
+        yield database
+        database.stop()
+
+
+def test_it_restarts_on_the_same_port_with_the_same_data(database: Database) -> None:
+    url = database.url
+    database.execute("create table kept as select 1 as one")
+    assert database.stop()
+    database.start()
+    assert database.url == url
+    assert database.execute("select one from kept") == "1"
+
+
+def test_what_was_committed_survives_a_crash_of_all_its_processes(database: Database) -> None:
+
+    members = descendants(os.getpid())
+    database.execute("create table kept as select 1 as one")
+    database.kill()
+    assert alive(members) == []
+    database.start()
+    assert database.execute("select one from kept") == "1"
+
+
+def test_a_stop_leaves_no_process_and_no_pid_file(database: Database) -> None:
+
+    members = descendants(os.getpid())
+    assert len(members) > 1
+    assert database.stop()
+    assert alive(members) == []
+    assert not list(database.folder.glob("*.pid"))
+
+
+def test_a_lock_file_that_names_another_process_is_harmless(database: Database) -> None:
+    lock = database.folder / "data" / "postmaster.pid"
+    left = lock.read_text()
+    database.stop()
+    _, rest = left.split("\n", 1)
+    lock.write_text(f"{os.getpid()}\n{rest}")
+    os.chown(lock, lock.parent.stat().st_uid, lock.parent.stat().st_gid)
+    database.start()
+    assert database.execute("select 1") == "1"
+
+
+def test_an_interrupted_creation_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "data.new").mkdir()
+    (tmp_path / "data.new" / "half").write_text("")
+    with Database(tmp_path, durable=False) as database:
+        assert database.execute("select 1") == "1"
+
+
+def test_a_statement_that_fails_is_refused_with_its_reason(database: Database) -> None:
+    with pytest.raises(Refusal, match="nowhere"):
+        database.execute("select * from nowhere")
+
+
+def test_the_newest_version_is_taken_for_new_data(tmp_path: Path) -> None:
+    for version in ("9.6", "15", "17"):
+        (tmp_path / version / "bin").mkdir(parents=True)
+        (tmp_path / version / "bin" / "initdb").touch()
+    assert binaries(tmp_path / "data", tmp_path) == (17, tmp_path / "17" / "bin")
+
+
+def test_data_is_read_by_the_version_that_made_it(tmp_path: Path) -> None:
+    for version in ("15", "17"):
+        (tmp_path / version / "bin").mkdir(parents=True)
+        (tmp_path / version / "bin" / "initdb").touch()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "PG_VERSION").write_text("15\n")
+    assert binaries(tmp_path / "data", tmp_path)[0] == 15
+    (tmp_path / "data" / "PG_VERSION").write_text("16\n")
+    with pytest.raises(Refusal, match="PostgreSQL 16, which is not installed"):
+        binaries(tmp_path / "data", tmp_path)
+
+
+def test_a_missing_server_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="PostgreSQL 15 or newer is not installed"):
+        binaries(tmp_path / "data", tmp_path / "nothing")
