@@ -67,20 +67,6 @@ def samples(found: dict[str, File]) -> dict[str, bytes]:
 def routes(town: Town, found: dict[str, File]) -> list[web.RouteDef]:
     about = describe(town, found)
 
-    def send(request: web.Request, file: File | None) -> web.Response:
-        if file is None:
-            raise web.HTTPNotFound
-        headers = {
-            "Content-Type": file.type,
-            "Content-Security-Policy": POLICY,
-            "Cache-Control": "no-cache",
-            "ETag": file.tag,
-            "Referrer-Policy": "no-referrer",
-        }
-        if request.headers.get("If-None-Match") == file.tag:
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return web.Response(body=file.content, headers=headers)
-
     async def index(request: web.Request) -> web.Response:
         return send(request, found.get("index.html"))
 
@@ -95,6 +81,21 @@ def routes(town: Town, found: dict[str, File]) -> list[web.RouteDef]:
         web.get("/page/{name:.+}", file),
         web.get("/town", town_hall),
     ]
+
+
+def send(request: web.Request, file: File | None) -> web.Response:
+    if file is None:
+        raise web.HTTPNotFound
+    headers = {
+        "Content-Type": file.type,
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "no-cache",
+        "ETag": file.tag,
+        "Referrer-Policy": "no-referrer",
+    }
+    if request.headers.get("If-None-Match") == file.tag:
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return web.Response(body=file.content, headers=headers)
 
 
 def describe(town: Town, found: dict[str, File]) -> dict[str, Any]:

@@ -171,7 +171,9 @@ class MailroomPage:
 
     async def violations(self) -> list[dict[str, Any]]:
         """What axe-core finds wrong with the page as it stands."""
-        await self.page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
+        await self.page.evaluate(
+            "Promise.allSettled(document.getAnimations().map((one) => one.finished))"
+        )
         options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
         results = await Axe().run(self.page, options=options)
         return [

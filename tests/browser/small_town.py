@@ -28,6 +28,8 @@ WORDS = {
     "woz": "belastingen",
     "vergunning": "vergunningen",
 }
+TOLD = ("conversationId", "department", "type", "text", "receivedAt", "sentAt", "decision")
+"""What a CRM is told of a message as it stands in the record."""
 
 
 class SmallTown:
@@ -72,53 +74,26 @@ class SmallTown:
         conversation = self.conversations.setdefault(
             contact["user_id"], f"{number}-{clock.new_id().hex[-12:]}"
         )
-        text = message.get("text", {}).get("body", "") or message.get("image", {}).get(
-            "caption", ""
-        )
+        entry = incoming(conversation, message) | self.decide(conversation, words_of(message))
+        self.records.setdefault(conversation, []).append(entry)
+        told = {name: entry[name] for name in TOLD} | {
+            "messageId": entry["id"],
+            "from": {"identities": identities(contact), "name": contact["profile"]["name"]},
+            "media": media(message),
+        }
+        await self.tell("nl.postkamer.message-received.v1", told)
+        entry["deliveries"] = [{"state": "settled", "attempts": 1, "at": now()}]
+
+    def decide(self, conversation: str, text: str) -> dict[str, Any]:
         word = next((word for word in WORDS if word in text.lower()), "")
         earlier = self.departments.get(conversation)
         department = WORDS.get(word) or earlier or "klantcontact"
         self.departments[conversation] = department
-        decision = {
-            "rule": word or ("vervolg" if earlier else "vangnet"),
-            "reason": reason(word, earlier),
-        }
-        entry = {
-            "id": str(clock.new_id()),
-            "wamid": message["id"],
-            "conversationId": conversation,
-            "direction": "in",
-            "type": message["type"],
-            "text": text,
+        rule = word or ("vervolg" if earlier else "vangnet")
+        return {
             "department": department,
-            "decision": decision,
-            "status": "received",
-            "statuses": [],
-            "deliveries": [],
-            "receivedAt": now(),
-            "sentAt": iso(message["timestamp"]),
-            "raw": message,
+            "decision": {"rule": rule, "reason": reason(word, earlier)},
         }
-        self.records.setdefault(conversation, []).append(entry)
-        await self.tell(
-            "nl.postkamer.message-received.v1",
-            {
-                "conversationId": conversation,
-                "messageId": entry["id"],
-                "department": department,
-                "type": message["type"],
-                "text": text,
-                "from": {
-                    "identities": identities(contact),
-                    "name": contact["profile"]["name"],
-                },
-                "receivedAt": entry["receivedAt"],
-                "sentAt": entry["sentAt"],
-                "media": media(message),
-                "decision": decision,
-            },
-        )
-        entry["deliveries"] = [{"state": "settled", "attempts": 1, "at": now()}]
 
     async def send(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer sandbox-api-token":
@@ -127,38 +102,30 @@ class SmallTown:
         conversation = body["conversationId"]
         if conversation not in self.records:
             return problem(404, "there is no such conversation", code="unknown_conversation")
-        id = str(clock.new_id())
-        citizen = next(k for k, v in self.conversations.items() if v == conversation)
-        number = conversation.partition("-")[0]
-        out = {
+        entry = outgoing(conversation, body["text"]["body"])
+        entry["department"] = self.departments[conversation]
+        self.records[conversation].append(entry)
+        self.outgoing[entry["id"]] = entry
+        entry["wamid"] = await self.offer(conversation, entry)
+        location = {"Location": f"/v1/messages/{entry['id']}"}
+        return web.json_response({"id": entry["id"]}, status=202, headers=location)
+
+    async def offer(self, conversation: str, entry: dict[str, Any]) -> str:
+        """Send the message to the Graph API; its wamid."""
+        body = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
-            "recipient": citizen,
+            "recipient": next(k for k, v in self.conversations.items() if v == conversation),
             "type": "text",
-            "text": body["text"],
-            "biz_opaque_callback_data": f"{id}.1",
+            "text": {"body": entry["text"]},
+            "biz_opaque_callback_data": f"{entry['id']}.1",
         }
-        entry = {
-            "id": id,
-            "wamid": "",
-            "conversationId": conversation,
-            "direction": "out",
-            "type": "text",
-            "text": body["text"]["body"],
-            "department": self.departments[conversation],
-            "status": "accepted",
-            "statuses": [],
-            "receivedAt": now(),
-        }
-        self.records[conversation].append(entry)
-        self.outgoing[id] = entry
-        assert self.http
         headers = {"Authorization": "Bearer sandbox-access-token"}
-        url = f"{self.graph}/{number}/messages"
-        async with self.http.post(url, json=out, headers=headers) as answer:
-            entry["wamid"] = (await answer.json())["messages"][0]["id"]
-        location = {"Location": f"/v1/messages/{id}"}
-        return web.json_response({"id": id, "status": "accepted"}, status=202, headers=location)
+        url = f"{self.graph}/{conversation.partition('-')[0]}/messages"
+        assert self.http
+        async with self.http.post(url, json=body, headers=headers) as answer:
+            wamid: str = (await answer.json())["messages"][0]["id"]
+            return wamid
 
     async def follow(self, status: dict[str, Any]) -> None:
         id = status["biz_opaque_callback_data"].partition(".")[0]
@@ -217,6 +184,43 @@ async def small_town() -> AsyncIterator[tuple[SmallTown, str]]:
     app.router.add_routes(town.routes())
     async with aiohttp.ClientSession() as town.http, serve(app, "127.0.0.1", 0) as port:
         yield town, f"http://127.0.0.1:{port}"
+
+
+def words_of(message: dict[str, Any]) -> str:
+    text: str = message.get("text", {}).get("body") or message.get("image", {}).get("caption", "")
+    return text
+
+
+def incoming(conversation: str, message: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(clock.new_id()),
+        "wamid": message["id"],
+        "conversationId": conversation,
+        "direction": "in",
+        "type": message["type"],
+        "text": words_of(message),
+        "status": "received",
+        "statuses": [],
+        "deliveries": [],
+        "receivedAt": now(),
+        "sentAt": iso(message["timestamp"]),
+        "raw": message,
+    }
+
+
+def outgoing(conversation: str, text: str) -> dict[str, Any]:
+    return {
+        "id": str(clock.new_id()),
+        "wamid": "",
+        "conversationId": conversation,
+        "direction": "out",
+        "type": "text",
+        "text": text,
+        "status": "accepted",
+        "statuses": [],
+        "deliveries": [],
+        "receivedAt": now(),
+    }
 
 
 def identities(contact: dict[str, Any]) -> list[dict[str, str]]:
