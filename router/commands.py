@@ -19,6 +19,7 @@ from router.decisions import (
 )
 from router.messages import open_conversation
 from router.rules import Verdict
+from services.config import Number
 from services.contract import Command
 from services.whatsapp import items
 
@@ -33,26 +34,31 @@ def command(
     number = ground.config.number(given.number)
     if number is None:
         return _refused(unit, given, NO_NUMBER, ground)
-    identities: tuple[Identity, ...] = ()
-    if given.conversation:
-        conversation = known.conversations.get(given.conversation)
-        if conversation is None or conversation.number != number.id:
-            return _refused(unit, given, NO_CONVERSATION, ground)
-    else:
-        phone = (items.Identity("phone", given.to),)
-        person, identities = people.resolve(unit, number.tenant, phone, known, ground)
-        open_id = known.open.get((number.id, person), "")
-        why = Verdict(number.fallback, "", "de gemeente begon dit gesprek")
-        conversation = known.conversations.get(open_id) or open_conversation(
-            unit, number, person, why, ground
-        )
-    address = next((i for i in identities if i.kind in people.ADDRESSES), None) or people.address(
-        conversation.person, known
-    )
+    if not given.conversation:
+        return _to_phone(unit, given, number, known, ground)
+    conversation = known.conversations.get(given.conversation)
+    if conversation is None or conversation.number != number.id:
+        return _refused(unit, given, NO_CONVERSATION, ground)
+    address = people.address(conversation.person, known)
     if address is None:
         return _refused(unit, given, NO_ADDRESS, ground)
+    return _accepted(unit, given, conversation, address, known, ground)
+
+
+def _to_phone(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """To this very number, in the conversation that is open with whoever has it, or a new one."""
+    phone = items.Identity("phone", given.to)
+    person, new = people.resolve(unit, number.tenant, (phone,), known, ground)
+    hash = ground.hash(number.tenant, phone.kind, phone.value)
+    address = new[0] if new else known.identities[number.tenant, phone.kind, hash]
+    why = Verdict(number.fallback, "", "de gemeente begon dit gesprek")
+    conversation = known.conversations.get(
+        known.open.get((number.id, person), "")
+    ) or open_conversation(unit, number, person, why, ground)
     decision, changes = _accepted(unit, given, conversation, address, known, ground)
-    return decision, msgspec.structs.replace(changes, identities=identities)
+    return decision, msgspec.structs.replace(changes, identities=new)
 
 
 def _accepted(
