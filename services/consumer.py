@@ -143,6 +143,7 @@ class Consumer:
         connection = await self._link.connection()
         channel = await connection.channel(publisher_confirms=False)
         inbox = self._inbox = Inbox(channel)
+        inbox.stopping = self._stopping  # it may have been asked to while we connected
         try:
             channel.close_callbacks.add(lambda *_: inbox.lose())
             await channel.set_qos(prefetch_count=self._prefetch)

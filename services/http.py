@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import structlog
 from aiohttp import web
 from prometheus_client import generate_latest
 
 from services.observe import REGISTRY
+
+log = structlog.get_logger()
 
 VERSION = "0.1.0"
 HEADERS = {
@@ -115,7 +118,7 @@ async def _headers(_: web.Request, response: web.StreamResponse) -> None:
 async def _problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """aiohttp's own refusals (no such path, wrong method) as problems."""
+    """aiohttp's own refusals (no such path, wrong method) and our own faults as problems."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -125,6 +128,11 @@ async def _problems(
         if allow := error.headers.get("Allow"):
             answer.headers["Allow"] = allow
         return answer
+    except Exception as error:
+        log.error("http.failed", exc_info=error)
+        return problem(
+            500, "Internal Server Error", "a fault in Postkamer: see http.failed in the log"
+        )
 
 
 def application(routes: Iterable[web.RouteDef]) -> web.Application:
