@@ -50,9 +50,12 @@ def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes
 
 def _verdict(before: Conversation | None, text: str, number: Number, ground: Ground) -> Verdict:
     """A department is sticky once a rule has chosen it. While only the fallback stands, the first
-    message that a rule knows still decides: people say hello before they say what it is about."""
+    message that a rule knows still decides: people say hello before they say what it is about. A
+    department that is gone from the configuration cannot be told anything: then it starts again."""
     verdict = route(ground.rules[number.tenant], text, number.fallback)
     if before is None or (verdict.rule and not before.rule):
+        return verdict
+    if ground.config.department(before.tenant, before.department) is None:
         return verdict
     return Verdict(before.department, before.rule, before.reason)
 

@@ -1,18 +1,23 @@
 """Deciding what became of a message of ours: never backwards. Pure.
 
-unknown < accepted < sent < delivered < read < played;  failed only before delivered
+accepted < unknown < sent < failed < delivered < read < played
+
+Meta tells it in any order, so the order of the words decides and not that of their coming. What was
+delivered has not failed, whatever one attempt came to.
 """
 
 from uuid import UUID
 
 import msgspec
 
-from router.decisions import Changes, Decision, Ground, Knowledge, Outgoing, Unit
+from router.decisions import Changes, Conversation, Decision, Ground, Knowledge, Outgoing, Unit
 from router.messages import kept
+from services.config import Department
 from services.contract import SendOutcome
 from services.whatsapp import items
 
-RANKS = {"unknown": 0, "accepted": 1, "sent": 2, "delivered": 3, "read": 4, "played": 5}
+ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
+RANKS = {word: rank for rank, word in enumerate(ORDER)}
 
 
 def outcome(
@@ -22,15 +27,14 @@ def outcome(
     before = known.outgoing.get(said.message)
     if before is None:
         return _unmatched(unit, said.number, ground), Changes()
-    wamid_hash = wamid_key(said.wamid, ground) if said.wamid else before.wamid_hash
+    after = before
     if said.state == "sent":
         # Meta has accepted it; that it left is Meta's to say, in a status.
-        after = msgspec.structs.replace(before, wamid_hash=wamid_hash)
-        return _decision(unit, "outcome", before, after, known, ground)
-    status = said.state if _forward(before.status, said.state) else before.status
-    after = msgspec.structs.replace(
-        before, status=status, reason=said.reason, code=said.code, changed_at=said.at
-    )
+        after = _named(before, said.wamid, ground)
+    elif _forward(before.status, said.state):
+        after = msgspec.structs.replace(
+            before, status=said.state, reason=said.reason, code=said.code, changed_at=said.at
+        )
     return _decision(unit, "outcome", before, after, known, ground)
 
 
@@ -38,25 +42,34 @@ def status(
     unit: Unit, said: items.Status, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
     """What Meta says in a webhook: known by our own value first, since that is there before the
-    answer to the send is stored; else by the wamid."""
+    answer to the send is stored; else by the wamid. Under another number it is none of ours: a
+    conversation is written by its own number's partition alone."""
     message = our_message(said) or known.by_wamid.get(wamid_key(said.id, ground))
     before = known.outgoing.get(message) if message else None
-    if before is None:
+    if before is None or before.number != said.number:
         return _unmatched(unit, said.number, ground), Changes()
-    if not _forward(before.status, said.status):
-        decision, _ = _decision(unit, "status", before, before, known, ground)
-        return msgspec.structs.replace(decision, status=said.status), Changes()
-    after = msgspec.structs.replace(
-        before,
-        status=said.status,
-        reason=said.reason,
-        code=said.code,
-        changed_at=said.at or unit.at,
-        wamid_hash=wamid_key(said.id, ground),
-    )
+    after = _named(before, said.id, ground)
+    if _forward(before.status, said.status):
+        after = msgspec.structs.replace(
+            after,
+            status=said.status,
+            reason=said.reason,
+            code=said.code,
+            changed_at=said.at or unit.at,
+        )
     decision, changes = _decision(unit, "status", before, after, known, ground)
-    settled = (before.id, said.id) if before.wamid_hash is None else None
-    return decision, msgspec.structs.replace(changes, settled=settled)
+    settled = (before.id, said.id) if said.id and before.wamid_hash is None else None
+    return (
+        msgspec.structs.replace(decision, status=said.status),
+        msgspec.structs.replace(changes, settled=settled),
+    )
+
+
+def _named(message: Outgoing, wamid: str, ground: Ground) -> Outgoing:
+    """The message under the name that Meta gave it, where it gave one."""
+    if not wamid:
+        return message
+    return msgspec.structs.replace(message, wamid_hash=wamid_key(wamid, ground))
 
 
 def wamid_key(wamid: str, ground: Ground) -> bytes:
@@ -73,11 +86,7 @@ def our_message(said: items.Status) -> UUID | None:
 
 
 def _forward(old: str, new: str) -> bool:
-    if new == "failed":
-        return old in ("unknown", "accepted", "sent")
-    if new == "unknown":
-        return old == "accepted"
-    return old != "failed" and RANKS.get(new, -1) > RANKS.get(old, 0)
+    return RANKS.get(new, -1) > RANKS[old]
 
 
 def _unmatched(unit: Unit, number: str, ground: Ground) -> Decision:
@@ -88,24 +97,35 @@ def _unmatched(unit: Unit, number: str, ground: Ground) -> Decision:
 def _decision(
     unit: Unit, kind: str, before: Outgoing, after: Outgoing, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
-    """An event for the CRM only when the status changed; the record always."""
-    told = after.status != before.status
+    """An event for the CRM only when the status changed and a department is there to be told; the
+    record always."""
     conversation = known.conversations.get(before.conversation)
+    department = _department(after, conversation, ground)
+    told = after.status != before.status and conversation is not None and department is not None
     if conversation and told:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
-    department = ground.config.department(after.tenant, after.department)
     decision = Decision(
         kind=kind,
         record=unit.id("record", ground.hash),
         tenant=after.tenant,
         conversation=after.conversation,
-        department=after.department,
+        department=department.id if department else after.department,
         destination=department.destination if department else "",
-        reason=after.reason,
+        reason=after.reason if after.status != before.status else "",
         sequence=conversation.sequence if conversation and told else 0,
         message=after.id,
-        event=unit.id("event", ground.hash) if told and conversation else None,
+        event=unit.id("event", ground.hash) if told else None,
         status=after.status,
     )
     changed = conversation if told else None
     return decision, Changes(conversation=changed, outgoing=after if after != before else None)
+
+
+def _department(
+    message: Outgoing, conversation: Conversation | None, ground: Ground
+) -> Department | None:
+    """Whoever sent it; where that department is gone, whoever has the conversation now."""
+    there = ground.config.department(message.tenant, message.department)
+    if there is None and conversation:
+        there = ground.config.department(conversation.tenant, conversation.department)
+    return there
