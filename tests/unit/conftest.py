@@ -22,7 +22,7 @@ def _only_to_this_process(self: socket.socket, address: Any) -> None:
     _connect(self, address)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _no_network() -> Iterator[None]:
     """AF_UNIX stays: an event loop wakes itself through a pair of such sockets."""
     with pytest.MonkeyPatch.context() as patch:
