@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 
 FREE_MIB=1024      # the packages take about 400 MiB, .venv 100 (runtime) to 400 (tools)
 LOG=.local/log/setup.log
+OFFLINE=.local/log/package-lists-failed
 POLICY=/usr/sbin/policy-rc.d
 NO_CLUSTER=/etc/postgresql-common/createcluster.d/postkamer-setup.conf
 OURS='# Of the set-up of Postkamer: nothing is started while packages are installed.'
@@ -105,8 +106,10 @@ install_packages() {
     step "Reading the package lists" update_lists
     local package
     for package in "${missing[@]}"; do
-        apt-cache show "$package" >>"$LOG" 2>&1 || refuse \
-            "This distribution has no package $package; install it by hand and try again."
+        if ! apt-cache show "$package" >>"$LOG" 2>&1; then
+            [[ ! -e $OFFLINE ]] || refuse "The package lists could not be read; is there a network?"
+            refuse "This distribution has no package $package; install it by hand and try again."
+        fi
     done
     finish_first=1
     step "Installing ${missing[*]} (a minute or two)" \
@@ -117,7 +120,11 @@ install_packages() {
     trap - EXIT
 }
 
-update_lists() { apt_get update || echo "Not every list could be read; going on with what there is."; }
+# One list of many that cannot be read is no reason to stop: what is needed may be in another.
+update_lists() {
+    rm -f "$OFFLINE"
+    apt_get update --error-on=any || touch "$OFFLINE"
+}
 
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
