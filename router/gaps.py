@@ -27,6 +27,8 @@ class Gaps:
         for n in range(expected, min(number, expected + GAPS)):
             missing[n] = at
         missing.pop(number, None)
+        for n in list(missing)[:-GAPS]:
+            del missing[n]
         self._next[source] = max(expected, number + 1)
         self._next.move_to_end(source)
         if len(self._next) > SOURCES:

@@ -70,6 +70,7 @@ class Partition:
         frames = await inbox.take(FRAMES)
         epoch = await until_it_answers(lambda: self._store.take_epoch(self.number), "epoch")
         log.info("partition.held", partition=self.number, epoch=epoch)
+        self._gaps = Gaps()  # what another router took meanwhile is not missing
         while True:
             started = loop.time()
             await self._handle(frames, epoch, lambda: inbox.lost.is_set())
