@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -74,9 +75,10 @@ async def post(
 
 async def write(
     session: aiohttp.ClientSession, gateway: str, citizen: int, count: int, run: str
-) -> None:
+) -> AsyncIterator[int]:
     """One citizen's messages, one after the other, each until it is taken, as Meta does."""
     for n in range(count):
         body = webhook(text(f"{run} {citizen} {n}", f"wamid.{run}.{citizen}.{n}", citizen))
         while await post(session, gateway, body) != 200:
             await asyncio.sleep(0.05)  # Meta's wait between two attempts, not a condition of ours
+        yield n

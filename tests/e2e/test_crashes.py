@@ -16,15 +16,30 @@ CITIZENS, EACH = 50, 40
 DRAIN_SECONDS = 60.0
 
 
-async def _write_all(session: aiohttp.ClientSession, town: Installation, run: str) -> None:
-    await asyncio.gather(
-        *(write(session, town.gateway, citizen, EACH, run) for citizen in range(CITIZENS))
-    )
+class Writing:
+    """All citizens at once, and how many of their messages were taken."""
 
+    def __init__(self, session: aiohttp.ClientSession, town: Installation, run: str) -> None:
+        self.taken = 0
+        self.task = asyncio.create_task(self._all(session, town, run))
 
-async def _under_way(watch: Watch, run: str, count: int) -> None:
-    """Until more than `count` of a run are in the archive."""
-    await until(lambda: watch.archived(run), lambda rows: len(rows) > count, DRAIN_SECONDS)
+    async def _all(self, session: aiohttp.ClientSession, town: Installation, run: str) -> None:
+        await asyncio.gather(*(self._one(session, town, run, n) for n in range(CITIZENS)))
+
+    async def _one(
+        self, session: aiohttp.ClientSession, town: Installation, run: str, citizen: int
+    ) -> None:
+        async for _ in write(session, town.gateway, citizen, EACH, run):
+            self.taken += 1
+
+    async def reach(self, count: int) -> None:
+        """Until `count` were taken, with others still to be written."""
+
+        async def taken() -> int:
+            return self.taken
+
+        await until(taken, lambda n: n >= count, DRAIN_SECONDS)
+        assert not self.task.done()
 
 
 def _texts(run: str) -> list[str]:
@@ -66,13 +81,12 @@ async def test_a_service_killed_in_the_middle_loses_doubles_and_reorders_nothing
     town: Installation, watch: Watch, session: aiohttp.ClientSession, victim: str
 ) -> None:
     run = f"kill-{victim}"
-    writing = asyncio.create_task(_write_all(session, town, run))
+    writing = Writing(session, town, run)
     for part in (1, 2):
-        await _under_way(watch, run, 300 * part)
-        assert not writing.done()
+        await writing.reach(300 * part)
         await asyncio.to_thread(town.kill, victim)
         await asyncio.to_thread(town.restart, victim)
-    await writing
+    await writing.task
     await _check(watch, run)
 
 
@@ -80,14 +94,13 @@ async def test_the_router_and_the_archiver_killed_together_change_nothing(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     run = "kill-both"
-    writing = asyncio.create_task(_write_all(session, town, run))
-    await _under_way(watch, run, 300)
-    assert not writing.done()
+    writing = Writing(session, town, run)
+    await writing.reach(300)
     for victim in ("router", "archiver", "deliverer"):
         await asyncio.to_thread(town.kill, victim)
     for victim in ("router", "archiver", "deliverer"):
         await asyncio.to_thread(town.restart, victim)
-    await writing
+    await writing.task
     await _check(watch, run)
 
 
@@ -95,12 +108,11 @@ async def test_the_broker_killed_and_started_again_loses_nothing(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     run = "broker"
-    writing = asyncio.create_task(_write_all(session, town, run))
-    await _under_way(watch, run, 300)
-    assert not writing.done()
+    writing = Writing(session, town, run)
+    await writing.reach(300)
     await asyncio.to_thread(town.broker.kill)
     await asyncio.to_thread(town.broker.start)
-    await writing
+    await writing.task
     await _check(watch, run)
 
 
@@ -108,12 +120,11 @@ async def test_the_database_killed_and_started_again_loses_nothing(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     run = "database"
-    writing = asyncio.create_task(_write_all(session, town, run))
-    await _under_way(watch, run, 300)
-    assert not writing.done()
+    writing = Writing(session, town, run)
+    await writing.reach(300)
     await asyncio.to_thread(town.database.kill)
     await asyncio.to_thread(town.database.start)
-    await writing
+    await writing.task
     await _check(watch, run)
 
 
@@ -156,7 +167,12 @@ async def test_without_a_crm_messages_wait_in_order_and_arrive_after(
 ) -> None:
     await asyncio.to_thread(town.kill, "sandbox")
     run, citizens, each = "waiting", CITIZENS, 4
-    await asyncio.gather(*(write(session, town.gateway, c, each, run) for c in range(citizens)))
+
+    async def one(citizen: int) -> None:
+        async for _ in write(session, town.gateway, citizen, each, run):
+            pass
+
+    await asyncio.gather(*(one(citizen) for citizen in range(citizens)))
     await until(
         lambda: watch.archived(run), lambda rows: len(rows) == citizens * each, DRAIN_SECONDS
     )
