@@ -8,7 +8,7 @@ from uuid import UUID
 from aiohttp import web
 
 from gateway.intake import Intake, NotDurable
-from gateway.orders import KEY_CHARACTERS, Order, fingerprint, message_id, read_order
+from gateway.orders import KEY_CHARACTERS, Order, fingerprint, is_key, message_id, read_order
 from gateway.store import Store
 from services import clock, topology
 from services.config import Config
@@ -37,8 +37,8 @@ class Api:
     async def send(self, request: web.Request, token: str) -> web.Response:
         """POST /v1/messages: 202 once a quorum holds it."""
         key = request.headers.get("Idempotency-Key", "")
-        if not 0 < len(key) <= KEY_CHARACTERS:
-            needed = f"an Idempotency-Key of 1 to {KEY_CHARACTERS} characters is needed"
+        if not is_key(key):
+            needed = f"an Idempotency-Key of 1 to {KEY_CHARACTERS} characters of ASCII is needed"
             return problem(400, "Bad Request", needed)
         try:
             body = await read_body(request, BODY_BYTES, BODY_SECONDS)

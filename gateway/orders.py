@@ -12,10 +12,13 @@ from services.contract import Author
 
 TEXT_CHARACTERS = 4096
 """Meta's limit of a text body; counted in UTF-16 units, the larger of the two counts."""
+AUTHOR_CHARACTERS = 255
 KEY_CHARACTERS = 255
+KEY = re.compile(rf"[\x20-\x7e]{{1,{KEY_CHARACTERS}}}")
 CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
 PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
 FIELDS = {"conversationId", "number", "to", "type", "text", "author"}
+TEXT_FIELDS, AUTHOR_FIELDS = {"body"}, {"kind", "id"}
 NAMESPACE = uuid.UUID("b7a1f5a4-52b7-5d7e-9a4e-0d2f0c6f3c11")
 
 
@@ -36,6 +39,11 @@ class Fault(msgspec.Struct, frozen=True):
     detail: str
 
 
+def is_key(key: str) -> bool:
+    """Whether `key` can be an idempotency key: printable ASCII, as the values of headers are."""
+    return KEY.fullmatch(key) is not None
+
+
 def message_id(token: str, key: str) -> uuid.UUID:
     """The id that this token's idempotency key stands for, now and after any restart."""
     return uuid.uuid5(NAMESPACE, f"{token}\n{key}")
@@ -50,11 +58,11 @@ def read_order(body: bytes, config: Config) -> Order | list[Fault]:
     """The order in `body`, or all that is wrong with it."""
     try:
         given = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [Fault("", "the body is no JSON")]
     if not isinstance(given, dict):
         return [Fault("", "the body is no JSON object")]
-    faults = [Fault(f"/{name}", "is not known") for name in sorted(given.keys() - FIELDS)]
+    faults = _strange(given, FIELDS, "")
     if given.get("type") != "text":
         faults.append(Fault("/type", "must be text"))
     text = _text(given.get("text"), faults)
@@ -65,27 +73,40 @@ def read_order(body: bytes, config: Config) -> Order | list[Fault]:
     )
 
 
+def _strange(given: dict[str, Any], known: set[str], where: str) -> list[Fault]:
+    """A fault for each member that is not known (RFC 6901: `~` and `/` are written ~0 and ~1)."""
+    names = (name.replace("~", "~0").replace("/", "~1") for name in sorted(given.keys() - known))
+    return [Fault(f"{where}/{name}", "is not known") for name in names]
+
+
 def _text(given: Any, faults: list[Fault]) -> str:
+    if isinstance(given, dict):
+        faults += _strange(given, TEXT_FIELDS, "/text")
     text = given.get("body") if isinstance(given, dict) else None
     if not isinstance(text, str) or not text.strip():
         faults.append(Fault("/text/body", "must be a text that is not empty"))
         return ""
-    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > TEXT_CHARACTERS:
+    if len(text.encode("utf-16-le")) // 2 > TEXT_CHARACTERS:
         faults.append(Fault("/text/body", f"is over {TEXT_CHARACTERS} characters"))
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        faults.append(Fault("/text/body", "holds a character that is none"))
+    if "\0" in text:
+        faults.append(Fault("/text/body", "holds U+0000, which cannot be stored"))
     return text
 
 
 def _author(given: Any, faults: list[Fault]) -> Author | None:
     if given is None:
         return None
+    if isinstance(given, dict):
+        faults += _strange(given, AUTHOR_FIELDS, "/author")
     try:
-        return msgspec.convert(given, Author)
+        author = msgspec.convert(given, Author)
     except msgspec.ValidationError:
-        expected = "must be {kind: employee, system or automated, id: a text}"
-        faults.append(Fault("/author", expected))
-        return None
+        author = None
+    if author is None or "\0" in author.id or len(author.id) > AUTHOR_CHARACTERS:
+        expected = f"a text of at most {AUTHOR_CHARACTERS} characters"
+        what = f"must be {{kind: employee, system or automated, id: {expected}}}"
+        faults.append(Fault("/author", what))
+    return author
 
 
 def _recipient(given: dict[str, Any], config: Config, faults: list[Fault]) -> tuple[str, str, str]:
