@@ -1,4 +1,4 @@
-"""One installation for the end-to-end tests of a module, and a client."""
+"""One installation for the tests of a module that ask for it, and a client."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
