@@ -22,6 +22,24 @@ from deploy.local.state import free_port, token
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
+NEIGHBOUR_NUMBER = "206540352242923"
+NEIGHBOUR = f"""
+[[tenants]]
+id = "hengelo"
+name = "Gemeente Hengelo"
+
+[[numbers]]
+id = "{NEIGHBOUR_NUMBER}"
+tenant = "hengelo"
+fallback = "balie"
+
+[[departments]]
+id = "balie"
+tenant = "hengelo"
+name = "Balie"
+destination = "crm"
+"""
+"""A second municipality, whose number is in the other partition than the example's."""
 READY_SECONDS = 60.0
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 """32 bytes in base64; protects nothing but test data."""
@@ -33,7 +51,8 @@ class Installation:
         folder.mkdir(parents=True, exist_ok=True)
         self.ports = {port.variable: free_port() for port in PORTS}
         self.config = folder / "postkamer.toml"
-        self.config.write_text(EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/"))
+        example = EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/")
+        self.config.write_text(example + NEIGHBOUR)
         self._passwords = {name: token() for name in REAL}
         self.broker = Broker(folder / "rabbitmq", definitions(self.config, self._passwords))
         self.database = Database(folder / "postgresql", durable=False)

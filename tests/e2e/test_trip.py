@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from tests.citizens import NUMBER, phone, post, signature, text, webhook
-from tests.installation import Installation
+from tests.installation import NEIGHBOUR_NUMBER, Installation
 from tests.watching import BEARER, Watch, until
 
 MIB = 1024 * 1024
@@ -174,6 +175,71 @@ async def test_one_bad_item_does_not_take_its_siblings_along(
     assert await post(session, town.gateway, body) == 200
     events = await until(lambda: watch.events("sibling"), lambda seen: len(seen) == 2, 5)
     assert [event["event"]["data"]["text"] for event in events] == ["sibling 1", "sibling 2"]
+
+
+async def test_a_body_of_two_municipalities_is_cut_in_two_and_each_gets_its_own(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    ours = msgspec.json.decode(webhook(text("both almelo afval", "wamid.b1", 7)))
+    theirs = webhook(text("both hengelo afval", "wamid.b2", 7), number=NEIGHBOUR_NUMBER)
+    ours["entry"] += msgspec.json.decode(theirs)["entry"]
+    assert await post(session, town.gateway, msgspec.json.encode(ours)) == 200
+    events = await until(lambda: watch.events("both"), lambda seen: len(seen) == 2, 5)
+    found = {
+        event["event"]["source"]: (
+            event["event"]["data"]["department"],
+            event["event"]["data"]["text"],
+            event["conversationId"].partition("-")[0],
+        )
+        for event in events
+    }
+    assert found == {
+        "urn:nld:gemeente-almelo.systeem:postkamer": (
+            "openbare-ruimte",
+            "both almelo afval",
+            NUMBER,
+        ),
+        "urn:nld:gemeente-hengelo.systeem:postkamer": (
+            "balie",
+            "both hengelo afval",
+            NEIGHBOUR_NUMBER,
+        ),
+    }
+    receipts = "select count(*) from archiver.record where kind = 'receipt' and raw like '%both%'"
+    await until(lambda: watch.count(receipts), lambda n: n == 1, 5)
+
+
+async def test_a_body_of_a_thousand_messages_is_taken_whole_and_in_order(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    messages = [text(f"thousand {n}", f"wamid.t{n}", 100 + n % 20) for n in range(1000)]
+    assert await post(session, town.gateway, webhook(*messages)) == 200
+    events = await until(lambda: watch.events("thousand"), lambda seen: len(seen) >= 1000, 20)
+    assert len({event["id"] for event in events}) == 1000
+    last: dict[str, int] = {}
+    for event in events:
+        n = int(event["event"]["data"]["text"].split()[1])
+        assert last.get(event["conversationId"], -1) < n
+        last[event["conversationId"]] = n
+
+
+async def test_without_a_database_webhooks_are_taken_and_the_api_says_so(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    await asyncio.to_thread(town.database.kill)
+    try:
+        assert await post(session, town.gateway, webhook(text("nodb", "wamid.nodb", 8))) == 200
+        order = {"number": NUMBER, "to": "+31612345678", "type": "text", "text": {"body": "x"}}
+        status, problem = await _answer(session, town, order, "nodb-1")
+        assert (status, problem["detail"]) == (503, "the database does not answer")
+        url = f"{town.operations('router')}/health/ready"
+        async with session.get(url) as answer:
+            assert answer.status == 503
+        async with session.get(f"{town.operations('gateway')}/health/ready") as answer:
+            assert answer.status == 200
+    finally:
+        await asyncio.to_thread(town.database.start)
+    await until(lambda: watch.events("nodb"), bool, 30)
 
 
 async def test_no_log_and_no_metric_holds_personal_data(
