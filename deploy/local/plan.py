@@ -125,8 +125,8 @@ def addresses(environment: Mapping[str, str]) -> str:
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
-        ("Gateway API", at(GATEWAY, "/v1/"), "what it offers: /v1/openapi.json"),
-        ("Archiver API", at(ARCHIVER, "/v1/"), "what it offers: /v1/openapi.json"),
+        ("Gateway API", at(GATEWAY, "/v1/messages"), "POST to send, GET /{id} for its status"),
+        ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
         *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
         ("API token", token, "Authorization: Bearer ..."),
         ("Command line", ".venv/bin/postkamer --help", "first: set -a; . .local/environment"),
