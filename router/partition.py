@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -25,7 +26,7 @@ from services import clock, contract, observe, topology
 from services.broker import Publisher, publish_until_confirmed
 from services.consumer import Inbox
 from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Receipt, Record
-from services.database import may_try_again, until_it_answers
+from services.database import until_it_answers
 from services.incoming import Incoming
 from services.whatsapp import items
 
@@ -102,7 +103,7 @@ class Partition:
             reason = "a message in the partition's queue cannot be read"
             log.error("frame.unreadable", partition=self.number, reason=reason)
             observe.quarantined.labels(reason="frame unreadable").inc()
-            id = clock.new_id()
+            id = UUID(bytes=self._ground.hash("frame", frame.body.hex()))
             await until_it_answers(lambda: self._store.put_aside(id, reason, frame.body), "aside")
             return []
         self._gaps.saw(batch.source, batch.number, clock.now())
@@ -150,7 +151,7 @@ class Partition:
         try:
             return await until_it_answers(lambda: self._decide(todo, epoch), "batch")
         except Exception as error:
-            if len(todo) == 1 or may_try_again(error) or not _is_data(error):
+            if not _is_data(error):
                 raise
             log.warning("batch.refused", partition=self.number, count=len(todo), exc_info=error)
         said: list[Decided] = []
