@@ -11,9 +11,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,16 +150,6 @@ def _spawn(program: Program, output: int) -> subprocess.Popen[bytes]:
         start_new_session=True,
         pass_fds=program.descriptors,
     )
-
-
-@contextmanager
-def running(process: Process, hurry: Callable[[], bool] = lambda: False) -> Iterator[Process]:
-    """Start the process, stop it when the context is left."""
-    try:
-        process.start()
-        yield process
-    finally:
-        process.stop(hurry)
 
 
 def ending(exit_code: int) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local import plan
+from deploy.local.broker import Broker
+from deploy.local.database import Database
 from deploy.local.family import alive, descendants
 from deploy.local.state import free_port
 from tests.integration.local.ends import an_end_of
@@ -161,6 +163,28 @@ def test_each_service_has_its_own_name_and_a_second_run_is_refused(
     assert f"running already, as process {run.process.pid}" in second.printed
     run.process.terminate()
     assert run.ends() == 0
+
+
+def test_servers_that_the_environment_names_are_used_and_left_alone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with (
+        Database(tmp_path / "db", durable=False) as database,
+        Broker(tmp_path / "mq", {}) as broker,
+    ):
+        urls = {"POSTKAMER_DATABASE_URL": database.url, "POSTKAMER_AMQP_URL": broker.url}
+        clone = tmp_path / "clone"
+        clone.mkdir()
+        run = Run(clone, environment | urls)
+        run.until_ready()
+        run.process.terminate()
+        assert run.ends() == 0
+        assert database.execute("select 1") == "1"
+        assert broker.process.exit_code is None
+    assert "logged in as postkamer" in (clone / ".local" / "log" / "router.log").read_text()
+    assert "declared" in (clone / ".local" / "log" / "topology.log").read_text()
+    assert not (clone / ".local" / "rabbitmq").exists()
+    assert not (clone / ".local" / "postgresql").exists()
 
 
 def test_a_port_in_use_is_named_with_its_service_and_its_variable(
