@@ -24,6 +24,7 @@ from sandbox.world import World
 from services import clock, config
 from services.http import application, problem, serve
 from services.lifecycle import first_to_end
+from services.tasks import beside
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -51,12 +52,15 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
         routes = [*graph.routes(), *crm.routes(), *desk.routes(), *others(world)]
         app = application(routes)
         app.middlewares.append(own_pages_only)
-        async with serve(app, settings.bind, settings.port) as port:
-            broken = first_to_end(world.meta.run(), desk.watch())
+        async with (
+            serve(app, settings.bind, settings.port) as port,
+            beside(world.meta.run()) as telling,
+            beside(desk.watch()) as watching,
+        ):
+            broken = first_to_end(telling, watching)
             try:
                 yield Running(f"http://{settings.bind}:{port}", broken)
             finally:
-                broken.cancel()
                 graph.close()
                 crm.close()
                 world.stream.close()

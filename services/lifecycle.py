@@ -5,8 +5,9 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import structlog
 
@@ -73,21 +74,23 @@ async def obstacles(pool: Pool, consumers: Sequence[Consumer]) -> list[str]:
     return found + [f"no consumer on {c.queue.name}" for c in consumers if not c.agreed]
 
 
-def first_to_end(*parts: Awaitable[object]) -> "asyncio.Future[object]":
-    """Run parts that should never end; the future is done as soon as one does, with its error."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
+def first_to_end(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
+    """Watch parts that should never end; the future is done as soon as one does, with its error.
+
+    A part that its owner cancels has not broken; one that a library cancelled from within has. The
+    others go on: whoever owns them stops them, in order.
+    """
     result: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
-    def ended(task: "asyncio.Future[object]") -> None:
-        if not result.done() and not task.cancelled():
-            error = task.exception() or RuntimeError("a part ended by itself")
-            result.set_exception(error)
+    def ended(task: "asyncio.Task[Any]") -> None:
+        if result.done() or task.cancelling():
+            return
+        if task.cancelled():
+            result.set_exception(RuntimeError("a part was cancelled by none of us"))
+        else:
+            result.set_exception(task.exception() or RuntimeError("a part ended by itself"))
+        result.exception()  # looked at, for when nobody does: parts end while a service stops
 
-    def stop(_: object) -> None:
-        for task in tasks:
-            task.cancel()
-
-    for task in tasks:
-        task.add_done_callback(ended)
-    result.add_done_callback(stop)
+    for part in parts:
+        part.add_done_callback(ended)
     return result

@@ -101,4 +101,3 @@ async def test_without_a_broker_nobody_waits() -> None:
     with pytest.raises(NotDurable, match="cannot be reached"):
         await intake(batcher, link=Away).put([(0, RECEIPT)])
     assert batcher.sizes == []
-

@@ -1,0 +1,108 @@
+"""When is a service broken? When a part of it ends that nobody ended."""
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+
+from services.lifecycle import first_to_end
+from services.tasks import beside, end
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def ends() -> None:
+    await asyncio.sleep(0)
+
+
+async def breaks() -> None:
+    await asyncio.sleep(0)
+    raise ValueError("broken")
+
+
+async def is_cancelled_from_within() -> None:
+    """A library cancels what it waits for: so do aiormq's closing channels."""
+    inner: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    inner.cancel()
+    await inner
+
+
+@pytest.mark.parametrize(
+    ("part", "error"),
+    [
+        (ends, RuntimeError("a part ended by itself")),
+        (breaks, ValueError("broken")),
+        (is_cancelled_from_within, RuntimeError("a part was cancelled by none of us")),
+    ],
+)
+async def test_a_part_that_ends_is_the_end(part: Any, error: Exception) -> None:
+    async with beside(for_ever()) as other, beside(part()) as task:
+        broken = first_to_end(other, task)
+        await asyncio.wait([broken])
+        assert repr(broken.exception()) == repr(error)
+        # Its siblings are still there: leaving the service stops them in their order.
+        await asyncio.sleep(0)
+        assert not other.done()
+
+
+async def test_while_a_service_stops_no_part_that_ends_disturbs_the_others() -> None:
+    async with beside(for_ever()) as link, beside(ends()) as consumer:
+        broken = first_to_end(link, consumer)
+        await asyncio.wait([consumer])
+        await asyncio.sleep(0)
+        assert broken.done() and not link.cancelling()
+
+
+async def test_what_its_owner_ends_has_not_broken() -> None:
+    async with beside(for_ever()) as one, beside(for_ever()) as other:
+        broken = first_to_end(one, other)
+        await end(other)
+        await asyncio.sleep(0)
+        assert not broken.done()
+
+
+async def test_an_end_that_nobody_looks_at_is_no_complaint_of_asyncio() -> None:
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
+    async with beside(breaks()) as task:
+        broken = first_to_end(task)
+        await asyncio.wait([broken])
+    del broken, task
+    gc.collect()
+    assert complaints == []
+
+
+async def test_work_beside_ends_with_its_owner_even_when_it_does_not_want_to() -> None:
+    steps: list[str] = []
+
+    async def stubborn() -> None:
+        try:
+            await for_ever()
+        finally:
+            await asyncio.sleep(0)
+            steps.append("cleaned up")
+            raise ValueError("and broke")
+
+    async with beside(stubborn()):
+        await asyncio.sleep(0)
+    assert steps == ["cleaned up"]
+
+
+async def test_whoever_waits_for_an_end_can_be_cancelled() -> None:
+    async def slow() -> None:
+        try:
+            await for_ever()
+        except asyncio.CancelledError:
+            await for_ever()
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(end(task))
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    await end(task)
