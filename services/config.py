@@ -92,7 +92,7 @@ class ConfigError(ValueError):
 def load(path: Path) -> Config:
     """The configuration in `path`; ConfigError with every fault of it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [Fault(0, "file", f"cannot be read: {error}")]) from error
     return parse(text, str(path))
@@ -101,15 +101,15 @@ def load(path: Path) -> Config:
 def parse(text: str, path: str) -> Config:
     """The configuration in `text`; pure."""
     try:
-        config = Config.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        given = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # not all of them are TOMLDecodeErrors
         line = re.search(r"line (\d+)", str(error))
         fault = Fault(int(line[1]) if line else 0, "file", f"is no TOML: {error}")
         raise ConfigError(path, [fault]) from error
+    try:
+        config = Config.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(
-            path, [_fault(text, e["loc"], e["msg"]) for e in error.errors()]
-        ) from error
+        raise ConfigError(path, list(_shape_faults(text, error))) from error
     if faults := [_fault(text, where, what) for where, what in _contradictions(config)]:
         raise ConfigError(path, faults)
     return config
@@ -122,15 +122,24 @@ def _fault(text: str, where: Location, what: str) -> Fault:
     return Fault(_line_of(text, where), ".".join(map(str, where)) or "file", what)
 
 
+def _shape_faults(text: str, error: ValidationError) -> Iterator[Fault]:
+    """A table is not also too short because what stands in it is wrong."""
+    found = error.errors()
+    for each in found:
+        where = each["loc"]
+        within = any(other["loc"][: len(where)] == where for other in found if other != each)
+        if not (each["type"] == "too_short" and within):
+            yield _fault(text, where, each["msg"])
+
+
 def _line_of(text: str, where: Location) -> int:
     """Line of `("rules", 2, "words")` in the text: its key, else its table, else 0."""
-    lines = text.splitlines()
-    table, nth, *rest = (*where, 0, "")[: max(len(where), 2)]
-    if len(where) < 2:
-        return _first(lines, rf"\s*{re.escape(str(table))}\s*=", 0, len(lines)) or 0
-    starts = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{table}\s*\]\]", line)]
+    lines = text.split("\n")
+    table, nth, *rest = (*where, "", "")[: max(len(where), 2)]
+    name = re.escape(str(table))
+    starts = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{name}\s*\]\]", line)]
     if not isinstance(nth, int) or nth >= len(starts):
-        return 0
+        return _first(lines, rf"\s*(\[?\[\s*{name}\s*[\].]|{name}\s*[=.])", 0, len(lines)) or 0
     end = _first(lines, r"\s*\[\[?\s*\w", starts[nth] + 1, len(lines)) or len(lines)
     key = next((part for part in rest if isinstance(part, str)), "")
     return _first(lines, rf"\s*{re.escape(key)}\s*=", starts[nth], end) or starts[nth] + 1

@@ -1,0 +1,198 @@
+"""What a municipality decides: every fault of the file at once, each with its line."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services.config import Config, ConfigError, Fault, load, parse
+
+GOOD = """\
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+
+[[numbers]]
+id = "106540352242922"
+tenant = "almelo"
+fallback = "kcc"
+
+[[departments]]
+id = "kcc"
+tenant = "almelo"
+name = "Klantcontactcentrum"
+destination = "crm"
+
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "https://crm.example/events"
+secret = "env:CRM_SECRET"
+
+[[rules]]
+id = "afval"
+words = ["afval", "grof vuil"]
+department = "kcc"
+"""
+
+
+def faults(text: str) -> list[Fault]:
+    with pytest.raises(ConfigError) as raised:
+        parse(text, "p.toml")
+    return raised.value.faults
+
+
+def test_a_good_file_is_read() -> None:
+    config = parse(GOOD, "p.toml")
+    assert config.partitions == 2
+    number = config.number("106540352242922")
+    assert number and number.tenant == "almelo"
+    assert config.number("106540352242923") is None
+    department = config.department("almelo", "kcc")
+    assert department and department.destination == "crm"
+    assert config.department("borne", "kcc") is None
+
+
+# What is replaced, by what; the line and the place that are named; words of the sentence.
+WRONG = [
+    ('name = "Gemeente Almelo"', "name = 7", 3, "tenants.0.name", "string"),
+    ('name = "Gemeente Almelo"', "", 1, "tenants.0.name", "required"),
+    ('name = "Gemeente Almelo"', 'nmae = "x"', 1, "tenants.0.name", "required"),
+    ('id = "almelo"', 'id = "Almelo!"', 2, "tenants.0.id", "pattern"),
+    ('id = "106540352242922"', "id = 106540352242922", 6, "numbers.0.id", "string"),
+    ('fallback = "kcc"', 'fallback = "kc"', 8, "numbers.0.fallback", "no department 'kc'"),
+    ('"almelo"\nfallback', '"borne"\nfallback', 7, "numbers.0.tenant", "no tenant 'borne'"),
+    ('"almelo"\nname = "K', '"borne"\nname = "K', 12, "departments.0.tenant", "no tenant"),
+    ('destination = "crm"', 'destination = "x"', 14, "departments.0.destination", "no dest"),
+    ('kind = "cloudevents"', 'kind = "pigeons"', 18, "destinations.0.kind", "cloudevents"),
+    ('url = "https', 'url = "ftp', 19, "destinations.0.url", "pattern"),
+    ('secret = "env:CRM_SECRET"', "window = 0", 20, "destinations.0.window", "greater"),
+    ('secret = "env:CRM_SECRET"', "window = 513", 20, "destinations.0.window", "less"),
+    ('words = ["afval", "grof vuil"]', "words = []", 24, "rules.0.words", "at least 1"),
+    ('words = ["afval", "grof vuil"]', 'words = ["a", 7]', 24, "rules.0.words.1", "string"),
+    ('department = "kcc"', 'department = "x"', 25, "rules.0.department", "no department 'x'"),
+    ('department = "kcc"', 'department = "kcc"\ntenant = "x"', 26, "rules.0.tenant", "no tenant"),
+    ("[[tenants]]", "[tenants]", 1, "tenants", "tuple"),
+    ("[[tenants]]", "partitions = 65\n[[tenants]]", 1, "partitions", "less"),
+    ("[[tenants]]", "nonsense = 1\n[[tenants]]", 1, "nonsense", "not permitted"),
+    ("[[tenants]]", "[nonsense]\n[[tenants]]", 1, "nonsense", "not permitted"),
+    ("[[rules]]", "[[nonsense]]", 22, "nonsense", "not permitted"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "where", "words"), WRONG)
+def test_a_fault_is_told_with_its_line_its_place_and_a_sentence(
+    old: str, new: str, line: int, where: str, words: str
+) -> None:
+    assert old in GOOD
+    found = faults(GOOD.replace(old, new, 1))
+    assert (line, where) in [(fault.line, fault.where) for fault in found]
+    assert [f for f in found if f.where == where and words in f.what], found
+
+
+def test_a_line_is_the_one_an_editor_shows() -> None:
+    """Only a line feed makes a line of TOML; U+2028 and others may stand within one."""
+    text = "# \u2028\x85\u2029 in a comment\r\n" + GOOD.replace("\n", "\r\n")
+    assert faults(text.replace('fallback = "kcc"', 'fallback = "x"'))[0].line == 9
+
+
+def test_many_faults_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = (
+        GOOD.replace('"crm"', '"CRM"')
+        .replace('name = "Gemeente Almelo"', "")
+        .replace('url = "https', 'url = "ftp')
+    )
+    found = faults(text)
+    assert [fault.line for fault in found] == [1, 17, 19]
+    text = GOOD.replace('fallback = "kcc"', 'fallback = "x"').replace(
+        'department = "kcc"', 'department = "y"'
+    )
+    assert [(fault.line, fault.where) for fault in faults(text)] == [
+        (8, "numbers.0.fallback"),
+        (25, "rules.0.department"),
+    ]
+
+
+@pytest.mark.parametrize("table", ["tenants", "numbers", "departments", "destinations", "rules"])
+def test_an_id_stands_once(table: str) -> None:
+    start = GOOD.index(f"[[{table}]]")
+    block = GOOD[start:].split("\n\n")[0]
+    text = GOOD + "\n" + block
+    [fault] = faults(text)
+    assert fault.where == f"{table}.1.id"
+    assert "second time" in fault.what
+    assert fault.line == text.count("\n", 0, text.rindex(f"[[{table}]]")) + 2
+
+
+def test_two_municipalities_may_name_a_department_alike_and_a_rule_holds_for_both() -> None:
+    second = GOOD.split("\n[[destinations]]")[0].replace("almelo", "borne")
+    config = parse(GOOD + second.replace("106540352242922", "106540352242923"), "p.toml")
+    assert len(config.departments) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", 0),
+        ("\n\n[[tenants]\n", 3),
+        ("[[tenants]]\nid = \n", 2),
+        ("a = 1\na = 2\n", 2),
+        ('a = "\\uD800"', 1),
+        ("a = 1\0", 1),
+        ("x = " + "[" * 5000, 0),
+        ("x = " + "{a=" * 5000, 0),
+        ("partitions = " + "9" * 5000, 0),
+    ],
+)
+def test_what_is_no_toml_is_a_fault_too(text: str, line: int) -> None:
+    assert line in [fault.line for fault in faults(text)]
+
+
+TABLES = st.sampled_from([*"[]{}=.,'\"#\n\\", *GOOD.split(), *GOOD.split("\n"), "\u2028", "\x00"])
+
+
+@given(st.text() | st.lists(TABLES, max_size=30).map("".join))
+@example("tenants = [[]]\nnumbers = {}\n")
+@example("[tenants.id]\n")
+@example("[[tenants.id]]\n")
+@example("tenants = 1979-05-27T07:32:00Z")
+def test_whatever_the_file_holds_there_is_no_other_error(text: str) -> None:
+    try:
+        assert isinstance(parse(text, "p.toml"), Config)
+    except ConfigError as error:
+        assert error.faults
+        assert all(0 <= fault.line <= text.count("\n") + 1 for fault in error.faults)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.sampled_from(["", *GOOD.split("\n"), "#", '"', "7"]))
+def test_a_good_file_with_one_change_is_good_or_has_faults(position: int, new: str) -> None:
+    for length in (0, 1, 5):
+        try:
+            parse(GOOD[:position] + new + GOOD[position + length :], "p.toml")
+        except ConfigError as error:
+            assert str(error).startswith("p.toml:")
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
+    for name, content in [("absent", None), ("latin", "één".encode("latin-1")), ("folder", b"")]:
+        path = tmp_path / name
+        if content:
+            path.write_bytes(content)
+        elif content is not None:
+            path.mkdir()
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load(path)
+
+
+def test_a_file_of_windows_is_read_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "postkamer.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load(path) == parse(GOOD, "")
+
+
+def test_no_secret_that_stands_in_the_file_is_quoted() -> None:
+    text = GOOD.replace('"env:CRM_SECRET"', "{ hidden = 'tiger' }").replace("https:", "tiger:")
+    with pytest.raises(ConfigError) as raised:
+        parse(text, "p.toml")
+    assert "tiger" not in str(raised.value)
