@@ -13,7 +13,7 @@ from deliverer.sender import sending
 from deliverer.settlements import Settlements
 from services import clock, observe, topology
 from services.batcher import Bounds, batching
-from services.broker import Publisher, linked
+from services.broker import Link, Publisher, linked
 from services.config import Config, Destination
 from services.consumer import Consumer, consuming
 from services.database import connected, until_it_answers
@@ -58,44 +58,55 @@ async def deliverer(
     """Runs until left; the future ends only when a part breaks."""
     amqp = settings.amqp_url.get_secret_value()
     url = settings.database_url.get_secret_value()
-    table = topology.queues(config.partitions, [d.id for d in config.destinations])
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool = await enter(connected(url, "postkamer-deliverer", POOL_SIZE))
         outgoing = await enter(linked(amqp, "deliverer publishes"))
         incoming = await enter(linked(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
-        consumers: list[Consumer] = []
-        tasks: list[asyncio.Task[None]] = [outgoing.task, incoming.task]
-        for queue, destination in zip(
-            (q for q in table if q.kind == "destination"), config.destinations, strict=True
-        ):
-            settle = await enter(batching(settlements.write, SETTLE))
-            poster = await enter(sending(destination.window))
-            engine = Engine(
-                destination,
-                keys[destination.id],
-                KINDS[destination.kind],
-                poster,
-                settlements,
-                settle,
-            )
-            consumer = await enter(consuming(incoming, queue, FRAMES, engine.work))
-            consumers.append(consumer)
-            tasks += [settle.task, consumer.task]
-        outbound = Outbound(
-            Ledger(pool),
-            await enter(sending(WINDOW)),
-            settings.meta_graph_url,
-            settings.meta_access_token.get_secret_value(),
-            Partitions(outgoing, clock.new_id(), config.partitions),
-        )
-        for work in (outbound.relay(), outbound.sweep(), outbound.send()):
-            tasks.append(await enter(beside(work)))
-        tasks.append(await enter(beside(_count_parked(settlements, config.destinations))))
-        app = operations(lambda: obstacles(pool, consumers))
+        engines = [
+            await enter(_inbound(incoming, destination, keys[destination.id], settlements))
+            for destination in config.destinations
+        ]
+        partitions = Partitions(outgoing, clock.new_id(), config.partitions)
+        sends = await enter(_outbound(settings, Ledger(pool), partitions))
+        count = await enter(beside(_count_parked(settlements, config.destinations)))
+        app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
-        yield first_to_end(*tasks)
+        held = [task for consumer, settle in engines for task in (consumer.task, settle)]
+        yield first_to_end(outgoing.task, incoming.task, count, *held, *sends)
+
+
+@asynccontextmanager
+async def _inbound(
+    link: Link, destination: Destination, key: bytes, settlements: Settlements
+) -> AsyncIterator[tuple[Consumer, "asyncio.Task[None]"]]:
+    """One destination at work: its consumer, and the task that writes down what was delivered."""
+    queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
+    async with (
+        batching(settlements.write, SETTLE) as settle,
+        sending(destination.window) as poster,
+    ):
+        kind = KINDS[destination.kind]
+        engine = Engine(destination, key, kind, poster, settlements, settle)
+        async with consuming(link, queue, FRAMES, engine.work) as consumer:
+            yield consumer, settle.task
+
+
+@asynccontextmanager
+async def _outbound(
+    settings: DelivererSettings, ledger: Ledger, partitions: Partitions
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """The way to Meta at work: what relays, sweeps and sends; sending stops first."""
+    token = settings.meta_access_token.get_secret_value()
+    async with sending(WINDOW) as poster:
+        outbound = Outbound(ledger, poster, settings.meta_graph_url, token, partitions)
+        async with (
+            beside(outbound.relay()) as relay,
+            beside(outbound.sweep()) as sweep,
+            beside(outbound.send()) as send,
+        ):
+            yield [relay, sweep, send]
 
 
 COUNT_SECONDS = 30.0

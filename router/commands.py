@@ -79,16 +79,6 @@ def _accepted(
         status="accepted",
         changed_at=unit.at,
     )
-    send = Send(
-        id=given.id,
-        number=now.number,
-        conversation=now.id,
-        person=now.person,
-        address_kind=address.kind,
-        address=address.value,
-        content=msgspec.json.encode({"type": "text", "text": {"body": given.text}}),
-        created_at=unit.at,
-    )
     new = before.id not in known.conversations
     decision = Decision(
         kind="accepted",
@@ -103,7 +93,21 @@ def _accepted(
         status="accepted",
         opened=unit.id("opened", ground.hash) if new else None,
     )
+    send = _send(unit, given, now, address)
     return decision, Changes(conversation=now, outgoing=outgoing, send=send)
+
+
+def _send(unit: Unit, given: Command, conversation: Conversation, address: Identity) -> Send:
+    return Send(
+        id=given.id,
+        number=conversation.number,
+        conversation=conversation.id,
+        person=conversation.person,
+        address_kind=address.kind,
+        address=address.value,
+        content=msgspec.json.encode({"type": "text", "text": {"body": given.text}}),
+        created_at=unit.at,
+    )
 
 
 def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[Decision, Changes]:

@@ -149,67 +149,53 @@ def password_hash(password: str, salt: bytes) -> str:
 def definitions(table: list[Queue], passwords: Mapping[str, str]) -> dict[str, Any]:
     """RabbitMQ's definitions document: vhost, users, permissions, exchanges, queues, policies.
 
-    `passwords` is service name -> password; the user of a service carries its name. The salt is
-    derived, so the same input gives the same document and a restart imports nothing new.
+    `passwords` is service name -> password; the user of a service carries its name. The same input
+    gives the same document, so that a restart imports nothing new.
     """
     return {
         "vhosts": [{"name": VHOST, "default_queue_type": "quorum"}],
-        "users": [
-            {
-                "name": service,
-                "password_hash": password_hash(
-                    password, hashlib.sha256(f"{service}:{password}".encode()).digest()[:4]
-                ),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": [],
-            }
-            for service, password in passwords.items()
-        ],
-        "permissions": [
-            {
-                "user": service,
-                "vhost": VHOST,
-                "configure": rights[0],
-                "write": rights[1],
-                "read": rights[2],
-            }
-            for service, rights in PERMISSIONS.items()
-            if service in passwords
-        ],
-        "exchanges": [
-            {
-                "name": name,
-                "vhost": VHOST,
-                "type": "direct",
-                "durable": True,
-                "auto_delete": False,
-                "internal": False,
-                "arguments": {},
-            }
-            for name in EXCHANGES
-        ],
-        "queues": [
-            {
-                "name": queue.name,
-                "vhost": VHOST,
-                "durable": True,
-                "auto_delete": False,
-                "arguments": queue.arguments,
-            }
-            for queue in table
-        ],
-        "bindings": [
-            {
-                "source": queue.exchange,
-                "vhost": VHOST,
-                "destination": queue.name,
-                "destination_type": "queue",
-                "routing_key": queue.name,
-                "arguments": {},
-            }
-            for queue in table
-        ],
+        "users": [_user(service, password) for service, password in passwords.items()],
+        "permissions": [_permission(name) for name in PERMISSIONS if name in passwords],
+        "exchanges": [_exchange(name) for name in EXCHANGES],
+        "queues": [_queue(queue) for queue in table],
+        "bindings": [_binding(queue) for queue in table],
         "policies": policies(table),
+    }
+
+
+def _user(service: str, password: str) -> dict[str, Any]:
+    salt = hashlib.sha256(f"{service}:{password}".encode()).digest()[:4]
+    return {
+        "name": service,
+        "password_hash": password_hash(password, salt),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": [],
+    }
+
+
+def _permission(service: str) -> dict[str, Any]:
+    rights = zip(("configure", "write", "read"), PERMISSIONS[service], strict=True)
+    return {"user": service, "vhost": VHOST} | dict(rights)
+
+
+def _exchange(name: str) -> dict[str, Any]:
+    kind = {"type": "direct", "durable": True, "auto_delete": False, "internal": False}
+    return {"name": name, "vhost": VHOST, "arguments": {}} | kind
+
+
+def _queue(queue: Queue) -> dict[str, Any]:
+    kind = {"durable": True, "auto_delete": False, "arguments": queue.arguments}
+    return {"name": queue.name, "vhost": VHOST} | kind
+
+
+def _binding(queue: Queue) -> dict[str, Any]:
+    return {
+        "source": queue.exchange,
+        "vhost": VHOST,
+        "destination": queue.name,
+        "destination_type": "queue",
+        "routing_key": queue.name,
+        "arguments": {},
     }
 
 
