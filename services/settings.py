@@ -5,6 +5,7 @@ A secret `X` may be given as `X_FILE`, the path of a file that holds it.
 
 import base64
 import binascii
+import errno
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,10 +41,16 @@ def _split(value: Any) -> Any:
 
 
 def _named(value: Any) -> Any:
-    parts = [part.partition(":") for part in _split(value)]
-    if not all(name and token for name, _, token in parts):
+    pairs = [(name.strip(), token.strip()) for name, _, token in map(_parted, _split(value))]
+    if not all(name and token for name, token in pairs):
         raise ValueError("expected name:token pairs, comma separated")
-    return {name: token for name, _, token in parts}
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("expected each name once")
+    return dict(pairs)
+
+
+def _parted(pair: str) -> tuple[str, str, str]:
+    return pair.partition(":")
 
 
 def _key(value: SecretStr) -> SecretStr:
@@ -57,7 +64,7 @@ def _key(value: SecretStr) -> SecretStr:
 
 
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
-Tokens = Annotated[dict[str, SecretStr], BeforeValidator(_named)]
+Tokens = Annotated[dict[str, SecretStr], BeforeValidator(_named), Field(min_length=1)]
 Key = Annotated[SecretStr, AfterValidator(_key)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -107,27 +114,33 @@ AnySettings = TypeVar("AnySettings", bound=BaseModel)
 def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
     """The settings of `kind`; SettingsError with every missing or wrong one by its full name."""
     given: dict[str, str] = {}
-    faults: list[str] = []
+    unread: dict[str, str] = {}
     for field in kind.model_fields:
         name = PREFIX + field.upper()
         try:
             if (value := read(name, environ)) is not None:
                 given[field] = value
         except OSError as error:
-            faults.append(f"{name}_FILE: cannot be read ({error.strerror})")
+            unread[field] = f"{name}_FILE: cannot be read ({error.strerror})"
+    faults = list(unread.values())
     try:
         settings = kind.model_validate(given)
     except ValidationError as error:
-        faults += [_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors()]
+        wrong = (e for e in error.errors() if e["loc"][0] not in unread)
+        faults += [_sentence(e["loc"], e["type"], e["msg"]) for e in wrong]
     if faults:
         raise SettingsError(faults)
     return settings
 
 
 def read(name: str, environ: Mapping[str, str]) -> str | None:
-    """The value of a setting, given directly or as the path in `<name>_FILE`; None when absent."""
+    """The value of a setting, given directly or as the path in `<name>_FILE`; None when absent or
+    empty. OSError, which quotes nothing of the file, when it cannot be read."""
     if path := environ.get(name + "_FILE"):
-        return Path(path).read_text(encoding="utf-8").strip()
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None
+        except UnicodeDecodeError:
+            raise OSError(errno.EILSEQ, "it is no text") from None
     return environ.get(name) or None
 
 

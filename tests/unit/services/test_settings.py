@@ -1,0 +1,172 @@
+"""The environment, read once: all that is missing or wrong at once, and never a value of it."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from services.settings import (
+    ArchiverSettings,
+    DelivererSettings,
+    GatewaySettings,
+    RouterSettings,
+    Settings,
+    SettingsError,
+    derived_key,
+    load,
+    read,
+)
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+GOOD = {
+    "POSTKAMER_CONFIG": "postkamer.toml",
+    "POSTKAMER_AMQP_URL": "amqp://gateway:hunter2@localhost/postkamer",
+    "POSTKAMER_DATABASE_URL": "postgresql://gateway:hunter2@localhost/postkamer",
+    "POSTKAMER_META_APP_SECRETS": "hunter2-new, hunter2-old",
+    "POSTKAMER_META_VERIFY_TOKEN": "hunter2-verify",
+    "POSTKAMER_META_ACCESS_TOKEN": "hunter2-access",
+    "POSTKAMER_META_GRAPH_URL": "https://graph.facebook.com/v26.0",
+    "POSTKAMER_API_TOKENS": "crm:hunter2-crm, operator:hunter2:op",
+    "POSTKAMER_ARCHIVE_KEY": KEY,
+}
+KINDS: list[type[Settings]] = [
+    GatewaySettings,
+    RouterSettings,
+    DelivererSettings,
+    ArchiverSettings,
+]
+
+
+def faults(kind: type[Settings], environ: dict[str, str]) -> list[str]:
+    with pytest.raises(SettingsError) as raised:
+        load(kind, environ)
+    return raised.value.faults
+
+
+def test_good_settings_are_read_with_their_defaults() -> None:
+    gateway = load(GatewaySettings, GOOD)
+    assert [s.get_secret_value() for s in gateway.meta_app_secrets] == [
+        "hunter2-new",
+        "hunter2-old",
+    ]
+    tokens = {name: token.get_secret_value() for name, token in gateway.api_tokens.items()}
+    assert tokens == {"crm": "hunter2-crm", "operator": "hunter2:op"}
+    assert (gateway.bind, gateway.gateway_port, gateway.log_level) == ("127.0.0.1", 8080, "info")
+    for kind in KINDS:
+        load(kind, GOOD)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_is_missing_is_named_at_once(kind: type[Settings]) -> None:
+    needed = [
+        "POSTKAMER_" + name.upper() for name, f in kind.model_fields.items() if f.is_required()
+    ]
+    assert len(needed) >= 4
+    assert faults(kind, {}) == sorted(f"{name}: is missing" for name in needed)
+    assert faults(kind, dict.fromkeys(needed, "")) == faults(kind, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (GatewaySettings, "GATEWAY_PORT", "65536"),
+        (GatewaySettings, "GATEWAY_PORT", "hunter2"),
+        (GatewaySettings, "LOG_LEVEL", "hunter2"),
+        (GatewaySettings, "META_APP_SECRETS", " , "),
+        (GatewaySettings, "API_TOKENS", "hunter2"),
+        (GatewaySettings, "API_TOKENS", "crm:"),
+        (GatewaySettings, "API_TOKENS", ":hunter2"),
+        (GatewaySettings, "API_TOKENS", " ,"),
+        (GatewaySettings, "API_TOKENS", "crm:hunter2,crm:hunter3"),
+        (RouterSettings, "ARCHIVE_KEY", "hunter2"),
+        (RouterSettings, "ARCHIVE_KEY", "hünter2"),
+        (RouterSettings, "ARCHIVE_KEY", base64.b64encode(b"hunter2").decode()),
+        (RouterSettings, "ARCHIVE_KEY", KEY + KEY),
+        (DelivererSettings, "META_GRAPH_URL", "hunter2"),
+        (DelivererSettings, "META_GRAPH_URL", "https://hunter2 x"),
+    ],
+)
+def test_a_wrong_one_is_named_and_never_quoted(kind: type[Settings], name: str, value: str) -> None:
+    [fault] = faults(kind, GOOD | {f"POSTKAMER_{name}": value})
+    assert fault.startswith(f"POSTKAMER_{name}: ")
+    assert "hunter" not in fault and "hünter" not in fault
+
+
+def test_spaces_around_a_name_and_its_token_are_not_theirs() -> None:
+    tokens = load(GatewaySettings, GOOD | {"POSTKAMER_API_TOKENS": " crm : hunter2 ,"}).api_tokens
+    assert {name: token.get_secret_value() for name, token in tokens.items()} == {"crm": "hunter2"}
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "verify"
+    secret.write_text("from a file\n")
+    environ = GOOD | {"POSTKAMER_META_VERIFY_TOKEN_FILE": str(secret)}
+    assert load(GatewaySettings, environ).meta_verify_token.get_secret_value() == "from a file"
+    assert read("X", {"X_FILE": str(secret), "X": "beside it"}) == "from a file"
+    assert read("X", {"X": "beside it"}) == "beside it"
+    assert read("X", {"X": ""}) is None is read("X", {})
+
+
+def test_an_empty_file_is_a_missing_secret(tmp_path: Path) -> None:
+    """An empty verify token would let anybody through."""
+    empty = tmp_path / "verify"
+    empty.write_text(" \n")
+    environ = GOOD | {"POSTKAMER_META_VERIFY_TOKEN_FILE": str(empty)}
+    assert faults(GatewaySettings, environ) == ["POSTKAMER_META_VERIFY_TOKEN: is missing"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "POSTKAMER_ARCHIVE_KEY_FILE: cannot be read (No such file or directory)"),
+        (b"\xff\xfe" + b"hunter2", "POSTKAMER_ARCHIVE_KEY_FILE: cannot be read (it is no text)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_by_its_setting(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / "hunter2"
+    if content is not None:
+        path.write_bytes(content)
+    environ = GOOD | {"POSTKAMER_ARCHIVE_KEY_FILE": str(path)}
+    del environ["POSTKAMER_ARCHIVE_KEY"]
+    assert faults(RouterSettings, environ) == [sentence]
+
+
+VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30)
+
+
+@how(suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(sorted(GOOD)), VALUES.map("tiger{}".format), min_size=1))
+def test_whatever_they_hold_nothing_of_it_shows(environ: dict[str, str]) -> None:
+    for kind in KINDS:
+        try:
+            shown = repr(load(kind, GOOD | environ))
+        except SettingsError as error:
+            assert "tiger" not in f"{error}{error.faults}"
+            assert "hunter2" not in f"{error}"
+        else:
+            # What is no secret may be shown: where the configuration is, Meta's address.
+            hidden = shown.replace(environ.get("POSTKAMER_CONFIG", "\0"), "")
+            assert "hunter2" not in hidden
+
+
+def test_no_secret_shows_when_settings_are_printed() -> None:
+    for kind in KINDS:
+        assert "hunter2" not in f"{load(kind, GOOD)!r} {load(kind, GOOD)}"
+        assert KEY not in f"{load(kind, GOOD)!r}"
+
+
+def test_a_derived_key_serves_one_purpose_and_follows_from_the_master() -> None:
+    master = SecretStr(KEY)
+    router = derived_key(master, "router")
+    assert len(router) == 32
+    assert router == derived_key(master, "router") != derived_key(master, "archive")
+    other = SecretStr(base64.b64encode(bytes(32)).decode())
+    assert router != derived_key(other, "router")
+    # Hashes in the database were made with it: it may never come out differently.
+    assert router.hex() == ("b65bdbf86273d6bfd5207ac9f24b22add5d691f9108e1608df7e40cdc9b0f3ba")
