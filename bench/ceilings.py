@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.signature import HEADER, is_signed
 from services.http import serve
+from services.lifecycle import in_loop
 
 SECRETS = (b"sandbox-app-secret",)
 CHANNELS = 8
@@ -62,10 +63,4 @@ async def main(kind: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        import uvloop
-    except ImportError:
-        start = asyncio.run
-    else:
-        start = uvloop.run
-    start(main(sys.argv[1], int(sys.argv[2])))
+    in_loop(main(sys.argv[1], int(sys.argv[2])))

@@ -60,13 +60,7 @@ def run(name: str, level: str, service: Callable[[], Service]) -> None:
     """Run a service until it is stopped; its exit code becomes ours."""
     observe.log_to_stdout(name, level)
     try:
-        import uvloop
-    except ImportError:
-        start = asyncio.run
-    else:
-        start = uvloop.run
-    try:
-        sys.exit(start(lifecycle.run(service)))
+        sys.exit(lifecycle.in_loop(lifecycle.run(service)))
     except OSError as error:
         fail(f"{name}: {error.strerror or error}")
 

@@ -66,6 +66,8 @@ def start(
         crm_secret=state.secret("crm secret", key),
     )
     check_ports(environment)
+    if "POSTKAMER_CONFIG" not in given:
+        environment |= {"POSTKAMER_CONFIG": str(example(folder, environment))}
     servers = Servers(folder, state, environment, supervisor.report)
     servers.start(stack, supervisor.interruption.hurry)
     supervisor.servers = servers.processes()
@@ -85,6 +87,17 @@ def start(
         supervisor.wait_ready(service, environment)
         supervisor.report(f"{service.name} is ready")
     return environment
+
+
+def example(folder: Path, environment: Mapping[str, str]) -> Path:
+    """The shipped configuration, or one beside our data when the sandbox listens elsewhere."""
+    shipped = Path(environment["POSTKAMER_CONFIG"])
+    port = environment[plan.SANDBOX.variable]
+    if port == str(plan.SANDBOX.default):
+        return shipped
+    own = folder / shipped.name
+    own.write_text(plan.example_for(shipped.read_text(), port))
+    return own
 
 
 def key() -> str:

@@ -59,7 +59,6 @@ FIXED = {
     "POSTKAMER_META_ACCESS_TOKEN": "sandbox-access-token",
     "POSTKAMER_API_TOKENS": "sandbox:sandbox-api-token",
     "POSTKAMER_API_TOKEN": "sandbox-api-token",
-    "POSTKAMER_ALLOW_PRIVATE_DESTINATIONS": "1",  # the sandbox's CRM is on this machine
     "PYTHONUNBUFFERED": "1",
 }
 """No secrets: what they protect is make-believe and listens on this machine only."""
@@ -87,6 +86,11 @@ def environment(
         "CRM_SECRET": f"whsec_{crm_secret}",
     }
     return FIXED | ports | addresses | kept | dict(given)
+
+
+def example_for(text: str, sandbox: str) -> str:
+    """The shipped configuration with its CRM at another port of this machine."""
+    return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
 
 
 def port_number(environment: Mapping[str, str], port: Port) -> int:

@@ -56,3 +56,9 @@ def test_the_file_for_a_shell_holds_our_settings_quoted_and_nothing_else() -> No
 
 def test_what_takes_work_in_starts_last_and_so_stops_first() -> None:
     assert [service.name for service in plan.SERVICES][-1] == "gateway"
+
+
+def test_the_shipped_configuration_follows_the_sandbox_to_another_port() -> None:
+    shipped = 'url = "http://127.0.0.1:8090/crm/events"\nother = "http://127.0.0.1:80901/"'
+    moved = plan.example_for(shipped, "18090")
+    assert moved == 'url = "http://127.0.0.1:18090/crm/events"\nother = "http://127.0.0.1:80901/"'
