@@ -96,16 +96,14 @@ def partition_of(key: str, partitions: int) -> int:
 
 # service -> (configure, write, read), as RabbitMQ's regular expressions over resource names.
 # Declaring a queue with its arguments is the only check of them that the broker offers, and takes
-# `configure`; exchanges and bindings are made by `postkamer topology declare` alone.
+# `configure`, which is also the right to delete it: each service has it over the queues that it
+# reads, and the front door over none. Exchanges and bindings are made by `postkamer topology
+# declare` alone.
 PERMISSIONS: dict[str, tuple[str, str, str]] = {
-    "gateway": (r"^router\.partition\.", r"^partitions$", r"^$"),
-    "router": (
-        r"^(router\.partition\.|deliverer\.destination\.|archiver\.records$)",
-        r"^(destinations|archive)$",
-        r"^router\.partition\.",
-    ),
+    "gateway": (r"^$", r"^partitions$", r"^$"),
+    "router": (r"^router\.partition\.", r"^(destinations|archive)$", r"^router\.partition\."),
     "deliverer": (
-        r"^(router\.partition\.|deliverer\.destination\.|archiver\.records$)",
+        r"^deliverer\.destination\.",
         r"^(partitions|archive)$",
         r"^deliverer\.destination\.",
     ),

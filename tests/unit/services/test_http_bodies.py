@@ -1,0 +1,107 @@
+"""Reading a body to a bound, however it comes; aiohttp's own stream, no socket."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
+from timeless import run
+
+from services.http import problem, read_body, unavailable
+
+LIMIT = 1000
+
+
+class Request:
+    """The two things that are asked of a request."""
+
+    def __init__(self, content_length: int | None, *chunks: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        self.content_length = content_length
+        protocol = BaseProtocol(loop)
+        protocol.connection_made(asyncio.Transport())
+        self.content = StreamReader(protocol, 2**16, loop=loop)
+        for chunk in chunks:
+            self.content.feed_data(chunk)
+
+
+def read(length: int | None, *chunks: bytes, ended: bool = True) -> bytes | None:
+    """Body of a request whose chunks are there, and after which comes nothing or never an end."""
+
+    async def work() -> bytes | None:
+        request: Any = Request(length, *chunks)
+        if ended:
+            request.content.feed_eof()
+        return await read_body(request, LIMIT, 10)
+
+    return run(work())
+
+
+@pytest.mark.parametrize("length", [None, 0])
+def test_no_body_is_an_empty_one(length: int | None) -> None:
+    assert read(length) == b""
+
+
+@pytest.mark.parametrize("size", [1, LIMIT - 1, LIMIT])
+def test_a_body_within_the_limit_is_read_whole(size: int) -> None:
+    assert read(size, b"x" * size) == b"x" * size
+    assert read(None, b"x" * (size // 2), b"y" * (size - size // 2)) is not None
+
+
+def test_a_body_over_the_limit_is_none_whatever_it_said_of_its_length() -> None:
+    assert read(LIMIT + 1) is None, "it is not even looked at"
+    assert read(LIMIT + 1, ended=False) is None
+    assert read(None, b"x" * (LIMIT + 1)) is None
+    assert read(None, b"x" * (LIMIT + 1), ended=False) is None
+    assert read(1, b"x" * LIMIT, b"x", ended=False) is None
+
+
+def test_a_body_that_comes_in_pieces_is_put_together() -> None:
+    async def work() -> bytes | None:
+        request: Any = Request(None, b"a")
+
+        async def more() -> None:
+            for piece in (b"b", b"c"):
+                await asyncio.sleep(4)
+                request.content.feed_data(piece)
+            request.content.feed_eof()
+
+        sender = asyncio.create_task(more())
+        body = await read_body(request, LIMIT, 10)
+        await sender
+        return body
+
+    assert run(work()) == b"abc"
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 100])
+def test_a_body_that_takes_too_long_is_given_up_also_when_it_trickles(pieces: int) -> None:
+    async def work() -> float:
+        request: Any = Request(None)
+        loop = asyncio.get_running_loop()
+
+        async def trickle() -> None:
+            for _ in range(pieces):
+                request.content.feed_data(b"x")
+                await asyncio.sleep(1)
+
+        sender = asyncio.create_task(trickle())
+        started = loop.time()
+        with pytest.raises(TimeoutError):
+            await read_body(request, LIMIT, 10)
+        sender.cancel()
+        return loop.time() - started
+
+    assert run(work()) == pytest.approx(10)
+
+
+def test_a_problem_is_one_of_rfc_9457_and_a_refusal_says_when_to_come_back() -> None:
+    answer = problem(400, "Bad Request", "because", errors=[1])
+    assert answer.content_type == "application/problem+json"
+    body = b'{"status":400,"title":"Bad Request","detail":"because","errors":[1]}'
+    assert answer.body == body
+    assert (
+        problem(404, "Not Found").body == b'{"status":404,"title":"Not Found","detail":"Not Found"}'
+    )
+    assert (unavailable("x").status, unavailable("x").headers["Retry-After"]) == (503, "5")
