@@ -68,9 +68,15 @@ def _only_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     for key in dropped:
         del event[key]
     for key, value in event.items():
-        if not isinstance(value, int | float | bool | None):
-            event[key] = str(value)[:LONGEST_VALUE]
+        event[key] = _writable(value)
     return event
+
+
+def _writable(value: Any) -> int | float | str | None:
+    """What JSON can carry: no half characters, no integer over 64 bits. A log line ends no work."""
+    if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return str(value)[:LONGEST_VALUE].encode(errors="replace").decode()
 
 
 def _exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
