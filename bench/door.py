@@ -43,6 +43,7 @@ class Result:
 
 def measure(folder: Path, rounds: int, seconds: int, report: Callable[[str], None]) -> None:
     """Measure and print; `rounds` of each, `seconds` each."""
+    folder.mkdir(parents=True)
     lines = folder / "webhooks.txt"
     lines.write_bytes(b"".join(signed_lines(5000)))
     choices = config.load(EXAMPLE)
@@ -55,7 +56,7 @@ def measure(folder: Path, rounds: int, seconds: int, report: Callable[[str], Non
         for turn in range(rounds):
             for kind in KINDS:
                 with _served(kind, settings) as port:
-                    _load(port, lines, seconds, turn, results[kind])
+                    _load(port, lines, seconds, results[kind])
                 _purge(broker, choices.partitions)
                 rate = results[kind].rates[-1]
                 report(f"round {turn + 1} of {rounds}: {kind}: {rate:,.0f} webhooks/s")
@@ -122,12 +123,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the server ended by itself")
 
 
-def _load(port: int, lines: Path, seconds: int, turn: int, result: Result) -> None:
-    command = [
-        *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "5s"),
-        *("-s", str(ROOT / "bench" / "webhooks.lua"), f"http://127.0.0.1:{port}"),
-        *("--", str(lines), str(turn)),
-    ]
+def _load(port: int, lines: Path, seconds: int, result: Result) -> None:
+    command = load_command(port, lines, seconds, "again")
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     found = next(line for line in ran.stdout.splitlines() if line.startswith("RESULT"))
     requests, microseconds, errors, median, p99 = map(int, found.split()[1:])
@@ -135,6 +132,15 @@ def _load(port: int, lines: Path, seconds: int, turn: int, result: Result) -> No
     result.median.append(median / 1000)
     result.p99.append(p99 / 1000)
     result.errors += errors
+
+
+def load_command(port: int, lines: Path, seconds: int, mode: str) -> list[str]:
+    """wrk posting `lines`: `again` and again, or `once`."""
+    return [
+        *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "5s"),
+        *("-s", str(ROOT / "bench" / "webhooks.lua"), f"http://127.0.0.1:{port}"),
+        *("--", str(lines), mode),
+    ]
 
 
 def _purge(broker: Broker, partitions: int) -> None:

@@ -1,5 +1,8 @@
--- For wrk: posts signed webhooks from a file of lines `signature<TAB>body`, one after the other.
+-- For wrk: posts signed webhooks from a file of lines `signature<TAB>body`, one after the other; at
+-- the end of the file it begins again, or stops when it is told `once`.
 local requests = {}
+local last = 0
+local once = false
 
 function init(arguments)
     for line in io.lines(arguments[1]) do
@@ -11,11 +14,16 @@ function init(arguments)
             ["Content-Length"] = #body,
         }, body)
     end
-    math.randomseed(tonumber(arguments[2]))
+    once = arguments[2] == "once"
 end
 
 function request()
-    return requests[math.random(#requests)]
+    if last == #requests then
+        if once then wrk.thread:stop() end
+        last = 0
+    end
+    last = last + 1
+    return requests[last]
 end
 
 function done(summary, latency, _)
