@@ -27,7 +27,7 @@ check: ## format, lint, types, import rules, dead dependencies
 	.venv/bin/deptry .
 
 bench: ## measure throughput and latency, with private servers
-	@deploy/setup.sh servers tools
+	@deploy/setup.sh servers load tools
 	@$(PYTHON) -m bench $(ARGS)
 
 faults: ## break things on purpose and count what is lost (nothing)

@@ -3,6 +3,7 @@
 #
 #   servers   RabbitMQ and PostgreSQL, as programs only: no service, no cluster, nothing started
 #   browser   Chromium, for the browser tests
+#   load      wrk, for the benchmarks
 #   runtime   .venv with what Postkamer needs to run
 #   tools     the same, with what its tests and checks need
 #
@@ -219,9 +220,10 @@ for part in "$@"; do
         need postgresql has_postgresql
         ;;
     browser) need chromium has_browser ;;
+    load) need wrk command -v wrk ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second holds the first
     tools) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, browser, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, browser, load, runtime, tools." ;;
     esac
 done
 
