@@ -1,0 +1,127 @@
+"""The two edges of the outside world misbehave: CRMs in every way, Meta with its own errors."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.citizens import NUMBER, TOKEN, write
+from tests.installation import Installation
+from tests.watching import BEARER, Watch, until
+
+CITIZENS, EACH = 20, 5
+
+
+async def _mode(session: aiohttp.ClientSession, town: Installation, **mode: Any) -> None:
+    async with session.post(f"{town.sandbox}/crm/mode", json=mode) as answer:
+        assert answer.status < 300, await answer.text()
+
+
+async def _summary(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    async with session.get(url) as answer:
+        return dict(await answer.json())
+
+
+@pytest.mark.parametrize(
+    "mode", ["refuse", "error", "too-many", "reset", "lost", "redirect", "unauthorized", "gone"]
+)
+async def test_a_crm_that_fails_for_a_while_gets_everything_in_order_all_the_same(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, mode: str
+) -> None:
+    run = f"crm-{mode}"
+    await _mode(session, town, mode=mode, count=3)
+
+    async def one(citizen: int) -> None:
+        async for _ in write(session, town.gateway, citizen, EACH, run):
+            pass
+
+    await asyncio.gather(*(one(citizen) for citizen in range(CITIZENS)))
+    events = await until(
+        lambda: watch.events(run),
+        lambda seen: len({event["id"] for event in seen}) == CITIZENS * EACH,
+        60,
+    )
+    said = {f"{run} {citizen} {n}" for citizen in range(CITIZENS) for n in range(EACH)}
+    assert {event["event"]["data"]["text"] for event in events} == said
+    summary = await _summary(session, f"{town.sandbox}/crm/summary")
+    assert (summary["orderViolations"], summary["changed"]) == (0, 0)
+
+
+async def test_a_message_that_the_crm_refuses_is_parked_with_its_reason_and_the_next_one_goes_on(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    await _mode(session, town, mode="bad-request", count=1)
+    async for _ in write(session, town.gateway, 900, 3, "parked"):
+        pass
+    await until(lambda: watch.events("parked"), lambda seen: len(seen) == 2, 30)
+    parked = (
+        "select count(*) from deliverer.delivery where state = 'parked' and status = 400"
+        " and reason = 'the destination refused this message: 400' and length(body) > 0"
+    )
+    assert await watch.count(parked) == 1
+    records = (
+        "select count(*) from archiver.record where kind = 'delivery' and data->>'state' = 'parked'"
+    )
+    await until(lambda: watch.count(records), lambda n: n == 1, 10)
+
+
+# magic recipient, what the sender reads in the end, a word of the reason
+FATES = [
+    ("31600131026", "failed", "131026: dit nummer kan geen WhatsApp-bericht ontvangen"),
+    ("31600131047", "failed", "131047: de inwoner schreef langer dan 24 uur geleden"),
+    ("31600130403", "failed", "130403: deze inwoner is geblokkeerd"),
+    ("31600000100", "failed", "100: Meta weigerde dit bericht"),
+    ("31600000499", "delivered", ""),
+    ("31600000502", "delivered", ""),
+    ("31612345678", "delivered", ""),
+]
+
+
+@pytest.mark.parametrize(("to", "fate", "reason"), FATES)
+async def test_what_meta_says_ends_in_a_status_that_the_sender_can_read(
+    town: Installation, session: aiohttp.ClientSession, to: str, fate: str, reason: str
+) -> None:
+    order = {"number": NUMBER, "to": f"+{to}", "type": "text", "text": {"body": "Uw pas is klaar."}}
+    headers = BEARER | {"Idempotency-Key": f"fate-{to}"}
+    async with session.post(f"{town.gateway}/v1/messages", json=order, headers=headers) as answer:
+        assert answer.status == 202
+        location = answer.headers["Location"]
+
+    async def message() -> dict[str, Any]:
+        async with session.get(f"{town.gateway}{location}", headers=BEARER) as answer:
+            return dict(await answer.json())
+
+    said = await until(message, lambda m: m["status"] == fate, 30)
+    assert (said["reason"] or "").startswith(reason)
+
+
+async def test_an_answer_of_meta_that_was_lost_is_never_sent_again(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    attempts = "select count(*) from deliverer.ledger where address = '31600000499' and attempt = 1"
+    assert await watch.count(attempts) == 1
+    summary = await _summary(session, f"{town.sandbox}/phone/summary")
+    assert summary["repeats"] == 0
+
+
+async def test_one_citizen_whom_meta_puts_off_holds_back_no_other(
+    town: Installation, session: aiohttp.ClientSession
+) -> None:
+    async def send(to: str, key: str) -> str:
+        order = {"number": NUMBER, "to": f"+{to}", "type": "text", "text": {"body": key}}
+        headers = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": key}
+        url = f"{town.gateway}/v1/messages"
+        async with session.post(url, json=order, headers=headers) as answer:
+            assert answer.status == 202
+            return str(answer.headers["Location"])
+
+    held = [await send("31600131056", f"held-{n}") for n in range(3)]
+    free = await send("31612345679", "free")
+
+    async def status(location: str) -> str:
+        async with session.get(f"{town.gateway}{location}", headers=BEARER) as answer:
+            return str((await answer.json())["status"])
+
+    await until(lambda: status(free), lambda said: said == "delivered", 15)
+    assert [await status(location) for location in held] == ["accepted"] * 3
