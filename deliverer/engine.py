@@ -173,6 +173,8 @@ class _Run:
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
+            # Nor by the timer of a pause: whoever has the queue next delivers what was in hand.
+            self._not_before = float("inf")
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

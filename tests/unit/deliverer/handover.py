@@ -1,0 +1,28 @@
+"""Deliveries for the tests of who hands them over."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.contract import Delivery
+from services.ids import uuid7
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def delivery(n: int, conversation: str = "a", **changed: Any) -> Delivery:
+    """Delivery number n, of a conversation."""
+    at = NOON + timedelta(seconds=n)
+    fields: dict[str, Any] = {
+        "id": uuid7(at, n.to_bytes(10, "big")),
+        "type": "nl.postkamer.message-received.v1",
+        "tenant": "almelo",
+        "conversation": conversation,
+        "department": "kcc",
+        "sequence": n,
+        "time": at,
+        "received_at": at,
+        "data": b'{"text":"\xc3\xa9\xc3\xa9n"}',
+        "message": UUID(int=n),
+    }
+    return Delivery(**fields | changed)

@@ -1,0 +1,295 @@
+"""One destination through good and bad times, on a clock that jumps: order, window, pause."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from handover import delivery
+from timeless import run
+
+from deliverer import cloudevents
+from deliverer.answers import Answer
+from deliverer.engine import Engine
+from deliverer.policy import FIRST_WAIT, LONGEST_WAIT
+from deliverer.settlements import Settlement
+from services import contract
+from services.config import Destination
+from services.consumer import Inbox, Lost
+from services.contract import Delivery, DeliveryBatch
+
+OK = Answer(status=200)
+
+
+class Channel:
+    """A channel that writes down what was acknowledged."""
+
+    def __init__(self) -> None:
+        self.acked: list[int] = []
+
+    async def get_underlay_channel(self) -> "Channel":
+        return self
+
+    async def basic_ack(self, tag: int, multiple: bool) -> None:
+        self.acked.append(tag)
+
+
+class Arrived:
+    """An AMQP message as it comes in."""
+
+    headers: Mapping[str, Any] = {}
+
+    def __init__(self, tag: int, body: bytes, type: str) -> None:
+        self.delivery_tag, self.body, self.type = tag, body, type
+
+
+class Crm:
+    """Takes a while, answers what it is told to, and writes down when it was asked what."""
+
+    def __init__(self, answer: Callable[[int], Answer] = lambda _: OK, seconds: float = 1) -> None:
+        self.answer, self.seconds = answer, seconds
+        self.asked: list[tuple[float, int]] = []
+        self.open: dict[int, str] = {}
+        self.most = 0
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        event = msgspec.json.decode(body)
+        number, conversation = int(event["sequence"]), event["data"]["conversation"]
+        assert conversation not in self.open.values(), "two of one conversation at once"
+        self.asked.append((asyncio.get_running_loop().time(), number))
+        self.open[number] = conversation
+        self.most = max(self.most, len(self.open))
+        try:
+            await asyncio.sleep(self.seconds)
+            return self.answer(number)
+        finally:
+            del self.open[number]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [number for _, number in self.asked]
+
+
+class Book:
+    """What is settled, for good."""
+
+    def __init__(self) -> None:
+        self.settled: list[Settlement] = []
+        self.before: set[UUID] = set()
+
+    async def put(self, settled: Settlement, size: int) -> None:
+        await asyncio.sleep(0.02)
+        self.settled.append(settled)
+
+    async def known(self, destination: str, events: list[UUID]) -> set[UUID]:
+        return self.before & set(events)
+
+
+class Hall:
+    """An engine at work on a channel of its own."""
+
+    def __init__(self, crm: Crm, window: int = 4) -> None:
+        self.crm, self.book, self.channel = crm, Book(), Channel()
+        channel: Any = self.channel
+        self.inbox = Inbox(channel)
+        destination = Destination(
+            id="crm", kind="cloudevents", url="https://crm.example", window=window
+        )
+        book: Any = self.book
+        self.engine = Engine(destination, b"key", cloudevents, crm, book, book)
+        self.tags = 0
+
+    def receives(self, *deliveries: Delivery) -> None:
+        batch = DeliveryBatch(destination="crm", deliveries=list(deliveries))
+        self.frame(contract.encode(batch))
+
+    def frame(self, body: bytes, kind: str = contract.DELIVERY_BATCH) -> None:
+        self.tags += 1
+        arrived: Any = Arrived(self.tags, body, kind)
+        self.inbox.put(arrived)
+
+    async def works(self, until: Callable[[], bool]) -> None:
+        """Until something holds; then it is stopped, in order."""
+        task = asyncio.create_task(self.engine.work(self.inbox))
+        await _until(lambda: until() or task.done())
+        self.inbox.stop()
+        await task
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.1)
+
+
+def of(n: int, conversation: str) -> Delivery:
+    data = msgspec.json.encode({"conversation": conversation})
+    return delivery(n, conversation, data=data)
+
+
+def test_conversations_go_side_by_side_within_the_window_each_in_order() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(), window=3)
+        hall.receives(*(of(n, "abcde"[n % 5]) for n in range(15)))
+        hall.receives(*(of(n, "a") for n in range(15, 20)))
+        await hall.works(lambda: hall.channel.acked == [1, 2])
+        assert hall.crm.most == 3
+        assert sorted(hall.crm.numbers) == list(range(20))
+        for conversation in range(5):
+            own = [n for n in hall.crm.numbers if n < 15 and n % 5 == conversation]
+            assert own == sorted(own)
+        assert len(hall.book.settled) == 20
+        assert {s.state for s in hall.book.settled} == {"settled"}
+
+    run(work())
+
+
+def test_an_envelope_is_acknowledged_once_all_of_it_is_written_down() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(seconds=5))
+        hall.receives(of(1, "a"), of(2, "a"))
+        await hall.works(lambda: len(hall.book.settled) == 1)
+        assert hall.channel.acked == []
+        assert hall.crm.numbers == [1, 2], "what flew was finished"
+        assert len(hall.book.settled) == 2
+
+    # It stopped when the second flew already: that one is finished, and then it is acknowledged.
+    async def finished() -> None:
+        hall = Hall(Crm())
+        hall.receives(of(1, "a"))
+        await hall.works(lambda: bool(hall.crm.asked))
+        assert hall.channel.acked == [1]
+
+    run(finished())
+
+
+def test_a_dead_destination_is_probed_one_at_a_time_ever_later_and_then_all_goes_on() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        back = loop.time() + 600
+        crm = Crm(lambda _: OK if loop.time() > back else Answer(status=503))
+        hall = Hall(crm, window=8)
+        hall.receives(*(of(n, "abcdefgh"[n % 8]) for n in range(24)))
+        await hall.works(lambda: hall.channel.acked == [1])
+        probes = [at for at, _ in crm.asked[8:] if at <= back - 1]
+        gaps = [later - earlier - 1 for earlier, later in pairwise(probes)]
+        assert all(gap >= FIRST_WAIT / 2 for gap in gaps)
+        assert all(LONGEST_WAIT / 2 <= gap <= LONGEST_WAIT + 1 for gap in gaps[8:])
+        assert len(probes) < 60, "it is not flooded while it is away"
+        settled = [int(s.message.int) for s in hall.book.settled if s.message]
+        assert sorted(settled) == list(range(24))
+        for conversation in range(8):
+            own = [n for n in settled if n % 8 == conversation]
+            assert own == sorted(own)
+        after = [at for at, _ in crm.asked if at > back]
+        assert max(after) - min(after) < LONGEST_WAIT, "it drains at full speed"
+
+    run(work())
+
+
+def test_a_probe_is_another_conversations_each_time() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda _: Answer(status=500)), window=1)
+        hall.receives(of(1, "a"), of(2, "b"), of(3, "c"))
+        await hall.works(lambda: len(hall.crm.asked) >= 7)
+        assert hall.crm.numbers[:7] == [1, 2, 3, 1, 2, 3, 1]
+
+    run(work())
+
+
+def test_a_destination_that_says_when_is_asked_then() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        crm = Crm(lambda _: OK if loop.time() > began + 100 else busy)
+        busy = Answer(status=429, retry_after=200.0)
+        hall = Hall(crm)
+        hall.receives(of(1, "a"))
+        await hall.works(lambda: hall.channel.acked == [1])
+        [first, second] = [at for at, _ in crm.asked]
+        assert second - first == pytest.approx(201, abs=0.1)
+
+    run(work())
+
+
+def test_a_message_that_is_refused_is_parked_whole_and_the_next_one_goes() -> None:
+    async def work() -> None:
+        refusal = Answer(status=422, body=b"no such department" * 100)
+        hall = Hall(Crm(lambda n: refusal if n == 1 else OK))
+        hall.receives(of(1, "a"), of(2, "a"))
+        await hall.works(lambda: hall.channel.acked == [1])
+        parked, settled = hall.book.settled
+        assert (parked.state, parked.status, parked.attempts) == ("parked", 422, 1)
+        assert (settled.state, settled.status) == ("settled", 200)
+        assert parked.body and settled.body is None
+        kept = msgspec.msgpack.decode(parked.body)
+        assert msgspec.convert(kept["delivery"], Delivery) == of(1, "a")
+        assert kept["answer"] == refusal.body[:1024]
+
+    run(work())
+
+
+def test_what_was_settled_before_is_not_delivered_again() -> None:
+    async def work() -> None:
+        hall = Hall(Crm())
+        hall.book.before = {of(1, "a").id, of(3, "a").id}
+        hall.receives(of(1, "a"), of(2, "a"))
+        hall.receives(of(3, "a"))
+        await hall.works(lambda: len(hall.channel.acked) == 2)
+        assert hall.crm.numbers == [2]
+        assert sorted(hall.channel.acked) == [1, 2]
+
+    run(work())
+
+
+def test_an_envelope_that_cannot_be_read_is_kept_whole_and_a_newer_one_stays() -> None:
+    async def work() -> None:
+        hall = Hall(Crm())
+        hall.frame(b"\xc1 no MessagePack")
+        hall.frame(contract.encode(contract.ArchiveBatch(records=[])), contract.ARCHIVE_BATCH)
+        hall.receives(of(1, "a"))
+        await hall.works(lambda: len(hall.channel.acked) == 3)
+        kept = [s.body for s in hall.book.settled if s.state == "parked"]
+        assert kept[0] == b"\xc1 no MessagePack" and len(kept) == 2
+        newer = Hall(Crm())
+        newer.frame(b"\x80", "delivery-batch.v2")
+        with pytest.raises(KeyError):
+            await newer.engine.work(newer.inbox)
+        assert newer.channel.acked == []
+
+    run(work())
+
+
+@pytest.mark.parametrize("answer", [OK, Answer(status=503)])
+def test_once_the_channel_is_lost_nothing_more_is_delivered_on_its_behalf(answer: Answer) -> None:
+    """Whoever holds the queue next delivers all of it: twice at once would be out of order."""
+
+    async def work() -> None:
+        hall = Hall(Crm(lambda _: answer), window=2)
+        hall.receives(*(of(n, "abcd"[n % 4]) for n in range(40)))
+        task = asyncio.create_task(hall.engine.work(hall.inbox))
+        await _until(lambda: len(hall.crm.asked) >= 3 and not hall.crm.open)
+        hall.inbox.lose()
+        with pytest.raises(Lost):
+            await task
+        asked = len(hall.crm.asked)
+        await asyncio.sleep(1000)
+        assert len(hall.crm.asked) == asked
+
+    run(work())
+
+
+def test_a_fault_of_ours_gives_the_queue_back() -> None:
+    async def work() -> None:
+        def broken(_: int) -> Answer:
+            raise RuntimeError("a fault")
+
+        hall = Hall(Crm(broken))
+        hall.receives(of(1, "a"))
+        with pytest.raises(Lost):
+            await hall.engine.work(hall.inbox)
+        assert hall.channel.acked == []
+
+    run(work())
