@@ -42,7 +42,9 @@ class Lanes:
             if lane not in self._busy:
                 self._busy.add(lane)
                 job = jobs.popleft()
-                if not jobs:
+                if jobs:
+                    self._waiting.move_to_end(lane)
+                else:
                     del self._waiting[lane]
                 return job
         return None
