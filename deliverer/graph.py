@@ -34,9 +34,13 @@ REASONS = {
 }
 """For the person who wrote the message."""
 OTHER = "Meta weigerde dit bericht"
+LARGEST_CODE = 2**31 - 1
+"""Meta's codes have six digits; what does not fit the ledger's column is no code."""
 
 FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
 """Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, bounded."""
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds: Meta may ask for more, but is asked again every hour."""
 STOPPED_WAIT = 60.0
 """Seconds before a stopped number is tried again."""
 ATTEMPTS = 8
@@ -91,7 +95,7 @@ def judge(answer: Answer, attempt: int) -> Verdict:
         return Sent(wamid) if wamid else Unknown("no usable answer")
     error = body.get("error")
     code = error.get("code") if isinstance(error, dict) else None
-    if not isinstance(code, int):
+    if type(code) is not int or abs(code) > LARGEST_CODE:
         return Unknown("no usable answer")
     return _refused(code, attempt, answer.retry_after)
 
@@ -100,7 +104,7 @@ def _refused(code: int, attempt: int, retry_after: float | None) -> Verdict:
     if code in STOP or 200 <= code < 300:
         return Later(STOPPED_WAIT, code, stop=True)
     if code in SLOW:
-        return Later(retry_after or LONGEST_WAIT, code)
+        return Later(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code)
     if code in RETRY and attempt < ATTEMPTS:
         return Later(min(retry_after or _wait(attempt), LONGEST_WAIT), code)
     return Failed(code, f"{code}: {REASONS.get(code, OTHER)}")
@@ -113,7 +117,7 @@ def _wait(attempt: int) -> float:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         decoded = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return decoded if isinstance(decoded, dict) else {}
 

@@ -1,7 +1,7 @@
 """The only outgoing HTTP: a request out, an answer or the way it failed back. Never raises."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
@@ -29,11 +29,24 @@ class Sender:
                 return Answer(
                     status=response.status,
                     retry_after=_seconds(response.headers.get("Retry-After", "")),
-                    body=await response.content.read(ANSWER_BYTES),
+                    body=await _beginning(response.content),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure, sent = _classify(error)
             return Answer(failure=failure, sent=sent)
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """The first part of an answer, in however many pieces it comes. When it breaks off, what was
+    read must do: the status is there, and says the most."""
+    read = b""
+    with suppress(aiohttp.ClientError, TimeoutError, OSError):
+        while len(read) < ANSWER_BYTES:
+            piece = await content.read(ANSWER_BYTES - len(read))
+            if not piece:
+                break
+            read += piece
+    return read
 
 
 def _seconds(retry_after: str) -> float | None:

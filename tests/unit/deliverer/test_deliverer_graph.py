@@ -1,0 +1,178 @@
+"""What Meta's answer means: sent, later, failed, or nobody knows; decided by `error.code` alone."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverer.answers import Answer
+from deliverer.graph import (
+    ATTEMPTS,
+    LONGEST_RETRY_AFTER,
+    LONGEST_WAIT,
+    OTHER,
+    REASONS,
+    RETRY,
+    SLOW,
+    STOP,
+    STOPPED_WAIT,
+    Failed,
+    Later,
+    Sent,
+    Unknown,
+    judge,
+    request,
+)
+
+
+def error(code: Any, status: int = 400, retry_after: float | None = None) -> Answer:
+    body = {"error": {"message": "(#1) Sanne", "type": "OAuthException", "code": code}}
+    return Answer(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
+
+
+def accepted(**changed: Any) -> Answer:
+    body = {
+        "messaging_product": "whatsapp",
+        "contacts": [{"input": "+31611111111", "wa_id": "31611111111"}],
+        "messages": [{"id": "wamid.HBgL"}],
+    } | changed
+    return Answer(status=200, body=msgspec.json.encode(body))
+
+
+def test_a_wamid_is_the_proof_that_it_was_sent() -> None:
+    assert judge(accepted(), 1) == Sent("wamid.HBgL")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        accepted(messages=[]),
+        accepted(messages=[{}]),
+        accepted(messages=[{"id": ""}]),
+        accepted(messages=[{"id": 7}]),
+        accepted(messages=None),
+        Answer(status=200),
+        Answer(status=200, body=b"OK"),
+        Answer(status=200, body=b"\xff"),
+        Answer(status=200, body=b"[" * 8192),
+        Answer(status=200, body=b"[]"),
+        Answer(status=500, body=b'{"error":{"message":"\xff","code":1}}'),
+        Answer(status=302),
+        Answer(status=400, body=b"<html>Bad Request</html>"),
+        Answer(status=404, body=b'{"error": "no object"}'),
+        Answer(status=500),
+        Answer(status=502, body=b"Bad Gateway"),
+        Answer(status=503, body=b'{"error":{"message":"cut off'),
+        error(None),
+        error("131000"),
+        error(1.5),
+        error(True),
+        error(2**40),
+    ],
+)
+def test_what_proves_neither_is_unknown_and_never_sent_again(answer: Answer) -> None:
+    assert judge(answer, 1) == Unknown("no usable answer")
+
+
+@pytest.mark.parametrize("failure", ["timeout", "reset"])
+def test_a_failure_after_the_first_byte_is_unknown(failure: Any) -> None:
+    assert judge(Answer(failure=failure, sent=True), 1) == Unknown("no answer")
+
+
+@pytest.mark.parametrize("failure", ["refused", "name", "tls", "timeout"])
+def test_a_failure_before_the_first_byte_was_not_sent_however_often(failure: Any) -> None:
+    answer = Answer(failure=failure, sent=False)
+    assert judge(answer, 1) == Later(4.0)
+    assert judge(answer, 1000) == Later(LONGEST_WAIT)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        *((code, "retry") for code in RETRY),
+        *((code, "slow") for code in SLOW),
+        *((code, "stop") for code in (*STOP, 200, 230, 299)),
+        *((code, "failed") for code in (*REASONS, 100, 131008, 131009, 132000, 999999, -1, 300)),
+    ],
+)
+def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str, status: int) -> None:
+    verdict = judge(error(code, status), 1)
+    if status == 200:
+        # An error under 200 is nothing that Meta documents: nobody knows.
+        assert verdict == Unknown("no usable answer")
+        return
+    expected = {
+        "retry": Later(4.0, code),
+        "slow": Later(LONGEST_WAIT, code),
+        "stop": Later(STOPPED_WAIT, code, stop=True),
+        "failed": Failed(code, f"{code}: {REASONS.get(code, OTHER)}"),
+    }
+    assert verdict == expected[kind]
+
+
+def test_a_code_has_one_meaning() -> None:
+    meanings = [RETRY, SLOW, STOP, frozenset(range(200, 300)), frozenset(REASONS)]
+    assert len(frozenset().union(*meanings)) == sum(map(len, meanings))
+
+
+def test_a_message_that_is_put_off_again_and_again_has_failed_after_twenty_minutes() -> None:
+    answer = error(130429, 429)
+    waits = [judge(answer, attempt) for attempt in range(1, ATTEMPTS)]
+    assert [later.seconds for later in waits if isinstance(later, Later)] == [
+        4.0,
+        16.0,
+        64.0,
+        256.0,
+        300.0,
+        300.0,
+        300.0,
+    ]
+    assert judge(answer, ATTEMPTS) == Failed(130429, f"130429: {OTHER}")
+
+
+@given(
+    st.sampled_from(sorted(RETRY | SLOW)),
+    st.floats(0, allow_nan=False),
+    st.integers(1, ATTEMPTS - 1),
+)
+def test_meta_says_when_to_come_back_within_reason(
+    code: int, retry_after: float, attempt: int
+) -> None:
+    verdict = judge(error(code, retry_after=retry_after), attempt)
+    assert isinstance(verdict, Later)
+    assert 0 < verdict.seconds <= LONGEST_RETRY_AFTER
+    if 0 < retry_after <= LONGEST_WAIT:
+        assert verdict.seconds == retry_after
+
+
+@given(st.integers(0, 599), st.binary(max_size=40), st.integers(1, 20), st.booleans())
+def test_any_answer_has_a_meaning(status: int, body: bytes, attempt: int, sent: bool) -> None:
+    verdict = judge(Answer(status=status, body=body, sent=sent), attempt)
+    assert isinstance(verdict, Sent | Later | Failed | Unknown)
+
+
+def test_a_reason_never_quotes_meta() -> None:
+    for code in (1, 4, 100, 131026):
+        assert "Sanne" not in repr(judge(error(code), ATTEMPTS))
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "to"),
+    [
+        ("phone", "31611111111", {"to": "+31611111111"}),
+        ("phone", "+31611111111", {"to": "+31611111111"}),
+        ("bsuid", "NL.4821930577162048", {"recipient": "NL.4821930577162048"}),
+    ],
+)
+def test_a_request_is_what_meta_documents(kind: str, address: str, to: dict[str, str]) -> None:
+    content = {"type": "text", "text": {"body": "Één"}}
+    assert msgspec.json.decode(request(kind, address, content, "id.1")) == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        **to,
+        **content,
+        "biz_opaque_callback_data": "id.1",
+    }

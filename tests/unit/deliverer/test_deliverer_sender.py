@@ -1,0 +1,112 @@
+"""How a request fails, and whether anything of it may have left; what is read of an answer."""
+
+import asyncio
+import ssl
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.client_reqrep import ConnectionKey
+from timeless import run
+
+from deliverer.sender import ANSWER_BYTES, Sender, _classify, _seconds
+
+KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "failure", "sent"),
+    [
+        (aiohttp.ClientConnectorDNSError(KEY, OSError("no such name")), "name", False),
+        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError()), "refused", False),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError("wrong")), "tls", False),
+        (aiohttp.ClientConnectorCertificateError(KEY, ssl.CertificateError("old")), "tls", False),
+        (aiohttp.ConnectionTimeoutError(), "timeout", False),
+        (TimeoutError(), "timeout", True),
+        (aiohttp.SocketTimeoutError(), "timeout", True),
+        (aiohttp.ServerDisconnectedError(), "reset", True),
+        (aiohttp.ClientOSError(104, "reset"), "reset", True),
+        (aiohttp.ClientPayloadError(), "reset", True),
+        (ConnectionResetError(), "reset", True),
+    ],
+)
+def test_a_failure_says_whether_a_first_byte_may_have_left(
+    error: Exception, failure: str, sent: bool
+) -> None:
+    """Where in doubt it may: then nothing is ever sent to a citizen twice."""
+    assert _classify(error) == (failure, sent)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("", None),
+        ("0", 0.0),
+        ("120", 120.0),
+        ("-1", None),
+        ("1.5", None),
+        ("Wed, 25 Nov 2026 12:00:00 GMT", None),
+        ("١٢", None),
+        ("²", None),
+        ("9" * 5000, float("inf")),
+    ],
+)
+def test_retry_after_is_understood_in_seconds(header: str, seconds: float | None) -> None:
+    assert _seconds(header) == seconds
+
+
+class Session:
+    """Answers 200 with these pieces, one after the other."""
+
+    def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
+        self.pieces, self.error = pieces, error
+
+    def post(self, url: str, **_: Any) -> "Session":
+        return self
+
+    async def __aenter__(self) -> Any:
+        loop = asyncio.get_running_loop()
+        protocol = BaseProtocol(loop)
+        protocol.connection_made(asyncio.Transport())
+        self.status, self.headers = 200, {"Retry-After": "7"}
+        self.content = aiohttp.StreamReader(protocol, 2**16, loop=loop)
+        self.feeding = asyncio.create_task(self.feed())
+        return self
+
+    async def feed(self) -> None:
+        for piece in self.pieces:
+            self.content.feed_data(piece)
+            await asyncio.sleep(0.1)
+        if self.error:
+            self.content.set_exception(self.error)
+        else:
+            self.content.feed_eof()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.feeding.cancel()
+
+
+def answered(*pieces: bytes, error: Exception | None = None) -> bytes:
+    async def work() -> bytes:
+        session: Any = Session(*pieces, error=error)
+        answer = await Sender(session).post("https://x", b"{}", {})
+        assert (answer.status, answer.retry_after) == (200, 7.0)
+        return answer.body
+
+    return run(work())
+
+
+def test_an_answer_is_read_to_its_end_however_it_comes() -> None:
+    assert answered() == b""
+    assert answered(b'{"messages":', b'[{"id":"w"}]}') == b'{"messages":[{"id":"w"}]}'
+
+
+def test_an_answer_without_end_is_read_to_a_bound() -> None:
+    assert answered(*[b"x" * 1000] * 20) == b"x" * ANSWER_BYTES
+    assert answered(b"x" * 100_000) == b"x" * ANSWER_BYTES
+
+
+@pytest.mark.parametrize("error", [aiohttp.ClientPayloadError("cut off"), TimeoutError()])
+def test_an_answer_that_breaks_off_still_has_its_status(error: Exception) -> None:
+    assert answered(b"half", error=error) == b"half"
