@@ -35,17 +35,17 @@ def keys(config: Config, environ: Mapping[str, str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     faults: list[str] = []
     for destination in config.destinations:
-        name = destination.secret.removeprefix("env:")
+        given = destination.secret
+        elsewhere = given.startswith("env:")
+        name = given.removeprefix("env:") if elsewhere else "secret"
         try:
-            secret = (
-                read(name, environ) if destination.secret.startswith("env:") else destination.secret
-            )
+            secret = read(name, environ) if elsewhere else given
             if not secret:
                 raise ValueError("is missing")
             found[destination.id] = cloudevents.key_of(secret)
         except (OSError, ValueError) as error:
             what = error.strerror if isinstance(error, OSError) else str(error)
-            faults.append(f"{name or 'secret'} (destination {destination.id}): {what}")
+            faults.append(f"{name} (destination {destination.id}): {what}")
     if faults:
         raise SettingsError(faults)
     return found

@@ -1,0 +1,87 @@
+"""An event as a CRM gets it, checked as a CRM would: with nothing of ours but the secret."""
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from handover import NOON, delivery
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverer import cloudevents
+
+KEY = b"a key of 24 bytes or more"
+
+
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
+    """RFC 2104 by hand."""
+    key = hashlib.sha256(key).digest() if len(key) > 64 else key
+    inner, outer = (bytes(b ^ pad for b in key.ljust(64, b"\0")) for pad in (0x36, 0x5C))
+    return hashlib.sha256(outer + hashlib.sha256(inner + message).digest()).digest()
+
+
+def is_signed(key: bytes, headers: dict[str, str], body: bytes) -> bool:
+    """The recipe of Standard Webhooks 1.0: `id.timestamp.body`, any of the `v1,` signatures."""
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac_sha256(key, signed)).decode()
+    return f"v1,{expected}" in headers["webhook-signature"].split(" ")
+
+
+def test_the_body_is_a_cloudevent_of_the_dutch_profile() -> None:
+    event = delivery(7)
+    assert json.loads(cloudevents.body(event)) == {
+        "specversion": "1.0",
+        "id": str(event.id),
+        "source": "urn:nld:gemeente-almelo.systeem:postkamer",
+        "type": "nl.postkamer.message-received.v1",
+        "time": "2026-11-25T12:00:07Z",
+        "datacontenttype": "application/json",
+        "sequence": "7",
+        "sequencetype": "Integer",
+        "data": {"text": "één"},
+    }
+
+
+def test_a_crm_can_check_the_signature_by_itself() -> None:
+    event = delivery(7)
+    body = cloudevents.body(event)
+    headers = dict(cloudevents.headers(event, body, KEY, NOON))
+    assert headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
+    assert headers["webhook-id"] == str(event.id)
+    assert headers["webhook-timestamp"] == "1795608000"
+    assert is_signed(KEY, headers, body)
+    assert not is_signed(KEY + b"x", headers, body)
+    assert not is_signed(KEY, headers, body + b" ")
+    assert not is_signed(KEY, headers | {"webhook-timestamp": "1795608001"}, body)
+
+
+def test_every_try_sends_the_same_bytes_under_the_same_id_signed_anew() -> None:
+    event = delivery(7)
+    bodies = {cloudevents.body(event) for _ in range(3)}
+    assert len(bodies) == 1
+    [body] = bodies
+    tries = [
+        dict(cloudevents.headers(event, body, KEY, NOON + timedelta(hours=n))) for n in range(3)
+    ]
+    assert len({headers["webhook-id"] for headers in tries}) == 1
+    assert len({headers["webhook-signature"] for headers in tries}) == 3
+    assert all(is_signed(KEY, headers, body) for headers in tries)
+
+
+@given(st.binary(min_size=1, max_size=80))
+def test_a_secret_of_standard_webhooks_is_its_base64_and_any_other_is_itself(key: bytes) -> None:
+    secret = "whsec_" + base64.b64encode(key).decode()
+    assert cloudevents.key_of(secret) == key
+    assert cloudevents.key_of(key.hex()) == key.hex().encode()
+    event = delivery(1)
+    body = cloudevents.body(event)
+    assert is_signed(key, dict(cloudevents.headers(event, body, key, NOON)), body)
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_hunter2", "whsec_====", "whsec_hünter2==="])
+def test_a_secret_that_is_none_is_refused_and_not_quoted(secret: str) -> None:
+    with pytest.raises(ValueError, match="whsec_") as raised:
+        cloudevents.key_of(secret)
+    assert "nter2" not in str(raised.value)

@@ -1,0 +1,68 @@
+"""What follows from a CRM's answer: the whole table of statuses, and how long a pause waits."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverer.answers import Answer
+from deliverer.policy import FIRST_WAIT, LONGEST_RETRY_AFTER, LONGEST_WAIT, judge, wait_before_probe
+
+# The design's section on delivery: whose fault is it, and does it pass by itself?
+MESSAGE = {400, 409, 413, 415, 422}
+PASSING = {408, 425, 429, *range(500, 600)}
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_every_status_has_its_consequence(status: int) -> None:
+    verdict = judge(Answer(status=status))
+    if 200 <= status < 300:
+        assert (verdict.outcome, verdict.alarm) == ("settled", False)
+    elif status in MESSAGE:
+        assert (verdict.outcome, verdict.alarm) == ("parked", False)
+    else:
+        assert (verdict.outcome, verdict.alarm) == ("paused", status not in PASSING)
+    assert (str(status) in verdict.reason) != (verdict.outcome == "settled")
+
+
+@pytest.mark.parametrize(
+    ("failure", "alarm"),
+    [
+        ("refused", False),
+        ("timeout", False),
+        ("reset", False),
+        ("name", True),
+        ("tls", True),
+    ],
+)
+def test_without_an_answer_the_destination_is_paused(failure: str, alarm: bool) -> None:
+    given_answer = Answer(failure=failure)  # type: ignore[arg-type]
+    verdict = judge(given_answer)
+    assert (verdict.outcome, verdict.alarm) == ("paused", alarm)
+    assert failure in verdict.reason
+
+
+def test_a_reason_never_quotes_what_the_destination_answered() -> None:
+    for status in (200, 301, 400, 404, 500):
+        assert "Sanne" not in judge(Answer(status=status, body=b"Sanne")).reason
+
+
+CHANCE = st.floats(0, 1, exclude_max=True)
+
+
+@given(st.integers(0, 10_000), CHANCE)
+def test_probes_come_ever_later_up_to_a_bound_and_never_all_at_once(
+    probes: int, chance: float
+) -> None:
+    full = min(FIRST_WAIT * 2 ** min(probes, 20), LONGEST_WAIT)
+    wait = wait_before_probe(probes, None, chance)
+    assert full / 2 <= wait <= full
+    assert wait_before_probe(probes, None, 0.0) <= wait_before_probe(probes + 1, None, 0.0)
+
+
+@given(st.integers(0, 100), st.floats(0, allow_nan=False), CHANCE)
+def test_a_destination_says_when_it_wants_to_be_asked_again_within_reason(
+    probes: int, retry_after: float, chance: float
+) -> None:
+    wait = wait_before_probe(probes, retry_after, chance)
+    assert FIRST_WAIT <= wait <= LONGEST_RETRY_AFTER
+    assert wait == retry_after or not FIRST_WAIT <= retry_after <= LONGEST_RETRY_AFTER
