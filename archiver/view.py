@@ -5,16 +5,10 @@ from typing import Any
 
 import msgspec
 
-RANKS = {
-    "accepted": 0,
-    "unknown": 1,
-    "sent": 2,
-    "delivered": 3,
-    "read": 4,
-    "played": 5,
-    "failed": 6,
-}
-"""A message shows its furthest status; Meta's webhooks come in any order."""
+ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
+RANKS = {word: rank for rank, word in enumerate(ORDER)}
+"""A message shows its furthest status; Meta's webhooks come in any order. What was delivered has
+not failed."""
 
 Row = Mapping[str, Any]
 

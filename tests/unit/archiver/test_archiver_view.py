@@ -1,0 +1,200 @@
+"""Records as the API shows them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from archiver import view
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+MESSAGE = UUID(int=1)
+
+
+def row(kind: str, data: dict[str, Any], second: int = 0, **changed: Any) -> dict[str, Any]:
+    """A row of archiver.record, as the store gives it."""
+    fields: dict[str, Any] = {
+        "id": UUID(int=1000 + second),
+        "kind": kind,
+        "at": NOON + timedelta(seconds=second),
+        "conversation": "10000001-x",
+        "message": MESSAGE,
+        "sequence": 1,
+        "data": msgspec.json.encode(data).decode(),
+        "raw": b"",
+    }
+    return fields | changed
+
+
+DECISION = {"rule": "afval", "reason": '"container" staat in regel afval'}
+WRITTEN = {"type": "text", "text": "Één", "department": "groen", "decision": DECISION}
+RECEIVED = WRITTEN | {
+    "direction": "in",
+    "wamid": "wamid.theirs",
+    "receivedAt": "2026-11-25T12:00:00Z",
+    "sentAt": "2026-11-25T11:59:59Z",
+}
+SENT = WRITTEN | {
+    "direction": "out",
+    "author": {"kind": "employee", "id": "sanne"},
+    "status": "accepted",
+    "receivedAt": "2026-11-25T12:00:00Z",
+}
+
+
+def told(word: str, second: int = 0, at: str | None = "2026-11-25T12:01:00Z") -> dict[str, Any]:
+    """What Meta said of it."""
+    data = {"status": word, "wamid": "wamid.ours", "at": at, "code": 0, "reason": "", "pricing": {}}
+    return row("status", data, second)
+
+
+def sent(state: str, status: str, wamid: str = "", reason: str = "") -> dict[str, Any]:
+    """What the deliverer heard."""
+    data = {"state": state, "status": status, "wamid": wamid, "code": 0, "reason": reason}
+    return row("send", data | {"at": "2026-11-25T12:00:30Z"})
+
+
+def shown(message: dict[str, Any], *about: dict[str, Any], raw: bytes = b"") -> dict[str, Any]:
+    """One message, as a client reads it."""
+    [made] = view.messages([row("message", message, raw=raw)], about)
+    result: dict[str, Any] = json.loads(msgspec.json.encode(made))
+    return result
+
+
+def test_a_message_of_a_citizen_is_shown_with_its_decision_and_its_original() -> None:
+    raw = '{"id":"wamid.theirs","text":{"body":"Één"}}'
+    assert shown(RECEIVED, raw=raw.encode()) == {
+        "id": str(MESSAGE),
+        "wamid": "wamid.theirs",
+        "conversationId": "10000001-x",
+        "direction": "in",
+        "type": "text",
+        "text": "Één",
+        "department": "groen",
+        "decision": DECISION,
+        "author": None,
+        "status": "received",
+        "statuses": [],
+        "deliveries": [],
+        "sequence": 1,
+        "receivedAt": "2026-11-25T12:00:00Z",
+        "sentAt": "2026-11-25T11:59:59Z",
+        "raw": json.loads(raw),
+    }
+
+
+def test_a_message_of_ours_has_the_wamid_that_was_heard_of_it() -> None:
+    assert shown(SENT)["wamid"] is None
+    assert shown(SENT, sent("sent", "accepted", "wamid.ours"))["wamid"] == "wamid.ours"
+    assert shown(SENT, told("delivered"))["wamid"] == "wamid.ours"
+    ours = shown(SENT, sent("failed", "failed", reason="131026: kan niet"), told("sent"))
+    assert ours["wamid"] == "wamid.ours"
+    assert (ours["author"], ours["raw"], ours["sentAt"]) == (SENT["author"], None, None)
+
+
+@pytest.mark.parametrize("order", list(permutations(["sent", "delivered", "read", "failed"])))
+def test_in_any_order_the_furthest_status_shows_and_all_are_listed(order: tuple[str, ...]) -> None:
+    about = [told(word, second) for second, word in enumerate(order)]
+    made = shown(SENT, *about)
+    assert made["status"] == "read"
+    assert [status["status"] for status in made["statuses"]] == list(order)
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ([], "accepted"),
+        (["sent"], "sent"),
+        (["sent", "failed"], "failed"),
+        (["failed", "sent"], "failed"),
+        (["delivered", "failed"], "delivered"),
+        (["failed", "delivered"], "delivered"),
+        (["read", "played"], "played"),
+        (["a new word"], "accepted"),
+        (["a new word", "sent"], "sent"),
+    ],
+)
+def test_what_was_delivered_has_not_failed_and_an_unknown_word_says_nothing(
+    words: list[str], status: str
+) -> None:
+    assert shown(SENT, *(told(word) for word in words))["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("about", "status", "statuses"),
+    [
+        ([sent("sent", "accepted", "w")], "accepted", []),
+        ([sent("failed", "failed", reason="131026: kan niet")], "failed", ["failed"]),
+        ([sent("unknown", "unknown")], "unknown", ["unknown"]),
+        ([sent("unknown", "unknown"), told("sent")], "sent", ["unknown", "sent"]),
+        ([told("delivered"), sent("failed", "delivered")], "delivered", ["delivered"] * 2),
+    ],
+)
+def test_what_the_deliverer_heard_counts_where_it_is_news(
+    about: list[dict[str, Any]], status: str, statuses: list[str]
+) -> None:
+    made = shown(SENT, *about)
+    assert made["status"] == status
+    assert [each["status"] for each in made["statuses"]] == statuses
+
+
+def test_a_message_that_was_refused_shows_that_it_failed() -> None:
+    assert shown(SENT | {"status": "failed"})["status"] == "failed"
+
+
+def test_a_status_has_the_time_that_meta_gave_or_else_when_it_came() -> None:
+    made = shown(SENT, told("sent", 5, None), told("read", 6))
+    assert [each["at"] for each in made["statuses"]] == [
+        "2026-11-25T12:00:05Z",
+        "2026-11-25T12:01:00Z",
+    ]
+
+
+def test_deliveries_are_shown_with_their_message_and_no_other() -> None:
+    data = {
+        "destination": "crm",
+        "event": str(UUID(int=7)),
+        "state": "settled",
+        "attempts": 2,
+        "status": 200,
+        "reason": "",
+    }
+    made = shown(RECEIVED, row("delivery", data, 3), row("delivery", data, 4, message=UUID(int=2)))
+    assert made["deliveries"] == [
+        {
+            "destination": "crm",
+            "event": str(UUID(int=7)),
+            "state": "settled",
+            "attempts": 2,
+            "at": "2026-11-25T12:00:03Z",
+        }
+    ]
+    assert made["status"] == "received"
+
+
+def test_an_echo_has_no_message_id_and_is_shown_under_its_records() -> None:
+    echo = RECEIVED | {"direction": "echo"}
+    [made] = view.messages([row("message", echo, message=None)], [])
+    assert made["id"] == UUID(int=1000)
+
+
+def test_a_conversation_is_where_it_came_to_and_how() -> None:
+    def step(second: int, event: str, department: str) -> dict[str, Any]:
+        data = {"event": event, "department": department, "decision": DECISION}
+        return row("conversation", data, second)
+
+    rows = [step(0, "opened", "kcc"), step(9, "transferred", "groen")]
+    assert view.conversation("10000001-x", rows) == {
+        "id": "10000001-x",
+        "openedAt": NOON,
+        "department": "groen",
+        "decision": DECISION,
+        "history": [
+            {"event": "opened", "department": "kcc", "at": NOON},
+            {"event": "transferred", "department": "groen", "at": NOON + timedelta(seconds=9)},
+        ],
+    }
