@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from deliverer.service import keys
-from router.rules import plain_words
+from router.rules import Table, compile_config, match, plain_words
 from services import settings
 from services.config import Config, ConfigError, load
 
@@ -61,21 +61,32 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
 
 
 def _warnings(config: Config) -> Iterator[str]:
-    seen: dict[tuple[str, ...], str] = {}
-    for rule in config.rules:
-        for phrase in rule.words:
-            words = tuple(plain_words(phrase))
-            earlier = seen.setdefault(words, rule.id)
-            if earlier != rule.id and not rule.tenant:
-                yield f"rule {rule.id}: {phrase!r} never decides, rule {earlier} has it too"
-    used = {rule.department for rule in config.rules} | {n.fallback for n in config.numbers}
+    tables = compile_config(config)
+    yield from _idle_phrases(config, tables)
+    used = {(number.tenant, number.fallback) for number in config.numbers}
+    used |= {(tenant, rule.department) for tenant, table in tables.items() for rule in table.rules}
     for department in config.departments:
-        if department.id not in used:
-            yield f"department {department.id}: no rule and no number leads to it"
+        if (department.tenant, department.id) not in used:
+            whose = f"{department.id} of {department.tenant}"
+            yield f"department {whose}: no rule and no number leads to it"
     for destination in config.destinations:
         url = urlsplit(destination.url)
         if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
             yield f"destination {destination.id}: its url is not https"
+
+
+def _idle_phrases(config: Config, tables: Mapping[str, Table]) -> Iterator[str]:
+    """Phrases that decide in no municipality that they hold for: a rule before them always does."""
+    held = {tenant: {rule.id for rule in table.rules} for tenant, table in tables.items()}
+    for rule in config.rules:
+        holds = [table for tenant, table in tables.items() if rule.id in held[tenant]]
+        for phrase in rule.words:
+            hits = [(table, hit) for table in holds if (hit := match(table, phrase))]
+            first = [table.rules[position].id for table, (position, _) in hits]
+            if not plain_words(phrase):
+                yield f"rule {rule.id}: {phrase!r} never decides, it holds no word"
+            elif rule.id not in first:
+                yield f"rule {rule.id}: {phrase!r} never decides, rule {first[0]} has it too"
 
 
 def lines(found: Found) -> Iterator[str]:
