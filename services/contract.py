@@ -118,7 +118,7 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
-    kind: receipt, message, status, decision, delivery, send, quarantine, conversation.
+    kind: receipt, message, status, notice, delivery, send, quarantine, conversation.
     """
 
     id: UUID
@@ -159,5 +159,9 @@ def encode(batch: Batch) -> bytes:
 def decode(name: str, body: bytes) -> Batch:
     """The batch in `body`; KeyError for a name that this version does not know, else
     msgspec.DecodeError or msgspec.ValidationError for a body that is not what the name says."""
-    batch: Batch = _decoders[name].decode(body)
+    decoder = _decoders[name]
+    try:
+        batch: Batch = decoder.decode(body)
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec's, of a text or of depth
+        raise msgspec.DecodeError(f"not what the name says: {type(error).__name__}") from None
     return batch
