@@ -164,7 +164,7 @@ def test_every_fault_of_file_secrets_and_settings_is_told_at_once(file: Path) ->
         "CRM_SECRET (destination crm): is missing",
         "POSTKAMER_AMQP_URL: is missing",
         "POSTKAMER_API_TOKENS: is missing",
-        "POSTKAMER_ARCHIVE_KEY: Value error, expected 32 bytes in base64",
+        "POSTKAMER_ARCHIVE_KEY: expected 32 bytes in base64",
         "POSTKAMER_DATABASE_URL: is missing",
         "POSTKAMER_META_ACCESS_TOKEN: is missing",
         "POSTKAMER_META_APP_SECRETS: is missing",

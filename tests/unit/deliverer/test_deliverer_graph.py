@@ -12,11 +12,10 @@ from deliverer.graph import (
     ATTEMPTS,
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
-    OTHER,
-    REASONS,
     RETRY,
     SLOW,
     STOP,
+    STOPPED_ATTEMPTS,
     STOPPED_WAIT,
     Failed,
     Later,
@@ -25,6 +24,9 @@ from deliverer.graph import (
     judge,
     request,
 )
+from services.fates import OTHER, PUT_OFF, REASONS, sentence
+
+REFUSED = sorted(REASONS.keys() - (RETRY | SLOW | STOP))
 
 
 def error(code: Any, status: int = 400, retry_after: float | None = None) -> Answer:
@@ -95,7 +97,7 @@ def test_a_failure_before_the_first_byte_was_not_sent_however_often(failure: Any
         *((code, "retry") for code in RETRY),
         *((code, "slow") for code in SLOW),
         *((code, "stop") for code in (*STOP, 200, 230, 299)),
-        *((code, "failed") for code in (*REASONS, 100, 131008, 131009, 132000, 999999, -1, 300)),
+        *((code, "failed") for code in (*REFUSED, 100, 131008, 131009, 132000, 999999, -1, 300)),
     ],
 )
 def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str, status: int) -> None:
@@ -105,16 +107,16 @@ def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str, sta
         assert verdict == Unknown("no usable answer")
         return
     expected = {
-        "retry": Later(4.0, code),
-        "slow": Later(LONGEST_WAIT, code),
-        "stop": Later(STOPPED_WAIT, code, stop=True),
+        "retry": Later(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
+        "slow": Later(LONGEST_WAIT, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
+        "stop": Later(STOPPED_WAIT, code, f"{code}: {REASONS.get(code, PUT_OFF)}", stop=True),
         "failed": Failed(code, f"{code}: {REASONS.get(code, OTHER)}"),
     }
     assert verdict == expected[kind]
 
 
 def test_a_code_has_one_meaning() -> None:
-    meanings = [RETRY, SLOW, STOP, frozenset(range(200, 300)), frozenset(REASONS)]
+    meanings = [RETRY, SLOW, STOP, frozenset(range(200, 300)), frozenset(REFUSED)]
     assert len(frozenset().union(*meanings)) == sum(map(len, meanings))
 
 
@@ -131,6 +133,12 @@ def test_a_message_that_is_put_off_again_and_again_has_failed_after_twenty_minut
         300.0,
     ]
     assert judge(answer, ATTEMPTS) == Failed(130429, f"130429: {OTHER}")
+
+
+@pytest.mark.parametrize("code", [*STOP, *SLOW, 250])
+def test_nobody_waits_for_a_stopped_number_longer_than_a_day(code: int) -> None:
+    assert isinstance(judge(error(code), STOPPED_ATTEMPTS - 1), Later)
+    assert judge(error(code), STOPPED_ATTEMPTS) == Failed(code, sentence(code))
 
 
 @given(

@@ -96,6 +96,12 @@ async def test_a_body_is_safe_when_all_its_copies_are() -> None:
     assert one.sizes == other.sizes and one.sizes[0] > 1000
 
 
+async def test_a_body_of_one_partition_is_safe_or_not_as_that_is() -> None:
+    await intake(Batcher()).put([(0, RECEIPT)])
+    with pytest.raises(NotDurable, match="too much"):
+        await intake(Batcher(Full())).put([(0, RECEIPT)])
+
+
 async def test_without_a_broker_nobody_waits() -> None:
     batcher = Batcher()
     with pytest.raises(NotDurable, match="cannot be reached"):

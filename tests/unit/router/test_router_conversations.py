@@ -124,7 +124,10 @@ def test_every_item_leaves_a_record_with_its_own_bytes_and_its_receipt() -> None
     assert (opening.sequence, record.sequence) == (0, 1)
     assert opening.raw == b"" and record.raw in content
     assert msgspec.json.decode(record.raw)["text"]["body"] == "één"
+    assert msgspec.json.decode(record.data)["direction"] == "in"
     assert record.receipt == opening.receipt == came.id
+    [decision] = [d for _, d in router.inbox.values()]
+    assert (record.message, opening.message) == (decision.message, None)
     assert record.id != record.message
     whole = receipt_record(came)
     assert (whole.id, whole.raw, whole.kind) == (came.id, content, "receipt")
@@ -259,6 +262,7 @@ def test_groups_echoes_and_history_are_kept_and_start_nothing(content: dict[str,
     assert events(done) == []
     [record] = kept(done)
     assert (record.kind, record.tenant, record.conversation) == ("message", "almelo", "")
+    assert msgspec.json.decode(record.data)["direction"] == "echo"
     assert router.conversations == {} and router.identities == {}
 
 

@@ -87,7 +87,8 @@ def test_without_a_match_the_fallback_takes_it_and_says_that_all_was_looked_at()
 
 
 def test_the_reason_names_the_rule_and_the_words_that_decided() -> None:
-    verdict = route(table(rule("een", "boom"), rule("gat", "Gat in de Weg")), "GAT IN DE WEG", "x")
+    rules = rule("een", "boom"), rule("gat", "Gat in de Weg"), rule("drie", "stoep")
+    verdict = route(table(*rules), "GAT IN DE WEG", "x")
     assert verdict.reason == '"gat in de weg" staat in regel gat'
     assert verdict.tried == ("een", "gat")
 

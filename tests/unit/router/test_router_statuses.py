@@ -17,7 +17,9 @@ from almelo import (
     kept,
     outcome,
     status,
+    text,
     told,
+    wrote,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,8 +115,12 @@ def test_a_message_that_failed_says_why_and_a_later_outcome_does_not_change_that
     failed = status("wamid.ours", "failed", opaque(message), code=131047)
     done = router.takes(told(failed, second=1))
     now = router.outgoing[message]
-    assert (now.status, now.code, now.reason) == ("failed", 131047, "Message undeliverable")
-    assert msgspec.json.decode(events(done)[0].data)["reason"] == "Message undeliverable"
+    assert (now.status, now.code, now.reason) == (
+        "failed",
+        131047,
+        "131047: de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
+    )
+    assert msgspec.json.decode(events(done)[0].data)["reason"] == now.reason
     router.takes(outcome(message, "unknown", second=2, reason="nobody knows"))
     assert router.outgoing[message] == now
 
@@ -203,3 +209,25 @@ def test_a_status_that_is_no_step_forward_still_tells_under_which_wamid_it_went(
     assert changes.settled == (message, "wamid.ours")
     assert router.outgoing[message].status == "accepted"
     assert router.outgoing[message].wamid_hash == wamid_key("wamid.ours", router.ground)
+
+
+def test_a_status_counts_from_when_it_was_so_and_the_first_of_two_alike_stands() -> None:
+    router, message = accepted()
+    first = status("wamid.a", "failed", opaque(message), code=1)
+    router.takes(told(first, second=1))
+    now = router.outgoing[message]
+    assert (now.code, now.changed_at.isoformat()) == (1, "2026-11-25T09:46:41+00:00")
+    other = status("wamid.b", "failed", opaque(message), code=2)
+    assert events(router.takes(told(other, second=2))) == []
+    assert router.outgoing[message].code == 1
+    del other["timestamp"]
+    router.takes(told(other | {"status": "delivered"}, second=3))
+    assert router.outgoing[message].changed_at == at(3)
+
+
+def test_a_status_is_told_to_whoever_sent_it_though_the_conversation_has_moved() -> None:
+    router, message = accepted()
+    moved = router.takes(wrote(text("wamid.1", "container", phone="31611111111"), second=1))
+    assert decisions(moved)[0].department == "groen"
+    [event] = events(router.takes(told(status("w", "sent", opaque(message)), second=2)))
+    assert event.department == "klantcontact"

@@ -53,8 +53,8 @@ def test_good_settings_are_read_with_their_defaults() -> None:
         "hunter2-new",
         "hunter2-old",
     ]
-    tokens = {name: token.get_secret_value() for name, token in gateway.api_tokens.items()}
-    assert tokens == {"crm": "hunter2-crm", "operator": "hunter2:op"}
+    tokens = [(name, token.get_secret_value()) for name, token in gateway.api_tokens]
+    assert tokens == [("crm", "hunter2-crm"), ("operator", "hunter2:op")]
     assert (gateway.bind, gateway.gateway_port, gateway.log_level) == ("127.0.0.1", 8080, "info")
     for kind in KINDS:
         load(kind, GOOD)
@@ -81,7 +81,7 @@ def test_all_that_is_missing_is_named_at_once(kind: type[Settings]) -> None:
         (GatewaySettings, "API_TOKENS", "crm:"),
         (GatewaySettings, "API_TOKENS", ":hunter2"),
         (GatewaySettings, "API_TOKENS", " ,"),
-        (GatewaySettings, "API_TOKENS", "crm:hunter2,crm:hunter3"),
+        (GatewaySettings, "API_TOKENS", "crm:hunter2,hunter3"),
         (RouterSettings, "ARCHIVE_KEY", "hunter2"),
         (RouterSettings, "ARCHIVE_KEY", "hünter2"),
         (RouterSettings, "ARCHIVE_KEY", base64.b64encode(b"hunter2").decode()),
@@ -96,9 +96,61 @@ def test_a_wrong_one_is_named_and_never_quoted(kind: type[Settings], name: str, 
     assert "hunter" not in fault and "hünter" not in fault
 
 
+AMQP = "POSTKAMER_AMQP_URL: expected amqp:// or amqps:// URLs with a host, comma separated"
+DATABASE = "POSTKAMER_DATABASE_URL: expected a postgresql:// or postgres:// URL"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("AMQP_URL", "hunter2", AMQP),
+        ("AMQP_URL", " , ", AMQP),
+        ("AMQP_URL", "http://u:hunter2@mq/", AMQP),
+        ("AMQP_URL", "amqp:///postkamer?hunter2", AMQP),
+        ("AMQP_URL", "amqp://u:hunter2@/postkamer", AMQP),
+        ("AMQP_URL", "amqp://u:hunter2/3@mq/postkamer", AMQP),  # the slash ends the host
+        ("AMQP_URL", "amqp://u:hunter,2@mq/postkamer", AMQP),  # the comma ends the URL
+        ("AMQP_URL", "amqp://u:hunter2@[mq/postkamer", AMQP),
+        ("AMQP_URL", "amqp://u:hunter2@mq:65536", AMQP),
+        ("AMQP_URL", "amqp://u:hunter2@mq1,mq2", AMQP),
+        ("DATABASE_URL", "hunter2", DATABASE),
+        ("DATABASE_URL", "mysql://u:hunter2@db/postkamer", DATABASE),
+        ("DATABASE_URL", "host=db password=hunter2", DATABASE),
+    ],
+)
+def test_an_address_of_another_kind_stops_the_start(
+    kind: type[Settings], name: str, value: str, sentence: str
+) -> None:
+    assert faults(kind, GOOD | {f"POSTKAMER_{name}": value}) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AMQP_URL", "amqps://u:p@mq1:5671/postkamer, amqps://u:p@[::1]/postkamer,"),
+        ("AMQP_URL", "amqp://u:a%2Fb%2Cc@mq"),
+        ("DATABASE_URL", "postgres://u:p@db1:5432,db2:5432/postkamer?target_session_attrs=any"),
+        ("DATABASE_URL", "postgresql:///postkamer?host=/run/postgresql"),
+    ],
+)
+def test_each_address_that_a_driver_takes_is_taken(name: str, value: str) -> None:
+    settings = load(RouterSettings, GOOD | {f"POSTKAMER_{name}": value})
+    assert getattr(settings, name.lower()).get_secret_value() == value
+
+
+@pytest.mark.parametrize("kind", [GatewaySettings, ArchiverSettings])
+def test_a_name_keeps_all_its_tokens_while_one_replaces_another(
+    kind: type[GatewaySettings | ArchiverSettings],
+) -> None:
+    tokens = load(kind, GOOD | {"POSTKAMER_API_TOKENS": "crm:old,op:x,crm:new"}).api_tokens
+    given = [(name, token.get_secret_value()) for name, token in tokens]
+    assert given == [("crm", "old"), ("op", "x"), ("crm", "new")]
+
+
 def test_spaces_around_a_name_and_its_token_are_not_theirs() -> None:
     tokens = load(GatewaySettings, GOOD | {"POSTKAMER_API_TOKENS": " crm : hunter2 ,"}).api_tokens
-    assert {name: token.get_secret_value() for name, token in tokens.items()} == {"crm": "hunter2"}
+    assert [(name, token.get_secret_value()) for name, token in tokens] == [("crm", "hunter2")]
 
 
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
