@@ -37,7 +37,7 @@ async def archiver(
         store = Store(pool)
         months = await enter(beside(_make_months(store)))
         consumer = await enter(consuming(link, queue, FRAMES, Intake(store).work))
-        tokens = {name: token.get_secret_value() for name, token in settings.api_tokens.items()}
+        tokens = [(name, token.get_secret_value()) for name, token in settings.api_tokens]
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
         api = application(Api(store, tokens).routes())

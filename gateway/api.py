@@ -1,7 +1,7 @@
 """The CRM's door: messages to citizens, accepted once they are safe."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -23,7 +23,7 @@ BODY_SECONDS = 10.0
 
 class Api:
     def __init__(
-        self, intake: Intake, store: Store, config: Config, tokens: Mapping[str, str]
+        self, intake: Intake, store: Store, config: Config, tokens: Sequence[tuple[str, str]]
     ) -> None:
         self._intake, self._store = intake, store
         self._config, self._tokens = config, tokens

@@ -35,7 +35,7 @@ async def gateway(
         secrets = [secret.get_secret_value().encode() for secret in settings.meta_app_secrets]
         verify = settings.meta_verify_token.get_secret_value().encode()
         webhook = Webhook(door, secrets, verify, config.partitions)
-        tokens = {name: token.get_secret_value() for name, token in settings.api_tokens.items()}
+        tokens = [(name, token.get_secret_value()) for name, token in settings.api_tokens]
         api = Api(door, Store(pool), config, tokens)
 
         async def obstacles() -> list[str]:

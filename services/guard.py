@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 from aiohttp import web
@@ -16,28 +16,34 @@ Handler = Callable[[web.Request, str], Awaitable[web.Response]]
 """Gets the name of the token beside the request."""
 
 
-def authenticate(header: str, tokens: Mapping[str, str]) -> str | None:
+def hashed(tokens: Iterable[tuple[str, str]]) -> list[tuple[str, bytes]]:
+    """Names and tokens as `authenticate` compares them; a name may have more than one token."""
+    return [(name, _digest(token)) for name, token in tokens]
+
+
+def authenticate(header: str, digests: Sequence[tuple[str, bytes]]) -> str | None:
     """The name of the token in an Authorization header, if it is one of ours; pure.
 
     Hashed before they are compared, so that not even the length of a token shows.
     """
     scheme, _, given = header.partition(" ")
-    digest = hashlib.sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
-    found = [
-        name
-        for name, token in tokens.items()
-        if hmac.compare_digest(digest, hashlib.sha256(token.encode()).digest())
-    ]
+    digest = _digest(given.strip())
+    found = [name for name, ours in digests if hmac.compare_digest(digest, ours)]
     return found[0] if found and scheme.lower() == "bearer" else None
 
 
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
 def guarded(
-    handler: Handler, tokens: Mapping[str, str]
+    handler: Handler, tokens: Iterable[tuple[str, str]]
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """`handler` for whoever brings one of `tokens`; 401 for others."""
+    digests = hashed(tokens)
 
     async def guard(request: web.Request) -> web.Response:
-        token = authenticate(request.headers.get("Authorization", ""), tokens)
+        token = authenticate(request.headers.get("Authorization", ""), digests)
         if token is None:
             answer = problem(401, "Unauthorized", "a bearer token is needed")
             answer.headers["WWW-Authenticate"] = "Bearer"

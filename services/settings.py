@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -44,9 +45,7 @@ def _named(value: Any) -> Any:
     pairs = [(name.strip(), token.strip()) for name, _, token in map(_parted, _split(value))]
     if not all(name and token for name, token in pairs):
         raise ValueError("expected name:token pairs, comma separated")
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("expected each name once")
-    return dict(pairs)
+    return tuple(pairs)
 
 
 def _parted(pair: str) -> tuple[str, str, str]:
@@ -63,8 +62,34 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _amqp_urls(value: SecretStr) -> SecretStr:
+    urls = _split(value.get_secret_value())
+    if not urls or not all(map(_is_amqp, urls)):
+        raise ValueError("expected amqp:// or amqps:// URLs with a host, comma separated")
+    return value
+
+
+def _is_amqp(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # A port that is none raises; most often it is a password with a slash in it.
+        return parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # it quotes what it could not read
+        return False
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    """The host may be absent (a socket), or more than one: PostgreSQL's own to judge."""
+    if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("expected a postgresql:// or postgres:// URL")
+    return value
+
+
+AmqpUrls = Annotated[SecretStr, AfterValidator(_amqp_urls)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
-Tokens = Annotated[dict[str, SecretStr], BeforeValidator(_named), Field(min_length=1)]
+Tokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_named), Field(min_length=1)]
+"""Names and tokens: a name has two while its token is replaced."""
 Key = Annotated[SecretStr, AfterValidator(_key)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -75,9 +100,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     config: Path
-    amqp_url: SecretStr
+    amqp_url: AmqpUrls
     """One or more nodes, comma separated."""
-    database_url: SecretStr
+    database_url: DatabaseUrl
     bind: str = "127.0.0.1"
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
@@ -146,7 +171,8 @@ def read(name: str, environ: Mapping[str, str]) -> str | None:
 
 def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
     name = PREFIX + str(where[0]).upper()
-    return f"{name}: is missing" if kind == "missing" else f"{name}: {message}"
+    what = message.removeprefix("Value error, ")  # what pydantic puts before our own sentences
+    return f"{name}: is missing" if kind == "missing" else f"{name}: {what}"
 
 
 def derived_key(master: SecretStr, purpose: str) -> bytes:
