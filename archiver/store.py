@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from services.contract import Record
-from services.database import Pool
+from services.database import ANSWER_SECONDS, Pool
+from services.tasks import within
 
 MONTHS_AHEAD = 13
 """Partitions made in advance: a service that runs for a year without a restart has room."""
@@ -64,11 +65,12 @@ class Store:
 
     async def _records(self, where: str, *arguments: Any) -> list[dict[str, Any]]:
         """Rows of `archiver.record`; `where` is one of the constants above, never a caller's."""
-        rows = await self._pool.fetch(
+        fetch = self._pool.fetch(
             "select id, kind, at, conversation, message, sequence, data, raw"
             f" from archiver.record where {where}",
             *arguments,
         )
+        rows = await within(ANSWER_SECONDS, fetch)
         return [dict(row) for row in rows]
 
 

@@ -5,10 +5,7 @@ from typing import Any
 
 import msgspec
 
-ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
-RANKS = {word: rank for rank, word in enumerate(ORDER)}
-"""A message shows its furthest status; Meta's webhooks come in any order. What was delivered has
-not failed."""
+from services.fates import RANKS
 
 Row = Mapping[str, Any]
 

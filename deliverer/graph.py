@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from deliverer.answers import Answer
+from services.fates import PUT_OFF, sentence
 
 RETRY = frozenset({1, 2, 613, 130429, 131000, 131016, 131056, 131057, 133004})
 """May pass by itself, for this message: too fast, overloaded, in maintenance."""
@@ -18,22 +19,6 @@ STOP = frozenset(
     {0, 3, 10, 33, 190, 368, 131005, 131031, 131042, 131045, 131048, 131064, 133010}
 )  # fmt: skip
 """The number or account itself: a person must act. 200 to 299 (permissions) too."""
-REASONS = {
-    131026: "dit nummer kan geen WhatsApp-bericht ontvangen",
-    131047: "de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
-    131049: "Meta bezorgt dit bericht nu niet",
-    131050: "de inwoner wil deze berichten niet meer krijgen",
-    130403: "deze inwoner is geblokkeerd",
-    131021: "afzender en ontvanger zijn dezelfde",
-    131030: "dit nummer staat niet op de lijst van testnummers",
-    131051: "dit soort bericht kan niet worden verstuurd",
-    132001: "dit sjabloon bestaat niet in deze taal",
-    132015: "dit sjabloon is door Meta gepauzeerd",
-    132016: "dit sjabloon is door Meta uitgezet",
-    137000: "de identiteit van deze inwoner is veranderd",
-}
-"""For the person who wrote the message."""
-OTHER = "Meta weigerde dit bericht"
 LARGEST_CODE = 2**31 - 1
 """Meta's codes have six digits; what does not fit the ledger's column is no code."""
 
@@ -45,6 +30,8 @@ STOPPED_WAIT = 60.0
 """Seconds before a stopped number is tried again."""
 ATTEMPTS = 8
 """Then a message that Meta keeps putting off has failed: over 20 minutes later."""
+STOPPED_ATTEMPTS = 1440
+"""Of a stopped or slowed number: a day, a minute apart. Nobody waits longer for an answer."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -54,10 +41,11 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Later(msgspec.Struct, frozen=True):
-    """It was not sent; try again in `seconds`. `stop`: nothing of this number will go."""
+    """It was not sent; try again in `seconds`. `stop`: until a person has mended something."""
 
     seconds: float
     code: int = 0
+    reason: str = ""
     stop: bool = False
 
 
@@ -101,13 +89,15 @@ def judge(answer: Answer, attempt: int) -> Verdict:
 
 
 def _refused(code: int, attempt: int, retry_after: float | None) -> Verdict:
-    if code in STOP or 200 <= code < 300:
-        return Later(STOPPED_WAIT, code, stop=True)
-    if code in SLOW:
-        return Later(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code)
+    waiting = sentence(code, PUT_OFF)
+    if attempt < STOPPED_ATTEMPTS:
+        if code in STOP or 200 <= code < 300:
+            return Later(STOPPED_WAIT, code, waiting, stop=True)
+        if code in SLOW:
+            return Later(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, waiting)
     if code in RETRY and attempt < ATTEMPTS:
-        return Later(min(retry_after or _wait(attempt), LONGEST_WAIT), code)
-    return Failed(code, f"{code}: {REASONS.get(code, OTHER)}")
+        return Later(min(retry_after or _wait(attempt), LONGEST_WAIT), code, waiting)
+    return Failed(code, sentence(code))
 
 
 def _wait(attempt: int) -> float:

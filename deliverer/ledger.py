@@ -1,5 +1,6 @@
 """The ledger of what goes to Meta, in PostgreSQL: the queue of each citizen, oldest first."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -40,12 +41,21 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    """`process` is whoever claims: what it claimed, nobody else will send."""
 
-    async def claim(self, limit: int) -> list[Line]:
-        """The oldest message of each citizen that has none under way, marked as being sent."""
-        rows = await self._pool.fetch(_CLAIM, limit)
+    def __init__(self, pool: Pool, process: UUID) -> None:
+        self._pool, self._process = pool, process
+
+    async def claim(self, limit: int, held: Collection[UUID]) -> list[Line]:
+        """The oldest message of each citizen that has none under way, marked as being sent.
+
+        First those that this process claimed but does not hold: the answer to an earlier claim was
+        lost, and they were certainly not sent.
+        """
+        async with self._pool.acquire() as connection:
+            rows = await connection.fetch(_LOST_CLAIMS, self._process, list(held), limit)
+            if not rows:
+                rows = await connection.fetch(_CLAIM, limit, self._process)
         return [
             Line(**{**row, "content": msgspec.json.decode(row["content"])})
             for row in map(dict, rows)
@@ -57,16 +67,17 @@ class Ledger:
         async with self._pool.acquire() as connection, connection.transaction():
             match verdict:
                 case Sent(wamid):
-                    if await _change(connection, line.id, "sent", wamid=wamid):
+                    if await _change(connection, line, "sent", wamid=wamid):
                         await _tell(connection, _outcome(line, "sent", at, wamid=wamid))
                 case Failed(code, reason):
-                    if await _change(connection, line.id, "failed", code=code, reason=reason):
+                    if await _change(connection, line, "failed", code=code, reason=reason):
                         said = _outcome(line, "failed", at, code=code, reason=reason)
                         await _tell(connection, said)
-                case Later(seconds, code):
-                    await connection.execute(_LATER, line.id, seconds, code)
+                case Later(seconds, code, reason):
+                    later = (line.id, line.attempt, seconds, code, reason)
+                    await connection.execute(_LATER, *later)
                 case Unknown(reason):
-                    await _change(connection, line.id, "unknown", reason=reason)
+                    await _change(connection, line, "unknown", reason=reason)
 
     async def sweep(self, at: datetime) -> int:
         """Age what nobody answered for; how many a person must look at now."""
@@ -120,15 +131,15 @@ def _outcome(
 
 async def _change(
     connection: Connection,
-    id: UUID,
+    line: Line,
     state: str,
     *,
     wamid: str = "",
     code: int = 0,
     reason: str = "",
 ) -> bool:
-    changed = await connection.fetchval(_CHANGE, id, state, wamid, code, reason)
-    return changed is not None
+    done = (line.id, line.attempt, state, wamid, code, reason)
+    return await connection.fetchval(_CHANGE, *done) is not None
 
 
 async def _tell(connection: Connection, outcome: SendOutcome) -> None:
@@ -141,7 +152,8 @@ async def _tell(connection: Connection, outcome: SendOutcome) -> None:
 
 
 _CLAIM = """
-update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now()
+update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
+    claimed_by = $2
 from (
     select id from deliverer.ledger q
     where q.state = 'queued' and q.due_at <= now() and not exists (
@@ -154,14 +166,21 @@ where l.id = first.id
 returning l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt
 """
 
+_LOST_CLAIMS = """
+select id, number, conversation, address_kind, address, content, attempt from deliverer.ledger
+where claimed_by = $1 and state = 'sending' and id <> all($2::uuid[]) limit $3
+"""
+
+# The attempt is named: a statement that the server carries out late must not touch the next one.
 _CHANGE = """
-update deliverer.ledger set state = $2, wamid = $3, code = $4, reason = $5
-where id = $1 and state in ('sending', 'unknown') returning id
+update deliverer.ledger set state = $3, wamid = $4, code = $5, reason = $6
+where id = $1 and attempt = $2 and state in ('sending', 'unknown') returning id
 """
 
 _LATER = """
-update deliverer.ledger set state = 'queued', due_at = now() + make_interval(secs => $2), code = $3
-where id = $1 and state = 'sending'
+update deliverer.ledger set state = 'queued', due_at = now() + make_interval(secs => $3),
+    code = $4, reason = $5
+where id = $1 and attempt = $2 and state = 'sending'
 """
 
 _LOST = """

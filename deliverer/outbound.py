@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from functools import partial
+from uuid import UUID
 
 import structlog
 
@@ -34,18 +35,18 @@ class Outbound:
         self._ledger, self._poster, self._partitions = ledger, poster, partitions
         self._url, self._token = url.rstrip("/"), token
         self._flying: set[asyncio.Task[None]] = set()
+        self._held: set[UUID] = set()
+        """Offered to Meta, and not known to be written down: never offered again by us."""
 
     async def send(self) -> None:
         """Offer what is ready, for as long as the service runs; finish what flies at its end."""
         try:
             while True:
                 room = WINDOW - len(self._flying)
-                lines = (
-                    await until_it_answers(partial(self._ledger.claim, room), "ledger")
-                    if room
-                    else []
-                )
+                claim = partial(self._ledger.claim, room, self._held)
+                lines = await until_it_answers(claim, "ledger") if room else []
                 for line in lines:
+                    self._held.add(line.id)
                     task = asyncio.create_task(self._offer(line))
                     self._flying.add(task)
                     task.add_done_callback(self._landed)
@@ -77,6 +78,7 @@ class Outbound:
         verdict = judge(answer, line.attempt)
         self._note(line, verdict)
         await until_it_answers(lambda: self._ledger.settle(line, verdict, clock.now()), "ledger")
+        self._held.discard(line.id)
 
     def _note(self, line: Line, verdict: Verdict) -> None:
         outcome = type(verdict).__name__.lower()

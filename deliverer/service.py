@@ -69,7 +69,7 @@ async def deliverer(
             for destination in config.destinations
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
-        sends = await enter(_outbound(settings, Ledger(pool), partitions))
+        sends = await enter(_outbound(settings, Ledger(pool, clock.new_id()), partitions))
         count = await enter(beside(_count_parked(settlements, config.destinations)))
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))

@@ -9,13 +9,13 @@ import msgspec
 
 from services.config import Config
 from services.contract import Author
+from services.ids import CONVERSATION
 
 TEXT_CHARACTERS = 4096
 """Meta's limit of a text body; counted in UTF-16 units, the larger of the two counts."""
 AUTHOR_CHARACTERS = 255
 KEY_CHARACTERS = 255
 KEY = re.compile(rf"[\x20-\x7e]{{1,{KEY_CHARACTERS}}}")
-CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
 PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
 FIELDS = {"conversationId", "number", "to", "type", "text", "author"}
 TEXT_FIELDS, AUTHOR_FIELDS = {"body"}, {"kind", "id"}

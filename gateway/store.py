@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.database import Pool
+from services.database import ANSWER_SECONDS, Pool
+from services.tasks import within
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -23,7 +24,7 @@ class Store:
 
     async def accept(self, id: UUID, token: str, fingerprint: bytes, at: datetime) -> Accepted:
         """Write the command down, unless it is there; what is there then."""
-        row = await self._pool.fetchrow(
+        fetch = self._pool.fetchrow(
             "with new as (insert into gateway.command (id, token, fingerprint, accepted_at)"
             "  values ($1, $2, $3, $4) on conflict (id) do nothing"
             "  returning fingerprint, accepted_at, confirmed_at)"
@@ -35,26 +36,33 @@ class Store:
             fingerprint,
             at,
         )
+        row = await within(ANSWER_SECONDS, fetch)
         if row is None:  # written by a request beside this one, after our snapshot
             return await self.accept(id, token, fingerprint, at)
         return Accepted(row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None)
 
     async def confirm(self, id: UUID, at: datetime) -> None:
-        await self._pool.execute(
+        update = self._pool.execute(
             "update gateway.command set confirmed_at = $2 where id = $1 and confirmed_at is null",
             id,
             at,
         )
+        await within(ANSWER_SECONDS, update)
 
     async def message(self, id: UUID, token: str) -> dict[str, Any] | None:
         """A message of this token as it stands: accepted until the router knows better."""
-        row = await self._pool.fetchrow(
-            "select c.id, c.accepted_at, o.conversation, o.status, o.reason, o.code, o.changed_at"
+        fetch = self._pool.fetchrow(
+            # Until the router knows better, what the ledger says of why it waits.
+            "select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,"
+            " coalesce(nullif(o.reason, ''), l.reason) as reason,"
+            " coalesce(nullif(o.code, 0), l.code) as code"
             " from gateway.command c left join router.outgoing o on o.id = c.id"
+            " left join deliverer.ledger l on l.id = c.id and l.state = 'queued'"
             " where c.id = $1 and c.token = $2",
             id,
             token,
         )
+        row = await within(ANSWER_SECONDS, fetch)
         if row is None:
             return None
         return {

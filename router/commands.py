@@ -23,9 +23,9 @@ from services.config import Number
 from services.contract import Command
 from services.whatsapp import items
 
-NO_CONVERSATION = "conversation_unknown: this conversation does not exist"
-NO_NUMBER = "number_unknown: this number is not in the configuration"
-NO_ADDRESS = "address_unknown: nothing is known to send to"
+NO_CONVERSATION = "conversation_unknown: dit gesprek bestaat niet"
+NO_NUMBER = "number_unknown: dit nummer staat niet in de configuratie"
+NO_ADDRESS = "address_unknown: van deze inwoner is geen nummer bekend"
 
 
 def command(

@@ -1,9 +1,6 @@
 """Deciding what became of a message of ours: never backwards. Pure.
 
-accepted < unknown < sent < failed < delivered < read < played
-
-Meta tells it in any order, so the order of the words decides and not that of their coming. What was
-delivered has not failed, whatever one attempt came to.
+`services.fates` says which word is further than which.
 """
 
 from uuid import UUID
@@ -14,10 +11,8 @@ from router.decisions import Changes, Conversation, Decision, Ground, Knowledge,
 from router.messages import kept
 from services.config import Department
 from services.contract import SendOutcome
+from services.fates import RANKS, sentence
 from services.whatsapp import items
-
-ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
-RANKS = {word: rank for rank, word in enumerate(ORDER)}
 
 
 def outcome(
@@ -53,7 +48,7 @@ def status(
         after = msgspec.structs.replace(
             after,
             status=said.status,
-            reason=said.reason,
+            reason=sentence(said.code) if said.code else said.reason,
             code=said.code,
             changed_at=said.at or unit.at,
         )

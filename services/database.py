@@ -12,10 +12,14 @@ import asyncpg
 import msgspec
 import structlog
 
+from services.tasks import within
+
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
 """Bounds for connecting and for one statement: a stopped server answers nothing at all."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
 """Seconds between two attempts while the database is away."""
+ANSWER_SECONDS = 3.0
+"""For whoever waits for an answer of ours: a caller of the API, a health check."""
 MIGRATION_LOCK = 0x706F73746B
 """One migration at a time in a whole cluster ("postk")."""
 
@@ -81,8 +85,7 @@ async def until_it_answers(action: Callable[[], Awaitable[T]], what: str) -> T:
 async def answers(pool: Pool) -> bool:
     """Whether the database answers now."""
     try:
-        async with asyncio.timeout(2), pool.acquire() as connection:
-            await connection.fetchval("select 1")
+        await within(ANSWER_SECONDS, pool.fetchval("select 1"))
     except Exception:
         return False
     return True

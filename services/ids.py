@@ -1,10 +1,14 @@
 """Ids that sort by time, from a moment and some chance. Pure: see `services.clock` for both."""
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
+"""The id of a conversation: our number's (group 1), then 128 bits that cannot be guessed."""
 
 
 def uuid7(at: datetime, chance: bytes) -> uuid.UUID:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -17,6 +19,35 @@ async def beside(work: Coroutine[Any, Any, Any]) -> AsyncIterator["asyncio.Task[
         yield task
     finally:
         await end(task)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives; TimeoutError when it takes longer, at once and whatever it does then.
+
+    Unlike `asyncio.timeout` this does not wait for the end of what it cancels: giving a connection
+    back to a database that stands still can take a minute. What is left behind ends by its own
+    bounds.
+    """
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait([task], timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+            _left_behind.add(task)
+            task.add_done_callback(_forget)
+    if not done:
+        raise TimeoutError
+    return task.result()
+
+
+_left_behind: set["asyncio.Task[Any]"] = set()
+
+
+def _forget(task: "asyncio.Task[Any]") -> None:
+    _left_behind.discard(task)
+    if not task.cancelled():
+        task.exception()  # somebody has looked: asyncio need not complain
 
 
 async def end(*tasks: "asyncio.Task[Any]") -> None:

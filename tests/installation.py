@@ -4,13 +4,15 @@ Everything is real and stands in a folder of its own on free ports; a test can k
 and start it again.
 """
 
+import os
 import re
+import signal
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy.local.broker import Broker
@@ -168,6 +170,23 @@ class Installation:
         while process.exit_code is None:
             time.sleep(0.02)
         assert process.exit_code == 0, program.log.read_text()
+
+
+@contextmanager
+def frozen_database(town: Installation) -> Iterator[None]:
+    """All processes of the database stand still, and go on afterwards."""
+    assert town.database.process
+    root = town.database.process.pid
+    children = Path(f"/proc/{root}/task/{root}/children").read_text().split()
+    pids = [root, *map(int, children)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def answers(url: str) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.citizens import NUMBER, phone, post, signature, text, webhook
-from tests.installation import NEIGHBOUR_NUMBER, Installation
+from tests.installation import NEIGHBOUR_NUMBER, Installation, frozen_database
 from tests.watching import BEARER, Watch, until
 
 MIB = 1024 * 1024
@@ -252,3 +252,23 @@ async def test_no_log_and_no_metric_holds_personal_data(
     assert "partition.held" in seen
     for private in ("3161000", "Sanne", "container is vol", "wamid.", "morgen langs", "citizen1"):
         assert private not in seen
+
+
+async def test_a_database_that_stands_still_is_answered_in_seconds(
+    town: Installation, session: aiohttp.ClientSession
+) -> None:
+    loop = asyncio.get_running_loop()
+    order = {"number": NUMBER, "to": "+31612345678", "type": "text", "text": {"body": "x"}}
+    with frozen_database(town):
+        started = loop.time()
+        status, problem = await _answer(session, town, order, "frozen-1")
+        assert (status, problem["detail"]) == (503, "the database does not answer")
+        async with session.get(
+            f"{town.archiver}/v1/conversations/{NUMBER}-{'a' * 26}/messages", headers=BEARER
+        ) as answer:
+            assert answer.status == 503
+        async with session.get(f"{town.operations('router')}/health/ready") as answer:
+            assert answer.status == 503
+        assert await post(session, town.gateway, webhook(text("ice", "wamid.ice", 9))) == 200
+        assert loop.time() - started < 12
+    assert (await _answer(session, town, order, "frozen-1"))[0] == 202

@@ -1,0 +1,34 @@
+"""How far a message of ours has come, and in which words its sender hears why not further. Pure."""
+
+ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
+RANKS = {word: rank for rank, word in enumerate(ORDER)}
+"""Meta tells it in any order, so the furthest word counts and not the last one that came. What was
+delivered has not failed, whatever one attempt came to."""
+
+OTHER = "Meta weigerde dit bericht"
+STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"
+PUT_OFF = "Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
+REASONS = {
+    **dict.fromkeys((0, 190), "de toegang tot Meta is verlopen; de beheerder moet iets doen"),
+    **dict.fromkeys((3, 10, 33, 368, 131005, 131031, 131045, 131048, 131064, 133010), STOPPED),
+    131042: "de rekening van Meta is niet in orde; de beheerder moet iets doen",
+    131026: "dit nummer kan geen WhatsApp-bericht ontvangen",
+    131047: "de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
+    131049: "Meta bezorgt dit bericht nu niet",
+    131050: "de inwoner wil deze berichten niet meer krijgen",
+    131053: "Meta kon het bestand niet verwerken",
+    130403: "deze inwoner is geblokkeerd",
+    131021: "afzender en ontvanger zijn dezelfde",
+    131030: "dit nummer staat niet op de lijst van testnummers",
+    131051: "dit soort bericht kan niet worden verstuurd",
+    132001: "dit sjabloon bestaat niet in deze taal",
+    132015: "dit sjabloon is door Meta gepauzeerd",
+    132016: "dit sjabloon is door Meta uitgezet",
+    137000: "de identiteit van deze inwoner is veranderd",
+}
+"""Meta's `error.code` -> what it means for the person who wrote the message."""
+
+
+def sentence(code: int, otherwise: str = OTHER) -> str:
+    """Why a message did not go, or not yet, with Meta's code for whoever looks further."""
+    return f"{code}: {REASONS.get(code, otherwise)}"
