@@ -1,6 +1,6 @@
 """Reading the record: conversations and messages, for whoever has a token."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from uuid import UUID
 
 from aiohttp import web
@@ -9,13 +9,14 @@ from archiver import view
 from archiver.store import Store
 from services.guard import guarded
 from services.http import json, problem
+from services.ids import CONVERSATION
 
 PAGE, LARGEST_PAGE = 200, 1000
 """Messages in one answer."""
 
 
 class Api:
-    def __init__(self, store: Store, tokens: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, tokens: Sequence[tuple[str, str]]) -> None:
         self._store, self._tokens = store, tokens
 
     def routes(self) -> list[web.RouteDef]:
@@ -32,7 +33,7 @@ class Api:
     async def conversation(self, request: web.Request, _: str) -> web.Response:
         """GET /v1/conversations/{id}."""
         id = request.match_info["id"]
-        rows = await self._store.conversation(id)
+        rows = await self._store.conversation(id) if CONVERSATION.fullmatch(id) else []
         if not rows:
             return problem(404, "Not Found", "there is no such conversation")
         return json(view.conversation(id, rows))
@@ -48,6 +49,8 @@ class Api:
             return problem(400, "Bad Request", "after and limit are whole numbers")
         if not (0 <= after < 2**63 and 1 <= limit <= LARGEST_PAGE):
             return problem(400, "Bad Request", f"limit is from 1 to {LARGEST_PAGE}")
+        if not CONVERSATION.fullmatch(id):
+            return problem(404, "Not Found", "there is no such conversation")
         rows = await self._store.messages(id, after, limit + 1)
         if not rows and not await self._store.conversation(id):
             return problem(404, "Not Found", "there is no such conversation")
