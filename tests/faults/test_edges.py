@@ -125,3 +125,21 @@ async def test_one_citizen_whom_meta_puts_off_holds_back_no_other(
 
     await until(lambda: status(free), lambda said: said == "delivered", 15)
     assert [await status(location) for location in held] == ["accepted"] * 3
+
+
+@pytest.mark.parametrize("code", [190, 131042, 131031, 4])
+async def test_a_message_that_waits_says_why(
+    town: Installation, session: aiohttp.ClientSession, code: int
+) -> None:
+    order = {"number": NUMBER, "to": f"+316{code:08}", "type": "text", "text": {"body": "x"}}
+    headers = BEARER | {"Idempotency-Key": f"waits-{code}"}
+    async with session.post(f"{town.gateway}/v1/messages", json=order, headers=headers) as answer:
+        location = answer.headers["Location"]
+
+    async def message() -> dict[str, Any]:
+        async with session.get(f"{town.gateway}{location}", headers=BEARER) as answer:
+            return dict(await answer.json())
+
+    said = await until(message, lambda m: m["code"] == code, 10)
+    assert said["status"] == "accepted"
+    assert said["reason"].startswith(f"{code}: ")
