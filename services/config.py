@@ -2,15 +2,32 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 Id = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
 """Ids become queue names and metric labels, so they are short and plain."""
+
+
+def _with_a_word(phrase: str) -> str:
+    """As texts are read: a sign such as a bold letter is decomposed before it is folded."""
+    folded = unicodedata.normalize("NFKD", phrase).casefold()
+    if not re.search(r"[^\W_]", unicodedata.normalize("NFKD", folded)):
+        raise PydanticCustomError("no_word", "There is no word in it, so it never matches")
+    return phrase
+
+
+def _with_a_name(secret: str) -> str:
+    if secret == "env:":
+        raise PydanticCustomError("no_name", "The name of a variable should follow env:")
+    return secret
 
 
 class _Table(BaseModel):
@@ -42,7 +59,7 @@ class Destination(_Table):
     id: str = Id
     kind: Literal["cloudevents"]
     url: str = Field(pattern=r"^https?://[^\s]+$")
-    secret: str = ""
+    secret: Annotated[str, AfterValidator(_with_a_name)] = ""
     """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text)."""
     window: int = Field(default=64, ge=1, le=512)
     """Deliveries in flight."""
@@ -50,7 +67,9 @@ class Destination(_Table):
 
 class Rule(_Table):
     id: str = Id
-    words: tuple[str, ...] = Field(min_length=1, max_length=5000)
+    words: tuple[Annotated[str, AfterValidator(_with_a_word)], ...] = Field(
+        min_length=1, max_length=5000
+    )
     department: str
     tenant: str = ""
     """Only for this municipality; without it, for each that has the department."""
@@ -82,10 +101,13 @@ class Fault(msgspec.Struct, frozen=True, order=True):
 
 
 class ConfigError(ValueError):
-    """Everything that is wrong with one configuration file."""
+    """Everything that is wrong with one configuration file; `destinations` is what can be read of
+    these all the same: their ids and secrets."""
 
-    def __init__(self, path: str, faults: list[Fault]) -> None:
-        self.path, self.faults = path, sorted(faults)
+    def __init__(
+        self, path: str, faults: list[Fault], destinations: tuple[Destination, ...] = ()
+    ) -> None:
+        self.path, self.faults, self.destinations = path, sorted(faults), destinations
         super().__init__("\n".join(f"{path}:{f.line}: {f.where}: {f.what}" for f in self.faults))
 
 
@@ -106,16 +128,34 @@ def parse(text: str, path: str) -> Config:
         line = re.search(r"line (\d+)", str(error))
         fault = Fault(int(line[1]) if line else 0, "file", f"is no TOML: {error}")
         raise ConfigError(path, [fault]) from error
+    faults = [_fault(text, where, what) for where, what in _contradictions(given)]
     try:
         config = Config.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(path, list(_shape_faults(text, error))) from error
-    if faults := [_fault(text, where, what) for where, what in _contradictions(config)]:
-        raise ConfigError(path, faults)
+        faults += _shape_faults(text, error)
+    if faults:
+        raise ConfigError(path, faults, tuple(_destinations(given.get("destinations"))))
     return config
 
 
+def _destinations(table: Any) -> Iterator[Destination]:
+    asked = {"kind": "cloudevents", "url": "https://not.asked"}
+    for entry in table if isinstance(table, list) else []:
+        if isinstance(entry, dict):
+            with suppress(ValidationError):  # a fault that is told already
+                kept = {key: entry[key] for key in ("id", "secret") if key in entry}
+                yield Destination.model_validate(kept | asked)
+
+
 Location = tuple[int | str, ...]
+TABLES = {
+    "tenants": ("id",),
+    "numbers": ("id",),
+    "departments": ("tenant", "id"),
+    "destinations": ("id",),
+    "rules": ("id",),
+}
+"""Table -> what tells its entries apart."""
 
 
 def _fault(text: str, where: Location, what: str) -> Fault:
@@ -150,57 +190,79 @@ def _first(lines: list[str], pattern: str, start: int, end: int) -> int | None:
     return next((n + 1 for n in range(start, end) if re.match(pattern, lines[n])), None)
 
 
-def _contradictions(config: Config) -> Iterator[tuple[Location, str]]:
-    """References that lead nowhere, and ids given twice."""
-    yield from _number_faults(config)
-    yield from _department_faults(config)
-    yield from _rule_faults(config)
-    yield from _repeats(config)
+Row = dict[str, str | None]
+"""What can be read of an entry; None, for what is missing or no text, could be anything."""
+UNREAD: Row = dict.fromkeys(("id", "tenant", "destination", "department", "fallback"))
 
 
-def _number_faults(config: Config) -> Iterator[tuple[Location, str]]:
-    tenants = {tenant.id for tenant in config.tenants}
-    for n, number in enumerate(config.numbers):
-        if number.tenant not in tenants:
-            yield ("numbers", n, "tenant"), f"there is no tenant {number.tenant!r}"
-        elif not config.department(number.tenant, number.fallback):
-            what = f"{number.tenant!r} has no department {number.fallback!r}"
-            yield ("numbers", n, "fallback"), what
+def _contradictions(given: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    """References that lead nowhere, and ids given twice, in whatever can be read of the file."""
+    rows = {table: _rows(given.get(table)) for table in TABLES}
+    yield from _number_faults(rows)
+    yield from _department_faults(rows)
+    yield from _rule_faults(rows)
+    yield from _repeats(rows)
 
 
-def _department_faults(config: Config) -> Iterator[tuple[Location, str]]:
-    tenants = {tenant.id for tenant in config.tenants}
-    destinations = {destination.id for destination in config.destinations}
-    for n, department in enumerate(config.departments):
-        if department.tenant not in tenants:
-            yield ("departments", n, "tenant"), f"there is no tenant {department.tenant!r}"
-        if department.destination not in destinations:
-            what = f"there is no destination {department.destination!r}"
-            yield ("departments", n, "destination"), what
+def _rows(table: Any) -> list[Row]:
+    """A table that is no table, or an empty one, is a fault itself: it could hold anything."""
+    entries = table if isinstance(table, list) and table else [None]
+    return [_row(entry) if isinstance(entry, dict) else UNREAD for entry in entries]
 
 
-def _rule_faults(config: Config) -> Iterator[tuple[Location, str]]:
-    tenants = {tenant.id for tenant in config.tenants}
-    for n, rule in enumerate(config.rules):
-        if rule.tenant and rule.tenant not in tenants:
-            yield ("rules", n, "tenant"), f"there is no tenant {rule.tenant!r}"
-        elif not any(
-            d.id == rule.department and rule.tenant in ("", d.tenant) for d in config.departments
+def _row(entry: Mapping[str, Any]) -> Row:
+    return {key: _text(entry, key) for key in UNREAD}
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str | None:
+    value = entry.get(key)
+    return value.strip() if isinstance(value, str) else None
+
+
+def _none_has(rows: list[Row], **wanted: str | None) -> bool:
+    """Whether there is surely no row with these values."""
+    return not any(
+        all(None in (row[key], value) or row[key] == value for key, value in wanted.items())
+        for row in rows
+    )
+
+
+def _number_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for n, number in enumerate(rows["numbers"]):
+        tenant, fallback = number["tenant"], number["fallback"]
+        if _none_has(rows["tenants"], id=tenant):
+            yield ("numbers", n, "tenant"), f"there is no tenant {tenant!r}"
+        elif fallback is not None and _none_has(rows["departments"], tenant=tenant, id=fallback):
+            whose = f"{tenant!r} has" if tenant is not None else "there is"
+            yield ("numbers", n, "fallback"), f"{whose} no department {fallback!r}"
+
+
+def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for n, department in enumerate(rows["departments"]):
+        tenant, destination = department["tenant"], department["destination"]
+        if _none_has(rows["tenants"], id=tenant):
+            yield ("departments", n, "tenant"), f"there is no tenant {tenant!r}"
+        if _none_has(rows["destinations"], id=destination):
+            yield ("departments", n, "destination"), f"there is no destination {destination!r}"
+
+
+def _rule_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for n, rule in enumerate(rows["rules"]):
+        tenant, department = rule["tenant"] or None, rule["department"]
+        if _none_has(rows["tenants"], id=tenant):
+            yield ("rules", n, "tenant"), f"there is no tenant {tenant!r}"
+        elif department is not None and _none_has(
+            rows["departments"], tenant=tenant, id=department
         ):
-            yield ("rules", n, "department"), f"there is no department {rule.department!r}"
+            yield ("rules", n, "department"), f"there is no department {department!r}"
 
 
-def _repeats(config: Config) -> Iterator[tuple[Location, str]]:
-    tables: dict[str, Iterable[Any]] = {
-        "tenants": [t.id for t in config.tenants],
-        "numbers": [n.id for n in config.numbers],
-        "departments": [(d.tenant, d.id) for d in config.departments],
-        "destinations": [d.id for d in config.destinations],
-        "rules": [r.id for r in config.rules],
-    }
-    for table, ids in tables.items():
-        seen: set[Any] = set()
-        for n, id in enumerate(ids):
+def _repeats(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for table, key in TABLES.items():
+        seen: set[tuple[str | None, ...]] = set()
+        for n, row in enumerate(rows[table]):
+            id = tuple(row[part] for part in key)
             if id in seen:
-                yield (table, n, "id"), f"{id!r} stands here for the second time"
-            seen.add(id)
+                yield (table, n, "id"), f"{row['id']!r} stands here for the second time"
+            if None not in id:
+                seen.add(id)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.config import Config, ConfigError, Fault, load, parse
+from router.rules import plain_words
+from services.config import Config, ConfigError, Fault, Rule, load, parse
 
 GOOD = """\
 [[tenants]]
@@ -67,10 +68,13 @@ WRONG = [
     ('destination = "crm"', 'destination = "x"', 14, "departments.0.destination", "no dest"),
     ('kind = "cloudevents"', 'kind = "pigeons"', 18, "destinations.0.kind", "cloudevents"),
     ('url = "https', 'url = "ftp', 19, "destinations.0.url", "pattern"),
+    ("env:CRM_SECRET", " env: ", 20, "destinations.0.secret", "name of a variable"),
     ('secret = "env:CRM_SECRET"', "window = 0", 20, "destinations.0.window", "greater"),
     ('secret = "env:CRM_SECRET"', "window = 513", 20, "destinations.0.window", "less"),
     ('words = ["afval", "grof vuil"]', "words = []", 24, "rules.0.words", "at least 1"),
     ('words = ["afval", "grof vuil"]', 'words = ["a", 7]', 24, "rules.0.words.1", "string"),
+    ('"grof vuil"', '"!!!"', 24, "rules.0.words.1", "no word"),
+    ('"grof vuil"', '" "', 24, "rules.0.words.1", "no word"),
     ('department = "kcc"', 'department = "x"', 25, "rules.0.department", "no department 'x'"),
     ('department = "kcc"', 'department = "kcc"\ntenant = "x"', 26, "rules.0.tenant", "no tenant"),
     ("[[tenants]]", "[tenants]", 1, "tenants", "tuple"),
@@ -112,6 +116,82 @@ def test_many_faults_are_told_at_once_in_the_order_of_the_file() -> None:
         (8, "numbers.0.fallback"),
         (25, "rules.0.department"),
     ]
+
+
+def places(text: str) -> list[tuple[int, str]]:
+    return [(fault.line, fault.where) for fault in faults(text)]
+
+
+def test_contradictions_are_told_beside_faults_of_shape() -> None:
+    text = (
+        GOOD.replace('fallback = "kcc"', 'fallback = "x"')
+        .replace('destination = "crm"', 'destination = "x"')
+        .replace('url = "https', 'url = "ftp')
+        .replace('department = "kcc"', 'department = "y"')
+    )
+    text += '[[tenants]]\nid = "almelo"\nname = 7\n[[rules]]\nid = 7\nwords = []\ntenant = "z"\n'
+    assert places(text) == [
+        (8, "numbers.0.fallback"),
+        (14, "departments.0.destination"),
+        (19, "destinations.0.url"),
+        (25, "rules.0.department"),
+        (27, "tenants.1.id"),
+        (28, "tenants.1.name"),
+        (29, "rules.1.department"),
+        (30, "rules.1.id"),
+        (31, "rules.1.words"),
+        (32, "rules.1.tenant"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ('id = "almelo"', "", (1, "tenants.0.id")),
+        ('id = "almelo"', "id = 7", (2, "tenants.0.id")),
+        ('id = "almelo"', 'id = " almelo "\nx = 1', (3, "tenants.0.x")),
+        ('id = "kcc"', "id = []", (11, "departments.0.id")),
+        ('tenant = "almelo"\nname', "name", (10, "departments.0.tenant")),
+        ('id = "crm"', "id = {}", (17, "destinations.0.id")),
+        ("[[tenants]]", "[tenants]", (1, "tenants")),
+        ("[[departments]]", "[departments]", (10, "departments")),
+        (GOOD[GOOD.index("[[dest") : GOOD.index("[[rules")], "", (0, "destinations")),
+        ("[[tenants]]", "tenants = []\n[[x]]", (1, "tenants")),
+    ],
+)
+def test_what_cannot_be_read_is_no_reason_to_miss_it_elsewhere(
+    old: str, new: str, place: tuple[int, str]
+) -> None:
+    found = places(GOOD.replace(old, new, 1))
+    assert place in found
+    assert {where for _, where in found} <= {place[1], "x"}
+
+
+def test_a_table_of_which_all_is_wrong_is_not_empty_too() -> None:
+    text = GOOD.replace('kind = "cloudevents"', 'kind = "x"')
+    text += '[[destinations]]\nid = "b"\nkind = "y"\nurl = "https://b.example/"\n'
+    assert places(text) == [(18, "destinations.0.kind"), (28, "destinations.1.kind")]
+
+
+def test_what_can_be_read_of_destinations_comes_with_the_faults() -> None:
+    text = GOOD.replace("https", "ftp") + "[[destinations]]\nid = 7\nsecret = 'env:X'\n"
+    with pytest.raises(ConfigError) as raised:
+        parse(text, "p.toml")
+    found = [(one.id, one.secret) for one in raised.value.destinations]
+    assert found == [("crm", "env:CRM_SECRET")]
+
+
+@given(st.text(min_size=1, max_size=3))
+@example("\u0345")
+@example("\u249c")
+@example("_")
+def test_a_phrase_is_refused_exactly_when_the_router_finds_no_word_in_it(phrase: str) -> None:
+    table = {"id": "a", "words": [phrase], "department": "kcc"}
+    if plain_words(phrase.strip()):
+        Rule.model_validate(table)
+    else:
+        with pytest.raises(ValueError, match="no word"):
+            Rule.model_validate(table)
 
 
 @pytest.mark.parametrize("table", ["tenants", "numbers", "departments", "destinations", "rules"])
