@@ -11,7 +11,7 @@ from aiohttp import web
 from gateway.intake import Intake, NotDurable, copies, new_receipt
 from gateway.signature import HEADER, is_signed
 from services import clock, observe
-from services.http import problem, read_body, unavailable
+from services.http import Budget, OverBudget, problem, read_body, unavailable
 from services.whatsapp.parse import keys_in
 
 PATH = "/webhooks/whatsapp"
@@ -20,7 +20,7 @@ BODY_BYTES = 4 * 1024 * 1024
 BODY_SECONDS = 10.0
 """For a body to arrive; Meta's arrives in one go."""
 BODIES_IN_FLIGHT_BYTES = 256 * 1024 * 1024
-"""Of all requests together, counted before they are read: the bound of the memory of the door."""
+"""Of all requests together, counted as they arrive: the bound of the memory of the door."""
 LARGE_BYTES = 256 * 1024
 """From here on a body is hashed and scanned in a thread: the loop serves others meanwhile."""
 CHALLENGE_CHARACTERS = 200
@@ -35,7 +35,7 @@ class Webhook:
     ) -> None:
         self._intake, self._secrets = intake, secrets
         self._verify_token, self._partitions = verify_token, partitions
-        self._in_flight = 0
+        self._budget = Budget(BODIES_IN_FLIGHT_BYTES)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -55,22 +55,20 @@ class Webhook:
 
     async def receive(self, request: web.Request) -> web.Response:
         started = clock.monotonic()
-        size = min(request.content_length or BODY_BYTES, BODY_BYTES)
-        if self._in_flight + size > BODIES_IN_FLIGHT_BYTES:
-            answer = unavailable("too much is coming in")
-        else:
-            self._in_flight += size
-            try:
-                answer = await self._receive(request)
-            finally:
-                self._in_flight -= size
+        try:
+            with self._budget.share() as take:
+                answer = await self._receive(request, take)
+        except OverBudget:
+            answer = _closing(unavailable("too much is coming in"))
         observe.webhook_requests.labels(status=answer.status).inc()
         observe.webhook_seconds.observe(clock.monotonic() - started)
         return answer
 
-    async def _receive(self, request: web.Request) -> web.Response:
+    async def _receive(self, request: web.Request, take: Callable[[int], None]) -> web.Response:
+        if "Content-Encoding" in request.headers:  # aiohttp unpacks, and the signature is over
+            return _closing(_encoded())  # the bytes as sent; Meta packs nothing
         try:
-            body = await read_body(request, BODY_BYTES, BODY_SECONDS)
+            body = await read_body(request, BODY_BYTES, BODY_SECONDS, take=take)
         except TimeoutError:
             return _closing(problem(408, "Request Timeout", "the body did not arrive in time"))
         if body is None:
@@ -94,6 +92,12 @@ async def _aside(body: bytes, function: Callable[..., T], *arguments: Any) -> T:
     if len(body) < LARGE_BYTES:
         return function(*arguments)
     return await asyncio.to_thread(function, *arguments)
+
+
+def _encoded() -> web.Response:
+    answer = problem(415, "Unsupported Media Type", "a webhook has no Content-Encoding")
+    answer.headers["Accept-Encoding"] = "identity"
+    return answer
 
 
 def _closing(answer: web.Response) -> web.Response:

@@ -5,8 +5,8 @@ never cached. Errors are RFC 9457 problems.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import msgspec
@@ -33,6 +33,15 @@ HEADER_BYTES = 16 * 1024
 """Of one header line; Meta's and a CRM's are under 1 KiB."""
 SHUTDOWN_SECONDS = 5.0
 """For requests in hand when the service stops."""
+CONNECTIONS = 2000
+"""Open at once at one port: ten times what a proxy's pool holds, and under the usual limit of
+file descriptors once that is raised. What comes above it is closed at once."""
+BACKLOG = 128
+"""Connections that the kernel keeps for us to accept; so many may be over `CONNECTIONS` for one
+turn of the event loop."""
+SILENT_SECONDS = 65.0
+"""For the whole header of a next request, from the opening or the last answer on. Longer than a
+proxy keeps an idle connection (mostly 60 s), so that it is the proxy that ends it."""
 
 RETRY_AFTER_SECONDS = 5
 """What a refused sender is asked to wait: as long as a broker takes to come back."""
@@ -66,8 +75,42 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
     )
 
 
-async def read_body(request: web.Request, limit: int, seconds: float) -> bytes | None:
-    """The body as received, or None when it is over `limit` bytes.
+class OverBudget(Exception):
+    """All requests together hold as much as they may."""
+
+
+class Budget:
+    """Bytes that all requests together may hold: of what has arrived, not of what is announced."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """One request's: take bytes as they arrive, or OverBudget; given back at the end."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self.left:
+                raise OverBudget
+            self.left -= size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self.left += taken
+
+
+def _uncounted(_: int) -> None:
+    """Of a door whose bodies are small."""
+
+
+async def read_body(
+    request: web.Request, limit: int, seconds: float, *, take: Callable[[int], None] = _uncounted
+) -> bytes | None:
+    """The body as received, or None when it is over `limit` bytes; `take` counts what arrives.
 
     TimeoutError when it has not arrived within `seconds`. Never holds more than limit + 64 KiB.
     """
@@ -75,13 +118,17 @@ async def read_body(request: web.Request, limit: int, seconds: float) -> bytes |
         return None
     if request.content.is_eof():  # it came in one go, as most do: no timer needed
         body = request.content.read_nowait()
-        return body if len(body) <= limit else None
+        if len(body) > limit:
+            return None
+        take(len(body))
+        return body
     chunks, size = [], 0
     async with asyncio.timeout(seconds):
         async for chunk in request.content.iter_any():
             size += len(chunk)
             if size > limit:
                 return None
+            take(len(chunk))
             chunks.append(chunk)
     return b"".join(chunks)
 
@@ -143,8 +190,20 @@ def application(routes: Iterable[web.RouteDef]) -> web.Application:
     return app
 
 
+class _Refused(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
 @asynccontextmanager
-async def serve(app: web.Application, bind: str, port: int) -> AsyncIterator[int]:
+async def serve(
+    app: web.Application,
+    bind: str,
+    port: int,
+    *,
+    connections: int = CONNECTIONS,
+    silent_seconds: float = SILENT_SECONDS,
+) -> AsyncIterator[int]:
     """Serve `app` until the context is left; gives the port (`port` 0 takes a free one).
 
     OSError when the port cannot be had.
@@ -154,13 +213,25 @@ async def serve(app: web.Application, bind: str, port: int) -> AsyncIterator[int
         access_log=None,  # paths and peers are personal data
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_SECONDS,
+        # aiohttp counts from the opening of a connection too, and to the end of a header.
+        keepalive_timeout=silent_seconds,
         max_line_size=HEADER_BYTES,
         max_field_size=HEADER_BYTES,
     )
     await runner.setup()
+    server = runner.server
+    assert server is not None  # it is, after setup
+
+    def accepted() -> asyncio.BaseProtocol:
+        return server() if len(server.connections) < connections else _Refused()
+
     try:
-        site = web.TCPSite(runner, bind, port, reuse_address=True)
-        await site.start()
-        yield runner.addresses[0][1]
+        loop = asyncio.get_running_loop()
+        # Not aiohttp's TCPSite, which accepts without end.
+        door = await loop.create_server(accepted, bind, port, reuse_address=True, backlog=BACKLOG)
+        try:
+            yield door.sockets[0].getsockname()[1]
+        finally:
+            door.close()
     finally:
         await runner.cleanup()

@@ -114,6 +114,9 @@ def log_to_stdout(service: str, level: str) -> None:
 class _Library(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        # HTTP that cannot be parsed was answered 400; who sends it must not fill the log with it.
+        if type(error).__module__ == "aiohttp.http_exceptions":
+            return
         structlog.get_logger().warning(
             "library.spoke", what=record.name, kind=record.levelname, exc_info=error
         )
