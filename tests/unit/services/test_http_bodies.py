@@ -8,7 +8,7 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from timeless import run
 
-from services.http import problem, read_body, unavailable
+from services.http import Budget, OverBudget, problem, read_body, unavailable
 
 LIMIT = 1000
 
@@ -94,6 +94,62 @@ def test_a_body_that_takes_too_long_is_given_up_also_when_it_trickles(pieces: in
         return loop.time() - started
 
     assert run(work()) == pytest.approx(10)
+
+
+def test_a_budget_is_of_all_shares_together_and_comes_back_however_one_ends() -> None:
+    budget = Budget(10)
+    with budget.share() as one, budget.share() as other:
+        one(4)
+        other(5)
+        one(1)
+        with pytest.raises(OverBudget):
+            other(1)
+        assert budget.left == 0
+    assert budget.left == 10
+    with pytest.raises(TimeoutError), budget.share() as one:
+        one(10)
+        raise TimeoutError
+    assert budget.left == 10
+
+
+def test_a_body_counts_for_what_has_arrived_and_not_for_what_it_announces() -> None:
+    budget = Budget(LIMIT)
+
+    async def work() -> None:
+        idle: Any = Request(LIMIT)
+        slow: Any = Request(LIMIT, b"x" * 400)
+        whole: Any = Request(600, b"x" * 600)
+        whole.content.feed_eof()
+
+        async def waiting(request: Any) -> None:
+            with pytest.raises(TimeoutError), budget.share() as take:
+                await read_body(request, LIMIT, 10, take=take)
+
+        waits = [asyncio.create_task(waiting(request)) for request in (idle, slow)]
+        await asyncio.sleep(1)
+        assert budget.left == LIMIT - 400
+        with budget.share() as take:
+            assert len(await read_body(whole, LIMIT, 10, take=take) or b"") == 600
+            assert budget.left == 0
+        await asyncio.gather(*waits)
+
+    run(work())
+    assert budget.left == LIMIT
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_body_over_the_budget_is_refused_and_holds_nothing(ended: bool) -> None:
+    budget = Budget(9)
+
+    async def work() -> None:
+        request: Any = Request(10, b"x" * 10)
+        if ended:
+            request.content.feed_eof()
+        with pytest.raises(OverBudget), budget.share() as take:
+            await read_body(request, LIMIT, 10, take=take)
+
+    run(work())
+    assert budget.left == 9
 
 
 def test_a_problem_is_one_of_rfc_9457_and_a_refusal_says_when_to_come_back() -> None:

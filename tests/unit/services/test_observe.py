@@ -89,6 +89,22 @@ def test_of_what_a_library_says_only_who_said_it_is_passed_on() -> None:
     assert "Sanne" not in json.dumps(lines)
 
 
+def test_http_that_cannot_be_parsed_writes_no_line_and_a_fault_of_ours_does() -> None:
+    lines = logged(
+        """
+        from aiohttp.http_exceptions import BadStatusLine, LineTooLong
+        server = logging.getLogger("aiohttp.server")
+        for error in (BadStatusLine(secret), LineTooLong(b"GET", 8190), KeyError(secret)):
+            server.error("Error handling request from %s", secret, exc_info=error)
+        server.error(secret)
+        """
+    )
+    assert [(line["event"], line.get("error")) for line in lines] == [
+        ("library.spoke", "KeyError"),
+        ("library.spoke", None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("level", "events"), [("info", ["a", "b", "c"]), ("warning", ["b", "c"]), ("error", ["c"])]
 )

@@ -1,0 +1,186 @@
+"""The listening side of every service, with real sockets: bounds, silence, and an orderly end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from services.http import application, serve
+from services.lifecycle import in_loop
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+HALF = b"GET /hello HTTP/1.1\r\nHost: x\r\nX-Half"
+WHOLE = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+SILENT_SECONDS = 0.5
+LONG = 10.0
+"""Seconds after which a test fails that waits for what should come at once."""
+
+both_loops = pytest.mark.parametrize("run", [asyncio.run, in_loop], ids=["asyncio", "installed"])
+
+
+def hello(started: asyncio.Event | None = None, go_on: asyncio.Event | None = None) -> Any:
+    """An application with one page, which says that it has begun and waits until it may end."""
+
+    async def page(_: web.Request) -> web.Response:
+        if started and go_on:
+            started.set()
+            await go_on.wait()
+        return web.Response(text="hello")
+
+    return application([web.get("/hello", page)])
+
+
+@asynccontextmanager
+async def connected(port: int, count: int, said: bytes = b"") -> AsyncIterator[list[Connection]]:
+    """Connections on which this was said."""
+    made: list[Connection] = []
+    try:
+        for _ in range(count):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            made.append((reader, writer))
+        yield made
+    finally:
+        for _, writer in made:
+            writer.close()
+
+
+async def closed(reader: asyncio.StreamReader) -> bool:
+    """The other side ends it without a word."""
+    try:
+        return await reader.read() == b""
+    except ConnectionError:
+        return True
+
+
+async def refused(port: int) -> bool:
+    """Nobody listens there any more."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:  # it stops just now
+        return False
+    writer.close()
+    return False
+
+
+async def answered(connection: Connection) -> bool:
+    reader, writer = connection
+    writer.write(WHOLE)
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head.startswith(b"HTTP/1.1 200") and await reader.readexactly(5) == b"hello"
+
+
+@both_loops
+def test_half_a_header_is_closed_in_time_and_others_are_served_meanwhile(run: Run) -> None:
+    async def work() -> None:
+        async with (
+            asyncio.timeout(LONG),
+            serve(hello(), "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
+            connected(port, 300, HALF) as silent,
+        ):
+            ends = asyncio.gather(*(closed(reader) for reader, _ in silent))
+            served = 0
+            while not ends.done():
+                async with connected(port, 1) as (genuine,):
+                    assert await answered(genuine)
+                served += 1
+            assert await ends == [True] * 300
+            assert served > 0
+
+    run(work())
+
+
+@both_loops
+def test_half_a_second_header_is_closed_in_time_too(run: Run) -> None:
+    async def work() -> None:
+        async with (
+            asyncio.timeout(LONG),
+            serve(hello(), "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
+            connected(port, 1) as (connection,),
+        ):
+            assert await answered(connection)
+            connection[1].write(HALF)
+            assert await closed(connection[0])
+
+    run(work())
+
+
+@both_loops
+def test_an_answer_that_takes_longer_than_silence_may_last_is_given(run: Run) -> None:
+    async def work() -> None:
+        started, go_on = asyncio.Event(), asyncio.Event()
+        app = hello(started, go_on)
+        async with (
+            asyncio.timeout(LONG),
+            serve(app, "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
+            connected(port, 1) as (slow,),
+        ):
+            answer = asyncio.create_task(answered(slow))
+            await started.wait()
+            async with connected(port, 1, HALF) as (later,):
+                assert await closed(later[0]), "opened later, and ended by its silence"
+            go_on.set()
+            assert await answer
+
+    run(work())
+
+
+@both_loops
+def test_a_connection_over_the_bound_is_closed_at_once_and_there_is_room_again(run: Run) -> None:
+    async def work() -> None:
+        async with (
+            asyncio.timeout(LONG),
+            serve(hello(), "127.0.0.1", 0, connections=3) as port,
+        ):
+            async with connected(port, 3) as within:
+                for connection in within:
+                    assert await answered(connection)
+                async with connected(port, 20) as over:
+                    assert all(await asyncio.gather(*(closed(reader) for reader, _ in over)))
+                for connection in within:
+                    assert await answered(connection)
+            while True:  # until the server has seen that they left
+                async with connected(port, 1) as (connection,):
+                    try:
+                        assert await answered(connection)
+                        break
+                    except (asyncio.IncompleteReadError, ConnectionError):
+                        continue
+
+    run(work())
+
+
+@both_loops
+def test_a_server_that_stops_answers_what_it_has_in_hand_and_ends_the_silent(run: Run) -> None:
+    async def work() -> None:
+        started, go_on = asyncio.Event(), asyncio.Event()
+        async with asyncio.timeout(LONG):
+            serving = serve(hello(started, go_on), "127.0.0.1", 0)
+            port = await serving.__aenter__()
+            async with connected(port, 1, HALF) as (silent,), connected(port, 1) as (busy,):
+                answer = asyncio.create_task(answered(busy))
+                await started.wait()
+                stopping = asyncio.create_task(serving.__aexit__(None, None, None))
+                while not await refused(port):
+                    pass
+                assert not stopping.done()
+                go_on.set()
+                assert await answer
+                await stopping
+                assert await closed(silent[0])
+
+    run(work())
+
+
+async def test_a_port_that_is_taken_is_an_oserror() -> None:
+    async with serve(hello(), "127.0.0.1", 0) as port:
+        with pytest.raises(OSError, match="address already in use"):
+            async with serve(hello(), "127.0.0.1", port):
+                pass
