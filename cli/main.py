@@ -19,7 +19,7 @@ import msgspec
 from cli import check as checks
 from cli import explain
 from services import broker, config, lifecycle, observe, settings, topology
-from services.database import MigrationError, migrate, migrations
+from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
@@ -138,14 +138,11 @@ def sandbox() -> None:
 @main.command("migrate")
 def migrate_command() -> None:
     """Bring the database up to date (POSTKAMER_DATABASE_URL, as its owner)."""
-    url = os.environ.get("POSTKAMER_DATABASE_URL")
-    if not url:
-        fail("POSTKAMER_DATABASE_URL: is missing")
-        return
+    url = loaded(settings.DatabaseSettings).database_url.get_secret_value()
     wanted = [m for name in MIGRATED for m in migrations(name, ROOT / name / "migrations")]
     try:
         applied = asyncio.run(migrate(url, wanted))
-    except (MigrationError, OSError) as error:
+    except (MigrationError, *DATABASE_ERRORS) as error:
         fail(f"migrate: {error}")
         return
     for name in applied:
@@ -189,10 +186,7 @@ def definitions(path: Path | None) -> None:
 @click.option("--config", "path", type=Path)
 def declare(path: Path | None) -> None:
     """Make exchanges, queues and bindings in the broker (POSTKAMER_AMQP_URL, as administrator)."""
-    url = os.environ.get("POSTKAMER_AMQP_URL")
-    if not url:
-        fail("POSTKAMER_AMQP_URL: is missing")
-        return
+    url = loaded(settings.BrokerSettings).amqp_url.get_secret_value()
     table = _table(path)
     try:
         asyncio.run(broker.declare(url, table))

@@ -27,6 +27,9 @@ MIGRATION_LOCK = 0x706F73746B
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 T = TypeVar("T")
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What the way to the database raises, in asyncpg's spelling."""
+
 log = structlog.get_logger()
 
 

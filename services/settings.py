@@ -94,15 +94,26 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class Settings(BaseModel):
-    """What every service needs."""
+class DatabaseSettings(BaseModel):
+    """Where the database is."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    config: Path
-    amqp_url: AmqpUrls
-    """One or more nodes, comma separated."""
     database_url: DatabaseUrl
+
+
+class BrokerSettings(BaseModel):
+    """Where the broker is: one or more nodes, comma separated."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    amqp_url: AmqpUrls
+
+
+class Settings(DatabaseSettings, BrokerSettings):
+    """What every service needs."""
+
+    config: Path
     bind: str = "127.0.0.1"
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
