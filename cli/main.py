@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
 MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
 """In this order: the roles first, and what is granted before whom it is granted to needs it."""
-FILES = 8192
+FILES = 4096
 """Open at once: the connections of two ports (`services.http.CONNECTIONS`), and as much again."""
 
 Service = AbstractAsyncContextManager["asyncio.Future[object]"]

@@ -29,13 +29,16 @@ HEADERS = {
 }
 """On each answer, as the API Design Rules ask."""
 
-HEADER_BYTES = 16 * 1024
+HEADER_BYTES = 8 * 1024
 """Of one header line; Meta's and a CRM's are under 1 KiB."""
+HEADER_LINES = 64
+"""Of one request; a CRM behind a proxy sends some 30. An unfinished header is held twice over, so
+these two and `CONNECTIONS` are 1 GiB if somebody fills them all."""
 SHUTDOWN_SECONDS = 5.0
 """For requests in hand when the service stops."""
-CONNECTIONS = 2000
-"""Open at once at one port: ten times what a proxy's pool holds, and under the usual limit of
-file descriptors once that is raised. What comes above it is closed at once."""
+CONNECTIONS = 1000
+"""Open at once at one port: several times what a proxy's pool holds, and under the limit of open
+files that a process starts with. What comes above it is closed at once."""
 BACKLOG = 128
 """Connections that the kernel keeps for us to accept; so many may be over `CONNECTIONS` for one
 turn of the event loop."""
@@ -213,8 +216,9 @@ async def serve(
         access_log=None,  # paths and peers are personal data
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_SECONDS,
-        # aiohttp counts from the opening of a connection too, and to the end of a header.
+        # aiohttp counts from the opening of a connection too, and until a header is whole.
         keepalive_timeout=silent_seconds,
+        max_headers=HEADER_LINES,
         max_line_size=HEADER_BYTES,
         max_field_size=HEADER_BYTES,
     )
