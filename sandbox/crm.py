@@ -142,7 +142,9 @@ class Crm:
         return json(mode)
 
     async def _received(self, request: web.Request) -> web.Response:
-        after = request.query.get("after", "0")
+        after = request.query.get("after")
+        if after is None:
+            return json(self._inbox.latest(LIST_MOST))
         if not after.isdecimal():
             return problem(400, "after: expected a whole number")
         return json(self._inbox.after(int(after), LIST_MOST))

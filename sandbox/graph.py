@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import BodyPartReader, web
 
 from sandbox import faults, media, requests, statuses, webhooks
+from sandbox.handsets import ID_LENGTH
 from sandbox.limits import Limits
 from sandbox.media import Medium
 from sandbox.requests import Refusal, Send
@@ -86,6 +87,7 @@ class Graph:
 
     async def _offer(self, request: web.Request, number: Number, send: Send) -> web.StreamResponse:
         sent = self._address(number, send)
+        self._tell_offered(sent, send)
         behaviour = faults.MAGIC.get(sent.phone, faults.NORMAL)
         if code := self._refusal(number, sent, behaviour):
             return self._refuse(Refusal(faults.ERRORS[code]))
@@ -116,6 +118,12 @@ class Graph:
             opaque=send.opaque,
             to_bsuid=bool(send.bsuid),
         )
+
+    def _tell_offered(self, sent: Sent, send: Send) -> None:
+        """What is sent and to whom: of a citizen who never wrote, a CRM is told neither."""
+        told = {"messageId": sent.opaque[:ID_LENGTH], "phone": sent.phone, "bsuid": send.bsuid}
+        told |= {"type": send.type, "content": send.content, "at": clock.now()}
+        self._world.stream.publish("offered", told)
 
     def _refusal(self, number: Number, sent: Sent, behaviour: faults.Behaviour) -> int:
         """The code that refuses the message, 0 where it is accepted."""

@@ -81,6 +81,10 @@ class Inbox:
         start = max(n - oldest, 0)
         return list(islice(self._arrivals, start, start + most))
 
+    def latest(self, most: int) -> list[Arrival]:
+        """The last `most` arrivals, oldest first."""
+        return self.after(self._count - most, most)
+
     def summary(self) -> dict[str, Any]:
         return {
             "count": self._count,

@@ -208,8 +208,9 @@ function thread(page, inside) {
   });
 }
 
-// The telephone number, where the citizen shows one.
+// The telephone number, where the citizen shows one; nothing where nothing is known of them.
 function reachable({ identities }) {
+  if (identities.length === 0) return "";
   const phone = identities.find((one) => one.kind === "phone");
   return phone ? `+${phone.value.replace(/^(31)(6)/, "$1 $2 ")}` : word("phone.hidden");
 }

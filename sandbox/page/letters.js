@@ -79,6 +79,7 @@ function answer(one) {
     { class: "reply" },
     h("div", { class: "sheet" },
       h("span", { class: "unseen" }, word("desk.you"), ": "),
+      one.type !== "text" && h("p", { class: "kind" }, icon("paper"), word(kind(one.type))),
       h("p", {}, one.text),
       h("p", { class: `foot is-${one.status}` },
         one.at && h("time", { datetime: one.at }, clock(one.at)),

@@ -42,6 +42,7 @@ function say(text) {
 
 // On a narrow screen one part is shown at a time.
 function show(view, { focus = false } = {}) {
+  if (document.body.dataset.view !== view) document.querySelector("main").scrollTop = 0;
   document.body.dataset.view = view;
   for (const button of document.querySelectorAll(".views button")) {
     button.setAttribute("aria-pressed", String(button.dataset.view === view));

@@ -3,6 +3,7 @@
 const CONVERSATIONS_MOST = 300;
 const ENTRIES_MOST = 200;
 const IDS_MOST = 5000;
+const OFFERS_MOST = 2000; // as many as the stream remembers
 const RANKS = ["sending", "accepted", "sent", "delivered", "read"];
 
 export function empty(town) {
@@ -10,6 +11,7 @@ export function empty(town) {
     town,
     chats: new Map(), // "number bsuid" -> messages on that citizen's phone
     conversations: new Map(), // id -> what the departments see of it
+    offers: new Map(), // id of a message -> what Meta was asked to send, and to whom
     records: new Map(), // id -> what the archive has of it
     ids: new Set(), // of events already counted in
     mode: "ok", // of the CRM
@@ -64,6 +66,12 @@ const FOLDS = {
     }
     add(chat(state, data), { ...data, mine: false });
     return { say: "say.answered", chat: chatKey(data.number, data.bsuid) };
+  },
+
+  offered(state, data) {
+    state.offers.set(data.messageId, data);
+    if (state.offers.size > OFFERS_MOST) state.offers.delete(state.offers.keys().next().value);
+    return null;
   },
 
   crm(state, event) {
@@ -121,12 +129,17 @@ const EVENTS = {
   },
 
   "nl.postkamer.message-status-changed.v1"(state, data) {
+    const offer = state.offers.get(data.messageId);
+    // Of a message that nobody here knows there is nothing to show.
+    if (!offer && !state.conversations.has(data.conversationId)) return null;
     const conversation = open(state, data);
     let entry = conversation.entries.find((one) => one.id === data.messageId);
     if (!entry) {
-      entry = answered(data.messageId, "", data.at);
+      entry = { ...answered(data.messageId, wording(offer), data.at), type: offer?.type ?? "text" };
       add(conversation.entries, entry);
     }
+    if (offer && conversation.identities.length === 0) conversation.identities = recipient(offer);
+    conversation.at ??= data.at;
     const higher = RANKS.indexOf(data.status) > RANKS.indexOf(entry.status);
     if (higher || !RANKS.includes(data.status)) entry.status = data.status;
     if (data.reason) entry.why = data.reason;
@@ -193,6 +206,17 @@ function open(state, { conversationId, department = "" }) {
 
 function answered(id, text, at) {
   return { id, mine: true, type: "text", text, status: "accepted", at };
+}
+
+// The words of a message that went to Meta, whatever its type.
+function wording(offer) {
+  const content = offer?.content ?? {};
+  return content.body?.text ?? content.body ?? content.caption ?? content.name ?? "";
+}
+
+function recipient({ phone, bsuid }) {
+  const known = { phone, bsuid };
+  return Object.keys(known).filter((kind) => known[kind]).map((kind) => ({ kind, value: known[kind] }));
 }
 
 function chat(state, { number, bsuid }) {

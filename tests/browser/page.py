@@ -5,6 +5,7 @@ uses it says nothing about how the page is built.
 """
 
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
@@ -12,7 +13,9 @@ from playwright.async_api import Browser, Locator, Page, Playwright, expect
 
 from sandbox import pages
 
-CHROMIUM = "/usr/bin/chromium"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""The same browsers, in the same order, as deploy/setup.sh is content with."""
+CHROMIUM = next(filter(None, map(which, NAMES)), "/usr/bin/chromium")
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -186,10 +189,30 @@ class MailroomPage:
         ]
 
     async def overflow(self) -> int:
-        """Pixels by which the page is wider than its window."""
+        """Pixels by which the page, or what scrolls in it, is wider than its window."""
         return int(
-            await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            await self.page.evaluate(
+                """() => Math.max(...["html", "main"].map((name) => {
+                  const one = document.querySelector(name);
+                  return one.scrollWidth - one.clientWidth;
+                }))"""
+            )
         )
+
+    async def covered(self) -> list[str]:
+        """Controls of which something else lies over the middle, once scrolled to."""
+        found: list[str] = await self.page.evaluate(
+            """() => [...document.querySelectorAll("button, select, textarea, label.file")]
+              .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+              .filter((one) => {
+                one.scrollIntoView({ block: "nearest" });
+                const box = one.getBoundingClientRect();
+                const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+                return !one.contains(document.elementFromPoint(x, y));
+              })
+              .map((one) => `${one.tagName} ${one.id} ${one.textContent.trim()}`)"""
+        )
+        return found
 
     async def small_targets(self) -> list[str]:
         """Controls on screen of less than 24 by 24 pixels."""

@@ -60,6 +60,15 @@ def test_arrivals_are_given_after_a_counter_and_at_most_so_many() -> None:
     assert box.after(5, 10) == []
 
 
+def test_the_latest_arrivals_are_given_in_their_order() -> None:
+    box = Inbox()
+    assert box.latest(3) == []
+    for n in range(5):
+        box.add(event(str(n), n))
+    assert [a.n for a in box.latest(3)] == [3, 4, 5]
+    assert [a.n for a in box.latest(9)] == [1, 2, 3, 4, 5]
+
+
 def test_the_inbox_drops_the_oldest_and_says_how_many() -> None:
     box = Inbox()
     for n in range(inbox.EVENTS_KEPT + 10):
