@@ -110,22 +110,36 @@ class SmallTown:
         location = {"Location": f"/v1/messages/{entry['id']}"}
         return web.json_response({"id": entry["id"]}, status=202, headers=location)
 
-    async def offer(self, conversation: str, entry: dict[str, Any]) -> str:
+    async def write_first(self, phone: str, number: str, text: str) -> None:
+        """A CRM sends to a citizen of whom only the phone number is known."""
+        conversation = f"{number}-{clock.new_id().hex[-12:]}"
+        entry = outgoing(conversation, text) | {"department": "burgerzaken"}
+        self.departments[conversation] = "burgerzaken"
+        self.records[conversation] = [entry]
+        self.outgoing[entry["id"]] = entry
+        entry["wamid"] = await self.offer(conversation, entry, {"to": f"+{phone}"})
+
+    async def offer(
+        self, conversation: str, entry: dict[str, Any], to: dict[str, str] | None = None
+    ) -> str:
         """Send the message to the Graph API; its wamid."""
         body = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
-            "recipient": next(k for k, v in self.conversations.items() if v == conversation),
             "type": "text",
             "text": {"body": entry["text"]},
             "biz_opaque_callback_data": f"{entry['id']}.1",
-        }
+        } | (to or self.recipient(conversation))
         headers = {"Authorization": "Bearer sandbox-access-token"}
         url = f"{self.graph}/{conversation.partition('-')[0]}/messages"
         assert self.http
         async with self.http.post(url, json=body, headers=headers) as answer:
             wamid: str = (await answer.json())["messages"][0]["id"]
             return wamid
+
+    def recipient(self, conversation: str) -> dict[str, str]:
+        of = next(bsuid for bsuid, id in self.conversations.items() if id == conversation)
+        return {"recipient": of}
 
     async def follow(self, status: dict[str, Any]) -> None:
         id = status["biz_opaque_callback_data"].partition(".")[0]
