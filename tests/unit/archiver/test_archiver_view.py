@@ -184,7 +184,8 @@ def test_an_echo_has_no_message_id_and_is_shown_under_its_records() -> None:
 
 def test_a_conversation_is_where_it_came_to_and_how() -> None:
     def step(second: int, event: str, department: str) -> dict[str, Any]:
-        data = {"event": event, "department": department, "decision": DECISION}
+        why = {"rule": "", "reason": "de rest"} if event == "opened" else DECISION
+        data = {"event": event, "department": department, "decision": why}
         return row("conversation", data, second)
 
     rows = [step(0, "opened", "kcc"), step(9, "transferred", "groen")]

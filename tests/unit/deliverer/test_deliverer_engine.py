@@ -16,7 +16,7 @@ from deliverer.answers import Answer
 from deliverer.engine import Engine
 from deliverer.policy import FIRST_WAIT, LONGEST_WAIT
 from deliverer.settlements import Settlement
-from services import contract
+from services import contract, observe
 from services.config import Destination
 from services.consumer import Inbox, Lost
 from services.contract import Delivery, DeliveryBatch
@@ -185,6 +185,56 @@ def test_a_dead_destination_is_probed_one_at_a_time_ever_later_and_then_all_goes
             assert own == sorted(own)
         after = [at for at, _ in crm.asked if at > back]
         assert max(after) - min(after) < LONGEST_WAIT, "it drains at full speed"
+
+    run(work())
+
+
+def metric(name: str) -> float:
+    value = observe.REGISTRY.get_sample_value(f"postkamer_{name}", {"destination": "crm"})
+    return -1 if value is None else value
+
+
+def test_of_many_that_fail_together_the_first_counts_and_each_pause_is_twice_as_long() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda _: Answer(status=503)), window=8)
+        hall.receives(*(of(n, "abcdefgh"[n]) for n in range(8)))
+        await hall.works(lambda: len(hall.crm.asked) >= 14)
+        assert hall.crm.most == 8
+        moments = [at for at, _ in hall.crm.asked]
+        assert len(set(moments[:8])) == 1
+        gaps = [later - earlier - 1 for earlier, later in pairwise(moments[7:])]
+        for n, gap in enumerate(gaps):
+            longest = min(FIRST_WAIT * 2**n, LONGEST_WAIT)
+            assert longest / 2 <= gap <= longest + 0.01
+        assert metric("destination_paused") == 1
+
+    run(work())
+
+
+def test_a_pause_shows_for_as_long_as_it_lasts() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        back = loop.time() + 10
+        hall = Hall(Crm(lambda _: OK if loop.time() > back else Answer(status=503)))
+        hall.receives(of(1, "a"))
+        task = asyncio.create_task(hall.works(lambda: hall.channel.acked == [1]))
+        await asyncio.sleep(5)
+        assert metric("destination_paused") == 1
+        await task
+        assert metric("destination_paused") == 0
+
+    run(work())
+
+
+def test_the_trip_of_a_message_is_measured_and_of_nothing_else() -> None:
+    async def work() -> None:
+        count = "postkamer_trip_seconds_count"
+        before = observe.REGISTRY.get_sample_value(count)
+        hall = Hall(Crm(lambda n: Answer(status=400) if n == 3 else OK))
+        moved = msgspec.structs.replace(of(2, "b"), type="nl.postkamer.conversation-transferred.v1")
+        hall.receives(of(1, "a"), moved, of(3, "c"))
+        await hall.works(lambda: hall.channel.acked == [1])
+        assert (observe.REGISTRY.get_sample_value(count) or 0) - (before or 0) == 1
 
     run(work())
 

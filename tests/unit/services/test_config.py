@@ -66,6 +66,9 @@ WRONG = [
     ('"almelo"\nfallback', '"borne"\nfallback', 7, "numbers.0.tenant", "no tenant 'borne'"),
     ('"almelo"\nname = "K', '"borne"\nname = "K', 12, "departments.0.tenant", "no tenant"),
     ('destination = "crm"', 'destination = "x"', 14, "departments.0.destination", "no dest"),
+    ('name = "Gemeente Almelo"', 'name = " "', 3, "tenants.0.name", "at least 1"),
+    ('name = "Klant', f'name = "{"x" * 200}', 13, "departments.0.name", "at most 200"),
+    ("[[tenants]]", "partitions = 0\n[[tenants]]", 1, "partitions", "greater"),
     ('kind = "cloudevents"', 'kind = "pigeons"', 18, "destinations.0.kind", "cloudevents"),
     ('url = "https', 'url = "ftp', 19, "destinations.0.url", "pattern"),
     ("env:CRM_SECRET", " env: ", 20, "destinations.0.secret", "name of a variable"),
@@ -93,6 +96,14 @@ def test_a_fault_is_told_with_its_line_its_place_and_a_sentence(
     found = faults(GOOD.replace(old, new, 1))
     assert (line, where) in [(fault.line, fault.where) for fault in found]
     assert [f for f in found if f.where == where and words in f.what], found
+
+
+def test_what_is_just_within_the_bounds_is_good() -> None:
+    for partitions, window in [(1, 1), (64, 512)]:
+        text = f"partitions = {partitions}\n{GOOD}".replace("url", f"window = {window}\nurl", 1)
+        config = parse(text, "p.toml")
+        assert (config.partitions, config.destinations[0].window) == (partitions, window)
+    assert parse(GOOD, "p.toml").destinations[0].window == 64
 
 
 def test_a_line_is_the_one_an_editor_shows() -> None:

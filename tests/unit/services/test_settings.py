@@ -60,6 +60,14 @@ def test_good_settings_are_read_with_their_defaults() -> None:
         load(kind, GOOD)
 
 
+def test_the_ports_are_those_that_others_count_on() -> None:
+    gateway, archiver = load(GatewaySettings, GOOD), load(ArchiverSettings, GOOD)
+    assert (gateway.gateway_port, gateway.gateway_ops_port) == (8080, 9080)
+    assert load(RouterSettings, GOOD).router_ops_port == 9081
+    assert load(DelivererSettings, GOOD).deliverer_ops_port == 9082
+    assert (archiver.archiver_port, archiver.archiver_ops_port) == (8083, 9083)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_that_is_missing_is_named_at_once(kind: type[Settings]) -> None:
     needed = [
