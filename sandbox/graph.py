@@ -121,9 +121,10 @@ class Graph:
 
     def _tell_offered(self, sent: Sent, send: Send) -> None:
         """What is sent and to whom: of a citizen who never wrote, a CRM is told neither."""
-        told = {"messageId": sent.opaque[:ID_LENGTH], "phone": sent.phone, "bsuid": send.bsuid}
-        told |= {"type": send.type, "content": send.content, "at": clock.now()}
-        self._world.stream.publish("offered", told)
+        whom = {"phone": sent.phone, "bsuid": send.bsuid}
+        what = {"type": send.type, "content": send.content, "at": clock.now()}
+        id = sent.opaque[:ID_LENGTH]
+        self._world.stream.publish("offered", {"messageId": id} | whom | what)
 
     def _refusal(self, number: Number, sent: Sent, behaviour: faults.Behaviour) -> int:
         """The code that refuses the message, 0 where it is accepted."""

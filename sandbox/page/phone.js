@@ -71,7 +71,9 @@ export function draw(page) {
   sync(by("citizens"), state.town.citizens.map((one) => card(page, one)));
   const messages = state.chats.get(chatKey(number, citizen.bsuid)) ?? [];
   by("chat-empty").hidden = messages.length > 0;
-  following(by("chat-scroll"), () => sync(by("chat"), rows(page, messages)));
+  const fill = () => sync(by("chat"), rows(page, messages));
+  if (messages.length) following(by("chat-scroll"), fill);
+  else fill(); // what to do is read from its beginning
   lock(page, messages);
 }
 
