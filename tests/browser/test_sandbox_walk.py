@@ -68,10 +68,12 @@ async def town_and_page(
 
 
 async def resize(mailroom: MailroomPage, size: str) -> None:
-    """Another window, as when a phone is turned; the page at its top."""
+    """Another window, as when a phone is turned; all of it at its top."""
     width, height = SIZES[size]
     await mailroom.page.set_viewport_size({"width": width, "height": height})
-    await mailroom.page.evaluate("scrollTo(0, 0); document.querySelector('main').scrollTop = 0")
+    await mailroom.page.evaluate(
+        "for (const one of document.querySelectorAll('html, main, #chat-scroll')) one.scrollTop = 0"
+    )
 
 
 async def faults(mailroom: MailroomPage) -> list[object]:
