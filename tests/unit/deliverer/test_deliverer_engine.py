@@ -1,132 +1,18 @@
 """One destination through good and bad times, on a clock that jumps: order, window, pause."""
 
 import asyncio
-from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
-from handover import delivery
+from hall import OK, Crm, Hall, of, until_it_holds
 from timeless import run
 
-from deliverer import cloudevents
 from deliverer.answers import Answer
-from deliverer.engine import Engine
 from deliverer.policy import FIRST_WAIT, LONGEST_WAIT
-from deliverer.settlements import Settlement
 from services import contract, observe
-from services.config import Destination
-from services.consumer import Inbox, Lost
-from services.contract import Delivery, DeliveryBatch
-
-OK = Answer(status=200)
-
-
-class Channel:
-    """A channel that writes down what was acknowledged."""
-
-    def __init__(self) -> None:
-        self.acked: list[int] = []
-
-    async def get_underlay_channel(self) -> "Channel":
-        return self
-
-    async def basic_ack(self, tag: int, multiple: bool) -> None:
-        self.acked.append(tag)
-
-
-class Arrived:
-    """An AMQP message as it comes in."""
-
-    headers: Mapping[str, Any] = {}
-
-    def __init__(self, tag: int, body: bytes, type: str) -> None:
-        self.delivery_tag, self.body, self.type = tag, body, type
-
-
-class Crm:
-    """Takes a while, answers what it is told to, and writes down when it was asked what."""
-
-    def __init__(self, answer: Callable[[int], Answer] = lambda _: OK, seconds: float = 1) -> None:
-        self.answer, self.seconds = answer, seconds
-        self.asked: list[tuple[float, int]] = []
-        self.open: dict[int, str] = {}
-        self.most = 0
-
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        event = msgspec.json.decode(body)
-        number, conversation = int(event["sequence"]), event["data"]["conversation"]
-        assert conversation not in self.open.values(), "two of one conversation at once"
-        self.asked.append((asyncio.get_running_loop().time(), number))
-        self.open[number] = conversation
-        self.most = max(self.most, len(self.open))
-        try:
-            await asyncio.sleep(self.seconds)
-            return self.answer(number)
-        finally:
-            del self.open[number]
-
-    @property
-    def numbers(self) -> list[int]:
-        return [number for _, number in self.asked]
-
-
-class Book:
-    """What is settled, for good."""
-
-    def __init__(self) -> None:
-        self.settled: list[Settlement] = []
-        self.before: set[UUID] = set()
-
-    async def put(self, settled: Settlement, size: int) -> None:
-        await asyncio.sleep(0.02)
-        self.settled.append(settled)
-
-    async def known(self, destination: str, events: list[UUID]) -> set[UUID]:
-        return self.before & set(events)
-
-
-class Hall:
-    """An engine at work on a channel of its own."""
-
-    def __init__(self, crm: Crm, window: int = 4) -> None:
-        self.crm, self.book, self.channel = crm, Book(), Channel()
-        channel: Any = self.channel
-        self.inbox = Inbox(channel)
-        destination = Destination(
-            id="crm", kind="cloudevents", url="https://crm.example", window=window
-        )
-        book: Any = self.book
-        self.engine = Engine(destination, b"key", cloudevents, crm, book, book)
-        self.tags = 0
-
-    def receives(self, *deliveries: Delivery) -> None:
-        batch = DeliveryBatch(destination="crm", deliveries=list(deliveries))
-        self.frame(contract.encode(batch))
-
-    def frame(self, body: bytes, kind: str = contract.DELIVERY_BATCH) -> None:
-        self.tags += 1
-        arrived: Any = Arrived(self.tags, body, kind)
-        self.inbox.put(arrived)
-
-    async def works(self, until: Callable[[], bool]) -> None:
-        """Until something holds; then it is stopped, in order."""
-        task = asyncio.create_task(self.engine.work(self.inbox))
-        await _until(lambda: until() or task.done())
-        self.inbox.stop()
-        await task
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    while not holds():
-        await asyncio.sleep(0.1)
-
-
-def of(n: int, conversation: str) -> Delivery:
-    data = msgspec.json.encode({"conversation": conversation})
-    return delivery(n, conversation, data=data)
+from services.consumer import Lost
+from services.contract import Delivery
 
 
 def test_conversations_go_side_by_side_within_the_window_each_in_order() -> None:
@@ -320,7 +206,7 @@ def test_once_the_channel_is_lost_nothing_more_is_delivered_on_its_behalf(answer
         hall = Hall(Crm(lambda _: answer), window=2)
         hall.receives(*(of(n, "abcd"[n % 4]) for n in range(40)))
         task = asyncio.create_task(hall.engine.work(hall.inbox))
-        await _until(lambda: len(hall.crm.asked) >= 3 and not hall.crm.open)
+        await until_it_holds(lambda: len(hall.crm.asked) >= 3 and not hall.crm.open)
         hall.inbox.lose()
         with pytest.raises(Lost):
             await task
