@@ -12,7 +12,7 @@ from services import topology
 from services.broker import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
 from services.database import Pool, until_it_answers
-from services.ids import uuid7
+from services.ids import made_at, uuid7
 
 FIRST_KILOBYTE = 1024
 """Of a refusing answer, kept with a parked delivery."""
@@ -59,7 +59,8 @@ def parked(settled: Settlement, delivery: Delivery, reason: str, answer: bytes) 
 
 
 def record(settled: Settlement) -> Record:
-    """The archive's record of it. Its id follows from what it is about, so it can be made again."""
+    """The archive's record of it. Its id follows from the event and the destination alone: settled
+    twice, by a process and by the next one, it is one record."""
     chance = hashlib.blake2b(f"{settled.destination} {settled.event}".encode(), digest_size=10)
     data = {
         "destination": settled.destination,
@@ -70,7 +71,7 @@ def record(settled: Settlement) -> Record:
         "reason": settled.reason,
     }
     return Record(
-        id=uuid7(settled.at, chance.digest()),
+        id=uuid7(made_at(settled.event), chance.digest()),
         kind="delivery",
         at=settled.at,
         data=msgspec.json.encode(data),

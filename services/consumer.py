@@ -125,6 +125,12 @@ class Consumer:
                 wait = FIRST_WAIT
             except (Lost, Stopping):
                 wait = FIRST_WAIT
+            except asyncio.CancelledError:
+                # The library cancels a call whose channel it closes; that is not ours to die of.
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                log.warning("consumer.cut_off", queue=self.queue.name)
             except BROKER_ERRORS as error:
                 log.warning("consumer.refused", queue=self.queue.name, exc_info=error)
             except Exception as error:

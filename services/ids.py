@@ -21,3 +21,8 @@ def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
     random = int.from_bytes(chance[:10], "big") & (1 << 74) - 1
     value = milliseconds << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1
     return uuid.UUID(int=value)
+
+
+def made_at(id: uuid.UUID) -> datetime:
+    """The moment in a UUIDv7, to the millisecond."""
+    return _EPOCH + (id.int >> 80) * _MILLISECOND
