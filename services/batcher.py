@@ -83,7 +83,13 @@ class Batcher(Generic[T]):
         self._arrived.set()
         await entry.done
 
-    async def sweep(self) -> None:
+    async def work(self) -> None:
+        """Send and sweep; one that breaks ends the other, so that whoever watches sees it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run())
+            group.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
         """Tell who has waited too long, and forget who has their answer."""
         bound = self._bounds.waiting_seconds
         while True:
@@ -94,7 +100,7 @@ class Batcher(Generic[T]):
                 if not entry.done.done():
                     entry.done.set_exception(Late())
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         loop = self._loop
         started = loop.time() - self._bounds.pace
         while True:
@@ -147,5 +153,5 @@ async def batching(
 ) -> AsyncIterator[Batcher[T]]:
     """A running batcher; whoever puts into it must have stopped before it is left."""
     batcher = Batcher(send, bounds)
-    async with beside(batcher.run()) as batcher.task, beside(batcher.sweep()):
+    async with beside(batcher.work()) as batcher.task:
         yield batcher

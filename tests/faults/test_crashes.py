@@ -104,26 +104,16 @@ async def test_the_router_and_the_archiver_killed_together_change_nothing(
     await _check(watch, run)
 
 
-async def test_the_broker_killed_and_started_again_loses_nothing(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession
+@pytest.mark.parametrize("server", ["broker", "database"])
+async def test_a_server_killed_and_started_again_loses_nothing(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, server: str
 ) -> None:
-    run = "broker"
+    run = f"kill-{server}"
     writing = Writing(session, town, run)
     await writing.reach(300)
-    await asyncio.to_thread(town.broker.kill)
-    await asyncio.to_thread(town.broker.start)
-    await writing.task
-    await _check(watch, run)
-
-
-async def test_the_database_killed_and_started_again_loses_nothing(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession
-) -> None:
-    run = "database"
-    writing = Writing(session, town, run)
-    await writing.reach(300)
-    await asyncio.to_thread(town.database.kill)
-    await asyncio.to_thread(town.database.start)
+    killed = town.broker if server == "broker" else town.database
+    await asyncio.to_thread(killed.kill)
+    await asyncio.to_thread(killed.start)
     await writing.task
     await _check(watch, run)
 
