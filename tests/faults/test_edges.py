@@ -6,7 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.citizens import NUMBER, TOKEN, write
+from deliverer.outbound import WINDOW
+from tests.citizens import NUMBER, TOKEN, phone, write
 from tests.installation import Installation
 from tests.watching import BEARER, Watch, until
 
@@ -143,3 +144,39 @@ async def test_a_message_that_waits_says_why(
     said = await until(message, lambda m: m["code"] == code, 10)
     assert said["status"] == "accepted"
     assert said["reason"].startswith(f"{code}: ")
+
+
+async def test_a_deliverer_killed_while_it_sends_sends_nothing_twice(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    citizens, each = 60, 10
+
+    async def send(citizen: int, n: int) -> None:
+        order = {
+            "number": NUMBER,
+            "to": f"+{phone(2000 + citizen)}",
+            "type": "text",
+            "text": {"body": f"twice {citizen} {n}"},
+        }
+        headers = BEARER | {"Idempotency-Key": f"twice-{citizen}-{n}"}
+        url = f"{town.gateway}/v1/messages"
+        async with session.post(url, json=order, headers=headers) as answer:
+            assert answer.status == 202
+
+    async def send_all() -> None:
+        for n in range(each):
+            await asyncio.gather(*(send(citizen, n) for citizen in range(citizens)))
+
+    ours = "content::text like '%twice %'"
+    sent = f"select count(*) from deliverer.ledger where state = 'sent' and {ours}"
+    sending = asyncio.create_task(send_all())
+    await until(lambda: watch.count(sent), lambda n: n > 20, 30)
+    assert not sending.done()
+    await asyncio.to_thread(town.kill, "deliverer")
+    await asyncio.to_thread(town.restart, "deliverer")
+    await sending
+    # Of a citizen whose message was under way nobody knows its fate yet: the next ones wait for it.
+    all_others = (citizens - WINDOW) * each
+    await until(lambda: watch.count(sent), lambda n: n >= all_others, 60)
+    summary = await _summary(session, f"{town.sandbox}/phone/summary")
+    assert summary["repeats"] == 0
