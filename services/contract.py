@@ -38,6 +38,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     signature: str
     body: bytes
     keys: list[str] = []
+    unproven: list[str] = []
+    """Of `keys`, those whose number has other secrets than the one that signed this body: what it
+    says for them is kept aside and believed by nobody."""
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +51,11 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="command"):
-    """A CRM's order, accepted by the gateway: for now, one text to a citizen.
+    """A CRM's order, accepted by the gateway: a message to a citizen, or a change of a
+    conversation.
 
-    Either `conversation`, or `number` and `to` say who it is for.
+    Either `conversation`, or `number` (and `to`) say whom it concerns. An empty `departments` is
+    every department of the municipality; an empty `tenant` is that of the number.
     """
 
     id: UUID
@@ -59,11 +64,32 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     token: str
     """Name of the API token that gave it."""
     type: str
+    """Meta's word for a message (`text`, `image`, `template` ...); else transfer, close, note,
+    link."""
     text: str = ""
+    """The words in it, or the note."""
     conversation: str = ""
     number: str = ""
     to: str = ""
     author: Author | None = None
+    tenant: str = ""
+    """Municipality of the token."""
+    departments: list[str] = []
+    """For which the token may act."""
+    department: str = ""
+    """For which this is done; '' for whichever has the conversation."""
+    content: bytes = b""
+    """JSON of the content as Meta takes it, `{"type": ..., <type>: {...}}`; nothing: a text."""
+    about: UUID | None = None
+    """Id of the message that it quotes or reacts to."""
+    media: UUID | None = None
+    """Id of an upload that goes along; the content has its place, without an id."""
+    to_department: str = ""
+    """Of a transfer."""
+    reason: str = ""
+    """Of a transfer or a closing, as its author wrote it."""
+    zaak: str = ""
+    """Of a link: the zaak that the conversation belongs to."""
 
 
 class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
@@ -118,7 +144,7 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
-    kind: receipt, message, status, notice, delivery, send, quarantine, conversation.
+    kind: receipt, message, status, notice, note, delivery, send, quarantine, conversation.
     """
 
     id: UUID
