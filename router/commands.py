@@ -19,8 +19,8 @@ from router.decisions import (
 )
 from router.messages import open_conversation
 from router.rules import Verdict
-from services.config import Number
 from services.contract import Command
+from services.numbers import Number
 from services.whatsapp import items
 
 NO_CONVERSATION = "conversation_unknown: dit gesprek bestaat niet"

@@ -8,7 +8,7 @@ import msgspec
 from router import people
 from router.decisions import Changes, Conversation, Decision, Ground, Knowledge, Unit
 from router.rules import Verdict, route
-from services.config import Number
+from services.numbers import Number
 from services.whatsapp import items
 from services.whatsapp.parse import words
 

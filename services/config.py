@@ -3,14 +3,18 @@
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
+
+from services.contradictions import Location, contradictions
+from services.numbers import Number, Table
 
 Id = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
 """Ids become queue names and metric labels, so they are short and plain."""
@@ -30,24 +34,16 @@ def _with_a_name(secret: str) -> str:
     return secret
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class Tenant(_Table):
+class Tenant(Table):
     id: str = Id
     name: str = Field(min_length=1, max_length=200)
+    disclosure: str = Field(
+        default="Dit antwoord is automatisch gemaakt.", min_length=1, max_length=200
+    )
+    """Under what a machine wrote: article 50 of the AI Act asks that the citizen is told."""
 
 
-class Number(_Table):
-    id: str = Field(pattern=r"^[0-9]{5,32}$")
-    """Meta's phone_number_id."""
-    tenant: str
-    fallback: str
-    """Department when no rule decides."""
-
-
-class Department(_Table):
+class Department(Table):
     id: str = Id
     tenant: str
     name: str = Field(min_length=1, max_length=200)
@@ -55,7 +51,7 @@ class Department(_Table):
     hours: str = ""
 
 
-class Destination(_Table):
+class Destination(Table):
     id: str = Id
     kind: Literal["cloudevents"]
     url: str = Field(pattern=r"^https?://[^\s]+$")
@@ -65,7 +61,7 @@ class Destination(_Table):
     """Deliveries in flight."""
 
 
-class Rule(_Table):
+class Rule(Table):
     id: str = Id
     words: tuple[Annotated[str, AfterValidator(_with_a_word)], ...] = Field(
         min_length=1, max_length=5000
@@ -75,7 +71,7 @@ class Rule(_Table):
     """Only for this municipality; without it, for each that has the department."""
 
 
-class Config(_Table):
+class Config(Table):
     partitions: int = Field(default=2, ge=1, le=64)
     """Doubling costs about a tenth of the throughput; changing takes empty queues."""
     tenants: tuple[Tenant, ...] = Field(min_length=1)
@@ -84,12 +80,31 @@ class Config(_Table):
     destinations: tuple[Destination, ...] = Field(min_length=1)
     rules: tuple[Rule, ...] = ()
 
+    @cached_property
+    def _numbers(self) -> dict[str, Number]:
+        return {number.id: number for number in self.numbers}
+
+    @cached_property
+    def _known_as(self) -> dict[str, str]:
+        return {n.known_as(r): n.id for n in self.numbers for r in n.registrations}
+
+    @cached_property
+    def _departments(self) -> dict[tuple[str, str], Department]:
+        return {(d.tenant, d.id): d for d in self.departments}
+
     def number(self, number: str) -> Number | None:
-        return next((n for n in self.numbers if n.id == number), None)
+        """By our own id."""
+        return self._numbers.get(number)
+
+    def ours(self, phone_number_id: str) -> str:
+        """Our id of the number that Meta knows, or knew, so; the same where it is none of ours."""
+        return self._known_as.get(phone_number_id, phone_number_id)
+
+    def tenant(self, tenant: str) -> Tenant | None:
+        return next((t for t in self.tenants if t.id == tenant), None)
 
     def department(self, tenant: str, department: str) -> Department | None:
-        wanted = (tenant, department)
-        return next((d for d in self.departments if (d.tenant, d.id) == wanted), None)
+        return self._departments.get((tenant, department))
 
 
 class Fault(msgspec.Struct, frozen=True, order=True):
@@ -128,7 +143,7 @@ def parse(text: str, path: str) -> Config:
         line = re.search(r"line (\d+)", str(error))
         fault = Fault(int(line[1]) if line else 0, "file", f"is no TOML: {error}")
         raise ConfigError(path, [fault]) from error
-    faults = [_fault(text, where, what) for where, what in _contradictions(given)]
+    faults = [_fault(text, where, what) for where, what in contradictions(given)]
     try:
         config = Config.model_validate(given)
     except ValidationError as error:
@@ -145,17 +160,6 @@ def _destinations(table: Any) -> Iterator[Destination]:
             with suppress(ValidationError):  # a fault that is told already
                 kept = {key: entry[key] for key in ("id", "secret") if key in entry}
                 yield Destination.model_validate(kept | asked)
-
-
-Location = tuple[int | str, ...]
-TABLES = {
-    "tenants": ("id",),
-    "numbers": ("id",),
-    "departments": ("tenant", "id"),
-    "destinations": ("id",),
-    "rules": ("id",),
-}
-"""Table -> what tells its entries apart."""
 
 
 def _fault(text: str, where: Location, what: str) -> Fault:
@@ -188,81 +192,3 @@ def _line_of(text: str, where: Location) -> int:
 def _first(lines: list[str], pattern: str, start: int, end: int) -> int | None:
     """Number, counted from 1, of the first line that matches."""
     return next((n + 1 for n in range(start, end) if re.match(pattern, lines[n])), None)
-
-
-Row = dict[str, str | None]
-"""What can be read of an entry; None, for what is missing or no text, could be anything."""
-UNREAD: Row = dict.fromkeys(("id", "tenant", "destination", "department", "fallback"))
-
-
-def _contradictions(given: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
-    """References that lead nowhere, and ids given twice, in whatever can be read of the file."""
-    rows = {table: _rows(given.get(table)) for table in TABLES}
-    yield from _number_faults(rows)
-    yield from _department_faults(rows)
-    yield from _rule_faults(rows)
-    yield from _repeats(rows)
-
-
-def _rows(table: Any) -> list[Row]:
-    """A table that is no table, or an empty one, is a fault itself: it could hold anything."""
-    entries = table if isinstance(table, list) and table else [None]
-    return [_row(entry) if isinstance(entry, dict) else UNREAD for entry in entries]
-
-
-def _row(entry: Mapping[str, Any]) -> Row:
-    return {key: _text(entry, key) for key in UNREAD}
-
-
-def _text(entry: Mapping[str, Any], key: str) -> str | None:
-    value = entry.get(key)
-    return value.strip() if isinstance(value, str) else None
-
-
-def _none_has(rows: list[Row], **wanted: str | None) -> bool:
-    """Whether there is surely no row with these values."""
-    return not any(
-        all(None in (row[key], value) or row[key] == value for key, value in wanted.items())
-        for row in rows
-    )
-
-
-def _number_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
-    for n, number in enumerate(rows["numbers"]):
-        tenant, fallback = number["tenant"], number["fallback"]
-        if _none_has(rows["tenants"], id=tenant):
-            yield ("numbers", n, "tenant"), f"there is no tenant {tenant!r}"
-        elif fallback is not None and _none_has(rows["departments"], tenant=tenant, id=fallback):
-            whose = f"{tenant!r} has" if tenant is not None else "there is"
-            yield ("numbers", n, "fallback"), f"{whose} no department {fallback!r}"
-
-
-def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
-    for n, department in enumerate(rows["departments"]):
-        tenant, destination = department["tenant"], department["destination"]
-        if _none_has(rows["tenants"], id=tenant):
-            yield ("departments", n, "tenant"), f"there is no tenant {tenant!r}"
-        if _none_has(rows["destinations"], id=destination):
-            yield ("departments", n, "destination"), f"there is no destination {destination!r}"
-
-
-def _rule_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
-    for n, rule in enumerate(rows["rules"]):
-        tenant, department = rule["tenant"] or None, rule["department"]
-        if _none_has(rows["tenants"], id=tenant):
-            yield ("rules", n, "tenant"), f"there is no tenant {tenant!r}"
-        elif department is not None and _none_has(
-            rows["departments"], tenant=tenant, id=department
-        ):
-            yield ("rules", n, "department"), f"there is no department {department!r}"
-
-
-def _repeats(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
-    for table, key in TABLES.items():
-        seen: set[tuple[str | None, ...]] = set()
-        for n, row in enumerate(rows[table]):
-            id = tuple(row[part] for part in key)
-            if id in seen:
-                yield (table, n, "id"), f"{row['id']!r} stands here for the second time"
-            if None not in id:
-                seen.add(id)

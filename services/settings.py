@@ -180,6 +180,19 @@ def read(name: str, environ: Mapping[str, str]) -> str | None:
     return environ.get(name) or None
 
 
+def resolved(given: str, environ: Mapping[str, str]) -> str:
+    """A secret that the configuration names as `env:NAME`; ValueError, which names the variable and
+    quotes nothing, when it is missing or cannot be read."""
+    name = given.removeprefix("env:")
+    try:
+        value = read(name, environ)
+    except OSError as error:
+        raise ValueError(f"{name}: cannot be read ({error.strerror})") from None
+    if value is None:
+        raise ValueError(f"{name}: is missing")
+    return value
+
+
 def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
     name = PREFIX + str(where[0]).upper()
     what = message.removeprefix("Value error, ")  # what pydantic puts before our own sentences
