@@ -4,13 +4,17 @@ alter table deliverer.ledger
     add column about uuid,
     add column about_wamid text not null default '',
     add column media uuid;
+-- What waits for its file to be at the provider.
+create index ledger_media on deliverer.ledger (position)
+    where state = 'queued' and media is not null;
 
--- Under which id an account at Meta or 360dialog holds a file of ours.
+-- Under which id an account at Meta or a BSP holds a file of ours.
 create table deliverer.upload (
     media uuid not null,
     account text not null,              -- the provider's word and its id of the number
-    provider_id text not null,
-    at timestamptz not null,
+    provider_id text not null default '', -- '': it is not there, or no longer
+    attempt int not null default 0,
+    due_at timestamptz not null,        -- until then it is there, or somebody is at it, or it waits
     primary key (media, account)
 );
 grant select, insert, update, delete on deliverer.upload to postkamer_deliverer;
