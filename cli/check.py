@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from deliverer.service import keys
+from gateway.doors import doors
 from router.rules import Table, compile_config, match
 from services import settings
 from services.config import Config, ConfigError, load
@@ -34,7 +35,7 @@ def check(path: Path, environ: Mapping[str, str], *, settings_too: bool) -> Foun
     except ConfigError as error:
         found.faults += str(error).splitlines()
         # Their secrets can be looked at all the same.
-        config = Config.model_construct(destinations=error.destinations)
+        config = Config.model_construct(destinations=error.destinations, numbers=(), tenants=())
     else:
         found.warnings += [f"{path}: {warning}" for warning in _warnings(config)]
     if settings_too:
@@ -44,11 +45,14 @@ def check(path: Path, environ: Mapping[str, str], *, settings_too: bool) -> Foun
 
 
 def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
-    try:
-        keys(config, environ)
-    except settings.SettingsError as error:
-        return error.faults
-    return []
+    """What the configuration names and the environment does not hold."""
+    found: list[str] = []
+    for look in (lambda: keys(config, environ), lambda: doors(config, (), "", environ)):
+        try:
+            look()
+        except settings.SettingsError as error:
+            found += error.faults
+    return found
 
 
 def _setting_faults(environ: Mapping[str, str]) -> set[str]:
@@ -70,6 +74,12 @@ def _warnings(config: Config) -> Iterator[str]:
         if (department.tenant, department.id) not in used:
             whose = f"{department.id} of {department.tenant}"
             yield f"department {whose}: no rule and no number leads to it"
+    for number in config.numbers:
+        if number.previous and not all(r.portfolio for r in number.registrations):
+            yield (
+                f"number {number.id}: it moved; without a portfolio for each of its registrations"
+                " nobody can tell a citizen's new BSUID from a telephone number handed out again"
+            )
     for destination in config.destinations:
         url = urlsplit(destination.url)
         if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):

@@ -81,10 +81,15 @@ def run(name: str, level: str, service: Callable[[], Service]) -> None:
 def gateway() -> None:
     """Run the front door: webhooks and CRM commands in."""
     from gateway.service import gateway as service
+    from gateway.service import opened
 
     given = loaded(settings.GatewaySettings)
     choices = configured(given.config)
-    run("gateway", given.log_level, lambda: service(given, choices))
+    try:
+        doors = opened(given, choices, os.environ)
+    except settings.SettingsError as error:
+        fail(str(error))
+    run("gateway", given.log_level, lambda: service(given, choices, doors))
 
 
 @main.command()

@@ -8,9 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import msgspec
-
-from services import clock, topology
 from services.batcher import Batcher, Bounds, Full, Late, batching
 from services.broker import Link, Unconfirmed
 from services.contract import Command, Entry, Receipt
@@ -21,7 +18,6 @@ CONFIRM_SECONDS = 1.5
 BOUNDS = Bounds(waiting_seconds=CONFIRM_SECONDS)
 OVERHEAD_BYTES = 256
 """Of an entry beside its body or text, for the bounds in bytes."""
-NO_KEY = ""
 
 
 class NotDurable(Exception):
@@ -54,25 +50,8 @@ def _size(entry: Entry) -> int:
     if isinstance(entry, Receipt):
         return len(entry.body) + OVERHEAD_BYTES
     if isinstance(entry, Command):
-        return len(entry.text.encode()) + OVERHEAD_BYTES
+        return len(entry.text.encode()) + len(entry.content) + OVERHEAD_BYTES
     return OVERHEAD_BYTES
-
-
-def copies(receipt: Receipt, keys: list[str], partitions: int) -> list[tuple[int, Receipt]]:
-    """The receipt for each partition that has an item of it; pure.
-
-    Without any key, by the receipt's own id, for everything in it.
-    """
-    if not keys:
-        return [(topology.partition_of(str(receipt.id), partitions), receipt)]
-    by_partition: dict[int, list[str]] = {}
-    for key in keys:
-        by_partition.setdefault(topology.partition_of(key, partitions), []).append(key)
-    by_partition[topology.partition_of(keys[0], partitions)].append(NO_KEY)
-    return [
-        (partition, msgspec.structs.replace(receipt, keys=own))
-        for partition, own in by_partition.items()
-    ]
 
 
 @asynccontextmanager
@@ -91,14 +70,3 @@ def _sender(partitions: Partitions, partition: int) -> Callable[[list[Entry]], A
         await partitions.publish(partition, entries, CONFIRM_SECONDS)
 
     return send
-
-
-def new_receipt(body: bytes, door: str, proof: str, signature: str) -> Receipt:
-    return Receipt(
-        id=clock.new_id(),
-        received_at=clock.now(),
-        door=door,
-        proof=proof,
-        signature=signature,
-        body=body,
-    )

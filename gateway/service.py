@@ -1,13 +1,14 @@
 """The gateway as a process: the broker, the database for its API, two ports."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.api import Api
+from gateway.doors import Door, doors
 from gateway.intake import intake
 from gateway.store import Store
-from gateway.webhook import Webhook
+from gateway.webhook import Client, Webhook
 from services import clock
 from services.broker import linked
 from services.config import Config
@@ -21,9 +22,17 @@ POOL_SIZE = 8
 """Connections to PostgreSQL, for /v1/ alone."""
 
 
+def opened(
+    settings: GatewaySettings, config: Config, environ: Mapping[str, str]
+) -> dict[str, Door]:
+    """The webhook's doors; SettingsError with every secret that is missing."""
+    secrets = [secret.get_secret_value() for secret in settings.meta_app_secrets]
+    return doors(config, secrets, settings.meta_verify_token.get_secret_value(), environ)
+
+
 @asynccontextmanager
 async def gateway(
-    settings: GatewaySettings, config: Config
+    settings: GatewaySettings, config: Config, opened: Mapping[str, Door]
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
     async with AsyncExitStack() as stack:
@@ -32,9 +41,8 @@ async def gateway(
         pool = await enter(connected(url, "postkamer-gateway", POOL_SIZE))
         link = await enter(linked(settings.amqp_url.get_secret_value(), "gateway"))
         door = await enter(intake(link, Partitions(link, clock.new_id(), config.partitions)))
-        secrets = [secret.get_secret_value().encode() for secret in settings.meta_app_secrets]
-        verify = settings.meta_verify_token.get_secret_value().encode()
-        webhook = Webhook(door, secrets, verify, config.partitions)
+        client = Client(settings.meta_client_name_header, settings.meta_client_name)
+        webhook = Webhook(door, opened, config, client)
         tokens = [(name, token.get_secret_value()) for name, token in settings.api_tokens]
         api = Api(door, Store(pool), config, tokens)
 

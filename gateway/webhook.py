@@ -1,16 +1,21 @@
-"""Meta's door: the handshake, and webhooks answered 200 only once they are safe."""
+"""The webhook's door: the handshake, and webhooks answered 200 only once they are safe."""
 
 import asyncio
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
 from aiohttp import web
 
-from gateway.intake import Intake, NotDurable, copies, new_receipt
-from gateway.signature import HEADER, is_signed
+from gateway.doors import COMMON, Door, owners
+from gateway.intake import Intake, NotDurable
+from gateway.proofs import META_CLIENT, Proof, common_name, unproven
+from gateway.receipts import copies
 from services import clock, observe
+from services.config import Config
+from services.contract import Receipt
 from services.http import Budget, OverBudget, problem, read_body, unavailable
 from services.whatsapp.parse import keys_in
 
@@ -29,26 +34,40 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
+class Client(msgspec.Struct, frozen=True):
+    """Whose certificate a TLS proxy must have seen before Meta is believed, and the header in which
+    it says so; no header: not asked."""
+
+    header: str = ""
+    name: str = META_CLIENT
+
+
 class Webhook:
     def __init__(
-        self, intake: Intake, secrets: Sequence[bytes], verify_token: bytes, partitions: int
+        self, intake: Intake, doors: Mapping[str, Door], config: Config, client: Client
     ) -> None:
-        self._intake, self._secrets = intake, secrets
-        self._verify_token, self._partitions = verify_token, partitions
+        self._intake, self._doors, self._client = intake, doors, client
+        self._config, self._owners = config, owners(config)
         self._budget = Budget(BODIES_IN_FLIGHT_BYTES)
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get(PATH, self.handshake, allow_head=False),
+            web.get(PATH + "/{tenant}", self.handshake, allow_head=False),
             web.post(PATH, self.receive),
+            web.post(PATH + "/{tenant}", self.receive),
         ]
+
+    def _door(self, request: web.Request) -> Door | None:
+        return self._doors.get(request.match_info.get("tenant", COMMON))
 
     async def handshake(self, request: web.Request) -> web.Response:
         """Echo the challenge to whoever knows the verify token."""
-        query = request.query
+        door, query = self._door(request), request.query
         token = query.get("hub.verify_token", "").encode()
         challenge = query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS]
-        known = hmac.compare_digest(token, self._verify_token)
+        ours = door.verify_tokens if door else ()
+        known = any([hmac.compare_digest(token, each) for each in ours])
         if not known or query.get("hub.mode") != "subscribe":
             return problem(403, "Forbidden", "the verify token is not ours")
         return web.Response(text=challenge)
@@ -74,17 +93,38 @@ class Webhook:
         if body is None:
             too_large = f"a webhook is at most {BODY_BYTES} bytes"
             return _closing(problem(413, "Content Too Large", too_large))
-        header = request.headers.get(HEADER, "")
-        if not await _aside(body, is_signed, body, header, self._secrets):
+        proof = await self._proof(request, body)
+        if proof is None:
             return problem(401, "Unauthorized", "the signature is not valid")
         keys = await _aside(body, keys_in, body)
-        receipt = new_receipt(body, request.path, "meta-sha256", header)
+        receipt = Receipt(
+            id=clock.new_id(),
+            received_at=clock.now(),
+            door=request.path,
+            proof=proof.name,
+            signature=proof.signature,
+            body=body,
+            unproven=unproven(keys, self._owners, proof),
+        )
+        to = copies(receipt, keys, self._config.ours, self._config.partitions)
         try:
-            await self._intake.put(copies(receipt, keys, self._partitions))
+            await self._intake.put(to)
         except NotDurable as error:
             log.warning("webhook.not_durable", receipt=receipt.id, reason=str(error))
             return unavailable(str(error))
         return web.Response()
+
+    async def _proof(self, request: web.Request, body: bytes) -> Proof | None:
+        """What this request proves; Meta's word counts only with its certificate, where asked."""
+        door = self._door(request)
+        if door is None:
+            return None
+        proof = await _aside(body, door.proofs.proven, body, request.headers)
+        if proof and proof.name.startswith("meta-") and self._client.header:
+            shown = common_name(request.headers.get(self._client.header, ""))
+            if not hmac.compare_digest(shown.encode(), self._client.name.encode()):
+                return None
+        return proof
 
 
 async def _aside(body: bytes, function: Callable[..., T], *arguments: Any) -> T:

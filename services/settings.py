@@ -121,6 +121,9 @@ class Settings(DatabaseSettings, BrokerSettings):
 class GatewaySettings(Settings):
     meta_app_secrets: Secrets
     meta_verify_token: SecretStr
+    meta_client_name_header: str = Field(default="", pattern="^[A-Za-z0-9-]{0,64}$")
+    """Where a TLS proxy says whose client certificate it saw; empty: not asked."""
+    meta_client_name: str = "client.webhooks.fbclientcerts.com"
     api_tokens: Tokens
     gateway_port: Port = 8080
     gateway_ops_port: Port = 9080

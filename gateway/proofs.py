@@ -1,0 +1,105 @@
+"""Whose is this webhook, and for which numbers of ours may it speak? Asked before it is read. Pure.
+
+Each provider proves itself in its own header: a signature over the body as received, or a secret
+that only it knows. A secret speaks for the numbers that name it and for no others, so that whoever
+serves one municipality can say nothing in the name of another.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from services.providers import PROVIDERS, ProviderId
+
+META_CLIENT = "client.webhooks.fbclientcerts.com"
+"""Common name in the certificate that Meta's servers show."""
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """One secret, and our numbers that it speaks for. With `header`, the secret itself comes in
+    that header; without it, the provider signs."""
+
+    provider: ProviderId
+    secret: bytes
+    numbers: frozenset[str]
+    header: str = ""
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What was shown: `name` goes on the record, with the signature where there was one."""
+
+    name: str
+    signature: str
+    numbers: frozenset[str]
+
+
+class Proofs:
+    """All that may be shown at one door."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys: dict[tuple[ProviderId, str], dict[bytes, frozenset[str]]] = {}
+        for key in keys:
+            own = self._keys.setdefault((key.provider, key.header), {})
+            own[key.secret] = own.get(key.secret, frozenset()) | key.numbers
+
+    def proven(self, body: bytes, headers: Mapping[str, str]) -> Proof | None:
+        """What `headers` prove about `body`; None when that is nothing.
+
+        Every secret is tried, each compared in constant time. The SHA-1 header of old is not
+        looked at.
+        """
+        for (provider, header), secrets in self._keys.items():
+            if header:
+                given = headers.get(header)
+                matched = [] if given is None else _named(given.encode(), secrets)
+                if matched:
+                    return Proof(f"{provider}-header", "", frozenset().union(*matched))
+                continue
+            signature = headers.get(PROVIDERS[provider].signature)
+            form = PROVIDERS[provider].form.fullmatch(signature) if signature else None
+            matched = _signed(body, bytes.fromhex(form[1]), secrets) if form else []
+            if matched and signature:
+                numbers = matched[0] if len(matched) == 1 else frozenset().union(*matched)
+                return Proof(f"{provider}-sha256", signature, numbers)
+        return None
+
+
+def _signed(
+    body: bytes, given: bytes, secrets: Mapping[bytes, frozenset[str]]
+) -> list[frozenset[str]]:
+    return [
+        numbers
+        for secret, numbers in secrets.items()
+        if hmac.compare_digest(hmac.digest(secret, body, hashlib.sha256), given)
+    ]
+
+
+def _named(given: bytes, secrets: Mapping[bytes, frozenset[str]]) -> list[frozenset[str]]:
+    """Hashed before they are compared, so that not even a length shows."""
+    digest = hashlib.sha256(given).digest()
+    return [
+        numbers
+        for secret, numbers in secrets.items()
+        if hmac.compare_digest(hashlib.sha256(secret).digest(), digest)
+    ]
+
+
+def unproven(keys: Iterable[str], owners: Mapping[str, frozenset[str]], proof: Proof) -> list[str]:
+    """Those of a body's keys that belong to numbers of ours, none of which the proof speaks for.
+
+    `owners` leads from Meta's id of a number, or `waba:<id>`, to our numbers that have it.
+    """
+    return [key for key in keys if (own := owners.get(key)) and own.isdisjoint(proof.numbers)]
+
+
+def common_name(shown: str) -> str:
+    """The one common name in what a TLS proxy says of a client's certificate: the name alone, or a
+    distinguished name in either of its forms; '' when there is none, or more than one."""
+    if "=" not in shown:
+        return shown.strip()
+    parts = re.split(r"(?<!\\)[,/+]", shown)
+    names = [part.partition("=")[2].strip() for part in parts if part.strip()[:3].upper() == "CN="]
+    return names[0] if len(names) == 1 else ""

@@ -1,0 +1,138 @@
+"""Who says so, and for whom: each provider in its own way, each secret for its own numbers."""
+
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.proofs import Key, Proofs, common_name, unproven
+
+ALMELO, HENGELO = "106540352242922", "206540352242923"
+BOTH = frozenset([ALMELO, HENGELO])
+BODY = b'{"object":"whatsapp_business_account"}'
+
+
+def key(secret: bytes, *numbers: str, provider: str = "meta", header: str = "") -> Key:
+    given: dict[str, object] = {"provider": provider, "header": header}
+    return Key(secret=secret, numbers=frozenset(numbers), **given)  # type: ignore[arg-type]
+
+
+def digest(secret: bytes, body: bytes = BODY) -> str:
+    """RFC 2104 spelled out, so that not one library proves itself."""
+    block = hashlib.sha256(secret).digest() if len(secret) > 64 else secret
+    inner, outer = (bytes(b ^ pad for b in block.ljust(64, b"\0")) for pad in (0x36, 0x5C))
+    return hashlib.sha256(outer + hashlib.sha256(inner + body).digest()).hexdigest()
+
+
+def by_meta(secret: bytes, body: bytes = BODY) -> dict[str, str]:
+    return {"X-Hub-Signature-256": f"sha256={digest(secret, body)}"}
+
+
+def by_bsp(secret: bytes) -> dict[str, str]:
+    return {"x-360dialog-signature": digest(secret)}
+
+
+def test_the_example_of_rfc_4231_is_signed() -> None:
+    shown = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    proof = Proofs([key(b"Jefe", ALMELO)]).proven(
+        b"what do ya want for nothing?", {"X-Hub-Signature-256": shown}
+    )
+    assert proof and (proof.name, proof.signature) == ("meta-sha256", shown)
+    assert proof.numbers == {ALMELO}
+
+
+@given(st.binary(max_size=300), st.binary(min_size=1, max_size=100))
+def test_what_is_signed_with_the_secret_is_proven_and_nothing_else_is(
+    body: bytes, secret: bytes
+) -> None:
+    ours = Proofs([key(secret, ALMELO)])
+    assert ours.proven(body, by_meta(secret, body))
+    assert not ours.proven(body + b" ", by_meta(secret, body))
+    assert not Proofs([key(secret + b"x", ALMELO)]).proven(body, by_meta(secret, body))
+    assert not Proofs([]).proven(body, by_meta(secret, body))
+    assert not ours.proven(body, {})
+
+
+def test_a_secret_speaks_for_its_own_numbers_alone() -> None:
+    ours = Proofs([key(b"almelo", ALMELO), key(b"hengelo", HENGELO), key(b"old", *BOTH)])
+    for secret, numbers in ((b"almelo", {ALMELO}), (b"hengelo", {HENGELO}), (b"old", BOTH)):
+        proof = ours.proven(BODY, by_meta(secret))
+        assert proof and proof.numbers == numbers
+
+
+def test_one_secret_named_by_two_numbers_speaks_for_both() -> None:
+    proof = Proofs([key(b"app", ALMELO), key(b"app", HENGELO)]).proven(BODY, by_meta(b"app"))
+    assert proof and proof.numbers == BOTH
+
+
+def test_a_bsp_signs_in_its_own_header_and_meta_s_secret_is_not_its() -> None:
+    ours = Proofs([key(b"meta", ALMELO), key(b"bsp", HENGELO, provider="360dialog")])
+    proof = ours.proven(BODY, by_bsp(b"bsp"))
+    assert proof and (proof.name, proof.numbers) == ("360dialog-sha256", {HENGELO})
+    with_prefix = {"x-360dialog-signature": f"sha256={digest(b'bsp')}"}
+    assert ours.proven(BODY, with_prefix)
+    assert not ours.proven(BODY, by_bsp(b"meta"))
+    assert not ours.proven(BODY, by_meta(b"bsp"))
+
+
+def test_a_bsp_that_does_not_sign_brings_a_secret_which_is_not_kept() -> None:
+    ours = Proofs([key(b"letmein", HENGELO, provider="360dialog", header="X-Postkamer")])
+    proof = ours.proven(BODY, {"X-Postkamer": "letmein"})
+    assert proof and (proof.name, proof.signature) == ("360dialog-header", "")
+    for wrong in ("", "letmei", "letmein ", "LETMEIN"):
+        assert not ours.proven(BODY, {"X-Postkamer": wrong})
+
+
+GOOD = f"sha256={digest(b'app')}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "sha256=",
+        GOOD.removeprefix("sha256="),
+        GOOD.upper(),
+        GOOD.replace("sha256=", "SHA256="),
+        GOOD[:-1],
+        GOOD + "0",
+        GOOD + "\n",
+        " " + GOOD,
+        GOOD[:-1] + "g",
+        GOOD[:-1] + "\u0663",
+        GOOD.replace("sha256=", "sha1="),
+        "sha1=" + hmac.new(b"app", BODY, "sha1").hexdigest(),
+        f"{GOOD},{GOOD}",
+        "sha256=" + "\udcff" * 64,
+    ],
+)
+def test_a_signature_in_any_other_form_proves_nothing(header: str) -> None:
+    ours = Proofs([key(b"app", ALMELO)])
+    assert ours.proven(BODY, {"X-Hub-Signature-256": GOOD})
+    assert not ours.proven(BODY, {"X-Hub-Signature-256": header})
+
+
+def test_what_a_body_says_for_the_numbers_of_others_is_not_proven() -> None:
+    owners = {ALMELO: frozenset([ALMELO]), "waba:7": BOTH, "waba:8": frozenset([HENGELO])}
+    proof = Proofs([key(b"app", ALMELO)]).proven(BODY, by_meta(b"app"))
+    assert proof
+    keys = [ALMELO, "waba:7", "waba:8", "999999", "waba:9"]
+    assert unproven(keys, owners, proof) == ["waba:8"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        ("client.webhooks.fbclientcerts.com", "client.webhooks.fbclientcerts.com"),
+        ("CN=client.webhooks.fbclientcerts.com,O=Meta,C=US", "client.webhooks.fbclientcerts.com"),
+        ("/C=US/O=Meta/CN=client.webhooks.fbclientcerts.com", "client.webhooks.fbclientcerts.com"),
+        ("O=Meta\\, CN=trick, CN=real", "real"),
+        ("CN=a,CN=b", ""),
+        ("O=Meta", ""),
+        ("", ""),
+    ],
+)
+def test_the_common_name_is_found_in_every_form_a_proxy_writes(shown: str, name: str) -> None:
+    assert common_name(shown) == name
