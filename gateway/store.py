@@ -1,13 +1,29 @@
-"""The commands that were accepted: what makes the same key and body give the same answer."""
+"""What was accepted: so that the same key and body give the same answer, and two people do not
+answer the same citizen at once."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from services.database import ANSWER_SECONDS, Pool
+from gateway.standing import Held
+from services.database import ANSWER_SECONDS, Connection, Pool
 from services.tasks import within
+
+
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be accepted. `last` is the last answer that its sender has seen in the
+    conversation: None for none, UNSET when it does not matter."""
+
+    id: UUID
+    token: str
+    kind: str
+    fingerprint: bytes
+    at: datetime
+    conversation: str = ""
+    last: UUID | None | UnsetType = UNSET
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -18,27 +34,43 @@ class Accepted(msgspec.Struct, frozen=True):
     confirmed: bool
 
 
+class AnsweredMeanwhile(Exception):
+    """Somebody else answered in this conversation; nothing was accepted. `last` is that answer."""
+
+    def __init__(self, last: UUID | None) -> None:
+        super().__init__("answered meanwhile")
+        self.last = last
+
+
 class Store:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def accept(self, id: UUID, token: str, fingerprint: bytes, at: datetime) -> Accepted:
-        """Write the command down, unless it is there; what is there then."""
+    async def conversation(self, id: str) -> Held | None:
+        """A conversation as the router has it now."""
         fetch = self._pool.fetchrow(
-            "with new as (insert into gateway.command (id, token, fingerprint, accepted_at)"
-            "  values ($1, $2, $3, $4) on conflict (id) do nothing"
-            "  returning fingerprint, accepted_at, confirmed_at)"
-            " select * from new union all"
-            " select fingerprint, accepted_at, confirmed_at from gateway.command where id = $1"
-            " limit 1",
+            "select id, tenant, number, department, departments from router.conversation"
+            " where id = $1",
             id,
-            token,
-            fingerprint,
-            at,
         )
         row = await within(ANSWER_SECONDS, fetch)
-        if row is None:  # written by a request beside this one, after our snapshot
-            return await self.accept(id, token, fingerprint, at)
+        return Held(**{**row, "departments": tuple(row["departments"])}) if row else None
+
+    async def accept(self, new: Acceptance) -> Accepted:
+        """Write it down unless it is there; what is there then. AnsweredMeanwhile when its sender
+        has not seen the last answer."""
+        return await within(ANSWER_SECONDS, self._accept(new))
+
+    async def _accept(self, new: Acceptance) -> Accepted:
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(
+                _INSERT, new.id, new.token, new.kind, new.fingerprint, new.at
+            )
+            if row is None:  # a request before this one, or beside it
+                row = await connection.fetchrow(_SELECT, new.id)
+                assert row is not None  # rows are never taken out while they can be asked for
+            elif new.kind == "message" and new.conversation:
+                await _answer(connection, new)
         return Accepted(row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None)
 
     async def confirm(self, id: UUID, at: datetime) -> None:
@@ -51,18 +83,7 @@ class Store:
 
     async def message(self, id: UUID, token: str) -> dict[str, Any] | None:
         """A message of this token as it stands: accepted until the router knows better."""
-        fetch = self._pool.fetchrow(
-            # Until the router knows better, what the ledger says of why it waits.
-            "select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,"
-            " coalesce(nullif(o.reason, ''), l.reason) as reason,"
-            " coalesce(nullif(o.code, 0), l.code) as code"
-            " from gateway.command c left join router.outgoing o on o.id = c.id"
-            " left join deliverer.ledger l on l.id = c.id and l.state = 'queued'"
-            " where c.id = $1 and c.token = $2",
-            id,
-            token,
-        )
-        row = await within(ANSWER_SECONDS, fetch)
+        row = await within(ANSWER_SECONDS, self._pool.fetchrow(_MESSAGE, id, token))
         if row is None:
             return None
         return {
@@ -74,3 +95,53 @@ class Store:
             "acceptedAt": row["accepted_at"],
             "changedAt": row["changed_at"] or row["accepted_at"],
         }
+
+
+async def _answer(connection: Connection, new: Acceptance) -> None:
+    """Make it the last answer, if the last one was seen: compared and set at once, since a row that
+    another transaction is changing is waited for."""
+    answer = (new.conversation, new.id, new.at)
+    if new.last is UNSET:
+        done = await connection.fetchval(_ANSWER, *answer)
+    elif new.last is None:
+        done = await connection.fetchval(_FIRST_ANSWER, *answer)
+    else:
+        done = await connection.fetchval(_NEXT_ANSWER, *answer, new.last)
+    if done is None:
+        last = "select message from gateway.answer where conversation = $1"
+        raise AnsweredMeanwhile(await connection.fetchval(last, new.conversation))
+
+
+_INSERT = """
+insert into gateway.command (id, token, kind, fingerprint, accepted_at)
+values ($1, $2, $3, $4, $5) on conflict (id) do nothing
+returning fingerprint, accepted_at, confirmed_at
+"""
+
+_SELECT = "select fingerprint, accepted_at, confirmed_at from gateway.command where id = $1"
+
+_FIRST_ANSWER = """
+insert into gateway.answer (conversation, message, at) values ($1, $2, $3)
+on conflict (conversation) do nothing returning message
+"""
+
+_ANSWER = """
+insert into gateway.answer (conversation, message, at) values ($1, $2, $3)
+on conflict (conversation) do update set message = excluded.message, at = excluded.at
+returning message
+"""
+
+_NEXT_ANSWER = """
+update gateway.answer set message = $2, at = $3 where conversation = $1 and message = $4
+returning message
+"""
+
+# Until the router knows better, what the ledger says of why it waits.
+_MESSAGE = """
+select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,
+    coalesce(nullif(o.reason, ''), l.reason) as reason, coalesce(nullif(o.code, 0), l.code) as code
+from gateway.command c
+left join router.outgoing o on o.id = c.id
+left join deliverer.ledger l on l.id = c.id and l.state = 'queued'
+where c.id = $1 and c.token = $2 and c.kind = 'message'
+"""

@@ -1,0 +1,33 @@
+"""Whether a token may do something in a conversation, as far as the door can see. Pure.
+
+The router has the last word: what it refuses comes back as the message's status.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from services.access import Rights
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A conversation, and the departments that have, or had, it."""
+
+    id: str
+    tenant: str
+    number: str
+    department: str
+    departments: tuple[str, ...]
+
+
+Standing = Literal["allowed", "transferred", "unknown"]
+"""`unknown` is also what a token hears that must not know that there is such a conversation."""
+
+
+def standing(held: Held | None, rights: Rights, department: str) -> Standing:
+    """Of a token that acts for `department`; '' for whichever of its departments has it."""
+    if held is None or held.tenant != rights.tenant:
+        return "unknown"
+    if rights.handles(held.department):
+        return "allowed" if department in ("", held.department) else "transferred"
+    return "transferred" if any(map(rights.handles, held.departments)) else "unknown"
