@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 PREFIX = "POSTKAMER_"
+OBJECT_STORE = "expected file:///folder or s3://bucket/prefix"
 
 
 class SettingsError(ValueError):
@@ -85,12 +86,27 @@ def _database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _object_store(value: str) -> str:
+    """A folder by its whole path, or a bucket; S3's keys do not belong in it."""
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+    except ValueError:  # it quotes what it could not read
+        raise ValueError(OBJECT_STORE) from None
+    folder = parts.scheme == "file" and not parts.netloc and len(parts.path) > 1
+    bucket = parts.scheme == "s3" and parts.netloc == host != ""
+    if not (folder or bucket) or parts.query or parts.fragment:
+        raise ValueError(OBJECT_STORE)
+    return value
+
+
 AmqpUrls = Annotated[SecretStr, AfterValidator(_amqp_urls)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
 Tokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_named), Field(min_length=1)]
 """Names and tokens: a name has two while its token is replaced."""
 Key = Annotated[SecretStr, AfterValidator(_key)]
+ObjectStore = Annotated[str, AfterValidator(_object_store)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -125,6 +141,7 @@ class GatewaySettings(Settings):
     """Where a TLS proxy says whose client certificate it saw; empty: not asked."""
     meta_client_name: str = "client.webhooks.fbclientcerts.com"
     api_tokens: Tokens
+    object_store: ObjectStore
     gateway_port: Port = 8080
     gateway_ops_port: Port = 9080
 
@@ -137,6 +154,7 @@ class RouterSettings(Settings):
 class DelivererSettings(Settings):
     meta_access_token: SecretStr
     meta_graph_url: str = Field(pattern=r"^https?://\S+$")
+    object_store: ObjectStore
     deliverer_ops_port: Port = 9082
 
 

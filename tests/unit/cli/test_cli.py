@@ -60,6 +60,7 @@ SETTINGS = {
     "POSTKAMER_META_GRAPH_URL": "https://graph.facebook.com/v26.0",
     "POSTKAMER_API_TOKENS": "crm:d",
     "POSTKAMER_ARCHIVE_KEY": base64.b64encode(bytes(32)).decode(),
+    "POSTKAMER_OBJECT_STORE": "file:///var/lib/postkamer",
     "CRM_SECRET": "e",
 }
 
@@ -170,6 +171,7 @@ def test_every_fault_of_file_secrets_and_settings_is_told_at_once(file: Path) ->
         "POSTKAMER_META_APP_SECRETS: is missing",
         "POSTKAMER_META_GRAPH_URL: is missing",
         "POSTKAMER_META_VERIFY_TOKEN: is missing",
+        "POSTKAMER_OBJECT_STORE: is missing",
     ]
     broken = TOML.replace('destination = "crm"', 'destination = "x"').replace("https", "ftp")
     file.write_text(broken)
@@ -179,7 +181,7 @@ def test_every_fault_of_file_secrets_and_settings_is_told_at_once(file: Path) ->
     assert "POSTKAMER_AMQP_URL: is missing" in done.stdout
     assert f"fault: {file}:19: departments.0.destination: there is no destination" in done.stdout
     assert "fault: CRM_SECRET (destination crm): is missing" in done.stdout
-    assert done.stdout.endswith("13 faults, 0 warnings\n")
+    assert done.stdout.endswith("14 faults, 0 warnings\n")
 
 
 def test_of_a_file_that_was_only_asked_about_no_secret_is_looked_for(file: Path) -> None:

@@ -32,6 +32,7 @@ GOOD = {
     "POSTKAMER_META_GRAPH_URL": "https://graph.facebook.com/v26.0",
     "POSTKAMER_API_TOKENS": "crm:hunter2-crm, operator:hunter2:op",
     "POSTKAMER_ARCHIVE_KEY": KEY,
+    "POSTKAMER_OBJECT_STORE": "file:///var/lib/postkamer",
 }
 KINDS: list[type[Settings]] = [
     GatewaySettings,
@@ -131,6 +132,32 @@ def test_an_address_of_another_kind_stops_the_start(
     kind: type[Settings], name: str, value: str, sentence: str
 ) -> None:
     assert faults(kind, GOOD | {f"POSTKAMER_{name}": value}) == [sentence]
+
+
+@pytest.mark.parametrize("kind", [GatewaySettings, DelivererSettings])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/var/lib/postkamer",
+        "file://var/lib/postkamer",  # "var" would be a host
+        "file:///",
+        "s3:///prefix",
+        "s3://id:hunter2@bucket/prefix",
+        "s3://[bucket",
+        "s3://bucket?secret=hunter2",
+        "https://hunter2",
+    ],
+)
+def test_an_object_store_of_another_kind_stops_the_start(
+    kind: type[GatewaySettings | DelivererSettings], value: str
+) -> None:
+    sentence = "POSTKAMER_OBJECT_STORE: expected file:///folder or s3://bucket/prefix"
+    assert faults(kind, GOOD | {"POSTKAMER_OBJECT_STORE": value}) == [sentence]
+
+
+@pytest.mark.parametrize("value", ["file:///srv/met%20spatie", "s3://bucket", "s3://b.u-c/a/b"])
+def test_a_folder_and_a_bucket_are_taken(value: str) -> None:
+    assert load(DelivererSettings, GOOD | {"POSTKAMER_OBJECT_STORE": value}).object_store == value
 
 
 @pytest.mark.parametrize(

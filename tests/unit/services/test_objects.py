@@ -1,0 +1,101 @@
+"""The object store, on a folder."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services import clock
+from services.objects import PIECE_BYTES, Missing, Objects, upload
+
+
+async def pieces(*given: bytes) -> AsyncIterator[bytes]:
+    for piece in given:
+        yield piece
+
+
+async def read(objects: Objects, key: str) -> bytes:
+    return b"".join([piece async for piece in await objects.read(key)])
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, 2 * PIECE_BYTES + 7])
+async def test_what_was_put_is_read_again_and_gone_when_deleted(tmp_path: Path, size: int) -> None:
+    objects, key = Objects(tmp_path.as_uri()), upload(clock.new_id())
+    content = os.urandom(1024) * (size // 1024) + b"x" * (size % 1024)
+    await objects.put(key, pieces(content[: size // 3], content[size // 3 :]))
+    assert await read(objects, key) == content
+    assert len(files(tmp_path)) == 1
+    await objects.delete(key)
+    await objects.delete(key)
+    assert files(tmp_path) == []
+    with pytest.raises(Missing):
+        await objects.read(key)
+
+
+@pytest.mark.parametrize("size", [10, 2 * PIECE_BYTES])
+async def test_what_breaks_off_is_not_there_and_says_why(tmp_path: Path, size: int) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * size
+        raise ConnectionResetError("gone")
+
+    objects, key = Objects(tmp_path.as_uri()), upload(clock.new_id())
+    with pytest.raises(ConnectionResetError, match="gone"):
+        await objects.put(key, broken())
+    assert files(tmp_path) == []
+
+
+async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(tmp_path: Path) -> None:
+    reached, ended = asyncio.Event(), asyncio.Event()
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield b"x" * 2 * PIECE_BYTES
+        reached.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    objects = Objects(tmp_path.as_uri())
+    put = asyncio.create_task(objects.put(upload(clock.new_id()), stuck()))
+    await reached.wait()
+    put.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await put
+    assert ended.is_set()
+    assert files(tmp_path) == []
+
+
+async def test_a_delete_takes_along_what_a_killed_process_left(tmp_path: Path) -> None:
+    objects, key = Objects(tmp_path.as_uri()), upload(clock.new_id())
+    (tmp_path / "upload").mkdir()
+    for name in (f"{key}#1", f"{key}#2", f"upload/{clock.new_id()}#1"):
+        (tmp_path / name).write_bytes(b"half")
+    await objects.delete(key)
+    assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("key", ["../etc/passwd", "upload/x", "upload/../" + "a" * 36, "/", ""])
+async def test_a_key_is_never_a_path_of_somebody_else(tmp_path: Path, key: str) -> None:
+    objects = Objects(tmp_path.as_uri())
+    with pytest.raises(ValueError, match="a key is"):
+        await objects.put(key, pieces(b"x"))
+    with pytest.raises(ValueError, match="a key is"):
+        await objects.read(key)
+
+
+async def test_a_folder_is_made_for_us_alone_and_a_file_in_its_place_is_named(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "met spatie"
+    await Objects(folder.as_uri()).put(upload(clock.new_id()), pieces(b"x"))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    wrong = tmp_path / "file"
+    wrong.touch()
+    with pytest.raises(OSError, match="POSTKAMER_OBJECT_STORE: the folder cannot be used"):
+        Objects(wrong.as_uri())
