@@ -23,7 +23,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
     at: datetime
     conversation: str = ""
-    last: UUID | None | UnsetType = UNSET
+    last: UUID | UnsetType | None = UNSET
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -1,0 +1,103 @@
+"""Accepting answers on a real PostgreSQL: once for each key, and only from who saw the last one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import msgspec
+import pytest
+from msgspec import UNSET, UnsetType
+
+from gateway.store import Acceptance, AnsweredMeanwhile, Store
+from services import clock
+from services.database import Pool, connected, migrate
+from tests.integration.conftest import all_migrations
+
+CONVERSATION = "106540352242922-a2a2a2a2a2a2a2a2a2a2a2a2a2"
+
+
+@pytest.fixture
+async def pool(empty: str) -> AsyncIterator[Pool]:
+    await migrate(empty, all_migrations())
+    async with connected(empty, "test", 8) as pool:
+        yield pool
+
+
+@pytest.fixture
+def store(pool: Pool) -> Store:
+    return Store(pool)
+
+
+def answer(last: UUID | UnsetType | None = UNSET, kind: str = "message") -> Acceptance:
+    return Acceptance(
+        id=clock.new_id(),
+        token="crm",
+        kind=kind,
+        fingerprint=b"print",
+        at=clock.now(),
+        conversation=CONVERSATION,
+        last=last,
+    )
+
+
+async def test_the_same_key_is_accepted_once_and_gives_the_same_answer(store: Store) -> None:
+    first = answer()
+    accepted = await store.accept(first)
+    again = msgspec.structs.replace(first, fingerprint=b"other", at=clock.now())
+    assert await store.accept(again) == accepted
+    await store.confirm(first.id, clock.now())
+    assert (await store.accept(again)).confirmed
+
+
+async def test_an_answer_by_who_has_not_seen_the_last_one_is_refused(store: Store) -> None:
+    first, second = answer(None), answer(None)
+    await store.accept(first)
+    with pytest.raises(AnsweredMeanwhile) as refused:
+        await store.accept(second)
+    assert refused.value.last == first.id
+    third = answer(first.id)
+    await store.accept(third)
+    with pytest.raises(AnsweredMeanwhile):
+        await store.accept(answer(first.id))
+    await store.accept(answer(third.id))
+
+
+async def test_a_refused_answer_leaves_nothing_and_its_key_may_be_used_again(
+    store: Store, pool: Pool
+) -> None:
+    seen = answer()
+    await store.accept(seen)
+    late = answer(clock.new_id())
+    with pytest.raises(AnsweredMeanwhile):
+        await store.accept(late)
+    assert await pool.fetchval("select count(*) from gateway.command where id = $1", late.id) == 0
+    await store.accept(msgspec.structs.replace(late, last=seen.id))
+
+
+async def test_an_accepted_answer_is_given_again_though_others_answered_since(
+    store: Store,
+) -> None:
+    first = answer(None)
+    await store.accept(first)
+    await store.accept(answer(first.id))
+    assert not (await store.accept(first)).confirmed
+
+
+async def test_of_many_at_once_who_saw_the_same_one_answers(store: Store) -> None:
+    last: UUID | None = None
+    for _ in range(10):
+        tries = [answer(last) for _ in range(8)]
+        results = await asyncio.gather(*map(store.accept, tries), return_exceptions=True)
+        taken = [t.id for t, r in zip(tries, results, strict=True) if not isinstance(r, Exception)]
+        assert len(taken) == 1
+        assert all(r.last == taken[0] for r in results if isinstance(r, AnsweredMeanwhile))
+        last = taken[0]
+
+
+async def test_a_note_is_no_answer(store: Store) -> None:
+    first = answer()
+    await store.accept(first)
+    await store.accept(answer(kind="note"))
+    await store.accept(answer(first.id))
+    assert await store.message(first.id, "crm")
+    assert await store.message(first.id, "another") is None

@@ -1,0 +1,39 @@
+"""What a token may do in a conversation, and what it may know."""
+
+import pytest
+
+from gateway.standing import Held, standing
+from services.access import Rights
+
+HELD = Held("c", "almelo", "10001", "burgerzaken", ("klantcontact", "burgerzaken"))
+
+
+def rights(*departments: str, tenant: str = "almelo") -> Rights:
+    return Rights(
+        name="crm", tenant=tenant, roles=frozenset(["send"]), departments=frozenset(departments)
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "acting_for", "expected"),
+    [
+        (rights(), "", "allowed"),
+        (rights(), "burgerzaken", "allowed"),
+        (rights(), "klantcontact", "transferred"),
+        (rights("burgerzaken"), "", "allowed"),
+        (rights("burgerzaken", "belastingen"), "", "allowed"),
+        (rights("burgerzaken", "belastingen"), "belastingen", "transferred"),
+        (rights("klantcontact"), "", "transferred"),
+        (rights("belastingen"), "", "unknown"),
+        (rights(tenant="hengelo"), "", "unknown"),
+        (rights("burgerzaken", tenant="hengelo"), "burgerzaken", "unknown"),
+    ],
+)
+def test_a_department_acts_while_it_has_the_conversation_and_hears_when_it_had(
+    token: Rights, acting_for: str, expected: str
+) -> None:
+    assert standing(HELD, token, acting_for) == expected
+
+
+def test_a_conversation_that_is_not_there_is_unknown_to_everyone() -> None:
+    assert standing(None, rights(), "") == "unknown"
