@@ -28,6 +28,8 @@ class Arrival(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     n: int
     wamid: str
     number: str
+    provider: str
+    """By whose door it came."""
     phone: str
     bsuid: str
     opaque: str
@@ -39,6 +41,8 @@ class Arrival(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 class Handsets:
     def __init__(self) -> None:
         self._people: OrderedDict[str, Citizen] = OrderedDict()
+        self._holders: OrderedDict[str, Citizen] = OrderedDict()
+        """Phone number and who has it now."""
         self._unread: OrderedDict[tuple[str, str], deque[Sent]] = OrderedDict()
         self.clear()
 
@@ -49,13 +53,19 @@ class Handsets:
         self._count = self._repeats = 0
 
     def meet(self, citizen: Citizen) -> None:
-        self._people[citizen.bsuid] = citizen
-        self._people.move_to_end(citizen.bsuid)
-        if len(self._people) > PEOPLE_KEPT:
-            self._people.popitem(last=False)
+        for kept, key in ((self._people, citizen.bsuid), (self._holders, citizen.phone)):
+            kept[key] = citizen
+            kept.move_to_end(key)
+            if len(kept) > PEOPLE_KEPT:
+                kept.popitem(last=False)
 
     def who(self, bsuid: str) -> Citizen | None:
         return self._people.get(bsuid)
+
+    def holding(self, phone: str, portfolio: str) -> Citizen:
+        """Who has this number now, as they are known in a portfolio."""
+        known = self._holders.get(phone) or Citizen(phone)
+        return msgspec.structs.replace(known, portfolio=portfolio)
 
     def accept(self, sent: Sent, kind: str, content: Any, at: datetime) -> None:
         """Note a message that Meta took for a citizen."""
@@ -63,7 +73,8 @@ class Handsets:
         arrival = Arrival(
             n=self._count,
             wamid=sent.wamid,
-            number=sent.number,
+            number=sent.number.id,
+            provider=sent.number.provider,
             phone=sent.phone,
             bsuid=sent.bsuid,
             opaque=sent.opaque,
@@ -76,16 +87,15 @@ class Handsets:
 
     def deliver(self, sent: Sent) -> None:
         """The message is on the phone, unread."""
-        chat = (sent.number, sent.bsuid)
-        unread = self._unread.setdefault(chat, deque(maxlen=UNREAD_IN_CHAT))
+        unread = self._unread.setdefault(sent.chat, deque(maxlen=UNREAD_IN_CHAT))
         unread.append(sent)
-        self._unread.move_to_end(chat)
+        self._unread.move_to_end(sent.chat)
         if len(self._unread) > UNREAD_KEPT:
             self._unread.popitem(last=False)
 
-    def read(self, number: str, bsuid: str) -> list[Sent]:
+    def read(self, number: str, phone: str) -> list[Sent]:
         """The citizen looks at the chat: what was unread until now."""
-        return list(self._unread.pop((number, bsuid), ()))
+        return list(self._unread.pop((number, phone), ()))
 
     def after(self, n: int, most: int) -> list[Arrival]:
         """Up to `most` accepted messages after the n-th, oldest first."""

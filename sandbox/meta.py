@@ -1,15 +1,16 @@
-"""Posts webhooks to the gateway as Meta does: signed, concurrently, again until it answers 200."""
+"""Posts webhooks to the gateway, as Meta or a BSP signs them, and again until they are taken."""
 
 import asyncio
 import contextlib
 import heapq
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
 
-from sandbox.webhooks import sign
+from sandbox.town import Carrier
+from sandbox.webhooks import headers
 from services import clock
 
 CONCURRENT = 64
@@ -32,6 +33,8 @@ class Webhook(msgspec.Struct):
 
     make: Callable[[], bytes]
     told: Told | None
+    by: Carrier
+    """Who posts it and signs it, also when the number has moved since."""
     born: float
     attempts: int = 0
     body: bytes = b""
@@ -45,10 +48,12 @@ class Counts(msgspec.Struct, rename="camel"):
 
 
 class Meta:
-    def __init__(self, http: aiohttp.ClientSession, *, url: str, secret: str) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, *, url: str, secrets: Mapping[Carrier, str]
+    ) -> None:
         self._http = http
         self._url = url
-        self._secret = secret
+        self._secrets = secrets
         self._due: list[tuple[float, int, Webhook]] = []
         self._number = 0
         self._earlier = asyncio.Event()
@@ -61,14 +66,16 @@ class Meta:
         """Webhooks that the gateway has not yet answered 200."""
         return len(self._due) + len(self._tasks)
 
-    def later(self, seconds: float, make: Callable[[], bytes], told: Told | None = None) -> None:
+    def later(
+        self, seconds: float, make: Callable[[], bytes], *, by: Carrier, told: Told | None = None
+    ) -> None:
         """Post what `make` gives after a while, and again until it is accepted."""
-        now = clock.monotonic()
-        self._schedule(now + seconds, Webhook(make=make, told=told, born=now + seconds))
+        due = clock.monotonic() + seconds
+        self._schedule(due, Webhook(make=make, told=told, by=by, born=due))
 
-    async def now(self, body: bytes, told: Told | None = None) -> int:
+    async def now(self, body: bytes, *, by: Carrier, told: Told | None = None) -> int:
         """Post at once; the status that the gateway answered. What failed is repeated later."""
-        webhook = Webhook(make=lambda: body, told=told, born=clock.monotonic())
+        webhook = Webhook(make=lambda: body, told=told, by=by, born=clock.monotonic())
         return await self._attempt(webhook)
 
     async def run(self) -> None:
@@ -103,7 +110,7 @@ class Meta:
         webhook.body = webhook.body or webhook.make()
         webhook.attempts += 1
         self.counts.posted += 1
-        status = await self._post(webhook.body)
+        status = await self._post(webhook.body, webhook.by)
         if webhook.told:
             webhook.told(status)
         if status == 200:
@@ -113,15 +120,11 @@ class Meta:
             self._again(webhook)
         return status
 
-    async def _post(self, body: bytes) -> int:
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "facebookexternalua",
-            "X-Hub-Signature-256": sign(body, self._secret),
-        }
+    async def _post(self, body: bytes, by: Carrier) -> int:
+        signed = headers(by, body, self._secrets[by])
         try:
             async with self._http.post(
-                self._url, data=body, headers=headers, allow_redirects=False
+                self._url, data=body, headers=signed, allow_redirects=False
             ) as answer:
                 await answer.read()
                 return answer.status

@@ -10,16 +10,19 @@ import msgspec
 from aiohttp import web
 
 from sandbox import meta, pages, town
+from sandbox.attachments import Attachments
+from sandbox.carriers import Carriers
 from sandbox.crm import Crm
 from sandbox.desk import Desk
 from sandbox.graph import Graph
 from sandbox.handsets import Handsets
 from sandbox.media import Media
 from sandbox.meta import Meta
+from sandbox.numbers import Numbers
 from sandbox.phone import Phone
 from sandbox.settings import SandboxSettings
 from sandbox.stream import Stream
-from sandbox.town import Town
+from sandbox.town import Carrier, Town
 from sandbox.world import World
 from services import clock, config
 from services.http import application, problem, serve
@@ -68,11 +71,16 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
 
 def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) -> World:
     url = settings.gateway_url + "/webhooks/whatsapp"
+    secrets: dict[Carrier, str] = {
+        "meta": settings.app_secret,
+        "360dialog": settings.platform_secret,
+    }
     chance = Random(settings.seed)
     return World(
         settings=settings,
         town=shown,
-        meta=Meta(http, url=url, secret=settings.app_secret),
+        numbers=Numbers(shown),
+        meta=Meta(http, url=url, secrets=secrets),
         stream=Stream(clock.new_id().hex[-12:]),
         handsets=Handsets(),
         media=Media(chance),
@@ -81,9 +89,11 @@ def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) ->
 
 
 def others(world: World) -> list[web.RouteDef]:
-    """The phones, the page and the stream."""
+    """The phones, their files at Meta's, the page and the stream."""
     found = pages.files()
     return [
+        *Attachments(world).routes(),
+        *Carriers(world).routes(),
         *Phone(world, pages.samples(found)).routes(),
         *pages.routes(world.town, found),
         web.get("/stream", world.stream.listen),

@@ -25,6 +25,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_token: str = "sandbox-api-token"
     app_secret: str = "sandbox-app-secret"
     access_token: str = "sandbox-access-token"
+    platform_secret: str = "sandbox-platform-secret"
+    """With which 360dialog signs."""
     crm_secret: bytes = b"sandbox-crm-secret"
     config: Path | None = None
     """postkamer.toml; without it the page shows a municipality of its own."""
@@ -114,6 +116,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "api_token": ("POSTKAMER_API_TOKEN", str),
     "app_secret": ("POSTKAMER_META_APP_SECRETS", _first),
     "access_token": ("POSTKAMER_META_ACCESS_TOKEN", str),
+    "platform_secret": ("POSTKAMER_SANDBOX_PLATFORM_SECRET", str),
     "crm_secret": ("CRM_SECRET", crm_secret),
     "config": ("POSTKAMER_CONFIG", Path),
     "seed": ("POSTKAMER_SANDBOX_SEED", _whole),

@@ -1,8 +1,13 @@
 """The town hall that the page shows: municipalities, their numbers and departments."""
 
+from typing import Literal
+
 import msgspec
 
 from services.config import Config
+
+Carrier = Literal["meta", "360dialog"]
+"""Who brings a number's messages: Meta itself, or a business solution provider."""
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -11,20 +16,39 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A WhatsApp number of a municipality; `id` is Meta's phone_number_id."""
+    """A WhatsApp number of a municipality, and how it is known at who carries it now.
+
+    `id` is Postkamer's and stays through every move.
+    """
 
     id: str
     tenant: str
+    provider: Carrier = "meta"
+    phone_number_id: str = ""
+    """Meta's; '' where it is the same as `id`."""
+    waba: str = ""
+    """Meta's id of the WhatsApp Business Account; '' for a made up one."""
+    portfolio: str = ""
+    """Citizens have one business-scoped user id in each."""
+    key: str = ""
+    """What 360dialog knows it by; '' for a made up one."""
 
     @property
     def phone(self) -> str:
-        """As citizens would dial it, digits only: made up from the id."""
+        """As citizens would dial it, digits only: made up from the id, and kept in a move."""
         return f"3185{self.id[-7:]:0>7}"
 
     @property
+    def meta_id(self) -> str:
+        return self.phone_number_id or self.id
+
+    @property
     def account(self) -> str:
-        """Id of the WhatsApp Business Account that it stands under, made up likewise."""
-        return f"2{self.id[-14:]:0>14}"
+        return self.waba or f"2{self.id[-14:]:0>14}"
+
+    @property
+    def api_key(self) -> str:
+        return self.key or f"sandbox-d360-{self.id}"
 
 
 class Department(msgspec.Struct, frozen=True):
@@ -38,14 +62,14 @@ class Town(msgspec.Struct, frozen=True):
     numbers: tuple[Number, ...]
     departments: tuple[Department, ...]
 
-    def number(self, number_id: str) -> Number | None:
-        return next((number for number in self.numbers if number.id == number_id), None)
-
 
 def of(config: Config) -> Town:
     return Town(
         tenants=tuple(Tenant(t.id, t.name) for t in config.tenants),
-        numbers=tuple(Number(n.id, n.tenant) for n in config.numbers),
+        numbers=tuple(
+            Number(n.id, n.tenant, n.provider, n.phone_number_id, n.waba, n.portfolio)
+            for n in config.numbers
+        ),
         departments=tuple(Department(d.id, d.tenant, d.name) for d in config.departments),
     )
 

@@ -11,26 +11,37 @@ from typing import Any
 import msgspec
 
 from sandbox.faults import status_error
-from sandbox.town import Number
+from sandbox.town import Carrier, Number
 
 Json = dict[str, Any]
 
 
 class Citizen(msgspec.Struct, frozen=True):
+    """Somebody with a phone, as they are known in one portfolio."""
+
     phone: str
     """Digits only, with country code."""
     name: str = ""
     hidden: bool = False
     """Has a username and shows no phone number to businesses."""
+    holder: int = 1
+    """The how manieth to hold this phone number: numbers are given out anew."""
+    portfolio: str = ""
 
     @property
     def bsuid(self) -> str:
-        return bsuid(self.phone)
+        """The business-scoped user id: always the same, and not to be turned around."""
+        # The first holder in a portfolio without a name is written as it always was.
+        parts = (
+            [self.portfolio, str(self.holder)] if (self.portfolio, self.holder) != ("", 1) else []
+        )
+        known = ":".join(["postkamer-sandbox", *parts, self.phone])
+        return "NL." + hashlib.sha256(known.encode()).hexdigest()[:24].upper()
 
 
 def bsuid(phone: str) -> str:
-    """The business-scoped user id of a number: always the same, and not to be turned around."""
-    return "NL." + hashlib.sha256(f"postkamer-sandbox:{phone}".encode()).hexdigest()[:24].upper()
+    """Of the first holder of a number, in a portfolio without a name."""
+    return Citizen(phone).bsuid
 
 
 def wamid(phone: str, chance: Random, *, outgoing: bool) -> str:
@@ -48,7 +59,22 @@ def wire(body: Json) -> bytes:
 
 def sign(body: bytes, secret: str) -> str:
     """The value of X-Hub-Signature-256."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return f"sha256={digest(body, secret)}"
+
+
+def digest(body: bytes, secret: str) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def headers(provider: Carrier, body: bytes, secret: str) -> dict[str, str]:
+    """With which the provider posts: 360dialog writes its digits bare, under a name of its own."""
+    if provider == "360dialog":
+        return {"Content-Type": "application/json", "x-360dialog-signature": digest(body, secret)}
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "facebookexternalua",
+        "X-Hub-Signature-256": sign(body, secret),
+    }
 
 
 def incoming(number: Number, citizen: Citizen, message: Json) -> Json:
@@ -83,30 +109,57 @@ def reaction(about: str, emoji: str) -> Json:
     return {"type": "reaction", "reaction": content}
 
 
-def choice(number: Number, about: str, *, row: str, title: str, kind: str) -> Json:
-    """An answer to the interactive message `about`; kind: list_reply or button_reply."""
+def choice(row: str, title: str, kind: str) -> Json:
+    """An answer to an interactive message; kind: list_reply or button_reply."""
     reply = {"id": row, "title": title} | ({"description": ""} if kind == "list_reply" else {})
-    return {
-        "context": {"from": number.phone, "id": about},
-        "type": "interactive",
-        "interactive": {"type": kind, kind: reply},
+    return {"type": "interactive", "interactive": {"type": kind, kind: reply}}
+
+
+def button(payload: str, text: str) -> Json:
+    """An answer with a button of a template."""
+    return {"type": "button", "button": {"payload": payload, "text": text}}
+
+
+def form(token: str, answer: str) -> Json:
+    """A flow that was filled in: Meta brings the answers as a text of JSON."""
+    filled = json.dumps({"flow_token": token, "answer": answer})
+    reply = {"name": "flow", "body": "Sent", "response_json": filled}
+    return {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
+
+
+def card(phone: str, name: str, *, asked: bool) -> Json:
+    """A citizen's own contact card; `asked` for by the municipality."""
+    person: Json = {
+        "name": {"formatted_name": name, "first_name": name.split()[0]},
+        "phones": [{"phone": f"+{phone}", "wa_id": phone, "type": "CELL"}],
     }
+    if asked:
+        person["origin"] = "contact_request"
+    return {"type": "contacts", "contacts": [person]}
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """A message of the municipality that the stand-in accepted."""
 
     wamid: str
-    number: str
+    number: Number
+    """As it was known when this went out: what becomes of it is told by who carried it."""
     phone: str
     """Of the recipient, '' where only the bsuid is known."""
     bsuid: str
+    holder: str = ""
+    """The phone that it lands on, which the sandbox knows even where it is hidden."""
     opaque: str = ""
     to_bsuid: bool = False
     """The sender named the recipient by bsuid."""
 
+    @property
+    def chat(self) -> tuple[str, str]:
+        """The number and the phone between which it is."""
+        return self.number.id, self.holder or self.phone or self.bsuid
 
-def status(number: Number, sent: Sent, name: str, at: datetime, code: int = 0) -> Json:
+
+def status(sent: Sent, name: str, at: datetime, code: int = 0) -> Json:
     """The body that tells what became of `sent`; `code` is the error of a `failed`."""
     entry: Json = {"id": sent.wamid, "status": name, "timestamp": _seconds(at)}
     failed = name == "failed"
@@ -120,9 +173,9 @@ def status(number: Number, sent: Sent, name: str, at: datetime, code: int = 0) -
         entry["pricing"] = PRICING
     if failed:
         entry["errors"] = [status_error(code)]
-        return _envelope(number, {"statuses": [entry]})
+        return _envelope(sent.number, {"statuses": [entry]})
     contact = {"user_id": sent.bsuid} | ({"wa_id": sent.phone} if sent.phone else {})
-    return _envelope(number, {"contacts": [contact], "statuses": [entry]})
+    return _envelope(sent.number, {"contacts": [contact], "statuses": [entry]})
 
 
 PRICING = {
@@ -135,7 +188,7 @@ PRICING = {
 
 
 def _envelope(number: Number, part: Json) -> Json:
-    metadata = {"display_phone_number": number.phone, "phone_number_id": number.id}
+    metadata = {"display_phone_number": number.phone, "phone_number_id": number.meta_id}
     value = {"messaging_product": "whatsapp", "metadata": metadata} | part
     changes = [{"value": value, "field": "messages"}]
     return {

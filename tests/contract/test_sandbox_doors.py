@@ -6,7 +6,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.webhooks import bsuid
 from tests.contract.sandbox_world import (
     FROM,
     NUMBER,
@@ -115,7 +114,7 @@ async def test_with_limits_the_46th_message_to_one_citizen_is_too_many() -> None
 async def test_read_is_told_only_when_the_citizen_looks(sandbox: World) -> None:
     await sandbox.send()
     await sandbox.services.until(2)
-    looked = {"number": NUMBER, "bsuid": bsuid("31600000011")}
+    looked = {"number": NUMBER, "phone": "31600000011"}
     assert await sandbox.ask("POST", "/phone/read", json=looked) == (200, {"read": 1})
     assert await sandbox.ask("POST", "/phone/read", json=looked) == (200, {"read": 0})
     await sandbox.services.until(3)

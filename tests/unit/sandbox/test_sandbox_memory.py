@@ -9,8 +9,10 @@ from sandbox.handsets import Handsets
 from sandbox.inbox import Inbox
 from sandbox.media import Media
 from sandbox.stream import Stream
+from sandbox.town import Number
 from sandbox.webhooks import Citizen, Sent
 
+NUMBER = Number("1", "almelo")
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
@@ -19,7 +21,7 @@ def event(id: str, sequence: int, conversation: str = "c", raw: bytes = b"{}") -
 
 
 def sent(n: int = 0, opaque: str = "") -> Sent:
-    return Sent(wamid=f"wamid.{n}", number="1", phone="316", bsuid="NL.A", opaque=opaque)
+    return Sent(wamid=f"wamid.{n}", number=NUMBER, phone="316", bsuid="NL.A", opaque=opaque)
 
 
 def test_repeats_are_counted_and_a_repeat_with_other_content_stands_out() -> None:
@@ -98,8 +100,8 @@ def test_what_is_read_is_no_longer_unread() -> None:
     phones = Handsets()
     phones.deliver(sent(1))
     phones.deliver(sent(2))
-    assert [one.wamid for one in phones.read("1", "NL.A")] == ["wamid.1", "wamid.2"]
-    assert phones.read("1", "NL.A") == []
+    assert [one.wamid for one in phones.read("1", "316")] == ["wamid.1", "wamid.2"]
+    assert phones.read("1", "316") == []
 
 
 def test_phones_remember_so_many_people_and_chats_and_no_more() -> None:
@@ -109,9 +111,9 @@ def test_phones_remember_so_many_people_and_chats_and_no_more() -> None:
     assert phones.who(Citizen("0").bsuid) is None
     assert phones.who(Citizen("1").bsuid) == Citizen("1")
     for n in range(handsets.UNREAD_KEPT + 1):
-        phones.deliver(Sent(wamid="w", number=str(n), phone="", bsuid="NL.A"))
-    assert phones.read("0", "NL.A") == []
-    assert len(phones.read("1", "NL.A")) == 1
+        phones.deliver(Sent(wamid="w", number=Number(str(n), "t"), phone="316", bsuid="NL.A"))
+    assert phones.read("0", "316") == []
+    assert len(phones.read("1", "316")) == 1
 
 
 def test_media_is_described_with_base64_in_webhooks_and_hex_in_the_graph_api() -> None:

@@ -16,7 +16,7 @@ NUMBER = Number("106540352242922", "almelo")
 CITIZEN = Citizen("31600000011", "Fatima")
 SENT = Sent(
     wamid="wamid.X",
-    number=NUMBER.id,
+    number=NUMBER,
     phone=CITIZEN.phone,
     bsuid=CITIZEN.bsuid,
     opaque="0190.1",
@@ -77,7 +77,7 @@ def test_a_bsuid_is_stable_and_begins_with_the_country() -> None:
 
 def test_only_sent_has_a_price_and_every_status_echoes_our_value() -> None:
     found = {
-        name: value(webhooks.status(NUMBER, SENT, name, AT))["statuses"][0]
+        name: value(webhooks.status(SENT, name, AT))["statuses"][0]
         for name in ("sent", "delivered", "read")
     }
     assert [name for name, status in found.items() if "pricing" in status] == ["sent"]
@@ -88,8 +88,8 @@ def test_only_sent_has_a_price_and_every_status_echoes_our_value() -> None:
 def test_a_failed_status_has_no_contact_and_a_bsuid_only_when_sent_to_one(
     to_bsuid: bool, named: bool
 ) -> None:
-    sent = Sent(wamid="wamid.X", number=NUMBER.id, phone="", bsuid=CITIZEN.bsuid, to_bsuid=to_bsuid)
-    found = value(webhooks.status(NUMBER, sent, "failed", AT, 131047))
+    sent = Sent(wamid="wamid.X", number=NUMBER, phone="", bsuid=CITIZEN.bsuid, to_bsuid=to_bsuid)
+    found = value(webhooks.status(sent, "failed", AT, 131047))
     assert "contacts" not in found
     assert ("recipient_user_id" in found["statuses"][0]) is named
     assert found["statuses"][0]["errors"][0]["code"] == 131047
