@@ -1,120 +1,63 @@
-"""The way to the broker: one supervised connection, and publishing that says what became of it.
+"""Publishing to the broker that says what became of it.
 
 A publish ends in one of three ways: it returns (a quorum holds the message), it raises
-`Unconfirmed` with `certain` (the broker refused it), or without (nobody knows; publish it again
-with the same ids). It never hangs: a confirm may not come at all, so each has a bound in seconds.
+`Unconfirmed` with `certain` (the broker does not have it), or without (nobody knows; publish it
+again with the same ids). It never hangs: a confirm may not come at all, so each has a bound in
+seconds.
 
-`aio_pika.connect_robust` is not used: it knows one node, loses consumers quietly, and spins while
-it restores.
+A broker whose memory or disk is at its limit stops reading from whoever publishes and says so. On
+such a connection nothing is published, and what is in flight is given up at once: it will be read
+when the alarm is over, and whoever sent it sends it again with the same ids.
 """
 
 import asyncio
-import itertools
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, DeliveryMode
-from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError, PublishError
-from aiormq.exceptions import AMQPException
+from aio_pika.abc import AbstractChannel, AbstractExchange, DeliveryMode
+from aio_pika.exceptions import DeliveryError, PublishError
 from pamqp.commands import Basic
-from pamqp.common import FieldTable
-from yarl import URL
 
 from services import contract, observe, topology
-from services.tasks import beside
+from services.link import (
+    BLOCKED,
+    BROKER_ERRORS,
+    CONNECT_SECONDS,
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    Link,
+    close,
+    linked,
+)
 
-CONNECT_SECONDS = 5.0
-"""For a host that accepts the connection but does not speak."""
-CLOSE_SECONDS = 2.0
-"""For a farewell: what is being closed may not answer any more."""
-HEARTBEAT_SECONDS = 10
-"""A silent peer is noticed within 3 times this plus 3 s; the broker allows two missed ones."""
-FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
-"""Seconds between attempts to connect: a broker that is back is used within a second or so."""
+__all__ = [
+    "BROKER_ERRORS",
+    "FIRST_WAIT",
+    "LONGEST_WAIT",
+    "Link",
+    "Publisher",
+    "Unconfirmed",
+    "declare",
+    "linked",
+    "publish_until_confirmed",
+]
+
 TIMEOUTS_BEFORE_NEXT_NODE = 3
 """Publishes in a row without a confirm, then the connection itself is taken for dead."""
 
-BROKER_ERRORS = (AMQPError, AMQPException, ChannelInvalidStateError, OSError, RuntimeError)
-"""What a lost or refused channel or connection raises, in aio-pika's and aiormq's spelling."""
 
 log = structlog.get_logger()
 
 
 class Unconfirmed(Exception):
-    """A publish that is not known to be safe; `certain` when the broker said that it is not."""
+    """A publish that is not known to be safe; `certain` when the broker surely does not have it."""
 
     def __init__(self, reason: str, *, certain: bool) -> None:
         super().__init__(reason)
         self.reason, self.certain = reason, certain
-
-
-class Link:
-    """A connection to the first of the nodes that answers, made again whenever it is lost."""
-
-    def __init__(self, urls: str, name: str) -> None:
-        """`urls`: one AMQP URL a node, comma separated; `name` is shown by the broker."""
-        self.name = name
-        self._urls = [_with_heartbeat(url.strip()) for url in urls.split(",") if url.strip()]
-        self._connection: AbstractConnection | None = None
-        self._changed = asyncio.Event()
-        self._lost = asyncio.Event()
-        self.task: asyncio.Task[None]
-
-    @property
-    def connected(self) -> bool:
-        return self._connection is not None
-
-    async def connection(self) -> AbstractConnection:
-        """The live connection; waits for one, so bound it in time."""
-        while self._connection is None:
-            self._changed.clear()
-            await self._changed.wait()
-        return self._connection
-
-    def doubt(self) -> None:
-        """Give this connection up: publishes on it time out though it looks alive."""
-        self._lost.set()
-
-    async def run(self) -> None:
-        wait = FIRST_WAIT
-        for url in itertools.cycle(self._urls):
-            try:
-                await self._hold(url)
-                wait = FIRST_WAIT
-            except BROKER_ERRORS as error:
-                log.warning("broker.unreachable", what=self.name, host=url.host, exc_info=error)
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            wait = min(wait * 2, LONGEST_WAIT)
-
-    async def _hold(self, url: URL) -> None:
-        properties: FieldTable = {"connection_name": self.name}
-        connection = await aio_pika.connect(
-            url, timeout=CONNECT_SECONDS, client_properties=properties
-        )
-        # `connection.closed()` speaks of our own closing only; a loss is told to the callbacks.
-        self._lost.clear()
-        connection.close_callbacks.add(lambda *_: self._lost.set())
-        try:
-            log.info("broker.connected", what=self.name, host=url.host)
-            self._connection = connection
-            self._changed.set()
-            if connection.connected.is_set():
-                await self._lost.wait()
-            log.warning("broker.lost", what=self.name, host=url.host)
-        finally:
-            self._connection = None
-            await _close(connection)
-
-
-def _with_heartbeat(url: str) -> URL:
-    parsed = URL(url)
-    return (
-        parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=HEARTBEAT_SECONDS)
-    )
 
 
 _closing: set["asyncio.Task[None]"] = set()
@@ -123,23 +66,9 @@ _closing: set["asyncio.Task[None]"] = set()
 def _close_later(thing: AbstractChannel) -> None:
     """Close without waiting: what is being closed may not answer any more."""
 
-    task = asyncio.create_task(_close(thing))
+    task = asyncio.create_task(close(thing))
     _closing.add(task)
     task.add_done_callback(_closing.discard)
-
-
-async def _close(thing: AbstractChannel | AbstractConnection) -> None:
-    with suppress(TimeoutError, *BROKER_ERRORS):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await thing.close()
-
-
-@asynccontextmanager
-async def linked(urls: str, name: str) -> AsyncIterator[Link]:
-    """A running `Link`; does not wait until it is connected."""
-    link = Link(urls, name)
-    async with beside(link.run()) as link.task:
-        yield link
 
 
 class Publisher:
@@ -155,13 +84,24 @@ class Publisher:
 
     async def publish(self, key: str, batch: contract.Batch, seconds: float) -> None:
         """Return once a quorum holds `batch`; Unconfirmed otherwise, within `seconds`."""
+        if self._link.blocked:
+            raise _blocked(certain=True)
         try:
-            async with asyncio.timeout(seconds):
-                async with self._locks.setdefault(key, asyncio.Lock()):
-                    await self._publish(key, batch)
+            async with asyncio.timeout(seconds) as bound:
+                with self._link.hurried(bound):
+                    async with self._locks.setdefault(key, asyncio.Lock()):
+                        await self._publish(key, batch)
         except TimeoutError:
+            if self._link.blocked:
+                # The channel has done nothing wrong and is kept: its confirm comes, only later. A
+                # connection that is dead as well is noticed by its heartbeat.
+                raise _blocked(certain=False) from None
             raise self._failed(key, "no confirm in time") from None
         self._timeouts = 0
+
+    async def unblocked(self, seconds: float) -> None:
+        """Wait while the broker takes nothing in, but no longer than `seconds`."""
+        await self._link.unblocked(seconds)
 
     async def _publish(self, key: str, batch: contract.Batch) -> None:
         message = aio_pika.Message(
@@ -212,6 +152,11 @@ class Publisher:
         return Unconfirmed(reason, certain=certain)
 
 
+def _blocked(*, certain: bool) -> Unconfirmed:
+    observe.unconfirmed.labels(reason=BLOCKED).inc()
+    return Unconfirmed(BLOCKED, certain=certain)
+
+
 async def publish_until_confirmed(
     publisher: Publisher, key: str, batch: contract.Batch, *, may_stop: Callable[[], bool]
 ) -> None:
@@ -222,9 +167,13 @@ async def publish_until_confirmed(
         try:
             return await publisher.publish(key, batch, PATIENT_SECONDS)
         except Unconfirmed as error:
-            log.warning("publish.unconfirmed", queue=key, reason=error.reason)
             if may_stop():
                 raise
+            if error.reason == BLOCKED:  # said once, by the link
+                await publisher.unblocked(LONGEST_WAIT)
+                wait = FIRST_WAIT
+            else:
+                log.warning("publish.unconfirmed", queue=key, reason=error.reason)
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))
         wait = min(wait * 2, LONGEST_WAIT)
 

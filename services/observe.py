@@ -170,6 +170,9 @@ consumers = _gauge("postkamer_consumers", "Consumers held, as the broker sees th
 unconfirmed = _counter(
     "postkamer_unconfirmed_publishes_total", "Publishes that were not confirmed", "reason"
 )
+broker_blocked = _gauge(
+    "postkamer_broker_blocked", "1 while an alarm of the broker keeps us from publishing", "link"
+)
 batches_missing = _gauge("postkamer_batches_missing", "Batch numbers never seen", "partition")
 
 Log = Callable[[], Any]
