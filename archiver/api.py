@@ -1,23 +1,24 @@
 """Reading the record: conversations and messages, for whoever has a token."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from aiohttp import web
 
 from archiver import view
 from archiver.store import Store
+from services.access import Rights
 from services.guard import guarded
 from services.http import json, problem
 from services.ids import CONVERSATION
+from services.keyring import Keyring
 
 PAGE, LARGEST_PAGE = 200, 1000
 """Messages in one answer."""
 
 
 class Api:
-    def __init__(self, store: Store, tokens: Sequence[tuple[str, str]]) -> None:
-        self._store, self._tokens = store, tokens
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self._store, self._keyring = store, keyring
 
     def routes(self) -> list[web.RouteDef]:
         table = {
@@ -26,19 +27,19 @@ class Api:
             "/v1/messages/{id}": self.message,
         }
         return [
-            web.get(path, guarded(handler, self._tokens), allow_head=False)
+            web.get(path, guarded(handler, self._keyring, "read"), allow_head=False)
             for path, handler in table.items()
         ]
 
-    async def conversation(self, request: web.Request, _: str) -> web.Response:
+    async def conversation(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/conversations/{id}."""
         id = request.match_info["id"]
-        rows = await self._store.conversation(id) if CONVERSATION.fullmatch(id) else []
+        rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
             return problem(404, "Not Found", "there is no such conversation")
         return json(view.conversation(id, rows))
 
-    async def messages(self, request: web.Request, _: str) -> web.Response:
+    async def messages(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
         more."""
         id = request.match_info["id"]
@@ -51,21 +52,21 @@ class Api:
             return problem(400, "Bad Request", f"limit is from 1 to {LARGEST_PAGE}")
         if not CONVERSATION.fullmatch(id):
             return problem(404, "Not Found", "there is no such conversation")
-        rows = await self._store.messages(id, after, limit + 1)
-        if not rows and not await self._store.conversation(id):
+        rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
+        if not rows and not await self._store.conversation(id, rights):
             return problem(404, "Not Found", "there is no such conversation")
         page, more = rows[:limit], len(rows) > limit
-        about = await self._store.about([row["message"] for row in page])
+        about = await self._store.about([row["message"] for row in page], rights)
         body = {"messages": view.messages(page, about)}
         return json(body | {"next": page[-1]["sequence"] if more else None})
 
-    async def message(self, request: web.Request, _: str) -> web.Response:
+    async def message(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/messages/{id}."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem(404, "Not Found", "there is no such message")
-        rows = await self._store.message(id)
+        rows = await self._store.message(id, rights)
         if not rows:
             return problem(404, "Not Found", "there is no such message")
-        return json(view.messages(rows, await self._store.about([id]))[0])
+        return json(view.messages(rows, await self._store.about([id], rights))[0])

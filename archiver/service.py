@@ -13,6 +13,7 @@ from services.config import Config
 from services.consumer import consuming
 from services.database import connected, until_it_answers
 from services.http import application, operations, serve
+from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end, obstacles
 from services.settings import ArchiverSettings
 from services.tasks import beside
@@ -37,12 +38,12 @@ async def archiver(
         store = Store(pool)
         months = await enter(beside(_make_months(store)))
         consumer = await enter(consuming(link, queue, FRAMES, Intake(store).work))
-        tokens = [(name, token.get_secret_value()) for name, token in settings.api_tokens]
+        ring = await enter(keyring(pool, of_environment(settings, config)))
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
-        api = application(Api(store, tokens).routes())
+        api = application(Api(store, ring).routes())
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, months, consumer.task)
+        yield first_to_end(link.task, ring.task, months, consumer.task)
 
 
 async def _make_months(store: Store) -> None:

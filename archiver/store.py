@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.access import Rights
 from services.contract import Record
 from services.database import ANSWER_SECONDS, Pool
 from services.tasks import within
@@ -37,42 +38,65 @@ class Store:
             "insert into archiver.quarantine (reason, body) values ($1, $2)", reason, body
         )
 
-    async def conversation(self, id: str) -> list[dict[str, Any]]:
-        """What happened to a conversation: opened, moved."""
-        return await self._records(
-            "conversation = $1 and kind = 'conversation' order by sequence, id", id
-        )
+    async def conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
+        """What happened to a conversation: opened, moved; `left` is true of what was followed by
+        something that these rights do not show."""
+        return await self._rows(_CONVERSATION, id, *_theirs(rights))
 
-    async def messages(self, conversation: str, after: int, limit: int) -> list[dict[str, Any]]:
+    async def messages(
+        self, conversation: str, rights: Rights, *, after: int, limit: int
+    ) -> list[dict[str, Any]]:
         """Messages of a conversation with a sequence above `after`, oldest first."""
-        return await self._records(
-            "conversation = $1 and kind = 'message' and sequence > $2"
-            " order by sequence, id limit $3",
-            conversation,
-            after,
-            limit,
-        )
+        return await self._rows(_MESSAGES, conversation, *_theirs(rights), after, limit)
 
-    async def message(self, id: UUID) -> list[dict[str, Any]]:
-        return await self._records("message = $1 and kind = 'message'", id)
+    async def message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
+        return await self._rows(_MESSAGE, id, *_theirs(rights))
 
-    async def about(self, messages: Sequence[UUID]) -> list[dict[str, Any]]:
-        """What became of these messages: sends, statuses, deliveries; oldest first."""
-        return await self._records(
-            "message = any($1::uuid[]) and kind in ('send', 'status', 'delivery') order by id",
-            list(messages),
-        )
+    async def about(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+        """What became of these messages: sends, statuses, deliveries; oldest first. Theirs are the
+        rights on the message that they are about, so ask only for what was found."""
+        return await self._rows(_ABOUT, list(messages), rights.tenant)
 
-    async def _records(self, where: str, *arguments: Any) -> list[dict[str, Any]]:
-        """Rows of `archiver.record`; `where` is one of the constants above, never a caller's."""
-        fetch = self._pool.fetch(
-            "select id, kind, at, conversation, message, sequence, data, raw"
-            f" from archiver.record where {where}",
-            *arguments,
-        )
-        rows = await within(ANSWER_SECONDS, fetch)
+    async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        rows = await within(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
         return [dict(row) for row in rows]
 
+
+def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
+    """The municipality, and the departments: None for all of them."""
+    return rights.tenant, sorted(rights.departments) or None
+
+
+_RECORDS = """
+select id, kind, at, conversation, message, sequence, data, raw from archiver.record
+"""
+
+_SHOWN = "tenant = $2 and ($3::text[] is null or data->>'department' = any($3))"
+"""Rights are per part of a conversation: what one department did stays that department's, also
+when the conversation has moved."""
+
+_CONVERSATION = f"""
+select id, at, sequence, data, exists (
+    select from archiver.record later
+    where later.conversation = $1 and later.kind = 'conversation'
+        and (later.sequence, later.id) > (record.sequence, record.id)
+        and later.data->>'department' <> all($3)
+) as left
+from archiver.record where conversation = $1 and kind = 'conversation' and {_SHOWN}
+order by sequence, id
+"""
+
+_MESSAGES = f"""{_RECORDS}
+where conversation = $1 and kind = 'message' and {_SHOWN} and sequence > $4
+order by sequence, id limit $5
+"""
+
+_MESSAGE = f"{_RECORDS} where message = $1 and kind = 'message' and {_SHOWN}"
+
+_ABOUT = f"""{_RECORDS}
+where message = any($1::uuid[]) and kind in ('send', 'status', 'delivery') and tenant = $2
+order by id
+"""
 
 _INSERT = """
 insert into archiver.record (id, kind, at, tenant, conversation, message, receipt, sequence, data,

@@ -68,12 +68,13 @@ def _raw(raw: bytes) -> Any:
 
 
 def conversation(id: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """A conversation from what happened to it, oldest first."""
+    """A conversation from what happened to it, oldest first. Without a department where it is
+    another's now, of whom the reader may know nothing."""
     steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
     return {
         "id": id,
         "openedAt": rows[0]["at"],
-        "department": steps[-1][1]["department"],
+        "department": None if rows[-1]["left"] else steps[-1][1]["department"],
         "decision": steps[-1][1]["decision"],
         "history": [
             {"event": step["event"], "department": step["department"], "at": row["at"]}

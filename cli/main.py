@@ -17,9 +17,10 @@ import click
 import msgspec
 
 from cli import check as checks
-from cli import explain
+from cli import explain, tokens
 from services import broker, config, lifecycle, observe, settings, topology
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
+from services.keyring import of_environment
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
@@ -86,6 +87,7 @@ def gateway() -> None:
     given = loaded(settings.GatewaySettings)
     choices = configured(given.config)
     try:
+        of_environment(given, choices)
         doors = opened(given, choices, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
@@ -124,6 +126,10 @@ def archiver() -> None:
 
     given = loaded(settings.ArchiverSettings)
     choices = configured(given.config)
+    try:
+        of_environment(given, choices)
+    except settings.SettingsError as error:
+        fail(str(error))
     run("archiver", given.log_level, lambda: service(given, choices))
 
 
@@ -168,6 +174,9 @@ def check(path: Path | None, as_json: bool) -> None:
         for line in checks.lines(found):
             click.echo(line)
     sys.exit(1 if found.faults else 0)
+
+
+main.add_command(tokens.group)
 
 
 @main.group("topology")

@@ -1,7 +1,6 @@
 """The CRM's door: messages to citizens, accepted once they are safe."""
 
 import hmac
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,12 +8,14 @@ from aiohttp import web
 
 from gateway.intake import Intake, NotDurable
 from gateway.orders import KEY_CHARACTERS, Order, fingerprint, is_key, message_id, read_order
-from gateway.store import Store
+from gateway.store import Acceptance, Store
 from services import clock, topology
+from services.access import Rights
 from services.config import Config
 from services.contract import Command
 from services.guard import guarded
 from services.http import json, problem, read_body, unavailable
+from services.keyring import Keyring
 
 BODY_BYTES = 64 * 1024
 """A text of 4,096 characters is under 25 KB, whatever its characters and escapes."""
@@ -22,19 +23,19 @@ BODY_SECONDS = 10.0
 
 
 class Api:
-    def __init__(
-        self, intake: Intake, store: Store, config: Config, tokens: Sequence[tuple[str, str]]
-    ) -> None:
+    def __init__(self, intake: Intake, store: Store, config: Config, keyring: Keyring) -> None:
         self._intake, self._store = intake, store
-        self._config, self._tokens = config, tokens
+        self._config, self._keyring = config, keyring
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.post("/v1/messages", guarded(self.send, self._tokens)),
-            web.get("/v1/messages/{id}", guarded(self.read, self._tokens), allow_head=False),
+            web.post("/v1/messages", guarded(self.send, self._keyring, "send")),
+            web.get(
+                "/v1/messages/{id}", guarded(self.read, self._keyring, "send"), allow_head=False
+            ),
         ]
 
-    async def send(self, request: web.Request, token: str) -> web.Response:
+    async def send(self, request: web.Request, rights: Rights) -> web.Response:
         """POST /v1/messages: 202 once a quorum holds it."""
         key = request.headers.get("Idempotency-Key", "")
         if not is_key(key):
@@ -49,11 +50,19 @@ class Api:
         order = read_order(body, self._config)
         if isinstance(order, list):
             return problem(400, "Bad Request", "the body is not what it should be", errors=order)
-        return await self._accept(order, token, key, fingerprint(body))
+        return await self._accept(order, rights.name, key, fingerprint(body))
 
     async def _accept(self, order: Order, token: str, key: str, print: bytes) -> web.Response:
         id = message_id(token, key)
-        accepted = await self._store.accept(id, token, print, clock.now())
+        new = Acceptance(
+            id=id,
+            token=token,
+            kind="message",
+            fingerprint=print,
+            at=clock.now(),
+            conversation=order.conversation,
+        )
+        accepted = await self._store.accept(new)
         if not hmac.compare_digest(accepted.fingerprint, print):
             return problem(409, "Conflict", "this Idempotency-Key came with another body before")
         if not accepted.confirmed:
@@ -66,13 +75,13 @@ class Api:
             await self._store.confirm(id, clock.now())
         return json({"id": id, "status": "accepted"}, 202, {"Location": f"/v1/messages/{id}"})
 
-    async def read(self, request: web.Request, token: str) -> web.Response:
+    async def read(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/messages/{id}."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem(404, "Not Found", "there is no such message")
-        message = await self._store.message(id, token)
+        message = await self._store.message(id, rights.name)
         if message is None:
             return problem(404, "Not Found", "there is no such message")
         return json(message)

@@ -14,6 +14,7 @@ from services.broker import linked
 from services.config import Config
 from services.database import connected
 from services.http import application, operations, serve
+from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end
 from services.partitions import Partitions
 from services.settings import GatewaySettings
@@ -43,8 +44,8 @@ async def gateway(
         door = await enter(intake(link, Partitions(link, clock.new_id(), config.partitions)))
         client = Client(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(door, opened, config, client)
-        tokens = [(name, token.get_secret_value()) for name, token in settings.api_tokens]
-        api = Api(door, Store(pool), config, tokens)
+        ring = await enter(keyring(pool, of_environment(settings, config)))
+        api = Api(door, Store(pool), config, ring)
 
         async def obstacles() -> list[str]:
             return [] if link.connected else ["the broker does not answer"]
@@ -52,4 +53,4 @@ async def gateway(
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
         app = application([*webhook.routes(), *api.routes()])
         await enter(serve(app, settings.bind, settings.gateway_port))
-        yield first_to_end(link.task, *door.tasks)
+        yield first_to_end(link.task, ring.task, *door.tasks)

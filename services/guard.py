@@ -1,55 +1,47 @@
-"""Who may call an API: bearer tokens by name; and 503 while the database is away."""
+"""Who may call an API, how often, and with which words the others are refused."""
 
-import hashlib
-import hmac
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
 
+from services import clock
+from services.access import Rights, Role
 from services.database import may_try_again
-from services.http import problem, unavailable
+from services.http import ALSO, problem, unavailable
+from services.keyring import Keyring, Unreadable
+from services.rates import headers, limit
 
 log = structlog.get_logger()
 
-Handler = Callable[[web.Request, str], Awaitable[web.Response]]
-"""Gets the name of the token beside the request."""
+Handler = Callable[[web.Request, Rights], Awaitable[web.StreamResponse]]
+"""Gets what the token may do beside the request."""
 
 
-def hashed(tokens: Iterable[tuple[str, str]]) -> list[tuple[str, bytes]]:
-    """Names and tokens as `authenticate` compares them; a name may have more than one token."""
-    return [(name, _digest(token)) for name, token in tokens]
-
-
-def authenticate(header: str, digests: Sequence[tuple[str, bytes]]) -> str | None:
-    """The name of the token in an Authorization header, if it is one of ours; pure.
-
-    Hashed before they are compared, so that not even the length of a token shows.
-    """
-    scheme, _, given = header.partition(" ")
-    digest = _digest(given.strip())
-    found = [name for name, ours in digests if hmac.compare_digest(digest, ours)]
-    return found[0] if found and scheme.lower() == "bearer" else None
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+def bearer(header: str) -> str | None:
+    """The token in an Authorization header; pure."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def guarded(
-    handler: Handler, tokens: Iterable[tuple[str, str]]
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """`handler` for whoever brings one of `tokens`; 401 for others."""
-    digests = hashed(tokens)
+    handler: Handler, keyring: Keyring, role: Role
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """`handler` for whoever brings a token with `role`, as often as the token may ask.
 
-    async def guard(request: web.Request) -> web.Response:
-        token = authenticate(request.headers.get("Authorization", ""), digests)
-        if token is None:
-            answer = problem(401, "Unauthorized", "a bearer token is needed")
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
+    401 without a valid token, in the same words whatever is wrong with it; 429 for too many; 403
+    without the role; 503 while the database is away.
+    """
+
+    async def guard(request: web.Request) -> web.StreamResponse:
+        token = bearer(request.headers.get("Authorization", ""))
         try:
-            return await handler(request, token)
+            rights = keyring.find(token, clock.now()) if token else None
+            if rights is None:
+                return _unknown()
+            return await _refused(request, keyring, rights, role) or await handler(request, rights)
+        except Unreadable:
+            return unavailable("the tokens cannot be read")
         except Exception as error:
             if not may_try_again(error):
                 raise
@@ -57,3 +49,22 @@ def guarded(
             return unavailable("the database does not answer")
 
     return guard
+
+
+async def _refused(
+    request: web.Request, keyring: Keyring, rights: Rights, role: Role
+) -> web.Response | None:
+    """The refusal of a request of ours; None when it may go on. Either way it was counted."""
+    standing = await keyring.spend(rights)
+    request[ALSO] = headers(standing, limit(rights))
+    if not standing.granted:
+        return problem(429, "Too Many Requests", "this token asks more often than it may")
+    if not rights.may(role):
+        return problem(403, "Forbidden", f"this token has not the role {role!r}")
+    return None
+
+
+def _unknown() -> web.Response:
+    answer = problem(401, "Unauthorized", "a bearer token is needed")
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer

@@ -28,6 +28,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """On each answer, as the API Design Rules ask."""
+ALSO = web.RequestKey("also", dict[str, str])
+"""Headers that a request's answer has besides, whoever makes it."""
 
 HEADER_BYTES = 8 * 1024
 """Of one header line; Meta's and a CRM's are under 1 KiB."""
@@ -159,8 +161,8 @@ def operations(ready: Ready) -> web.Application:
     return app
 
 
-async def _headers(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in HEADERS.items():
+async def _headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in (HEADERS | request.get(ALSO, {})).items():
         response.headers.setdefault(name, value)
 
 

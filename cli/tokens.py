@@ -1,0 +1,248 @@
+"""`postkamer token`: who may call the APIs. A token is shown once; the table keeps its hash."""
+
+import asyncio
+import base64
+import os
+import re
+import secrets
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from services import clock, config, settings
+from services.access import BURST, REQUESTS_PER_SECOND, ROLES, Role
+from services.database import DATABASE_ERRORS, Pool, connected
+from services.keyring import LARGEST, digest
+
+PREFIX = "pk_"
+"""So that scanners of leaked secrets can know one: this, and 43 characters of base64url."""
+RANDOM_BYTES = 32
+MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
+"""More than a gateway answers; the table refuses more."""
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """A sentence for each thing that is wrong."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A token as it was asked for."""
+
+    name: str
+    tenant: str
+    roles: Sequence[Role]
+    departments: Sequence[str] = ()
+    people: bool = False
+    per_second: int = REQUESTS_PER_SECOND
+    burst: int = BURST
+    expires_at: datetime | None = None
+    note: str = ""
+
+
+def faults(wanted: Wanted, town: config.Config, now: datetime) -> list[str]:
+    """What is wrong with it in this municipality; pure."""
+    found = []
+    if not NAME.fullmatch(wanted.name):
+        found.append(f"{wanted.name!r} is no name: small letters, digits and hyphens, at most 63")
+    if wanted.tenant not in (known := [t.id for t in town.tenants]):
+        found.append(f"--tenant: there is no {wanted.tenant!r}; there is {', '.join(known)}")
+        return found
+    theirs = [d.id for d in town.departments if d.tenant == wanted.tenant]
+    found += [
+        f"--department: {wanted.tenant} has no {each!r}; it has {', '.join(theirs)}"
+        for each in wanted.departments
+        if each not in theirs
+    ]
+    if wanted.expires_at and wanted.expires_at <= now:
+        found.append("--expires: that is not in the future")
+    return found
+
+
+def fresh(chance: bytes) -> str:
+    """A token from RANDOM_BYTES of chance; pure."""
+    return PREFIX + base64.urlsafe_b64encode(chance).decode().rstrip("=")
+
+
+async def add(pool: Pool, wanted: Wanted) -> str:
+    """Write a new token down; the token itself, which nobody can find again."""
+    token = fresh(secrets.token_bytes(RANDOM_BYTES))
+    if await pool.fetchval(_VALID) >= LARGEST:
+        raise Refused(f"there are {LARGEST} valid tokens already; revoke one first")
+    added = await pool.fetchval(
+        _ADD,
+        wanted.name,
+        digest(token),
+        wanted.tenant,
+        sorted(set(wanted.roles)),
+        sorted(set(wanted.departments)),
+        wanted.people,
+        wanted.per_second,
+        wanted.burst,
+        wanted.expires_at,
+        wanted.note,
+    )
+    if added is None:
+        raise Refused(f"{wanted.name} is or was a token's name: messages go by it, take another")
+    return token
+
+
+async def listed(pool: Pool) -> list[dict[str, Any]]:
+    """All tokens that there are and were; never their hashes."""
+    return [dict(row) for row in await pool.fetch(_LIST)]
+
+
+async def revoke(pool: Pool, name: str) -> datetime:
+    """End a token; when that was done, which may have been before."""
+    at: datetime | None = await pool.fetchval(_REVOKE, name)
+    if at is None:
+        raise Refused(f"there is no token {name!r}")
+    return at
+
+
+_VALID = """
+select count(*) from access.token
+where revoked_at is null and (expires_at is null or expires_at > now())
+"""
+
+_ADD = """
+insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst,
+    expires_at, note)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (name) do nothing returning name
+"""
+
+_LIST = """
+select name, tenant, roles, departments, people, per_second, burst, created_at, expires_at,
+    revoked_at, note
+from access.token order by tenant, name
+"""
+
+_REVOKE = """
+update access.token set revoked_at = coalesce(revoked_at, now()) where name = $1
+returning revoked_at
+"""
+
+
+class _Time(click.ParamType[datetime]):
+    name = "rfc3339"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            self.fail("expected a time such as 2027-01-01T00:00:00+01:00", param, ctx)
+        return at.astimezone(UTC)
+
+
+def _done(work: "Coroutine[Any, Any, T]") -> T:
+    """What `work` gives; what is wrong, a line each, and exit code 1 otherwise."""
+    try:
+        return asyncio.run(work)
+    except (Refused, settings.SettingsError, config.ConfigError) as error:
+        message = str(error)
+    except DATABASE_ERRORS as error:
+        message = f"token: {error or type(error).__name__}"
+    click.echo(message, err=True)
+    raise SystemExit(1)
+
+
+async def _with_table(work: "Any") -> Any:
+    url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
+    async with connected(url, "postkamer-token", 1) as pool:
+        return await work(pool)
+
+
+def _show(row: Mapping[str, Any], *, as_json: bool, words: str) -> None:
+    click.echo(msgspec.json.encode(row) if as_json else words)
+
+
+@click.group("token")
+def group() -> None:
+    """Tokens for the APIs (POSTKAMER_DATABASE_URL, as its owner)."""
+
+
+@group.command("add")
+@click.argument("name")
+@click.option("--tenant", required=True, help="The one municipality it is for.")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
+@click.option("--department", "departments", multiple=True, help="None: all departments.")
+@click.option("--people", is_flag=True, help="People write with it; a message must say who.")
+@click.option("--expires", "expires_at", type=_Time(), help="RFC 3339.")
+@click.option("--per-second", default=REQUESTS_PER_SECOND, type=click.IntRange(1, MOST_PER_SECOND))
+@click.option("--burst", default=BURST, type=click.IntRange(1, LARGEST_BURST))
+@click.option("--note", default="", help="For whoever reads the list.")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+@click.option("--json", "as_json", is_flag=True)
+def add_command(path: Path | None, as_json: bool, **given: Any) -> None:
+    """Make the token NAME and print it: this once."""
+
+    async def work(pool: Pool) -> str:
+        return await add(pool, wanted)
+
+    wanted = Wanted(**given)
+    if wrong := _judged(wanted, path):
+        click.echo("\n".join(wrong), err=True)
+        raise SystemExit(2)
+    token = _done(_with_table(work))
+    _show({"name": wanted.name, "token": token}, as_json=as_json, words=token)
+
+
+def _judged(wanted: Wanted, path: Path | None) -> list[str]:
+    file = path or os.environ.get("POSTKAMER_CONFIG")
+    if not file:
+        return ["POSTKAMER_CONFIG: is missing"]
+    try:
+        return faults(wanted, config.load(Path(file)), clock.now())
+    except config.ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(1) from None
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def list_command(as_json: bool) -> None:
+    """Show the tokens that there are and were."""
+    rows = _done(_with_table(listed))
+    if as_json:
+        click.echo(msgspec.json.encode(rows))
+        return
+    for row in rows:
+        click.echo(_line(row))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    ended = next(
+        (f", {word} {row[key]:%Y-%m-%d %H:%M}Z" for key, word in _ENDS.items() if row[key]), ""
+    )
+    departments = ", ".join(row["departments"]) or "all departments"
+    return (
+        f"{row['name']} of {row['tenant']}: {', '.join(row['roles'])}; {departments};"
+        f" {row['per_second']}/s, {row['burst']} at once{'; people' if row['people'] else ''}"
+        f"{ended}{'; ' + row['note'] if row['note'] else ''}"
+    )
+
+
+_ENDS = {"revoked_at": "revoked", "expires_at": "until"}
+
+
+@group.command("revoke")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True)
+def revoke_command(name: str, as_json: bool) -> None:
+    """End the token NAME, within seconds and for ever."""
+
+    async def work(pool: Pool) -> datetime:
+        return await revoke(pool, name)
+
+    at = _done(_with_table(work))
+    words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
+    _show({"name": name, "revokedAt": at}, as_json=as_json, words=words)
