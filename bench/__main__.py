@@ -1,4 +1,4 @@
-"""`make bench`: measures, and prints ratios."""
+"""`make bench`: measures, and prints ratios. ARGS="--quick" for a minute's worth of it."""
 
 import argparse
 import shutil
@@ -10,23 +10,31 @@ from bench import door, trip
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="*", default=["door", "trip"], help="door, trip (both)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each at the door (3)")
-    parser.add_argument("--seconds", type=int, default=6, help="seconds of one round (6)")
-    parser.add_argument("--messages", type=int, default=20_000, help="for the trip (20000)")
-    given = parser.parse_args()
+    given = _arguments()
     if not shutil.which("wrk"):
         print("wrk is not installed; run `apt-get install wrk`.", file=sys.stderr)
         return 1
+    rounds, seconds, messages = given.rounds, given.seconds, given.messages
+    if given.quick:
+        rounds, seconds, messages = 1, 2, 5_000
     with tempfile.TemporaryDirectory(prefix="postkamer-bench-") as folder:
         if "door" in given.what:
             print("The front door", flush=True)
-            door.measure(Path(folder) / "door", given.rounds, given.seconds, say)
+            door.measure(Path(folder) / "door", rounds, seconds, say)
         if "trip" in given.what:
             print("\nThe whole trip", flush=True)
-            trip.measure(Path(folder) / "trip", given.messages, say)
+            trip.measure(Path(folder) / "trip", messages, say)
     return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", nargs="*", default=["door", "trip"], help="door, trip (both)")
+    parser.add_argument("--quick", action="store_true", help="one short round: a minute in all")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each at the door (5)")
+    parser.add_argument("--seconds", type=int, default=3, help="seconds of one round (3)")
+    parser.add_argument("--messages", type=int, default=20_000, help="for the trip (20000)")
+    return parser.parse_args()
 
 
 def say(line: str) -> None:

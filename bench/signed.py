@@ -1,42 +1,58 @@
-"""Webhooks to load with: one text each, as Meta sends them, signed with the sandbox's secret."""
+"""Webhooks to load with: some texts each, as Meta sends them, signed with the sandbox's secret."""
 
 import hashlib
 import hmac
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 SECRET = b"sandbox-app-secret"
+CITIZENS = 1000
 
 
-def body(n: int) -> bytes:
-    """The webhook of message `n`, of one of a thousand citizens."""
-    citizen = n % 1000
-    phone, user = f"3161{citizen:07}", f"NL.citizen{citizen}"
-    message = {
-        "id": f"wamid.bench.{n}",
-        "from": phone,
-        "from_user_id": user,
-        "timestamp": "1795000000",
-        "type": "text",
-        "text": {"body": f"De container aan de Grotestraat is vol, kunt u komen? ({n})"},
-    }
+def body(n: int, messages: int = 1) -> bytes:
+    """Webhook `n`, with so many messages of so many citizens."""
+    numbers = range(n * messages, (n + 1) * messages)
     value = {
         "messaging_product": "whatsapp",
         "metadata": {
             "display_phone_number": "31546541111",
             "phone_number_id": "106540352242922",
         },
-        "contacts": [{"profile": {"name": "Sanne"}, "wa_id": phone, "user_id": user}],
-        "messages": [message],
+        "contacts": [_contact(citizen) for citizen in sorted({m % CITIZENS for m in numbers})],
+        "messages": [_message(m) for m in numbers],
     }
     entry = {"id": "102290129340398", "changes": [{"field": "messages", "value": value}]}
     return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
 
 
-def signed_lines(count: int) -> Iterator[bytes]:
-    """Lines `signature<TAB>body` for wrk."""
+def _contact(citizen: int) -> dict[str, Any]:
+    return {"profile": {"name": "Sanne"}, "wa_id": _phone(citizen), "user_id": _user(citizen)}
+
+
+def _message(n: int) -> dict[str, Any]:
+    return {
+        "id": f"wamid.bench.{n}",
+        "from": _phone(n % CITIZENS),
+        "from_user_id": _user(n % CITIZENS),
+        "timestamp": "1795000000",
+        "type": "text",
+        "text": {"body": f"De container aan de Grotestraat is vol, kunt u komen? ({n})"},
+    }
+
+
+def _phone(citizen: int) -> str:
+    return f"3161{citizen:07}"
+
+
+def _user(citizen: int) -> str:
+    return f"NL.citizen{citizen}"
+
+
+def signed_lines(count: int, messages: int = 1) -> Iterator[bytes]:
+    """Lines `signature<TAB>body` for the loads."""
     for n in range(count):
-        content = body(n)
+        content = body(n, messages)
         signature = hmac.new(SECRET, content, hashlib.sha256).hexdigest()
         yield b"sha256=" + signature.encode() + b"\t" + content + b"\n"

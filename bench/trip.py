@@ -12,12 +12,14 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from bench.door import load_command
+from bench.load import wrk_command
 from bench.signed import signed_lines
 from tests.installation import Installation, installed
 
 SECONDS = 600
 """For wrk, which does not end by itself; it is ended when everything has arrived."""
+CONNECTIONS = 256
+"""Each waits for its answer, so with a pace of 10 ms fewer would measure nothing but the pace."""
 QUIET_SECONDS = 3.0
 """Nothing new for so long: everything has arrived."""
 LOOK_SECONDS = 0.05
@@ -30,7 +32,9 @@ def measure(folder: Path, messages: int, report: Callable[[str], None]) -> None:
     lines.write_bytes(b"".join(signed_lines(messages)))
     with installed(folder / "town") as town:
         before = _processor(town)
-        command = load_command(town.ports["POSTKAMER_GATEWAY_PORT"], lines, SECONDS, "once")
+        command = wrk_command(
+            town.ports["POSTKAMER_GATEWAY_PORT"], lines, CONNECTIONS, SECONDS, "once"
+        )
         wrk = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             began = time.monotonic()

@@ -26,12 +26,11 @@ function request()
     return requests[last]
 end
 
-function done(summary, latency, _)
+function done(summary, _, _)
+    local errors = summary.errors
     io.write(string.format(
-        "RESULT %d %d %d %d %d\n",
-        summary.requests, summary.duration,
-        summary.errors.status + summary.errors.timeout + summary.errors.read
-            + summary.errors.connect + summary.errors.write,
-        latency:percentile(50), latency:percentile(99)
+        "RESULT %d %d %d %d\n",
+        summary.requests, summary.duration, errors.status,
+        errors.timeout + errors.read + errors.connect + errors.write
     ))
 end

@@ -1,0 +1,107 @@
+"""What is loaded: the gateway and its ceilings, a process each, beside a broker and a database."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import aio_pika
+
+from bench.results import BARE, GATEWAY, SINGLE
+from deploy.local.broker import Broker
+from deploy.local.database import Database
+from deploy.local.plan import PORTS, environment
+from deploy.local.servers import definitions
+from deploy.local.state import free_port, token
+from services import config
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+"""32 bytes in base64; protects nothing but the load."""
+STOP_SECONDS = 30
+
+
+class Servers:
+    """The port of each kind, all of them up; and the queues behind them, to be emptied."""
+
+    def __init__(self, ports: Mapping[str, int], amqp: str, partitions: int) -> None:
+        self.ports = ports
+        self._amqp, self._partitions = amqp, partitions
+
+    def purge(self) -> None:
+        """Forget what was taken in: nobody works on it here."""
+        asyncio.run(self._purge())
+
+    async def _purge(self) -> None:
+        async with await aio_pika.connect(self._amqp) as connection:
+            channel = await connection.channel()
+            for partition in range(self._partitions):
+                queue = await channel.get_queue(f"router.partition.{partition}", ensure=False)
+                await queue.purge()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Servers]:
+    """All of them, until the context is left."""
+    choices = config.load(EXAMPLE)
+    passwords = {name: token() for name in ("gateway", "router", "deliverer", "archiver")}
+    broker = Broker(folder / "rabbitmq", definitions(EXAMPLE, passwords))
+    database = Database(folder / "postgresql", durable=False)
+    with broker, database, ExitStack() as stack:
+        settings = _settings(folder, broker.url, database.url)
+        ports = {kind: free_port() for kind in (BARE, SINGLE)}
+        ports[GATEWAY] = int(settings["POSTKAMER_GATEWAY_PORT"])
+        for kind, port in ports.items():
+            stack.enter_context(_process(_command(kind, port), port, settings))
+        yield Servers(ports, broker.url, choices.partitions)
+
+
+def _command(kind: str, port: int) -> list[str]:
+    if kind == GATEWAY:
+        return [sys.executable, "-m", "cli.main", "gateway"]
+    ceiling = "single" if kind == SINGLE else "bare"
+    return [sys.executable, "-m", "bench.ceilings", ceiling, str(port)]
+
+
+def _settings(folder: Path, amqp: str, database: str) -> dict[str, str]:
+    ports = {port.variable: str(free_port()) for port in PORTS}
+    given = ports | {"POSTKAMER_CONFIG": str(EXAMPLE), "PATH": os.environ["PATH"]}
+    settings = environment(given, root=folder, archive_key=KEY, crm_secret=KEY)
+    return settings | {
+        "POSTKAMER_AMQP_URL": amqp,
+        "POSTKAMER_DATABASE_URL": database,
+        "POSTKAMER_LOG_LEVEL": "error",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@contextmanager
+def _process(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[None]:
+    process = subprocess.Popen(command, env=dict(settings), cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        _wait(f"http://127.0.0.1:{port}/", process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=STOP_SECONDS)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Until something answers on the port, whatever it says."""
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("a server ended by itself")

@@ -1,0 +1,167 @@
+"""An open load: webhooks at moments that are fixed beforehand, however long the answers take.
+
+Latency counts from the moment at which a webhook was due: what waits for a free connection, or for
+this process itself, is in it. `late` says how much of it is ours: due until sent.
+"""
+
+import asyncio
+import contextlib
+import random
+import sys
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from services.lifecycle import in_loop
+
+TICK_SECONDS = 0.001
+"""What is due is sent at the next tick: looking more often costs the servers their processor."""
+LAST_SECONDS = 5.0
+"""For the answers to the last ones."""
+SEED = 1
+
+
+class Outcome(msgspec.Struct):
+    """Milliseconds; `other` counts answers that were not 200, and none at all."""
+
+    p50: float
+    p99: float
+    late_p50: float
+    late_p99: float
+    other: int
+
+
+def schedule(rate: float, seconds: float) -> list[float]:
+    """Moments at which to send: independent of one another, as those of citizens are, and the
+    same each time."""
+    chance = random.Random(SEED)
+    moments = [chance.expovariate(rate)]
+    while moments[-1] < seconds:
+        moments.append(moments[-1] + chance.expovariate(rate))
+    return moments[:-1]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that `share` of them are at or below."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+
+
+class Load:
+    """The requests, their moments, and the connections that are free to carry one."""
+
+    def __init__(self, requests: Sequence[bytes], moments: Sequence[float]) -> None:
+        self._requests, self._moments = requests, moments
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._due: deque[int] = deque()
+        self.free: deque[Connection] = deque()
+        self.late: list[float] = []
+        self.latencies: list[float] = []
+        self._left = len(moments)
+        self._all = asyncio.Event()
+
+    async def run(self) -> None:
+        self._began = self._loop.time()
+        following = 0
+        while following < len(self._moments):
+            now = self._loop.time() - self._began
+            while following < len(self._moments) and self._moments[following] <= now:
+                self._due.append(following)
+                following += 1
+            self.send()
+            await asyncio.sleep(TICK_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all.wait(), LAST_SECONDS)
+
+    def send(self) -> None:
+        while self._due and self.free:
+            n = self._due.popleft()
+            self.late.append(self._loop.time() - self._began - self._moments[n])
+            self.free.popleft().carry(n, self._requests[n % len(self._requests)])
+
+    def answered(self, connection: "Connection", n: int, ok: bool) -> None:
+        if ok:
+            self.latencies.append(self._loop.time() - self._began - self._moments[n])
+        self._left -= 1
+        if not self._left:
+            self._all.set()
+        self.free.append(connection)
+        if self._due:
+            self.send()
+
+    def outcome(self) -> Outcome:
+        late, latencies = self.late, self.latencies
+        return Outcome(
+            p50=percentile(latencies, 0.50) * 1000,
+            p99=percentile(latencies, 0.99) * 1000,
+            late_p50=percentile(late, 0.50) * 1000,
+            late_p99=percentile(late, 0.99) * 1000,
+            other=len(self._moments) - len(latencies),
+        )
+
+
+class Connection(asyncio.Protocol):
+    """Kept open; carries one request at a time."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._answer = b""
+        self._carried = -1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._load.free.append(self)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self in self._load.free:
+            self._load.free.remove(self)
+
+    def carry(self, n: int, request: bytes) -> None:
+        self._carried, self._answer = n, b""
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        if is_whole(self._answer):
+            self._load.answered(self, self._carried, self._answer.startswith(b"HTTP/1.1 200"))
+
+
+def is_whole(answer: bytes) -> bool:
+    """Whether an answer with a Content-Length has arrived to its end."""
+    head, blank, body = answer.partition(b"\r\n\r\n")
+    if not blank:
+        return False
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    return len(body) >= int(length or 0)
+
+
+def request(line: bytes) -> bytes:
+    """The request of a line `signature<TAB>body`."""
+    signature, _, body = line.rstrip(b"\n").partition(b"\t")
+    head = (
+        b"POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"X-Hub-Signature-256: %s\r\nContent-Length: %d\r\n\r\n"
+    )
+    return head % (signature, len(body)) + body
+
+
+async def main(
+    port: int, requests: Sequence[bytes], connections: int, moments: list[float]
+) -> None:
+    load = Load(requests, moments)
+    loop = asyncio.get_running_loop()
+    for _ in range(connections):
+        await loop.create_connection(lambda: Connection(load), "127.0.0.1", port)
+    await load.run()
+    print(msgspec.json.encode(load.outcome()).decode())
+
+
+if __name__ == "__main__":
+    port, lines, connections, rate, seconds = sys.argv[1:]
+    requests = [request(line) for line in Path(lines).read_bytes().splitlines()]
+    moments = schedule(float(rate), float(seconds))
+    in_loop(main(int(port), requests, int(connections), moments))

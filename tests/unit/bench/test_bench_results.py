@@ -1,0 +1,105 @@
+"""What the benchmark makes of its samples: ratios by round, a verdict by the median."""
+
+import pytest
+
+from bench.results import (
+    BARE,
+    CASES,
+    GATEWAY,
+    KINDS,
+    SINGLE,
+    Case,
+    Sample,
+    demands_table,
+    latency_table,
+    rates_table,
+    shares,
+    spread,
+)
+from bench.signed import body, signed_lines
+from bench.steady import Outcome, is_whole, percentile, request, schedule
+from gateway.signature import is_signed
+from services.whatsapp.parse import parse
+
+MANY, FEW = CASES[:2]
+
+
+def rates(gateway: float, single: float = 100) -> dict[tuple[Case, str], list[Sample]]:
+    each = {BARE: [Sample(1000), Sample(500)], SINGLE: [Sample(single), Sample(single / 2)]}
+    each[GATEWAY] = [Sample(gateway, other=3), Sample(gateway / 2, other=4)]
+    return {(case, kind): each[kind] for case in CASES for kind in KINDS}
+
+
+def test_a_share_is_of_the_same_round_so_that_a_slow_minute_changes_nothing() -> None:
+    assert shares(rates(700), MANY, GATEWAY, BARE) == [0.7, 0.7]
+
+
+def test_a_round_in_which_nothing_was_answered_has_no_share() -> None:
+    none = rates(700) | {(MANY, BARE): [Sample(0), Sample(500)]}
+    assert shares(none, MANY, GATEWAY, BARE) == [0.7]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [([], "-"), ([2.0], "2.00"), ([3.0, 1.0, 2.0], "2.00 (1.00-3.00)")],
+)
+def test_the_scatter_is_shown_as_lowest_and_highest(values: list[float], shown: str) -> None:
+    assert spread(values) == shown
+
+
+def test_each_case_shows_each_kind_with_messages_bytes_and_what_was_not_200() -> None:
+    lines = list(rates_table(rates(700), {1: 500, 25: 7000, 900: 240_000}))
+    gateway = [line.split() for line in lines if line.startswith(GATEWAY)]
+    assert len(gateway) == len(CASES)
+    assert gateway[2][1:] == ["525", "(350-700)", "0.70", "(0.70-0.70)", "13,125", "3.7", "7"]
+
+
+def verdicts(measured: dict[tuple[Case, str], list[Sample]]) -> list[str]:
+    return [line.split()[-1] for line in demands_table(measured) if line.startswith("times")]
+
+
+def test_a_demand_is_met_by_the_median_or_it_says_no() -> None:
+    assert verdicts(rates(650)) == ["yes", "yes", "yes"]
+    assert verdicts(rates(550)) == ["NO", "yes", "yes"]
+    assert verdicts(rates(650, single=300)) == ["yes", "yes", "NO"]
+
+
+def test_latencies_stand_beside_the_bare_servers_at_the_same_rate() -> None:
+    outcome = Outcome(p50=1.5, p99=9.25, late_p50=0.5, late_p99=1.0, other=2)
+    lines = list(latency_table({(1, BARE): [outcome], (1, GATEWAY): [outcome]}, {1: 5000}))
+    assert [line.split()[-5:] for line in lines[-2:]] == [["5,000", "1.5", "9.2", "1.0", "2"]] * 2
+
+
+def test_moments_are_the_same_each_time_in_order_and_as_many_as_the_rate_says() -> None:
+    moments = schedule(1000, 10)
+    assert moments == schedule(1000, 10) == sorted(moments)
+    assert moments[-1] < 10
+    assert 9_500 < len(moments) < 10_500
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert [percentile(range(100), share) for share in (0.0, 0.5, 0.99, 1.0)] == [0, 50, 99, 99]
+    assert percentile([], 0.5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "whole"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Le", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+        (b"HTTP/1.1 503 No\r\ncontent-length: 2\r\nX: y\r\n\r\n{", False),
+        (b"HTTP/1.1 503 No\r\ncontent-length: 2\r\nX: y\r\n\r\n{}", True),
+    ],
+)
+def test_an_answer_is_whole_at_its_length(answer: bytes, whole: bool) -> None:
+    assert is_whole(answer) == whole
+
+
+@pytest.mark.parametrize("messages", [1, 25, 900])
+def test_a_body_has_the_messages_that_it_should_have_and_is_signed(messages: int) -> None:
+    (line,) = signed_lines(1, messages)
+    head, _, content = request(line).partition(b"\r\n\r\n")
+    assert content == body(0, messages)
+    assert len(parse(content)) == messages
+    signature = head.partition(b"X-Hub-Signature-256: ")[2].partition(b"\r\n")[0].decode()
+    assert is_signed(content, signature, [b"sandbox-app-secret"])
