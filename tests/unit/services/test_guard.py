@@ -2,47 +2,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.guard import authenticate, hashed
-
-TOKENS = hashed([("crm", "sandbox-api-token"), ("operator", "één"), ("crm", "the-next-one")])
+from services.guard import bearer
 
 
 @pytest.mark.parametrize(
-    ("header", "name"),
+    ("header", "token"),
     [
-        ("Bearer sandbox-api-token", "crm"),
-        ("bearer sandbox-api-token", "crm"),
-        ("BEARER   sandbox-api-token ", "crm"),
-        ("Bearer één", "operator"),
-        ("Bearer the-next-one", "crm"),
+        ("Bearer sandbox-api-token", "sandbox-api-token"),
+        ("bearer sandbox-api-token", "sandbox-api-token"),
+        ("BEARER   sandbox-api-token ", "sandbox-api-token"),
+        ("Bearer één", "één"),
         ("", None),
         ("Bearer", None),
         ("Bearer ", None),
         ("sandbox-api-token", None),
         ("Basic sandbox-api-token", None),
-        ("Bearer sandbox-api-toke", None),
-        ("Bearer sandbox-api-tokenx", None),
-        ("Bearer sandbox-api-token sandbox-api-token", None),
-        ("Bearer Sandbox-Api-Token", None),
-        ("Bearer crm", None),
-        ("Bearer crm:sandbox-api-token", None),
-        ("Bearer \udcff\udcfe", None),
+        ("Bearer two words", "two words"),
     ],
 )
-def test_a_bearer_token_of_ours_has_a_name_and_nothing_else_has(
-    header: str, name: str | None
-) -> None:
-    assert authenticate(header, TOKENS) == name
+def test_the_token_is_what_follows_the_word_bearer(header: str, token: str | None) -> None:
+    assert bearer(header) == token
 
 
-def test_without_tokens_nobody_comes_in() -> None:
-    assert authenticate("Bearer ", []) is None
-    assert authenticate("Bearer x", []) is None
-
-
-@given(st.text(), st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), max_size=4))
-def test_no_header_is_too_strange_to_be_answered(
-    header: str, tokens: list[tuple[str, str]]
-) -> None:
-    name = authenticate(header, hashed(tokens))
-    assert name is None or (name, header.partition(" ")[2].strip()) in tokens
+@given(st.text())
+def test_no_header_is_too_strange_to_be_read(header: str) -> None:
+    token = bearer(header)
+    assert token is None or token in header
