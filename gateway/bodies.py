@@ -1,0 +1,252 @@
+"""What a CRM may order: a message to a citizen, or a change of a conversation. Pure.
+
+Read with `gateway.reading.read(body, MESSAGE)` and so on, which gives every fault at once.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, field_validator
+
+from gateway.bounds import (
+    SPARED,
+    Body,
+    Conversation,
+    Department,
+    Form,
+    Link,
+    OurNumber,
+    Words,
+    one_of,
+    spared,
+    wrong,
+)
+from gateway.cards import Card
+from gateway.interactive import Interactive
+from gateway.templates import Template
+
+TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
+"""Meta's."""
+
+Recipient = Annotated[
+    str,
+    Form(
+        r"\+?[1-9][0-9]{6,14}|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}",
+        "must be a phone number in international form, or a business-scoped user id",
+    ),
+    AfterValidator(lambda to: to.removeprefix("+")),
+]
+"""Digits, or Meta's id of a person for us."""
+
+
+class Author(Body):
+    """Who wrote it. Kept on the record, not shown to the citizen."""
+
+    kind: Literal["employee", "system", "automated"]
+    """`automated`: no person read it before it left; the municipality's disclosure goes along."""
+    id: Annotated[str, Words(255)] = ""
+    """In the CRM."""
+
+
+class _Message(Body):
+    """What all messages have. Either `conversationId`, or `number` and `to`."""
+
+    conversation_id: Annotated[Conversation | None, SPARED] = spared()
+    """The conversation in which to answer."""
+    number: Annotated[OurNumber | None, SPARED] = spared()
+    """Our number to write from, when the citizen did not write first."""
+    to: Annotated[Recipient | None, SPARED] = spared()
+    """The citizen: a phone number in international form, or a business-scoped user id."""
+    author: Annotated[Author | None, SPARED] = spared()
+    department: Annotated[Department | None, SPARED] = spared()
+    """For which it is written; refused when another has the conversation by then."""
+    if_last: UUID | None = None
+    """The last answer that the sender saw, null for none; refused when there is another by then.
+    Left out: not looked at."""
+
+    @field_validator("number", "to")
+    @classmethod
+    def _a_recipient(cls, value: str | None, info: ValidationInfo) -> str | None:
+        one_of("conversation_id", value, info)
+        return value
+
+    @field_validator("if_last")
+    @classmethod
+    def _of_a_conversation(cls, last: UUID | None, info: ValidationInfo) -> UUID | None:
+        if info.data.get("conversation_id", "") is None:
+            raise wrong("goes with conversationId only")
+        return last
+
+    @property
+    def guarded(self) -> bool:
+        """Whether `if_last` was given, be it as null."""
+        return "if_last" in self.model_fields_set
+
+
+class _Quoting(_Message):
+    """A message that may quote another."""
+
+    reply_to: Annotated[UUID | None, SPARED] = spared()
+    """Id of the message that it quotes, of the same conversation."""
+
+    @field_validator("reply_to")
+    @classmethod
+    def _in_a_conversation(cls, quoted: UUID | None, info: ValidationInfo) -> UUID | None:
+        if quoted is not None and info.data.get("conversation_id", "") is None:
+            raise wrong("goes with conversationId only")
+        return quoted
+
+
+class Text(Body):
+    body: Annotated[str, Words(TEXT_CHARACTERS)]
+    preview_url: bool = False
+    """Show a preview of the first link."""
+
+
+class TextMessage(_Quoting):
+    type: Literal["text"]
+    text: Text
+
+
+class Media(Body):
+    """A file: an upload of ours, or a link from which Meta fetches it."""
+
+    kind: Literal["image", "video", "audio", "document", "sticker"]
+    id: Annotated[UUID | None, SPARED] = spared()
+    """Id of an upload (`POST /v1/media`)."""
+    link: Annotated[Link | None, SPARED] = spared()
+    caption: Annotated[str | None, Words(CAPTION_CHARACTERS), SPARED] = spared()
+    filename: Annotated[
+        str | None,
+        Words(240),
+        Form(r"[^/\\\x00-\x1f]*", "must be a name without path or control characters"),
+        SPARED,
+    ] = spared()
+    """Of a document."""
+
+    @field_validator("link")
+    @classmethod
+    def _one_source(cls, link: str | None, info: ValidationInfo) -> str | None:
+        one_of("id", link, info)
+        return link
+
+    @field_validator("caption")
+    @classmethod
+    def _can_be_seen(cls, caption: str | None, info: ValidationInfo) -> str | None:
+        if caption is not None and info.data.get("kind") in ("audio", "sticker"):
+            raise wrong("does not go with audio or a sticker")
+        return caption
+
+    @field_validator("filename")
+    @classmethod
+    def _of_a_document(cls, filename: str | None, info: ValidationInfo) -> str | None:
+        if filename is not None and info.data.get("kind", "document") != "document":
+            raise wrong("goes with a document only")
+        return filename
+
+
+class MediaMessage(_Quoting):
+    type: Literal["media"]
+    media: Media
+
+
+class InteractiveMessage(_Quoting):
+    type: Literal["interactive"]
+    interactive: Interactive
+
+
+class Location(Body):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    name: Annotated[str | None, Words(256), SPARED] = spared()
+    address: Annotated[str | None, Words(256), SPARED] = spared()
+
+
+class LocationMessage(_Quoting):
+    type: Literal["location"]
+    location: Location
+
+
+class ContactsMessage(_Quoting):
+    type: Literal["contacts"]
+    contacts: Annotated[tuple[Card, ...], Field(min_length=1, max_length=5)]
+
+
+class Reaction(Body):
+    message_id: UUID
+    """Id of the message that it reacts to, of the same conversation."""
+    emoji: Annotated[
+        str, Form(r"[^\w\s\x00-\x1f]{0,16}|[0-9]\ufe0f?\u20e3", "must be one emoji, or empty")
+    ]
+    """Empty takes the reaction away."""
+
+
+class ReactionMessage(_Message):
+    """Quotes nothing: it is about a message already."""
+
+    type: Literal["reaction"]
+    reaction: Reaction
+
+
+class TemplateMessage(_Message):
+    """Quotes nothing: WhatsApp would not show it."""
+
+    type: Literal["template"]
+    template: Template
+
+
+Message = Annotated[
+    TextMessage
+    | TemplateMessage
+    | InteractiveMessage
+    | MediaMessage
+    | ReactionMessage
+    | LocationMessage
+    | ContactsMessage,
+    Field(discriminator="type"),
+]
+
+
+class Transfer(Body):
+    """To another department, which gets the whole conversation from here on."""
+
+    department: Department
+    """That gets it."""
+    reason: Annotated[str, Words(500)]
+    """For the colleague, and on the record."""
+    author: Annotated[Author | None, SPARED] = spared()
+    from_department: Annotated[Department | None, SPARED, Field(alias="from")] = spared()
+    """That has it now; refused when another has it by then."""
+
+
+class Close(Body):
+    """The question is answered; what the citizen writes next begins anew."""
+
+    reason: Annotated[str | None, Words(500), SPARED] = spared()
+    author: Annotated[Author | None, SPARED] = spared()
+
+
+class Note(Body):
+    """For colleagues, on the record, not for the citizen."""
+
+    text: Annotated[str, Words(4096)]
+    author: Annotated[Author | None, SPARED] = spared()
+
+
+class Tie(Body):
+    """To a zaak: events, export and retention carry it."""
+
+    zaak: Annotated[
+        str,
+        Words(1000),
+        Form(
+            r"[A-Za-z0-9][A-Za-z0-9._ /-]{0,39}|https://[^\s\\?#@]+",
+            "must be the identification of a zaak (at most 40 characters) or its https URL",
+        ),
+    ]
+    author: Annotated[Author | None, SPARED] = spared()
+
+
+MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
+NOTE, TIE = TypeAdapter(Note), TypeAdapter(Tie)

@@ -1,0 +1,210 @@
+"""Reading what a CRM sends: bytes in, a model or every fault of it out. Pure, and never raises.
+
+A fault is a JSON pointer (RFC 6901) and a sentence of ours; what was sent stands in neither, but
+for the name of a member that we do not know.
+"""
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.bounds import OURS
+
+T = TypeVar("T")
+
+BODY_BYTES = 64 * 1024
+"""Of one body: a text of 4,096 characters is under 25 KB, whatever its characters and escapes."""
+DEPTH = 16
+"""Of arrays and objects in each other; the deepest of ours has 7, and flows have their own data."""
+DIGITS = 18
+"""Of a whole number: what every reader of JSON holds exactly or nearly so."""
+FAULTS = 100
+"""In one answer; who has more will look again."""
+NAME_CHARACTERS = 100
+"""Of a name in a pointer; a name that we know is shorter."""
+
+SENTENCES = {
+    "bool_type": "must be true or false",
+    "date_from_datetime_parsing": "must be a date, as 2026-12-31",
+    "date_parsing": "must be a date, as 2026-12-31",
+    "date_type": "must be a date, as 2026-12-31",
+    "dict_type": "must be an object",
+    "extra_forbidden": "is not known",
+    "float_type": "must be a number",
+    "greater_than_equal": "must be at least {ge}",
+    "int_type": "must be a whole number",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "missing": "must be given",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "string_type": "must be a text",
+    "too_long": "must have at most {max_length}",
+    "too_short": "must have at least {min_length}",
+    "tuple_type": "must be a list",
+    "union_tag_invalid": "must be one of {expected_tags}",
+    "union_tag_not_found": "must be given, as one of those in the documentation",
+    "uuid_parsing": "must be a UUID",
+    "uuid_type": "must be a UUID",
+}
+"""Type of an error of pydantic's -> what we say. In braces stand limits of our models, never what
+was sent."""
+UNIONS = ("union_tag_invalid", "union_tag_not_found")
+"""Errors of an object's `type` that pydantic places at the object."""
+NO_TEXT = "holds U+0000 or half a character (an unpaired surrogate), which cannot be stored"
+OTHERWISE = "is not what it should be"
+"""For a type that is not in the table: none is known, and a test looks for them."""
+
+
+class Fault(msgspec.Struct, frozen=True, order=True):
+    """One thing wrong with a body: a JSON pointer and a sentence, never what was sent."""
+
+    pointer: str
+    detail: str
+
+
+class _Twice(dict[str, Any]):
+    """An object with a name in it twice."""
+
+
+class _Odd(msgspec.Struct, frozen=True):
+    """What JSON can say and we do not take."""
+
+    detail: str
+
+
+def read(body: bytes, kind: TypeAdapter[T]) -> T | list[Fault]:
+    """The `kind` that `body` holds, or all that is wrong with it."""
+    given = _decoded(body)
+    if isinstance(given, Fault):
+        return [given]
+    faults: dict[str, str] = {}
+    given = _mended(given, "", 1, faults)
+    try:
+        made = kind.validate_json(json.dumps(given) if faults else body)
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False):
+            faults.setdefault(_pointer(one, given), _sentence(one))
+    else:
+        if not faults:
+            return made
+    return sorted(map(Fault, faults.keys(), faults.values()))[:FAULTS]
+
+
+def _decoded(body: bytes) -> Any:
+    """What stands in it as JSON, or the fault for which nothing does."""
+    if len(body) > BODY_BYTES:
+        return Fault("", f"is over {BODY_BYTES} bytes")
+    try:
+        return json.loads(
+            body.decode(),
+            object_pairs_hook=_object,
+            parse_int=_whole,
+            parse_float=_real,
+            parse_constant=lambda _: _Odd("is no number that JSON knows"),
+        )
+    except UnicodeDecodeError:
+        return Fault("", "is no UTF-8")
+    except RecursionError:
+        return Fault("", f"is nested over {DEPTH} deep")
+    except ValueError:
+        return Fault("", "is no JSON")
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    return found if len(found) == len(members) else _Twice(found)
+
+
+def _whole(digits: str) -> int | _Odd:
+    return int(digits) if len(digits) <= DIGITS else _Odd(f"has over {DIGITS} digits")
+
+
+def _real(digits: str) -> float | _Odd:
+    number = float(digits)
+    return number if abs(number) < float("inf") else _Odd("is too large")
+
+
+def _mended(value: Any, pointer: str, depth: int, faults: dict[str, str]) -> Any:
+    """`value` without what no model looks at, which becomes a fault."""
+    if isinstance(value, list | dict) and depth > DEPTH:
+        faults[pointer] = f"is nested over {DEPTH} deep"
+        return None
+    match value:
+        case _Odd(detail):
+            faults[pointer] = detail
+            return None
+        case str() if not _is_text(value):
+            faults[pointer] = NO_TEXT
+            return None
+        case list():
+            return [
+                _mended(one, f"{pointer}/{n}", depth + 1, faults) for n, one in enumerate(value)
+            ]
+        case dict():
+            if isinstance(value, _Twice):
+                faults[pointer] = "has a name twice"
+            if not all(map(_is_text, value)):
+                faults[pointer] = f"has a name that {NO_TEXT}"
+            return {
+                name: _mended(one, f"{pointer}/{_token(name)}", depth + 1, faults)
+                for name, one in value.items()
+                if _is_text(name)
+            }
+    return value
+
+
+def _is_text(text: str) -> bool:
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _token(name: str | int) -> str:
+    """One step of a pointer."""
+    return str(name).replace("~", "~0").replace("/", "~1")[:NAME_CHARACTERS]
+
+
+def _pointer(error: ErrorDetails, given: Any) -> str:
+    """Where in `given` it is. pydantic's location also has the tags of unions: values of an
+    object's `type`, `kind`, `subType`, which stand before the object's member."""
+    steps: list[str | int] = []
+    here, tags = given, _tags(given)
+    for step in error["loc"]:
+        if tags[:1] == [step]:
+            tags = tags[1:]
+            continue
+        steps.append(step)
+        here = _member(here, step)
+        tags = _tags(here)
+    if error["type"] == "extra_forbidden" and (not steps or steps[-1] != error["loc"][-1]):
+        steps.append(error["loc"][-1])  # a stranger that is called as its object's type
+    if error["type"] in UNIONS:
+        steps.append(error["ctx"]["discriminator"].rpartition(" | ")[2].strip("'"))
+    return "".join(f"/{_token(step)}" for step in steps)
+
+
+def _tags(value: Any) -> list[str]:
+    members = value if isinstance(value, dict) else {}
+    return [members[name] for name in ("type", "kind", "subType") if name in members]
+
+
+def _member(value: Any, step: str | int) -> Any:
+    try:
+        return value[step]
+    except (LookupError, TypeError):
+        return None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == OURS:
+        return error["msg"]
+    return SENTENCES.get(error["type"], OTHERWISE).format_map(error.get("ctx", {}))
