@@ -7,7 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.api import Api
 from gateway.doors import Door, doors
 from gateway.intake import intake
+from gateway.media import Media
 from gateway.store import Store
+from gateway.uploads import Uploads
 from gateway.webhook import Client, Webhook
 from services import clock
 from services.broker import linked
@@ -16,8 +18,10 @@ from services.database import connected
 from services.http import application, operations, serve
 from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end
+from services.objects import Objects
 from services.partitions import Partitions
 from services.settings import GatewaySettings
+from services.tasks import beside
 
 POOL_SIZE = 8
 """Connections to PostgreSQL, for /v1/ alone."""
@@ -45,12 +49,15 @@ async def gateway(
         client = Client(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(door, opened, config, client)
         ring = await enter(keyring(pool, of_environment(settings, config)))
-        api = Api(door, Store(pool), config, ring)
+        uploads = Uploads(pool)
+        media = Media(uploads, Objects(settings.object_store))
+        sweep = await enter(beside(media.sweep()))
+        api = Api(door, Store(pool), uploads, config, ring)
 
         async def obstacles() -> list[str]:
             return [] if link.connected else ["the broker does not answer"]
 
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
-        app = application([*webhook.routes(), *api.routes()])
+        app = application([*webhook.routes(), *api.routes(), *media.routes(ring)])
         await enter(serve(app, settings.bind, settings.gateway_port))
-        yield first_to_end(link.task, ring.task, *door.tasks)
+        yield first_to_end(link.task, ring.task, sweep, *door.tasks)

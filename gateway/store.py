@@ -73,6 +73,10 @@ class Store:
                 await _answer(connection, new)
         return Accepted(row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None)
 
+    async def accepted(self, id: UUID) -> bool:
+        """Whether a command was accepted before: then it is answered as it was."""
+        return await within(ANSWER_SECONDS, self._pool.fetchrow(_SELECT, id)) is not None
+
     async def confirm(self, id: UUID, at: datetime) -> None:
         update = self._pool.execute(
             "update gateway.command set confirmed_at = $2 where id = $1 and confirmed_at is null",

@@ -1,0 +1,137 @@
+"""From a body that was read to the router's command, or what stands against it. Pure.
+
+What the body alone can say, `gateway.reading` has looked at; here it meets the token and the
+configuration.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from gateway.bodies import (
+    Author,
+    Close,
+    Message,
+    Note,
+    ReactionMessage,
+    TemplateMessage,
+    Tie,
+    Transfer,
+)
+from gateway.contents import content_of, disclosure_faults, upload_of
+from gateway.reading import Fault
+from gateway.standing import Held
+from gateway.words import words_of
+from services import contract
+from services.access import Rights
+from services.config import Config
+
+Change = Transfer | Close | Note | Tie
+KINDS: dict[type[Change], str] = {
+    Transfer: "transfer",
+    Close: "close",
+    Note: "note",
+    Tie: "link",
+}
+"""Body -> type of the command."""
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """By whom a command is given, under which id and when it was first accepted."""
+
+    rights: Rights
+    id: UUID
+    at: datetime
+
+
+def faults(body: Message | Change, rights: Rights, config: Config) -> list[Fault]:
+    """All that stands against an order, beside the conversation that it is for."""
+    found = [*_author_faults(body.author, rights)]
+    if isinstance(body, Transfer):
+        if config.department(rights.tenant, body.department) is None:
+            found.append(Fault("/department", "is no department of this municipality"))
+    elif not isinstance(body, Change):
+        found += _message_faults(body, rights, config)
+    return found
+
+
+def _author_faults(author: Author | None, rights: Rights) -> Iterator[Fault]:
+    if rights.people and author is None:
+        yield Fault("/author", "must be given: people write with this token")
+    elif rights.people and author and author.kind == "employee" and not author.id:
+        yield Fault("/author/id", "must be given: people write with this token")
+
+
+def _message_faults(body: Message, rights: Rights, config: Config) -> Iterator[Fault]:
+    yield from disclosure_faults(body, _disclosure(rights, config))
+    department = body.department
+    known = department is None or config.department(rights.tenant, department)
+    if department is not None and not (known and rights.handles(department)):
+        yield Fault("/department", "is no department of this token")
+    if body.number is None:
+        return
+    number = config.number(body.number)
+    if number is None or number.tenant != rights.tenant:
+        yield Fault("/number", "must be the id of a number of ours")
+    elif department is None and not rights.handles(number.fallback) and len(rights.departments) > 1:
+        yield Fault("/department", "must be given: this token has more than one")
+
+
+def message(body: Message, held: Held | None, given: Given, config: Config) -> contract.Command:
+    """The command for a message; `held` is the conversation that it is for, where one was named."""
+    disclosure = _disclosure(given.rights, config)
+    return contract.Command(
+        id=given.id,
+        received_at=given.at,
+        token=given.rights.name,
+        type=body.media.kind if body.type == "media" else body.type,
+        text=words_of(body, disclosure),
+        content=content_of(body, disclosure),
+        conversation=held.id if held else "",
+        number=held.number if held else body.number or "",
+        to=body.to or "",
+        author=_author(body.author),
+        tenant=given.rights.tenant,
+        departments=sorted(given.rights.departments),
+        department=body.department or "",
+        about=_about(body),
+        media=upload.id if (upload := upload_of(body)) else None,
+    )
+
+
+def _about(body: Message) -> UUID | None:
+    """The message that it reacts to, or quotes."""
+    if isinstance(body, ReactionMessage):
+        return body.reaction.message_id
+    return None if isinstance(body, TemplateMessage) else body.reply_to
+
+
+def _disclosure(rights: Rights, config: Config) -> str:
+    tenant = config.tenant(rights.tenant)
+    return tenant.disclosure if tenant else ""
+
+
+def change(body: Change, held: Held, given: Given) -> contract.Command:
+    """The command that changes a conversation."""
+    return contract.Command(
+        id=given.id,
+        received_at=given.at,
+        token=given.rights.name,
+        type=KINDS[type(body)],
+        text=body.text if isinstance(body, Note) else "",
+        conversation=held.id,
+        number=held.number,
+        author=_author(body.author),
+        tenant=given.rights.tenant,
+        departments=sorted(given.rights.departments),
+        department=(body.from_department or "") if isinstance(body, Transfer) else "",
+        to_department=body.department if isinstance(body, Transfer) else "",
+        reason=(body.reason or "") if isinstance(body, Transfer | Close) else "",
+        zaak=body.zaak if isinstance(body, Tie) else "",
+    )
+
+
+def _author(author: Author | None) -> contract.Author | None:
+    return contract.Author(kind=author.kind, id=author.id) if author else None
