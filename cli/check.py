@@ -11,6 +11,7 @@ from gateway.doors import doors
 from router.rules import Table, compile_config, match
 from services import settings
 from services.config import Config, ConfigError, load
+from services.keyring import of_environment
 
 KINDS = (
     settings.GatewaySettings,
@@ -38,6 +39,8 @@ def check(path: Path, environ: Mapping[str, str], *, settings_too: bool) -> Foun
         config = Config.model_construct(destinations=error.destinations, numbers=(), tenants=())
     else:
         found.warnings += [f"{path}: {warning}" for warning in _warnings(config)]
+        if settings_too:
+            found.faults += _token_faults(config, environ)
     if settings_too:
         found.faults += _secret_faults(config, environ)
         found.faults += sorted(_setting_faults(environ))
@@ -53,6 +56,19 @@ def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
         except settings.SettingsError as error:
             found += error.faults
     return found
+
+
+def _token_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """Tokens without a municipality; that there are none at all is told with the other settings."""
+    try:
+        given = settings.load(settings.TokenSettings, environ)
+    except settings.SettingsError:
+        return []
+    try:
+        of_environment(given, config)
+    except settings.SettingsError as error:
+        return error.faults
+    return []
 
 
 def _setting_faults(environ: Mapping[str, str]) -> set[str]:

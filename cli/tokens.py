@@ -5,7 +5,7 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +43,22 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     burst: int = BURST
     expires_at: datetime | None = None
     note: str = ""
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A token as the list has it: everything but its hash."""
+
+    name: str
+    tenant: str
+    roles: list[str]
+    departments: list[str]
+    people: bool
+    per_second: int
+    burst: int
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    note: str
 
 
 def faults(wanted: Wanted, town: config.Config, now: datetime) -> list[str]:
@@ -92,9 +108,9 @@ async def add(pool: Pool, wanted: Wanted) -> str:
     return token
 
 
-async def listed(pool: Pool) -> list[dict[str, Any]]:
-    """All tokens that there are and were; never their hashes."""
-    return [dict(row) for row in await pool.fetch(_LIST)]
+async def listed(pool: Pool) -> list[Listed]:
+    """All tokens that there are and were."""
+    return [Listed(**row) for row in await pool.fetch(_LIST)]
 
 
 async def revoke(pool: Pool, name: str) -> datetime:
@@ -143,7 +159,7 @@ class _Time(click.ParamType[datetime]):
         return at.astimezone(UTC)
 
 
-def _done(work: "Coroutine[Any, Any, T]") -> T:
+def _done(work: Coroutine[Any, Any, T]) -> T:
     """What `work` gives; what is wrong, a line each, and exit code 1 otherwise."""
     try:
         return asyncio.run(work)
@@ -155,7 +171,7 @@ def _done(work: "Coroutine[Any, Any, T]") -> T:
     raise SystemExit(1)
 
 
-async def _with_table(work: "Any") -> Any:
+async def _with_table(work: Callable[[Pool], Awaitable[T]]) -> T:
     url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
     async with connected(url, "postkamer-token", 1) as pool:
         return await work(pool)
@@ -211,27 +227,25 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
     """Show the tokens that there are and were."""
-    rows = _done(_with_table(listed))
+    tokens = _done(_with_table(listed))
     if as_json:
-        click.echo(msgspec.json.encode(rows))
+        click.echo(msgspec.json.encode(tokens))
         return
-    for row in rows:
-        click.echo(_line(row))
+    for token in tokens:
+        click.echo(_line(token))
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    ended = next(
-        (f", {word} {row[key]:%Y-%m-%d %H:%M}Z" for key, word in _ENDS.items() if row[key]), ""
-    )
-    departments = ", ".join(row["departments"]) or "all departments"
-    return (
-        f"{row['name']} of {row['tenant']}: {', '.join(row['roles'])}; {departments};"
-        f" {row['per_second']}/s, {row['burst']} at once{'; people' if row['people'] else ''}"
-        f"{ended}{'; ' + row['note'] if row['note'] else ''}"
-    )
-
-
-_ENDS = {"revoked_at": "revoked", "expires_at": "until"}
+def _line(token: Listed) -> str:
+    parts = [
+        ", ".join(token.roles),
+        ", ".join(token.departments) or "all departments",
+        f"{token.per_second}/s, {token.burst} at once",
+        "people" if token.people else "",
+        f"until {token.expires_at:%Y-%m-%d %H:%M}Z" if token.expires_at else "",
+        f"revoked {token.revoked_at:%Y-%m-%d %H:%M}Z" if token.revoked_at else "",
+        token.note,
+    ]
+    return f"{token.name} of {token.tenant}: {'; '.join(filter(None, parts))}"
 
 
 @group.command("revoke")

@@ -19,7 +19,7 @@ from services.access import ROLES, Rights, Role
 from services.config import Config
 from services.database import ANSWER_SECONDS, Pool
 from services.rates import SECOND, Standing, limit
-from services.settings import ArchiverSettings, GatewaySettings, SettingsError
+from services.settings import SettingsError, TokenSettings
 from services.tasks import beside, within
 
 REFRESH_SECONDS = 2.0
@@ -54,7 +54,7 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def of_environment(given: GatewaySettings | ArchiverSettings, config: Config) -> list[Key]:
+def of_environment(given: TokenSettings, config: Config) -> list[Key]:
     """The tokens of POSTKAMER_API_TOKENS, `name` or `name@municipality` each with its token.
 
     SettingsError for one that has not exactly one municipality, and for one name in two.

@@ -104,7 +104,8 @@ AmqpUrls = Annotated[SecretStr, AfterValidator(_amqp_urls)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
 Tokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_named), Field(min_length=1)]
-"""Names and tokens: a name has two while its token is replaced."""
+"""Names, `name@municipality` where there are several, and tokens: a name has two while its token is
+replaced."""
 Key = Annotated[SecretStr, AfterValidator(_key)]
 ObjectStore = Annotated[str, AfterValidator(_object_store)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -134,13 +135,20 @@ class Settings(DatabaseSettings, BrokerSettings):
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
 
-class GatewaySettings(Settings):
+class TokenSettings(BaseModel):
+    """Who may call an API, besides the tokens of the table."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    api_tokens: Tokens
+
+
+class GatewaySettings(Settings, TokenSettings):
     meta_app_secrets: Secrets
     meta_verify_token: SecretStr
     meta_client_name_header: str = Field(default="", pattern="^[A-Za-z0-9-]{0,64}$")
     """Where a TLS proxy says whose client certificate it saw; empty: not asked."""
     meta_client_name: str = "client.webhooks.fbclientcerts.com"
-    api_tokens: Tokens
     object_store: ObjectStore
     gateway_port: Port = 8080
     gateway_ops_port: Port = 9080
@@ -158,9 +166,8 @@ class DelivererSettings(Settings):
     deliverer_ops_port: Port = 9082
 
 
-class ArchiverSettings(Settings):
+class ArchiverSettings(Settings, TokenSettings):
     archive_key: Key
-    api_tokens: Tokens
     archiver_port: Port = 8083
     archiver_ops_port: Port = 9083
 

@@ -14,6 +14,7 @@ NUMBER = "106540352242922"
 WABA = "102290129340398"
 SECRET = b"sandbox-app-secret"
 TOKEN = "sandbox-api-token"
+NEIGHBOUR_TOKEN = "neighbour-api-token"
 
 
 def phone(n: int) -> str:

@@ -42,6 +42,7 @@ name = "Balie"
 destination = "crm"
 """
 """A second municipality, whose number is in the other partition than the example's."""
+TOKENS = "sandbox@almelo:sandbox-api-token,neighbour@hengelo:neighbour-api-token"
 READY_SECONDS = 60.0
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 """32 bytes in base64; protects nothing but test data."""
@@ -138,6 +139,7 @@ class Installation:
     def _settings(self, name: str) -> dict[str, str]:
         ports = {variable: str(port) for variable, port in self.ports.items()}
         given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
+        given["POSTKAMER_API_TOKENS"] = TOKENS
         settings = environment(given, root=self.folder, archive_key=KEY, crm_secret=KEY)
         if name in REAL:
             password = self._passwords[name]

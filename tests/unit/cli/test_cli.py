@@ -58,7 +58,7 @@ SETTINGS = {
     "POSTKAMER_META_VERIFY_TOKEN": "b",
     "POSTKAMER_META_ACCESS_TOKEN": "c",
     "POSTKAMER_META_GRAPH_URL": "https://graph.facebook.com/v26.0",
-    "POSTKAMER_API_TOKENS": "crm:d",
+    "POSTKAMER_API_TOKENS": "crm@almelo:d",
     "POSTKAMER_ARCHIVE_KEY": base64.b64encode(bytes(32)).decode(),
     "POSTKAMER_OBJECT_STORE": "file:///var/lib/postkamer",
     "CRM_SECRET": "e",
@@ -251,6 +251,18 @@ def test_what_is_doubtful_is_a_warning_and_no_fault(
     assert found["faults"] == []
     assert found["warnings"] == [f"{file}: {warning}" for warning in warnings]
     assert done.exit_code == 0
+
+
+def test_a_token_without_a_municipality_is_a_fault_where_there_are_several(file: Path) -> None:
+    tokens = {"POSTKAMER_API_TOKENS": "crm:hunter2"}
+    env = SETTINGS | tokens | {"POSTKAMER_CONFIG": str(file)}
+    said = "POSTKAMER_API_TOKENS: crm needs its municipality, as in crm@almelo:token"
+    done = postkamer("check", env=env)
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[0] == f"fault: {said}"
+    for service in ("gateway", "archiver"):
+        stopped = postkamer(service, env=env)
+        assert (stopped.exit_code, stopped.stderr) == (1, said + "\n")
 
 
 @pytest.mark.parametrize("service", ["gateway", "router", "deliverer", "archiver"])

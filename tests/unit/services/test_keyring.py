@@ -11,18 +11,15 @@ from hypothesis import strategies as st
 from services.config import Config, Tenant
 from services.database import Pool
 from services.keyring import LARGEST, TRUST_SECONDS, Keyring, Unreadable, digest, of_environment
-from services.settings import ArchiverSettings, SettingsError
+from services.settings import SettingsError, TokenSettings, load
 from tests.tokens import key
 from tests.unit import timeless
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
-def environment(tokens: str) -> ArchiverSettings:
-    given: Any = {"api_tokens": tokens, "database_url": "postgresql://x", "amqp_url": "amqp://x"}
-    return ArchiverSettings.model_validate(
-        given | {"config": "x", "archive_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}
-    )
+def environment(tokens: str) -> TokenSettings:
+    return load(TokenSettings, {"POSTKAMER_API_TOKENS": tokens})
 
 
 def towns(*names: str) -> Config:
