@@ -27,7 +27,7 @@ from gateway.templates import (
 
 
 def words_of(message: Message, disclosure: str = "") -> str:
-    """The words in it, a line each. Of a template its name and what was filled in: Meta has the text."""
+    """The words in it, a line each; of a template what was filled in, as Meta has the rest."""
     return "\n".join(filter(None, _words(message, disclosed(message, disclosure))))
 
 
