@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from services import clock
+from services import clock, observe
 from services.access import Rights, Role
 from services.database import may_try_again
 from services.http import ALSO, problem, unavailable
@@ -37,9 +37,12 @@ def guarded(
         token = bearer(request.headers.get("Authorization", ""))
         try:
             rights = keyring.find(token, clock.now()) if token else None
-            if rights is None:
-                return _unknown()
-            return await _refused(request, keyring, rights, role) or await handler(request, rights)
+            refusal = await _refusal(request, keyring, rights, role)
+            if refusal:
+                observe.api_refusals.labels(status=str(refusal.status)).inc()
+                return refusal
+            assert rights is not None  # or it would have been refused
+            return await handler(request, rights)
         except Unreadable:
             return unavailable("the tokens cannot be read")
         except Exception as error:
@@ -51,10 +54,12 @@ def guarded(
     return guard
 
 
-async def _refused(
-    request: web.Request, keyring: Keyring, rights: Rights, role: Role
+async def _refusal(
+    request: web.Request, keyring: Keyring, rights: Rights | None, role: Role
 ) -> web.Response | None:
-    """The refusal of a request of ours; None when it may go on. Either way it was counted."""
+    """Why a request may not go on; None when it may. Either way it counts for its token."""
+    if rights is None:
+        return _unknown()
     standing = await keyring.spend(rights)
     request[ALSO] = headers(standing, limit(rights))
     if not standing.granted:

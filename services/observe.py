@@ -149,6 +149,7 @@ def _histogram(name: str, says: str, buckets: tuple[float, ...], *labels: str) -
 webhook_requests = _counter("postkamer_webhook_requests_total", "Webhooks by answer", "status")
 webhook_seconds = _histogram("postkamer_webhook_seconds", "Time to answer a webhook", QUICK)
 publish_batch_size = _histogram("postkamer_publish_batch_size", "Entries in one publish", SIZES)
+api_refusals = _counter("postkamer_api_refusals_total", "Calls of an API not let in", "status")
 messages_received = _counter("postkamer_messages_received_total", "Messages by type", "type")
 duplicates = _counter("postkamer_duplicates_total", "Items that were known already")
 decisions = _counter(
@@ -165,6 +166,13 @@ sends = _counter("postkamer_sends_total", "Messages offered to Meta", "number", 
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 parked = _gauge("postkamer_parked", "Deliveries parked", "queue")
+notices = _counter("postkamer_notices_total", "Notices of Meta's", "field", "event")
+notice_alarms = _counter(
+    "postkamer_notice_alarms_total", "Notices that a person must see", "field", "event"
+)
+first_sightings = _counter(
+    "postkamer_first_sightings_total", "Things of Meta's that were never seen before", "kind"
+)
 quarantined = _counter("postkamer_quarantined_total", "Items kept aside", "reason")
 consumers = _gauge("postkamer_consumers", "Consumers held, as the broker sees them", "queue")
 unconfirmed = _counter(

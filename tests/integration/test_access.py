@@ -124,12 +124,31 @@ async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: 
         started = asyncio.get_running_loop().time()
         answers = await asyncio.gather(*(asked((one, other)[n % 2], "t") for n in range(SEVERAL)))
         seconds = asyncio.get_running_loop().time() - started
+    assert {status for status, _, _ in answers} == {200, 429}
     granted = [headers for status, _, headers in answers if status == 200]
     refused = [headers for status, _, headers in answers if status != 200]
     assert 10 <= len(granted) <= 10 + seconds + 1
     assert {(told(h)["q"], told(h)["w"]) for h in granted} == {(10, 10)}
     assert len({told(h)["r"] for h in granted}) >= 10  # each of 9 to 0, no two the same
     assert all(told(h)["r"] == 0 and int(h["Retry-After"]) == told(h)["t"] for h in refused)
+
+
+async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be_tried_again(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await add(pool, Wanted(name="desk", tenant="almelo", roles=["read"]))
+    ring = Keyring(pool, [key("e")])
+    async with door(ring) as url:
+        before = await asked(url, token)
+        await ring.refresh()
+        assert (before[0], (await asked(url, token))[0]) == (503, 200)
+        monkeypatch.setattr("services.keyring.TRUST_SECONDS", 0.0)
+        assert (await asked(url, token))[0] == 503
+        assert (await asked(url, "e"))[0] == 200
+        await pool.close()
+        status, _, headers = await asked(url, "e")
+        assert status == 503
+        assert int(headers["Retry-After"]) > 0
 
 
 async def test_what_a_refusal_says_to_wait_is_enough(pool: Pool) -> None:
