@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Literal
 from urllib.parse import quote
 
 import aiohttp
@@ -12,7 +13,7 @@ from aiohttp import web
 from sandbox.settings import SandboxSettings
 from sandbox.stream import Stream
 from services import clock
-from services.http import problem
+from services.http import problem, read_body
 
 WATCHED_MOST = 8
 """Conversations whose record is followed: one for each page that is likely to be open."""
@@ -20,13 +21,31 @@ WATCH_SECONDS = 1.0
 """Between two looks at the archive, and only while a page listens."""
 ANSWER_LONGEST = 4096
 """Characters of a WhatsApp text."""
+UPLOAD_BYTES = 16 * 1024 * 1024
+"""What the page offers; a document may be larger at Meta, but this memory holds it whole."""
+UPLOAD_SECONDS = 60.0
+AUTHOR = {"kind": "employee", "id": "sandbox"}
+"""Who sits at the desks."""
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The body of POST /desk/answers; `key` makes a second click on the same draft harmless."""
 
     conversation_id: str
-    text: str
+    text: str = ""
+    """The words, as the desk shows them."""
+    message: dict[str, Any] = {}
+    """The rest of the body for the gateway's POST /v1/messages; nothing: a text."""
+    key: str = ""
+
+
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The body of POST /desk/actions: what is done with a conversation itself."""
+
+    conversation_id: str
+    action: Literal["transfer", "close", "note"]
+    body: dict[str, Any] = {}
+    """As the gateway takes it, without its author."""
     key: str = ""
 
 
@@ -43,6 +62,8 @@ class Desk:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/desk/answers", self._answer),
+            web.post("/desk/actions", self._act),
+            web.post("/desk/media", self._upload),
             web.get("/desk/record/{conversation}", self._record),
         ]
 
@@ -51,32 +72,50 @@ class Desk:
             answer = msgspec.json.decode(await request.read(), type=Answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(400, "this answer cannot be sent", str(error))
-        if not 1 <= len(answer.text.strip()) <= ANSWER_LONGEST:
+        if not answer.message and not 1 <= len(answer.text.strip()) <= ANSWER_LONGEST:
             expected = f"text: expected 1 to {ANSWER_LONGEST} characters"
             return problem(400, "this answer cannot be sent", expected)
-        result = await self._send(answer)
-        if result.status < 300:
-            id = result.headers.get("Location", "").rpartition("/")[2]
-            said = {"conversationId": answer.conversation_id, "text": answer.text, "messageId": id}
-            self._stream.publish("answer", said | {"at": clock.now()})
+        body = answer.message or {"type": "text", "text": {"body": answer.text}}
+        body = {"conversationId": answer.conversation_id, **body, "author": AUTHOR}
+        result = await self._post("/v1/messages", msgspec.json.encode(body), key=answer.key)
+        if result.status < HTTPStatus.MULTIPLE_CHOICES:
+            self._stream.publish("answer", said(answer, body, result))
         return result
 
-    async def _send(self, answer: Answer) -> web.Response:
-        body = {
-            "conversationId": answer.conversation_id,
-            "type": "text",
-            "text": {"body": answer.text},
-            "author": {"kind": "employee", "id": "sandbox"},
-        }
+    async def _act(self, request: web.Request) -> web.Response:
+        try:
+            action = msgspec.json.decode(await request.read(), type=Action)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, "this cannot be done", str(error))
+        conversation = quote(action.conversation_id, safe="")
+        path = f"/v1/conversations/{conversation}/_{action.action}"
+        body = msgspec.json.encode(action.body | {"author": AUTHOR})
+        result = await self._post(path, body, key=action.key)
+        if result.status < HTTPStatus.MULTIPLE_CHOICES and action.action == "note":
+            told = {"conversationId": action.conversation_id, "id": str(clock.new_id())}
+            self._stream.publish("note", told | {"text": action.body.get("text", "")})
+        return result
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        try:
+            body = await read_body(request, UPLOAD_BYTES, UPLOAD_SECONDS)
+        except TimeoutError:
+            return problem(408, "the file did not come")
+        if body is None:
+            return problem(413, "the file is too large", f"at most {UPLOAD_BYTES} bytes")
+        return await self._post("/v1/media", body, kind=request.content_type)
+
+    async def _post(
+        self, path: str, body: bytes, *, key: str = "", kind: str = "application/json"
+    ) -> web.Response:
         headers = {
             "Authorization": f"Bearer {self._settings.api_token}",
-            "Content-Type": "application/json",
-            "Idempotency-Key": answer.key or str(clock.new_id()),
+            "Content-Type": kind,
+            "Idempotency-Key": key or str(clock.new_id()),
         }
-        url = self._settings.gateway_url + "/v1/messages"
         try:
             async with self._http.post(
-                url, data=msgspec.json.encode(body), headers=headers
+                self._settings.gateway_url + path, data=body, headers=headers
             ) as given:
                 return await passed_on(given)
         except (aiohttp.ClientError, TimeoutError):
@@ -116,6 +155,22 @@ class Desk:
                     self._watched[conversation] = hash(record.body)
                     changed: dict[str, Any] = {"conversationId": conversation}
                     self._stream.publish("record", changed | {"record": msgspec.Raw(record.body)})
+
+
+def said(answer: Answer, body: dict[str, Any], result: web.Response) -> dict[str, Any]:
+    """What the pages are told of an answer that the gateway accepted."""
+    reaction = body.get("reaction")
+    about = reaction.get("messageId") if isinstance(reaction, dict) else body.get("replyTo")
+    kind = body.get("type", "text")
+    inner = body.get(kind)
+    return {
+        "conversationId": answer.conversation_id,
+        "messageId": result.headers.get("Location", "").rpartition("/")[2],
+        "type": inner.get("kind") if kind == "media" and isinstance(inner, dict) else kind,
+        "text": answer.text,
+        "about": about or "",
+        "at": clock.now(),
+    }
 
 
 async def passed_on(given: aiohttp.ClientResponse) -> web.Response:

@@ -173,12 +173,12 @@ def _interactive(content: Json) -> str:
         return "interactive needs action and body."
     if fault := _bounded(body.get("text"), "interactive.body.text", 1024):
         return fault
-    if kind == "button":
-        return _buttons(action.get("buttons"))
-    return _sections(action) if kind == "list" else ""
+    check = INTERACTIVE.get(kind) if isinstance(kind, str) else None
+    return check(action) if check else f"interactive.type must be one of {', '.join(INTERACTIVE)}."
 
 
-def _buttons(buttons: object) -> str:
+def _buttons(action: Json) -> str:
+    buttons = action.get("buttons")
     if not isinstance(buttons, list) or not 1 <= len(buttons) <= 3:
         return "action.buttons must hold 1 to 3 buttons."
     replies = [b.get("reply", {}) if isinstance(b, dict) else {} for b in buttons]
@@ -201,6 +201,30 @@ def _sections(action: Json) -> str:
     faults += [_bounded(row.get("id"), "row id", 200) for row in rows]
     return next(filter(None, faults), "")
 
+
+def _named(name: str, **texts: int) -> Callable[[Json], str]:
+    """The check of an action with this name, whose parameters hold these texts, so long."""
+
+    def check(action: Json) -> str:
+        if action.get("name") != name:
+            return f"action.name must be {name}."
+        parameters = action.get("parameters", {})
+        if not isinstance(parameters, dict):
+            return "action.parameters must be an object."
+        faults = [_bounded(parameters.get(text), text, most) for text, most in texts.items()]
+        return next(filter(None, faults), "")
+
+    return check
+
+
+INTERACTIVE: dict[str, Callable[[Json], str]] = {
+    "button": _buttons,
+    "list": _sections,
+    "cta_url": _named("cta_url", display_text=20, url=2000),
+    "location_request_message": _named("send_location"),
+    "request_contact_info": _named("request_contact_info"),
+    "flow": _named("flow", flow_message_version=1, flow_cta=30),
+}
 
 CONTENT: dict[str, Callable[[Json], str]] = {
     "audio": _media,

@@ -1,7 +1,11 @@
 // One message as a bubble on the phone, and how its contents look anywhere on the page.
 
+import { cards, file, kind, place, sending } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
+import { wordsOf } from "/page/state.js";
 import { clock, word } from "/page/words.js";
+
+const QUOTED = 80; // characters of a message that is quoted
 
 // [icon, words] for how far a citizen's own message is.
 function progress({ state, refusal }) {
@@ -17,15 +21,17 @@ function progress({ state, refusal }) {
   }
 }
 
-// For `sync`: like() puts a thumb on a message, choose(row) answers a menu.
-export function bubble(message, { like, choose }) {
-  const sign = [message.state, message.refusal, message.reaction, document.documentElement.lang];
+// For `sync`: like() puts a thumb on a message, answer(part) does what it asks for; `about` is the
+// beginning of what it quotes.
+export function bubble(message, { like, answer, about }) {
+  const sign = [message.state, message.refusal, message.reaction, about, document.documentElement.lang];
   const make = () =>
     h(
       "li",
       { class: `bubble ${message.mine ? "mine" : "theirs"}` },
       h("span", { class: "unseen" }, word(message.mine ? "phone.you" : "phone.account"), ": "),
-      message.mine ? own(message) : theirs(message, choose),
+      about && quoted(about),
+      message.mine ? own(message) : sending(message, answer),
       foot(message),
       message.reaction && h("span", { class: "reaction" }, icon("thumb"), h("span", { class: "unseen" }, word("phone.liked"))),
       !message.mine && thumb(message, like),
@@ -71,50 +77,24 @@ function own({ content, sample }) {
     case "location":
       return place(part);
     case "interactive":
-      return h("p", {}, part[part.type].title);
+      return h("p", {}, part[part.type].title ?? word("phone.filled"));
+    case "button":
+      return h("p", {}, part.text);
+    case "contacts":
+      return cards(part);
     default:
-      return photo(part, sample);
+      return file(content.type, part, part.caption || (sample && word(`sample.${sample}`)));
   }
 }
 
-function photo({ id, caption, mime_type: type }, sample) {
-  const what = caption || (sample ? word(`sample.${sample}`) : word("type.image"));
-  if (!type.startsWith("image/")) return h("p", {}, what);
-  const image = h("img", { src: `/phone/media/${id}`, alt: what, width: 240, height: 180 });
-  return h("div", { class: "photo" }, image, caption && h("p", {}, caption));
+// The beginning of the message that this one quotes or answers.
+function quoted(text) {
+  return h("p", { class: "quoted" }, h("span", { class: "unseen" }, word("phone.about"), ": "), text);
 }
 
-export function place({ name, address, latitude, longitude }) {
-  return h(
-    "div",
-    { class: "place" },
-    icon("pin"),
-    h("p", {}, h("strong", {}, name || word("type.location")), h("br"), address || `${latitude}, ${longitude}`),
-  );
-}
-
-// What a municipality can send; a menu has its rows as buttons.
-function theirs({ type, content }, choose) {
-  if (type === "text") return h("p", {}, content.body);
-  if (type === "template") return h("p", {}, `${word("type.template")}: ${content.name}`);
-  if (type !== "interactive") return h("p", {}, content.caption ?? word(kind(type)));
-  const { buttons = [], sections = [] } = content.action;
-  const rows = [
-    ...buttons.map(({ reply }) => ({ ...reply, button: true })),
-    ...sections.flatMap((section) => section.rows),
-  ];
-  return h(
-    "div",
-    {},
-    h("p", {}, content.body.text),
-    h("div", { class: "menu", role: "group", "aria-label": word("phone.choose") },
-      rows.map((row) =>
-        h("button", { type: "button", "data-focus": row.id, onclick: () => choose(row) }, row.title))),
-  );
-}
-
-export function kind(type) {
-  const known = ["text", "image", "video", "audio", "document", "sticker", "location", "contacts"];
-  const others = ["reaction", "interactive", "button", "template"];
-  return `type.${[...known, ...others].includes(type) ? type : "other"}`;
+// The words of a message on the phone, for where it is quoted.
+export function gist({ mine, type, content }) {
+  const kinds = mine ? content.type : type;
+  const words = wordsOf(kinds, mine ? content[content.type] : content);
+  return (words || word(kind(kinds))).slice(0, QUOTED);
 }

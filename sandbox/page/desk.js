@@ -1,7 +1,8 @@
 // The departments: a wall of pigeonholes, the conversations in the open one, and the answer box.
 
 import { freshKey, inWords, post } from "/page/api.js";
-import { kind } from "/page/bubbles.js";
+import * as compose from "/page/compose.js";
+import { kind } from "/page/contents.js";
 import { following, h, icon, sync } from "/page/dom.js";
 import { entry, mark } from "/page/letters.js";
 import { departmentName, said, tenantOf, waits } from "/page/state.js";
@@ -11,7 +12,8 @@ const LETTERS_SHOWN = 3; // envelopes that stick out of a pigeonhole
 const CONVERSATIONS_SHOWN = 50;
 const LONG_WORD = 15; // letters that fit in the narrowest label
 
-let draft = { key: "", text: "", conversation: "" };
+let draft = { key: "", said: "" };
+const uploads = new Map(); // files of the draft -> what the gateway answered
 
 const by = (id) => document.getElementById(id);
 
@@ -26,9 +28,14 @@ export function start(page) {
   by("answer-text").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) by("answer").requestSubmit();
   });
+  compose.start(page, departments);
   by("outage").addEventListener("click", () =>
     post("/crm/mode", { mode: page.state.mode === "ok" ? "refuse" : "ok" }),
   );
+}
+
+export function relabel(page) {
+  compose.relabel(page, departments);
 }
 
 export function draw(page) {
@@ -63,7 +70,9 @@ export function arrived(page, event) {
   if (!conversation) return;
   const busy = by("answer-text").value.trim() || by("desk").contains(document.activeElement);
   const moved = page.conversation === conversation.id;
-  const fromPhone = conversation.identities.some(({ value }) => value === page.citizen.bsuid);
+  const { people } = page.state;
+  const fromPhone = conversation.identities.some(
+    ({ value }) => (people.get(value) ?? value) === page.citizen.phone);
   if (moved || (fromPhone && !busy && tenantOf(page.state, conversation) === tenant(page))) {
     page.department = conversation.department;
     page.conversation = conversation.id;
@@ -190,17 +199,25 @@ function thread(page, inside) {
   const name = conversation.name || word("desk.anonymous");
   by("thread-title").textContent = word("desk.thread", { name });
   by("thread-who").textContent = reachable(conversation);
-  by("answer-label").textContent = word("desk.answer", { name });
+  by("answer-label").textContent = compose.label(name);
   const where = (id) => departmentName(page.state, tenantOf(page.state, conversation), id);
   following(by("thread-scroll"), () => {
     if (by("thread").dataset.of !== conversation.id) {
       by("entries").replaceChildren();
       by("thread").dataset.of = conversation.id;
       complain("");
+      compose.quote(page, null);
     }
     let before = null;
     const rows = conversation.entries.map((one) => {
-      const row = entry(one, before, where);
+      const row = entry(one, before, {
+        where,
+        quote: () => {
+          compose.quote(page, one);
+          by("answer-text").focus();
+        },
+        react: () => react(page, conversation, one),
+      });
       if (!one.note && !one.mine) before = one;
       return row;
     });
@@ -219,17 +236,29 @@ async function answer(page) {
   const box = by("answer-text");
   const text = box.value.trim();
   const conversation = page.conversation;
-  if (!text || !conversation) return;
-  // The same draft keeps its key, so that a second try is never a second message.
-  if (draft.text !== text || draft.conversation !== conversation) {
-    draft = { key: freshKey(), text, conversation };
-  }
+  if ((!text && box.required) || !conversation) return;
   complain("");
-  const given = await post("/desk/answers", { conversationId: conversation, text, key: draft.key });
+  const { path, body, refused } = await compose.made(page, text, uploads);
+  if (refused) return complain(`${word("error.answer")} ${inWords(refused)}`);
+  // The same draft keeps its key, so that a second try is never a second message.
+  const said = JSON.stringify([conversation, body]);
+  if (draft.said !== said) draft = { key: freshKey(), said };
+  const given = await post(path, { conversationId: conversation, key: draft.key, ...body });
   if (!given.ok) return complain(`${word("error.answer")} ${inWords(given)}`);
-  draft = { key: "", text: "", conversation: "" };
+  draft = { key: "", said: "" };
+  uploads.clear();
   if (box.value.trim() === text) box.value = "";
+  if (!compose.isText() || page.quoting) compose.reset(page, departments);
   page.say(mark("accepted").words);
+}
+
+// A thumb on what the citizen wrote; once more takes it away.
+async function react(page, conversation, { id, reaction }) {
+  const emoji = reaction ? "" : "👍";
+  const message = { type: "reaction", reaction: { messageId: id, emoji } };
+  complain("");
+  const given = await post("/desk/answers", { conversationId: conversation.id, text: emoji, message });
+  if (!given.ok) complain(`${word("error.answer")} ${inWords(given)}`);
 }
 
 function complain(text) {

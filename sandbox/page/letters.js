@@ -1,6 +1,6 @@
 // One entry in a conversation at the desk, with why it came here or how far it is.
 
-import { kind, place } from "/page/bubbles.js";
+import { kind, place } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
 import { clock, word } from "/page/words.js";
 
@@ -19,22 +19,28 @@ export function mark(status) {
   return { words, icon: icon(MARKS[status] ?? "question") };
 }
 
-// For `sync`; where(id) is a department's name.
-export function entry(one, before, where) {
-  const sign = [one.status, one.why, one.text, document.documentElement.lang].join(" ");
+// For `sync`; where(id) is a department's name, quote() and react() are what the desk can do with it.
+export function entry(one, before, { where, quote, react }) {
+  const seen = [one.status, one.why, one.text, one.quoted, one.reaction];
+  const sign = [...seen, document.documentElement.lang].join(" ");
   const make = () => {
     if (one.note) return note(one, where);
-    return one.mine ? answer(one) : letter(one, before);
+    return one.mine ? answer(one) : letter(one, before, { quote, react });
   };
   return { key: one.id, sign, make };
 }
 
 function note(one, where) {
+  if (one.note === "said") return said(one);
   const text = one.note === "moved" ? word("desk.moved", { from: where(one.from) }) : word("desk.closed");
   return h("li", { class: "note" }, icon("signpost"), one.reason ? `${text}: ${one.reason}` : text);
 }
 
-function letter(one, before) {
+function said(one) {
+  return h("li", { class: "note" }, icon("pen"), h("span", {}, h("strong", {}, word("desk.note"), ": "), one.text));
+}
+
+function letter(one, before, { quote, react }) {
   const same = before && before.reason === one.reason && before.rule === one.rule;
   const why = one.reason && !same && one.type !== "reaction";
   return h(
@@ -44,7 +50,14 @@ function letter(one, before) {
       h("span", {}, h("strong", {}, word("desk.why"), ": "), one.reason, " ",
         one.rule && h("span", { class: "rule" }, `${word("desk.rule")} ${one.rule}`))),
     h("div", { class: "sheet" }, contents(one),
-      h("p", { class: "foot" }, h("time", { datetime: one.at }, clock(one.at)))),
+      h("p", { class: "foot" },
+        one.type !== "reaction" && h("span", { class: "does" },
+          h("button", { type: "button", class: "quiet", "data-focus": "quote", onclick: quote }, word("desk.quote")),
+          h("button", {
+            type: "button", class: "quiet", "data-focus": "react", "aria-label": word("desk.react"),
+            "aria-pressed": String(Boolean(one.reaction)), onclick: react,
+          }, icon("thumb"))),
+        h("time", { datetime: one.at }, clock(one.at)))),
   );
 }
 
@@ -79,6 +92,7 @@ function answer(one) {
     { class: "reply" },
     h("div", { class: "sheet" },
       h("span", { class: "unseen" }, word("desk.you"), ": "),
+      one.quoted && h("p", { class: "quoted" }, one.quoted),
       one.type !== "text" && h("p", { class: "kind" }, icon("paper"), word(kind(one.type))),
       h("p", {}, one.text),
       h("p", { class: `foot is-${one.status}` },

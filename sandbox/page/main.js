@@ -17,6 +17,7 @@ const page = {
   citizen: null,
   department: "",
   conversation: "",
+  quoting: null, // what the next answer of the desk quotes
   redraw,
   show,
   say,
@@ -98,6 +99,7 @@ function chooseLanguage(language) {
     button.setAttribute("aria-pressed", String(button.dataset.language === language));
   }
   phone.relabel(page);
+  desk.relabel(page);
   redraw();
 }
 

@@ -1,7 +1,7 @@
 // The citizen's phone: who holds it, the chat, and what can be sent from it.
 
 import { ask, inWords, post } from "/page/api.js";
-import { bubble } from "/page/bubbles.js";
+import { bubble, gist } from "/page/bubbles.js";
 import { following, h, icon, sync } from "/page/dom.js";
 import { chatKey } from "/page/state.js";
 import { clock, day, word } from "/page/words.js";
@@ -69,7 +69,7 @@ export function draw(page) {
   by("account").textContent = name;
   by("seal").textContent = name.replace(/^gemeente\s+/i, "").slice(0, 1);
   sync(by("citizens"), state.town.citizens.map((one) => card(page, one)));
-  const messages = state.chats.get(chatKey(number, citizen.bsuid)) ?? [];
+  const messages = state.chats.get(chatKey(number, citizen.phone)) ?? [];
   by("chat-empty").hidden = messages.length > 0;
   const fill = () => sync(by("chat"), rows(page, messages));
   if (messages.length) following(by("chat-scroll"), fill);
@@ -82,12 +82,12 @@ export function arrived(page) {
   if (!page.ready || away || document.visibilityState !== "visible" || reading) return;
   reading = setTimeout(() => {
     reading = null;
-    if (!away) post("/phone/read", { number: page.number, bsuid: page.citizen.bsuid });
+    if (!away) post("/phone/read", { number: page.number, phone: page.citizen.phone });
   }, READ_AFTER_MS);
 }
 
 function card(page, citizen) {
-  const chosen = citizen.bsuid === page.citizen.bsuid;
+  const chosen = citizen.phone === page.citizen.phone;
   const unread = news(page, citizen);
   const make = () =>
     h(
@@ -98,7 +98,7 @@ function card(page, citizen) {
       citizen.hidden && h("span", { class: "unseen" }, word("phone.hidden")),
       unread > 0 && h("span", { class: "count" }, h("span", { class: "unseen" }, ", "), fresh(unread)),
     );
-  return { key: citizen.bsuid, sign: `${chosen} ${unread}`, make };
+  return { key: citizen.phone, sign: `${chosen} ${unread}`, make };
 }
 
 function fresh(n) {
@@ -107,8 +107,8 @@ function fresh(n) {
 
 // Messages of the municipality that came while this citizen's chat was not on screen.
 function news(page, citizen) {
-  const messages = page.state.chats.get(chatKey(page.number, citizen.bsuid)) ?? [];
-  const shown = citizen.bsuid === page.citizen.bsuid && !away;
+  const messages = page.state.chats.get(chatKey(page.number, citizen.phone)) ?? [];
+  const shown = citizen.phone === page.citizen.phone && !away;
   if (shown) for (const message of messages) message.looked = true;
   return messages.filter((message) => !message.mine && !message.looked).length;
 }
@@ -127,9 +127,18 @@ function rows(page, messages) {
       found.push({ key: `day ${date}`, sign: date, make: () => h("li", { class: "day" }, date) });
       today = date;
     }
-    found.push(bubble(message, { like: () => like(page, message), choose: (row) => pick(page, message, row) }));
+    const about = messages.find((one) => one.wamid === quotes(message));
+    found.push(bubble(message, {
+      like: () => like(page, message),
+      answer: (part) => reply(page, message, part),
+      about: about && gist(about),
+    }));
   }
   return found;
+}
+
+function quotes(message) {
+  return message.mine ? message.content.context?.id : message.context;
 }
 
 function lock(page, messages) {
@@ -173,8 +182,10 @@ function like(page, message) {
   send(page, { kind: "reaction", about: message.wamid, emoji: message.reaction ? "" : "👍" });
 }
 
-function pick(page, message, { id, title, button }) {
-  send(page, { kind: "choice", about: message.wamid, row: id, text: title, button });
+// What the message asks for: a choice, a place, a phone number, a form.
+function reply(page, message, part) {
+  const filled = part.kind === "form" ? { text: by("message").value.trim() || word("phone.filled") } : {};
+  send(page, { about: message.wamid, ...part, ...filled });
 }
 
 function unfold(open) {

@@ -1,7 +1,7 @@
 // The record of the open conversation: what the archive keeps, as a timeline of stamped moments.
 
 import { ask } from "/page/api.js";
-import { kind } from "/page/bubbles.js";
+import { kind } from "/page/contents.js";
 import { following, h, icon, sync } from "/page/dom.js";
 import { departmentName, tenantOf } from "/page/state.js";
 import { after, clock, counted, word } from "/page/words.js";

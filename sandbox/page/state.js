@@ -3,13 +3,15 @@
 const CONVERSATIONS_MOST = 300;
 const ENTRIES_MOST = 200;
 const IDS_MOST = 5000;
+const PEOPLE_MOST = 1000; // citizens by their user ids, of which one has several after a move
 const OFFERS_MOST = 2000; // as many as the stream remembers
 const RANKS = ["sending", "accepted", "sent", "delivered", "read"];
 
 export function empty(town) {
   return {
     town,
-    chats: new Map(), // "number bsuid" -> messages on that citizen's phone
+    chats: new Map(), // "number phone" -> messages on that citizen's phone
+    people: new Map(), // business-scoped user id -> phone
     conversations: new Map(), // id -> what the departments see of it
     offers: new Map(), // id of a message -> what Meta was asked to send, and to whom
     records: new Map(), // id -> what the archive has of it
@@ -18,8 +20,8 @@ export function empty(town) {
   };
 }
 
-export function chatKey(number, bsuid) {
-  return `${number} ${bsuid}`;
+export function chatKey(number, phone) {
+  return `${number} ${phone}`;
 }
 
 // Take one event in; what is worth saying aloud comes back as { say, ... } or null.
@@ -29,6 +31,8 @@ export function fold(state, kind, data) {
 
 const FOLDS = {
   citizen(state, data) {
+    state.people.set(data.bsuid, data.phone);
+    if (state.people.size > PEOPLE_MOST) state.people.delete(state.people.keys().next().value);
     if (data.content.type === "reaction") return react(state, data);
     add(chat(state, data), { ...data, mine: true, state: "sending" });
     return null;
@@ -65,7 +69,7 @@ const FOLDS = {
       return null;
     }
     add(chat(state, data), { ...data, mine: false });
-    return { say: "say.answered", chat: chatKey(data.number, data.bsuid) };
+    return { say: "say.answered", chat: chatKey(data.number, data.phone) };
   },
 
   offered(state, data) {
@@ -84,9 +88,21 @@ const FOLDS = {
   answer(state, data) {
     const conversation = state.conversations.get(data.conversationId);
     if (!conversation) return null;
+    const about = conversation.entries.find((entry) => entry.id === data.about);
+    if (data.type === "reaction") {
+      if (about) about.reaction = data.text;
+      return null;
+    }
+    const said = { text: data.text, type: data.type, quoted: about?.text ?? "" };
     const known = conversation.entries.find((entry) => entry.id === data.messageId);
-    if (known) Object.assign(known, { text: data.text });
-    else add(conversation.entries, answered(data.messageId, data.text, data.at));
+    if (known) Object.assign(known, said);
+    else add(conversation.entries, { ...answered(data.messageId, "", data.at), ...said });
+    return null;
+  },
+
+  note(state, { conversationId, text, id }) {
+    const conversation = state.conversations.get(conversationId);
+    if (conversation) add(conversation.entries, { id, note: "said", text });
     return null;
   },
 
@@ -132,10 +148,12 @@ const EVENTS = {
     const offer = state.offers.get(data.messageId);
     // Of a message that nobody here knows there is nothing to show.
     if (!offer && !state.conversations.has(data.conversationId)) return null;
+    if (offer?.type === "reaction") return null; // it stands on what it is about
     const conversation = open(state, data);
     let entry = conversation.entries.find((one) => one.id === data.messageId);
     if (!entry) {
-      entry = { ...answered(data.messageId, wording(offer), data.at), type: offer?.type ?? "text" };
+      const text = offer ? wordsOf(offer.type, offer.content) : "";
+      entry = { ...answered(data.messageId, text, data.at), type: offer?.type ?? "text" };
       add(conversation.entries, entry);
     }
     if (offer && conversation.identities.length === 0) conversation.identities = recipient(offer);
@@ -180,6 +198,14 @@ export function waits(conversation) {
   return !conversation.closed && Boolean(last) && (!last.mine || last.status === "failed");
 }
 
+// The words of a message that went to Meta, whatever its type; "" where it has none.
+export function wordsOf(type, content) {
+  const part = content ?? {};
+  if (type === "contacts") return part.map((card) => card.name?.formatted_name ?? "").join(", ");
+  if (type === "reaction") return part.emoji ?? "";
+  return part.body?.text ?? part.body ?? part.caption ?? part.filename ?? part.name ?? "";
+}
+
 export function departmentName(state, tenant, id) {
   const { departments } = state.town;
   const found = departments.find((one) => one.id === id && one.tenant === tenant);
@@ -208,19 +234,13 @@ function answered(id, text, at) {
   return { id, mine: true, type: "text", text, status: "accepted", at };
 }
 
-// The words of a message that went to Meta, whatever its type.
-function wording(offer) {
-  const content = offer?.content ?? {};
-  return content.body?.text ?? content.body ?? content.caption ?? content.name ?? "";
-}
-
 function recipient({ phone, bsuid }) {
   const known = { phone, bsuid };
   return Object.keys(known).filter((kind) => known[kind]).map((kind) => ({ kind, value: known[kind] }));
 }
 
-function chat(state, { number, bsuid }) {
-  const key = chatKey(number, bsuid);
+function chat(state, { number, phone }) {
+  const key = chatKey(number, phone);
   if (!state.chats.has(key)) state.chats.set(key, []);
   return state.chats.get(key);
 }

@@ -7,6 +7,8 @@ by one word.
 import hashlib
 import hmac
 import json
+import os
+from base64 import b32encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,12 +16,18 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from pydantic import TypeAdapter
 
+from gateway.bodies import CLOSE, MESSAGE, NOTE, TRANSFER, Close, Message, ReactionMessage, Transfer
+from gateway.contents import content_of, upload_of
+from gateway.reading import read
 from sandbox.events import signature
 from services import clock
 from services.http import problem, serve
 
 SECRET = b"sandbox-crm-secret"
+TOKEN = {"Authorization": "Bearer sandbox-access-token"}
+ACTIONS: dict[str, TypeAdapter[Any]] = {"transfer": TRANSFER, "close": CLOSE, "note": NOTE}
 WORDS = {
     "paspoort": "burgerzaken",
     "verhuis": "burgerzaken",
@@ -42,6 +50,9 @@ class SmallTown:
         self.departments: dict[str, str] = {}
         self.records: dict[str, list[dict[str, Any]]] = {}
         self.outgoing: dict[str, dict[str, Any]] = {}
+        self.uploads: dict[str, tuple[str, bytes]] = {}
+        self.orders: list[object] = []
+        """Everything that the desks asked for, in order."""
         self.sequence = 0
         self.http: aiohttp.ClientSession | None = None
 
@@ -49,6 +60,8 @@ class SmallTown:
         return [
             web.post("/webhooks/whatsapp", self.webhook),
             web.post("/v1/messages", self.send),
+            web.post("/v1/media", self.upload),
+            web.post("/v1/conversations/{id}/_{action}", self.act),
             web.get("/v1/conversations/{id}/messages", self.record),
         ]
 
@@ -71,9 +84,7 @@ class SmallTown:
     async def receive(self, value: dict[str, Any], message: dict[str, Any]) -> None:
         contact = value["contacts"][0]
         number = value["metadata"]["phone_number_id"]
-        conversation = self.conversations.setdefault(
-            contact["user_id"], f"{number}-{clock.new_id().hex[-12:]}"
-        )
+        conversation = self.conversations.setdefault(contact["user_id"], new_conversation(number))
         entry = incoming(conversation, message) | self.decide(conversation, words_of(message))
         self.records.setdefault(conversation, []).append(entry)
         told = {name: entry[name] for name in TOLD} | {
@@ -98,42 +109,88 @@ class SmallTown:
     async def send(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer sandbox-api-token":
             return problem(401, "the token is not valid")
-        body = await request.json()
-        conversation = body["conversationId"]
+        message = read(await request.read(), MESSAGE)
+        if isinstance(message, list):
+            faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in message]
+            return problem(400, "this cannot be sent", errors=faults)
+        conversation = message.conversation_id or ""
         if conversation not in self.records:
             return problem(404, "there is no such conversation", code="unknown_conversation")
-        entry = outgoing(conversation, body["text"]["body"])
+        self.orders.append(message)
+        content = json.loads(content_of(message))
+        entry = outgoing(conversation, content.get("text", {}).get("body", ""), content["type"])
         entry["department"] = self.departments[conversation]
         self.records[conversation].append(entry)
         self.outgoing[entry["id"]] = entry
-        entry["wamid"] = await self.offer(conversation, entry)
+        entry["wamid"] = await self.offer(conversation, entry, await self.filled(message, content))
         location = {"Location": f"/v1/messages/{entry['id']}"}
         return web.json_response({"id": entry["id"]}, status=202, headers=location)
 
+    async def filled(self, message: Message, content: dict[str, Any]) -> dict[str, Any]:
+        """With what only the mailroom knows: Meta's ids of files and of other messages."""
+        known = {one["id"]: one["wamid"] for record in self.records.values() for one in record}
+        if (upload := upload_of(message)) and content["type"] == upload.kind:
+            content[upload.kind]["id"] = await self.put(*self.uploads[str(upload.id)])
+        if isinstance(message, ReactionMessage):
+            content["reaction"]["message_id"] = known[str(message.reaction.message_id)]
+        if reply_to := getattr(message, "reply_to", None):
+            content["context"] = {"message_id": known[str(reply_to)]}
+        return content
+
+    async def put(self, kind: str, body: bytes) -> str:
+        """A file at Meta's; its id there."""
+        form = aiohttp.FormData({"messaging_product": "whatsapp", "type": kind})
+        form.add_field("file", body, filename="file", content_type=kind)
+        assert self.http
+        url = f"{self.graph}/106540352242922/media"
+        async with self.http.post(url, data=form, headers=TOKEN) as answer:
+            id: str = (await answer.json())["id"]
+            return id
+
+    async def upload(self, request: web.Request) -> web.Response:
+        id = str(clock.new_id())
+        self.uploads[id] = (request.content_type, await request.read())
+        return web.json_response({"id": id}, status=201)
+
+    async def act(self, request: web.Request) -> web.Response:
+        """Pass a conversation on, close it or note something in it."""
+        conversation, action = request.match_info["id"], request.match_info["action"]
+        order = read(await request.read(), ACTIONS[action])
+        if isinstance(order, list):
+            faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in order]
+            return problem(400, "this cannot be done", errors=faults)
+        self.orders.append(order)
+        told = {"conversationId": conversation, "department": self.departments[conversation]}
+        if isinstance(order, Transfer):
+            told |= {"from": told["department"], "department": order.department}
+            self.departments[conversation] = order.department
+            told["reason"] = order.reason
+            await self.tell("nl.postkamer.conversation-transferred.v1", told)
+        if isinstance(order, Close):
+            await self.tell("nl.postkamer.conversation-closed.v1", told)
+        return web.json_response({"id": str(clock.new_id())}, status=202)
+
     async def write_first(self, phone: str, number: str, text: str) -> None:
         """A CRM sends to a citizen of whom only the phone number is known."""
-        conversation = f"{number}-{clock.new_id().hex[-12:]}"
+        conversation = new_conversation(number)
         entry = outgoing(conversation, text) | {"department": "burgerzaken"}
         self.departments[conversation] = "burgerzaken"
         self.records[conversation] = [entry]
         self.outgoing[entry["id"]] = entry
-        entry["wamid"] = await self.offer(conversation, entry, {"to": f"+{phone}"})
+        content = {"type": "text", "text": {"body": text}, "to": f"+{phone}"}
+        entry["wamid"] = await self.offer(conversation, entry, content)
 
-    async def offer(
-        self, conversation: str, entry: dict[str, Any], to: dict[str, str] | None = None
-    ) -> str:
+    async def offer(self, conversation: str, entry: dict[str, Any], content: dict[str, Any]) -> str:
         """Send the message to the Graph API; its wamid."""
         body = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
-            "type": "text",
-            "text": {"body": entry["text"]},
             "biz_opaque_callback_data": f"{entry['id']}.1",
-        } | (to or self.recipient(conversation))
-        headers = {"Authorization": "Bearer sandbox-access-token"}
+        } | content
+        body |= {} if "to" in content else self.recipient(conversation)
         url = f"{self.graph}/{conversation.partition('-')[0]}/messages"
         assert self.http
-        async with self.http.post(url, json=body, headers=headers) as answer:
+        async with self.http.post(url, json=body, headers=TOKEN) as answer:
             wamid: str = (await answer.json())["messages"][0]["id"]
             return wamid
 
@@ -200,6 +257,12 @@ async def small_town() -> AsyncIterator[tuple[SmallTown, str]]:
         yield town, f"http://127.0.0.1:{port}"
 
 
+def new_conversation(number: str) -> str:
+    """An id as the router makes them."""
+    random = b32encode(os.urandom(16)).decode().rstrip("=").lower()
+    return f"{number}-{random}"
+
+
 def words_of(message: dict[str, Any]) -> str:
     text: str = message.get("text", {}).get("body") or message.get("image", {}).get("caption", "")
     return text
@@ -222,13 +285,13 @@ def incoming(conversation: str, message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def outgoing(conversation: str, text: str) -> dict[str, Any]:
+def outgoing(conversation: str, text: str, kind: str = "text") -> dict[str, Any]:
     return {
         "id": str(clock.new_id()),
         "wamid": "",
         "conversationId": conversation,
         "direction": "out",
-        "type": "text",
+        "type": kind,
         "text": text,
         "status": "accepted",
         "statuses": [],

@@ -45,6 +45,8 @@ class Services:
         self.answers: list[int] = []
         """Statuses for the next webhooks, then 200."""
         self.commands: list[tuple[dict[str, Any], str]] = []
+        self.asked: list[tuple[str, bytes]] = []
+        """Path and body of what else the desks asked for."""
         self.record: list[dict[str, Any]] = []
         self.news = asyncio.Event()
 
@@ -68,6 +70,12 @@ class Services:
         if body["conversationId"] == "moved":
             return problem(409, "transferred", code="transferred")
         return web.Response(status=202, headers={"Location": "/v1/messages/m1"})
+
+    async def other(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer sandbox-api-token"
+        assert request.headers["Idempotency-Key"]
+        self.asked.append((request.path, await request.read()))
+        return web.json_response({"id": "u1"}, status=201)
 
     async def messages(self, _: web.Request) -> web.Response:
         return web.json_response({"messages": self.record})
@@ -119,6 +127,8 @@ async def world(**settings: Any) -> AsyncIterator[World]:
     app = web.Application()
     app.router.add_post("/webhooks/whatsapp", services.webhook)
     app.router.add_post("/v1/messages", services.command)
+    app.router.add_post("/v1/media", services.other)
+    app.router.add_post("/v1/conversations/{id}/_{action}", services.other)
     app.router.add_get("/v1/conversations/{id}/messages", services.messages)
     async with serve(app, "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}"

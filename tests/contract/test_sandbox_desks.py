@@ -121,6 +121,37 @@ async def test_what_the_gateway_refuses_comes_back_to_the_desk_as_it_was_said(
     assert (await sandbox.ask("POST", "/desk/answers", json=empty))[0] == 400
 
 
+async def test_a_desk_sends_whatever_the_gateway_takes_and_says_who_it_is(sandbox: World) -> None:
+    message = {"type": "reaction", "reaction": {"messageId": "m0", "emoji": "👍"}}
+    said = {"conversationId": "c1", "text": "👍", "message": message}
+    assert (await sandbox.ask("POST", "/desk/answers", json=said))[0] == 202
+    ((sent, _),) = sandbox.services.commands
+    author = {"kind": "employee", "id": "sandbox"}
+    assert sent == {"conversationId": "c1", "author": author, **message}
+    async with sandbox.http.get(sandbox.url + "/stream") as stream:
+        text = await read_until(stream, "event: ready")
+    assert '"type":"reaction","text":"👍","about":"m0"' in text
+
+
+async def test_a_desk_passes_on_closes_notes_and_uploads(sandbox: World) -> None:
+    for action, given in (
+        ("transfer", {"department": "d"}),
+        ("close", {}),
+        ("note", {"text": "x"}),
+    ):
+        said = {"conversationId": "c1", "action": action, "body": given}
+        assert (await sandbox.ask("POST", "/desk/actions", json=said))[0] == 201
+        path, raw = sandbox.services.asked[-1]
+        assert path == f"/v1/conversations/c1/_{action}"
+        assert json.loads(raw) == {**given, "author": {"kind": "employee", "id": "sandbox"}}
+    kind = {"Content-Type": "image/png"}
+    assert (await sandbox.ask("POST", "/desk/media", data=b"png", headers=kind))[0] == 201
+    assert sandbox.services.asked[-1] == ("/v1/media", b"png")
+    odd = {"conversationId": "c1", "action": "destroy"}
+    assert (await sandbox.ask("POST", "/desk/actions", json=odd))[0] == 400
+    assert len(sandbox.services.asked) == 4
+
+
 async def test_the_record_is_the_archivers_and_its_changes_are_told(sandbox: World) -> None:
     assert await sandbox.ask("GET", "/desk/record/c1") == (200, {"messages": []})
     async with sandbox.http.get(sandbox.url + "/stream") as stream:

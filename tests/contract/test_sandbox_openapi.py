@@ -149,6 +149,38 @@ REQUESTS = [
 ]
 
 
+def interactive(kind: str, action: Json) -> Json:
+    return request("interactive", {"type": kind, "body": {"text": "Kies"}, "action": action})
+
+
+NEWER_KINDS = [
+    interactive(
+        "cta_url",
+        {
+            "name": "cta_url",
+            "parameters": {"display_text": "Open", "url": "https://almelo.example"},
+        },
+    ),
+    interactive("location_request_message", {"name": "send_location"}),
+    interactive("request_contact_info", {"name": "request_contact_info"}),
+    interactive(
+        "flow",
+        {"name": "flow", "parameters": {"flow_message_version": "3", "flow_cta": "Vul in"}},
+    ),
+]
+
+
+@pytest.mark.parametrize("body", NEWER_KINDS, ids=[r["interactive"]["type"] for r in NEWER_KINDS])
+def test_what_can_be_asked_with_one_tap_is_taken_and_its_action_must_be_its_own(
+    body: Json,
+) -> None:
+    assert isinstance(requests.check(body), Send)
+    changed = body["interactive"] | {"action": {"name": "another"}}
+    assert not isinstance(requests.check(body | {"interactive": changed}), Send)
+    unknown = body["interactive"] | {"type": "carousel"}
+    assert not isinstance(requests.check(body | {"interactive": unknown}), Send)
+
+
 def request_schema(kind: str) -> Json:
     reference = schema("Message")["discriminator"]["mapping"][kind]
     return merged(reference.rpartition("/")[2])
@@ -211,6 +243,14 @@ def contents() -> Iterator[Json]:
     yield webhooks.reaction("wamid.X", "👍")
     yield ABOUT | webhooks.choice("afval", "Afval", "list_reply")
     yield ABOUT | webhooks.choice("ja", "Ja", "button_reply")
+    yield ABOUT | webhooks.button("ja", "Ja")
+    yield webhooks.card("31600000011", "Fatima El Amrani", asked=False)
+
+
+REPLIES = {
+    "list_reply": "InteractiveListReplyContent",
+    "button_reply": "InteractiveButtonReplyContent",
+}
 
 
 def message_schema(kind: str) -> Json:
@@ -226,11 +266,7 @@ def test_every_webhook_with_a_message_is_what_meta_describes() -> None:
         assert faults_against(message_schema(content["type"]), message) == [], content["type"]
         if content["type"] == "interactive":
             reply = content["interactive"]
-            name = {
-                "list_reply": "InteractiveListReplyContent",
-                "button_reply": "InteractiveButtonReplyContent",
-            }[reply["type"]]
-            assert faults_against(schema(name), reply) == []
+            assert faults_against(schema(REPLIES[reply["type"]]), reply) == []
 
 
 @pytest.mark.parametrize("name", ["sent", "delivered", "read", "failed"])

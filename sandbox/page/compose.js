@@ -1,0 +1,164 @@
+// What a desk can do in a conversation: kinds of answers with their fields, notes, passing on, closing.
+
+import { ask } from "/page/api.js";
+import { h } from "/page/dom.js";
+import { word } from "/page/words.js";
+
+const by = (id) => document.getElementById(id);
+const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+
+// fields: what is asked beside the words; label: of the words, when they are no answer; bare: they
+// may be left out; make: the message for the gateway; action: what is done in the mailroom itself.
+const KINDS = {
+  text: { make: ({ text }) => ({ type: "text", text: { body: text } }) },
+  buttons: {
+    fields: ["options"],
+    make: ({ text, options }) => tap(text, "buttons", { buttons: rows(options) }),
+  },
+  list: {
+    fields: ["button", "options"],
+    make: ({ text, options, button }) => tap(text, "list", { button, sections: [{ rows: rows(options) }] }),
+  },
+  url: { fields: ["button", "url"], make: ({ text, button, url }) => tap(text, "url", { button, url }) },
+  location: { make: ({ text }) => tap(text, "location", {}) },
+  contact: { make: ({ text }) => tap(text, "contact", {}) },
+  media: { fields: ["file"], label: "desk.label.media", bare: true, make: media },
+  template: { fields: ["template", "code"], label: "desk.label.template", bare: true, make: template },
+  note: { label: "desk.label.note", submit: "desk.do.note", action: ({ text }) => ({ text }) },
+  transfer: {
+    fields: ["department"],
+    label: "desk.label.transfer",
+    submit: "desk.do.transfer",
+    action: ({ text, department }) => ({ department, reason: text }),
+  },
+  close: {
+    label: "desk.label.close",
+    submit: "desk.do.close",
+    bare: true,
+    action: ({ text }) => (text ? { reason: text } : {}),
+  },
+};
+const QUOTING = ["text", "buttons", "list", "url", "location", "contact", "media"];
+const LARGEST_FILE = 16 * 1024 * 1024;
+
+function tap(text, kind, parts) {
+  return { type: "interactive", interactive: { kind, body: text, ...parts } };
+}
+
+function rows(options) {
+  return lines(options).map((title) => ({ id: title, title }));
+}
+
+function template({ text, template: name, code }) {
+  const filled = lines(text).map((line) => ({ type: "text", text: line }));
+  const components = filled.length ? { components: [{ type: "body", parameters: filled }] } : {};
+  return { type: "template", template: { name, language: code, ...components } };
+}
+
+function media({ text, upload, file }) {
+  const kind = ["image", "video", "audio"].find((one) => file.type.startsWith(`${one}/`)) ?? "document";
+  const caption = text && kind !== "audio" ? { caption: text } : {};
+  return { type: "media", media: { kind, id: upload, ...caption, ...(kind === "document" ? { filename: file.name } : {}) } };
+}
+
+const FIELDS = {
+  options: () => h("textarea", { rows: 3, required: true, maxlength: 400 }),
+  button: () => h("input", { required: true, maxlength: 20, value: word("field.button.value") }),
+  url: () => h("input", { type: "url", required: true, value: "https://" }),
+  template: () => h("input", { required: true, maxlength: 512, autocomplete: "off" }),
+  code: () => h("input", { required: true, maxlength: 8, value: "nl" }),
+  file: () => h("input", { type: "file", required: true }),
+  department: (page, departments) =>
+    h("select", { required: true }, departments.map(({ id, name }) => h("option", { value: id }, name))),
+};
+
+export function start(page, departments) {
+  by("answer-kind").addEventListener("change", () => choose(page, departments));
+  by("quoting-off").addEventListener("click", () => {
+    quote(page, null);
+    by("answer-text").focus();
+  });
+}
+
+export function relabel(page, departments) {
+  const select = by("answer-kind");
+  const chosen = select.value || "text";
+  select.replaceChildren(...Object.keys(KINDS).map((kind) => h("option", { value: kind }, word(`kind.${kind}`))));
+  select.value = chosen;
+  choose(page, departments);
+}
+
+// Show what the chosen kind asks for.
+function choose(page, departments) {
+  const { fields = [], submit, bare } = current();
+  by("answer-fields").replaceChildren(
+    ...fields.map((name) => {
+      const input = FIELDS[name](page, departments(page));
+      input.id = `field-${name}`;
+      return h("div", { class: "field" }, h("label", { for: input.id }, word(`field.${name}`)), input);
+    }),
+  );
+  by("answer-fields").hidden = fields.length === 0;
+  by("answer-text").required = !bare;
+  by("answer-do").textContent = word(submit ?? "desk.send");
+  page.redraw();
+}
+
+function current() {
+  return KINDS[by("answer-kind").value] ?? KINDS.text;
+}
+
+// What the words in the box are, for its label.
+export function label(name) {
+  const key = current().label;
+  return key ? word(key) : word("desk.answer", { name });
+}
+
+export function isText() {
+  return by("answer-kind").value === "text";
+}
+
+export function reset(page, departments) {
+  by("answer-kind").value = "text";
+  quote(page, null);
+  choose(page, departments);
+}
+
+// Quote a citizen's message in the next answer; null quotes nothing.
+export function quote(page, entry) {
+  page.quoting = entry;
+  by("quoting").hidden = !entry;
+  by("quoting-text").textContent = entry ? word("desk.quoting", { text: entry.text || word("type.other") }) : "";
+}
+
+// { path, body } to post for what stands at the desk; { refused } with what a service said instead.
+export async function made(page, text, uploads) {
+  const { fields = [], make, action } = current();
+  const given = Object.fromEntries(fields.map((name) => [name, by(`field-${name}`).value.trim()]));
+  if (action) {
+    const kind = by("answer-kind").value;
+    return { path: "/desk/actions", body: { action: kind, body: action({ text, ...given }) } };
+  }
+  if (fields.includes("file")) {
+    const [file] = by("field-file").files;
+    const answer = await upload(file, uploads);
+    if (!answer.ok) return { refused: answer };
+    Object.assign(given, { file, upload: answer.body.id });
+  }
+  const message = make({ text, ...given });
+  const quoted = page.quoting && QUOTING.includes(by("answer-kind").value);
+  if (quoted) message.replyTo = page.quoting.id;
+  const shown = text || given.template || given.file?.name || "";
+  return { path: "/desk/answers", body: { text: shown, message } };
+}
+
+// A file goes up once for a draft, however often its message is tried.
+async function upload(file, uploads) {
+  if (!file || file.size > LARGEST_FILE) return { ok: false, body: { code: "large" } };
+  const known = uploads.get(file);
+  if (known) return known;
+  const type = file.type || "application/octet-stream";
+  const answer = await ask("/desk/media", { method: "POST", body: file, type });
+  if (answer.ok) uploads.set(file, answer);
+  return answer;
+}

@@ -1,0 +1,153 @@
+// What is in a message as Meta has it: its words, and how each type looks on the phone.
+
+import { h, icon } from "/page/dom.js";
+import { wordsOf } from "/page/state.js";
+import { word } from "/page/words.js";
+
+export function kind(type) {
+  const known = ["text", "image", "video", "audio", "document", "sticker", "location", "contacts"];
+  const others = ["reaction", "interactive", "button", "template"];
+  return `type.${[...known, ...others].includes(type) ? type : "other"}`;
+}
+
+export function place({ name, address, latitude, longitude }) {
+  const where = address || (latitude != null ? `${latitude}, ${longitude}` : "");
+  return h(
+    "div",
+    { class: "place" },
+    icon("pin"),
+    h("p", {}, h("strong", {}, name || word("type.location")), h("br"), where),
+  );
+}
+
+// A file that the sandbox has is shown or linked; of one that stands elsewhere only the address.
+export function file(type, { id, link, caption, filename }, alt) {
+  const name = alt || filename || caption || word(kind(type));
+  const at = id ? `/phone/media/${encodeURIComponent(id)}` : link;
+  if (id && (type === "image" || type === "sticker")) {
+    return h(
+      "div",
+      { class: "photo" },
+      h("img", { src: at, alt: name, width: 240, height: 180 }),
+      caption && h("p", {}, caption),
+    );
+  }
+  return h(
+    "div",
+    {},
+    h("p", { class: "kind" }, icon("paper"), h("span", {}, word(kind(type)))),
+    h("p", {}, outside(at, filename || link || word("phone.open"))),
+    caption && h("p", {}, caption),
+  );
+}
+
+// Something to open in another tab; only what a browser can open safely becomes a link.
+function outside(address, text) {
+  const safe = /^(https?:\/\/|\/phone\/media\/)/.test(address ?? "");
+  if (!safe) return text;
+  return h("a", { href: address, target: "_blank", rel: "noopener noreferrer", "data-focus": "open" }, text);
+}
+
+export function cards(list) {
+  return h(
+    "ul",
+    { class: "cards" },
+    list.map(({ name = {}, phones = [], emails = [] }) =>
+      h("li", {}, h("strong", {}, name.formatted_name ?? ""), ...lines([
+        ...phones.map(({ phone }) => phone),
+        ...emails.map(({ email }) => email),
+      ]))),
+  );
+}
+
+function lines(texts) {
+  return texts.filter(Boolean).flatMap((text) => [h("br"), text]);
+}
+
+// What a municipality can send. answer({ kind, … }) is what the citizen does with it.
+export function sending({ type, content }, answer) {
+  return (SENDINGS[type] ?? other)(content, answer, type);
+}
+
+const SENDINGS = {
+  text: (content) => h("p", {}, content.body),
+  image: (content) => file("image", content),
+  sticker: (content) => file("sticker", content),
+  video: (content) => file("video", content),
+  audio: (content) => file("audio", content),
+  document: (content) => file("document", content),
+  location: (content) => place(content),
+  contacts: (content) => cards(content),
+  template,
+  interactive,
+};
+
+function other(content, _, type) {
+  return h("p", {}, wordsOf(type, content) || word(kind(type)));
+}
+
+// The approved text is Meta's; here are its name, what was filled in and what can be tapped.
+function template({ name, components = [] }, answer) {
+  const filled = components.filter((one) => one.type !== "button").flatMap((one) => one.parameters ?? []);
+  const taps = components.filter((one) => one.type === "button" && one.sub_type === "quick_reply");
+  return h(
+    "div",
+    {},
+    h("p", {}, `${word("type.template")}: ${name}`),
+    filled.map((one) => (one[one.type]?.id ? file(one.type, one[one.type]) : h("p", {}, parameter(one)))),
+    menu(taps.map(({ parameters: [{ payload = "" } = {}] = [] }) =>
+      ({ id: payload, title: payload, part: { kind: "button", row: payload, text: payload } })), answer),
+  );
+}
+
+function parameter(one) {
+  const value = one[one.type] ?? "";
+  if (typeof value === "string") return value;
+  return value.fallback_value ?? value.link ?? value.name ?? "";
+}
+
+function interactive(content, answer) {
+  const { header, body, footer, action = {} } = content;
+  return h(
+    "div",
+    {},
+    header && heading(header),
+    h("p", {}, body?.text ?? ""),
+    footer && h("p", { class: "small" }, footer.text),
+    (ACTIONS[content.type] ?? (() => null))(action, answer),
+  );
+}
+
+function heading(header) {
+  if (header.type === "text") return h("p", {}, h("strong", {}, header.text));
+  return file(header.type, header[header.type] ?? {});
+}
+
+const ACTIONS = {
+  button: ({ buttons = [] }, answer) =>
+    menu(buttons.map(({ reply: { id, title } }) =>
+      ({ id, title, part: { kind: "choice", row: id, text: title, button: true } })), answer),
+  list: ({ sections = [] }, answer) =>
+    h("div", {}, sections.map(({ title, rows = [] }) => [
+      title && h("p", { class: "small" }, title),
+      menu(rows.map((row) =>
+        ({ ...row, part: { kind: "choice", row: row.id, text: row.title } })), answer),
+    ]).flat()),
+  cta_url: ({ parameters: { display_text: text, url } = {} }) => h("p", {}, outside(url, text), h("br"), url),
+  location_request_message: (_, answer) => one(word("phone.location"), { kind: "location" }, answer),
+  request_contact_info: (_, answer) => one(word("phone.share"), { kind: "contact" }, answer),
+  flow: ({ parameters: { flow_cta: text, flow_token: token = "" } = {} }, answer) =>
+    one(text ?? word("type.interactive"), { kind: "form", row: token }, answer),
+};
+
+function one(title, part, answer) {
+  return menu([{ id: "only", title, part }], answer);
+}
+
+function menu(rows, answer) {
+  if (rows.length === 0) return null;
+  return h("div", { class: "menu", role: "group", "aria-label": word("phone.choose") },
+    rows.map(({ id, title, description, part }) =>
+      h("button", { type: "button", "data-focus": id, onclick: () => answer(part) },
+        title, description && h("span", { class: "small" }, description))));
+}

@@ -1,0 +1,216 @@
+"""All that a desk can send, chosen with the keyboard, seen on the phone and answered there."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, async_playwright, expect
+
+from gateway.bodies import Close, MediaMessage, Note, ReactionMessage, TextMessage, Transfer
+from sandbox.service import running
+from sandbox.settings import SandboxSettings
+from tests.browser.page import CHROMIUM, MailroomPage, chromium
+from tests.browser.small_town import SmallTown, small_town
+
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).exists() and not os.environ.get("CI"),
+    reason=f"there is no Chromium at {CHROMIUM}",
+)
+
+QUESTION = "Mijn paspoort verloopt"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        started = await chromium(playwright)
+        yield started
+        await started.close()
+
+
+@asynccontextmanager
+async def asked(
+    browser: Browser, language: str = "nl"
+) -> AsyncIterator[tuple[SmallTown, MailroomPage]]:
+    """A citizen asked something, and the desk has it open."""
+    async with small_town() as (town, url):
+        settings = SandboxSettings(
+            port=0, gateway_url=url, archiver_url=url, status_seconds=(0.02, 0.1), seed=3
+        )
+        async with running(settings) as sandbox:
+            town.crm = sandbox.url + "/crm/events"
+            town.graph = sandbox.url + "/graph/v26.0"
+            context = await browser.new_context(viewport={"width": 1440, "height": 900})
+            mailroom = MailroomPage(await context.new_page(), sandbox.url)
+            await mailroom.open()
+            if language != "nl":
+                await mailroom.switch_language(language)
+            await mailroom.send(QUESTION)
+            await expect(mailroom.thread.get_by_text(QUESTION)).to_be_visible()
+            yield town, mailroom
+            assert mailroom.errors == []
+            await context.close()
+
+
+async def choose(mailroom: MailroomPage, kind: str) -> None:
+    """What to do, as by the keyboard: a list of options takes the letters of one."""
+    select = mailroom.page.locator("#answer-kind")
+    await mailroom.tab_to(select)
+    await select.select_option(kind)
+
+
+def field(mailroom: MailroomPage, name: str) -> Locator:
+    return mailroom.page.get_by_label(mailroom.word(f"field.{name}"), exact=True)
+
+
+async def fill(mailroom: MailroomPage, text: str, **fields: str) -> None:
+    """The fields, then the words, then Ctrl + Enter."""
+    for name, value in fields.items():
+        await mailroom.tab_to(field(mailroom, name))
+        await mailroom.press("Control+a")
+        await mailroom.page.keyboard.insert_text(value)
+    await mailroom.tab_to(mailroom.answer_box)
+    await mailroom.type(text)
+    await mailroom.press("Control+Enter")
+    await expect(mailroom.page.locator("#desk-complaint")).to_be_empty()
+    await expect(mailroom.page.locator("#answer-kind")).to_have_value("text")
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+async def test_every_kind_of_answer_has_its_fields_and_no_faults(
+    browser: Browser, language: str
+) -> None:
+    async with asked(browser, language) as (_, mailroom):
+        select = mailroom.page.locator("#answer-kind")
+        kinds = await select.locator("option").evaluate_all("all => all.map((one) => one.value)")
+        assert len(kinds) == 11
+        for kind in kinds:
+            await choose(mailroom, kind)
+            assert await mailroom.violations() == [], kind
+            assert await mailroom.small_targets() == [], kind
+        await choose(mailroom, "list")
+        await mailroom.picture(f"compose-{language}")
+
+
+async def test_buttons_are_sent_tapped_and_come_back(browser: Browser) -> None:
+    async with asked(browser) as (town, mailroom):
+        await choose(mailroom, "buttons")
+        await fill(mailroom, "Wilt u een afspraak?", options="Ja, graag\nNee")
+        await mailroom.use(mailroom.button("Ja, graag", "#chat"))
+        await expect(mailroom.chat.locator(".mine .quoted")).to_contain_text("Wilt u een afspraak?")
+        message = town.webhooks[-1]["entry"][0]["changes"][0]["value"]["messages"][0]
+        assert message["interactive"]["button_reply"]["id"] == "Ja, graag"
+
+
+async def test_a_list_is_sent_and_a_row_comes_back(browser: Browser) -> None:
+    async with asked(browser) as (_, mailroom):
+        await choose(mailroom, "list")
+        await fill(mailroom, "Welk loket?", button="Loketten", options="Noord\nZuid\nOost\nWest")
+        await mailroom.use(mailroom.button("Oost", "#chat"))
+        await expect(mailroom.chat.locator(".mine").get_by_text("Oost", exact=True)).to_be_visible()
+        assert await mailroom.violations() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "tap", "came"),
+    [("location", "phone.location", "location"), ("contact", "phone.share", "contacts")],
+)
+async def test_what_the_desk_asks_for_is_given_with_one_tap(
+    browser: Browser, kind: str, tap: str, came: str
+) -> None:
+    async with asked(browser) as (town, mailroom):
+        await choose(mailroom, kind)
+        await fill(mailroom, "Dan kunnen wij u helpen.")
+        await mailroom.use(mailroom.button(mailroom.word(tap), "#chat"))
+        await expect(mailroom.chat.locator(".mine")).to_have_count(2)
+        await expect(mailroom.letters).to_have_count(1)
+        said = [
+            message["type"]
+            for body in town.webhooks
+            for message in body["entry"][0]["changes"][0]["value"].get("messages", [])
+        ]
+        assert said == ["text", came]
+
+
+async def test_a_link_a_template_and_a_file_are_shown_on_the_phone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    letter = tmp_path / "brief.pdf"
+    letter.write_bytes(b"%PDF-1.7")
+    async with asked(browser) as (town, mailroom):
+        await choose(mailroom, "url")
+        await fill(
+            mailroom, "Maak een afspraak.", button="Afspraak", url="https://almelo.example/a"
+        )
+        link = mailroom.chat.get_by_role("link", name="Afspraak")
+        await expect(link).to_have_attribute("href", "https://almelo.example/a")
+        await choose(mailroom, "template")
+        await fill(mailroom, "dinsdag", template="paspoort_klaar")
+        await expect(mailroom.chat.get_by_text("Sjabloon: paspoort_klaar")).to_be_visible()
+        await expect(mailroom.chat.get_by_text("dinsdag")).to_be_visible()
+        await choose(mailroom, "media")
+        await field(mailroom, "file").set_input_files(letter)
+        await fill(mailroom, "Dit is de brief.")
+        await expect(mailroom.chat.get_by_role("link", name="brief.pdf")).to_be_visible()
+        assert isinstance(town.orders[-1], MediaMessage)
+        assert await mailroom.violations() == []
+        await mailroom.picture("sent-nl")
+
+
+async def test_an_answer_can_quote_and_a_thumb_can_be_given_and_taken_back(
+    browser: Browser,
+) -> None:
+    async with asked(browser) as (town, mailroom):
+        await mailroom.use(mailroom.button(mailroom.word("desk.quote")))
+        await expect(mailroom.answer_box).to_be_focused()
+        await expect(mailroom.page.locator("#quoting-text")).to_contain_text(QUESTION)
+        await fill(mailroom, "Dit kan aan de balie.")
+        await expect(mailroom.chat.locator(".theirs .quoted")).to_contain_text(QUESTION)
+        await expect(mailroom.page.locator("#quoting")).to_be_hidden()
+        quoting = town.orders[-1]
+        assert isinstance(quoting, TextMessage)
+        assert quoting.reply_to is not None
+        thumb = mailroom.button(mailroom.word("desk.react"))
+        for pressed, emoji in (("true", "👍"), ("false", "")):
+            await mailroom.use(thumb)
+            await expect(thumb).to_have_attribute("aria-pressed", pressed)
+            given = town.orders[-1]
+            assert isinstance(given, ReactionMessage)
+            assert given.reaction.emoji == emoji
+        await expect(mailroom.thread.locator("li")).to_have_count(2)
+
+
+async def test_a_conversation_is_noted_passed_on_and_closed(browser: Browser) -> None:
+    async with asked(browser) as (town, mailroom):
+        await choose(mailroom, "note")
+        await fill(mailroom, "Belde gisteren ook.")
+        await expect(mailroom.thread.get_by_text("Belde gisteren ook.")).to_be_visible()
+        await choose(mailroom, "transfer")
+        await field(mailroom, "department").select_option("belastingen")
+        await fill(mailroom, "Gaat over de leges.")
+        await mailroom.open_hole("Belastingen")
+        await expect(mailroom.thread.get_by_text("Gaat over de leges.")).to_be_visible()
+        await choose(mailroom, "close")
+        await fill(mailroom, "")
+        await expect(mailroom.thread.get_by_text(mailroom.word("desk.closed"))).to_be_visible()
+        assert [type(order) for order in town.orders] == [Note, Transfer, Close]
+        assert all(order.author.id == "sandbox" for order in town.orders)  # type: ignore[attr-defined]
+        assert await mailroom.violations() == []
+
+
+async def test_what_the_gateway_finds_wrong_stays_at_the_desk_with_its_reason(
+    browser: Browser,
+) -> None:
+    async with asked(browser) as (_, mailroom):
+        await choose(mailroom, "buttons")
+        await mailroom.tab_to(field(mailroom, "options"))
+        await mailroom.page.keyboard.insert_text("Ja\nNee\nMisschien\nLater")
+        await mailroom.tab_to(mailroom.answer_box)
+        await mailroom.type("Komt u?")
+        await mailroom.press("Control+Enter")
+        await expect(mailroom.page.locator("#desk-complaint")).to_contain_text("at most 3")
+        await expect(mailroom.answer_box).to_have_value("Komt u?")
+        await expect(field(mailroom, "options")).to_have_value("Ja\nNee\nMisschien\nLater")
+        mailroom.errors.clear()  # the browser itself reports the refusal
