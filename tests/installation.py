@@ -60,6 +60,8 @@ class Installation:
         self.broker = Broker(folder / "rabbitmq", definitions(self.config, self._passwords))
         self.database = Database(folder / "postgresql", durable=False)
         self.services: dict[str, Process] = {}
+        self.more: dict[str, str] = {}
+        """Variables that a test sets before the services start."""
 
     @property
     def _sandbox(self) -> int:
@@ -141,6 +143,7 @@ class Installation:
         given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
         given["POSTKAMER_API_TOKENS"] = TOKENS
         settings = environment(given, root=self.folder, archive_key=KEY, crm_secret=KEY)
+        settings |= self.more
         if name in REAL:
             password = self._passwords[name]
             settings["POSTKAMER_AMQP_URL"] = self.broker.url_for(name, password)

@@ -55,7 +55,7 @@ def test_a_card_says_that_it_was_asked_for_when_it_was(about: str) -> None:
     ],
 )
 def test_what_is_missing_or_cannot_be_is_said(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="missing|expected"):
+    with pytest.raises(ValueError, match=r"missing|expected"):
         written(**wrong)
 
 
