@@ -6,14 +6,16 @@ Read with `gateway.reading.read(body, MESSAGE)` and so on, which gives every fau
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
 from gateway.bounds import (
+    ID_OR_LINK,
     SPARED,
     Body,
     Conversation,
     Department,
     Form,
+    Json,
     Link,
     OurNumber,
     Words,
@@ -21,7 +23,7 @@ from gateway.bounds import (
     spared,
     wrong,
 )
-from gateway.cards import Card
+from gateway.cards import ContactCard
 from gateway.interactive import Interactive
 from gateway.templates import Template
 
@@ -48,8 +50,23 @@ class Author(Body):
     """In the CRM."""
 
 
+TO_WHOM: Json = {
+    "oneOf": [
+        {
+            "required": ["conversationId"],
+            "not": {"anyOf": [{"required": ["number"]}, {"required": ["to"]}]},
+        },
+        {"required": ["number", "to"], "not": {"required": ["conversationId"]}},
+    ],
+    "dependentRequired": {"ifLast": ["conversationId"], "replyTo": ["conversationId"]},
+}
+"""What the validators below say, in JSON Schema."""
+
+
 class _Message(Body):
     """What all messages have. Either `conversationId`, or `number` and `to`."""
+
+    model_config = ConfigDict(json_schema_extra=TO_WHOM)
 
     conversation_id: Annotated[Conversation | None, SPARED] = spared()
     """The conversation in which to answer."""
@@ -111,6 +128,8 @@ class TextMessage(_Quoting):
 class Media(Body):
     """A file: an upload of ours, or a link from which Meta fetches it."""
 
+    model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
+
     kind: Literal["image", "video", "audio", "document", "sticker"]
     id: Annotated[UUID | None, SPARED] = spared()
     """Id of an upload (`POST /v1/media`)."""
@@ -169,7 +188,7 @@ class LocationMessage(_Quoting):
 
 class ContactsMessage(_Quoting):
     type: Literal["contacts"]
-    contacts: Annotated[tuple[Card, ...], Field(min_length=1, max_length=5)]
+    contacts: Annotated[tuple[ContactCard, ...], Field(min_length=1, max_length=5)]
 
 
 class Reaction(Body):

@@ -138,6 +138,11 @@ class Different(msgspec.Struct, frozen=True):
         return all
 
 
+ID_OR_LINK: Json = {
+    "oneOf": [{"required": ["id"]}, {"required": ["link"]}],
+}
+"""Exactly one of them, in JSON Schema; `one_of` says it to whoever sends."""
+
 LINK_CHARACTERS = 2000
 """Of a URL: what browsers and Meta's own buttons take."""
 

@@ -14,7 +14,7 @@ SEVERAL = Field(min_length=1, max_length=10)
 """Phones, addresses ... of one card; Meta names no limit."""
 
 
-class Name(Body):
+class PersonName(Body):
     formatted_name: Short
     """As it is shown."""
     first_name: Annotated[Short | None, SPARED] = spared()
@@ -32,24 +32,24 @@ class Name(Body):
         return suffix
 
 
-class Phone(Body):
+class PhoneNumber(Body):
     phone: Annotated[str, Form(r"\+?[0-9][0-9 ().-]{2,30}", "must be a phone number")]
     type: Where = spared()
     wa_id: Annotated[str | None, Form(r"[0-9]{7,15}", "must be digits"), SPARED] = spared()
     """Its WhatsApp id: with it the citizen can write to it at once."""
 
 
-class Email(Body):
+class EmailAddress(Body):
     email: Annotated[str, Words(254), Form(r"[^\s@]+@[^\s@]+", "must be an e-mail address")]
     type: Where = spared()
 
 
-class Url(Body):
+class WebPage(Body):
     url: Link
     type: Where = spared()
 
 
-class Address(Body):
+class PostalAddress(Body):
     street: Annotated[Short | None, SPARED] = spared()
     zip: Annotated[Short | None, SPARED] = spared()
     city: Annotated[Short | None, SPARED] = spared()
@@ -67,11 +67,11 @@ class Organisation(Body):
     title: Annotated[Short | None, SPARED] = spared()
 
 
-class Card(Body):
-    name: Name
-    phones: Annotated[tuple[Phone, ...] | None, SEVERAL, SPARED] = spared()
-    emails: Annotated[tuple[Email, ...] | None, SEVERAL, SPARED] = spared()
-    urls: Annotated[tuple[Url, ...] | None, SEVERAL, SPARED] = spared()
-    addresses: Annotated[tuple[Address, ...] | None, SEVERAL, SPARED] = spared()
+class ContactCard(Body):
+    name: PersonName
+    phones: Annotated[tuple[PhoneNumber, ...] | None, SEVERAL, SPARED] = spared()
+    emails: Annotated[tuple[EmailAddress, ...] | None, SEVERAL, SPARED] = spared()
+    urls: Annotated[tuple[WebPage, ...] | None, SEVERAL, SPARED] = spared()
+    addresses: Annotated[tuple[PostalAddress, ...] | None, SEVERAL, SPARED] = spared()
     org: Annotated[Organisation | None, SPARED] = spared()
     birthday: Annotated[datetime.date | None, SPARED] = spared()

@@ -41,13 +41,13 @@ from gateway.reading import Fault
 from gateway.templates import (
     Component,
     DocumentParameter,
-    Header,
+    HeaderFilling,
     HeaderParameter,
     ImageParameter,
     LocationParameter,
-    Medium,
-    Place,
     Template,
+    TemplateFile,
+    TemplatePlace,
     TextParameter,
     VideoParameter,
 )
@@ -159,11 +159,11 @@ def _plain(model: Body) -> Json:
     return model.model_dump(mode="json", exclude_none=True)
 
 
-def _medium(medium: Media | MediaHeader | Medium) -> Json:
+def _medium(medium: Media | MediaHeader | TemplateFile) -> Json:
     return {"link": medium.link} if medium.link else {}
 
 
-def _place(place: Location | Place) -> Json:
+def _place(place: Location | TemplatePlace) -> Json:
     """Meta's OpenAPI has texts here; seven decimals are a centimetre."""
     return {"latitude": f"{place.latitude:.7f}", "longitude": f"{place.longitude:.7f}"}
 
@@ -230,7 +230,7 @@ def _template(template: Template) -> Json:
 
 def _component(component: Component) -> Json:
     plain = _plain(component)
-    if isinstance(component, Header):
+    if isinstance(component, HeaderFilling):
         plain["parameters"] = [_header_parameter(one) for one in component.parameters]
     if "index" in plain:
         plain["index"] = str(plain["index"])  # a text, as Meta has it
@@ -248,10 +248,10 @@ def _header_parameter(parameter: HeaderParameter) -> Json:
     return plain
 
 
-def _header_media(template: Template) -> Iterator[tuple[int, str, Medium]]:
-    """Place of the component, kind, and the file of each header with a file."""
+def _header_media(template: Template) -> Iterator[tuple[int, str, TemplateFile]]:
+    """TemplatePlace of the component, kind, and the file of each header with a file."""
     for n, component in enumerate(template.components):
-        if isinstance(component, Header):
+        if isinstance(component, HeaderFilling):
             for parameter in component.parameters:
                 match parameter:
                     case ImageParameter(image=medium) | VideoParameter(video=medium):

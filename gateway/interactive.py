@@ -4,9 +4,20 @@ number. Pure; Meta's limits, and of two that conflict the stricter one."""
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
-from gateway.bounds import SPARED, Body, Different, Form, Link, Words, one_of, spared, wrong
+from gateway.bounds import (
+    ID_OR_LINK,
+    SPARED,
+    Body,
+    Different,
+    Form,
+    Link,
+    Words,
+    one_of,
+    spared,
+    wrong,
+)
 
 BODY_CHARACTERS = 1024
 """Of an interactive message; a page of Meta's says 4,096 of lists, its OpenAPI 1,024."""
@@ -24,6 +35,8 @@ class TextHeader(Body):
 
 class MediaHeader(Body):
     """A picture, film or document above the words: an upload of ours, or a link."""
+
+    model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
     kind: Literal["image", "video", "document"]
     id: Annotated[UUID | None, SPARED] = spared()

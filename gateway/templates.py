@@ -7,9 +7,20 @@ no template takes is refused here.
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
-from gateway.bounds import SPARED, Body, Different, Form, Link, Words, one_of, spared, wrong
+from gateway.bounds import (
+    ID_OR_LINK,
+    SPARED,
+    Body,
+    Different,
+    Form,
+    Link,
+    Words,
+    one_of,
+    spared,
+    wrong,
+)
 
 PARAMETERS = 50
 """Of one component: more than a text of 1,024 characters has room for."""
@@ -61,8 +72,10 @@ class DateTimeParameter(Body):
     parameter_name: Annotated[Name | None, SPARED] = spared()
 
 
-class Medium(Body):
+class TemplateFile(Body):
     """A file: an upload of ours, or a link from which Meta fetches it."""
+
+    model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
     id: Annotated[UUID | None, SPARED] = spared()
     """Id of an upload (`POST /v1/media`)."""
@@ -75,26 +88,26 @@ class Medium(Body):
         return link
 
 
-class Document(Medium):
+class TemplateDocument(TemplateFile):
     filename: Annotated[str | None, Words(240), SPARED] = spared()
 
 
 class ImageParameter(Body):
     type: Literal["image"]
-    image: Medium
+    image: TemplateFile
 
 
 class VideoParameter(Body):
     type: Literal["video"]
-    video: Medium
+    video: TemplateFile
 
 
 class DocumentParameter(Body):
     type: Literal["document"]
-    document: Document
+    document: TemplateDocument
 
 
-class Place(Body):
+class TemplatePlace(Body):
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
     name: Annotated[str, Words(256)]
@@ -103,7 +116,7 @@ class Place(Body):
 
 class LocationParameter(Body):
     type: Literal["location"]
-    location: Place
+    location: TemplatePlace
 
 
 HeaderParameter = Annotated[
@@ -112,7 +125,7 @@ HeaderParameter = Annotated[
 ]
 
 
-class Header(Body):
+class HeaderFilling(Body):
     """What stands above the words: one parameter."""
 
     type: Literal["header"]
@@ -132,7 +145,7 @@ BodyParameter = Annotated[
 ]
 
 
-class Filling(Body):
+class BodyFilling(Body):
     """What is filled in between the words."""
 
     type: Literal["body"]
@@ -154,65 +167,67 @@ Index = Annotated[int, Field(ge=0, le=9)]
 """Place of the button in the template, from 0."""
 
 
-class Payload(Body):
+class PayloadParameter(Body):
     type: Literal["payload"]
     payload: Annotated[str, Words(128)]
     """Comes back when the button is tapped."""
 
 
-class Suffix(Body):
+class SuffixParameter(Body):
     type: Literal["text"]
     text: Annotated[str, Words(2000), Form(r"[^\s\\]*", "must have no spaces in it")]
     """What follows the link in the template."""
 
 
-class Coupon(Body):
+class CouponParameter(Body):
     type: Literal["coupon_code"]
     coupon_code: Annotated[str, Words(15), Form(r"[!-~]*", "must be letters, digits and signs")]
 
 
-class FlowAction(Body):
+class FlowStart(Body):
     flow_token: Annotated[Token | None, SPARED] = spared()
     """Comes back with the answers; nothing personal."""
     flow_action_data: Annotated[FlowData | None, SPARED] = spared()
     """For the first screen."""
 
 
-class Action(Body):
+class FlowParameter(Body):
     type: Literal["action"]
-    action: FlowAction
+    action: FlowStart
 
 
-class QuickReply(Body):
+class QuickReplyButton(Body):
     type: Literal["button"]
     sub_type: Literal["quick_reply"]
     index: Index
-    parameters: Annotated[tuple[Payload, ...], Field(min_length=1, max_length=1)]
+    parameters: Annotated[tuple[PayloadParameter, ...], Field(min_length=1, max_length=1)]
 
 
 class UrlButton(Body):
     type: Literal["button"]
     sub_type: Literal["url"]
     index: Index
-    parameters: Annotated[tuple[Suffix, ...], Field(min_length=1, max_length=1)]
+    parameters: Annotated[tuple[SuffixParameter, ...], Field(min_length=1, max_length=1)]
 
 
-class CopyCode(Body):
+class CopyCodeButton(Body):
     type: Literal["button"]
     sub_type: Literal["copy_code"]
     index: Index
-    parameters: Annotated[tuple[Coupon, ...], Field(min_length=1, max_length=1)]
+    parameters: Annotated[tuple[CouponParameter, ...], Field(min_length=1, max_length=1)]
 
 
 class FlowButton(Body):
     type: Literal["button"]
     sub_type: Literal["flow"]
     index: Index
-    parameters: Annotated[tuple[Action, ...], Field(min_length=1, max_length=1)]
+    parameters: Annotated[tuple[FlowParameter, ...], Field(min_length=1, max_length=1)]
 
 
-Button = Annotated[QuickReply | UrlButton | CopyCode | FlowButton, Field(discriminator="sub_type")]
-Component = Annotated[Header | Filling | Button, Field(discriminator="type")]
+Button = Annotated[
+    QuickReplyButton | UrlButton | CopyCodeButton | FlowButton, Field(discriminator="sub_type")
+]
+Component = Annotated[HeaderFilling | BodyFilling | Button, Field(discriminator="type")]
 
 
 class Template(Body):

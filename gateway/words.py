@@ -20,7 +20,7 @@ from gateway.templates import (
     DateTimeParameter,
     DocumentParameter,
     LocationParameter,
-    Suffix,
+    SuffixParameter,
     Template,
     TextParameter,
 )
@@ -85,7 +85,7 @@ def _filled(parameter: Body) -> Iterator[str]:
     """Name and words of one parameter."""
     yield getattr(parameter, "parameter_name", None) or ""
     match parameter:
-        case TextParameter(text=text) | Suffix(text=text):
+        case TextParameter(text=text) | SuffixParameter(text=text):
             yield text
         case CurrencyParameter(currency=currency):
             yield currency.fallback_value
