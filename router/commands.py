@@ -5,27 +5,26 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 
 import msgspec
 
-from router import people
+from router import checks, people
 from router.decisions import (
     Changes,
     Conversation,
     Decision,
     Ground,
     Identity,
-    Knowledge,
     Outgoing,
     Send,
     Unit,
 )
-from router.messages import open_conversation
-from router.rules import Verdict
+from router.knowledge import Knowledge
+from router.messages import opened
+from router.rules import OPENED, Verdict
+from router.steering import STEERING
 from services.contract import Command
 from services.numbers import Number
-from services.whatsapp import items
+from services.whatsapp.people import address
 
-NO_CONVERSATION = "conversation_unknown: dit gesprek bestaat niet"
-NO_NUMBER = "number_unknown: dit nummer staat niet in de configuratie"
-NO_ADDRESS = "address_unknown: van deze inwoner is geen nummer bekend"
+BEGUN = "de gemeente begon dit gesprek"
 
 
 def command(
@@ -33,42 +32,70 @@ def command(
 ) -> tuple[Decision, Changes]:
     number = ground.config.number(given.number)
     if number is None:
-        return _refused(unit, given, NO_NUMBER, ground)
-    if not given.conversation:
-        return _to_phone(unit, given, number, known, ground)
+        return _refused(unit, given, checks.NO_NUMBER, ground)
+    if given.to and not given.conversation and given.type not in STEERING:
+        return _to_person(unit, given, number, known, ground)
     conversation = known.conversations.get(given.conversation)
-    if conversation is None or conversation.number != number.id:
-        return _refused(unit, given, NO_CONVERSATION, ground)
-    address = people.address(conversation.person, known)
-    if address is None:
-        return _refused(unit, given, NO_ADDRESS, ground)
-    return _accepted(unit, given, conversation, address, known, ground)
+    if reason := checks.barred(given, conversation, number, ground):
+        return _refused(unit, given, reason, ground)
+    assert conversation is not None
+    if steer := STEERING.get(given.type):
+        return steer(unit, given, conversation, ground)
+    to = people.address(conversation.person, number, known)
+    if to is None:
+        return _refused(unit, given, checks.NO_ADDRESS, ground)
+    return _message(unit, given, conversation, to, known, ground)
 
 
-def _to_phone(
+def _to_person(
     unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
-    """To this very number, in the conversation that is open with whoever has it, or a new one."""
-    phone = items.Identity("phone", given.to)
-    person, new = people.resolve(unit, number.tenant, (phone,), known, ground)
-    hash = ground.hash(number.tenant, phone.kind, phone.value)
-    address = new[0] if new else known.identities[number.tenant, phone.kind, hash]
-    why = Verdict(number.fallback, "", "de gemeente begon dit gesprek")
-    conversation = known.conversations.get(
-        known.open.get((number.id, person), "")
-    ) or open_conversation(unit, number, person, why, ground)
-    decision, changes = _accepted(unit, given, conversation, address, known, ground)
-    return decision, msgspec.structs.replace(changes, identities=new)
+    """To this very address, in the conversation that is open with whoever has it, or a new one."""
+    if not checks.owns(given, number):
+        return _refused(unit, given, checks.NO_CONVERSATION, ground)
+    name = address(given.to)
+    who = people.resolve(unit, number, (name,), known, ground)
+    hash = ground.hash(number.tenant, name.kind, name.value)
+    to = who.changed[0] if who.changed else known.identities[number.tenant, name.kind, hash]
+    conversation = known.conversations.get(known.open.get((number.id, who.person), ""))
+    if conversation is None:
+        verdict = _begun(given, number, ground)
+        if isinstance(verdict, str):
+            return _refused(unit, given, verdict, ground)
+        conversation = opened(unit, number, who.person, verdict, ground)
+    elif reason := checks.elsewhere(given, conversation):
+        return _refused(unit, given, reason, ground)
+    decision, changes = _message(unit, given, conversation, to, known, ground)
+    if decision.kind == "accepted":
+        changes = msgspec.structs.replace(changes, identities=who.changed)
+    return decision, changes
 
 
-def _accepted(
+def _begun(given: Command, number: Number, ground: Ground) -> Verdict | str:
+    """Where a conversation belongs that we begin, or why that cannot be said. Where a department
+    was named it stays; where nobody said so, a rule may still move it."""
+    if given.department:
+        known = checks.exists(number, given.department, ground)
+        if known and checks.allows(given, given.department):
+            return Verdict(given.department, OPENED, BEGUN)
+        return checks.NO_DEPARTMENT
+    if checks.allows(given, number.fallback):
+        return Verdict(number.fallback, "", BEGUN)
+    own = [d for d in given.departments if checks.exists(number, d, ground)]
+    return Verdict(own[0], OPENED, BEGUN) if len(own) == 1 else checks.NAME_DEPARTMENT
+
+
+def _message(
     unit: Unit,
     given: Command,
     before: Conversation,
-    address: Identity,
+    to: Identity,
     known: Knowledge,
     ground: Ground,
 ) -> tuple[Decision, Changes]:
+    reason = checks.about(given, before.id, known) or checks.template(given, before, known, ground)
+    if reason:
+        return _refused(unit, given, reason, ground)
     now = msgspec.structs.replace(before, sequence=before.sequence + 1)
     outgoing = Outgoing(
         id=given.id,
@@ -79,7 +106,6 @@ def _accepted(
         status="accepted",
         changed_at=unit.at,
     )
-    new = before.id not in known.conversations
     decision = Decision(
         kind="accepted",
         record=unit.id("record", ground.hash),
@@ -91,34 +117,48 @@ def _accepted(
         sequence=now.sequence,
         message=given.id,
         status="accepted",
-        opened=unit.id("opened", ground.hash) if new else None,
+        opened=None if before.id in known.conversations else unit.id("opened", ground.hash),
+        zaak=now.zaak,
     )
-    send = _send(unit, given, now, address)
+    send = _send(unit, given, now, to, known)
     return decision, Changes(conversation=now, outgoing=outgoing, send=send)
 
 
-def _send(unit: Unit, given: Command, conversation: Conversation, address: Identity) -> Send:
+def _send(
+    unit: Unit, given: Command, conversation: Conversation, to: Identity, known: Knowledge
+) -> Send:
+    quoted = known.heard.get(given.about) if given.about else None
     return Send(
         id=given.id,
         number=conversation.number,
         conversation=conversation.id,
         person=conversation.person,
-        address_kind=address.kind,
-        address=address.value,
-        content=msgspec.json.encode({"type": "text", "text": {"body": given.text}}),
+        address_kind=to.kind,
+        address=to.value,
+        content=content(given),
         created_at=unit.at,
+        about=given.about,
+        about_wamid=quoted.wamid if quoted else "",
+        media=given.media,
     )
 
 
+def content(given: Command) -> bytes:
+    """As Meta takes it; older gateways ordered texts alone."""
+    text = {"type": "text", "text": {"body": given.text}}
+    return given.content or msgspec.json.encode(text)
+
+
 def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[Decision, Changes]:
+    """On the record of whoever ordered it, and in no conversation."""
     number = ground.config.number(given.number)
-    tenant = number.tenant if number else ""
+    tenant = given.tenant or (number.tenant if number else "")
     outgoing = Outgoing(
         id=given.id,
         tenant=tenant,
         number=given.number,
         conversation=given.conversation,
-        department="",
+        department=given.department,
         status="failed",
         reason=reason,
         changed_at=unit.at,
@@ -127,6 +167,7 @@ def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[D
         kind="refused",
         record=unit.id("record", ground.hash),
         tenant=tenant,
+        department=given.department,
         message=given.id,
         status="failed",
         reason=reason,

@@ -3,8 +3,11 @@
 `decide` returns the decision and what it changes; the shell commits both before anything is said.
 """
 
-from router import commands, messages, statuses
-from router.decisions import Changes, Decision, Ground, Knowledge, Unit
+import msgspec
+
+from router import commands, messages, notices, statuses
+from router.decisions import Changes, Decision, Ground, Unit
+from router.knowledge import Knowledge
 from services.contract import Command, Receipt, SendOutcome
 from services.whatsapp import items
 
@@ -17,7 +20,10 @@ def decide(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Chan
         case SendOutcome() as outcome:
             return statuses.outcome(unit, outcome, known, ground)
         case Receipt():
-            return _item(unit, known, ground)
+            decision, changes = _item(unit, known, ground)
+    if unit.item and (sighting := notices.sighting(unit.item)):
+        changes = msgspec.structs.replace(changes, sighting=sighting)
+    return decision, changes
 
 
 def _item(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
@@ -27,7 +33,7 @@ def _item(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Chang
         case items.Status() as status:
             return statuses.status(unit, status, known, ground)
         case items.Notice() as notice:
-            return messages.kept(unit, "notice", notice.number, ground), Changes()
+            return notices.notice(unit, notice, known, ground)
         case items.Unknown() as unknown:
             return quarantine(unit, unknown.reason, ground), Changes()
         case None:

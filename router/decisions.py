@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.rules import Table
+from router.rules import Table, Verdict
 from services.config import Config
 from services.contract import Command, Receipt, SendOutcome
 from services.ids import uuid7
@@ -14,6 +14,8 @@ from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
 """A keyed hash of some strings: 16 bytes that tell nothing without the key."""
+UNPROVEN = "the signature is of another number's secret"
+"""Why an item is kept aside that came under a proof that does not speak for its number."""
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -22,6 +24,9 @@ class Unit(msgspec.Struct, frozen=True):
     key: bytes
     entry: Receipt | Command | SendOutcome
     item: AnyItem | None = None
+    """Its number is our own id of it, not Meta's."""
+    scope: str = ""
+    """The portfolio that it came from: Meta's BSUIDs hold within one."""
 
     @property
     def at(self) -> datetime:
@@ -34,17 +39,27 @@ class Unit(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
+    """One name of a person, from then on; with `valid_to` it has ended. `scope` is the portfolio in
+    which a BSUID was seen."""
+
     tenant: str
     kind: str
     hash: bytes
     value: str
     person: UUID
     valid_from: datetime
+    scope: str = ""
+    valid_to: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str, bytes]:
+        return self.tenant, self.kind, self.hash
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """An episode between one number of ours and one person. `rule` is '' while nothing but the
-    number's fallback decided."""
+    number's fallback decided; a rule's id; or what
+    `router.rules` has for a person's choice."""
 
     id: str
     tenant: str
@@ -57,6 +72,22 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     last_inbound_at: datetime | None = None
     sequence: int = 0
+    departments: tuple[str, ...] = ()
+    """Each that it has been in, in order of arrival, with the present one."""
+    zaak: str = ""
+    closed_at: datetime | None = None
+
+    def into(self, verdict: Verdict, at: datetime) -> "Conversation":
+        """The same, where and why `verdict` says."""
+        been = self.departments or (self.department,)
+        return msgspec.structs.replace(
+            self,
+            department=verdict.department,
+            rule=verdict.rule,
+            reason=verdict.reason,
+            since=self.since if verdict.department == self.department else at,
+            departments=been if verdict.department in been else (*been, verdict.department),
+        )
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +116,54 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     content: bytes
     created_at: datetime
+    about: UUID | None = None
+    """The message that it quotes or reacts to, and its wamid where it is a citizen's."""
+    about_wamid: str = ""
+    media: UUID | None = None
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What a citizen wrote, under our id and Meta's, so that an answer can quote it."""
+
+    message: UUID
+    wamid: str
+    conversation: str
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """What Meta last said of a template. Some notices tell its status, some only its category."""
+
+    waba: str
+    name: str
+    language: str
+    status: str = ""
+    category: str = ""
+    reason: str = ""
+    changed_at: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.waba, self.name, self.language
+
+    def then(self, new: "Template") -> "Template":
+        """What is known after `new`: the status that Meta gave last, whichever came last."""
+        category = new.category or self.category
+        late = not new.status or (self.status and new.changed_at < self.changed_at)
+        return msgspec.structs.replace(self if late else new, category=category)
+
+
+class OptOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What a citizen last wanted of a category of messages: `stop` or `resume`."""
+
+    tenant: str
+    person: UUID
+    category: str
+    value: str
+    at: datetime
+
+    @property
+    def key(self) -> tuple[str, UUID, str]:
+        return self.tenant, self.person, self.category
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,6 +191,12 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transfer: UUID | None = None
     """Id of the event and record that say that the conversation moved here."""
     moved_from: str = ""
+    former_event: UUID | None = None
+    """Id of the event that tells the department it left, where that has another destination."""
+    former_destination: str = ""
+    zaak: str = ""
+    continued: bool = False
+    """The citizen was known by their phone number, under a BSUID of another portfolio."""
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,40 +208,14 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     send: Send | None = None
     settled: tuple[UUID, str] | None = None
     """A send whose fate was unknown, and its wamid: a status with our value settled it."""
+    heard: Heard | None = None
+    template: Template | None = None
+    opt_out: OptOut | None = None
+    sighting: tuple[str, str] | None = None
+    """Kind and name of something of Meta's that we do not know."""
 
 
-class Knowledge:
-    """What is known of the units of one batch; grows as they are decided."""
-
-    def __init__(self) -> None:
-        self.decided: dict[bytes, tuple[UUID, Decision]] = {}
-        self.identities: dict[tuple[str, str, bytes], Identity] = {}
-        self.people: dict[UUID, list[Identity]] = {}
-        self.conversations: dict[str, Conversation] = {}
-        self.open: dict[tuple[str, UUID], str] = {}
-        self.outgoing: dict[UUID, Outgoing] = {}
-        self.by_wamid: dict[bytes, UUID] = {}
-
-    def learn(self, changes: Changes) -> None:
-        for identity in changes.identities:
-            self.identity(identity)
-        if conversation := changes.conversation:
-            self.conversation(conversation)
-        if outgoing := changes.outgoing:
-            self.sent(outgoing)
-
-    def identity(self, identity: Identity) -> None:
-        self.identities[identity.tenant, identity.kind, identity.hash] = identity
-        self.people.setdefault(identity.person, []).append(identity)
-
-    def conversation(self, conversation: Conversation) -> None:
-        self.conversations[conversation.id] = conversation
-        self.open[conversation.number, conversation.person] = conversation.id
-
-    def sent(self, outgoing: Outgoing) -> None:
-        self.outgoing[outgoing.id] = outgoing
-        if outgoing.wamid_hash:
-            self.by_wamid[outgoing.wamid_hash] = outgoing.id
+Decided = tuple[Unit, Decision, Changes]
 
 
 class Ground(msgspec.Struct, frozen=True):

@@ -6,7 +6,8 @@ from uuid import UUID
 import msgspec
 
 from router import people
-from router.decisions import Changes, Conversation, Decision, Ground, Knowledge, Unit
+from router.decisions import Changes, Conversation, Decision, Ground, Heard, Unit
+from router.knowledge import Knowledge
 from router.rules import Verdict, route
 from services.numbers import Number
 from services.whatsapp import items
@@ -26,14 +27,15 @@ def message(
         return kept(unit, "echo", item.number, ground), Changes()
     if not item.person.identities:
         return _refused(unit, "the sender has no identity", ground)
-    person, identities = people.resolve(
-        unit, number.tenant, item.person.identities, known, ground, becomes=item.becomes
-    )
-    before = known.conversations.get(known.open.get((number.id, person), ""))
+    who = people.resolve(unit, number, item.person.identities, known, ground, becomes=item.becomes)
+    before = known.conversations.get(known.open.get((number.id, who.person), ""))
     verdict = _verdict(before, words(item), number, ground)
-    now = _conversation(unit, number, person, before, verdict, ground)
+    now = _conversation(unit, before or opened(unit, number, who.person, verdict, ground), verdict)
     decision = _decision(unit, before, now, ground)
-    return decision, Changes(conversation=now, identities=identities)
+    if who.continued:
+        decision = msgspec.structs.replace(decision, continued=True)
+    heard = Heard(decision.message, item.id, now.id) if decision.message and item.id else None
+    return decision, Changes(conversation=now, identities=who.changed, heard=heard)
 
 
 def kept(unit: Unit, kind: str, number: str, ground: Ground) -> Decision:
@@ -49,9 +51,10 @@ def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes
 
 
 def _verdict(before: Conversation | None, text: str, number: Number, ground: Ground) -> Verdict:
-    """A department is sticky once a rule has chosen it. While only the fallback stands, the first
-    message that a rule knows still decides: people say hello before they say what it is about. A
-    department that is gone from the configuration cannot be told anything: then it starts again."""
+    """A department is sticky once a rule or a person has chosen it. While only the fallback stands,
+    the first message that a rule knows still decides: people say hello before they say what it is
+    about. A department that is gone from the configuration cannot be told anything: then it starts
+    again."""
     verdict = route(ground.rules[number.tenant], text, number.fallback)
     if before is None or (verdict.rule and not before.rule):
         return verdict
@@ -60,7 +63,7 @@ def _verdict(before: Conversation | None, text: str, number: Number, ground: Gro
     return Verdict(before.department, before.rule, before.reason)
 
 
-def open_conversation(
+def opened(
     unit: Unit, number: Number, person: UUID, verdict: Verdict, ground: Ground
 ) -> Conversation:
     """A new episode. Its id begins with our number's, so that whoever has the id knows the
@@ -76,28 +79,17 @@ def open_conversation(
         reason=verdict.reason,
         since=unit.at,
         opened_at=unit.at,
+        departments=(verdict.department,),
     )
 
 
-def _conversation(
-    unit: Unit,
-    number: Number,
-    person: UUID,
-    before: Conversation | None,
-    verdict: Verdict,
-    ground: Ground,
-) -> Conversation:
-    now = before or open_conversation(unit, number, person, verdict, ground)
-    moved = now.department != verdict.department
+def _conversation(unit: Unit, before: Conversation, verdict: Verdict) -> Conversation:
+    moved = before.department != verdict.department
     return msgspec.structs.replace(
-        now,
-        department=verdict.department,
-        rule=verdict.rule,
-        reason=verdict.reason,
-        since=unit.at if moved else now.since,
+        before.into(verdict, unit.at),
         last_inbound_at=unit.at,
         # A move is an event of its own, with a place in the order just before the message.
-        sequence=now.sequence + (2 if moved else 1),
+        sequence=before.sequence + (2 if moved else 1),
     )
 
 
@@ -121,4 +113,5 @@ def _decision(
         opened=unit.id("opened", ground.hash) if before is None else None,
         transfer=unit.id("transfer", ground.hash) if moved else None,
         moved_from=before.department if before and moved else "",
+        zaak=now.zaak,
     )

@@ -8,17 +8,17 @@ another one, Meta repeats itself, and it has been said.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 import structlog
 
-from router import outputs
-from router.decide import decide, quarantine
-from router.decisions import Changes, Decision, Ground, Knowledge, Unit
+from router import outputs, records, tally
+from router.batch import chunks, decide_batch
+from router.decide import quarantine
+from router.decisions import Changes, Decided, Ground, Unit
 from router.gaps import Gaps
 from router.store import Store
 from router.units import units
@@ -28,23 +28,18 @@ from services.consumer import Inbox
 from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Receipt, Record
 from services.database import until_it_answers
 from services.incoming import Incoming
-from services.whatsapp import items
 
 FRAMES = 16
 """AMQP messages taken together: with the prefetch, what bounds the memory of a partition."""
 PACE_SECONDS = 0.010
 """Between the starts of two batches: unpaced, tiny ones fill the cores."""
-BATCH_ITEMS, BATCH_BYTES = 256, 256 * 1024
-"""Of one message to the archive or a destination; something larger goes alone."""
 CAREFUL_FROM = 2
 """Deliveries before this one, from which a message may be what crashes us."""
 STARTS = 2
 """Starts at which an entry was in hand; then it is put aside."""
 
-Decided = tuple[Unit, Decision, Changes]
 Lost = Callable[[], bool]
 """Whether the channel is gone: then what is not confirmed is done again by whoever is next."""
-T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -124,17 +119,17 @@ class Partition:
     async def _process(self, entries: Sequence[Entry], epoch: int, lost: Lost) -> None:
         """Decide, commit and publish these entries."""
         if entries:
-            todo = [unit for entry in entries for unit in units(entry, self._ground.hash)]
+            todo = [unit for entry in entries for unit in units(entry, self._ground)]
             said = await self._settle(todo, epoch)
             await self._publish(entries, said, lost)
-            _count(said)
+            tally.count(said)
 
     async def _refuse(self, entry: Entry, epoch: int, lost: Lost) -> None:
         """Put an entry aside that was in hand when the router crashed."""
         unit = Unit(self._ground.hash("crash", str(entry.id)), entry)
         said = await self._put_aside(unit, "it was in hand when the router crashed, twice", epoch)
         await self._publish([entry], [said], lost)
-        _count([said])
+        tally.count([said])
 
     async def _put_aside(self, unit: Unit, reason: str, epoch: int) -> Decided:
         alone = (unit, quarantine(unit, reason, self._ground), Changes())
@@ -169,22 +164,24 @@ class Partition:
 
     async def _decide(self, todo: Sequence[Unit], epoch: int) -> list[Decided]:
         known = await self._store.load(todo)
-        said, fresh = decide_batch(todo, known, self._ground)
-        if fresh:
-            await self._store.commit(self.number, epoch, fresh)
-        return said
+        batch = decide_batch(todo, known, self._ground)
+        tally.failed(batch.faults)
+        if batch.fresh:
+            tally.sighted(await self._store.commit(self.number, epoch, batch.fresh))
+        tally.repeated(batch.repeats)
+        return batch.said
 
     async def _publish(self, entries: Sequence[Entry], said: Sequence[Decided], lost: Lost) -> None:
-        receipts = [outputs.receipt_record(e) for e in entries if isinstance(e, Receipt)]
-        records = [r for unit, decision, _ in said for r in outputs.records(unit, decision)]
-        for chunk in chunks([*receipts, *records], _size_of_record):
+        kept = [records.receipt_record(e) for e in entries if isinstance(e, Receipt)]
+        kept += [r for unit, decision, _ in said for r in records.records(unit, decision)]
+        for chunk in chunks(kept, _size_of_record):
             await publish_until_confirmed(
                 self._archive, topology.ARCHIVE_QUEUE, ArchiveBatch(records=chunk), may_stop=lost
             )
         by_destination: dict[str, list[contract.Delivery]] = {}
         for unit, decision, _ in said:
-            for delivery in outputs.deliveries(unit, decision):
-                by_destination.setdefault(decision.destination, []).append(delivery)
+            for destination, delivery in outputs.deliveries(unit, decision):
+                by_destination.setdefault(destination, []).append(delivery)
         await asyncio.gather(
             *(self._deliver(name, events, lost) for name, events in by_destination.items())
         )
@@ -199,54 +196,6 @@ class Partition:
             )
 
 
-def decide_batch(
-    todo: Iterable[Unit], known: Knowledge, ground: Ground
-) -> tuple[list[Decided], list[Decided]]:
-    """What is to be said, and of that what is new; pure. A fault of ours in deciding one unit puts
-    that one aside and no other."""
-    said: list[Decided] = []
-    fresh: list[Decided] = []
-    mentioned: set[bytes] = set()
-    for unit in todo:
-        if before := known.decided.get(unit.key):
-            if before[0] == unit.entry.id and unit.key not in mentioned:
-                said.append((unit, before[1], Changes()))
-            else:
-                observe.duplicates.inc()
-        else:
-            decided = (unit, *_decide_safely(unit, known, ground))
-            known.learn(decided[2])
-            known.decided[unit.key] = unit.entry.id, decided[1]
-            fresh.append(decided)
-            said.append(decided)
-        mentioned.add(unit.key)
-    return said, fresh
-
-
-def _decide_safely(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
-    try:
-        return decide(unit, known, ground)
-    except Exception as error:
-        log.error("decision.failed", exc_info=error)
-        return quarantine(unit, "a fault in Postkamer: see decision.failed in the log", ground), (
-            Changes()
-        )
-
-
-def chunks(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """In order, within the bounds of one message; something larger goes alone."""
-    chunk: list[T] = []
-    size = 0
-    for thing in things:
-        if chunk and (len(chunk) >= BATCH_ITEMS or size + size_of(thing) > BATCH_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(thing)
-        size += size_of(thing)
-    if chunk:
-        yield chunk
-
-
 def _size_of_record(record: Record) -> int:
     return len(record.raw) + len(record.data) + 200
 
@@ -254,25 +203,3 @@ def _size_of_record(record: Record) -> int:
 def _is_data(error: Exception) -> bool:
     """SQLSTATE classes 22 (data) and 23 (constraint): it is what we try to write."""
     return (getattr(error, "sqlstate", None) or "")[:2] in {"22", "23"}
-
-
-TYPES = frozenset(
-    [
-        "text", "image", "video", "audio", "document", "sticker", "location", "contacts",
-        "interactive", "button", "reaction", "order", "system", "unsupported", "edit", "revoke",
-    ]
-)  # fmt: skip
-"""Message types that have a label of their own; Meta adds new ones."""
-
-
-def _count(said: Iterable[Decided]) -> None:
-    for unit, decision, _ in said:
-        if decision.kind == "message" and isinstance(unit.item, items.Message):
-            type = unit.item.content.type
-            observe.messages_received.labels(type=type if type in TYPES else "other").inc()
-            observe.decisions.labels(
-                department=decision.department, rule=decision.rule or "fallback"
-            ).inc()
-        elif decision.kind == "quarantined":
-            observe.quarantined.labels(reason=decision.reason).inc()
-            log.warning("item.quarantined", record=decision.record, reason=decision.reason)

@@ -1,61 +1,141 @@
 """Who is it? One person has many identifiers, and they come and go. Pure.
 
-BSUID first: it is the stable one, within one municipality's portfolio. A phone number that turns up
-with another BSUID belongs to another person now (SIM cards are handed out again), unless Meta has
-said that the person is called so from now on.
+BSUID first: it is the stable one, within one portfolio of Meta's. A phone number that turns up with
+another BSUID of the same portfolio belongs to another person now (SIM cards are handed out again),
+unless Meta has said that the person is called so from now on. With a BSUID of another portfolio it
+is the same person: our number has moved, and everybody has a BSUID in each.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID
 
-from router.decisions import Ground, Identity, Knowledge, Unit
+import msgspec
+
+from router.decisions import Ground, Identity, Unit
+from router.knowledge import Knowledge
+from services.numbers import Number
 from services.whatsapp import items
 
-ADDRESSES = ("phone", "bsuid")
-"""What a message can be sent to, best first."""
+CHANGES_OF_NUMBER = {"user_changed_number", "customer_changed_number"}
+"""What Meta's system messages call it, now and before."""
 
 Names = tuple[items.Identity, ...]
 
 
+class Found(msgspec.Struct, frozen=True):
+    """The person; the identities that are new, have moved to them, or have ended; and whether it
+    was by their phone number alone that they were known from another portfolio."""
+
+    person: UUID
+    changed: tuple[Identity, ...] = ()
+    continued: bool = False
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """What is known of the names that came with one unit, at one number of ours."""
+
+    unit: Unit
+    number: Number
+    known: Knowledge
+    found: dict[items.Identity, Identity]
+
+
 def resolve(
-    unit: Unit, tenant: str, names: Names, known: Knowledge, ground: Ground, *, becomes: Names = ()
-) -> tuple[UUID, tuple[Identity, ...]]:
-    """The person, and the identities that are new or have moved to them. `becomes`: what the person
-    is called from now on, instead of `names`."""
+    unit: Unit,
+    number: Number,
+    names: Names,
+    known: Knowledge,
+    ground: Ground,
+    *,
+    becomes: Names = (),
+) -> Found:
+    """Who has these names. `becomes`: what they are called from now on, instead of `names`."""
+    tenant = number.tenant
     keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
     found = {i: known.identities[key] for i, key in keys.items() if key in known.identities}
-    owner = _owner(names, found, known) or _owner(becomes, found, known)
+    seen = _Seen(unit, number, known, found)
+    owner, continued = _owner(names, seen)
+    if owner is None and becomes:
+        owner, continued = _owner(becomes, seen)
     if owner is None:
         owner = unit.id("person", ground.hash)
-    new = tuple(
-        Identity(*keys[i], value=i.value, person=owner, valid_from=unit.at)
+    now = tuple(
+        Identity(*keys[i], value=i.value, person=owner, valid_from=unit.at, scope=_scope(i, unit))
         for i in becomes or names
-        if i not in found or found[i].person != owner
+        if i not in found or found[i].person != owner or _elsewhere(found[i], i, unit)
     )
-    return owner, new
+    return Found(owner, (*_ended(owner, becomes, seen), *now), continued)
 
 
-def _owner(given: Names, found: dict[items.Identity, Identity], known: Knowledge) -> UUID | None:
-    for identity in given:
-        if identity.kind == "bsuid" and identity in found:
-            return found[identity].person
-    bsuid = any(identity.kind == "bsuid" for identity in given)
-    for identity in given:
-        if identity not in found:
-            continue
-        candidate = found[identity].person
-        other = any(i.kind == "bsuid" for i in known.people.get(candidate, ()))
-        return None if bsuid and other else candidate
-    return None
+def _owner(given: Names, seen: _Seen) -> tuple[UUID | None, bool]:
+    """Whose these names are, and whether they had another BSUID in another portfolio."""
+    found = seen.found
+    bsuids = [identity for identity in given if identity.kind == "bsuid"]
+    for identity in bsuids:
+        if identity in found:
+            return found[identity].person, False
+    first = next((identity for identity in given if identity in found), None)
+    if first is None:
+        return None, False
+    candidate = found[first].person
+    if not bsuids:
+        return candidate, False
+    theirs = [i for i in seen.known.names(candidate) if i.kind == "bsuid"]
+    portfolios = {portfolio(i, seen.number) for i in theirs}
+    if seen.unit.scope in portfolios:
+        return None, False
+    return candidate, bool(portfolios)
 
 
-def address(person: UUID, known: Knowledge) -> Identity | None:
-    """Where a message to this person goes: the newest phone number, else the BSUID."""
-    current = [
+def _scope(identity: items.Identity, unit: Unit) -> str:
+    """A phone number is the same in every portfolio."""
+    return unit.scope if identity.kind == "bsuid" else ""
+
+
+def _elsewhere(known: Identity, name: items.Identity, unit: Unit) -> bool:
+    """Whether Meta says it in another portfolio than is known: the configuration gave it another
+    name. An order proves nothing of the kind."""
+    return unit.item is not None and known.scope != _scope(name, unit)
+
+
+def portfolio(bsuid: Identity, number: Number) -> str:
+    """The portfolio that a BSUID holds in: that of our number when it was seen, where it was not
+    written down because the configuration did not name it yet."""
+    if bsuid.scope:
+        return bsuid.scope
+    ended = [(_aware(p.until), p.portfolio) for p in number.previous]
+    later = [(until, named) for until, named in ended if until > bsuid.valid_from]
+    return min(later)[1] if later else number.portfolio
+
+
+def _aware(until: datetime) -> datetime:
+    """A date of the configuration, which may leave its zone out."""
+    return until if until.tzinfo else until.replace(tzinfo=UTC)
+
+
+def _ended(owner: UUID, becomes: Names, seen: _Seen) -> tuple[Identity, ...]:
+    """The phone numbers that are no longer theirs: who has one of these later is somebody else."""
+    item = seen.unit.item
+    if not becomes or not isinstance(item, items.Message):
+        return ()
+    kept = {identity.value for identity in becomes if identity.kind == "phone"}
+    if not kept and item.content.detail.get("type") not in CHANGES_OF_NUMBER:
+        return ()
+    return tuple(
+        msgspec.structs.replace(identity, valid_to=seen.unit.at)
+        for identity in seen.known.names(owner)
+        if identity.kind == "phone" and identity.value not in kept
+    )
+
+
+def address(person: UUID, number: Number, known: Knowledge) -> Identity | None:
+    """Where a message of this number to this person goes: the newest phone number, else the BSUID,
+    which only the number's own portfolio can reach."""
+    current = known.names(person)
+    phones = [identity for identity in current if identity.kind == "phone"]
+    bsuids = [
         identity
-        for identity in known.people.get(person, ())
-        if known.identities.get((identity.tenant, identity.kind, identity.hash)) == identity
+        for identity in current
+        if identity.kind == "bsuid" and portfolio(identity, number) == number.portfolio
     ]
-    for kind in ADDRESSES:
-        if same := [identity for identity in current if identity.kind == kind]:
-            return max(same, key=lambda identity: identity.valid_from)
-    return None
+    return max(phones or bsuids, key=lambda identity: identity.valid_from, default=None)

@@ -8,6 +8,10 @@ import msgspec
 
 from services.config import Config, Rule
 
+TRANSFER, OPENED = "_transfer", "_opened"
+"""What stands in the place of a rule where a person chose the department; no rule has such an id.
+It sticks as a rule's choice does."""
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """`rule` is '' where none matched; `reason` is a sentence that an official can read;

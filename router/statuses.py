@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from router.decisions import Changes, Conversation, Decision, Ground, Knowledge, Outgoing, Unit
+from router.decisions import Changes, Conversation, Decision, Ground, Outgoing, Unit
+from router.knowledge import Knowledge
 from router.messages import kept
 from services.config import Department
 from services.contract import SendOutcome
@@ -111,6 +112,7 @@ def _decision(
         message=after.id,
         event=unit.id("event", ground.hash) if told else None,
         status=after.status,
+        zaak=conversation.zaak if conversation else "",
     )
     changed = conversation if told else None
     return decision, Changes(conversation=changed, outgoing=after if after != before else None)

@@ -1,6 +1,7 @@
 """The router's tables: read what a batch needs, write what it decided, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,20 +10,20 @@ import msgspec
 from router.decisions import (
     Changes,
     Conversation,
-    Decision,
+    Decided,
     Ground,
     Identity,
-    Knowledge,
-    Outgoing,
     Unit,
 )
-from router.statuses import our_message, wamid_key
-from services.contract import Command, SendOutcome
+from router.knowledge import Knowledge
+from router.reading import read
 from services.database import Connection, Pool
-from services.whatsapp import items
 
+SIGHTINGS = 1000
+"""Names of unknown things that are told of; whoever sends more of them tells nothing new."""
+
+Sighting = tuple[str, str]
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Decision).decode
 
 
 class Fenced(Exception):
@@ -32,6 +33,7 @@ class Fenced(Exception):
 class Store:
     def __init__(self, pool: Pool, ground: Ground) -> None:
         self._pool, self._ground = pool, ground
+        self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
         """Become the writer of a partition; whoever held it before can write no more."""
@@ -44,73 +46,21 @@ class Store:
 
     async def load(self, units: Sequence[Unit]) -> Knowledge:
         """Everything that deciding these units takes."""
-        known = Knowledge()
         async with self._pool.acquire() as connection:
-            rows = await connection.fetch(_INBOX, [unit.key for unit in units])
-            for row in rows:
-                known.decided[row["key"]] = row["receipt"], _decode(row["decision"])
-            await self._load_outgoing(connection, units, known)
-            await self._load_people(connection, units, known)
-            await self._load_conversations(connection, units, known)
-        return known
-
-    async def _load_outgoing(
-        self, connection: Connection, units: Iterable[Unit], known: Knowledge
-    ) -> None:
-        ids: list[UUID] = []
-        wamids: list[bytes] = []
-        for unit in units:
-            if isinstance(unit.entry, SendOutcome):
-                ids.append(unit.entry.message)
-            elif isinstance(unit.item, items.Status):
-                ids += filter(None, [our_message(unit.item)])
-                wamids.append(wamid_key(unit.item.id, self._ground))
-        if ids or wamids:
-            for row in await connection.fetch(_OUTGOING, ids, wamids):
-                known.sent(Outgoing(**row))
-
-    async def _load_people(
-        self, connection: Connection, units: Iterable[Unit], known: Knowledge
-    ) -> None:
-        hashes = {
-            self._ground.hash(number.tenant, identity.kind, identity.value)
-            for unit in units
-            if (number := self._ground.config.number(_number(unit)))
-            for identity in _identities(unit)
-        }
-        conversations = _conversation_ids(units, known)
-        if hashes or conversations:
-            for row in await connection.fetch(_PEOPLE, list(hashes), conversations):
-                known.identity(Identity(**row))
-
-    async def _load_conversations(
-        self, connection: Connection, units: Iterable[Unit], known: Knowledge
-    ) -> None:
-        ids = _conversation_ids(units, known)
-        if ids or known.people:
-            for row in await connection.fetch(_CONVERSATIONS, ids, list(known.people)):
-                fields = dict(row)
-                closed = fields.pop("closed_at")
-                conversation = Conversation(**fields)
-                known.conversations[conversation.id] = conversation
-                if closed is None:
-                    known.conversation(conversation)
+            return await read(connection, units, self._ground)
 
     async def commit(
-        self,
-        partition: int,
-        epoch: int,
-        decided: Sequence[tuple[Unit, Decision, Changes]],
-    ) -> None:
-        """Write all of it, or nothing; Fenced when this router has lost the partition."""
+        self, partition: int, epoch: int, decided: Sequence[Decided]
+    ) -> list[Sighting]:
+        """Write all of it, or nothing; Fenced when this router has lost the partition. What it
+        holds that nobody ever saw before."""
         async with self._pool.acquire() as connection, connection.transaction():
             mine = await connection.fetchval(
                 "select epoch from router.lease where partition = $1 for share", partition
             )
             if mine != epoch:
                 raise Fenced
-            inbox = [(u.key, _receipt_id(u), _encode(d)) for u, d, _ in decided]
-            await connection.execute(_INSERT_INBOX, *_columns(inbox, 3))
+            await connection.execute(_INSERT_INBOX, *_columns([_row(*d) for d in decided], 5))
             await self._write_changes(connection, [changes for _, _, changes in decided])
             aside = [
                 (d.record, _receipt_id(u), d.reason, _raw(u))
@@ -119,6 +69,10 @@ class Store:
             ]
             if aside:
                 await connection.execute(_INSERT_QUARANTINE, *_columns(aside, 4))
+            seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
+            new = await self._write_sightings(connection, seen)
+        self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
+        return new
 
     async def _write_changes(self, connection: Connection, changes: Sequence[Changes]) -> None:
         """The last state of each thing that changed, once."""
@@ -126,25 +80,58 @@ class Store:
             await self._write_identities(connection, identities)
         conversations = {c.conversation.id: c.conversation for c in changes if c.conversation}
         if conversations:
-            rows = [msgspec.structs.astuple(c) for c in conversations.values()]
-            await connection.execute(_UPSERT_CONVERSATION, *_columns(rows, 11))
+            rows = [_conversation_row(c) for c in conversations.values()]
+            await connection.execute(_UPSERT_CONVERSATION, *_columns(rows, 14))
         outgoing = {c.outgoing.id: c.outgoing for c in changes if c.outgoing}
         if outgoing:
             rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
             await connection.execute(_UPSERT_OUTGOING, *_columns(rows, 10))
         if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-            await connection.execute(_INSERT_SEND, *_columns(sends, 8))
+            await connection.execute(_INSERT_SEND, *_columns(sends, 11))
         if settled := [c.settled for c in changes if c.settled]:
             await connection.execute(_SETTLE_SEND, *_columns(settled, 2))
+        await self._write_told(connection, changes)
+
+    async def _write_told(self, connection: Connection, changes: Sequence[Changes]) -> None:
+        """What notices told of templates and preferences."""
+        learnt = Knowledge()
+        for template in (c.template for c in changes if c.template):
+            learnt.template(template)
+        for choice in (c.opt_out for c in changes if c.opt_out):
+            learnt.opted(choice)
+        if learnt.templates:
+            rows = [
+                msgspec.structs.astuple(learnt.templates[key]) for key in sorted(learnt.templates)
+            ]
+            await connection.execute(_UPSERT_TEMPLATE, *_columns(rows, 7))
+        if learnt.opt_outs:
+            rows = [
+                msgspec.structs.astuple(learnt.opt_outs[key]) for key in sorted(learnt.opt_outs)
+            ]
+            await connection.execute(_UPSERT_OPT_OUT, *_columns(rows, 5))
 
     async def _write_identities(
         self, connection: Connection, identities: Sequence[Identity]
     ) -> None:
-        """An identifier belongs to one person at a time: it ends where it was, and begins here."""
-        rows = list({(i.tenant, i.kind, i.hash): i for i in identities}.values())
-        columns = _columns([msgspec.structs.astuple(row) for row in rows], 6)
-        await connection.execute(_END_IDENTITY, *columns[:3], columns[5])
-        await connection.execute(_INSERT_IDENTITY, *columns)
+        """An identifier belongs to one person at a time: it ends where it was, and begins here,
+        unless it has ended altogether."""
+        last = list({identity.key: identity for identity in identities}.values())
+        ended = [(*identity.key, identity.valid_to or identity.valid_from) for identity in last]
+        await connection.execute(_END_IDENTITY, *_columns(ended, 4))
+        rows = [msgspec.structs.astuple(i)[:7] for i in last if i.valid_to is None]
+        if rows:
+            await connection.execute(_INSERT_IDENTITY, *_columns(rows, 7))
+
+    async def _write_sightings(
+        self, connection: Connection, seen: dict[Sighting, datetime]
+    ) -> list[Sighting]:
+        """Those that are new. Last in the transaction: whoever waits for another's holds nothing
+        that the other still wants."""
+        rows = [(*name, at) for name, at in sorted(seen.items()) if name not in self._seen]
+        if not rows:
+            return []
+        new = await connection.fetch(_INSERT_SIGHTINGS, *_columns(rows, 3), SIGHTINGS)
+        return [(row["kind"], row["name"]) for row in new]
 
     async def suspect(self, frame: bytes) -> int:
         """Write down that a message is being tried on its own; how often that was so before."""
@@ -168,6 +155,20 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     return [[row[n] for row in rows] for n in range(width)]
 
 
+def _row(*decided: Any) -> tuple[Any, ...]:
+    """A row of the inbox."""
+    unit, decision, changes = decided
+    heard = changes.heard
+    said = (heard.message, heard.wamid) if heard else (None, "")
+    return (unit.key, _receipt_id(unit), _encode(decision), *said)
+
+
+def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
+    """PostgreSQL unnests an array of arrays to its elements, so the departments go as one text."""
+    row = msgspec.structs.astuple(conversation)
+    return (*row[:11], " ".join(conversation.departments), *row[12:])
+
+
 def _receipt_id(unit: Unit) -> UUID:
     return unit.entry.id
 
@@ -176,52 +177,9 @@ def _raw(unit: Unit) -> bytes:
     return unit.item.raw if unit.item else getattr(unit.entry, "body", b"")
 
 
-def _number(unit: Unit) -> str:
-    if isinstance(unit.entry, Command | SendOutcome):
-        return unit.entry.number
-    return unit.item.number if unit.item else ""
-
-
-def _identities(unit: Unit) -> tuple[items.Identity, ...]:
-    if isinstance(unit.item, items.Message):
-        return (*unit.item.person.identities, *unit.item.becomes)
-    if isinstance(unit.entry, Command) and unit.entry.to:
-        return (items.Identity("phone", unit.entry.to),)
-    return ()
-
-
-def _conversation_ids(units: Iterable[Unit], known: Knowledge) -> list[str]:
-    """Conversations that are named, rather than found through a person."""
-    named = {u.entry.conversation for u in units if isinstance(u.entry, Command)}
-    named |= {outgoing.conversation for outgoing in known.outgoing.values()}
-    return [id for id in named if id]
-
-
-_INBOX = "select key, receipt, decision from router.inbox where key = any($1::bytea[])"
-
-_OUTGOING = """
-select id, tenant, number, conversation, department, status, changed_at, reason, code, wamid_hash
-from router.outgoing where id = any($1::uuid[]) or wamid_hash = any($2::bytea[])
-"""
-
-_PEOPLE = """
-select tenant, kind, hash, value, person, valid_from from router.identity
-where valid_to is null and person in (
-    select person from router.identity where valid_to is null and hash = any($1::bytea[])
-    union select person from router.conversation where id = any($2::text[])
-)
-"""
-
-_CONVERSATIONS = """
-select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
-    sequence, closed_at
-from router.conversation
-where id = any($1::text[]) or (person = any($2::uuid[]) and closed_at is null)
-"""
-
 _INSERT_INBOX = """
-insert into router.inbox (key, receipt, decision)
-select * from unnest($1::bytea[], $2::uuid[], $3::bytea[])
+insert into router.inbox (key, receipt, decision, message, wamid)
+select * from unnest($1::bytea[], $2::uuid[], $3::bytea[], $4::uuid[], $5::text[])
 """
 
 _INSERT_QUARANTINE = """
@@ -237,19 +195,25 @@ where (i.tenant, i.kind, i.hash) = (n.tenant, n.kind, n.hash) and i.valid_to is 
 """
 
 _INSERT_IDENTITY = """
-insert into router.identity (tenant, kind, hash, value, person, valid_from)
+insert into router.identity (tenant, kind, hash, value, person, valid_from, scope)
 select * from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::uuid[],
-    $6::timestamptz[])
+    $6::timestamptz[], $7::text[])
 """
 
 _UPSERT_CONVERSATION = """
 insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
-    opened_at, last_inbound_at, sequence)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
-    $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[])
+    opened_at, last_inbound_at, sequence, departments, zaak, closed_at)
+select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
+    sequence, string_to_array(departments, ' '), zaak, closed_at
+from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
+    $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[],
+    $12::text[], $13::text[], $14::timestamptz[])
+    as new (id, tenant, number, person, department, rule, reason, since, opened_at,
+        last_inbound_at, sequence, departments, zaak, closed_at)
 on conflict (id) do update set department = excluded.department, rule = excluded.rule,
     reason = excluded.reason, since = excluded.since, last_inbound_at = excluded.last_inbound_at,
-    sequence = excluded.sequence
+    sequence = excluded.sequence, departments = excluded.departments, zaak = excluded.zaak,
+    closed_at = excluded.closed_at
 """
 
 _UPSERT_OUTGOING = """
@@ -261,14 +225,19 @@ on conflict (id) do update set status = excluded.status, changed_at = excluded.c
     reason = excluded.reason, code = excluded.code, wamid_hash = excluded.wamid_hash
 """
 
+# The wamid of a message of ours is in the ledger, once it was sent; until then the deliverer waits.
 _INSERT_SEND = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    created_at, due_at)
+    created_at, due_at, about, about_wamid, media)
 select id, number, conversation, person, address_kind, address,
-    convert_from(content, 'UTF8')::jsonb, created_at, created_at
+    convert_from(content, 'UTF8')::jsonb, created_at, created_at, about,
+    coalesce(nullif(about_wamid, ''), (select wamid from deliverer.ledger q where q.id = about),
+        ''),
+    media
 from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
-    $7::bytea[], $8::timestamptz[])
-    as new (id, number, conversation, person, address_kind, address, content, created_at)
+    $7::bytea[], $8::timestamptz[], $9::uuid[], $10::text[], $11::uuid[])
+    as new (id, number, conversation, person, address_kind, address, content, created_at, about,
+        about_wamid, media)
 on conflict (id) do nothing
 """
 
@@ -276,4 +245,32 @@ _SETTLE_SEND = """
 update deliverer.ledger l set state = 'sent', wamid = s.wamid
 from unnest($1::uuid[], $2::text[]) s (id, wamid)
 where l.id = s.id and l.state in ('sending', 'unknown')
+"""
+
+# The status that Meta gave last stands, in whatever order it came; as `Template.then` has it.
+_UPSERT_TEMPLATE = """
+insert into router.template as t (waba, name, language, status, category, reason, changed_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::timestamptz[])
+on conflict (waba, name, language) do update set
+    category = coalesce(nullif(excluded.category, ''), t.category),
+    (status, reason, changed_at) = (
+        select n.status, n.reason, n.changed_at
+        from (values (0, excluded.status, excluded.reason, excluded.changed_at),
+            (1, t.status, t.reason, t.changed_at)) n (place, status, reason, changed_at)
+        order by n.status = '', n.changed_at desc, n.place limit 1)
+"""
+
+_UPSERT_OPT_OUT = """
+insert into router.opt_out as o (tenant, person, category, value, at)
+select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
+on conflict (tenant, person, category) do update set value = excluded.value, at = excluded.at
+where o.at <= excluded.at
+"""
+
+_INSERT_SIGHTINGS = """
+insert into router.sighting (kind, name, first_at)
+select * from unnest($1::text[], $2::text[], $3::timestamptz[])
+where (select count(*) from router.sighting) < $4
+on conflict do nothing returning kind, name
 """

@@ -1,10 +1,16 @@
-"""Cutting what came in into units: each item of a receipt, each command, each outcome. Pure."""
+"""Cutting what came in into units: each item of a receipt, each command, each outcome. Pure.
+
+From here on a number is called by our own id: Meta's stands in the bytes of an item alone.
+"""
 
 import hashlib
 from collections.abc import Iterator
 
-from router.decisions import Hash, Unit
+import msgspec
+
+from router.decisions import UNPROVEN, Ground, Hash, Unit
 from services.contract import Command, Entry, Receipt, SendOutcome
+from services.whatsapp.items import AnyItem, Unknown
 from services.whatsapp.parse import Unparseable, identity_key, parse
 
 
@@ -21,25 +27,54 @@ def keyed_hash(key: bytes) -> Hash:
     return hash
 
 
-def units(entry: Entry, hash: Hash) -> Iterator[Unit]:
+def units(entry: Entry, ground: Ground) -> Iterator[Unit]:
     """What is to be decided of one entry, in order."""
     match entry:
         case Receipt():
-            yield from _of_receipt(entry, hash)
+            yield from _of_receipt(entry, ground)
         case Command():
-            yield Unit(hash("command", str(entry.id)), entry)
+            number = ground.config.number(entry.number)
+            scope = number.portfolio if number else ""
+            yield Unit(ground.hash("command", str(entry.id)), entry, scope=scope)
         case SendOutcome():
-            yield Unit(hash("outcome", str(entry.id)), entry)
+            yield Unit(ground.hash("outcome", str(entry.id)), entry)
 
 
-def _of_receipt(receipt: Receipt, hash: Hash) -> Iterator[Unit]:
+def _of_receipt(receipt: Receipt, ground: Ground) -> Iterator[Unit]:
     """The items that this copy is for: each copy of a body names its numbers, so that a body of
     several numbers is decided once for each."""
     try:
         items = parse(receipt.body)
     except Unparseable:
-        yield Unit(hash("receipt", str(receipt.id)), receipt)
+        yield Unit(ground.hash("receipt", str(receipt.id)), receipt)
         return
     for item in items:
-        if not receipt.keys or item.key in receipt.keys:
-            yield Unit(hash("item", *identity_key(item)), receipt, item)
+        if receipt.keys and item.key not in receipt.keys:
+            continue
+        if item.key in receipt.unproven:
+            yield _unproven(receipt, item, ground)
+        else:
+            yield _unit(receipt, item, ground)
+
+
+def _unit(receipt: Receipt, item: AnyItem, ground: Ground) -> Unit:
+    """The item at our own number, and the portfolio that it came from."""
+    known_as = item.number
+    number = ground.config.number(ground.config.ours(known_as)) if known_as else None
+    scope = ""
+    if number is not None:
+        scope = number.portfolio
+        if number.previous:
+            provider, _, _ = receipt.proof.rpartition("-")
+            scope = number.portfolio_of(known_as, item.waba, provider)
+        if number.id != known_as:
+            item = msgspec.structs.replace(item, number=number.id)
+    return Unit(ground.hash("item", *identity_key(item)), receipt, item, scope)
+
+
+def _unproven(receipt: Receipt, item: AnyItem, ground: Ground) -> Unit:
+    """Kept aside, under a key that no real item has: what is forged makes nothing a repeat."""
+    aside = Unknown(
+        raw=item.raw, waba=item.waba, number=item.number, field=item.field, reason=UNPROVEN
+    )
+    return Unit(ground.hash("unproven", *identity_key(aside)), receipt, aside)

@@ -100,11 +100,11 @@ def named(source: dict[str, Any], names: dict[str, str]) -> list[Identity]:
     found = []
     for name, kind in names.items():
         if name in source and (value := text(source[name])):
-            found.append(_address(value) if kind == "address" else Identity(kind, value))
+            found.append(address(value) if kind == "address" else Identity(kind, value))
     return found
 
 
-def _address(value: str) -> Identity:
+def address(value: str) -> Identity:
     """Meta writes a phone number as digits alone; what is no number is the identifier of a user,
     e.g. `NL.1a2b`, with `ENT` in the middle for a parent's."""
     digits = value.translate(_PUNCTUATION)

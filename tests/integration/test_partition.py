@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from deploy.local.broker import Broker
+from router.batch import decide_batch
 from router.decisions import Ground
-from router.partition import FRAMES, STARTS, Partition, decide_batch
+from router.partition import FRAMES, STARTS, Partition
 from router.rules import compile_config
 from router.store import Fenced, Store
 from router.units import keyed_hash, units
@@ -103,10 +104,10 @@ async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_g
 
 async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> None:
     old, new = Store(pool, GROUND), Store(pool, GROUND)
-    todo = list(units(_receipt(webhook(text("late", "wamid.late", 1))), GROUND.hash))
+    todo = list(units(_receipt(webhook(text("late", "wamid.late", 1))), GROUND))
     mine = await old.take_epoch(0)
     known = await old.load(todo)
-    _, fresh = decide_batch(todo, known, GROUND)
+    fresh = decide_batch(todo, known, GROUND).fresh
     await new.take_epoch(0)
     with pytest.raises(Fenced):
         await old.commit(0, mine, fresh)
@@ -117,12 +118,12 @@ async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> No
 async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool) -> None:
     store = Store(pool, GROUND)
     epoch = await store.take_epoch(0)
-    todo = list(units(_receipt(webhook(text("afval", "wamid.once", 1))), GROUND.hash))
-    said, fresh = decide_batch(todo, await store.load(todo), GROUND)
-    await store.commit(0, epoch, fresh)
-    again, nothing = decide_batch(todo, await store.load(todo), GROUND)
-    assert nothing == []
-    assert [decision for _, decision, _ in again] == [decision for _, decision, _ in said]
+    todo = list(units(_receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
+    first = decide_batch(todo, await store.load(todo), GROUND)
+    await store.commit(0, epoch, first.fresh)
+    again = decide_batch(todo, await store.load(todo), GROUND)
+    assert again.fresh == []
+    assert [d for _, d, _ in again.said] == [d for _, d, _ in first.said]
 
 
 class _Redelivered(Inbox):

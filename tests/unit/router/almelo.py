@@ -7,9 +7,22 @@ from uuid import UUID
 
 import msgspec
 
-from router.decisions import Changes, Conversation, Decision, Ground, Identity, Knowledge, Outgoing
-from router.outputs import deliveries, records
-from router.partition import Decided, decide_batch
+from router.batch import decide_batch
+from router.decisions import (
+    Changes,
+    Conversation,
+    Decided,
+    Decision,
+    Ground,
+    Heard,
+    Identity,
+    OptOut,
+    Outgoing,
+    Template,
+)
+from router.knowledge import Knowledge
+from router.outputs import deliveries
+from router.records import records
 from router.rules import compile_config
 from router.units import keyed_hash, units
 from services.config import Config, parse
@@ -186,16 +199,19 @@ class Router:
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
         self.conversations: dict[str, Conversation] = {}
         self.outgoing: dict[UUID, Outgoing] = {}
+        self.heard: dict[UUID, Heard] = {}
+        self.templates: dict[tuple[str, str, str], Template] = {}
+        self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
         self.changes: list[Changes] = []
 
     def takes(self, *entries: Entry) -> list[Decided]:
         """One batch: everything that is said, in order."""
-        todo = [unit for entry in entries for unit in units(entry, self.ground.hash)]
-        said, fresh = decide_batch(todo, self._knowledge(), self.ground)
-        for unit, decision, changes in fresh:
+        todo = [unit for entry in entries for unit in units(entry, self.ground)]
+        batch = decide_batch(todo, self._knowledge(), self.ground)
+        for unit, decision, changes in batch.fresh:
             self.inbox[unit.key] = unit.entry.id, decision
             self._keep(changes)
-        return said
+        return batch.said
 
     def _knowledge(self) -> Knowledge:
         known = Knowledge()
@@ -206,20 +222,39 @@ class Router:
             known.conversation(conversation)
         for outgoing in self.outgoing.values():
             known.sent(outgoing)
+        known.heard.update(self.heard)
+        known.templates.update(self.templates)
+        known.opt_outs.update(self.opt_outs)
         return known
 
     def _keep(self, changes: Changes) -> None:
         self.changes.append(changes)
         for identity in changes.identities:
-            self.identities[identity.tenant, identity.kind, identity.hash] = identity
+            if identity.valid_to is None:
+                self.identities[identity.key] = identity
+            else:
+                self.identities.pop(identity.key, None)
         if changes.conversation:
             self.conversations[changes.conversation.id] = changes.conversation
         if changes.outgoing:
             self.outgoing[changes.outgoing.id] = changes.outgoing
+        if changes.heard:
+            self.heard[changes.heard.message] = changes.heard
+        if changes.template:
+            before = self.templates.get(changes.template.key)
+            now = before.then(changes.template) if before else changes.template
+            self.templates[now.key] = now
+        if changes.opt_out:
+            self.opt_outs[changes.opt_out.key] = changes.opt_out
 
 
 def events(said: Iterable[Decided]) -> list[Delivery]:
-    return [event for unit, decision, _ in said for event in deliveries(unit, decision)]
+    return [event for _, event in told_to(said)]
+
+
+def told_to(said: Iterable[Decided]) -> list[tuple[str, Delivery]]:
+    """Each event with its destination."""
+    return [each for unit, decision, _ in said for each in deliveries(unit, decision)]
 
 
 def kept(said: Iterable[Decided]) -> list[Record]:

@@ -27,7 +27,8 @@ from almelo import (
     wrote,
 )
 
-from router.outputs import RECEIVED, STATUS_CHANGED, TRANSFERRED, receipt_record
+from router.outputs import RECEIVED, STATUS_CHANGED, TRANSFERRED
+from router.records import receipt_record
 from services.config import parse
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}

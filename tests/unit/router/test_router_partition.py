@@ -26,9 +26,11 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import partition
+from router import batch
+from router.batch import BYTES, ITEMS, chunks
+from router.decisions import Unit
 from router.gaps import GAPS, PATIENCE, SOURCES, Gaps
-from router.partition import BATCH_BYTES, BATCH_ITEMS, Partition, chunks
+from router.partition import Partition
 from router.units import keyed_hash, units
 from services import clock, contract, observe
 from services.consumer import Lost
@@ -36,7 +38,7 @@ from services.contract import Entry, PartitionBatch
 from services.incoming import Incoming
 
 LATE = PATIENCE + timedelta(seconds=1)
-SIZES = st.integers(0, BATCH_BYTES * 2)
+SIZES = st.integers(0, BYTES * 2)
 
 
 @given(st.lists(SIZES, max_size=700))
@@ -44,15 +46,15 @@ def test_chunks_keep_everything_in_order_and_within_their_bounds(sizes: list[int
     made = list(chunks(sizes, lambda size: size))
     assert [size for chunk in made for size in chunk] == sizes
     for chunk in made:
-        assert 1 <= len(chunk) <= BATCH_ITEMS
-        assert sum(chunk) <= BATCH_BYTES or len(chunk) == 1
+        assert 1 <= len(chunk) <= ITEMS
+        assert sum(chunk) <= BYTES or len(chunk) == 1
     for one, other in pairwise(made):
-        full = len(one) == BATCH_ITEMS or sum(one) + other[0] > BATCH_BYTES
+        full = len(one) == ITEMS or sum(one) + other[0] > BYTES
         assert full, "a chunk was closed before it was full"
 
 
 def test_a_lone_large_thing_goes_alone_between_its_neighbours() -> None:
-    large = BATCH_BYTES + 1
+    large = BYTES + 1
     assert list(chunks([1, large, 2, 3], lambda size: size)) == [[1], [large], [2, 3]]
     assert list(chunks([], len)) == []
 
@@ -60,14 +62,14 @@ def test_a_lone_large_thing_goes_alone_between_its_neighbours() -> None:
 def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    decide = partition.decide
+    decide = batch.decide
 
-    def faulty(unit: partition.Unit, *known: object) -> object:
+    def faulty(unit: Unit, *known: object) -> object:
         if unit.item and b"wamid.2" in unit.item.raw:
             raise KeyError("a fault")
         return decide(unit, *known)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(partition, "decide", faulty)
+    monkeypatch.setattr(batch, "decide", faulty)
     router = Router()
     messages = [text(f"wamid.{n}", "hallo", bsuid="NL.anna") for n in range(1, 4)]
     went = decisions(router.takes(wrote(*messages)))
@@ -77,7 +79,7 @@ def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
 
 
 def keys_of(*entries: Entry) -> list[bytes]:
-    return [unit.key for entry in entries for unit in units(entry, ground().hash)]
+    return [unit.key for entry in entries for unit in units(entry, ground())]
 
 
 def test_a_unit_is_known_again_by_what_it_is_not_by_what_it_came_in() -> None:

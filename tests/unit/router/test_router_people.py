@@ -4,10 +4,23 @@ from typing import Any
 
 import msgspec
 import pytest
-from almelo import BORNE, NUMBER, OTHER_NUMBER, Router, at, command, decisions, id_of, text, wrote
+from almelo import (
+    BORNE,
+    CONFIG,
+    NUMBER,
+    OTHER_NUMBER,
+    Router,
+    at,
+    command,
+    decisions,
+    id_of,
+    text,
+    wrote,
+)
 
 from router import people
-from router.decisions import Identity, Knowledge
+from router.decisions import Identity
+from router.knowledge import Knowledge
 
 
 class Town:
@@ -176,9 +189,11 @@ def test_an_identity_is_kept_from_the_moment_it_was_heard_and_only_when_it_is_ne
 
 def test_an_address_that_has_moved_to_another_is_none() -> None:
     known = Knowledge()
+    number = CONFIG.number(NUMBER)
+    assert number
     anna, bert = id_of("anna"), id_of("bert")
     phone = Identity("almelo", "phone", b"h", "31611111111", anna, at(0))
     known.identity(phone)
-    assert people.address(anna, known) == phone
+    assert people.address(anna, number, known) == phone
     known.identity(msgspec.structs.replace(phone, person=bert, valid_from=at(1)))
-    assert people.address(anna, known) is None
+    assert people.address(anna, number, known) is None

@@ -11,8 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from router.decisions import Changes, Conversation
-from router.partition import Decided
+from router.decisions import Changes, Conversation, Decided
 from services.contract import Delivery, Entry, Record
 
 WORDS = st.sampled_from(["hallo", "mijn container", "woz", "dank u"])

@@ -1,0 +1,160 @@
+"""What Meta tells of accounts, numbers, templates and preferences: what is acted on. Pure, a table.
+
+Everything is kept. Some of it changes what may be sent; some of it a person must see; and what we
+do not know is told once, so that somebody looks what it is.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from router import people
+from router.checks import MARKETING, MARKETING_MESSAGES
+from router.decisions import UNPROVEN, Changes, Decision, Ground, OptOut, Template, Unit
+from router.knowledge import Knowledge
+from router.messages import kept
+from router.vocabulary import FIELDS, KNOWN, NONE, OTHER, TYPES
+from services.whatsapp.items import AnyItem, Identity, Message, Notice, Unknown
+from services.whatsapp.lenient import fields, text, when
+from services.whatsapp.people import CONTACT, named
+
+Value = dict[str, Any]
+Act = Callable[[Unit, Notice, Knowledge, Ground], Changes]
+
+NAME = re.compile(r"[a-z0-9_]{1,64}")
+"""What a name of Meta's may look like here: it stands in a table and in the log."""
+TEMPLATE_NAME, WORD = 512, 64
+"""Characters of what stands in a key: Meta's own bound of a template's name, and room for the rest.
+An index refuses what is much longer."""
+REASON = 500
+"""Characters; Meta's reasons are a word or a sentence."""
+UTILITY = "UTILITY"
+INFORMATIONAL = "INFORMATIONAL"
+
+
+def notice(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
+    act = ACTS.get(item.field)
+    changes = act(unit, item, known, ground) if act else Changes()
+    return kept(unit, "notice", item.number, ground), changes
+
+
+def _template_status(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> Changes:
+    return _template(
+        unit,
+        item,
+        status=item.event,
+        category=text(item.value.get("message_template_category")),
+        reason=text(item.value.get("reason"))[:REASON],
+    )
+
+
+def _template_category(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> Changes:
+    return _template(unit, item, category=item.event)
+
+
+def _template(unit: Unit, item: Notice, **told: str) -> Changes:
+    name = text(item.value.get("message_template_name"))
+    language = text(item.value.get("message_template_language"))
+    if not (name and item.waba) or len(name) > TEMPLATE_NAME or len(item.waba + language) > WORD:
+        return Changes()
+    at = min(when(item.stamp) or unit.at, unit.at)  # a clock that runs ahead would stay the last
+    return Changes(
+        template=Template(waba=item.waba, name=name, language=language, changed_at=at, **told)
+    )
+
+
+def names(item: Notice) -> tuple[Identity, ...]:
+    """Whose preference it is."""
+    return tuple(named(item.value, CONTACT)) if item.field == "user_preferences" else ()
+
+
+def _preference(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> Changes:
+    """A citizen who wants some messages no more, or again. One who never wrote is a person too."""
+    number = ground.config.number(item.number)
+    category = text(item.value.get("category")) or MARKETING_MESSAGES
+    whose = names(item)
+    known_word = item.event in KNOWN["user_preferences"]
+    if number is None or not (whose and known_word) or len(category) > WORD:
+        return Changes()
+    who = people.resolve(unit, number, whose, known, ground)
+    at = min(when(item.value.get("timestamp")) or unit.at, unit.at)
+    choice = OptOut(
+        tenant=number.tenant, person=who.person, category=category, value=item.event, at=at
+    )
+    return Changes(identities=who.changed, opt_out=choice)
+
+
+ACTS: dict[str, Act] = {
+    "message_template_status_update": _template_status,
+    "template_category_update": _template_category,
+    "user_preferences": _preference,
+}
+"""Field -> what it changes."""
+
+
+def _always(item: Notice) -> bool:
+    return True
+
+
+def _one_of(*events: str) -> Callable[[Notice], bool]:
+    return lambda item: item.event in events
+
+
+def _grave(item: Notice) -> bool:
+    """Meta calls the others INFORMATIONAL; what it does not call anything may be grave."""
+    return text(fields(item.value.get("alert_info")).get("alert_severity")) != INFORMATIONAL
+
+
+def _dearer(item: Notice) -> bool:
+    """Costs more, and asks for consent."""
+    before = text(item.value.get("previous_category"))
+    return item.event == MARKETING and before in (UTILITY, "")
+
+
+ALARMS: dict[str, Callable[[Notice], bool]] = {
+    "account_alerts": _grave,
+    "account_review_update": _one_of("REJECTED", "PENDING", "DEFERRED"),
+    "account_update": _one_of(
+        "ACCOUNT_DELETED",
+        "ACCOUNT_OFFBOARDED",
+        "ACCOUNT_RESTRICTION",
+        "ACCOUNT_VIOLATION",
+        "DISABLED_UPDATE",
+        "PARTNER_REMOVED",
+    ),
+    "phone_number_name_update": _one_of("REJECTED"),
+    "security": _always,
+    "template_category_update": _dearer,
+}
+"""Field -> whether a person must see it. What is not here is kept and counted."""
+
+
+def alarms(item: Notice) -> bool:
+    wanted = ALARMS.get(item.field)
+    return wanted is not None and wanted(item)
+
+
+def label(item: Notice) -> str:
+    """The event in a closed vocabulary, whatever Meta wrote."""
+    if not item.event:
+        return NONE
+    return item.event if item.event in KNOWN.get(item.field, ()) else OTHER
+
+
+def sighting(item: AnyItem) -> tuple[str, str] | None:
+    """Kind and name of what we do not know in it."""
+    match item:
+        case Unknown(reason=reason) if reason == UNPROVEN:
+            return None
+        case Unknown(field=field) if field and field not in FIELDS:
+            return "field", _plain(field)
+        case Message(content=content) if content.type not in TYPES:
+            return "type", _plain(content.type)
+        case Notice() if label(item) == OTHER:
+            return "event", _plain(f"{item.field}_{item.event}")
+    return None
+
+
+def _plain(name: str) -> str:
+    lower = name.lower()
+    return lower if NAME.fullmatch(lower) else OTHER

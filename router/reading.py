@@ -1,0 +1,178 @@
+"""What a batch needs to know, read from the router's tables: a query for each, and none in vain."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import msgspec
+
+from router import notices
+from router.checks import MARKETING, template_of
+from router.decisions import (
+    Conversation,
+    Decision,
+    Ground,
+    Heard,
+    Identity,
+    OptOut,
+    Outgoing,
+    Template,
+    Unit,
+)
+from router.knowledge import Knowledge
+from router.statuses import our_message, wamid_key
+from services.contract import Command, SendOutcome
+from services.database import Connection
+from services.whatsapp import items
+from services.whatsapp.people import address
+
+_decode = msgspec.msgpack.Decoder(Decision).decode
+
+
+async def read(connection: Connection, units: Sequence[Unit], ground: Ground) -> Knowledge:
+    """Everything that deciding these units takes."""
+    known = Knowledge()
+    await _decided(connection, units, known)
+    await _outgoing(connection, units, known, ground)
+    await _people(connection, units, known, ground)
+    await _conversations(connection, units, known)
+    await _templates(connection, units, known)
+    return known
+
+
+async def _decided(connection: Connection, units: Sequence[Unit], known: Knowledge) -> None:
+    """Which units were decided before, and what citizens wrote that is quoted."""
+    keys, quoted = [unit.key for unit in units], _quoted(units)
+    rows = await (
+        connection.fetch(_INBOX_OR_QUOTED, keys, quoted)
+        if quoted
+        else connection.fetch(_INBOX, keys)
+    )
+    for row in rows:
+        decision = _decode(row["decision"])
+        known.decided[row["key"]] = row["receipt"], decision
+        if row["message"] in quoted:
+            heard = Heard(row["message"], row["wamid"], decision.conversation)
+            known.heard[heard.message] = heard
+
+
+def _quoted(units: Iterable[Unit]) -> list[UUID]:
+    return [u.entry.about for u in units if isinstance(u.entry, Command) and u.entry.about]
+
+
+async def _outgoing(
+    connection: Connection, units: Sequence[Unit], known: Knowledge, ground: Ground
+) -> None:
+    ids = _quoted(units)
+    wamids: list[bytes] = []
+    for unit in units:
+        if isinstance(unit.entry, SendOutcome):
+            ids.append(unit.entry.message)
+        elif isinstance(unit.item, items.Status):
+            ids += filter(None, [our_message(unit.item)])
+            wamids.append(wamid_key(unit.item.id, ground))
+    if ids or wamids:
+        for row in await connection.fetch(_OUTGOING, ids, wamids):
+            known.sent(Outgoing(**row))
+
+
+async def _people(
+    connection: Connection, units: Iterable[Unit], known: Knowledge, ground: Ground
+) -> None:
+    hashes = {
+        ground.hash(number.tenant, identity.kind, identity.value)
+        for unit in units
+        if (number := ground.config.number(_number(unit)))
+        for identity in _identities(unit)
+    }
+    conversations = _conversation_ids(units, known)
+    if hashes or conversations:
+        for row in await connection.fetch(_PEOPLE, list(hashes), conversations):
+            known.identity(Identity(**row))
+
+
+async def _conversations(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+    ids = _conversation_ids(units, known)
+    if ids or known.people:
+        for row in await connection.fetch(_CONVERSATIONS, ids, list(known.people)):
+            fields = dict(row)
+            departments = tuple(fields.pop("departments"))
+            known.conversation(Conversation(**fields, departments=departments))
+
+
+async def _templates(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+    """For whoever sends one: what Meta says of it, and who wants none of its kind."""
+    named = {
+        named
+        for unit in units
+        if isinstance(unit.entry, Command) and (named := template_of(unit.entry))
+    }
+    if not named:
+        return
+    names, languages = zip(*named, strict=True)
+    for row in await connection.fetch(_TEMPLATES, names, languages):
+        known.template(Template(**row))
+    if any(template.category == MARKETING for template in known.templates.values()):
+        for row in await connection.fetch(_OPT_OUTS, list(known.people)):
+            known.opted(OptOut(**row))
+
+
+def _number(unit: Unit) -> str:
+    if isinstance(unit.entry, Command | SendOutcome):
+        return unit.entry.number
+    return unit.item.number if unit.item else ""
+
+
+def _identities(unit: Unit) -> tuple[items.Identity, ...]:
+    if isinstance(unit.item, items.Message):
+        return (*unit.item.person.identities, *unit.item.becomes)
+    if isinstance(unit.item, items.Notice):
+        return notices.names(unit.item)
+    if isinstance(unit.entry, Command) and unit.entry.to:
+        return (address(unit.entry.to),)
+    return ()
+
+
+def _conversation_ids(units: Iterable[Unit], known: Knowledge) -> list[str]:
+    """Conversations that are named, rather than found through a person."""
+    named = {u.entry.conversation for u in units if isinstance(u.entry, Command)}
+    named |= {outgoing.conversation for outgoing in known.outgoing.values()}
+    return [id for id in named if id]
+
+
+_INBOX = """
+select key, receipt, decision, message, wamid from router.inbox where key = any($1::bytea[])
+"""
+
+_INBOX_OR_QUOTED = """
+select key, receipt, decision, message, wamid from router.inbox
+where key = any($1::bytea[]) or message = any($2::uuid[])
+"""
+
+_OUTGOING = """
+select id, tenant, number, conversation, department, status, changed_at, reason, code, wamid_hash
+from router.outgoing where id = any($1::uuid[]) or wamid_hash = any($2::bytea[])
+"""
+
+_PEOPLE = """
+select tenant, kind, hash, value, person, valid_from, scope from router.identity
+where valid_to is null and person in (
+    select person from router.identity where valid_to is null and hash = any($1::bytea[])
+    union select person from router.conversation where id = any($2::text[])
+)
+"""
+
+_CONVERSATIONS = """
+select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
+    sequence, departments, zaak, closed_at
+from router.conversation
+where id = any($1::text[]) or (person = any($2::uuid[]) and closed_at is null)
+"""
+
+_TEMPLATES = """
+select waba, name, language, status, category, reason, changed_at from router.template
+where (name, language) in (select * from unnest($1::text[], $2::text[]))
+"""
+
+_OPT_OUTS = """
+select tenant, person, category, value, at from router.opt_out where person = any($1::uuid[])
+"""

@@ -1,0 +1,193 @@
+"""What a decision leaves in the archive. Pure.
+
+Made from the unit and the decision alone, so that saying it again says the same.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from router.commands import content
+from router.decisions import Decision, Unit
+from router.outputs import Data, by, person, why, zaak
+from services.contract import Command, Receipt, Record, SendOutcome
+from services.whatsapp import items
+
+_json = msgspec.json.encode
+
+
+def receipt_record(receipt: Receipt) -> Record:
+    """The signed bytes as they came in. The same for every copy of the receipt."""
+    proof = {"door": receipt.door, "proof": receipt.proof, "signature": receipt.signature}
+    return Record(
+        id=receipt.id, kind="receipt", at=receipt.received_at, data=_json(proof), raw=receipt.body
+    )
+
+
+def records(unit: Unit, decision: Decision) -> Iterator[Record]:
+    """The records of one decision, in order."""
+    if decision.opened:
+        yield _record(
+            unit, decision, "conversation", decision.opened, _happened("opened", decision)
+        )
+    if decision.transfer:
+        moved = _happened("transferred", decision) | {"from": decision.moved_from}
+        yield _record(unit, decision, "conversation", decision.transfer, moved)
+    kind, data = _own(unit, decision)
+    yield _record(unit, decision, kind, decision.record, data)
+
+
+def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
+    receipt = unit.entry if isinstance(unit.entry, Receipt) else None
+    own = id == decision.record
+    return Record(
+        id=id,
+        kind=kind,
+        at=unit.at,
+        data=_json(data),
+        tenant=decision.tenant,
+        conversation=decision.conversation,
+        message=decision.message if own else None,
+        receipt=receipt.id if receipt else None,
+        # What happened to the conversation stands just before the message that caused it.
+        sequence=decision.sequence if own else decision.sequence - 1,
+        raw=unit.item.raw if own and unit.item else b"",
+    )
+
+
+def _happened(event: str, decision: Decision) -> Data:
+    happened = {"event": event, "department": decision.department, "decision": why(decision)}
+    return happened | zaak(decision)
+
+
+def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
+    """Kind and data of the record of the unit itself."""
+    if decision.kind == "quarantined":
+        return "quarantine", {"reason": decision.reason}
+    match unit.entry, unit.item:
+        case Command() as command, _:
+            kind, data = ORDERS.get(command.type, ("message", _written))
+            return kind, data(command, decision)
+        case SendOutcome() as outcome, _:
+            return "send", _outcome(outcome, decision)
+        case _, items.Message() as message:
+            return "message", _received(unit, message, decision)
+        case _, items.Status() as status:
+            return "status", _status(status, decision)
+        case _, items.Notice() as notice:
+            return "notice", {"field": notice.field, "event": notice.event}
+        case _:
+            raise AssertionError("an unknown item is quarantined")
+
+
+def _written(command: Command, decision: Decision) -> Data:
+    return {
+        "direction": "out",
+        "type": command.type,
+        "text": command.text,
+        "content": _content(command),
+        "author": command.author,
+        "token": command.token,
+        "to": command.to,
+        "department": decision.department,
+        "decision": why(decision),
+        "status": decision.status,
+        "receivedAt": command.received_at,
+        "quoted": command.about,
+        "media": command.media,
+    } | zaak(decision)
+
+
+def _content(command: Command) -> Any:
+    """As JSON; None where it is none, which is refused wherever it is written."""
+    try:
+        return msgspec.json.decode(content(command))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _ordered(event: str) -> Callable[[Command, Decision], Data]:
+    """What was done with a conversation, or refused."""
+
+    def data(command: Command, decision: Decision) -> Data:
+        done = event if decision.kind == "accepted" else "refused"
+        ordered = {"order": command.type, "by": by(command), "status": decision.status}
+        return _happened(done, decision) | ordered | {"reason": command.reason}
+
+    return data
+
+
+def _transferred(command: Command, decision: Decision) -> Data:
+    to = {"from": decision.moved_from, "to": command.to_department}
+    return _ordered("transferred")(command, decision) | to
+
+
+def _linked(command: Command, decision: Decision) -> Data:
+    return _ordered("linked")(command, decision) | {"zaak": command.zaak}
+
+
+def _noted(command: Command, decision: Decision) -> Data:
+    return {
+        "text": command.text,
+        "author": command.author,
+        "token": command.token,
+        "department": decision.department,
+        "status": decision.status,
+        "decision": why(decision),
+        "receivedAt": command.received_at,
+    } | zaak(decision)
+
+
+ORDERS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
+    "transfer": ("conversation", _transferred),
+    "close": ("conversation", _ordered("closed")),
+    "link": ("conversation", _linked),
+    "note": ("note", _noted),
+}
+"""Type of an order that is no message -> the kind and the data of its record."""
+
+
+def _outcome(outcome: SendOutcome, decision: Decision) -> Data:
+    return {
+        "state": outcome.state,
+        "wamid": outcome.wamid,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "status": decision.status,
+        "at": outcome.at,
+    }
+
+
+def _status(status: items.Status, decision: Decision) -> Data:
+    return {
+        "status": status.status,
+        "wamid": status.id,
+        "at": status.at,
+        "code": status.code,
+        "reason": status.reason or decision.reason,
+        "pricing": status.pricing,
+    }
+
+
+def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
+    continued = {"continued": True} if decision.continued else {}
+    return (
+        {
+            "direction": "in" if decision.kind == "message" else "echo",
+            "type": message.content.type,
+            "text": message.content.text,
+            "wamid": message.id,
+            "number": message.number,
+            "field": message.field,
+            "department": decision.department,
+            "decision": why(decision),
+            "from": person(message.person),
+            "receivedAt": unit.at,
+            "sentAt": message.sent_at,
+            "quoted": message.quoted,
+        }
+        | continued
+        | zaak(decision)
+    )

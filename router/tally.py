@@ -1,0 +1,60 @@
+"""What the router counts and whom it wakes: metrics and alarms, in words of a closed vocabulary."""
+
+from collections.abc import Iterable
+
+import structlog
+
+from router import notices
+from router.decisions import Decided, Decision
+from services import observe
+from services.whatsapp import items
+
+TYPES = frozenset(
+    [
+        "text", "image", "video", "audio", "document", "sticker", "location", "contacts",
+        "interactive", "button", "reaction", "order", "system", "unsupported", "edit", "revoke",
+    ]
+)  # fmt: skip
+"""Message types that have a label of their own; Meta adds new ones."""
+
+log = structlog.get_logger()
+
+
+def count(said: Iterable[Decided]) -> None:
+    """After it was published; what is said again after a crash is counted again."""
+    for unit, decision, _ in said:
+        if decision.kind == "message" and isinstance(unit.item, items.Message):
+            type = unit.item.content.type
+            observe.messages_received.labels(type=type if type in TYPES else "other").inc()
+            observe.decisions.labels(
+                department=decision.department, rule=decision.rule or "fallback"
+            ).inc()
+        elif decision.kind == "notice" and isinstance(unit.item, items.Notice):
+            _notice(unit.item, decision)
+        elif decision.kind == "quarantined":
+            observe.quarantined.labels(reason=decision.reason).inc()
+            log.warning("item.quarantined", record=decision.record, reason=decision.reason)
+
+
+def _notice(item: items.Notice, decision: Decision) -> None:
+    event = notices.label(item)
+    observe.notices.labels(field=item.field, event=event).inc()
+    if notices.alarms(item):
+        observe.notice_alarms.labels(field=item.field, event=event).inc()
+        log.error("notice.alarm", field=item.field, kind=event, record=decision.record)
+
+
+def sighted(new: Iterable[tuple[str, str]]) -> None:
+    """Something of Meta's that no version of ours has seen: somebody should look what it is."""
+    for kind, name in new:
+        observe.first_sightings.labels(kind=kind).inc()
+        log.error("sighting.new", kind=kind, what=name)
+
+
+def repeated(count: int) -> None:
+    observe.duplicates.inc(count)
+
+
+def failed(faults: Iterable[Exception]) -> None:
+    for fault in faults:
+        log.error("decision.failed", exc_info=fault)
