@@ -1,0 +1,253 @@
+"""Files that a CRM uploads: over a real socket, into a real folder and a real PostgreSQL."""
+
+import asyncio
+import hashlib
+import io
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+
+import gateway.media
+from gateway.kinds import KIB, MIB
+from gateway.media import UPLOADS_AT_ONCE, Media
+from gateway.uploads import Uploads
+from services import clock, objects
+from services.access import Rights
+from services.database import Pool, connected, migrate
+from services.http import application, serve
+from services.objects import Objects
+from services.tasks import beside
+from tests.integration.conftest import all_migrations
+
+RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset({"send"}))
+PNG = b"\x89PNG\r\n\x1a\n"
+LONG = 10.0
+
+
+def _body(content: Any) -> Any:
+    return io.BytesIO(content) if isinstance(content, bytes) else content
+
+
+class Desk:
+    """A CRM's side of it."""
+
+    def __init__(self, url: str, folder: Path, pool: Pool) -> None:
+        self.url, self.folder, self.pool = url, folder, pool
+        self.uploads = Uploads(pool)
+
+    async def post(self, content: Any, key: str = "k", **headers: str) -> tuple[int, Any]:
+        given = {"Idempotency-Key": key, "Content-Type": "image/png"}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.url, data=_body(content), headers=given) as answer,
+        ):
+            return answer.status, await answer.json(content_type=None)
+
+    def files(self) -> list[bytes]:
+        return [path.read_bytes() for path in self.folder.rglob("*") if path.is_file()]
+
+    async def begun(self) -> int:
+        return int(await self.pool.fetchval("select count(*) from gateway.upload"))
+
+
+@pytest.fixture
+async def pool(empty: str) -> AsyncIterator[Pool]:
+    await migrate(empty, all_migrations())
+    async with connected(empty, "test", 8) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def opened(pool: Pool, folder: Path) -> AsyncIterator[tuple[Desk, Media]]:
+    media = Media(Uploads(pool), Objects(folder.as_uri()))
+
+    async def upload(request: web.Request) -> web.Response:
+        return await media.upload(request, RIGHTS)
+
+    app = application([web.post("/v1/media", upload)])
+    async with serve(app, "127.0.0.1", 0) as port:
+        yield Desk(f"http://127.0.0.1:{port}/v1/media", folder, pool), media
+
+
+@pytest.fixture
+async def desk(pool: Pool, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with opened(pool, tmp_path) as (desk, _):
+        yield desk
+
+
+async def until_nobody_uploads(desk: Desk) -> None:
+    async with asyncio.timeout(LONG):
+        while await desk.begun():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_file_is_stored_and_found_by_its_own_municipality(desk: Desk) -> None:
+    content = PNG + bytes(3 * MIB)
+    name = "attachment; filename*=UTF-8''..%2Ffoto%20van%20de%20stoep.png"
+    status, said = await desk.post(content, Content_Disposition=name)
+    sha256 = hashlib.sha256(content).hexdigest()
+    known = {"mimeType": "image/png", "size": len(content), "sha256": sha256}
+    assert (status, said) == (201, {"id": said["id"]} | known)
+    id = msgspec.convert(said["id"], objects.UUID)
+    found = await desk.uploads.find(id, RIGHTS)
+    assert found
+    assert (found.kind, found.filename) == ("image", "foto van de stoep.png")
+    assert desk.files() == [content]
+    elsewhere = msgspec.structs.replace(RIGHTS, tenant="hengelo")
+    assert await desk.uploads.find(id, elsewhere) is None
+    assert await desk.uploads.find(clock.new_id(), RIGHTS) is None
+    assert await desk.begun() == 0
+
+
+async def test_the_same_key_and_bytes_are_one_upload_and_other_bytes_are_refused(
+    desk: Desk,
+) -> None:
+    first = await desk.post(PNG + b"1")
+    assert first[0] == 201
+    assert await desk.post(PNG + b"1") == first
+    assert (await desk.post(PNG + b"2"))[0] == 409
+    assert (await desk.post(b"\xff\xd8\xff1", Content_Type="image/jpeg"))[0] == 409
+    assert (await desk.post(PNG + b"2", key="another"))[0] == 201
+    assert sorted(desk.files()) == [PNG + b"1", PNG + b"2"]
+
+
+async def test_of_the_same_upload_twice_at_once_both_get_the_same_answer(desk: Desk) -> None:
+    answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_AT_ONCE)))
+    assert {status for status, _ in answers} == {201}
+    assert len({said["id"] for _, said in answers}) == 1
+    assert await desk.pool.fetchval("select count(*) from gateway.media") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (PNG, {"Idempotency-Key": ""}, 400),
+        (PNG, {"Content-Type": "application/octet-stream"}, 415),
+        (PNG, {"Content-Type": ""}, 415),
+        (PNG, {"Content-Encoding": "gzip"}, 415),
+        (PNG, {"Content-Type": "image/jpeg"}, 400),
+        (b"", {}, 400),
+        (b"<html>", {}, 400),
+        (PNG + bytes(5 * MIB), {}, 413),
+    ],
+)
+async def test_what_meta_would_not_take_is_refused_and_leaves_nothing(
+    desk: Desk, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    given = {name.replace("-", "_"): value for name, value in headers.items()}
+    key = given.pop("Idempotency_Key", "k")
+    refused, said = await desk.post(content, key, **given)
+    assert (refused, said["status"]) == (status, status)
+    await until_nobody_uploads(desk)
+    assert desk.files() == []
+
+
+async def test_a_size_that_was_not_announced_is_noticed_on_the_way(desk: Desk) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"RIFF\x10\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0"
+        for _ in range(8):
+            yield bytes(64 * KIB)
+
+    status, said = await desk.post(endless(), Content_Type="image/webp")
+    assert (status, said["detail"]) == (413, f"a file of this type is at most {500 * KIB} bytes")
+    await until_nobody_uploads(desk)
+    assert desk.files() == []
+
+
+async def _half(desk: Desk, port: int) -> asyncio.StreamWriter:
+    """The first half of a file, by somebody who then says no more."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = "POST /v1/media HTTP/1.1\r\nHost: x\r\nIdempotency-Key: half\r\nContent-Type: image/png"
+    writer.write(f"{head}\r\nContent-Length: {MIB}\r\n\r\n".encode() + PNG + bytes(KIB))
+    await writer.drain()
+    async with asyncio.timeout(LONG):
+        while not await desk.begun():
+            await asyncio.sleep(0.01)
+    return writer
+
+
+async def test_a_file_that_breaks_off_leaves_nothing_and_may_be_sent_again(desk: Desk) -> None:
+    writer = await _half(desk, int(desk.url.split(":")[2].split("/")[0]))
+    writer.close()
+    await until_nobody_uploads(desk)
+    assert desk.files() == []
+    assert (await desk.post(PNG, key="half"))[0] == 201
+
+
+async def test_who_stops_in_the_middle_loses_the_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.media, "QUIET_SECONDS", 0.2)
+    writer = await _half(desk, int(desk.url.split(":")[2].split("/")[0]))
+    await until_nobody_uploads(desk)
+    assert desk.files() == []
+    writer.close()
+
+
+async def test_more_at_once_than_there_are_places_are_asked_to_come_back(desk: Desk) -> None:
+    go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield PNG + bytes(KIB)
+        await go_on.wait()
+
+    posts = [asyncio.create_task(desk.post(slow(), f"slow-{n}")) for n in range(UPLOADS_AT_ONCE)]
+    async with asyncio.timeout(LONG):
+        while await desk.begun() < UPLOADS_AT_ONCE:
+            await asyncio.sleep(0.01)
+    status, said = await desk.post(PNG, "one too many")
+    assert (status, said["detail"]) == (503, "too many files are coming in")
+    go_on.set()
+    assert [status for status, _ in await asyncio.gather(*posts)] == [201] * UPLOADS_AT_ONCE
+    assert (await desk.post(PNG, "one too many"))[0] == 201
+
+
+async def test_what_a_process_left_when_it_was_killed_is_swept_after_an_hour(
+    pool: Pool, tmp_path: Path
+) -> None:
+    async with opened(pool, tmp_path) as (desk, media):
+        assert (await desk.post(PNG))[0] == 201
+        left, fresh = clock.new_id(), clock.new_id()
+        for object in (left, fresh):
+            (tmp_path / f"{objects.upload(object)}#1").write_bytes(b"half")
+        begin = "insert into gateway.upload values ($1, now() - make_interval(secs => $2))"
+        await pool.execute(begin, left, 3700)
+        await pool.execute(begin, fresh, 3500)
+        async with beside(media.sweep()), asyncio.timeout(LONG):
+            while await desk.begun() > 1:
+                await asyncio.sleep(0.01)
+        assert sorted(desk.files()) == [b"half", PNG]
+        assert await pool.fetchval("select object from gateway.upload") == fresh
+
+
+def memory(field: str) -> float:
+    """MiB that this process holds (VmRSS), or held at its highest (VmHWM)."""
+    (line,) = re.findall(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(line) / KIB
+
+
+def new_height() -> float:
+    """VmHWM begins anew, from what is held now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return memory("VmRSS")
+
+
+async def test_a_large_file_goes_through_without_being_held(desk: Desk) -> None:
+    async def large() -> AsyncIterator[bytes]:
+        yield b"%PDF-1.7"
+        for _ in range(99):
+            yield bytes(MIB)
+
+    assert (await desk.post(PNG))[0] == 201  # what is loaded at the first one
+    before = new_height()
+    status, said = await desk.post(large(), "large", Content_Type="application/pdf")
+    assert (status, said["size"]) == (201, 99 * MIB + 8)
+    assert memory("VmHWM") - before < 48

@@ -1,0 +1,109 @@
+"""Which files Meta takes."""
+
+import pytest
+
+from gateway import kinds
+from gateway.kinds import KIB, MIB, TYPES, largest, media_id
+
+OFFICE = "application/vnd.openxmlformats-officedocument."
+ISO = b"\0\0\0\x20ftyp"
+STILL = b"RIFF\x10\0\0\0WEBPVP8 "
+MOVING = b"RIFF\x10\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0"
+REAL = {
+    "audio/aac": b"\xff\xf1\x50\x80\x02\x1f\xfc",
+    "audio/amr": b"#!AMR\n<\x91\x17\x16",
+    "audio/mp4": ISO + b"M4A \0\0",
+    "audio/mpeg": b"ID3\x04\0",
+    "audio/ogg": b"OggS\0\x02" + b"\0" * 20 + b"\x01\x13OpusHead",
+    "image/jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF",
+    "image/png": b"\x89PNG\r\n\x1a\n\0\0",
+    "image/webp": STILL,
+    "video/3gpp": ISO + b"3gp4",
+    "video/mp4": ISO + b"isom",
+    "text/plain": "Beste Sanne,\r\n\tuw pas is klaar. €".encode(),
+    "application/pdf": b"%PDF-1.7\n",
+    "application/msword": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
+    "application/vnd.ms-excel": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
+    "application/vnd.ms-powerpoint": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
+    f"{OFFICE}wordprocessingml.document": b"PK\x03\x04\x14\0",
+    f"{OFFICE}spreadsheetml.sheet": b"PK\x03\x04\x14\0",
+    f"{OFFICE}presentationml.presentation": b"PK\x03\x04\x14\0",
+}
+ALIKE = [
+    {name for name, head in REAL.items() if head[:4] == b"PK\x03\x04"},
+    {name for name, head in REAL.items() if head[:2] == b"\xd0\xcf"},
+    {"audio/mp4", "video/mp4", "video/3gpp"},
+]
+"""Types whose first bytes do not tell them apart."""
+
+
+def test_each_type_has_an_example() -> None:
+    assert REAL.keys() == TYPES.keys()
+
+
+@pytest.mark.parametrize("mime_type", TYPES)
+def test_a_file_is_what_it_is_and_nothing_else(mime_type: str) -> None:
+    head = REAL[mime_type]
+    family = next((names for names in ALIKE if mime_type in names), {mime_type})
+    taken = {name for name, type in TYPES.items() if type.is_it(head)}
+    assert mime_type in taken
+    assert taken <= family
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "head"),
+    [
+        ("audio/mpeg", b"\xff\xfb\x90\x64"),
+        ("audio/mpeg", b"\xff\xf3\x84\xc4"),
+        ("audio/aac", b"\xff\xf9\x50\x80"),
+        ("application/pdf", b"\0" * 100 + b"%PDF-1.4"),
+        ("image/webp", MOVING),
+        ("text/plain", "Geachte heer Čapek,".encode("cp1250")),
+    ],
+)
+def test_each_form_of_a_type_is_taken(mime_type: str, head: bytes) -> None:
+    assert TYPES[mime_type].is_it(head)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "head"),
+    [
+        ("video/mp4", ISO + b"qt  "),
+        ("audio/ogg", b"OggS\0\x02" + b"\0" * 20 + b"\x01vorbis"),
+        ("image/jpeg", b"<html>"),
+        ("text/plain", b"MZ\x90\0\x03"),
+        ("text/plain", b"\x7fELF\x02\x01"),
+        ("image/webp", b"RIFF\x10\0\0\0WAVE"),
+        *[(name, b"\xff") for name in TYPES if name != "text/plain"],
+    ],
+)
+def test_what_only_looks_like_it_is_not_taken(mime_type: str, head: bytes) -> None:
+    assert not TYPES[mime_type].is_it(head)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "head", "size"),
+    [
+        ("image/png", REAL["image/png"], 5 * MIB),
+        ("video/mp4", REAL["video/mp4"], 16 * MIB),
+        ("audio/ogg", REAL["audio/ogg"], 16 * MIB),
+        ("application/pdf", REAL["application/pdf"], 100 * MIB),
+        ("image/webp", STILL, 100 * KIB),
+        ("image/webp", MOVING[:20], 100 * KIB),
+        ("image/webp", MOVING, 500 * KIB),
+    ],
+)
+def test_each_type_has_metas_size(mime_type: str, head: bytes, size: int) -> None:
+    assert largest(mime_type, head) == size
+    assert size <= kinds.LARGEST_BYTES
+
+
+def test_an_id_is_the_same_for_the_same_key_and_of_one_token_alone() -> None:
+    assert media_id("almelo", "crm", "k") == media_id("almelo", "crm", "k")
+    others = {
+        media_id("almelo", "crm", "k"),
+        media_id("almelo", "crm", "l"),
+        media_id("almelo", "kcc", "k"),
+        media_id("hengelo", "crm", "k"),
+    }
+    assert len(others) == 4
