@@ -1,0 +1,99 @@
+"""What the archiver's API answers, as its document describes it. Pure."""
+
+import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from services.operations import Shown
+
+
+class Decision(Shown):
+    """Why it went where it went."""
+
+    rule: str
+    """Id of the rule; empty where no rule decided."""
+    reason: str
+    """In Dutch, for an official to read."""
+
+
+class Author(Shown):
+    """Who wrote an answer."""
+
+    kind: Literal["employee", "system", "automated"]
+    id: str
+
+
+class Step(Shown):
+    """How far a message of ours had come at some moment."""
+
+    status: str
+    at: datetime.datetime
+    reason: str
+
+
+class Handover(Shown):
+    """An event about the message, handed to a department's system."""
+
+    destination: str
+    event: str
+    state: str
+    attempts: int
+    at: datetime.datetime
+
+
+class Message(Shown):
+    """A message on the record, with its decision, its fate and its original."""
+
+    id: UUID
+    wamid: str | None
+    """Meta's id. Personal data: it holds a phone number."""
+    conversation_id: str
+    direction: Literal["in", "out", "echo"]
+    """From the citizen; to the citizen; written in the WhatsApp Business app."""
+    type: str
+    """Meta's word."""
+    text: str
+    """The words in it."""
+    department: str | None
+    decision: Decision
+    author: Author | None
+    """Of what went out."""
+    status: str
+    """The furthest that it came: received; accepted, sent, delivered, read, played, failed."""
+    statuses: tuple[Step, ...]
+    deliveries: tuple[Handover, ...]
+    sequence: int
+    """Grows within a conversation, and may skip."""
+    received_at: datetime.datetime
+    sent_at: datetime.datetime | None
+    """As Meta says; null for what went out."""
+    raw: Any
+    """As Meta sent it; null for what did not come from Meta."""
+
+
+class Messages(Shown):
+    """Messages of a conversation, oldest first."""
+
+    messages: tuple[Message, ...]
+    next: int | None
+    """The `after` of the next page; null on the last."""
+
+
+class Happened(Shown):
+    """What happened to a conversation."""
+
+    event: str
+    department: str
+    at: datetime.datetime
+
+
+class Conversation(Shown):
+    """A conversation and how it came where it is."""
+
+    id: str
+    opened_at: datetime.datetime
+    department: str | None
+    """That has it now; null where that is one of which this token may know nothing."""
+    decision: Decision
+    history: tuple[Happened, ...]
+    """Oldest first."""

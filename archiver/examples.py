@@ -1,0 +1,50 @@
+"""An example of every answer of the archiver's API; a test reads each with the models."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+MESSAGE_ID = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
+CONVERSATION_ID = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
+DECISION: Json = {"rule": "afval", "reason": '"container" staat in regel afval'}
+
+MESSAGE: Json = {
+    "id": MESSAGE_ID,
+    "wamid": "wamid.X",
+    "conversationId": CONVERSATION_ID,
+    "direction": "in",
+    "type": "text",
+    "text": "Mijn container is vol",
+    "department": "openbare-ruimte",
+    "decision": DECISION,
+    "author": None,
+    "status": "received",
+    "statuses": [],
+    "deliveries": [
+        {
+            "destination": "crm",
+            "event": "nl.postkamer.message-received.v1",
+            "state": "delivered",
+            "attempts": 1,
+            "at": "2026-11-20T08:14:04Z",
+        }
+    ],
+    "sequence": 2,
+    "receivedAt": "2026-11-20T08:14:03Z",
+    "sentAt": "2026-11-20T08:14:02Z",
+    "raw": {
+        "from": "31600000011",
+        "id": "wamid.X",
+        "timestamp": "1795162442",
+        "type": "text",
+        "text": {"body": "Mijn container is vol"},
+    },
+}
+MESSAGES: Json = {"messages": [MESSAGE], "next": None}
+CONVERSATION: Json = {
+    "id": CONVERSATION_ID,
+    "openedAt": "2026-11-20T08:14:03Z",
+    "department": "openbare-ruimte",
+    "decision": DECISION,
+    "history": [{"event": "opened", "department": "openbare-ruimte", "at": "2026-11-20T08:14:03Z"}],
+}

@@ -1,0 +1,106 @@
+"""The archiver's API as its document describes it: a table of operations."""
+
+from typing import Any
+
+from archiver import examples
+from archiver.answers import Conversation, Message, Messages
+from archiver.api import LARGEST_PAGE, PAGE
+from services import ids
+from services.answers import VERSION
+from services.openapi import document_of
+from services.operations import DOCUMENT, Answer, Api, Operation, Refusal
+
+Json = dict[str, Any]
+
+CONVERSATION: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the conversation.",
+    "schema": {"type": "string", "pattern": f"^(?:{ids.CONVERSATION.pattern})$"},
+    "example": examples.CONVERSATION_ID,
+}
+MESSAGE: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the message.",
+    "schema": {"type": "string", "format": "uuid"},
+    "example": examples.MESSAGE_ID,
+}
+AFTER: Json = {
+    "name": "after",
+    "in": "query",
+    "description": "`next` of the page before.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1, "default": 0},
+}
+LIMIT: Json = {
+    "name": "limit",
+    "in": "query",
+    "description": "Messages on a page.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
+}
+
+NO_CONVERSATION = Refusal(
+    "there is no such conversation", "There is none, or this token may not see it."
+)
+NO_MESSAGE = Refusal("there is no such message", "There is none, or this token may not see it.")
+
+READ_CONVERSATION = Operation(
+    method="get",
+    path="/conversations/{id}",
+    id="readConversation",
+    tag="conversations",
+    summary="Read what happened to a conversation",
+    role="read",
+    parameters=[CONVERSATION],
+    answers={
+        200: Answer(
+            description="The conversation.", model=Conversation, example=examples.CONVERSATION
+        )
+    },
+    refusals={404: [NO_CONVERSATION]},
+)
+READ_MESSAGES = Operation(
+    method="get",
+    path="/conversations/{id}/messages",
+    id="readMessages",
+    tag="conversations",
+    summary="Read the messages of a conversation",
+    description="Oldest first, a page at a time.",
+    role="read",
+    parameters=[CONVERSATION, AFTER, LIMIT],
+    answers={200: Answer(description="A page.", model=Messages, example=examples.MESSAGES)},
+    refusals={
+        400: [Refusal(f"limit is from 1 to {LARGEST_PAGE}", "after or limit is out of bounds.")],
+        404: [NO_CONVERSATION],
+    },
+)
+READ_MESSAGE = Operation(
+    method="get",
+    path="/messages/{id}",
+    id="readMessage",
+    tag="messages",
+    summary="Read a message",
+    role="read",
+    parameters=[MESSAGE],
+    answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
+    refusals={404: [NO_MESSAGE]},
+)
+API = Api(
+    title="Postkamer: the record",
+    version=VERSION,
+    summary="What was said, decided and delivered, for whoever may read it",
+    description="The record of a municipality's conversations on WhatsApp. A token sees its own"
+    " municipality, and of that what its departments handled. Times are in UTC. Expect new members"
+    " in an answer.",
+    tags={
+        "conversations": "What belongs together.",
+        "messages": "What was said.",
+        "documentation": "This document.",
+    },
+)
+OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, READ_MESSAGE, DOCUMENT)
+
+document: Json = document_of(API, OPERATIONS)
+"""Answered at /v1/openapi.json; see `services.manual.routes`."""

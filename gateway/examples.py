@@ -1,0 +1,201 @@
+"""An example of every order and answer of the gateway's API; a test reads each with the models."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+CONVERSATION = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
+MESSAGE = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
+UPLOAD = "0b8f2c0a-6a53-5b6c-8f0e-5a0b9d7c1e42"
+EMPLOYEE = {"kind": "employee", "id": "s.jansen"}
+
+_ANSWER: Json = {"conversationId": CONVERSATION, "author": EMPLOYEE}
+
+MESSAGES: dict[str, Json] = {
+    "text": _ANSWER
+    | {
+        "type": "text",
+        "text": {"body": "Uw paspoort ligt klaar. U kunt het morgen ophalen."},
+        "ifLast": None,
+    },
+    "quote": _ANSWER
+    | {
+        "type": "text",
+        "text": {"body": "Dat kan: https://www.almelo.nl/afspraak", "previewUrl": True},
+        "replyTo": MESSAGE,
+        "ifLast": MESSAGE,
+        "department": "burgerzaken",
+    },
+    "automated": {
+        "conversationId": CONVERSATION,
+        "author": {"kind": "automated", "id": "assistent"},
+        "type": "text",
+        "text": {"body": "Het stadhuis is open van 9.00 tot 17.00 uur."},
+    },
+    "template": {
+        "number": "106540352242922",
+        "to": "+31600000011",
+        "author": EMPLOYEE,
+        "type": "template",
+        "template": {
+            "name": "antwoord_klaar",
+            "language": "nl",
+            "category": "utility",
+            "components": [
+                {"type": "body", "parameters": [{"type": "text", "text": "3 december"}]},
+                {
+                    "type": "button",
+                    "subType": "quick_reply",
+                    "index": 0,
+                    "parameters": [{"type": "payload", "payload": "ja"}],
+                },
+            ],
+        },
+    },
+    "buttons": _ANSWER
+    | {
+        "type": "interactive",
+        "interactive": {
+            "kind": "buttons",
+            "body": "Is uw vraag beantwoord?",
+            "buttons": [{"id": "ja", "title": "Ja"}, {"id": "nee", "title": "Nee"}],
+        },
+    },
+    "list": _ANSWER
+    | {
+        "type": "interactive",
+        "interactive": {
+            "kind": "list",
+            "body": "Waarover gaat uw vraag?",
+            "button": "Kies onderwerp",
+            "sections": [
+                {
+                    "rows": [
+                        {"id": "afval", "title": "Afval en straat", "description": "Containers"},
+                        {"id": "anders", "title": "Iets anders, medewerker"},
+                    ]
+                }
+            ],
+        },
+    },
+    "link": _ANSWER
+    | {
+        "type": "interactive",
+        "interactive": {
+            "kind": "url",
+            "body": "U kunt online een afspraak maken.",
+            "button": "Maak een afspraak",
+            "url": "https://www.almelo.nl/afspraak",
+        },
+    },
+    "place": _ANSWER
+    | {
+        "type": "interactive",
+        "interactive": {"kind": "location", "body": "Waar staat de container?"},
+    },
+    "phone": _ANSWER
+    | {
+        "type": "interactive",
+        "interactive": {"kind": "contact", "body": "Op welk nummer kunnen wij u bellen?"},
+    },
+    "flow": _ANSWER
+    | {
+        "type": "interactive",
+        "interactive": {
+            "kind": "flow",
+            "body": "Wilt u een melding doen?",
+            "flowId": "1003383421387256",
+            "button": "Doe een melding",
+            "screen": "MELDING",
+            "data": {"soort": "container"},
+        },
+    },
+    "upload": _ANSWER
+    | {
+        "type": "media",
+        "media": {
+            "kind": "document",
+            "id": UPLOAD,
+            "caption": "Het besluit",
+            "filename": "besluit.pdf",
+        },
+    },
+    "photo": _ANSWER
+    | {
+        "type": "media",
+        "media": {"kind": "image", "link": "https://www.almelo.nl/plattegrond.png"},
+    },
+    "reaction": _ANSWER | {"type": "reaction", "reaction": {"messageId": MESSAGE, "emoji": "👍"}},
+    "location": _ANSWER
+    | {
+        "type": "location",
+        "location": {
+            "latitude": 52.3567,
+            "longitude": 6.6625,
+            "name": "Stadhuis",
+            "address": "Haven Zuidzijde 30, Almelo",
+        },
+    },
+    "contacts": _ANSWER
+    | {
+        "type": "contacts",
+        "contacts": [
+            {
+                "name": {"formattedName": "Gemeente Almelo", "firstName": "Gemeente Almelo"},
+                "phones": [{"phone": "+31 546 541111", "type": "WORK"}],
+                "urls": [{"url": "https://www.almelo.nl", "type": "WORK"}],
+            }
+        ],
+    },
+}
+
+TRANSFER: Json = {
+    "department": "openbare-ruimte",
+    "from": "burgerzaken",
+    "reason": "Het gaat over een container.",
+    "author": EMPLOYEE,
+}
+CLOSE: Json = {"reason": "Beantwoord", "author": EMPLOYEE}
+NOTE: Json = {"text": "Belt morgen terug.", "author": EMPLOYEE}
+TIE: Json = {"zaak": "ZAAK-2026-0000012345", "author": EMPLOYEE}
+
+ACCEPTED: Json = {"id": MESSAGE, "status": "accepted"}
+STATUS: Json = {
+    "id": MESSAGE,
+    "conversationId": CONVERSATION,
+    "status": "delivered",
+    "reason": None,
+    "code": None,
+    "acceptedAt": "2026-11-20T08:14:03Z",
+    "changedAt": "2026-11-20T08:14:05Z",
+}
+MEDIA_ACCEPTED: Json = {
+    "id": UPLOAD,
+    "mimeType": "application/pdf",
+    "size": 48213,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+}
+
+WEBHOOK: Json = {
+    "object": "whatsapp_business_account",
+    "entry": [
+        {
+            "id": "102290129340398",
+            "changes": [
+                {
+                    "field": "messages",
+                    "value": {
+                        "messaging_product": "whatsapp",
+                        "metadata": {
+                            "display_phone_number": "31546541111",
+                            "phone_number_id": "106540352242922",
+                        },
+                        "statuses": [
+                            {"id": "wamid.X", "status": "delivered", "timestamp": "1795600000"}
+                        ],
+                    },
+                }
+            ],
+        }
+    ],
+}

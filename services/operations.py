@@ -1,0 +1,187 @@
+"""The words in which an API is described: operations, what they take, answer and refuse. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+Json = dict[str, Any]
+Model = type[BaseModel] | TypeAdapter[Any]
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    408: "Request Timeout",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+    503: "Service Unavailable",
+}
+
+
+class Shown(BaseModel):
+    """What every part of an answer is. More members may come in later versions."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+class FaultShown(Shown):
+    """One thing wrong with a body."""
+
+    pointer: str
+    """JSON pointer (RFC 6901) to it; empty for the body as a whole."""
+    detail: str
+
+
+class Problem(Shown):
+    """Why a request was refused (RFC 9457)."""
+
+    status: int
+    title: str
+    detail: str
+    """A sentence, never with what was sent."""
+    errors: tuple[FaultShown, ...] = ()
+    """Everything that is wrong with the body, at once."""
+    code: str = ""
+    """Tells refusals of one status apart."""
+    last: str | None = None
+    """With `answered_meanwhile`: the id of the last answer, null for none."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """One way in which a request is refused: a sentence of the kind that the answer gives."""
+
+    detail: str
+    when: str = ""
+    more: Json = {}
+    """Further members of the example."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that succeeds."""
+
+    description: str
+    model: Model | None = None
+    content_type: str = "application/json"
+    headers: Sequence[str] = ()
+    """Names in HEADERS, besides those that all have."""
+    example: Any = None
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a request: a model with examples by name, or files of some content types."""
+
+    model: Model | None = None
+    name: str = ""
+    """Of the model's schema, where it is no class."""
+    examples: Mapping[str, Any] = {}
+    files: Sequence[str] = ()
+    description: str = ""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    method: Literal["get", "post"]
+    path: str
+    """Below `/v1`, or below `/` with `at_root`."""
+    id: str
+    tag: str
+    summary: str
+    description: str = ""
+    role: str = ""
+    """That a token needs; without one there is no token, or `security` says what there is."""
+    security: Sequence[Mapping[str, Sequence[str]]] = ()
+    parameters: Sequence[Json] = ()
+    content: Content | None = None
+    answers: Mapping[int, Answer]
+    refusals: Mapping[int, Sequence[Refusal]] = {}
+    at_root: bool = False
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    title: str
+    version: str
+    summary: str
+    description: str
+    tags: Mapping[str, str]
+    security_schemes: Mapping[str, Json] = {}
+
+
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token of one municipality, with roles and perhaps departments. The operator"
+    " gives it out with `postkamer token add`.",
+}
+HEADERS: dict[str, Json] = {
+    "API-Version": {
+        "description": "Version of the API that answered (semver).",
+        "schema": {"type": "string"},
+        "example": "0.1.0",
+    },
+    "RateLimit-Policy": {
+        "description": "How often this token may ask: `q` requests in `w` seconds.",
+        "schema": {"type": "string"},
+        "example": '"default";q=100;w=2',
+    },
+    "RateLimit": {
+        "description": "What is left now: the next `r` requests are granted; in `t` seconds more.",
+        "schema": {"type": "string"},
+        "example": '"default";r=99;t=1',
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 7,
+    },
+    "Location": {
+        "description": "Where to read what became of it.",
+        "schema": {"type": "string", "format": "uri-reference"},
+        "example": "/v1/messages/018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11",
+    },
+    "WWW-Authenticate": {
+        "description": "The way to prove who asks.",
+        "schema": {"type": "string"},
+        "example": "Bearer",
+    },
+    "ETag": {
+        "description": "Version of the document, for `If-None-Match`.",
+        "schema": {"type": "string"},
+        "example": '"3f2a"',
+    },
+}
+RATES = ("RateLimit-Policy", "RateLimit")
+UNREADABLE = Refusal("the request cannot be read as HTTP", "It is no HTTP that can be read.")
+AWAY = Refusal(
+    "the database does not answer",
+    "Nothing is wrong with the request: try again after Retry-After, an order with the same key.",
+)
+GUARDED: dict[int, Sequence[Refusal]] = {
+    401: [Refusal("a bearer token is needed", "Without a token, or with one that is not valid.")],
+    403: [Refusal("this token has not the role {role!r}", "The token has not the role.")],
+    429: [Refusal("this token asks more often than it may", "Too many requests of this token.")],
+    503: [AWAY],
+}
+"""Of every operation that takes a token."""
+HEADERS_OF = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+
+
+DOCUMENT = Operation(
+    method="get",
+    path="/openapi.json",
+    id="readDocument",
+    tag="documentation",
+    summary="Read this document",
+    description="For everybody, from any web page; as a page to read at `/v1/openapi.html`.",
+    answers={
+        200: Answer(description="The document.", headers=["ETag"], example={"openapi": "3.1.0"}),
+        304: Answer(description="It is the one of your `If-None-Match`.", headers=["ETag"]),
+    },
+)
+"""Of every API."""
