@@ -2,31 +2,26 @@
 
 from collections.abc import Callable
 
-import msgspec
-
-from services import topology
-from services.contract import Receipt
+from services.topology import partition_of
 
 NO_KEY = ""
 
 
-def copies(
-    receipt: Receipt, keys: list[str], ours: Callable[[str], str], partitions: int
-) -> list[tuple[int, Receipt]]:
-    """(partition, receipt for it). `ours` leads from Meta's id of a number to our own, which
-    lasts: so a number keeps its partition when it moves.
+def shares(
+    keys: list[str], ours: Callable[[str], str], partitions: int, otherwise: str
+) -> list[tuple[int, list[str]]]:
+    """(partition, keys of a body that belong there). Without any key there is one share, for
+    everything in the body, whose partition follows from `otherwise`.
 
-    Without any key, by the receipt's own id, for everything in it.
+    `ours` leads from Meta's id of a number to our own, which lasts: so a number keeps its partition
+    when it moves. What belongs to no number goes with the first one.
     """
     if not keys:
-        return [(topology.partition_of(str(receipt.id), partitions), receipt)]
+        return [(partition_of(otherwise, partitions), [])]
+    if len(keys) == 1:
+        return [(partition_of(ours(keys[0]), partitions), [*keys, NO_KEY])]
     by_partition: dict[int, list[str]] = {}
     for key in keys:
-        by_partition.setdefault(topology.partition_of(ours(key), partitions), []).append(key)
-    by_partition[topology.partition_of(ours(keys[0]), partitions)].append(NO_KEY)
-    return [(partition, _for_keys(receipt, own)) for partition, own in by_partition.items()]
-
-
-def _for_keys(receipt: Receipt, keys: list[str]) -> Receipt:
-    unproven = [key for key in receipt.unproven if key in keys]
-    return msgspec.structs.replace(receipt, keys=keys, unproven=unproven)
+        by_partition.setdefault(partition_of(ours(key), partitions), []).append(key)
+    by_partition[partition_of(ours(keys[0]), partitions)].append(NO_KEY)
+    return list(by_partition.items())

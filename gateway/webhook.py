@@ -3,16 +3,18 @@
 import asyncio
 import hmac
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from aiohttp import web
+from prometheus_client import Counter
 
 from gateway.doors import COMMON, Door, owners
 from gateway.intake import Intake, NotDurable
 from gateway.proofs import META_CLIENT, Proof, common_name, unproven
-from gateway.receipts import copies
+from gateway.receipts import shares
 from services import clock, observe
 from services.config import Config
 from services.contract import Receipt
@@ -79,7 +81,7 @@ class Webhook:
                 answer = await self._receive(request, take)
         except OverBudget:
             answer = _closing(unavailable("too much is coming in"))
-        observe.webhook_requests.labels(status=answer.status).inc()
+        _answered(answer.status).inc()
         observe.webhook_seconds.observe(clock.monotonic() - started)
         return answer
 
@@ -97,22 +99,37 @@ class Webhook:
         if proof is None:
             return problem(401, "Unauthorized", "the signature is not valid")
         keys = await _aside(body, keys_in, body)
-        receipt = Receipt(
-            id=clock.new_id(),
-            received_at=clock.now(),
-            door=request.path,
-            proof=proof.name,
-            signature=proof.signature,
-            body=body,
-            unproven=unproven(keys, self._owners, proof),
-        )
-        to = copies(receipt, keys, self._config.ours, self._config.partitions)
+        receipts = self._receipts(request.path, proof, body, keys)
         try:
-            await self._intake.put(to)
+            await self._intake.put(receipts)
         except NotDurable as error:
-            log.warning("webhook.not_durable", receipt=receipt.id, reason=str(error))
+            log.warning("webhook.not_durable", receipt=receipts[0][1].id, reason=str(error))
             return unavailable(str(error))
         return web.Response()
+
+    def _receipts(
+        self, door: str, proof: Proof, body: bytes, keys: list[str]
+    ) -> list[tuple[int, Receipt]]:
+        """(partition, the body for it)."""
+        at = clock.now()
+        id = clock.new_id(at)
+        doubted = unproven(keys, self._owners, proof)
+        return [
+            (
+                partition,
+                Receipt(
+                    id=id,
+                    received_at=at,
+                    door=door,
+                    proof=proof.name,
+                    signature=proof.signature,
+                    body=body,
+                    keys=own,
+                    unproven=[key for key in doubted if key in own] if doubted else [],
+                ),
+            )
+            for partition, own in shares(keys, self._config.ours, self._config.partitions, str(id))
+        ]
 
     async def _proof(self, request: web.Request, body: bytes) -> Proof | None:
         """What this request proves; Meta's word counts only with its certificate, where asked."""
@@ -125,6 +142,12 @@ class Webhook:
             if not hmac.compare_digest(shown.encode(), self._client.name.encode()):
                 return None
         return proof
+
+
+@cache
+def _answered(status: int) -> Counter:
+    """Looked up once for each status: a look-up costs as much as the parsing of a webhook."""
+    return observe.webhook_requests.labels(status=status)
 
 
 async def _aside(body: bytes, function: Callable[..., T], *arguments: Any) -> T:

@@ -1,6 +1,6 @@
 """Time and chance: the only place that reads the clock or makes a random id."""
 
-import secrets
+import os
 import time
 import uuid
 from datetime import UTC, datetime
@@ -13,9 +13,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_id() -> uuid.UUID:
-    """A fresh, time-ordered id."""
-    return uuid7(now(), secrets.token_bytes(10))
+def new_id(at: datetime | None = None) -> uuid.UUID:
+    """A fresh, time-ordered id; of `at`, or of now."""
+    return uuid7(at or now(), os.urandom(10))
 
 
 def monotonic() -> float:

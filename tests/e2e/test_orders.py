@@ -1,0 +1,261 @@
+"""What a CRM may do with a conversation, over the real API and as far as the phone, the other CRM
+and the record: answers of every kind, transfer, closing, notes, a zaak; and two people at once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.citizens import post, text, webhook
+from tests.tokens import bearer, made
+from tests.watching import BEARER, Watch, until
+
+AUTHOR = {"kind": "employee", "id": "sanne"}
+
+
+class Desk:
+    """A colleague at a CRM: everything that is done with one token."""
+
+    def __init__(self, watch: Watch, headers: dict[str, str] = BEARER) -> None:
+        self.watch, self.headers = watch, headers
+        self._keys = 0
+
+    async def post(self, path: str, body: dict[str, Any], key: str = "") -> tuple[int, Any]:
+        self._keys += 1
+        headers = self.headers | {"Idempotency-Key": key or f"{id(self)}-{self._keys}"}
+        url = f"{self.watch.town.gateway}{path}"
+        async with self.watch.session.post(url, json=body, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    async def answer(self, conversation: str, **body: Any) -> tuple[int, Any]:
+        """A text, unless another type is given."""
+        given = {"type": "text", "text": {"body": "Goedemiddag"}} if "type" not in body else {}
+        return await self.post(
+            "/v1/messages", {"conversationId": conversation, "author": AUTHOR} | given | body
+        )
+
+    async def does(self, conversation: str, verb: str, **body: Any) -> tuple[int, Any]:
+        return await self.post(f"/v1/conversations/{conversation}/{verb}", body)
+
+    async def status(self, id: str) -> dict[str, Any]:
+        url = f"{self.watch.town.gateway}/v1/messages/{id}"
+        async with self.watch.session.get(url, headers=self.headers) as answer:
+            return dict(await answer.json())
+
+
+async def told(watch: Watch, conversation: str, type: str) -> list[dict[str, Any]]:
+    """The data of the events of one type that the CRM took about a conversation."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while True:
+        url = f"{watch.town.sandbox}/crm/received?after={after}"
+        async with watch.session.get(url) as answer:
+            page = (await answer.json())["received"]
+        if not page:
+            return found
+        after = page[-1]["n"]
+        for item in page:
+            data = item["event"]["data"]
+            if item["type"] == f"nl.postkamer.{type}.v1" and data["conversationId"] == conversation:
+                found.append(data)
+
+
+async def wrote(watch: Watch, words: str, wamid: str, citizen: int) -> dict[str, Any]:
+    """A citizen's message, as the CRM gets it."""
+    body = webhook(text(words, wamid, citizen))
+    assert await post(watch.session, watch.town.gateway, body) == 200
+    (event,) = await until(lambda: watch.events(words), bool, 10)
+    return dict(event["event"]["data"])
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "text": {"type": "text", "text": {"body": "Dat kan", "previewUrl": True}},
+    "buttons": {
+        "type": "interactive",
+        "interactive": {
+            "kind": "buttons",
+            "body": "Wanneer komt u?",
+            "buttons": [{"id": "ma", "title": "Maandag"}, {"id": "di", "title": "Dinsdag"}],
+        },
+    },
+    "list": {
+        "type": "interactive",
+        "interactive": {
+            "kind": "list",
+            "body": "Kies een onderwerp",
+            "button": "Onderwerpen",
+            "sections": [{"title": "Balie", "rows": [{"id": "p", "title": "Paspoort"}]}],
+        },
+    },
+    "url": {
+        "type": "interactive",
+        "interactive": {
+            "kind": "url",
+            "body": "Maak een afspraak",
+            "title": "Afspraak",
+            "url": "https://gemeente.example/afspraak",
+        },
+    },
+    "media": {
+        "type": "media",
+        "media": {
+            "kind": "document",
+            "link": "https://gemeente.example/folder.pdf",
+            "filename": "folder.pdf",
+        },
+    },
+    "location": {"type": "location", "location": {"latitude": 52.35, "longitude": 6.66}},
+    "contacts": {
+        "type": "contacts",
+        "contacts": [{"name": {"formattedName": "Balie", "firstName": "Balie"}}],
+    },
+    "template": {"type": "template", "template": {"name": "afspraak", "language": "nl"}},
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+async def test_an_answer_of_every_kind_reaches_the_phone_and_the_record(
+    watch: Watch, kind: str
+) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, f"kind {kind}", f"wamid.kind.{kind}", 100 + len(kind))
+    status, accepted = await desk.answer(asked["conversationId"], **ANSWERS[kind])
+    assert status == 202, accepted
+    await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "delivered", 10)
+    kept = await until(
+        lambda: watch.messages(asked["conversationId"]),
+        lambda ms: ms[-1]["direction"] == "out" and ms[-1]["status"] == "delivered",
+        10,
+    )
+    assert kept[-1]["author"] == AUTHOR
+
+
+async def test_an_answer_quotes_and_a_reaction_is_about_what_the_citizen_wrote(
+    watch: Watch,
+) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "quote me", "wamid.quote", 131)
+    conversation, about = asked["conversationId"], asked["messageId"]
+    quoting = await desk.answer(conversation, replyTo=about)
+    reacting = await desk.answer(
+        conversation, type="reaction", reaction={"messageId": about, "emoji": "👍"}
+    )
+    of_ours = await desk.answer(conversation, replyTo=quoting[1]["id"])
+    for status, accepted in (quoting, reacting, of_ours):
+        assert status == 202
+        await until(
+            lambda id=accepted["id"]: desk.status(id),  # type: ignore[misc]
+            lambda s: s["status"] in ("sent", "delivered"),
+            10,
+        )
+    other = await wrote(watch, "another citizen", "wamid.another", 132)
+    status, accepted = await desk.answer(other["conversationId"], replyTo=about)
+    assert status == 202
+    failed = await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "failed", 10)
+    assert failed["reason"].startswith("message_unknown")
+
+
+async def test_a_transferred_conversation_goes_on_at_the_other_department(watch: Watch) -> None:
+    url = watch.town.database.url
+    old = Desk(watch, bearer(await made(url, "t-kcc", "almelo", departments=("klantcontact",))))
+    new = Desk(watch, bearer(await made(url, "t-bz", "almelo", departments=("burgerzaken",))))
+    none = Desk(watch, bearer(await made(url, "t-bel", "almelo", departments=("belastingen",))))
+    asked = await wrote(watch, "hallo daar", "wamid.transfer", 133)
+    conversation = asked["conversationId"]
+    assert asked["department"] == "klantcontact"
+    await until(lambda: old.answer(conversation), lambda a: a[0] == 202, 10)
+    status, _ = await old.does(
+        conversation, "_transfer", department="burgerzaken", reason="paspoort", author=AUTHOR
+    )
+    assert status == 202
+    moved = await until(lambda: told(watch, conversation, "conversation-transferred"), bool, 10)
+    assert (moved[0]["from"], moved[0]["department"]) == ("klantcontact", "burgerzaken")
+    assert "paspoort" in moved[0]["reason"]
+    status, refused = await old.answer(conversation)
+    assert (status, refused["code"]) == (409, "transferred")
+    assert (await new.answer(conversation))[0] == 202
+    status, refused = await none.answer(conversation)
+    assert (status, [e["pointer"] for e in refused["errors"]]) == (400, ["/conversationId"])
+    assert (await none.does(conversation, "_close"))[0] == 404
+    # What the citizen writes next goes there too, whatever its words say.
+    again = webhook(text("transfer goes on: afval", "wamid.transfer.2", 133))
+    assert await post(watch.session, watch.town.gateway, again) == 200
+    (event,) = await until(lambda: watch.events("transfer goes on"), bool, 10)
+    assert event["event"]["data"]["department"] == "burgerzaken"
+
+
+async def test_a_closed_conversation_is_over_and_the_next_message_begins_another(
+    watch: Watch,
+) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "close me", "wamid.close", 134)
+    assert (await desk.does(asked["conversationId"], "_close", reason="klaar"))[0] == 202
+    await until(lambda: told(watch, asked["conversationId"], "conversation-closed"), bool, 10)
+    after = await wrote(watch, "after closing", "wamid.close.2", 134)
+    assert after["conversationId"] != asked["conversationId"]
+
+
+async def test_a_note_is_kept_and_goes_nowhere_and_a_zaak_goes_along_from_then_on(
+    watch: Watch,
+) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "tie me", "wamid.tie", 135)
+    conversation = asked["conversationId"]
+    assert (await desk.does(conversation, "_note", text="Belde ook al", author=AUTHOR))[0] == 202
+    assert (await desk.does(conversation, "_link", zaak="ZAAK-2026-12"))[0] == 202
+    noted = (
+        "select count(*) from archiver.record where kind = 'note'"
+        f" and conversation = '{conversation}' and data->>'text' = 'Belde ook al'"
+    )
+    await until(lambda: watch.count(noted), lambda n: n == 1, 10)
+    linked = (
+        f"select count(*) from router.conversation where id = '{conversation}'"
+        " and zaak = 'ZAAK-2026-12'"
+    )
+    await until(lambda: watch.count(linked), lambda n: n == 1, 10)
+    again = webhook(text("tied now", "wamid.tie.2", 135))
+    assert await post(watch.session, watch.town.gateway, again) == 200
+    (event,) = await until(lambda: watch.events("tied now"), bool, 10)
+    assert event["event"]["data"]["zaak"] == "ZAAK-2026-12"
+    async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+        assert "Belde ook al" not in await answer.text()
+
+
+async def test_of_two_people_who_answer_at_once_one_is_told(watch: Watch) -> None:
+    one, other = Desk(watch), Desk(watch)
+    asked = await wrote(watch, "both of you", "wamid.both", 136)
+    conversation = asked["conversationId"]
+    answers = await asyncio.gather(
+        one.answer(conversation, ifLast=None), other.answer(conversation, ifLast=None)
+    )
+    assert sorted(status for status, _ in answers) == [202, 409]
+    accepted, refused = sorted(answers, key=lambda answer: answer[0])
+    assert refused[1]["code"] == "answered_meanwhile"
+    assert refused[1]["last"] == accepted[1]["id"]
+    assert (await other.answer(conversation, ifLast=accepted[1]["id"]))[0] == 202
+
+
+async def test_a_token_with_people_says_who_wrote_it(watch: Watch) -> None:
+    url = watch.town.database.url
+    desk = Desk(watch, bearer(await made(url, "t-people", "almelo", people=True)))
+    asked = await wrote(watch, "who are you", "wamid.who", 137)
+    body = {"conversationId": asked["conversationId"], "type": "text", "text": {"body": "Hoi"}}
+    status, refused = await until(
+        lambda: desk.post("/v1/messages", body), lambda answer: answer[0] != 401, 10
+    )
+    assert (status, [e["pointer"] for e in refused["errors"]]) == (400, ["/author"])
+    assert (await desk.post("/v1/messages", body | {"author": AUTHOR}))[0] == 202
+
+
+async def test_a_machine_s_answer_says_that_it_is_one(watch: Watch) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "are you a robot", "wamid.robot", 138)
+    status, _ = await desk.answer(asked["conversationId"], author={"kind": "automated", "id": "b"})
+    assert status == 202
+    said = "Goedemiddag\n\nDit antwoord is automatisch gemaakt."
+
+    async def received() -> str:
+        async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+            return str(await answer.json())
+
+    await until(received, lambda page: repr(said)[1:-1] in page, 10)
