@@ -5,7 +5,7 @@ PYTEST := .venv/bin/pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults setup format lint types imports unused clean
+.PHONY: help run test check bench faults fuzz setup format lint types imports unused clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ bench: ## measure throughput and latency, with private servers
 faults: ## break things on purpose and count what is lost (nothing)
 	@deploy/setup.sh servers tools
 	@$(PYTEST) tests/faults $(ARGS)
+
+fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_INPUTS=n for others)
+	@deploy/setup.sh servers tools
+	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -s tests/fuzz $(ARGS)
 
 setup: ## install what the above need, without running anything
 	@deploy/setup.sh servers browser tools
