@@ -6,7 +6,6 @@ Every command takes --json where it prints a result. Exit codes: 0 done, 1 refus
 
 import asyncio
 import os
-import resource
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -26,8 +25,6 @@ ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
 MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
 """In this order: the roles first, and what is granted before whom it is granted to needs it."""
-FILES = 4096
-"""Open at once: the connections of two ports (`services.http.CONNECTIONS`), and as much again."""
 
 Service = AbstractAsyncContextManager["asyncio.Future[object]"]
 
@@ -60,18 +57,9 @@ def loaded(kind: type[settings.AnySettings]) -> settings.AnySettings:
         raise
 
 
-def _may_open(files: int) -> None:
-    """Raise this process's limit of open files, where it is lower and may be raised."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def run(name: str, level: str, service: Callable[[], Service]) -> None:
     """Run a service until it is stopped; its exit code becomes ours."""
     observe.log_to_stdout(name, level)
-    _may_open(FILES)
     try:
         sys.exit(lifecycle.in_loop(lifecycle.run(service)))
     except OSError as error:

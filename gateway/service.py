@@ -15,7 +15,7 @@ from services import clock
 from services.broker import linked
 from services.config import Config
 from services.database import connected
-from services.http import application, operations, serve
+from services.http import MANY, application, operations, serve
 from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end
 from services.objects import Objects
@@ -55,9 +55,9 @@ async def gateway(
         api = Api(door, Store(pool), uploads, config, ring)
 
         async def obstacles() -> list[str]:
-            return [] if link.connected else ["the broker does not answer"]
+            return link.obstacles()
 
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
         app = application([*webhook.routes(), *api.routes(), *media.routes(ring)])
-        await enter(serve(app, settings.bind, settings.gateway_port))
+        await enter(serve(app, settings.bind, settings.gateway_port, connections=MANY))
         yield first_to_end(link.task, ring.task, sweep, *door.tasks)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -21,6 +22,9 @@ DRAIN_SECONDS = 20.0
 """To finish and acknowledge what is in hand: longer than one attempt at a CRM (15 s)."""
 HARD_EXIT_SECONDS = DRAIN_SECONDS + 5
 """Then the process is ended from another thread, whatever the event loop is stuck in."""
+FILES = 4096
+"""Open at once: the connections of the front door and of its operations port, those that are told
+that they are too many (`services.listener`: 3,584 in all), and what the process needs itself."""
 
 log = structlog.get_logger()
 
@@ -41,6 +45,7 @@ async def run(service: Service) -> int:
     that ends only when a part breaks. Leaving stops them in the reverse order, so that what takes
     work in is stopped first and what the work needs is closed last.
     """
+    may_open(FILES)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +74,17 @@ async def run(service: Service) -> int:
         return 1
     log.info("service.stopped")
     return 0
+
+
+def may_open(files: int) -> None:
+    """Raise this process's limit of open files, where it is lower, as far as it may be raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unbounded = resource.RLIM_INFINITY
+    wanted = files if hard == unbounded else min(files, hard)
+    if soft != unbounded and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < files:
+        log.warning("service.few_files", count=wanted, what=f"open files; {files} would be needed")
 
 
 def _watchdog() -> None:

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
+from services.answers import HEADERS
 from services.http import application, serve
 from services.lifecycle import in_loop
+from services.listener import LINGER_SECONDS, LINGERING
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -82,7 +85,7 @@ def test_half_a_header_is_closed_in_time_and_others_are_served_meanwhile(run: Ru
     async def work() -> None:
         async with (
             asyncio.timeout(LONG),
-            serve(hello(), "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
+            serve(hello(), "127.0.0.1", 0, connections=400, silent_seconds=SILENT_SECONDS) as port,
             connected(port, 300, HALF) as silent,
         ):
             ends = asyncio.gather(*(closed(reader) for reader, _ in silent))
@@ -132,8 +135,20 @@ def test_an_answer_that_takes_longer_than_silence_may_last_is_given(run: Run) ->
     run(work())
 
 
+async def told_off(reader: asyncio.StreamReader) -> bool:
+    """A whole 503 and the end, without a reset."""
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    assert status == "HTTP/1.1 503 Service Unavailable"
+    assert headers["connection"] == "close" and 5 <= int(headers["retry-after"]) <= 15
+    assert HEADERS.items() <= {n: headers.get(n.lower()) for n in HEADERS}.items()
+    assert int(headers["content-length"]) == len(body)
+    return bool(msgspec.json.decode(body)["status"] == 503)
+
+
 @both_loops
-def test_a_connection_over_the_bound_is_closed_at_once_and_there_is_room_again(run: Run) -> None:
+def test_a_connection_over_the_bound_is_answered_503_and_there_is_room_again(run: Run) -> None:
     async def work() -> None:
         async with (
             asyncio.timeout(LONG),
@@ -142,8 +157,9 @@ def test_a_connection_over_the_bound_is_closed_at_once_and_there_is_room_again(r
             async with connected(port, 3) as within:
                 for connection in within:
                     assert await answered(connection)
-                async with connected(port, 20) as over:
-                    assert all(await asyncio.gather(*(closed(reader) for reader, _ in over)))
+                for said in (b"", WHOLE, b"POST /hello HTTP/1.1\r\nHost: x\r\n" + b"x" * 100_000):
+                    async with connected(port, 20, said) as over:
+                        assert all(await asyncio.gather(*(told_off(reader) for reader, _ in over)))
                 for connection in within:
                     assert await answered(connection)
             while True:  # until the server has seen that they left
@@ -151,8 +167,36 @@ def test_a_connection_over_the_bound_is_closed_at_once_and_there_is_room_again(r
                     try:
                         assert await answered(connection)
                         break
-                    except (asyncio.IncompleteReadError, ConnectionError):
+                    except (AssertionError, asyncio.IncompleteReadError, ConnectionError):
                         continue
+
+    run(work())
+
+
+@both_loops
+def test_those_over_the_bound_who_do_not_go_are_closed_and_are_bounded_themselves(run: Run) -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        async with (
+            asyncio.timeout(LONG),
+            serve(hello(), "127.0.0.1", 0, connections=0) as port,
+            connected(port, LINGERING) as told,
+        ):
+            started = loop.time()
+            heads = [await reader.readuntil(b"\r\n") for reader, _ in told]
+            assert set(heads) == {b"HTTP/1.1 503 Service Unavailable\r\n"}
+            async with connected(port, 20) as more:
+                assert all([await closed(reader) for reader, _ in more])
+                assert loop.time() - started < LINGER_SECONDS
+            for reader, _ in told:
+                await reader.read()
+            writing = told[0][1]
+            with pytest.raises(ConnectionError):
+                while True:
+                    writing.write(b"x")
+                    await writing.drain()
+                    await asyncio.sleep(0.01)  # time for the kernel to hear of the reset
+            assert loop.time() - started < 2 * LINGER_SECONDS
 
     run(work())
 

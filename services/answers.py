@@ -1,0 +1,68 @@
+"""What every service answers alike: JSON, RFC 9457 problems, headers, and when to come back."""
+
+import random
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+VERSION = "0.1.0"
+HEADERS = {
+    "API-Version": VERSION,
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""On each answer, as the API Design Rules ask."""
+
+RETRY_AFTER_SECONDS = 5
+"""What a refused sender is asked to wait at least: as long as a broker takes to come back."""
+SPREAD_SECONDS = 10
+"""And at most so much longer: those who were refused together do not come back together."""
+
+
+def retry_after(chance: float) -> int:
+    """Seconds to wait before the next attempt; `chance` is drawn from 0 up to 1."""
+    return RETRY_AFTER_SECONDS + int(chance * (SPREAD_SECONDS + 1))
+
+
+def problem(status: int, title: str, detail: str = "", **more: Any) -> web.Response:
+    """An RFC 9457 problem; `more` are its extension members."""
+    body = {"status": status, "title": title, "detail": detail or title} | more
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(body),
+        headers={"Content-Type": "application/problem+json"},
+    )
+
+
+def unavailable(reason: str) -> web.Response:
+    """503: nothing is wrong with the request, and it may be tried again."""
+    answer = problem(503, "Service Unavailable", reason)
+    answer.headers["Retry-After"] = str(retry_after(random.random()))
+    return answer
+
+
+def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(value),
+        headers={"Content-Type": "application/json"} | (headers or {}),
+    )
+
+
+def no_room(chance: float) -> bytes:
+    """A whole HTTP answer for a connection that is one too many."""
+    body = msgspec.json.encode(
+        {"status": 503, "title": "Service Unavailable", "detail": "too many connections are open"}
+    )
+    headers = HEADERS | {
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Retry-After": str(retry_after(chance)),
+        "Connection": "close",
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 503 Service Unavailable\r\n{lines}\r\n".encode() + body

@@ -1,0 +1,176 @@
+"""Listening on a port: how many connections, how long they may be silent, and their last words.
+
+aiohttp answers what it cannot read by itself, in plain text that quotes what was sent. There is no
+hook for that, so its protocol is subclassed and the one method that makes these answers replaced.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.web_protocol import RequestHandler
+
+from services.answers import HEADERS, no_room, problem
+
+log = structlog.get_logger()
+
+HEADER_BYTES = 4 * 1024
+"""Of one header line; Meta's and a CRM's are under 1 KiB."""
+HEADER_LINES = 36
+"""Of one request; a CRM behind a proxy sends some 30. An unfinished header is held twice over: with
+these two that is at most 288 KiB a connection, and 864 MiB if somebody fills all connections of
+the front door (`MANY`) and of its operations port (`FEW`). Measured: what they say."""
+SHUTDOWN_SECONDS = 5.0
+"""For requests in hand when the service stops."""
+FEW = 256
+"""Connections open at once at a port for our own: several times what a proxy's pool holds."""
+MANY = 2816
+"""The same of the front door: ten times what a benchmark keeps busy (256), and a tenth for others.
+What comes above it is answered 503."""
+BACKLOG = 512
+"""Connections that the kernel keeps for us to accept; so many may be over the bound for one turn of
+the event loop."""
+SILENT_SECONDS = 65.0
+"""For the whole header of a next request, from the opening or the last answer on. Longer than a
+proxy keeps an idle connection (mostly 60 s), so that it is the proxy that ends it."""
+LINGER_SECONDS = 2.0
+"""To read on after an answer that came before the end of the request: who is still sending when we
+close sees a reset instead of the answer."""
+LINGER_BYTES = 256 * 1024
+"""What is read so of a connection over the bound."""
+LINGERING = 256
+"""Connections over the bound that may be told so at once; one more is closed without a word."""
+
+UNREADABLE = "this is not HTTP as we read it"
+TOO_LONG = f"a header has at most {HEADER_LINES} lines of at most {HEADER_BYTES} bytes"
+
+
+class Handler(RequestHandler):
+    """aiohttp's protocol, whose own answers are problems and quote nothing."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if not isinstance(exc, HttpProcessingError):
+            log.error("http.failed", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer has left already")
+        return last_words(exc)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        # Of what aiohttp refuses before any handler of ours: an `Expect` that it does not know.
+        if isinstance(resp, web.HTTPException) and resp.status == 417:
+            resp = last_words(resp)
+        return await super().finish_response(request, resp, start_time)
+
+
+def last_words(error: BaseException | None) -> web.Response:
+    """The answer to what aiohttp could not read, or to a fault; the connection ends with it."""
+    if isinstance(error, web.HTTPException):
+        answer = problem(error.status, error.reason)
+    elif isinstance(error, LineTooLong) or "Too many" in str(error):
+        answer = problem(431, "Request Header Fields Too Large", TOO_LONG)
+    elif isinstance(error, HttpProcessingError):
+        answer = problem(400, "Bad Request", UNREADABLE)
+    else:
+        fault = "a fault in Postkamer: see http.failed in the log"
+        answer = problem(500, "Internal Server Error", fault)
+    answer.headers.extend(HEADERS)
+    answer.force_close()
+    return answer
+
+
+class _Refused(asyncio.Protocol):
+    """A connection over the bound: told so, read for a moment, closed."""
+
+    def __init__(self, lingering: "set[asyncio.Transport]") -> None:
+        self._lingering = lingering
+        self._left = LINGER_BYTES
+        self._transport: asyncio.Transport
+        self._end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        if len(self._lingering) >= LINGERING:
+            transport.abort()
+            return
+        self._lingering.add(transport)
+        self._end = asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)
+        transport.write(no_room(random.random()))
+        transport.write_eof()
+
+    def data_received(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lingering.discard(self._transport)
+        if self._end:
+            self._end.cancel()
+
+
+@asynccontextmanager
+async def serve(
+    app: web.Application,
+    bind: str,
+    port: int,
+    *,
+    connections: int = FEW,
+    silent_seconds: float = SILENT_SECONDS,
+    shared: bool = False,
+) -> AsyncIterator[int]:
+    """Serve `app` until the context is left; gives the port (`port` 0 takes a free one).
+
+    `shared` lets other processes that ask for it too listen on the same port. OSError when the
+    port cannot be had.
+    """
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    server = runner.server
+    assert server is not None  # it is, after setup
+    loop = asyncio.get_running_loop()
+    lingering: set[asyncio.Transport] = set()
+
+    def accepted() -> asyncio.BaseProtocol:
+        if len(server.connections) >= connections:
+            return _Refused(lingering)
+        return Handler(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # paths and peers are personal data
+            # aiohttp counts from the opening of a connection too, and until a header is whole.
+            keepalive_timeout=silent_seconds,
+            lingering_time=LINGER_SECONDS,
+            max_headers=HEADER_LINES,
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
+            auto_decompress=False,  # nobody packs, a signature is over the bytes as they were sent
+        )
+
+    try:
+        # Not aiohttp's TCPSite, which accepts without end.
+        door = await loop.create_server(
+            accepted, bind, port, reuse_address=True, reuse_port=shared or None, backlog=BACKLOG
+        )
+        try:
+            yield door.sockets[0].getsockname()[1]
+        finally:
+            door.close()
+            for transport in list(lingering):
+                transport.abort()
+    finally:
+        await runner.cleanup()

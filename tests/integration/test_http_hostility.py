@@ -1,0 +1,270 @@
+"""HTTP that is none, or means two things at once, said to a real server through a raw socket.
+
+Each is refused with one problem that quotes nothing, or is one request; nothing hangs.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from services.answers import HEADERS
+from services.http import application, problem, read_body, serve
+from services.lifecycle import in_loop
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+both_loops = pytest.mark.parametrize("run", [asyncio.run, in_loop], ids=["asyncio", "installed"])
+
+HOST = b"Host: x\r\n"
+POST = b"POST /seen HTTP/1.1\r\n" + HOST
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+THREE = b"Content-Length: 3\r\n\r\nabc"
+SECRET = b"geheim"
+"""Somewhere in what is sent; never in an answer."""
+BODY_SECONDS = 0.5
+LONG = 10.0
+
+REFUSED = {
+    "a length and chunks": POST
+    + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /seen HTTP/1.1\r\n\r\n",
+    "chunks and a length": POST
+    + b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\nGET /seen HTTP/1.1\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 5\r\n" + THREE,
+    "two equal lengths": POST + b"Content-Length: 3\r\n" + THREE,
+    "a list of lengths": POST + b"Content-Length: 3, 3\r\n\r\nabc",
+    "a negative length": POST + b"Content-Length: -3\r\n\r\nabc",
+    "a signed length": POST + b"Content-Length: +3\r\n\r\nabc",
+    "a hexadecimal length": POST + b"Content-Length: 0x3\r\n\r\nabc",
+    "an endless length": POST + b"Content-Length: " + b"9" * 400 + b"\r\n\r\nabc",
+    "a folded header": POST + b"X-Geheim: geheim\r\n geheim\r\n" + THREE,
+    "a folded first header": b"POST /seen HTTP/1.1\r\n " + HOST + THREE,
+    "bare line feeds": b"POST /seen HTTP/1.1\nHost: x\nContent-Length: 3\n\nabc",
+    "a bare line feed": POST + b"X-Geheim: geheim\n" + THREE,
+    "a bare carriage return": POST + b"X-Geheim: geheim\r" + THREE,
+    "a chunk size that is none": CHUNKED + b"geheim\r\nabc\r\n0\r\n\r\n",
+    "a chunk longer than it says": CHUNKED + b"3\r\nabcgeheim\r\n0\r\n\r\n",
+    "an endless chunk size": CHUNKED + b"f" * 40 + b"\r\nabc",
+    "a negative chunk size": CHUNKED + b"-3\r\nabc\r\n0\r\n\r\n",
+    "an unknown coding": POST + b"Transfer-Encoding: xchunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "chunks that are not last": POST + b"Transfer-Encoding: chunked, geheim\r\n\r\n0\r\n\r\n",
+    "two codings": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
+    "a header without a colon": POST + b"geheim\r\n" + THREE,
+    "a space before the colon": POST + b"Content-Length : 3\r\n\r\nabc",
+    "a nul in a header": POST + b"X-Geheim: geh\0eim\r\n" + THREE,
+    "a nul in a name": POST + b"X-Geh\0eim: geheim\r\n" + THREE,
+    "no host": b"POST /seen HTTP/1.1\r\n" + THREE,
+    "two hosts": POST + HOST + THREE,
+    "an unreadable address": b"POST http://[geheim/seen HTTP/1.1\r\n" + HOST + THREE,
+    "bytes in the path": b"POST /geheim\xff HTTP/1.1\r\n" + HOST + THREE,
+    "a version to come": b"POST /seen HTTP/3.7\r\n" + HOST + THREE,
+    "the other HTTP": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SECRET * 40,
+    "no HTTP": b"geheim geheim geheim geheim\r\n\r\n",
+    "an unknown expectation": POST + b"Expect: geheim\r\n" + THREE,
+}
+TOO_LARGE = {
+    "ten thousand headers": POST + b"".join(b"X-%d: geheim\r\n" % n for n in range(10_000)),
+    "a line without end": b"POST /" + SECRET * 20_000,
+    "a header without end": POST + b"X-Geheim: " + SECRET * 20_000,
+    "a name without end": POST + SECRET * 20_000,
+    "trailers without end": CHUNKED + b"0\r\n" + b"X-Geheim: geheim\r\n" * 10_000,
+}
+ENDLESS = {
+    "a chunk extension without end": CHUNKED + b"3;" + SECRET * 100_000,
+    "a chunk size without end": CHUNKED + b"0" * 100_000,
+    "a body that does not come": POST + b"Content-Length: 3\r\n\r\na",
+    "a body that is waited for": POST + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+}
+ONE = {
+    "a body": POST + THREE,
+    "chunks": CHUNKED + b"3\r\nabc\r\n0\r\n\r\n",
+    "chunks with an extension": CHUNKED + b"3;geheim=geheim\r\nabc\r\n0\r\n\r\n",
+    "an absolute address": b"POST http://elsewhere/seen HTTP/1.1\r\n" + HOST + THREE,
+    "packed, but not unpacked": POST + b"Content-Encoding: gzip\r\n" + THREE,
+    "in capitals": b"POST /seen HTTP/1.1\r\nHOST: x\r\nTRANSFER-ENCODING: CHUNKED\r\n\r\n"
+    b"3\r\nabc\r\n0\r\n\r\n",
+}
+
+
+class Seen:
+    """An application that writes down which bodies it was given."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes | None] = []
+        self.app = application([web.post("/seen", self.page), web.get("/seen", self.page)])
+
+    async def page(self, request: web.Request) -> web.Response:
+        try:
+            self.bodies.append(await read_body(request, 1000, BODY_SECONDS))
+        except TimeoutError:
+            answer = problem(408, "Request Timeout")
+            answer.force_close()
+            return answer
+        return web.Response()
+
+
+async def said(port: int, *parts: bytes) -> list[tuple[int, dict[str, str], bytes]]:
+    """Say this, part by part, and nothing more; every answer until the other side closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(LONG):
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0.02 * (len(parts) > 1))  # so that they arrive one by one
+            return answers(await all_of(reader))
+    finally:
+        writer.close()
+
+
+async def all_of(reader: asyncio.StreamReader) -> bytes:
+    """Until the end, also when that is a reset: more was sent than is read."""
+    received = b""
+    try:
+        while more := await reader.read(65536):
+            received += more
+    except ConnectionError:
+        assert received
+    return received
+
+
+def answers(received: bytes) -> list[tuple[int, dict[str, str], bytes]]:
+    found = []
+    while received:
+        head, _, received = received.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        code = int(status.split()[1])
+        pairs = (line.partition(": ") for line in lines)
+        headers = {name.lower(): value for name, _, value in pairs}
+        length = int(headers.get("content-length", 0))
+        if code != 100:
+            found.append((code, headers, received[:length]))
+        received = received[length:]
+    return found
+
+
+def refused(answer: tuple[int, dict[str, str], bytes], *statuses: int) -> None:
+    status, headers, body = answer
+    assert status in statuses
+    assert headers["content-type"] == "application/problem+json"
+    assert {name: headers.get(name.lower()) for name in HEADERS} == HEADERS
+    assert msgspec.json.decode(body)["status"] == status
+    assert SECRET not in body and b"abc" not in body
+
+
+async def closing(port: int, *parts: bytes) -> list[tuple[int, dict[str, str], bytes]]:
+    """The same, with a last request that closes the connection where it is still open."""
+    return await said(port, *parts, b"GET /seen HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+
+@both_loops
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_means_two_things_or_nothing_is_one_problem_and_the_end(run: Run, what: str) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            (answer,) = await said(port, REFUSED[what])
+            refused(answer, 400, 417)
+        assert seen.bodies == []
+
+    run(work())
+
+
+@both_loops
+@pytest.mark.parametrize("what", TOO_LARGE)
+def test_a_header_without_bounds_is_431_and_the_end(run: Run, what: str) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            (answer,) = await said(port, TOO_LARGE[what])
+            refused(answer, 431)
+        assert seen.bodies == []
+
+    run(work())
+
+
+@both_loops
+@pytest.mark.parametrize("what", ENDLESS)
+def test_a_body_that_does_not_end_is_cut_off_in_time(run: Run, what: str) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            (answer,) = await said(port, ENDLESS[what])
+            refused(answer, 408)
+        assert seen.bodies == []
+
+    run(work())
+
+
+@both_loops
+@pytest.mark.parametrize("what", ONE)
+def test_what_means_one_thing_is_one_request(run: Run, what: str) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            assert [status for status, _, _ in await closing(port, ONE[what])] == [200, 200]
+        assert seen.bodies == [b"abc", b""]
+
+    run(work())
+
+
+@both_loops
+def test_requests_one_behind_the_other_are_answered_one_by_one(run: Run) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            given = await closing(port, (POST + THREE) * 200)
+        assert [status for status, _, _ in given] == [200] * 201
+        assert seen.bodies == [b"abc"] * 200 + [b""]
+
+    run(work())
+
+
+@both_loops
+def test_a_request_byte_by_byte_is_one_request(run: Run) -> None:
+    async def work() -> None:
+        seen = Seen()
+        whole = CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            given = await closing(port, *(whole[n : n + 16] for n in range(0, len(whole), 16)))
+        assert [status for status, _, _ in given] == [200, 200]
+        assert seen.bodies == [b"abc", b""]
+
+    run(work())
+
+
+@both_loops
+@pytest.mark.parametrize("rest", [b"geheim\r\n", b"3\r\nabcgeheim\r\n"])
+def test_a_body_that_turns_out_to_be_none_is_one_problem_and_no_fault(
+    run: Run, rest: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            (answer,) = await said(port, CHUNKED, b"3\r\nabc\r\n", rest)
+            refused(answer, 400, 408)
+        assert seen.bodies == []
+
+    run(work())
+    assert "http.failed" not in capsys.readouterr().out
+
+
+@both_loops
+def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            for begun in (CHUNKED + b"3\r\na", POST + b"Content-Length: 9\r\n\r\nabc"):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(begun)
+                await asyncio.sleep(0.05)  # so that it has begun
+                writer.close()
+            await closing(port, POST + THREE)
+        assert seen.bodies == [b"abc", b""]
+
+    run(work())
+    assert "http.failed" not in capsys.readouterr().out

@@ -1,0 +1,34 @@
+"""How many files a service may have open: as many as it needs, where the system allows it."""
+
+import resource
+
+import pytest
+
+from services.lifecycle import FILES, may_open
+from services.listener import FEW, LINGERING, MANY
+
+UNBOUNDED = resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "then"),
+    [
+        (1024, 20_000, (FILES, 20_000)),
+        (1024, 2000, (2000, 2000)),
+        (1024, UNBOUNDED, (FILES, UNBOUNDED)),
+        (20_000, 20_000, None),
+        (UNBOUNDED, UNBOUNDED, None),
+    ],
+)
+def test_the_limit_is_raised_as_far_as_is_needed_and_allowed(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, then: tuple[int, int] | None
+) -> None:
+    made: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: made.append(limits))
+    may_open(FILES)
+    assert made == ([then] if then else [])
+
+
+def test_all_connections_of_two_ports_fit() -> None:
+    assert MANY + FEW + 2 * LINGERING <= FILES - 256
