@@ -164,17 +164,11 @@ def told(*statuses: dict[str, Any], second: float = 0, number: str = NUMBER) -> 
     return receipt(body(change(number, statuses=list(statuses))), second=second)
 
 
-def command(name: str, *, second: float = 0, number: str = NUMBER, **to: str) -> Command:
-    """A CRM's text; `to` is a phone number or a conversation."""
-    return Command(
-        id=id_of("command", name),
-        received_at=at(second),
-        token="crm",
-        type="text",
-        text="Goedemiddag",
-        number=number,
-        **to,
-    )
+def command(name: str, *, second: float = 0, number: str = NUMBER, **more: Any) -> Command:
+    """A CRM's order, a text unless `more` says otherwise; to a phone number or a conversation."""
+    plain = {"token": "crm", "type": "text", "text": "Goedemiddag", "number": number}
+    given = {"id": id_of("command", name), "received_at": at(second)} | plain | more
+    return Command(**given)
 
 
 def outcome(message: UUID, state: Any, *, second: float = 0, **more: Any) -> SendOutcome:

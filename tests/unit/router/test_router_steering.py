@@ -1,0 +1,251 @@
+"""What a CRM does with a conversation: transfer, close, note, link; and who hears of it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from almelo import (
+    NUMBER,
+    OTHER_NUMBER,
+    Router,
+    at,
+    command,
+    decisions,
+    events,
+    kept,
+    status,
+    text,
+    told,
+    told_to,
+    wrote,
+)
+
+from router.checks import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
+from router.decisions import Decided
+from router.outputs import CLOSED, RECEIVED, STATUS_CHANGED
+from router.outputs import TRANSFERRED as MOVED
+from services.contract import Author, Command
+
+ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
+SANNE = Author(kind="employee", id="sanne")
+
+
+class Desk:
+    """One conversation with Anna, and whoever works at it."""
+
+    def __init__(self, words: str = "hallo") -> None:
+        self.router = Router()
+        self.count = 0
+        self.id = self.hears(words).conversation
+
+    def hears(self, words: str) -> Any:
+        self.count += 1
+        message = text(f"wamid.{self.count}", words, **ANNA)
+        [decision] = decisions(self.router.takes(wrote(message, second=self.count)))
+        return decision
+
+    def orders(self, type: str, **more: Any) -> list[Decided]:
+        return self.router.takes(self.order(type, **more))
+
+    def order(self, type: str, **more: Any) -> Command:
+        self.count += 1
+        given = {"conversation": self.id, "author": SANNE, "text": ""} | more
+        return command(str(self.count), second=self.count, type=type, **given)
+
+    @property
+    def now(self) -> Any:
+        return self.router.conversations[self.id]
+
+
+def data(thing: Any) -> Any:
+    return msgspec.json.decode(thing.data)
+
+
+def test_a_transfer_is_told_to_both_departments_each_under_an_id_of_its_own() -> None:
+    desk = Desk()
+    done = desk.orders("transfer", to_department="groen", reason="gaat over een boom")
+    (one, new), (other, former) = told_to(done)
+    assert (one, other) == ("buiten", "crm")
+    assert new.id != former.id and new.sequence == former.sequence == 2
+    assert new.type == former.type == MOVED
+    assert (
+        data(new)
+        == data(former)
+        == {
+            "conversationId": desk.id,
+            "from": "klantcontact",
+            "department": "groen",
+            "reason": "gaat over een boom",
+            "by": {"token": "crm", "author": {"kind": "employee", "id": "sanne"}},
+        }
+    )
+    [record] = kept(done)
+    assert (record.kind, record.sequence, record.conversation) == ("conversation", 2, desk.id)
+    said = data(record)
+    assert (said["event"], said["from"], said["department"]) == (
+        "transferred",
+        "klantcontact",
+        "groen",
+    )
+    assert said["by"]["author"]["id"] == "sanne"
+    assert said["decision"] == {
+        "rule": "_transfer",
+        "reason": "overgedragen: gaat over een boom",
+    }
+    assert desk.now.departments == ("klantcontact", "groen")
+    assert (desk.now.since, desk.now.sequence) == (at(2), 2)
+
+
+def test_a_transfer_within_one_destination_is_told_there_once() -> None:
+    desk = Desk()
+    done = desk.orders("transfer", to_department="belastingen")
+    [(destination, event)] = told_to(done)
+    assert (destination, event.department) == ("crm", "belastingen")
+    assert desk.now.reason == "overgedragen"
+
+
+def test_a_transfer_to_where_it_is_moves_nothing_and_is_recorded() -> None:
+    desk = Desk()
+    before = desk.now
+    done = desk.orders("transfer", to_department="klantcontact")
+    assert decisions(done)[0].kind == "accepted"
+    assert events(done) == []
+    assert [r.kind for r in kept(done)] == ["conversation"]
+    assert desk.now == before
+
+
+def test_no_rule_moves_what_a_person_transferred() -> None:
+    desk = Desk()
+    desk.orders("transfer", to_department="belastingen")
+    decision = desk.hears("mijn container is vol")
+    assert (decision.department, decision.rule) == ("belastingen", "_transfer")
+    desk.orders("transfer", to_department="klantcontact")
+    assert desk.hears("mijn container").department == "klantcontact"
+    assert desk.now.departments == ("klantcontact", "belastingen")
+
+
+def test_an_order_of_a_department_that_has_it_no_more_is_refused() -> None:
+    desk = Desk()
+    desk.orders("transfer", to_department="groen")
+    for type in ("text", "transfer", "close", "note", "link"):
+        for whose in ({"department": "klantcontact"}, {"departments": ["klantcontact"]}):
+            before = desk.now
+            order = desk.order(type, to_department="klantcontact", **whose)
+            done = desk.router.takes(order)
+            [(_, decision, changes)] = done
+            assert (decision.kind, decision.reason) == ("refused", TRANSFERRED)
+            assert changes.outgoing and changes.outgoing.status == "failed"
+            assert events(done) == [] and desk.now == before
+            [record] = kept(done)
+            assert record.conversation == "" and data(record)["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"to_department": "iets"}, NO_DEPARTMENT),
+        ({"to_department": "groen", "tenant": "borne"}, NO_CONVERSATION),
+        ({"to_department": "groen", "number": OTHER_NUMBER}, NO_CONVERSATION),
+        ({"to_department": "groen", "conversation": f"{NUMBER}-aaaa"}, NO_CONVERSATION),
+        ({"to_department": "groen", "conversation": "", "to": "31611111111"}, NO_CONVERSATION),
+    ],
+)
+def test_a_transfer_that_cannot_be_is_refused_with_its_reason(
+    more: dict[str, Any], reason: str
+) -> None:
+    desk = Desk()
+    before = desk.now
+    [decision] = decisions(desk.orders("transfer", **more))
+    assert (decision.kind, decision.reason) == ("refused", reason)
+    assert decision.tenant == more.get("tenant", "almelo")
+    assert desk.now == before
+
+
+def test_a_closed_conversation_stays_as_it_is_and_the_next_message_begins_another() -> None:
+    desk = Desk()
+    done = desk.orders("close", reason="beantwoord")
+    [(destination, event)] = told_to(done)
+    assert (destination, event.type, event.sequence) == ("crm", CLOSED, 2)
+    assert data(event)["reason"] == "beantwoord"
+    assert data(kept(done)[0])["event"] == "closed"
+    assert desk.now.closed_at == at(2)
+    closed = desk.now
+    again = desk.orders("close")
+    assert events(again) == [] and len(kept(again)) == 1 and desk.now == closed
+    later = desk.hears("nog een vraag")
+    assert later.conversation != desk.id and later.opened is not None
+    assert desk.now == closed
+    assert desk.hears("bent u er?").conversation == later.conversation
+
+
+def test_closing_and_a_message_in_one_batch_are_decided_in_their_order() -> None:
+    desk = Desk()
+    message = text("wamid.next", "en nu?", **ANNA)
+    done = desk.router.takes(desk.order("close"), wrote(message, second=9))
+    closed, new = decisions(done)
+    assert closed.conversation == desk.id != new.conversation
+
+
+def test_an_answer_into_a_closed_conversation_goes_and_its_status_is_told() -> None:
+    desk = Desk()
+    desk.orders("close")
+    answer = desk.order("text", text="Nog dit")
+    [decision] = decisions(desk.router.takes(answer))
+    assert (decision.kind, decision.conversation) == ("accepted", desk.id)
+    assert desk.now.closed_at is not None
+    [event] = events(desk.router.takes(told(status("w", "read", f"{answer.id}.1"), second=9)))
+    assert (event.type, event.conversation) == (STATUS_CHANGED, desk.id)
+    assert desk.now.closed_at is not None
+    [decision] = decisions(desk.router.takes(command("new", second=10, to=ANNA["phone"])))
+    assert decision.conversation != desk.id
+
+
+def test_a_note_is_a_record_with_a_place_and_reaches_neither_citizen_nor_crm() -> None:
+    desk = Desk()
+    done = desk.orders("note", text="belt morgen terug")
+    [(_, _, changes)] = done
+    assert events(done) == [] and changes.send is None and changes.outgoing is None
+    [record] = kept(done)
+    assert (record.kind, record.sequence, record.conversation) == ("note", 2, desk.id)
+    said = data(record)
+    assert (said["text"], said["department"]) == ("belt morgen terug", "klantcontact")
+    assert said["author"] == {"kind": "employee", "id": "sanne"}
+    assert desk.hears("dank").sequence == 3
+
+
+def test_from_a_link_on_everything_that_is_said_carries_the_zaak() -> None:
+    desk = Desk()
+    linked = desk.orders("link", zaak="ZAAK-2026-12")
+    assert events(linked) == []
+    [record] = kept(linked)
+    assert (data(record)["event"], data(record)["zaak"]) == ("linked", "ZAAK-2026-12")
+    answer = desk.order("text", text="Dag")
+    said = desk.router.takes(
+        answer,
+        told(status("w", "read", f"{answer.id}.1"), second=20),
+        wrote(text("wamid.9", "container", **ANNA), second=21),
+        desk.order("transfer", to_department="belastingen"),
+        desk.order("close"),
+    )
+    assert [e.type for e in events(said)] == [STATUS_CHANGED, MOVED, RECEIVED, MOVED, MOVED, CLOSED]
+    assert {data(event)["zaak"] for event in events(said)} == {"ZAAK-2026-12"}
+    messages = [r for r in kept(said) if r.kind == "message"]
+    assert [data(r)["zaak"] for r in messages] == ["ZAAK-2026-12"] * 2
+
+
+def test_what_was_steered_is_said_again_word_for_word() -> None:
+    desk = Desk()
+    orders = [
+        desk.order("transfer", to_department="groen"),
+        desk.order("note", text="x"),
+        desk.order("link", zaak="Z"),
+        desk.order("close"),
+        desk.order("close"),
+    ]
+    first = desk.router.takes(*orders)
+    before = dict(desk.router.conversations)
+    again = desk.router.takes(*orders)
+    encode = msgspec.msgpack.encode
+    assert encode(kept(again)) == encode(kept(first))
+    assert encode(told_to(again)) == encode(told_to(first))
+    assert before == desk.router.conversations
