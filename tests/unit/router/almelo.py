@@ -14,11 +14,8 @@ from router.decisions import (
     Decided,
     Decision,
     Ground,
-    Heard,
     Identity,
-    OptOut,
     Outgoing,
-    Template,
 )
 from router.knowledge import Knowledge
 from router.outputs import deliveries
@@ -193,9 +190,9 @@ class Router:
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
         self.conversations: dict[str, Conversation] = {}
         self.outgoing: dict[UUID, Outgoing] = {}
-        self.heard: dict[UUID, Heard] = {}
-        self.templates: dict[tuple[str, str, str], Template] = {}
-        self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
+        told = Knowledge()
+        self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
+        self._told = told
         self.changes: list[Changes] = []
 
     def takes(self, *entries: Entry) -> list[Decided]:
@@ -232,14 +229,9 @@ class Router:
             self.conversations[changes.conversation.id] = changes.conversation
         if changes.outgoing:
             self.outgoing[changes.outgoing.id] = changes.outgoing
-        if changes.heard:
-            self.heard[changes.heard.message] = changes.heard
-        if changes.template:
-            before = self.templates.get(changes.template.key)
-            now = before.then(changes.template) if before else changes.template
-            self.templates[now.key] = now
-        if changes.opt_out:
-            self.opt_outs[changes.opt_out.key] = changes.opt_out
+        self._told.learn(
+            Changes(heard=changes.heard, template=changes.template, opt_out=changes.opt_out)
+        )
 
 
 def events(said: Iterable[Decided]) -> list[Delivery]:
