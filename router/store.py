@@ -231,7 +231,7 @@ insert into deliverer.ledger (id, number, conversation, person, address_kind, ad
     created_at, due_at, about, about_wamid, media)
 select id, number, conversation, person, address_kind, address,
     convert_from(content, 'UTF8')::jsonb, created_at, created_at, about,
-    coalesce(nullif(about_wamid, ''), (select wamid from deliverer.ledger q where q.id = about),
+    coalesce(nullif(about_wamid, ''), (select wamid from deliverer.ledger q where q.id = new.about),
         ''),
     media
 from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],

@@ -1,0 +1,244 @@
+"""What the router decides about departments, people and Meta's notices, through the real tables."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.batch import decide_batch
+from router.decisions import Decided, Ground
+from router.rules import compile_config
+from router.store import SIGHTINGS, Store
+from router.units import keyed_hash, units
+from services import clock, config
+from services.contract import Command, Receipt
+from services.database import Pool, connected, migrate
+from tests.citizens import text, webhook
+from tests.installation import EXAMPLE
+from tests.integration.conftest import all_migrations
+
+CONFIG = config.load(EXAMPLE)
+GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
+NUMBER = CONFIG.numbers[0].id
+WABA = "102290129340398"
+
+
+@pytest.fixture
+async def pool(empty: str) -> AsyncIterator[Pool]:
+    """The owner's: sees everything."""
+    await migrate(empty, all_migrations())
+    async with connected(empty, "test", 4) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
+    """The router's, which may do what its grants say."""
+    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+        assert await own.fetchval("select current_user") == "postkamer_router"
+        yield own
+
+
+class Office:
+    """A router of one partition, batch by batch, with nothing but its tables between them."""
+
+    def __init__(self, store: Store, epoch: int) -> None:
+        self.store, self.epoch = store, epoch
+        self.start = clock.now()
+        self.count = 0
+        self.sighted: list[tuple[str, str]] = []
+
+    async def takes(self, *entries: Command | Receipt) -> list[Decided]:
+        todo = [unit for entry in entries for unit in units(entry, GROUND)]
+        batch = decide_batch(todo, await self.store.load(todo), GROUND)
+        assert batch.faults == []
+        self.sighted += await self.store.commit(0, self.epoch, batch.fresh)
+        return batch.said
+
+    def order(self, type: str = "text", **more: Any) -> Command:
+        self.count += 1
+        return Command(
+            id=clock.new_id(),
+            received_at=self.start + timedelta(seconds=self.count),
+            token="crm",
+            type=type,
+            number=NUMBER,
+            **more,
+        )
+
+    def came(self, body: bytes) -> Receipt:
+        self.count += 1
+        return Receipt(
+            id=clock.new_id(),
+            received_at=self.start + timedelta(seconds=self.count),
+            door="/webhooks/whatsapp",
+            proof="meta-sha256",
+            signature="",
+            body=body,
+        )
+
+    def told(self, field: str, **value: Any) -> Receipt:
+        entry = {"id": WABA, "changes": [{"field": field, "value": value}]}
+        return self.came(msgspec.json.encode({"object": "x", "entry": [entry]}))
+
+
+@pytest.fixture
+async def office(own: Pool) -> Office:
+    store = Store(own, GROUND)
+    return Office(store, await store.take_epoch(0))
+
+
+async def test_a_conversation_keeps_where_it_was_its_zaak_and_that_it_is_closed(
+    office: Office, pool: Pool
+) -> None:
+    [(_, first, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    here = {"conversation": first.conversation}
+    await office.takes(office.order("transfer", to_department="burgerzaken", **here))
+    await office.takes(office.order("link", zaak="ZAAK-1", **here))
+    await office.takes(office.order("transfer", to_department="openbare-ruimte", **here))
+    [(_, closed, _)] = await office.takes(office.order("close", **here))
+    row = await pool.fetchrow("select * from router.conversation")
+    assert row
+    assert row["departments"] == [first.department, "burgerzaken", "openbare-ruimte"]
+    assert (row["zaak"], row["rule"], row["sequence"]) == ("ZAAK-1", "_transfer", closed.sequence)
+    assert row["closed_at"] is not None
+    [(_, answer, _)] = await office.takes(office.order(text="nog dit", **here))
+    assert (answer.kind, answer.conversation) == ("accepted", first.conversation)
+    [(_, later, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.2", 1))))
+    assert later.conversation != first.conversation
+    assert await pool.fetchval(
+        "select closed_at is not null and sequence = $2 from router.conversation where id = $1",
+        first.conversation,
+        answer.sequence,
+    )
+
+
+async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_the_ledgers(
+    office: Office, pool: Pool
+) -> None:
+    [(_, heard, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    here = {"conversation": heard.conversation}
+    first = office.order(text="dag", about=heard.message, media=clock.new_id(), **here)
+    await office.takes(first)
+    early = office.order(text="b", about=first.id, **here)
+    await office.takes(early)
+    await pool.execute(
+        "update deliverer.ledger set state = 'sent', wamid = 'wamid.ours' where id = $1", first.id
+    )
+    late = office.order(text="c", about=first.id, **here)
+    await office.takes(late)
+    rows = await pool.fetch("select id, about, about_wamid, media from deliverer.ledger")
+    assert {row["id"]: tuple(row)[1:] for row in rows} == {
+        first.id: (heard.message, "wamid.1", first.media),
+        early.id: (first.id, "", None),
+        late.id: (first.id, "wamid.ours", None),
+    }
+    [(_, refused, _)] = await office.takes(office.order(about=clock.new_id(), **here))
+    assert refused.reason.startswith("message_unknown: ")
+
+
+async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
+    office: Office, pool: Pool
+) -> None:
+    [(_, anna, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    phone = await pool.fetchval("select value from router.identity where kind = 'phone'")
+    system = {"type": "user_changed_number", "wa_id": "31699999999"}
+    message = {"id": "wamid.s", "from": phone, "type": "system", "system": system}
+    value = {"metadata": {"phone_number_id": NUMBER}, "messages": [message]}
+    await office.takes(office.told("messages", **value))
+    rows = await pool.fetch(
+        "select value, valid_to is null as current from router.identity where kind = 'phone'"
+    )
+    assert {row["value"]: row["current"] for row in rows} == {phone: False, "31699999999": True}
+    [(_, other, _)] = await office.takes(office.order(text="dag", to=phone))
+    assert other.conversation != anna.conversation
+    [(_, same, _)] = await office.takes(office.order(text="dag", to="31699999999"))
+    assert same.conversation == anna.conversation
+
+
+def _template(name: str = "markt") -> dict[str, Any]:
+    content = {"type": "template", "template": {"name": name, "language": {"code": "nl"}}}
+    return {"content": msgspec.json.encode(content), "to": "31611111111"}
+
+
+async def test_a_template_and_an_opt_out_are_known_to_the_next_batch(
+    office: Office, pool: Pool
+) -> None:
+    named = {"message_template_name": "markt", "message_template_language": "nl"}
+    status = "message_template_status_update"
+    await office.takes(
+        office.told(status, event="APPROVED", message_template_category="MARKETING", **named),
+        office.told(status, event="PAUSED", **named),
+    )
+    [(_, refused, _)] = await office.takes(office.order("template", **_template()))
+    assert refused.reason.startswith("template_blocked: ")
+    await office.takes(office.told(status, event="APPROVED", **named))
+    [(_, sent, _)] = await office.takes(office.order("template", **_template()))
+    assert sent.kind == "accepted"
+    choice = {"wa_id": "31611111111", "category": "marketing_messages", "value": "stop"}
+    stop = office.told(
+        "user_preferences",
+        metadata={"phone_number_id": NUMBER},
+        user_preferences=[choice],
+    )
+    await office.takes(stop)
+    [(_, refused, _)] = await office.takes(office.order("template", **_template()))
+    assert refused.reason.startswith("opted_out: ")
+    [(_, other, _)] = await office.takes(office.order("template", **_template("ander")))
+    assert other.kind == "accepted"
+    row = await pool.fetchrow("select status, category from router.template")
+    assert row and tuple(row) == ("APPROVED", "MARKETING")
+
+
+async def test_older_words_of_meta_do_not_replace_newer_ones(office: Office, pool: Pool) -> None:
+    named = {"message_template_name": "markt", "message_template_language": "nl"}
+
+    def update(event: str, stamp: int) -> Receipt:
+        value = named | {"event": event}
+        change = {"field": "message_template_status_update", "value": value}
+        entry = {"id": WABA, "time": stamp, "changes": [change]}
+        return office.came(msgspec.json.encode({"object": "x", "entry": [entry]}))
+
+    await office.takes(office.told("template_category_update", new_category="UTILITY", **named))
+    for event, stamp in [("APPROVED", 1700000060), ("PAUSED", 1700000000), ("REJECTED", 170000006)]:
+        await office.takes(update(event, stamp))
+    row = await pool.fetchrow("select status, category from router.template")
+    assert row and tuple(row) == ("APPROVED", "UTILITY")
+    await office.takes(update("PAUSED", 1700000061), update("REJECTED", 1700000050))
+    assert await pool.fetchval("select status from router.template") == "PAUSED"
+
+
+async def test_something_new_is_sighted_once_whoever_sees_it(office: Office, own: Pool) -> None:
+    await office.takes(office.told("brand_new"), office.told("brand_new", x=1))
+    assert office.sighted == [("field", "brand_new")]
+    await office.takes(office.told("brand_new", x=2))
+    office.store = Store(own, GROUND)
+    await office.takes(office.told("brand_new", x=3), office.told("another"))
+    assert office.sighted == [("field", "brand_new"), ("field", "another")]
+
+
+async def test_sightings_are_bounded(office: Office, pool: Pool) -> None:
+    await pool.execute(
+        "insert into router.sighting select 'field', 'f' || n, now() from generate_series(1, $1) n",
+        SIGHTINGS,
+    )
+    await office.takes(office.told("brand_new"))
+    assert office.sighted == []
+    assert await pool.fetchval("select count(*) from router.sighting") == SIGHTINGS
+    assert await pool.fetchval("select count(*) from router.inbox") == 1
+
+
+async def test_a_router_of_before_leaves_conversations_that_are_read(
+    office: Office, pool: Pool
+) -> None:
+    [(_, first, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    await pool.execute("update router.conversation set departments = '{}'")
+    await office.takes(
+        office.order("transfer", to_department="burgerzaken", conversation=first.conversation)
+    )
+    assert await pool.fetchval("select departments from router.conversation") == [
+        first.department,
+        "burgerzaken",
+    ]
