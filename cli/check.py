@@ -1,11 +1,12 @@
 """`postkamer check`: everything that is wrong or doubtful about an installation, at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
+from deliverer.accounts import accounts
 from deliverer.service import keys
 from gateway.doors import doors
 from router.rules import Table, compile_config, match
@@ -50,7 +51,12 @@ def check(path: Path, environ: Mapping[str, str], *, settings_too: bool) -> Foun
 def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
     """What the configuration names and the environment does not hold."""
     found: list[str] = []
-    for look in (lambda: keys(config, environ), lambda: doors(config, (), "", environ)):
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: keys(config, environ),
+        lambda: doors(config, (), "", environ),
+        lambda: accounts(config, "", "", environ),
+    )
+    for look in looks:
         try:
             look()
         except settings.SettingsError as error:

@@ -95,16 +95,17 @@ def router() -> None:
 @main.command()
 def deliverer() -> None:
     """Run the deliverer: events to CRMs, messages to Meta."""
+    from deliverer.service import accounts, keys
     from deliverer.service import deliverer as service
-    from deliverer.service import keys
 
     given = loaded(settings.DelivererSettings)
     choices = configured(given.config)
     try:
         secrets = keys(choices, os.environ)
+        numbers = accounts(given, choices, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    run("deliverer", given.log_level, lambda: service(given, choices, secrets))
+    run("deliverer", given.log_level, lambda: service(given, choices, secrets, numbers))
 
 
 @main.command()

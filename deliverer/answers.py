@@ -1,8 +1,12 @@
 """What somebody answered to a request of ours, as data: so that what follows from it is pure."""
 
+from collections.abc import AsyncIterator
 from typing import Literal
 
 import msgspec
+
+Body = bytes | AsyncIterator[bytes]
+"""Of a request; what streams is sent once, and its length stands in the headers."""
 
 Failure = Literal["", "refused", "name", "tls", "timeout", "reset", "too large"]
 

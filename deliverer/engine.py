@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from deliverer.answers import Answer
+from deliverer.answers import Answer, Body
 from deliverer.lanes import Frame, Job, Lanes
 from deliverer.policy import Verdict, judge, wait_before_probe
 from deliverer.settlements import Settlement, Settlements, parked, settlement
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class Poster(Protocol):
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer: ...
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer: ...
 
 
 class Kind(Protocol):

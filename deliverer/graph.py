@@ -22,6 +22,9 @@ STOP = frozenset(
 LARGEST_CODE = 2**31 - 1
 """Meta's codes have six digits; what does not fit the ledger's column is no code."""
 
+MEDIA = ("audio", "document", "image", "sticker", "video")
+"""Kinds of a media object, in a message, in a header and in the parameters of a template."""
+
 FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
 """Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, bounded."""
 LONGEST_RETRY_AFTER = 3600.0
@@ -73,22 +76,55 @@ def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> by
     return msgspec.json.encode(head | to | content | {"biz_opaque_callback_data": opaque})
 
 
+def filled(content: dict[str, Any], about_wamid: str, media_id: str) -> dict[str, Any]:
+    """A content with the ids that only we know: of the message that it quotes or reacts to, and of
+    its file at the provider. The content itself is not changed."""
+    copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
+    if media_id and (medium := _medium(copy)) is not None:
+        medium["id"] = media_id
+    if not about_wamid:
+        return copy
+    if isinstance(reaction := copy.get("reaction"), dict):
+        reaction["message_id"] = about_wamid
+        return copy
+    return copy | {"context": {"message_id": about_wamid}}
+
+
+def _medium(within: Any) -> dict[str, Any] | None:
+    """The first media object, `{"type": t, t: {...}}`, that has neither `id` nor `link`."""
+    match within:
+        case {"type": str(kind)} if kind in MEDIA and isinstance(within.get(kind), dict):
+            medium: dict[str, Any] = within[kind]
+            if not {"id", "link"} & medium.keys():
+                return medium
+    inner = within.values() if isinstance(within, dict) else within
+    each = inner if isinstance(within, dict | list) else ()
+    return next((found for one in each if (found := _medium(one)) is not None), None)
+
+
 def judge(answer: Answer, attempt: int) -> Verdict:
     """What became of attempt number `attempt`, counted from 1."""
     if answer.status == 0:
-        return Unknown("no answer") if answer.sent else Later(_wait(attempt))
-    body = _object(answer.body)
+        return Unknown("no answer") if answer.sent else Later(wait(attempt))
+    body = decoded(answer.body)
     if answer.status == 200:
         wamid = _wamid(body)
         return Sent(wamid) if wamid else Unknown("no usable answer")
+    code = code_of(body)
+    if code is None:
+        return Unknown("no usable answer")
+    return refused(code, attempt, answer.retry_after)
+
+
+def code_of(body: dict[str, Any]) -> int | None:
+    """Meta's `error.code` in an answer."""
     error = body.get("error")
     code = error.get("code") if isinstance(error, dict) else None
-    if type(code) is not int or abs(code) > LARGEST_CODE:
-        return Unknown("no usable answer")
-    return _refused(code, attempt, answer.retry_after)
+    return code if type(code) is int and abs(code) <= LARGEST_CODE else None
 
 
-def _refused(code: int, attempt: int, retry_after: float | None) -> Verdict:
+def refused(code: int, attempt: int, retry_after: float | None) -> Later | Failed:
+    """What an `error.code` means for attempt number `attempt`."""
     waiting = sentence(code, PUT_OFF)
     if attempt < STOPPED_ATTEMPTS:
         if code in STOP or 200 <= code < 300:
@@ -96,15 +132,17 @@ def _refused(code: int, attempt: int, retry_after: float | None) -> Verdict:
         if code in SLOW:
             return Later(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, waiting)
     if code in RETRY and attempt < ATTEMPTS:
-        return Later(min(retry_after or _wait(attempt), LONGEST_WAIT), code, waiting)
+        return Later(min(retry_after or wait(attempt), LONGEST_WAIT), code, waiting)
     return Failed(code, sentence(code))
 
 
-def _wait(attempt: int) -> float:
+def wait(attempt: int) -> float:
+    """Seconds before the attempt after this one."""
     return min(FIRST_WAIT ** min(attempt, 10), LONGEST_WAIT)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def decoded(body: bytes) -> dict[str, Any]:
+    """The JSON object in an answer, or an empty one."""
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

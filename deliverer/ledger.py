@@ -1,8 +1,8 @@
 """The ledger of what goes to Meta, in PostgreSQL: the queue of each citizen, oldest first."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -33,6 +33,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     content: dict[str, Any]
     attempt: int
+    about: UUID | None = None
+    """The message that it quotes or reacts to; `about_wamid` is Meta's name for it, where it has
+    one: of what this citizen was sent before."""
+    about_wamid: str = ""
+    media: UUID | None = None
+    """The file that goes along, and the provider's id of it."""
+    media_id: str = ""
 
     @property
     def opaque(self) -> str:
@@ -41,21 +48,25 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """`process` is whoever claims: what it claimed, nobody else will send."""
+    """`process` is whoever claims: what it claimed, nobody else will send. `accounts` says under
+    which name the files of a number are kept."""
 
-    def __init__(self, pool: Pool, process: UUID) -> None:
+    def __init__(self, pool: Pool, process: UUID, accounts: Mapping[str, str]) -> None:
         self._pool, self._process = pool, process
+        self._accounts = msgspec.json.encode(accounts).decode()
 
     async def claim(self, limit: int, held: Collection[UUID]) -> list[Line]:
-        """The oldest message of each citizen that has none under way, marked as being sent.
+        """The oldest message of each citizen that has none under way, marked as being sent; one
+        with a file once that is at the provider.
 
         First those that this process claimed but does not hold: the answer to an earlier claim was
         lost, and they were certainly not sent.
         """
         async with self._pool.acquire() as connection:
-            rows = await connection.fetch(_LOST_CLAIMS, self._process, list(held), limit)
+            lost = (list(held), limit)
+            rows = await connection.fetch(_LOST_CLAIMS, self._process, self._accounts, *lost)
             if not rows:
-                rows = await connection.fetch(_CLAIM, limit, self._process)
+                rows = await connection.fetch(_CLAIM, self._process, self._accounts, limit)
         return [
             Line(**{**row, "content": msgspec.json.decode(row["content"])})
             for row in map(dict, rows)
@@ -68,11 +79,14 @@ class Ledger:
             match verdict:
                 case Sent(wamid):
                     if await _change(connection, line, "sent", wamid=wamid):
-                        await _tell(connection, _outcome(line, "sent", at, wamid=wamid))
+                        said = _outcome(msgspec.structs.asdict(line), "sent", at)
+                        await _tell(connection, msgspec.structs.replace(said, wamid=wamid))
                 case Failed(code, reason):
                     if await _change(connection, line, "failed", code=code, reason=reason):
-                        said = _outcome(line, "failed", at, code=code, reason=reason)
-                        await _tell(connection, said)
+                        said = _outcome(msgspec.structs.asdict(line), "failed", at)
+                        await _tell(
+                            connection, msgspec.structs.replace(said, code=code, reason=reason)
+                        )
                 case Later(seconds, code, reason):
                     later = (line.id, line.attempt, seconds, code, reason)
                     await connection.execute(_LATER, *later)
@@ -85,17 +99,22 @@ class Ledger:
             await connection.execute(_LOST, SENDING_SECONDS)
             rows = await connection.fetch(_GIVE_UP, UNKNOWN_SECONDS, UNCONFIRMED)
             for row in rows:
-                said = SendOutcome(
-                    id=clock.new_id(),
-                    message=row["id"],
-                    number=row["number"],
-                    conversation=row["conversation"],
-                    at=at,
-                    state="unknown",
-                    reason=UNCONFIRMED,
-                )
-                await _tell(connection, said)
+                said = _outcome(dict(row), "unknown", at)
+                await _tell(connection, msgspec.structs.replace(said, reason=UNCONFIRMED))
         return len(rows)
+
+    async def without(self, file: tuple[UUID, str], verdict: Later | Failed, at: datetime) -> None:
+        """What it means for the messages of this number with this file (media, number) that it
+        could not be brought: they failed too, or whoever asks is told why they wait."""
+        why = (verdict.code, verdict.reason)
+        async with self._pool.acquire() as connection, connection.transaction():
+            if isinstance(verdict, Later):
+                await connection.execute(_WAITING, *file, *why)
+                return
+            for row in await connection.fetch(_WITHOUT, *file, *why):
+                said = _outcome(dict(row), "failed", at)
+                code, reason = why
+                await _tell(connection, msgspec.structs.replace(said, code=code, reason=reason))
 
     async def outcomes(self, limit: int) -> list[SendOutcome]:
         """Those that the router has not been told of, oldest first."""
@@ -114,18 +133,15 @@ class Ledger:
 
 
 def _outcome(
-    line: Line, state: str, at: datetime, *, wamid: str = "", code: int = 0, reason: str = ""
+    message: Mapping[str, Any], state: Literal["sent", "failed", "unknown"], at: datetime
 ) -> SendOutcome:
     return SendOutcome(
         id=clock.new_id(),
-        message=line.id,
-        number=line.number,
-        conversation=line.conversation,
+        message=message["id"],
+        number=message["number"],
+        conversation=message["conversation"],
         at=at,
-        state="sent" if state == "sent" else "failed",
-        wamid=wamid,
-        code=code,
-        reason=reason,
+        state=state,
     )
 
 
@@ -151,24 +167,49 @@ async def _tell(connection: Connection, outcome: SendOutcome) -> None:
     )
 
 
-_CLAIM = """
-update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
-    claimed_by = $2
-from (
-    select id from deliverer.ledger q
-    where q.state = 'queued' and q.due_at <= now() and not exists (
-        select from deliverer.ledger b
+# What stands before a message in the line of its citizen.
+_BEFORE = """select from deliverer.ledger b
         where b.person = q.person and b.number = q.number and b.position < q.position
-            and b.state in ('queued', 'sending', 'unknown'))
-    order by q.position limit $1 for update skip locked
-) as first
-where l.id = first.id
-returning l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt
+            and b.state in ('queued', 'sending', 'unknown')"""
+
+# $2: number -> account.
+_FILE = """select {0} from deliverer.upload u
+        where u.media = {1}.media and u.account = $2::jsonb ->> {1}.number
+            and u.provider_id <> '' and u.due_at > now()"""
+
+_LINE = f"""
+l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
+coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
+    where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
+coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id
 """
 
-_LOST_CLAIMS = """
-select id, number, conversation, address_kind, address, content, attempt from deliverer.ledger
-where claimed_by = $1 and state = 'sending' and id <> all($2::uuid[]) limit $3
+_CLAIM = f"""
+update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
+    claimed_by = $1
+from (
+    select id from deliverer.ledger q
+    where q.state = 'queued' and q.due_at <= now() and not exists ({_BEFORE})
+        and (q.media is null or not $2::jsonb ? q.number or exists ({_FILE.format("", "q")}))
+    order by q.position limit $3 for update skip locked
+) as first
+where l.id = first.id
+returning {_LINE}
+"""
+
+_LOST_CLAIMS = f"""
+select {_LINE} from deliverer.ledger l
+where claimed_by = $1 and state = 'sending' and id <> all($3::uuid[]) limit $4
+"""
+
+_WAITING = """
+update deliverer.ledger set code = $3, reason = $4
+where media = $1 and number = $2 and state = 'queued'
+"""
+
+_WITHOUT = """
+update deliverer.ledger set state = 'failed', code = $3, reason = $4
+where media = $1 and number = $2 and state = 'queued' returning id, number, conversation
 """
 
 # The attempt is named: a statement that the server carries out late must not touch the next one.

@@ -1,14 +1,17 @@
 """To Meta: what the ledger has ready is offered to the Graph API, and the router hears of it."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
 import structlog
 
+from deliverer.accounts import Account
 from deliverer.engine import Poster
-from deliverer.graph import Later, Verdict, judge, request
+from deliverer.flights import Flights
+from deliverer.graph import Failed, Later, Verdict, filled, judge, request
 from deliverer.ledger import Ledger, Line
 from services import clock, observe, topology
 from services.broker import Unconfirmed
@@ -24,17 +27,24 @@ SWEEP_SECONDS = 5.0
 OUTCOMES = 256
 """Of one publish into a partition."""
 CONFIRM_SECONDS = 10.0
+NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
+MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
 log = structlog.get_logger()
 
 
 class Outbound:
     def __init__(
-        self, ledger: Ledger, poster: Poster, url: str, token: str, partitions: Partitions
+        self,
+        ledger: Ledger,
+        poster: Poster,
+        accounts: Mapping[str, Account],
+        partitions: Partitions,
     ) -> None:
         self._ledger, self._poster, self._partitions = ledger, poster, partitions
-        self._url, self._token = url.rstrip("/"), token
-        self._flying: set[asyncio.Task[None]] = set()
+        self._accounts = accounts
+        # One that fails stays `sending`; the sweep makes it `unknown`, and a status settles it.
+        self._flights = Flights(WINDOW, "send.failed")
         self._held: set[UUID] = set()
         """Offered to Meta, and not known to be written down: never offered again by us."""
 
@@ -42,43 +52,32 @@ class Outbound:
         """Offer what is ready, for as long as the service runs; finish what flies at its end."""
         try:
             while True:
-                room = WINDOW - len(self._flying)
+                room = self._flights.room
                 claim = partial(self._ledger.claim, room, self._held)
                 lines = await until_it_answers(claim, "ledger") if room else []
                 for line in lines:
                     self._held.add(line.id)
-                    task = asyncio.create_task(self._offer(line))
-                    self._flying.add(task)
-                    task.add_done_callback(self._landed)
+                    self._flights.launch(self._offer(line))
                 if not lines:
-                    await self._pause()
+                    await self._flights.pause(LOOK_SECONDS)
         finally:
-            if self._flying:
-                await asyncio.wait(self._flying)
-
-    async def _pause(self) -> None:
-        """Until a place is free, or it is time to look again."""
-        if self._flying:
-            await asyncio.wait(
-                self._flying, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-        else:
-            await asyncio.sleep(LOOK_SECONDS)
-
-    def _landed(self, task: "asyncio.Task[None]") -> None:
-        self._flying.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            # The line stays `sending`; the sweep makes it `unknown`, and a status settles it.
-            log.error("send.failed", exc_info=error)
+            await self._flights.land()
 
     async def _offer(self, line: Line) -> None:
-        body = request(line.address_kind, line.address, line.content, line.opaque)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        answer = await self._poster.post(f"{self._url}/{line.number}/messages", body, headers)
-        verdict = judge(answer, line.attempt)
+        account = self._accounts.get(line.number)
+        verdict = await self._post(line, account) if account else Failed(0, NUMBER_UNKNOWN)
         self._note(line, verdict)
         await until_it_answers(lambda: self._ledger.settle(line, verdict, clock.now()), "ledger")
         self._held.discard(line.id)
+
+    async def _post(self, line: Line, account: Account) -> Verdict:
+        if line.about and not line.about_wamid:
+            return Failed(0, MESSAGE_UNKNOWN)
+        content = filled(line.content, line.about_wamid, line.media_id)
+        body = request(line.address_kind, line.address, content, line.opaque)
+        headers = {**account.headers, "Content-Type": "application/json"}
+        answer = await self._poster.post(account.messages_url, body, headers)
+        return judge(answer, line.attempt)
 
     def _note(self, line: Line, verdict: Verdict) -> None:
         outcome = type(verdict).__name__.lower()

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
-from deliverer.answers import Answer, Failure
+from deliverer.answers import Answer, Body, Failure
 
 ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
 """For one attempt in all, and for its connection."""
@@ -20,7 +20,7 @@ class Sender:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
         """One attempt; redirects are not followed, they would carry the content elsewhere."""
         try:
             async with self._session.post(
@@ -70,12 +70,12 @@ def _classify(error: BaseException) -> tuple[Failure, bool]:
 
 
 @asynccontextmanager
-async def sending(connections: int) -> AsyncIterator[Sender]:
-    """A sender with at most `connections` at once."""
+async def sending(connections: int, seconds: float = ATTEMPT_SECONDS) -> AsyncIterator[Sender]:
+    """A sender with at most `connections` at once, and so long for one attempt."""
     connector = aiohttp.TCPConnector(
         limit=connections, ttl_dns_cache=60, keepalive_timeout=IDLE_SECONDS
     )
-    timeout = aiohttp.ClientTimeout(total=ATTEMPT_SECONDS, sock_connect=CONNECT_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=timeout,

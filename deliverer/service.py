@@ -6,19 +6,24 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from deliverer import cloudevents
+from deliverer.accounts import Account
+from deliverer.accounts import accounts as accounts_of
+from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
 from deliverer.engine import FRAMES, Engine, Kind
 from deliverer.ledger import Ledger
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.sender import sending
 from deliverer.settlements import Settlements
+from deliverer.uploads import Uploads
 from services import clock, observe, topology
 from services.batcher import Bounds, batching
 from services.broker import Link, Publisher, linked
 from services.config import Config, Destination
 from services.consumer import Consumer, consuming
-from services.database import connected, until_it_answers
+from services.database import Pool, connected, until_it_answers
 from services.http import operations, serve
 from services.lifecycle import first_to_end, obstacles
+from services.objects import Objects
 from services.partitions import Partitions
 from services.settings import DelivererSettings, SettingsError, read
 from services.tasks import beside
@@ -51,9 +56,20 @@ def keys(config: Config, environ: Mapping[str, str]) -> dict[str, bytes]:
     return found
 
 
+def accounts(
+    settings: DelivererSettings, config: Config, environ: Mapping[str, str]
+) -> dict[str, Account]:
+    """Our number -> where it sends. SettingsError with every secret that is missing."""
+    token = settings.meta_access_token.get_secret_value()
+    return accounts_of(config, settings.meta_graph_url, token, environ)
+
+
 @asynccontextmanager
 async def deliverer(
-    settings: DelivererSettings, config: Config, keys: Mapping[str, bytes]
+    settings: DelivererSettings,
+    config: Config,
+    keys: Mapping[str, bytes],
+    accounts: Mapping[str, Account],
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
     amqp = settings.amqp_url.get_secret_value()
@@ -69,7 +85,8 @@ async def deliverer(
             for destination in config.destinations
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
-        sends = await enter(_outbound(settings, Ledger(pool, clock.new_id()), partitions))
+        store = Objects(settings.object_store)
+        sends = await enter(_outbound(pool, store, accounts, partitions))
         count = await enter(beside(_count_parked(settlements, config.destinations)))
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
@@ -95,18 +112,21 @@ async def _inbound(
 
 @asynccontextmanager
 async def _outbound(
-    settings: DelivererSettings, ledger: Ledger, partitions: Partitions
+    pool: Pool, store: Objects, accounts: Mapping[str, Account], partitions: Partitions
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """The way to Meta at work: what relays, sweeps and sends; sending stops first."""
-    token = settings.meta_access_token.get_secret_value()
-    async with sending(WINDOW) as poster:
-        outbound = Outbound(ledger, poster, settings.meta_graph_url, token, partitions)
+    """The way to Meta at work: what relays, sweeps, brings files and sends; sending stops first."""
+    names = {number: account.name for number, account in accounts.items()}
+    ledger, uploads = Ledger(pool, clock.new_id(), names), Uploads(pool, names)
+    async with sending(WINDOW) as poster, sending(FILES_AT_ONCE, FILE_SECONDS) as bearer:
+        outbound = Outbound(ledger, poster, accounts, partitions)
+        carrier = Carrier(uploads, ledger, store, bearer, accounts)
         async with (
             beside(outbound.relay()) as relay,
             beside(outbound.sweep()) as sweep,
+            beside(carrier.carry()) as carry,
             beside(outbound.send()) as send,
         ):
-            yield [relay, sweep, send]
+            yield [relay, sweep, carry, send]
 
 
 COUNT_SECONDS = 30.0

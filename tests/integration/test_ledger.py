@@ -37,7 +37,7 @@ async def test_a_claim_whose_answer_was_lost_is_found_again_by_its_process_alone
     pool: Pool,
 ) -> None:
     ids = await _queue(pool, 3)
-    mine, other = Ledger(pool, clock.new_id()), Ledger(pool, clock.new_id())
+    mine, other = Ledger(pool, clock.new_id(), {}), Ledger(pool, clock.new_id(), {})
     lost = await mine.claim(10, set())
     assert {line.id for line in lost} == set(ids)
     assert await other.claim(10, set()) == []
@@ -47,7 +47,7 @@ async def test_a_claim_whose_answer_was_lost_is_found_again_by_its_process_alone
 
 async def test_what_a_process_holds_is_not_given_to_it_again(pool: Pool) -> None:
     ids = await _queue(pool, 2)
-    ledger = Ledger(pool, clock.new_id())
+    ledger = Ledger(pool, clock.new_id(), {})
     await ledger.claim(10, set())
     assert [line.id for line in await ledger.claim(10, {ids[0]})] == [ids[1]]
     assert await ledger.claim(10, set(ids)) == []
@@ -55,7 +55,7 @@ async def test_what_a_process_holds_is_not_given_to_it_again(pool: Pool) -> None
 
 async def test_a_citizen_s_messages_go_one_at_a_time_and_in_order(pool: Pool) -> None:
     ids = await _queue(pool, 3, clock.new_id())
-    ledger = Ledger(pool, clock.new_id())
+    ledger = Ledger(pool, clock.new_id(), {})
     for id in ids:
         (line,) = await ledger.claim(10, set())
         assert line.id == id
@@ -65,7 +65,7 @@ async def test_a_citizen_s_messages_go_one_at_a_time_and_in_order(pool: Pool) ->
 
 async def test_what_is_written_late_of_one_attempt_does_not_touch_the_next(pool: Pool) -> None:
     (id,) = await _queue(pool, 1)
-    ledger = Ledger(pool, clock.new_id())
+    ledger = Ledger(pool, clock.new_id(), {})
     (first,) = await ledger.claim(10, set())
     await ledger.settle(first, Later(0.0, 131000, "131000: later"), clock.now())
     (second,) = await ledger.claim(10, set())

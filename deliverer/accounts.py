@@ -1,0 +1,55 @@
+"""Where each of our numbers sends, and with which token: from the configuration, once. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from services.config import Config
+from services.numbers import Number
+from services.providers import PROVIDERS, authorized, resource
+from services.settings import SettingsError, resolved
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of ours at its provider of today."""
+
+    name: str
+    """The provider and its id of the number: files at one account are not at another."""
+    number: str
+    """Our own id of it."""
+    tenant: str
+    messages_url: str
+    media_url: str
+    headers: Mapping[str, str]
+
+
+def accounts(
+    config: Config, graph_url: str, access_token: str, environ: Mapping[str, str]
+) -> dict[str, Account]:
+    """Our number -> its account; the installation's address and token are for numbers at Meta that
+    have none of their own. SettingsError with every secret that is missing."""
+    found: dict[str, Account] = {}
+    faults: list[str] = []
+    for number in config.numbers:
+        token = access_token
+        try:
+            if number.access_token:
+                token = resolved(number.access_token, environ)
+        except ValueError as error:
+            faults.append(f"{error} (number {number.id})")
+        found[number.id] = _account(number, graph_url, token)
+    if faults:
+        raise SettingsError(faults)
+    return found
+
+
+def _account(number: Number, graph_url: str, token: str) -> Account:
+    base = number.graph_url or PROVIDERS[number.provider].graph_url or graph_url
+    return Account(
+        name=f"{number.provider}:{number.meta_id}",
+        number=number.id,
+        tenant=number.tenant,
+        messages_url=resource(number.provider, base, number.meta_id, "messages"),
+        media_url=resource(number.provider, base, number.meta_id, "media"),
+        headers=authorized(number.provider, token),
+    )

@@ -1,0 +1,115 @@
+"""Files to the provider, before the messages that they go along with; apart from these, so that a
+large file holds up no citizen but its own."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from functools import partial
+
+import structlog
+
+from deliverer.accounts import Account
+from deliverer.engine import Poster
+from deliverer.files import GONE, Fate, Uploaded, form, judge_upload, once_more
+from deliverer.flights import Flights
+from deliverer.graph import Failed, Later
+from deliverer.ledger import Ledger
+from deliverer.uploads import File, Job, Uploads
+from services import clock, objects
+from services.database import ANSWER_SECONDS, DATABASE_ERRORS, until_it_answers
+from services.objects import Away, Missing, Objects
+from services.tasks import within
+
+FILES_AT_ONCE = 4
+"""Under way; each holds a quarter of a MiB."""
+FILE_SECONDS = 180.0
+"""For one file in all: 100 MiB at 4.7 Mbit/s."""
+LOOK_SECONDS = 0.2
+"""Between two looks for files that had none: what a citizen waits for it at most."""
+
+log = structlog.get_logger()
+
+
+class Carrier:
+    def __init__(
+        self,
+        uploads: Uploads,
+        ledger: Ledger,
+        store: Objects,
+        poster: Poster,
+        accounts: Mapping[str, Account],
+    ) -> None:
+        self._uploads, self._ledger = uploads, ledger
+        self._store, self._poster = store, poster
+        self._accounts = {account.name: account for account in accounts.values()}
+        self._flights = Flights(FILES_AT_ONCE, "upload.failed")
+        self._held: set[Job] = set()
+
+    async def carry(self) -> None:
+        """Bring what is waited for, for as long as the service runs; at its end let it go, for
+        the next process to do again."""
+        try:
+            while True:
+                room = self._flights.room
+                claim = partial(self._uploads.claim, room)
+                jobs = await until_it_answers(claim, "uploads") if room else []
+                for job in jobs:
+                    self._held.add(job)
+                    self._flights.launch(self._carry(job))
+                if not jobs:
+                    await self._flights.pause(LOOK_SECONDS)
+        finally:
+            await self._flights.abandon()
+            with suppress(*DATABASE_ERRORS):  # then it is free in minutes
+                await within(ANSWER_SECONDS, self._let_go())
+
+    async def _let_go(self) -> None:
+        for job in self._held:
+            await self._uploads.put_off(job, 0)
+
+    async def _carry(self, job: Job) -> None:
+        account = self._accounts[job.account]
+        file = await until_it_answers(partial(self._uploads.file, job.media), "uploads")
+        mine = file is not None and file.tenant == account.tenant
+        fate = await self._bring(job, account, file) if file and mine else Failed(0, GONE)
+        self._note(account, fate)
+        await until_it_answers(lambda: self._settle(job, account, fate), "uploads")
+        self._held.discard(job)
+
+    async def _bring(self, job: Job, account: Account, file: File) -> Fate:
+        try:
+            pieces = await self._store.read(objects.upload(file.object))
+        except Missing:
+            return Failed(0, GONE)
+        except Away as error:
+            log.error("objects.away", reason=str(error))
+            return once_more(job.attempt)
+        before, after, content_type = form(file.mime_type, file.object)
+        size = len(before) + file.size + len(after)
+        headers = {"Content-Type": content_type, "Content-Length": str(size)}
+        body = _whole(before, pieces, after)
+        answer = await self._poster.post(account.media_url, body, {**account.headers, **headers})
+        return judge_upload(answer, job.attempt)
+
+    async def _settle(self, job: Job, account: Account, fate: Fate) -> None:
+        if isinstance(fate, Uploaded):
+            await self._uploads.brought(job, fate.id)
+            return
+        await self._ledger.without((job.media, account.number), fate, clock.now())
+        if isinstance(fate, Later):
+            await self._uploads.put_off(job, fate.seconds)
+        else:
+            await self._uploads.give_up(job)
+
+    def _note(self, account: Account, fate: Fate) -> None:
+        if isinstance(fate, Failed):
+            log.error("upload.refused", number=account.number, code=fate.code)
+        elif isinstance(fate, Later):
+            say = log.error if fate.stop else log.warning
+            say("upload.put_off", number=account.number, code=fate.code, seconds=fate.seconds)
+
+
+async def _whole(before: bytes, pieces: AsyncIterator[bytes], after: bytes) -> AsyncIterator[bytes]:
+    yield before
+    async for piece in pieces:
+        yield piece
+    yield after

@@ -1,0 +1,62 @@
+"""A file on its way to the provider: the form in which it goes, and what the answer means. Pure.
+
+Unlike a message, a file may be brought twice: nobody sees it until a message points at it. So what
+is not known to have worked is simply done again.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from deliverer.answers import Answer
+from deliverer.graph import ATTEMPTS, Failed, Later, code_of, decoded, refused, wait
+
+DAY_OF_ATTEMPTS = 300
+"""While nothing that is Meta answers: a day, five minutes apart. Nobody waits longer."""
+GONE = "upload_unknown: dit bestand is er niet meer"
+NOT_BROUGHT = "upload_failed: dit bestand kon niet naar Meta worden gebracht"
+WAITING = "upload_waiting: dit bestand is nog niet bij Meta; Postkamer probeert het opnieuw"
+
+
+class Uploaded(msgspec.Struct, frozen=True):
+    """It is there; `id` is the provider's for it."""
+
+    id: str
+
+
+Fate = Uploaded | Later | Failed
+
+
+def form(mime_type: str, boundary: UUID) -> tuple[bytes, bytes, str]:
+    """What goes before and after the bytes of a file, and the content type of it all.
+
+    The boundary is an id that whoever made the file could not know, so that it is not in the file.
+    """
+    parts = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in (("messaging_product", "whatsapp"), ("type", mime_type))
+    )
+    file = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n'
+        f"Content-Type: {mime_type}\r\n\r\n"
+    )
+    end = f"\r\n--{boundary}--\r\n"
+    return (parts + file).encode(), end.encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def judge_upload(answer: Answer, attempt: int) -> Fate:
+    """What became of attempt number `attempt`, counted from 1."""
+    body = decoded(answer.body)
+    id = body.get("id")
+    if answer.status == 200 and isinstance(id, str) and id:
+        return Uploaded(id)
+    if (code := code_of(body)) is not None:
+        return refused(code, attempt, answer.retry_after)
+    # A 4xx without Meta's words is some proxy's, which will not think better of it for a day.
+    ours = 400 <= answer.status < 500 and answer.status not in (408, 429)
+    return once_more(attempt, ATTEMPTS if ours else DAY_OF_ATTEMPTS)
+
+
+def once_more(attempt: int, most: int = DAY_OF_ATTEMPTS) -> Later | Failed:
+    """After an attempt that came to nothing."""
+    return Later(wait(attempt), 0, WAITING) if attempt < most else Failed(0, NOT_BROUGHT)

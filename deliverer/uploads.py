@@ -1,0 +1,104 @@
+"""Which files have to be at which account before a message can go, and which are; in PostgreSQL."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import msgspec
+
+from services.database import Pool
+
+KEPT_DAYS = 29
+"""Meta keeps what was uploaded for 30 days."""
+CLAIM_SECONDS = 240
+"""Longer than a file takes to be brought (180 s) and its result to be written (30 s): then whoever
+was at it has ended, and another may."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A file to be brought to an account, claimed for an attempt."""
+
+    media: UUID
+    account: str
+    attempt: int
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it was uploaded; `object` is its name in the object store."""
+
+    object: UUID
+    tenant: str
+    mime_type: str
+    size: int
+
+
+class Uploads:
+    def __init__(self, pool: Pool, accounts: Mapping[str, str]) -> None:
+        self._pool = pool
+        self._accounts = msgspec.json.encode(accounts).decode()
+
+    async def claim(self, limit: int) -> list[Job]:
+        """Files that the oldest message of a citizen waits for, each once, oldest first."""
+        rows = await self._pool.fetch(_CLAIM, self._accounts, limit, CLAIM_SECONDS)
+        return [Job(**dict(row)) for row in rows]
+
+    async def file(self, media: UUID) -> File | None:
+        row = await self._pool.fetchrow(_FILE, media)
+        return File(**dict(row)) if row else None
+
+    async def brought(self, job: Job, provider_id: str) -> None:
+        """It is there. What was there, and is no longer, is forgotten on the way."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            claim = (job.media, job.account, job.attempt)
+            await connection.execute(_BROUGHT, *claim, provider_id, KEPT_DAYS)
+            await connection.execute(_FORGET)
+
+    async def put_off(self, job: Job, seconds: float) -> None:
+        await self._pool.execute(_PUT_OFF, job.media, job.account, job.attempt, seconds)
+
+    async def give_up(self, job: Job) -> None:
+        """Nobody waits for it any more."""
+        await self._pool.execute(_GIVE_UP, job.media, job.account, job.attempt)
+
+
+# A row that is due is a file that is not there: expired, put off until now, or left by a process
+# that ended. Attempts are counted from the last time that it was there.
+_CLAIM = """
+insert into deliverer.upload as u (media, account, attempt, due_at)
+select media, account, 1, now() + make_interval(secs => $3) from (
+    select q.media, $1::jsonb ->> q.number as account from deliverer.ledger q
+    where q.state = 'queued' and q.media is not null and q.due_at <= now()
+        and $1::jsonb ? q.number
+        and not exists (
+            select from deliverer.ledger b
+            where b.person = q.person and b.number = q.number and b.position < q.position
+                and b.state in ('queued', 'sending', 'unknown'))
+        and not exists (
+            select from deliverer.upload w
+            where w.media = q.media and w.account = $1::jsonb ->> q.number and w.due_at > now())
+    group by 1, 2 order by min(q.position) limit $2
+) as wanted
+on conflict (media, account) do update set provider_id = '', due_at = excluded.due_at,
+    attempt = case when u.provider_id = '' then u.attempt else 0 end + 1
+    where u.due_at <= now()
+returning media, account, attempt
+"""
+
+_FILE = "select object, tenant, mime_type, size from gateway.media where id = $1"
+
+# The attempt is named: a statement that the server carries out late must not touch the next one.
+_BROUGHT = """
+update deliverer.upload set provider_id = $4, due_at = now() + make_interval(days => $5)
+where media = $1 and account = $2 and attempt = $3 and provider_id = ''
+"""
+
+_FORGET = "delete from deliverer.upload where due_at < now() - interval '1 day'"
+
+_PUT_OFF = """
+update deliverer.upload set due_at = now() + make_interval(secs => $4)
+where media = $1 and account = $2 and attempt = $3 and provider_id = ''
+"""
+
+_GIVE_UP = """
+delete from deliverer.upload
+where media = $1 and account = $2 and attempt = $3 and provider_id = ''
+"""
