@@ -1,0 +1,82 @@
+"""The alarms that Prometheus is given name what the services count, and go off when they should."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from router.decisions import UNPROVEN
+from services.observe import REGISTRY
+
+FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
+RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
+    for rule in group["rules"]
+]
+NOTICES = 'postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}'
+CASES = {
+    "a series that begins": ("_ _ 1 1 1", ["PostkamerNoticeAlarm"]),
+    "a series that goes on": ("2x4 3 3 3", ["PostkamerNoticeAlarm"]),
+    "nothing new": ("2x30", []),
+}
+
+
+def metrics() -> dict[str, set[str]]:
+    """Name -> labels of everything that the services count."""
+    found = {}
+    for metric in REGISTRY._collector_to_names:
+        for name in REGISTRY._collector_to_names[metric]:
+            found[name] = set(getattr(metric, "_labelnames", ()))
+    return found
+
+
+def test_every_metric_and_label_in_an_alarm_is_one_of_ours() -> None:
+    known = metrics()
+    for rule in RULES:
+        names = re.findall(r"postkamer_\w+", rule["expr"])
+        assert names and set(names) <= known.keys(), rule["alert"]
+        used = re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
+        assert set(used) <= set.union(*(known[name] for name in names)), rule["alert"]
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+
+
+def test_the_alarm_about_signatures_names_the_reason_as_the_router_writes_it() -> None:
+    [rule] = [rule for rule in RULES if rule["alert"] == "PostkamerUnprovenItems"]
+    assert set(re.findall(r'reason="(.*?)"', rule["expr"])) == {UNPROVEN}
+
+
+def test_prometheus_loads_the_rules() -> None:
+    configured = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    assert configured["rule_files"] == ["rules.yml"]
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
+@pytest.mark.parametrize("name", CASES)
+def test_an_alarm_goes_off_for_what_is_new_and_for_nothing_else(name: str, tmp_path: Path) -> None:
+    values, alerts = CASES[name]
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": NOTICES, "values": values}],
+        "promql_expr_test": [
+            {
+                "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                "eval_time": "7m" if alerts else "20m",
+                "exp_samples": [
+                    {"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in alerts
+                ],
+            }
+        ],
+    }
+    tests = tmp_path / "tests.yml"
+    rules = str(FOLDER / "rules.yml")
+    tests.write_text(yaml.safe_dump({"rule_files": [rules], "tests": [case]}))
+    done = subprocess.run(
+        ["promtool", "test", "rules", str(tests)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
