@@ -102,6 +102,8 @@ class Api:
 
     async def send(self, request: web.Request, rights: Rights) -> web.Response:
         """POST /v1/messages: 202 once a quorum holds it."""
+        if closed := self._intake.refusal():
+            return unavailable(closed)
         asked = await _asked(request, rights)
         if isinstance(asked, web.Response):
             return asked
@@ -127,6 +129,8 @@ class Api:
         """The handler of POST /v1/conversations/{id}/_verb."""
 
         async def handler(request: web.Request, rights: Rights) -> web.Response:
+            if closed := self._intake.refusal():
+                return unavailable(closed)
             asked = await _asked(request, rights)
             if isinstance(asked, web.Response):
                 return asked

@@ -5,9 +5,12 @@ partition of each; it is safe when all of them are.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import structlog
+
+from gateway.admission import DOOR, PARTITION, Load, Measure, decide
 from services.batcher import Batcher, Bounds, Full, Late, batching
 from services.broker import Link, Unconfirmed
 from services.contract import Command, Entry, Receipt
@@ -19,9 +22,27 @@ BOUNDS = Bounds(waiting_seconds=CONFIRM_SECONDS)
 OVERHEAD_BYTES = 256
 """Of an entry beside its body or text, for the bounds in bytes."""
 
+log = structlog.get_logger()
+
 
 class NotDurable(Exception):
     """What came in is not known to be safe; the sender must try again. Says why."""
+
+
+class Gate:
+    """Remembers the last answer of admission, and tells when it changes."""
+
+    def __init__(self, measures: Sequence[Measure], what: str) -> None:
+        self._measures, self._what = measures, what
+        self._reason = ""
+
+    def refusal(self, load: Load) -> str:
+        """Why nothing more is taken in; '' when it is."""
+        admitted, reason = decide(load, self._measures, self._reason)
+        if reason != self._reason:
+            self._reason = reason
+            log.warning("door.changed", what=self._what, reason=reason or "open again")
+        return "" if admitted else reason
 
 
 class Intake:
@@ -29,12 +50,27 @@ class Intake:
 
     def __init__(self, link: Link, batchers: list[Batcher[Entry]]) -> None:
         self._link, self._batchers = link, batchers
+        self._door = Gate(DOOR, "door")
+        self._gates = [Gate(PARTITION, f"partition {n}") for n in range(len(batchers))]
         self.tasks = [batcher.task for batcher in batchers]
 
-    async def put(self, entries: Iterable[tuple[int, Entry]]) -> None:
+    def refusal(self) -> str | None:
+        """Why nothing at all can be taken in now; to be asked before a body is read."""
+        if obstacles := self._link.obstacles():
+            return obstacles[0]
+        requests = sum(batcher.unanswered for batcher in self._batchers)
+        size = sum(batcher.bytes for batcher in self._batchers)
+        return self._door.refusal(Load(requests, size, 0.0)) or None
+
+    async def put(self, entries: Sequence[tuple[int, Entry]]) -> None:
         """Return once all (partition, entry) are held by a quorum; NotDurable within the bound."""
-        if not self._link.connected:
-            raise NotDurable("the broker cannot be reached")
+        if obstacles := self._link.obstacles():
+            raise NotDurable(obstacles[0])
+        for n, _ in entries:
+            batcher = self._batchers[n]
+            load = Load(batcher.unanswered, batcher.bytes, batcher.stalled)
+            if reason := self._gates[n].refusal(load):
+                raise NotDurable(reason)
         puts = [self._batchers[n].put(entry, _size(entry)) for n, entry in entries]
         try:
             await (puts[0] if len(puts) == 1 else asyncio.gather(*puts))

@@ -78,7 +78,8 @@ class Webhook:
         started = clock.monotonic()
         try:
             with self._budget.share() as take:
-                answer = await self._receive(request, take)
+                closed = self._intake.refusal()
+                answer = unavailable(closed) if closed else await self._receive(request, take)
         except OverBudget:
             answer = _closing(unavailable("too much is coming in"))
         _answered(answer.status).inc()

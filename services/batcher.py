@@ -6,10 +6,9 @@ batches fill the cores and p99 is six times as high.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from math import inf
+from itertools import chain
 from typing import Generic, TypeVar
 
 import msgspec
@@ -58,14 +57,32 @@ class Batcher(Generic[T]):
         self._send, self._bounds = send, bounds
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Entry[T]] = []
-        self._open: deque[_Entry[T]] = deque()
+        self._on_its_way: list[_Entry[T]] = []
         self._waiting_bytes = 0
+        self._unconfirmed_since: float | None = None
         self._arrived = asyncio.Event()
         self.task: asyncio.Task[None]
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    @property
+    def unanswered(self) -> int:
+        """Entries in hand: waiting, or in the batch on its way."""
+        return len(self._waiting) + len(self._on_its_way)
+
+    @property
+    def bytes(self) -> int:
+        """Of all entries that wait."""
+        return self._waiting_bytes
+
+    @property
+    def stalled(self) -> float:
+        """Seconds since something came that was not safe yet, with nothing made safe after it;
+        also when it was given up meanwhile."""
+        since = self._unconfirmed_since
+        return 0.0 if since is None else self._loop.time() - since
 
     async def put(self, item: T, size: int) -> None:
         """Return once `item` is safe; Full at once when there is no room, Late when it takes too
@@ -78,8 +95,9 @@ class Batcher(Generic[T]):
             raise Full
         entry = _Entry(item, size, self._loop)
         self._waiting.append(entry)
-        self._open.append(entry)
         self._waiting_bytes += size
+        if self._unconfirmed_since is None:
+            self._unconfirmed_since = entry.since
         self._arrived.set()
         await entry.done
 
@@ -90,13 +108,14 @@ class Batcher(Generic[T]):
             group.create_task(self._sweep())
 
     async def _sweep(self) -> None:
-        """Tell who has waited too long, and forget who has their answer."""
+        """Tell who has waited too long."""
         bound = self._bounds.waiting_seconds
-        while True:
+        while bound is not None:
             await asyncio.sleep(SWEEP_SECONDS)
-            oldest = -inf if bound is None else self._loop.time() - bound
-            while self._open and (self._open[0].done.done() or self._open[0].since <= oldest):
-                entry = self._open.popleft()
+            latest = self._loop.time() - bound
+            for entry in chain(self._on_its_way, self._waiting):
+                if entry.since > latest:
+                    break
                 if not entry.done.done():
                     entry.done.set_exception(Late())
 
@@ -130,10 +149,14 @@ class Batcher(Generic[T]):
 
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
         error: BaseException | None = None
+        self._on_its_way = batch
         try:
             await self._send([entry.item for entry in batch])
+            self._unconfirmed_since = self._waiting[0].since if self._waiting else None
         except (Exception, asyncio.CancelledError) as raised:
             error = raised
+        finally:
+            self._on_its_way = []
         for entry in batch:
             if entry.done.done():
                 continue

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.admission import REQUESTS, STALLED
 from gateway.intake import Intake, NotDurable
 from services.batcher import Full, Late
 from services.broker import Unconfirmed
@@ -26,8 +27,11 @@ class Batcher:
 
     task = None
 
-    def __init__(self, answer: Exception | None = None) -> None:
-        self.answer = answer
+    def __init__(
+        self, answer: Exception | None = None, unanswered: int = 0, stalled: float = 0.0
+    ) -> None:
+        self.answer, self.unanswered, self.stalled = answer, unanswered, stalled
+        self.bytes = 0
         self.sizes: list[int] = []
 
     async def put(self, entry: object, size: int) -> None:
@@ -36,15 +40,19 @@ class Batcher:
             raise self.answer
 
 
-class Connected:
-    connected = True
+class Link:
+    def __init__(self, *obstacles: str) -> None:
+        self._obstacles = list(obstacles)
+
+    def obstacles(self) -> list[str]:
+        return self._obstacles
 
 
-class Away:
-    connected = False
+CONNECTED = Link()
+AWAY = Link("the broker does not answer")
 
 
-def intake(*batchers: Batcher, link: object = Connected) -> Intake:
+def intake(*batchers: Batcher, link: object = CONNECTED) -> Intake:
     given: Any = (link, list(batchers))
     return Intake(*given)
 
@@ -78,6 +86,33 @@ async def test_a_body_of_one_partition_is_safe_or_not_as_that_is() -> None:
 
 async def test_without_a_broker_nobody_waits() -> None:
     batcher = Batcher()
-    with pytest.raises(NotDurable, match="cannot be reached"):
-        await intake(batcher, link=Away).put([(0, RECEIPT)])
+    door = intake(batcher, link=AWAY)
+    assert door.refusal() == "the broker does not answer"
+    with pytest.raises(NotDurable, match="the broker does not answer"):
+        await door.put([(0, RECEIPT)])
     assert batcher.sizes == []
+
+
+def test_the_door_counts_what_all_partitions_have_in_hand_before_it_reads_a_body() -> None:
+    one, other = Batcher(unanswered=500), Batcher(unanswered=500)
+    door = intake(one, other)
+    assert door.refusal() is None
+    other.unanswered = 524
+    assert door.refusal() == REQUESTS.reason
+    other.unanswered = 300
+    assert door.refusal() == REQUESTS.reason, "it opens later than it closes"
+    one.unanswered = 400
+    assert door.refusal() is None
+
+
+async def test_a_partition_that_stands_still_refuses_its_own_and_no_others() -> None:
+    still, other = Batcher(unanswered=10, stalled=STALLED.closes), Batcher(unanswered=10)
+    door = intake(still, other)
+    assert door.refusal() is None
+    with pytest.raises(NotDurable, match=STALLED.reason):
+        await door.put([(0, RECEIPT), (1, RECEIPT)])
+    assert (still.sizes, other.sizes) == ([], [])
+    await door.put([(1, RECEIPT)])
+    still.unanswered = 0
+    await door.put([(0, RECEIPT)])
+    assert len(still.sizes) == 1, "one finds out whether it moves again"

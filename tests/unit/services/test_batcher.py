@@ -198,3 +198,25 @@ def test_when_it_stops_in_the_middle_of_a_batch_its_waiters_are_cancelled() -> N
             await waiting
 
     run(work())
+
+
+def test_it_is_stalled_from_the_first_that_waits_until_something_is_safe() -> None:
+    async def work() -> None:
+        sent = Sent(seconds=2, error=OSError("away"))
+        async with batching(sent, Bounds(waiting_seconds=1.0)) as batcher:
+            assert (batcher.stalled, batcher.unanswered) == (0.0, 0)
+            assert [repr(a) for a in await put_all(batcher, "ab")] == ["Late()", "Late()"]
+            assert batcher.stalled >= 1 and batcher.unanswered == 2, "they are still on their way"
+            await asyncio.sleep(3)
+            assert batcher.stalled >= 4 and batcher.unanswered == 0, "also without anyone waiting"
+            sent.seconds, sent.error = 0.5, None
+            assert await put_all(batcher, "c") == [None]
+            assert batcher.stalled == 0.0
+            first = asyncio.create_task(batcher.put("d", 1))
+            await asyncio.sleep(0.25)
+            later = asyncio.create_task(batcher.put("e", 1))
+            await first
+            assert batcher.stalled == pytest.approx(0.25), "the oldest that still waits"
+            await later
+
+    run(work())
