@@ -40,6 +40,8 @@ def plain_words(text: str) -> list[str]:
     Letters in another shape (bold ones from a keyboard app) are decomposed before they are folded:
     they have no lower case of their own. An underscore is WhatsApp's mark for italics.
     """
+    if text.isascii():  # most of them, and there is nothing to fold
+        return re.findall(r"[^\W_]+", text.lower())
     folded = unicodedata.normalize("NFKD", text).casefold()
     decomposed = unicodedata.normalize("NFKD", folded)
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))

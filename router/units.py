@@ -16,9 +16,10 @@ from services.whatsapp.parse import Unparseable, identity_key, parse
 
 def keyed_hash(key: bytes) -> Hash:
     """A hash of some strings that cannot be guessed back without `key`; 16 bytes."""
+    keyed = hashlib.blake2b(key=key, digest_size=16)
 
     def hash(*parts: str) -> bytes:
-        digest = hashlib.blake2b(key=key, digest_size=16)
+        digest = keyed.copy()
         for part in parts:
             encoded = part.encode("utf-8", "surrogatepass")
             digest.update(len(encoded).to_bytes(4, "big") + encoded)

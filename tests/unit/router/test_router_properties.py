@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
-from almelo import NUMBER, OTHER_NUMBER, Router, body, change, command, events, kept, receipt
+from almelo import NUMBER, OTHER_NUMBER, Router, body, change, command, kept, receipt, told_to
 from almelo import status as told_status
 from almelo import text as message
 from hypothesis import settings
@@ -14,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from router.decisions import Changes, Conversation, Decided
 from services.contract import Delivery, Entry, Record
 
+DESTINATIONS = {"crm", "buiten"}
 WORDS = st.sampled_from(["hallo", "mijn container", "woz", "dank u"])
 BSUIDS = st.sampled_from(["NL.anna", "NL.bert", ""])
 PHONES = st.sampled_from(["31611111111", "31622222222", ""])
@@ -32,7 +33,7 @@ class Meta(RuleBasedStateMachine):
         self.router = Router()
         self.records: dict[Any, Record] = {}
         self.deliveries: dict[Any, Delivery] = {}
-        self.heard: list[Delivery] = []
+        self.heard: list[tuple[str, Delivery]] = []
         self.decided: set[bytes] = set()
         self.made = 0
 
@@ -56,6 +57,22 @@ class Meta(RuleBasedStateMachine):
         to = phone or "31633333333"
         return command(str(self.made), second=self.made, number=number, to=to)
 
+    @rule(
+        target=entries,
+        type=st.sampled_from(["text", "transfer", "close", "note", "link"]),
+        to=st.sampled_from(["klantcontact", "groen", "belastingen"]),
+        allowed=st.sampled_from([(), ("klantcontact",), ("groen", "belastingen")]),
+        which=st.integers(0, 3),
+    )
+    def a_department_steers(self, type: str, to: str, allowed: tuple[str, ...], which: int) -> Any:
+        """One of the conversations that are there, or none yet."""
+        self.made += 1
+        there = sorted(self.router.conversations)
+        id = there[which % len(there)] if there else "none"
+        given = {"to_department": to, "zaak": f"Z{which}", "departments": list(allowed)}
+        name, number = str(self.made), id.partition("-")[0]
+        return command(name, second=self.made, type=type, conversation=id, number=number, **given)
+
     @rule(target=items, entry=entries, word=STATUSES, number=NUMBERS)
     def meta_tells_of_one(self, entry: Entry, word: str, number: str) -> Any:
         opaque = f"{entry.id}.1"
@@ -76,7 +93,7 @@ class Meta(RuleBasedStateMachine):
         lost = self.commit(batch)
         again = self.commit(batch)
         assert msgspec.msgpack.encode(kept(again)) == msgspec.msgpack.encode(kept(lost))
-        assert events(again) == events(lost)
+        assert told_to(again) == told_to(lost)
         self.publish(again)
 
     def commit(self, batch: list[Entry]) -> list[Decided]:
@@ -94,9 +111,10 @@ class Meta(RuleBasedStateMachine):
     def publish(self, said: list[Decided]) -> None:
         for record in kept(said):
             assert self.records.setdefault(record.id, record) == record
-        for event in events(said):
+        for destination, event in told_to(said):
+            assert destination in DESTINATIONS
             if event.id not in self.deliveries:
-                self.heard.append(event)
+                self.heard.append((destination, event))
             assert self.deliveries.setdefault(event.id, event) == event
 
     @invariant()
@@ -105,10 +123,11 @@ class Meta(RuleBasedStateMachine):
 
     @invariant()
     def events_of_a_conversation_are_numbered_upwards_and_never_alike(self) -> None:
-        by_conversation: dict[str, list[int]] = {}
-        for event in self.heard:
-            by_conversation.setdefault(event.conversation, []).append(event.sequence)
-        for conversation, numbers in by_conversation.items():
+        by_conversation: dict[tuple[str, str], list[int]] = {}
+        for destination, event in self.heard:
+            told = by_conversation.setdefault((destination, event.conversation), [])
+            told.append(event.sequence)
+        for (_, conversation), numbers in by_conversation.items():
             assert all(one < other for one, other in pairwise(numbers))
             assert numbers[-1] <= self.router.conversations[conversation].sequence
 
@@ -122,8 +141,15 @@ class Meta(RuleBasedStateMachine):
         assert len(set(numbered)) == len(numbered)
 
     @invariant()
+    def a_conversation_is_where_it_was_last_and_was_everywhere_once(self) -> None:
+        for conversation in self.router.conversations.values():
+            been = conversation.departments
+            assert conversation.department in been and len(set(been)) == len(been)
+
+    @invariant()
     def a_person_has_one_open_conversation_with_a_number(self) -> None:
-        open_ones: list[Conversation] = list(self.router.conversations.values())
+        there: list[Conversation] = list(self.router.conversations.values())
+        open_ones = [conversation for conversation in there if conversation.closed_at is None]
         assert len({(c.number, c.person) for c in open_ones}) == len(open_ones)
 
 
