@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from archiver.api import Api
 from archiver.intake import FRAMES, Intake
+from archiver.openapi import document
 from archiver.store import Store
-from services import clock, topology
+from services import clock, manual, topology
 from services.broker import linked
 from services.config import Config
 from services.consumer import consuming
@@ -41,7 +42,7 @@ async def archiver(
         ring = await enter(keyring(pool, of_environment(settings, config)))
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
-        api = application(Api(store, ring).routes())
+        api = application([*Api(store, ring).routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
         yield first_to_end(link.task, ring.task, months, consumer.task)
 

@@ -6,16 +6,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.api import Api
 from gateway.doors import Door, doors
-from gateway.intake import intake
+from gateway.intake import Intake, intake
 from gateway.media import Media
+from gateway.openapi import document
 from gateway.store import Store
 from gateway.uploads import Uploads
 from gateway.webhook import Client, Webhook
-from services import clock
+from services import clock, manual
 from services.broker import linked
 from services.config import Config
-from services.database import connected
-from services.http import MANY, application, operations, serve
+from services.database import Pool, connected
+from services.http import MANY, Route, application, operations, serve
 from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end
 from services.objects import Objects
@@ -48,16 +49,27 @@ async def gateway(
         door = await enter(intake(link, Partitions(link, clock.new_id(), config.partitions)))
         client = Client(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(door, opened, config, client)
-        ring = await enter(keyring(pool, of_environment(settings, config)))
-        uploads = Uploads(pool)
-        media = Media(uploads, Objects(settings.object_store))
-        sweep = await enter(beside(media.sweep()))
-        api = Api(door, Store(pool), uploads, config, ring)
+        api, tasks = await enter(_api(settings, config, pool, door))
 
         async def obstacles() -> list[str]:
             return link.obstacles()
 
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
-        app = application([*webhook.routes(), *api.routes(), *media.routes(ring)])
+        app = application([*webhook.routes(), *api, *manual.routes(document)])
         await enter(serve(app, settings.bind, settings.gateway_port, connections=MANY))
-        yield first_to_end(link.task, ring.task, sweep, *door.tasks)
+        yield first_to_end(link.task, *tasks, *door.tasks)
+
+
+@asynccontextmanager
+async def _api(
+    settings: GatewaySettings, config: Config, pool: Pool, door: Intake
+) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
+    """What CRMs may call, and the tasks that stand behind it."""
+    uploads = Uploads(pool)
+    media = Media(uploads, Objects(settings.object_store))
+    async with (
+        keyring(pool, of_environment(settings, config)) as ring,
+        beside(media.sweep()) as sweep,
+    ):
+        api = Api(door, Store(pool), uploads, config, ring)
+        yield [*api.routes(), *media.routes(ring)], [ring.task, sweep]

@@ -23,6 +23,7 @@ __all__ = [
     "Budget",
     "OverBudget",
     "Ready",
+    "Route",
     "application",
     "json",
     "operations",
@@ -37,6 +38,7 @@ log = structlog.get_logger()
 ALSO = web.RequestKey("also", dict[str, str])
 """Headers that a request's answer has besides, whoever makes it."""
 
+Route = web.RouteDef
 Ready = Callable[[], Awaitable[list[str]]]
 """What keeps the service from being ready, a sentence each; empty when it is."""
 

@@ -29,25 +29,35 @@ class Watch:
     def __init__(self, town: Installation, session: aiohttp.ClientSession) -> None:
         self.town, self.session = town, session
 
-    async def events(self, run: str = "") -> list[dict[str, Any]]:
-        """Message events that the CRM took, in order of arrival; of one run of citizens."""
+    async def received(self) -> list[dict[str, Any]]:
+        """Every event that the CRM took, in order of arrival."""
         found: list[dict[str, Any]] = []
-        after = 0
         while True:
+            after = found[-1]["n"] if found else 0
             url = f"{self.town.sandbox}/crm/received?after={after}"
             async with self.session.get(url) as answer:
                 page = await answer.json()
-            items = page["received"] if isinstance(page, dict) else page
-            if not items:
-                break
-            found += items
-            after = items[-1]["n"]
+            if not page:
+                return found
+            found += page
+
+    async def events(self, run: str = "") -> list[dict[str, Any]]:
+        """Message events that the CRM took; of one run of citizens."""
         return [
             item
-            for item in found
+            for item in await self.received()
             if item["type"] == "nl.postkamer.message-received.v1"
             and item["event"]["data"]["text"].startswith(run)
         ]
+
+    async def told(self, conversation: str, type: str) -> list[dict[str, Any]]:
+        """The data of the events of one type about a conversation."""
+        datas = [
+            item["event"]["data"]
+            for item in await self.received()
+            if item["type"] == f"nl.postkamer.{type}.v1"
+        ]
+        return [data for data in datas if data["conversationId"] == conversation]
 
     async def messages(self, conversation: str) -> list[dict[str, Any]]:
         """A conversation in the archive; [] while it is not there."""

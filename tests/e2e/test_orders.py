@@ -43,23 +43,6 @@ class Desk:
             return dict(await answer.json())
 
 
-async def told(watch: Watch, conversation: str, type: str) -> list[dict[str, Any]]:
-    """The data of the events of one type that the CRM took about a conversation."""
-    found: list[dict[str, Any]] = []
-    after = 0
-    while True:
-        url = f"{watch.town.sandbox}/crm/received?after={after}"
-        async with watch.session.get(url) as answer:
-            page = (await answer.json())["received"]
-        if not page:
-            return found
-        after = page[-1]["n"]
-        for item in page:
-            data = item["event"]["data"]
-            if item["type"] == f"nl.postkamer.{type}.v1" and data["conversationId"] == conversation:
-                found.append(data)
-
-
 async def wrote(watch: Watch, words: str, wamid: str, citizen: int) -> dict[str, Any]:
     """A citizen's message, as the CRM gets it."""
     body = webhook(text(words, wamid, citizen))
@@ -92,7 +75,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "interactive": {
             "kind": "url",
             "body": "Maak een afspraak",
-            "title": "Afspraak",
+            "button": "Afspraak",
             "url": "https://gemeente.example/afspraak",
         },
     },
@@ -168,7 +151,7 @@ async def test_a_transferred_conversation_goes_on_at_the_other_department(watch:
         conversation, "_transfer", department="burgerzaken", reason="paspoort", author=AUTHOR
     )
     assert status == 202
-    moved = await until(lambda: told(watch, conversation, "conversation-transferred"), bool, 10)
+    moved = await until(lambda: watch.told(conversation, "conversation-transferred"), bool, 10)
     assert (moved[0]["from"], moved[0]["department"]) == ("klantcontact", "burgerzaken")
     assert "paspoort" in moved[0]["reason"]
     status, refused = await old.answer(conversation)
@@ -190,7 +173,7 @@ async def test_a_closed_conversation_is_over_and_the_next_message_begins_another
     desk = Desk(watch)
     asked = await wrote(watch, "close me", "wamid.close", 134)
     assert (await desk.does(asked["conversationId"], "_close", reason="klaar"))[0] == 202
-    await until(lambda: told(watch, asked["conversationId"], "conversation-closed"), bool, 10)
+    await until(lambda: watch.told(asked["conversationId"], "conversation-closed"), bool, 10)
     after = await wrote(watch, "after closing", "wamid.close.2", 134)
     assert after["conversationId"] != asked["conversationId"]
 
