@@ -1,0 +1,142 @@
+"""A provider of messages and media on a socket of its own, and a ledger that sends to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from aiohttp import BodyPartReader, web
+
+from deliverer.accounts import Account
+from deliverer.carrier import Carrier
+from deliverer.ledger import Ledger
+from deliverer.outbound import Outbound
+from deliverer.sender import sending
+from deliverer.uploads import Uploads
+from services import clock, objects
+from services.database import Pool
+from services.http import serve
+from services.objects import Objects
+from services.tasks import beside
+
+NUMBER = "106540352242922"
+ACCOUNT = f"meta:{NUMBER}"
+
+
+class Provider:
+    """Takes everything, unless it was told to answer something else first."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.files: list[tuple[str, bytes]] = []
+        self.headers: list[dict[str, str]] = []
+        self.answers: list[tuple[int, dict[str, Any]]] = []
+        """To the next files."""
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        """Held back: files, not messages."""
+
+    async def message(self, request: web.Request) -> web.Response:
+        self.messages.append(msgspec.json.decode(await request.read()))
+        wamid = f"wamid.{len(self.messages)}"
+        return web.json_response({"messages": [{"id": wamid}]})
+
+    async def media(self, request: web.Request) -> web.Response:
+        fields: dict[str, bytes] = {}
+        async for part in await request.multipart():
+            assert isinstance(part, BodyPartReader)
+            fields[part.name or ""] = bytes(await part.read())
+        assert fields["messaging_product"] == b"whatsapp"
+        self.files.append((fields["type"].decode(), fields["file"]))
+        self.headers.append(dict(request.headers))
+        id = str(len(self.files))
+        await self.may_answer.wait()
+        if self.answers:
+            status, body = self.answers.pop(0)
+            return web.json_response(body, status=status)
+        return web.json_response({"id": id})
+
+
+class Office:
+    """What sends, with everything that it stands on."""
+
+    def __init__(self, pool: Pool, store: Objects, provider: Provider) -> None:
+        self.pool, self.store, self.provider = pool, store, provider
+
+    async def uploaded(self, content: bytes, tenant: str = "almelo") -> UUID:
+        """A file of a CRM's, and its row."""
+        id, object = clock.new_id(), clock.new_id()
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield content
+
+        await self.store.put(objects.upload(object), pieces())
+        values = (id, tenant, object, len(content))
+        await self.pool.execute(_MEDIA, *values)
+        return id
+
+    async def queue(self, content: dict[str, Any], person: UUID | None = None, **more: Any) -> UUID:
+        """A line; `more`: number, about, about_wamid, media."""
+        id = clock.new_id()
+        given = {"number": NUMBER, "about": None, "about_wamid": "", "media": None} | more
+        body = msgspec.json.encode(content).decode()
+        await self.pool.execute(_LINE, id, person or clock.new_id(), body, *given.values())
+        return id
+
+    async def line(self, id: UUID) -> dict[str, Any]:
+        return dict(await self.pool.fetchrow("select * from deliverer.ledger where id = $1", id))
+
+    async def until(self, id: UUID, state: str) -> dict[str, Any]:
+        async with asyncio.timeout(10):
+            while (line := await self.line(id))["state"] != state:
+                await asyncio.sleep(0.02)
+        return line
+
+    @asynccontextmanager
+    async def working(self, **accounts: Account) -> AsyncIterator[None]:
+        """Messages and files go out, as by one process."""
+        names = {number: account.name for number, account in accounts.items()}
+        ledger = Ledger(self.pool, clock.new_id(), names)
+        nothing: Any = None  # what is published is not looked at here
+        async with sending(8) as poster, sending(4) as bearer:
+            outbound = Outbound(ledger, poster, accounts, nothing)
+            uploads = Uploads(self.pool, names)
+            carrier = Carrier(uploads, ledger, self.store, bearer, accounts)
+            async with beside(carrier.carry()), beside(outbound.send()):
+                yield
+
+
+@asynccontextmanager
+async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Account]]:
+    """With the account at which it sends."""
+    provider = Provider()
+    app = web.Application(client_max_size=2**24)
+    app.router.add_post("/messages", provider.message)
+    app.router.add_post("/media", provider.media)
+    async with serve(app, "127.0.0.1", 0) as port:
+        at = f"http://127.0.0.1:{port}"
+        account = Account(
+            name=ACCOUNT,
+            number=NUMBER,
+            tenant="almelo",
+            messages_url=f"{at}/messages",
+            media_url=f"{at}/media",
+            headers={"D360-API-KEY": "key"},
+        )
+        yield Office(pool, Objects(folder.as_uri()), provider), account
+        provider.may_answer.set()
+
+
+_MEDIA = """
+insert into gateway.media (id, token, tenant, object, mime_type, size, sha256, created_at)
+values ($1, 'crm', $2, $3, 'image/png', $4, '', now())
+"""
+
+_LINE = """
+insert into deliverer.ledger (id, conversation, person, address_kind, address, content, number,
+    about, about_wamid, media, created_at, due_at)
+values ($1, 'c', $2, 'phone', '31612345678', $3, $4, $5, $6, $7, now(), now())
+"""

@@ -1,0 +1,131 @@
+"""A file on its way to the provider."""
+
+from email.parser import BytesParser
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from deliverer.answers import Answer
+from deliverer.files import DAY_OF_ATTEMPTS, NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
+from deliverer.graph import ATTEMPTS, LONGEST_WAIT, STOPPED_WAIT, Failed, Later, filled
+
+BOUNDARY = UUID("01990000-0000-7000-8000-000000000001")
+
+
+def answer(body: Any, status: int = 200, retry_after: float | None = None) -> Answer:
+    return Answer(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
+
+
+def error(code: Any, status: int = 400) -> Answer:
+    return answer({"error": {"code": code, "message": "x"}}, status)
+
+
+def test_a_form_has_what_meta_asks_for_and_the_bytes_as_they_are() -> None:
+    before, after, content_type = form("image/png", BOUNDARY)
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    message = BytesParser().parsebytes(head + before + b"\x89PNG\r\n\xff\0" + after)
+    parts = {
+        part.get_param("name", header="content-disposition"): part
+        for part in message.get_payload()
+        if not isinstance(part, str)
+    }
+    assert parts.keys() == {"messaging_product", "type", "file"}
+    assert parts["messaging_product"].get_payload() == "whatsapp"
+    assert parts["type"].get_payload() == "image/png"
+    assert parts["file"].get_content_type() == "image/png"
+    assert parts["file"].get_payload(decode=True) == b"\x89PNG\r\n\xff\0"
+
+
+def test_an_id_is_the_proof_that_it_is_there() -> None:
+    assert judge_upload(answer({"id": "1037543291543636"}), 1) == Uploaded("1037543291543636")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Answer(failure="refused", sent=False),
+        Answer(failure="timeout"),
+        Answer(failure="reset"),
+        Answer(status=502, body=b"<html>"),
+        Answer(status=200, body=b"OK"),
+        answer({"id": ""}),
+        answer({"id": 7}),
+        answer({"id": "7"}, status=500),
+    ],
+)
+def test_what_is_not_known_to_have_worked_is_done_again_for_a_day(given: Answer) -> None:
+    assert judge_upload(given, 1) == Later(4.0, 0, WAITING)
+    assert judge_upload(given, DAY_OF_ATTEMPTS - 1) == Later(LONGEST_WAIT, 0, WAITING)
+    assert judge_upload(given, DAY_OF_ATTEMPTS) == Failed(0, NOT_BROUGHT)
+
+
+@pytest.mark.parametrize(
+    "given", [Answer(status=413, body=b"<html>"), error("131053"), error(True), error(2**31)]
+)
+def test_a_refusal_that_is_not_metas_is_not_repeated_for_a_day(given: Answer) -> None:
+    assert isinstance(judge_upload(given, ATTEMPTS - 1), Later)
+    assert judge_upload(given, ATTEMPTS) == Failed(0, NOT_BROUGHT)
+
+
+def test_what_meta_says_of_a_file_means_what_it_means_of_a_message() -> None:
+    assert judge_upload(error(131053), 1) == Failed(
+        131053, "131053: Meta kon het bestand niet verwerken"
+    )
+    stopped = judge_upload(error(190, 401), 1)
+    assert isinstance(stopped, Later)
+    assert (stopped.seconds, stopped.stop) == (STOPPED_WAIT, True)
+    assert isinstance(judge_upload(error(131000, 500), ATTEMPTS - 1), Later)
+    assert isinstance(judge_upload(error(131000, 500), ATTEMPTS), Failed)
+
+
+QUOTED = "wamid.A"
+PICTURE = {"type": "image", "image": {"caption": "Zo?"}}
+HEADER = {
+    "type": "interactive",
+    "interactive": {"type": "button", "header": {"type": "document", "document": {}}},
+}
+TEMPLATE = {
+    "type": "template",
+    "template": {
+        "name": "x",
+        "components": [
+            {"type": "body", "parameters": [{"type": "text", "text": "image"}]},
+            {"type": "header", "parameters": [{"type": "video", "video": {}}]},
+        ],
+    },
+}
+
+
+def test_the_ids_that_only_we_know_are_filled_in_where_they_belong() -> None:
+    text = {"type": "text", "text": {"body": "Ja."}}
+    assert filled(text, "", "") == text
+    assert filled(text, QUOTED, "") == text | {"context": {"message_id": QUOTED}}
+    reaction = {"type": "reaction", "reaction": {"emoji": "👍"}}
+    assert filled(reaction, QUOTED, "") == {
+        "type": "reaction",
+        "reaction": {"emoji": "👍", "message_id": QUOTED},
+    }
+    assert filled(PICTURE, QUOTED, "7") == {
+        "type": "image",
+        "image": {"caption": "Zo?", "id": "7"},
+        "context": {"message_id": QUOTED},
+    }
+    assert filled(HEADER, "", "7")["interactive"]["header"]["document"] == {"id": "7"}
+    components = filled(TEMPLATE, "", "7")["template"]["components"]
+    assert components[1]["parameters"][0]["video"] == {"id": "7"}
+    assert PICTURE == {"type": "image", "image": {"caption": "Zo?"}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"type": "image", "image": {"link": "https://example.nl/x.png"}},
+        {"type": "image", "image": {"id": "8"}},
+        {"type": "image", "image": "x"},
+        {"type": ["image"], "text": {"body": "x"}},
+    ],
+)
+def test_a_file_is_put_nowhere_else(content: dict[str, Any]) -> None:
+    assert filled(content, "", "7") == content
