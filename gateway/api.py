@@ -107,7 +107,7 @@ class Api:
         asked = await _asked(request, rights)
         if isinstance(asked, web.Response):
             return asked
-        body = self._read(asked, bodies.MESSAGE)
+        body = self._read(asked, bodies.MESSAGE, bodies.COMMON)
         if isinstance(body, web.Response):
             return body
         if faults := await self._upload_faults(body, rights):
@@ -149,9 +149,11 @@ class Api:
 
         return guarded(handler, self._keyring, "send")
 
-    def _read(self, asked: Request, kind: TypeAdapter[T]) -> T | web.Response:
+    def _read(
+        self, asked: Request, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
+    ) -> T | web.Response:
         """The body of an order, or every fault of it."""
-        body = read(asked.body, kind)
+        body = read(asked.body, kind, common)
         if isinstance(body, list):
             return _unusable(body)
         faults = commands.faults(body, asked.rights, self._config)  # type: ignore[arg-type]

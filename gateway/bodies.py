@@ -266,6 +266,13 @@ class Tie(Body):
     author: Annotated[Author | None, SPARED] = spared()
 
 
+class _Common(_Message):
+    """What is looked at of a message of a type that we do not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+COMMON = TypeAdapter(_Common)
 MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
 NOTE, TIE = TypeAdapter(Note), TypeAdapter(Tie)

@@ -103,9 +103,16 @@ class _Spared(msgspec.Struct, frozen=True):
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        schema = handler(source)
-        inner = schema["schema"] if schema["type"] == "nullable" else schema
+        inner = self._never_null(handler(source))
         return core_schema.no_info_wrap_validator_function(self._checked, inner)
+
+    def _never_null(self, schema: Any) -> Any:
+        """Without the `| None` that the type has for the default's sake, however deep it stands."""
+        if schema["type"] == "nullable":
+            return schema["schema"]
+        if "schema" in schema:
+            return schema | {"schema": self._never_null(schema["schema"])}
+        return schema
 
     def _checked(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None if value is _NOTHING else handler(value)

@@ -3,15 +3,31 @@
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gateway.bounds import SPARED, Body, Form, Link, Words, spared, wrong
 
 Short = Annotated[str, Words(256)]
 """Meta names no limit; a card with longer names is no card."""
 Where = Annotated[Literal["HOME", "WORK"] | None, SPARED]
-SEVERAL = Field(min_length=1, max_length=10)
-"""Phones, addresses ... of one card; Meta names no limit."""
+SEVERAL = Field(min_length=1, max_length=10, strict=False)
+"""Phones, addresses ... of one card; Meta names no limit. Strictly, only a tuple were a tuple."""
+
+
+def _exists(day: str) -> str:
+    try:
+        datetime.date.fromisoformat(day)
+    except ValueError:
+        raise wrong("is no day of any calendar") from None
+    return day
+
+
+Day = Annotated[
+    str,
+    Form(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be a date, as 2026-12-31"),
+    AfterValidator(_exists),
+    Field(json_schema_extra={"format": "date"}),
+]
 
 
 class PersonName(Body):
@@ -28,7 +44,7 @@ class PersonName(Body):
     def _a_part(cls, suffix: str | None, info: ValidationInfo) -> str | None:
         parts = ("first_name", "last_name", "middle_name", "prefix")
         if suffix is None and all(info.data.get(part, "") is None for part in parts):
-            raise wrong("or another part of the name must be given beside formattedName")
+            raise wrong("must be given, or another part of the name")
         return suffix
 
 
@@ -74,4 +90,4 @@ class ContactCard(Body):
     urls: Annotated[tuple[WebPage, ...] | None, SEVERAL, SPARED] = spared()
     addresses: Annotated[tuple[PostalAddress, ...] | None, SEVERAL, SPARED] = spared()
     org: Annotated[Organisation | None, SPARED] = spared()
-    birthday: Annotated[datetime.date | None, SPARED] = spared()
+    birthday: Annotated[Day | None, SPARED] = spared()

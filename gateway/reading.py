@@ -5,6 +5,7 @@ for the name of a member that we do not know.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,9 +29,6 @@ NAME_CHARACTERS = 100
 
 SENTENCES = {
     "bool_type": "must be true or false",
-    "date_from_datetime_parsing": "must be a date, as 2026-12-31",
-    "date_parsing": "must be a date, as 2026-12-31",
-    "date_type": "must be a date, as 2026-12-31",
     "dict_type": "must be an object",
     "extra_forbidden": "is not known",
     "float_type": "must be a number",
@@ -40,7 +38,6 @@ SENTENCES = {
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
     "missing": "must be given",
-    "model_attributes_type": "must be an object",
     "model_type": "must be an object",
     "string_type": "must be a text",
     "too_long": "must have at most {max_length}",
@@ -77,22 +74,35 @@ class _Odd(msgspec.Struct, frozen=True):
     detail: str
 
 
-def read(body: bytes, kind: TypeAdapter[T]) -> T | list[Fault]:
-    """The `kind` that `body` holds, or all that is wrong with it."""
+def read(
+    body: bytes, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
+) -> T | list[Fault]:
+    """The `kind` that `body` holds, or all that is wrong with it. `common`: what is looked at all
+    the same when nobody can tell of which kind it is."""
     given = _decoded(body)
     if isinstance(given, Fault):
         return [given]
     faults: dict[str, str] = {}
     given = _mended(given, "", 1, faults)
-    try:
-        made = kind.validate_json(json.dumps(given) if faults else body)
-    except ValidationError as error:
-        for one in error.errors(include_url=False, include_input=False):
-            faults.setdefault(_pointer(one, given), _sentence(one))
-    else:
-        if not faults:
-            return made
+    text = json.dumps(given) if faults else body
+    made = _validated(text, kind, given, faults)
+    if not faults:
+        return made
+    if common and "/type" in faults:
+        _validated(text, common, given, faults)
     return sorted(map(Fault, faults.keys(), faults.values()))[:FAULTS]
+
+
+def _validated(
+    text: str | bytes, kind: TypeAdapter[T], given: Any, faults: dict[str, str]
+) -> T | Any:
+    """The `kind` in `text`; what is wrong with it goes to `faults`, beside what was there."""
+    try:
+        return kind.validate_json(text)
+    except ValidationError as error:
+        for pointer, sentence in _told(error, given):
+            faults.setdefault(pointer, sentence)
+        return None
 
 
 def _decoded(body: bytes) -> Any:
@@ -173,9 +183,21 @@ def _token(name: str | int) -> str:
     return str(name).replace("~", "~0").replace("/", "~1")[:NAME_CHARACTERS]
 
 
+def _told(error: ValidationError, given: Any) -> Iterator[tuple[str, str]]:
+    """Pointer and sentence of each error. Of a list that is said to be too short because only its
+    right ones were counted, nothing is told but what is wrong with the others."""
+    told = [
+        (_pointer(one, given), one) for one in error.errors(include_url=False, include_input=False)
+    ]
+    for pointer, one in told:
+        inside = f"{pointer}/"
+        if one["type"] != "too_short" or not any(other.startswith(inside) for other, _ in told):
+            yield pointer, _sentence(one)
+
+
 def _pointer(error: ErrorDetails, given: Any) -> str:
-    """Where in `given` it is. pydantic's location also has the tags of unions: values of an
-    object's `type`, `kind`, `subType`, which stand before the object's member."""
+    """Where in `given` it is. pydantic's location also has the tags of unions: the value of an
+    object's `type` or `kind`, which stands before the object's member."""
     steps: list[str | int] = []
     here, tags = given, _tags(given)
     for step in error["loc"]:
@@ -188,13 +210,13 @@ def _pointer(error: ErrorDetails, given: Any) -> str:
     if error["type"] == "extra_forbidden" and (not steps or steps[-1] != error["loc"][-1]):
         steps.append(error["loc"][-1])  # a stranger that is called as its object's type
     if error["type"] in UNIONS:
-        steps.append(error["ctx"]["discriminator"].rpartition(" | ")[2].strip("'"))
+        steps.append(error["ctx"]["discriminator"].strip("'"))
     return "".join(f"/{_token(step)}" for step in steps)
 
 
 def _tags(value: Any) -> list[str]:
     members = value if isinstance(value, dict) else {}
-    return [members[name] for name in ("type", "kind", "subType") if name in members]
+    return [members[name] for name in ("type", "kind") if name in members]
 
 
 def _member(value: Any, step: str | int) -> Any:

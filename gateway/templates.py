@@ -196,38 +196,39 @@ class FlowParameter(Body):
     action: FlowStart
 
 
-class QuickReplyButton(Body):
-    type: Literal["button"]
-    sub_type: Literal["quick_reply"]
-    index: Index
-    parameters: Annotated[tuple[PayloadParameter, ...], Field(min_length=1, max_length=1)]
-
-
-class UrlButton(Body):
-    type: Literal["button"]
-    sub_type: Literal["url"]
-    index: Index
-    parameters: Annotated[tuple[SuffixParameter, ...], Field(min_length=1, max_length=1)]
-
-
-class CopyCodeButton(Body):
-    type: Literal["button"]
-    sub_type: Literal["copy_code"]
-    index: Index
-    parameters: Annotated[tuple[CouponParameter, ...], Field(min_length=1, max_length=1)]
-
-
-class FlowButton(Body):
-    type: Literal["button"]
-    sub_type: Literal["flow"]
-    index: Index
-    parameters: Annotated[tuple[FlowParameter, ...], Field(min_length=1, max_length=1)]
-
-
-Button = Annotated[
-    QuickReplyButton | UrlButton | CopyCodeButton | FlowButton, Field(discriminator="sub_type")
+ButtonParameter = Annotated[
+    PayloadParameter | SuffixParameter | CouponParameter | FlowParameter,
+    Field(discriminator="type"),
 ]
-Component = Annotated[HeaderFilling | BodyFilling | Button, Field(discriminator="type")]
+PARAMETER_OF = {
+    "quick_reply": "payload",
+    "url": "text",
+    "copy_code": "coupon_code",
+    "flow": "action",
+}
+"""Kind of a button -> type of its parameter."""
+
+
+class ButtonFilling(Body):
+    """What is filled in for a button: one parameter, of the type that goes with `subType`."""
+
+    type: Literal["button"]
+    sub_type: Literal["quick_reply", "url", "copy_code", "flow"]
+    index: Index
+    parameters: Annotated[tuple[ButtonParameter, ...], Field(min_length=1, max_length=1)]
+
+    @field_validator("parameters")
+    @classmethod
+    def _of_its_kind(
+        cls, parameters: tuple[ButtonParameter, ...], info: ValidationInfo
+    ) -> tuple[ButtonParameter, ...]:
+        wanted = PARAMETER_OF.get(info.data.get("sub_type", ""))
+        if wanted and parameters[0].type != wanted:
+            raise wrong(f"must be of type {wanted} for this subType")
+        return parameters
+
+
+Component = Annotated[HeaderFilling | BodyFilling | ButtonFilling, Field(discriminator="type")]
 
 
 class Template(Body):

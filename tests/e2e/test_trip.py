@@ -106,7 +106,7 @@ async def test_a_message_to_a_citizen_who_never_wrote_opens_a_conversation(
 
 
 BAD_ORDERS: list[tuple[dict[str, Any], set[str]]] = [
-    ({}, {"/type", "/text/body", "/number", "/to"}),
+    ({}, {"/type", "/number", "/to"}),
     (
         {"type": "text", "text": {"body": ""}, "conversationId": "x"},
         {"/text/body", "/conversationId"},
