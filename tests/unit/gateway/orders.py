@@ -1,0 +1,62 @@
+"""Orders to test with: the examples of the API, and ways to change them."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from gateway import bodies, examples
+from gateway.reading import read
+
+Json = dict[str, Any]
+
+ORDERS: list[tuple[str, TypeAdapter[Any], Json]] = [
+    *((name, bodies.MESSAGE, example) for name, example in examples.MESSAGES.items()),
+    ("transfer", bodies.TRANSFER, examples.TRANSFER),
+    ("close", bodies.CLOSE, examples.CLOSE),
+    ("note", bodies.NOTE, examples.NOTE),
+    ("tie", bodies.TIE, examples.TIE),
+]
+"""Name, what it is read as, body."""
+
+Path = tuple[str | int, ...]
+
+
+def paths(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The way to every value in a body."""
+    yield path
+    items = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else items
+    for step, inner in items:
+        yield from paths(inner, (*path, step))
+
+
+def at(body: Any, path: Path) -> Any:
+    """The value there."""
+    for step in path:
+        body = body[step]
+    return body
+
+
+def changed(body: Json, path: Path, value: Any) -> Any:
+    """A copy with another value there."""
+    if not path:
+        return value
+    made = copy.deepcopy(body)
+    at(made, path[:-1])[path[-1]] = value
+    return made
+
+
+def message(name: str, **members: Any) -> bodies.Message:
+    """An example as it is read, with other members."""
+    made = read(json.dumps(examples.MESSAGES[name] | members).encode(), bodies.MESSAGE)
+    assert not isinstance(made, list), made
+    return made
+
+
+def faults(body: Any, kind: TypeAdapter[Any] = bodies.MESSAGE) -> dict[str, str]:
+    """Pointer -> sentence of all that is wrong."""
+    found = read(json.dumps(body).encode(), kind)
+    return {one.pointer: one.detail for one in found} if isinstance(found, list) else {}
