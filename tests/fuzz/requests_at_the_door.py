@@ -82,8 +82,8 @@ MANNERS: tuple[tuple[Callable[[bytes], list[str]], frozenset[int]], ...] = (
     (lambda b: [WRONG, signed(b)], EITHER),
     (lambda b: [signed(b), "Content-Encoding: gzip"], frozenset([415])),
     (lambda b: [signed(b), "Content-Encoding: br, identity"], frozenset([415])),
-    (lambda b: [signed(b), f"X-Long: {'x' * 9000}"], frozenset([400])),
-    (lambda b: [signed(b), *[f"X-{n}: y" for n in range(100)]], frozenset([400])),
+    (lambda b: [signed(b), f"X-Long: {'x' * 9000}"], frozenset([431])),
+    (lambda b: [signed(b), *[f"X-{n}: y" for n in range(100)]], frozenset([431])),
 )
 
 HEAD = b"POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\n"

@@ -6,35 +6,30 @@
 import asyncio
 import json
 import os
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from accounts import DECIDED, Accounts, faults
+from afterwards import LOOKS, SHOWN, Processes, passed
 from hostile_bodies import MARKS
 from hypothesis import HealthCheck, given, settings
 from requests_at_the_door import Request, posted, signed, volleys
 from wire import Answer, Wires
 
-from deploy.local.plan import REAL
 from tests.citizens import text, webhook
 from tests.installation import Installation
 from tests.watching import until
 
-INPUTS = int(os.environ.get("FUZZ_INPUTS", "3000"))
+SHARE = 0.8
+"""Of all inputs, that are webhooks; the others are calls of the API."""
+INPUTS = int(int(os.environ.get("FUZZ_INPUTS", "3000")) * SHARE)
 VOLLEY = 16
 """Requests under way at once: group commit has something to do, and two cores are not drowned."""
-LOOKS = 100
-"""At the memory of each service, over the whole run."""
-GROWTH_MIB = 16
-"""Of the most that is resident, from the second fifth of a run to its last: bodies of 4 MiB come
-and go, so that what is held at one moment is chance; but the most does not rise."""
 SETTLE_SECONDS = 120.0
-SHOWN = 10
-"""Of each kind of thing that is wrong, where there are many."""
-ONCE = settings(
+EACH = settings(
+    max_examples=max(1, INPUTS // VOLLEY),
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -50,8 +45,7 @@ class Run:
         self.town, self.accounts = town, accounts
         address = urlsplit(town.gateway)
         self._wires = Wires(str(address.hostname), int(address.port or 0), VOLLEY)
-        self.pids = {name: town.services[name].pid for name in REAL}
-        self.memory: dict[str, list[float]] = {name: [] for name in REAL}
+        self.processes = Processes(town)
 
     async def send(self, volley: list[Request]) -> list[Answer]:
         return await asyncio.gather(*(self._wires.ask(r.raw, alone=r.alone) for r in volley))
@@ -64,12 +58,10 @@ class Run:
             assert answer.status in request.allowed, (answer, request)
             _is_proper(answer)
         done = self.accounts.inputs
-        if _passed(done, len(volley), LOOKS):
-            for name, seen in self.memory.items():
-                seen.append(self.town.memory(name))
-        if _passed(done, len(volley), 20):
-            held = ", ".join(f"{name} {seen[-1]:.0f}" for name, seen in self.memory.items())
-            print(f"  {done:,} of {INPUTS:,}; MiB: {held}", flush=True)
+        if passed(done, len(volley), LOOKS, INPUTS):
+            self.processes.look()
+        if passed(done, len(volley), 20, INPUTS):
+            print(f"  {done:,} of {INPUTS:,}; MiB: {self.processes.now()}", flush=True)
 
     def __enter__(self) -> "Run":
         self.runner = asyncio.Runner()
@@ -80,24 +72,15 @@ class Run:
         self.runner.close()
 
 
-def _passed(done: int, last: int, parts: int) -> bool:
-    """Whether with the last ones another part of all inputs is done."""
-    return done * parts // INPUTS > (done - last) * parts // INPUTS
-
-
-def grown(seen: list[float]) -> float:
-    """How much higher the top of the last fifth is than that of the second."""
-    fifth = max(1, len(seen) // 5)
-    return max(seen[-fifth:]) - max(seen[fifth : 2 * fifth])
-
-
 def _is_proper(answer: Answer) -> None:
     """Says what is wrong as every door of ours does, and nothing of what it was given."""
     for mark in MARKS:
         assert mark.encode() not in answer.head + answer.body
     if answer.status == 503:
         assert answer.header(b"Retry-After")
-    if answer.header(b"Content-Type").startswith(b"application/problem+json"):
+    if answer.status >= 400:
+        assert answer.header(b"Content-Type") == b"application/problem+json", answer
+        assert answer.header(b"API-Version"), answer
         assert json.loads(answer.body)["status"] == answer.status
 
 
@@ -127,28 +110,6 @@ async def _settled(run: Run) -> None:
         print(f"  not settled: {receipts} receipts, {records} records", await look())
 
 
-def _words_of_citizens(town: Installation) -> Iterator[str]:
-    """Lines of logs and metrics with a mark of a citizen in them."""
-    for name in REAL:
-        with urllib.request.urlopen(f"{town.operations(name)}/metrics") as answer:
-            yield from _marked(f"metrics of {name}", answer.read().decode())
-        for path in town.folder.glob(f"{name}.log*"):
-            yield from _marked(path.name, path.read_text(errors="replace"))
-
-
-def _marked(where: str, text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        if any(mark in line for mark in MARKS):
-            yield f"{where}: {line[:400]}"
-
-
-def _broken(town: Installation) -> list[str]:
-    """Lines of the logs that say that a fault of ours came to light."""
-    words = ('"level":"error"', "decision.failed", "http.failed", "Traceback")
-    lines = [line for line in town.logs().splitlines() if any(word in line for word in words)]
-    return [line[:400] for line in lines]
-
-
 def _summary(run: Run) -> Iterator[str]:
     accounts = run.accounts
     yield f"{accounts.inputs:,} inputs, {accounts.bytes / 1e6:,.0f} MB of bodies"
@@ -156,9 +117,7 @@ def _summary(run: Run) -> Iterator[str]:
         yield f"  answered {status or 'by closing'}: {times:,}"
     yield f"{accounts.taken.total():,} receipts in the archive, each byte for byte"
     yield f"{accounts.items:,} items and {accounts.unparseable:,} unreadable bodies on the record"
-    yield f"{'resident MiB':14}{'first':>8}{'most':>8}{'last':>8}{'grown':>8}"
-    for name, seen in run.memory.items():
-        yield f"{name:14}{seen[0]:8.0f}{max(seen):8.0f}{seen[-1]:8.0f}{grown(seen):8.0f}"
+    yield from run.processes.table()
 
 
 @pytest.mark.timeout(7200)
@@ -168,20 +127,14 @@ def test_whatever_comes_is_answered_and_what_is_taken_is_kept(
     with Run(town, Accounts(tmp_path)) as run:
         for _ in range(2):
             run.fire([_large(n) for n in range(4)])
-        test = given(volleys(VOLLEY))(run.fire)
-        settings(ONCE, max_examples=max(1, INPUTS // VOLLEY))(test)()
+        EACH(given(volleys(VOLLEY))(run.fire))()
         asyncio.run(_settled(run))
         for line in _summary(run):
             print(f"  {line}")
-    wrong = {
+    kept = {
         "receipts": run.accounts.missing_receipts(town),
         "items": list(run.accounts.missing_items(town)),
-        "faults": faults(town),
-        "words of citizens": list(_words_of_citizens(town)),
-        "logged": _broken(town),
-        "started again": [n for n in REAL if town.services[n].pid != run.pids[n]],
-        "grown": [n for n in REAL if grown(run.memory[n]) > GROWTH_MIB],
+        "put aside": faults(town),
     }
-    assert {what: found[:SHOWN] for what, found in wrong.items() if found} == {}
-    for name in REAL:
-        town.services[name].must_run()
+    wrong = {what: found[:SHOWN] for what, found in kept.items() if found}
+    assert wrong | run.processes.wrong() == {}

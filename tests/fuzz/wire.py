@@ -5,14 +5,16 @@ import asyncio
 import msgspec
 
 ANSWER_SECONDS = 30.0
-"""More than any bound of the door."""
+"""More than any bound of the door; nothing within it is a fault of its own."""
+PATIENCE_SECONDS = 0.5
+"""With the answer to what is no request: the door may be waiting for the rest of it."""
 NO_ANSWER = 0
 CONTINUE = 100
 """Not an answer yet: `go on`, to who asked for it."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Status 0: the connection was closed without an answer."""
+    """Status 0: the connection was closed without one, or nobody waited for it."""
 
     status: int
     head: bytes = b""
@@ -45,13 +47,17 @@ class Wire:
 
     async def ask(self, request: bytes, *, alone: bool = False) -> Answer:
         """The answer to a request; one that goes `alone` gets a connection of its own, which is
-        closed for writing after it."""
+        closed after a while, answer or not."""
         if self._writer is None or alone:
             await self.close()
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._exchange(request, alone)
+            async with asyncio.timeout(PATIENCE_SECONDS if alone else ANSWER_SECONDS):
+                answer = await self._exchange(request)
+        except TimeoutError:
+            if not alone:
+                raise
+            answer = Answer(NO_ANSWER)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             answer = Answer(NO_ANSWER, before=self._before)
         self._before = answer.head
@@ -59,9 +65,9 @@ class Wire:
             await self.close()
         return answer
 
-    async def _exchange(self, request: bytes, alone: bool) -> Answer:
+    async def _exchange(self, request: bytes) -> Answer:
         assert self._reader and self._writer
-        sending = asyncio.ensure_future(self._send(request, alone))
+        sending = asyncio.ensure_future(self._send(request))
         try:
             answer = await self._head()
             while answer.status == CONTINUE:
@@ -78,13 +84,11 @@ class Wire:
         head = await self._reader.readuntil(b"\r\n\r\n")
         return Answer(int(head.split(b" ", 2)[1]), head)
 
-    async def _send(self, request: bytes, alone: bool) -> None:
+    async def _send(self, request: bytes) -> None:
         """Beside the reading: a door that refuses answers before it has been told everything."""
         assert self._writer
         self._writer.write(request)
         await self._writer.drain()
-        if alone:
-            self._writer.write_eof()
 
     async def close(self) -> None:
         if self._writer is not None:
