@@ -56,7 +56,9 @@ async def gateway(
 
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
         app = application([*webhook.routes(), *api, *manual.routes(document)])
-        await enter(serve(app, settings.bind, settings.gateway_port, connections=MANY))
+        shared = settings.gateway_workers > 1
+        where = settings.bind, settings.gateway_port
+        await enter(serve(app, *where, connections=MANY, shared=shared))
         yield first_to_end(link.task, *tasks, *door.tasks)
 
 
