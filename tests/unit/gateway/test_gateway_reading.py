@@ -151,6 +151,14 @@ def test_a_wrong_type_is_said_at_the_type_with_the_choices(type: Any) -> None:
     assert set(UNIONS) <= SENTENCES.keys()
 
 
+def test_what_all_messages_have_is_looked_at_though_nobody_knows_the_type() -> None:
+    wrong = {"type": "fax", "to": "x", "author": {"kind": "x"}, "fax": {}}
+    found = read(json.dumps(wrong).encode(), bodies.MESSAGE, bodies.COMMON)
+    assert isinstance(found, list)
+    pointers = [fault.pointer for fault in found]
+    assert pointers == ["/author/kind", "/number", "/to", "/type"]
+
+
 SYNTAX: list[tuple[str, bytes, list[Fault]]] = [
     ("nothing", b"", [Fault("", "is no JSON")]),
     ("no JSON", b"{", [Fault("", "is no JSON")]),
