@@ -14,7 +14,7 @@ import msgspec
 from services.access import Rights
 from tests.citizens import NUMBER, phone, post, text, webhook
 from tests.installation import NEIGHBOUR_NUMBER, Installation
-from tests.tokens import GENEROUS, bearer, made
+from tests.tokens import GENEROUS, admitted, bearer, made
 from tests.watching import until
 
 SECONDS = 20.0
@@ -92,12 +92,8 @@ class Parts:
                 roles=sorted(rights.roles),
                 departments=sorted(rights.departments),
             )
-        newest = self.tokens[rights.name]
         for door in (self.town.gateway, self.town.archiver):
-            url = f"{door}/v1/messages/x"
-            await until(
-                lambda url=url: self.ask("GET", url, newest), lambda said: said[0] != 401, SECONDS
-            )
+            await admitted(self.session, door, self.tokens[rights.name])
 
     async def opened(self, tenant: str, department: str, mark: str) -> Part:
         """A new conversation of a department, with a question and an answer in it."""

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import aiohttp
+
 from cli.tokens import Wanted, add
 from services.access import Rights
 from services.database import connected
 from services.keyring import Key, digest
+from tests.watching import until
 
 GENEROUS = {"per_second": 1000, "burst": 10_000}
 """For a test that is not about rates."""
@@ -16,6 +19,16 @@ async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:
     wanted = {"roles": ("send", "read")} | GENEROUS | wanted
     async with connected(url, "test-tokens", 1) as pool:
         return await add(pool, Wanted(name=name, tenant=tenant, **wanted))
+
+
+async def admitted(session: aiohttp.ClientSession, door: str, token: str) -> None:
+    """Once a running service at `door` knows a token that was just made."""
+
+    async def status() -> int:
+        async with session.get(f"{door}/v1/messages/x", headers=bearer(token)) as answer:
+            return answer.status
+
+    await until(status, lambda said: said not in (401, 503), 10)
 
 
 def bearer(token: str) -> dict[str, str]:

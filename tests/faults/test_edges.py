@@ -9,6 +9,7 @@ import pytest
 from deliverer.outbound import WINDOW
 from tests.citizens import NUMBER, TOKEN, phone, write
 from tests.installation import Installation
+from tests.tokens import admitted, bearer, made
 from tests.watching import BEARER, Watch, until
 
 CITIZENS, EACH = 20, 5
@@ -150,6 +151,8 @@ async def test_a_deliverer_killed_while_it_sends_sends_nothing_twice(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     citizens, each = 60, 10
+    token = await made(town.database.url, "many", "almelo")
+    await admitted(session, town.gateway, token)
 
     async def send(citizen: int, n: int) -> None:
         order = {
@@ -158,7 +161,7 @@ async def test_a_deliverer_killed_while_it_sends_sends_nothing_twice(
             "type": "text",
             "text": {"body": f"twice {citizen} {n}"},
         }
-        headers = BEARER | {"Idempotency-Key": f"twice-{citizen}-{n}"}
+        headers = bearer(token) | {"Idempotency-Key": f"twice-{citizen}-{n}"}
         url = f"{town.gateway}/v1/messages"
         async with session.post(url, json=order, headers=headers) as answer:
             assert answer.status == 202
