@@ -84,10 +84,13 @@ class Objects:
 
     async def delete(self, key: str) -> None:
         """An object, and what a process that was killed left of it; nothing is no fault."""
+        work = _answered(obstore.delete_async(self._store, _checked(key)))
+        if self._folder is None:
+            await work  # of what is not there S3 says nothing; a 404 is the bucket's
+            return
         with suppress(Missing):
-            await _answered(obstore.delete_async(self._store, _checked(key)))
-        if self._folder:
-            await _answered(asyncio.to_thread(_remove_parts, self._folder / key))
+            await work
+        await _answered(asyncio.to_thread(_remove_parts, self._folder / key))
 
 
 def _checked(key: str) -> str:
@@ -134,6 +137,7 @@ def _bucket(url: str) -> S3Store:
     return S3Store.from_url(
         url,
         client_options={
+            "allow_http": True,  # where AWS_ENDPOINT_URL says so: a store on a network of its own
             "timeout": timedelta(seconds=REQUEST_SECONDS),
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         },

@@ -61,6 +61,11 @@ FORBIDDEN = [
     ("deliverer", "select * from router.identity"),
     ("deliverer", "select * from archiver.record"),
     ("deliverer", "delete from deliverer.delivery"),
+    ("deliverer", "insert into gateway.upload values (gen_random_uuid(), now())"),
+    ("deliverer", "delete from gateway.media"),
+    ("gateway", "update gateway.media set tenant = ''"),
+    ("gateway", "select * from deliverer.upload"),
+    ("router", "select * from gateway.media"),
 ]
 
 

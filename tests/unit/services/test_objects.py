@@ -38,6 +38,20 @@ async def test_what_was_put_is_read_again_and_gone_when_deleted(tmp_path: Path, 
         await objects.read(key)
 
 
+async def test_a_file_and_where_it_stands_are_on_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def fsync(handle: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    key = upload(clock.new_id())
+    await Objects(tmp_path.as_uri()).put(key, pieces(b"x"))
+    assert synced == [str(tmp_path / key), str(tmp_path / "upload"), str(tmp_path)]
+
+
 @pytest.mark.parametrize("size", [10, 2 * PIECE_BYTES])
 async def test_what_breaks_off_is_not_there_and_says_why(tmp_path: Path, size: int) -> None:
     async def broken() -> AsyncIterator[bytes]:

@@ -1,0 +1,135 @@
+"""The object store in a bucket: S3's own requests, to a server that knows just these."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from services import clock
+from services.http import serve
+from services.objects import PIECE_BYTES, Away, Missing, Objects, upload
+
+DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
+
+
+class Bucket:
+    """Whole objects by key, and the parts of those that are being put."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.parts: dict[str, dict[int, bytes]] = {}
+        self.away = False
+
+    def routes(self) -> list[web.RouteDef]:
+        key = "/files/{key:.*}"
+        return [
+            web.put(key, self.put),
+            web.post(key, self.post),
+            web.get(key, self.get),
+            web.delete(key, self.abort),
+            web.post("/files", self.remove),
+        ]
+
+    async def put(self, request: web.Request) -> web.Response:
+        body, query = await request.read(), request.query
+        if self.away:
+            return web.Response(status=403)
+        if part := query.get("partNumber"):
+            self.parts[query["uploadId"]][int(part)] = body
+        else:
+            self.objects[request.match_info["key"]] = body
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        return web.Response(headers={"ETag": f'"{etag}"'})
+
+    async def post(self, request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        if "uploads" in request.query:
+            self.parts[key] = {}
+            return self._xml("InitiateMultipartUploadResult", f"<UploadId>{key}</UploadId>")
+        parts = self.parts.pop(request.query["uploadId"])
+        self.objects[key] = b"".join(parts[n] for n in sorted(parts))
+        return self._xml("CompleteMultipartUploadResult", "<ETag>e</ETag>")
+
+    async def get(self, request: web.Request) -> web.Response:
+        if self.away:
+            return web.Response(status=403)
+        if (body := self.objects.get(request.match_info["key"])) is None:
+            return web.Response(status=404)
+        modified = {"ETag": "e", "Last-Modified": "Wed, 25 Nov 2026 12:00:00 GMT"}
+        return web.Response(body=body, headers=modified)
+
+    async def abort(self, request: web.Request) -> web.Response:
+        del self.parts[request.query["uploadId"]]
+        return web.Response(status=204)
+
+    async def remove(self, request: web.Request) -> web.Response:
+        keys = re.findall("<Key>(.*?)</Key>", await request.text())
+        if self.away:
+            denied = "".join(f"<Error><Key>{k}</Key>{DENIED}</Error>" for k in keys)
+            return self._xml("DeleteResult", denied)
+        for key in keys:
+            self.objects.pop(key, None)
+        done = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+        return self._xml("DeleteResult", done)
+
+    def _xml(self, name: str, within: str) -> web.Response:
+        named = "" if name == "DeleteResult" else "<Bucket>b</Bucket><Key>k</Key>"
+        text = f"<{name}>{named}{within}</{name}>"
+        return web.Response(text=text, content_type="application/xml")
+
+
+@pytest.fixture
+async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bucket]:
+    bucket = Bucket()
+    app = web.Application(client_max_size=2**26)
+    app.add_routes(bucket.routes())
+    async with serve(app, "127.0.0.1", 0) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "us")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        yield bucket
+
+
+async def pieces(size: int, *, broken: bool = False) -> AsyncIterator[bytes]:
+    for start in range(0, size, 2**20):
+        yield bytes([start >> 20]) * min(2**20, size - start)
+    if broken:
+        raise ConnectionResetError("gone")
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, 3 * PIECE_BYTES + 1])
+async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
+    bucket: Bucket, size: int
+) -> None:
+    store, key = Objects("s3://files/postkamer/x"), upload(clock.new_id())
+    await store.put(key, pieces(size))
+    assert bucket.objects.keys() == {f"postkamer/x/{key}"}
+    expected = b"".join([piece async for piece in pieces(size)])
+    assert b"".join([piece async for piece in await store.read(key)]) == expected
+    await store.delete(key)
+    await store.delete(key)
+    assert (bucket.objects, bucket.parts) == ({}, {})
+    with pytest.raises(Missing):
+        await store.read(key)
+
+
+@pytest.mark.parametrize("size", [1, 3 * PIECE_BYTES])
+async def test_what_breaks_off_leaves_no_object_and_no_parts(bucket: Bucket, size: int) -> None:
+    with pytest.raises(ConnectionResetError, match="gone"):
+        await Objects("s3://files").put(upload(clock.new_id()), pieces(size, broken=True))
+    assert (bucket.objects, bucket.parts) == ({}, {})
+
+
+async def test_a_bucket_that_refuses_us_is_away_and_says_nothing_of_what_was_asked(
+    bucket: Bucket,
+) -> None:
+    bucket.away = True
+    store, key = Objects("s3://files"), upload(clock.new_id())
+    for work in (store.put(key, pieces(1)), store.read(key), store.delete(key)):
+        with pytest.raises(Away) as raised:
+            await work
+        assert "files" not in str(raised.value)
+        assert key not in str(raised.value)
