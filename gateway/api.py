@@ -31,6 +31,9 @@ from services.http import json, problem, read_body, unavailable
 from services.keyring import Keyring
 
 BODY_SECONDS = 10.0
+TAKEN = ("application/json", "application/x-www-form-urlencoded")
+"""Content types of an order. The second is what curl and its like say when nobody told them; what
+comes under it is read as JSON too."""
 CHANGES: dict[str, TypeAdapter[Any]] = {
     "_transfer": bodies.TRANSFER,
     "_close": bodies.CLOSE,
@@ -206,7 +209,7 @@ async def _asked(request: web.Request, rights: Rights) -> Request | web.Response
         most = keys.KEY_CHARACTERS
         needed = f"an Idempotency-Key of 1 to {most} characters of ASCII is needed"
         return problem(400, "Bad Request", needed)
-    if request.content_type != "application/json" and "Content-Type" in request.headers:
+    if request.content_type not in TAKEN and "Content-Type" in request.headers:
         return problem(415, "Unsupported Media Type", "the body must be application/json")
     try:
         body = await read_body(request, BODY_BYTES, BODY_SECONDS)

@@ -173,7 +173,8 @@ def test_the_event_shown_to_crm_builders_has_the_fields_of_an_event() -> None:
 
 def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
     listed = re.findall(r"^\| `(nl\.postkamer\.[\w.-]+)` \|", read("docs/crm.md"), re.MULTILINE)
-    assert sorted(listed) == sorted([outputs.RECEIVED, outputs.TRANSFERRED, outputs.STATUS_CHANGED])
+    sent = [outputs.RECEIVED, outputs.TRANSFERRED, outputs.STATUS_CHANGED, outputs.CLOSED]
+    assert sorted(listed) == sorted(sent)
 
 
 def test_the_answers_that_park_a_message_are_those_of_the_policy() -> None:
