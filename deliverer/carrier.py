@@ -14,7 +14,7 @@ from deliverer.flights import Flights
 from deliverer.graph import Failed, Later
 from deliverer.ledger import Ledger
 from deliverer.uploads import File, Job, Uploads
-from services import clock, objects
+from services import clock, objects, observe
 from services.database import ANSWER_SECONDS, DATABASE_ERRORS, until_it_answers
 from services.objects import Away, Missing, Objects
 from services.tasks import within
@@ -94,7 +94,8 @@ class Carrier:
         if isinstance(fate, Uploaded):
             await self._uploads.brought(job, fate.id)
             return
-        await self._ledger.without((job.media, account.number), fate, clock.now())
+        failed = await self._ledger.without((job.media, account.number), fate, clock.now())
+        observe.sends.labels(number=account.number, outcome="failed").inc(failed)
         if isinstance(fate, Later):
             await self._uploads.put_off(job, fate.seconds)
         else:

@@ -103,18 +103,20 @@ class Ledger:
                 await _tell(connection, msgspec.structs.replace(said, reason=UNCONFIRMED))
         return len(rows)
 
-    async def without(self, file: tuple[UUID, str], verdict: Later | Failed, at: datetime) -> None:
+    async def without(self, file: tuple[UUID, str], verdict: Later | Failed, at: datetime) -> int:
         """What it means for the messages of this number with this file (media, number) that it
-        could not be brought: they failed too, or whoever asks is told why they wait."""
+        could not be brought: they failed too, so many, or whoever asks is told why they wait."""
         why = (verdict.code, verdict.reason)
         async with self._pool.acquire() as connection, connection.transaction():
             if isinstance(verdict, Later):
                 await connection.execute(_WAITING, *file, *why)
-                return
-            for row in await connection.fetch(_WITHOUT, *file, *why):
+                return 0
+            rows = await connection.fetch(_WITHOUT, *file, *why)
+            for row in rows:
                 said = _outcome(dict(row), "failed", at)
                 code, reason = why
                 await _tell(connection, msgspec.structs.replace(said, code=code, reason=reason))
+        return len(rows)
 
     async def outcomes(self, limit: int) -> list[SendOutcome]:
         """Those that the router has not been told of, oldest first."""
