@@ -110,7 +110,7 @@ async def test_an_answer_of_every_kind_reaches_the_phone_and_the_record(
     watch: Watch, kind: str
 ) -> None:
     desk = Desk(watch)
-    asked = await wrote(watch, f"kind {kind}", f"wamid.kind.{kind}", 100 + len(kind))
+    asked = await wrote(watch, f"kind {kind}", f"wamid.kind.{kind}", 100 + list(ANSWERS).index(kind))
     status, accepted = await desk.answer(asked["conversationId"], **ANSWERS[kind])
     assert status == 202, accepted
     await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "delivered", 10)
