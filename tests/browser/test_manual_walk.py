@@ -1,0 +1,81 @@
+"""The pages of the APIs' documents, narrow and wide, light and dark: axe-core finds nothing."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, async_playwright, expect
+
+import archiver.openapi
+import gateway.openapi
+from services.http import application, serve
+from services.manual import routes
+from tests.browser.page import ARTIFACTS, CHROMIUM, RULES, chromium
+
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).exists() and not os.environ.get("CI"),
+    reason=f"there is no Chromium at {CHROMIUM}",
+)
+
+DOCUMENTS = {"gateway": gateway.openapi.document, "archiver": archiver.openapi.document}
+
+
+@pytest.fixture(params=DOCUMENTS)
+async def page(request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """A page, opened at the top: it complains of nothing and asks for nothing else."""
+    served = application(routes(DOCUMENTS[request.param]))
+    async with serve(served, "127.0.0.1", 0) as port, async_playwright() as playwright:
+        browser = await chromium(playwright)
+        opened = await browser.new_page()
+        errors: list[str] = []
+        opened.on("console", lambda line: errors.append(line.text))
+        asked: list[str] = []
+        opened.on("request", lambda sent: asked.append(sent.url))
+        await opened.goto(f"http://127.0.0.1:{port}/v1/openapi.html")
+        yield opened
+        assert errors == []
+        assert {url.partition("#")[0] for url in asked} <= {opened.url.partition("#")[0]}
+        await browser.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_it_fits_reads_and_axe_finds_nothing(page: Page, width: int, scheme: str) -> None:
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    results = await Axe().run(page, options=options)
+    assert [found["id"] for found in results.response["violations"]] == []
+    ARTIFACTS.mkdir(exist_ok=True)
+    title = (await page.title()).split()[2]
+    await page.screenshot(path=ARTIFACTS / f"manual-{title}-{width}-{scheme}.png")
+
+
+async def test_the_first_key_skips_to_the_operations(page: Page) -> None:
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the operations")).to_be_focused()
+    await expect(page.get_by_role("link", name="Skip to the operations")).to_be_in_viewport()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main")).to_be_focused()
+
+
+async def test_an_example_opens_with_a_key_and_every_target_is_large_enough(page: Page) -> None:
+    summary = page.locator("summary").first
+    example = page.locator("details pre").first
+    await expect(example).to_be_hidden()
+    await summary.press("Enter")
+    await expect(example).to_be_visible()
+    small = await page.evaluate(
+        "[...document.querySelectorAll('summary, nav a')]"
+        ".filter((one) => one.getBoundingClientRect().height < 24).length"
+    )
+    assert small == 0
+
+
+async def test_on_paper_every_example_is_open(page: Page) -> None:
+    await page.emulate_media(media="print")
+    await expect(page.locator("details pre").first).to_be_visible()
