@@ -19,11 +19,9 @@ class Desk:
 
     def __init__(self, watch: Watch, headers: dict[str, str] = BEARER) -> None:
         self.watch, self.headers = watch, headers
-        self._keys = 0
 
     async def post(self, path: str, body: dict[str, Any], key: str = "") -> tuple[int, Any]:
-        self._keys += 1
-        headers = self.headers | {"Idempotency-Key": key or f"{id(self)}-{self._keys}"}
+        headers = self.headers | {"Idempotency-Key": key or str(uuid.uuid4())}
         url = f"{self.watch.town.gateway}{path}"
         async with self.watch.session.post(url, json=body, headers=headers) as answer:
             return answer.status, await answer.json()
@@ -110,7 +108,8 @@ async def test_an_answer_of_every_kind_reaches_the_phone_and_the_record(
     watch: Watch, kind: str
 ) -> None:
     desk = Desk(watch)
-    asked = await wrote(watch, f"kind {kind}", f"wamid.kind.{kind}", 100 + list(ANSWERS).index(kind))
+    citizen = 100 + list(ANSWERS).index(kind)
+    asked = await wrote(watch, f"kind {kind}", f"wamid.kind.{kind}", citizen)
     status, accepted = await desk.answer(asked["conversationId"], **ANSWERS[kind])
     assert status == 202, accepted
     await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "delivered", 10)
