@@ -118,5 +118,4 @@ def person(citizen: Citizen) -> dict[str, Any]:
         "phone": citizen.phone,
         "name": citizen.name,
         "hidden": citizen.hidden,
-        "bsuid": citizen.bsuid,
     }

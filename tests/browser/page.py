@@ -170,6 +170,27 @@ class MailroomPage:
         await self.press("Control+Enter")
         await expect(self.answer_box).to_have_value("")
 
+    async def choose(self, kind: str) -> None:
+        """What to do at the desk: an answer of some kind, a note, passing on, closing."""
+        select = self.page.locator("#answer-kind")
+        await self.tab_to(select)
+        await select.select_option(kind)
+
+    def field(self, name: str) -> Locator:
+        return self.page.get_by_label(self.word(f"field.{name}"), exact=True)
+
+    async def do(self, text: str, **fields: str) -> None:
+        """Fill in the fields, then the words, then Ctrl + Enter: it is accepted."""
+        for name, value in fields.items():
+            await self.tab_to(self.field(name))
+            await self.press("Control+a")
+            await self.page.keyboard.insert_text(value)
+        await self.tab_to(self.answer_box)
+        await self.type(text)
+        await self.press("Control+Enter")
+        await expect(self.page.locator("#desk-complaint")).to_be_empty()
+        await expect(self.page.locator("#answer-kind")).to_have_value("text")
+
     # -- judgement ----------------------------------------------------------------------------
 
     async def violations(self) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 
 from gateway.bodies import Close, MediaMessage, Note, ReactionMessage, TextMessage, Transfer
 from sandbox.service import running
@@ -54,30 +54,6 @@ async def asked(
             await context.close()
 
 
-async def choose(mailroom: MailroomPage, kind: str) -> None:
-    """What to do, as by the keyboard: a list of options takes the letters of one."""
-    select = mailroom.page.locator("#answer-kind")
-    await mailroom.tab_to(select)
-    await select.select_option(kind)
-
-
-def field(mailroom: MailroomPage, name: str) -> Locator:
-    return mailroom.page.get_by_label(mailroom.word(f"field.{name}"), exact=True)
-
-
-async def fill(mailroom: MailroomPage, text: str, **fields: str) -> None:
-    """The fields, then the words, then Ctrl + Enter."""
-    for name, value in fields.items():
-        await mailroom.tab_to(field(mailroom, name))
-        await mailroom.press("Control+a")
-        await mailroom.page.keyboard.insert_text(value)
-    await mailroom.tab_to(mailroom.answer_box)
-    await mailroom.type(text)
-    await mailroom.press("Control+Enter")
-    await expect(mailroom.page.locator("#desk-complaint")).to_be_empty()
-    await expect(mailroom.page.locator("#answer-kind")).to_have_value("text")
-
-
 @pytest.mark.parametrize("language", ["nl", "en"])
 async def test_every_kind_of_answer_has_its_fields_and_no_faults(
     browser: Browser, language: str
@@ -87,17 +63,17 @@ async def test_every_kind_of_answer_has_its_fields_and_no_faults(
         kinds = await select.locator("option").evaluate_all("all => all.map((one) => one.value)")
         assert len(kinds) == 11
         for kind in kinds:
-            await choose(mailroom, kind)
+            await mailroom.choose(kind)
             assert await mailroom.violations() == [], kind
             assert await mailroom.small_targets() == [], kind
-        await choose(mailroom, "list")
+        await mailroom.choose("list")
         await mailroom.picture(f"compose-{language}")
 
 
 async def test_buttons_are_sent_tapped_and_come_back(browser: Browser) -> None:
     async with asked(browser) as (town, mailroom):
-        await choose(mailroom, "buttons")
-        await fill(mailroom, "Wilt u een afspraak?", options="Ja, graag\nNee")
+        await mailroom.choose("buttons")
+        await mailroom.do("Wilt u een afspraak?", options="Ja, graag\nNee")
         await mailroom.use(mailroom.button("Ja, graag", "#chat"))
         await expect(mailroom.chat.locator(".mine .quoted")).to_contain_text("Wilt u een afspraak?")
         message = town.webhooks[-1]["entry"][0]["changes"][0]["value"]["messages"][0]
@@ -106,8 +82,8 @@ async def test_buttons_are_sent_tapped_and_come_back(browser: Browser) -> None:
 
 async def test_a_list_is_sent_and_a_row_comes_back(browser: Browser) -> None:
     async with asked(browser) as (_, mailroom):
-        await choose(mailroom, "list")
-        await fill(mailroom, "Welk loket?", button="Loketten", options="Noord\nZuid\nOost\nWest")
+        await mailroom.choose("list")
+        await mailroom.do("Welk loket?", button="Loketten", options="Noord\nZuid\nOost\nWest")
         await mailroom.use(mailroom.button("Oost", "#chat"))
         await expect(mailroom.chat.locator(".mine").get_by_text("Oost", exact=True)).to_be_visible()
         assert await mailroom.violations() == []
@@ -121,8 +97,8 @@ async def test_what_the_desk_asks_for_is_given_with_one_tap(
     browser: Browser, kind: str, tap: str, came: str
 ) -> None:
     async with asked(browser) as (town, mailroom):
-        await choose(mailroom, kind)
-        await fill(mailroom, "Dan kunnen wij u helpen.")
+        await mailroom.choose(kind)
+        await mailroom.do("Dan kunnen wij u helpen.")
         await mailroom.use(mailroom.button(mailroom.word(tap), "#chat"))
         await expect(mailroom.chat.locator(".mine")).to_have_count(2)
         await expect(mailroom.letters).to_have_count(1)
@@ -140,19 +116,17 @@ async def test_a_link_a_template_and_a_file_are_shown_on_the_phone(
     letter = tmp_path / "brief.pdf"
     letter.write_bytes(b"%PDF-1.7")
     async with asked(browser) as (town, mailroom):
-        await choose(mailroom, "url")
-        await fill(
-            mailroom, "Maak een afspraak.", button="Afspraak", url="https://almelo.example/a"
-        )
+        await mailroom.choose("url")
+        await mailroom.do("Maak een afspraak.", button="Afspraak", url="https://almelo.example/a")
         link = mailroom.chat.get_by_role("link", name="Afspraak")
         await expect(link).to_have_attribute("href", "https://almelo.example/a")
-        await choose(mailroom, "template")
-        await fill(mailroom, "dinsdag", template="paspoort_klaar")
+        await mailroom.choose("template")
+        await mailroom.do("dinsdag", template="paspoort_klaar")
         await expect(mailroom.chat.get_by_text("Sjabloon: paspoort_klaar")).to_be_visible()
         await expect(mailroom.chat.get_by_text("dinsdag")).to_be_visible()
-        await choose(mailroom, "media")
-        await field(mailroom, "file").set_input_files(letter)
-        await fill(mailroom, "Dit is de brief.")
+        await mailroom.choose("media")
+        await mailroom.field("file").set_input_files(letter)
+        await mailroom.do("Dit is de brief.")
         await expect(mailroom.chat.get_by_role("link", name="brief.pdf")).to_be_visible()
         assert isinstance(town.orders[-1], MediaMessage)
         assert await mailroom.violations() == []
@@ -166,7 +140,7 @@ async def test_an_answer_can_quote_and_a_thumb_can_be_given_and_taken_back(
         await mailroom.use(mailroom.button(mailroom.word("desk.quote")))
         await expect(mailroom.answer_box).to_be_focused()
         await expect(mailroom.page.locator("#quoting-text")).to_contain_text(QUESTION)
-        await fill(mailroom, "Dit kan aan de balie.")
+        await mailroom.do("Dit kan aan de balie.")
         await expect(mailroom.chat.locator(".theirs .quoted")).to_contain_text(QUESTION)
         await expect(mailroom.page.locator("#quoting")).to_be_hidden()
         quoting = town.orders[-1]
@@ -184,16 +158,16 @@ async def test_an_answer_can_quote_and_a_thumb_can_be_given_and_taken_back(
 
 async def test_a_conversation_is_noted_passed_on_and_closed(browser: Browser) -> None:
     async with asked(browser) as (town, mailroom):
-        await choose(mailroom, "note")
-        await fill(mailroom, "Belde gisteren ook.")
+        await mailroom.choose("note")
+        await mailroom.do("Belde gisteren ook.")
         await expect(mailroom.thread.get_by_text("Belde gisteren ook.")).to_be_visible()
-        await choose(mailroom, "transfer")
-        await field(mailroom, "department").select_option("belastingen")
-        await fill(mailroom, "Gaat over de leges.")
+        await mailroom.choose("transfer")
+        await mailroom.field("department").select_option("belastingen")
+        await mailroom.do("Gaat over de leges.")
         await mailroom.open_hole("Belastingen")
         await expect(mailroom.thread.get_by_text("Gaat over de leges.")).to_be_visible()
-        await choose(mailroom, "close")
-        await fill(mailroom, "")
+        await mailroom.choose("close")
+        await mailroom.do("")
         await expect(mailroom.thread.get_by_text(mailroom.word("desk.closed"))).to_be_visible()
         assert [type(order) for order in town.orders] == [Note, Transfer, Close]
         assert all(order.author.id == "sandbox" for order in town.orders)  # type: ignore[attr-defined]
@@ -204,13 +178,13 @@ async def test_what_the_gateway_finds_wrong_stays_at_the_desk_with_its_reason(
     browser: Browser,
 ) -> None:
     async with asked(browser) as (_, mailroom):
-        await choose(mailroom, "buttons")
-        await mailroom.tab_to(field(mailroom, "options"))
+        await mailroom.choose("buttons")
+        await mailroom.tab_to(mailroom.field("options"))
         await mailroom.page.keyboard.insert_text("Ja\nNee\nMisschien\nLater")
         await mailroom.tab_to(mailroom.answer_box)
         await mailroom.type("Komt u?")
         await mailroom.press("Control+Enter")
         await expect(mailroom.page.locator("#desk-complaint")).to_contain_text("at most 3")
         await expect(mailroom.answer_box).to_have_value("Komt u?")
-        await expect(field(mailroom, "options")).to_have_value("Ja\nNee\nMisschien\nLater")
+        await expect(mailroom.field("options")).to_have_value("Ja\nNee\nMisschien\nLater")
         mailroom.errors.clear()  # the browser itself reports the refusal

@@ -61,3 +61,37 @@ async def test_a_citizen_asks_a_desk_answers_and_the_record_shows_both(
     assert await mailroom.violations() == []
     assert await mailroom.focus_is_visible()
     await mailroom.picture(f"trip-{language}")
+
+
+async def test_a_desk_asks_sends_a_file_notes_passes_on_and_closes(
+    mailroom: MailroomPage, tmp_path: Path
+) -> None:
+    letter = tmp_path / "brief.pdf"
+    letter.write_bytes(b"%PDF-1.7\n%%EOF\n")
+    await mailroom.choose_citizen("Piotr")
+    await mailroom.send("Mijn rijbewijs verloopt")
+    await expect(mailroom.thread.get_by_text("Mijn rijbewijs verloopt")).to_be_visible()
+    await mailroom.choose("buttons")
+    await mailroom.do("Wilt u een afspraak?", options="Ja\nNee")
+    yes = mailroom.button("Ja", "#chat")
+    await expect(yes).to_be_visible(timeout=15_000)
+    await mailroom.use(yes)
+    await expect(mailroom.thread.locator(".letter")).to_have_count(2)
+    await mailroom.choose("media")
+    await mailroom.field("file").set_input_files(letter)
+    await mailroom.do("Dit is de brief.")
+    await expect(mailroom.chat.get_by_role("link", name="brief.pdf")).to_be_visible(timeout=15_000)
+    await mailroom.use(mailroom.button(mailroom.word("desk.quote")).first)
+    await mailroom.do("Hierop antwoorden wij.")
+    quoted = mailroom.chat.locator(".theirs .quoted")
+    await expect(quoted).to_contain_text("rijbewijs", timeout=15_000)
+    await mailroom.choose("note")
+    await mailroom.do("Belde gisteren ook.")
+    await mailroom.choose("transfer")
+    await mailroom.field("department").select_option("belastingen")
+    await mailroom.do("Gaat over de leges.")
+    await mailroom.open_hole("Belastingen")
+    await expect(mailroom.thread.get_by_text("Gaat over de leges.")).to_be_visible()
+    await mailroom.choose("close")
+    await mailroom.do("")
+    await expect(mailroom.thread.get_by_text(mailroom.word("desk.closed"))).to_be_visible()
