@@ -1,0 +1,188 @@
+"""What the APIs say of themselves is what they do, whatever they are asked.
+
+Requests are made from the documents that the services give, as they should be and as they should
+not be; each answer is held against the same document.
+"""
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from typing import Any
+from urllib.request import Request, urlopen
+from uuid import UUID
+
+import msgspec
+import pytest
+import schemathesis
+from afterwards import LOOKS, Processes, passed
+from hostile_bodies import PHONE, WORD
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.citizens import NUMBER, signature, text, webhook
+from tests.installation import Installation
+
+SHARE = 0.2
+"""Of all inputs, that are calls of the API; the others are webhooks."""
+INPUTS = int(int(os.environ.get("FUZZ_INPUTS", "3000")) * SHARE)
+TOKEN = "fuzz-api-token"
+CITIZENS = 20
+CALL_SECONDS = 20.0
+SEEDED_SECONDS = 30.0
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+EACH = settings(
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize="CI" in os.environ,
+    print_blob=False,
+)
+
+
+class Known(msgspec.Struct):
+    """What is there to be asked for: ids that get a request behind the first check."""
+
+    conversations: list[str]
+    messages: list[str]
+    files: list[str]
+
+    def learn(self, path: str, status: int, body: Any) -> None:
+        if status in {201, 202} and isinstance(body, dict) and "id" in body:
+            kind = self.files if path.endswith("/media") else self.messages
+            kind[:] = [*kind, str(body["id"])][-100:]
+
+
+@pytest.fixture(scope="module")
+def known(town: Installation) -> Known:
+    """A token that may ask as often as it likes, and conversations for it."""
+    hash = hashlib.sha256(TOKEN.encode()).hexdigest()
+    town.database.execute(
+        "insert into access.token (name, hash, tenant, roles, departments, people, per_second,"
+        f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{send,read}}', '{{}}', false, 1000,"
+        " 10000)"
+    )
+    for n in range(CITIZENS):
+        body = webhook(text(f"{WORD} grofvuil", f"wamid.{WORD}.{n}", n))
+        headers = {"X-Hub-Signature-256": signature(body)}
+        urlopen(Request(f"{town.gateway}/webhooks/whatsapp", body, headers)).close()
+    sql = "select conversation, message from archiver.record where kind = 'message'"
+    rows = _until(lambda: town.database.execute(sql).splitlines(), CITIZENS)
+    pairs = [row.split("|") for row in rows]
+    return Known([pair[0] for pair in pairs], [pair[1] for pair in pairs], [])
+
+
+def _until(look: Callable[[], list[str]], count: int) -> list[str]:
+    deadline = time.monotonic() + SEEDED_SECONDS
+    while len(found := look()) < count:
+        assert time.monotonic() < deadline, f"{len(found)} of {count}"
+        time.sleep(0.1)
+    return found
+
+
+class Calls:
+    """The calls of one API: made, sent, held against its document."""
+
+    def __init__(self, town: Installation, url: str, known: Known) -> None:
+        self._known, self._base = known, f"{url}/v1"
+        self.schema = schemathesis.openapi.from_url(f"{url}/v1/openapi.json")
+        self.processes = Processes(town)
+        self.answers: Counter[int] = Counter()
+
+    def operations(self) -> list[Any]:
+        """Those under /v1; the webhooks have a fuzzer of their own."""
+        found: list[Any] = [each.ok() for each in self.schema.get_all_operations()]  # type: ignore[union-attr]
+        return [each for each in found if not each.path.startswith("/webhooks")]
+
+    def send(self, case: Any, chosen: st.DataObject) -> None:
+        """Send one, mostly by who may and about what there is, and check the answer."""
+        draw = chosen.draw
+        if draw(st.sampled_from((True,) * 9 + (False,))):
+            self._about_what_there_is(case, draw)
+        token = draw(st.sampled_from((TOKEN,) * 19 + ("x",)))
+        headers = {"Authorization": f"Bearer {token}"}
+        response = case.call(base_url=self._base, headers=headers, timeout=CALL_SECONDS)
+        self._count(response.status_code)
+        checks = CHECKS if response.status_code == 503 else [*CHECKS, not_a_server_error]
+        case.validate_response(response, checks=checks)
+        assert WORD not in str(response.headers) and PHONE not in str(response.headers)
+        if response.status_code in {201, 202}:
+            self._known.learn(case.path, response.status_code, response.json())
+
+    def _count(self, status: int) -> None:
+        self.answers[status] += 1
+        if passed(self.answers.total(), 1, LOOKS, INPUTS):
+            self.processes.look()
+        if passed(self.answers.total(), 1, 10, INPUTS):
+            print(f"  {self.answers.total():,}: {dict(self.answers)}", flush=True)
+
+    def _about_what_there_is(self, case: Any, draw: Any) -> None:
+        if "id" in (case.path_parameters or {}):
+            ids = self._known.messages if "/messages/{id}" in case.path else None
+            case.path_parameters["id"] = draw(st.sampled_from(ids or self._known.conversations))
+        if isinstance(case.body, dict):
+            case.body = _filled(deepcopy(case.body), self._known, draw)
+
+
+DEPARTMENTS = ("klantcontact", "burgerzaken", "openbare-ruimte", "belastingen", "nowhere")
+
+
+def _filled(body: dict[str, Any], known: Known, draw: Any) -> dict[str, Any]:
+    """The same body about conversations, messages, files and departments that there are; with a
+    citizen's words."""
+    there: dict[str, Sequence[str]] = {
+        "conversationId": known.conversations,
+        "number": [NUMBER],
+        "replyTo": known.messages,
+        "ifLast": known.messages,
+        "messageId": known.messages,
+        "id": known.files,
+        "department": DEPARTMENTS,
+        "from": DEPARTMENTS,
+    }
+    for name, value in body.items():
+        if isinstance(value, dict):
+            _filled(value, known, draw)
+        elif isinstance(value, str) and there.get(name):
+            body[name] = draw(st.sampled_from(there[name]))
+        elif isinstance(value, str) and name == "body":
+            body[name] = f"{WORD} {value}"
+    return body
+
+
+def _summary(calls: Calls) -> Iterator[str]:
+    yield f"{calls.answers.total():,} calls"
+    for status, times in sorted(calls.answers.items()):
+        yield f"  answered {status}: {times:,}"
+    yield from calls.processes.table()
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("service", ["gateway", "archiver"])
+def test_an_api_does_what_its_document_says(town: Installation, known: Known, service: str) -> None:
+    calls = Calls(town, getattr(town, service), known)
+    operations = calls.operations()
+    each = max(1, INPUTS // 2 // len(operations) // len(GenerationMode))
+    for operation in operations:
+        for mode in GenerationMode:
+            cases = operation.as_strategy(generation_mode=mode)
+            settings(EACH, max_examples=each)(given(cases, st.data())(calls.send))()
+    for line in _summary(calls):
+        print(f"  {line}")
+    assert all(UUID(id) for id in known.messages)
+    assert calls.processes.wrong() == {}
