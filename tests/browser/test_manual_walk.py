@@ -40,8 +40,7 @@ async def page(request: pytest.FixtureRequest) -> AsyncIterator[Page]:
         await browser.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
 async def test_it_fits_reads_and_axe_finds_nothing(page: Page, width: int, scheme: str) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
