@@ -1,0 +1,46 @@
+"""What the archiver answers is what its document says, member by member."""
+
+import json
+
+import msgspec
+import pytest
+from pydantic import BaseModel
+
+from archiver import examples, view
+from archiver.answers import Conversation, Message, Messages
+from tests.unit.archiver.test_archiver_view import RECEIVED, SENT, row, sent, shown, told
+
+
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [
+        (Message, examples.MESSAGE),
+        (Messages, examples.MESSAGES),
+        (Conversation, examples.CONVERSATION),
+    ],
+)
+def test_every_example_is_an_answer(model: type[BaseModel], example: object) -> None:
+    read = model.model_validate_json(json.dumps(example))
+    assert json.loads(read.model_dump_json(by_alias=True)) == example
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        shown(RECEIVED, raw=b'{"id": "wamid.theirs"}'),
+        shown(RECEIVED | {"direction": "echo", "sentAt": None}),
+        shown(SENT, sent("failed", "failed", reason="131047: ..."), told("read"), told("odd")),
+    ],
+)
+def test_every_member_of_a_message_is_described(answer: dict[str, object]) -> None:
+    Message.model_validate_json(json.dumps(answer))
+    assert answer.keys() == {field.alias for field in Message.model_fields.values()}
+
+
+def test_every_member_of_a_conversation_is_described() -> None:
+    opened = {"event": "opened", "department": "groen", "decision": examples.DECISION}
+    for left in (False, True):
+        made = view.conversation("10000001-x", [row("conversation", opened, left=left)])
+        answer = msgspec.json.encode(made)
+        Conversation.model_validate_json(answer)
+        assert made.keys() == {field.alias for field in Conversation.model_fields.values()}
