@@ -36,13 +36,17 @@ class Proof(msgspec.Struct, frozen=True):
     numbers: frozenset[str]
 
 
+Secrets = Mapping[bytes, frozenset[str]]
+"""Secret -> our numbers that it speaks for."""
+
+
 class Proofs:
     """All that may be shown at one door."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._keys: dict[tuple[ProviderId, str], dict[bytes, frozenset[str]]] = {}
+        self._ways: dict[tuple[ProviderId, str], dict[bytes, frozenset[str]]] = {}
         for key in keys:
-            own = self._keys.setdefault((key.provider, key.header), {})
+            own = self._ways.setdefault((key.provider, key.header), {})
             own[key.secret] = own.get(key.secret, frozenset()) | key.numbers
 
     def proven(self, body: bytes, headers: Mapping[str, str]) -> Proof | None:
@@ -51,39 +55,45 @@ class Proofs:
         Every secret is tried, each compared in constant time. The SHA-1 header of old is not
         looked at.
         """
-        for (provider, header), secrets in self._keys.items():
-            if header:
-                given = headers.get(header)
-                matched = [] if given is None else _named(given.encode(), secrets)
-                if matched:
-                    return Proof(f"{provider}-header", "", frozenset().union(*matched))
+        for (provider, header), secrets in self._ways.items():
+            shown = headers.get(header or PROVIDERS[provider].signature)
+            if shown is None:
                 continue
-            signature = headers.get(PROVIDERS[provider].signature)
-            form = PROVIDERS[provider].form.fullmatch(signature) if signature else None
-            matched = _signed(body, bytes.fromhex(form[1]), secrets) if form else []
-            if matched and signature:
-                numbers = matched[0] if len(matched) == 1 else frozenset().union(*matched)
-                return Proof(f"{provider}-sha256", signature, numbers)
+            if header:
+                name, signature, matched = f"{provider}-header", "", _named(shown, secrets)
+            else:
+                form = PROVIDERS[provider].form
+                name, signature, matched = (
+                    f"{provider}-sha256",
+                    shown,
+                    _signed(body, shown, form, secrets),
+                )
+            if matched:
+                return Proof(name, signature, matched[0].union(*matched[1:]))
         return None
 
 
 def _signed(
-    body: bytes, given: bytes, secrets: Mapping[bytes, frozenset[str]]
+    body: bytes, shown: str, form: re.Pattern[str], secrets: Secrets
 ) -> list[frozenset[str]]:
+    match = form.fullmatch(shown)
+    if match is None:
+        return []
+    given = bytes.fromhex(match[1])
     return [
         numbers
         for secret, numbers in secrets.items()
-        if hmac.compare_digest(hmac.digest(secret, body, hashlib.sha256), given)
+        if hmac.compare_digest(hmac.digest(secret, body, "sha256"), given)
     ]
 
 
-def _named(given: bytes, secrets: Mapping[bytes, frozenset[str]]) -> list[frozenset[str]]:
+def _named(shown: str, secrets: Secrets) -> list[frozenset[str]]:
     """Hashed before they are compared, so that not even a length shows."""
-    digest = hashlib.sha256(given).digest()
+    given = hashlib.sha256(shown.encode(errors="surrogateescape")).digest()
     return [
         numbers
         for secret, numbers in secrets.items()
-        if hmac.compare_digest(hashlib.sha256(secret).digest(), digest)
+        if hmac.compare_digest(hashlib.sha256(secret).digest(), given)
     ]
 
 

@@ -1,6 +1,7 @@
 """From a webhook to receipts: one for each partition that has an item of it. Pure."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 from services.topology import partition_of
 
@@ -8,7 +9,7 @@ NO_KEY = ""
 
 
 def shares(
-    keys: list[str], ours: Callable[[str], str], partitions: int, otherwise: str
+    keys: list[str], ours: Callable[[str], str], partitions: int, otherwise: UUID
 ) -> list[tuple[int, list[str]]]:
     """(partition, keys of a body that belong there). Without any key there is one share, for
     everything in the body, whose partition follows from `otherwise`.
@@ -17,7 +18,7 @@ def shares(
     when it moves. What belongs to no number goes with the first one.
     """
     if not keys:
-        return [(partition_of(otherwise, partitions), [])]
+        return [(partition_of(str(otherwise), partitions), [])]
     if len(keys) == 1:
         return [(partition_of(ours(keys[0]), partitions), [*keys, NO_KEY])]
     by_partition: dict[int, list[str]] = {}

@@ -129,7 +129,7 @@ class Webhook:
                     unproven=[key for key in doubted if key in own] if doubted else [],
                 ),
             )
-            for partition, own in shares(keys, self._config.ours, self._config.partitions, str(id))
+            for partition, own in shares(keys, self._config.ours, self._config.partitions, id)
         ]
 
     async def _proof(self, request: web.Request, body: bytes) -> Proof | None:

@@ -40,15 +40,58 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return self.number or (f"waba:{self.waba}" if self.waba else "")
 
 
+class _Metadata(msgspec.Struct):
+    phone_number_id: str
+
+
+class _Value(msgspec.Struct):
+    metadata: _Metadata
+
+
+class _Usual(msgspec.Struct):
+    """A change as most are: it has a number."""
+
+    value: _Value
+
+
+class _Entry(msgspec.Struct):
+    changes: list[_Usual]
+
+
+class _Body(msgspec.Struct):
+    entry: list[_Entry]
+
+
+_usual = msgspec.json.Decoder(_Body).decode
+
+
 def keys_in(body: bytes) -> list[str]:
     """The partition keys of the items in `body`, in order of appearance, each once.
 
     Empty where the body is unparseable or its items have no key; never raises.
     """
     try:
+        if (usual := _usual_keys(body)) is not None:
+            return usual
         return list(dict.fromkeys(change.key for change in changes(body) if change.key))
     except Unparseable:
         return []
+
+
+def _usual_keys(body: bytes) -> list[str] | None:
+    """What the changes of a body would give when each of them has a number, in a quarter of the
+    time. None where anything is unusual: then they are looked at one by one."""
+    if too_deep(body, MAX_BODY_DEPTH):
+        return None
+    try:
+        body.decode()
+        entries = _usual(body).entry
+    except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
+        return None
+    found = [change.value.metadata.phone_number_id for one in entries for change in one.changes]
+    keys = list(dict.fromkeys(found))
+    usual = all(one.changes for one in entries) and all(key and "\0" not in key for key in keys)
+    return keys if usual and len(found) <= MAX_KEYS else None
 
 
 def changes(body: bytes) -> list[Change]:

@@ -1,6 +1,7 @@
 """A body goes to each partition that has an item of it: every key in exactly one share."""
 
 from collections import Counter
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.receipts import shares
 from services.topology import partition_of
 
+ID = UUID(int=7)
 KEYS = st.lists(st.from_regex(r"(waba:)?[0-9]{5,15}", fullmatch=True), unique=True, max_size=30)
 
 
@@ -15,10 +17,10 @@ KEYS = st.lists(st.from_regex(r"(waba:)?[0-9]{5,15}", fullmatch=True), unique=Tr
 def test_every_key_is_in_exactly_one_share_that_of_its_partition(
     keys: list[str], partitions: int
 ) -> None:
-    made = shares(keys, str, partitions, "an id")
+    made = shares(keys, str, partitions, ID)
     assert len({partition for partition, _ in made}) == len(made), "two shares for a partition"
     if not keys:
-        assert made == [(partition_of("an id", partitions), [])]
+        assert made == [(partition_of(str(ID), partitions), [])]
         return
     assert Counter(key for _, own in made for key in own) == Counter([*keys, ""])
     for partition, own in made:
@@ -33,5 +35,5 @@ def test_the_partition_of_a_number_never_changes_by_itself() -> None:
 
 def test_a_number_keeps_its_partition_whatever_meta_calls_it() -> None:
     ours = {"900000000000001": "106540352242922"}
-    made = shares(["900000000000001"], lambda id: ours.get(id, id), 64, "an id")
+    made = shares(["900000000000001"], lambda id: ours.get(id, id), 64, ID)
     assert made == [(partition_of("106540352242922", 64), ["900000000000001", ""])]
