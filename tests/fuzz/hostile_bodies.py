@@ -214,7 +214,7 @@ def torn(draw: Any) -> bytes:
         return body
     at = draw(st.integers(0, len(body) - 1))
     until = min(len(body), at + draw(st.integers(0, 40)))
-    put = draw(
+    put: bytes = draw(
         st.sampled_from((b"", body[at:until] * 2, b"\xff\xfe", b"\xed\xa0\x80", b"\0", b'"'))
     )
     return body[:at] + put + body[until:]

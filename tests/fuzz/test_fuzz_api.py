@@ -5,6 +5,7 @@ not be; each answer is held against the same document.
 """
 
 import hashlib
+import itertools
 import os
 import time
 from collections import Counter
@@ -38,8 +39,12 @@ SHARE = 0.2
 INPUTS = int(int(os.environ.get("FUZZ_INPUTS", "3000")) * SHARE)
 TOKEN = "fuzz-api-token"
 CITIZENS = 20
+MOSTLY = (True,) * 9 + (False,)
 CALL_SECONDS = 20.0
-SEEDED_SECONDS = 30.0
+ARRIVED_SECONDS = 60.0
+KEPT = 100
+"""Ids of one kind that are asked for again."""
+_serial = itertools.count()
 CHECKS = [
     status_code_conformance,
     content_type_conformance,
@@ -60,12 +65,16 @@ class Known(msgspec.Struct):
 
     conversations: list[str]
     messages: list[str]
-    files: list[str]
+    files: list[str] = []
+    accepted: set[str] = set()
+    """Messages to citizens that were answered 202."""
 
-    def learn(self, path: str, status: int, body: Any) -> None:
-        if status in {201, 202} and isinstance(body, dict) and "id" in body:
-            kind = self.files if path.endswith("/media") else self.messages
-            kind[:] = [*kind, str(body["id"])][-100:]
+    def learn(self, path: str, id: str) -> None:
+        if path == "/media":
+            self.files = [*self.files, id][-KEPT:]
+        elif path == "/messages":
+            self.messages = [*self.messages, id][-KEPT:]
+            self.accepted.add(id)
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +93,11 @@ def known(town: Installation) -> Known:
     sql = "select conversation, message from archiver.record where kind = 'message'"
     rows = _until(lambda: town.database.execute(sql).splitlines(), CITIZENS)
     pairs = [row.split("|") for row in rows]
-    return Known([pair[0] for pair in pairs], [pair[1] for pair in pairs], [])
+    return Known([pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
 def _until(look: Callable[[], list[str]], count: int) -> list[str]:
-    deadline = time.monotonic() + SEEDED_SECONDS
+    deadline = time.monotonic() + ARRIVED_SECONDS
     while len(found := look()) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count}"
         time.sleep(0.1)
@@ -112,17 +121,19 @@ class Calls:
     def send(self, case: Any, chosen: st.DataObject) -> None:
         """Send one, mostly by who may and about what there is, and check the answer."""
         draw = chosen.draw
-        if draw(st.sampled_from((True,) * 9 + (False,))):
+        if draw(st.sampled_from(MOSTLY)):
             self._about_what_there_is(case, draw)
         token = draw(st.sampled_from((TOKEN,) * 19 + ("x",)))
         headers = {"Authorization": f"Bearer {token}"}
+        if "Idempotency-Key" in (case.headers or {}) and draw(st.sampled_from(MOSTLY)):
+            headers["Idempotency-Key"] = f"key-{next(_serial)}"
         response = case.call(base_url=self._base, headers=headers, timeout=CALL_SECONDS)
         self._count(response.status_code)
         checks = CHECKS if response.status_code == 503 else [*CHECKS, not_a_server_error]
         case.validate_response(response, checks=checks)
         assert WORD not in str(response.headers) and PHONE not in str(response.headers)
         if response.status_code in {201, 202}:
-            self._known.learn(case.path, response.status_code, response.json())
+            self._known.learn(case.path, str(UUID(response.json()["id"])))
 
     def _count(self, status: int) -> None:
         self.answers[status] += 1
@@ -148,6 +159,7 @@ def _filled(body: dict[str, Any], known: Known, draw: Any) -> dict[str, Any]:
     there: dict[str, Sequence[str]] = {
         "conversationId": known.conversations,
         "number": [NUMBER],
+        "to": [f"+{PHONE}{n:04}" for n in range(CITIZENS)],
         "replyTo": known.messages,
         "ifLast": known.messages,
         "messageId": known.messages,
@@ -184,5 +196,9 @@ def test_an_api_does_what_its_document_says(town: Installation, known: Known, se
             settings(EACH, max_examples=each)(given(cases, st.data())(calls.send))()
     for line in _summary(calls):
         print(f"  {line}")
-    assert all(UUID(id) for id in known.messages)
+    sql = "select distinct message from archiver.record where kind = 'message'"
+    _until(
+        lambda: list(known.accepted & set(town.database.execute(sql).splitlines())),
+        len(known.accepted),
+    )
     assert calls.processes.wrong() == {}
