@@ -56,16 +56,18 @@ class Intake:
 
     def refusal(self) -> str | None:
         """Why nothing at all can be taken in now; to be asked before a body is read."""
-        if obstacles := self._link.obstacles():
-            return obstacles[0]
-        requests = sum(batcher.unanswered for batcher in self._batchers)
-        size = sum(batcher.bytes for batcher in self._batchers)
+        if not self._link.usable:
+            return self._link.obstacles()[0]
+        requests = size = 0
+        for batcher in self._batchers:
+            requests += batcher.unanswered
+            size += batcher.bytes
         return self._door.refusal(Load(requests, size, 0.0)) or None
 
     async def put(self, entries: Sequence[tuple[int, Entry]]) -> None:
         """Return once all (partition, entry) are held by a quorum; NotDurable within the bound."""
-        if obstacles := self._link.obstacles():
-            raise NotDurable(obstacles[0])
+        if not self._link.usable:
+            raise NotDurable(self._link.obstacles()[0])
         for n, _ in entries:
             batcher = self._batchers[n]
             load = Load(batcher.unanswered, batcher.bytes, batcher.stalled)

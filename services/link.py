@@ -65,6 +65,11 @@ class Link:
         """An alarm of the broker keeps it from reading what we publish."""
         return not self._open.is_set()
 
+    @property
+    def usable(self) -> bool:
+        """Something can be published now, as far as we know."""
+        return self._connection is not None and self._open.is_set()
+
     def obstacles(self) -> list[str]:
         """Why nothing can be published now, a sentence each."""
         if not self.connected:

@@ -1,7 +1,8 @@
 """Listening on a port: how many connections, how long they may be silent, and their last words.
 
-aiohttp answers what it cannot read by itself, in plain text that quotes what was sent. There is no
-hook for that, so its protocol is subclassed and the one method that makes these answers replaced.
+aiohttp answers what it cannot read by itself, in plain text that quotes what was sent, and so does
+it with what it refuses before a handler of ours (no such path) and with our faults. There is no
+hook for the first; its protocol is subclassed, and the two methods replaced that make them all.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import cast
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from services.answers import HEADERS, no_room, problem
@@ -48,6 +49,8 @@ LINGERING = 256
 
 UNREADABLE = "this is not HTTP as we read it"
 TOO_LONG = f"a header has at most {HEADER_LINES} lines of at most {HEADER_BYTES} bytes"
+LONG = ("Got more than", "Too many")
+"""How aiohttp begins to say so: for lines that are too long and for too many of them."""
 
 
 class Handler(RequestHandler):
@@ -62,35 +65,34 @@ class Handler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        if not isinstance(exc, HttpProcessingError):
-            log.error("http.failed", exc_info=exc)
+        answer = _last_words(exc)
+        if answer.status == 500:
+            log.error("http.failed", exc_info=exc or True)
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has left already")
-        return last_words(exc)
+        answer.headers.extend(HEADERS)
+        answer.force_close()
+        return answer
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        # Of what aiohttp refuses before any handler of ours: an `Expect` that it does not know.
-        if isinstance(resp, web.HTTPException) and resp.status == 417:
-            resp = last_words(resp)
+        if isinstance(resp, web.HTTPException) and resp.status >= 400:
+            allow = resp.headers.get("Allow")
+            resp = problem(resp.status, resp.reason)
+            if allow:
+                resp.headers["Allow"] = allow
         return await super().finish_response(request, resp, start_time)
 
 
-def last_words(error: BaseException | None) -> web.Response:
-    """The answer to what aiohttp could not read, or to a fault; the connection ends with it."""
-    if isinstance(error, web.HTTPException):
-        answer = problem(error.status, error.reason)
-    elif isinstance(error, LineTooLong) or "Too many" in str(error):
-        answer = problem(431, "Request Header Fields Too Large", TOO_LONG)
-    elif isinstance(error, HttpProcessingError):
-        answer = problem(400, "Bad Request", UNREADABLE)
-    else:
-        fault = "a fault in Postkamer: see http.failed in the log"
-        answer = problem(500, "Internal Server Error", fault)
-    answer.headers.extend(HEADERS)
-    answer.force_close()
-    return answer
+def _last_words(error: BaseException | None) -> web.Response:
+    """The answer to what could not be read, or broke off; else the fault is ours."""
+    if isinstance(error, BadHttpMessage) and any(long in error.message for long in LONG):
+        return problem(431, "Request Header Fields Too Large", TOO_LONG)
+    if isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError):
+        return problem(400, "Bad Request", UNREADABLE)
+    fault = "a fault in Postkamer: see http.failed in the log"
+    return problem(500, "Internal Server Error", fault)
 
 
 class _Refused(asyncio.Protocol):

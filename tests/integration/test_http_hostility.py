@@ -63,7 +63,6 @@ REFUSED = {
     "the other HTTP": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SECRET * 40,
     "no HTTP": b"geheim geheim geheim geheim\r\n\r\n",
-    "an unknown expectation": POST + b"Expect: geheim\r\n" + THREE,
 }
 TOO_LARGE = {
     "ten thousand headers": POST + b"".join(b"X-%d: geheim\r\n" % n for n in range(10_000)),
@@ -166,7 +165,7 @@ def test_what_means_two_things_or_nothing_is_one_problem_and_the_end(run: Run, w
         seen = Seen()
         async with serve(seen.app, "127.0.0.1", 0) as port:
             (answer,) = await said(port, REFUSED[what])
-            refused(answer, 400, 417)
+            refused(answer, 400)
         assert seen.bodies == []
 
     run(work())
@@ -208,6 +207,51 @@ def test_what_means_one_thing_is_one_request(run: Run, what: str) -> None:
         assert seen.bodies == [b"abc", b""]
 
     run(work())
+
+
+@both_loops
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (POST + b"Expect: geheim\r\n" + THREE, 417),
+        (b"POST /geheim HTTP/1.1\r\n" + HOST + THREE, 404),
+        (b"PUT /seen HTTP/1.1\r\n" + HOST + THREE, 405),
+    ],
+)
+def test_what_no_handler_is_for_is_a_problem_and_the_next_request_goes_on(
+    run: Run, asked: bytes, status: int
+) -> None:
+    async def work() -> None:
+        seen = Seen()
+        async with serve(seen.app, "127.0.0.1", 0) as port:
+            answer, (next_one, _, _) = await closing(port, asked)
+            refused(answer, status)
+            assert next_one == 200
+            assert status != 405 or answer[1]["allow"] == "GET,HEAD,POST"
+        assert seen.bodies == [b""]
+
+    run(work())
+
+
+@both_loops
+def test_a_fault_of_ours_is_a_problem_that_says_nothing_more(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        raise ValueError(SECRET.decode())
+
+    async def late(_: web.Request) -> web.Response:
+        raise TimeoutError
+
+    async def work() -> None:
+        app = application([web.get("/broken", broken), web.get("/late", late)])
+        async with serve(app, "127.0.0.1", 0) as port:
+            for path in (b"/broken", b"/late"):
+                (answer,) = await said(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+                refused(answer, 500)
+
+    run(work())
+    assert capsys.readouterr().out.count("http.failed") == 2
 
 
 @both_loops

@@ -43,6 +43,7 @@ class Batcher:
 class Link:
     def __init__(self, *obstacles: str) -> None:
         self._obstacles = list(obstacles)
+        self.usable = not obstacles
 
     def obstacles(self) -> list[str]:
         return self._obstacles
