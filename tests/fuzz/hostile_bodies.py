@@ -222,16 +222,25 @@ def torn(draw: Any) -> bytes:
 
 @st.composite
 def large(draw: Any) -> bytes:
-    """Many items, long words, or many municipalities: up to what Meta may send."""
-    changes = [_change(draw) for _ in range(3)]
+    """Many items, long words, or many municipalities: up to what Meta may send, and over it."""
+    change = _change(draw)
     times = draw(st.sampled_from((40, 300, 1000)))
-    if draw(st.booleans()):
-        changes[0]["value"]["filler"] = "é" * (times * 1000)
-    entries = [{"id": draw(st.sampled_from(WABAS)), "changes": changes * (times // 3)}]
-    if draw(st.booleans()):
-        entries = [{"id": str(n), "changes": changes[:1]} for n in range(times)]
+    shape = draw(st.sampled_from((_many_items, _long_words, _many_municipalities)))
     most = draw(st.sampled_from((MOST_BYTES, MOST_BYTES, MOST_BYTES + 1)))
-    return _written({"entry": entries}, draw(st.booleans()))[:most]
+    return _written({"entry": shape(change, times)}, draw(st.booleans()))[:most]
+
+
+def _many_items(change: Json, times: int) -> list[Json]:
+    return [{"id": WABAS[0], "changes": [change] * times}]
+
+
+def _long_words(change: Json, times: int) -> list[Json]:
+    change["value"]["new_field"] = "é" * (times * 1000)
+    return [{"id": WABAS[0], "changes": [change]}]
+
+
+def _many_municipalities(change: Json, times: int) -> list[Json]:
+    return [{"id": str(n), "changes": [change]} for n in range(times)]
 
 
 def bodies() -> st.SearchStrategy[bytes]:

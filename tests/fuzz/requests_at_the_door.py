@@ -14,6 +14,8 @@ from tests.citizens import SECRET, signature
 TAKEN = frozenset([200, 503])
 REFUSED = frozenset([401])
 EITHER = TAKEN | REFUSED
+LARGE_BYTES = 64 * 1024
+"""From here on a body is still being sent when its header is refused."""
 SHOWN = 1500
 """Bytes of a request, where one is shown."""
 MALFORMED = frozenset([0, 400, 401, 403, 405, 408, 411, 413, 414, 415, 417, 431, 501, 505])
@@ -28,6 +30,10 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes | None = None
     alone: bool = False
     """What may not be followed by another on the same connection."""
+
+    @property
+    def is_large(self) -> bool:
+        return len(self.raw) > LARGE_BYTES
 
     def __repr__(self) -> str:
         return f"<{self.raw[:SHOWN]!r}{'...' if len(self.raw) > SHOWN else ''}>"
@@ -131,6 +137,8 @@ def requests(draw: Any) -> Request:
     if len(body) > MOST_BYTES:
         return Request(posted(body, *headers(body)), frozenset([413, 0]), alone=True)
     chunked = draw(st.sampled_from(ONE_IN_TWENTY))
+    if len(body) > LARGE_BYTES and not allowed & EITHER:
+        allowed |= {0}  # refused unread: then the answer may be lost with the connection
     return Request(posted(body, *headers(body), chunked=chunked), allowed, body)
 
 

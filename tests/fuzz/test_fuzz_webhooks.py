@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,11 @@ SHARE = 0.8
 INPUTS = int(int(os.environ.get("FUZZ_INPUTS", "3000")) * SHARE)
 VOLLEY = 16
 """Requests under way at once: group commit has something to do, and two cores are not drowned."""
+LARGE = 2
+"""Of them, large ones: what a process has held at once it keeps, and a leak would hide in that.
+What many large ones at once do is a question of overload, and not of what they hold."""
+WARM = 10
+"""Of the largest, before memory is looked at."""
 SETTLE_SECONDS = 120.0
 EACH = settings(
     max_examples=max(1, INPUTS // VOLLEY),
@@ -45,10 +51,15 @@ class Run:
         self.town, self.accounts = town, accounts
         address = urlsplit(town.gateway)
         self._wires = Wires(str(address.hostname), int(address.port or 0), VOLLEY)
+        self._large = asyncio.Semaphore(LARGE)
         self.processes = Processes(town)
 
     async def send(self, volley: list[Request]) -> list[Answer]:
-        return await asyncio.gather(*(self._wires.ask(r.raw, alone=r.alone) for r in volley))
+        return await asyncio.gather(*(self._ask(request) for request in volley))
+
+    async def _ask(self, request: Request) -> Answer:
+        async with self._large if request.is_large else nullcontext():
+            return await self._wires.ask(request.raw, alone=request.alone)
 
     def fire(self, volley: list[Request]) -> None:
         """Send these at once, and check each answer."""
@@ -125,8 +136,7 @@ def test_whatever_comes_is_answered_and_what_is_taken_is_kept(
     town: Installation, tmp_path: Path
 ) -> None:
     with Run(town, Accounts(tmp_path)) as run:
-        for _ in range(2):
-            run.fire([_large(n) for n in range(4)])
+        run.fire([_large(n) for n in range(WARM)])
         EACH(given(volleys(VOLLEY))(run.fire))()
         asyncio.run(_settled(run))
         for line in _summary(run):
