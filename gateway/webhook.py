@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-import structlog
 from aiohttp import web
 from prometheus_client import Counter
 
@@ -18,7 +17,7 @@ from gateway.receipts import shares
 from services import clock, observe
 from services.config import Config
 from services.contract import Receipt
-from services.http import Budget, OverBudget, problem, read_body, unavailable
+from services.http import Budget, OverBudget, held, problem, read_body, unavailable
 from services.whatsapp.parse import keys_in
 
 PATH = "/webhooks/whatsapp"
@@ -33,7 +32,6 @@ LARGE_BYTES = 256 * 1024
 CHALLENGE_CHARACTERS = 200
 
 T = TypeVar("T")
-log = structlog.get_logger()
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -82,9 +80,10 @@ class Webhook:
                 answer = unavailable(closed) if closed else await self._receive(request, take)
         except OverBudget:
             answer = _closing(unavailable("too much is coming in"))
+        waited = clock.monotonic() - started
         _answered(answer.status).inc()
-        observe.webhook_seconds.observe(clock.monotonic() - started)
-        return answer
+        observe.webhook_seconds.observe(waited)
+        return await held(request, answer, waited) if answer.status == 503 else answer
 
     async def _receive(self, request: web.Request, take: Callable[[int], None]) -> web.Response:
         if "Content-Encoding" in request.headers:  # aiohttp unpacks, and the signature is over
@@ -104,7 +103,6 @@ class Webhook:
         try:
             await self._intake.put(receipts)
         except NotDurable as error:
-            log.warning("webhook.not_durable", receipt=receipts[0][1].id, reason=str(error))
             return unavailable(str(error))
         return web.Response()
 

@@ -22,9 +22,10 @@ DRAIN_SECONDS = 20.0
 """To finish and acknowledge what is in hand: longer than one attempt at a CRM (15 s)."""
 HARD_EXIT_SECONDS = DRAIN_SECONDS + 5
 """Then the process is ended from another thread, whatever the event loop is stuck in."""
-FILES = 4096
+FILES = 5120
 """Open at once: the connections of the front door and of its operations port, those that are told
-that they are too many (`services.listener`: 3,584 in all), and what the process needs itself."""
+that they are too many, those just accepted (`services.listener`: 4,096 in all), and what the
+process needs itself."""
 
 log = structlog.get_logger()
 

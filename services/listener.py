@@ -7,9 +7,10 @@ hook for the first; its protocol is subclassed, and the two methods replaced tha
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -33,9 +34,13 @@ FEW = 256
 MANY = 2816
 """The same of the front door: ten times what a benchmark keeps busy (256), and a tenth for others.
 What comes above it is answered 503."""
-BACKLOG = 512
-"""Connections that the kernel keeps for us to accept; so many may be over the bound for one turn of
-the event loop."""
+BACKLOG = 2048
+"""Connections that the kernel keeps for us to accept. One for which it has no place is tried again
+by its sender after 1, 3, 7 ... s."""
+AT_ONCE = 256
+"""Accepted in one turn of the event loop; so many may be over the bound for a moment."""
+NO_FILES_SECONDS = 0.5
+"""To wait when the process may not open one more file."""
 SILENT_SECONDS = 65.0
 """For the whole header of a next request, from the opening or the last answer on. Longer than a
 proxy keeps an idle connection (mostly 60 s), so that it is the proxy that ends it."""
@@ -125,6 +130,58 @@ class _Refused(asyncio.Protocol):
             self._end.cancel()
 
 
+class _Accepting:
+    """Accepts all who wait, a bounded number in one turn.
+
+    uvloop accepts one in a turn, and a turn with thousands of requests takes tenths of a second;
+    aiohttp's own TCPSite accepts without end.
+    """
+
+    def __init__(
+        self, listening: socket.socket, protocol: Callable[[], asyncio.BaseProtocol]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening, self._protocol = listening, protocol
+        self._opening: set[asyncio.Task[Any]] = set()
+        self._later: asyncio.TimerHandle | None = None
+        listening.setblocking(False)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._loop.add_reader(self._listening, self._accept)
+
+    def stop(self) -> None:
+        self._loop.remove_reader(self._listening)
+        if self._later:
+            self._later.cancel()
+
+    def _accept(self) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                log.error("http.not_accepted", exc_info=error)
+                self.stop()
+                self._later = self._loop.call_later(NO_FILES_SECONDS, self._go_on)
+                return
+            self._open(connection)
+
+    def _open(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opening = self._loop.connect_accepted_socket(self._protocol, connection)
+        task = self._loop.create_task(opening)
+        self._opening.add(task)
+        task.add_done_callback(self._opened)
+
+    def _opened(self, task: "asyncio.Task[Any]") -> None:
+        self._opening.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("http.not_opened", exc_info=error)
+
+
 @asynccontextmanager
 async def serve(
     app: web.Application,
@@ -164,15 +221,17 @@ async def serve(
         )
 
     try:
-        # Not aiohttp's TCPSite, which accepts without end.
-        door = await loop.create_server(
-            accepted, bind, port, reuse_address=True, reuse_port=shared or None, backlog=BACKLOG
-        )
-        try:
-            yield door.sockets[0].getsockname()[1]
-        finally:
-            door.close()
-            for transport in list(lingering):
-                transport.abort()
+        family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+        address = (bind, port)
+        with socket.create_server(
+            address, family=family, backlog=BACKLOG, reuse_port=shared
+        ) as listening:
+            accepting = _Accepting(listening, accepted)
+            try:
+                yield listening.getsockname()[1]
+            finally:
+                accepting.stop()
+                for transport in list(lingering):
+                    transport.abort()
     finally:
         await runner.cleanup()

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from services import http
 from services.answers import HEADERS
-from services.http import application, serve
+from services.http import application, held, problem, serve
 from services.lifecycle import in_loop
 from services.listener import LINGER_SECONDS, LINGERING
 
@@ -202,6 +203,27 @@ def test_those_over_the_bound_who_do_not_go_are_closed_and_are_bounded_themselve
 
 
 @both_loops
+def test_thousands_who_come_at_once_do_not_wait_for_those_who_are_busy(run: Run) -> None:
+    async def work() -> None:
+        async with (
+            asyncio.timeout(LONG),
+            serve(hello(), "127.0.0.1", 0, connections=600) as port,
+            connected(port, 500) as there,
+        ):
+            turns = 0
+            for _, writer in there:
+                writer.write(WHOLE)
+            everyone = asyncio.gather(*(r.readuntil(b"hello") for r, _ in there))
+            while not everyone.done():
+                await asyncio.sleep(0)
+                turns += 1
+            assert len(await everyone) == 500
+            assert turns < 250, "not one connection in a turn"
+
+    run(work())
+
+
+@both_loops
 def test_a_server_that_stops_answers_what_it_has_in_hand_and_ends_the_silent(run: Run) -> None:
     async def work() -> None:
         started, go_on = asyncio.Event(), asyncio.Event()
@@ -225,6 +247,33 @@ def test_a_server_that_stops_answers_what_it_has_in_hand_and_ends_the_silent(run
 
 async def test_a_port_that_is_taken_is_an_oserror() -> None:
     async with serve(hello(), "127.0.0.1", 0) as port:
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(OSError, match="Address already in use"):
             async with serve(hello(), "127.0.0.1", port):
                 pass
+
+
+@both_loops
+def test_a_refusal_is_held_for_a_moment_unless_a_body_is_still_to_come(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "HOLD_SECONDS", 0.4)
+
+    async def page(request: web.Request) -> web.Response:
+        return await held(request, problem(503, "Service Unavailable"), 0.0)
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        head = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+        async with (
+            asyncio.timeout(LONG),
+            serve(application([web.post("/hello", page)]), "127.0.0.1", 0) as port,
+            connected(port, 1, head + b"abc") as (whole,),
+            connected(port, 1, head) as (half,),
+        ):
+            started = loop.time()
+            assert b"Connection: close" in await half[0].readuntil(b"\r\n\r\n")
+            assert loop.time() - started < 0.2
+            assert b"503" in await whole[0].readuntil(b"\r\n\r\n")
+            assert 0.2 <= loop.time() - started <= 1.0
+
+    run(work())

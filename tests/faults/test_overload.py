@@ -1,0 +1,109 @@
+"""Ten times more senders than are ever busy, without a pause: every one of them gets an answer."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.citizens import post, text, webhook
+from tests.installation import ROOT, Installation
+from tests.overload import Outcome
+from tests.watching import Watch, until
+
+CONNECTIONS = 2560
+SECONDS = float(os.environ.get("POSTKAMER_TEST_OVERLOAD_SECONDS", "10"))
+"""60 for the whole promise; 10 show whether it holds."""
+ANSWER_SECONDS = 10.0
+"""Of the slowest answer: senders, broker and all services share two cores."""
+MORE_MIB = 160.0
+"""What the gateway may grow by: 2,560 connections of some 32 KiB with a request and an answer each,
+1,024 requests in hand, and batches on their way."""
+FLAT_MIB = 24.0
+"""And by how much between the first third of the load and its end."""
+HELD_UP_SECONDS = 1.0
+"""Less than who waits is told that it took too long."""
+NORMAL_SECONDS = 10.0
+QUICK_SECONDS = 1.0
+
+
+async def overload(port: int, run: str) -> Outcome:
+    command = (sys.executable, "-m", "tests.overload", str(port), str(CONNECTIONS), str(SECONDS))
+    process = await asyncio.create_subprocess_exec(
+        *command, run, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return msgspec.json.decode(output, type=Outcome)
+
+
+async def held_up(town: Installation) -> None:
+    """In the middle of it the broker stands still: what is in hand piles up until the door closes.
+    Without, the senders wait in their sockets and all are taken in."""
+    await asyncio.sleep(SECONDS / 2)  # in the middle, and for so long: a condition of the load
+    town.broker.pause()
+    try:
+        await asyncio.sleep(HELD_UP_SECONDS)
+    finally:
+        town.broker.resume()
+
+
+async def sampled(look: Callable[[], float], until_done: "asyncio.Task[Outcome]") -> list[float]:
+    found = []
+    while not until_done.done():
+        found.append(look())
+        await asyncio.sleep(0.1)
+    return found
+
+
+@pytest.mark.timeout(300 + 15 * SECONDS)
+async def test_ten_times_the_load_is_answered_in_the_same_memory_and_is_over_when_it_is_over(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def is_quick(n: int) -> bool:
+        started = loop.time()
+        body = webhook(text(f"calm {n}", f"wamid.calm.{n}", n))
+        status = await post(session, town.gateway, body)
+        return status == 200 and loop.time() - started < QUICK_SECONDS
+
+    assert all([await is_quick(n) for n in range(100)])
+    before = town.memory("gateway")
+    port = town.ports["POSTKAMER_GATEWAY_PORT"]
+    loading = asyncio.create_task(overload(port, "flood"))
+    holding = asyncio.create_task(held_up(town))
+    sizes = await sampled(lambda: town.memory("gateway"), loading)
+    outcome = await loading
+    await holding
+
+    ended = loop.time()
+    numbers = iter(range(1000, 10**6))
+
+    async def twenty_quick() -> bool:
+        return all([await is_quick(next(numbers)) for _ in range(20)])
+
+    await until(twenty_quick, bool, NORMAL_SECONDS)
+    back = loop.time() - ended
+    print(
+        f"{outcome.statuses}, slowest {outcome.slowest:.2f} s, back after {back:.2f} s;"
+        f" {before:.0f} MiB, at most {max(sizes):.0f} MiB"
+    )
+
+    assert set(outcome.statuses) == {200, 503}
+    assert (outcome.broken, outcome.hanging, outcome.without_retry_after) == (0, 0, 0)
+    assert outcome.slowest < ANSWER_SECONDS
+    assert max(sizes) < before + MORE_MIB
+    assert max(sizes) < max(sizes[: len(sizes) // 3]) + FLAT_MIB
+    assert len(outcome.taken) == len(set(outcome.taken)) == outcome.statuses[200]
+
+    archived = await until(
+        lambda: watch.archived("flood "),
+        lambda rows: len(rows) >= len(outcome.taken),
+        120 + 10 * SECONDS,
+    )
+    said = [int(said.rpartition(" ")[2]) for _, said in archived]
+    assert len(said) == len(set(said)) and set(outcome.taken) <= set(said)
