@@ -16,7 +16,7 @@ import aio_pika
 from aiohttp import web
 
 from gateway.signature import HEADER, is_signed
-from services.http import serve
+from services.http import MANY, serve
 from services.lifecycle import in_loop
 
 SECRETS = (b"sandbox-app-secret",)
@@ -75,7 +75,7 @@ async def main(kind: str, port: int) -> None:
         app.router.add_post("/{path:.*}", Single(exchanges, "router.partition.0").receive)
     else:
         app.router.add_post("/{path:.*}", bare)
-    async with serve(app, "127.0.0.1", port):
+    async with serve(app, "127.0.0.1", port, connections=MANY):
         gc.collect()
         gc.freeze()  # as every service does
         await asyncio.Event().wait()

@@ -56,7 +56,7 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
         app = application(routes)
         app.middlewares.append(own_pages_only)
         async with (
-            serve(app, settings.bind, settings.port) as port,
+            serve(app, settings.bind, settings.port, connections=MANY) as port,
             beside(world.meta.run()) as telling,
             beside(desk.watch()) as watching,
         ):
