@@ -25,7 +25,7 @@ from sandbox.stream import Stream
 from sandbox.town import Carrier, Town
 from sandbox.world import World
 from services import clock, config
-from services.http import application, problem, serve
+from services.http import MANY, application, problem, serve
 from services.lifecycle import first_to_end
 from services.tasks import beside
 
