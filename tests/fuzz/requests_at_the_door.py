@@ -16,6 +16,8 @@ REFUSED = frozenset([401])
 EITHER = TAKEN | REFUSED
 LARGE_BYTES = 64 * 1024
 """From here on a body is still being sent when its header is refused."""
+OVERSIZED = frozenset([0, 413, 415, 431])
+"""Whatever is found first; the answer may be lost with the connection."""
 SHOWN = 1500
 """Bytes of a request, where one is shown."""
 MALFORMED = frozenset([0, 400, 401, 403, 405, 408, 411, 413, 414, 415, 417, 431, 501, 505])
@@ -135,7 +137,7 @@ def requests(draw: Any) -> Request:
     body = draw(bodies())
     headers, allowed = draw(st.sampled_from(MANNERS))
     if len(body) > MOST_BYTES:
-        return Request(posted(body, *headers(body)), frozenset([413, 0]), alone=True)
+        return Request(posted(body, *headers(body)), OVERSIZED, alone=True)
     chunked = draw(st.sampled_from(ONE_IN_TWENTY))
     if len(body) > LARGE_BYTES and not allowed & EITHER:
         allowed |= {0}  # refused unread: then the answer may be lost with the connection
