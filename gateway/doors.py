@@ -5,16 +5,19 @@ its own secrets are tried there. At the common address all are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import msgspec
 
 from gateway.proofs import Key, Proofs
 from services.config import Config
-from services.numbers import Number, Registration
+from services.numbers import Number, Previous, Registration
 from services.settings import SettingsError, resolved
 
 COMMON = ""
+AFTERWARDS = timedelta(days=8)
+"""For which a provider that a number has left is still believed: Meta tries for 7 days."""
 T = TypeVar("T")
 
 
@@ -53,11 +56,13 @@ def doors(
 
 
 def _key(registration: Registration, number: Number, secret: bytes) -> Key:
+    ended = registration.until if isinstance(registration, Previous) else None
     return Key(
         provider=registration.provider,
         secret=secret,
         numbers=frozenset([number.id]),
         header=registration.secret_header,
+        until=ended + AFTERWARDS if ended else None,
     )
 
 

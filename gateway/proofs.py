@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -26,6 +27,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes
     numbers: frozenset[str]
     header: str = ""
+    until: datetime | None = None
+    """After this it speaks for nobody: of a registration that ended."""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -36,20 +39,32 @@ class Proof(msgspec.Struct, frozen=True):
     numbers: frozenset[str]
 
 
-Secrets = Mapping[bytes, frozenset[str]]
-"""Secret -> our numbers that it speaks for."""
+Grant = tuple[frozenset[str], datetime | None]
+"""Numbers of ours, and until when."""
+Secrets = Mapping[bytes, list[Grant]]
 
 
 class Proofs:
     """All that may be shown at one door."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._ways: dict[tuple[ProviderId, str], dict[bytes, frozenset[str]]] = {}
+        self._ways: dict[tuple[ProviderId, str], dict[bytes, list[Grant]]] = {}
         for key in keys:
             own = self._ways.setdefault((key.provider, key.header), {})
-            own[key.secret] = own.get(key.secret, frozenset()) | key.numbers
+            own.setdefault(key.secret, []).append((key.numbers, key.until))
+        self.most_secrets = max(map(len, self._ways.values()), default=0)
+        """Tried for one body: what it costs to be refused."""
 
-    def proven(self, body: bytes, headers: Mapping[str, str]) -> Proof | None:
+    def shown(self, headers: Mapping[str, str]) -> bool:
+        """Whether there is anything in `headers` that could prove something; asked before the body
+        is read."""
+        for provider, header in self._ways:
+            given = headers.get(header or PROVIDERS[provider].signature)
+            if given is not None and (header or PROVIDERS[provider].form.fullmatch(given)):
+                return True
+        return False
+
+    def proven(self, body: bytes, headers: Mapping[str, str], at: datetime) -> Proof | None:
         """What `headers` prove about `body`; None when that is nothing.
 
         Every secret is tried, each compared in constant time. The SHA-1 header of old is not
@@ -59,42 +74,43 @@ class Proofs:
             shown = headers.get(header or PROVIDERS[provider].signature)
             if shown is None:
                 continue
-            if header:
-                name, signature, matched = f"{provider}-header", "", _named(shown, secrets)
-            else:
-                form = PROVIDERS[provider].form
-                name, signature, matched = (
-                    f"{provider}-sha256",
-                    shown,
-                    _signed(body, shown, form, secrets),
-                )
-            if matched:
-                return Proof(name, signature, matched[0].union(*matched[1:]))
+            matched = (
+                _named(shown, secrets)
+                if header
+                else _signed(body, shown, PROVIDERS[provider].form, secrets)
+            )
+            if numbers := _still(matched, at):
+                name, kept = ("header", "") if header else ("sha256", shown)
+                return Proof(f"{provider}-{name}", kept, numbers)
         return None
 
 
-def _signed(
-    body: bytes, shown: str, form: re.Pattern[str], secrets: Secrets
-) -> list[frozenset[str]]:
+def _signed(body: bytes, shown: str, form: re.Pattern[str], secrets: Secrets) -> list[list[Grant]]:
     match = form.fullmatch(shown)
     if match is None:
         return []
     given = bytes.fromhex(match[1])
     return [
-        numbers
-        for secret, numbers in secrets.items()
+        grants
+        for secret, grants in secrets.items()
         if hmac.compare_digest(hmac.digest(secret, body, "sha256"), given)
     ]
 
 
-def _named(shown: str, secrets: Secrets) -> list[frozenset[str]]:
+def _named(shown: str, secrets: Secrets) -> list[list[Grant]]:
     """Hashed before they are compared, so that not even a length shows."""
     given = hashlib.sha256(shown.encode(errors="surrogateescape")).digest()
     return [
-        numbers
-        for secret, numbers in secrets.items()
+        grants
+        for secret, grants in secrets.items()
         if hmac.compare_digest(hashlib.sha256(secret).digest(), given)
     ]
+
+
+def _still(matched: Iterable[Iterable[Grant]], at: datetime) -> frozenset[str]:
+    """The numbers that what matched speaks for at this moment."""
+    now = [n for grants in matched for n, until in grants if until is None or at < until]
+    return now[0] if len(now) == 1 else frozenset().union(*now)
 
 
 def unproven(keys: Iterable[str], owners: Mapping[str, frozenset[str]], proof: Proof) -> list[str]:

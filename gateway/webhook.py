@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
@@ -28,7 +29,12 @@ BODY_SECONDS = 10.0
 BODIES_IN_FLIGHT_BYTES = 256 * 1024 * 1024
 """Of all requests together, counted as they arrive: the bound of the memory of the door."""
 LARGE_BYTES = 256 * 1024
-"""From here on a body is hashed and scanned in a thread: the loop serves others meanwhile."""
+"""From here on a body is hashed and scanned in a thread: the loop serves others meanwhile. A body
+counts for each secret that it is tried with."""
+ASIDE_AT_ONCE = 2
+"""Threads at work so: as many as leave the loop its share of two cores."""
+ASIDE_SECONDS = 1.0
+"""For a place among them; then too much is coming in."""
 CHALLENGE_CHARACTERS = 200
 
 T = TypeVar("T")
@@ -49,6 +55,7 @@ class Webhook:
         self._intake, self._doors, self._client = intake, doors, client
         self._config, self._owners = config, owners(config)
         self._budget = Budget(BODIES_IN_FLIGHT_BYTES)
+        self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -86,31 +93,28 @@ class Webhook:
         return await held(request, answer, waited) if answer.status == 503 else answer
 
     async def _receive(self, request: web.Request, take: Callable[[int], None]) -> web.Response:
-        if "Content-Encoding" in request.headers:  # aiohttp unpacks, and the signature is over
-            return _closing(_encoded())  # the bytes as sent; Meta packs nothing
+        door = self._door(request)
+        if door is None or not door.proofs.shown(request.headers):
+            return _closing(_unproven())  # nobody's body is not read
+        body = await _body(request, take)
+        if isinstance(body, web.Response):
+            return _closing(body)
+        at = clock.now()
+        tries = len(body) * door.proofs.most_secrets
+        proof = await self._done(tries, door.proofs.proven, body, request.headers, at)
+        if proof is None or not self._is_client(proof, request.headers):
+            return _unproven()
+        keys = await self._done(len(body), keys_in, body)
         try:
-            body = await read_body(request, BODY_BYTES, BODY_SECONDS, take=take)
-        except TimeoutError:
-            return _closing(problem(408, "Request Timeout", "the body did not arrive in time"))
-        if body is None:
-            too_large = f"a webhook is at most {BODY_BYTES} bytes"
-            return _closing(problem(413, "Content Too Large", too_large))
-        proof = await self._proof(request, body)
-        if proof is None:
-            return problem(401, "Unauthorized", "the signature is not valid")
-        keys = await _aside(body, keys_in, body)
-        receipts = self._receipts(request.path, proof, body, keys)
-        try:
-            await self._intake.put(receipts)
+            await self._intake.put(self._receipts(request.path, proof, body, keys, at))
         except NotDurable as error:
             return unavailable(str(error))
         return web.Response()
 
     def _receipts(
-        self, door: str, proof: Proof, body: bytes, keys: list[str]
+        self, door: str, proof: Proof, body: bytes, keys: list[str], at: datetime
     ) -> list[tuple[int, Receipt]]:
         """(partition, the body for it)."""
-        at = clock.now()
         id = clock.new_id(at)
         doubted = unproven(keys, self._owners, proof)
         return [
@@ -130,17 +134,27 @@ class Webhook:
             for partition, own in shares(keys, self._config.ours, self._config.partitions, id)
         ]
 
-    async def _proof(self, request: web.Request, body: bytes) -> Proof | None:
-        """What this request proves; Meta's word counts only with its certificate, where asked."""
-        door = self._door(request)
-        if door is None:
-            return None
-        proof = await _aside(body, door.proofs.proven, body, request.headers)
-        if proof and proof.name.startswith("meta-") and self._client.header:
-            shown = common_name(request.headers.get(self._client.header, ""))
-            if not hmac.compare_digest(shown.encode(), self._client.name.encode()):
-                return None
-        return proof
+    def _is_client(self, proof: Proof, headers: Mapping[str, str]) -> bool:
+        """Meta's word counts only with its certificate, where that is asked."""
+        if not self._client.header or not proof.name.startswith("meta-"):
+            return True
+        shown = common_name(headers.get(self._client.header, ""))
+        return hmac.compare_digest(shown.encode(), self._client.name.encode())
+
+    async def _done(self, size: int, function: Callable[..., T], *arguments: Any) -> T:
+        """What `function` gives: now, or from a thread when there is much to do. OverBudget when
+        too much of that is waiting."""
+        if size < LARGE_BYTES:
+            return function(*arguments)
+        try:
+            async with asyncio.timeout(ASIDE_SECONDS):
+                await self._aside.acquire()
+        except TimeoutError:
+            raise OverBudget from None
+        try:
+            return await asyncio.to_thread(function, *arguments)
+        finally:
+            self._aside.release()
 
 
 @cache
@@ -149,17 +163,22 @@ def _answered(status: int) -> Counter:
     return observe.webhook_requests.labels(status=status)
 
 
-async def _aside(body: bytes, function: Callable[..., T], *arguments: Any) -> T:
-    """Call now, or in a thread when the body is large."""
-    if len(body) < LARGE_BYTES:
-        return function(*arguments)
-    return await asyncio.to_thread(function, *arguments)
+def _unproven() -> web.Response:
+    return problem(401, "Unauthorized", "the signature is not valid")
 
 
-def _encoded() -> web.Response:
-    answer = problem(415, "Unsupported Media Type", "a webhook has no Content-Encoding")
-    answer.headers["Accept-Encoding"] = "identity"
-    return answer
+async def _body(request: web.Request, take: Callable[[int], None]) -> bytes | web.Response:
+    """The body as it was signed, or why it is not taken."""
+    if "Content-Encoding" in request.headers:  # aiohttp unpacks, and the signature is over the
+        answer = problem(415, "Unsupported Media Type", "a webhook has no Content-Encoding")
+        answer.headers["Accept-Encoding"] = "identity"  # bytes as sent; Meta packs nothing
+        return answer
+    try:
+        body = await read_body(request, BODY_BYTES, BODY_SECONDS, take=take)
+    except TimeoutError:
+        return problem(408, "Request Timeout", "the body did not arrive in time")
+    too_large = f"a webhook is at most {BODY_BYTES} bytes"
+    return problem(413, "Content Too Large", too_large) if body is None else body
 
 
 def _closing(answer: web.Response) -> web.Response:

@@ -71,6 +71,10 @@ class Rule(Table):
     """Only for this municipality; without it, for each that has the department."""
 
 
+NOBODY = "none"
+"""The id of no number."""
+
+
 class Config(Table):
     partitions: int = Field(default=2, ge=1, le=64)
     """Doubling costs about a tenth of the throughput; changing takes empty queues."""
@@ -86,7 +90,8 @@ class Config(Table):
 
     @cached_property
     def _known_as(self) -> dict[str, str]:
-        return {n.known_as(r): n.id for n in self.numbers for r in n.registrations}
+        ids = {n.id: NOBODY for n in self.numbers}
+        return ids | {n.known_as(r): n.id for n in self.numbers for r in n.registrations}
 
     @cached_property
     def _departments(self) -> dict[tuple[str, str], Department]:
@@ -97,7 +102,8 @@ class Config(Table):
         return self._numbers.get(number)
 
     def ours(self, phone_number_id: str) -> str:
-        """Our id of the number that Meta knows, or knew, so; the same where it is none of ours."""
+        """Our id of the number that Meta knows, or knew, so; the same where it is none of ours. An
+        id that is ours alone, and never was Meta's, is nobody's: it opens no way around proofs."""
         return self._known_as.get(phone_number_id, phone_number_id)
 
     def tenant(self, tenant: str) -> Tenant | None:

@@ -1,9 +1,8 @@
 """Our numbers: an id of our own that lasts, and how each is known in the world, now and before."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.providers import ProviderId
@@ -41,7 +40,7 @@ class Registration(Table):
 class Previous(Registration):
     """A registration that ended; what its provider still has to bring is taken all the same."""
 
-    until: datetime
+    until: AwareDatetime
 
 
 class Number(Registration):

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,11 +56,14 @@ CONFIG: Config = parse(TOML, "p.toml")
 OPENED = doors(CONFIG, ["app", "app before"], "verify", ENVIRON)
 
 
-def numbers(door: Door, header: str, secret: str) -> set[str]:
+AT = datetime(2026, 11, 26, tzinfo=UTC)
+
+
+def numbers(door: Door, header: str, secret: str, at: datetime = AT) -> set[str]:
     """For whom a body with this secret's signature speaks at a door."""
     digest = hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
     prefix = "sha256=" if header == "X-Hub-Signature-256" else ""
-    proof = door.proofs.proven(b"{}", {header: prefix + digest})
+    proof = door.proofs.proven(b"{}", {header: prefix + digest}, at)
     return set(proof.numbers) if proof else set()
 
 
@@ -82,6 +86,22 @@ def test_a_secret_opens_the_doors_of_its_numbers(
     tenant: str, header: str, secret: str, speaks_for: set[str]
 ) -> None:
     assert numbers(OPENED[tenant], header, secret) == speaks_for
+
+
+def test_a_provider_that_was_left_is_believed_for_eight_days_more() -> None:
+    ended = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    for days, speaks_for in ((7, {"10001", "20001"}), (9, {"10001"})):
+        at = ended + timedelta(days=days)
+        assert numbers(OPENED[COMMON], "X-Hub-Signature-256", "app", at) == speaks_for
+
+
+def test_nobody_speaks_for_a_number_by_the_id_that_is_ours_alone() -> None:
+    """The number below has never been called so by Meta: its id is ours."""
+    config = parse(TOML.replace('provider = "meta"\n', 'phone_number_id = "20003"\n'), "p.toml")
+    assert config.number("20001")
+    assert config.number(config.ours("20001")) is None
+    assert config.ours("20002") == config.ours("20003") == "20001"
+    assert config.ours("31337") == "31337"
 
 
 def test_a_door_knows_the_verify_tokens_of_its_numbers() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from gateway.proofs import Key, Proofs, common_name, unproven
 
 ALMELO, HENGELO = "106540352242922", "206540352242923"
 BOTH = frozenset([ALMELO, HENGELO])
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BODY = b'{"object":"whatsapp_business_account"}'
 
 
@@ -37,7 +39,7 @@ def by_bsp(secret: bytes) -> dict[str, str]:
 def test_the_example_of_rfc_4231_is_signed() -> None:
     shown = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     proof = Proofs([key(b"Jefe", ALMELO)]).proven(
-        b"what do ya want for nothing?", {"X-Hub-Signature-256": shown}
+        b"what do ya want for nothing?", {"X-Hub-Signature-256": shown}, AT
     )
     assert proof and (proof.name, proof.signature) == ("meta-sha256", shown)
     assert proof.numbers == {ALMELO}
@@ -48,41 +50,60 @@ def test_what_is_signed_with_the_secret_is_proven_and_nothing_else_is(
     body: bytes, secret: bytes
 ) -> None:
     ours = Proofs([key(secret, ALMELO)])
-    assert ours.proven(body, by_meta(secret, body))
-    assert not ours.proven(body + b" ", by_meta(secret, body))
-    assert not Proofs([key(secret + b"x", ALMELO)]).proven(body, by_meta(secret, body))
-    assert not Proofs([]).proven(body, by_meta(secret, body))
-    assert not ours.proven(body, {})
+    assert ours.proven(body, by_meta(secret, body), AT)
+    assert not ours.proven(body + b" ", by_meta(secret, body), AT)
+    assert not Proofs([key(secret + b"x", ALMELO)]).proven(body, by_meta(secret, body), AT)
+    assert not Proofs([]).proven(body, by_meta(secret, body), AT)
+    assert not ours.proven(body, {}, AT)
 
 
 def test_a_secret_speaks_for_its_own_numbers_alone() -> None:
     ours = Proofs([key(b"almelo", ALMELO), key(b"hengelo", HENGELO), key(b"old", *BOTH)])
     for secret, numbers in ((b"almelo", {ALMELO}), (b"hengelo", {HENGELO}), (b"old", BOTH)):
-        proof = ours.proven(BODY, by_meta(secret))
+        proof = ours.proven(BODY, by_meta(secret), AT)
         assert proof and proof.numbers == numbers
 
 
 def test_one_secret_named_by_two_numbers_speaks_for_both() -> None:
-    proof = Proofs([key(b"app", ALMELO), key(b"app", HENGELO)]).proven(BODY, by_meta(b"app"))
+    proof = Proofs([key(b"app", ALMELO), key(b"app", HENGELO)]).proven(BODY, by_meta(b"app"), AT)
     assert proof and proof.numbers == BOTH
 
 
 def test_a_bsp_signs_in_its_own_header_and_meta_s_secret_is_not_its() -> None:
     ours = Proofs([key(b"meta", ALMELO), key(b"bsp", HENGELO, provider="360dialog")])
-    proof = ours.proven(BODY, by_bsp(b"bsp"))
+    proof = ours.proven(BODY, by_bsp(b"bsp"), AT)
     assert proof and (proof.name, proof.numbers) == ("360dialog-sha256", {HENGELO})
     with_prefix = {"x-360dialog-signature": f"sha256={digest(b'bsp')}"}
-    assert ours.proven(BODY, with_prefix)
-    assert not ours.proven(BODY, by_bsp(b"meta"))
-    assert not ours.proven(BODY, by_meta(b"bsp"))
+    assert ours.proven(BODY, with_prefix, AT)
+    assert not ours.proven(BODY, by_bsp(b"meta"), AT)
+    assert not ours.proven(BODY, by_meta(b"bsp"), AT)
 
 
 def test_a_bsp_that_does_not_sign_brings_a_secret_which_is_not_kept() -> None:
     ours = Proofs([key(b"letmein", HENGELO, provider="360dialog", header="X-Postkamer")])
-    proof = ours.proven(BODY, {"X-Postkamer": "letmein"})
+    proof = ours.proven(BODY, {"X-Postkamer": "letmein"}, AT)
     assert proof and (proof.name, proof.signature) == ("360dialog-header", "")
     for wrong in ("", "letmei", "letmein ", "LETMEIN"):
-        assert not ours.proven(BODY, {"X-Postkamer": wrong})
+        assert not ours.proven(BODY, {"X-Postkamer": wrong}, AT)
+
+
+def test_a_registration_that_ended_speaks_for_nobody_after_a_while() -> None:
+    until = AT + timedelta(days=1)
+    old = Key(provider="meta", secret=b"old", numbers=frozenset([ALMELO]), until=until)
+    ours = Proofs([old, key(b"old", HENGELO)])
+    before, after = (ours.proven(BODY, by_meta(b"old"), at) for at in (AT, until))
+    assert before and before.numbers == BOTH
+    assert after and after.numbers == {HENGELO}
+    assert not Proofs([old]).proven(BODY, by_meta(b"old"), until)
+
+
+def test_before_a_body_is_read_its_headers_must_hold_something_to_prove() -> None:
+    ours = Proofs([key(b"app", ALMELO), key(b"s", HENGELO, provider="360dialog", header="X-S")])
+    assert ours.shown(by_meta(b"whatever"))
+    assert ours.shown({"X-S": "whatever"})
+    for headers in ({}, {"X-Hub-Signature-256": "sha256=00"}, by_bsp(b"app")):
+        assert not ours.shown(headers)
+    assert Proofs([key(b"a", ALMELO), key(b"b", ALMELO), key(b"a", HENGELO)]).most_secrets == 2
 
 
 GOOD = f"sha256={digest(b'app')}"
@@ -110,13 +131,13 @@ GOOD = f"sha256={digest(b'app')}"
 )
 def test_a_signature_in_any_other_form_proves_nothing(header: str) -> None:
     ours = Proofs([key(b"app", ALMELO)])
-    assert ours.proven(BODY, {"X-Hub-Signature-256": GOOD})
-    assert not ours.proven(BODY, {"X-Hub-Signature-256": header})
+    assert ours.proven(BODY, {"X-Hub-Signature-256": GOOD}, AT)
+    assert not ours.proven(BODY, {"X-Hub-Signature-256": header}, AT)
 
 
 def test_what_a_body_says_for_the_numbers_of_others_is_not_proven() -> None:
     owners = {ALMELO: frozenset([ALMELO]), "waba:7": BOTH, "waba:8": frozenset([HENGELO])}
-    proof = Proofs([key(b"app", ALMELO)]).proven(BODY, by_meta(b"app"))
+    proof = Proofs([key(b"app", ALMELO)]).proven(BODY, by_meta(b"app"), AT)
     assert proof
     keys = [ALMELO, "waba:7", "waba:8", "999999", "waba:9"]
     assert unproven(keys, owners, proof) == ["waba:8"]
