@@ -5,7 +5,7 @@ may do there; then it is written down, published, confirmed, answered.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -45,8 +45,8 @@ CHANGES: dict[str, TypeAdapter[Any]] = {
 T = TypeVar("T")
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request for an order says of itself: its key makes it this one and no other."""
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as it came: its key makes it this one and no other."""
 
     rights: Rights
     path: str
@@ -55,22 +55,29 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> UUID:
-        return keys.command_id(self.rights.name, self.key)
+        return keys.command_id(self.rights.tenant, self.rights.name, self.key)
 
     @property
     def fingerprint(self) -> bytes:
         return keys.fingerprint(self.path, self.body)
 
-    def acceptance(self, kind: str, held: Held | None, **more: Any) -> Acceptance:
+    def acceptance(self, **more: Any) -> Acceptance:
         return Acceptance(
             id=self.id,
+            tenant=self.rights.tenant,
             token=self.rights.name,
-            kind=kind,
             fingerprint=self.fingerprint,
             at=clock.now(),
-            conversation=held.id if held else "",
             **more,
         )
+
+
+class Refused(Exception):
+    """An order that is not taken; `answer` says why."""
+
+    def __init__(self, answer: web.Response) -> None:
+        super().__init__("refused")
+        self.answer = answer
 
 
 class Api:
@@ -81,86 +88,98 @@ class Api:
         self._config, self._keyring = config, keyring
 
     def routes(self) -> list[web.RouteDef]:
-        send = guarded(self.send, self._keyring, "send")
         read = guarded(self.read, self._keyring, "send")
         return [
-            web.post("/v1/messages", send),
+            web.post("/v1/messages", self._ordering(self.send)),
             web.get("/v1/messages/{id}", read, allow_head=False),
             *(
-                web.post(f"/v1/conversations/{{id}}/{name}", self._changing(kind))
-                for name, kind in CHANGES.items()
+                web.post(f"/v1/conversations/{{id}}/{verb}", self._ordering(self._changing(kind)))
+                for verb, kind in CHANGES.items()
             ),
         ]
 
+    def _ordering(
+        self, take: Callable[[web.Request, Order], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The handler of an order: `take` for what came whole, with a key, while there is room."""
+
+        async def handler(request: web.Request, rights: Rights) -> web.Response:
+            try:
+                if closed := self._intake.refusal():
+                    return unavailable(closed)
+                return await take(request, await _order(request, rights))
+            except Refused as refused:
+                return refused.answer
+
+        return guarded(handler, self._keyring, "send")
+
     async def read(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/messages/{id}: of the token's own."""
+        """GET /v1/messages/{id}: of the token's own orders."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem(404, "Not Found", "there is no such message")
-        message = await self._store.message(id, rights.name)
+        message = await self._store.message(id, rights)
         if message is None:
             return problem(404, "Not Found", "there is no such message")
         return json(message)
 
-    async def send(self, request: web.Request, rights: Rights) -> web.Response:
+    async def send(self, _: web.Request, order: Order) -> web.Response:
         """POST /v1/messages: 202 once a quorum holds it."""
-        if closed := self._intake.refusal():
-            return unavailable(closed)
-        asked = await _asked(request, rights)
-        if isinstance(asked, web.Response):
-            return asked
-        body = self._read(asked, bodies.MESSAGE, bodies.COMMON)
-        if isinstance(body, web.Response):
-            return body
-        if faults := await self._upload_faults(body, rights):
-            return _unusable(faults)
-        held = None
-        if body.conversation_id:
-            held = await self._store.conversation(body.conversation_id)
-            seen = standing(held, rights, body.department or "")
-            if seen != "allowed" and not await self._store.accepted(asked.id):
-                gone = [Fault("/conversationId", "is no conversation of ours")]
-                return _transferred() if seen == "transferred" else _unusable(gone)
+        body = _read(order, bodies.MESSAGE, bodies.COMMON)
+        named = body.conversation_id
+        held = await self._store.conversation(named) if named else None
+        if obstacle := await self._obstacle(body, held, order.rights):
+            await self._unless_accepted(order, obstacle)
         last = body.if_last if body.guarded else UNSET
-        new = asked.acceptance("message", held, last=last)
+        new = order.acceptance(conversation=held.id if held else "", last=last)
         return await self._accept(
-            asked, new, lambda given: commands.message(body, held, given, self._config)
+            order, new, lambda given: commands.message(body, held, given, self._config)
         )
 
-    def _changing(self, kind: TypeAdapter[Any]) -> Callable[[web.Request], Any]:
-        """The handler of POST /v1/conversations/{id}/_verb."""
+    async def _obstacle(
+        self, body: bodies.Message, held: Held | None, rights: Rights
+    ) -> web.Response | None:
+        """What stands against a message, in the configuration, its file or its conversation."""
+        faults = commands.faults(body, rights, self._config)
+        faults += await self._upload_faults(body, rights)
+        seen = standing(held, rights, body.department or "") if body.conversation_id else "allowed"
+        if seen == "unknown":
+            faults.append(Fault("/conversationId", "is no conversation of ours"))
+        if faults:
+            return _unusable(sorted(faults))
+        return _transferred() if seen == "transferred" else None
 
-        async def handler(request: web.Request, rights: Rights) -> web.Response:
-            if closed := self._intake.refusal():
-                return unavailable(closed)
-            asked = await _asked(request, rights)
-            if isinstance(asked, web.Response):
-                return asked
-            body = self._read(asked, kind)
-            if isinstance(body, web.Response):
-                return body
+    def _changing(
+        self, kind: TypeAdapter[Any]
+    ) -> Callable[[web.Request, Order], Awaitable[web.Response]]:
+        """POST /v1/conversations/{id}/_verb: 202 once a quorum holds it."""
+
+        async def take(request: web.Request, order: Order) -> web.Response:
+            body = _read(order, kind)
             held = await self._store.conversation(request.match_info["id"])
             acting = getattr(body, "from_department", None) or ""
-            seen = standing(held, rights, acting)
+            seen = standing(held, order.rights, acting)
             if held is None or seen == "unknown":
                 return problem(404, "Not Found", "there is no such conversation")
-            if seen == "transferred" and not await self._store.accepted(asked.id):
-                return _transferred()
-            new = asked.acceptance(commands.KINDS[type(body)], held)
-            return await self._accept(asked, new, lambda given: commands.change(body, held, given))
+            if faults := commands.faults(body, order.rights, self._config):
+                await self._unless_accepted(order, _unusable(faults))
+            if seen == "transferred":
+                await self._unless_accepted(order, _transferred())
+            if held.closed and isinstance(body, bodies.Transfer):
+                await self._unless_accepted(
+                    order, _conflict("closed", "the conversation is closed")
+                )
+            return await self._accept(
+                order, order.acceptance(), lambda given: commands.change(body, held, given)
+            )
 
-        return guarded(handler, self._keyring, "send")
+        return take
 
-    def _read(
-        self, asked: Request, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
-    ) -> T | web.Response:
-        """The body of an order, or every fault of it."""
-        body = read(asked.body, kind, common)
-        if isinstance(body, list):
-            return _unusable(body)
-        faults = commands.faults(body, asked.rights, self._config)  # type: ignore[arg-type]
-        return _unusable(faults) if faults else body
+    async def _unless_accepted(self, order: Order, refusal: web.Response) -> None:
+        """What was accepted once is answered as it was, whatever has changed since."""
+        if not await self._store.accepted(order.id):
+            raise Refused(refusal)
 
     async def _upload_faults(self, body: bodies.Message, rights: Rights) -> list[Fault]:
         """What is wrong with the file that a message sends."""
@@ -175,49 +194,60 @@ class Api:
         return []
 
     async def _accept(
-        self, asked: Request, new: Acceptance, command: Callable[[Given], Command]
+        self, order: Order, new: Acceptance, command: Callable[[Given], Command]
     ) -> web.Response:
         try:
             accepted = await self._store.accept(new)
         except AnsweredMeanwhile as late:
             return _conflict("answered_meanwhile", "another answer was given", last=late.last)
-        if not hmac.compare_digest(accepted.fingerprint, asked.fingerprint):
+        if not hmac.compare_digest(accepted.fingerprint, order.fingerprint):
             return _conflict("key_used", "this Idempotency-Key came with another request before")
-        if not accepted.confirmed and (refusal := await self._publish(asked, accepted, command)):
+        if not accepted.confirmed and (refusal := await self._publish(order, accepted, command)):
             return refusal
-        where = {"Location": f"/v1/messages/{asked.id}"} if new.kind == "message" else {}
-        return json({"id": asked.id, "status": "accepted"}, 202, where)
+        where = {"Location": f"/v1/messages/{order.id}"}
+        return json({"id": order.id, "status": "accepted"}, 202, where)
 
     async def _publish(
-        self, asked: Request, accepted: Accepted, command: Callable[[Given], Command]
+        self, order: Order, accepted: Accepted, command: Callable[[Given], Command]
     ) -> web.Response | None:
         """Publish what was accepted, with its first ids and times; None once it is safe."""
-        made = command(Given(rights=asked.rights, id=asked.id, at=accepted.accepted_at))
+        made = command(Given(rights=order.rights, id=order.id, at=accepted.accepted_at))
         partition = topology.partition_of(made.number, self._config.partitions)
         try:
             await self._intake.put([(partition, made)])
         except NotDurable as error:
             return unavailable(str(error))
-        await self._store.confirm(asked.id, clock.now())
+        await self._store.confirm(order.id, clock.now())
         return None
 
 
-async def _asked(request: web.Request, rights: Rights) -> Request | web.Response:
-    """An order as it came; a refusal when it has no key, or no body in time and bounds."""
+async def _order(request: web.Request, rights: Rights) -> Order:
+    """An order as it came; Refused when it has no key, or no body in time and bounds."""
     key = request.headers.get("Idempotency-Key", "")
     if not keys.is_key(key):
         most = keys.KEY_CHARACTERS
         needed = f"an Idempotency-Key of 1 to {most} characters of ASCII is needed"
-        return problem(400, "Bad Request", needed)
+        raise Refused(problem(400, "Bad Request", needed))
     if request.content_type not in TAKEN and "Content-Type" in request.headers:
-        return problem(415, "Unsupported Media Type", "the body must be application/json")
+        needed = "the body must be application/json"
+        raise Refused(problem(415, "Unsupported Media Type", needed))
     try:
         body = await read_body(request, BODY_BYTES, BODY_SECONDS)
     except TimeoutError:
-        return problem(408, "Request Timeout", "the body did not arrive in time")
+        late = "the body did not arrive in time"
+        raise Refused(problem(408, "Request Timeout", late)) from None
     if body is None:
-        return problem(413, "Content Too Large", f"a body is at most {BODY_BYTES} bytes")
-    return Request(rights=rights, path=request.path, key=key, body=body)
+        large = f"a body is at most {BODY_BYTES} bytes"
+        raise Refused(problem(413, "Content Too Large", large))
+    return Order(rights=rights, path=request.path, key=key, body=body)
+
+
+def _read(order: Order, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None) -> T:
+    """The body of an order; Refused with every fault of it."""
+    body = read(order.body, kind, common)
+    if isinstance(body, list):
+        raise Refused(_unusable(body))
+    return body
 
 
 def _unusable(faults: list[Fault]) -> web.Response:
@@ -226,6 +256,10 @@ def _unusable(faults: list[Fault]) -> web.Response:
 
 def _transferred() -> web.Response:
     return _conflict("transferred", "another department has this conversation now")
+
+
+def _closed() -> web.Response:
+    return _conflict("closed", "the conversation is closed")
 
 
 def _conflict(code: str, detail: str, **more: Any) -> web.Response:

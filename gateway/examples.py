@@ -40,7 +40,6 @@ MESSAGES: dict[str, Json] = {
         "template": {
             "name": "antwoord_klaar",
             "language": "nl",
-            "category": "utility",
             "components": [
                 {"type": "body", "parameters": [{"type": "text", "text": "3 december"}]},
                 {

@@ -15,9 +15,10 @@ def is_key(key: str) -> bool:
     return KEY.fullmatch(key) is not None
 
 
-def command_id(token: str, key: str) -> uuid.UUID:
-    """The id that this token's key stands for."""
-    return uuid.uuid5(NAMESPACE, f"{token}\n{key}")
+def command_id(tenant: str, token: str, key: str) -> uuid.UUID:
+    """The id that this token's key stands for. A token's name may one day be another
+    municipality's."""
+    return uuid.uuid5(NAMESPACE, f"{tenant}\n{token}\n{key}")
 
 
 def fingerprint(path: str, body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import UUID
@@ -22,8 +23,10 @@ from services.http import json, problem, unavailable
 from services.keyring import Keyring
 from services.objects import Away, Objects
 
-UPLOADS_AT_ONCE = 4
-"""Of one process: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 60 MiB together."""
+UPLOADS_AT_ONCE = 8
+"""Of one process: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 120 MiB together."""
+UPLOADS_OF_A_TOKEN = 2
+"""So that no CRM, with files that hardly move, keeps the places from the others."""
 UPLOAD_SECONDS = 600.0
 """For a whole file: the largest, 100 MiB, over a line of 1.4 Mbit/s."""
 QUIET_SECONDS = 20.0
@@ -61,16 +64,17 @@ class Refused(Exception):
 class Media:
     def __init__(self, uploads: Uploads, store: Objects) -> None:
         self._uploads, self._store = uploads, store
-        self._at_once = 0
+        self._busy: Counter[str] = Counter()
 
     def routes(self, keyring: Keyring) -> list[web.RouteDef]:
         return [web.post("/v1/media", guarded(self.upload, keyring, "send"))]
 
     async def upload(self, request: web.Request, rights: Rights) -> web.Response:
         """POST /v1/media: 201 once the file and its row are safe."""
-        if self._at_once >= UPLOADS_AT_ONCE:
+        own = self._busy[rights.name]
+        if self._busy.total() >= UPLOADS_AT_ONCE or own >= UPLOADS_OF_A_TOKEN:
             return _closing(unavailable("too many files are coming in"))
-        self._at_once += 1
+        self._busy[rights.name] += 1
         deadline = asyncio.timeout(UPLOAD_SECONDS)
         try:
             async with deadline:
@@ -85,7 +89,7 @@ class Media:
                 raise
             return _closing(Refused(408, "this takes too long").answer)
         finally:
-            self._at_once -= 1
+            self._busy[rights.name] -= 1
 
     async def _take(self, request: web.Request, rights: Rights) -> web.Response:
         asked = _asked(request, rights)

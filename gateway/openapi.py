@@ -1,5 +1,6 @@
 """The gateway's API as its document describes it: a table of operations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -29,6 +30,11 @@ TRANSFERRED = Refusal(
     "`transferred`: another department has the conversation now.",
     {"code": "transferred"},
 )
+CLOSED = Refusal(
+    "the conversation is closed",
+    "`closed`: nobody hands over what is closed.",
+    {"code": "closed"},
+)
 ANSWERED = Refusal(
     "another answer was given",
     "`answered_meanwhile`: there is an answer that the sender did not see.",
@@ -45,7 +51,14 @@ BODY: dict[int, list[Refusal]] = {400: [WRONG], 408: [SLOW], 413: [LARGE], 415: 
 """Of every order."""
 
 
-def _change(verb: str, id: str, content: Content, summary: str, description: str) -> Operation:
+def _change(
+    verb: str,
+    id: str,
+    content: Content,
+    summary: str,
+    description: str,
+    conflicts: Sequence[Refusal] = (),
+) -> Operation:
     return Operation(
         method="post",
         path=f"/conversations/{{id}}/_{verb}",
@@ -60,10 +73,11 @@ def _change(verb: str, id: str, content: Content, summary: str, description: str
             202: Answer(
                 description="It is safe, and will be done in the order of the conversation.",
                 model=Accepted,
+                headers=["Location"],
                 example=examples.ACCEPTED,
             )
         },
-        refusals=BODY | {404: [NO_CONVERSATION], 409: [TRANSFERRED, KEY_USED]},
+        refusals=BODY | {404: [NO_CONVERSATION], 409: [*conflicts, TRANSFERRED, KEY_USED]},
     )
 
 
@@ -99,7 +113,7 @@ READ = Operation(
     path="/messages/{id}",
     id="readMessage",
     tag="messages",
-    summary="Read what became of a message",
+    summary="Read what became of a message or a change",
     role="send",
     parameters=[ID],
     answers={
@@ -144,6 +158,7 @@ CHANGES = (
         _order(bodies.TRANSFER, examples.TRANSFER),
         "Hand a conversation over to another department",
         "The other department gets the event `nl.postkamer.conversation-transferred.v1`.",
+        [CLOSED],
     ),
     _change(
         "close",

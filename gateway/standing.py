@@ -18,6 +18,7 @@ class Held(msgspec.Struct, frozen=True):
     number: str
     department: str
     departments: tuple[str, ...]
+    closed: bool = False
 
 
 Standing = Literal["allowed", "transferred", "unknown"]

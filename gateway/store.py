@@ -9,17 +9,18 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.standing import Held
+from services.access import Rights
 from services.database import ANSWER_SECONDS, Connection, Pool
 from services.tasks import within
 
 
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be accepted. `last` is the last answer that its sender has seen in the
-    conversation: None for none, UNSET when it does not matter."""
+    """What is to be accepted. `conversation` is the one in which it is an answer, and `last` the
+    last answer there that its sender has seen: None for none, UNSET when it does not matter."""
 
     id: UUID
+    tenant: str
     token: str
-    kind: str
     fingerprint: bytes
     at: datetime
     conversation: str = ""
@@ -49,8 +50,8 @@ class Store:
     async def conversation(self, id: str) -> Held | None:
         """A conversation as the router has it now."""
         fetch = self._pool.fetchrow(
-            "select id, tenant, number, department, departments from router.conversation"
-            " where id = $1",
+            "select id, tenant, number, department, departments, closed_at is not null as closed"
+            " from router.conversation where id = $1",
             id,
         )
         row = await within(ANSWER_SECONDS, fetch)
@@ -64,12 +65,12 @@ class Store:
     async def _accept(self, new: Acceptance) -> Accepted:
         async with self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
-                _INSERT, new.id, new.token, new.kind, new.fingerprint, new.at
+                _INSERT, new.id, new.tenant, new.token, new.fingerprint, new.at
             )
             if row is None:  # a request before this one, or beside it
                 row = await connection.fetchrow(_SELECT, new.id)
                 assert row is not None  # rows are never taken out while they can be asked for
-            elif new.kind == "message" and new.conversation:
+            elif new.conversation:
                 await _answer(connection, new)
         return Accepted(row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None)
 
@@ -85,14 +86,16 @@ class Store:
         )
         await within(ANSWER_SECONDS, update)
 
-    async def message(self, id: UUID, token: str) -> dict[str, Any] | None:
-        """A message of this token as it stands: accepted until the router knows better."""
-        row = await within(ANSWER_SECONDS, self._pool.fetchrow(_MESSAGE, id, token))
+    async def message(self, id: UUID, rights: Rights) -> dict[str, Any] | None:
+        """An order of this token as it stands: accepted until the router knows better. None for one
+        that never became safe: its sender was told to try again."""
+        mine = (id, rights.tenant, rights.name)
+        row = await within(ANSWER_SECONDS, self._pool.fetchrow(_MESSAGE, *mine))
         if row is None:
             return None
         return {
             "id": row["id"],
-            "conversationId": row["conversation"],
+            "conversationId": row["conversation"] or None,
             "status": row["status"] or "accepted",
             "reason": row["reason"] or None,
             "code": row["code"] or None,
@@ -110,14 +113,17 @@ async def _answer(connection: Connection, new: Acceptance) -> None:
     elif new.last is None:
         done = await connection.fetchval(_FIRST_ANSWER, *answer)
     else:
-        done = await connection.fetchval(_NEXT_ANSWER, *answer, new.last)
+        seen = (*answer, new.last)
+        done = await connection.fetchval(_NEXT_ANSWER, *seen) or await connection.fetchval(
+            _AFTER_THE_OPENING, *seen, new.tenant
+        )
     if done is None:
         last = "select message from gateway.answer where conversation = $1"
         raise AnsweredMeanwhile(await connection.fetchval(last, new.conversation))
 
 
 _INSERT = """
-insert into gateway.command (id, token, kind, fingerprint, accepted_at)
+insert into gateway.command (id, tenant, token, fingerprint, accepted_at)
 values ($1, $2, $3, $4, $5) on conflict (id) do nothing
 returning fingerprint, accepted_at, confirmed_at
 """
@@ -140,6 +146,15 @@ update gateway.answer set message = $2, at = $3 where conversation = $1 and mess
 returning message
 """
 
+# The last answer was a message to a number, which opened the conversation.
+_AFTER_THE_OPENING = """
+insert into gateway.answer (conversation, message, at)
+select $1, $2, $3 where exists (
+    select from gateway.command c join router.outgoing o on o.id = c.id
+    where c.id = $4 and c.tenant = $5 and o.conversation = $1)
+on conflict (conversation) do nothing returning message
+"""
+
 # Until the router knows better, what the ledger says of why it waits.
 _MESSAGE = """
 select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,
@@ -147,5 +162,6 @@ select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,
 from gateway.command c
 left join router.outgoing o on o.id = c.id
 left join deliverer.ledger l on l.id = c.id and l.state = 'queued'
-where c.id = $1 and c.token = $2 and c.kind = 'message'
+where c.id = $1 and c.tenant = $2 and c.token = $3
+    and (c.confirmed_at is not null or o.id is not null)
 """

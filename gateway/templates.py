@@ -244,8 +244,6 @@ class Template(Body):
         Different("index", "must have buttons with indexes that differ"),
     ] = ()
     """A header, a body and at most ten buttons."""
-    category: Annotated[Literal["utility", "marketing", "authentication"] | None, SPARED] = spared()
-    """As Meta approved it; decides what consent is needed."""
 
     @field_validator("components")
     @classmethod

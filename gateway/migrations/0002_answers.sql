@@ -5,7 +5,7 @@ create table gateway.answer (
     message uuid not null,
     at timestamptz not null
 );
--- A message, or a change of a conversation: only a message can be asked after.
-alter table gateway.command add column kind text not null default 'message';
+-- A token's name may one day be another municipality's.
+alter table gateway.command add column tenant text not null default '';
 
 grant select, insert, update on gateway.answer to postkamer_gateway;

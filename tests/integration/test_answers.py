@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from gateway.store import Acceptance, AnsweredMeanwhile, Store
 from services import clock
+from services.access import Rights
 from services.database import Pool, connected, migrate
 from tests.integration.conftest import all_migrations
 
@@ -28,11 +29,14 @@ def store(pool: Pool) -> Store:
     return Store(pool)
 
 
-def answer(last: UUID | UnsetType | None = UNSET, kind: str = "message") -> Acceptance:
+RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset(["send"]))
+
+
+def answer(last: UUID | UnsetType | None = UNSET) -> Acceptance:
     return Acceptance(
         id=clock.new_id(),
+        tenant="almelo",
         token="crm",
-        kind=kind,
         fingerprint=b"print",
         at=clock.now(),
         conversation=CONVERSATION,
@@ -94,10 +98,39 @@ async def test_of_many_at_once_who_saw_the_same_one_answers(store: Store) -> Non
         last = taken[0]
 
 
-async def test_a_note_is_no_answer(store: Store) -> None:
+async def test_a_change_of_a_conversation_is_no_answer(store: Store) -> None:
     first = answer()
     await store.accept(first)
-    await store.accept(answer(kind="note"))
+    await store.accept(msgspec.structs.replace(answer(), conversation=""))
     await store.accept(answer(first.id))
-    assert await store.message(first.id, "crm")
-    assert await store.message(first.id, "another") is None
+
+
+async def test_an_order_is_read_by_its_own_token_once_it_is_safe(store: Store) -> None:
+    order = answer()
+    await store.accept(order)
+    assert await store.message(order.id, RIGHTS) is None, "its sender was told to try again"
+    await store.confirm(order.id, clock.now())
+    shown = await store.message(order.id, RIGHTS)
+    assert shown and (shown["status"], shown["conversationId"]) == ("accepted", None)
+    for other in ({"name": "another"}, {"tenant": "hengelo"}):
+        assert await store.message(order.id, msgspec.structs.replace(RIGHTS, **other)) is None
+
+
+async def test_the_message_that_opened_a_conversation_is_its_last_answer(
+    store: Store, pool: Pool
+) -> None:
+    opening = msgspec.structs.replace(answer(), conversation="")
+    await store.accept(opening)
+    await pool.execute(
+        "insert into router.outgoing (id, tenant, number, conversation, department, status,"
+        " changed_at) values ($1, 'almelo', '106540352242922', $2, 'kcc', 'sent', now())",
+        opening.id,
+        CONVERSATION,
+    )
+    with pytest.raises(AnsweredMeanwhile):
+        await store.accept(answer(clock.new_id()))
+    follow_up = answer(opening.id)
+    await store.accept(follow_up)
+    with pytest.raises(AnsweredMeanwhile) as refused:
+        await store.accept(answer(opening.id))
+    assert refused.value.last == follow_up.id

@@ -16,7 +16,7 @@ from aiohttp import web
 
 import gateway.media
 from gateway.kinds import KIB, MIB
-from gateway.media import UPLOADS_AT_ONCE, Media
+from gateway.media import UPLOADS_OF_A_TOKEN, Media
 from gateway.uploads import Uploads
 from services import clock, objects
 from services.access import Rights
@@ -120,7 +120,7 @@ async def test_the_same_key_and_bytes_are_one_upload_and_other_bytes_are_refused
 
 
 async def test_of_the_same_upload_twice_at_once_both_get_the_same_answer(desk: Desk) -> None:
-    answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_AT_ONCE)))
+    answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_OF_A_TOKEN)))
     assert {status for status, _ in answers} == {201}
     assert len({said["id"] for _, said in answers}) == 1
     assert await desk.pool.fetchval("select count(*) from gateway.media") == 1
@@ -199,14 +199,14 @@ async def test_more_at_once_than_there_are_places_are_asked_to_come_back(desk: D
         yield PNG + bytes(KIB)
         await go_on.wait()
 
-    posts = [asyncio.create_task(desk.post(slow(), f"slow-{n}")) for n in range(UPLOADS_AT_ONCE)]
+    posts = [asyncio.create_task(desk.post(slow(), f"slow-{n}")) for n in range(UPLOADS_OF_A_TOKEN)]
     async with asyncio.timeout(LONG):
-        while await desk.begun() < UPLOADS_AT_ONCE:
+        while await desk.begun() < UPLOADS_OF_A_TOKEN:
             await asyncio.sleep(0.01)
     status, said = await desk.post(PNG, "one too many")
     assert (status, said["detail"]) == (503, "too many files are coming in")
     go_on.set()
-    assert [status for status, _ in await asyncio.gather(*posts)] == [201] * UPLOADS_AT_ONCE
+    assert [status for status, _ in await asyncio.gather(*posts)] == [201] * UPLOADS_OF_A_TOKEN
     assert (await desk.post(PNG, "one too many"))[0] == 201
 
 

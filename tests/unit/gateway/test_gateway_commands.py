@@ -219,8 +219,11 @@ def test_a_key_is_what_a_header_can_hold(key: str) -> None:
 
 
 def test_a_key_stands_for_one_id_of_one_token_and_for_one_body_at_one_place() -> None:
-    assert command_id("crm", "k") == command_id("crm", "k")
-    assert str(command_id("crm", "k")) == "b4893ec3-962b-5fb9-8c49-451af8e41366"
-    assert len({command_id(*pair) for pair in (("a", "b"), ("b", "a"), ("a", "c"))}) == 3
+    id = command_id("almelo", "crm", "k")
+    assert str(id) == "beca4a22-a5fe-53c2-9204-03cb3e5c0e06", (
+        "an order of before a restart is the same one after it"
+    )
+    others = [("hengelo", "crm", "k"), ("almelo", "desk", "k"), ("almelo", "crm", "l")]
+    assert len({id, *(command_id(*other) for other in others)}) == 4
     here, there = "/v1/conversations/a/_note", "/v1/conversations/b/_note"
     assert len({fingerprint(path, b"{}") for path in ("/v1/messages", here, there)}) == 3
