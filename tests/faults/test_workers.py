@@ -83,7 +83,7 @@ class Writing:
             body = webhook(text(said, f"wamid.{run}.{citizen}.{n}", citizen))
             while (status := await post(session, town.gateway, body)) != 200:
                 assert status in (0, 503)
-                self.unanswered += 1
+                self.unanswered += status == 0
                 await asyncio.sleep(0.02)  # the sender's wait between two attempts
             self.taken += 1
 
