@@ -72,6 +72,11 @@ class Ledger:
             for row in map(dict, rows)
         ]
 
+    async def let_go(self, held: Collection[UUID]) -> None:
+        """Give back what this process claimed but does not hold: certainly not sent, and the next
+        process need not wonder."""
+        await self._pool.execute(_LET_GO, self._process, list(held))
+
     async def settle(self, line: Line, verdict: Verdict, at: datetime) -> None:
         """Write down what became of an attempt, and the outcome for the router in the same
         transaction. A line that a status has settled meanwhile stays as it is."""
@@ -202,6 +207,11 @@ returning {_LINE}
 _LOST_CLAIMS = f"""
 select {_LINE} from deliverer.ledger l
 where claimed_by = $1 and state = 'sending' and id <> all($3::uuid[]) limit $4
+"""
+
+_LET_GO = """
+update deliverer.ledger set state = 'queued'
+where claimed_by = $1 and state = 'sending' and id <> all($2::uuid[])
 """
 
 _WAITING = """

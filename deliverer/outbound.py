@@ -18,11 +18,14 @@ from services.broker import Unconfirmed
 from services.contract import SendOutcome
 from services.database import until_it_answers
 from services.partitions import Partitions
+from services.tasks import within
 
 WINDOW = 32
 """Messages under way to Meta at once; one for each citizen."""
 LOOK_SECONDS = 0.2
 """Between two looks at a ledger that had nothing: what a citizen waits at most."""
+LET_GO_SECONDS = 10.0
+"""To put back at the end what was claimed and never offered; within a drain (20 s)."""
 SWEEP_SECONDS = 5.0
 OUTCOMES = 256
 """Of one publish into a partition."""
@@ -61,7 +64,15 @@ class Outbound:
                 if not lines:
                     await self._flights.pause(LOOK_SECONDS)
         finally:
+            # Beside what flies, so that it is done when that takes longer than a drain.
+            self._flights.launch(self._let_go())
             await self._flights.land()
+
+    async def _let_go(self) -> None:
+        """Put back what a claim marked whose answer the end of the service cut off."""
+        let_go = lambda: self._ledger.let_go(self._held)  # noqa: E731
+        with suppress(TimeoutError):  # then the sweep finds it, and a person is told
+            await within(LET_GO_SECONDS, until_it_answers(let_go, "ledger"))
 
     async def _offer(self, line: Line) -> None:
         account = self._accounts.get(line.number)

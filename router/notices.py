@@ -33,7 +33,7 @@ INFORMATIONAL = "INFORMATIONAL"
 
 
 def notice(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
-    act = ACTS.get(item.field)
+    act = (OF_NUMBER if item.number else OF_ACCOUNT).get(item.field)
     changes = act(unit, item, known, ground) if act else Changes()
     return kept(unit, "notice", item.number, ground), changes
 
@@ -84,12 +84,14 @@ def _preference(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> C
     return Changes(identities=who.changed, opt_out=choice)
 
 
-ACTS: dict[str, Act] = {
+OF_ACCOUNT: dict[str, Act] = {
     "message_template_status_update": _template_status,
     "template_category_update": _template_category,
-    "user_preferences": _preference,
 }
-"""Field -> what it changes."""
+"""Field -> what it changes, where Meta tells it of an account. A number in one is not Meta's doing:
+it is what the proof was asked about, and says nothing of the account beside it."""
+OF_NUMBER: dict[str, Act] = {"user_preferences": _preference}
+"""Field -> what it changes at the number that it came for, and nowhere else."""
 
 
 def _always(item: Notice) -> bool:

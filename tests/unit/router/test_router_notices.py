@@ -4,11 +4,25 @@ from typing import Any
 
 import msgspec
 import pytest
-from almelo import NUMBER, WABA, Router, body, change, decisions, events, kept, receipt, text, wrote
+from almelo import (
+    BORNE,
+    NUMBER,
+    WABA,
+    Router,
+    body,
+    change,
+    decisions,
+    events,
+    kept,
+    receipt,
+    text,
+    wrote,
+)
 from prometheus_client.samples import Sample
 from structlog.testing import capture_logs
 
 from router import notices, tally
+from router.decisions import Changes
 from router.vocabulary import FIELDS, KNOWN, OTHER
 from services import observe
 from services.contract import Receipt
@@ -161,6 +175,40 @@ def test_of_two_preferences_the_one_that_was_given_last_stands() -> None:
     assert [choice.value for choice in router.opt_outs.values()] == ["stop"]
 
 
+TEMPLATE = {
+    "message_template_name": "afspraak",
+    "message_template_language": "nl",
+    "event": "DISABLED",
+    "new_category": "MARKETING",
+}
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS - {"messages", "history", "smb_message_echoes"}))
+@pytest.mark.parametrize("number", [NUMBER, BORNE, "99999999"])
+def test_a_notice_of_an_account_that_names_a_number_is_kept_and_acted_on_by_nobody(
+    field: str, number: str
+) -> None:
+    """Its proof was asked about the number, which may be the sender's own or unknown: of the
+    account beside it, whose municipality is another one, it proves nothing."""
+    router = Router()
+    said = router.takes(receipt(body(change(number, field, **TEMPLATE))))
+    assert [r.kind for r in kept(said)] == ["notice"]
+    [changes] = router.changes
+    assert msgspec.structs.replace(changes, sighting=None) == Changes()
+    router.takes(told(field, **TEMPLATE))
+    assert bool(router.templates) is (field in notices.OF_ACCOUNT)
+
+
+def test_a_preference_is_of_the_municipality_whose_number_it_came_for() -> None:
+    router = Router()
+    said = {"wa_id": "31611111111", "value": "stop"}
+    for number in ("99999999", BORNE):
+        content = body(change(number, "user_preferences", user_preferences=[said]))
+        router.takes(receipt(content))
+    assert {choice.tenant for choice in router.opt_outs.values()} == {"borne"}
+    assert {identity.tenant for identity in router.identities.values()} == {"borne"}
+
+
 def sightings(*came: Receipt) -> list[Any]:
     router = Router()
     router.takes(*came)
@@ -213,4 +261,5 @@ def test_every_label_is_of_a_closed_vocabulary() -> None:
         for event in ("", "31611111111", "ACCOUNT_DELETED", "errors")
     }
     assert labels == {"none", OTHER, "ACCOUNT_DELETED", "errors"}
-    assert notices.ALARMS.keys() | notices.ACTS.keys() <= KNOWN.keys()
+    acts = notices.OF_ACCOUNT.keys() | notices.OF_NUMBER.keys()
+    assert notices.ALARMS.keys() | acts <= KNOWN.keys()
