@@ -43,7 +43,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def opaque(self) -> str:
-        """What Meta gives back with each status: ours, and no personal data."""
+        """This attempt by name. Meta gives it back with each status: no personal data."""
         return f"{self.id}.{self.attempt}"
 
 
@@ -55,12 +55,12 @@ class Ledger:
         self._pool, self._process = pool, process
         self._accounts = msgspec.json.encode(accounts).decode()
 
-    async def claim(self, limit: int, held: Collection[UUID]) -> list[Line]:
+    async def claim(self, limit: int, held: Collection[str]) -> list[Line]:
         """The oldest message of each citizen that has none under way, marked as being sent; one
         with a file once that is at the provider.
 
-        First those that this process claimed but does not hold: the answer to an earlier claim was
-        lost, and they were certainly not sent.
+        First the attempts that this process claimed but does not hold: the answer to an earlier
+        claim was lost, and they were certainly not sent.
         """
         async with self._pool.acquire() as connection:
             lost = (list(held), limit)
@@ -72,9 +72,9 @@ class Ledger:
             for row in map(dict, rows)
         ]
 
-    async def let_go(self, held: Collection[UUID]) -> None:
-        """Give back what this process claimed but does not hold: certainly not sent, and the next
-        process need not wonder."""
+    async def let_go(self, held: Collection[str]) -> None:
+        """Give back the attempts that this process claimed but does not hold: certainly not sent,
+        and the next process need not wonder."""
         await self._pool.execute(_LET_GO, self._process, list(held))
 
     async def settle(self, line: Line, verdict: Verdict, at: datetime) -> None:
@@ -206,12 +206,12 @@ returning {_LINE}
 
 _LOST_CLAIMS = f"""
 select {_LINE} from deliverer.ledger l
-where claimed_by = $1 and state = 'sending' and id <> all($3::uuid[]) limit $4
+where claimed_by = $1 and state = 'sending' and id || '.' || attempt <> all($3::text[]) limit $4
 """
 
 _LET_GO = """
 update deliverer.ledger set state = 'queued'
-where claimed_by = $1 and state = 'sending' and id <> all($2::uuid[])
+where claimed_by = $1 and state = 'sending' and id || '.' || attempt <> all($2::text[])
 """
 
 _WAITING = """

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from uuid import UUID
 
 import structlog
 
@@ -48,8 +47,9 @@ class Outbound:
         self._accounts = accounts
         # One that fails stays `sending`; the sweep makes it `unknown`, and a status settles it.
         self._flights = Flights(WINDOW, "send.failed")
-        self._held: set[UUID] = set()
-        """Offered to Meta, and not known to be written down: never offered again by us."""
+        self._held: set[str] = set()
+        """Attempts that were begun and whose end is not known to be written down: these, and no
+        others, may have reached Meta."""
 
     async def send(self) -> None:
         """Offer what is ready, for as long as the service runs; finish what flies at its end."""
@@ -59,7 +59,7 @@ class Outbound:
                 claim = partial(self._ledger.claim, room, self._held)
                 lines = await until_it_answers(claim, "ledger") if room else []
                 for line in lines:
-                    self._held.add(line.id)
+                    self._held.add(line.opaque)
                     self._flights.launch(self._offer(line))
                 if not lines:
                     await self._flights.pause(LOOK_SECONDS)
@@ -70,7 +70,7 @@ class Outbound:
 
     async def _let_go(self) -> None:
         """Put back what a claim marked whose answer the end of the service cut off."""
-        let_go = lambda: self._ledger.let_go(self._held)  # noqa: E731
+        let_go = partial(self._ledger.let_go, self._held)
         with suppress(TimeoutError):  # then the sweep finds it, and a person is told
             await within(LET_GO_SECONDS, until_it_answers(let_go, "ledger"))
 
@@ -79,7 +79,7 @@ class Outbound:
         verdict = await self._post(line, account) if account else Failed(0, NUMBER_UNKNOWN)
         self._note(line, verdict)
         await until_it_answers(lambda: self._ledger.settle(line, verdict, clock.now()), "ledger")
-        self._held.discard(line.id)
+        self._held.discard(line.opaque)
 
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:

@@ -2,7 +2,9 @@
 
 import asyncio
 import types
-from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Mapping
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import pytest
 
 from deliverer.answers import Answer, Body
-from deliverer.ledger import Ledger
+from deliverer.graph import Verdict
+from deliverer.ledger import Ledger, Line
 from deliverer.outbound import Outbound
 from services import clock
 from services.database import Pool, connected, migrate
@@ -70,14 +73,55 @@ async def stopped(work: Coroutine[Any, Any, None], at: int, late: bool) -> None:
 
 
 class Poster:
-    """Takes everything."""
+    """Takes everything, once it may answer; says first what it was told to say."""
 
-    def __init__(self) -> None:
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
         self.posts = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
         self.posts += 1
+        if self.answers:
+            return self.answers.pop(0)
+        await self.may_answer.wait()
         return Answer(status=200, body=b'{"messages": [{"id": "wamid.1"}]}')
+
+
+class Heard:
+    """A ledger of which is counted what it did. `lost` answers to `settle` do not come, until the
+    next claim has found something."""
+
+    def __init__(self, ledger: Ledger, lost: int = 0) -> None:
+        self._ledger, self._lost = ledger, lost
+        self._found = asyncio.Event()
+        self.done: Counter[str] = Counter()
+
+    async def claim(self, limit: int, held: Collection[str]) -> list[Line]:
+        lines = await self._ledger.claim(limit, held)
+        self.done["claim"] += 1
+        if lines and self.done["settle"]:
+            self._found.set()
+        return lines
+
+    async def settle(self, line: Line, verdict: Verdict, at: datetime) -> None:
+        await self._ledger.settle(line, verdict, at)
+        self.done["settle"] += 1
+        if self._lost:
+            self._lost -= 1
+            await self._found.wait()
+            raise TimeoutError
+
+    async def let_go(self, held: Collection[str]) -> None:
+        await self._ledger.let_go(held)
+        self.done["let_go"] += 1
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LONG):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -95,3 +139,45 @@ async def test_a_message_that_was_claimed_as_the_end_came_is_not_left_behind(
         if poster.posts:
             break
     assert poster.posts == 1
+
+
+async def test_what_flies_as_the_end_comes_is_not_given_back_and_comes_to_its_end(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    id = await office.queue(TEXT)
+    poster = Poster()
+    poster.may_answer.clear()
+    ledger: Any = Heard(Ledger(office.pool, clock.new_id(), {NUMBER: account.name}))
+    work = asyncio.create_task(Outbound(ledger, poster, {NUMBER: account}, NOTHING).send())
+    await until(lambda: poster.posts == 1)
+    work.cancel()
+    await until(lambda: ledger.done["let_go"] == 1)
+    assert ((await office.line(id))["state"], work.done()) == ("sending", False)
+    poster.may_answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert (await office.line(id))["state"] == "sent"
+
+
+async def test_an_attempt_whose_end_is_learnt_late_does_not_make_the_next_one_go_twice(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    id = await office.queue(TEXT)
+    body = b'{"error": {"code": 130429}}'
+    poster = Poster(Answer(status=429, body=body, retry_after=0.01))
+    poster.may_answer.clear()
+    ledger: Any = Heard(Ledger(office.pool, clock.new_id(), {NUMBER: account.name}), lost=1)
+    work = asyncio.create_task(Outbound(ledger, poster, {NUMBER: account}, NOTHING).send())
+    await until(lambda: ledger.done["settle"] == 2)  # the first attempt, and again
+    claims = ledger.done["claim"]
+    await until(lambda: ledger.done["claim"] >= claims + 2)
+    work.cancel()
+    await until(lambda: ledger.done["let_go"] == 1)
+    assert (poster.posts, (await office.line(id))["state"]) == (2, "sending")
+    poster.may_answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    line = await office.line(id)
+    assert (line["state"], line["attempt"]) == ("sent", 2)
