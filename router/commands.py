@@ -54,7 +54,7 @@ def _to_person(
     if not checks.owns(given, number):
         return _refused(unit, given, checks.NO_CONVERSATION, ground)
     name = address(given.to)
-    who = people.resolve(unit, number, (name,), known, ground)
+    who = people.resolve(unit, number, people.Called((name,), unit.at), known, ground)
     hash = ground.hash(number.tenant, name.kind, name.value)
     to = who.changed[0] if who.changed else known.identities[number.tenant, name.kind, hash]
     conversation = known.conversations.get(known.open.get((number.id, who.person), ""))

@@ -27,7 +27,9 @@ def message(
         return kept(unit, "echo", item.number, ground), Changes()
     if not item.person.identities:
         return _refused(unit, "the sender has no identity", ground)
-    who = people.resolve(unit, number, item.person.identities, known, ground, becomes=item.becomes)
+    at = people.said_at(unit, item.sent_at)
+    called = people.Called(item.person.identities, at, item.becomes)
+    who = people.resolve(unit, number, called, known, ground)
     before = known.conversations.get(known.open.get((number.id, who.person), ""))
     verdict = _verdict(before, words(item), number, ground)
     now = _conversation(unit, before or opened(unit, number, who.person, verdict, ground), verdict)

@@ -57,7 +57,7 @@ def _template(unit: Unit, item: Notice, **told: str) -> Changes:
     language = text(item.value.get("message_template_language"))
     if not (name and item.waba) or len(name) > TEMPLATE_NAME or len(item.waba + language) > WORD:
         return Changes()
-    at = min(when(item.stamp) or unit.at, unit.at)  # a clock that runs ahead would stay the last
+    at = people.said_at(unit, when(item.stamp))
     return Changes(
         template=Template(waba=item.waba, name=name, language=language, changed_at=at, **told)
     )
@@ -76,8 +76,8 @@ def _preference(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> C
     known_word = item.event in KNOWN["user_preferences"]
     if number is None or not (whose and known_word) or len(category) > WORD:
         return Changes()
-    who = people.resolve(unit, number, whose, known, ground)
-    at = min(when(item.value.get("timestamp")) or unit.at, unit.at)
+    at = people.said_at(unit, when(item.value.get("timestamp")))
+    who = people.resolve(unit, number, people.Called(whose, at), known, ground)
     choice = OptOut(
         tenant=number.tenant, person=who.person, category=category, value=item.event, at=at
     )

@@ -22,6 +22,15 @@ CHANGES_OF_NUMBER = {"user_changed_number", "customer_changed_number"}
 Names = tuple[items.Identity, ...]
 
 
+class Called(msgspec.Struct, frozen=True):
+    """What somebody was called when they said something, or when it was said of them; `becomes`:
+    what they are called from then on instead."""
+
+    names: Names
+    at: datetime
+    becomes: Names = ()
+
+
 class Found(msgspec.Struct, frozen=True):
     """The person; the identities that are new, have moved to them, or have ended; and whether it
     was by their phone number alone that they were known from another portfolio."""
@@ -36,35 +45,52 @@ class _Seen(msgspec.Struct, frozen=True):
 
     unit: Unit
     number: Number
+    called: Called
     known: Knowledge
     found: dict[items.Identity, Identity]
 
 
-def resolve(
-    unit: Unit,
-    number: Number,
-    names: Names,
-    known: Knowledge,
-    ground: Ground,
-    *,
-    becomes: Names = (),
-) -> Found:
-    """Who has these names. `becomes`: what they are called from now on, instead of `names`."""
-    tenant = number.tenant
+def said_at(unit: Unit, at: datetime | None) -> datetime:
+    """When something was said, by the clock of whoever brings it; one that runs ahead would make
+    it the last word."""
+    return min(at or unit.at, unit.at)
+
+
+def resolve(unit: Unit, number: Number, called: Called, known: Knowledge, ground: Ground) -> Found:
+    """Who is called so."""
+    tenant, names, becomes = number.tenant, called.names, called.becomes
     keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
     found = {i: known.identities[key] for i, key in keys.items() if key in known.identities}
-    seen = _Seen(unit, number, known, found)
+    seen = _Seen(unit, number, called, known, found)
     owner, continued = _owner(names, seen)
     if owner is None and becomes:
         owner, continued = _owner(becomes, seen)
     if owner is None:
         owner = unit.id("person", ground.hash)
     now = tuple(
-        Identity(*keys[i], value=i.value, person=owner, valid_from=unit.at, scope=_scope(i, unit))
+        Identity(*keys[i], value=i.value, person=owner, valid_from=called.at, scope=_scope(i, unit))
         for i in becomes or names
-        if i not in found or found[i].person != owner or _elsewhere(found[i], i, unit)
+        if _is_news(i, owner, seen)
     )
-    return Found(owner, (*_ended(owner, becomes, seen), *now), continued)
+    return Found(owner, (*_ended(owner, seen), *now), continued)
+
+
+def _is_news(name: items.Identity, owner: UUID, seen: _Seen) -> bool:
+    held = seen.found.get(name)
+    if held and held.person == owner:
+        return _elsewhere(held, name, seen.unit)
+    return name.kind != "phone" or not _late(held, owner, seen)
+
+
+def _late(held: Identity | None, owner: UUID, seen: _Seen) -> bool:
+    """Whether a phone number was said before what is known by now: what is redelivered, or was long
+    on its way, takes no number from whoever has it since, and brings no old one back."""
+    at, becomes = seen.called.at, seen.called.becomes
+    if held and held.valid_from > at and not becomes:  # else Meta says whose it became
+        return True
+    theirs = seen.known.names(owner)
+    phones = [identity for identity in theirs if identity.kind == "phone"]
+    return any(identity.valid_from > at for identity in phones or theirs)
 
 
 def _owner(given: Names, seen: _Seen) -> tuple[UUID | None, bool]:
@@ -113,9 +139,9 @@ def _aware(until: datetime) -> datetime:
     return until if until.tzinfo else until.replace(tzinfo=UTC)
 
 
-def _ended(owner: UUID, becomes: Names, seen: _Seen) -> tuple[Identity, ...]:
+def _ended(owner: UUID, seen: _Seen) -> tuple[Identity, ...]:
     """The phone numbers that are no longer theirs: who has one of these later is somebody else."""
-    item = seen.unit.item
+    item, becomes = seen.unit.item, seen.called.becomes
     if not becomes or not isinstance(item, items.Message):
         return ()
     kept = {identity.value for identity in becomes if identity.kind == "phone"}
@@ -124,7 +150,9 @@ def _ended(owner: UUID, becomes: Names, seen: _Seen) -> tuple[Identity, ...]:
     return tuple(
         msgspec.structs.replace(identity, valid_to=seen.unit.at)
         for identity in seen.known.names(owner)
-        if identity.kind == "phone" and identity.value not in kept
+        if identity.kind == "phone"
+        and identity.value not in kept
+        and identity.valid_from <= seen.called.at
     )
 
 

@@ -142,12 +142,15 @@ async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_
 async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
     office: Office, pool: Pool
 ) -> None:
-    [(_, anna, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    before = int(office.start.timestamp()) - 60
+    [(_, anna, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1, before))))
     phone = await pool.fetchval("select value from router.identity where kind = 'phone'")
     system = {"type": "user_changed_number", "wa_id": "31699999999"}
     message = {"id": "wamid.s", "from": phone, "type": "system", "system": system}
     value = {"metadata": {"phone_number_id": NUMBER}, "messages": [message]}
     await office.takes(office.told("messages", **value))
+    [(_, late, _)] = await office.takes(office.came(webhook(text("ook", "wamid.0", 1, before))))
+    assert late.conversation == anna.conversation
     rows = await pool.fetch(
         "select value, valid_to is null as current from router.identity where kind = 'phone'"
     )

@@ -105,15 +105,26 @@ def id_of(*words: object) -> UUID:
     return uuid7(NOON, keyed_hash(b"ids")(*map(str, words)))
 
 
+def stamp(second: float) -> str:
+    """As Meta writes a moment."""
+    return str(int(at(second).timestamp()))
+
+
 def text(
-    wamid: str, body: str, *, bsuid: str = "", phone: str = "", kind: str = "text"
+    wamid: str,
+    body: str,
+    *,
+    bsuid: str = "",
+    phone: str = "",
+    kind: str = "text",
+    sent: float = 0,
 ) -> dict[str, Any]:
     """A message object as Meta sends it."""
     people = {"from_user_id": bsuid, "from": phone}
     content = {"body": body} if kind == "text" else {"caption": body, "id": "media-1"}
     return {name: value for name, value in people.items() if value} | {
         "id": wamid,
-        "timestamp": "1795600000",
+        "timestamp": stamp(sent),
         "type": kind,
         kind: content,
     }

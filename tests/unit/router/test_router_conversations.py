@@ -108,7 +108,7 @@ def test_an_event_tells_a_crm_what_the_contract_with_it_promises() -> None:
             "name": "",
         },
         "receivedAt": "2026-11-25T12:00:03Z",
-        "sentAt": "2026-11-25T09:46:40Z",
+        "sentAt": "2026-11-25T12:00:00Z",
         "media": [{"id": "media-1", "mimeType": "", "filename": ""}],
         "decision": {"rule": "afval", "reason": '"container" staat in regel afval'},
     }

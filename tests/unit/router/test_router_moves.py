@@ -18,6 +18,7 @@ from almelo import (
     ground,
     kept,
     receipt,
+    stamp,
     status,
     text,
 )
@@ -50,10 +51,9 @@ PHONE = "31611111111"
 
 def wrote(n: int, *, number: str = BEFORE, second: float | None = None, **who: str) -> Receipt:
     proof = "meta-sha256" if number == BEFORE else "360dialog-sha256"
-    came = receipt(
-        body(change(number, messages=[text(f"wamid.{n}", "hallo", **who)])),
-        second=n if second is None else second,
-    )
+    when = n if second is None else second
+    message = text(f"wamid.{n}", "hallo", sent=when, **who)
+    came = receipt(body(change(number, messages=[message])), second=when)
     return msgspec.structs.replace(came, proof=proof)
 
 
@@ -161,7 +161,7 @@ def test_a_copy_names_its_items_as_meta_does() -> None:
 
 
 def renamed(*, number: str = BEFORE, second: float = 50, **system: str) -> Receipt:
-    message = {"id": "wamid.sys", "timestamp": "1795600000", "type": "system", "system": system}
+    message = {"id": "wamid.sys", "timestamp": stamp(second), "type": "system", "system": system}
     old = {"from": PHONE} if "wa_id" in system else {}
     return receipt(body(change(number, messages=[message | old])), second=second)
 

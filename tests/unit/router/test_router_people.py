@@ -11,9 +11,13 @@ from almelo import (
     OTHER_NUMBER,
     Router,
     at,
+    body,
+    change,
     command,
     decisions,
     id_of,
+    receipt,
+    stamp,
     text,
     wrote,
 )
@@ -32,7 +36,12 @@ class Town:
 
     def hears(self, words: str = "hallo", *, number: str = NUMBER, **who: str) -> str:
         """The conversation that a message with these identifiers lands in."""
-        return self.takes(text(f"wamid.{self.count}", words, **who), number=number)
+        message = text(f"wamid.{self.count}", words, sent=self.count + 1, **who)
+        return self.takes(message, number=number)
+
+    def hears_late(self, sent: float, **who: str) -> str:
+        """The same of a message that Meta brings long after it was written."""
+        return self.takes(text(f"wamid.late.{self.count}", "laat", sent=sent, **who))
 
     def takes(self, message: dict[str, Any], *, number: str = NUMBER) -> str:
         self.count += 1
@@ -100,11 +109,11 @@ def test_an_answer_goes_to_the_newest_phone_number_else_to_the_bsuid() -> None:
     assert town.address(anna) == "31622222222"
 
 
-def renamed(**system: str) -> dict[str, Any]:
+def renamed(sent: float = 2, **system: str) -> dict[str, Any]:
     old = {"from": "31611111111"} if "wa_id" in system else {}
     return old | {
-        "id": "wamid.renamed",
-        "timestamp": "1795600000",
+        "id": f"wamid.renamed.{sent}",
+        "timestamp": stamp(sent),
         "type": "system",
         "system": {"body": "changed", **system},
     }
@@ -141,6 +150,7 @@ def test_a_citizen_with_a_new_name_goes_on_in_the_same_conversation(
 def test_a_new_name_that_was_heard_before_its_notice_leads_to_the_old_conversation() -> None:
     town = Town()
     anna = town.hears(bsuid="NL.anna", phone="31611111111")
+    town.count = 4
     hasty = town.hears(phone="31622222222")
     assert hasty != anna
     system = {"type": "user_changed_number", "wa_id": "31622222222"}
@@ -155,6 +165,81 @@ def test_a_notice_about_somebody_unknown_finds_them_by_their_new_name() -> None:
     assert town.router.changes[-1].identities == ()
     # Whoever has the old number now is somebody else.
     assert town.hears(phone="31611111111") != anna
+
+
+OLD, NEW = "31611111111", "31622222222"
+BECAME = [
+    {"type": "user_changed_number", "wa_id": NEW},
+    {"type": "user_changed_number", "user_id": "NL.new", "previous_user_id": "NL.anna"},
+]
+
+
+@pytest.mark.parametrize("system", BECAME)
+def test_after_a_change_of_number_a_late_message_brings_the_old_one_not_back(
+    system: dict[str, str],
+) -> None:
+    town = Town()
+    anna = town.hears(bsuid="NL.anna", phone=OLD)
+    assert town.takes(renamed(2, **system)) == anna
+    reached = town.address(anna)
+    assert reached != OLD
+    assert town.hears_late(1, bsuid="NL.anna", phone=OLD) == anna
+    assert town.address(anna) == reached
+    # Nor is whoever has it now taken for her.
+    assert town.hears(phone=OLD) != anna
+
+
+def test_a_late_message_from_an_earlier_phone_leaves_the_newer_one_current() -> None:
+    town = Town()
+    anna = town.hears(bsuid="NL.anna")
+    town.hears(bsuid="NL.anna", phone=NEW)
+    assert town.hears_late(1, bsuid="NL.anna", phone=OLD) == anna
+    assert town.address(anna) == NEW
+    town.hears(bsuid="NL.anna", phone=OLD)
+    assert town.address(anna) == OLD
+
+
+def test_a_late_message_takes_no_number_from_whoever_has_it_since() -> None:
+    town = Town()
+    anna = town.hears(bsuid="NL.anna", phone=OLD)
+    carl = town.hears(bsuid="NL.carl", phone=OLD)
+    assert town.hears_late(1, bsuid="NL.anna", phone=OLD) == anna
+    assert town.hears(phone=OLD) == carl
+    assert (town.address(anna), town.address(carl)) == ("NL.anna", OLD)
+
+
+def test_an_older_change_of_number_that_comes_after_a_newer_one_changes_nothing() -> None:
+    town = Town()
+    anna = town.hears(bsuid="NL.anna", phone=OLD)
+    town.count = 20
+    assert town.takes(renamed(9, type="user_changed_number", wa_id="31633333333")) == anna
+    before = dict(town.router.identities)
+    late = renamed(5, type="user_changed_number", wa_id=NEW, user_id="NL.anna")
+    assert town.takes(late) == anna
+    assert town.router.identities == before
+
+
+def test_messages_that_waited_together_are_told_apart_by_when_they_were_written() -> None:
+    """After a failure of ours everything comes at once, in its order."""
+    town = Town()
+    town.count = 1000
+    anna = town.hears_late(1, bsuid="NL.anna", phone=OLD)
+    assert town.hears_late(2, bsuid="NL.anna", phone=NEW) == anna
+    assert town.address(anna) == NEW
+
+
+def test_a_preference_that_comes_late_brings_no_old_number_back() -> None:
+    town = Town()
+    anna = town.hears(bsuid="NL.anna", phone=OLD)
+    town.count = 10
+    town.takes(renamed(9, type="user_changed_number", wa_id=NEW))
+    told = {"category": "marketing_messages", "value": "stop", "timestamp": stamp(1)}
+    whose = {"wa_id": OLD, "user_id": "NL.anna"}
+    late = change(NUMBER, "user_preferences", user_preferences=[told | whose])
+    town.router.takes(receipt(body(late), second=20))
+    assert len(town.router.opt_outs) == 1
+    town.count = 20
+    assert town.address(anna) == NEW
 
 
 def test_nobody_is_the_same_person_in_two_municipalities() -> None:
