@@ -106,7 +106,8 @@ class Carrier:
             log.error("upload.refused", number=account.number, code=fate.code)
         elif isinstance(fate, Later):
             say = log.error if fate.stop else log.warning
-            say("upload.put_off", number=account.number, code=fate.code, seconds=fate.seconds)
+            why = {"code": fate.code, "reason": fate.reason, "seconds": fate.seconds}
+            say("upload.put_off", number=account.number, **why)
 
 
 async def _whole(before: bytes, pieces: AsyncIterator[bytes], after: bytes) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from deliverer.answers import Answer
-from deliverer.graph import ATTEMPTS, Failed, Later, code_of, decoded, refused, wait
+from deliverer.graph import ATTEMPTS, Failed, Later, decoded, not_sent, wait
 
 DAY_OF_ATTEMPTS = 300
 """While nothing that is Meta answers: a day, five minutes apart. Nobody waits longer."""
@@ -50,10 +50,10 @@ def judge_upload(answer: Answer, attempt: int) -> Fate:
     id = body.get("id")
     if answer.status == 200 and isinstance(id, str) and id:
         return Uploaded(id)
-    if (code := code_of(body)) is not None:
-        return refused(code, attempt, answer.retry_after)
-    # A 4xx without Meta's words is some proxy's, which will not think better of it for a day.
-    ours = 400 <= answer.status < 500 and answer.status not in (408, 429)
+    if (why_not := not_sent(answer, body, attempt)) is not None:
+        return why_not
+    # Another 4xx without Meta's words is some proxy's, which will not think better of it for a day.
+    ours = 400 <= answer.status < 500 and answer.status != 408
     return once_more(attempt, ATTEMPTS if ours else DAY_OF_ATTEMPTS)
 
 

@@ -1,8 +1,16 @@
 """Speaking to Meta's Graph API: a request from a line, and what its answer means. Pure.
 
-Decided by `error.code`, never by the HTTP status, as Meta asks. Not sent is only what a Graph error
-body says, or a failure before the first byte left; all else is unknown, and is never sent again by
-itself: there is no idempotency key.
+Decided by `error.code`, never by the HTTP status, as Meta asks. Without one it was not Meta who
+answered, but a BSP's gateway or a proxy; then the status says whether it passed anything on:
+
+401 403 407    who asks is not let in, which is seen before anything else    not sent, stop
+404 405 410    nothing is there that could have passed it on                 not sent, stop
+301 307 308    it is to be asked elsewhere, and we do not follow             not sent, stop
+429            counted at the door                                           not sent, put off
+anything else  502, 503 and 504 too: it may have been passed on first        unknown
+
+Not sent is only that, and a failure before the first byte left. What is unknown is never sent again
+by itself: there is no idempotency key.
 """
 
 from typing import Any, Literal
@@ -19,6 +27,13 @@ STOP = frozenset(
     {0, 3, 10, 33, 190, 368, 131005, 131031, 131042, 131045, 131048, 131064, 133010}
 )  # fmt: skip
 """The number or account itself: a person must act. 200 to 299 (permissions) too."""
+SHUT = frozenset({301, 307, 308, 401, 403, 404, 405, 407, 410})
+BUSY = 429
+"""HTTP statuses of whoever stands before Meta: see above, and docs/decisions/0016."""
+NOT_THROUGH = {
+    **dict.fromkeys(SHUT, "de weg naar Meta is dicht; de beheerder moet iets doen"),
+    BUSY: "het is te druk op de weg naar Meta; Postkamer probeert het opnieuw",
+}
 LARGEST_CODE = 2**31 - 1
 """Meta's codes have six digits; what does not fit the ledger's column is no code."""
 
@@ -110,10 +125,22 @@ def judge(answer: Answer, attempt: int) -> Verdict:
     if answer.status == 200:
         wamid = _wamid(body)
         return Sent(wamid) if wamid else Unknown("no usable answer")
-    code = code_of(body)
-    if code is None:
-        return Unknown("no usable answer")
-    return refused(code, attempt, answer.retry_after)
+    return not_sent(answer, body, attempt) or Unknown("no usable answer")
+
+
+def not_sent(answer: Answer, body: dict[str, Any], attempt: int) -> Later | Failed | None:
+    """What follows from an answer that is not 200, when it proves that nothing came of attempt
+    number `attempt`: Meta's own, or of whoever did not let it through."""
+    if (code := code_of(body)) is not None:
+        return refused(code, attempt, answer.retry_after)
+    if answer.status not in NOT_THROUGH:
+        return None
+    reason = f"http_{answer.status}: {NOT_THROUGH[answer.status]}"
+    if attempt >= STOPPED_ATTEMPTS:
+        return Failed(0, reason)
+    if answer.status == BUSY:
+        return Later(min(answer.retry_after or wait(attempt), LONGEST_RETRY_AFTER), 0, reason)
+    return Later(STOPPED_WAIT, 0, reason, stop=True)
 
 
 def code_of(body: dict[str, Any]) -> int | None:

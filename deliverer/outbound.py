@@ -92,9 +92,11 @@ class Outbound:
 
     def _note(self, line: Line, verdict: Verdict) -> None:
         outcome = type(verdict).__name__.lower()
+        match verdict:
+            case Later(code=code, reason=reason, stop=True):
+                outcome = "stopped"
+                log.error("number.stopped", number=line.number, code=code, reason=reason)
         observe.sends.labels(number=line.number, outcome=outcome).inc()
-        if isinstance(verdict, Later) and verdict.stop:
-            log.error("number.stopped", number=line.number, code=verdict.code)
 
     async def sweep(self) -> None:
         while True:

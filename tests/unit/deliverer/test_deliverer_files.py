@@ -9,7 +9,7 @@ import pytest
 
 from deliverer.answers import Answer
 from deliverer.files import DAY_OF_ATTEMPTS, NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
-from deliverer.graph import ATTEMPTS, LONGEST_WAIT, STOPPED_WAIT, Failed, Later, filled
+from deliverer.graph import ATTEMPTS, LONGEST_WAIT, STOPPED_WAIT, Failed, Later, filled, judge
 
 BOUNDARY = UUID("01990000-0000-7000-8000-000000000001")
 
@@ -67,6 +67,12 @@ def test_what_is_not_known_to_have_worked_is_done_again_for_a_day(given: Answer)
 def test_a_refusal_that_is_not_metas_is_not_repeated_for_a_day(given: Answer) -> None:
     assert isinstance(judge_upload(given, ATTEMPTS - 1), Later)
     assert judge_upload(given, ATTEMPTS) == Failed(0, NOT_BROUGHT)
+
+
+def test_a_gateway_that_lets_nothing_through_stops_files_as_it_does_messages() -> None:
+    for status in (401, 403, 404, 429):
+        given = Answer(status=status, body=b"<html>")
+        assert judge_upload(given, 1) == judge(given, 1)
 
 
 def test_what_meta_says_of_a_file_means_what_it_means_of_a_message() -> None:

@@ -29,6 +29,12 @@ from services.fates import OTHER, PUT_OFF, REASONS, sentence
 REFUSED = sorted(REASONS.keys() - (RETRY | SLOW | STOP))
 
 
+SHUT = (301, 307, 308, 401, 403, 404, 405, 407, 410)
+"""Whoever stands before Meta says so before it passes anything on."""
+NEITHER = (204, 302, 303, 400, 408, 409, 413, 415, 422, 425, 500, 501, 502, 503, 504, 520, 599)
+"""What may be said of something that was passed on first."""
+
+
 def error(code: Any, status: int = 400, retry_after: float | None = None) -> Answer:
     body = {"error": {"message": "(#1) Sanne", "type": "OAuthException", "code": code}}
     return Answer(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
@@ -61,11 +67,7 @@ def test_a_wamid_is_the_proof_that_it_was_sent() -> None:
         Answer(status=200, body=b"[" * 8192),
         Answer(status=200, body=b"[]"),
         Answer(status=500, body=b'{"error":{"message":"\xff","code":1}}'),
-        Answer(status=302),
-        Answer(status=400, body=b"<html>Bad Request</html>"),
-        Answer(status=404, body=b'{"error": "no object"}'),
-        Answer(status=500),
-        Answer(status=502, body=b"Bad Gateway"),
+        *(Answer(status=status, body=b"<html>") for status in NEITHER),
         Answer(status=503, body=b'{"error":{"message":"cut off'),
         error(None),
         error("131000"),
@@ -81,6 +83,35 @@ def test_what_proves_neither_is_unknown_and_never_sent_again(answer: Answer) -> 
 @pytest.mark.parametrize("failure", ["timeout", "reset"])
 def test_a_failure_after_the_first_byte_is_unknown(failure: Any) -> None:
     assert judge(Answer(failure=failure, sent=True), 1) == Unknown("no answer")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "no key"}', b'{"meta": {"code": 7}}'])
+@pytest.mark.parametrize("status", SHUT)
+def test_who_is_not_let_through_to_meta_has_sent_nothing_and_the_number_stops(
+    status: int, body: bytes
+) -> None:
+    answer = Answer(status=status, body=body)
+    reason = f"http_{status}: de weg naar Meta is dicht; de beheerder moet iets doen"
+    assert judge(answer, 1) == Later(STOPPED_WAIT, 0, reason, stop=True)
+    assert judge(answer, STOPPED_ATTEMPTS - 1) == judge(answer, 1)
+    assert judge(answer, STOPPED_ATTEMPTS) == Failed(0, reason)
+
+
+def test_too_many_at_a_gateway_are_put_off_and_no_number_stops() -> None:
+    answer = Answer(status=429, body=b"slow down")
+    reason = "http_429: het is te druk op de weg naar Meta; Postkamer probeert het opnieuw"
+    assert [judge(answer, attempt) for attempt in (1, 2, ATTEMPTS)] == [
+        Later(seconds, 0, reason) for seconds in (4.0, 16.0, LONGEST_WAIT)
+    ]
+    for asked, granted in ((7.0, 7.0), (1e9, LONGEST_RETRY_AFTER)):
+        assert judge(Answer(status=429, retry_after=asked), 1) == Later(granted, 0, reason)
+    assert judge(answer, STOPPED_ATTEMPTS) == Failed(0, reason)
+
+
+@given(st.integers(201, 599), st.integers(1, STOPPED_ATTEMPTS))
+def test_without_metas_words_nothing_else_is_known(status: int, attempt: int) -> None:
+    known = not isinstance(judge(Answer(status=status), attempt), Unknown)
+    assert known == (status in (*SHUT, 429))
 
 
 @pytest.mark.parametrize("failure", ["refused", "name", "tls", "timeout"])
