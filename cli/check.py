@@ -102,10 +102,22 @@ def _warnings(config: Config) -> Iterator[str]:
                 f"number {number.id}: it moved; without a portfolio for each of its registrations"
                 " nobody can tell a citizen's new BSUID from a telephone number handed out again"
             )
+    yield from _unnamed_portfolios(config)
     for destination in config.destinations:
         url = urlsplit(destination.url)
         if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
             yield f"destination {destination.id}: its url is not https"
+
+
+def _unnamed_portfolios(config: Config) -> Iterator[str]:
+    for tenant in config.tenants:
+        numbers = [number for number in config.numbers if number.tenant == tenant.id]
+        unnamed = [number.id for number in numbers if not number.portfolio]
+        if unnamed and len(unnamed) < len(numbers):
+            yield (
+                f"tenant {tenant.id}: {', '.join(unnamed)} name no portfolio while others do, so"
+                " nobody can tell whether a citizen's BSUID of the one holds at the other"
+            )
 
 
 def _idle_phrases(config: Config, tables: Mapping[str, Table]) -> Iterator[str]:

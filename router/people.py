@@ -2,11 +2,11 @@
 
 BSUID first: it is the stable one, within one portfolio of Meta's. A phone number that turns up with
 another BSUID of the same portfolio belongs to another person now (SIM cards are handed out again),
-unless Meta has said that the person is called so from now on. With a BSUID of another portfolio it
-is the same person: our number has moved, and everybody has a BSUID in each.
+unless Meta has said that the person is called so from now on. With a BSUID of a portfolio that our
+number has left it is the same person: everybody has a BSUID in each.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,11 @@ from services.whatsapp import items
 
 CHANGES_OF_NUMBER = {"user_changed_number", "customer_changed_number"}
 """What Meta's system messages call it, now and before."""
+
+CONTINUED = timedelta(weeks=8)
+"""After a move, for which a telephone number alone shows who somebody was in the former portfolio:
+what a citizen asked is decided upon within eight weeks (Awb 4:13), so by then whoever still waits
+has written. Later the number may be somebody else's."""
 
 Names = tuple[items.Identity, ...]
 
@@ -108,9 +113,18 @@ def _owner(given: Names, seen: _Seen) -> tuple[UUID | None, bool]:
         return candidate, False
     theirs = [i for i in seen.known.names(candidate) if i.kind == "bsuid"]
     portfolios = {portfolio(i, seen.number) for i in theirs}
-    if seen.unit.scope in portfolios:
+    if not portfolios:
+        return candidate, False
+    continued = portfolios & _left(seen.number, seen.unit.at)
+    if seen.unit.scope in portfolios or not continued:
         return None, False
-    return candidate, bool(portfolios)
+    return candidate, True
+
+
+def _left(number: Number, at: datetime) -> set[str]:
+    """The portfolios that a number has left not long ago. One without a name could be any."""
+    recent = {p.portfolio for p in number.previous if at <= p.until + CONTINUED}
+    return recent - {""}
 
 
 def _scope(identity: items.Identity, unit: Unit) -> str:
@@ -129,14 +143,8 @@ def portfolio(bsuid: Identity, number: Number) -> str:
     written down because the configuration did not name it yet."""
     if bsuid.scope:
         return bsuid.scope
-    ended = [(_aware(p.until), p.portfolio) for p in number.previous]
-    later = [(until, named) for until, named in ended if until > bsuid.valid_from]
+    later = [(p.until, p.portfolio) for p in number.previous if p.until > bsuid.valid_from]
     return min(later)[1] if later else number.portfolio
-
-
-def _aware(until: datetime) -> datetime:
-    """A date of the configuration, which may leave its zone out."""
-    return until if until.tzinfo else until.replace(tzinfo=UTC)
 
 
 def _ended(owner: UUID, seen: _Seen) -> tuple[Identity, ...]:

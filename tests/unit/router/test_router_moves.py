@@ -1,4 +1,4 @@
-"""A number that moves to another provider, SIM cards handed out again, and signatures of others."""
+"""A number that moves to another provider, SIM cards handed out again: who is who afterwards."""
 
 from typing import Any
 
@@ -25,9 +25,9 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.decisions import UNPROVEN
+from router.people import CONTINUED
 from router.units import units
-from services.config import parse
+from services.config import Config, parse
 from services.contract import Receipt
 
 BEFORE, AFTER = "10000001", "99000001"
@@ -47,6 +47,13 @@ previous = [{{portfolio = "own", until = 2026-11-25T12:01:40Z}}]''',
     "postkamer.toml",
 )
 PHONE = "31611111111"
+
+
+def changed(id: str, **more: Any) -> Config:
+    """The same, with something else of one number."""
+    given = MOVED.model_dump(mode="json")
+    given["numbers"] = [n | more if n["id"] == id else n for n in given["numbers"]]
+    return Config.model_validate_json(msgspec.json.encode(given))
 
 
 def wrote(n: int, *, number: str = BEFORE, second: float | None = None, **who: str) -> Receipt:
@@ -97,6 +104,47 @@ def test_in_the_new_portfolio_a_number_handed_out_again_is_somebody_else() -> No
     assert other.conversation != first.conversation and not other.continued
 
 
+UNTIL = 100
+"""When the first registration ended, in seconds after noon."""
+
+
+@pytest.mark.parametrize(
+    ("second", "same"),
+    [
+        (UNTIL - 1, True),
+        (UNTIL + CONTINUED.total_seconds() - 1, True),
+        (UNTIL + CONTINUED.total_seconds() + 1, False),
+    ],
+)
+def test_a_citizen_is_known_from_the_former_portfolio_for_some_weeks_after_the_move(
+    second: float, same: bool
+) -> None:
+    town = Town()
+    first = town.hears(bsuid="NL.own", phone=PHONE)
+    later = town.hears(AFTER, bsuid="NL.bsp", phone=PHONE, second=second)
+    assert (later.conversation == first.conversation, later.continued) == (same, same)
+
+
+def test_who_is_known_from_a_portfolio_that_this_number_never_had_is_somebody_else() -> None:
+    """Of one municipality, at two numbers in two portfolios, with one telephone."""
+    town = Town(changed(OTHER_NUMBER, portfolio="elsewhere"))
+    there = town.hears(OTHER_NUMBER, bsuid="NL.elsewhere", phone=PHONE)
+    for number, bsuid in ((AFTER, "NL.bsp"), (BEFORE, "NL.own")):
+        here = town.hears(number, bsuid=bsuid, phone=PHONE)
+        assert not here.continued
+        people = town.router.conversations
+        assert people[here.conversation].person != people[there.conversation].person
+    again = town.hears(OTHER_NUMBER, bsuid="NL.elsewhere", phone=PHONE)
+    assert again.conversation == there.conversation
+
+
+def test_a_former_portfolio_without_a_name_proves_nothing() -> None:
+    town = Town(changed(NUMBER, previous=[{"until": at(UNTIL)}]))
+    first = town.hears(bsuid="NL.own", phone=PHONE)
+    later = town.hears(AFTER, bsuid="NL.bsp", phone=PHONE)
+    assert (later.conversation == first.conversation, later.continued) == (False, False)
+
+
 def test_an_answer_goes_to_the_bsuid_of_the_portfolio_that_the_number_has_now() -> None:
     town = Town()
     first = town.hears(bsuid="NL.own")
@@ -129,8 +177,7 @@ def test_a_bsuid_from_before_portfolios_were_named_is_of_the_one_of_its_day(
 def test_a_portfolio_under_another_name_is_learnt_from_the_next_message() -> None:
     town = Town()
     town.hears(AFTER, bsuid="NL.bsp")
-    renamed = msgspec.json.encode(MOVED.model_dump(mode="json")).replace(b'"bsp"', b'"b2"')
-    town.router.ground = ground(type(MOVED).model_validate_json(renamed))
+    town.router.ground = ground(changed(NUMBER, portfolio="b2"))
     town.hears(AFTER, bsuid="NL.bsp")
     [identity] = town.router.identities.values()
     assert identity.scope == "b2"
@@ -200,35 +247,6 @@ def test_a_change_of_bsuid_alone_leaves_the_phone_number() -> None:
     )
     assert town.hears(phone=PHONE).conversation == anna.conversation
     assert town.hears(bsuid="NL.new").conversation == anna.conversation
-
-
-def forged(content: bytes, *unproven: str, second: float = 0) -> Receipt:
-    came = receipt(content, second=second, keys=[NUMBER, OTHER_NUMBER], name=f"forged {second}")
-    return msgspec.structs.replace(came, unproven=list(unproven))
-
-
-def test_what_a_signature_does_not_speak_for_is_kept_aside_and_makes_nothing_a_repeat() -> None:
-    router = Router()
-    mine = change(NUMBER, messages=[text("wamid.1", "hallo", phone=PHONE)])
-    other = change(OTHER_NUMBER, messages=[text("wamid.1", "hallo", phone=PHONE)])
-    said = router.takes(forged(body(mine, other), OTHER_NUMBER))
-    assert [d.kind for d in decisions(said)] == ["message", "quarantined"]
-    assert decisions(said)[1].reason == UNPROVEN
-    assert kept(said)[-1].kind == "quarantine" and b"wamid.1" in kept(said)[-1].raw
-    assert {c.number for c in router.conversations.values()} == {NUMBER}
-    # Said again by the same receipt, a repeat in another one, and the real one is news.
-    assert len(router.takes(forged(body(mine, other), OTHER_NUMBER))) == 2
-    assert router.takes(forged(body(other), OTHER_NUMBER, second=5)) == []
-    real = router.takes(receipt(body(other), second=9))
-    assert [d.kind for d in decisions(real)] == ["message"]
-
-
-def test_of_two_forgeries_of_one_message_both_are_kept() -> None:
-    router = Router()
-    for n, words in enumerate(["een", "twee"]):
-        message = text("wamid.1", words, phone=PHONE)
-        said = router.takes(forged(body(change(NUMBER, messages=[message])), NUMBER, second=n))
-        assert [d.kind for d in decisions(said)] == ["quarantined"]
 
 
 WHO = st.tuples(
