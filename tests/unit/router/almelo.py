@@ -89,6 +89,7 @@ department = "belastingen"
 CONFIG = parse(TOML, "postkamer.toml")
 NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"
 WABA = "102290129340398"
+ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
@@ -260,3 +261,13 @@ def kept(said: Iterable[Decided]) -> list[Record]:
 
 def decisions(said: Iterable[Decided]) -> list[Decision]:
     return [decision for _, decision, _ in said]
+
+
+def opened(router: Router, n: int = 1, **who: str) -> Decision:
+    said = router.takes(wrote(text(f"wamid.{n}", "hallo", **(who or ANNA)), second=n))
+    return decisions(said)[-1]
+
+
+def order(router: Router, given: Command) -> tuple[Decision, Changes]:
+    [(_, decision, changes)] = router.takes(given)
+    return decision, changes
