@@ -42,29 +42,24 @@ class Carrier:
         self._store, self._poster = store, poster
         self._accounts = {account.name: account for account in accounts.values()}
         self._flights = Flights(FILES_AT_ONCE, "upload.failed")
-        self._held: set[Job] = set()
 
     async def carry(self) -> None:
         """Bring what is waited for, for as long as the service runs; at its end let it go, for
         the next process to do again."""
         try:
+            await until_it_answers(self._uploads.start_again, "uploads")
             while True:
                 room = self._flights.room
                 claim = partial(self._uploads.claim, room)
                 jobs = await until_it_answers(claim, "uploads") if room else []
                 for job in jobs:
-                    self._held.add(job)
                     self._flights.launch(self._carry(job))
                 if not jobs:
                     await self._flights.pause(LOOK_SECONDS)
         finally:
             await self._flights.abandon()
             with suppress(*DATABASE_ERRORS):  # then it is free in minutes
-                await within(ANSWER_SECONDS, self._let_go())
-
-    async def _let_go(self) -> None:
-        for job in self._held:
-            await self._uploads.put_off(job, 0)
+                await within(ANSWER_SECONDS, self._uploads.let_go())
 
     async def _carry(self, job: Job) -> None:
         account = self._accounts[job.account]
@@ -73,7 +68,6 @@ class Carrier:
         fate = await self._bring(job, account, file) if file and mine else Failed(0, GONE)
         self._note(account, fate)
         await until_it_answers(lambda: self._settle(job, account, fate), "uploads")
-        self._held.discard(job)
 
     async def _bring(self, job: Job, account: Account, file: File) -> Fate:
         try:
@@ -97,7 +91,7 @@ class Carrier:
         failed = await self._ledger.without((job.media, account.number), fate, clock.now())
         observe.sends.labels(number=account.number, outcome="failed").inc(failed)
         if isinstance(fate, Later):
-            await self._uploads.put_off(job, fate.seconds)
+            await self._uploads.put_off(job, fate.seconds, fate.stop)
         else:
             await self._uploads.give_up(job)
 

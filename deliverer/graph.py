@@ -45,7 +45,7 @@ FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds: Meta may ask for more, but is asked again every hour."""
 STOPPED_WAIT = 60.0
-"""Seconds before a stopped number is tried again."""
+"""Seconds before a stopped number is tried again, at most: sooner at first, as with any other."""
 ATTEMPTS = 8
 """Then a message that Meta keeps putting off has failed: over 20 minutes later."""
 STOPPED_ATTEMPTS = 1440
@@ -140,7 +140,7 @@ def not_sent(answer: Answer, body: dict[str, Any], attempt: int) -> Later | Fail
         return Failed(0, reason)
     if answer.status == BUSY:
         return Later(min(answer.retry_after or wait(attempt), LONGEST_RETRY_AFTER), 0, reason)
-    return Later(STOPPED_WAIT, 0, reason, stop=True)
+    return Later(min(wait(attempt), STOPPED_WAIT), 0, reason, stop=True)
 
 
 def code_of(body: dict[str, Any]) -> int | None:
@@ -155,7 +155,7 @@ def refused(code: int, attempt: int, retry_after: float | None) -> Later | Faile
     waiting = sentence(code, PUT_OFF)
     if attempt < STOPPED_ATTEMPTS:
         if code in STOP or 200 <= code < 300:
-            return Later(STOPPED_WAIT, code, waiting, stop=True)
+            return Later(min(wait(attempt), STOPPED_WAIT), code, waiting, stop=True)
         if code in SLOW:
             return Later(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, waiting)
     if code in RETRY and attempt < ATTEMPTS:

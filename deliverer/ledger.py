@@ -17,6 +17,9 @@ SENDING_SECONDS = 45
 `sending` then belonged to a process that has ended, and nobody knows whether it went."""
 UNKNOWN_SECONDS = 600
 """Then a person is told, and the citizen's next messages go on."""
+PACE_SECONDS = 0.025
+"""Between two messages of a number that start again: half of the 80/s that Meta lets a number
+send, so that new ones fit in between."""
 UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -72,6 +75,11 @@ class Ledger:
             for row in map(dict, rows)
         ]
 
+    async def start_again(self) -> None:
+        """What waits because its number was stopped becomes due, oldest first, each number at its
+        pace: what stopped it may have been mended."""
+        await self._pool.execute(_START_AGAIN, PACE_SECONDS)
+
     async def let_go(self, held: Collection[str]) -> None:
         """Give back the attempts that this process claimed but does not hold: certainly not sent,
         and the next process need not wonder."""
@@ -92,8 +100,8 @@ class Ledger:
                         await _tell(
                             connection, msgspec.structs.replace(said, code=code, reason=reason)
                         )
-                case Later(seconds, code, reason):
-                    later = (line.id, line.attempt, seconds, code, reason)
+                case Later(seconds, code, reason, stop):
+                    later = (line.id, line.attempt, seconds, code, reason, stop)
                     await connection.execute(_LATER, *later)
                 case Unknown(reason):
                     await _change(connection, line, "unknown", reason=reason)
@@ -193,7 +201,7 @@ coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id
 
 _CLAIM = f"""
 update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
-    claimed_by = $1
+    claimed_by = $1, stopped = false
 from (
     select id from deliverer.ledger q
     where q.state = 'queued' and q.due_at <= now() and not exists ({_BEFORE})
@@ -232,8 +240,17 @@ where id = $1 and attempt = $2 and state in ('sending', 'unknown') returning id
 
 _LATER = """
 update deliverer.ledger set state = 'queued', due_at = now() + make_interval(secs => $3),
-    code = $4, reason = $5
+    code = $4, reason = $5, stopped = $6
 where id = $1 and attempt = $2 and state = 'sending'
+"""
+
+_START_AGAIN = """
+update deliverer.ledger l set due_at = now() + make_interval(secs => before * $1::float8)
+from (
+    select id, row_number() over (partition by number order by position) - 1 as before
+    from deliverer.ledger where state = 'queued' and stopped
+) as waiting
+where l.id = waiting.id and l.state = 'queued' and l.stopped
 """
 
 _LOST = """

@@ -54,6 +54,7 @@ class Outbound:
     async def send(self) -> None:
         """Offer what is ready, for as long as the service runs; finish what flies at its end."""
         try:
+            await until_it_answers(self._ledger.start_again, "ledger")
             while True:
                 room = self._flights.room
                 claim = partial(self._ledger.claim, room, self._held)

@@ -116,7 +116,8 @@ async def _outbound(
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The way to Meta at work: what relays, sweeps, brings files and sends; sending stops first."""
     names = {number: account.name for number, account in accounts.items()}
-    ledger, uploads = Ledger(pool, clock.new_id(), names), Uploads(pool, names)
+    process = clock.new_id()
+    ledger, uploads = Ledger(pool, process, names), Uploads(pool, process, names)
     async with sending(WINDOW) as poster, sending(FILES_AT_ONCE, FILE_SECONDS) as bearer:
         outbound = Outbound(ledger, poster, accounts, partitions)
         carrier = Carrier(uploads, ledger, store, bearer, accounts)

@@ -32,14 +32,25 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uploads:
-    def __init__(self, pool: Pool, accounts: Mapping[str, str]) -> None:
-        self._pool = pool
+    """`process` is whoever claims; `accounts` says under which name the files of a number are
+    kept."""
+
+    def __init__(self, pool: Pool, process: UUID, accounts: Mapping[str, str]) -> None:
+        self._pool, self._process = pool, process
         self._accounts = msgspec.json.encode(accounts).decode()
 
     async def claim(self, limit: int) -> list[Job]:
         """Files that the oldest message of a citizen waits for, each once, oldest first."""
-        rows = await self._pool.fetch(_CLAIM, self._accounts, limit, CLAIM_SECONDS)
+        rows = await self._pool.fetch(_CLAIM, self._accounts, limit, CLAIM_SECONDS, self._process)
         return [Job(**dict(row)) for row in rows]
+
+    async def start_again(self) -> None:
+        """What waits because its number was stopped is due: that may have been mended."""
+        await self._pool.execute(_START_AGAIN)
+
+    async def let_go(self) -> None:
+        """Whatever this process is at, known to it or not, another may bring."""
+        await self._pool.execute(_LET_GO, self._process)
 
     async def file(self, media: UUID) -> File | None:
         row = await self._pool.fetchrow(_FILE, media)
@@ -52,8 +63,9 @@ class Uploads:
             await connection.execute(_BROUGHT, *claim, provider_id, KEPT_DAYS)
             await connection.execute(_FORGET)
 
-    async def put_off(self, job: Job, seconds: float) -> None:
-        await self._pool.execute(_PUT_OFF, job.media, job.account, job.attempt, seconds)
+    async def put_off(self, job: Job, seconds: float, stopped: bool) -> None:
+        claim = (job.media, job.account, job.attempt)
+        await self._pool.execute(_PUT_OFF, *claim, seconds, stopped)
 
     async def give_up(self, job: Job) -> None:
         """Nobody waits for it any more."""
@@ -63,8 +75,8 @@ class Uploads:
 # A row that is due is a file that is not there: expired, put off until now, or left by a process
 # that ended. Attempts are counted from the last time that it was there.
 _CLAIM = """
-insert into deliverer.upload as u (media, account, attempt, due_at)
-select media, account, 1, now() + make_interval(secs => $3) from (
+insert into deliverer.upload as u (media, account, attempt, due_at, claimed_by)
+select media, account, 1, now() + make_interval(secs => $3), $4 from (
     select q.media, $1::jsonb ->> q.number as account from deliverer.ledger q
     where q.state = 'queued' and q.media is not null and q.due_at <= now()
         and $1::jsonb ? q.number
@@ -78,6 +90,7 @@ select media, account, 1, now() + make_interval(secs => $3) from (
     group by 1, 2 order by min(q.position) limit $2
 ) as wanted
 on conflict (media, account) do update set provider_id = '', due_at = excluded.due_at,
+    claimed_by = excluded.claimed_by, stopped = false,
     attempt = case when u.provider_id = '' then u.attempt else 0 end + 1
     where u.due_at <= now()
 returning media, account, attempt
@@ -87,15 +100,23 @@ _FILE = "select object, tenant, mime_type, size from gateway.media where id = $1
 
 # The attempt is named: a statement that the server carries out late must not touch the next one.
 _BROUGHT = """
-update deliverer.upload set provider_id = $4, due_at = now() + make_interval(days => $5)
+update deliverer.upload set provider_id = $4, due_at = now() + make_interval(days => $5),
+    claimed_by = null
 where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """
 
 _FORGET = "delete from deliverer.upload where due_at < now() - interval '1 day'"
 
 _PUT_OFF = """
-update deliverer.upload set due_at = now() + make_interval(secs => $4)
+update deliverer.upload set due_at = now() + make_interval(secs => $4), stopped = $5,
+    claimed_by = null
 where media = $1 and account = $2 and attempt = $3 and provider_id = ''
+"""
+
+_START_AGAIN = "update deliverer.upload set due_at = now() where stopped and due_at > now()"
+
+_LET_GO = """
+update deliverer.upload set due_at = now(), claimed_by = null where claimed_by = $1
 """
 
 _GIVE_UP = """

@@ -35,16 +35,26 @@ class Provider:
         self.headers: list[dict[str, str]] = []
         self.answers: list[tuple[int, dict[str, Any]]] = []
         """To the next files."""
+        self.key = ""
+        """The only one that it lets in, where it has one; to others it says no as a gateway does,
+        not as Meta."""
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         """Held back: files, not messages."""
 
+    def _lets_in(self, request: web.Request) -> bool:
+        return self.key in ("", request.headers.get("D360-API-KEY"))
+
     async def message(self, request: web.Request) -> web.Response:
+        if not self._lets_in(request):
+            return web.Response(status=401, text="no such key")
         self.messages.append(msgspec.json.decode(await request.read()))
         wamid = f"wamid.{len(self.messages)}"
         return web.json_response({"messages": [{"id": wamid}]})
 
     async def media(self, request: web.Request) -> web.Response:
+        if not self._lets_in(request):
+            return web.Response(status=401, text="no such key")
         fields: dict[str, bytes] = {}
         async for part in await request.multipart():
             assert isinstance(part, BodyPartReader)
@@ -99,11 +109,12 @@ class Office:
     async def working(self, **accounts: Account) -> AsyncIterator[None]:
         """Messages and files go out, as by one process."""
         names = {number: account.name for number, account in accounts.items()}
-        ledger = Ledger(self.pool, clock.new_id(), names)
+        process = clock.new_id()
+        ledger = Ledger(self.pool, process, names)
         nothing: Any = None  # what is published is not looked at here
         async with sending(8) as poster, sending(4) as bearer:
             outbound = Outbound(ledger, poster, accounts, nothing)
-            uploads = Uploads(self.pool, names)
+            uploads = Uploads(self.pool, process, names)
             carrier = Carrier(uploads, ledger, self.store, bearer, accounts)
             async with beside(carrier.carry()), beside(outbound.send()):
                 yield

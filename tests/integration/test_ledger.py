@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from deliverer.graph import Later, Sent
-from deliverer.ledger import Ledger
+from deliverer.ledger import PACE_SECONDS, Ledger
 from services import clock
 from services.database import Pool, connected, migrate
 from tests.integration.conftest import all_migrations
@@ -14,7 +14,7 @@ from tests.integration.conftest import all_migrations
 _INSERT = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
     created_at, due_at)
-values ($1, '106540352242922', 'c', $2, 'phone', '31612345678', '{"type": "text"}', now(), now())
+values ($1, $3, 'c', $2, 'phone', '31612345678', '{"type": "text"}', now(), now())
 """
 
 
@@ -25,11 +25,13 @@ async def pool(empty: str) -> AsyncIterator[Pool]:
         yield pool
 
 
-async def _queue(pool: Pool, count: int, person: UUID | None = None) -> list[UUID]:
+async def _queue(
+    pool: Pool, count: int, person: UUID | None = None, number: str = "106540352242922"
+) -> list[UUID]:
     """Lines, of one citizen or of a citizen each."""
     ids = [clock.new_id() for _ in range(count)]
     for id in ids:
-        await pool.execute(_INSERT, id, person or clock.new_id())
+        await pool.execute(_INSERT, id, person or clock.new_id(), number)
     return ids
 
 
@@ -75,3 +77,38 @@ async def test_what_is_written_late_of_one_attempt_does_not_touch_the_next(pool:
     state = await pool.fetchval("select state from deliverer.ledger where id = $1", id)
     assert state == "sending"
     assert await pool.fetchval("select count(*) from deliverer.outcome") == 0
+
+
+async def test_what_a_stopped_number_held_back_starts_again_at_a_pace_and_nothing_else_does(
+    pool: Pool,
+) -> None:
+    ledger = Ledger(pool, clock.new_id(), {})
+    ours, theirs = await _queue(pool, 3), await _queue(pool, 2, number="206540352242923")
+    (put_off,) = await _queue(pool, 1)
+    for line in await ledger.claim(10, set()):
+        later = Later(3600.0, 190, "190: stopped", stop=line.id != put_off)
+        await ledger.settle(line, later, clock.now())
+    assert await ledger.claim(10, set()) == []
+    await ledger.start_again()
+    rows = await pool.fetch(_PLACES, PACE_SECONDS)
+    places = {row["id"]: row["place"] for row in rows}
+    assert [places[id] for id in (*ours, *theirs)] == [0, 1, 2, 0, 1]
+    assert places[put_off] > 1000
+
+
+async def test_what_is_on_its_way_is_not_started_again(pool: Pool) -> None:
+    (id,) = await _queue(pool, 1)
+    ledger = Ledger(pool, clock.new_id(), {})
+    (line,) = await ledger.claim(10, set())
+    await ledger.settle(line, Later(0.0, 190, "190: stopped", stop=True), clock.now())
+    (line,) = await ledger.claim(10, set())
+    await Ledger(pool, clock.new_id(), {}).start_again()
+    await ledger.settle(line, Later(3600.0, 131000, "131000: later"), clock.now())
+    await ledger.start_again()
+    assert await pool.fetchval("select due_at > now() from deliverer.ledger where id = $1", id)
+
+
+_PLACES = """
+select id, round(extract(epoch from due_at - min(due_at) over ()) / $1::float8)::int as place
+from deliverer.ledger
+"""

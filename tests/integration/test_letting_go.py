@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 
 from deliverer.answers import Answer, Body
+from deliverer.carrier import Carrier
 from deliverer.graph import Verdict
 from deliverer.ledger import Ledger, Line
 from deliverer.outbound import Outbound
+from deliverer.uploads import Uploads
 from services import clock
 from services.database import Pool, connected, migrate
 from tests.integration.conftest import all_migrations
 from tests.integration.provider import NUMBER, Account, Office, office
 
 TEXT = {"type": "text", "text": {"body": "Ja."}}
+IMAGE = {"type": "image", "image": {}}
 LONG = 10.0
 NOTHING: Any = None
 """What is published is not looked at here."""
@@ -98,6 +101,9 @@ class Heard:
         self._found = asyncio.Event()
         self.done: Counter[str] = Counter()
 
+    async def start_again(self) -> None:
+        await self._ledger.start_again()
+
     async def claim(self, limit: int, held: Collection[str]) -> list[Line]:
         lines = await self._ledger.claim(limit, held)
         self.done["claim"] += 1
@@ -139,6 +145,25 @@ async def test_a_message_that_was_claimed_as_the_end_came_is_not_left_behind(
         if poster.posts:
             break
     assert poster.posts == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_file_that_was_claimed_as_the_end_came_is_free_for_the_next_process(
+    place: tuple[Office, Account], late: bool
+) -> None:
+    office, account = place
+    id = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
+    names = {NUMBER: account.name}
+    poster, ledger = Poster(), Ledger(office.pool, clock.new_id(), names)
+    for at in count():
+        uploads = Uploads(office.pool, clock.new_id(), names)
+        carrier = Carrier(uploads, ledger, office.store, poster, {NUMBER: account})
+        await stopped(carrier.carry(), at, late)
+        if poster.posts:
+            break
+        taken = "select count(*) from deliverer.upload where due_at > now()"
+        assert (at, await office.pool.fetchval(taken)) == (at, 0)
+    assert (at > 3, (await office.line(id))["state"]) == (True, "queued")
 
 
 async def test_what_flies_as_the_end_comes_is_not_given_back_and_comes_to_its_end(

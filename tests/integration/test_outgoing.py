@@ -167,16 +167,16 @@ async def test_a_process_that_was_killed_keeps_a_file_for_minutes_only(
     office, account = place
     media = await office.uploaded(b"\x89PNG")
     id = await office.queue(IMAGE, media=media)
-    names = {NUMBER: ACCOUNT}
-    (job,) = await carrier.Uploads(office.pool, names).claim(4)
-    assert await carrier.Uploads(office.pool, names).claim(4) == []
+    uploads = carrier.Uploads(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
+    (job,) = await uploads.claim(4)
+    assert await uploads.claim(4) == []
     soon = "select due_at - now() < interval '5 minutes' from deliverer.upload"
     assert await office.pool.fetchval(soon)
     await office.pool.execute("update deliverer.upload set due_at = now()")
     async with office.working(**{NUMBER: account}):
         await office.until(id, "sent")
     # The first one comes back from the dead: what it says no longer counts.
-    await carrier.Uploads(office.pool, names).brought(job, "stale")
+    await uploads.brought(job, "stale")
     assert await office.pool.fetchval("select provider_id from deliverer.upload") == "1"
 
 
@@ -226,3 +226,24 @@ async def test_a_number_that_left_the_configuration_sends_nothing_from_another(
         for id in (text, image):
             assert (await office.until(id, "failed"))["reason"] == NUMBER_UNKNOWN
     assert (office.provider.messages, office.provider.files) == ([], [])
+
+
+async def test_a_key_that_is_refused_costs_no_message_and_the_next_start_with_another_sends_them(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    office.provider.key = "new"
+    why = "http_401: de weg naar Meta is dicht; de beheerder moet iets doen"
+    text = await office.queue(TEXT)
+    image = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
+    async with office.working(**{NUMBER: account}), asyncio.timeout(10):
+        while {(await office.line(id))["reason"] for id in (text, image)} != {why}:
+            await asyncio.sleep(0.02)
+    assert [(await office.line(id))["state"] for id in (text, image)] == ["queued", "queued"]
+    for table in ("ledger", "upload"):
+        put_off = f"update deliverer.{table} set due_at = now() + interval '1 hour' where stopped"
+        assert await office.pool.execute(put_off) == "UPDATE 1"
+    mended = msgspec.structs.replace(account, headers={"D360-API-KEY": "new"})
+    async with office.working(**{NUMBER: mended}):
+        for id in (text, image):
+            await office.until(id, "sent")

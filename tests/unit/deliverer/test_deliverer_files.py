@@ -9,7 +9,7 @@ import pytest
 
 from deliverer.answers import Answer
 from deliverer.files import DAY_OF_ATTEMPTS, NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
-from deliverer.graph import ATTEMPTS, LONGEST_WAIT, STOPPED_WAIT, Failed, Later, filled, judge
+from deliverer.graph import ATTEMPTS, LONGEST_WAIT, Failed, Later, filled, judge
 
 BOUNDARY = UUID("01990000-0000-7000-8000-000000000001")
 
@@ -81,7 +81,7 @@ def test_what_meta_says_of_a_file_means_what_it_means_of_a_message() -> None:
     )
     stopped = judge_upload(error(190, 401), 1)
     assert isinstance(stopped, Later)
-    assert (stopped.seconds, stopped.stop) == (STOPPED_WAIT, True)
+    assert (stopped.seconds, stopped.stop) == (4.0, True)
     assert isinstance(judge_upload(error(131000, 500), ATTEMPTS - 1), Later)
     assert isinstance(judge_upload(error(131000, 500), ATTEMPTS), Failed)
 

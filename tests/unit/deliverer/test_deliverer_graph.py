@@ -16,7 +16,6 @@ from deliverer.graph import (
     SLOW,
     STOP,
     STOPPED_ATTEMPTS,
-    STOPPED_WAIT,
     Failed,
     Later,
     Sent,
@@ -92,8 +91,8 @@ def test_who_is_not_let_through_to_meta_has_sent_nothing_and_the_number_stops(
 ) -> None:
     answer = Answer(status=status, body=body)
     reason = f"http_{status}: de weg naar Meta is dicht; de beheerder moet iets doen"
-    assert judge(answer, 1) == Later(STOPPED_WAIT, 0, reason, stop=True)
-    assert judge(answer, STOPPED_ATTEMPTS - 1) == judge(answer, 1)
+    for attempt, seconds in ((1, 4.0), (2, 16.0), (3, 60.0), (STOPPED_ATTEMPTS - 1, 60.0)):
+        assert judge(answer, attempt) == Later(seconds, 0, reason, stop=True)
     assert judge(answer, STOPPED_ATTEMPTS) == Failed(0, reason)
 
 
@@ -136,7 +135,7 @@ def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str) -> 
     expected = {
         "retry": Later(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
         "slow": Later(LONGEST_WAIT, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
-        "stop": Later(STOPPED_WAIT, code, f"{code}: {REASONS.get(code, PUT_OFF)}", stop=True),
+        "stop": Later(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}", stop=True),
         "failed": Failed(code, f"{code}: {REASONS.get(code, OTHER)}"),
     }
     for status in (400, 401, 403, 429, 500, 503):
