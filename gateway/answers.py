@@ -16,13 +16,14 @@ class Accepted(Shown):
 
 
 class MessageStatus(Shown):
-    """What became of a message so far."""
+    """What became of a message, or of a change of a conversation, so far."""
 
     id: UUID
     conversation_id: str | None
     """Null until it is known."""
-    status: Literal["accepted", "unknown", "sent", "failed", "delivered", "read", "played"]
-    """`unknown`: Meta did not say whether it took it; it is not sent again by itself."""
+    status: Literal["accepted", "unknown", "sent", "failed", "delivered", "read", "played", "done"]
+    """`unknown`: Meta did not say whether it took it; it is not sent again by itself. A change of a
+    conversation ends at `done`, or `failed`."""
     reason: str | None
     """Why it failed or waits, in Dutch, for the person who wrote it. Begins with a code, as
     `transferred: ...`."""

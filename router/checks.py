@@ -8,6 +8,7 @@ import msgspec
 from router.decisions import Conversation, Ground
 from router.knowledge import Knowledge
 from services.contract import Command
+from services.fates import DONE
 from services.numbers import Number
 
 NO_CONVERSATION = "conversation_unknown: dit gesprek bestaat niet"
@@ -17,6 +18,8 @@ NO_DEPARTMENT = "department_unknown: deze afdeling bestaat niet"
 NAME_DEPARTMENT = "department_unknown: zeg voor welke afdeling dit bericht is"
 NO_MESSAGE = "message_unknown: het bericht waarop dit slaat hoort niet bij dit gesprek"
 TRANSFERRED = "transferred: dit gesprek is nu bij een andere afdeling"
+CLOSED = "closed: dit gesprek is gesloten"
+TYPE_UNKNOWN = "type_unknown: dit soort opdracht bestaat niet"
 OPTED_OUT = "opted_out: de inwoner wil deze berichten niet meer krijgen"
 
 BLOCKED = {
@@ -74,9 +77,11 @@ def barred(
         return NO_CONVERSATION
     if (conversation.number, conversation.tenant) != (number.id, number.tenant):
         return NO_CONVERSATION
-    if order.type == "transfer" and not exists(number, order.to_department, ground):
-        return elsewhere(order, conversation) or NO_DEPARTMENT
-    return elsewhere(order, conversation)
+    if (reason := elsewhere(order, conversation)) or order.type != "transfer":
+        return reason
+    if not exists(number, order.to_department, ground):
+        return NO_DEPARTMENT
+    return CLOSED if conversation.closed_at else ""
 
 
 def allows(order: Command, department: str) -> bool:
@@ -91,7 +96,8 @@ def elsewhere(order: Command, conversation: Conversation) -> str:
 
 
 def about(order: Command, conversation: str, known: Knowledge) -> str:
-    """Against what it quotes or reacts to: not of this conversation, or never at the citizen's."""
+    """Against what it quotes or reacts to: not of this conversation, never at the citizen's, or no
+    message at all."""
     if order.about is None:
         return ""
     heard, ours = known.heard.get(order.about), known.outgoing.get(order.about)
@@ -99,7 +105,8 @@ def about(order: Command, conversation: str, known: Knowledge) -> str:
         return "" if heard.conversation == conversation else NO_MESSAGE
     if ours is None or ours.conversation != conversation:
         return NO_MESSAGE
-    return NO_MESSAGE if ours.status == "failed" and ours.wamid_hash is None else ""
+    unsent = ours.status == "failed" and ours.wamid_hash is None
+    return NO_MESSAGE if unsent or ours.status == DONE else ""
 
 
 def template(order: Command, conversation: Conversation, known: Knowledge, ground: Ground) -> str:

@@ -20,7 +20,7 @@ from router.knowledge import Knowledge
 from router.messages import opened
 from router.rules import OPENED, Verdict
 from router.steering import STEERING
-from services.contract import Command
+from services.contract import MESSAGE_TYPES, Command
 from services.numbers import Number
 from services.whatsapp.people import address
 
@@ -30,17 +30,26 @@ BEGUN = "de gemeente begon dit gesprek"
 def command(
     unit: Unit, given: Command, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
+    if given.type not in MESSAGE_TYPES and given.type not in STEERING:
+        return _refused(unit, given, checks.TYPE_UNKNOWN, ground)
     number = ground.config.number(given.number)
     if number is None:
         return _refused(unit, given, checks.NO_NUMBER, ground)
     if given.to and not given.conversation and given.type not in STEERING:
         return _to_person(unit, given, number, known, ground)
+    return _in_conversation(unit, given, number, known, ground)
+
+
+def _in_conversation(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
     conversation = known.conversations.get(given.conversation)
     if reason := checks.barred(given, conversation, number, ground):
         return _refused(unit, given, reason, ground)
     assert conversation is not None
     if steer := STEERING.get(given.type):
-        return steer(unit, given, conversation, ground)
+        decision, changes = steer(unit, given, conversation, ground)
+        return decision, msgspec.structs.replace(changes, outgoing=_standing(unit, given, decision))
     to = people.address(conversation.person, number, known)
     if to is None:
         return _refused(unit, given, checks.NO_ADDRESS, ground)
@@ -97,15 +106,6 @@ def _message(
     if reason:
         return _refused(unit, given, reason, ground)
     now = msgspec.structs.replace(before, sequence=before.sequence + 1)
-    outgoing = Outgoing(
-        id=given.id,
-        tenant=now.tenant,
-        number=now.number,
-        conversation=now.id,
-        department=now.department,
-        status="accepted",
-        changed_at=unit.at,
-    )
     decision = Decision(
         kind="accepted",
         record=unit.id("record", ground.hash),
@@ -121,7 +121,21 @@ def _message(
         zaak=now.zaak,
     )
     send = _send(unit, given, now, to, known)
-    return decision, Changes(conversation=now, outgoing=outgoing, send=send)
+    return decision, Changes(conversation=now, outgoing=_standing(unit, given, decision), send=send)
+
+
+def _standing(unit: Unit, given: Command, decision: Decision) -> Outgoing:
+    """The order as its sender may ask for it from here on."""
+    return Outgoing(
+        id=given.id,
+        tenant=decision.tenant,
+        number=given.number,
+        conversation=decision.conversation or given.conversation,
+        department=decision.department,
+        status=decision.status,
+        reason=decision.reason if decision.kind == "refused" else "",
+        changed_at=unit.at,
+    )
 
 
 def _send(
@@ -153,16 +167,6 @@ def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[D
     """On the record of whoever ordered it, and in no conversation."""
     number = ground.config.number(given.number)
     tenant = given.tenant or (number.tenant if number else "")
-    outgoing = Outgoing(
-        id=given.id,
-        tenant=tenant,
-        number=given.number,
-        conversation=given.conversation,
-        department=given.department,
-        status="failed",
-        reason=reason,
-        changed_at=unit.at,
-    )
     decision = Decision(
         kind="refused",
         record=unit.id("record", ground.hash),
@@ -172,4 +176,4 @@ def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[D
         status="failed",
         reason=reason,
     )
-    return decision, Changes(outgoing=outgoing)
+    return decision, Changes(outgoing=_standing(unit, given, decision))

@@ -91,7 +91,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of ours, as its sender may ask for it."""
+    """An order, as its sender may ask for it: a message of ours, or what was to be done with a
+    conversation."""
 
     id: UUID
     tenant: str

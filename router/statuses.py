@@ -12,7 +12,7 @@ from router.knowledge import Knowledge
 from router.messages import kept
 from services.config import Department
 from services.contract import SendOutcome
-from services.fates import RANKS, sentence
+from services.fates import DONE, RANKS, sentence
 from services.whatsapp import items
 
 
@@ -20,7 +20,7 @@ def outcome(
     unit: Unit, said: SendOutcome, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
     """What the deliverer heard from Meta. `sent` brings the wamid by which Meta speaks of it."""
-    before = known.outgoing.get(said.message)
+    before = _message(said.message, known)
     if before is None:
         return _unmatched(unit, said.number, ground), Changes()
     after = before
@@ -41,7 +41,7 @@ def status(
     answer to the send is stored; else by the wamid. Under another number it is none of ours: a
     conversation is written by its own number's partition alone."""
     message = our_message(said) or known.by_wamid.get(wamid_key(said.id, ground))
-    before = known.outgoing.get(message) if message else None
+    before = _message(message, known) if message else None
     if before is None or before.number != said.number:
         return _unmatched(unit, said.number, ground), Changes()
     after = _named(before, said.id, ground)
@@ -59,6 +59,12 @@ def status(
         msgspec.structs.replace(decision, status=said.status),
         msgspec.structs.replace(changes, settled=settled),
     )
+
+
+def _message(id: UUID, known: Knowledge) -> Outgoing | None:
+    """What we sent under this id; not what was done with a conversation."""
+    found = known.outgoing.get(id)
+    return None if found is None or found.status == DONE else found
 
 
 def _named(message: Outgoing, wamid: str, ground: Ground) -> Outgoing:

@@ -1,6 +1,7 @@
 """Deciding what a CRM does with a conversation: transfer, close, note, link to a zaak. Pure.
 
-Nothing of it reaches the citizen. What changes nothing is recorded all the same.
+Nothing of it reaches the citizen. What changes nothing is recorded all the same, in the place that
+the conversation has reached, and told to nobody.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import msgspec
 from router.decisions import Changes, Conversation, Decision, Ground, Unit
 from router.rules import TRANSFER, Verdict
 from services.contract import Command
+from services.fates import DONE
 
 REASON = "overgedragen"
 
@@ -30,7 +32,6 @@ def _transfer(unit: Unit, given: Command, before: Conversation, ground: Ground) 
         unit,
         now,
         ground,
-        sequence=now.sequence,
         moved_from=before.department,
         event=unit.id("event", ground.hash) if destination else None,
         former_event=unit.id("former", ground.hash) if told_both else None,
@@ -45,19 +46,19 @@ def _close(unit: Unit, given: Command, before: Conversation, ground: Ground) -> 
         return _recorded(unit, before, ground), Changes()
     now = msgspec.structs.replace(_next(before), closed_at=unit.at)
     event = unit.id("event", ground.hash) if _destination(now, ground) else None
-    decision = _recorded(unit, now, ground, sequence=now.sequence, event=event)
+    decision = _recorded(unit, now, ground, event=event)
     return decision, Changes(conversation=now)
 
 
 def _note(unit: Unit, given: Command, before: Conversation, ground: Ground) -> Steered:
     now = _next(before)
-    return _recorded(unit, now, ground, sequence=now.sequence), Changes(conversation=now)
+    return _recorded(unit, now, ground), Changes(conversation=now)
 
 
 def _link(unit: Unit, given: Command, before: Conversation, ground: Ground) -> Steered:
     """To a zaak, which everything that is said of the conversation carries from here on."""
     now = msgspec.structs.replace(_next(before), zaak=given.zaak)
-    return _recorded(unit, now, ground, sequence=now.sequence), Changes(conversation=now)
+    return _recorded(unit, now, ground), Changes(conversation=now)
 
 
 STEERING: dict[str, Callable[[Unit, Command, Conversation, Ground], Steered]] = {
@@ -89,7 +90,8 @@ def _recorded(unit: Unit, now: Conversation, ground: Ground, **more: Any) -> Dec
         destination=_destination(now, ground),
         rule=now.rule,
         reason=now.reason,
-        status="accepted",
+        sequence=now.sequence,
+        status=DONE,
         zaak=now.zaak,
         **more,
     )

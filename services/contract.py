@@ -172,6 +172,13 @@ KINDS: dict[str, type[Batch]] = {
     DELIVERY_BATCH: DeliveryBatch,
     ARCHIVE_BATCH: ArchiveBatch,
 }
+MESSAGE_TYPES = frozenset(
+    [
+        "text", "image", "video", "audio", "document", "sticker", "interactive", "template",
+        "reaction", "location", "contacts",
+    ]
+)  # fmt: skip
+"""Types of a command that is a message to a citizen."""
 NAMES = {kind: name for name, kind in KINDS.items()}
 
 _encoder = msgspec.msgpack.Encoder()

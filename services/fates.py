@@ -4,6 +4,8 @@ ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
 RANKS = {word: rank for rank, word in enumerate(ORDER)}
 """Meta tells it in any order, so the furthest word counts and not the last one that came. What was
 delivered has not failed, whatever one attempt came to."""
+DONE = "done"
+"""Where a change of a conversation ends: it is no message, so none of these words is said of it."""
 
 OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"

@@ -211,6 +211,30 @@ async def test_a_note_is_kept_and_goes_nowhere_and_a_zaak_goes_along_from_then_o
         assert "Belde ook al" not in await answer.text()
 
 
+async def test_what_is_done_with_a_conversation_ends_at_done(watch: Watch) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "do it all", "wamid.done", 139)
+    conversation = asked["conversationId"]
+    for verb, body in (
+        ("_note", {"text": "Belt terug"}),
+        ("_link", {"zaak": "ZAAK-2026-13"}),
+        ("_transfer", {"department": "burgerzaken", "reason": "paspoort"}),
+        ("_close", {}),
+        ("_close", {}),
+    ):
+        status, accepted = await desk.does(conversation, verb, author=AUTHOR, **body)
+        assert (status, accepted["status"]) == (202, "accepted")
+        said = await until(
+            lambda id=accepted["id"]: desk.status(id),  # type: ignore[misc]
+            lambda s: s["status"] != "accepted",
+            10,
+        )
+        assert (said["status"], said["reason"]) == ("done", None), verb
+        assert said["conversationId"] == conversation
+    closed = await until(lambda: watch.told(conversation, "conversation-closed"), bool, 10)
+    assert len(closed) == 1
+
+
 async def test_of_two_people_who_answer_at_once_one_is_told(watch: Watch) -> None:
     one, other = Desk(watch), Desk(watch)
     asked = await wrote(watch, "both of you", "wamid.both", 136)

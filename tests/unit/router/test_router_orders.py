@@ -1,6 +1,6 @@
 """Every kind of message that a CRM may order, and what keeps it from a citizen."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -18,16 +18,22 @@ from almelo import (
     wrote,
 )
 
+from gateway.bodies import Media, Message
+from gateway.commands import KINDS
 from router.checks import (
     NAME_DEPARTMENT,
     NO_CONVERSATION,
     NO_DEPARTMENT,
     NO_MESSAGE,
     TRANSFERRED,
+    TYPE_UNKNOWN,
 )
-from services.contract import Author
+from router.steering import STEERING
+from services.contract import MESSAGE_TYPES, Author
 
 PHONE = ANNA["phone"]
+BODIES = get_args(get_args(Message)[0])
+"""Of everything that the door takes as a message."""
 
 
 def test_a_message_of_any_type_goes_out_with_the_content_that_was_ordered() -> None:
@@ -172,3 +178,27 @@ def test_content_that_is_no_json_is_never_a_reason_to_stop() -> None:
         given = command(str(n), conversation=conversation, type="template", content=content)
         [record] = kept(router.takes(given))
         assert record.kind == "message"
+
+
+@pytest.mark.parametrize("type", ["", "reopen", "system", "Text", "text\0"])
+@pytest.mark.parametrize("to_a_number", [False, True])
+def test_an_order_of_a_type_that_nobody_knows_reaches_no_citizen(
+    type: str, to_a_number: bool
+) -> None:
+    router = Router()
+    conversation = opened(router).conversation
+    before = dict(router.conversations)
+    where = {"to": "31633333333"} if to_a_number else {"conversation": conversation}
+    given = command("a", second=5, type=type, **where)
+    decision, changes = order(router, given)
+    assert (decision.kind, decision.status, decision.reason) == ("refused", "failed", TYPE_UNKNOWN)
+    assert decision.reason.startswith("type_unknown: ")
+    assert changes.send is None and router.conversations == before
+    assert router.outgoing[given.id].status == "failed"
+
+
+def test_every_type_that_the_door_takes_is_known() -> None:
+    kinds = set(get_args(Media.model_fields["kind"].annotation))
+    types = {get_args(body.model_fields["type"].annotation)[0] for body in BODIES}
+    assert types - {"media"} | kinds == MESSAGE_TYPES
+    assert set(KINDS.values()) == set(STEERING)

@@ -132,13 +132,14 @@ class Meta(RuleBasedStateMachine):
             assert numbers[-1] <= self.router.conversations[conversation].sequence
 
     @invariant()
-    def no_two_records_of_a_conversation_share_a_number(self) -> None:
-        numbered = [
-            (r.conversation, r.sequence)
-            for r in self.records.values()
-            if r.conversation and r.sequence
-        ]
-        assert len(set(numbered)) == len(numbered)
+    def only_an_order_that_changed_nothing_shares_the_number_of_a_record(self) -> None:
+        numbered: set[tuple[str, int]] = set()
+        for record in self.records.values():
+            place = record.conversation, record.sequence
+            if record.conversation and record.sequence and place in numbered:
+                said = msgspec.json.decode(record.data)
+                assert said["order"] == "close" or said["from"] == said["to"]
+            numbered.add(place)
 
     @invariant()
     def a_conversation_is_where_it_was_last_and_was_everywhere_once(self) -> None:

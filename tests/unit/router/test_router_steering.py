@@ -13,6 +13,7 @@ from almelo import (
     decisions,
     events,
     kept,
+    outcome,
     status,
     text,
     told,
@@ -20,8 +21,9 @@ from almelo import (
     wrote,
 )
 
+from router.checks import CLOSED as CLOSED_ALREADY
 from router.checks import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
-from router.decisions import Decided
+from router.decisions import Decided, Outgoing
 from router.outputs import CLOSED, RECEIVED, STATUS_CHANGED
 from router.outputs import TRANSFERRED as MOVED
 from services.contract import Author, Command
@@ -104,14 +106,83 @@ def test_a_transfer_within_one_destination_is_told_there_once() -> None:
     assert desk.now.reason == "overgedragen"
 
 
-def test_a_transfer_to_where_it_is_moves_nothing_and_is_recorded() -> None:
+def test_a_transfer_to_where_it_is_moves_nothing_and_is_recorded_where_the_order_stands() -> None:
     desk = Desk()
+    desk.hears("nog iets")
     before = desk.now
     done = desk.orders("transfer", to_department="klantcontact")
     assert decisions(done)[0].kind == "accepted"
     assert events(done) == []
-    assert [r.kind for r in kept(done)] == ["conversation"]
+    assert [(r.kind, r.sequence) for r in kept(done)] == [("conversation", 2)]
     assert desk.now == before
+
+
+@pytest.mark.parametrize(
+    ("type", "more"),
+    [
+        ("transfer", {"to_department": "groen"}),
+        ("transfer", {"to_department": "klantcontact"}),
+        ("close", {}),
+        ("note", {"text": "belt terug"}),
+        ("link", {"zaak": "ZAAK-1"}),
+    ],
+)
+def test_an_order_that_was_carried_out_ends_at_done(type: str, more: dict[str, str]) -> None:
+    desk = Desk()
+    [(unit, decision, changes)] = done = desk.orders(type, **more)
+    given = unit.entry
+    assert decision.status == data(kept(done)[0])["status"] == "done"
+    assert changes.send is None
+    assert desk.router.outgoing[given.id] == Outgoing(
+        id=given.id,
+        tenant="almelo",
+        number=NUMBER,
+        conversation=desk.id,
+        department=more.get("to_department", "klantcontact"),
+        status="done",
+        changed_at=at(2),
+    )
+
+
+def test_what_was_done_is_done_whatever_is_said_of_it() -> None:
+    """It is no message: Meta and the deliverer can tell nothing of it."""
+    desk = Desk()
+    note = desk.order("note", text="x")
+    desk.router.takes(note)
+    before = dict(desk.router.outgoing)
+    said = desk.router.takes(
+        told(status("w", "read", f"{note.id}.1"), second=8), outcome(note.id, "failed", second=9)
+    )
+    assert events(said) == [] and desk.router.outgoing == before
+
+
+def test_meta_cannot_say_that_a_message_is_done() -> None:
+    desk = Desk()
+    answer = desk.order("text", text="Dag")
+    desk.router.takes(answer, told(status("w", "done", f"{answer.id}.1"), second=9))
+    assert desk.router.outgoing[answer.id].status == "accepted"
+
+
+@pytest.mark.parametrize("to", ["groen", "klantcontact"])
+def test_a_closed_conversation_is_transferred_to_nobody(to: str) -> None:
+    desk = Desk()
+    desk.orders("close")
+    before = desk.now
+    done = desk.orders("transfer", to_department=to)
+    [(_, decision, changes)] = done
+    assert (decision.kind, decision.reason) == ("refused", CLOSED_ALREADY)
+    assert decision.reason.startswith("closed: ")
+    assert changes.outgoing and changes.outgoing.status == "failed"
+    assert events(done) == [] and desk.now == before
+
+
+def test_who_has_a_closed_conversation_no_more_hears_only_that() -> None:
+    desk = Desk()
+    desk.orders("close")
+    [decision] = decisions(
+        desk.orders("transfer", to_department="groen", departments=["belastingen"])
+    )
+    assert decision.reason == TRANSFERRED
 
 
 def test_no_rule_moves_what_a_person_transferred() -> None:
@@ -171,7 +242,8 @@ def test_a_closed_conversation_stays_as_it_is_and_the_next_message_begins_anothe
     assert desk.now.closed_at == at(2)
     closed = desk.now
     again = desk.orders("close")
-    assert events(again) == [] and len(kept(again)) == 1 and desk.now == closed
+    assert events(again) == [] and desk.now == closed
+    assert [record.sequence for record in kept(again)] == [closed.sequence]
     later = desk.hears("nog een vraag")
     assert later.conversation != desk.id and later.opened is not None
     assert desk.now == closed
@@ -204,7 +276,7 @@ def test_a_note_is_a_record_with_a_place_and_reaches_neither_citizen_nor_crm() -
     desk = Desk()
     done = desk.orders("note", text="belt morgen terug")
     [(_, _, changes)] = done
-    assert events(done) == [] and changes.send is None and changes.outgoing is None
+    assert events(done) == [] and changes.send is None
     [record] = kept(done)
     assert (record.kind, record.sequence, record.conversation) == ("note", 2, desk.id)
     said = data(record)
