@@ -91,12 +91,18 @@ def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> by
     return msgspec.json.encode(head | to | content | {"biz_opaque_callback_data": opaque})
 
 
-def filled(content: dict[str, Any], about_wamid: str, media_id: str) -> dict[str, Any]:
-    """A content with the ids that only we know: of the message that it quotes or reacts to, and of
-    its file at the provider. The content itself is not changed."""
+def filled(
+    content: dict[str, Any], about_wamid: str, media_id: str, media_name: str = ""
+) -> dict[str, Any]:
+    """A content with what only we know: the ids of the message that it quotes or reacts to and of
+    its file at the provider, and the name of that file, which a document shows unless the content
+    gives it another. The content itself is not changed."""
     copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
     if media_id and (medium := _medium(copy)) is not None:
-        medium["id"] = media_id
+        kind, about = medium
+        about["id"] = media_id
+        if kind == "document" and media_name:
+            about.setdefault("filename", media_name)
     if not about_wamid:
         return copy
     if isinstance(reaction := copy.get("reaction"), dict):
@@ -105,13 +111,14 @@ def filled(content: dict[str, Any], about_wamid: str, media_id: str) -> dict[str
     return copy | {"context": {"message_id": about_wamid}}
 
 
-def _medium(within: Any) -> dict[str, Any] | None:
-    """The first media object, `{"type": t, t: {...}}`, that has neither `id` nor `link`."""
+def _medium(within: Any) -> tuple[str, dict[str, Any]] | None:
+    """Kind and content of the first media object, `{"type": t, t: {...}}`, that has neither `id`
+    nor `link`."""
     match within:
         case {"type": str(kind)} if kind in MEDIA and isinstance(within.get(kind), dict):
             medium: dict[str, Any] = within[kind]
             if not {"id", "link"} & medium.keys():
-                return medium
+                return kind, medium
     inner = within.values() if isinstance(within, dict) else within
     each = inner if isinstance(within, dict | list) else ()
     return next((found for one in each if (found := _medium(one)) is not None), None)

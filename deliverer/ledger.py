@@ -41,8 +41,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     one: of what this citizen was sent before."""
     about_wamid: str = ""
     media: UUID | None = None
-    """The file that goes along, and the provider's id of it."""
+    """The file that goes along; the provider's id of it, and the name it was uploaded under."""
     media_id: str = ""
+    media_name: str = ""
 
     @property
     def opaque(self) -> str:
@@ -196,7 +197,8 @@ _LINE = f"""
 l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
-coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id
+coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id,
+coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name
 """
 
 _CLAIM = f"""

@@ -85,7 +85,7 @@ class Outbound:
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:
             return Failed(0, MESSAGE_UNKNOWN)
-        content = filled(line.content, line.about_wamid, line.media_id)
+        content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
         body = request(line.address_kind, line.address, content, line.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}
         answer = await self._poster.post(account.messages_url, body, headers)

@@ -44,7 +44,7 @@ async def asked(watch: Watch, words: str, citizen: int) -> str:
     return str(event["conversationId"])
 
 
-async def test_a_document_of_a_crm_s_is_on_the_citizen_s_phone_byte_for_byte(
+async def test_a_document_of_a_crm_s_is_on_the_citizen_s_phone_byte_for_byte_and_by_its_name(
     watch: Watch,
 ) -> None:
     conversation = await asked(watch, "document", 701)
@@ -58,7 +58,7 @@ async def test_a_document_of_a_crm_s_is_on_the_citizen_s_phone_byte_for_byte(
         "sha256": sha256,
     }
     assert await upload(watch, PDF, "application/pdf", "pdf") == (201, file)
-    media = {"kind": "document", "id": file["id"], "filename": "besluit.pdf"}
+    media = {"kind": "document", "id": file["id"]}
     status, accepted = await send(watch, conversation, media, "send-pdf")
     assert status == 202
 
@@ -68,6 +68,9 @@ async def test_a_document_of_a_crm_s_is_on_the_citizen_s_phone_byte_for_byte(
             return str((await answer.json())["status"])
 
     await until(state, lambda said: said in ("delivered", "read"), 15)
+    async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+        shown = [one["content"] for one in await answer.json() if one["type"] == "document"]
+    assert [document["filename"] for document in shown] == ["besluit.pdf"]
     there = f"select max(provider_id) from deliverer.upload where media = '{file['id']}'"
     id = await watch.count(there)
     async with watch.session.get(f"{watch.town.sandbox}/graph/v26.0/{id}", headers=GRAPH) as answer:

@@ -76,7 +76,7 @@ class Office:
     def __init__(self, pool: Pool, store: Objects, provider: Provider) -> None:
         self.pool, self.store, self.provider = pool, store, provider
 
-    async def uploaded(self, content: bytes, tenant: str = "almelo") -> UUID:
+    async def uploaded(self, content: bytes, tenant: str = "almelo", name: str = "") -> UUID:
         """A file of a CRM's, and its row."""
         id, object = clock.new_id(), clock.new_id()
 
@@ -84,7 +84,7 @@ class Office:
             yield content
 
         await self.store.put(objects.upload(object), pieces())
-        values = (id, tenant, object, len(content))
+        values = (id, tenant, object, len(content), name)
         await self.pool.execute(_MEDIA, *values)
         return id
 
@@ -142,8 +142,8 @@ async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Accoun
 
 
 _MEDIA = """
-insert into gateway.media (id, token, tenant, object, mime_type, size, sha256, created_at)
-values ($1, 'crm', $2, $3, 'image/png', $4, '', now())
+insert into gateway.media (id, token, tenant, object, mime_type, size, sha256, filename, created_at)
+values ($1, 'crm', $2, $3, 'image/png', $4, '', $5, now())
 """
 
 _LINE = """

@@ -48,6 +48,19 @@ async def test_a_file_is_brought_before_its_message_and_the_message_has_its_id(
     assert message["image"] == {"caption": "Zo.", "id": "1"}
 
 
+async def test_a_document_without_a_name_goes_under_the_one_that_it_was_uploaded_under(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    media = await office.uploaded(b"%PDF-1.7", name="besluit één.pdf")
+    async with office.working(**{NUMBER: account}):
+        for document in ({}, {"filename": "Uw besluit.pdf"}):
+            content = {"type": "document", "document": document}
+            await office.until(await office.queue(content, media=media), "sent")
+    names = [message["document"]["filename"] for message in office.provider.messages]
+    assert names == ["besluit één.pdf", "Uw besluit.pdf"]
+
+
 async def test_one_file_for_many_citizens_is_brought_once(place: tuple[Office, Account]) -> None:
     office, account = place
     media = await office.uploaded(b"\x89PNG")

@@ -124,14 +124,26 @@ def test_the_ids_that_only_we_know_are_filled_in_where_they_belong() -> None:
     assert PICTURE == {"type": "image", "image": {"caption": "Zo?"}}
 
 
+def test_a_document_is_called_what_it_was_uploaded_as_unless_the_message_says_otherwise() -> None:
+    document = {"type": "document", "document": {}}
+    named = {"type": "document", "document": {"filename": "Uw besluit.pdf"}}
+    assert filled(document, "", "7", "a.pdf")["document"] == {"id": "7", "filename": "a.pdf"}
+    assert filled(document, "", "7", "")["document"] == {"id": "7"}
+    assert filled(named, "", "7", "a.pdf")["document"] == {"id": "7", "filename": "Uw besluit.pdf"}
+    header = filled(HEADER, "", "7", "a.pdf")["interactive"]["header"]
+    assert header["document"] == {"id": "7", "filename": "a.pdf"}
+    assert filled(PICTURE, "", "7", "a.png")["image"] == {"caption": "Zo?", "id": "7"}
+
+
 @pytest.mark.parametrize(
     "content",
     [
         {"type": "image", "image": {"link": "https://example.nl/x.png"}},
         {"type": "image", "image": {"id": "8"}},
         {"type": "image", "image": "x"},
+        {"type": "document", "document": {"link": "https://example.nl/x.pdf"}},
         {"type": ["image"], "text": {"body": "x"}},
     ],
 )
 def test_a_file_is_put_nowhere_else(content: dict[str, Any]) -> None:
-    assert filled(content, "", "7") == content
+    assert filled(content, "", "7", "a.pdf") == content
