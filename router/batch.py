@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from router.decide import decide, quarantine
+from router.decide import decide, set_aside
 from router.decisions import Changes, Decided, Decision, Ground, Unit
 from router.knowledge import Knowledge
 
@@ -54,7 +54,7 @@ def _decide_safely(
         return decide(unit, known, ground)
     except Exception as error:
         faults.append(error)
-        return quarantine(unit, FAULT, ground), Changes()
+        return set_aside(unit, FAULT, ground)
 
 
 def chunks(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:

@@ -20,6 +20,7 @@ NO_MESSAGE = "message_unknown: het bericht waarop dit slaat hoort niet bij dit g
 TRANSFERRED = "transferred: dit gesprek is nu bij een andere afdeling"
 CLOSED = "closed: dit gesprek is gesloten"
 TYPE_UNKNOWN = "type_unknown: dit soort opdracht bestaat niet"
+FAULT = "fault: Postkamer kon dit niet uitvoeren; de beheerder moet kijken waarom"
 OPTED_OUT = "opted_out: de inwoner wil deze berichten niet meer krijgen"
 
 BLOCKED = {

@@ -21,6 +21,7 @@ from router.messages import opened
 from router.rules import OPENED, Verdict
 from router.steering import STEERING
 from services.contract import MESSAGE_TYPES, Command
+from services.ids import CONVERSATION
 from services.numbers import Number
 from services.whatsapp.people import address
 
@@ -161,6 +162,22 @@ def content(given: Command) -> bytes:
     """As Meta takes it; older gateways ordered texts alone."""
     text = {"type": "text", "text": {"body": given.text}}
     return given.content or msgspec.json.encode(text)
+
+
+def failed(unit: Unit, given: Command, ground: Ground) -> Outgoing:
+    """An order that a fault of ours put aside. Nothing of its own text goes along: that may be what
+    the database refuses."""
+    number = ground.config.number(given.number)
+    return Outgoing(
+        id=given.id,
+        tenant=number.tenant if number else "",
+        number=number.id if number else "",
+        conversation=given.conversation if CONVERSATION.fullmatch(given.conversation) else "",
+        department="",
+        status="failed",
+        reason=checks.FAULT,
+        changed_at=unit.at,
+    )
 
 
 def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[Decision, Changes]:

@@ -41,5 +41,13 @@ def _item(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Chang
 
 
 def quarantine(unit: Unit, reason: str, ground: Ground) -> Decision:
-    """Keep it aside with its reason: nothing of it is lost, and somebody is told."""
-    return Decision(kind="quarantined", record=unit.id("record", ground.hash), reason=reason)
+    """Keep it aside with its reason: nothing of it is lost, and somebody is told. Its record takes
+    the place of no other: it may have been decided before."""
+    return Decision(kind="quarantined", record=unit.id("aside", ground.hash), reason=reason)
+
+
+def set_aside(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes]:
+    """Of what could not be decided or written. Whoever gave an order hears that it failed."""
+    given = unit.entry
+    failed = commands.failed(unit, given, ground) if isinstance(given, Command) else None
+    return quarantine(unit, reason, ground), Changes(outgoing=failed)

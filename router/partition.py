@@ -17,11 +17,11 @@ import structlog
 
 from router import outputs, records, tally
 from router.batch import chunks, decide_batch
-from router.decide import quarantine
-from router.decisions import Changes, Decided, Ground, Unit
+from router.decide import set_aside
+from router.decisions import Decided, Ground, Unit
 from router.gaps import Gaps
 from router.store import Store
-from router.units import units
+from router.units import units, whole
 from services import clock, contract, observe, topology
 from services.broker import Publisher, publish_until_confirmed
 from services.consumer import Inbox
@@ -126,13 +126,13 @@ class Partition:
 
     async def _refuse(self, entry: Entry, epoch: int, lost: Lost) -> None:
         """Put an entry aside that was in hand when the router crashed."""
-        unit = Unit(self._ground.hash("crash", str(entry.id)), entry)
+        unit = whole(entry, self._ground)
         said = await self._put_aside(unit, "it was in hand when the router crashed, twice", epoch)
         await self._publish([entry], [said], lost)
         tally.count([said])
 
     async def _put_aside(self, unit: Unit, reason: str, epoch: int) -> Decided:
-        alone = (unit, quarantine(unit, reason, self._ground), Changes())
+        alone = (unit, *set_aside(unit, reason, self._ground))
 
         async def commit() -> None:
             if unit.key not in (await self._store.load([unit])).decided:

@@ -17,6 +17,7 @@ from router.decisions import (
 )
 from router.knowledge import Knowledge
 from router.reading import read
+from services.contract import Receipt
 from services.database import Connection, Pool
 
 SIGHTINGS = 1000
@@ -174,7 +175,9 @@ def _receipt_id(unit: Unit) -> UUID:
 
 
 def _raw(unit: Unit) -> bytes:
-    return unit.item.raw if unit.item else getattr(unit.entry, "body", b"")
+    if unit.item:
+        return unit.item.raw
+    return unit.entry.body if isinstance(unit.entry, Receipt) else _encode(unit.entry)
 
 
 _INSERT_INBOX = """

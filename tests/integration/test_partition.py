@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from deploy.local.broker import Broker
 from router.batch import decide_batch
+from router.checks import FAULT
 from router.decisions import Ground
 from router.partition import FRAMES, STARTS, Partition
 from router.rules import compile_config
@@ -16,7 +20,7 @@ from router.units import keyed_hash, units
 from services import clock, config, topology
 from services.broker import Publisher, linked
 from services.consumer import Inbox, Incoming, consuming
-from services.contract import PartitionBatch, Receipt, encode
+from services.contract import Command, Entry, PartitionBatch, Receipt, encode
 from services.database import Pool, connected, migrate
 from tests.citizens import text, webhook
 from tests.installation import EXAMPLE
@@ -76,9 +80,18 @@ class Standing:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def put(self, *receipts: Receipt) -> None:
-        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(receipts))
+    async def put(self, *entries: Entry) -> None:
+        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
         await self.door.publish(QUEUE.name, batch, 10)
+
+    async def is_handed_again(self, *entries: Entry) -> None:
+        """What was handed out before, until it is done."""
+        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
+        inbox = _Redelivered(Incoming("partition-batch.v1", encode(batch), 1, deliveries=2))
+        work = asyncio.create_task(self.partition.work(inbox))
+        await asyncio.wait_for(inbox.acked.wait(), 15)
+        work.cancel()
+        await asyncio.wait([work])
 
 
 @pytest.mark.parametrize("siblings", [0, 9])
@@ -153,16 +166,66 @@ async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_othe
         mark = GROUND.hash("suspect", "0", str(poison.id))
         for _ in range(starts):
             await Store(pool, GROUND).suspect(mark)
-        batch = PartitionBatch(source=clock.new_id(), number=0, entries=[poison, innocent])
-        frame = Incoming("partition-batch.v1", encode(batch), 1, deliveries=2)
-        inbox = _Redelivered(frame)
-        work = asyncio.create_task(standing.partition.work(inbox))
-        await asyncio.wait_for(inbox.acked.wait(), 15)
-        work.cancel()
-        await asyncio.wait([work])
+        await standing.is_handed_again(poison, innocent)
     assert await pool.fetchval("select count(*) from router.conversation") == conversations
     assert await pool.fetchval("select count(*) from router.quarantine") == 2 - conversations
     assert await pool.fetchval("select count(*) from router.suspect") == 0
+
+
+def _order(**more: Any) -> Command:
+    number = CONFIG.numbers[0].id
+    given = {"token": "crm", "type": "text", "number": number, "to": "31611111111"} | more
+    return Command(id=clock.new_id(), received_at=clock.now(), **given)
+
+
+async def _fates(pool: Pool) -> dict[UUID, tuple[str, str]]:
+    rows = await pool.fetch("select id, status, reason from router.outgoing")
+    return {row["id"]: (row["status"], row["reason"]) for row in rows}
+
+
+async def test_an_order_that_the_database_refuses_has_failed_and_its_siblings_go_on(
+    broker: Broker, pool: Pool
+) -> None:
+    refused, other = _order(content=b"no JSON"), _order()
+    async with Standing(broker, pool) as standing:
+        await standing.put(refused, other)
+        fates = await until(lambda: _fates(pool), lambda fates: len(fates) == 2, 15)
+    assert fates == {refused.id: ("failed", FAULT), other.id: ("accepted", "")}
+    assert [row["id"] for row in await pool.fetch("select id from deliverer.ledger")] == [other.id]
+    kept = await pool.fetchval("select raw from router.quarantine")
+    assert msgspec.msgpack.decode(kept, type=Command) == refused
+
+
+async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
+    broker: Broker, pool: Pool
+) -> None:
+    poison = _order()
+    async with Standing(broker, pool) as standing:
+        for _ in range(STARTS):
+            await Store(pool, GROUND).suspect(GROUND.hash("suspect", "0", str(poison.id)))
+        await standing.is_handed_again(poison)
+        assert await _fates(pool) == {poison.id: ("failed", FAULT)}
+        last = _order(to="31622222222")
+        await standing.put(poison, last)  # its sender tried again, and comes too late
+        fates = await until(lambda: _fates(pool), lambda fates: len(fates) == 2, 15)
+    assert fates == {poison.id: ("failed", FAULT), last.id: ("accepted", "")}
+    assert await pool.fetchval("select count(*) from deliverer.ledger") == 1
+    assert await pool.fetchval("select count(*) from router.quarantine") == 1
+
+
+async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_decided(
+    broker: Broker, pool: Pool
+) -> None:
+    order = _order()
+    store = Store(pool, GROUND)
+    epoch = await store.take_epoch(0)
+    todo = list(units(order, GROUND))
+    await store.commit(0, epoch, decide_batch(todo, await store.load(todo), GROUND).fresh)
+    async with Standing(broker, pool) as standing:
+        for _ in range(STARTS):
+            await store.suspect(GROUND.hash("suspect", "0", str(order.id)))
+        await standing.is_handed_again(order)
+    assert await _fates(pool) == {order.id: ("accepted", "")}
 
 
 async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided(

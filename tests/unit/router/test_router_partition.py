@@ -28,7 +28,8 @@ from hypothesis import strategies as st
 
 from router import batch
 from router.batch import BYTES, ITEMS, chunks
-from router.decisions import Unit
+from router.checks import FAULT
+from router.decisions import Outgoing, Unit
 from router.gaps import GAPS, PATIENCE, SOURCES, Gaps
 from router.partition import Partition
 from router.units import keyed_hash, units
@@ -76,6 +77,34 @@ def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
     assert [d.kind for d in went] == ["message", "quarantined", "message"]
     assert [d.sequence for d in went] == [1, 0, 2]
     assert "a fault in Postkamer" in went[1].reason
+
+
+def test_whoever_gave_an_order_that_a_fault_of_ours_put_aside_hears_that_it_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def faulty(unit: Unit, *known: object) -> object:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr(batch, "decide", faulty)
+    router = Router()
+    conversation = f"{NUMBER}-{'a' * 26}"
+    given = command("a", second=3, conversation=conversation)
+    odd = command("b", number="nobody\0", conversation="no\0ne", type="note")
+    [first, _] = decisions(router.takes(given, odd))
+    assert first.kind == "quarantined"
+    assert router.outgoing[given.id] == Outgoing(
+        id=given.id,
+        tenant="almelo",
+        number=NUMBER,
+        conversation=conversation,
+        department="",
+        status="failed",
+        reason=FAULT,
+        changed_at=at(3),
+    )
+    # What stands in the order may be what the database refuses: it is not written down again.
+    failed = router.outgoing[odd.id]
+    assert (failed.status, failed.number, failed.conversation) == ("failed", "", "")
 
 
 def keys_of(*entries: Entry) -> list[bytes]:
