@@ -17,7 +17,7 @@ class Decision(Shown):
 
 
 class Author(Shown):
-    """Who wrote an answer."""
+    """Who wrote an answer or a note."""
 
     kind: Literal["employee", "system", "automated"]
     id: str
@@ -87,6 +87,16 @@ class Happened(Shown):
     at: datetime.datetime
 
 
+class Note(Shown):
+    """What a colleague wrote for colleagues; no citizen sees it."""
+
+    id: UUID
+    """That was given to whoever wrote it."""
+    at: datetime.datetime
+    author: Author | None
+    text: str
+
+
 class Conversation(Shown):
     """A conversation and how it came where it is."""
 
@@ -97,3 +107,5 @@ class Conversation(Shown):
     decision: Decision
     history: tuple[Happened, ...]
     """Oldest first."""
+    notes: tuple[Note, ...]
+    """The newest 200, oldest first; of those alone that this token may see."""

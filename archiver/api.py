@@ -37,7 +37,7 @@ class Api:
         rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
             return problem(404, "Not Found", "there is no such conversation")
-        return json(view.conversation(id, rows))
+        return json(view.conversation(id, rows, await self._store.notes(id, rights)))
 
     async def messages(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is

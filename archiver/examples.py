@@ -47,4 +47,12 @@ CONVERSATION: Json = {
     "department": "openbare-ruimte",
     "decision": DECISION,
     "history": [{"event": "opened", "department": "openbare-ruimte", "at": "2026-11-20T08:14:03Z"}],
+    "notes": [
+        {
+            "id": "018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",
+            "at": "2026-11-20T08:20:11Z",
+            "author": {"kind": "employee", "id": "m.devries"},
+            "text": "Staat bij de school, niet bij het huis",
+        }
+    ],
 }

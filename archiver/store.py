@@ -13,6 +13,9 @@ from services.tasks import within
 MONTHS_AHEAD = 13
 """Partitions made in advance: a service that runs for a year without a restart has room."""
 
+NOTES = 200
+"""Of a conversation, in one answer; more are in the record, and nobody reads them one by one."""
+
 
 class Store:
     def __init__(self, pool: Pool) -> None:
@@ -42,6 +45,11 @@ class Store:
         """What happened to a conversation: opened, moved; `left` is true of what was followed by
         something that these rights do not show."""
         return await self._rows(_CONVERSATION, id, *_theirs(rights))
+
+    async def notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
+        """The newest notes of a conversation, oldest first."""
+        newest = await self._rows(_NOTES, conversation, *_theirs(rights), NOTES)
+        return newest[::-1]
 
     async def messages(
         self, conversation: str, rights: Rights, *, after: int, limit: int
@@ -84,6 +92,10 @@ select id, at, sequence, data, exists (
 ) as left
 from archiver.record where conversation = $1 and kind = 'conversation' and {_SHOWN}
 order by sequence, id
+"""
+
+_NOTES = f"""{_RECORDS}
+where conversation = $1 and kind = 'note' and {_SHOWN} order by sequence desc, id desc limit $4
 """
 
 _MESSAGES = f"""{_RECORDS}

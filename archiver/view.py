@@ -67,9 +67,23 @@ def _raw(raw: bytes) -> Any:
     return msgspec.Raw(raw) if raw else None
 
 
-def conversation(id: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """A conversation from what happened to it, oldest first. Without a department where it is
-    another's now, of whom the reader may know nothing."""
+def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What colleagues wrote for each other, in the order given, under the ids that they were given.
+    Older records hold none."""
+    return [
+        {
+            "id": data.get("id", row["id"]),
+            "at": row["at"],
+            "author": data["author"],
+            "text": data["text"],
+        }
+        for row, data in ((row, msgspec.json.decode(row["data"])) for row in rows)
+    ]
+
+
+def conversation(id: str, rows: Sequence[Row], noted: Sequence[Row]) -> dict[str, Any]:
+    """A conversation from what happened to it, and what was noted, each oldest first. Without a
+    department where it is another's now, of whom the reader may know nothing."""
     steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
     return {
         "id": id,
@@ -80,4 +94,5 @@ def conversation(id: str, rows: Sequence[Row]) -> dict[str, Any]:
             {"event": step["event"], "department": step["department"], "at": row["at"]}
             for row, step in steps
         ],
+        "notes": notes(noted),
     }

@@ -130,6 +130,7 @@ def _linked(command: Command, decision: Decision) -> Data:
 
 def _noted(command: Command, decision: Decision) -> Data:
     return {
+        "id": command.id,
         "text": command.text,
         "author": command.author,
         "token": command.token,

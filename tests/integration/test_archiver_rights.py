@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from archiver.api import Api
-from archiver.store import Store
+from archiver.store import NOTES, Store
 from services import clock
 from services.access import Rights
 from services.contract import Record
@@ -86,6 +86,13 @@ def _message(part: tuple[str, str], department: str, sequence: int) -> Iterator[
     yield _record(part, "delivery", 0, given, message=id)
 
 
+def _note(part: tuple[str, str], department: str, sequence: int) -> Record:
+    text = f"note of {part[0]}/{department}"
+    author = {"kind": "employee", "id": "sanne"}
+    said = {"id": clock.new_id(), "text": text, "author": author, "department": department}
+    return _record(part, "note", sequence, said)
+
+
 def _parts() -> Iterator[Part]:
     for tenant, name, departments in PARTS:
         conversation = (tenant, id_of(tenant, name))
@@ -95,6 +102,7 @@ def _parts() -> Iterator[Part]:
             step = {"event": "transferred" if n else "opened", "department": department}
             step["decision"] = {"rule": "", "reason": f"moved to {mark}"}  # type: ignore[assignment]
             records = [_record(conversation, "conversation", next(sequence), step)]
+            records.append(_note(conversation, department, next(sequence)))
             for _ in range(PER_PART):
                 records += _message(conversation, department, next(sequence))
             yield Part(tenant, conversation[1], department, records)
@@ -206,9 +214,23 @@ async def test_a_conversation_shows_the_steps_of_its_readers_departments(pool: P
                     continue
                 shown = msgspec.json.decode(answer[1])
                 assert [step["department"] for step in shown["history"]] == theirs
+                assert [note["text"] for note in shown["notes"]] == [
+                    f"note of {parts[0].tenant}/{department}" for department in theirs
+                ]
                 now = parts[-1].department if parts[-1].is_for(rights) else None
                 assert shown["department"] == now
                 assert not any(mark in answer[1] for mark in marks(rights))
+
+
+async def test_of_many_notes_the_newest_are_shown_oldest_first(pool: Pool) -> None:
+    part = WORLD[0]
+    more = [_note((part.tenant, part.conversation), "balie", 100 + n) for n in range(NOTES)]
+    await Store(pool).add(more)
+    rights = Rights(name="t", tenant=part.tenant, roles=frozenset(["read"]))
+    async with reader(pool, rights) as ask:
+        _, said = await ask.get(f"/v1/conversations/{part.conversation}")
+    shown = [note["id"] for note in msgspec.json.decode(said)["notes"]]
+    assert shown == [msgspec.json.decode(record.data)["id"] for record in more]
 
 
 async def test_without_the_role_nothing_is_read(pool: Pool) -> None:

@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from archiver import examples, view
-from archiver.answers import Conversation, Message, Messages
-from tests.unit.archiver.test_archiver_view import RECEIVED, SENT, row, sent, shown, told
+from archiver.answers import Conversation, Message, Messages, Note
+from tests.unit.archiver.test_archiver_view import NOTED, RECEIVED, SENT, row, sent, shown, told
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,16 @@ def test_every_member_of_a_message_is_described(answer: dict[str, object]) -> No
     assert answer.keys() == {field.alias for field in Message.model_fields.values()}
 
 
+def test_every_member_of_a_note_is_described() -> None:
+    [note] = view.notes([row("note", NOTED)])
+    assert note.keys() == {field.alias for field in Note.model_fields.values()}
+
+
 def test_every_member_of_a_conversation_is_described() -> None:
     opened = {"event": "opened", "department": "groen", "decision": examples.DECISION}
     for left in (False, True):
-        made = view.conversation("10000001-x", [row("conversation", opened, left=left)])
+        steps, notes = [row("conversation", opened, left=left)], [row("note", NOTED)]
+        made = view.conversation("10000001-x", steps, notes)
         answer = msgspec.json.encode(made)
         Conversation.model_validate_json(answer)
         assert made.keys() == {field.alias for field in Conversation.model_fields.values()}

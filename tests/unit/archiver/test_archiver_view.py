@@ -182,14 +182,41 @@ def test_an_echo_has_no_message_id_and_is_shown_under_its_records() -> None:
     assert made["id"] == UUID(int=1000)
 
 
+NOTED = {
+    "id": str(UUID(int=8)),
+    "text": "Belt morgen terug",
+    "author": {"kind": "employee", "id": "sanne"},
+    "department": "kcc",
+}
+
+
+def test_a_note_is_shown_under_the_id_that_its_writer_was_given() -> None:
+    older = {name: said for name, said in NOTED.items() if name != "id"} | {"author": None}
+    rows = [row("note", older, 2), row("note", NOTED, 5)]
+    assert json.loads(msgspec.json.encode(view.notes(rows))) == [
+        {
+            "id": str(UUID(int=1002)),
+            "at": "2026-11-25T12:00:02Z",
+            "author": None,
+            "text": "Belt morgen terug",
+        },
+        {
+            "id": str(UUID(int=8)),
+            "at": "2026-11-25T12:00:05Z",
+            "author": {"kind": "employee", "id": "sanne"},
+            "text": "Belt morgen terug",
+        },
+    ]
+
+
 def test_a_conversation_is_where_it_came_to_and_how() -> None:
     def step(second: int, event: str, department: str) -> dict[str, Any]:
         why = {"rule": "", "reason": "de rest"} if event == "opened" else DECISION
         data = {"event": event, "department": department, "decision": why}
-        return row("conversation", data, second)
+        return row("conversation", data, second, left=False)
 
     rows = [step(0, "opened", "kcc"), step(9, "transferred", "groen")]
-    assert view.conversation("10000001-x", rows) == {
+    assert view.conversation("10000001-x", rows, [row("note", NOTED)]) == {
         "id": "10000001-x",
         "openedAt": NOON,
         "department": "groen",
@@ -198,4 +225,5 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
             {"event": "opened", "department": "kcc", "at": NOON},
             {"event": "transferred", "department": "groen", "at": NOON + timedelta(seconds=9)},
         ],
+        "notes": view.notes([row("note", NOTED)]),
     }

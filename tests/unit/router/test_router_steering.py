@@ -5,11 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 from almelo import (
+    ANNA,
     NUMBER,
     OTHER_NUMBER,
-    Router,
     at,
-    command,
     decisions,
     events,
     kept,
@@ -20,47 +19,12 @@ from almelo import (
     told_to,
     wrote,
 )
+from desks import Desk, data
 
-from router.checks import CLOSED as CLOSED_ALREADY
 from router.checks import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
-from router.decisions import Decided, Outgoing
+from router.decisions import Outgoing
 from router.outputs import CLOSED, RECEIVED, STATUS_CHANGED
 from router.outputs import TRANSFERRED as MOVED
-from services.contract import Author, Command
-
-ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
-SANNE = Author(kind="employee", id="sanne")
-
-
-class Desk:
-    """One conversation with Anna, and whoever works at it."""
-
-    def __init__(self, words: str = "hallo") -> None:
-        self.router = Router()
-        self.count = 0
-        self.id = self.hears(words).conversation
-
-    def hears(self, words: str) -> Any:
-        self.count += 1
-        message = text(f"wamid.{self.count}", words, **ANNA)
-        [decision] = decisions(self.router.takes(wrote(message, second=self.count)))
-        return decision
-
-    def orders(self, type: str, **more: Any) -> list[Decided]:
-        return self.router.takes(self.order(type, **more))
-
-    def order(self, type: str, **more: Any) -> Command:
-        self.count += 1
-        given = {"conversation": self.id, "author": SANNE, "text": ""} | more
-        return command(str(self.count), second=self.count, type=type, **given)
-
-    @property
-    def now(self) -> Any:
-        return self.router.conversations[self.id]
-
-
-def data(thing: Any) -> Any:
-    return msgspec.json.decode(thing.data)
 
 
 def test_a_transfer_is_told_to_both_departments_each_under_an_id_of_its_own() -> None:
@@ -163,28 +127,6 @@ def test_meta_cannot_say_that_a_message_is_done() -> None:
     assert desk.router.outgoing[answer.id].status == "accepted"
 
 
-@pytest.mark.parametrize("to", ["groen", "klantcontact"])
-def test_a_closed_conversation_is_transferred_to_nobody(to: str) -> None:
-    desk = Desk()
-    desk.orders("close")
-    before = desk.now
-    done = desk.orders("transfer", to_department=to)
-    [(_, decision, changes)] = done
-    assert (decision.kind, decision.reason) == ("refused", CLOSED_ALREADY)
-    assert decision.reason.startswith("closed: ")
-    assert changes.outgoing and changes.outgoing.status == "failed"
-    assert events(done) == [] and desk.now == before
-
-
-def test_who_has_a_closed_conversation_no_more_hears_only_that() -> None:
-    desk = Desk()
-    desk.orders("close")
-    [decision] = decisions(
-        desk.orders("transfer", to_department="groen", departments=["belastingen"])
-    )
-    assert decision.reason == TRANSFERRED
-
-
 def test_no_rule_moves_what_a_person_transferred() -> None:
     desk = Desk()
     desk.orders("transfer", to_department="belastingen")
@@ -232,46 +174,6 @@ def test_a_transfer_that_cannot_be_is_refused_with_its_reason(
     assert desk.now == before
 
 
-def test_a_closed_conversation_stays_as_it_is_and_the_next_message_begins_another() -> None:
-    desk = Desk()
-    done = desk.orders("close", reason="beantwoord")
-    [(destination, event)] = told_to(done)
-    assert (destination, event.type, event.sequence) == ("crm", CLOSED, 2)
-    assert data(event)["reason"] == "beantwoord"
-    assert data(kept(done)[0])["event"] == "closed"
-    assert desk.now.closed_at == at(2)
-    closed = desk.now
-    again = desk.orders("close")
-    assert events(again) == [] and desk.now == closed
-    assert [record.sequence for record in kept(again)] == [closed.sequence]
-    later = desk.hears("nog een vraag")
-    assert later.conversation != desk.id and later.opened is not None
-    assert desk.now == closed
-    assert desk.hears("bent u er?").conversation == later.conversation
-
-
-def test_closing_and_a_message_in_one_batch_are_decided_in_their_order() -> None:
-    desk = Desk()
-    message = text("wamid.next", "en nu?", **ANNA)
-    done = desk.router.takes(desk.order("close"), wrote(message, second=9))
-    closed, new = decisions(done)
-    assert closed.conversation == desk.id != new.conversation
-
-
-def test_an_answer_into_a_closed_conversation_goes_and_its_status_is_told() -> None:
-    desk = Desk()
-    desk.orders("close")
-    answer = desk.order("text", text="Nog dit")
-    [decision] = decisions(desk.router.takes(answer))
-    assert (decision.kind, decision.conversation) == ("accepted", desk.id)
-    assert desk.now.closed_at is not None
-    [event] = events(desk.router.takes(told(status("w", "read", f"{answer.id}.1"), second=9)))
-    assert (event.type, event.conversation) == (STATUS_CHANGED, desk.id)
-    assert desk.now.closed_at is not None
-    [decision] = decisions(desk.router.takes(command("new", second=10, to=ANNA["phone"])))
-    assert decision.conversation != desk.id
-
-
 def test_a_note_is_a_record_with_a_place_and_reaches_neither_citizen_nor_crm() -> None:
     desk = Desk()
     done = desk.orders("note", text="belt morgen terug")
@@ -281,6 +183,7 @@ def test_a_note_is_a_record_with_a_place_and_reaches_neither_citizen_nor_crm() -
     assert (record.kind, record.sequence, record.conversation) == ("note", 2, desk.id)
     said = data(record)
     assert (said["text"], said["department"]) == ("belt morgen terug", "klantcontact")
+    assert said["id"] == str(done[0][0].entry.id)
     assert said["author"] == {"kind": "employee", "id": "sanne"}
     assert desk.hears("dank").sequence == 3
 

@@ -1,0 +1,71 @@
+"""A conversation that is closed: what may still be done in it, and what begins another."""
+
+import pytest
+from almelo import ANNA, at, command, decisions, events, kept, status, text, told, told_to, wrote
+from desks import Desk, data
+
+from router.checks import CLOSED as CLOSED_ALREADY
+from router.checks import TRANSFERRED
+from router.outputs import CLOSED, STATUS_CHANGED
+
+
+def test_a_closed_conversation_stays_as_it_is_and_the_next_message_begins_another() -> None:
+    desk = Desk()
+    done = desk.orders("close", reason="beantwoord")
+    [(destination, event)] = told_to(done)
+    assert (destination, event.type, event.sequence) == ("crm", CLOSED, 2)
+    assert data(event)["reason"] == "beantwoord"
+    assert data(kept(done)[0])["event"] == "closed"
+    assert desk.now.closed_at == at(2)
+    closed = desk.now
+    again = desk.orders("close")
+    assert events(again) == [] and desk.now == closed
+    assert [record.sequence for record in kept(again)] == [closed.sequence]
+    later = desk.hears("nog een vraag")
+    assert later.conversation != desk.id and later.opened is not None
+    assert desk.now == closed
+    assert desk.hears("bent u er?").conversation == later.conversation
+
+
+def test_closing_and_a_message_in_one_batch_are_decided_in_their_order() -> None:
+    desk = Desk()
+    message = text("wamid.next", "en nu?", **ANNA)
+    done = desk.router.takes(desk.order("close"), wrote(message, second=9))
+    closed, new = decisions(done)
+    assert closed.conversation == desk.id != new.conversation
+
+
+def test_an_answer_into_a_closed_conversation_goes_and_its_status_is_told() -> None:
+    desk = Desk()
+    desk.orders("close")
+    answer = desk.order("text", text="Nog dit")
+    [decision] = decisions(desk.router.takes(answer))
+    assert (decision.kind, decision.conversation) == ("accepted", desk.id)
+    assert desk.now.closed_at is not None
+    [event] = events(desk.router.takes(told(status("w", "read", f"{answer.id}.1"), second=9)))
+    assert (event.type, event.conversation) == (STATUS_CHANGED, desk.id)
+    assert desk.now.closed_at is not None
+    [decision] = decisions(desk.router.takes(command("new", second=10, to=ANNA["phone"])))
+    assert decision.conversation != desk.id
+
+
+@pytest.mark.parametrize("to", ["groen", "klantcontact"])
+def test_a_closed_conversation_is_transferred_to_nobody(to: str) -> None:
+    desk = Desk()
+    desk.orders("close")
+    before = desk.now
+    done = desk.orders("transfer", to_department=to)
+    [(_, decision, changes)] = done
+    assert (decision.kind, decision.reason) == ("refused", CLOSED_ALREADY)
+    assert decision.reason.startswith("closed: ")
+    assert changes.outgoing and changes.outgoing.status == "failed"
+    assert events(done) == [] and desk.now == before
+
+
+def test_who_has_a_closed_conversation_no_more_hears_only_that() -> None:
+    desk = Desk()
+    desk.orders("close")
+    [decision] = decisions(
+        desk.orders("transfer", to_department="groen", departments=["belastingen"])
+    )
+    assert decision.reason == TRANSFERRED
