@@ -7,24 +7,29 @@ what it had.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import aiohttp
 import pytest
 
 from sandbox.webhooks import Citizen
+from services import clock
 from tests.citizens import NUMBER, post, signature, webhook
 from tests.citizens import text as message
 from tests.installation import Installation
 from tests.watching import BEARER, Watch, until
 
 CITIZENS = [f"3160000{n:04}" for n in range(21, 27)]
-PACE_SECONDS = 0.1
-"""Between two messages of one citizen: ten a second, which no citizen keeps up."""
-BEFORE, AFTER = 15, 15
+PACE_SECONDS = 0.2
+"""Between two messages of one citizen: five a second, which no citizen keeps up; and between two
+looks of the CRM at what it has got."""
+BEFORE, AFTER = 8, 8
 """Messages of each citizen before the file is changed and after the number has moved."""
-WAITED_SECONDS = 150.0
-"""A number that is refused is tried again after 60 s; and then everything that waited goes out."""
+WAITED_SECONDS = 60.0
+"""A number that is refused is tried again after 4 s, and after 16 more where it has not moved by
+then; all that waited goes out behind that."""
 OLD, NEW = "almelo-meta", "almelo-bsp"
 AT_BSP = {
     "provider": "360dialog",
@@ -45,7 +50,7 @@ FIRST = f'id = "{NUMBER}"'
 AT_META = f'{FIRST}\nportfolio = "{OLD}"'
 
 
-def at_the_bsp(text: str, sandbox: str) -> str:
+def at_the_bsp(text: str, sandbox: str, until: datetime) -> str:
     """The same number under its own id, elsewhere now."""
     now = f"""{FIRST}
 provider = "360dialog"
@@ -55,7 +60,7 @@ portfolio = "{NEW}"
 secrets = ["env:ALMELO_D360_SECRET"]
 access_token = "env:ALMELO_D360_KEY"
 graph_url = "{sandbox}/d360"
-previous = [{{ provider = "meta", portfolio = "{OLD}", until = 2026-11-26T00:00:00Z }}]"""
+previous = [{{ provider = "meta", portfolio = "{OLD}", until = {until.isoformat()} }}]"""
     assert AT_META in text
     return text.replace(AT_META, now)
 
@@ -182,7 +187,8 @@ async def test_a_number_moves_to_a_bsp_in_mid_traffic_and_conversations_go_on(
         writing = [group.create_task(traffic.write(phone)) for phone in CITIZENS]
         await traffic.until_written(BEFORE)
         text = town.config.read_text()
-        town.config.write_text(at_the_bsp(text, town.sandbox))
+        tomorrow = clock.now() + timedelta(days=1)
+        town.config.write_text(at_the_bsp(text, town.sandbox, tomorrow))
         await asyncio.to_thread(restarted, town)
         await traffic.ask(f"/phone/numbers/{NUMBER}/_provider", AT_BSP)
         before = {phone: n for phone, n in traffic.written.items()}
@@ -263,14 +269,13 @@ def in_order_and_by_whom(traffic: Traffic, answered: list[dict[str, Any]]) -> No
 async def every_status_came(watch: Watch, traffic: Traffic, conversations: dict[str, str]) -> None:
     """Also of what Meta carried, which says so when the number has gone already."""
 
-    async def delivered() -> dict[str, int]:
-        found = {phone: await watch.messages(conversations[phone]) for phone in CITIZENS}
-        return {
-            phone: sum((m["direction"], m["status"]) == ("out", "delivered") for m in messages)
-            for phone, messages in found.items()
-        }
+    for phone in CITIZENS:
+        messages = partial(watch.messages, conversations[phone])
+        await until(messages, partial(all_delivered, traffic.written[phone]), 30)
 
-    await until(delivered, lambda counts: counts == traffic.written, 30)
+
+def all_delivered(count: int, messages: list[dict[str, Any]]) -> bool:
+    return sum((m["direction"], m["status"]) == ("out", "delivered") for m in messages) == count
 
 
 async def a_recycled_sim(watch: Watch, traffic: Traffic, conversation: str) -> None:
