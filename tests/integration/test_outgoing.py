@@ -6,11 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from deliverer import carrier
 from deliverer.files import GONE, WAITING
 from deliverer.outbound import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
-from services import clock
+from services import clock, observe
 from services.database import Pool, connected, migrate
 from tests.integration.conftest import all_migrations
 from tests.integration.provider import ACCOUNT, NUMBER, Account, Office, office
@@ -249,9 +250,14 @@ async def test_a_key_that_is_refused_costs_no_message_and_the_next_start_with_an
     why = "http_401: de weg naar Meta is dicht; de beheerder moet iets doen"
     text = await office.queue(TEXT)
     image = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
-    async with office.working(**{NUMBER: account}), asyncio.timeout(10):
-        while {(await office.line(id))["reason"] for id in (text, image)} != {why}:
-            await asyncio.sleep(0.02)
+    with capture_logs() as lines:
+        async with office.working(**{NUMBER: account}), asyncio.timeout(10):
+            while {(await office.line(id))["reason"] for id in (text, image)} != {why}:
+                await asyncio.sleep(0.02)
+    alarms = {line["event"]: line["reason"] for line in lines if line["log_level"] == "error"}
+    assert alarms == {"number.stopped": why, "upload.put_off": why}
+    stopped = {"number": NUMBER, "outcome": "stopped"}
+    assert observe.REGISTRY.get_sample_value("postkamer_sends_total", stopped)
     assert [(await office.line(id))["state"] for id in (text, image)] == ["queued", "queued"]
     for table in ("ledger", "upload"):
         put_off = f"update deliverer.{table} set due_at = now() + interval '1 hour' where stopped"
