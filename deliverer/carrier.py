@@ -11,7 +11,7 @@ from deliverer.accounts import Account
 from deliverer.engine import Poster
 from deliverer.files import GONE, Fate, Uploaded, form, judge_upload, once_more
 from deliverer.flights import Flights
-from deliverer.graph import Failed, Later
+from deliverer.graph import STOPPED, Failed, Later
 from deliverer.ledger import Ledger
 from deliverer.uploads import File, Job, Uploads
 from services import clock, objects, observe
@@ -102,6 +102,8 @@ class Carrier:
             say = log.error if fate.stop else log.warning
             why = {"code": fate.code, "reason": fate.reason, "seconds": fate.seconds}
             say("upload.put_off", number=account.number, **why)
+            if fate.stop:
+                observe.sends.labels(number=account.number, outcome=STOPPED).inc()
 
 
 async def _whole(before: bytes, pieces: AsyncIterator[bytes], after: bytes) -> AsyncIterator[bytes]:

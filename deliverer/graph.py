@@ -44,6 +44,8 @@ FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
 """Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, bounded."""
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds: Meta may ask for more, but is asked again every hour."""
+STOPPED = "stopped"
+"""As which what a stopped number was refused is counted; an alarm goes by it."""
 STOPPED_WAIT = 60.0
 """Seconds before a stopped number is tried again, at most: sooner at first, as with any other."""
 ATTEMPTS = 8

@@ -10,7 +10,7 @@ import structlog
 from deliverer.accounts import Account
 from deliverer.engine import Poster
 from deliverer.flights import Flights
-from deliverer.graph import Failed, Later, Verdict, filled, judge, request
+from deliverer.graph import STOPPED, Failed, Later, Verdict, filled, judge, request
 from deliverer.ledger import Ledger, Line
 from services import clock, observe, topology
 from services.broker import Unconfirmed
@@ -95,7 +95,7 @@ class Outbound:
         outcome = type(verdict).__name__.lower()
         match verdict:
             case Later(code=code, reason=reason, stop=True):
-                outcome = "stopped"
+                outcome = STOPPED
                 log.error("number.stopped", number=line.number, code=code, reason=reason)
         observe.sends.labels(number=line.number, outcome=outcome).inc()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deliverer.graph import STOPPED
 from router.decisions import UNPROVEN
 from services.observe import REGISTRY
 
@@ -19,10 +20,15 @@ RULES: list[dict[str, Any]] = [
     for rule in group["rules"]
 ]
 NOTICES = 'postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}'
+SENDS = 'postkamer_sends_total{number="106540352242922",outcome="%s"}'
 CASES = {
-    "a series that begins": ("_ _ 1 1 1", ["PostkamerNoticeAlarm"]),
-    "a series that goes on": ("2x4 3 3 3", ["PostkamerNoticeAlarm"]),
-    "nothing new": ("2x30", []),
+    "a series that begins": (NOTICES, "_ _ 1 1 1", ["PostkamerNoticeAlarm"]),
+    "a series that goes on": (NOTICES, "2x4 3 3 3", ["PostkamerNoticeAlarm"]),
+    "nothing new": (NOTICES, "2x30", []),
+    "a number that stops": (SENDS % "stopped", "_ _ _ _ 1 2 3 4", ["PostkamerNumberStopped"]),
+    "a number that stops again": (SENDS % "stopped", "2x5 3 4", ["PostkamerNumberStopped"]),
+    "a number that stood still once": (SENDS % "stopped", "1 2 2x30", []),
+    "a number that sends": (SENDS % "sent", "0+9x30", []),
 }
 
 
@@ -50,6 +56,11 @@ def test_the_alarm_about_signatures_names_the_reason_as_the_router_writes_it() -
     assert set(re.findall(r'reason="(.*?)"', rule["expr"])) == {UNPROVEN}
 
 
+def test_the_alarm_about_a_number_names_the_outcome_as_the_deliverer_counts_it() -> None:
+    [rule] = [rule for rule in RULES if rule["alert"] == "PostkamerNumberStopped"]
+    assert set(re.findall(r'outcome="(.*?)"', rule["expr"])) == {STOPPED}
+
+
 def test_prometheus_loads_the_rules() -> None:
     configured = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     assert configured["rule_files"] == ["rules.yml"]
@@ -58,10 +69,10 @@ def test_prometheus_loads_the_rules() -> None:
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
 @pytest.mark.parametrize("name", CASES)
 def test_an_alarm_goes_off_for_what_is_new_and_for_nothing_else(name: str, tmp_path: Path) -> None:
-    values, alerts = CASES[name]
+    series, values, alerts = CASES[name]
     case = {
         "interval": "1m",
-        "input_series": [{"series": NOTICES, "values": values}],
+        "input_series": [{"series": series, "values": values}],
         "promql_expr_test": [
             {
                 "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
