@@ -146,11 +146,14 @@ update gateway.answer set message = $2, at = $3 where conversation = $1 and mess
 returning message
 """
 
-# The last answer was a message to a number, which opened the conversation.
+# The last answer was a message to a number, which opened the conversation. A message stands in the
+# ledger: a note, or what the router refused, never does. One that Meta refused is an answer all the
+# same, as any later one is.
 _AFTER_THE_OPENING = """
 insert into gateway.answer (conversation, message, at)
 select $1, $2, $3 where exists (
     select from gateway.command c join router.outgoing o on o.id = c.id
+    join deliverer.ledger l on l.id = c.id
     where c.id = $4 and c.tenant = $5 and o.conversation = $1)
 on conflict (conversation) do nothing returning message
 """

@@ -116,17 +116,30 @@ async def test_an_order_is_read_by_its_own_token_once_it_is_safe(store: Store) -
         assert await store.message(order.id, msgspec.structs.replace(RIGHTS, **other)) is None
 
 
-async def test_the_message_that_opened_a_conversation_is_its_last_answer(
-    store: Store, pool: Pool
-) -> None:
-    opening = msgspec.structs.replace(answer(), conversation="")
-    await store.accept(opening)
+async def decided(store: Store, pool: Pool, status: str, offered: bool) -> Acceptance:
+    """An order that named no conversation, as it stands with the router; and in the ledger, when it
+    was offered to Meta."""
+    order = msgspec.structs.replace(answer(), conversation="")
+    await store.accept(order)
     await pool.execute(
         "insert into router.outgoing (id, tenant, number, conversation, department, status,"
-        " changed_at) values ($1, 'almelo', '106540352242922', $2, 'kcc', 'sent', now())",
-        opening.id,
+        " changed_at) values ($1, 'almelo', '106540352242922', $2, 'kcc', $3, now())",
+        order.id,
         CONVERSATION,
+        status,
     )
+    if offered:
+        await pool.execute(
+            _LINE, order.id, CONVERSATION, "failed" if status == "failed" else "sent"
+        )
+    return order
+
+
+@pytest.mark.parametrize("status", ["accepted", "sent", "failed"])
+async def test_the_message_that_opened_a_conversation_is_its_last_answer(
+    store: Store, pool: Pool, status: str
+) -> None:
+    opening = await decided(store, pool, status, offered=True)
     with pytest.raises(AnsweredMeanwhile):
         await store.accept(answer(clock.new_id()))
     follow_up = answer(opening.id)
@@ -134,3 +147,20 @@ async def test_the_message_that_opened_a_conversation_is_its_last_answer(
     with pytest.raises(AnsweredMeanwhile) as refused:
         await store.accept(answer(opening.id))
     assert refused.value.last == follow_up.id
+
+
+@pytest.mark.parametrize("status", ["done", "failed"])
+async def test_a_note_and_what_the_router_refused_are_no_answers(
+    store: Store, pool: Pool, status: str
+) -> None:
+    order = await decided(store, pool, status, offered=False)
+    with pytest.raises(AnsweredMeanwhile) as refused:
+        await store.accept(answer(order.id))
+    assert refused.value.last is None
+
+
+_LINE = """
+insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
+    state, created_at, due_at)
+values ($1, '106540352242922', $2, $1, 'phone', '31600000011', '{}', $3, now(), now())
+"""
