@@ -208,7 +208,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     outgoing: Outgoing | None = None
     send: Send | None = None
     settled: tuple[UUID, str] | None = None
-    """A send whose fate was unknown, and its wamid: a status with our value settled it."""
+    """A send that was not known to have gone, and its wamid: a status with our value settled it."""
     heard: Heard | None = None
     template: Template | None = None
     opt_out: OptOut | None = None

@@ -244,10 +244,12 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text
 on conflict (id) do nothing
 """
 
+# What Meta tells of by our own value has gone, whatever was thought of it: also what waits to go
+# again, because a proxy passed it on and then said no. What is being claimed is waited for.
 _SETTLE_SEND = """
 update deliverer.ledger l set state = 'sent', wamid = s.wamid
 from unnest($1::uuid[], $2::text[]) s (id, wamid)
-where l.id = s.id and l.state in ('sending', 'unknown')
+where l.id = s.id and l.state <> 'sent'
 """
 
 # The status that Meta gave last stands, in whatever order it came; as `Template.then` has it.

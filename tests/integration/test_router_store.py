@@ -1,12 +1,15 @@
 """What the router decides about departments, people and Meta's notices, through the real tables."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
+from deliverer.ledger import Ledger
 from router.batch import decide_batch
 from router.decisions import Decided, Ground
 from router.rules import compile_config
@@ -137,6 +140,39 @@ async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_
     }
     [(_, refused, _)] = await office.takes(office.order(about=clock.new_id(), **here))
     assert refused.reason.startswith("message_unknown: ")
+
+
+def status_of(id: UUID, attempt: int) -> dict[str, Any]:
+    """What Meta tells of an attempt, by our own value."""
+    said = {"id": "wamid.ours", "status": "sent", "biz_opaque_callback_data": f"{id}.{attempt}"}
+    return {"metadata": {"phone_number_id": NUMBER}, "statuses": [said]}
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "unknown", "unconfirmed", "failed"])
+async def test_what_meta_tells_of_has_gone_and_does_not_go_again(
+    office: Office, pool: Pool, state: str
+) -> None:
+    order = office.order(to="31611111111")
+    await office.takes(order)
+    await pool.execute("update deliverer.ledger set state = $1, attempt = 1", state)
+    await office.takes(office.told("messages", **status_of(order.id, 1)))
+    row = await pool.fetchrow("select state, wamid from deliverer.ledger")
+    assert row and tuple(row) == ("sent", "wamid.ours")
+    assert await Ledger(pool, clock.new_id(), {}).claim(1, set()) == []
+
+
+async def test_a_status_beside_a_claim_settles_what_is_claimed(office: Office, pool: Pool) -> None:
+    order = office.order(to="31611111111")
+    await office.takes(order)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("update deliverer.ledger set state = 'sending', attempt = 2")
+        told = office.told("messages", **status_of(order.id, 1))
+        settling = asyncio.create_task(office.takes(told))
+        async with asyncio.timeout(10):
+            while not await pool.fetchval("select exists (select from pg_locks where not granted)"):
+                await asyncio.sleep(0.01)
+    await settling
+    assert await pool.fetchval("select state from deliverer.ledger") == "sent"
 
 
 async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
