@@ -76,13 +76,13 @@ class Carrier:
             return Failed(0, GONE)
         except Away as error:
             log.error("objects.away", reason=str(error))
-            return once_more(job.attempt)
+            return once_more(job.attempt, job.tried)
         before, after, content_type = form(file.mime_type, file.object)
         size = len(before) + file.size + len(after)
         headers = {"Content-Type": content_type, "Content-Length": str(size)}
         body = _whole(before, pieces, after)
         answer = await self._poster.post(account.media_url, body, {**account.headers, **headers})
-        return judge_upload(answer, job.attempt)
+        return judge_upload(answer, job.attempt, job.tried)
 
     async def _settle(self, job: Job, account: Account, fate: Fate) -> None:
         if isinstance(fate, Uploaded):

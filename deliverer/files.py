@@ -9,10 +9,8 @@ from uuid import UUID
 import msgspec
 
 from deliverer.answers import Answer
-from deliverer.graph import ATTEMPTS, Failed, Later, decoded, not_sent, wait
+from deliverer.graph import ATTEMPTS, PUT_OFF_SECONDS, Failed, Later, decoded, not_sent, wait
 
-DAY_OF_ATTEMPTS = 300
-"""While nothing that is Meta answers: a day, five minutes apart. Nobody waits longer."""
 GONE = "upload_unknown: dit bestand is er niet meer"
 NOT_BROUGHT = "upload_failed: dit bestand kon niet naar Meta worden gebracht"
 WAITING = "upload_waiting: dit bestand is nog niet bij Meta; Postkamer probeert het opnieuw"
@@ -44,19 +42,20 @@ def form(mime_type: str, boundary: UUID) -> tuple[bytes, bytes, str]:
     return (parts + file).encode(), end.encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def judge_upload(answer: Answer, attempt: int) -> Fate:
-    """What became of attempt number `attempt`, counted from 1."""
+def judge_upload(answer: Answer, attempt: int, tried: float = 0.0) -> Fate:
+    """What became of attempt number `attempt`, counted from 1, `tried` seconds after the first."""
     body = decoded(answer.body)
     id = body.get("id")
     if answer.status == 200 and isinstance(id, str) and id:
         return Uploaded(id)
-    if (why_not := not_sent(answer, body, attempt)) is not None:
+    if (why_not := not_sent(answer, body, attempt, tried)) is not None:
         return why_not
     # Another 4xx without Meta's words is some proxy's, which will not think better of it for a day.
     ours = 400 <= answer.status < 500 and answer.status != 408
-    return once_more(attempt, ATTEMPTS if ours else DAY_OF_ATTEMPTS)
+    return Failed(0, NOT_BROUGHT) if ours and attempt >= ATTEMPTS else once_more(attempt, tried)
 
 
-def once_more(attempt: int, most: int = DAY_OF_ATTEMPTS) -> Later | Failed:
+def once_more(attempt: int, tried: float) -> Later | Failed:
     """After an attempt that came to nothing."""
-    return Later(wait(attempt), 0, WAITING) if attempt < most else Failed(0, NOT_BROUGHT)
+    late = tried >= PUT_OFF_SECONDS
+    return Failed(0, NOT_BROUGHT) if late else Later(wait(attempt), 0, WAITING)

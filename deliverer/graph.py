@@ -23,6 +23,7 @@ from services.fates import PUT_OFF, sentence
 RETRY = frozenset({1, 2, 613, 130429, 131000, 131016, 131056, 131057, 133004})
 """May pass by itself, for this message: too fast, overloaded, in maintenance."""
 SLOW = frozenset({4, 80007, 133016})
+"""A limit over hours, of an app or an account and not of this message."""
 STOP = frozenset(
     {0, 3, 10, 33, 190, 368, 131005, 131031, 131042, 131045, 131048, 131064, 133010}
 )  # fmt: skip
@@ -50,8 +51,9 @@ STOPPED_WAIT = 60.0
 """Seconds before a stopped number is tried again, at most: sooner at first, as with any other."""
 ATTEMPTS = 8
 """Then a message that Meta keeps putting off has failed: over 20 minutes later."""
-STOPPED_ATTEMPTS = 1440
-"""Of a stopped or slowed number: a day, a minute apart. Nobody waits longer for an answer."""
+PUT_OFF_SECONDS = 86400.0
+"""Since the first attempt, while a number is stopped or slowed: a day, however far apart the
+attempts are. Nobody waits longer for an answer."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -126,26 +128,28 @@ def _medium(within: Any) -> tuple[str, dict[str, Any]] | None:
     return next((found for one in each if (found := _medium(one)) is not None), None)
 
 
-def judge(answer: Answer, attempt: int) -> Verdict:
-    """What became of attempt number `attempt`, counted from 1."""
+def judge(answer: Answer, attempt: int, tried: float = 0.0) -> Verdict:
+    """What became of attempt number `attempt`, counted from 1, `tried` seconds after the first."""
     if answer.status == 0:
         return Unknown("no answer") if answer.sent else Later(wait(attempt))
     body = decoded(answer.body)
     if answer.status == 200:
         wamid = _wamid(body)
         return Sent(wamid) if wamid else Unknown("no usable answer")
-    return not_sent(answer, body, attempt) or Unknown("no usable answer")
+    return not_sent(answer, body, attempt, tried) or Unknown("no usable answer")
 
 
-def not_sent(answer: Answer, body: dict[str, Any], attempt: int) -> Later | Failed | None:
-    """What follows from an answer that is not 200, when it proves that nothing came of attempt
-    number `attempt`: Meta's own, or of whoever did not let it through."""
+def not_sent(
+    answer: Answer, body: dict[str, Any], attempt: int, tried: float
+) -> Later | Failed | None:
+    """What follows from an answer that is not 200, when it proves that nothing came of the attempt:
+    Meta's own, or of whoever did not let it through."""
     if (code := code_of(body)) is not None:
-        return refused(code, attempt, answer.retry_after)
+        return refused(code, attempt, tried, answer.retry_after)
     if answer.status not in NOT_THROUGH:
         return None
     reason = f"http_{answer.status}: {NOT_THROUGH[answer.status]}"
-    if attempt >= STOPPED_ATTEMPTS:
+    if tried >= PUT_OFF_SECONDS:
         return Failed(0, reason)
     if answer.status == BUSY:
         return Later(min(answer.retry_after or wait(attempt), LONGEST_RETRY_AFTER), 0, reason)
@@ -159,10 +163,10 @@ def code_of(body: dict[str, Any]) -> int | None:
     return code if type(code) is int and abs(code) <= LARGEST_CODE else None
 
 
-def refused(code: int, attempt: int, retry_after: float | None) -> Later | Failed:
-    """What an `error.code` means for attempt number `attempt`."""
+def refused(code: int, attempt: int, tried: float, retry_after: float | None) -> Later | Failed:
+    """What an `error.code` means for an attempt."""
     waiting = sentence(code, PUT_OFF)
-    if attempt < STOPPED_ATTEMPTS:
+    if tried < PUT_OFF_SECONDS:
         if code in STOP or 200 <= code < 300:
             return Later(min(wait(attempt), STOPPED_WAIT), code, waiting, stop=True)
         if code in SLOW:

@@ -36,6 +36,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     content: dict[str, Any]
     attempt: int
+    tried: float = 0.0
+    """Seconds after the first attempt."""
     about: UUID | None = None
     """The message that it quotes or reacts to; `about_wamid` is Meta's name for it, where it has
     one: of what this citizen was sent before."""
@@ -195,6 +197,7 @@ _FILE = """select {0} from deliverer.upload u
 
 _LINE = f"""
 l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
+extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id,
@@ -203,7 +206,7 @@ coalesce((select m.filename from gateway.media m where m.id = l.media), '') as m
 
 _CLAIM = f"""
 update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
-    claimed_by = $1, stopped = false
+    first_at = coalesce(first_at, now()), claimed_by = $1, stopped = false
 from (
     select id from deliverer.ledger q
     where q.state = 'queued' and q.due_at <= now() and not exists ({_BEFORE})

@@ -89,7 +89,7 @@ class Outbound:
         body = request(line.address_kind, line.address, content, line.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}
         answer = await self._poster.post(account.messages_url, body, headers)
-        return judge(answer, line.attempt)
+        return judge(answer, line.attempt, line.tried)
 
     def _note(self, line: Line, verdict: Verdict) -> None:
         outcome = type(verdict).__name__.lower()

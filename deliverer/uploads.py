@@ -20,6 +20,8 @@ class Job(msgspec.Struct, frozen=True):
     media: UUID
     account: str
     attempt: int
+    tried: float
+    """Seconds after the first attempt."""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +77,8 @@ class Uploads:
 # A row that is due is a file that is not there: expired, put off until now, or left by a process
 # that ended. Attempts are counted from the last time that it was there.
 _CLAIM = """
-insert into deliverer.upload as u (media, account, attempt, due_at, claimed_by)
-select media, account, 1, now() + make_interval(secs => $3), $4 from (
+insert into deliverer.upload as u (media, account, attempt, due_at, claimed_by, first_at)
+select media, account, 1, now() + make_interval(secs => $3), $4, now() from (
     select q.media, $1::jsonb ->> q.number as account from deliverer.ledger q
     where q.state = 'queued' and q.media is not null and q.due_at <= now()
         and $1::jsonb ? q.number
@@ -91,9 +93,10 @@ select media, account, 1, now() + make_interval(secs => $3), $4 from (
 ) as wanted
 on conflict (media, account) do update set provider_id = '', due_at = excluded.due_at,
     claimed_by = excluded.claimed_by, stopped = false,
-    attempt = case when u.provider_id = '' then u.attempt else 0 end + 1
+    attempt = case when u.provider_id = '' then u.attempt else 0 end + 1,
+    first_at = case when u.provider_id = '' then coalesce(u.first_at, now()) else now() end
     where u.due_at <= now()
-returning media, account, attempt
+returning media, account, attempt, extract(epoch from now() - u.first_at)::float8 as tried
 """
 
 _FILE = "select object, tenant, mime_type, size from gateway.media where id = $1"

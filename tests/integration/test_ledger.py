@@ -79,6 +79,18 @@ async def test_what_is_written_late_of_one_attempt_does_not_touch_the_next(pool:
     assert await pool.fetchval("select count(*) from deliverer.outcome") == 0
 
 
+async def test_an_attempt_knows_how_long_ago_the_first_one_was(pool: Pool) -> None:
+    (id,) = await _queue(pool, 1)
+    ledger = Ledger(pool, clock.new_id(), {})
+    (line,) = await ledger.claim(10, set())
+    assert line.tried == 0
+    await pool.execute("update deliverer.ledger set first_at = now() - interval '1 day'")
+    await ledger.settle(line, Later(0.0, 80007, "80007: later"), clock.now())
+    (line,) = await ledger.claim(10, set())
+    assert (line.id, line.attempt) == (id, 2) and 86400 <= line.tried < 86500
+    assert await ledger.claim(10, set()) == [line]
+
+
 async def test_what_a_stopped_number_held_back_starts_again_at_a_pace_and_nothing_else_does(
     pool: Pool,
 ) -> None:

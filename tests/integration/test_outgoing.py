@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from deliverer import carrier
-from deliverer.files import GONE, WAITING
+from deliverer.files import GONE, NOT_BROUGHT, WAITING
 from deliverer.graph import STOPPED
 from deliverer.outbound import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, observe
@@ -88,8 +88,11 @@ async def test_a_file_is_brought_again_when_it_is_old_or_the_number_is_elsewhere
         await office.until(await office.queue(IMAGE, media=media), "sent")
         left = "select due_at - now() > interval '28 days' from deliverer.upload"
         assert await office.pool.fetchval(left)
-        await office.pool.execute("update deliverer.upload set due_at = now()")
+        old = "update deliverer.upload set due_at = now(), first_at = now() - interval '1 day'"
+        await office.pool.execute(old)
         await office.until(await office.queue(IMAGE, media=media), "sent")
+        anew = "select first_at > now() - interval '1 hour' from deliverer.upload"
+        assert await office.pool.fetchval(anew)
     moved = msgspec.structs.replace(account, name=f"360dialog:{NUMBER}")
     async with office.working(**{NUMBER: moved}):
         await office.until(await office.queue(IMAGE, media=media), "sent")
@@ -132,6 +135,21 @@ async def test_what_meta_puts_off_is_tried_again_and_says_why_it_waits(
                 await asyncio.sleep(0.02)
         line = await office.until(id, "sent")
     assert line["reason"] == ""
+
+
+async def test_a_file_that_could_not_be_brought_for_a_day_fails_its_message(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    office.provider.answers = [(502, {}), (502, {})]
+    id = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
+    async with office.working(**{NUMBER: account}):
+        async with asyncio.timeout(10):
+            while (await office.line(id))["reason"] != WAITING:
+                await asyncio.sleep(0.02)
+        old = "update deliverer.upload set due_at = now(), first_at = now() - interval '1 day'"
+        await office.pool.execute(old)
+        assert (await office.until(id, "failed"))["reason"] == NOT_BROUGHT
 
 
 async def test_a_file_that_meta_refuses_fails_its_messages_and_not_the_next_ones(

@@ -8,8 +8,16 @@ import msgspec
 import pytest
 
 from deliverer.answers import Answer
-from deliverer.files import DAY_OF_ATTEMPTS, NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
-from deliverer.graph import ATTEMPTS, LONGEST_WAIT, Failed, Later, filled, judge
+from deliverer.files import NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
+from deliverer.graph import (
+    ATTEMPTS,
+    LONGEST_WAIT,
+    PUT_OFF_SECONDS,
+    Failed,
+    Later,
+    filled,
+    judge,
+)
 
 BOUNDARY = UUID("01990000-0000-7000-8000-000000000001")
 
@@ -57,8 +65,8 @@ def test_an_id_is_the_proof_that_it_is_there() -> None:
 )
 def test_what_is_not_known_to_have_worked_is_done_again_for_a_day(given: Answer) -> None:
     assert judge_upload(given, 1) == Later(4.0, 0, WAITING)
-    assert judge_upload(given, DAY_OF_ATTEMPTS - 1) == Later(LONGEST_WAIT, 0, WAITING)
-    assert judge_upload(given, DAY_OF_ATTEMPTS) == Failed(0, NOT_BROUGHT)
+    assert judge_upload(given, 999, PUT_OFF_SECONDS - 1) == Later(LONGEST_WAIT, 0, WAITING)
+    assert judge_upload(given, 2, PUT_OFF_SECONDS) == Failed(0, NOT_BROUGHT)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,8 @@ def test_a_refusal_that_is_not_metas_is_not_repeated_for_a_day(given: Answer) ->
 def test_a_gateway_that_lets_nothing_through_stops_files_as_it_does_messages() -> None:
     for status in (401, 403, 404, 429):
         given = Answer(status=status, body=b"<html>")
-        assert judge_upload(given, 1) == judge(given, 1)
+        for tried in (0.0, PUT_OFF_SECONDS):
+            assert judge_upload(given, 1, tried) == judge(given, 1, tried)
 
 
 def test_what_meta_says_of_a_file_means_what_it_means_of_a_message() -> None:

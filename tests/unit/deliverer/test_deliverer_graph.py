@@ -12,10 +12,10 @@ from deliverer.graph import (
     ATTEMPTS,
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
+    PUT_OFF_SECONDS,
     RETRY,
     SLOW,
     STOP,
-    STOPPED_ATTEMPTS,
     Failed,
     Later,
     Sent,
@@ -91,9 +91,10 @@ def test_who_is_not_let_through_to_meta_has_sent_nothing_and_the_number_stops(
 ) -> None:
     answer = Answer(status=status, body=body)
     reason = f"http_{status}: de weg naar Meta is dicht; de beheerder moet iets doen"
-    for attempt, seconds in ((1, 4.0), (2, 16.0), (3, 60.0), (STOPPED_ATTEMPTS - 1, 60.0)):
-        assert judge(answer, attempt) == Later(seconds, 0, reason, stop=True)
-    assert judge(answer, STOPPED_ATTEMPTS) == Failed(0, reason)
+    for attempt, seconds in ((1, 4.0), (2, 16.0), (3, 60.0), (9999, 60.0)):
+        later = Later(seconds, 0, reason, stop=True)
+        assert judge(answer, attempt, PUT_OFF_SECONDS - 1) == later
+    assert judge(answer, 1, PUT_OFF_SECONDS) == Failed(0, reason)
 
 
 def test_too_many_at_a_gateway_are_put_off_and_no_number_stops() -> None:
@@ -104,12 +105,12 @@ def test_too_many_at_a_gateway_are_put_off_and_no_number_stops() -> None:
     ]
     for asked, granted in ((7.0, 7.0), (1e9, LONGEST_RETRY_AFTER)):
         assert judge(Answer(status=429, retry_after=asked), 1) == Later(granted, 0, reason)
-    assert judge(answer, STOPPED_ATTEMPTS) == Failed(0, reason)
+    assert judge(answer, 2, PUT_OFF_SECONDS) == Failed(0, reason)
 
 
-@given(st.integers(201, 599), st.integers(1, STOPPED_ATTEMPTS))
-def test_without_metas_words_nothing_else_is_known(status: int, attempt: int) -> None:
-    known = not isinstance(judge(Answer(status=status), attempt), Unknown)
+@given(st.integers(201, 599), st.integers(1, 9999), st.floats(0, 1e9))
+def test_without_metas_words_nothing_else_is_known(status: int, attempt: int, tried: float) -> None:
+    known = not isinstance(judge(Answer(status=status), attempt, tried), Unknown)
     assert known == (status in (*SHUT, 429))
 
 
@@ -164,8 +165,8 @@ def test_a_message_that_is_put_off_again_and_again_has_failed_after_twenty_minut
 
 @pytest.mark.parametrize("code", [*STOP, *SLOW, 250])
 def test_nobody_waits_for_a_stopped_number_longer_than_a_day(code: int) -> None:
-    assert isinstance(judge(error(code), STOPPED_ATTEMPTS - 1), Later)
-    assert judge(error(code), STOPPED_ATTEMPTS) == Failed(code, sentence(code))
+    assert isinstance(judge(error(code), 9999, PUT_OFF_SECONDS - 1), Later)
+    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(code, sentence(code))
 
 
 @given(
