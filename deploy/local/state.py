@@ -86,8 +86,23 @@ REASONS = {
 
 
 def free_port() -> int:
-    """Some port that nobody listens on."""
+    """A port that nobody has, and that nobody else is given until this process ends.
+
+    It is bound and not listened on: whoever binds with SO_REUSEADDR, as every server does, may
+    still have it; whoever asks here binds without, and is refused.
+    """
     for port in random.sample(PORTS, 200):
-        if not obstacle("127.0.0.1", port):
-            return port
+        kept = socket.socket()
+        try:
+            kept.bind(("127.0.0.1", port))
+        except OSError:
+            kept.close()
+            continue
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _kept.append(kept)
+        return port
     raise Refusal("No free port was found between 20000 and 32767 on 127.0.0.1.")
+
+
+_kept: list[socket.socket] = []
+"""Some ten for each installation that this process starts."""

@@ -1,0 +1,55 @@
+"""Free ports: given to one process at a time, for its servers and nobody else's."""
+
+import os
+import random
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from deploy.local.state import free_port, obstacle
+
+SEED = os.getpid()
+"""So that no other run of these tests looks through the same ports."""
+ANOTHER = f"import random; from deploy.local.state import free_port; random.seed({SEED}); "
+
+
+def another(then: str) -> str:
+    """What another process prints that looks through the same ports in the same order."""
+    command = [sys.executable, "-c", ANOTHER + then]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def the_same_again() -> int:
+    random.seed(SEED)
+    return free_port()
+
+
+def test_a_port_is_given_once_until_its_process_ends() -> None:
+    theirs = another("print(free_port(), free_port())").split()
+    assert len(set(theirs)) == 2
+    ours = the_same_again()
+    assert str(ours) == theirs[0], "whoever had it has ended"
+    assert the_same_again() != ours
+    assert int(another("print(free_port())")) != ours
+
+
+def test_a_port_that_somebody_listens_on_is_not_given() -> None:
+    port = int(another("print(free_port())"))
+    with socket.create_server(("127.0.0.1", port)):
+        assert the_same_again() != port
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_server_may_listen_on_it_and_again_after_it_ended(shared: bool) -> None:
+    port = free_port()
+    for _ in range(2):
+        assert obstacle("127.0.0.1", port) == ""
+        with ExitStack() as servers:
+            for _ in range(1 + shared):
+                server = socket.create_server(("127.0.0.1", port), reuse_port=shared)
+                servers.enter_context(server)
+            socket.create_connection(("127.0.0.1", port)).close()
+        assert obstacle("127.0.0.1", port) == ""
