@@ -4,10 +4,12 @@ Everything here goes through the keyboard, or through what a screen reader would
 uses it says nothing about how the page is built.
 """
 
+import os
 from pathlib import Path
 from shutil import which
 from typing import Any
 
+import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Playwright, expect
 
@@ -16,6 +18,10 @@ from sandbox import pages
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 """The same browsers, in the same order, as deploy/setup.sh is content with."""
 CHROMIUM = next(filter(None, map(which, NAMES)), "/usr/bin/chromium")
+needs_chromium = pytest.mark.skipif(
+    not Path(CHROMIUM).exists() and not os.environ.get("CI"),
+    reason=f"there is no Chromium at {CHROMIUM}",
+)
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -1,8 +1,6 @@
 """The pages of the APIs' documents, narrow and wide, light and dark: axe-core finds nothing."""
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -12,12 +10,9 @@ import archiver.openapi
 import gateway.openapi
 from services.http import application, serve
 from services.manual import routes
-from tests.browser.page import ARTIFACTS, CHROMIUM, RULES, chromium
+from tests.browser.page import ARTIFACTS, RULES, chromium, needs_chromium
 
-pytestmark = pytest.mark.skipif(
-    not Path(CHROMIUM).exists() and not os.environ.get("CI"),
-    reason=f"there is no Chromium at {CHROMIUM}",
-)
+pytestmark = needs_chromium
 
 DOCUMENTS = {"gateway": gateway.openapi.document, "archiver": archiver.openapi.document}
 

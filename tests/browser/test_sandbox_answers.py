@@ -1,33 +1,20 @@
 """All that a desk can send, chosen with the keyboard, seen on the phone and answered there."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from gateway.bodies import Close, MediaMessage, Note, ReactionMessage, TextMessage, Transfer
-from sandbox.service import running
-from sandbox.settings import SandboxSettings
-from tests.browser.page import CHROMIUM, MailroomPage, chromium
-from tests.browser.small_town import SmallTown, small_town
+from tests.browser.page import MailroomPage, needs_chromium
+from tests.browser.small_town import SmallTown
+from tests.browser.walks import town_and_page
 
-pytestmark = pytest.mark.skipif(
-    not Path(CHROMIUM).exists() and not os.environ.get("CI"),
-    reason=f"there is no Chromium at {CHROMIUM}",
-)
+pytestmark = needs_chromium
 
 QUESTION = "Mijn paspoort verloopt"
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await chromium(playwright)
-        yield started
-        await started.close()
 
 
 @asynccontextmanager
@@ -35,23 +22,10 @@ async def asked(
     browser: Browser, language: str = "nl"
 ) -> AsyncIterator[tuple[SmallTown, MailroomPage]]:
     """A citizen asked something, and the desk has it open."""
-    async with small_town() as (town, url):
-        settings = SandboxSettings(
-            port=0, gateway_url=url, archiver_url=url, status_seconds=(0.02, 0.1), seed=3
-        )
-        async with running(settings) as sandbox:
-            town.crm = sandbox.url + "/crm/events"
-            town.graph = sandbox.url + "/graph/v26.0"
-            context = await browser.new_context(viewport={"width": 1440, "height": 900})
-            mailroom = MailroomPage(await context.new_page(), sandbox.url)
-            await mailroom.open()
-            if language != "nl":
-                await mailroom.switch_language(language)
-            await mailroom.send(QUESTION)
-            await expect(mailroom.thread.get_by_text(QUESTION)).to_be_visible()
-            yield town, mailroom
-            assert mailroom.errors == []
-            await context.close()
+    async with town_and_page(browser, language=language) as (town, mailroom):
+        await mailroom.send(QUESTION)
+        await expect(mailroom.thread.get_by_text(QUESTION)).to_be_visible()
+        yield town, mailroom
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])

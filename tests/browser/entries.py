@@ -1,0 +1,79 @@
+"""What stands in the record of a small town, as the archiver would show it."""
+
+import os
+from base64 import b32encode
+from datetime import UTC, datetime
+from typing import Any
+
+from services import clock
+
+
+def new_conversation(number: str) -> str:
+    """An id as the router makes them."""
+    random = b32encode(os.urandom(16)).decode().rstrip("=").lower()
+    return f"{number}-{random}"
+
+
+def words_of(message: dict[str, Any]) -> str:
+    text: str = message.get("text", {}).get("body") or message.get("image", {}).get("caption", "")
+    return text
+
+
+def incoming(conversation: str, message: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(clock.new_id()),
+        "wamid": message["id"],
+        "conversationId": conversation,
+        "direction": "in",
+        "type": message["type"],
+        "text": words_of(message),
+        "status": "received",
+        "statuses": [],
+        "deliveries": [],
+        "receivedAt": now(),
+        "sentAt": iso(message["timestamp"]),
+        "raw": message,
+    }
+
+
+def outgoing(conversation: str, text: str, kind: str = "text") -> dict[str, Any]:
+    return {
+        "id": str(clock.new_id()),
+        "wamid": "",
+        "conversationId": conversation,
+        "direction": "out",
+        "type": kind,
+        "text": text,
+        "status": "accepted",
+        "statuses": [],
+        "deliveries": [],
+        "receivedAt": now(),
+    }
+
+
+def identities(contact: dict[str, Any]) -> list[dict[str, str]]:
+    found = [{"kind": "bsuid", "value": contact["user_id"]}]
+    return found + ([{"kind": "phone", "value": contact["wa_id"]}] if "wa_id" in contact else [])
+
+
+def media(message: dict[str, Any]) -> list[dict[str, str]]:
+    about = message.get(message["type"])
+    if not isinstance(about, dict) or "mime_type" not in about:
+        return []
+    return [{"id": about["id"], "mimeType": about["mime_type"], "filename": ""}]
+
+
+def reason(word: str, earlier: str | None) -> str:
+    if word:
+        return f"Het woord “{word}” staat in het bericht."
+    if earlier:
+        return "Het gesprek loopt al bij deze afdeling."
+    return "Geen enkele regel past op dit bericht."
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso(seconds: str) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
