@@ -7,25 +7,15 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import msgspec
 import pytest
 from aiohttp import web
 
-from services.answers import HEADERS
-from services.http import application, problem, read_body, serve
+from services.http import application, serve
 from services.lifecycle import in_loop
+from tests.integration.raw import CHUNKED, HOST, POST, SECRET, THREE, Seen, closing, refused, said
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 both_loops = pytest.mark.parametrize("run", [asyncio.run, in_loop], ids=["asyncio", "installed"])
-
-HOST = b"Host: x\r\n"
-POST = b"POST /seen HTTP/1.1\r\n" + HOST
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-THREE = b"Content-Length: 3\r\n\r\nabc"
-SECRET = b"geheim"
-"""Somewhere in what is sent; never in an answer."""
-BODY_SECONDS = 0.5
-LONG = 10.0
 
 REFUSED = {
     "a length and chunks": POST
@@ -86,76 +76,6 @@ ONE = {
     "in capitals": b"POST /seen HTTP/1.1\r\nHOST: x\r\nTRANSFER-ENCODING: CHUNKED\r\n\r\n"
     b"3\r\nabc\r\n0\r\n\r\n",
 }
-
-
-class Seen:
-    """An application that writes down which bodies it was given."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes | None] = []
-        self.app = application([web.post("/seen", self.page), web.get("/seen", self.page)])
-
-    async def page(self, request: web.Request) -> web.Response:
-        try:
-            self.bodies.append(await read_body(request, 1000, BODY_SECONDS))
-        except TimeoutError:
-            answer = problem(408, "Request Timeout")
-            answer.force_close()
-            return answer
-        return web.Response()
-
-
-async def said(port: int, *parts: bytes) -> list[tuple[int, dict[str, str], bytes]]:
-    """Say this, part by part, and nothing more; every answer until the other side closes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        async with asyncio.timeout(LONG):
-            for part in parts:
-                writer.write(part)
-                await asyncio.sleep(0.02 * (len(parts) > 1))  # so that they arrive one by one
-            return answers(await all_of(reader))
-    finally:
-        writer.close()
-
-
-async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """Until the end, also when that is a reset: more was sent than is read."""
-    received = b""
-    try:
-        while more := await reader.read(65536):
-            received += more
-    except ConnectionError:
-        assert received
-    return received
-
-
-def answers(received: bytes) -> list[tuple[int, dict[str, str], bytes]]:
-    found = []
-    while received:
-        head, _, received = received.partition(b"\r\n\r\n")
-        status, *lines = head.decode().split("\r\n")
-        code = int(status.split()[1])
-        pairs = (line.partition(": ") for line in lines)
-        headers = {name.lower(): value for name, _, value in pairs}
-        length = int(headers.get("content-length", 0))
-        if code != 100:
-            found.append((code, headers, received[:length]))
-        received = received[length:]
-    return found
-
-
-def refused(answer: tuple[int, dict[str, str], bytes], *statuses: int) -> None:
-    status, headers, body = answer
-    assert status in statuses
-    assert headers["content-type"] == "application/problem+json"
-    assert {name: headers.get(name.lower()) for name in HEADERS} == HEADERS
-    assert msgspec.json.decode(body)["status"] == status
-    assert SECRET not in body and b"abc" not in body
-
-
-async def closing(port: int, *parts: bytes) -> list[tuple[int, dict[str, str], bytes]]:
-    """The same, with a last request that closes the connection where it is still open."""
-    return await said(port, *parts, b"GET /seen HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
 
 @both_loops
