@@ -8,8 +8,8 @@ hook for the first; its protocol is subclassed, and the two methods replaced tha
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 import structlog
@@ -182,6 +182,51 @@ class _Accepting:
             log.warning("http.not_opened", exc_info=error)
 
 
+class _Rooms:
+    """A protocol for each connection: the server's, or, over the bound, a few words."""
+
+    def __init__(self, server: web.Server, most: int, silent_seconds: float) -> None:
+        self._server, self._most, self._silent_seconds = server, most, silent_seconds
+        self._loop = asyncio.get_running_loop()
+        self._lingering: set[asyncio.Transport] = set()
+
+    def protocol(self) -> asyncio.BaseProtocol:
+        if len(self._server.connections) >= self._most:
+            return _Refused(self._lingering)
+        return Handler(
+            self._server,
+            loop=self._loop,
+            access_log=None,  # type: ignore[arg-type]  # paths and peers are personal data
+            # aiohttp counts from the opening of a connection too, and until a header is whole.
+            keepalive_timeout=self._silent_seconds,
+            lingering_time=LINGER_SECONDS,
+            max_headers=HEADER_LINES,
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
+            auto_decompress=False,  # nobody packs, a signature is over the bytes as they were sent
+        )
+
+    def clear(self) -> None:
+        """End those that were told off and have not gone yet."""
+        for transport in list(self._lingering):
+            transport.abort()
+
+
+def _listening(bind: str, port: int, shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    return socket.create_server((bind, port), family=family, backlog=BACKLOG, reuse_port=shared)
+
+
+@contextmanager
+def _accepting(listening: socket.socket, rooms: _Rooms) -> Iterator[None]:
+    accepting = _Accepting(listening, rooms.protocol)
+    try:
+        yield
+    finally:
+        accepting.stop()
+        rooms.clear()
+
+
 @asynccontextmanager
 async def serve(
     app: web.Application,
@@ -201,37 +246,9 @@ async def serve(
     await runner.setup()
     server = runner.server
     assert server is not None  # it is, after setup
-    loop = asyncio.get_running_loop()
-    lingering: set[asyncio.Transport] = set()
-
-    def accepted() -> asyncio.BaseProtocol:
-        if len(server.connections) >= connections:
-            return _Refused(lingering)
-        return Handler(
-            server,
-            loop=loop,
-            access_log=None,  # type: ignore[arg-type]  # paths and peers are personal data
-            # aiohttp counts from the opening of a connection too, and until a header is whole.
-            keepalive_timeout=silent_seconds,
-            lingering_time=LINGER_SECONDS,
-            max_headers=HEADER_LINES,
-            max_line_size=HEADER_BYTES,
-            max_field_size=HEADER_BYTES,
-            auto_decompress=False,  # nobody packs, a signature is over the bytes as they were sent
-        )
-
+    rooms = _Rooms(server, connections, silent_seconds)
     try:
-        family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-        address = (bind, port)
-        with socket.create_server(
-            address, family=family, backlog=BACKLOG, reuse_port=shared
-        ) as listening:
-            accepting = _Accepting(listening, accepted)
-            try:
-                yield listening.getsockname()[1]
-            finally:
-                accepting.stop()
-                for transport in list(lingering):
-                    transport.abort()
+        with _listening(bind, port, shared) as listening, _accepting(listening, rooms):
+            yield listening.getsockname()[1]
     finally:
         await runner.cleanup()
