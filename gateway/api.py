@@ -167,9 +167,7 @@ class Api:
             if seen == "transferred":
                 await self._unless_accepted(order, _transferred())
             if held.closed and isinstance(body, bodies.Transfer):
-                await self._unless_accepted(
-                    order, _conflict("closed", "the conversation is closed")
-                )
+                await self._unless_accepted(order, _closed())
             return await self._accept(
                 order, order.acceptance(), lambda given: commands.change(body, held, given)
             )

@@ -6,7 +6,6 @@ do not know is told once, so that somebody looks what it is.
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from router import people
 from router.checks import MARKETING, MARKETING_MESSAGES
@@ -18,7 +17,6 @@ from services.whatsapp.items import AnyItem, Identity, Message, Notice, Unknown
 from services.whatsapp.lenient import fields, text, when
 from services.whatsapp.people import CONTACT, named
 
-Value = dict[str, Any]
 Act = Callable[[Unit, Notice, Knowledge, Ground], Changes]
 
 NAME = re.compile(r"[a-z0-9_]{1,64}")

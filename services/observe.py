@@ -8,7 +8,7 @@ given, so of an exception only its type and the lines of code it passed are logg
 import logging
 import sys
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 import msgspec
@@ -182,5 +182,3 @@ broker_blocked = _gauge(
     "postkamer_broker_blocked", "1 while an alarm of the broker keeps us from publishing", "link"
 )
 batches_missing = _gauge("postkamer_batches_missing", "Batch numbers never seen", "partition")
-
-Log = Callable[[], Any]
