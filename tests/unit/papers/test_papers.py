@@ -75,6 +75,15 @@ def test_every_file_that_is_named_exists(paper: Path) -> None:
     assert missing == []
 
 
+def test_every_module_of_the_four_and_what_they_stand_on_is_in_the_map() -> None:
+    paper = read("ARCHITECTURE.md")
+    folders = ("services", "gateway", "router", "deliverer", "archiver")
+    modules = [path for folder in folders for path in (ROOT / folder).glob("[!_]*.py")]
+    names = [f"{path.parent.name}/{path.name}" for path in modules if path.name != "service.py"]
+    assert len(names) > 80
+    assert [name for name in names if f"`{name}`" not in paper] == []
+
+
 @pytest.mark.parametrize("paper", PAPERS, ids=name_of)
 def test_every_make_target_that_is_named_exists(paper: Path) -> None:
     targets = set(re.findall(r"^(\w+):.*## ", read("Makefile"), re.MULTILINE))
