@@ -25,8 +25,10 @@ async def pool(empty: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-def store(pool: Pool) -> Store:
-    return Store(pool)
+async def store(empty: str, pool: Pool) -> AsyncIterator[Store]:
+    """The gateway's, which may do what its grants say."""
+    async with connected(f"{empty}?role=postkamer_gateway", "test", 8) as own:
+        yield Store(own)
 
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset(["send"]))
