@@ -7,7 +7,6 @@ Both stand on what the gateway stands on: the same event loop, the same HTTP ser
 """
 
 import asyncio
-import gc
 import os
 import secrets
 import sys
@@ -15,11 +14,10 @@ import sys
 import aio_pika
 from aiohttp import web
 
-from gateway.signature import HEADER, is_signed
+from bench.signed import HEADER, is_signed
 from services.http import MANY, serve
-from services.lifecycle import in_loop
+from services.lifecycle import in_loop, settle
 
-SECRETS = (b"sandbox-app-secret",)
 BODY_BYTES = 4 * 1024 * 1024
 CHANNELS = 8
 """For `single`: many confirms in flight, spread over some channels."""
@@ -35,7 +33,7 @@ async def _body(request: web.Request) -> bytes:
 
 
 def _is_signed(request: web.Request, body: bytes) -> bool:
-    return is_signed(body, request.headers.get(HEADER, ""), SECRETS)
+    return is_signed(body, request.headers.get(HEADER, ""))
 
 
 async def bare(request: web.Request) -> web.Response:
@@ -76,8 +74,7 @@ async def main(kind: str, port: int) -> None:
     else:
         app.router.add_post("/{path:.*}", bare)
     async with serve(app, "127.0.0.1", port, connections=MANY):
-        gc.collect()
-        gc.freeze()  # as every service does
+        settle()
         await asyncio.Event().wait()
 
 

@@ -30,7 +30,7 @@ from services.tasks import beside
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: for each destination, the ledger, the relay, and some room."""
-SETTLE = Bounds(pace=0.020)
+SETTLE = Bounds(pace=0.020, enough=256)
 """Deliveries are written down every 20 ms: their envelope waits for it, no citizen does."""
 KINDS: dict[str, Kind] = {"cloudevents": cloudevents}
 

@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +30,16 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     header: str = ""
     until: datetime | None = None
     """After this it speaks for nobody: of a registration that ended."""
+
+
+class Shown(NamedTuple):
+    """What stands in one header: the provider that shows it so, and its own header where it comes
+    in one (''), else what it signed to."""
+
+    provider: ProviderId
+    header: str
+    value: str
+    digest: bytes = b""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -55,41 +66,38 @@ class Proofs:
         self.most_secrets = max(map(len, self._ways.values()), default=0)
         """Tried for one body: what it costs to be refused."""
 
-    def shown(self, headers: Mapping[str, str]) -> bool:
-        """Whether there is anything in `headers` that could prove something; asked before the body
-        is read."""
+    def shown(self, headers: Mapping[str, str]) -> list[Shown]:
+        """What in `headers` could prove something; asked before the body is read. The SHA-1 header
+        of old is not looked at."""
+        found = []
         for provider, header in self._ways:
-            given = headers.get(header or PROVIDERS[provider].signature)
-            if given is not None and (header or PROVIDERS[provider].form.fullmatch(given)):
-                return True
-        return False
-
-    def proven(self, body: bytes, headers: Mapping[str, str], at: datetime) -> Proof | None:
-        """What `headers` prove about `body`; None when that is nothing.
-
-        Every secret is tried, each compared in constant time. The SHA-1 header of old is not
-        looked at.
-        """
-        for (provider, header), secrets in self._ways.items():
-            shown = headers.get(header or PROVIDERS[provider].signature)
-            if shown is None:
+            own = PROVIDERS[provider]
+            value = headers.get(header or own.signature)
+            if value is None:
                 continue
-            matched = (
-                _named(shown, secrets)
-                if header
-                else _signed(body, shown, PROVIDERS[provider].form, secrets)
-            )
+            if header:
+                found.append(Shown(provider, header, value))
+            elif form := own.form.fullmatch(value):
+                found.append(Shown(provider, header, value, bytes.fromhex(form[1])))
+        return found
+
+    def proven(self, body: bytes, shown: Iterable[Shown], at: datetime) -> Proof | None:
+        """What that proves about `body`; None when it is nothing.
+
+        Every secret is tried, each compared in constant time.
+        """
+        for one in shown:
+            secrets = self._ways[one.provider, one.header]
+            named = bool(one.header)
+            matched = _named(one.value, secrets) if named else _signed(body, one.digest, secrets)
             if numbers := _still(matched, at):
-                name, kept = ("header", "") if header else ("sha256", shown)
-                return Proof(f"{provider}-{name}", kept, numbers)
+                if named:
+                    return Proof(f"{one.provider}-header", "", numbers)
+                return Proof(f"{one.provider}-sha256", one.value, numbers)
         return None
 
 
-def _signed(body: bytes, shown: str, form: re.Pattern[str], secrets: Secrets) -> list[list[Grant]]:
-    match = form.fullmatch(shown)
-    if match is None:
-        return []
-    given = bytes.fromhex(match[1])
+def _signed(body: bytes, given: bytes, secrets: Secrets) -> list[list[Grant]]:
     return [
         grants
         for secret, grants in secrets.items()
@@ -97,9 +105,9 @@ def _signed(body: bytes, shown: str, form: re.Pattern[str], secrets: Secrets) ->
     ]
 
 
-def _named(shown: str, secrets: Secrets) -> list[list[Grant]]:
+def _named(value: str, secrets: Secrets) -> list[list[Grant]]:
     """Hashed before they are compared, so that not even a length shows."""
-    given = hashlib.sha256(shown.encode(errors="surrogateescape")).digest()
+    given = hashlib.sha256(value.encode(errors="surrogateescape")).digest()
     return [
         grants
         for secret, grants in secrets.items()

@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from gateway.doors import COMMON, Door, owners
 from gateway.intake import Intake, NotDurable
-from gateway.proofs import META_CLIENT, Proof, common_name, unproven
+from gateway.proofs import META_CLIENT, Proof, Proofs, Shown, common_name, unproven
 from gateway.receipts import shares
 from services import clock, observe
 from services.config import Config
@@ -94,17 +94,19 @@ class Webhook:
 
     async def _receive(self, request: web.Request, take: Callable[[int], None]) -> web.Response:
         door = self._door(request)
-        if door is None or not door.proofs.shown(request.headers):
+        shown = door.proofs.shown(request.headers) if door else []
+        if door is None or not shown:
             return _closing(_unproven())  # nobody's body is not read
         body = await _body(request, take)
         if isinstance(body, web.Response):
             return _closing(body)
         at = clock.now()
-        tries = len(body) * door.proofs.most_secrets
-        proof = await self._done(tries, door.proofs.proven, body, request.headers, at)
+        if len(body) * door.proofs.most_secrets < LARGE_BYTES:
+            proof, keys = _opened(door.proofs, shown, body, at)
+        else:
+            proof, keys = await self._beside(_opened, door.proofs, shown, body, at)
         if proof is None or not self._is_client(proof, request.headers):
             return _unproven()
-        keys = await self._done(len(body), keys_in, body)
         try:
             await self._intake.put(self._receipts(request.path, proof, body, keys, at))
         except NotDurable as error:
@@ -141,11 +143,8 @@ class Webhook:
         shown = common_name(headers.get(self._client.header, ""))
         return hmac.compare_digest(shown.encode(), self._client.name.encode())
 
-    async def _done(self, size: int, function: Callable[..., T], *arguments: Any) -> T:
-        """What `function` gives: now, or from a thread when there is much to do. OverBudget when
-        too much of that is waiting."""
-        if size < LARGE_BYTES:
-            return function(*arguments)
+    async def _beside(self, function: Callable[..., T], *arguments: Any) -> T:
+        """What `function` gives, from a thread; OverBudget when too much of that is waiting."""
         try:
             async with asyncio.timeout(ASIDE_SECONDS):
                 await self._aside.acquire()
@@ -155,6 +154,14 @@ class Webhook:
             return await asyncio.to_thread(function, *arguments)
         finally:
             self._aside.release()
+
+
+def _opened(
+    proofs: Proofs, shown: Sequence[Shown], body: bytes, at: datetime
+) -> tuple[Proof | None, list[str]]:
+    """Who says so, and the keys in it; nobody's body is not looked into."""
+    proof = proofs.proven(body, shown, at)
+    return proof, keys_in(body) if proof else []
 
 
 @cache

@@ -17,9 +17,16 @@ def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
     The same arguments give the same id, so an id derived from what it names can be made again
     after a crash.
     """
-    milliseconds = (at - _EPOCH) // _MILLISECOND & (1 << 48) - 1
+    since = at - _EPOCH  # taken apart by hand: a division of time spans costs as much as the rest
+    milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
     random = int.from_bytes(chance[:10], "big") & (1 << 74) - 1
-    value = milliseconds << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1
+    value = (
+        (milliseconds & (1 << 48) - 1) << 80
+        | 7 << 76
+        | (random >> 62) << 64
+        | 2 << 62
+        | random & (1 << 62) - 1
+    )
     return uuid.UUID(int=value)
 
 

@@ -27,6 +27,9 @@ FILES = 5120
 that they are too many, those just accepted (`services.listener`: 4,096 in all), and what the
 process needs itself."""
 
+COLLECT_OBJECTS = 50_000
+"""Made and not yet gone before Python looks for cycles among them: some MB."""
+
 log = structlog.get_logger()
 
 
@@ -37,6 +40,18 @@ def in_loop(main: Coroutine[Any, Any, T]) -> T:
     except ImportError:
         return asyncio.run(main)
     return uvloop.run(main)
+
+
+def settle() -> None:
+    """Tell the collector of cycles that what exists by now stays, and to look less often.
+
+    What a batch holds comes and goes by the thousand, and next to nothing of it is in a cycle:
+    looked at after each 700 objects, as Python does by itself, it costs a fourteenth of all time at
+    the front door (instructions counted).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_OBJECTS)
 
 
 async def run(service: Service) -> int:
@@ -54,9 +69,7 @@ async def run(service: Service) -> int:
     deadline = asyncio.timeout(None)
     try:
         async with deadline, service() as broken:
-            # What is allocated by now lives as long as the process: the collector may skip it.
-            gc.collect()
-            gc.freeze()
+            settle()
             log.info("service.ready")
             stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
             parts: list[asyncio.Future[object]] = [broken, stopping]

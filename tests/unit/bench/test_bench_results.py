@@ -1,5 +1,7 @@
 """What the benchmark makes of its samples: ratios by round, a verdict by the median."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from bench.results import (
@@ -16,9 +18,9 @@ from bench.results import (
     shares,
     spread,
 )
-from bench.signed import body, signed_lines
+from bench.signed import body, is_signed, signed_lines
 from bench.steady import Outcome, is_whole, percentile, request, schedule
-from gateway.signature import is_signed
+from gateway.proofs import Key, Proofs
 from services.whatsapp.parse import parse
 
 MANY, FEW = CASES[:2]
@@ -102,4 +104,9 @@ def test_a_body_has_the_messages_that_it_should_have_and_is_signed(messages: int
     assert content == body(0, messages)
     assert len(parse(content)) == messages
     signature = head.partition(b"X-Hub-Signature-256: ")[2].partition(b"\r\n")[0].decode()
-    assert is_signed(content, signature, [b"sandbox-app-secret"])
+    ours = Proofs([Key(provider="meta", secret=b"sandbox-app-secret", numbers=frozenset("1"))])
+    shown = {"X-Hub-Signature-256": signature}
+    assert ours.proven(content, ours.shown(shown), datetime.now(UTC)) and is_signed(
+        content, signature
+    )
+    assert not is_signed(content + b" ", signature) and not is_signed(content, signature[:-1])

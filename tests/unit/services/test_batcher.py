@@ -76,6 +76,25 @@ def test_two_batches_start_at_least_the_pace_apart() -> None:
     run(work())
 
 
+@pytest.mark.parametrize(("entries", "size"), [(8, 1), (2, 50), (1, 100)])
+def test_a_batch_that_is_large_enough_goes_without_the_pace(entries: int, size: int) -> None:
+    async def work() -> None:
+        sent, loop = Sent(), asyncio.get_running_loop()
+        async with batching(sent, Bounds(pace=5, enough=8, bytes=100)) as batcher:
+            await batcher.put("first", 1)
+            asked = loop.time()
+            few = asyncio.create_task(batcher.put("x", 1))
+            await asyncio.sleep(1)
+            assert len(sent.batches) == 1, "few wait"
+            await put_all(batcher, ["y"] * entries, size)
+            assert sent.started[1] == asked + 1
+            await few
+            await batcher.put("last", 1)
+            assert sent.started[-1] == sent.started[-2] + 5, "few wait again"
+
+    run(work())
+
+
 @given(st.lists(st.integers(0, 150), max_size=60), st.integers(1, 10), st.integers(1, 100))
 def test_batches_keep_order_and_bounds_and_lose_nothing(
     sizes: list[int], items: int, most: int
