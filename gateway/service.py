@@ -11,7 +11,7 @@ from gateway.media import Media
 from gateway.openapi import document
 from gateway.store import Store
 from gateway.uploads import Uploads
-from gateway.webhook import Client, Webhook
+from gateway.webhook import PATH, Client, Webhook
 from services import clock, manual
 from services.broker import linked
 from services.config import Config
@@ -19,6 +19,7 @@ from services.database import Pool, connected
 from services.http import MANY, Route, application, operations, serve
 from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end
+from services.listener import AHEAD
 from services.objects import Objects
 from services.partitions import Partitions
 from services.settings import GatewaySettings
@@ -56,6 +57,7 @@ async def gateway(
 
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
         app = application([*webhook.routes(), *api, *manual.routes(document)])
+        app[AHEAD] = {PATH: webhook.receive}
         shared = settings.gateway_workers > 1
         where = settings.bind, settings.gateway_port
         await enter(serve(app, *where, connections=MANY, shared=shared))

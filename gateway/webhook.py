@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict
 from prometheus_client import Counter
 
 from gateway.doors import COMMON, Door, owners
@@ -16,6 +17,7 @@ from gateway.intake import Intake, NotDurable
 from gateway.proofs import META_CLIENT, Proof, Proofs, Shown, common_name, unproven
 from gateway.receipts import shares
 from services import clock, observe
+from services.answers import HEADERS, VERSION
 from services.config import Config
 from services.contract import Receipt
 from services.http import Budget, OverBudget, held, problem, read_body, unavailable
@@ -36,6 +38,9 @@ ASIDE_AT_ONCE = 2
 ASIDE_SECONDS = 1.0
 """For a place among them; then too much is coming in."""
 CHALLENGE_CHARACTERS = 200
+_NOT_TAKEN = CIMultiDict(HEADERS)
+_TAKEN = CIMultiDict({"API-Version": VERSION})
+"""The others are for who looks at what is in an answer, and there is nothing in it."""
 
 T = TypeVar("T")
 
@@ -58,19 +63,17 @@ class Webhook:
         self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
 
     def routes(self) -> list[web.RouteDef]:
+        """The most used first, and one path after the other: aiohttp tries them in this order."""
         return [
-            web.get(PATH, self.handshake, allow_head=False),
-            web.get(PATH + "/{tenant}", self.handshake, allow_head=False),
             web.post(PATH, self.receive),
-            web.post(PATH + "/{tenant}", self.receive),
+            web.get(PATH, self.handshake, allow_head=False),
+            web.post(PATH + "/{tenant}", self.receive_for_one),
+            web.get(PATH + "/{tenant}", self.handshake, allow_head=False),
         ]
-
-    def _door(self, request: web.Request) -> Door | None:
-        return self._doors.get(request.match_info.get("tenant", COMMON))
 
     async def handshake(self, request: web.Request) -> web.Response:
         """Echo the challenge to whoever knows the verify token."""
-        door, query = self._door(request), request.query
+        door, query = self._doors.get(request.match_info.get("tenant", COMMON)), request.query
         token = query.get("hub.verify_token", "").encode()
         challenge = query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS]
         ours = door.verify_tokens if door else ()
@@ -80,20 +83,29 @@ class Webhook:
         return web.Response(text=challenge)
 
     async def receive(self, request: web.Request) -> web.Response:
+        """At the common address; does without what aiohttp's routing finds out (`serve`)."""
+        return await self._answer(request, self._doors[COMMON])
+
+    async def receive_for_one(self, request: web.Request) -> web.Response:
+        return await self._answer(request, self._doors.get(request.match_info["tenant"]))
+
+    async def _answer(self, request: web.Request, door: Door | None) -> web.Response:
         started = clock.monotonic()
         try:
             with self._budget.share() as take:
                 closed = self._intake.refusal()
-                answer = unavailable(closed) if closed else await self._receive(request, take)
+                answer = unavailable(closed) if closed else await self._take(request, door, take)
         except OverBudget:
             answer = _closing(unavailable("too much is coming in"))
+        answer.headers.merge(_TAKEN if answer.status == 200 else _NOT_TAKEN)
         waited = clock.monotonic() - started
         _answered(answer.status).inc()
         observe.webhook_seconds.observe(waited)
         return await held(request, answer, waited) if answer.status == 503 else answer
 
-    async def _receive(self, request: web.Request, take: Callable[[int], None]) -> web.Response:
-        door = self._door(request)
+    async def _take(
+        self, request: web.Request, door: Door | None, take: Callable[[int], None]
+    ) -> web.Response:
         shown = door.proofs.shown(request.headers) if door else []
         if door is None or not shown:
             return _closing(_unproven())  # nobody's body is not read

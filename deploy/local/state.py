@@ -99,10 +99,6 @@ def free_port() -> int:
             kept.close()
             continue
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _kept.append(kept)
+        kept.detach()  # stays bound; some ten for each installation that this process starts
         return port
     raise Refusal("No free port was found between 20000 and 32767 on 127.0.0.1.")
-
-
-_kept: list[socket.socket] = []
-"""Some ten for each installation that this process starts."""
