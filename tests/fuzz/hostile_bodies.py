@@ -106,7 +106,7 @@ def _drop(draw: Any, node: Any, key: Any) -> None:
 
 
 def _odd(draw: Any, node: Any, key: Any) -> None:
-    node[key] = deepcopy(draw(st.sampled_from(ODD)))
+    node[key] = deepcopy(draw(AN_ODD_ONE))
 
 
 def _raw(draw: Any, node: Any, key: Any) -> None:
@@ -128,12 +128,12 @@ def _wrap(draw: Any, node: Any, key: Any) -> None:
 
 def _rename(draw: Any, node: Any, key: Any) -> None:
     if isinstance(node, dict):
-        node[draw(st.sampled_from(NAMES))] = node.pop(key)
+        node[draw(A_NAME)] = node.pop(key)
 
 
 def _add(draw: Any, node: Any, key: Any) -> None:
     if isinstance(node, dict):
-        node[draw(st.sampled_from(NAMES))] = deepcopy(draw(st.sampled_from(ODD)))
+        node[draw(A_NAME)] = deepcopy(draw(AN_ODD_ONE))
 
 
 def _other_type(draw: Any, node: Any, key: Any) -> None:
@@ -148,38 +148,50 @@ def _other_type(draw: Any, node: Any, key: Any) -> None:
 
 def _garbled(draw: Any, node: Any, key: Any) -> None:
     if isinstance(node[key], str):
-        node[key] += draw(st.text(max_size=6)) + draw(st.sampled_from(("", "\ud800", "\0", "😀")))
+        node[key] += draw(SOME_TEXT) + draw(st.sampled_from(("", "\ud800", "\0", "😀")))
 
 
 MUTATIONS = (_drop, _drop, _odd, _odd, _raw, _double, _wrap, _rename, _add, _other_type, _garbled)
 
+# Made once: hypothesis looks at every value of a strategy that it sees for the first time.
+A_MUTATION = st.sampled_from(MUTATIONS)
+MUTATED_TIMES = st.sampled_from((1, 1, 2, 3, 6))
+AN_ODD_ONE = st.sampled_from(ODD)
+A_NAME = st.sampled_from(NAMES)
+SOME_TEXT = st.text(max_size=6)
+A_CHANGE = st.sampled_from(CHANGES)
+A_NUMBER = st.sampled_from((0, 0, 0, 0, 1, 1, 2, 3))
+A_WABA = st.sampled_from(WABAS)
+SOME_ENTRIES = st.sampled_from((1, 1, 1, 2, 3))
+IS_REPEATED = st.sampled_from((False, False, False, False, True))
+
 
 def _mutate(draw: Any, tree: Json) -> None:
-    for _ in range(draw(st.sampled_from((1, 1, 2, 3, 6)))):
+    for _ in range(draw(MUTATED_TIMES)):
         places = _places(tree)
         if not places:
             return
         node, key = places[draw(st.integers(0, len(places) - 1))]
-        draw(st.sampled_from(MUTATIONS))(draw, node, key)
+        draw(A_MUTATION)(draw, node, key)
 
 
 def _entry(draw: Any) -> Json:
-    return {"id": draw(st.sampled_from(WABAS)), "changes": [_change(draw)], "time": 1795000000}
+    return {"id": draw(A_WABA), "changes": [_change(draw)], "time": 1795000000}
 
 
 def _change(draw: Any) -> Json:
-    text = draw(st.sampled_from(CHANGES))
-    repeated = draw(st.sampled_from((False, False, False, False, True)))
+    text = draw(A_CHANGE)
+    repeated = draw(IS_REPEATED)
     message = draw(st.integers(0, 500)) if repeated else next(_serial)
     text = text.replace("~m~", f"{message:07}")  # as long each time: a draw must not depend on it
     text = text.replace("~c~", f"{draw(st.integers(0, CITIZENS)):04}")
-    number = draw(st.sampled_from((0, 0, 0, 0, 1, 1, 2, 3)))
+    number = draw(A_NUMBER)
     return json.loads(text.replace(NUMBERS[0], NUMBERS[number]))
 
 
 def _envelope(draw: Any) -> Json:
     """One change mostly, as Meta sends; sometimes several, in one entry or in more."""
-    entries = [_entry(draw) for _ in range(draw(st.sampled_from((1, 1, 1, 2, 3))))]
+    entries = [_entry(draw) for _ in range(draw(SOME_ENTRIES))]
     if draw(st.sampled_from((False, False, False, True))):
         entries[0]["changes"].append(_change(draw))
     return {"object": "whatsapp_business_account", "entry": entries}
@@ -243,11 +255,6 @@ def _many_municipalities(change: Json, times: int) -> list[Json]:
     return [{"id": str(n), "changes": [change]} for n in range(times)]
 
 
-def bodies() -> st.SearchStrategy[bytes]:
-    """Mostly what comes close; large ones are rare, since they cost as much as a thousand."""
-    return st.sampled_from(_PARTS).flatmap(lambda part: part)
-
-
 _PARTS = (
     *[valid()] * 120,
     *[mutated()] * 210,
@@ -258,3 +265,5 @@ _PARTS = (
     ),
     large(),
 )
+BODIES: st.SearchStrategy[bytes] = st.sampled_from(_PARTS).flatmap(lambda part: part)
+"""Mostly what comes close; large ones are rare, since they cost as much as a thousand."""
