@@ -16,8 +16,9 @@ from router.knowledge import Knowledge
 from services.numbers import Number
 from services.whatsapp import items
 
-CHANGES_OF_NUMBER = {"user_changed_number", "customer_changed_number"}
-"""What Meta's system messages call it, now and before."""
+CHANGES_OF_NUMBER = ("user_changed_number", "customer_changed_number")
+"""What Meta's system messages call it, now and before. No set: what stands there may be no text,
+and then it has no hash."""
 
 CONTINUED = timedelta(weeks=8)
 """After a move, for which a telephone number alone shows who somebody was in the former portfolio:

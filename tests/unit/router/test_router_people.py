@@ -109,7 +109,7 @@ def test_an_answer_goes_to_the_newest_phone_number_else_to_the_bsuid() -> None:
     assert town.address(anna) == "31622222222"
 
 
-def renamed(sent: float = 2, **system: str) -> dict[str, Any]:
+def renamed(sent: float = 2, **system: Any) -> dict[str, Any]:
     old = {"from": "31611111111"} if "wa_id" in system else {}
     return old | {
         "id": f"wamid.renamed.{sent}",
@@ -145,6 +145,15 @@ def test_a_citizen_with_a_new_name_goes_on_in_the_same_conversation(
     anna = town.hears(bsuid="NL.anna", phone="31611111111")
     assert town.takes(renamed(**system)) == anna
     assert town.hears(**later) == anna
+
+
+@pytest.mark.parametrize("odd", [{}, [], None, 1, True])
+def test_a_notice_with_a_kind_that_is_no_text_still_carries_a_new_name(odd: object) -> None:
+    town = Town()
+    anna = town.hears(bsuid="NL.anna")
+    system = {"type": odd, "user_id": "NL.new", "previous_user_id": "NL.anna"}
+    assert town.takes(renamed(**system)) == anna
+    assert town.hears(bsuid="NL.new") == anna
 
 
 def test_a_new_name_that_was_heard_before_its_notice_leads_to_the_old_conversation() -> None:
