@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from multidict import CIMultiDict
 from prometheus_client import generate_latest
 
@@ -97,14 +97,26 @@ async def read_body(
             return None
         take(len(body))
         return body
-    chunks, size = [], 0
-    async with asyncio.timeout(seconds):
-        async for chunk in request.content.iter_any():
-            size += len(chunk)
-            if size > limit:
-                return None
-            take(len(chunk))
-            chunks.append(chunk)
+    chunks: list[bytes] = []
+    try:
+        async with asyncio.timeout(seconds):
+            return await _joined(request.content, chunks, limit, take)
+    finally:
+        # The stream keeps the error that ended it, and with that this frame: a circle, and the
+        # collector of circles counts objects, not bytes.
+        chunks.clear()
+
+
+async def _joined(
+    content: StreamReader, chunks: list[bytes], limit: int, take: Callable[[int], None]
+) -> bytes | None:
+    size = 0
+    async for chunk in content.iter_any():
+        size += len(chunk)
+        if size > limit:
+            return None
+        take(len(chunk))
+        chunks.append(chunk)
     return b"".join(chunks)
 
 

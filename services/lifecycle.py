@@ -27,8 +27,9 @@ FILES = 5120
 that they are too many, those just accepted (`services.listener`: 4,096 in all), and what the
 process needs itself."""
 
-COLLECT_OBJECTS = 50_000
-"""Made and not yet gone before Python looks for cycles among them: some MB."""
+COLLECT_OBJECTS = 10_000
+"""Made and not yet gone before Python looks for cycles among them: more than a batch holds (256
+webhooks of some 30), and a MB."""
 
 log = structlog.get_logger()
 
