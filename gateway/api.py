@@ -28,6 +28,7 @@ from services.config import Config
 from services.contract import Command
 from services.guard import guarded
 from services.http import json, problem, read_body, unavailable
+from services.ids import CONVERSATION
 from services.keyring import Keyring
 
 BODY_SECONDS = 10.0
@@ -157,7 +158,8 @@ class Api:
 
         async def take(request: web.Request, order: Order) -> web.Response:
             body = _read(order, kind)
-            held = await self._store.conversation(request.match_info["id"])
+            id = request.match_info["id"]
+            held = await self._store.conversation(id) if CONVERSATION.fullmatch(id) else None
             acting = getattr(body, "from_department", None) or ""
             seen = standing(held, order.rights, acting)
             if held is None or seen == "unknown":
