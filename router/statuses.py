@@ -106,19 +106,22 @@ def _decision(
     told = after.status != before.status and conversation is not None and department is not None
     if conversation and told:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
+    whose = department.id if department else after.department
+    theirs = conversation is not None and conversation.department == whose
     decision = Decision(
         kind=kind,
         record=unit.id("record", ground.hash),
         tenant=after.tenant,
         conversation=after.conversation,
-        department=department.id if department else after.department,
+        department=whose,
         destination=department.destination if department else "",
         reason=after.reason if after.status != before.status else "",
         sequence=conversation.sequence if conversation and told else 0,
         message=after.id,
         event=unit.id("event", ground.hash) if told else None,
         status=after.status,
-        zaak=conversation.zaak if conversation else "",
+        # The zaak is of whoever has the conversation now, and may say what it is about.
+        zaak=conversation.zaak if conversation and theirs else "",
     )
     changed = conversation if told else None
     return decision, Changes(conversation=changed, outgoing=after if after != before else None)

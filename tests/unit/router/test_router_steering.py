@@ -188,6 +188,21 @@ def test_a_note_is_a_record_with_a_place_and_reaches_neither_citizen_nor_crm() -
     assert desk.hears("dank").sequence == 3
 
 
+def test_the_zaak_is_not_told_to_a_department_that_the_conversation_has_left() -> None:
+    desk = Desk()
+    answer = desk.order("text", text="Goedemiddag")
+    desk.router.takes(answer)
+    for second, (to, tells) in enumerate([("belastingen", False), ("klantcontact", True)], 50):
+        desk.orders("transfer", to_department=to)
+        desk.orders("link", zaak=f"ZAAK-{to}")
+        word = ("delivered", "read")[tells]
+        [event] = events(
+            desk.router.takes(told(status("w", word, f"{answer.id}.1"), second=second))
+        )
+        assert data(event)["department"] == "klantcontact"
+        assert data(event).get("zaak") == (f"ZAAK-{to}" if tells else None)
+
+
 def test_from_a_link_on_everything_that_is_said_carries_the_zaak() -> None:
     desk = Desk()
     linked = desk.orders("link", zaak="ZAAK-2026-12")
