@@ -5,7 +5,7 @@ Each begins with its code. '' says that nothing is against it.
 
 import msgspec
 
-from router.decisions import Conversation, Ground
+from router.decisions import REACTION, Conversation, Ground
 from router.knowledge import Knowledge
 from services.contract import Command
 from services.fates import DONE
@@ -97,8 +97,8 @@ def elsewhere(order: Command, conversation: Conversation) -> str:
 
 
 def about(order: Command, conversation: str, known: Knowledge) -> str:
-    """Against what it quotes or reacts to: not of this conversation, never at the citizen's, or no
-    message at all."""
+    """Against what it quotes or reacts to: not of this conversation, never at the citizen's, no
+    message at all, or a reaction, which Meta lets nobody quote or react to."""
     if order.about is None:
         return ""
     heard, ours = known.heard.get(order.about), known.outgoing.get(order.about)
@@ -107,7 +107,7 @@ def about(order: Command, conversation: str, known: Knowledge) -> str:
     if ours is None or ours.conversation != conversation:
         return NO_MESSAGE
     unsent = ours.status == "failed" and ours.wamid_hash is None
-    return NO_MESSAGE if unsent or ours.status == DONE else ""
+    return NO_MESSAGE if unsent or ours.status == DONE or ours.type == REACTION else ""
 
 
 def template(order: Command, conversation: Conversation, known: Knowledge, ground: Ground) -> str:

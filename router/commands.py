@@ -46,14 +46,14 @@ def _in_conversation(
 ) -> tuple[Decision, Changes]:
     conversation = known.conversations.get(given.conversation)
     if reason := checks.barred(given, conversation, number, ground):
-        return _refused(unit, given, reason, ground)
+        return _refused(unit, given, reason, ground, conversation)
     assert conversation is not None
     if steer := STEERING.get(given.type):
         decision, changes = steer(unit, given, conversation, ground)
         return decision, msgspec.structs.replace(changes, outgoing=_standing(unit, given, decision))
     to = people.address(conversation.person, number, known)
     if to is None:
-        return _refused(unit, given, checks.NO_ADDRESS, ground)
+        return _refused(unit, given, checks.NO_ADDRESS, ground, conversation)
     return _message(unit, given, conversation, to, known, ground)
 
 
@@ -74,7 +74,7 @@ def _to_person(
             return _refused(unit, given, verdict, ground)
         conversation = opened(unit, number, who.person, verdict, ground)
     elif reason := checks.elsewhere(given, conversation):
-        return _refused(unit, given, reason, ground)
+        return _refused(unit, given, reason, ground, conversation)
     decision, changes = _message(unit, given, conversation, to, known, ground)
     if decision.kind == "accepted":
         changes = msgspec.structs.replace(changes, identities=who.changed)
@@ -105,7 +105,7 @@ def _message(
 ) -> tuple[Decision, Changes]:
     reason = checks.about(given, before.id, known) or checks.template(given, before, known, ground)
     if reason:
-        return _refused(unit, given, reason, ground)
+        return _refused(unit, given, reason, ground, before)
     now = msgspec.structs.replace(before, sequence=before.sequence + 1)
     decision = Decision(
         kind="accepted",
@@ -136,6 +136,7 @@ def _standing(unit: Unit, given: Command, decision: Decision) -> Outgoing:
         status=decision.status,
         reason=decision.reason if decision.kind == "refused" else "",
         changed_at=unit.at,
+        type=given.type if decision.kind == "accepted" else "",
     )
 
 
@@ -180,7 +181,9 @@ def failed(unit: Unit, given: Command, ground: Ground) -> Outgoing:
     )
 
 
-def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[Decision, Changes]:
+def _refused(
+    unit: Unit, given: Command, reason: str, ground: Ground, where: Conversation | None = None
+) -> tuple[Decision, Changes]:
     """On the record of whoever ordered it, and in no conversation."""
     number = ground.config.number(given.number)
     tenant = given.tenant or (number.tenant if number else "")
@@ -188,9 +191,19 @@ def _refused(unit: Unit, given: Command, reason: str, ground: Ground) -> tuple[D
         kind="refused",
         record=unit.id("record", ground.hash),
         tenant=tenant,
-        department=given.department,
+        department=given.department or _whose(given, where, tenant),
         message=given.id,
         status="failed",
         reason=reason,
     )
     return decision, Changes(outgoing=_standing(unit, given, decision))
+
+
+def _whose(given: Command, where: Conversation | None, tenant: str) -> str:
+    """Of which department an order was that named none: one that its token acts for, and that has
+    the conversation, or had it last; else its only one. '' where nobody can say."""
+    if where and where.tenant == tenant:
+        for department in (where.department, *reversed(where.departments)):
+            if checks.allows(given, department):
+                return department
+    return given.departments[0] if len(given.departments) == 1 else ""

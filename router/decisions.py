@@ -14,6 +14,8 @@ from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
 """A keyed hash of some strings: 16 bytes that tell nothing without the key."""
+REACTION = "reaction"
+"""Meta's type of a message that hangs on another one: it is no answer."""
 UNPROVEN = "the signature is of another number's secret"
 """Why an item is kept aside that came under a proof that does not speak for its number."""
 
@@ -104,6 +106,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     code: int = 0
     wamid_hash: bytes | None = None
+    type: str = ""
+    """Of an order that was accepted; '' also of those from before it was written down."""
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from router import people
-from router.decisions import Changes, Conversation, Decision, Ground, Heard, Unit
+from router.decisions import REACTION, Changes, Conversation, Decision, Ground, Heard, Unit
 from router.knowledge import Knowledge
 from router.rules import Verdict, route
 from services.numbers import Number
@@ -36,8 +36,15 @@ def message(
     decision = _decision(unit, before, now, ground)
     if who.continued:
         decision = msgspec.structs.replace(decision, continued=True)
-    heard = Heard(decision.message, item.id, now.id) if decision.message and item.id else None
+    heard = _heard(item, decision)
     return decision, Changes(conversation=now, identities=who.changed, heard=heard)
+
+
+def _heard(item: items.Message, decision: Decision) -> Heard | None:
+    """So that it can be quoted; a reaction cannot."""
+    if decision.message is None or not item.id or item.content.type == REACTION:
+        return None
+    return Heard(decision.message, item.id, decision.conversation)
 
 
 def kept(unit: Unit, kind: str, number: str, ground: Ground) -> Decision:

@@ -149,7 +149,8 @@ where key = any($1::bytea[]) or message = any($2::uuid[])
 """
 
 _OUTGOING = """
-select id, tenant, number, conversation, department, status, changed_at, reason, code, wamid_hash
+select id, tenant, number, conversation, department, status, changed_at, reason, code, wamid_hash,
+    type
 from router.outgoing where id = any($1::uuid[]) or wamid_hash = any($2::bytea[])
 """
 

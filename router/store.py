@@ -86,7 +86,7 @@ class Store:
         outgoing = {c.outgoing.id: c.outgoing for c in changes if c.outgoing}
         if outgoing:
             rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
-            await connection.execute(_UPSERT_OUTGOING, *_columns(rows, 10))
+            await connection.execute(_UPSERT_OUTGOING, *_columns(rows, 11))
         if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
             await connection.execute(_INSERT_SEND, *_columns(sends, 11))
         if settled := [c.settled for c in changes if c.settled]:
@@ -221,9 +221,9 @@ on conflict (id) do update set department = excluded.department, rule = excluded
 
 _UPSERT_OUTGOING = """
 insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at,
-    reason, code, wamid_hash)
+    reason, code, wamid_hash, type)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-    $7::timestamptz[], $8::text[], $9::int[], $10::bytea[])
+    $7::timestamptz[], $8::text[], $9::int[], $10::bytea[], $11::text[])
 on conflict (id) do update set status = excluded.status, changed_at = excluded.changed_at,
     reason = excluded.reason, code = excluded.code, wamid_hash = excluded.wamid_hash
 """

@@ -104,6 +104,24 @@ def test_what_is_not_of_this_conversation_cannot_be_quoted() -> None:
     for about in (bert.message, other.id, lost.id, note.id, id_of("nothing")):
         given = command(str(about), second=9, conversation=anna.conversation, about=about)
         assert order(router, given)[0].reason == NO_MESSAGE
+    reaction = command(
+        "reaction", second=7, conversation=anna.conversation, type="reaction", about=anna.message
+    )
+    assert order(router, reaction)[0].kind == "accepted"
+    hers = {"id": "wamid.9", "type": "reaction", "reaction": {"message_id": "w", "emoji": "👍"}}
+    thumb = wrote(text("", "", **ANNA) | hers, second=8)
+    [reacted] = decisions(router.takes(thumb))
+    assert reacted.conversation == anna.conversation
+    for type in ("text", "reaction"):
+        for about in (reaction.id, reacted.message):
+            given = command(
+                f"{type} {about}",
+                second=9,
+                conversation=anna.conversation,
+                type=type,
+                about=about,
+            )
+            assert order(router, given)[0].reason == NO_MESSAGE
     new = command("new", second=9, to="31633333333", about=anna.message)
     assert order(router, new)[0].reason == NO_MESSAGE
 
@@ -202,3 +220,35 @@ def test_every_type_that_the_door_takes_is_known() -> None:
     types = {get_args(body.model_fields["type"].annotation)[0] for body in BODIES}
     assert types - {"media"} | kinds == MESSAGE_TYPES
     assert set(KINDS.values()) == set(STEERING)
+
+
+@pytest.mark.parametrize(
+    ("more", "whose"),
+    [
+        ({}, "klantcontact"),
+        ({"departments": ["belastingen", "klantcontact"]}, "klantcontact"),
+        ({"departments": ["groen", "belastingen"]}, "belastingen"),
+        ({"departments": ["groen"]}, "groen"),
+        ({"departments": ["groen", "nieuw"]}, ""),
+        ({"departments": ["groen", "nieuw"], "department": "nieuw"}, "nieuw"),
+        ({"tenant": "borne"}, ""),
+        ({"tenant": "borne", "departments": ["klantcontact"]}, "klantcontact"),
+    ],
+)
+@pytest.mark.parametrize("to_a_number", [False, True])
+def test_a_refusal_stands_on_the_record_of_the_department_that_ordered_it(
+    more: dict[str, Any], whose: str, to_a_number: bool
+) -> None:
+    """In a conversation that belastingen had, and klantcontact has again."""
+    router = Router()
+    conversation = opened(router).conversation
+    for n, department in enumerate(("belastingen", "klantcontact"), 2):
+        given = command(
+            str(n), second=n, conversation=conversation, type="transfer", to_department=department
+        )
+        router.takes(given)
+    where = {"to": PHONE} if to_a_number else {"conversation": conversation}
+    given = command("a", second=9, about=id_of("nothing"), type="reaction", **where, **more)
+    decision, changes = order(router, given)
+    assert (decision.kind, decision.department, decision.conversation) == ("refused", whose, "")
+    assert changes.outgoing and changes.outgoing.department == whose

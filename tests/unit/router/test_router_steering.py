@@ -105,6 +105,7 @@ def test_an_order_that_was_carried_out_ends_at_done(type: str, more: dict[str, s
         department=more.get("to_department", "klantcontact"),
         status="done",
         changed_at=at(2),
+        type=type,
     )
 
 
