@@ -6,7 +6,7 @@ may do there; then it is written down, published, confirmed, answered.
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,7 @@ from gateway import bodies, commands, keys
 from gateway.commands import Given
 from gateway.contents import upload_of
 from gateway.intake import Intake, NotDurable
-from gateway.reading import BODY_BYTES, Fault, read
+from gateway.reading import BODY_BYTES, Fault, read, sound
 from gateway.standing import Held, standing
 from gateway.store import Acceptance, Accepted, AnsweredMeanwhile, Store
 from gateway.uploads import Uploads
@@ -35,6 +35,7 @@ BODY_SECONDS = 10.0
 TAKEN = ("application/json", "application/x-www-form-urlencoded")
 """Content types of an order. The second is what curl and its like say when nobody told them; what
 comes under it is read as JSON too."""
+CHARSETS = ("utf-8", "utf8")
 CHANGES: dict[str, TypeAdapter[Any]] = {
     "_transfer": bodies.TRANSFER,
     "_close": bodies.CLOSE,
@@ -52,6 +53,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rights: Rights
     path: str
     key: str
+    """'' when there is none that can be it: then nothing is accepted."""
     body: bytes
 
     @property
@@ -127,7 +129,7 @@ class Api:
 
     async def send(self, _: web.Request, order: Order) -> web.Response:
         """POST /v1/messages: 202 once a quorum holds it."""
-        body = _read(order, bodies.MESSAGE, bodies.COMMON)
+        body = self._read(order, bodies.MESSAGE, bodies.COMMON)
         named = body.conversation_id
         held = await self._store.conversation(named) if named else None
         if obstacle := await self._obstacle(body, held, order.rights):
@@ -157,7 +159,7 @@ class Api:
         """POST /v1/conversations/{id}/_verb: 202 once a quorum holds it."""
 
         async def take(request: web.Request, order: Order) -> web.Response:
-            body = _read(order, kind)
+            body = self._read(order, kind)
             id = request.match_info["id"]
             held = await self._store.conversation(id) if CONVERSATION.fullmatch(id) else None
             acting = getattr(body, "from_department", None) or ""
@@ -175,6 +177,21 @@ class Api:
             )
 
         return take
+
+    def _read(
+        self, order: Order, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
+    ) -> T:
+        """The body of an order; Refused with every fault of it and of its key."""
+        body = read(order.body, kind, common)
+        wrong = body if isinstance(body, list) else []
+        if order.key and not wrong:
+            return cast(T, body)
+        if terms := sound(order.body, wrong, bodies.TERMS):
+            rights, moves = order.rights, kind is bodies.TRANSFER
+            known = {fault.member for fault in wrong}
+            more = commands.terms_faults(terms, rights, self._config, moves=moves)
+            wrong = wrong + [fault for fault in more if fault.member not in known]
+        raise Refused(_unusable(sorted(wrong), key=order.key))
 
     async def _unless_accepted(self, order: Order, refusal: web.Response) -> None:
         """What was accepted once is answered as it was, whatever has changed since."""
@@ -222,14 +239,8 @@ class Api:
 
 
 async def _order(request: web.Request, rights: Rights) -> Order:
-    """An order as it came; Refused when it has no key, or no body in time and bounds."""
-    key = request.headers.get("Idempotency-Key", "")
-    if not keys.is_key(key):
-        most = keys.KEY_CHARACTERS
-        needed = f"an Idempotency-Key of 1 to {most} characters of ASCII is needed"
-        raise Refused(problem(400, "Bad Request", needed))
-    if request.content_type not in TAKEN and "Content-Type" in request.headers:
-        needed = "the body must be application/json"
+    """An order as it came; Refused when it is not JSON, or did not come in time and bounds."""
+    if needed := _unreadable(request):
         raise Refused(problem(415, "Unsupported Media Type", needed))
     try:
         body = await read_body(request, BODY_BYTES, BODY_SECONDS)
@@ -239,19 +250,29 @@ async def _order(request: web.Request, rights: Rights) -> Order:
     if body is None:
         large = f"a body is at most {BODY_BYTES} bytes"
         raise Refused(problem(413, "Content Too Large", large))
+    key = keys.sole(request.headers.getall(keys.HEADER, []))
     return Order(rights=rights, path=request.path, key=key, body=body)
 
 
-def _read(order: Order, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None) -> T:
-    """The body of an order; Refused with every fault of it."""
-    body = read(order.body, kind, common)
-    if isinstance(body, list):
-        raise Refused(_unusable(body))
-    return body
+def _unreadable(request: web.Request) -> str:
+    """Why a body cannot be read as what its headers say; '' when it can."""
+    given = request.headers
+    if "Content-Encoding" in given:  # it would be unpacked to a size that nobody knows
+        return "the body must have no Content-Encoding"
+    if "Content-Type" in given and request.content_type not in TAKEN:
+        return "the body must be application/json"
+    if (request.charset or CHARSETS[0]).lower() not in CHARSETS:
+        return "the body must be in UTF-8"
+    return ""
 
 
-def _unusable(faults: list[Fault]) -> web.Response:
-    return problem(400, "Bad Request", "the body is not what it should be", errors=faults)
+def _unusable(faults: list[Fault], *, key: str = "known") -> web.Response:
+    """400 with all of them, and that there is no key when there is none."""
+    if key:
+        return problem(400, "Bad Request", "the body is not what it should be", errors=faults)
+    missing = Fault("", keys.NEEDED, keys.HEADER)
+    detail = "the request is not what it should be"
+    return problem(400, "Bad Request", detail, errors=[missing, *faults])
 
 
 def _transferred() -> web.Response:

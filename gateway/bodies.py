@@ -149,17 +149,17 @@ class Media(Body):
         one_of("id", link, info)
         return link
 
-    @field_validator("caption")
+    @field_validator("caption", mode="before")
     @classmethod
-    def _can_be_seen(cls, caption: str | None, info: ValidationInfo) -> str | None:
-        if caption is not None and info.data.get("kind") in ("audio", "sticker"):
+    def _can_be_seen(cls, caption: object, info: ValidationInfo) -> object:
+        if isinstance(caption, str) and info.data.get("kind") in ("audio", "sticker"):
             raise wrong("does not go with audio or a sticker")
         return caption
 
-    @field_validator("filename")
+    @field_validator("filename", mode="before")
     @classmethod
-    def _of_a_document(cls, filename: str | None, info: ValidationInfo) -> str | None:
-        if filename is not None and info.data.get("kind", "document") != "document":
+    def _of_a_document(cls, filename: object, info: ValidationInfo) -> object:
+        if isinstance(filename, str) and info.data.get("kind", "document") != "document":
             raise wrong("goes with a document only")
         return filename
 
@@ -272,7 +272,18 @@ class _Common(_Message):
     model_config = ConfigDict(extra="ignore")
 
 
+class Terms(Body):
+    """What of an order meets the token and the configuration, whatever else is wrong with it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    number: Annotated[OurNumber | None, SPARED] = spared()
+    author: Annotated[Author | None, SPARED] = spared()
+    department: Annotated[Department | None, SPARED] = spared()
+
+
 COMMON = TypeAdapter(_Common)
+TERMS = TypeAdapter(Terms)
 MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
 NOTE, TIE = TypeAdapter(Note), TypeAdapter(Tie)

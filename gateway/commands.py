@@ -17,6 +17,7 @@ from gateway.bodies import (
     Note,
     ReactionMessage,
     TemplateMessage,
+    Terms,
     Tie,
     Transfer,
 )
@@ -48,12 +49,23 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 def faults(body: Message | Change, rights: Rights, config: Config) -> list[Fault]:
     """All that stands against an order, beside the conversation that it is for."""
-    found = [*_author_faults(body.author, rights)]
-    if isinstance(body, Transfer):
-        if config.department(rights.tenant, body.department) is None:
-            found.append(Fault("/department", "is no department of this municipality"))
-    elif not isinstance(body, Change):
-        found += _message_faults(body, rights, config)
+    found = terms_faults(body, rights, config, moves=isinstance(body, Transfer))
+    if not isinstance(body, Change):
+        found += disclosure_faults(body, _disclosure(rights, config))
+    return found
+
+
+def terms_faults(
+    terms: Message | Change | Terms, rights: Rights, config: Config, *, moves: bool
+) -> list[Fault]:
+    """What stands against an order whatever its words are; `moves`: it is a transfer."""
+    department: str | None = getattr(terms, "department", None)
+    found = [*_author_faults(terms.author, rights)]
+    if not moves:
+        number = getattr(terms, "number", None)
+        found += _sender_faults(department, number, rights, config)
+    elif department and config.department(rights.tenant, department) is None:
+        found.append(Fault("/department", "is no department of this municipality"))
     return found
 
 
@@ -64,15 +76,15 @@ def _author_faults(author: Author | None, rights: Rights) -> Iterator[Fault]:
         yield Fault("/author/id", "must be given: people write with this token")
 
 
-def _message_faults(body: Message, rights: Rights, config: Config) -> Iterator[Fault]:
-    yield from disclosure_faults(body, _disclosure(rights, config))
-    department = body.department
+def _sender_faults(
+    department: str | None, number_id: str | None, rights: Rights, config: Config
+) -> Iterator[Fault]:
     known = department is None or config.department(rights.tenant, department)
     if department is not None and not (known and rights.handles(department)):
         yield Fault("/department", "is no department of this token")
-    if body.number is None:
+    if number_id is None:
         return
-    number = config.number(body.number)
+    number = config.number(number_id)
     if number is None or number.tenant != rights.tenant:
         yield Fault("/number", "must be the id of a number of ours")
     elif department is None and not rights.handles(number.fallback) and len(rights.departments) > 1:

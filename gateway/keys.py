@@ -3,9 +3,12 @@
 import hashlib
 import re
 import uuid
+from collections.abc import Sequence
 
+HEADER = "Idempotency-Key"
 KEY_CHARACTERS = 255
 KEY = re.compile(rf"[\x20-\x7e]{{1,{KEY_CHARACTERS}}}")
+NEEDED = f"must be given once, as 1 to {KEY_CHARACTERS} characters of printable ASCII"
 NAMESPACE = uuid.UUID("b7a1f5a4-52b7-5d7e-9a4e-0d2f0c6f3c11")
 MESSAGES = "/v1/messages"
 
@@ -13,6 +16,11 @@ MESSAGES = "/v1/messages"
 def is_key(key: str) -> bool:
     """Whether `key` can be an idempotency key: printable ASCII, as the values of headers are."""
     return KEY.fullmatch(key) is not None
+
+
+def sole(given: Sequence[str]) -> str:
+    """The key of a request with these headers of that name; '' where it has none, or several."""
+    return given[0] if len(given) == 1 and is_key(given[0]) else ""
 
 
 def command_id(tenant: str, token: str, key: str) -> uuid.UUID:

@@ -11,9 +11,8 @@ import msgspec
 import structlog
 from aiohttp import StreamReader, web
 
-from gateway import kinds
+from gateway import keys, kinds
 from gateway.filenames import filename
-from gateway.keys import KEY_CHARACTERS, is_key
 from gateway.uploads import Upload, Uploads
 from services import clock, objects
 from services.access import Rights
@@ -190,9 +189,9 @@ class Arriving:
 
 def _asked(request: web.Request, rights: Rights) -> Asked:
     headers = request.headers
-    key = headers.get("Idempotency-Key", "")
-    if not is_key(key):
-        needed = f"an Idempotency-Key of 1 to {KEY_CHARACTERS} characters of ASCII is needed"
+    key = keys.sole(headers.getall(keys.HEADER, []))
+    if not key:
+        needed = f"{keys.HEADER} {keys.NEEDED}"
         raise Refused(400, needed)
     mime_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if mime_type not in kinds.TYPES:

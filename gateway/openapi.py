@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 WRONG = Refusal(
     "the body is not what it should be",
-    "The key or the body is not what it should be; `errors` has every fault of the body at once.",
+    "The key or the body is not what it should be; `errors` has every fault at once.",
     {"errors": [{"pointer": "/text/body", "detail": "is over 4096 characters"}]},
 )
 KEY_USED = Refusal(
@@ -46,7 +46,10 @@ NO_CONVERSATION = Refusal(
 )
 SLOW = Refusal("the body did not arrive in time", "The body did not arrive in time.")
 LARGE = Refusal(f"a body is at most {BODY_BYTES} bytes", "The body is too large.")
-NO_JSON = Refusal("the body must be application/json", "The body is not application/json.")
+NO_JSON = Refusal(
+    "the body must be application/json",
+    "The body is not application/json in UTF-8, or has a Content-Encoding.",
+)
 BODY: dict[int, list[Refusal]] = {400: [WRONG], 408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
 """Of every order."""
 

@@ -5,7 +5,7 @@ for the name of a member that we do not know.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -57,11 +57,18 @@ OTHERWISE = "is not what it should be"
 """For a type that is not in the table: none is known, and a test looks for them."""
 
 
-class Fault(msgspec.Struct, frozen=True, order=True):
-    """One thing wrong with a body: a JSON pointer and a sentence, never what was sent."""
+class Fault(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+    """One thing wrong with a request: a JSON pointer, or the name of a header, and a sentence,
+    never what was sent."""
 
     pointer: str
     detail: str
+    parameter: str = ""
+
+    @property
+    def member(self) -> str:
+        """The member of the body in which it is; '' for the body as a whole."""
+        return self.pointer[1:].partition("/")[0]
 
 
 class _Twice(dict[str, Any]):
@@ -91,6 +98,19 @@ def read(
     if common and "/type" in faults:
         _validated(text, common, given, faults)
     return sorted(map(Fault, faults.keys(), faults.values()))[:FAULTS]
+
+
+def sound(body: bytes, faults: Collection[Fault], kind: TypeAdapter[T]) -> T | None:
+    """The `kind` that is in the members of a body without `faults`; None where nothing is."""
+    given = _decoded(body)
+    if not isinstance(given, dict):
+        return None
+    wrong = {fault.member for fault in faults}
+    left = {name: one for name, one in given.items() if _token(name) not in wrong}
+    try:
+        return kind.validate_json(json.dumps(_mended(left, "", 1, {})))
+    except ValidationError:
+        return None
 
 
 def _validated(

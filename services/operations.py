@@ -33,11 +33,13 @@ class Shown(BaseModel):
 
 
 class FaultShown(Shown):
-    """One thing wrong with a body."""
+    """One thing wrong with a request."""
 
     pointer: str
-    """JSON pointer (RFC 6901) to it; empty for the body as a whole."""
+    """JSON pointer (RFC 6901) to it in the body; empty for the body as a whole."""
     detail: str
+    parameter: str = ""
+    """Instead of a pointer: the header, or the member of the query, in which it is."""
 
 
 class Problem(Shown):
@@ -48,7 +50,7 @@ class Problem(Shown):
     detail: str
     """A sentence, never with what was sent."""
     errors: tuple[FaultShown, ...] = ()
-    """Everything that is wrong with the body, at once."""
+    """Everything that is wrong with the request, at once."""
     code: str = ""
     """Tells refusals of one status apart."""
     last: str | None = None

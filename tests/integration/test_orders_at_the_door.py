@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from cli.main import EXAMPLE
@@ -21,6 +22,7 @@ from tests.tokens import GENEROUS, bearer, key
 TOWN = config.load(EXAMPLE)
 NUMBER = TOWN.numbers[0].id
 CONVERSATION = f"{NUMBER}-{'a2' * 13}"
+CHANGE = f"conversations/{CONVERSATION}"
 ORDER = {"number": NUMBER, "to": "+31600000011", "type": "text", "text": {"body": "Goedemiddag"}}
 
 
@@ -51,10 +53,12 @@ class Desk:
         self, path: str, body: Any, headers: Sequence[tuple[str, str]] = ()
     ) -> tuple[int, Any]:
         given = [*bearer("t").items(), *(headers or [("Idempotency-Key", "k")])]
-        sent = {"data": body} if isinstance(body, bytes) else {"json": body}
+        sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        if all(name != "Content-Type" for name, _ in given):
+            given.append(("Content-Type", "application/json"))
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self._url}/v1/{path}", headers=given, **sent) as answer,
+            session.post(f"{self._url}/v1/{path}", headers=given, data=sent) as answer,
         ):
             return answer.status, await answer.json(content_type=None)
 
@@ -91,3 +95,79 @@ async def test_what_is_no_conversation_is_not_found_whatever_stands_in_its_place
     status, said = await desk.post(f"conversations/{id}/{verb}", BODIES[verb])
     assert (status, said["detail"]) == (404, "there is no such conversation")
     assert desk.commands == []
+
+
+def said_of(said: Any) -> list[str]:
+    """Where each fault is: pointer or header."""
+    return [fault["pointer"] or fault.get("parameter", "") for fault in said["errors"]]
+
+
+LONG = {"text": {"body": "a" * 5000}}
+NO_KEYS = [
+    [("Idempotency-Key", "")],
+    [("Idempotency-Key", "é")],
+    [("Idempotency-Key", "a"), ("Idempotency-Key", "b")],
+    [("Idempotency-Key", "a"), ("Idempotency-Key", "a")],
+    [("X-Other", "a")],
+]
+
+
+@pytest.mark.parametrize("headers", NO_KEYS)
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        (ORDER, []),
+        (ORDER | {"department": "niets"}, ["/department"]),
+        (ORDER | LONG | {"department": "niets"}, ["/department", "/text/body"]),
+        (b"{", [""]),
+        (b"[]", [""]),
+    ],
+)
+async def test_a_key_that_is_none_is_told_together_with_what_is_wrong_with_the_body(
+    desk: Desk, headers: list[tuple[str, str]], body: Any, pointers: list[str]
+) -> None:
+    status, said = await desk.post("messages", body, headers)
+    assert (status, said_of(said)) == (400, ["Idempotency-Key", *pointers])
+    assert desk.commands == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointers"),
+    [
+        ("messages", ORDER | LONG | {"department": "niets"}, ["/department", "/text/body"]),
+        ("messages", ORDER | LONG | {"number": "1"}, ["/number", "/text/body"]),
+        ("messages", ORDER | {"type": "x", "number": "1"}, ["/number", "/type"]),
+        ("messages", ORDER | LONG | {"department": "Niets!"}, ["/department", "/text/body"]),
+        (f"{CHANGE}/_transfer", {"department": "niets"}, ["/department", "/reason"]),
+        (f"{CHANGE}/_close", {"department": "niets"}, ["/department"]),
+    ],
+)
+async def test_faults_of_the_words_and_of_the_configuration_are_told_together(
+    desk: Desk, path: str, body: Any, pointers: list[str]
+) -> None:
+    status, said = await desk.post(path, body)
+    assert (status, said_of(said)) == (400, pointers)
+
+
+KEY = ("Idempotency-Key", "k")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"Content-Type": "application/json"}, 202),
+        ({"Content-Type": 'application/json; charset="UTF-8"'}, 202),
+        ({"Content-Type": "application/json; charset=utf-16"}, 415),
+        ({"Content-Type": "application/json; charset=iso-8859-1"}, 415),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "identity"}, 415),
+    ],
+)
+async def test_a_body_is_json_in_utf_8_as_it_is(
+    desk: Desk, given: dict[str, str], status: int
+) -> None:
+    body = msgspec.json.encode(ORDER)
+    got, _ = await desk.post("messages", body, [KEY, *given.items()])
+    assert got == status
+    assert len(desk.commands) == (status == 202)

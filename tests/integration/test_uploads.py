@@ -150,6 +150,16 @@ async def test_what_meta_would_not_take_is_refused_and_leaves_nothing(
     assert desk.files() == []
 
 
+async def test_of_two_keys_neither_is_it(desk: Desk) -> None:
+    given = [("Idempotency-Key", "a"), ("Idempotency-Key", "a"), ("Content-Type", "image/png")]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(desk.url, data=PNG, headers=given) as answer,
+    ):
+        assert answer.status == 400
+    assert desk.files() == []
+
+
 async def test_a_size_that_was_not_announced_is_noticed_on_the_way(desk: Desk) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b"RIFF\x10\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0"

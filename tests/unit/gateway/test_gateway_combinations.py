@@ -76,6 +76,14 @@ WRONG: list[tuple[str, Json, dict[str, str]]] = [
         },
     ),
     (
+        "a long caption on audio",
+        _members(MEDIA, "media", kind="audio", caption="a" * 1025),
+        {
+            "/media/caption": "does not go with audio or a sticker",
+            "/media/filename": "goes with a document only",
+        },
+    ),
+    (
         "a path",
         _members(MEDIA, "media", filename="../a"),
         {"/media/filename": "must be a name without path or control characters"},
