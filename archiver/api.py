@@ -1,7 +1,10 @@
 """Reading the record: conversations and messages, for whoever has a token."""
 
+import re
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import msgspec
 from aiohttp import web
 
 from archiver import view
@@ -14,6 +17,21 @@ from services.keyring import Keyring
 
 PAGE, LARGEST_PAGE = 200, 1000
 """Messages in one answer."""
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A whole number in the query: what it is when left out, and its bounds."""
+
+    name: str
+    default: int
+    least: int
+    most: int
+
+
+AFTER = Whole("after", default=0, least=0, most=2**63 - 1)
+LIMIT = Whole("limit", default=PAGE, least=1, most=LARGEST_PAGE)
+DIGITS = re.compile(r"[0-9]{1,19}")
+"""As many as the largest number has."""
 
 
 class Api:
@@ -43,13 +61,9 @@ class Api:
         """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
         more."""
         id = request.match_info["id"]
-        try:
-            after = int(request.query.get("after", "0"))
-            limit = int(request.query.get("limit", str(PAGE)))
-        except ValueError:
-            return problem(400, "Bad Request", "after and limit are whole numbers")
-        if not (0 <= after < 2**63 and 1 <= limit <= LARGEST_PAGE):
-            return problem(400, "Bad Request", f"limit is from 1 to {LARGEST_PAGE}")
+        after, limit = (_given(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT))
+        if after is None or limit is None:
+            return _unusable({AFTER: after, LIMIT: limit})
         if not CONVERSATION.fullmatch(id):
             return problem(404, "Not Found", "there is no such conversation")
         rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
@@ -70,3 +84,27 @@ class Api:
         if not rows:
             return problem(404, "Not Found", "there is no such message")
         return json(view.messages(rows, await self._store.about([id], rights))[0])
+
+
+def _given(texts: Sequence[str], wanted: Whole) -> int | None:
+    """The number that stands in a query; None when it is not what it should be. Pure."""
+    if not texts:
+        return wanted.default
+    if len(texts) > 1 or not DIGITS.fullmatch(texts[0]):
+        return None
+    number = int(texts[0])
+    return number if wanted.least <= number <= wanted.most else None
+
+
+def _unusable(numbers: Mapping[Whole, int | None]) -> web.Response:
+    """400, with each that is none."""
+    errors = [
+        {
+            "pointer": "",
+            "detail": f"must be a whole number from {one.least} to {one.most}",
+            "parameter": one.name,
+        }
+        for one, number in numbers.items()
+        if number is None
+    ]
+    return problem(400, "Bad Request", "the query is not what it should be", errors=errors)

@@ -45,6 +45,19 @@ NO_CONVERSATION = Refusal(
     "there is no such conversation", "There is none, or this token may not see it."
 )
 NO_MESSAGE = Refusal("there is no such message", "There is none, or this token may not see it.")
+WRONG = Refusal(
+    "the query is not what it should be",
+    "after or limit is not what it should be; `errors` has both at once.",
+    {
+        "errors": [
+            {
+                "pointer": "",
+                "detail": f"must be a whole number from 1 to {LARGEST_PAGE}",
+                "parameter": "limit",
+            }
+        ]
+    },
+)
 
 READ_CONVERSATION = Operation(
     method="get",
@@ -72,7 +85,7 @@ READ_MESSAGES = Operation(
     parameters=[CONVERSATION, AFTER, LIMIT],
     answers={200: Answer(description="A page.", model=Messages, example=examples.MESSAGES)},
     refusals={
-        400: [Refusal(f"limit is from 1 to {LARGEST_PAGE}", "after or limit is out of bounds.")],
+        400: [WRONG],
         404: [NO_CONVERSATION],
     },
 )

@@ -233,6 +233,47 @@ async def test_of_many_notes_the_newest_are_shown_oldest_first(pool: Pool) -> No
     assert shown == [msgspec.json.decode(record.data)["id"] for record in more]
 
 
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("after=-1", ["after"]),
+        ("after=9223372036854775808", ["after"]),
+        ("after=" + "9" * 4500, ["after"]),
+        ("after=%00", ["after"]),
+        ("limit=1_0", ["limit"]),
+        ("limit=%201", ["limit"]),
+        ("limit=%2B1", ["limit"]),
+        ("limit=%D9%A1", ["limit"]),
+        ("limit=0", ["limit"]),
+        ("limit=1001", ["limit"]),
+        ("limit=", ["limit"]),
+        ("limit=1&limit=2", ["limit"]),
+        ("after=x&limit=y", ["after", "limit"]),
+        ("after=9223372036854775807&limit=1000", None),
+        ("after=0&limit=1", None),
+        ("", None),
+    ],
+)
+async def test_each_number_of_a_query_that_is_none_is_named(
+    pool: Pool, query: str, wrong: list[str] | None
+) -> None:
+    part = WORLD[0]
+    rights = Rights(name="t", tenant=part.tenant, roles=frozenset(["read"]))
+    async with reader(pool, rights) as ask:
+        status, said = await ask.get(f"/v1/conversations/{part.conversation}/messages?{query}")
+    problem = msgspec.json.decode(said)
+    told = [one["parameter"] for one in problem["errors"]] if status == 400 else None
+    assert (status, told) == (400 if wrong else 200, wrong)
+
+
+@pytest.mark.parametrize("id", ["%00", f"{WORLD[0].conversation}%00", "%ED%A0%80"])
+@pytest.mark.parametrize("path", ["conversations/{}", "conversations/{}/messages", "messages/{}"])
+async def test_what_is_no_id_is_not_found(pool: Pool, path: str, id: str) -> None:
+    rights = Rights(name="t", tenant="almelo", roles=frozenset(["read"]))
+    async with reader(pool, rights) as ask:
+        assert (await ask.get(f"/v1/{path.format(id)}"))[0] == 404
+
+
 async def test_without_the_role_nothing_is_read(pool: Pool) -> None:
     for role in ("send", "rules", "kcc", "records", "archivist", "privacy", "operator"):
         rights = Rights(name="t", tenant="almelo", roles=frozenset([role]))  # type: ignore[list-item]
