@@ -84,15 +84,15 @@ _SHOWN = "tenant = $2 and ($3::text[] is null or data->>'department' = any($3))"
 when the conversation has moved."""
 
 _CONVERSATION = f"""
-select id, at, sequence, data, exists (
-    select from archiver.record later
-    where later.conversation = $1 and later.kind = 'conversation'
-        and (later.sequence, later.id) > (record.sequence, record.id)
-        and later.data->>'department' <> all($3)
-) as left
-from archiver.record where conversation = $1 and kind = 'conversation' and {_SHOWN}
+select id, at, sequence, data, left_behind as left from (
+    select id, at, sequence, data, tenant, coalesce(bool_or(data->>'department' <> all($3)) over (
+        order by sequence desc, id desc rows between unbounded preceding and 1 preceding
+    ), false) as left_behind
+    from archiver.record where conversation = $1 and kind = 'conversation'
+) as record where {_SHOWN}
 order by sequence, id
 """
+"""In one pass: a conversation may have moved a thousand times."""
 
 _NOTES = f"""{_RECORDS}
 where conversation = $1 and kind = 'note' and {_SHOWN} order by sequence desc, id desc limit $4
