@@ -238,7 +238,7 @@ async def test_of_many_notes_the_newest_are_shown_oldest_first(pool: Pool) -> No
     [
         ("after=-1", ["after"]),
         ("after=9223372036854775808", ["after"]),
-        ("after=" + "9" * 4500, ["after"]),
+        ("after=" + "9" * 40, ["after"]),
         ("after=%00", ["after"]),
         ("limit=1_0", ["limit"]),
         ("limit=%201", ["limit"]),
