@@ -36,6 +36,8 @@ TAKEN = ("application/json", "application/x-www-form-urlencoded")
 """Content types of an order. The second is what curl and its like say when nobody told them; what
 comes under it is read as JSON too."""
 CHARSETS = ("utf-8", "utf8")
+REACTION = "reaction"
+"""The type of message that is no answer."""
 CHANGES: dict[str, TypeAdapter[Any]] = {
     "_transfer": bodies.TRANSFER,
     "_close": bodies.CLOSE,
@@ -134,8 +136,12 @@ class Api:
         held = await self._store.conversation(named) if named else None
         if obstacle := await self._obstacle(body, held, order.rights):
             await self._unless_accepted(order, obstacle)
-        last = body.if_last if body.guarded else UNSET
-        new = order.acceptance(conversation=held.id if held else "", last=last)
+        new = order.acceptance(
+            conversation=held.id if held else "",
+            department=held.department if held else "",
+            answers=body.type != REACTION,
+            last=body.if_last if body.guarded else UNSET,
+        )
         return await self._accept(
             order, new, lambda given: commands.message(body, held, given, self._config)
         )
@@ -206,8 +212,8 @@ class Api:
         upload = await self._uploads.find(wanted.id, rights)
         if upload is None:
             return [Fault(wanted.pointer, "is no upload of this token")]
-        if wanted.kind not in ("document", upload.kind):
-            return [Fault(wanted.pointer, f"can be sent as {upload.kind} only")]
+        if wanted.kind not in (possible := dict.fromkeys((upload.kind, "document"))):
+            return [Fault(wanted.pointer, f"can be sent as {' or '.join(possible)} only")]
         return []
 
     async def _accept(
@@ -216,7 +222,7 @@ class Api:
         try:
             accepted = await self._store.accept(new)
         except AnsweredMeanwhile as late:
-            return _conflict("answered_meanwhile", "another answer was given", last=late.last)
+            return _answered(late, order.rights)
         if not hmac.compare_digest(accepted.fingerprint, order.fingerprint):
             return _conflict("key_used", "this Idempotency-Key came with another request before")
         if not accepted.confirmed and (refusal := await self._publish(order, accepted, command)):
@@ -273,6 +279,13 @@ def _unusable(faults: list[Fault], *, key: str = "known") -> web.Response:
     missing = Fault("", keys.NEEDED, keys.HEADER)
     detail = "the request is not what it should be"
     return problem(400, "Bad Request", detail, errors=[missing, *faults])
+
+
+def _answered(late: AnsweredMeanwhile, rights: Rights) -> web.Response:
+    """Which answer it was hears who may know of that department."""
+    known = late.last is None or rights.handles(late.department)
+    last = {"last": late.last} if known else {}
+    return _conflict("answered_meanwhile", "another answer was given", **last)
 
 
 def _transferred() -> web.Response:

@@ -14,6 +14,7 @@ from gateway.bounds import (
     Body,
     Conversation,
     Department,
+    Filename,
     Form,
     Json,
     Link,
@@ -24,6 +25,7 @@ from gateway.bounds import (
     wrong,
 )
 from gateway.cards import ContactCard
+from gateway.emoji import EMOJI
 from gateway.interactive import Interactive
 from gateway.templates import Template
 
@@ -135,12 +137,7 @@ class Media(Body):
     """Id of an upload (`POST /v1/media`)."""
     link: Annotated[Link | None, SPARED] = spared()
     caption: Annotated[str | None, Words(CAPTION_CHARACTERS), SPARED] = spared()
-    filename: Annotated[
-        str | None,
-        Words(240),
-        Form(r"[^/\\\x00-\x1f]*", "must be a name without path or control characters"),
-        SPARED,
-    ] = spared()
+    filename: Annotated[Filename | None, SPARED] = spared()
     """Of a document."""
 
     @field_validator("link")
@@ -194,9 +191,7 @@ class ContactsMessage(_Quoting):
 class Reaction(Body):
     message_id: UUID
     """Id of the message that it reacts to, of the same conversation."""
-    emoji: Annotated[
-        str, Form(r"[^\w\s\x00-\x1f]{0,16}|[0-9]\ufe0f?\u20e3", "must be one emoji, or empty")
-    ]
+    emoji: Annotated[str, Form(f"(?:{EMOJI})?", "must be one emoji, or empty")]
     """Empty takes the reaction away."""
 
 

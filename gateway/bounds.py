@@ -161,6 +161,12 @@ Link = Annotated[
 ]
 """Only https, and no name or password in it: Meta fetches it, or a citizen opens it."""
 
+Filename = Annotated[
+    str,
+    Words(240),
+    Form(r"[^/\\\x00-\x1f]*", "must be a name without path or control characters"),
+]
+
 OurNumber = Annotated[str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a number of ours")]
 Department = Annotated[
     str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a department, as burgerzaken")

@@ -49,7 +49,7 @@ class PersonName(Body):
 
 
 class PhoneNumber(Body):
-    phone: Annotated[str, Form(r"\+?[0-9][0-9 ().-]{2,30}", "must be a phone number")]
+    phone: Annotated[str, Form(r"\+?\(?[0-9][0-9 ().-]{2,30}", "must be a phone number")]
     type: Where = spared()
     wa_id: Annotated[str | None, Form(r"[0-9]{7,15}", "must be digits"), SPARED] = spared()
     """Its WhatsApp id: with it the citizen can write to it at once."""

@@ -101,6 +101,20 @@ TYPES: dict[str, Type] = {
 }
 
 
+def fault(mime_type: str, head: bytes) -> str:
+    """Why Meta would not take a file that begins like this; '' when nothing is seen."""
+    if not TYPES[mime_type].is_it(head):
+        return "the file is not of the type that its Content-Type says"
+    if mime_type == "audio/ogg" and not _is_mono(head):
+        return "a file of Opus must have one channel (mono): Meta plays no other"
+    return ""
+
+
+def _is_mono(ogg: bytes) -> bool:
+    """What follows OpusHead is its version, then the number of channels (RFC 7845, section 5.1)."""
+    return ogg.partition(b"OpusHead")[2][1:2] == b"\x01"
+
+
 def kind_of(mime_type: str) -> Kind:
     return TYPES[mime_type].kind
 

@@ -172,9 +172,8 @@ class Arriving:
             head += piece
         if not head:
             raise Refused(400, "the file is empty")
-        if not kinds.TYPES[self._mime_type].is_it(head[: kinds.HEAD_BYTES]):
-            other = "the file is not of the type that its Content-Type says"
-            raise Refused(400, other)
+        if fault := kinds.fault(self._mime_type, head[: kinds.HEAD_BYTES]):
+            raise Refused(400, fault)
         return head
 
     async def _read(self) -> bytes:

@@ -145,7 +145,8 @@ UPLOAD = Operation(
         400: [
             Refusal(
                 "the file is not of the type that its Content-Type says",
-                "There is no key, the file is empty, or is not what its Content-Type says.",
+                "There is no key, the file is empty, or is not what its Content-Type says; or it is"
+                " Opus with more than one channel.",
             )
         ],
         408: [Refusal("the file stopped coming", "The file did not arrive in time.")],

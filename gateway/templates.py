@@ -14,9 +14,11 @@ from gateway.bounds import (
     SPARED,
     Body,
     Different,
+    Filename,
     Form,
     Link,
     Words,
+    length,
     one_of,
     spared,
     wrong,
@@ -89,7 +91,7 @@ class TemplateFile(Body):
 
 
 class TemplateDocument(TemplateFile):
-    filename: Annotated[str | None, Words(240), SPARED] = spared()
+    filename: Annotated[Filename | None, SPARED] = spared()
 
 
 class ImageParameter(Body):
@@ -135,7 +137,7 @@ class HeaderFilling(Body):
     @classmethod
     def _short(cls, parameters: tuple[HeaderParameter, ...]) -> tuple[HeaderParameter, ...]:
         for parameter in parameters:
-            if isinstance(parameter, TextParameter) and len(parameter.text) > HEADER_CHARACTERS:
+            if isinstance(parameter, TextParameter) and length(parameter.text) > HEADER_CHARACTERS:
                 raise wrong("must have a text of at most {most} characters", most=HEADER_CHARACTERS)
         return parameters
 

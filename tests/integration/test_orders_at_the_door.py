@@ -10,8 +10,8 @@ import pytest
 from cli.main import EXAMPLE
 from gateway.api import CHANGES, Api
 from gateway.store import Store
-from gateway.uploads import Uploads
-from services import config
+from gateway.uploads import Upload, Uploads
+from services import clock, config
 from services.contract import Command
 from services.database import Pool, connected, migrate
 from services.http import application, serve
@@ -42,8 +42,8 @@ class Taken:
 class Desk:
     """A CRM's side of it."""
 
-    def __init__(self, url: str, taken: Taken) -> None:
-        self._url, self._taken = url, taken
+    def __init__(self, url: str, taken: Taken, uploads: Uploads) -> None:
+        self._url, self._taken, self.uploads = url, taken, uploads
 
     @property
     def commands(self) -> list[Command]:
@@ -74,9 +74,10 @@ async def pool(empty: str) -> AsyncIterator[Pool]:
 async def desk(pool: Pool) -> AsyncIterator[Desk]:
     taken: Any = Taken()
     ring = Keyring(pool, [key("t", **GENEROUS)])
-    api = Api(taken, Store(pool), Uploads(pool), TOWN, ring)
+    uploads = Uploads(pool)
+    api = Api(taken, Store(pool), uploads, TOWN, ring)
     async with serve(application(api.routes()), "127.0.0.1", 0) as port:
-        yield Desk(f"http://127.0.0.1:{port}", taken)
+        yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
 
 
 BODIES = {
@@ -171,3 +172,36 @@ async def test_a_body_is_json_in_utf_8_as_it_is(
     got, _ = await desk.post("messages", body, [KEY, *given.items()])
     assert got == status
     assert len(desk.commands) == (status == 202)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "kind", "refusal"),
+    [
+        ("image/png", "image", ""),
+        ("image/png", "document", ""),
+        ("image/png", "video", "can be sent as image or document only"),
+        ("application/pdf", "document", ""),
+        ("application/pdf", "image", "can be sent as document only"),
+    ],
+)
+async def test_an_upload_is_sent_as_what_it_is_or_as_a_document(
+    desk: Desk, mime_type: str, kind: str, refusal: str
+) -> None:
+    id = clock.new_id()
+    await desk.uploads.finish(
+        Upload(
+            id=id,
+            token="crm",
+            tenant="almelo",
+            object=clock.new_id(),
+            mime_type=mime_type,
+            size=1,
+            sha256=bytes(32),
+            filename="",
+            created_at=clock.now(),
+        )
+    )
+    order = {"number": NUMBER, "to": "+31600000011", "type": "media"}
+    status, said = await desk.post("messages", order | {"media": {"kind": kind, "id": str(id)}})
+    told = [fault["detail"] for fault in said.get("errors", ())]
+    assert (status, told) == ((400, [refusal]) if refusal else (202, []))

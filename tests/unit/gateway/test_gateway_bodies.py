@@ -91,16 +91,81 @@ def test_no_last_answer_is_something_else_than_not_looking() -> None:
     assert str(message("quote").if_last) == examples.MESSAGE
 
 
-@pytest.mark.parametrize("emoji", ["👍", "", "👨‍👩‍👧‍👦", "❤️", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"])
+EMOJIS = [
+    "👍",
+    "👍🏽",
+    "👨‍👩‍👧‍👦",
+    "👩🏽‍❤️‍💋‍👨🏿",
+    "❤️",
+    "❤",
+    "❤️‍🔥",
+    "1️⃣",
+    "#️⃣",
+    "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+    "🇳🇱",
+    "ℹ️",
+    "©",
+    "☺️",
+    "🏳️‍🌈",
+    "🪿",
+]
+NONE = [
+    "ja", "1", " ", "!", "!!!!", "$$$", "\u202e", "\u200b", "👍👍", "👍" * 8, "👍\n", "👍 ", "\ufe0f", "\u200d",
+    "👍\u200d", "🇳", "🇳🇱🇧🇪", "👍\u202e", "a\ufe0f", "\u20e3", "🏴\U000e0067", "👍\u200d" * 9 + "👍",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("emoji", ["", *EMOJIS])
 def test_a_reaction_is_an_emoji_or_takes_it_away(emoji: str) -> None:
     body = examples.MESSAGES["reaction"]
     assert faults(changed(body, ("reaction", "emoji"), emoji)) == {}
 
 
-@pytest.mark.parametrize("emoji", ["ja", "👍👍👍👍👍👍👍👍👍👍👍👍👍👍👍👍👍", "1", " "])
-def test_words_are_no_reaction(emoji: str) -> None:
+@pytest.mark.parametrize("emoji", NONE)
+def test_what_is_not_one_emoji_is_no_reaction(emoji: str) -> None:
     body = examples.MESSAGES["reaction"]
     assert list(faults(changed(body, ("reaction", "emoji"), emoji))) == ["/reaction/emoji"]
+
+
+@pytest.mark.parametrize("phone", ["(0546) 54 11 11", "+(31) 546-541111", "+31 546 541 111", "112"])
+def test_a_card_has_a_phone_number_as_people_write_it(phone: str) -> None:
+    body = examples.MESSAGES["contacts"]
+    assert faults(changed(body, ("contacts", 0, "phones", 0, "phone"), phone)) == {}
+
+
+@pytest.mark.parametrize("phone", ["(((", "(", "bel mij", "+", "((0546) 541111"])
+def test_a_phone_number_of_a_card_begins_with_a_digit_or_one_bracket(phone: str) -> None:
+    pointer = ("contacts", 0, "phones", 0, "phone")
+    body = examples.MESSAGES["contacts"]
+    assert list(faults(changed(body, pointer, phone))) == ["/contacts/0/phones/0/phone"]
+
+
+@pytest.mark.parametrize("name", ["../a.pdf", "a\\b.pdf", "a\n.pdf", "a" * 241, " "])
+def test_a_document_in_a_template_has_a_name_as_any_other(name: str) -> None:
+    file = {"link": "https://example.org/a.pdf", "filename": name}
+    parameter = {"type": "document", "document": file}
+    header = {"type": "header", "parameters": [parameter]}
+    body = changed(TEMPLATE, ("template", "components"), [header])
+    where = "/template/components/0/parameters/0/document/filename"
+    assert list(faults(body)) == [where]
+    assert (
+        faults(
+            changed(
+                body,
+                ("template", "components", 0, "parameters", 0, "document", "filename"),
+                "a.pdf",
+            )
+        )
+        == {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"), [("a" * 60, True), (EMOJI * 30, True), (EMOJI * 31, False), ("a" * 61, False)]
+)
+def test_a_header_of_a_template_is_counted_as_all_else(text: str, fits: bool) -> None:
+    header = {"type": "header", "parameters": [{"type": "text", "text": text}]}
+    assert (faults(changed(TEMPLATE, ("template", "components"), [header])) == {}) == fits
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway import kinds
-from gateway.kinds import KIB, MIB, TYPES, largest, media_id
+from gateway.kinds import KIB, MIB, TYPES, fault, largest, media_id
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
 ISO = b"\0\0\0\x20ftyp"
@@ -14,7 +14,7 @@ REAL = {
     "audio/amr": b"#!AMR\n<\x91\x17\x16",
     "audio/mp4": ISO + b"M4A \0\0",
     "audio/mpeg": b"ID3\x04\0",
-    "audio/ogg": b"OggS\0\x02" + b"\0" * 20 + b"\x01\x13OpusHead",
+    "audio/ogg": b"OggS\0\x02" + b"\0" * 20 + b"\x01\x13OpusHead\x01\x01",
     "image/jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF",
     "image/png": b"\x89PNG\r\n\x1a\n\0\0",
     "image/webp": STILL,
@@ -79,6 +79,19 @@ def test_each_form_of_a_type_is_taken(mime_type: str, head: bytes) -> None:
 )
 def test_what_only_looks_like_it_is_not_taken(mime_type: str, head: bytes) -> None:
     assert not TYPES[mime_type].is_it(head)
+
+
+def test_opus_has_one_channel() -> None:
+    page = b"OggS\0\x02" + b"\0" * 20 + b"\x01\x13OpusHead\x01"
+    assert fault("audio/ogg", page + b"\x01") == ""
+    for more in (b"\x02", b"\x06", b"\x00", b""):
+        assert "one channel" in fault("audio/ogg", page + more)
+
+
+@pytest.mark.parametrize("mime_type", TYPES)
+def test_of_a_file_as_it_should_be_nothing_is_said(mime_type: str) -> None:
+    assert fault(mime_type, REAL[mime_type]) == ""
+    assert fault(mime_type, b"\xff\0") == "the file is not of the type that its Content-Type says"
 
 
 @pytest.mark.parametrize(
