@@ -106,7 +106,10 @@ class Batcher(Generic[T]):
         self._arrived.set()
         if self._is_enough():
             self._enough.set()
-        await entry.done
+        try:
+            await entry.done
+        finally:
+            del entry  # see `_deliver`
 
     def _is_enough(self) -> bool:
         bounds = self._bounds
@@ -145,6 +148,7 @@ class Batcher(Generic[T]):
                 self._enough.clear()
             if batch:
                 await self._deliver(batch)
+            del batch
 
     async def _for_enough(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -166,26 +170,33 @@ class Batcher(Generic[T]):
         return [entry for entry in taken if not entry.done.done()]
 
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
-        error: BaseException | None = None
+        """Send it, and answer who waits. Its error keeps this frame: what hangs on that lets go of
+        the batch, or it would live until the collector of cycles looks."""
         self._on_its_way = batch
         try:
             await self._send([entry.item for entry in batch])
+        except asyncio.CancelledError:
+            _each(batch, lambda done: done.cancel())
+            raise
+        except Exception as error:
+            _fail(batch, error)
+        else:
             self._unconfirmed_since = self._waiting[0].since if self._waiting else None
-        except (Exception, asyncio.CancelledError) as raised:
-            error = raised
+            _each(batch, lambda done: done.set_result(None))
         finally:
             self._on_its_way = []
-        for entry in batch:
-            if entry.done.done():
-                continue
-            if error is None:
-                entry.done.set_result(None)
-            elif isinstance(error, Exception):
-                entry.done.set_exception(error)
-            else:
-                entry.done.cancel()
-        if isinstance(error, asyncio.CancelledError):
-            raise error
+            del batch
+
+
+def _fail(batch: list[_Entry[T]], error: Exception) -> None:
+    _each(batch, lambda done: done.set_exception(error))
+
+
+def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], object]) -> None:
+    """Answer those that still wait."""
+    for entry in batch:
+        if not entry.done.done():
+            answer(entry.done)
 
 
 @asynccontextmanager

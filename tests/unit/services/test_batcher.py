@@ -1,7 +1,10 @@
 """Group commit: bounds, pace and answers, on a clock that jumps (see `timeless`)."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -239,3 +242,37 @@ def test_it_is_stalled_from_the_first_that_waits_until_something_is_safe() -> No
             await later
 
     run(work())
+
+
+def test_what_could_not_be_sent_is_gone_with_its_errors() -> None:
+    """Before the collector of cycles has looked: it counts objects, and they may be large."""
+
+    class Body:
+        pass
+
+    async def failing(batch: list[Any]) -> None:
+        try:
+            raise ConnectionError
+        except ConnectionError as error:
+            raise RuntimeError(len(batch)) from error
+
+    async def put(batcher: Batcher[Any], gone: "weakref.WeakSet[Body]") -> None:
+        body = Body()
+        gone.add(body)
+        with suppress(RuntimeError):
+            await batcher.put(body, 1)
+
+    async def work() -> None:
+        bodies: weakref.WeakSet[Body] = weakref.WeakSet()
+        async with batching(failing, Bounds()) as batcher:
+            for _ in range(3):
+                await asyncio.gather(*[put(batcher, bodies) for _ in range(5)])
+            await asyncio.sleep(1)
+            assert not list(bodies)
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(work())
+    finally:
+        gc.enable()
