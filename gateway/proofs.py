@@ -134,6 +134,8 @@ def common_name(shown: str) -> str:
     distinguished name in either of its forms; '' when there is none, or more than one."""
     if "=" not in shown:
         return shown.strip()
-    parts = re.split(r"(?<!\\)[,/+]", shown)
+    if '"' in shown:
+        return ""  # a quoted value may hold what looks like a name; Meta's holds none
+    parts = re.split(r"(?<!\\)[/+]" if shown.startswith("/") else r"(?<!\\)[,+]", shown)
     names = [part.partition("=")[2].strip() for part in parts if part.strip()[:3].upper() == "CN="]
     return names[0] if len(names) == 1 else ""

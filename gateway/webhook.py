@@ -30,6 +30,8 @@ BODY_SECONDS = 10.0
 """For a body to arrive; Meta's arrives in one go."""
 BODIES_IN_FLIGHT_BYTES = 256 * 1024 * 1024
 """Of all requests together, counted as they arrive: the bound of the memory of the door."""
+KEPT_BYTES = 32 * 1024 * 1024
+"""Of these, for small bodies alone: 500 of the largest small ones, seconds of usual ones."""
 LARGE_BYTES = 256 * 1024
 """From here on a body is hashed and scanned in a thread: the loop serves others meanwhile. A body
 counts for each secret that it is tried with."""
@@ -59,7 +61,7 @@ class Webhook:
     ) -> None:
         self._intake, self._doors, self._client = intake, doors, client
         self._config, self._owners = config, owners(config)
-        self._budget = Budget(BODIES_IN_FLIGHT_BYTES)
+        self._budget = Budget(BODIES_IN_FLIGHT_BYTES, KEPT_BYTES)
         self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
 
     def routes(self) -> list[web.RouteDef]:
@@ -97,6 +99,9 @@ class Webhook:
                 answer = unavailable(closed) if closed else await self._take(request, door, take)
         except OverBudget:
             answer = _closing(unavailable("too much is coming in"))
+        except (web.RequestPayloadError, ConnectionError):
+            _answered(400).inc()  # the protocol answers, or nobody is there any more
+            raise
         answer.headers.merge(_TAKEN if answer.status == 200 else _NOT_TAKEN)
         waited = clock.monotonic() - started
         _answered(answer.status).inc()
@@ -153,7 +158,8 @@ class Webhook:
         if not self._client.header or not proof.name.startswith("meta-"):
             return True
         shown = common_name(headers.get(self._client.header, ""))
-        return hmac.compare_digest(shown.encode(), self._client.name.encode())
+        given = shown.encode(errors="surrogateescape")
+        return hmac.compare_digest(given, self._client.name.encode())
 
     async def _beside(self, function: Callable[..., T], *arguments: Any) -> T:
         """What `function` gives, from a thread; OverBudget when too much of that is waiting."""

@@ -46,11 +46,19 @@ class OverBudget(Exception):
     """All requests together hold as much as they may."""
 
 
-class Budget:
-    """Bytes that all requests together may hold: of what has arrived, not of what is announced."""
+SMALL_BYTES = 64 * 1024
+"""What nearly every request stays under: Meta's webhooks of a few messages, a CRM's orders."""
 
-    def __init__(self, size: int) -> None:
-        self.left = size
+
+class Budget:
+    """Bytes that all requests together may hold: of what has arrived, not of what is announced.
+
+    `kept` of them are for the first SMALL_BYTES of a request alone: whoever sends large bodies to
+    no purpose leaves room for the small ones of others.
+    """
+
+    def __init__(self, size: int, kept: int = 0) -> None:
+        self.left, self.kept = size, kept
 
     def share(self) -> "Share":
         """One request's."""
@@ -69,7 +77,8 @@ class Share:
         return self._take
 
     def _take(self, size: int) -> None:
-        if size > self._budget.left:
+        large = self._taken + size > SMALL_BYTES
+        if size > self._budget.left - (self._budget.kept if large else 0):
             raise OverBudget
         self._budget.left -= size
         self._taken += size

@@ -159,6 +159,8 @@ def test_what_a_body_says_for_the_numbers_of_others_is_not_proven() -> None:
         ("O=Meta\\, CN=trick, CN=real", "real"),
         ("CN=a,CN=b", ""),
         ("O=Meta", ""),
+        ('O="x,CN=client.webhooks.fbclientcerts.com,y"', ""),
+        ("O=/CN=client.webhooks.fbclientcerts.com/x,ST=a", ""),
         ("", ""),
     ],
 )

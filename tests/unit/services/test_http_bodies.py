@@ -8,7 +8,7 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from timeless import run
 
-from services.http import Budget, OverBudget, problem, read_body, unavailable
+from services.http import SMALL_BYTES, Budget, OverBudget, problem, read_body, unavailable
 
 LIMIT = 1000
 
@@ -110,6 +110,18 @@ def test_a_budget_is_of_all_shares_together_and_comes_back_however_one_ends() ->
         one(10)
         raise TimeoutError
     assert budget.left == 10
+
+
+def test_what_is_kept_for_small_bodies_is_not_taken_by_large_ones() -> None:
+    budget = Budget(4 * SMALL_BYTES, kept=SMALL_BYTES)
+    with budget.share() as large, budget.share() as small:
+        for _ in range(3):
+            large(SMALL_BYTES)
+        with pytest.raises(OverBudget):
+            large(1)
+        small(SMALL_BYTES)
+        assert budget.left == 0
+    assert budget.left == 4 * SMALL_BYTES
 
 
 def test_a_body_counts_for_what_has_arrived_and_not_for_what_it_announces() -> None:
