@@ -12,9 +12,9 @@ from router.checks import MARKETING, MARKETING_MESSAGES
 from router.decisions import UNPROVEN, Changes, Decision, Ground, OptOut, Template, Unit
 from router.knowledge import Knowledge
 from router.messages import kept
-from router.vocabulary import FIELDS, KNOWN, NONE, OTHER, TYPES
-from services.whatsapp.items import AnyItem, Identity, Message, Notice, Unknown
-from services.whatsapp.lenient import fields, text, when
+from router.vocabulary import ERRORS, FIELDS, KNOWN, NONE, OTHER, STATUSES, TYPES
+from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
+from services.whatsapp.lenient import code, fields, objects, text, when
 from services.whatsapp.people import CONTACT, named
 
 Act = Callable[[Unit, Notice, Knowledge, Ground], Changes]
@@ -26,6 +26,8 @@ TEMPLATE_NAME, WORD = 512, 64
 An index refuses what is much longer."""
 REASON = 500
 """Characters; Meta's reasons are a word or a sentence."""
+TOO_MUCH = frozenset([4, 80007, 130429])
+"""Codes of limits that are reached and pass; whoever sends slows down."""
 UTILITY = "UTILITY"
 INFORMATIONAL = "INFORMATIONAL"
 
@@ -111,6 +113,13 @@ def _dearer(item: Notice) -> bool:
     return item.event == MARKETING and before in (UTILITY, "")
 
 
+def _trouble(item: Notice) -> bool:
+    """Trouble of an account or an app that Meta tells where messages stand; too much at a time
+    passes by itself."""
+    told = [code(error.get("code")) for error in objects(item.value.get("errors"))]
+    return item.event == ERRORS and any(one not in TOO_MUCH for one in told)
+
+
 ALARMS: dict[str, Callable[[Notice], bool]] = {
     "account_alerts": _grave,
     "account_review_update": _one_of("REJECTED", "PENDING", "DEFERRED"),
@@ -122,7 +131,8 @@ ALARMS: dict[str, Callable[[Notice], bool]] = {
         "DISABLED_UPDATE",
         "PARTNER_REMOVED",
     ),
-    "phone_number_name_update": _one_of("REJECTED"),
+    "messages": _trouble,
+    "phone_number_name_update": _one_of("DEFERRED", "REJECTED"),
     "security": _always,
     "template_category_update": _dearer,
 }
@@ -150,6 +160,8 @@ def sighting(item: AnyItem) -> tuple[str, str] | None:
             return "field", _plain(field)
         case Message(content=content) if content.type not in TYPES:
             return "type", _plain(content.type)
+        case Status(status=status) if status not in STATUSES:
+            return "status", _plain(status)
         case Notice() if label(item) == OTHER:
             return "event", _plain(f"{item.field}_{item.event}")
     return None

@@ -7,10 +7,26 @@ from services.whatsapp.contents import CONTENTS
 from services.whatsapp.messages import MESSAGES
 from services.whatsapp.notices import NOTICES
 
-NONE, OTHER = "none", "other"
+NONE, OTHER, ERRORS = "none", "other", "errors"
 
 FIELDS = frozenset([*MESSAGES, *NOTICES])
 TYPES = frozenset(CONTENTS)
+STATUSES = frozenset(
+    [
+        "accepted",
+        "canceled",
+        "captured",
+        "deleted",
+        "delivered",
+        "failed",
+        "pending",
+        "played",
+        "read",
+        "sent",
+        "warning",
+    ]
+)
+"""What became of a message, or of a payment in one."""
 
 _GROUPS = (
     "group_create",
@@ -110,6 +126,6 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }
 
 KNOWN: dict[str, frozenset[str]] = {
-    field: frozenset([*_WORDS.get(field, ()), "errors"]) for field in FIELDS
+    field: frozenset([*_WORDS.get(field, ()), ERRORS]) for field in FIELDS
 }
-"""Field -> the events in it. `errors` is the parser's own word: Meta puts trouble in any field."""
+"""Field -> the events in it. ERRORS is the parser's own word: Meta puts trouble in any field."""

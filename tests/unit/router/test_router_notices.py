@@ -33,6 +33,11 @@ def told(field: str, **value: Any) -> Receipt:
     return receipt(body({"field": field, "value": value}), name=f"{field} {value}")
 
 
+def status(word: str) -> Receipt:
+    said = {"id": "w", "status": word, "timestamp": "1795000000", "recipient_id": "31611111111"}
+    return receipt(body(change(NUMBER, "messages", statuses=[said])), name=word)
+
+
 def counted(came: Receipt) -> tuple[list[Any], list[Sample]]:
     """The log and the counters of one receipt."""
     said = Router().takes(came)
@@ -66,6 +71,8 @@ ALARMING = [
         {"alert_info": {"alert_severity": "WARNING", "alert_type": "a new one"}},
         OTHER,
     ),
+    ("messages", {"errors": [{"code": 130429}, {"code": 131031}]}, "errors"),
+    ("phone_number_name_update", {"decision": "DEFERRED"}, "DEFERRED"),
     ("phone_number_name_update", {"decision": "REJECTED"}, "REJECTED"),
     ("security", {"event": "PIN_CHANGED"}, "PIN_CHANGED"),
     ("security", {"event": "a new one"}, OTHER),
@@ -83,6 +90,7 @@ QUIET = [
         {"alert_info": {"alert_severity": "INFORMATIONAL", "alert_type": "OBA_APPROVED"}},
         "OBA_APPROVED",
     ),
+    ("messages", {"errors": [{"code": 130429}]}, "errors"),
     ("phone_number_name_update", {"decision": "APPROVED"}, "APPROVED"),
     ("phone_number_quality_update", {"event": "DOWNGRADE"}, "DOWNGRADE"),
     ("business_capability_update", {"max_phone_numbers_per_waba": 2}, "none"),
@@ -226,6 +234,8 @@ def sightings(*came: Receipt) -> list[Any]:
         (told("account_update", event="NEW_WORD"), ("event", "account_update_new_word")),
         (told("account_update", event="Anna 06"), ("event", OTHER)),
         (told("account_update", event="ACCOUNT_DELETED"), None),
+        (status("teleported"), ("status", "teleported")),
+        (status("read"), None),
         (wrote(text("w", "hallo", phone="31611111111")), None),
         (told("messages"), None),
         (told(""), None),
