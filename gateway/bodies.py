@@ -31,6 +31,8 @@ from gateway.templates import Template
 
 TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
 """Meta's."""
+UNCAPTIONED = ("audio", "sticker")
+"""Files under which no words can stand."""
 
 Recipient = Annotated[
     str,
@@ -149,7 +151,7 @@ class Media(Body):
     @field_validator("caption", mode="before")
     @classmethod
     def _can_be_seen(cls, caption: object, info: ValidationInfo) -> object:
-        if isinstance(caption, str) and info.data.get("kind") in ("audio", "sticker"):
+        if isinstance(caption, str) and info.data.get("kind") in UNCAPTIONED:
             raise wrong("does not go with audio or a sticker")
         return caption
 

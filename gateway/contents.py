@@ -13,6 +13,7 @@ import msgspec
 from gateway.bodies import (
     CAPTION_CHARACTERS,
     TEXT_CHARACTERS,
+    UNCAPTIONED,
     ContactsMessage,
     InteractiveMessage,
     Location,
@@ -105,8 +106,13 @@ def disclosed(message: Message, disclosure: str) -> str:
 
 
 def under(text: str, disclosure: str) -> str:
-    """A text with a blank line and the disclosure under it, where there is one."""
-    return f"{text}\n\n{disclosure}" if disclosure else text
+    """A text with a blank line and the disclosure under it, of what there is of both."""
+    return "\n\n".join(filter(None, (text, disclosure)))
+
+
+def caption(media: Media, disclosure: str) -> str:
+    """The words under a file, be it the disclosure alone."""
+    return "" if media.kind in UNCAPTIONED else under(media.caption or "", disclosure)
 
 
 def _room(message: Message) -> tuple[str, int, str]:
@@ -128,8 +134,8 @@ def _content(message: Message, disclosure: str) -> tuple[str, Any]:
             body = under(text.body, disclosure)
             return "text", {"body": body, "preview_url": text.preview_url}
         case MediaMessage(media=media):
-            caption = under(media.caption, disclosure) if media.caption else None
-            return media.kind, _medium(media) | _given(caption=caption, filename=media.filename)
+            words = caption(media, disclosure) or None
+            return media.kind, _medium(media) | _given(caption=words, filename=media.filename)
         case InteractiveMessage(interactive=interactive):
             return "interactive", _interactive(interactive, disclosure)
     return message.type, _undisclosed(message)

@@ -13,7 +13,7 @@ from gateway.bodies import (
     TextMessage,
 )
 from gateway.bounds import Body
-from gateway.contents import disclosed, under
+from gateway.contents import caption, disclosed, under
 from gateway.interactive import Buttons, Flow, Interactive, List, TextHeader, Url
 from gateway.templates import (
     CurrencyParameter,
@@ -37,7 +37,7 @@ def _words(message: Message, disclosure: str) -> Iterator[str]:
             yield under(text.body, disclosure)
         case MediaMessage(media=media):
             yield media.filename or ""
-            yield under(media.caption, disclosure) if media.caption else ""
+            yield caption(media, disclosure)
         case InteractiveMessage(interactive=interactive):
             yield from _interactive_words(interactive, disclosure)
         case LocationMessage(location=place):

@@ -142,6 +142,29 @@ def test_under_what_a_machine_wrote_it_says_so() -> None:
         assert said.text == "Goedemiddag"
 
 
+@pytest.mark.parametrize(
+    ("kind", "caption", "expected"),
+    [
+        ("image", None, "Dit schreef een machine."),
+        ("video", None, "Dit schreef een machine."),
+        ("document", None, "Dit schreef een machine."),
+        ("image", "Uw straat", "Uw straat\n\nDit schreef een machine."),
+        ("audio", None, None),
+        ("sticker", None, None),
+    ],
+)
+def test_under_a_file_of_a_machine_it_says_so_where_words_can_stand(
+    kind: str, caption: str | None, expected: str | None
+) -> None:
+    media = {"kind": kind, "id": OTHER} | ({"caption": caption} if caption else {})
+    sent = {"conversationId": CONVERSATION, "type": "media", "media": media}
+    said = commanded(sent | {"author": {"kind": "automated"}}, HELD)
+    assert msgspec.json.decode(said.content)[kind].get("caption") == expected
+    assert said.text == (expected or "")
+    by_hand = commanded(sent | {"author": {"kind": "system"}}, HELD)
+    assert msgspec.json.decode(by_hand.content)[kind].get("caption") == caption
+
+
 def test_what_a_machine_wrote_leaves_room_to_say_so() -> None:
     longest = IN_CONVERSATION | {"text": {"body": "a" * 4096}}
     assert pointers(longest, rights()) == []
