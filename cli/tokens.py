@@ -5,7 +5,7 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,11 +61,15 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     note: str
 
 
-def faults(wanted: Wanted, town: config.Config, now: datetime) -> list[str]:
-    """What is wrong with it in this municipality; pure."""
+def faults(
+    wanted: Wanted, town: config.Config, now: datetime, taken: Collection[str] = ()
+) -> list[str]:
+    """What is wrong with it in this municipality; `taken` are names of the environment. Pure."""
     found = []
     if not NAME.fullmatch(wanted.name):
         found.append(f"{wanted.name!r} is no name: small letters, digits and hyphens, at most 63")
+    if wanted.name in taken:
+        found.append(f"{wanted.name} is a name in POSTKAMER_API_TOKENS: this token would not work")
     if wanted.tenant not in (known := [t.id for t in town.tenants]):
         found.append(f"--tenant: there is no {wanted.tenant!r}; there is {', '.join(known)}")
         return found
@@ -78,6 +82,16 @@ def faults(wanted: Wanted, town: config.Config, now: datetime) -> list[str]:
     if wanted.expires_at and wanted.expires_at <= now:
         found.append("--expires: that is not in the future")
     return found
+
+
+def of_environment(environ: Mapping[str, str]) -> frozenset[str]:
+    """Names in POSTKAMER_API_TOKENS, which go before those of the table; none where it is not set
+    or wrong, of which a service that starts complains itself."""
+    try:
+        given = settings.load(settings.TokenSettings, environ)
+    except settings.SettingsError:
+        return frozenset()
+    return frozenset(whose.partition("@")[0] for whose, _ in given.api_tokens)
 
 
 def fresh(chance: bytes) -> str:
@@ -217,7 +231,8 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
     if not file:
         return ["POSTKAMER_CONFIG: is missing"]
     try:
-        return faults(wanted, config.load(Path(file)), clock.now())
+        town = config.load(Path(file))
+        return faults(wanted, town, clock.now(), of_environment(os.environ))
     except config.ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cli.main import EXAMPLE, main
-from cli.tokens import Wanted, faults, fresh
+from cli.tokens import Wanted, faults, fresh, of_environment
 from services import config
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -45,6 +45,29 @@ def test_what_is_wrong_is_said_with_what_would_be_right(
 ) -> None:
     (fault,) = faults(replace(GOOD, **change), TOWN, NOW)
     assert fault.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, set()),
+        ({"POSTKAMER_API_TOKENS": ""}, set()),
+        ({"POSTKAMER_API_TOKENS": "desk"}, set()),
+        ({"POSTKAMER_API_TOKENS": "desk:a,kcc@almelo:b"}, {"desk", "kcc"}),
+    ],
+)
+def test_names_of_the_environment_are_known_where_it_has_them(
+    given: dict[str, str], names: set[str]
+) -> None:
+    assert of_environment(given) == names
+
+
+def test_a_name_of_the_environment_is_refused_as_its_token_could_never_work() -> None:
+    env = {"POSTKAMER_CONFIG": str(EXAMPLE), "POSTKAMER_API_TOKENS": "desk@almelo:secret"}
+    good = ("add", "desk", "--tenant", "almelo", "--role", "read")
+    done = CliRunner().invoke(main, ["token", *good], env=env)
+    said = "desk is a name in POSTKAMER_API_TOKENS: this token would not work\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", said)
 
 
 def test_every_fault_is_told_at_once_and_nothing_is_written() -> None:
