@@ -276,9 +276,8 @@ def _unusable(faults: list[Fault], *, key: str = "known") -> web.Response:
     """400 with all of them, and that there is no key when there is none."""
     if key:
         return problem(400, "Bad Request", "the body is not what it should be", errors=faults)
-    missing = Fault("", keys.NEEDED, keys.HEADER)
-    detail = "the request is not what it should be"
-    return problem(400, "Bad Request", detail, errors=[missing, *faults])
+    all = [Fault("", keys.NEEDED, keys.HEADER), *faults]
+    return problem(400, "Bad Request", "the request is not what it should be", errors=all)
 
 
 def _answered(late: AnsweredMeanwhile, rights: Rights) -> web.Response:
