@@ -1,7 +1,7 @@
 """What was accepted: so that the same key and body give the same answer, and two people do not
 answer the same citizen at once."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,15 @@ from services.access import Rights
 from services.database import ANSWER_SECONDS, Connection, Pool
 from services.tasks import within
 
+UNCONFIRMED = timedelta(seconds=15)
+"""How long an answer counts that was never confirmed: its sender has its 503 long before, also by
+the clock of another gateway."""
+
 
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be accepted. `conversation` is the one in which it is an answer, and `last` the
-    last answer there that its sender has seen: None for none, UNSET when it does not matter."""
+    """What is to be accepted. `conversation` is the one that it is said in, and `department` has
+    it; `last` is the last answer there that its sender has seen: None for none, UNSET when it does
+    not matter. A reaction is said there, and is no answer."""
 
     id: UUID
     tenant: str
@@ -24,6 +29,8 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
     at: datetime
     conversation: str = ""
+    department: str = ""
+    answers: bool = True
     last: UUID | UnsetType | None = UNSET
 
 
@@ -36,11 +43,12 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class AnsweredMeanwhile(Exception):
-    """Somebody else answered in this conversation; nothing was accepted. `last` is that answer."""
+    """Somebody else answered in this conversation; nothing was accepted. `last` is that answer, and
+    `department` whose it is, which may be one of which the sender may know nothing."""
 
-    def __init__(self, last: UUID | None) -> None:
+    def __init__(self, last: UUID | None, department: str) -> None:
         super().__init__("answered meanwhile")
-        self.last = last
+        self.last, self.department = last, department
 
 
 class Store:
@@ -64,14 +72,19 @@ class Store:
 
     async def _accept(self, new: Acceptance) -> Accepted:
         async with self._pool.acquire() as connection, connection.transaction():
+            if new.last is not UNSET:
+                await connection.execute(_ALONE, new.conversation)
+            where = (new.conversation, new.department) if new.answers else ("", "")
             row = await connection.fetchrow(
-                _INSERT, new.id, new.tenant, new.token, new.fingerprint, new.at
+                _INSERT, new.id, new.tenant, new.token, new.fingerprint, new.at, *where
             )
-            if row is None:  # a request before this one, or beside it
+            if row:
+                await _unless_answered(connection, new)
+            else:  # a request before this one, or beside it
                 row = await connection.fetchrow(_SELECT, new.id)
                 assert row is not None  # rows are never taken out while they can be asked for
-            elif new.conversation:
-                await _answer(connection, new)
+                if row["confirmed_at"] is None and row["fingerprint"] == new.fingerprint:
+                    await _again(connection, new)
         return Accepted(row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None)
 
     async def accepted(self, id: UUID) -> bool:
@@ -104,58 +117,62 @@ class Store:
         }
 
 
-async def _answer(connection: Connection, new: Acceptance) -> None:
-    """Make it the last answer, if the last one was seen: compared and set at once, since a row that
-    another transaction is changing is waited for."""
-    answer = (new.conversation, new.id, new.at)
-    if new.last is UNSET:
-        done = await connection.fetchval(_ANSWER, *answer)
-    elif new.last is None:
-        done = await connection.fetchval(_FIRST_ANSWER, *answer)
+async def _again(connection: Connection, new: Acceptance) -> None:
+    """Of what was never confirmed: it is published again. When it counted no more, others may have
+    answered since, and it takes its turn anew."""
+    if await connection.fetchval(_ANEW, new.id, new.at, new.at - UNCONFIRMED):
+        await _unless_answered(connection, new)
     else:
-        seen = (*answer, new.last)
-        done = await connection.fetchval(_NEXT_ANSWER, *seen) or await connection.fetchval(
-            _AFTER_THE_OPENING, *seen, new.tenant
-        )
-    if done is None:
-        last = "select message from gateway.answer where conversation = $1"
-        raise AnsweredMeanwhile(await connection.fetchval(last, new.conversation))
+        await connection.execute(_TRY, new.id, new.at)
 
+
+async def _unless_answered(connection: Connection, new: Acceptance) -> None:
+    """AnsweredMeanwhile when there is a newer answer than its sender has seen."""
+    if new.last is UNSET:
+        return
+    query = (new.conversation, new.id, new.at - UNCONFIRMED)
+    newest = await connection.fetchrow(_NEWEST, *query)
+    last, department = (newest["id"], newest["department"]) if newest else (None, "")
+    if last != new.last:
+        raise AnsweredMeanwhile(last, department)
+
+
+# Held until the transaction ends: of many at once each sees what the one before it left.
+_ALONE = "select pg_advisory_xact_lock(hashtextextended('answer ' || $1::text, 0))"
 
 _INSERT = """
-insert into gateway.command (id, tenant, token, fingerprint, accepted_at)
-values ($1, $2, $3, $4, $5) on conflict (id) do nothing
+insert into gateway.command (id, tenant, token, fingerprint, accepted_at, tried_at, conversation,
+    department)
+values ($1, $2, $3, $4, $5, $5, $6, $7) on conflict (id) do nothing
 returning fingerprint, accepted_at, confirmed_at
 """
 
 _SELECT = "select fingerprint, accepted_at, confirmed_at from gateway.command where id = $1"
 
-_FIRST_ANSWER = """
-insert into gateway.answer (conversation, message, at) values ($1, $2, $3)
-on conflict (conversation) do nothing returning message
+_TRY = "update gateway.command set tried_at = $2 where id = $1 and confirmed_at is null"
+
+_ANEW = """
+update gateway.command c set tried_at = $2, position = nextval('gateway.command_position')
+where c.id = $1 and c.confirmed_at is null and coalesce(c.tried_at, c.accepted_at) < $3
+    and not exists (select from router.outgoing o where o.id = c.id)
+returning c.id
 """
 
-_ANSWER = """
-insert into gateway.answer (conversation, message, at) values ($1, $2, $3)
-on conflict (conversation) do update set message = excluded.message, at = excluded.at
-returning message
-"""
-
-_NEXT_ANSWER = """
-update gateway.answer set message = $2, at = $3 where conversation = $1 and message = $4
-returning message
-"""
-
-# The last answer was a message to a number, which opened the conversation. A message stands in the
-# ledger: a note, or what the router refused, never does. One that Meta refused is an answer all the
-# same, as any later one is.
-_AFTER_THE_OPENING = """
-insert into gateway.answer (conversation, message, at)
-select $1, $2, $3 where exists (
-    select from gateway.command c join router.outgoing o on o.id = c.id
-    join deliverer.ledger l on l.id = c.id
-    where c.id = $4 and c.tenant = $5 and o.conversation = $1)
-on conflict (conversation) do nothing returning message
+# An answer counts from when it is accepted; no more when its publish stays unconfirmed and the
+# router knows nothing of it, nor when the router refused it: then it is not in the ledger. One that
+# Meta refused is an answer all the same. A note is none, nor is a reaction. What was ordered to a
+# telephone number is of this conversation once the router has said so.
+_NEWEST = """
+with orders as (
+    select id from gateway.command where conversation = $1 and conversation <> ''
+    union select id from router.outgoing where conversation = $1 and type <> 'reaction')
+select c.id, coalesce(nullif(o.department, ''), c.department) as department
+from orders join gateway.command c using (id) left join router.outgoing o using (id)
+where c.id <> $2 and case
+    when o.id is null then c.confirmed_at is not null or coalesce(c.tried_at, c.accepted_at) >= $3
+    when o.status = 'failed' then exists (select from deliverer.ledger l where l.id = c.id)
+    else o.status <> 'done' end
+order by c.position desc nulls last, c.accepted_at desc, c.id desc limit 1
 """
 
 # Until the router knows better, what the ledger says of why it waits.

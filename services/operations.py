@@ -54,7 +54,8 @@ class Problem(Shown):
     code: str = ""
     """Tells refusals of one status apart."""
     last: str | None = None
-    """With `answered_meanwhile`: the id of the last answer, null for none."""
+    """With `answered_meanwhile`: the id of the last answer, null for none. Left out where it is
+    another department's than those of this token."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

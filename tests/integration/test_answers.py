@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 import pytest
 from msgspec import UNSET, UnsetType
 
-from gateway.store import Acceptance, AnsweredMeanwhile, Store
+from gateway.store import UNCONFIRMED, Acceptance, Accepted, AnsweredMeanwhile, Store
 from services import clock
 from services.access import Rights
 from services.database import Pool, connected, migrate
@@ -123,18 +124,25 @@ async def decided(store: Store, pool: Pool, status: str, offered: bool) -> Accep
     was offered to Meta."""
     order = msgspec.structs.replace(answer(), conversation="")
     await store.accept(order)
+    await decide(pool, order, status, offered)
+    return order
+
+
+async def decide(
+    pool: Pool, order: Acceptance, status: str, offered: bool, type: str = "text"
+) -> None:
     await pool.execute(
         "insert into router.outgoing (id, tenant, number, conversation, department, status,"
-        " changed_at) values ($1, 'almelo', '106540352242922', $2, 'kcc', $3, now())",
+        " changed_at, type) values ($1, 'almelo', '106540352242922', $2, 'kcc', $3, now(), $4)",
         order.id,
         CONVERSATION,
         status,
+        type,
     )
     if offered:
         await pool.execute(
             _LINE, order.id, CONVERSATION, "failed" if status == "failed" else "sent"
         )
-    return order
 
 
 @pytest.mark.parametrize("status", ["accepted", "sent", "failed"])
@@ -159,6 +167,112 @@ async def test_a_note_and_what_the_router_refused_are_no_answers(
     with pytest.raises(AnsweredMeanwhile) as refused:
         await store.accept(answer(order.id))
     assert refused.value.last is None
+
+
+async def test_an_answer_that_the_router_refused_leaves_the_one_before_it_the_last(
+    store: Store, pool: Pool
+) -> None:
+    last: UUID | None = None
+    for _ in range(2):
+        refused = answer(last)
+        await store.accept(refused)
+        with pytest.raises(AnsweredMeanwhile):
+            await store.accept(answer(last))
+        await decide(pool, refused, "failed", offered=False)
+        with pytest.raises(AnsweredMeanwhile):
+            await store.accept(answer(refused.id))
+        follow_up = answer(last)
+        await store.accept(follow_up)
+        last = follow_up.id
+
+
+async def test_a_message_to_a_number_into_the_same_conversation_is_its_last_answer(
+    store: Store, pool: Pool
+) -> None:
+    first = answer(None)
+    await store.accept(first)
+    last = await decided(store, pool, "accepted", offered=True)
+    for _ in range(2):
+        for stale in (None, first.id):
+            with pytest.raises(AnsweredMeanwhile) as refused:
+                await store.accept(answer(stale))
+            assert (refused.value.last, refused.value.department) == (last.id, "kcc")
+        tries = [answer(last.id) for _ in range(20)]
+        results = await asyncio.gather(*map(store.accept, tries), return_exceptions=True)
+        [first] = [t for t, r in zip(tries, results, strict=True) if not isinstance(r, Exception)]
+        last = await decided(store, pool, "sent", offered=True)
+
+
+async def test_a_reaction_is_no_answer_and_is_not_given_to_who_missed_one(
+    store: Store, pool: Pool
+) -> None:
+    first = answer(None)
+    await store.accept(first)
+    with pytest.raises(AnsweredMeanwhile):
+        await store.accept(msgspec.structs.replace(answer(None), answers=False))
+    for seen in (UNSET, first.id):
+        reaction = msgspec.structs.replace(answer(seen), answers=False)
+        await store.accept(reaction)
+        await decide(pool, reaction, "accepted", offered=True, type="reaction")
+    await store.accept(answer(first.id))
+
+
+async def test_the_department_of_an_answer_is_known_before_the_router_has_seen_it(
+    store: Store,
+) -> None:
+    await store.accept(msgspec.structs.replace(answer(None), department="jeugd"))
+    with pytest.raises(AnsweredMeanwhile) as refused:
+        await store.accept(answer(None))
+    assert refused.value.department == "jeugd"
+
+
+def later(order: Acceptance) -> Acceptance:
+    """The same, when it counts no more unless it was confirmed meanwhile."""
+    return msgspec.structs.replace(order, at=order.at + UNCONFIRMED + timedelta(seconds=1))
+
+
+async def test_an_answer_that_was_never_confirmed_stands_in_nobodys_way_for_long(
+    store: Store,
+) -> None:
+    lost, colleague = answer(None), later(answer(None))
+    await store.accept(lost)
+    with pytest.raises(AnsweredMeanwhile):
+        await store.accept(answer(None))
+    await store.accept(colleague)
+    await store.confirm(colleague.id, clock.now())
+    with pytest.raises(AnsweredMeanwhile) as refused:
+        await store.accept(later(lost))
+    assert refused.value.last == colleague.id
+    with pytest.raises(AnsweredMeanwhile):
+        await store.accept(later(answer(lost.id)))
+
+
+async def test_an_answer_that_was_never_confirmed_takes_its_turn_anew_when_it_comes_again(
+    store: Store,
+) -> None:
+    lost = answer(None)
+    await store.accept(lost)
+    again, others = later(lost), [later(answer(None)) for _ in range(7)]
+    results = await asyncio.gather(*map(store.accept, [again, *others]), return_exceptions=True)
+    assert sum(not isinstance(result, Exception) for result in results) == 1
+    assert {type(r) for r in results} == {Accepted, AnsweredMeanwhile}
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_what_is_safe_counts_however_long_ago(
+    store: Store, pool: Pool, confirmed: bool
+) -> None:
+    """Its publish was confirmed, or the router has it though nobody heard."""
+    safe = answer(None)
+    await store.accept(safe)
+    if confirmed:
+        await store.confirm(safe.id, clock.now())
+    else:
+        await decide(pool, safe, "accepted", offered=True)
+    with pytest.raises(AnsweredMeanwhile):
+        await store.accept(later(answer(None)))
+    await store.accept(later(answer(safe.id)))
+    assert (await store.accept(later(safe))).confirmed is confirmed
 
 
 _LINE = """
