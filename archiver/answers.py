@@ -4,6 +4,8 @@ import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from services.operations import Shown
 
 
@@ -83,8 +85,18 @@ class Happened(Shown):
     """What happened to a conversation."""
 
     event: str
+    """opened, transferred, closed, linked."""
     department: str
+    """That had the conversation from then on."""
     at: datetime.datetime
+    from_department: str | None = Field(alias="from")
+    """That had it before, where it moved."""
+    reason: str | None
+    """Of a transfer or a closing, as its author wrote it."""
+    author: Author | None
+    """Null where nobody is known to have done it, as where a rule did."""
+    zaak: str | None
+    """That the conversation belonged to then."""
 
 
 class Note(Shown):
@@ -105,6 +117,8 @@ class Conversation(Shown):
     department: str | None
     """That has it now; null where that is one of which this token may know nothing."""
     decision: Decision
+    zaak: str | None
+    """That it belongs to, as far as this token may know."""
     history: tuple[Happened, ...]
     """Oldest first."""
     notes: tuple[Note, ...]

@@ -46,7 +46,27 @@ CONVERSATION: Json = {
     "openedAt": "2026-11-20T08:14:03Z",
     "department": "openbare-ruimte",
     "decision": DECISION,
-    "history": [{"event": "opened", "department": "openbare-ruimte", "at": "2026-11-20T08:14:03Z"}],
+    "zaak": "ZAAK-2026-0012345",
+    "history": [
+        {
+            "event": "transferred",
+            "department": "openbare-ruimte",
+            "at": "2026-11-20T08:14:03Z",
+            "from": "klantcontact",
+            "reason": "Gaat over een container",
+            "author": {"kind": "employee", "id": "m.devries"},
+            "zaak": None,
+        },
+        {
+            "event": "linked",
+            "department": "openbare-ruimte",
+            "at": "2026-11-20T08:21:40Z",
+            "from": None,
+            "reason": None,
+            "author": {"kind": "employee", "id": "m.devries"},
+            "zaak": "ZAAK-2026-0012345",
+        },
+    ],
     "notes": [
         {
             "id": "018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",

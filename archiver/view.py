@@ -85,14 +85,27 @@ def conversation(id: str, rows: Sequence[Row], noted: Sequence[Row]) -> dict[str
     """A conversation from what happened to it, and what was noted, each oldest first. Without a
     department where it is another's now, of whom the reader may know nothing."""
     steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
+    zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
     return {
         "id": id,
         "openedAt": rows[0]["at"],
         "department": None if rows[-1]["left"] else steps[-1][1]["department"],
         "decision": steps[-1][1]["decision"],
-        "history": [
-            {"event": step["event"], "department": step["department"], "at": row["at"]}
-            for row, step in steps
-        ],
+        "zaak": zaken[-1] if zaken else None,
+        "history": [_step(row, step) for row, step in steps],
         "notes": notes(noted),
+    }
+
+
+def _step(row: Row, step: dict[str, Any]) -> dict[str, Any]:
+    """What happened; null for what it does not say. What a rule did has no author."""
+    by = step.get("by") or {}
+    return {
+        "event": step["event"],
+        "department": step["department"],
+        "at": row["at"],
+        "from": step.get("from") or None,
+        "reason": step.get("reason") or None,
+        "author": by.get("author"),
+        "zaak": step.get("zaak") or None,
     }

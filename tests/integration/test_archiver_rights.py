@@ -100,6 +100,8 @@ def _parts() -> Iterator[Part]:
         for n, department in enumerate(departments):
             mark = f"{tenant}/{department}"
             step = {"event": "transferred" if n else "opened", "department": department}
+            step |= {"reason": f"reason of {mark}", "zaak": f"zaak of {mark}"}
+            step["by"] = {"author": {"kind": "employee", "id": f"sanne of {mark}"}}  # type: ignore[assignment]
             step["decision"] = {"rule": "", "reason": f"moved to {mark}"}  # type: ignore[assignment]
             records = [_record(conversation, "conversation", next(sequence), step)]
             records.append(_note(conversation, department, next(sequence)))
@@ -214,6 +216,8 @@ async def test_a_conversation_shows_the_steps_of_its_readers_departments(pool: P
                     continue
                 shown = msgspec.json.decode(answer[1])
                 assert [step["department"] for step in shown["history"]] == theirs
+                last = f"zaak of {parts[0].tenant}/{theirs[-1]}"
+                assert shown["zaak"] == shown["history"][-1]["zaak"] == last
                 assert [note["text"] for note in shown["notes"]] == [
                     f"note of {parts[0].tenant}/{department}" for department in theirs
                 ]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from archiver import examples, view
-from archiver.answers import Conversation, Message, Messages, Note
+from archiver.answers import Conversation, Happened, Message, Messages, Note
 from tests.unit.archiver.test_archiver_view import NOTED, RECEIVED, SENT, row, sent, shown, told
 
 
@@ -50,3 +50,5 @@ def test_every_member_of_a_conversation_is_described() -> None:
         answer = msgspec.json.encode(made)
         Conversation.model_validate_json(answer)
         assert made.keys() == {field.alias for field in Conversation.model_fields.values()}
+        [step] = made["history"]
+        assert step.keys() == {field.alias for field in Happened.model_fields.values()}

@@ -210,20 +210,37 @@ def test_a_note_is_shown_under_the_id_that_its_writer_was_given() -> None:
 
 
 def test_a_conversation_is_where_it_came_to_and_how() -> None:
-    def step(second: int, event: str, department: str) -> dict[str, Any]:
+    def step(second: int, event: str, department: str, **more: Any) -> dict[str, Any]:
         why = {"rule": "", "reason": "de rest"} if event == "opened" else DECISION
         data = {"event": event, "department": department, "decision": why}
-        return row("conversation", data, second, left=False)
+        return row("conversation", data | more, second, left=False)
 
-    rows = [step(0, "opened", "kcc"), step(9, "transferred", "groen")]
+    sanne = {"kind": "employee", "id": "sanne"}
+    by = {"token": "crm", "author": sanne}
+    rows = [
+        step(0, "opened", "kcc"),
+        step(9, "transferred", "groen", **{"from": "kcc"}, reason="een boom", by=by),
+        step(12, "linked", "groen", reason="", by=by, zaak="ZAAK-1"),
+        step(15, "closed", "groen", reason="klaar", by=by | {"author": None}),
+    ]
+    nothing = {"from": None, "reason": None, "author": None, "zaak": None}
     assert view.conversation("10000001-x", rows, [row("note", NOTED)]) == {
         "id": "10000001-x",
         "openedAt": NOON,
         "department": "groen",
         "decision": DECISION,
+        "zaak": "ZAAK-1",
         "history": [
-            {"event": "opened", "department": "kcc", "at": NOON},
-            {"event": "transferred", "department": "groen", "at": NOON + timedelta(seconds=9)},
+            nothing | {"event": "opened", "department": "kcc", "at": NOON},
+            nothing
+            | {"event": "transferred", "department": "groen", "at": NOON + timedelta(seconds=9)}
+            | {"from": "kcc", "reason": "een boom", "author": sanne},
+            nothing
+            | {"event": "linked", "department": "groen", "at": NOON + timedelta(seconds=12)}
+            | {"author": sanne, "zaak": "ZAAK-1"},
+            nothing
+            | {"event": "closed", "department": "groen", "at": NOON + timedelta(seconds=15)}
+            | {"reason": "klaar"},
         ],
         "notes": view.notes([row("note", NOTED)]),
     }
