@@ -38,9 +38,10 @@ async def desk_of(pool: Pool, *departments: str) -> AsyncIterator[Desk]:
     await pool.execute(_OPENED, CONVERSATION, TOWN.numbers[0].tenant, NUMBER, clock.new_id(), OWN)
     taken: Any = Taken()
     ring = Keyring(pool, [key("t", **GENEROUS | {"departments": frozenset(departments)})])
-    api = Api(taken, Store(pool), Uploads(pool), TOWN, ring)
+    uploads = Uploads(pool)
+    api = Api(taken, Store(pool), uploads, TOWN, ring)
     async with serve(application(api.routes()), "127.0.0.1", 0) as port:
-        yield Desk(f"http://127.0.0.1:{port}", taken)
+        yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
 
 
 @pytest.mark.parametrize(
