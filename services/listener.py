@@ -57,7 +57,9 @@ AHEAD = web.AppKey("ahead", Mapping[str, Take])
 """Path -> who takes what is posted there, before the application looks at it."""
 
 UNREADABLE = "this is not HTTP as we read it"
-TOO_LONG = f"a header has at most {HEADER_LINES} lines of at most {HEADER_BYTES} bytes"
+TOO_LONG = (
+    f"an address or header has at most {HEADER_BYTES} bytes, a request {HEADER_LINES} headers"
+)
 LONG = ("Got more than", "Too many")
 """How aiohttp begins to say so: for lines that are too long and for too many of them."""
 

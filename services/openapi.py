@@ -15,9 +15,9 @@ from services.operations import (
     GUARDED,
     HEADERS,
     HEADERS_OF,
+    OF_THE_PORT,
     RATES,
     TITLES,
-    UNREADABLE,
     Answer,
     Api,
     Content,
@@ -34,6 +34,8 @@ CONTACT = {
     "email": "postkamer@example.org",
 }
 """Whoever publishes this fills it in, as in publiccode.yml."""
+UNCOUNTED = (401, 431)
+"""Said before a request is counted among those of a token."""
 LICENCE = {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}
 
 
@@ -104,7 +106,7 @@ def _request(content: Content, names: Mapping[int, Json]) -> Json:
 def _responses(operation: Operation, names: Mapping[int, Json]) -> Iterator[tuple[str, Json]]:
     for status, answer in sorted(operation.answers.items()):
         yield str(status), _answer(answer, operation, names)
-    common = {400: [UNREADABLE]} | (GUARDED if operation.role else {})
+    common = OF_THE_PORT | (GUARDED if operation.role else {})
     for status, ways in sorted((common | dict(operation.refusals)).items()):
         yield str(status), _refusal(status, ways, operation)
 
@@ -131,8 +133,7 @@ def _refusal(status: int, ways: Sequence[Refusal], operation: Operation) -> Json
         examples[way.more.get("code", f"example{len(examples) or ''}")] = {"value": value}
     return {
         "description": " ".join(way.when or f"{way.detail}." for way in ways),
-        # 401 is said before anything is counted.
-        "headers": _headers(None if status == 401 else operation, HEADERS_OF.get(status, ())),
+        "headers": _headers(None if status in UNCOUNTED else operation, HEADERS_OF.get(status, ())),
         "content": {
             "application/problem+json": {"schema": _component("Problem"), "examples": examples}
         },

@@ -20,6 +20,7 @@ TITLES = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     503: "Service Unavailable",
 }
 
@@ -161,6 +162,12 @@ HEADERS: dict[str, Json] = {
 }
 RATES = ("RateLimit-Policy", "RateLimit")
 UNREADABLE = Refusal("the request cannot be read as HTTP", "It is no HTTP that can be read.")
+TOO_LONG = Refusal(
+    "a line of the request is too long, or there are too many",
+    "The address or a header is too long, or there are too many headers.",
+)
+OF_THE_PORT: dict[int, Sequence[Refusal]] = {400: [UNREADABLE], 431: [TOO_LONG]}
+"""Of every operation, before it is known which one it is."""
 AWAY = Refusal(
     "the database does not answer",
     "Nothing is wrong with the request: try again after Retry-After, an order with the same key.",
