@@ -15,7 +15,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""On each answer, as the API Design Rules ask."""
+"""On each answer, as the API Design Rules ask; a webhook's 200 has nothing to protect."""
 
 RETRY_AFTER_SECONDS = 5
 """What a refused sender is asked to wait at least: as long as a broker takes to come back."""
