@@ -25,7 +25,7 @@ from gateway.uploads import Uploads
 from services import clock, topology
 from services.access import Rights
 from services.config import Config
-from services.contract import Command
+from services.contract import REACTION, Command
 from services.guard import guarded
 from services.http import json, problem, read_body, unavailable
 from services.ids import CONVERSATION
@@ -36,8 +36,6 @@ TAKEN = ("application/json", "application/x-www-form-urlencoded")
 """Content types of an order. The second is what curl and its like say when nobody told them; what
 comes under it is read as JSON too."""
 CHARSETS = ("utf-8", "utf8")
-REACTION = "reaction"
-"""The type of message that is no answer."""
 CHANGES: dict[str, TypeAdapter[Any]] = {
     "_transfer": bodies.TRANSFER,
     "_close": bodies.CLOSE,

@@ -40,9 +40,8 @@ ASIDE_AT_ONCE = 2
 ASIDE_SECONDS = 1.0
 """For a place among them; then too much is coming in."""
 CHALLENGE_CHARACTERS = 200
-_NOT_TAKEN = CIMultiDict(HEADERS)
 _TAKEN = CIMultiDict({"API-Version": VERSION})
-"""The others are for who looks at what is in an answer, and there is nothing in it."""
+"""Of HEADERS: the others are for who looks at what is in an answer, and there is nothing in it."""
 
 T = TypeVar("T")
 
@@ -102,7 +101,7 @@ class Webhook:
         except (web.RequestPayloadError, ConnectionError):
             _answered(400).inc()  # the protocol answers, or nobody is there any more
             raise
-        answer.headers.merge(_TAKEN if answer.status == 200 else _NOT_TAKEN)
+        answer.headers.merge(_TAKEN if answer.status == 200 else HEADERS)
         waited = clock.monotonic() - started
         _answered(answer.status).inc()
         observe.webhook_seconds.observe(waited)

@@ -5,9 +5,9 @@ Each begins with its code. '' says that nothing is against it.
 
 import msgspec
 
-from router.decisions import REACTION, Conversation, Ground
+from router.decisions import Conversation, Ground
 from router.knowledge import Knowledge
-from services.contract import Command
+from services.contract import REACTION, Command
 from services.fates import DONE
 from services.numbers import Number
 

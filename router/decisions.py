@@ -14,8 +14,6 @@ from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
 """A keyed hash of some strings: 16 bytes that tell nothing without the key."""
-REACTION = "reaction"
-"""Meta's type of a message that hangs on another one: it is no answer."""
 UNPROVEN = "the signature is of another number's secret"
 """Why an item is kept aside that came under a proof that does not speak for its number."""
 

@@ -6,9 +6,10 @@ from uuid import UUID
 import msgspec
 
 from router import people
-from router.decisions import REACTION, Changes, Conversation, Decision, Ground, Heard, Unit
+from router.decisions import Changes, Conversation, Decision, Ground, Heard, Unit
 from router.knowledge import Knowledge
 from router.rules import Verdict, route
+from services.contract import REACTION
 from services.numbers import Number
 from services.whatsapp import items
 from services.whatsapp.parse import words

@@ -179,6 +179,8 @@ MESSAGE_TYPES = frozenset(
     ]
 )  # fmt: skip
 """Types of a command that is a message to a citizen."""
+REACTION = "reaction"
+"""The one of them that hangs on another message: it is no answer."""
 NAMES = {kind: name for name, kind in KINDS.items()}
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,7 +1,7 @@
 """One real broker and one real database for all of these tests; a missing server fails them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,8 @@ import pytest
 from deploy.local.broker import Broker
 from deploy.local.database import Database
 from services import topology
-from services.database import Migration, migrate, migrations
+from services.database import Migration, Pool, connected, migrate, migrations
+from tests.integration.provider import Account, Office, office
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("services", "gateway", "router", "deliverer", "archiver")
@@ -49,3 +50,18 @@ def empty(server: Database) -> str:
     server.execute("drop database if exists empty with (force)", "postgres")
     server.execute("create database empty", "postgres")
     return server.url.rpartition("/")[0] + "/empty"
+
+
+@pytest.fixture
+async def pool(empty: str) -> AsyncIterator[Pool]:
+    """The owner's, of a fresh database with all tables: sees and may do everything."""
+    await migrate(empty, all_migrations())
+    async with connected(empty, "test", 8) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def place(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Office, Account]]:
+    """What sends to a provider, over that database."""
+    async with office(pool, tmp_path) as place:
+        yield place

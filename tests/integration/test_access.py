@@ -15,23 +15,15 @@ from cli.tokens import Wanted, add, revoke
 from deploy.local.database import Database
 from services import clock
 from services.access import Rights, Role
-from services.database import Pool, connected, migrate
+from services.database import Pool, connected
 from services.guard import guarded
 from services.http import application, serve
 from services.keyring import REFRESH_SECONDS, Keyring, keyring
 from services.rates import left, limit
-from tests.integration.conftest import all_migrations
 from tests.tokens import bearer, key
 
 SEVERAL = 40
 """Requests at once: more than the pools have connections."""
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 4) as pool:
-        yield pool
 
 
 @asynccontextmanager

@@ -12,17 +12,9 @@ from msgspec import UNSET, UnsetType
 from gateway.store import UNCONFIRMED, Acceptance, Accepted, AnsweredMeanwhile, Store
 from services import clock
 from services.access import Rights
-from services.database import Pool, connected, migrate
-from tests.integration.conftest import all_migrations
+from services.database import Pool, connected
 
 CONVERSATION = "106540352242922-a2a2a2a2a2a2a2a2a2a2a2a2a2"
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 8) as pool:
-        yield pool
 
 
 @pytest.fixture

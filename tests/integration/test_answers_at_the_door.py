@@ -1,27 +1,11 @@
 """Two people who answer, over a real socket: what each of them hears."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
 
-from gateway.api import Api
 from gateway.store import Acceptance, Store
-from gateway.uploads import Uploads
 from services import clock
 from services.database import Pool
-from services.http import application, serve
-from services.keyring import Keyring
-from tests.integration.test_orders_at_the_door import (
-    CONVERSATION,
-    NUMBER,
-    TOWN,
-    Desk,
-    Taken,
-)
-from tests.integration.test_orders_at_the_door import pool as pool
-from tests.tokens import GENEROUS, key
+from tests.integration.desk import CONVERSATION, NUMBER, TOWN, desk_of
 
 OWN, OTHER = "burgerzaken", "openbare-ruimte"
 ANSWER = {
@@ -32,16 +16,10 @@ ANSWER = {
 }
 
 
-@asynccontextmanager
-async def desk_of(pool: Pool, *departments: str) -> AsyncIterator[Desk]:
-    """Of a token for these departments, with a conversation that is at the first."""
+@pytest.fixture(autouse=True)
+async def opened(pool: Pool) -> None:
+    """The conversation, at the first of the departments."""
     await pool.execute(_OPENED, CONVERSATION, TOWN.numbers[0].tenant, NUMBER, clock.new_id(), OWN)
-    taken: Any = Taken()
-    ring = Keyring(pool, [key("t", **GENEROUS | {"departments": frozenset(departments)})])
-    uploads = Uploads(pool)
-    api = Api(taken, Store(pool), uploads, TOWN, ring)
-    async with serve(application(api.routes()), "127.0.0.1", 0) as port:
-        yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
 
 
 @pytest.mark.parametrize(

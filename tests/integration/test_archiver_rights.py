@@ -18,10 +18,9 @@ from archiver.store import NOTES, Store
 from services import clock
 from services.access import Rights
 from services.contract import Record
-from services.database import Pool, connected, migrate
+from services.database import Pool
 from services.http import application, serve
 from services.keyring import Keyring
-from tests.integration.conftest import all_migrations
 from tests.tokens import bearer, key
 
 NOW = clock.now()
@@ -120,11 +119,9 @@ ALL_RIGHTS = [
 
 
 @pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 4) as pool:
-        await Store(pool).add([record for part in WORLD for record in part.records])
-        yield pool
+async def pool(pool: Pool) -> Pool:
+    await Store(pool).add([record for part in WORLD for record in part.records])
+    return pool
 
 
 class Reader:

@@ -1,28 +1,17 @@
 """The ledger of what goes to Meta, on a real PostgreSQL."""
 
-from collections.abc import AsyncIterator
 from uuid import UUID
-
-import pytest
 
 from deliverer.graph import Later, Sent
 from deliverer.ledger import PACE_SECONDS, Ledger
 from services import clock
-from services.database import Pool, connected, migrate
-from tests.integration.conftest import all_migrations
+from services.database import Pool
 
 _INSERT = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
     created_at, due_at)
 values ($1, $3, 'c', $2, 'phone', '31612345678', '{"type": "text"}', now(), now())
 """
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 4) as pool:
-        yield pool
 
 
 async def _queue(

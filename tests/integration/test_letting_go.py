@@ -3,10 +3,9 @@
 import asyncio
 import types
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Generator, Mapping
 from datetime import datetime
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,28 +17,13 @@ from deliverer.ledger import Ledger, Line
 from deliverer.outbound import Outbound
 from deliverer.uploads import Uploads
 from services import clock
-from services.database import Pool, connected, migrate
-from tests.integration.conftest import all_migrations
-from tests.integration.provider import NUMBER, Account, Office, office
+from tests.integration.provider import NUMBER, Account, Office
 
 TEXT = {"type": "text", "text": {"body": "Ja."}}
 IMAGE = {"type": "image", "image": {}}
 LONG = 10.0
 NOTHING: Any = None
 """What is published is not looked at here."""
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 8) as pool:
-        yield pool
-
-
-@pytest.fixture
-async def place(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Office, Account]]:
-    async with office(pool, tmp_path) as place:
-        yield place
 
 
 @types.coroutine

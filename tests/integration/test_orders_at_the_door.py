@@ -1,83 +1,25 @@
 """Orders over a real socket, into a real PostgreSQL: what is refused there, and in which words."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 
-from cli.main import EXAMPLE
-from gateway.api import CHANGES, Api
-from gateway.store import Store
-from gateway.uploads import Upload, Uploads
-from services import clock, config
-from services.contract import Command
-from services.database import Pool, connected, migrate
-from services.http import application, serve
-from services.keyring import Keyring
-from tests.integration.conftest import all_migrations
-from tests.tokens import GENEROUS, bearer, key
+from gateway.api import CHANGES
+from gateway.uploads import Upload
+from services import clock
+from services.database import Pool
+from tests.integration.desk import CONVERSATION, NUMBER, Desk, desk_of
 
-TOWN = config.load(EXAMPLE)
-NUMBER = TOWN.numbers[0].id
-CONVERSATION = f"{NUMBER}-{'a2' * 13}"
 CHANGE = f"conversations/{CONVERSATION}"
 ORDER = {"number": NUMBER, "to": "+31600000011", "type": "text", "text": {"body": "Goedemiddag"}}
 
 
-class Taken:
-    """Makes everything durable at once, and remembers it."""
-
-    def __init__(self) -> None:
-        self.commands: list[Any] = []
-
-    def refusal(self) -> str | None:
-        return None
-
-    async def put(self, entries: Sequence[tuple[int, Any]]) -> None:
-        self.commands += [entry for _, entry in entries]
-
-
-class Desk:
-    """A CRM's side of it."""
-
-    def __init__(self, url: str, taken: Taken, uploads: Uploads) -> None:
-        self._url, self._taken, self.uploads = url, taken, uploads
-
-    @property
-    def commands(self) -> list[Command]:
-        return self._taken.commands
-
-    async def post(
-        self, path: str, body: Any, headers: Sequence[tuple[str, str]] = ()
-    ) -> tuple[int, Any]:
-        given = [*bearer("t").items(), *(headers or [("Idempotency-Key", "k")])]
-        sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        if all(name != "Content-Type" for name, _ in given):
-            given.append(("Content-Type", "application/json"))
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{self._url}/v1/{path}", headers=given, data=sent) as answer,
-        ):
-            return answer.status, await answer.json(content_type=None)
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 4) as pool:
-        yield pool
-
-
 @pytest.fixture
 async def desk(pool: Pool) -> AsyncIterator[Desk]:
-    taken: Any = Taken()
-    ring = Keyring(pool, [key("t", **GENEROUS)])
-    uploads = Uploads(pool)
-    api = Api(taken, Store(pool), uploads, TOWN, ring)
-    async with serve(application(api.routes()), "127.0.0.1", 0) as port:
-        yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
+    async with desk_of(pool) as desk:
+        yield desk
 
 
 BODIES = {

@@ -1,8 +1,6 @@
 """What goes out with a file or about another message, from the ledger to a provider."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,9 +11,7 @@ from deliverer.files import GONE, NOT_BROUGHT, WAITING
 from deliverer.graph import STOPPED
 from deliverer.outbound import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, observe
-from services.database import Pool, connected, migrate
-from tests.integration.conftest import all_migrations
-from tests.integration.provider import ACCOUNT, NUMBER, Account, Office, office
+from tests.integration.provider import ACCOUNT, NUMBER, Account, Office
 
 TEXT = {"type": "text", "text": {"body": "Ja."}}
 IMAGE = {"type": "image", "image": {"caption": "Zo."}}
@@ -25,19 +21,6 @@ def stopped() -> float:
     """How often the number was stopped, as an alarm sees it."""
     labels = {"number": NUMBER, "outcome": STOPPED}
     return observe.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 8) as pool:
-        yield pool
-
-
-@pytest.fixture
-async def place(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Office, Account]]:
-    async with office(pool, tmp_path) as place:
-        yield place
 
 
 async def test_a_file_is_brought_before_its_message_and_the_message_has_its_id(

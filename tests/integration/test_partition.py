@@ -1,7 +1,6 @@
 """A partition at work on the real broker and database: fencing, poison, and being careful."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
@@ -21,10 +20,10 @@ from services import clock, config, topology
 from services.broker import Publisher, linked
 from services.consumer import Inbox, Incoming, consuming
 from services.contract import Command, Entry, PartitionBatch, Receipt, encode
-from services.database import Pool, connected, migrate
+from services.database import Pool
 from tests.citizens import text, webhook
 from tests.installation import EXAMPLE
-from tests.integration.conftest import PASSWORDS, all_migrations
+from tests.integration.conftest import PASSWORDS
 from tests.watching import until
 
 CONFIG = config.load(EXAMPLE)
@@ -41,13 +40,6 @@ def _receipt(body: bytes) -> Receipt:
         signature="sha256=" + "0" * 64,
         body=body,
     )
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 4) as pool:
-        yield pool
 
 
 class Standing:

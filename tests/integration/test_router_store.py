@@ -17,23 +17,14 @@ from router.store import SIGHTINGS, Store
 from router.units import keyed_hash, units
 from services import clock, config
 from services.contract import Command, Receipt
-from services.database import Pool, connected, migrate
+from services.database import Pool, connected
 from tests.citizens import text, webhook
 from tests.installation import EXAMPLE
-from tests.integration.conftest import all_migrations
 
 CONFIG = config.load(EXAMPLE)
 GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
 NUMBER = CONFIG.numbers[0].id
 WABA = "102290129340398"
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    """The owner's: sees everything."""
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 4) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -20,11 +20,10 @@ from gateway.media import UPLOADS_OF_A_TOKEN, Media
 from gateway.uploads import Uploads
 from services import clock, objects
 from services.access import Rights
-from services.database import Pool, connected, migrate
+from services.database import Pool
 from services.http import application, serve
 from services.objects import Objects
 from services.tasks import beside
-from tests.integration.conftest import all_migrations
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset({"send"}))
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -56,13 +55,6 @@ class Desk:
 
     async def begun(self) -> int:
         return int(await self.pool.fetchval("select count(*) from gateway.upload"))
-
-
-@pytest.fixture
-async def pool(empty: str) -> AsyncIterator[Pool]:
-    await migrate(empty, all_migrations())
-    async with connected(empty, "test", 8) as pool:
-        yield pool
 
 
 @asynccontextmanager
