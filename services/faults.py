@@ -1,0 +1,74 @@
+"""What is wrong with a file that a person wrote: where, and a sentence. Pure."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from pydantic_core import ErrorDetails
+
+Location = tuple[int | str, ...]
+"""Where in a parsed file: `("rules", 2, "words")` is `words` of the third `[[rules]]`."""
+
+
+class Fault(msgspec.Struct, frozen=True, order=True):
+    """One thing wrong with a file. `line` 0 is the file as a whole."""
+
+    path: str
+    line: int
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.where}: {self.what}"
+
+
+def toml(text: str, path: str) -> dict[str, Any] | Fault:
+    """What stands in a TOML file, or why that cannot be said."""
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # not all of them are TOMLDecodeErrors
+        line = re.search(r"line (\d+)", str(error))
+        return Fault(path, int(line[1]) if line else 0, "file", f"is no TOML: {error}")
+
+
+def fault(path: str, text: str, where: Location, what: str) -> Fault:
+    return Fault(path, line_of(text, where), ".".join(map(str, where)) or "file", what)
+
+
+def shape_faults(found: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
+    """What a model found. A table is not also too short because what stands in it is wrong."""
+    for each in found:
+        where = each["loc"]
+        within = any(other["loc"][: len(where)] == where for other in found if other != each)
+        if not (each["type"] == "too_short" and within):
+            yield where, each["msg"]
+
+
+def line_of(text: str, where: Location) -> int:
+    """Line of a location in the text, counted from 1: its key, else its table, else 0."""
+    lines = text.split("\n")
+    table, nth, *rest = (*where, "", "")[: max(len(where), 2)]
+    name = re.escape(str(table))
+    if not isinstance(nth, int):
+        return _line_in_table(lines, name, str(nth))
+    starts = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{name}\s*\]\]", line)]
+    if nth >= len(starts):
+        return _line_in_table(lines, name, "")
+    end = _first(lines, r"\s*\[\[\s*\w+\s*\]\]", starts[nth] + 1, len(lines)) or len(lines)
+    key = next((part for part in rest if isinstance(part, str)), "")
+    return _first(lines, rf"\s*{re.escape(key)}\s*=", starts[nth], end) or starts[nth] + 1
+
+
+def _line_in_table(lines: list[str], name: str, key: str) -> int:
+    start = _first(lines, rf"\s*(\[?\[\s*{name}\s*[\].]|{name}\s*[=.])", 0, len(lines)) or 0
+    if not (start and key):
+        return start
+    end = _first(lines, r"\s*\[\[?\s*\w", start, len(lines)) or len(lines)
+    return _first(lines, rf"\s*{re.escape(key)}\s*=", start, end) or start
+
+
+def _first(lines: list[str], pattern: str, start: int, end: int) -> int | None:
+    """Number, counted from 1, of the first line that matches."""
+    return next((n + 1 for n in range(start, end) if re.match(pattern, lines[n])), None)
