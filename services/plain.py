@@ -1,0 +1,181 @@
+"""Plain language: what every text to a citizen is held to, whoever wrote it. Pure, and linear.
+
+A rule errs on the side of letting a text pass: what it refuses should be wrong to any reader.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+SENTENCE = 15
+"""Words in one sentence, at most: what somebody at level B1 reads in one go."""
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+TITLES = _set("dhr mevr mw dr drs ing ir mr mrs ms prof st nr tel")
+"""Abbreviations that stand before a name or a number, and so never end a sentence."""
+SHORTENED = _set(
+    "afd approx art aug blz bijv bv ca dec enz etc excl feb gem incl jan jl jul jun max min mrt no"
+    " nov okt resp sep sept zgn"
+)
+"""Abbreviations that may: then the next word has a capital. So may `o.a.` and all like it."""
+DOTTED = re.compile(r"(?:\w\.)+\w")
+
+DIALLED = "0123456789+()-/"
+"""What a telephone number is written with."""
+NO = _set("niet geen nooit not no never cannot can't don't")
+
+CALLING = _set("bel belt bellen opbellen telefonisch call calling dial ring {telefoon}")
+SHORT_NUMBER = re.compile(r"11[23]|140[0-9]{2,3}")
+"""112, 113, and what municipalities have: 14 and their area code."""
+LONG_NUMBER = re.compile(r"(?:00|\+)?31[0-9]{9}|0[0-9]{9}|0[89]00[0-9]{4}")
+WRITTEN = _set(
+    "app balie brief chat chatten desk counter e-mail email form formulier gemeentehuis langs"
+    " letter loket mail mailen mailt online post site stadhuis visit website"
+    " {adres} {formulier} {link} {mail} {website}"
+)
+"""Ways on that need no telephone call."""
+ADDRESS = re.compile(r"\S+@\S+|https?://\S+|[\w.-]*\w\.[a-z]{2,}(?:/\S*)?")
+"""Of mail or of a website."""
+
+BSN = _set("bsn burgerservicenummer sofinummer")
+SPELLED = re.compile(r"burger ?service ?nummer|sofi ?nummer|citizen service number")
+ANY = _set("a an een new nieuw nieuwe")
+"""Before it, the number is nobody's: `een BSN` is spoken about, `uw BSN` may be asked for."""
+PICTURE = _set("foto foto's kopie scan photo picture copy")
+PAPERS = _set("paspoort identiteitskaart id-kaart rijbewijs passport licence license")
+ASKING = _set(
+    "app appt appen deel delen doorgeven enter geef geeft geven give graag intypen invullen mail"
+    " mailen mailt meld melden noem noemen noemt opsturen provide schrijf schrijven send share"
+    " state stuur stuurt sturen tell toesturen type typ typen typt upload uploaden vermeld"
+    " vermelden vertel vertellen vul vullen vult zeg zeggen"
+)
+ASKED = re.compile(
+    r"\b(?:wat is (?:uw|je|jouw)|what is your|(?:mag ik|mogen wij|mogen we) (?:uw|je|jouw)"
+    r"|may (?:i|we) (?:have|know|see)|(?:wij|we) vragen (?:uw|je|jouw|u om)|we (?:ask|need)"
+    r"|(?:ik heb|wij hebben|we hebben) (?:[\w-]+ ){0,8}nodig)\b"
+)
+YET = re.compile(r"\b(?:vergeet|forget|niet alleen|not only)\b")
+"""With these a `niet` takes nothing back."""
+
+
+def faults(text: str, fill: Callable[[str], str] = str) -> Iterator[str]:
+    """What is wrong with a text, a sentence for each. `fill` puts the values of placeholders in
+    their places before words are counted."""
+    if not any(map(str.isalnum, text)):
+        yield "is empty"
+    for sentence in sentences(text):
+        if (count := words(fill(sentence))) > SENTENCE:
+            yield f"a sentence of {count} words, {SENTENCE} at most: {_begin(sentence)}"
+        if asks_for_bsn(sentence):
+            yield f"asks for what may not go by WhatsApp: {_begin(sentence)}"
+    if only_by_phone(text):
+        yield "names the telephone as the only way on"
+
+
+def sentences(text: str) -> list[str]:
+    """A sentence goes on over the end of a line, unless a list or an empty line begins there."""
+    found: list[list[str]] = [[]]
+    for line in text.splitlines():
+        parts = line.split()
+        if not parts or not any(map(str.isalnum, parts[0])):
+            found.append([])
+        for part, following in zip(parts, [*parts[1:], ""], strict=False):
+            found[-1].append(part)
+            if _ends(part, following):
+                found.append([])
+        if line.rstrip().endswith(":"):
+            found.append([])
+    joined = (" ".join(parts) for parts in found)
+    return [sentence for sentence in joined if words(sentence)]
+
+
+def words(sentence: str) -> int:
+    """As a person counts them: an address is one, and so is a telephone number with spaces."""
+    count, number = 0, False
+    for part in sentence.split():
+        bare = part.rstrip(".,:;!?")
+        digits = not bare.strip(DIALLED)
+        if any(map(str.isalnum, bare)) and not (digits and number):
+            count += 1
+        number = digits and bare == part
+    return count
+
+
+def only_by_phone(text: str) -> bool:
+    """Whether it tells to call and names no other way. What it says not to do is no way."""
+    ways = [sentence for sentence in sentences(text) if not NO & set(_terms(sentence))]
+    return any(map(_calls, ways)) and not any(map(_written, ways))
+
+
+def asks_for_bsn(sentence: str) -> bool:
+    """Whether it asks for a citizen's number or a picture of their papers."""
+    terms = _terms(SPELLED.sub("bsn", sentence.casefold()))
+    said = set(terms)
+    plain = " ".join(terms)
+    if NO & said and not YET.search(plain):
+        return False
+    number = any(term in BSN and before not in ANY for before, term in _pairs(terms))
+    if not (number or (PICTURE & said and PAPERS & said)):
+        return False
+    return bool(ASKING & said) or bool(ASKED.search(plain))
+
+
+def length(text: str) -> int:
+    """Meta says "characters"; whether code points or UTF-16 units is not known, so the larger."""
+    return max(len(text), len(text.encode("utf-16-le", "surrogatepass")) // 2)
+
+
+def _ends(part: str, following: str) -> bool:
+    """Whether a sentence ends with this word. Marks may follow the stop: quotes, `*` for bold."""
+    end = next((n for n in range(len(part), 0, -1) if part[n - 1].isalnum()), 0)
+    marks = part[end:]
+    if any(mark in marks for mark in "!?…"):
+        return True
+    stem = part[:end].lstrip("([{*_~\"'“‘").casefold()
+    if "." not in marks or stem in TITLES:
+        return False
+    shortened = stem in SHORTENED or DOTTED.fullmatch(stem) or (len(stem) == 1 and stem.isalpha())
+    return not shortened or following[:1].isupper()
+
+
+def _terms(sentence: str) -> list[str]:
+    """Its words without the marks around them; braces of a placeholder stay."""
+    return [part.strip(".,:;!?…()[]\"'“”‘’*_~") for part in sentence.casefold().split()]
+
+
+def _pairs(terms: list[str]) -> Iterator[tuple[str, str]]:
+    """Each word with the one before it; parts of a compound count for themselves."""
+    parts = [part for term in terms for part in re.split(r"[-/']", term)]
+    return zip(["", *parts], parts, strict=False)
+
+
+def _calls(sentence: str) -> bool:
+    terms = _terms(sentence)
+    return bool(CALLING & set(terms)) or any(map(_is_number, _joined(terms)))
+
+
+def _joined(terms: list[str]) -> Iterator[str]:
+    """Digits of each run of numbers: `088 - 123 45 67` is one number."""
+    run = ""
+    for term in [*terms, "end"]:
+        if term.strip(DIALLED):
+            yield run
+            run = ""
+        else:
+            run += re.sub(r"[()/-]", "", term)
+
+
+def _is_number(digits: str) -> bool:
+    return bool(SHORT_NUMBER.fullmatch(digits) or LONG_NUMBER.fullmatch(digits))
+
+
+def _written(sentence: str) -> bool:
+    terms = _terms(sentence)
+    return bool(WRITTEN & set(terms)) or any(map(ADDRESS.fullmatch, terms))
+
+
+def _begin(sentence: str) -> str:
+    return sentence if len(sentence) <= 60 else f"{sentence[:59]}…"
