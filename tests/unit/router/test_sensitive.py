@@ -1,0 +1,343 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.sensitive import BSN, IBAN, LENGTHS, MARKS, Finding, found, masked
+
+EVERYTHING = (BSN, IBAN)
+
+
+def bsn(first: str) -> str:
+    """The BSN that begins with these eight digits, '' if there is none."""
+    rest = sum(int(digit) * weight for digit, weight in zip(first, range(9, 1, -1), strict=True))
+    return first + str(rest % 11) if rest % 11 < 10 and int(first) else ""
+
+
+def iban(country: str, account: str) -> str:
+    """With check digits that are right."""
+    turned = "".join(str(int(character, 36)) for character in account + country + "00")
+    return f"{country}{98 - int(turned) % 97:02}{account}"
+
+
+def spans(text: str) -> list[tuple[str, str]]:
+    return [(each.kind, text[each.start : each.end]) for each in found(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("123456782", "123456782"),
+        ("111222333", "111222333"),
+        ("012345672", "012345672"),
+        ("mijn bsn is 123456782", "123456782"),
+        ("Mijn BSN: 123456782.", "123456782"),
+        ("123.456.782", "123.456.782"),
+        ("123 456 782", "123 456 782"),
+        ("1234 56 782", "1234 56 782"),
+        ("1234.56.782", "1234.56.782"),
+        ("12.34.56.782", "12.34.56.782"),
+        ("123-456-782", "123-456-782"),
+        ("123/456/782", "123/456/782"),
+        ("12 34 56 78 2", "12 34 56 78 2"),
+        ("1 2 3 4 5 6 7 8 2", "1 2 3 4 5 6 7 8 2"),
+        ("123 - 456 - 782", "123 - 456 - 782"),
+        ("123\xa0456\xa0782", "123\xa0456\xa0782"),
+        ("bsn 12345672", "12345672"),
+        ("BSN-nummer 12345672", "12345672"),
+        ("bsn:1234.56.72", "1234.56.72"),
+        ("12345672 is mijn bsn", "12345672"),
+        ("12345672 (bsn)", "12345672"),
+        ("b.s.n. 12345672", "12345672"),
+        ("Burgerservicenummer: 1234-56782", "1234-56782"),
+        ("burger service nummer 12345672", "12345672"),
+        ("sofinummer 123456 782", "123456 782"),
+        ("bsn123456782", "123456782"),
+        ("bsn=123456782", "123456782"),
+        ("bsn van mijn zoon 123456782Ik wil graag", "123456782"),
+        ("*123456782*", "123456782"),
+        ("_123456782_", "123456782"),
+        ("(123456782)", "123456782"),
+        ("\u202a123456782\u202c", "123456782"),
+        ("我的号码是123456782谢谢", "123456782"),
+        ("１２３４５６７８２", "１２３４５６７８２"),
+        ("١٢٣٤٥٦٧٨٢", "١٢٣٤٥٦٧٨٢"),
+        ("𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟐", "𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟐"),
+        ("Jan Jansen, 123456782, 12-03-1980", "123456782"),
+        ("123456782 12-03-1980", "123456782"),
+        ("123 456 782 12-03-1980", "123 456 782"),
+        ("123456782 06-12345678", "123456782"),
+        ("123 456 782 06-12345678", "123 456 782"),
+        ("bel 0612345678, nummer 123456782", "123456782"),
+        ("mijn nummer is 123456782", "123456782"),
+        ("id nummer 123456782", "123456782"),
+        ("kenmerk of bsn 123456782", "123456782"),
+        ("bsn en telefoonnummer: 123456782 en 0612345678", "123456782"),
+        ("Naam: J. Jansen\nBSN:\n123456782", "123456782"),
+        ("geboren 12-03-1980\n123456782", "123456782"),
+        ("hierbij.123456782", "123456782"),
+        ("stuur 123456782?", "123456782"),
+        ("bsn 123456782,12 jaar oud", "123456782"),
+    ],
+)
+def test_a_bsn_is_found_as_people_write_it(text: str, number: str) -> None:
+    assert spans(text) == [(BSN, number)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hoi",
+        "123456783",
+        "000000000",
+        "00000000",
+        "bsn 00000000",
+        "bsn 12345678",
+        "12345672",
+        "12345672 is mijn lengte",
+        "1234567821",
+        "0123456782",
+        "1123456782",
+        "06-12345678",
+        "06 12 34 56 78",
+        "06 1 23 45 67 8",
+        "0612345678",
+        "+31 612345672",
+        "+31612345672",
+        "+31 (0)6 12345672",
+        "0031 612345672",
+        "+31 612 345 672",
+        "+32 123 45 67 82",
+        "+48 123 456 782",
+        "tel 123456782",
+        "tel. 123456782",
+        "Telefoonnummer: 123456782",
+        "je kan me bellen op 123456782",
+        "bereikbaar op nummer 123456782",
+        "0546-123456, 0546 54 11 11",
+        "zaaknummer 123456782",
+        "zaaknr. 123456782",
+        "zaaknummer is 123456782",
+        "Zaak 123456782",
+        "zaaknummer Z-2026-123456782",
+        "Z-123456782",
+        "Z123456782",
+        "Z/2026/123456782",
+        "2026-123456782",
+        "2026-12345 en 2026-10008",
+        "kenmerk 123456782",
+        "Kenmerk: 123456782",
+        "uw kenmerk 123456782 van 12 maart",
+        "factuurnummer 123456782",
+        "aanslagbiljet 123456782",
+        "order 123456782",
+        "#123456782",
+        "KvK 123456782",
+        "NL123456782B01",
+        "paspoortnummer 123456782",
+        "https://example.nl/zaak/123456782",
+        "€ 123.456.782",
+        "€123456782",
+        "123.456.782 euro",
+        "123.456.782,50",
+        "456.123.456.782,-",
+        "1234567,82",
+        "12-03-2026 9:30",
+        "1-12-2026 10 uur",
+        "2026-12-01 8",
+        "123.456.782.9",
+        "1.123.456.782",
+        "1 123 456 782",
+        "123 456 782 9",
+        "123.456-782",
+        "12345 6782",
+        "7607 HV 12 3 45 67 82",
+        "postcode 7607 AB huisnummer 123456782",
+        "van 9 tot 5, kamer 12, 34 mensen, 5 ramen, 67 deuren, 82",
+        "bel 14 0546 of 112",
+        "4012 8888 8888 1881",
+    ],
+)
+def test_another_number_is_no_bsn(text: str) -> None:
+    assert spans(text) == []
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "NL91ABNA0417164300",
+        "nl91abna0417164300",
+        "NL91 ABNA 0417 1643 00",
+        "nl91 abna 0417 1643 00",
+        "NL91.ABNA.0417.16.43.00",
+        "NL 91 ABNA 0417 1643 00",
+        "NL91-ABNA-0417164300",
+        "NL91\xa0ABNA\xa00417\xa01643\xa000",
+        "ＮＬ９１ＡＢＮＡ０４１７１６４３００",
+        "BE68 5390 0754 7034",
+        "DE89 3704 0044 0532 0130 00",
+        "FR14 2004 1010 0505 0001 3M02 606",
+        "GB29 NWBK 6016 1331 9268 19",
+        "PL61 1090 1014 0000 0712 1981 2874",
+        "TR33 0006 1005 1978 6457 8413 26",
+        "ES91 2100 0418 4502 0005 1332",
+        "RO49 AAAA 1B31 0075 9384 0000",
+        "BG80 BNBG 9661 1020 3456 78",
+        "UA21 3223 1300 0002 6007 2335 6600 1",
+        "NO93 8601 1117 947",
+        "MT84 MALT 0110 0001 2345 MTLC AST0 01S",
+        "QA58 DOHB 0000 1234 5678 90AB CDEF G",
+        "SC18 SSCB 1101 0000 0000 0000 1497 USD",
+        "BY13 NBRB 3600 9000 0000 2Z00 AB00",
+        "KZ86 125K ZT50 0410 0100",
+        "XK05 1212 0123 4567 8906",
+    ],
+)
+def test_an_iban_is_found_in_any_country_and_any_writing(number: str) -> None:
+    for before, after in [("", ""), ("mijn iban is ", " dank"), ("IBAN:", "."), ("(", ")")]:
+        assert spans(f"{before}{number}{after}") == [(IBAN, number)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NL92ABNA0417164300",
+        "NL91ABNA041716430",
+        "NL91 ABNA 0417",
+        "ZZ91ABNA0417164300",
+        "IBAN",
+        "is 12 januari 2026 om tien uur voor de deur",
+        "om 12.300 mensen te helpen met de kosten",
+        "de 12 345 678 901 234 567 89",
+    ],
+)
+def test_what_only_looks_like_an_iban_is_none(text: str) -> None:
+    assert spans(text) == []
+
+
+def test_all_that_a_text_holds_is_found_in_its_order() -> None:
+    text = "Bsn 123456782 en 111222333 (kind), NL91 ABNA 0417 1643 00; bsn van mij: 12345672"
+    assert spans(text) == [
+        (BSN, "123456782"),
+        (BSN, "111222333"),
+        (IBAN, "NL91 ABNA 0417 1643 00"),
+        (BSN, "12345672"),
+    ]
+    assert found("x 123456782") == (Finding(BSN, 2, 11),)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "text"),
+    [
+        ((), "bsn 123456782, rekening NL91ABNA0417164300!"),
+        ((BSN,), "bsn [BSN], rekening NL91ABNA0417164300!"),
+        ((IBAN,), "bsn 123456782, rekening [IBAN]!"),
+        (EVERYTHING, "bsn [BSN], rekening [IBAN]!"),
+    ],
+)
+def test_only_the_kinds_that_were_asked_for_are_masked(kinds: tuple[str, ...], text: str) -> None:
+    assert masked("bsn 123456782, rekening NL91ABNA0417164300!", kinds) == text
+
+
+def test_a_mark_says_nothing_of_the_number_after_it() -> None:
+    assert masked("bsn 123456782 12345672", EVERYTHING) == "bsn [BSN] 12345672"
+    assert spans("[BSN] 12345672") == []
+
+
+DIGITS = st.text("0123456789", min_size=8, max_size=8)
+BSNS = DIGITS.map(bsn).filter(bool)
+
+
+@given(BSNS, st.sampled_from([(9,), (3, 3, 3), (4, 2, 3), (2, 2, 2, 3)]), st.sampled_from(" .-/"))
+def test_every_bsn_that_stands_alone_is_found(
+    number: str, groups: tuple[int, ...], gap: str
+) -> None:
+    starts = [sum(groups[:i]) for i in range(len(groups))]
+    pieces = (number[s : s + g] for s, g in zip(starts, groups, strict=True))
+    text = gap.join(pieces)
+    assert spans(text) == [(BSN, text)]
+    assert spans(f"hallo, dit is het: {text}, dank") == [(BSN, text)]
+    assert masked(text, EVERYTHING) == "[BSN]"
+
+
+@given(BSNS, st.lists(st.sampled_from(["", " "]), min_size=8, max_size=8))
+def test_every_bsn_that_is_called_one_is_found_however_it_is_grouped(
+    number: str, gaps: list[str]
+) -> None:
+    written = number[0] + "".join(g + d for g, d in zip(gaps, number[1:], strict=True))
+    assert spans(f"mijn bsn is {written}") == [(BSN, written)]
+    assert spans(f"Bsn-nummer: {written}, huisnummer 5") == [(BSN, written)]
+
+
+@given(DIGITS.filter(lambda first: not bsn(first)), st.sampled_from("0123456789"))
+def test_nine_digits_that_fail_the_test_are_no_bsn(first: str, last: str) -> None:
+    assert spans(first + last) == []
+    assert spans(f"bsn {first}{last}") == []
+
+
+COUNTRIES = [(c, length) for length, them in LENGTHS.items() for c in them.split()]
+
+
+@given(st.data(), st.sampled_from(COUNTRIES), st.sampled_from(["", " ", "."]), st.booleans())
+def test_every_iban_is_found(
+    data: st.DataObject, country: tuple[str, int], gap: str, small: bool
+) -> None:
+    code, length = country
+    account = data.draw(st.text("0123456789", min_size=length - 4, max_size=length - 4))
+    number = iban(code, account)
+    written = gap.join(number[i : i + 4] for i in range(0, length, 4))
+    written = written.lower() if small else written
+    assert spans(f"naar {written} graag") == [(IBAN, written)]
+    assert masked(written, EVERYTHING) == "[IBAN]"
+
+
+KNOWN = """123.456.782|123 456 782|1234 56 782|12345672|1 2 3 4 5 6 7 8 2|12 34 56 78 2|bsn|kenmerk
+|NL91ABNA0417164300|BE68 5390 0754 7034|NL91|12-03-1980|06-12345678|+31|00|0|1|31|12|123|is|tel|x
+|[BSN]|[IBAN]|€|euro|,50|,-|b.s.n.|\0|#|\U0001f600|\u200b|\ufe0f\u20e3"""
+PIECES = st.one_of(BSNS, st.sampled_from(KNOWN.split("|")), st.text("0123456789", max_size=12))
+GAPS = st.sampled_from(["", " ", " ", ".", "-", ",", "/", ":", "  ", "\n", " - "])
+TEXTS = st.lists(st.tuples(PIECES, GAPS), max_size=8).map(
+    lambda pairs: "".join(piece + gap for piece, gap in pairs)
+)
+ANYTHING = st.text(st.characters(exclude_categories=()))
+
+
+@given(TEXTS | ANYTHING)
+def test_what_was_masked_holds_nothing_and_masking_again_changes_nothing(text: str) -> None:
+    once = masked(text, EVERYTHING)
+    assert found(once) == ()
+    assert masked(once, EVERYTHING) == once
+
+
+@given(TEXTS | ANYTHING)
+def test_a_finding_tells_exactly_where_its_number_stands(text: str) -> None:
+    at = 0
+    for each in found(text):
+        assert at <= each.start < each.end <= len(text)
+        characters = [c for c in text[each.start : each.end] if c.isalnum()]
+        assert text[each.start] == characters[0]
+        assert text[each.end - 1] == characters[-1]
+        assert each.kind in MARKS
+        assert each.kind == IBAN or len(characters) in (8, 9)
+        at = each.end
+
+
+@given(TEXTS | ANYTHING, st.sampled_from([(BSN,), (IBAN,)]))
+def test_masking_one_kind_leaves_the_other_findings(text: str, kinds: tuple[str, ...]) -> None:
+    kept = [(kind, number) for kind, number in spans(text) if kind not in kinds]
+    assert spans(masked(text, kinds)) == kept
+
+
+LONG = """1|1 |1.|12 34 |123456782 |bsn 12345678 |NL91ABNA0417164300 |+31 |00 |NL91 |1a|x|12-03-19
+|1.111|bsn |0 6|\ufe0f1\u20e3|\ud800|١ """
+
+
+@pytest.mark.parametrize("piece", LONG.split("|"))
+def test_a_long_text_takes_time_in_proportion(piece: str) -> None:
+    """64 KB is what a body may hold; a square of it would take minutes."""
+    text = piece * (65_536 // len(piece))
+    start = time.perf_counter()
+    masked(text, EVERYTHING)
+    assert time.perf_counter() - start < 5
