@@ -19,7 +19,7 @@ from deploy.local.database import Database
 from deploy.local.plan import PORTS, environment
 from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
-from services import config
+from services import choices
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
@@ -50,7 +50,7 @@ class Servers:
 @contextmanager
 def serving(folder: Path) -> Iterator[Servers]:
     """All of them, until the context is left."""
-    choices = config.load(EXAMPLE)
+    town = choices.load(EXAMPLE).config
     passwords = {name: token() for name in ("gateway", "router", "deliverer", "archiver")}
     broker = Broker(folder / "rabbitmq", definitions(EXAMPLE, passwords))
     database = Database(folder / "postgresql", durable=False)
@@ -60,7 +60,7 @@ def serving(folder: Path) -> Iterator[Servers]:
         ports[GATEWAY] = int(settings["POSTKAMER_GATEWAY_PORT"])
         for kind, port in ports.items():
             stack.enter_context(_process(_command(kind, port), port, settings))
-        yield Servers(ports, broker.url, choices.partitions)
+        yield Servers(ports, broker.url, town.partitions)
 
 
 def _command(kind: str, port: int) -> list[str]:

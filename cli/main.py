@@ -17,7 +17,7 @@ import msgspec
 
 from cli import check as checks
 from cli import explain, tokens
-from services import broker, config, lifecycle, observe, settings, topology
+from services import broker, choices, config, lifecycle, observe, settings, topology
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
 from services.keyring import of_environment
 
@@ -43,7 +43,7 @@ def fail(message: str, code: int = 1) -> None:
 
 def configured(path: Path) -> config.Config:
     try:
-        return config.load(path)
+        return choices.load(path).config
     except config.ConfigError as error:
         fail(str(error))
         raise
@@ -75,10 +75,10 @@ def gateway(worker: tuple[int, int] | None) -> None:
     from gateway.workers import end_with, operations_port, workers
 
     given = loaded(settings.GatewaySettings)
-    choices = configured(given.config)
+    town = configured(given.config)
     try:
-        of_environment(given, choices)
-        doors = opened(given, choices, os.environ)
+        of_environment(given, town)
+        doors = opened(given, town, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
     if worker:
@@ -91,7 +91,7 @@ def gateway(worker: tuple[int, int] | None) -> None:
         where = given.bind, given.gateway_port
         run("gateway workers", given.log_level, lambda: workers(commands, *where))
         return
-    run("gateway", given.log_level, lambda: service(given, choices, doors))
+    run("gateway", given.log_level, lambda: service(given, town, doors))
 
 
 def _worker(number: int) -> list[str]:
@@ -106,8 +106,8 @@ def router() -> None:
     from router.service import router as service
 
     given = loaded(settings.RouterSettings)
-    choices = configured(given.config)
-    run("router", given.log_level, lambda: service(given, choices))
+    town = configured(given.config)
+    run("router", given.log_level, lambda: service(given, town))
 
 
 @main.command()
@@ -117,13 +117,13 @@ def deliverer() -> None:
     from deliverer.service import deliverer as service
 
     given = loaded(settings.DelivererSettings)
-    choices = configured(given.config)
+    town = configured(given.config)
     try:
-        secrets = keys(choices, os.environ)
-        numbers = accounts(given, choices, os.environ)
+        secrets = keys(town, os.environ)
+        numbers = accounts(given, town, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    run("deliverer", given.log_level, lambda: service(given, choices, secrets, numbers))
+    run("deliverer", given.log_level, lambda: service(given, town, secrets, numbers))
 
 
 @main.command()
@@ -132,12 +132,12 @@ def archiver() -> None:
     from archiver.service import archiver as service
 
     given = loaded(settings.ArchiverSettings)
-    choices = configured(given.config)
+    town = configured(given.config)
     try:
-        of_environment(given, choices)
+        of_environment(given, town)
     except settings.SettingsError as error:
         fail(str(error))
-    run("archiver", given.log_level, lambda: service(given, choices))
+    run("archiver", given.log_level, lambda: service(given, town))
 
 
 @main.command()
@@ -192,8 +192,8 @@ def topology_group() -> None:
 
 
 def _table(path: Path | None) -> list[topology.Queue]:
-    choices = configured(path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
-    return topology.queues(choices.partitions, [d.id for d in choices.destinations])
+    town = configured(path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
+    return topology.queues(town.partitions, [d.id for d in town.destinations])
 
 
 @topology_group.command()
@@ -241,9 +241,9 @@ def route() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def explain_command(text: str, number: str | None, at: str | None, as_json: bool) -> None:
     """Say where TEXT would go, and why."""
-    choices = configured(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
+    town = configured(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
     try:
-        answer: dict[str, Any] = explain.explain(choices, text, number, at)
+        answer: dict[str, Any] = explain.explain(town, text, number, at)
     except ValueError as error:
         fail(str(error), 2)
         return

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from services import clock, config, settings
+from services import choices, clock, config, settings
 from services.access import BURST, REQUESTS_PER_SECOND, ROLES, Role
 from services.database import DATABASE_ERRORS, Pool, connected
 from services.keyring import LARGEST, digest
@@ -231,7 +231,7 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
     if not file:
         return ["POSTKAMER_CONFIG: is missing"]
     try:
-        town = config.load(Path(file))
+        town = choices.load(Path(file)).config
         return faults(wanted, town, clock.now(), of_environment(os.environ))
     except config.ConfigError as error:
         click.echo(str(error), err=True)

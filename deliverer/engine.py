@@ -21,7 +21,7 @@ from deliverer.policy import Verdict, judge, wait_before_probe
 from deliverer.settlements import Settlement, Settlements, parked, settlement
 from services import clock, contract, observe
 from services.batcher import Batcher
-from services.config import Destination
+from services.town import Destination
 from services.consumer import Inbox, Lost, Stopping
 from services.contract import Delivery, DeliveryBatch
 from services.incoming import Incoming

@@ -18,7 +18,8 @@ from deliverer.uploads import Uploads
 from services import clock, observe, topology
 from services.batcher import Bounds, batching
 from services.broker import Link, Publisher, linked
-from services.config import Config, Destination
+from services.config import Config
+from services.town import Destination
 from services.consumer import Consumer, consuming
 from services.database import Pool, connected, until_it_answers
 from services.http import operations, serve

@@ -5,7 +5,8 @@ Each begins with its code. '' says that nothing is against it.
 
 import msgspec
 
-from router.decisions import Conversation, Ground
+from router.conversation import Conversation
+from router.decisions import Ground
 from router.knowledge import Knowledge
 from services.contract import REACTION, Command
 from services.fates import DONE
@@ -21,6 +22,8 @@ TRANSFERRED = "transferred: dit gesprek is nu bij een andere afdeling"
 CLOSED = "closed: dit gesprek is gesloten"
 TYPE_UNKNOWN = "type_unknown: dit soort opdracht bestaat niet"
 FAULT = "fault: Postkamer kon dit niet uitvoeren; de beheerder moet kijken waarom"
+OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
+SAME = "same: dit is hetzelfde gesprek"
 OPTED_OUT = "opted_out: de inwoner wil deze berichten niet meer krijgen"
 
 BLOCKED = {
@@ -29,6 +32,8 @@ BLOCKED = {
     "REJECTED": "template_blocked: dit sjabloon is door Meta afgekeurd",
 }
 """Meta's word for the state of a template that it sends no more."""
+OFFICIAL = "officieel"
+"""Label of a message with legal weight: an objection, a complaint, a request."""
 MARKETING = "MARKETING"
 """Meta's category of template, and what its users turn off."""
 MARKETING_MESSAGES = "marketing_messages"
@@ -78,11 +83,24 @@ def barred(
         return NO_CONVERSATION
     if (conversation.number, conversation.tenant) != (number.id, number.tenant):
         return NO_CONVERSATION
-    if (reason := elsewhere(order, conversation)) or order.type != "transfer":
+    if order.type == "confirm":  # whoever was woken need not be of the department
+        return ""
+    if reason := elsewhere(order, conversation):
         return reason
-    if not exists(number, order.to_department, ground):
+    if order.type == "transfer":
+        return _no_transfer(order, conversation, number, ground)
+    return OUTCOME_NEEDED if order.type == "close" and unfinished(order, conversation) else ""
+
+
+def _no_transfer(order: Command, conversation: Conversation, number: Number, ground: Ground) -> str:
+    if order.to_department and not exists(number, order.to_department, ground):
         return NO_DEPARTMENT
     return CLOSED if conversation.closed_at else ""
+
+
+def unfinished(order: Command, conversation: Conversation) -> bool:
+    """Whether it has legal weight and nobody says what was done about it."""
+    return OFFICIAL in conversation.state.tags and not order.outcome
 
 
 def allows(order: Command, department: str) -> bool:

@@ -5,10 +5,10 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 
 import msgspec
 
-from router import checks, people
+from router import checks, people, standings
+from router.conversation import Conversation
 from router.decisions import (
     Changes,
-    Conversation,
     Decision,
     Ground,
     Identity,
@@ -17,10 +17,11 @@ from router.decisions import (
     Unit,
 )
 from router.knowledge import Knowledge
-from router.messages import opened
+from router.placing import opened
 from router.rules import OPENED, Verdict
 from router.steering import STEERING
-from services.contract import MESSAGE_TYPES, Command
+from services.contract import MESSAGE_TYPES, REACTION, Command
+from services.fates import DONE
 from services.ids import CONVERSATION
 from services.numbers import Number
 from services.whatsapp.people import address
@@ -31,11 +32,13 @@ BEGUN = "de gemeente begon dit gesprek"
 def command(
     unit: Unit, given: Command, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
-    if given.type not in MESSAGE_TYPES and given.type not in STEERING:
+    if given.type not in MESSAGE_TYPES | STEERING.keys() | standings.ORDERS.keys():
         return _refused(unit, given, checks.TYPE_UNKNOWN, ground)
     number = ground.config.number(given.number)
     if number is None:
         return _refused(unit, given, checks.NO_NUMBER, ground)
+    if given.type in standings.ORDERS:
+        return _of_number(unit, given, number, known, ground)
     if given.to and not given.conversation and given.type not in STEERING:
         return _to_person(unit, given, number, known, ground)
     return _in_conversation(unit, given, number, known, ground)
@@ -49,7 +52,9 @@ def _in_conversation(
         return _refused(unit, given, reason, ground, conversation)
     assert conversation is not None
     if steer := STEERING.get(given.type):
-        decision, changes = steer(unit, given, conversation, ground)
+        decision, changes = steer(unit, given, conversation, known, ground)
+        if decision.kind == "refused":
+            return _refused(unit, given, decision.reason, ground, conversation)
         return decision, msgspec.structs.replace(changes, outgoing=_standing(unit, given, decision))
     to = people.address(conversation.person, number, known)
     if to is None:
@@ -106,7 +111,7 @@ def _message(
     reason = checks.about(given, before.id, known) or checks.template(given, before, known, ground)
     if reason:
         return _refused(unit, given, reason, ground, before)
-    now = msgspec.structs.replace(before, sequence=before.sequence + 1)
+    now = _answered(unit, given, before)
     decision = Decision(
         kind="accepted",
         record=unit.id("record", ground.hash),
@@ -120,9 +125,39 @@ def _message(
         status="accepted",
         opened=None if before.id in known.conversations else unit.id("opened", ground.hash),
         zaak=now.zaak,
+        version=ground.version,
     )
     send = _send(unit, given, now, to, known)
     return decision, Changes(conversation=now, outgoing=_standing(unit, given, decision), send=send)
+
+
+def _answered(unit: Unit, given: Command, before: Conversation) -> Conversation:
+    """A person has answered: nobody waits any more, and no rule takes it away from them. What a
+    machine says, or a reaction, is no answer."""
+    now = msgspec.structs.replace(before, sequence=before.sequence + 1)
+    machine = given.author is not None and given.author.kind == "automated"
+    if machine or given.type in (REACTION, "template"):
+        return now
+    return now.remembering(
+        answered_at=unit.at, waiting_since=None, escalated=False, spoken=True, menu="", moves=0
+    )
+
+
+def _of_number(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What the contact centre says of a number: no conversation is told."""
+    if not checks.owns(given, number):
+        return _refused(unit, given, checks.NO_NUMBER, ground)
+    decision = Decision(
+        kind="accepted",
+        record=unit.id("record", ground.hash),
+        tenant=number.tenant,
+        status=DONE,
+        version=ground.version,
+    )
+    standing = standings.after(given, number.id, known.standings.get(number.id))
+    return decision, Changes(standing=standing, outgoing=_standing(unit, given, decision))
 
 
 def _standing(unit: Unit, given: Command, decision: Decision) -> Outgoing:

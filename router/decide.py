@@ -5,10 +5,10 @@
 
 import msgspec
 
-from router import commands, messages, notices, statuses
+from router import commands, messages, notices, statuses, timeouts
 from router.decisions import Changes, Decision, Ground, Unit
 from router.knowledge import Knowledge
-from services.contract import Command, Receipt, SendOutcome
+from services.contract import Command, Receipt, SendOutcome, Timeout
 from services.whatsapp import items
 
 
@@ -19,6 +19,8 @@ def decide(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Chan
             return commands.command(unit, command, known, ground)
         case SendOutcome() as outcome:
             return statuses.outcome(unit, outcome, known, ground)
+        case Timeout() as entry:
+            return timeouts.timeout(unit, entry, known, ground)
         case Receipt():
             decision, changes = _item(unit, known, ground)
     if unit.item and (sighting := notices.sighting(unit.item)):

@@ -1,15 +1,18 @@
 """What the router decides on, what it knows, and what it decides: the types, without a rule."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
-from router.rules import Table, Verdict
+from router.conversation import Conversation
+from router.rules import Table
 from services.config import Config
-from services.contract import Command, Receipt, SendOutcome
+from services.contract import Command, Receipt, SendOutcome, Timeout
+from services.hours import Hours
 from services.ids import uuid7
+from services.texts import Texts
 from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
@@ -19,10 +22,11 @@ UNPROVEN = "the signature is of another number's secret"
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """One thing to decide: an item of a receipt, a command or an outcome; `key` knows it again."""
+    """One thing to decide: an item of a receipt, a command, an outcome or a time-out; `key` knows
+    it again."""
 
     key: bytes
-    entry: Receipt | Command | SendOutcome
+    entry: Receipt | Command | SendOutcome | Timeout
     item: AnyItem | None = None
     """Its number is our own id of it, not Meta's."""
     scope: str = ""
@@ -31,7 +35,8 @@ class Unit(msgspec.Struct, frozen=True):
     @property
     def at(self) -> datetime:
         """When it came to us: the time that every decision goes by."""
-        return self.entry.at if isinstance(self.entry, SendOutcome) else self.entry.received_at
+        entry = self.entry
+        return entry.at if isinstance(entry, SendOutcome | Timeout) else entry.received_at
 
     def id(self, purpose: str, hash: Hash) -> UUID:
         """An id that is the same however often this unit is decided."""
@@ -54,40 +59,6 @@ class Identity(msgspec.Struct, frozen=True):
     @property
     def key(self) -> tuple[str, str, bytes]:
         return self.tenant, self.kind, self.hash
-
-
-class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """An episode between one number of ours and one person. `rule` is '' while nothing but the
-    number's fallback decided; a rule's id; or what
-    `router.rules` has for a person's choice."""
-
-    id: str
-    tenant: str
-    number: str
-    person: UUID
-    department: str
-    rule: str
-    reason: str
-    since: datetime
-    opened_at: datetime
-    last_inbound_at: datetime | None = None
-    sequence: int = 0
-    departments: tuple[str, ...] = ()
-    """Each that it has been in, in order of arrival, with the present one."""
-    zaak: str = ""
-    closed_at: datetime | None = None
-
-    def into(self, verdict: Verdict, at: datetime) -> "Conversation":
-        """The same, where and why `verdict` says."""
-        been = self.departments or (self.department,)
-        return msgspec.structs.replace(
-            self,
-            department=verdict.department,
-            rule=verdict.rule,
-            reason=verdict.reason,
-            since=self.since if verdict.department == self.department else at,
-            departments=been if verdict.department in been else (*been, verdict.department),
-        )
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,12 +140,62 @@ class OptOut(msgspec.Struct, frozen=True, kw_only=True):
         return self.tenant, self.person, self.category
 
 
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that goes out by itself: `name` is its id in the texts, `content` as Meta takes it."""
+
+    id: UUID
+    name: str
+    language: str
+    text: str
+    content: bytes
+    record: UUID
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """A person is to be woken: without a word of what was said."""
+
+    event: UUID
+    destination: str
+    care: str
+    nth: int
+    """Of those asked since."""
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment that a conversation waits for; setting one of a kind replaces the one before."""
+
+    id: UUID
+    conversation: str
+    number: str
+    kind: str
+    due_at: datetime
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the contact centre says of a number, without rules."""
+
+    number: str
+    state: str = "open"
+    state_text: str = ""
+    state_until: datetime | None = None
+    notice: str = ""
+    notice_id: UUID | None = None
+    notice_until: datetime | None = None
+
+    def state_at(self, at: datetime) -> str:
+        return self.state if self.state_until is None or at < self.state_until else "open"
+
+    def notice_at(self, at: datetime) -> str:
+        current = self.notice_until is None or at < self.notice_until
+        return self.notice if current else ""
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided about one unit, kept with it: doing it again says exactly the same.
 
     kind: message (a citizen wrote), echo (archived only), status, notice, accepted (a command),
-    refused (a command), outcome, quarantined. Ids and sequence numbers are given here and nowhere
-    else; `event` is None where no CRM is told.
+    refused (a command), outcome, timeout, quarantined. Ids and sequence numbers are given here and
+    nowhere else; `event` is None where no CRM is told.
     """
 
     kind: str
@@ -200,6 +221,35 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     zaak: str = ""
     continued: bool = False
     """The citizen was known by their phone number, under a BSUID of another portfolio."""
+    version: str = ""
+    """Of the rules and texts that it was decided by."""
+    provisional: bool = False
+    """Nobody can tell yet where it belongs: words follow, or a person answers."""
+    task: bool = True
+    """It asks for work: no greeting alone, no thanks, no reaction."""
+    reopened: bool = False
+    tags: tuple[str, ...] = ()
+    priority: str = ""
+    language: str = ""
+    sensitive: tuple[str, ...] = ()
+    """Kinds of number in it that should not go by this way: bsn, iban."""
+    mask: tuple[str, ...] = ()
+    """Of these kinds, what the CRM does not get."""
+    due: date | None = None
+    care: str = ""
+    care_reason: str = ""
+    alarm: Alarm | None = None
+    reply: Reply | None = None
+    assignee: str = ""
+    window_until: datetime | None = None
+    """Until when anything but a template may be sent."""
+    held: bool = False
+    """Its events wait until the conversation is let go."""
+    releases: bool = False
+    merged: str = ""
+    """The conversation whose person this one's was found to be."""
+    happened: str = ""
+    """Of a time-out: decided, waiting, closed, alarmed; '' where it meant nothing any more."""
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,6 +266,12 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     opt_out: OptOut | None = None
     sighting: tuple[str, str] | None = None
     """Kind and name of something of Meta's that we do not know."""
+    timers: tuple[Timer, ...] = ()
+    fired: UUID | None = None
+    """The timer whose time has come: it is taken away."""
+    standing: Standing | None = None
+    other: Conversation | None = None
+    """A second conversation that changed with it."""
 
 
 Decided = tuple[Unit, Decision, Changes]
@@ -227,3 +283,10 @@ class Ground(msgspec.Struct, frozen=True):
     config: Config
     rules: dict[str, Table]
     hash: Hash
+    """A secret is in it; the rest comes from the files of one version."""
+    hours: dict[tuple[str, str], Hours] = {}
+    """Of a department: (tenant, id)."""
+    contacts: dict[tuple[str, str], tuple[str, ...]] = {}
+    """Tags of a person: (tenant, telephone number without +)."""
+    texts: Texts = Texts({}, {})
+    version: str = ""

@@ -1,15 +1,17 @@
 """What is known of the units of one batch; grows as they are decided. Pure."""
 
+from datetime import datetime
 from uuid import UUID
 
+from router.conversation import Conversation
 from router.decisions import (
     Changes,
-    Conversation,
     Decision,
     Heard,
     Identity,
     OptOut,
     Outgoing,
+    Standing,
     Template,
 )
 
@@ -21,17 +23,24 @@ class Knowledge:
         self.people: dict[UUID, list[Identity]] = {}
         self.conversations: dict[str, Conversation] = {}
         self.open: dict[tuple[str, UUID], str] = {}
+        self.closed: dict[tuple[str, UUID], str] = {}
+        """The one that was closed last."""
+        self.last_heard: dict[UUID, datetime] = {}
+        """When a person last wrote, to any number that was asked about."""
         self.outgoing: dict[UUID, Outgoing] = {}
         self.by_wamid: dict[bytes, UUID] = {}
         self.heard: dict[UUID, Heard] = {}
         self.templates: dict[tuple[str, str, str], Template] = {}
         self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
+        self.standings: dict[str, Standing] = {}
 
     def learn(self, changes: Changes) -> None:
         for identity in changes.identities:
             self.identity(identity)
         if conversation := changes.conversation:
             self.conversation(conversation)
+        if changes.other:
+            self.conversation(changes.other)
         if outgoing := changes.outgoing:
             self.sent(outgoing)
         if heard := changes.heard:
@@ -40,6 +49,8 @@ class Knowledge:
             self.template(changes.template)
         if changes.opt_out:
             self.opted(changes.opt_out)
+        if changes.standing:
+            self.standings[changes.standing.number] = changes.standing
 
     def identity(self, identity: Identity) -> None:
         if identity.valid_to:
@@ -56,10 +67,17 @@ class Knowledge:
     def conversation(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation
         key = conversation.number, conversation.person
+        if at := conversation.last_inbound_at:
+            before = self.last_heard.get(conversation.person, at)
+            self.last_heard[conversation.person] = max(at, before)
         if conversation.closed_at is None:
             self.open[key] = conversation.id
-        elif self.open.get(key) == conversation.id:
+            return
+        if self.open.get(key) == conversation.id:
             del self.open[key]
+        other = self.conversations.get(self.closed.get(key, ""))
+        if not (other and other.closed_at and other.closed_at > conversation.closed_at):
+            self.closed[key] = conversation.id
 
     def sent(self, outgoing: Outgoing) -> None:
         self.outgoing[outgoing.id] = outgoing

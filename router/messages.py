@@ -1,18 +1,30 @@
 """Deciding what a citizen wrote: who, which conversation, which department, and why. Pure."""
 
-import base64
-from uuid import UUID
+from datetime import datetime
 
 import msgspec
 
-from router import people
-from router.decisions import Changes, Conversation, Decision, Ground, Heard, Unit
+from router import aftermath, automatic, people, replies, timers
+from router.cases import Case
+from router.checks import MARKETING_MESSAGES
+from router.conversation import Conversation
+from router.decisions import (
+    Alarm,
+    Changes,
+    Decision,
+    Ground,
+    Heard,
+    OptOut,
+    Reply,
+    Standing,
+    Unit,
+)
 from router.knowledge import Knowledge
-from router.rules import Verdict, route
+from router.listening import listened
+from router.placing import opened, place, present, stand_in
 from services.contract import REACTION
 from services.numbers import Number
 from services.whatsapp import items
-from services.whatsapp.parse import words
 
 INBOUND = "messages"
 """The webhook field under which citizens write; echoes and history are kept, never routed."""
@@ -31,18 +43,75 @@ def message(
     at = people.said_at(unit, item.sent_at)
     called = people.Called(item.person.identities, at, item.becomes)
     who = people.resolve(unit, number, called, known, ground)
-    before = known.conversations.get(known.open.get((number.id, who.person), ""))
-    verdict = _verdict(before, words(item), number, ground)
-    now = _conversation(unit, before or opened(unit, number, who.person, verdict, ground), verdict)
-    decision = _decision(unit, before, now, ground)
-    if who.continued:
-        decision = msgspec.structs.replace(decision, continued=True)
-    heard = _heard(item, decision)
-    return decision, Changes(conversation=now, identities=who.changed, heard=heard)
+    case = _case(unit, item, number, who, known, ground)
+    now = aftermath.after(case)
+    till = _closed_till(now, unit, ground)
+    to = people.reach(who, number, known)
+    answered = replies.reply(_moment(case, now, till), ground) if to else None
+    reply = None
+    if answered:
+        candidate, reply = answered
+        now = aftermath.having_said(now, unit.at, candidate, till)
+    decision = _decision(case, now, reply)
+    sent = automatic.changes(unit, now, reply, to) if reply and to else Changes()
+    return decision, _changes(case, now, decision, sent)
 
 
-def _heard(item: items.Message, decision: Decision) -> Heard | None:
+def _case(
+    unit: Unit,
+    item: items.Message,
+    number: Number,
+    who: people.Found,
+    known: Knowledge,
+    ground: Ground,
+) -> Case:
+    last = present(number, who.person, known)
+    said = listened(unit, item, last, number, ground)
+    found = place(unit, item, last, said, number, ground)
+    found = stand_in(found, number.tenant, unit, ground)
+    tenant = ground.config.tenant(number.tenant)
+    assert tenant is not None
+    return Case(
+        unit=unit,
+        item=item,
+        number=number,
+        tenant=tenant,
+        who=who,
+        said=said,
+        place=found,
+        before=found.before or opened(unit, number, who.person, found.verdict, ground),
+        standing=known.standings.get(number.id) or Standing(number=number.id),
+        first=replies.is_first(known.last_heard.get(who.person), unit.at),
+        ground=ground,
+    )
+
+
+def _closed_till(now: Conversation, unit: Unit, ground: Ground) -> datetime | None:
+    hours = ground.hours.get((now.tenant, now.department))
+    return None if hours is None or hours.is_open(unit.at) else hours.next_opening(unit.at)
+
+
+def _moment(case: Case, now: Conversation, till: datetime | None) -> replies.Moment:
+    chosen = case.place.chosen
+    return replies.Moment(
+        unit=case.unit,
+        said=case.said,
+        now=now,
+        tenant=case.tenant,
+        standing=case.standing,
+        first=case.first,
+        type=case.item.content.type,
+        errors=case.item.errors,
+        asked=case.place.asked,
+        option_reply=chosen.option.reply if chosen and not chosen.back else "",
+        unclear=case.place.unclear,
+        closed_till=till,
+    )
+
+
+def _heard(case: Case, decision: Decision) -> Heard | None:
     """So that it can be quoted; a reaction cannot."""
+    item = case.item
     if decision.message is None or not item.id or item.content.type == REACTION:
         return None
     return Heard(decision.message, item.id, decision.conversation)
@@ -60,68 +129,75 @@ def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes
     return Decision(kind="quarantined", record=record, reason=reason), Changes()
 
 
-def _verdict(before: Conversation | None, text: str, number: Number, ground: Ground) -> Verdict:
-    """A department is sticky once a rule or a person has chosen it. While only the fallback stands,
-    the first message that a rule knows still decides: people say hello before they say what it is
-    about. A department that is gone from the configuration cannot be told anything: then it starts
-    again."""
-    verdict = route(ground.rules[number.tenant], text, number.fallback)
-    if before is None or (verdict.rule and not before.rule):
-        return verdict
-    if ground.config.department(before.tenant, before.department) is None:
-        return verdict
-    return Verdict(before.department, before.rule, before.reason)
-
-
-def opened(
-    unit: Unit, number: Number, person: UUID, verdict: Verdict, ground: Ground
-) -> Conversation:
-    """A new episode. Its id begins with our number's, so that whoever has the id knows the
-    partition and the municipality; the rest cannot be guessed."""
-    chance = ground.hash("conversation", unit.key.hex())
-    return Conversation(
-        id=f"{number.id}-{base64.b32encode(chance).decode().rstrip('=').lower()}",
-        tenant=number.tenant,
-        number=number.id,
-        person=person,
-        department=verdict.department,
-        rule=verdict.rule,
-        reason=verdict.reason,
-        since=unit.at,
-        opened_at=unit.at,
-        departments=(verdict.department,),
-    )
-
-
-def _conversation(unit: Unit, before: Conversation, verdict: Verdict) -> Conversation:
-    moved = before.department != verdict.department
-    return msgspec.structs.replace(
-        before.into(verdict, unit.at),
-        last_inbound_at=unit.at,
-        # A move is an event of its own, with a place in the order just before the message.
-        sequence=before.sequence + (2 if moved else 1),
-    )
-
-
-def _decision(
-    unit: Unit, before: Conversation | None, now: Conversation, ground: Ground
-) -> Decision:
-    department = ground.config.department(now.tenant, now.department)
-    moved = before is not None and before.department != now.department
+def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
+    unit, hash, said, state = case.unit, case.ground.hash, case.said, now.state
+    department = case.ground.config.department(now.tenant, now.department)
+    moved = not case.opens and case.before.department != now.department
+    provisional = not (state.spoken or state.answered_at)
+    care = said.outcome.care
     return Decision(
         kind="message",
-        record=unit.id("record", ground.hash),
+        record=unit.id("record", hash),
         tenant=now.tenant,
         conversation=now.id,
         department=now.department,
         destination=department.destination if department else "",
         rule=now.rule,
         reason=now.reason,
-        sequence=now.sequence,
-        message=unit.id("message", ground.hash),
-        event=unit.id("event", ground.hash),
-        opened=unit.id("opened", ground.hash) if before is None else None,
-        transfer=unit.id("transfer", ground.hash) if moved else None,
-        moved_from=before.department if before and moved else "",
+        sequence=now.sequence - (reply is not None),
+        message=unit.id("message", hash),
+        event=unit.id("event", hash),
+        opened=unit.id("opened", hash) if case.opens else None,
+        transfer=unit.id("transfer", hash) if moved else None,
+        moved_from=case.before.department if moved else "",
         zaak=now.zaak,
+        continued=case.who.continued,
+        version=case.ground.version,
+        provisional=provisional,
+        task=not (provisional or said.passing or said.opt),
+        reopened=case.place.reopened,
+        tags=state.tags,
+        priority=state.priority,
+        language=state.language,
+        sensitive=said.sensitive,
+        mask=state.mask,
+        due=state.due,
+        care=care.kind if care else "",
+        care_reason=said.outcome.care_reason,
+        alarm=_alarm(case),
+        reply=reply,
+        assignee=state.assignee,
+        window_until=(now.last_inbound_at or unit.at) + automatic.WINDOW,
+        held=state.held,
+    )
+
+
+def _alarm(case: Case) -> Alarm | None:
+    care, wake = case.said.outcome.care, case.tenant.care.destinations
+    if care is None or not wake or not aftermath.alarming(case):
+        return None
+    event = case.unit.id("alarm", case.ground.hash)
+    return Alarm(event=event, destination=wake[0], care=care.kind, nth=1)
+
+
+def _changes(case: Case, now: Conversation, decision: Decision, sent: Changes) -> Changes:
+    return msgspec.structs.replace(
+        sent,
+        conversation=now,
+        identities=case.who.changed,
+        heard=_heard(case, decision),
+        opt_out=_opt_out(case),
+        timers=timers.after_message(case, now),
+    )
+
+
+def _opt_out(case: Case) -> OptOut | None:
+    if not case.said.opt:
+        return None
+    return OptOut(
+        tenant=case.number.tenant,
+        person=case.who.person,
+        category=MARKETING_MESSAGES,
+        value="stop" if case.said.opt == "stop" else "resume",
+        at=case.unit.at,
     )

@@ -10,13 +10,19 @@ from uuid import UUID
 import msgspec
 
 from router.decisions import Decision, Unit
-from services.contract import Command, Delivery
+from router.sensitive import masked
+from services.contract import Command, Delivery, Timeout
 from services.whatsapp import items
 
 RECEIVED = "nl.postkamer.message-received.v1"
 STATUS_CHANGED = "nl.postkamer.message-status-changed.v1"
 TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
 CLOSED = "nl.postkamer.conversation-closed.v1"
+DECIDED = "nl.postkamer.conversation-decided.v1"
+WAITING = "nl.postkamer.conversation-waiting.v1"
+CARE_ALARM = "nl.postkamer.care-alarm.v1"
+HAPPENED = {"decided": DECIDED, "waiting": WAITING, "closed": CLOSED}
+"""What a time that has come brought -> the type of its event."""
 
 Data = dict[str, Any]
 To = tuple[str, Delivery]
@@ -27,6 +33,8 @@ _json = msgspec.json.encode
 
 def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
     """The events of one decision, in order; none where no CRM is told."""
+    if decision.alarm:
+        yield _alarm(unit, decision)
     if decision.transfer:
         yield _moved(unit, decision)
     if decision.event is None:
@@ -34,11 +42,23 @@ def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
     match unit.entry, unit.item:
         case Command() as command, _:
             yield from _steered(unit, command, decision)
+        case Timeout(), _:
+            data = _about(decision) | _situation(decision) | {"reason": decision.reason}
+            yield _own(unit, decision, HAPPENED[decision.happened], decision.event, data)
         case _, items.Message() as message:
             data = _message_data(unit, message, decision)
             yield _own(unit, decision, RECEIVED, decision.event, data)
         case _:
             yield _own(unit, decision, STATUS_CHANGED, decision.event, _status(unit, decision))
+
+
+def _alarm(unit: Unit, decision: Decision) -> To:
+    """Somebody is woken, and told no word of what was said."""
+    assert decision.alarm is not None
+    data = {"conversationId": decision.conversation, "care": decision.alarm.care}
+    data |= {"nth": decision.alarm.nth}
+    _, event = _own(unit, decision, CARE_ALARM, decision.alarm.event, data)
+    return decision.alarm.destination, msgspec.structs.replace(event, message=None)
 
 
 def _moved(unit: Unit, decision: Decision) -> To:
@@ -55,7 +75,9 @@ def _steered(unit: Unit, command: Command, decision: Decision) -> Iterator[To]:
     destination has them both."""
     assert decision.event is not None
     data = _about(decision) | {"reason": command.reason, "by": by(command)}
+    data |= _situation(decision)
     if command.type == "close":
+        data["outcome"] = command.outcome or None
         yield _own(unit, decision, CLOSED, decision.event, data)
         return
     data["from"] = decision.moved_from
@@ -97,22 +119,51 @@ def _status(unit: Unit, decision: Decision) -> Data:
 
 def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Data:
     content = message.content
+    text = masked(content.text, decision.mask) if decision.mask else content.text
     media = {"id": content.media, "mimeType": content.mime_type, "filename": content.filename}
-    return _about(decision) | {
-        "messageId": decision.message,
-        "type": content.type,
-        "text": content.text,
-        "choice": content.choice,
-        "from": person(message.person),
-        "receivedAt": unit.at,
-        "sentAt": message.sent_at,
-        "media": [media] if content.media else [],
-        "decision": why(decision),
+    return (
+        _about(decision)
+        | {
+            "messageId": decision.message,
+            "type": content.type,
+            "text": text,
+            "choice": content.choice,
+            "from": person(message.person),
+            "receivedAt": unit.at,
+            "sentAt": message.sent_at,
+            "media": [media] if content.media else [],
+            "decision": why(decision),
+            "provisional": decision.provisional,
+            "task": decision.task,
+            "reopened": decision.reopened,
+            "sensitive": decision.sensitive,
+            "windowUntil": decision.window_until,
+        }
+        | _situation(decision)
+    )
+
+
+def _situation(decision: Decision) -> Data:
+    """How it stands with the conversation; what there is nothing to say of is left out."""
+    reply = decision.reply
+    known = {
+        "tags": decision.tags,
+        "priority": decision.priority,
+        "language": decision.language,
+        "due": decision.due,
+        "care": decision.care,
+        "assignee": decision.assignee,
+        "automatic": {"messageId": reply.id, "name": reply.name, "text": reply.text}
+        if reply
+        else None,
     }
+    return {name: value for name, value in known.items() if value}
 
 
 def why(decision: Decision) -> dict[str, str]:
-    return {"rule": decision.rule, "reason": decision.reason}
+    """The rule and the reason in words; and of which version, where there are several."""
+    version = {"version": decision.version} if decision.version else {}
+    return {"rule": decision.rule, "reason": decision.reason} | version
 
 
 def zaak(decision: Decision) -> dict[str, str]:

@@ -179,12 +179,31 @@ class Partition:
                 self._archive, topology.ARCHIVE_QUEUE, ArchiveBatch(records=chunk), may_stop=lost
             )
         by_destination: dict[str, list[contract.Delivery]] = {}
+        released: list[UUID] = []
         for unit, decision, _ in said:
-            for destination, delivery in outputs.deliveries(unit, decision):
+            told = list(outputs.deliveries(unit, decision))
+            if decision.held:
+                told = await self._hold(told)
+            if decision.releases:
+                waited = await until_it_answers(
+                    partial(self._store.held, decision.conversation), "held"
+                )
+                released += [delivery.id for _, delivery in waited]
+                told = [*waited, *told]
+            for destination, delivery in told:
                 by_destination.setdefault(destination, []).append(delivery)
         await asyncio.gather(
             *(self._deliver(name, events, lost) for name, events in by_destination.items())
         )
+        if released:
+            await until_it_answers(partial(self._store.let_go, released), "held")
+
+    async def _hold(self, told: list[outputs.To]) -> list[outputs.To]:
+        """Put the events of a held conversation aside, in order; whoever is woken is woken."""
+        aside = [to for to in told if to[1].type != outputs.CARE_ALARM]
+        if aside:
+            await until_it_answers(partial(self._store.hold, aside), "held")
+        return [to for to in told if to[1].type == outputs.CARE_ALARM]
 
     async def _deliver(self, destination: str, events: list[contract.Delivery], lost: Lost) -> None:
         for chunk in chunks(events, lambda event: len(event.data) + 200):

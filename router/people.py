@@ -168,7 +168,17 @@ def _ended(owner: UUID, seen: _Seen) -> tuple[Identity, ...]:
 def address(person: UUID, number: Number, known: Knowledge) -> Identity | None:
     """Where a message of this number to this person goes: the newest phone number, else the BSUID,
     which only the number's own portfolio can reach."""
-    current = known.names(person)
+    return _best(known.names(person), number)
+
+
+def reach(who: Found, number: Number, known: Knowledge) -> Identity | None:
+    """The same of somebody who has just written: with the names that this brought."""
+    changed = {identity.key: identity for identity in who.changed}
+    before = [i for i in known.names(who.person) if i.key not in changed]
+    return _best([*before, *(i for i in who.changed if i.valid_to is None)], number)
+
+
+def _best(current: list[Identity], number: Number) -> Identity | None:
     phones = [identity for identity in current if identity.kind == "phone"]
     bsuids = [
         identity

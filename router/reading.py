@@ -7,25 +7,27 @@ import msgspec
 
 from router import notices
 from router.checks import MARKETING, template_of
+from router.conversation import Conversation, State
 from router.decisions import (
-    Conversation,
     Decision,
     Ground,
     Heard,
     Identity,
     OptOut,
     Outgoing,
+    Standing,
     Template,
     Unit,
 )
 from router.knowledge import Knowledge
 from router.statuses import our_message, wamid_key
-from services.contract import Command, SendOutcome
+from services.contract import Command, SendOutcome, Timeout
 from services.database import Connection
 from services.whatsapp import items
 from services.whatsapp.people import address
 
 _decode = msgspec.msgpack.Decoder(Decision).decode
+_decode_state = msgspec.json.Decoder(State).decode
 
 
 async def read(connection: Connection, units: Sequence[Unit], ground: Ground) -> Knowledge:
@@ -36,6 +38,7 @@ async def read(connection: Connection, units: Sequence[Unit], ground: Ground) ->
     await _people(connection, units, known, ground)
     await _conversations(connection, units, known)
     await _templates(connection, units, known)
+    await _standings(connection, units, known)
     return known
 
 
@@ -96,7 +99,8 @@ async def _conversations(connection: Connection, units: Iterable[Unit], known: K
         for row in await connection.fetch(_CONVERSATIONS, ids, list(known.people)):
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
-            known.conversation(Conversation(**fields, departments=departments))
+            state = _decode_state(fields.pop("state"))
+            known.conversation(Conversation(**fields, departments=departments, state=state))
 
 
 async def _templates(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
@@ -116,8 +120,16 @@ async def _templates(connection: Connection, units: Iterable[Unit], known: Knowl
             known.opted(OptOut(**row))
 
 
+async def _standings(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+    """What the contact centre says of the numbers."""
+    numbers = {number for unit in units if (number := _number(unit))}
+    if numbers:
+        for row in await connection.fetch(_STANDINGS, list(numbers)):
+            known.standings[row["number"]] = Standing(**row)
+
+
 def _number(unit: Unit) -> str:
-    if isinstance(unit.entry, Command | SendOutcome):
+    if isinstance(unit.entry, Command | SendOutcome | Timeout):
         return unit.entry.number
     return unit.item.number if unit.item else ""
 
@@ -134,7 +146,8 @@ def _identities(unit: Unit) -> tuple[items.Identity, ...]:
 
 def _conversation_ids(units: Iterable[Unit], known: Knowledge) -> list[str]:
     """Conversations that are named, rather than found through a person."""
-    named = {u.entry.conversation for u in units if isinstance(u.entry, Command)}
+    named = {u.entry.conversation for u in units if isinstance(u.entry, Command | Timeout)}
+    named |= {u.entry.other for u in units if isinstance(u.entry, Command)}
     named |= {outgoing.conversation for outgoing in known.outgoing.values()}
     return [id for id in named if id]
 
@@ -162,11 +175,24 @@ where valid_to is null and person in (
 )
 """
 
+# Those that are named; those that are open with a person; and of each number the last one that was.
 _CONVERSATIONS = """
+with wanted as (
+    select id from router.conversation
+    where id = any($1::text[]) or (person = any($2::uuid[]) and closed_at is null)
+    union
+    select id from (
+        select distinct on (person, number) id from router.conversation
+        where person = any($2::uuid[]) and closed_at is not null
+        order by person, number, closed_at desc) last)
 select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
-    sequence, departments, zaak, closed_at
-from router.conversation
-where id = any($1::text[]) or (person = any($2::uuid[]) and closed_at is null)
+    sequence, departments, zaak, closed_at, state
+from router.conversation join wanted using (id)
+"""
+
+_STANDINGS = """
+select number, state, state_text, state_until, notice, notice_id, notice_until
+from router.standing where number = any($1::text[])
 """
 
 _TEMPLATES = """

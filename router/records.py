@@ -9,10 +9,11 @@ from uuid import UUID
 
 import msgspec
 
+from router.automatic import AUTHOR, kind
 from router.commands import content
-from router.decisions import Decision, Unit
+from router.decisions import Decision, Reply, Unit
 from router.outputs import Data, by, person, why, zaak
-from services.contract import Command, Receipt, Record, SendOutcome
+from services.contract import Command, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
 _json = msgspec.json.encode
@@ -35,8 +36,12 @@ def records(unit: Unit, decision: Decision) -> Iterator[Record]:
     if decision.transfer:
         moved = _happened("transferred", decision) | {"from": decision.moved_from}
         yield _record(unit, decision, "conversation", decision.transfer, moved)
-    kind, data = _own(unit, decision)
-    yield _record(unit, decision, kind, decision.record, data)
+    if isinstance(unit.entry, Timeout) and not decision.happened:
+        return  # there was nothing left to do
+    kind_of, data = _own(unit, decision)
+    yield _record(unit, decision, kind_of, decision.record, data)
+    if decision.reply:
+        yield _said(unit, decision, decision.reply)
 
 
 def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
@@ -57,6 +62,33 @@ def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> 
     )
 
 
+def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
+    """A text that went out by itself, just after what it answers."""
+    data = {
+        "direction": "out",
+        "type": kind(reply),
+        "text": reply.text,
+        "content": msgspec.Raw(reply.content),
+        "author": AUTHOR,
+        "name": reply.name,
+        "language": reply.language,
+        "department": decision.department,
+        "decision": why(decision),
+        "status": "accepted",
+        "receivedAt": unit.at,
+    }
+    return Record(
+        id=reply.record,
+        kind="message",
+        at=unit.at,
+        data=_json(data | zaak(decision)),
+        tenant=decision.tenant,
+        conversation=decision.conversation,
+        message=reply.id,
+        sequence=decision.sequence + 1,
+    )
+
+
 def _happened(event: str, decision: Decision) -> Data:
     happened = {"event": event, "department": decision.department, "decision": why(decision)}
     return happened | zaak(decision)
@@ -72,6 +104,8 @@ def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
             return kind, data(command, decision)
         case SendOutcome() as outcome, _:
             return "send", _outcome(outcome, decision)
+        case Timeout(), _:
+            return "conversation", _timed_out(decision)
         case _, items.Message() as message:
             return "message", _received(unit, message, decision)
         case _, items.Status() as status:
@@ -108,6 +142,13 @@ def _content(command: Command) -> Any:
         return None
 
 
+def _timed_out(decision: Decision) -> Data:
+    data = _happened(decision.happened, decision)
+    if decision.alarm:
+        data |= {"care": decision.alarm.care, "asked": decision.alarm.destination}
+    return data
+
+
 def _ordered(event: str) -> Callable[[Command, Decision], Data]:
     """What was done with a conversation, or refused."""
 
@@ -128,6 +169,27 @@ def _linked(command: Command, decision: Decision) -> Data:
     return _ordered("linked")(command, decision) | {"zaak": command.zaak}
 
 
+def _merged(command: Command, decision: Decision) -> Data:
+    return _ordered("merged")(command, decision) | {"other": decision.merged}
+
+
+def _closed(command: Command, decision: Decision) -> Data:
+    return _ordered("closed")(command, decision) | {"outcome": command.outcome or None}
+
+
+def _of_number(command: Command, decision: Decision) -> Data:
+    """What the contact centre says of a number."""
+    return {
+        "event": command.type,
+        "number": command.number,
+        "text": command.text,
+        "state": command.state or None,
+        "until": command.until,
+        "by": by(command),
+        "status": decision.status,
+    }
+
+
 def _noted(command: Command, decision: Decision) -> Data:
     return {
         "id": command.id,
@@ -143,8 +205,13 @@ def _noted(command: Command, decision: Decision) -> Data:
 
 ORDERS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
     "transfer": ("conversation", _transferred),
-    "close": ("conversation", _ordered("closed")),
+    "close": ("conversation", _closed),
     "link": ("conversation", _linked),
+    "confirm": ("conversation", _ordered("confirmed")),
+    "release": ("conversation", _ordered("released")),
+    "merge": ("conversation", _merged),
+    "notice": ("number", _of_number),
+    "state": ("number", _of_number),
     "note": ("note", _noted),
 }
 """Type of an order that is no message -> the kind and the data of its record."""
@@ -174,6 +241,19 @@ def _status(status: items.Status, decision: Decision) -> Data:
 
 def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
     continued = {"continued": True} if decision.continued else {}
+    marked = {
+        "tags": decision.tags,
+        "priority": decision.priority,
+        "language": decision.language,
+        "sensitive": decision.sensitive,
+        "due": decision.due,
+        "care": decision.care,
+        "careReason": decision.care_reason,
+        "asked": decision.alarm.destination if decision.alarm else "",
+        "provisional": decision.provisional,
+        "reopened": decision.reopened,
+        "automatic": decision.reply.name if decision.reply else "",
+    }
     return (
         {
             "direction": "in" if decision.kind == "message" else "echo",
@@ -189,6 +269,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
             "sentAt": message.sent_at,
             "quoted": message.quoted,
         }
+        | {name: value for name, value in marked.items() if value}
         | continued
         | zaak(decision)
     )

@@ -1,94 +1,169 @@
-"""Which department a text goes to, and why: an ordered table of rules, first match wins. Pure."""
+"""Which department a message goes to, and why: an ordered table, first match wins. Pure.
 
-import re
-import unicodedata
-from collections.abc import Iterable
+A rule that names a department, a menu or a hold decides. One that names none marks what it fits,
+with a label, a date, a text, and the next one is looked at.
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from typing import Generic, TypeVar
 
 import msgspec
 
-from services.config import Config, Rule
+from router.conditions import Book, Compiled, Facts, Hits, Reader, Trigger, condition
+from services.config import Config
+from services.rules import Care, Mask, Rule
 
-TRANSFER, OPENED = "_transfer", "_opened"
+TRANSFER, OPENED, MENU = "_transfer", "_opened", "_menu"
 """What stands in the place of a rule where a person chose the department; no rule has such an id.
 It sticks as a rule's choice does."""
+FALLBACK = "geen enkele regel past; dit is de afdeling voor de rest"
+PRIORITIES = ("low", "normal", "high", "urgent")
+
+R = TypeVar("R", Rule, Care)
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`rule` is '' where none matched; `reason` is a sentence that an official can read;
-    `tried` names the rules that were looked at, in order."""
+    """`rule` is '' where none matched; `reason` is a sentence that an official can read."""
 
     department: str
     rule: str
     reason: str
-    tried: tuple[str, ...] = ()
+    menu: str = ""
+    hold: bool = False
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """What rules say beside the department."""
+
+    tags: tuple[str, ...] = ()
+    replies: tuple[str, ...] = ()
+    priority: str = ""
+    mask: tuple[Mask, ...] = ()
+    due_days: int = 0
+    rules: tuple[str, ...] = ()
+
+    def by(self, rule: Rule) -> "Marks":
+        """With what one more rule says."""
+        days = [n for n in (self.due_days, rule.due_days) if n]
+        return Marks(
+            tags=(*self.tags, *(tag for tag in rule.tag if tag not in self.tags)),
+            replies=(*self.replies, rule.reply) if rule.reply else self.replies,
+            priority=graver(self.priority, rule.priority),
+            mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
+            due_days=min(days, default=0),
+            rules=(*self.rules, rule.id),
+        )
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What all rules make of a message. `verdict` is None where none decides."""
+
+    verdict: Verdict | None
+    marks: Marks
+    care: Care | None = None
+    care_reason: str = ""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One rule that was looked at: outcome is fits, marks or no."""
+
+    rule: str
+    outcome: str
+    matched: str
+
+
+class Ordered(msgspec.Struct, Generic[R], frozen=True):
+    """Rules in order. `led` leads from what was hit to positions of rules; `always` are those that
+    anything may fit."""
+
+    rules: tuple[R, ...]
+    compiled: tuple[Compiled, ...]
+    led: dict[Trigger, list[int]]
+    always: tuple[int, ...]
+
+    def fitting(self, facts: Facts, hits: Hits) -> Iterator[tuple[R, str]]:
+        """The rules that fit, in order, and why."""
+        places = set(self.always)
+        for list_id in hits.lists:
+            places.update(self.led.get(("list", list_id), ()))
+        for pattern in hits.patterns:
+            places.update(self.led.get(("pattern", pattern), ()))
+        for place in sorted(places):
+            if (said := self.compiled[place].test(facts, hits)) is not None:
+                yield self.rules[place], said
 
 
 class Table(msgspec.Struct, frozen=True):
-    """The rules of one municipality.
+    """The rules of one municipality; those of care are looked at first."""
 
-    `starts` leads from a first word to the phrases that it begins: (position of the rule, words of
-    the phrase). So thousands of phrases cost one look-up for each word of the text.
-    """
-
-    rules: tuple[Rule, ...]
-    starts: dict[str, list[tuple[int, tuple[str, ...]]]]
+    rules: Ordered[Rule]
+    care: Ordered[Care]
+    reader: Reader
 
 
-def plain_words(text: str) -> list[str]:
-    """Words in lower case without accents: `Één fiéts!` -> een fiets.
-
-    Letters in another shape (bold ones from a keyboard app) are decomposed before they are folded:
-    they have no lower case of their own. An underscore is WhatsApp's mark for italics.
-    """
-    if text.isascii():  # most of them, and there is nothing to fold
-        return re.findall(r"[^\W_]+", text.lower())
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    decomposed = unicodedata.normalize("NFKD", folded)
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return re.findall(r"[^\W_]+", plain)
+def graver(one: str, other: str) -> str:
+    """The higher of two priorities; '' is none."""
+    return max(one, other, key=lambda p: PRIORITIES.index(p) if p else -1)
 
 
-def compile_rules(rules: Iterable[Rule], departments: Iterable[str], tenant: str) -> Table:
+def compile_rules(config: Config, tenant: str) -> Table:
     """The rules that hold for `tenant`: its own, and those for a department that it has."""
-    has = frozenset(departments)
-    own = tuple(rule for rule in rules if rule.tenant in ("", tenant) and rule.department in has)
-    starts: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
-    for position, rule in enumerate(own):
-        for phrase in rule.words:
-            if words := tuple(plain_words(phrase)):
-                starts.setdefault(words[0], []).append((position, words))
-    return Table(own, starts)
+    has = {d.id for d in config.departments if d.tenant == tenant}
+    book = Book(config.groups)
+    rules = _ordered([r for r in config.rules if holds_for(r, tenant, has)], book)
+    care = _ordered([c for c in config.care if holds_for(c, tenant, has)], book)
+    return Table(rules, care, book.closed())
+
+
+def _ordered(rules: Sequence[R], book: Book) -> Ordered[R]:
+    compiled = tuple(condition(rule, book) for rule in rules)
+    led: dict[Trigger, list[int]] = {}
+    for place, each in enumerate(compiled):
+        for trigger in each.triggers or ():
+            led.setdefault(trigger, []).append(place)
+    always = tuple(n for n, each in enumerate(compiled) if each.triggers is None)
+    return Ordered(tuple(rules), compiled, led, always)
+
+
+def holds_for(rule: Rule | Care, tenant: str, has: Container[str]) -> bool:
+    return rule.tenant in ("", tenant) and (not rule.department or rule.department in has)
 
 
 def compile_config(config: Config) -> dict[str, Table]:
     """Tenant -> its rules."""
-    return {
-        tenant.id: compile_rules(
-            config.rules, [d.id for d in config.departments if d.tenant == tenant.id], tenant.id
-        )
-        for tenant in config.tenants
-    }
+    return {tenant.id: compile_rules(config, tenant.id) for tenant in config.tenants}
 
 
-def match(table: Table, text: str) -> tuple[int, tuple[str, ...]] | None:
-    """Position of the first rule that matches and the phrase that did it."""
-    words = plain_words(text)
-    hits = [
-        (position, phrase)
-        for start, word in enumerate(words)
-        for position, phrase in table.starts.get(word, ())
-        if tuple(words[start : start + len(phrase)]) == phrase
-    ]
-    return min(hits, default=None)
+def judge(table: Table, facts: Facts) -> Outcome:
+    """What the rules make of a message."""
+    hits = table.reader.read(facts.text)
+    care, why = next(table.care.fitting(facts, hits), (None, ""))
+    care_reason = f"{why} (zorgregel {care.id})" if care else ""
+    marks = Marks()
+    for rule, said in table.rules.fitting(facts, hits):
+        marks = marks.by(rule)
+        if rule.decides:
+            return Outcome(_verdict(rule, said), marks, care, care_reason)
+    return Outcome(None, marks, care, care_reason)
 
 
-def route(table: Table, text: str, fallback: str) -> Verdict:
-    """Where a text goes that starts a conversation."""
-    hit = match(table, text)
-    if hit is None:
-        reason = "geen enkele regel past; dit is de afdeling voor de rest"
-        return Verdict(fallback, "", reason, tuple(rule.id for rule in table.rules))
-    position, phrase = hit
-    rule = table.rules[position]
-    said = f'"{" ".join(phrase)}" staat in regel {rule.id}'
-    return Verdict(rule.department, rule.id, said, tuple(r.id for r in table.rules[: position + 1]))
+def _verdict(rule: Rule, said: str) -> Verdict:
+    return Verdict(rule.department, rule.id, reason(rule, said), rule.menu, rule.hold)
+
+
+def reason(rule: Rule, said: str) -> str:
+    """In words that an official can read."""
+    return f"{said} (regel {rule.id})" if said else f"regel {rule.id} past"
+
+
+def steps(table: Table, facts: Facts) -> list[Step]:
+    """Each rule that `judge` decides by, in order, up to the one that decides."""
+    hits = table.reader.read(facts.text)
+    tried: list[Step] = []
+    for rule, compiled in zip(table.rules.rules, table.rules.compiled, strict=True):
+        said = compiled.test(facts, hits)
+        outcome = "no" if said is None else "fits" if rule.decides else "marks"
+        tried.append(Step(rule.id, outcome, said or ""))
+        if outcome == "fits":
+            break
+    return tried

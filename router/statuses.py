@@ -7,10 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from router.decisions import Changes, Conversation, Decision, Ground, Outgoing, Unit
+from router.conversation import Conversation
+from router.decisions import Changes, Decision, Ground, Outgoing, Unit
 from router.knowledge import Knowledge
 from router.messages import kept
-from services.config import Department
+from services.town import Department
 from services.contract import SendOutcome
 from services.fates import DONE, RANKS, sentence
 from services.whatsapp import items

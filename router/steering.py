@@ -1,7 +1,7 @@
-"""Deciding what a CRM does with a conversation: transfer, close, note, link to a zaak. Pure.
+"""Deciding what a CRM does with a conversation: transfer, close, note, link ... Pure, a table.
 
-Nothing of it reaches the citizen. What changes nothing is recorded all the same, in the place that
-the conversation has reached, and told to nobody.
+What changes nothing is recorded all the same, in the place that the conversation has reached, and
+told to nobody.
 """
 
 from collections.abc import Callable
@@ -9,65 +9,177 @@ from typing import Any
 
 import msgspec
 
-from router.decisions import Changes, Conversation, Decision, Ground, Unit
+from router import automatic, checks, people, replies
+from router.aftermath import having_said
+from router.conversation import Conversation
+from router.decisions import Changes, Decision, Ground, Identity, Reply, Unit
+from router.knowledge import Knowledge
+from router.replies import Candidate
 from router.rules import TRANSFER, Verdict
 from services.contract import Command
 from services.fates import DONE
 
 REASON = "overgedragen"
+TOO_OFTEN = "te vaak doorgestuurd zonder antwoord; terug naar de afdeling voor de rest"
+MOVES = 8
+"""Transfers without an answer between them: more is two machines, or nobody who wants it. Then it
+goes to the number's fallback, and stays there until somebody answers."""
 
 Steered = tuple[Decision, Changes]
 
 
-def _transfer(unit: Unit, given: Command, before: Conversation, ground: Ground) -> Steered:
-    """To another department, for good: no rule moves it again."""
-    if given.to_department == before.department:
+def _transfer(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
+    """To another department, or into somebody's queue, for good: no rule moves it again. Without a
+    department: to the front desk."""
+    verdict = _whereto(given, before, ground)
+    same = verdict.department == before.department
+    if same and given.employee == before.state.assignee:
         return _recorded(unit, before, ground, moved_from=before.department), Changes()
-    reason = f"{REASON}: {given.reason}" if given.reason else REASON
-    verdict = Verdict(given.to_department, TRANSFER, reason)
-    now = _next(before.into(verdict, unit.at))
+    now = _next(before.into(verdict, unit.at)).remembering(
+        home=verdict.department,
+        assignee=given.employee,
+        moves=before.state.moves + 1,
+        spoken=True,
+        menu="",
+    )
+    now, reply, sent = _saying("doorgestuurd", unit, now, known, ground, silent=same)
     destination, former = _destination(now, ground), _destination(before, ground)
     told_both = former not in ("", destination)
     decision = _recorded(
         unit,
         now,
         ground,
+        sequence=now.sequence - (reply is not None),
         moved_from=before.department,
         event=unit.id("event", ground.hash) if destination else None,
         former_event=unit.id("former", ground.hash) if told_both else None,
         former_destination=former if told_both else "",
+        reply=reply,
     )
-    return decision, Changes(conversation=now)
+    return decision, msgspec.structs.replace(sent, conversation=now)
 
 
-def _close(unit: Unit, given: Command, before: Conversation, ground: Ground) -> Steered:
-    """The citizen's next message begins another conversation."""
+def _whereto(given: Command, before: Conversation, ground: Ground) -> Verdict:
+    number = ground.config.number(before.number)
+    desk = number.fallback if number else before.department
+    if before.state.moves >= MOVES:
+        return Verdict(desk, TRANSFER, TOO_OFTEN)
+    reason = f"{REASON}: {given.reason}" if given.reason else REASON
+    return Verdict(given.to_department or desk, TRANSFER, reason)
+
+
+def _close(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
+    """The citizen's next question begins another conversation, or opens this one again."""
     if before.closed_at is not None:
         return _recorded(unit, before, ground), Changes()
-    now = msgspec.structs.replace(_next(before), closed_at=unit.at)
+    now = msgspec.structs.replace(_next(before), closed_at=unit.at).remembering(
+        waiting_since=None, menu="", idle=False
+    )
+    open = automatic.window_open(before, unit.at)
+    now, reply, sent = _saying("afgesloten", unit, now, known, ground, silent=not open)
     event = unit.id("event", ground.hash) if _destination(now, ground) else None
-    decision = _recorded(unit, now, ground, event=event)
-    return decision, Changes(conversation=now)
+    sequence = now.sequence - (reply is not None)
+    decision = _recorded(unit, now, ground, sequence=sequence, event=event, reply=reply)
+    return decision, msgspec.structs.replace(sent, conversation=now)
 
 
-def _note(unit: Unit, given: Command, before: Conversation, ground: Ground) -> Steered:
+def _note(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
     now = _next(before)
     return _recorded(unit, now, ground), Changes(conversation=now)
 
 
-def _link(unit: Unit, given: Command, before: Conversation, ground: Ground) -> Steered:
+def _link(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
     """To a zaak, which everything that is said of the conversation carries from here on."""
     now = msgspec.structs.replace(_next(before), zaak=given.zaak)
     return _recorded(unit, now, ground), Changes(conversation=now)
 
 
-STEERING: dict[str, Callable[[Unit, Command, Conversation, Ground], Steered]] = {
+def _confirm(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
+    """Somebody has seen the alarm: nobody else is woken."""
+    author = given.author.id if given.author else ""
+    now = _next(before).remembering(confirmed_by=author or given.token)
+    return _recorded(unit, now, ground), Changes(conversation=now)
+
+
+def _release(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
+    """What was held is told now, in order."""
+    now = _next(before).remembering(held=False)
+    return _recorded(unit, now, ground, releases=True), Changes(conversation=now)
+
+
+def _merge(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
+    """An employee knows that two people are one: whoever is in the other conversation is from now
+    on who is in this one. The other goes on here, and is closed."""
+    other = known.conversations.get(given.other)
+    if other is None or other.number != before.number:
+        return _not(unit, checks.NO_CONVERSATION)
+    if other.person == before.person:
+        return _not(unit, checks.SAME)
+    names = tuple(
+        msgspec.structs.replace(name, person=before.person, valid_from=unit.at)
+        for name in known.names(other.person)
+    )
+    now = _next(before)
+    closed = msgspec.structs.replace(_next(other), closed_at=other.closed_at or unit.at)
+    changes = Changes(conversation=now, identities=names, other=closed)
+    return _recorded(unit, now, ground, merged=other.id), changes
+
+
+def _not(unit: Unit, reason: str) -> Steered:
+    return Decision(kind="refused", record=unit.entry.id, reason=reason), Changes()
+
+
+STEERING: dict[str, Callable[[Unit, Command, Conversation, Knowledge, Ground], Steered]] = {
     "transfer": _transfer,
     "close": _close,
     "note": _note,
     "link": _link,
+    "confirm": _confirm,
+    "release": _release,
+    "merge": _merge,
 }
 """Type of an order -> what it does."""
+
+
+def _saying(
+    name: str,
+    unit: Unit,
+    now: Conversation,
+    known: Knowledge,
+    ground: Ground,
+    *,
+    silent: bool,
+) -> tuple[Conversation, Reply | None, Changes]:
+    """With what the citizen is told of it, where that is wanted."""
+    to = _address(now, known, ground)
+    tenant = ground.config.tenant(now.tenant)
+    if silent or to is None or tenant is None or not automatic.window_open(now, unit.at):
+        return now, None, Changes()
+    candidate = Candidate(name)
+    reply = replies.by_itself(unit, candidate, now, tenant, ground)
+    if reply is None:
+        return now, None, Changes()
+    now = having_said(now, unit.at, candidate, None)
+    return now, reply, automatic.changes(unit, now, reply, to)
+
+
+def _address(now: Conversation, known: Knowledge, ground: Ground) -> Identity | None:
+    number = ground.config.number(now.number)
+    return people.address(now.person, number, known) if number else None
 
 
 def _next(conversation: Conversation) -> Conversation:
@@ -81,17 +193,22 @@ def _destination(conversation: Conversation, ground: Ground) -> str:
 
 
 def _recorded(unit: Unit, now: Conversation, ground: Ground, **more: Any) -> Decision:
-    return Decision(
-        kind="accepted",
-        record=unit.id("record", ground.hash),
-        tenant=now.tenant,
-        conversation=now.id,
-        department=now.department,
-        destination=_destination(now, ground),
-        rule=now.rule,
-        reason=now.reason,
-        sequence=now.sequence,
-        status=DONE,
-        zaak=now.zaak,
-        **more,
-    )
+    given: dict[str, Any] = {
+        "kind": "accepted",
+        "record": unit.id("record", ground.hash),
+        "tenant": now.tenant,
+        "conversation": now.id,
+        "department": now.department,
+        "destination": _destination(now, ground),
+        "rule": now.rule,
+        "reason": now.reason,
+        "sequence": now.sequence,
+        "status": DONE,
+        "zaak": now.zaak,
+        "version": ground.version,
+        "tags": now.state.tags,
+        "priority": now.state.priority,
+        "assignee": now.state.assignee,
+        "held": now.state.held,
+    }
+    return Decision(**(given | more))

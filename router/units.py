@@ -1,4 +1,4 @@
-"""Cutting what came in into units: each item of a receipt, each command, each outcome. Pure.
+"""Cutting what came in into units: each item of a receipt, each order, outcome, time-out. Pure.
 
 From here on a number is called by our own id: Meta's stands in the bytes of an item alone.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from router.decisions import UNPROVEN, Ground, Hash, Unit
-from services.contract import Command, Entry, Receipt, SendOutcome
+from services.contract import Command, Entry, Receipt, SendOutcome, Timeout
 from services.whatsapp.items import AnyItem, Unknown
 from services.whatsapp.parse import Unparseable, identity_key, parse
 
@@ -39,6 +39,8 @@ def units(entry: Entry, ground: Ground) -> Iterator[Unit]:
             yield Unit(ground.hash("command", str(entry.id)), entry, scope=scope)
         case SendOutcome():
             yield Unit(ground.hash("outcome", str(entry.id)), entry)
+        case Timeout():
+            yield Unit(ground.hash("timeout", str(entry.id)), entry)
 
 
 def whole(entry: Entry, ground: Ground) -> Unit:

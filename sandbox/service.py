@@ -24,7 +24,7 @@ from sandbox.settings import SandboxSettings
 from sandbox.stream import Stream
 from sandbox.town import Carrier, Town
 from sandbox.world import World
-from services import clock, config
+from services import choices, clock
 from services.http import MANY, application, problem, serve
 from services.lifecycle import first_to_end
 from services.tasks import beside
@@ -46,7 +46,7 @@ async def sandbox(settings: SandboxSettings) -> AsyncIterator["asyncio.Future[ob
 @asynccontextmanager
 async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
     """The sandbox, and where it listens; ConfigError for a postkamer.toml with faults."""
-    shown = town.of(config.load(settings.config)) if settings.config else town.EXAMPLE
+    shown = town.of(choices.load(settings.config).config) if settings.config else town.EXAMPLE
     async with meta.session() as http:
         world = make(settings, shown, http)
         crm = Crm(settings.crm_secret, stream=world.stream)

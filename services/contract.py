@@ -65,7 +65,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Name of the API token that gave it."""
     type: str
     """Meta's word for a message (`text`, `image`, `template` ...); else transfer, close, note,
-    link."""
+    link, confirm, release, merge; and of a number: notice, state."""
     text: str = ""
     """The words in it, or the note."""
     conversation: str = ""
@@ -90,6 +90,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Of a transfer or a closing, as its author wrote it."""
     zaak: str = ""
     """Of a link: the zaak that the conversation belongs to."""
+    employee: str = ""
+    """Of a transfer: in whose queue it is put, as the CRM calls them."""
+    until: datetime | None = None
+    """Of a notice or a number's state: when it ends by itself."""
+    state: str = ""
+    """Of a number: open, receive-only, closed."""
+    outcome: str = ""
+    """Of a closing: what was done about it, forwarded, redirected or handled."""
+    other: str = ""
+    """Of a merge: a conversation with the same person."""
 
 
 class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
@@ -108,7 +118,22 @@ class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", 
     """One sentence for the person who sent it, without personal data."""
 
 
-Entry = Receipt | Command | SendOutcome
+class Timeout(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="timeout"):
+    """A time that a conversation waited for has come. `kind` says which: quiet, menu, waiting,
+    idle, care."""
+
+    id: UUID
+    """Given when the timer was set: one that was set anew meanwhile has another."""
+    number: str
+    conversation: str
+    kind: str
+    at: datetime
+    """When it was due; what is decided is decided as of then."""
+    told_at: datetime
+    """When it was told: long after, where nothing ran meanwhile."""
+
+
+Entry = Receipt | Command | SendOutcome | Timeout
 
 
 class PartitionBatch(msgspec.Struct, frozen=True, kw_only=True):

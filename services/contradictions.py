@@ -6,29 +6,57 @@ Looked for in whatever can be read of the file, so that every fault is told at o
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Location = tuple[int | str, ...]
+from services.faults import Location
+
 TABLES = {
     "tenants": ("id",),
     "numbers": ("id",),
     "departments": ("tenant", "id"),
     "destinations": ("id",),
     "rules": ("id",),
+    "care": ("id",),
+    "groups": ("id",),
+    "menus": ("id",),
 }
 """Table -> what tells its entries apart."""
+OPTIONAL = ("rules", "care", "groups", "menus", "contacts", "closings")
+"""Tables that need not be there, and then hold nothing."""
 
 
 Row = dict[str, str | None]
 """What can be read of an entry; None, for what is missing or no text, could be anything."""
-UNREAD: Row = dict.fromkeys(("id", "tenant", "destination", "department", "fallback"))
+UNREAD: Row = dict.fromkeys(
+    (
+        "id",
+        "tenant",
+        "destination",
+        "department",
+        "fallback",
+        "menu",
+        "when_closed",
+        "escalate_to",
+    )
+)
 
 
 def contradictions(given: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     """References that lead nowhere, and ids given twice, in whatever can be read of the file."""
-    rows = {table: _rows(given.get(table)) for table in TABLES}
+    rows = {
+        table: [] if table in OPTIONAL and table not in given else _rows(given.get(table))
+        for table in (*TABLES, *OPTIONAL)
+    }
     yield from _number_faults(rows)
     yield from _shared_meta_ids(given.get("numbers"))
     yield from _department_faults(rows)
-    yield from _rule_faults(rows)
+    for table in ("rules", "care"):
+        yield from _rule_faults(table, rows)
+    for table in ("rules", "care", "menus", "contacts", "closings"):
+        yield from _tenant_faults(table, rows)
+    for table in ("rules", "tenants"):
+        yield from _menu_faults(table, rows)
+    yield from _handed_over(rows)
+    yield from _listed(given, rows)
+    yield from _option_faults(given.get("menus"), rows)
     yield from _repeats(rows)
 
 
@@ -94,15 +122,91 @@ def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location
             yield ("departments", n, "destination"), f"there is no destination {destination!r}"
 
 
-def _rule_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
-    for n, rule in enumerate(rows["rules"]):
-        tenant, department = rule["tenant"] or None, rule["department"]
-        if _none_has(rows["tenants"], id=tenant):
-            yield ("rules", n, "tenant"), f"there is no tenant {tenant!r}"
-        elif department is not None and _none_has(
-            rows["departments"], tenant=tenant, id=department
-        ):
-            yield ("rules", n, "department"), f"there is no department {department!r}"
+def _rule_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for n, rule in enumerate(rows[table]):
+        if rule["department"]:
+            yield from _department_of((table, n, "department"), rule, rule["department"], rows)
+
+
+def _department_of(
+    where: Location, whose: Row, department: str, rows: Mapping[str, list[Row]]
+) -> Iterator[tuple[Location, str]]:
+    """A fault where the municipality that is named, or any, has no such department."""
+    tenant = whose["tenant"] or None
+    if not _none_has(rows["tenants"], id=tenant) and _none_has(
+        rows["departments"], tenant=tenant, id=department
+    ):
+        yield where, f"there is no department {department!r}"
+
+
+def _tenant_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for n, row in enumerate(rows[table]):
+        if row["tenant"] and _none_has(rows["tenants"], id=row["tenant"]):
+            yield (table, n, "tenant"), f"there is no tenant {row['tenant']!r}"
+
+
+def _menu_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for n, row in enumerate(rows[table]):
+        if row["menu"] and _none_has(rows["menus"], id=row["menu"]):
+            yield (table, n, "menu"), f"there is no menu {row['menu']!r}"
+
+
+def _handed_over(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    """Departments that others stand in for: there is one, and it does not come round again."""
+    departments = rows["departments"]
+    next_of = {(d["tenant"], d["id"]): d["when_closed"] for d in departments}
+    for n, row in enumerate(departments):
+        for key in ("when_closed", "escalate_to"):
+            if row[key]:
+                yield from _department_of(("departments", n, key), row, row[key] or "", rows)
+        seen, there = {row["id"]}, row["when_closed"]
+        while there and there not in seen:
+            seen.add(there)
+            there = next_of.get((row["tenant"], there))
+        if there and there == row["id"]:
+            yield ("departments", n, "when_closed"), "it leads back to itself"
+
+
+LISTED = (
+    ("rules", ("groups",), "groups", "group"),
+    ("care", ("groups",), "groups", "group"),
+    ("rules", ("numbers",), "numbers", "number"),
+    ("tenants", ("care", "destinations"), "destinations", "destination"),
+)
+"""Table, path of a list of ids in an entry of it, the table that must have them, what they are."""
+
+
+def _listed(
+    given: Mapping[str, Any], rows: Mapping[str, list[Row]]
+) -> Iterator[tuple[Location, str]]:
+    for table, path, target, called in LISTED:
+        entries = given.get(table)
+        for n, entry in enumerate(entries if isinstance(entries, list) else []):
+            for id in _at(entry, path):
+                if isinstance(id, str) and _none_has(rows[target], id=id.strip()):
+                    yield (table, n, *path), f"there is no {called} {id!r}"
+
+
+def _at(entry: Any, path: Location) -> list[Any]:
+    for key in path:
+        entry = entry.get(key) if isinstance(entry, dict) else None
+    return entry if isinstance(entry, list) else []
+
+
+def _option_faults(menus: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    for n, menu in enumerate(menus if isinstance(menus, list) else []):
+        seen: set[str | None] = set()
+        for m, given in enumerate(_at(menu, ("options",))):
+            option = _row(given) if isinstance(given, dict) else UNREAD
+            where: Location = ("menus", n, "options", m)
+            whose = UNREAD | {"tenant": _row(menu)["tenant"]}
+            if option["department"]:
+                yield from _department_of((*where, "department"), whose, option["department"], rows)
+            if option["menu"] and _none_has(rows["menus"], id=option["menu"]):
+                yield (*where, "menu"), f"there is no menu {option['menu']!r}"
+            if option["id"] is not None and option["id"] in seen:
+                yield (*where, "id"), f"{option['id']!r} stands here for the second time"
+            seen.add(option["id"])
 
 
 def _repeats(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:

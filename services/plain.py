@@ -14,13 +14,15 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-TITLES = _set("dhr mevr mw dr drs ing ir mr mrs ms prof st nr tel")
-"""Abbreviations that stand before a name or a number, and so never end a sentence."""
+LEADING = _set(
+    "bijv d.w.z dhr dr drs e.g i.e i.v.m ing ir m.b.t mevr mr mrs ms mw nr o.a prof st t.a.v tel"
+)
+"""Abbreviations that stand before something, a name or a number, and so never end a sentence."""
 SHORTENED = _set(
-    "afd approx art aug blz bijv bv ca dec enz etc excl feb gem incl jan jl jul jun max min mrt no"
+    "afd approx art aug blz bv ca dec enz etc excl feb gem incl jan jl jul jun max min mrt no"
     " nov okt resp sep sept zgn"
 )
-"""Abbreviations that may: then the next word has a capital. So may `o.a.` and all like it."""
+"""Abbreviations that may: then the next word has a capital. So may `a.u.b.` and all like it."""
 DOTTED = re.compile(r"(?:\w\.)+\w")
 
 DIALLED = "0123456789+()-/"
@@ -40,8 +42,8 @@ WRITTEN = _set(
 ADDRESS = re.compile(r"\S+@\S+|https?://\S+|[\w.-]*\w\.[a-z]{2,}(?:/\S*)?")
 """Of mail or of a website."""
 
-BSN = _set("bsn burgerservicenummer sofinummer")
-SPELLED = re.compile(r"burger ?service ?nummer|sofi ?nummer|citizen service number")
+BSN = re.compile(r"burger ?service ?nummer|sofi ?nummer|citizen service number")
+"""Other names of it."""
 ANY = _set("a an een new nieuw nieuwe")
 """Before it, the number is nobody's: `een BSN` is spoken about, `uw BSN` may be asked for."""
 PICTURE = _set("foto foto's kopie scan photo picture copy")
@@ -112,12 +114,12 @@ def only_by_phone(text: str) -> bool:
 
 def asks_for_bsn(sentence: str) -> bool:
     """Whether it asks for a citizen's number or a picture of their papers."""
-    terms = _terms(SPELLED.sub("bsn", sentence.casefold()))
+    terms = _terms(BSN.sub("bsn", sentence.casefold()))
     said = set(terms)
     plain = " ".join(terms)
     if NO & said and not YET.search(plain):
         return False
-    number = any(term in BSN and before not in ANY for before, term in _pairs(terms))
+    number = any(term == "bsn" and before not in ANY for before, term in _pairs(terms))
     if not (number or (PICTURE & said and PAPERS & said)):
         return False
     return bool(ASKING & said) or bool(ASKED.search(plain))
@@ -135,7 +137,7 @@ def _ends(part: str, following: str) -> bool:
     if any(mark in marks for mark in "!?…"):
         return True
     stem = part[:end].lstrip("([{*_~\"'“‘").casefold()
-    if "." not in marks or stem in TITLES:
+    if "." not in marks or stem in LEADING:
         return False
     shortened = stem in SHORTENED or DOTTED.fullmatch(stem) or (len(stem) == 1 and stem.isalpha())
     return not shortened or following[:1].isupper()

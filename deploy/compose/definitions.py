@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from services import config, topology
+from services import choices, config, topology
 from services.settings import SettingsError, read
 
 
@@ -43,7 +43,7 @@ def document(environ: Mapping[str, str]) -> str:
     path = read("POSTKAMER_CONFIG", environ)
     if path is None:
         raise SettingsError(["POSTKAMER_CONFIG: is missing"])
-    town = config.load(Path(path))
+    town = choices.load(Path(path)).config
     table = topology.queues(town.partitions, [d.id for d in town.destinations])
     return json.dumps(topology.definitions(table, passwords(environ)), indent=1)
 

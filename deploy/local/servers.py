@@ -11,7 +11,7 @@ from deploy.local.plan import REAL
 from deploy.local.process import Process
 from deploy.local.refusal import Refusal
 from deploy.local.state import State
-from services import config, topology
+from services import choices, config, topology
 from services.settings import read
 
 AMQP, DATABASE = "POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"
@@ -107,7 +107,7 @@ class Servers:
 def definitions(path: Path, passwords: Mapping[str, str]) -> dict[str, Any]:
     """The broker's definitions for the configuration in `path`."""
     try:
-        town = config.load(path)
+        town = choices.load(path).config
     except config.ConfigError as error:
         raise Refusal(f"The configuration is not right:\n{error}") from error
     destinations = [destination.id for destination in town.destinations]

@@ -11,14 +11,14 @@ from cli.main import EXAMPLE
 from gateway.api import Api
 from gateway.store import Store
 from gateway.uploads import Uploads
-from services import config
+from services import choices
 from services.contract import Command
 from services.database import Pool
 from services.http import application, serve
 from services.keyring import Keyring
 from tests.tokens import GENEROUS, bearer, key
 
-TOWN = config.load(EXAMPLE)
+TOWN = choices.load(EXAMPLE).config
 NUMBER = TOWN.numbers[0].id
 CONVERSATION = f"{NUMBER}-{'a2' * 13}"
 

@@ -16,7 +16,7 @@ from router.partition import FRAMES, STARTS, Partition
 from router.rules import compile_config
 from router.store import Fenced, Store
 from router.units import keyed_hash, units
-from services import clock, config, topology
+from services import choices, clock, topology
 from services.broker import Publisher, linked
 from services.consumer import Inbox, Incoming, consuming
 from services.contract import Command, Entry, PartitionBatch, Receipt, encode
@@ -26,7 +26,7 @@ from tests.installation import EXAMPLE
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = choices.load(EXAMPLE).config
 GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
 QUEUE = topology.queues(2, ["crm"])[0]
 

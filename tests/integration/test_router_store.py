@@ -15,13 +15,13 @@ from router.decisions import Decided, Ground
 from router.rules import compile_config
 from router.store import SIGHTINGS, Store
 from router.units import keyed_hash, units
-from services import clock, config
+from services import choices, clock
 from services.contract import Command, Receipt
 from services.database import Pool, connected
 from tests.citizens import text, webhook
 from tests.installation import EXAMPLE
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = choices.load(EXAMPLE).config
 GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
 NUMBER = CONFIG.numbers[0].id
 WABA = "102290129340398"

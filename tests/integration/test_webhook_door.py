@@ -11,7 +11,7 @@ import pytest
 
 from gateway.doors import doors
 from gateway.webhook import BODY_BYTES, PATH, Client, Webhook
-from services import config, observe
+from services import choices, observe
 from services.answers import HEADERS
 from services.http import application, serve
 from services.listener import AHEAD
@@ -32,9 +32,9 @@ both_ways = pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "appli
 
 @asynccontextmanager
 async def door(kept: Any, ahead: bool, client: Client | None = None) -> AsyncIterator[int]:
-    choices = config.load(EXAMPLE)
-    ways = doors(choices, [SECRET.decode()], "t", {})
-    webhook = Webhook(kept, ways, choices, client or Client())
+    town = choices.load(EXAMPLE).config
+    ways = doors(town, [SECRET.decode()], "t", {})
+    webhook = Webhook(kept, ways, town, client or Client())
     app = application(webhook.routes())
     if ahead:
         app[AHEAD] = {PATH: webhook.receive}

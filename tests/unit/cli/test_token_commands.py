@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from cli.main import EXAMPLE, main
 from cli.tokens import Wanted, faults, fresh, of_environment
-from services import config
+from services import choices
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
-TOWN = config.load(EXAMPLE)
+TOWN = choices.load(EXAMPLE).config
 GOOD = Wanted(name="desk", tenant="almelo", roles=["read"], departments=["burgerzaken"])
 
 

@@ -13,7 +13,7 @@ from deliverer.answers import Answer
 from deliverer.engine import Engine
 from deliverer.settlements import Settlement
 from services import contract
-from services.config import Destination
+from services.town import Destination
 from services.consumer import Inbox
 from services.contract import Delivery, DeliveryBatch
 

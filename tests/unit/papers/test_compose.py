@@ -10,7 +10,7 @@ import yaml
 
 from deploy.compose import definitions
 from sandbox import settings as sandbox
-from services import config, topology
+from services import choices, topology
 from services.settings import (
     ArchiverSettings,
     DelivererSettings,
@@ -31,7 +31,7 @@ KINDS: dict[str, type[Settings]] = {
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-TOWN = config.load(DEPLOY / "compose" / "postkamer.toml")
+TOWN = choices.load(DEPLOY / "compose" / "postkamer.toml").config
 GIVEN = re.compile(r"\$\{(\w+):\?[^}]*\}")
 """`${NAME:?what to do}`: compose refuses to start where it is missing or empty."""
 KEY = "A" * 43 + "="
@@ -169,7 +169,7 @@ def test_whatever_is_mounted_from_the_repository_is_there() -> None:
 
 
 def test_the_containers_configuration_is_the_example_with_another_address_of_the_crm() -> None:
-    example = config.load(DEPLOY / "postkamer.example.toml")
+    example = choices.load(DEPLOY / "postkamer.example.toml").config
     inside = [d.model_copy(update={"url": ""}) for d in TOWN.destinations]
     outside = [d.model_copy(update={"url": ""}) for d in example.destinations]
     assert inside == outside

@@ -16,7 +16,7 @@ from router import outputs
 from router.rules import compile_config, route
 from sandbox import crm
 from sandbox.settings import VARIABLES
-from services import config, topology
+from services import choices, topology
 from services.settings import (
     ArchiverSettings,
     DelivererSettings,
@@ -156,7 +156,7 @@ def test_the_webhook_in_the_readme_is_a_message_that_goes_where_the_readme_says(
     assert body
     [item] = parse(body[1].encode())
     assert isinstance(item, Message)
-    town = config.load(ROOT / "deploy" / "postkamer.example.toml")
+    town = choices.load(ROOT / "deploy" / "postkamer.example.toml").config
     number = town.number(item.number)
     assert number
     verdict = route(compile_config(town)[number.tenant], words(item), number.fallback)

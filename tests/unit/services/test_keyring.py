@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config import Config, Tenant
+from services.config import Config
+from services.town import Tenant
 from services.database import Pool
 from services.keyring import LARGEST, TRUST_SECONDS, Keyring, Unreadable, digest, of_environment
 from services.settings import SettingsError, TokenSettings, load

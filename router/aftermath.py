@@ -1,0 +1,122 @@
+"""A conversation after a message: where it is, and what it remembers. Pure."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from router.cases import Case
+from router.conversation import Conversation, State
+from router.replies import MOST, Candidate
+from router.rules import graver
+from services.hours import AMSTERDAM
+
+CARE_AGAIN = timedelta(hours=1)
+"""Until the same danger wakes somebody anew: they know."""
+URGENT = "urgent"
+
+
+def after(case: Case) -> Conversation:
+    """With the message in it, before any text has answered it."""
+    at, before, verdict = case.unit.at, case.before, case.place.verdict
+    if case.place.passing:
+        return msgspec.structs.replace(before, sequence=before.sequence + 1)
+    moved = before.department != verdict.department
+    now = msgspec.structs.replace(
+        before.into(verdict, at),
+        last_inbound_at=at,
+        closed_at=None,
+        # A move is an event of its own, with a place in the order just before the message.
+        sequence=before.sequence + (2 if moved else 1),
+    )
+    return now.remembering(**_place(case), **_work(case), **_marks(case), **_danger(case))
+
+
+def _place(case: Case) -> dict[str, Any]:
+    """Where it belongs, and what was asked of it."""
+    place, state, at = case.place, case.before.state, case.unit.at
+    home = state.home if place.verdict.department == case.before.department else ""
+    return {
+        "home": place.home or home or place.verdict.department,
+        "spoken": state.spoken or place.decided or case.said.words,
+        "burst_at": state.burst_at if _same_burst(case) else at,
+        "menu": "" if place.decided else state.menu,
+        "held": state.held or place.verdict.hold,
+        "reopened": state.reopened + place.reopened,
+        "answered_at": None if place.reopened else state.answered_at,
+    }
+
+
+def _same_burst(case: Case) -> bool:
+    last, answered = case.before.last_inbound_at, case.before.state.answered_at
+    if last is None or case.unit.at - last > case.tenant.burst:
+        return False
+    return answered is None or answered <= last
+
+
+def _work(case: Case) -> dict[str, Any]:
+    """Since when somebody waits, where this asks for something."""
+    state = case.before.state
+    if case.said.passing:
+        return {}
+    return {"waiting_since": state.waiting_since or case.unit.at}
+
+
+def _marks(case: Case) -> dict[str, Any]:
+    state, marks = case.before.state, case.said.outcome.marks
+    department = case.ground.config.department(case.number.tenant, case.place.verdict.department)
+    option = case.place.chosen.option.tag if case.place.chosen else ()
+    mask = (*state.mask, *marks.mask, *(department.mask if department else ()))
+    return {
+        "tags": tuple(dict.fromkeys((*case.said.tags, *marks.tags, *option))),
+        "language": case.said.language or state.language,
+        "priority": graver(state.priority, marks.priority),
+        "mask": tuple(dict.fromkeys(mask)),
+        "due": _due(state, marks.due_days, case),
+    }
+
+
+def _due(state: State, days: int, case: Case) -> date | None:
+    """Counted from the day of receipt; the earliest of several."""
+    if not days:
+        return state.due
+    by = (case.unit.at.astimezone(AMSTERDAM) + timedelta(days=days)).date()
+    return min(by, state.due) if state.due else by
+
+
+def _danger(case: Case) -> dict[str, Any]:
+    care = case.said.outcome.care
+    if care is None:
+        return {}
+    if not alarming(case):
+        return {"priority": URGENT}
+    return {
+        "priority": URGENT,
+        "care": care.kind,
+        "care_at": case.unit.at,
+        "care_asked": min(1, len(case.tenant.care.destinations)),
+        "confirmed_by": "",
+    }
+
+
+def alarming(case: Case) -> bool:
+    """Whether somebody must be woken: for another danger, or the same one long after."""
+    care, state = case.said.outcome.care, case.before.state
+    if care is None or case.place.passing:
+        return False
+    known = state.care == care.kind and state.care_at is not None
+    return not (known and case.unit.at - state.care_at < CARE_AGAIN)  # type: ignore[operator]
+
+
+def having_said(
+    now: Conversation, at: datetime, said: Candidate, closed_till: datetime | None
+) -> Conversation:
+    """After a text went out by itself."""
+    changed: dict[str, Any] = {"texted": (*now.state.texted, at)[-MOST:]}
+    if said.once:
+        changed["told"] = (*now.state.told, said.name)
+    if said.name == "gesloten":
+        changed["closed_until"] = closed_till
+    if said.path:
+        changed |= {"menu": said.path, "menu_at": at}
+    return msgspec.structs.replace(now, sequence=now.sequence + 1).remembering(**changed)

@@ -1,0 +1,46 @@
+"""A text that goes out by itself, on its way: a line of the ledger like any other. Pure."""
+
+from datetime import datetime, timedelta
+
+from router.conversation import Conversation
+from router.decisions import Changes, Identity, Outgoing, Reply, Send, Unit
+from services.contract import Author
+
+WINDOW = timedelta(hours=24)
+"""After a citizen's last message, in which anything may be sent: Meta's customer service window."""
+AUTHOR = Author(kind="automated", id="postkamer")
+"""Who wrote it, on the record."""
+
+
+def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Changes:
+    outgoing = Outgoing(
+        id=reply.id,
+        tenant=now.tenant,
+        number=now.number,
+        conversation=now.id,
+        department=now.department,
+        status="accepted",
+        changed_at=unit.at,
+        type=kind(reply),
+    )
+    send = Send(
+        id=reply.id,
+        number=now.number,
+        conversation=now.id,
+        person=now.person,
+        address_kind=to.kind,
+        address=to.value,
+        content=reply.content,
+        created_at=unit.at,
+    )
+    return Changes(outgoing=outgoing, send=send)
+
+
+def kind(reply: Reply) -> str:
+    """Meta's type of it."""
+    return "interactive" if b'"interactive"' in reply.content[:40] else "text"
+
+
+def window_open(now: Conversation, at: datetime) -> bool:
+    """Whether anything but a template may be sent."""
+    return now.last_inbound_at is not None and at < now.last_inbound_at + WINDOW

@@ -1,0 +1,271 @@
+"""Whether a condition holds for a message, and in which words to say so. Pure.
+
+All conditions of a municipality share one lexicon and one set of patterns: a text is read once,
+however many rules there are, and only rules that something in it may fit are looked at.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+import re2
+
+from router.lexicon import Found, Lexicon, compiled, plain_words
+from services import hours
+from services.rules import Condition, Group
+
+TYPES = {
+    "text": "een tekst", "image": "een foto", "video": "een video", "audio": "een spraakbericht",
+    "voice": "een spraakbericht", "document": "een bestand", "sticker": "een sticker",
+    "location": "een locatie", "contacts": "een contactkaart", "interactive": "een keuze",
+    "button": "een knop", "reaction": "een reactie", "order": "een bestelling",
+}  # fmt: skip
+STATES = {
+    "new": "nieuw",
+    "undecided": "nog onbeslist",
+    "decided": "al toegewezen",
+    "answered": "al beantwoord",
+    "reopened": "heropend",
+}
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to know of a message when rules are looked at."""
+
+    at: datetime
+    text: str = ""
+    number: str = ""
+    type: str = "text"
+    choice: str = ""
+    referral: str = ""
+    language: str = ""
+    tags: frozenset[str] = frozenset()
+    state: str = "new"
+
+
+class Hits(msgspec.Struct, frozen=True):
+    """What the lexicon and the patterns found: list of words -> how it was found, patterns."""
+
+    lists: Mapping[int, str]
+    patterns: frozenset[int]
+
+
+NO_HITS = Hits({}, frozenset())
+Test = Callable[[Facts, Hits], str | None]
+"""A Dutch clause that says why it holds; None when it does not."""
+Trigger = tuple[str, int]
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """`triggers`: it holds only when one of these was hit; None when that cannot be said."""
+
+    test: Test
+    triggers: frozenset[Trigger] | None = None
+
+
+class Book:
+    """The words and patterns of many conditions, being gathered."""
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        self.groups = {group.id: group.words for group in groups}
+        self.lists: list[tuple[str, ...]] = []
+        self.patterns: list[str] = []
+
+    def closed(self) -> "Reader":
+        phrases = sorted({phrase for words in self.lists for phrase in words})
+        place = {phrase: n for n, phrase in enumerate(phrases)}
+        holds: list[list[int]] = [[] for _ in phrases]
+        for list_id, words in enumerate(self.lists):
+            for phrase in set(words):
+                holds[place[phrase]].append(list_id)
+        return Reader(compiled(phrases), tuple(phrases), holds, _pattern_set(self.patterns))
+
+
+def _pattern_set(patterns: Iterable[str]) -> "re2.Set | None":
+    options = re2.Options()
+    options.case_sensitive, options.log_errors = False, False
+    all = re2.Set.SearchSet(options)
+    added = [all.Add(pattern) for pattern in patterns]
+    if not added:
+        return None
+    all.Compile()
+    return all
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """Reads a text once, for all conditions."""
+
+    lexicon: Lexicon
+    phrases: tuple[str, ...]
+    holds: list[list[int]]
+    patterns: "re2.Set | None"
+
+    def read(self, text: str) -> Hits:
+        if not text:
+            return NO_HITS
+        lists: dict[int, str] = {}
+        for found in self.lexicon.find(text):
+            said = _said(self.phrases[found.phrase], found)
+            for list_id in self.holds[found.phrase]:
+                if found.how != "mistake" or list_id not in lists:
+                    lists[list_id] = said
+        if self.patterns is None:
+            return Hits(lists, frozenset())
+        plain = text.encode("utf-8", "replace").decode()
+        return Hits(lists, frozenset(self.patterns.Match(plain)))
+
+
+def _said(phrase: str, found: Found) -> str:
+    wrong = ", verkeerd gespeld" if found.how == "mistake" else ""
+    return f'"{phrase.strip(chr(34))}" staat erin{wrong}'
+
+
+def condition(given: Condition, book: Book) -> Compiled:
+    """All that is asked in one table must hold."""
+    parts = [make(given, book) for asked, make in LEAVES if asked(given)]
+    if len(parts) == 1:
+        return parts[0]
+    known = [part.triggers for part in parts if part.triggers is not None]
+    tests = [part.test for part in parts]
+    return Compiled(lambda facts, hits: _all(tests, facts, hits), known[0] if known else None)
+
+
+def _all(tests: list[Test], facts: Facts, hits: Hits) -> str | None:
+    said: list[str] = []
+    for test in tests:
+        if (why := test(facts, hits)) is None:
+            return None
+        if why:
+            said.append(why)
+    return " en ".join(said)
+
+
+def _any(tests: list[Test], facts: Facts, hits: Hits) -> str | None:
+    return next((why for test in tests if (why := test(facts, hits)) is not None), None)
+
+
+def _words(given: Condition, book: Book) -> Compiled:
+    words = (*given.words, *(word for id in given.groups for word in book.groups.get(id, ())))
+    place = len(book.lists)
+    book.lists.append(words)
+    return Compiled(lambda _, hits: hits.lists.get(place), frozenset({("list", place)}))
+
+
+def _without(given: Condition, book: Book) -> Compiled:
+    place = len(book.lists)
+    book.lists.append(given.without)
+    return Compiled(lambda _, hits: None if place in hits.lists else "")
+
+
+def _pattern(given: Condition, book: Book) -> Compiled:
+    place = len(book.patterns)
+    book.patterns.append(given.pattern)
+
+    def test(_: Facts, hits: Hits) -> str | None:
+        return "het patroon past" if place in hits.patterns else None
+
+    return Compiled(test, frozenset({("pattern", place)}))
+
+
+def _one_of(
+    values: Iterable[str], fact: Callable[[Facts], str], say: Callable[[str], str]
+) -> Compiled:
+    wanted = frozenset(values)
+
+    def test(facts: Facts, _: Hits) -> str | None:
+        return say(fact(facts)) if fact(facts) in wanted else None
+
+    return Compiled(test)
+
+
+def _numbers(given: Condition, _: Book) -> Compiled:
+    return _one_of(given.numbers, lambda f: f.number, lambda _: "het kwam op dit nummer binnen")
+
+
+def _choices(given: Condition, _: Book) -> Compiled:
+    return _one_of(given.choices, lambda f: f.choice, lambda c: f'gekozen is "{c}"')
+
+
+def _types(given: Condition, _: Book) -> Compiled:
+    return _one_of(given.types, lambda f: f.type, lambda t: f"het is {TYPES.get(t, t)}")
+
+
+def _languages(given: Condition, _: Book) -> Compiled:
+    return _one_of(given.languages, lambda f: f.language, lambda code: f"de taal is {code}")
+
+
+def _states(given: Condition, _: Book) -> Compiled:
+    return _one_of(given.states, lambda f: f.state, lambda s: f"het gesprek is {STATES[s]}")
+
+
+def _referral(given: Condition, _: Book) -> Compiled:
+    wanted = [(phrase, _spaced(phrase)) for phrase in given.referral]
+
+    def test(facts: Facts, _: Hits) -> str | None:
+        there = _spaced(facts.referral)
+        return next((f'de link noemt "{phrase}"' for phrase, it in wanted if it in there), None)
+
+    return Compiled(test)
+
+
+def _spaced(text: str) -> str:
+    return f" {' '.join(plain_words(text))} "
+
+
+def _tagged(given: Condition, _: Book) -> Compiled:
+    wanted = frozenset(given.tagged)
+
+    def test(facts: Facts, _: Hits) -> str | None:
+        there = sorted(wanted & facts.tags)
+        return f"het label {there[0]} staat erbij" if there else None
+
+    return Compiled(test)
+
+
+def _hours(given: Condition, _: Book) -> Compiled:
+    times = hours.compiled(given.hours, ())
+
+    def test(facts: Facts, _: Hits) -> str | None:
+        return "het is binnen de tijden van de regel" if times.is_open(facts.at) else None
+
+    return Compiled(test)
+
+
+def _every(given: Condition, book: Book) -> Compiled:
+    parts = [condition(part, book) for part in given.all]
+    known = [part.triggers for part in parts if part.triggers is not None]
+    tests = [part.test for part in parts]
+    return Compiled(lambda facts, hits: _all(tests, facts, hits), known[0] if known else None)
+
+
+def _some(given: Condition, book: Book) -> Compiled:
+    parts = [condition(part, book) for part in given.any]
+    known = [part.triggers for part in parts if part.triggers is not None]
+    tests = [part.test for part in parts]
+    triggers = frozenset().union(*known) if len(known) == len(parts) else None
+    return Compiled(lambda facts, hits: _any(tests, facts, hits), triggers)
+
+
+def _none(given: Condition, book: Book) -> Compiled:
+    assert given.none is not None
+    test = condition(given.none, book).test
+    return Compiled(lambda facts, hits: "" if test(facts, hits) is None else None)
+
+
+LEAVES: tuple[tuple[Callable[[Condition], object], Callable[[Condition, Book], Compiled]], ...] = (
+    (lambda c: c.words or c.groups, _words),
+    (lambda c: c.pattern, _pattern),
+    (lambda c: c.choices, _choices),
+    (lambda c: c.types, _types),
+    (lambda c: c.referral, _referral),
+    (lambda c: c.numbers, _numbers),
+    (lambda c: c.languages, _languages),
+    (lambda c: c.tagged, _tagged),
+    (lambda c: c.states, _states),
+    (lambda c: c.hours, _hours),
+    (lambda c: c.all, _every),
+    (lambda c: c.any, _some),
+    (lambda c: c.without, _without),
+    (lambda c: c.none is not None, _none),
+)
+"""What may be asked, in the order in which it is said; and how it is looked at."""

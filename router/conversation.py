@@ -1,0 +1,92 @@
+"""An episode between one number of ours and one person, and what it remembers of itself. Types."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from router.rules import Verdict
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What later decisions need to know. Kept as JSON beside the conversation: fields are only
+    added, with a default."""
+
+    home: str = ""
+    """Department that a rule, a person or the fallback chose; another may stand in for it while it
+    is closed."""
+    spoken: bool = False
+    """Words were said that are more than a greeting: before, nobody can tell where it belongs."""
+    answered_at: datetime | None = None
+    """When a person of ours last wrote."""
+    waiting_since: datetime | None = None
+    """The first message of the citizen that nobody has answered yet."""
+    escalated: bool = False
+    burst_at: datetime | None = None
+    """When the burst began that goes on: messages without a silence between them."""
+    texted: tuple[datetime, ...] = ()
+    """When the last texts went out by themselves."""
+    told: tuple[str, ...] = ()
+    """Texts that come once in a conversation, and came."""
+    closed_until: datetime | None = None
+    """The opening that the citizen was told to wait for."""
+    menu: str = ""
+    menu_at: datetime | None = None
+    tags: tuple[str, ...] = ()
+    language: str = ""
+    priority: str = "normal"
+    due: date | None = None
+    """By when the law wants it dealt with."""
+    held: bool = False
+    assignee: str = ""
+    """In whose queue a person put it."""
+    care: str = ""
+    """Class of the gravest care rule that fitted."""
+    care_at: datetime | None = None
+    care_asked: int = 0
+    """Destinations that were alarmed since."""
+    confirmed_by: str = ""
+    moves: int = 0
+    """Transfers between people since somebody answered the citizen."""
+    mask: tuple[str, ...] = ()
+    reopened: int = 0
+    idle: bool = False
+    """It was closed because nobody said a word for long."""
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """`rule` is '' while nothing but the number's fallback decided; a rule's id; or what
+    `router.rules` has for a person's choice."""
+
+    id: str
+    tenant: str
+    number: str
+    person: UUID
+    department: str
+    rule: str
+    reason: str
+    since: datetime
+    opened_at: datetime
+    last_inbound_at: datetime | None = None
+    sequence: int = 0
+    departments: tuple[str, ...] = ()
+    """Each that it has been in, in order of arrival, with the present one."""
+    zaak: str = ""
+    closed_at: datetime | None = None
+    state: State = State()
+
+    def into(self, verdict: Verdict, at: datetime) -> "Conversation":
+        """The same, where and why `verdict` says."""
+        been = self.departments or (self.department,)
+        return msgspec.structs.replace(
+            self,
+            department=verdict.department,
+            rule=verdict.rule,
+            reason=verdict.reason,
+            since=self.since if verdict.department == self.department else at,
+            departments=been if verdict.department in been else (*been, verdict.department),
+        )
+
+    def remembering(self, **changed: object) -> "Conversation":
+        """The same with `changed` in its state."""
+        return msgspec.structs.replace(self, state=msgspec.structs.replace(self.state, **changed))

@@ -1,0 +1,106 @@
+"""What a citizen's message says, before anything is done about it. Pure.
+
+Not every message is a question: people greet first, send six photographs, say thanks, react with a
+thumb. Only words that are more than that decide where a conversation belongs.
+"""
+
+import msgspec
+
+from router import courtesies, language, sensitive
+from router.conversation import Conversation
+from router.conditions import Facts
+from router.decisions import Ground, Unit
+from router.rules import Outcome, judge
+from services.contract import REACTION
+from services.numbers import Number
+from services.whatsapp import items
+from services.whatsapp.parse import words
+
+SILENT = frozenset([REACTION, "edit", "revoke", "system", "unsupported", "request_welcome"])
+"""Types that no text answers and that ask for nothing new by themselves."""
+WORDLESS = frozenset(["location", "contacts"])
+"""Types whose words name a place or a person, and no subject."""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """`words`: more than a greeting was said. `passing`: thanks, a thumb, a reaction: nothing to
+    do. `silent`: no text may answer it, whatever it says. `late`: it is too old to answer."""
+
+    outcome: Outcome
+    text: str = ""
+    words: bool = False
+    passing: bool = False
+    silent: bool = False
+    late: bool = False
+    opt: str = ""
+    language: str = ""
+    sensitive: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def listened(
+    unit: Unit, item: items.Message, before: Conversation | None, number: Number, ground: Ground
+) -> Said:
+    text = "" if item.content.type in WORDLESS else words(item)
+    courtesy = _courtesy(item, text)
+    tags = _tags(item, before, number, ground)
+    spoken = language.detected(text) if text and not courtesy else ""
+    facts = Facts(
+        at=unit.at,
+        text=text,
+        number=number.id,
+        type=item.content.type,
+        choice=item.content.choice,
+        referral=_referral(item),
+        language=spoken or (before.state.language if before else ""),
+        tags=frozenset(tags),
+        state=state_of(before),
+    )
+    tenant = ground.config.tenant(number.tenant)
+    assert tenant is not None
+    return Said(
+        outcome=judge(ground.rules[number.tenant], facts),
+        text=text,
+        words=bool(text or item.content.choice) and not courtesy,
+        passing=courtesy == "thanks" or item.content.type in (REACTION, "revoke"),
+        silent=item.content.type in SILENT,
+        late=item.sent_at is not None and unit.at - item.sent_at > tenant.talk,
+        opt=courtesies.opt(text) if text else "",
+        language=spoken,
+        sensitive=tuple(dict.fromkeys(f.kind for f in sensitive.found(item.content.text))),
+        tags=tags,
+    )
+
+
+def _courtesy(item: items.Message, text: str) -> str:
+    return courtesies.kind(text) if text and not item.content.choice else ""
+
+
+def _tags(
+    item: items.Message, before: Conversation | None, number: Number, ground: Ground
+) -> tuple[str, ...]:
+    """Those of the conversation, and of the person in the municipality's own lists."""
+    known = before.state.tags if before else ()
+    own = (
+        tag
+        for identity in item.person.identities
+        if identity.kind == "phone"
+        for tag in ground.contacts.get((number.tenant, identity.value.removeprefix("+")), ())
+    )
+    return tuple(dict.fromkeys((*known, *own)))
+
+
+def _referral(item: items.Message) -> str:
+    """The words of the advertisement or the link that the citizen came by."""
+    return " ".join(v for v in item.referral.values() if isinstance(v, str))
+
+
+def state_of(before: Conversation | None) -> str:
+    """As rules call it; see `services.rules.State`."""
+    if before is None:
+        return "new"
+    if before.closed_at:
+        return "reopened"
+    if before.state.answered_at:
+        return "answered"
+    return "decided" if before.rule else "undecided"

@@ -1,0 +1,88 @@
+"""Menus: what is asked when no rule decides, and which option an answer means. Pure.
+
+Where somebody is in nested menus is a path, `afval/grofvuil`; a row's id is that path and the
+option. So an older menu that is still on the screen can be used as well.
+"""
+
+from typing import Any
+
+import msgspec
+
+from router.lexicon import plain_words
+from services import wording
+from services.config import Config
+from services.rules import Menu, Option
+from services.whatsapp import items
+
+BACK = Option(id="terug", title=wording.BACK, reply="terug")
+"""What stands under every menu within a menu."""
+PREFIX = "menu:"
+"""Of the ids of our rows and buttons; a CRM's own begin otherwise."""
+LIST_BUTTON = "Kies onderwerp"
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """An option, the path of the menu that it stands in, and whether it leads back."""
+
+    path: str
+    option: Option
+
+    @property
+    def back(self) -> bool:
+        return self.option is BACK
+
+    @property
+    def deeper(self) -> str:
+        """The path of the menu that it leads to."""
+        if self.back:
+            return self.path.rpartition("/")[0]
+        return f"{self.path}/{self.option.menu}"
+
+
+def menu_at(path: str, config: Config) -> Menu | None:
+    id = path.rpartition("/")[2]
+    return next((menu for menu in config.menus if menu.id == id), None)
+
+
+def options(path: str, menu: Menu) -> tuple[Option, ...]:
+    return (*menu.options, BACK) if "/" in path else menu.options
+
+
+def chosen(item: items.Message, text: str, path: str, config: Config) -> Chosen | None:
+    """Which option a message means: the row that was tapped, wherever it stood; else, in the menu
+    that was asked last, the number of an option or its name."""
+    if item.content.choice.startswith(PREFIX):
+        there, _, id = item.content.choice.removeprefix(PREFIX).rpartition("/")
+        return _option(there, config, lambda n, option: option.id == id)
+    said = plain_words(text)
+    if not path or not said:
+        return None
+    return _option(path, config, lambda n, option: said in ([str(n)], plain_words(option.title)))
+
+
+def _option(path: str, config: Config, wanted: Any) -> Chosen | None:
+    menu = menu_at(path, config)
+    if menu is None:
+        return None
+    for n, option in enumerate(options(path, menu), 1):
+        if wanted(n, option):
+            return Chosen(path, option)
+    return None
+
+
+def content(path: str, menu: Menu, body: str, button: str) -> dict[str, Any]:
+    """As Meta takes it: buttons up to three options, else a list."""
+    rows = [
+        {"id": f"{PREFIX}{path}/{option.id}", "title": option.title}
+        | ({"description": option.description} if option.description else {})
+        for option in options(path, menu)
+    ]
+    if menu.buttons and "/" not in path:
+        buttons = [
+            {"type": "reply", "reply": {"id": row["id"], "title": row["title"]}} for row in rows
+        ]
+        asked: dict[str, Any] = {"type": "button", "action": {"buttons": buttons}}
+    else:
+        sections = [{"rows": rows}]
+        asked = {"type": "list", "action": {"button": button, "sections": sections}}
+    return {"type": "interactive", "interactive": asked | {"body": {"text": body}}}

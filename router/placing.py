@@ -1,0 +1,199 @@
+"""Where a citizen's message belongs: in which conversation, at which department, and why. Pure.
+
+A conversation belongs where the first words that a rule knows put it, until a person says
+otherwise. Nothing moves it from somebody who has answered in it.
+"""
+
+import base64
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from router import menus
+from router.conversation import Conversation, State
+from router.decisions import Ground, Unit
+from router.knowledge import Knowledge
+from router.listening import Said
+from router.menus import Chosen
+from router.rules import FALLBACK, MENU, Verdict
+from services.numbers import Number
+from services.whatsapp import items
+
+THANKS = timedelta(hours=24)
+"""After a closing, in which a thank-you still belongs to what was closed."""
+REOPENS = timedelta(days=14)
+"""After a closing, in which a question without another subject is about what was closed: what the
+archive's rules let a closed dossier be opened again."""
+STAND_INS = 8
+"""Departments that stand in for one another; `check` refuses a circle."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """`before` is the conversation as it was, None where this message opens one. `passing`: it is
+    recorded in it, and changes nothing. `decided`: words have said where it belongs."""
+
+    before: Conversation | None
+    verdict: Verdict
+    home: str = ""
+    """Department that it belongs to, where another stands in for it."""
+    passing: bool = False
+    reopened: bool = False
+    decided: bool = False
+    chosen: Chosen | None = None
+    asked: str = ""
+    """Path of a menu to ask now."""
+    unclear: bool = False
+
+
+def present(number: Number, person: UUID, known: Knowledge) -> Conversation | None:
+    """The conversation that is open with somebody, else the one that was closed last."""
+    key = number.id, person
+    return known.conversations.get(known.open.get(key) or known.closed.get(key, ""))
+
+
+def place(
+    unit: Unit,
+    item: items.Message,
+    last: Conversation | None,
+    said: Said,
+    number: Number,
+    ground: Ground,
+) -> Place:
+    before = last
+    if last and last.closed_at:
+        if _in_passing(unit, said, last):
+            return Place(before=last, verdict=_as_it_was(last), passing=True)
+        before = last if _reopens(unit, said, last) else None
+    if before and said.passing:
+        return Place(before=before, verdict=_as_it_was(before), decided=before.state.spoken)
+    path = before.state.menu if before else ""
+    chosen = menus.chosen(item, said.text, path, ground.config)
+    found = _placed(before, said, chosen, number, ground)
+    return msgspec.structs.replace(found, reopened=bool(before and before.closed_at))
+
+
+def _in_passing(unit: Unit, said: Said, closed: Conversation) -> bool:
+    """A thank-you after a closing, or a reaction to what was said in it."""
+    assert closed.closed_at is not None
+    reaction = said.silent and said.passing
+    return reaction or (said.passing and not said.opt and unit.at - closed.closed_at <= THANKS)
+
+
+def _reopens(unit: Unit, said: Said, closed: Conversation) -> bool:
+    """What has no other subject goes on where it was. A greeting says nothing yet: a new one."""
+    assert closed.closed_at is not None
+    verdict = said.outcome.verdict
+    if closed.state.idle or unit.at - closed.closed_at > REOPENS or said.passing:
+        return False
+    if said.text and not said.words:
+        return False
+    return verdict is None or verdict.department in (closed.department, closed.state.home)
+
+
+def _as_it_was(before: Conversation) -> Verdict:
+    return Verdict(before.department, before.rule, before.reason)
+
+
+def _placed(
+    before: Conversation | None,
+    said: Said,
+    chosen: Chosen | None,
+    number: Number,
+    ground: Ground,
+) -> Place:
+    if chosen:
+        return _by_choice(before, chosen, number, ground)
+    verdict = said.outcome.verdict
+    if _may_move(before, ground) and (care := said.outcome.care) and care.department:
+        verdict = Verdict(care.department, care.id, said.outcome.care_reason)
+    if verdict and _may_move(before, ground):
+        verdict = _with_department(verdict, before, number)
+        asked = verdict.menu
+        return Place(before=before, verdict=verdict, decided=not asked, asked=asked)
+    stays = _stays(before, number, ground)
+    decided = bool(stays.rule or said.words or (before and before.state.spoken))
+    if before and before.state.menu and said.words:
+        return Place(before=before, verdict=stays, decided=True, unclear=True)
+    tenant = ground.config.tenant(number.tenant)
+    fresh = said.words and not (before and before.state.spoken) and not stays.rule
+    asked = tenant.menu if tenant and fresh else ""
+    return Place(before=before, verdict=stays, decided=decided, asked=asked)
+
+
+def _by_choice(
+    before: Conversation | None, chosen: Chosen, number: Number, ground: Ground
+) -> Place:
+    option = chosen.option
+    stays = _stays(before, number, ground)
+    if chosen.back or option.menu:
+        return Place(before=before, verdict=stays, chosen=chosen, asked=chosen.deeper)
+    if not option.department or not _may_move(before, ground):
+        return Place(before=before, verdict=stays, decided=True, chosen=chosen)
+    reason = f'"{option.title}" is gekozen uit het menu'
+    verdict = Verdict(option.department, f"{MENU}:{chosen.path}/{option.id}", reason)
+    return Place(before=before, verdict=verdict, decided=True, chosen=chosen)
+
+
+def _may_move(before: Conversation | None, ground: Ground) -> bool:
+    """Nobody has chosen yet: not a rule, not a person, and no person has answered."""
+    if before is None or ground.config.department(before.tenant, before.department) is None:
+        return True
+    return not before.rule and before.state.answered_at is None
+
+
+def _with_department(verdict: Verdict, before: Conversation | None, number: Number) -> Verdict:
+    """A rule that only asks a menu, or holds, leaves the department as it is."""
+    if verdict.department:
+        return verdict
+    department = before.department if before else number.fallback
+    return msgspec.structs.replace(verdict, department=department, rule="")
+
+
+def _stays(before: Conversation | None, number: Number, ground: Ground) -> Verdict:
+    """A department that is gone from the configuration cannot be told anything: then it starts
+    again."""
+    if before and ground.config.department(before.tenant, before.state.home or before.department):
+        return Verdict(before.state.home or before.department, before.rule, before.reason)
+    return Verdict(number.fallback, "", FALLBACK)
+
+
+def stand_in(found: Place, tenant: str, unit: Unit, ground: Ground) -> Place:
+    """With the department that has it at this hour. Who has answered keeps it."""
+    before, verdict = found.before, found.verdict
+    home = there = verdict.department
+    if found.passing:
+        return found
+    if before and before.state.answered_at and before.closed_at is None:
+        kept = msgspec.structs.replace(verdict, department=before.department)
+        return msgspec.structs.replace(found, verdict=kept, home=home)
+    reason = verdict.reason
+    for _ in range(STAND_INS):
+        department = ground.config.department(tenant, there)
+        hours = ground.hours.get((tenant, there))
+        if department is None or not department.when_closed or not hours or hours.is_open(unit.at):
+            break
+        there, reason = department.when_closed, f"{verdict.reason}; {department.name} is gesloten"
+    moved = msgspec.structs.replace(verdict, department=there, reason=reason)
+    return msgspec.structs.replace(found, verdict=moved, home=home)
+
+
+def opened(
+    unit: Unit, number: Number, person: UUID, verdict: Verdict, ground: Ground
+) -> Conversation:
+    """A new episode. Its id begins with our number's, so that whoever has the id knows the
+    partition and the municipality; the rest cannot be guessed."""
+    chance = ground.hash("conversation", unit.key.hex())
+    return Conversation(
+        id=f"{number.id}-{base64.b32encode(chance).decode().rstrip('=').lower()}",
+        tenant=number.tenant,
+        number=number.id,
+        person=person,
+        department=verdict.department,
+        rule=verdict.rule,
+        reason=verdict.reason,
+        since=unit.at,
+        opened_at=unit.at,
+        departments=(verdict.department,),
+        state=State(home=verdict.department),
+    )

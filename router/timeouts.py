@@ -1,0 +1,204 @@
+"""Deciding what it means that a time has come: a table by kind of timer. Pure.
+
+When there is nothing to do any more, nothing is said; when there is not yet, the timer is set anew.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from router import automatic, people, replies, timers
+from router.aftermath import having_said
+from router.conversation import Conversation
+from router.decisions import Alarm, Changes, Decision, Ground, Unit
+from router.knowledge import Knowledge
+from router.replies import Candidate
+from router.rules import Verdict, graver
+from services.contract import Timeout
+from services.town import Tenant
+
+WAITED = "er is te lang geen antwoord gegeven"
+SILENT = "na de groet kwam er niets meer; dit is de afdeling voor de rest"
+UNANSWERED = "op het menu kwam geen antwoord; een medewerker leest het bericht"
+IDLE = "er is lang niets meer gezegd"
+NOBODY = "niemand heeft de melding bevestigd"
+ROUNDS = 2
+"""Times that everybody on the list is woken: then the alarm of the system itself must do it."""
+
+
+class Hour(msgspec.Struct, frozen=True):
+    """A time that has come, and whose."""
+
+    unit: Unit
+    entry: Timeout
+    now: Conversation
+    tenant: Tenant
+    ground: Ground
+
+
+class Come(msgspec.Struct, frozen=True, kw_only=True):
+    """What it means: what happened, the conversation after it, what is said, the next timer."""
+
+    happened: str = ""
+    now: Conversation | None = None
+    says: Candidate | None = None
+    again: datetime | None = None
+    alarm: Alarm | None = None
+
+
+def timeout(
+    unit: Unit, entry: Timeout, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    now = known.conversations.get(entry.conversation)
+    tenant = ground.config.tenant(now.tenant) if now else None
+    act = ACTS.get(entry.kind)
+    if now is None or now.closed_at or tenant is None or act is None:
+        return _decision(unit, now, now, Come(), None, ground), Changes(fired=entry.id)
+    hour = Hour(unit, entry, now, tenant, ground)
+    come = act(hour)
+    after = come.now or now
+    number = ground.config.number(now.number)
+    to = people.address(now.person, number, known) if number else None
+    reply = _reply(hour, come, after) if come.says and to else None
+    if reply and come.says:
+        after = having_said(after, unit.at, come.says, None)
+    decision = _decision(unit, now, after, come, reply, ground)
+    sent = automatic.changes(unit, after, reply, to) if reply and to else Changes()
+    again = (timers.timer(unit, now, entry.kind, come.again, ground),) if come.again else ()
+    changed = after if after != now else None
+    changes = msgspec.structs.replace(sent, conversation=changed, timers=again, fired=entry.id)
+    return decision, changes
+
+
+def _quiet(hour: Hour) -> Come:
+    """Nothing but a greeting or a photograph: now it is somebody's work."""
+    state, last = hour.now.state, hour.now.last_inbound_at
+    if state.spoken or state.answered_at or last is None:
+        return Come()
+    if last + hour.tenant.burst > hour.entry.at:
+        return Come(again=last + hour.tenant.burst)
+    menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
+    says = Candidate(menu.text, path=menu.id) if menu else None
+    now = _next(hour.now).remembering(spoken=True)
+    return Come(happened="decided", now=msgspec.structs.replace(now, reason=SILENT), says=says)
+
+
+def _menu(hour: Hour) -> Come:
+    due = timers.menu_due(hour.now, hour.ground)
+    if due is None:
+        return Come()
+    if due > hour.entry.at:
+        return Come(again=due)
+    now = _next(hour.now).remembering(menu="", spoken=True)
+    now = msgspec.structs.replace(now, reason=UNANSWERED)
+    return Come(happened="decided", now=now, says=Candidate("keuze_onduidelijk"))
+
+
+def _waiting(hour: Hour) -> Come:
+    state, since = hour.now.state, hour.now.state.waiting_since
+    if since is None or state.escalated:
+        return Come()
+    due = timers.waiting_due(hour.now, since, hour.ground)
+    if due is None or due > hour.entry.at:
+        return Come(again=due)
+    here = hour.ground.config.department(hour.now.tenant, hour.now.department)
+    now = _next(hour.now).remembering(escalated=True, priority=graver(state.priority, "high"))
+    if here and here.escalate_to:
+        verdict = Verdict(here.escalate_to, hour.now.rule, WAITED)
+        now = _next(now.into(verdict, hour.entry.at)).remembering(home=here.escalate_to)
+    return Come(happened="waiting", now=now, says=Candidate("duurt_langer", once=True))
+
+
+def _idle(hour: Hour) -> Come:
+    now = hour.now
+    last = max(filter(None, (now.last_inbound_at, now.state.answered_at, now.opened_at)))
+    if last + hour.tenant.idle > hour.entry.at:
+        return Come(again=last + hour.tenant.idle)
+    closed = msgspec.structs.replace(_next(now), closed_at=hour.entry.at)
+    return Come(happened="closed", now=closed.remembering(idle=True))
+
+
+def _care(hour: Hour) -> Come:
+    """Nobody confirmed: the next one is woken."""
+    state, wake = hour.now.state, hour.tenant.care
+    if state.confirmed_by or not state.care or not wake.destinations:
+        return Come()
+    nth = state.care_asked + 1
+    if nth > ROUNDS * len(wake.destinations):
+        return Come(happened="unconfirmed", now=_next(hour.now))
+    alarm = Alarm(
+        event=hour.unit.id("alarm", hour.ground.hash),
+        destination=wake.destinations[(nth - 1) % len(wake.destinations)],
+        care=state.care,
+        nth=nth,
+    )
+    again = hour.entry.at + timedelta(minutes=wake.confirm_minutes)
+    now = _next(hour.now).remembering(care_asked=nth)
+    return Come(happened="alarmed", now=now, alarm=alarm, again=again)
+
+
+ACTS: dict[str, Callable[[Hour], Come]] = {
+    timers.QUIET: _quiet,
+    timers.MENU: _menu,
+    timers.WAITING: _waiting,
+    timers.IDLE: _idle,
+    timers.CARE: _care,
+}
+
+
+def _next(now: Conversation) -> Conversation:
+    return msgspec.structs.replace(now, sequence=now.sequence + 1)
+
+
+def _reply(hour: Hour, come: Come, after: Conversation) -> Any:
+    """Nothing is said when the hour has long passed: nothing ran meanwhile."""
+    if come.says is None or hour.entry.told_at - hour.entry.at > hour.tenant.talk:
+        return None
+    return replies.by_itself(hour.unit, come.says, after, hour.tenant, hour.ground)
+
+
+def _decision(
+    unit: Unit,
+    before: Conversation | None,
+    now: Conversation | None,
+    come: Come,
+    reply: Any,
+    ground: Ground,
+) -> Decision:
+    record = unit.id("record", ground.hash)
+    if before is None or now is None or not come.happened:
+        return Decision(kind="timeout", record=record, tenant=before.tenant if before else "")
+    department = ground.config.department(now.tenant, now.department)
+    destination = department.destination if department else ""
+    moved = before.department != now.department
+    told = come.happened in TOLD and bool(destination)
+    return Decision(
+        kind="timeout",
+        record=record,
+        tenant=now.tenant,
+        conversation=now.id,
+        department=now.department,
+        destination=destination,
+        rule=now.rule,
+        reason=REASONS.get(come.happened, now.reason),
+        sequence=now.sequence - (reply is not None),
+        event=unit.id("event", ground.hash) if told else None,
+        transfer=unit.id("transfer", ground.hash) if moved else None,
+        moved_from=before.department if moved else "",
+        zaak=now.zaak,
+        version=ground.version,
+        tags=now.state.tags,
+        priority=now.state.priority,
+        alarm=come.alarm,
+        reply=reply,
+        happened=come.happened,
+        care=come.alarm.care if come.alarm else "",
+        held=now.state.held,
+    )
+
+
+TOLD = frozenset(["decided", "waiting", "closed"])
+"""Of which the department is told."""
+REASONS = {"waiting": WAITED, "closed": IDLE, "unconfirmed": NOBODY}

@@ -1,0 +1,60 @@
+"""What a conversation waits for: which timers a message sets. Pure.
+
+A timer is set once and looks, when its time has come, whether there is still something to do: so a
+message costs no write for the timers that it makes later.
+"""
+
+from datetime import datetime, timedelta
+
+from router import menus
+from router.cases import Case
+from router.conversation import Conversation
+from router.decisions import Ground, Timer, Unit
+from services import hours
+
+QUIET, MENU, WAITING, IDLE, CARE = "quiet", "menu", "waiting", "idle", "care"
+
+
+def after_message(case: Case, now: Conversation) -> tuple[Timer, ...]:
+    if case.place.passing:
+        return ()
+    state, at, tenant = now.state, case.unit.at, case.tenant
+    found: dict[str, datetime | None] = {}
+    if case.opens or case.place.reopened:
+        found[IDLE] = at + tenant.idle
+    if not (state.spoken or state.answered_at):
+        found[QUIET] = at + tenant.burst
+    if state.menu and state.menu_at == at:
+        found[MENU] = menu_due(now, case.ground)
+    if tenant.wait_minutes and state.waiting_since == at:
+        found[WAITING] = waiting_due(now, at, case.ground)
+    if state.care_asked and state.care_at == at:
+        found[CARE] = at + timedelta(minutes=tenant.care.confirm_minutes)
+    return tuple(
+        timer(case.unit, now, kind, due, case.ground) for kind, due in found.items() if due
+    )
+
+
+def timer(unit: Unit, now: Conversation, kind: str, due: datetime, ground: Ground) -> Timer:
+    return Timer(
+        id=unit.id(f"timer {kind}", ground.hash),
+        conversation=now.id,
+        number=now.number,
+        kind=kind,
+        due_at=due,
+    )
+
+
+def menu_due(now: Conversation, ground: Ground) -> datetime | None:
+    menu = menus.menu_at(now.state.menu, ground.config)
+    if menu is None or now.state.menu_at is None:
+        return None
+    return now.state.menu_at + timedelta(minutes=menu.timeout_minutes)
+
+
+def waiting_due(now: Conversation, since: datetime, ground: Ground) -> datetime | None:
+    """So much later in its department's opening hours."""
+    tenant = ground.config.tenant(now.tenant)
+    own = ground.hours.get((now.tenant, now.department))
+    wait = timedelta(minutes=tenant.wait_minutes) if tenant else timedelta()
+    return hours.after(own, since, wait) if own else since + wait

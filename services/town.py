@@ -1,0 +1,117 @@
+"""A municipality as it is configured: itself, its departments, and where they are told things."""
+
+import re
+import unicodedata
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from services.numbers import Table
+from services.rules import Id, Mask, OpeningHours, Tag, TextId
+
+AUTOMATIC = (
+    "eerste_contact", "gesloten", "keuze", "keuze_onduidelijk", "drukte", "storing", "noodgeval",
+    "zelfdoding", "geweld", "bsn", "officieel", "gegevens", "spraakbericht", "bestand",
+    "aangepast", "gestopt",
+)  # fmt: skip
+"""Texts that go out by themselves unless a municipality says otherwise. Not: those that cost a
+message and tell nothing that the citizen waits for."""
+
+
+def _with_a_name(secret: str) -> str:
+    if secret == "env:":
+        raise PydanticCustomError("no_name", "The name of a variable should follow env:")
+    return secret
+
+
+class Alarm(Table):
+    """Whom a care rule wakes, one after the other until somebody confirms."""
+
+    destinations: tuple[str, ...] = Field(default=(), max_length=10)
+    confirm_minutes: int = Field(default=10, ge=1, le=24 * 60)
+
+
+class Tenant(Table):
+    id: Id
+    name: str = Field(min_length=1, max_length=200)
+    disclosure: str = Field(
+        default="Dit antwoord is automatisch gemaakt.", min_length=1, max_length=200
+    )
+    """Under what a machine wrote: article 50 of the AI Act asks that the citizen is told."""
+    values: dict[TextId, Annotated[str, Field(min_length=1, max_length=500)]] = Field(default={})
+    """What stands for the placeholders of the texts."""
+    automatic: tuple[TextId, ...] = AUTOMATIC
+    """Ids of the texts that go out by themselves."""
+    menu: str = ""
+    """Asked when no rule decides."""
+    idle_days: int = Field(default=14, ge=1, le=366)
+    """Without a word from either side a conversation is closed: what comes later is a new one."""
+    burst_seconds: int = Field(default=60, ge=1, le=600)
+    """Silence that ends a burst: people send six photographs and then the question."""
+    talk_minutes: int = Field(default=30, ge=1, le=24 * 60)
+    """To an older message no text goes out by itself: it would answer what is long past."""
+    wait_minutes: int = Field(default=0, ge=0, le=7 * 24 * 60)
+    """In opening hours, without an answer; then it is escalated. 0: never."""
+    care: Alarm = Alarm()
+
+    @property
+    def idle(self) -> timedelta:
+        return timedelta(days=self.idle_days)
+
+    @property
+    def burst(self) -> timedelta:
+        return timedelta(seconds=self.burst_seconds)
+
+    @property
+    def talk(self) -> timedelta:
+        return timedelta(minutes=self.talk_minutes)
+
+
+class Department(Table):
+    id: Id
+    tenant: str
+    name: str = Field(min_length=1, max_length=200)
+    destination: str
+    hours: OpeningHours = ""
+    """OpenStreetMap opening hours; '' is always."""
+    when_closed: str = ""
+    """Department that has its conversations meanwhile."""
+    confidential: bool = False
+    public_name: str = Field(default="", max_length=200)
+    """What citizens are told instead of its name."""
+    escalate_to: str = ""
+    """Department that gets what waited too long; '' leaves it where it is."""
+    mask: tuple[Mask, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """As citizens hear it."""
+        return self.public_name or self.name
+
+
+class Destination(Table):
+    id: Id
+    kind: Literal["cloudevents"]
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    secret: Annotated[str, AfterValidator(_with_a_name)] = ""
+    """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text)."""
+    window: int = Field(default=64, ge=1, le=512)
+    """Deliveries in flight."""
+
+
+class Contacts(Table):
+    """People whom rules know: the council, the press. Telephone numbers, in E.164."""
+
+    tenant: str
+    tag: Tag
+    phones: tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")], ...] = Field(
+        min_length=1, max_length=1000
+    )
+
+
+def has_word(phrase: str) -> bool:
+    """As texts are read: a sign such as a bold letter is decomposed before it is folded."""
+    folded = unicodedata.normalize("NFKD", phrase).casefold()
+    return bool(re.search(r"[^\W_]", unicodedata.normalize("NFKD", folded)))
