@@ -10,14 +10,13 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from cli import check as checks
 from cli import explain, tokens
-from services import broker, choices, config, lifecycle, observe, settings, topology
+from services import broker, choices, clock, config, lifecycle, observe, settings, topology
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
 from services.keyring import of_environment
 
@@ -42,8 +41,13 @@ def fail(message: str, code: int = 1) -> None:
 
 
 def configured(path: Path) -> config.Config:
+    return chosen(path).config
+
+
+def chosen(path: Path) -> choices.Choices:
+    """All that a municipality decides, or every fault of it, and the end."""
     try:
-        return choices.load(path).config
+        return choices.load(path)
     except config.ConfigError as error:
         fail(str(error))
         raise
@@ -237,21 +241,24 @@ def route() -> None:
 @route.command("explain")
 @click.argument("text")
 @click.option("--number", help="Our number's id; the first one otherwise.")
-@click.option("--at", "at", help="The time of the message, RFC 3339.")
+@click.option("--at", "at", help="The time of the message, RFC 3339; now otherwise.")
+@click.option("--type", "type", default="text", help="Meta's type of message.")
 @click.option("--json", "as_json", is_flag=True)
-def explain_command(text: str, number: str | None, at: str | None, as_json: bool) -> None:
+def explain_command(
+    text: str, number: str | None, at: str | None, type: str, as_json: bool
+) -> None:
     """Say where TEXT would go, and why."""
-    town = configured(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
+    town = chosen(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
     try:
-        answer: dict[str, Any] = explain.explain(town, text, number, at)
+        answer = explain.explain(town, text, number, explain.moment(at, clock.now()), type)
     except ValueError as error:
         fail(str(error), 2)
         return
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
-    click.echo(f"{answer['name']} ({answer['department']}): {answer['reason']}")
-    click.echo(f"regels bekeken: {', '.join(answer['tried']) or 'geen'}")
+    for line in explain.lines(answer):
+        click.echo(line)
 
 
 if __name__ == "__main__":

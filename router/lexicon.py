@@ -68,5 +68,3 @@ class Vocabulary(msgspec.Struct, frozen=True):
     beginnings: dict[str, Term]
     endings: dict[Stem, list[Term]]
     misspellable: Words
-
-

@@ -7,8 +7,8 @@ thumb. Only words that are more than that decide where a conversation belongs.
 import msgspec
 
 from router import courtesies, language, sensitive
-from router.conversation import Conversation
 from router.conditions import Facts
+from router.conversation import Conversation
 from router.decisions import Ground, Unit
 from router.rules import Outcome, judge
 from services.contract import REACTION
@@ -41,21 +41,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 def listened(
     unit: Unit, item: items.Message, before: Conversation | None, number: Number, ground: Ground
 ) -> Said:
-    text = "" if item.content.type in WORDLESS else words(item)
-    courtesy = _courtesy(item, text)
-    tags = _tags(item, before, number, ground)
-    spoken = language.detected(text) if text and not courtesy else ""
-    facts = Facts(
-        at=unit.at,
-        text=text,
-        number=number.id,
-        type=item.content.type,
-        choice=item.content.choice,
-        referral=_referral(item),
-        language=spoken or (before.state.language if before else ""),
-        tags=frozenset(tags),
-        state=state_of(before),
-    )
+    facts = facts_of(unit, item, before, number, ground)
+    text, courtesy = facts.text, _courtesy(item, facts.text)
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
     return Said(
@@ -66,9 +53,28 @@ def listened(
         silent=item.content.type in SILENT,
         late=item.sent_at is not None and unit.at - item.sent_at > tenant.talk,
         opt=courtesies.opt(text) if text else "",
-        language=spoken,
+        language=facts.language,
         sensitive=tuple(dict.fromkeys(f.kind for f in sensitive.found(item.content.text))),
-        tags=tags,
+        tags=tuple(sorted(facts.tags)),
+    )
+
+
+def facts_of(
+    unit: Unit, item: items.Message, before: Conversation | None, number: Number, ground: Ground
+) -> Facts:
+    """What rules look at."""
+    text = "" if item.content.type in WORDLESS else words(item)
+    spoken = language.detected(text) if text else ""
+    return Facts(
+        at=unit.at,
+        text=text,
+        number=number.id,
+        type=item.content.type,
+        choice=item.content.choice,
+        referral=_referral(item),
+        language=spoken or (before.state.language if before else ""),
+        tags=frozenset(_tags(item, before, number, ground)),
+        state=state_of(before),
     )
 
 

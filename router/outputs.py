@@ -55,8 +55,8 @@ def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
 def _alarm(unit: Unit, decision: Decision) -> To:
     """Somebody is woken, and told no word of what was said."""
     assert decision.alarm is not None
-    data = {"conversationId": decision.conversation, "care": decision.alarm.care}
-    data |= {"nth": decision.alarm.nth}
+    alarm = decision.alarm
+    data = {"conversationId": decision.conversation, "care": alarm.care, "nth": alarm.nth}
     _, event = _own(unit, decision, CARE_ALARM, decision.alarm.event, data)
     return decision.alarm.destination, msgspec.structs.replace(event, message=None)
 

@@ -81,9 +81,8 @@ def is_first(last: datetime | None, at: datetime) -> bool:
 
 
 def _care(m: Moment, ground: Ground) -> Iterator[Candidate]:
-    if care := m.said.outcome.care:
-        if name := care.reply or CARE_TEXTS[care.kind]:
-            yield Candidate(name)
+    if (care := m.said.outcome.care) and (name := care.reply or CARE_TEXTS[care.kind]):
+        yield Candidate(name)
 
 
 def _stopped(m: Moment, ground: Ground) -> Iterator[Candidate]:
@@ -155,7 +154,7 @@ ORDER: tuple[Callable[[Moment, Ground], Iterator[Candidate]], ...] = (
 
 def reply(m: Moment, ground: Ground) -> tuple[Candidate, Reply] | None:
     """The one text that answers this message, if any does."""
-    if m.said.silent or m.said.late or m.said.passing and not m.said.opt:
+    if m.said.silent or m.said.late or (m.said.passing and not m.said.opt):
         return None
     owed = m.said.outcome.care is not None or m.said.opt == "stop"
     if not owed and (_enough(m) or m.standing.state_at(m.at) == "receive-only"):

@@ -11,9 +11,9 @@ from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Outgoing, Unit
 from router.knowledge import Knowledge
 from router.messages import kept
-from services.town import Department
 from services.contract import SendOutcome
 from services.fates import DONE, RANKS, sentence
+from services.town import Department
 from services.whatsapp import items
 
 

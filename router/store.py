@@ -64,7 +64,9 @@ class Store:
             )
             if mine != epoch:
                 raise Fenced
-            await connection.execute(statements.INSERT_INBOX, *_columns([_row(*d) for d in decided], 5))
+            await connection.execute(
+                statements.INSERT_INBOX, *_columns([_row(*d) for d in decided], 5)
+            )
             await self._write_changes(connection, [changes for _, _, changes in decided])
             aside = [
                 (d.record, _receipt_id(u), d.reason, _raw(u))
