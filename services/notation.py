@@ -29,6 +29,7 @@ REFUSED = (
     (r":\d\d\+", "An open end, as in 09:00+, tells nobody until when: write both times"),
     (r":\d\d/", "Times with a / are moments in between: write from when until when"),
     ("SH", "School holidays are not known: write their dates, or [[closings]]"),
+    ("Feb 3|(Apr|Jun|Sep|Nov) 31", "There is no such day in that month"),
     (r"(\d\d:\d\d)-\1", "From a time until that same time is 24 hours: write 00:00-24:00"),
 )
 """What the library reads and no department can mean; sought in what it makes of an expression."""
