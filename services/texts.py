@@ -169,7 +169,7 @@ def glued(first: str, second: str) -> str:
     return f"{first}\n\n{second}"
 
 
-def _shape(id: str, entry: Any, general: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+def _shape(id: str, entry: Any, general: dict[str, Any]) -> Iterator[tuple[Location, str]]:
     """What has the wrong form in the table of one text."""
     if not isinstance(entry, dict):
         yield (id,), "is no table with a text, and no setting of this file"
