@@ -229,6 +229,7 @@ def test_a_wait_in_opening_hours_leaves_out_the_weekend_and_the_holiday(
         ({"first": "2026-12-24", "hours": "09:00-12:00,"}, "match pattern"),
         ({"first": "2026-12-24", "hours": "Mo 09:00-12:00"}, "match pattern"),
         ({"first": "2026-12-24", "hours": "22:00-03:00"}, "follow each other"),
+        ({"first": "2026-12-24", "hours": "09:00-09:00"}, "follow each other"),
         ({"first": "2026-12-24", "hours": "13:00-15:00,09:00-12:00"}, "follow each other"),
         ({"first": "2026-12-24", "until": "2026-12-25"}, "not permitted"),
     ],
