@@ -86,7 +86,8 @@ _COUNTRIES = {
 
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
 _NO_BSN = re.compile(
-    "|".join(
+    r"(?=[\[+\d])(?:"  # which any of them begins with
+    + "|".join(
         [
             r"\[(?:BSN|IBAN)\]",
             rf"(?<!\d)(?<!\d[-/.]){_DAY}([-/.]){_MONTH}\1{_YEAR}(?![-/.]?\d)",
@@ -97,6 +98,7 @@ _NO_BSN = re.compile(
             r"(?<![\d.])(?:\d{1,3}(?:\.\d{3})++|\d{1,7}),(?:\d\d(?!\d)|-)",
         ]
     )
+    + ")"
 )
 """Our own marks; dates; telephone numbers with a country (ours, others') and without; amounts."""
 
