@@ -65,7 +65,7 @@ READ_CONVERSATION = Operation(
     id="readConversation",
     tag="conversations",
     summary="Read what happened to a conversation and was noted of it",
-    role="read",
+    roles=["read"],
     parameters=[CONVERSATION],
     answers={
         200: Answer(
@@ -81,7 +81,7 @@ READ_MESSAGES = Operation(
     tag="conversations",
     summary="Read the messages of a conversation",
     description="Oldest first, a page at a time.",
-    role="read",
+    roles=["read"],
     parameters=[CONVERSATION, AFTER, LIMIT],
     answers={200: Answer(description="A page.", model=Messages, example=examples.MESSAGES)},
     refusals={
@@ -95,7 +95,7 @@ READ_MESSAGE = Operation(
     id="readMessage",
     tag="messages",
     summary="Read a message",
-    role="read",
+    roles=["read"],
     parameters=[MESSAGE],
     answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
     refusals={404: [NO_MESSAGE]},

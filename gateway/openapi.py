@@ -69,7 +69,7 @@ def _change(
         tag="conversations",
         summary=summary,
         description=description,
-        role="send",
+        roles=["send"],
         parameters=[CONVERSATION, KEY],
         content=content,
         answers={
@@ -98,7 +98,7 @@ SEND = Operation(
     " somebody (`to`). All of Meta's limits are checked before anything is accepted. Outside the 24"
     " hours after the citizen's last message only a template arrives."
     "\n\nAccepted is not sent: read what became of it at `Location`, or wait for the event.",
-    role="send",
+    roles=["send"],
     parameters=[KEY],
     content=Content(model=bodies.MESSAGE, name="Message", examples=examples.MESSAGES),
     answers={
@@ -117,7 +117,7 @@ READ = Operation(
     id="readMessage",
     tag="messages",
     summary="Read what became of a message or a change",
-    role="send",
+    roles=["send"],
     parameters=[ID],
     answers={
         200: Answer(description="As it stands.", model=MessageStatus, example=examples.STATUS)
@@ -131,7 +131,7 @@ UPLOAD = Operation(
     tag="media",
     summary="Upload a file, to send later",
     description="The body is the file itself. How large it may be, its type decides.",
-    role="send",
+    roles=["send"],
     parameters=[KEY, DISPOSITION],
     content=Content(files=list(kinds.TYPES), description="The bytes of the file."),
     answers={

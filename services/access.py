@@ -4,9 +4,13 @@ from typing import Literal, get_args
 
 import msgspec
 
-Role = Literal["send", "read", "rules", "kcc", "records", "archivist", "privacy", "operator"]
+Role = Literal[
+    "send", "care", "kcc", "read", "rules", "records", "archivist", "privacy", "operator"
+]
 ROLES: tuple[Role, ...] = get_args(Role)
-"""send: the gateway's API. read: the archiver's. The others belong to what is yet to come."""
+"""send: to citizens, and what departments do with their conversations. care: to say that somebody
+has seen an alarm, and no more. kcc: what the contact centre says of the numbers, lets go and puts
+together. read: the archiver's. The others belong to what is yet to come."""
 
 REQUESTS_PER_SECOND, BURST = 50, 100
 """Of one token, unless it was given others: a desk of a hundred people asks some ten a second."""
@@ -24,8 +28,9 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
 
-    def may(self, role: Role) -> bool:
-        return role in self.roles
+    def may(self, *roles: Role) -> bool:
+        """Whether it has one of these."""
+        return not self.roles.isdisjoint(roles)
 
     def handles(self, department: str) -> bool:
         """Whether it may see and do what is this department's."""

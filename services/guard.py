@@ -1,6 +1,6 @@
 """Who may call an API, how often, and with which words the others are refused."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from aiohttp import web
@@ -25,19 +25,19 @@ def bearer(header: str) -> str | None:
 
 
 def guarded(
-    handler: Handler, keyring: Keyring, role: Role
+    handler: Handler, keyring: Keyring, *roles: Role
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """`handler` for whoever brings a token with `role`, as often as the token may ask.
+    """`handler` for whoever brings a token with one of `roles`, as often as the token may ask.
 
     401 without a valid token, in the same words whatever is wrong with it; 429 for too many; 403
-    without the role; 503 while the database is away.
+    without any of the roles; 503 while the database is away.
     """
 
     async def guard(request: web.Request) -> web.StreamResponse:
         token = bearer(request.headers.get("Authorization", ""))
         try:
             rights = keyring.find(token, clock.now()) if token else None
-            refusal = await _refusal(request, keyring, rights, role)
+            refusal = await _refusal(request, keyring, rights, roles)
             if refusal:
                 observe.api_refusals.labels(status=str(refusal.status)).inc()
                 return refusal
@@ -55,7 +55,7 @@ def guarded(
 
 
 async def _refusal(
-    request: web.Request, keyring: Keyring, rights: Rights | None, role: Role
+    request: web.Request, keyring: Keyring, rights: Rights | None, roles: Sequence[Role]
 ) -> web.Response | None:
     """Why a request may not go on; None when it may. Either way it counts for its token."""
     if rights is None:
@@ -64,8 +64,9 @@ async def _refusal(
     request[ALSO] = headers(standing, limit(rights))
     if not standing.granted:
         return problem(429, "Too Many Requests", "this token asks more often than it may")
-    if not rights.may(role):
-        return problem(403, "Forbidden", f"this token has not the role {role!r}")
+    if not rights.may(*roles):
+        named = " or ".join(map(repr, roles))
+        return problem(403, "Forbidden", f"this token has not the role {named}")
     return None
 
 

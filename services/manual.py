@@ -19,6 +19,8 @@ Json = dict[str, Any]
 FOLDER = Path(__file__).parent / "pages"
 CACHED = "public, max-age=300"
 """Both change with a new version only; five minutes after it everybody has it."""
+METHODS = ("get", "post", "put", "delete")
+"""In the order in which the page has them."""
 COUNTS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -136,7 +138,7 @@ def _by_tag(document: Json) -> Iterator[tuple[Json, list[tuple[str, str, Json]]]
         found = [
             (_path(document, path, item), method, item[method])
             for path, item in document["paths"].items()
-            for method in ("get", "post")
+            for method in METHODS
             if tag["name"] in item.get(method, {}).get("tags", ())
         ]
         if found:
@@ -179,14 +181,15 @@ def limits(schema: Json) -> str:
 def curl(document: Json, path: str, method: str, operation: Json) -> str:
     """A command that does it, with the example's values."""
     lines = [f"curl -X {method.upper()}", f'"$POSTKAMER{_filled(path, operation)}"']
-    if operation.get("security", document["security"]) == document["security"]:
+    schemes = [name for one in operation["security"] for name in one]
+    if "bearer" in schemes:
         lines.append('-H "Authorization: Bearer $TOKEN"')
+    elif schemes:
+        header = document["components"]["securitySchemes"][schemes[0]]["name"]
+        lines.append(f'-H "{header}: sha256=$SIGNATURE"')
     for parameter in operation["parameters"]:
         if parameter["in"] == "header":
             lines.append("-H " + shlex.quote(f"{parameter['name']}: {parameter['example']}"))
-    for scheme in (name for one in operation.get("security", ())[:1] for name in one):
-        header = document["components"]["securitySchemes"][scheme].get("name", "")
-        lines.append(f'-H "{header}: sha256=$SIGNATURE"')
     return " \\\n  ".join((*lines, *_data(operation)))
 
 

@@ -78,17 +78,17 @@ def _operation(operation: Operation, names: Mapping[int, Json]) -> Json:
         "description": _described(operation),
         "parameters": list(operation.parameters),
         "responses": dict(_responses(operation, names)),
+        "security": [{"bearer": [role]} for role in operation.roles] or list(operation.security),
     }
-    if not operation.role:
-        made["security"] = [dict(one) for one in operation.security]
     if operation.content:
         made["requestBody"] = _request(operation.content, names)
     return made
 
 
 def _described(operation: Operation) -> str:
-    role = f"Needs the role `{operation.role}`." if operation.role else ""
-    return "\n\n".join(filter(None, (operation.description, role)))
+    roles = " or ".join(f"`{role}`" for role in operation.roles)
+    needs = f"Needs the role {roles}." if roles else ""
+    return "\n\n".join(filter(None, (operation.description, needs)))
 
 
 def _request(content: Content, names: Mapping[int, Json]) -> Json:
@@ -100,13 +100,13 @@ def _request(content: Content, names: Mapping[int, Json]) -> Json:
         schema = names[id(content.model)]
         media["application/json"] = {"schema": schema, "examples": examples}
     described = {"description": content.description} if content.description else {}
-    return described | {"required": True, "content": media}
+    return described | {"required": content.required, "content": media}
 
 
 def _responses(operation: Operation, names: Mapping[int, Json]) -> Iterator[tuple[str, Json]]:
     for status, answer in sorted(operation.answers.items()):
         yield str(status), _answer(answer, operation, names)
-    common = OF_THE_PORT | (GUARDED if operation.role else {})
+    common = OF_THE_PORT | (GUARDED if operation.roles else {})
     for status, ways in sorted((common | dict(operation.refusals)).items()):
         yield str(status), _refusal(status, ways, operation)
 
@@ -128,7 +128,7 @@ def _answer(answer: Answer, operation: Operation, names: Mapping[int, Json]) -> 
 def _refusal(status: int, ways: Sequence[Refusal], operation: Operation) -> Json:
     examples: Json = {}
     for way in ways:
-        detail = way.detail.replace("{role!r}", repr(operation.role))
+        detail = way.detail.replace("{role}", " or ".join(map(repr, operation.roles)))
         value = {"status": status, "title": TITLES[status], "detail": detail} | way.more
         examples[way.more.get("code", f"example{len(examples) or ''}")] = {"value": value}
     return {
@@ -141,7 +141,7 @@ def _refusal(status: int, ways: Sequence[Refusal], operation: Operation) -> Json
 
 
 def _headers(counted: Operation | None, more: Sequence[str]) -> Json:
-    rates = RATES if counted and counted.role else ()
+    rates = RATES if counted and counted.roles else ()
     names = ("API-Version", *rates, *more)
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

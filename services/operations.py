@@ -88,18 +88,20 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     examples: Mapping[str, Any] = {}
     files: Sequence[str] = ()
     description: str = ""
+    required: bool = True
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    method: Literal["get", "post"]
+    method: Literal["get", "post", "put", "delete"]
     path: str
     """Below `/v1`, or below `/` with `at_root`."""
     id: str
     tag: str
     summary: str
     description: str = ""
-    role: str = ""
-    """That a token needs; without one there is no token, or `security` says what there is."""
+    roles: Sequence[str] = ()
+    """Of which a token needs one; without any there is no token, or `security` says what there is.
+    """
     security: Sequence[Mapping[str, Sequence[str]]] = ()
     parameters: Sequence[Json] = ()
     content: Content | None = None
@@ -174,7 +176,7 @@ AWAY = Refusal(
 )
 GUARDED: dict[int, Sequence[Refusal]] = {
     401: [Refusal("a bearer token is needed", "Without a token, or with one that is not valid.")],
-    403: [Refusal("this token has not the role {role!r}", "The token has not the role.")],
+    403: [Refusal("this token has not the role {role}", "The token has not the role.")],
     429: [Refusal("this token asks more often than it may", "Too many requests of this token.")],
     503: [AWAY],
 }

@@ -39,8 +39,8 @@ NOWHERE = Part(
 """What is not there at all."""
 
 
-GUARDED = [operation for operation in operations() if operation.role]
-OPEN = [operation for operation in operations() if not operation.role]
+GUARDED = [operation for operation in operations() if operation.roles]
+OPEN = [operation for operation in operations() if not operation.roles]
 each_guarded = pytest.mark.parametrize(
     "operation", GUARDED, ids=lambda one: f"{one.door} {one.method} {one.path}"
 )
@@ -185,14 +185,14 @@ async def test_a_token_gets_its_own_and_of_the_rest_not_even_that_it_is(
     parts: Parts, world: World, operation: Operation, rights: Rights, nth: int, example: int
 ) -> None:
     part, token = world.parts[nth], parts.tokens[rights.name]
-    inside = rights.may(operation.role) and is_inside(rights, operation, part, world)
+    inside = rights.may(*operation.roles) and is_inside(rights, operation, part, world)
     assume(not (inside and operation.is_order))  # what that does is looked at by itself
     more = more_of(operation, part, world.upload, example)
     url = url_of(operation, part, parts.town)
     status, said, headers = await parts.ask(operation.method, url, token, **more)
     assert_tells_nothing(said, rights, world)
     assert "RateLimit" in headers
-    if not rights.may(operation.role):
+    if not rights.may(*operation.roles):
         assert status == 403
     elif inside:
         assert status == 200

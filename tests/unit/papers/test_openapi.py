@@ -15,8 +15,9 @@ from archiver.api import Api as Archive
 from gateway.api import Api as Orders
 from gateway.media import Media
 from gateway.webhook import Webhook
+from services.access import ROLES
 from services.answers import VERSION
-from services.manual import routes
+from services.manual import METHODS, routes
 
 Json = dict[str, Any]
 
@@ -29,7 +30,7 @@ PASCAL = re.compile(r"([A-Z][a-z0-9]*)+")
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
     for path, item in document["paths"].items():
-        for method in ("get", "post"):
+        for method in METHODS:
             if method in item:
                 yield path, method, item[method]
 
@@ -105,14 +106,20 @@ def test_wrong_input_is_400_everywhere_and_never_422(document: Json) -> None:
 
 
 @each
-def test_everything_but_the_document_and_the_webhook_takes_a_token(document: Json) -> None:
+def test_everything_but_the_document_and_the_webhook_takes_a_token_with_a_role(
+    document: Json,
+) -> None:
     assert document["security"] == [{"bearer": []}]
     for path, _, operation in operations(document):
         answers = operation["responses"]
-        if "security" in operation:
+        roles = [role for one in operation["security"] for role in one.get("bearer", ())]
+        if not roles:
             assert path in ("/openapi.json", "/webhooks/whatsapp")
             assert "403" not in answers or path == "/webhooks/whatsapp"
         else:
+            assert {*roles} <= {*ROLES}
+            (refused,) = answers["403"]["content"]["application/problem+json"]["examples"].values()
+            assert all(repr(role) in refused["value"]["detail"] for role in roles)
             assert answers.keys() >= {"401", "403", "429", "503"}
             assert "WWW-Authenticate" in answers["401"]["headers"]
             assert "Retry-After" in answers["429"]["headers"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.openapi import document
-from services.manual import FOLDER, curl, kind, limits, prose, render
+from services.manual import FOLDER, METHODS, curl, kind, limits, prose, render
 
 STYLE = (FOLDER / "manual.css").read_text()
 PAGE = render(document, STYLE)
@@ -62,11 +62,11 @@ def test_it_needs_no_script_and_nothing_from_elsewhere() -> None:
 
 def test_every_operation_is_on_it_with_a_command() -> None:
     for item in document["paths"].values():
-        for method in ("get", "post"):
+        for method in METHODS:
             if method in item:
                 assert f'id="{item[method]["operationId"]}"' in PAGE
     assert PAGE.count("curl -X ") == sum(
-        method in item for item in document["paths"].values() for method in ("get", "post")
+        method in item for item in document["paths"].values() for method in METHODS
     )
 
 
