@@ -16,7 +16,7 @@ from services.numbers import Number
 from services.whatsapp import items
 from services.whatsapp.parse import words
 
-SILENT = frozenset([REACTION, "edit", "revoke", "system", "unsupported", "request_welcome"])
+SILENT = frozenset([REACTION, "edit", "revoke", "system", "request_welcome"])
 """Types that no text answers and that ask for nothing new by themselves."""
 WORDLESS = frozenset(["location", "contacts"])
 """Types whose words name a place or a person, and no subject."""

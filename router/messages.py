@@ -101,6 +101,7 @@ def _moment(case: Case, now: Conversation, till: datetime | None) -> replies.Mom
         standing=case.standing,
         first=case.first,
         type=case.item.content.type,
+        kind=str(case.item.content.detail.get("type", "")),
         errors=case.item.errors,
         asked=case.place.asked,
         option_reply=chosen.option.reply if chosen and not chosen.back else "",

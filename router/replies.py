@@ -19,7 +19,6 @@ from services.hours import moment
 from services.rules import CARE_TEXTS
 from services.texts import (
     INTERACTIVE_BODY,
-    TEXTS,
     glued,
     lacking,
     rendered,
@@ -48,6 +47,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     first: bool
     """The person wrote nothing for a year."""
     type: str = ""
+    kind: str = ""
+    """Of what Meta calls unsupported: what it was."""
     errors: tuple[int, ...] = ()
     asked: str = ""
     """Path of the menu to ask."""
@@ -63,10 +64,12 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A text that would be said. `once`: not twice in one conversation."""
+    """A text that would be said. `once`: not twice in one conversation. `named`: a rule, an option
+    or a menu of the municipality asks for it."""
 
     name: str
     once: bool = False
+    named: bool = False
     path: str = ""
     """Of the menu that it asks."""
 
@@ -82,7 +85,7 @@ def is_first(last: datetime | None, at: datetime) -> bool:
 
 def _care(m: Moment, ground: Ground) -> Iterator[Candidate]:
     if (care := m.said.outcome.care) and (name := care.reply or CARE_TEXTS[care.kind]):
-        yield Candidate(name)
+        yield Candidate(name, named=bool(care.reply))
 
 
 def _stopped(m: Moment, ground: Ground) -> Iterator[Candidate]:
@@ -97,9 +100,9 @@ def _state(m: Moment, ground: Ground) -> Iterator[Candidate]:
 
 def _ruled(m: Moment, ground: Ground) -> Iterator[Candidate]:
     for name in m.said.outcome.marks.replies:
-        yield Candidate(name, once=True)
+        yield Candidate(name, once=True, named=True)
     if m.option_reply:
-        yield Candidate(m.option_reply)
+        yield Candidate(m.option_reply, named=True)
 
 
 def _sensitive(m: Moment, ground: Ground) -> Iterator[Candidate]:
@@ -127,7 +130,9 @@ def _asked(m: Moment, ground: Ground) -> Iterator[Candidate]:
 def _unheard(m: Moment, ground: Ground) -> Iterator[Candidate]:
     if m.type in ("audio", "voice"):
         yield Candidate("spraakbericht", once=True)
-    elif m.type in ("unsupported", "unknown") or set(m.errors) & set(UNREADABLE):
+    elif m.type == "unsupported":
+        yield Candidate("aangepast" if m.kind == "edit" else "bestand", once=True)
+    elif set(m.errors) & set(UNREADABLE):
         yield Candidate("bestand", once=True)
 
 
@@ -238,8 +243,8 @@ def _reply(
 
 
 def _sends(candidate: Candidate, tenant: Tenant) -> bool:
-    """What a rule, an option or a menu names is sent; of the rest, what is in `automatic`."""
-    return bool(candidate.path) or candidate.name not in OWN or candidate.name in tenant.automatic
+    asked = candidate.named or candidate.path
+    return bool(asked) or candidate.name in tenant.automatic
 
 
 def _values(
@@ -263,7 +268,3 @@ def answered_by(now: Conversation, tenant: Tenant, at: datetime, ground: Ground)
     own = ground.hours.get((now.tenant, now.department))
     wait = timedelta(minutes=tenant.wait_minutes)
     return hours.after(own, at, wait) if own else at + wait
-
-
-OWN = frozenset(TEXTS) - {"officieel", "gegevens", "keuze"}
-"""Texts that are sent for a reason of our own, and can be turned off."""

@@ -12,9 +12,8 @@ from services.numbers import Table
 from services.rules import Id, Mask, OpeningHours, Tag, TextId
 
 AUTOMATIC = (
-    "eerste_contact", "gesloten", "keuze", "keuze_onduidelijk", "drukte", "storing", "noodgeval",
-    "zelfdoding", "geweld", "bsn", "officieel", "gegevens", "spraakbericht", "bestand",
-    "aangepast", "gestopt",
+    "eerste_contact", "gesloten", "keuze_onduidelijk", "noodgeval", "zelfdoding", "geweld", "bsn",
+    "bestand", "aangepast", "gestopt",
 )  # fmt: skip
 """Texts that go out by themselves unless a municipality says otherwise. Not: those that cost a
 message and tell nothing that the citizen waits for."""

@@ -8,14 +8,15 @@ from uuid import UUID
 import msgspec
 
 from router.batch import decide_batch
+from router.conversation import Conversation
 from router.decisions import (
     Changes,
-    Conversation,
     Decided,
     Decision,
     Ground,
     Identity,
     Outgoing,
+    Timer,
 )
 from router.knowledge import Knowledge
 from router.outputs import deliveries
@@ -23,7 +24,15 @@ from router.records import records
 from router.rules import compile_config
 from router.units import keyed_hash, units
 from services.config import Config, parse
-from services.contract import Command, Delivery, Entry, Receipt, Record, SendOutcome
+from services.contract import (
+    Command,
+    Delivery,
+    Entry,
+    Receipt,
+    Record,
+    SendOutcome,
+    Timeout,
+)
 from services.ids import uuid7
 
 TOML = """
@@ -204,6 +213,8 @@ class Router:
         self.outgoing: dict[UUID, Outgoing] = {}
         told = Knowledge()
         self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
+        self.standings = told.standings
+        self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
 
@@ -228,6 +239,7 @@ class Router:
         known.heard.update(self.heard)
         known.templates.update(self.templates)
         known.opt_outs.update(self.opt_outs)
+        known.standings.update(self.standings)
         return known
 
     def _keep(self, changes: Changes) -> None:
@@ -237,13 +249,38 @@ class Router:
                 self.identities[identity.key] = identity
             else:
                 self.identities.pop(identity.key, None)
-        if changes.conversation:
-            self.conversations[changes.conversation.id] = changes.conversation
+        for conversation in filter(None, (changes.other, changes.conversation)):
+            self.conversations[conversation.id] = conversation
+        self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired}
+        self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
         if changes.outgoing:
             self.outgoing[changes.outgoing.id] = changes.outgoing
         self._told.learn(
-            Changes(heard=changes.heard, template=changes.template, opt_out=changes.opt_out)
+            Changes(
+                heard=changes.heard,
+                template=changes.template,
+                opt_out=changes.opt_out,
+                standing=changes.standing,
+            )
         )
+
+    def waits(self, second: float) -> list[Decided]:
+        """Until so many seconds after noon: every time that comes meanwhile is told."""
+        said: list[Decided] = []
+        while due := [t for t in self.timers.values() if t.due_at <= at(second)]:
+            said += self.takes(timeout(min(due, key=lambda timer: timer.due_at)))
+        return said
+
+
+def timeout(timer: Timer) -> Timeout:
+    return Timeout(
+        id=timer.id,
+        number=timer.number,
+        conversation=timer.conversation,
+        kind=timer.kind,
+        at=timer.due_at,
+        told_at=timer.due_at,
+    )
 
 
 def events(said: Iterable[Decided]) -> list[Delivery]:
