@@ -133,10 +133,10 @@ def _message(
 
 def _answered(unit: Unit, given: Command, before: Conversation) -> Conversation:
     """A person has answered: nobody waits any more, and no rule takes it away from them. What a
-    machine says, or a reaction, is no answer."""
+    machine says is no answer, nor is a reaction, nor what we begin with."""
     now = msgspec.structs.replace(before, sequence=before.sequence + 1)
     machine = given.author is not None and given.author.kind == "automated"
-    if machine or given.type in (REACTION, "template"):
+    if machine or given.type in (REACTION, "template") or before.last_inbound_at is None:
         return now
     return now.remembering(
         answered_at=unit.at, waiting_since=None, escalated=False, spoken=True, menu="", moves=0

@@ -164,7 +164,7 @@ def stand_in(found: Place, tenant: str, unit: Unit, ground: Ground) -> Place:
     home = there = verdict.department
     if found.passing:
         return found
-    if before and before.state.answered_at and before.closed_at is None:
+    if before and _answered(before, ground):
         kept = msgspec.structs.replace(verdict, department=before.department)
         return msgspec.structs.replace(found, verdict=kept, home=home)
     reason = verdict.reason
@@ -176,6 +176,12 @@ def stand_in(found: Place, tenant: str, unit: Unit, ground: Ground) -> Place:
         there, reason = department.when_closed, f"{verdict.reason}; {department.name} is gesloten"
     moved = msgspec.structs.replace(verdict, department=there, reason=reason)
     return msgspec.structs.replace(found, verdict=moved, home=home)
+
+
+def _answered(before: Conversation, ground: Ground) -> bool:
+    """By somebody of a department that is still there."""
+    there = ground.config.department(before.tenant, before.department)
+    return bool(before.state.answered_at) and before.closed_at is None and there is not None
 
 
 def opened(

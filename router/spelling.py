@@ -3,8 +3,9 @@
 import re
 import zlib
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 import msgspec
 import snowballstemmer
@@ -78,10 +79,11 @@ FORMS = {form: words[0] for words in map(str.split, _FORMS.splitlines()) for for
 """Form -> word, where no rule leads from the one to the other."""
 
 _APART = """
-beetje belast belastend belastende belasten beschikbaar beschikbare dans eens eentje etentje
-gelukkig gelukkige gevoelig geweldig geweldige haren kans langs losjes mens miss netjes niets
-nieuws ongelukkig ongelukkige openen opening overheid pers plaat reeds spanje steeds uitjes voren
-waren wassen watjes weetje
+beetje belast belasten belastend belastende beschikbaar beschikbare brons brugge dans eens eentje
+etentje gelukkig gelukkige gevoelig geweldig geweldige gezonden haren hit hits kans langs losjes
+mens middelbaar miss netjes niets nieuws ongelukkig ongelukkige openen openheid opening overheid
+pers plaat reeds slotte spanje steeds uitjes voorzien voorziene voren waren wassen watjes weetje
+weren
 """
 APART = frozenset(_APART.split())
 """Words with a stem of their own, whatever both stemmers say: `geweldig` is not about `geweld`."""
@@ -110,7 +112,7 @@ spelen spellen sprongen springen springer staat straat straal straalt staart sta
 staking stalking stalling stand strand steviger steiger stijger stokken stukken stikken
 strikken strik struik string storing terra terras teugels tegels uitstek uitstel veerkracht
 verkrachting veiling veilig verbonden verboden verbond verbod vergissing vermissing verharde
-verwarde verwarmde verhogen vermogen verhoren verloren verlopen verkopen verkozen verhuizen
+verwarde verwarmde verhogen vermogen verhoren verloren verlopen verkopen verkozen
 verkeerd verkeer verkeert vermeer verkies verlies verloop verkoop vermits vermist verpakking
 verzakking verplichting verlichting vervullen vervallen vervalsen verwacht verdacht verzacht
 verwachte verdachte verwoorden vermoorden verzorgen verborgen vlechten vechten voorschoten
@@ -144,8 +146,15 @@ bp ck dt ei iy
 CONFUSED = frozenset(frozenset(pair) for pair in _CONFUSED.split())
 """Letters beside each other on a keyboard, and those that sound alike."""
 
-_KRAAIJ_POHLMANN = snowballstemmer.stemmer("dutch").stemWord
-_PORTER = snowballstemmer.stemmer("dutch_porter").stemWord
+
+def _stemmer(algorithm: str) -> Callable[[str], str]:
+    stemmer = snowballstemmer.stemmer(algorithm)
+    stemmer.maxCacheSize = 0  # PyStemmer's own: to keep it small costs more than to stem again
+    stemming: Callable[[str], str] = stemmer.stemWord
+    return stemming
+
+
+_KRAAIJ_POHLMANN, _PORTER = _stemmer("dutch"), _stemmer("dutch_porter")
 
 
 def stem(word: str) -> Stem:
@@ -157,7 +166,7 @@ def stem(word: str) -> Stem:
     """
     word = FORMS.get(word, word)
     if word in APART:
-        return word, word
+        return "", word
     if word.endswith(("je", "jes")) and len(word) >= SHORTEST:  # only the one knows diminutives
         word = _KRAAIJ_POHLMANN(word)
     return _KRAAIJ_POHLMANN(word), _ported(word)
@@ -226,34 +235,39 @@ def _one_off(one: str, other: str) -> bool:
 
 
 class Words(msgspec.Struct, frozen=True):
-    """Words that may be misspelled. `traces`: the checksum of a word with a letter left out, or
-    none (32 bits), and its place in `words` (32 bits), sorted: a tenth of what a dict would take.
-    """
+    """Words that may be misspelled. `traces`: the checksum of a word or of what is left of it
+    without a letter (32 bits), and its place in `words` (32 bits), sorted; `starts`: where in them
+    the checksums start that begin with these `bits`. A tenth of the memory of a dict."""
 
     words: tuple[str, ...]
     traces: "array[int]"
+    starts: "array[int]"
+    bits: int
 
 
 def misspellable(words: Iterable[str]) -> Words:
     """Of these words, those that are long enough and hold only letters."""
     those = tuple(sorted(w for w in set(words) if len(w) >= SHORTEST and w.isalpha()))
-    traces = (trace << 32 | place for place, word in enumerate(those) for trace in _traces(word))
-    return Words(those, array("Q", sorted(traces)))
+    traces = sorted(trace << 32 | n for n, word in enumerate(those) for trace in _traces(word))
+    bits = len(traces).bit_length()
+    counts = Counter(trace >> 64 - bits for trace in traces)
+    starts = accumulate((counts[start] for start in range(1 << bits)), initial=0)
+    return Words(those, array("Q", traces), array("I", starts), bits)
 
 
 def meant(written: str, among: Words) -> list[str]:
     """The words that this one may be a misspelling of, in order."""
     if not written.isalpha() or written in NOT_MISTAKES or stem(written) in _RIGHT:
         return []
-    found = {place for trace in _traces(written) for place in _with(trace, among.traces)}
+    found = {place for trace in _traces(written) for place in _with(trace, among)}
     return [word for place in sorted(found) if mistaken(written, word := among.words[place])]
 
 
-def _with(trace: int, traces: "array[int]") -> Iterator[int]:
-    at = bisect_left(traces, trace << 32)
-    while at < len(traces) and traces[at] >> 32 == trace:
-        yield traces[at] & 0xFFFFFFFF
-        at += 1
+def _with(trace: int, among: Words) -> Iterator[int]:
+    start = trace >> 32 - among.bits
+    for one in among.traces[among.starts[start] : among.starts[start + 1]]:
+        if one >> 32 == trace:
+            yield one & 0xFFFFFFFF
 
 
 def _traces(word: str) -> set[int]:
