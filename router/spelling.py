@@ -86,7 +86,7 @@ pers plaat reeds slotte spanje steeds uitjes voorzien voorziene voren waren wass
 weren
 """
 APART = frozenset(_APART.split())
-"""Words with a stem of their own, whatever both stemmers say: `geweldig` is not about `geweld`."""
+"""Right words with a stem of their own, whatever both stemmers say: `geweldig` is no `geweld`."""
 
 _NOT_MISTAKES = """
 aanbidding aanbieding aanfluiting aansluiting aannemen aannemer aanrader aanrander bedriegen
@@ -119,7 +119,7 @@ verwachte verdachte verwoorden vermoorden verzorgen verborgen vlechten vechten v
 voorschot vossen vissen waard waarde wenen wensen wenden winger winter zanger zwanger zwager
 """
 NOT_MISTAKES = frozenset(_NOT_MISTAKES.split())
-"""Right words that each look like another one here. Neither they nor forms of them are taken for
+"""Right words that each look like another one here. Neither they nor their forms are taken for
 misspellings. Found by looking, among words used more than once in a million, for those that lie a
 mistake away from any of 1,100 words of town halls."""
 
@@ -257,7 +257,7 @@ def misspellable(words: Iterable[str]) -> Words:
 
 def meant(written: str, among: Words) -> list[str]:
     """The words that this one may be a misspelling of, in order."""
-    if not written.isalpha() or written in NOT_MISTAKES or stem(written) in _RIGHT:
+    if not written.isalpha() or written in APART or stem(written) in _RIGHT:
         return []
     found = {place for trace in _traces(written) for place in _with(trace, among)}
     return [word for place in sorted(found) if mistaken(written, word := among.words[place])]
