@@ -16,6 +16,8 @@ class Decision(Shown):
     """Id of the rule; empty where no rule decided."""
     reason: str
     """In Dutch, for an official to read."""
+    version: str | None
+    """Of the rules and texts that it was decided by."""
 
 
 class Author(Shown):
@@ -58,6 +60,22 @@ class Message(Shown):
     """The words in it."""
     department: str | None
     decision: Decision
+    tags: tuple[str, ...]
+    """Labels of the conversation: officieel, pers, raad, or a municipality's own."""
+    priority: str | None
+    """low, normal, high, urgent."""
+    language: str | None
+    """That it seems to be written in (ISO 639-1), or that the conversation is in."""
+    due: datetime.date | None
+    """By when the law wants it dealt with."""
+    care: str | None
+    """emergency, suicide, violence, threat: a rule of care fitted."""
+    sensitive: tuple[str, ...]
+    """Numbers in it that should not go this way: bsn, iban."""
+    automatic: str | None
+    """Id of the text that answered it by itself."""
+    provisional: bool
+    """Nobody could tell yet where it belonged."""
     author: Author | None
     """Of what went out."""
     status: str
@@ -85,7 +103,8 @@ class Happened(Shown):
     """What happened to a conversation."""
 
     event: str
-    """opened, transferred, closed, linked."""
+    """opened, transferred, closed, linked, confirmed, released, merged; by itself: decided,
+    waiting, alarmed, unconfirmed."""
     department: str
     """That had the conversation from then on."""
     at: datetime.datetime

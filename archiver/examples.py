@@ -6,7 +6,11 @@ Json = dict[str, Any]
 
 MESSAGE_ID = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
 CONVERSATION_ID = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
-DECISION: Json = {"rule": "afval", "reason": '"container" staat in regel afval'}
+DECISION: Json = {
+    "rule": "afval",
+    "reason": '"container" staat erin (regel afval)',
+    "version": "3f1c09a2b7de",
+}
 
 MESSAGE: Json = {
     "id": MESSAGE_ID,
@@ -17,6 +21,14 @@ MESSAGE: Json = {
     "text": "Mijn container is vol",
     "department": "openbare-ruimte",
     "decision": DECISION,
+    "tags": ["officieel"],
+    "priority": "normal",
+    "language": "nl",
+    "due": "2027-01-01",
+    "care": None,
+    "sensitive": [],
+    "automatic": "officieel",
+    "provisional": False,
     "author": None,
     "status": "received",
     "statuses": [],

@@ -32,7 +32,8 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "type": data["type"],
         "text": data["text"],
         "department": data["department"],
-        "decision": data["decision"],
+        "decision": _decision(data["decision"]),
+        **{name: data.get(name) or nothing for name, nothing in MARKS.items()},
         "author": data.get("author"),
         "status": max([first, *(s["status"] for s in statuses)], key=lambda s: RANKS.get(s, -1)),
         "statuses": statuses,
@@ -42,6 +43,24 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "sentAt": data.get("sentAt"),
         "raw": _raw(row["raw"]),
     }
+
+
+MARKS: dict[str, Any] = {
+    "tags": [],
+    "priority": None,
+    "language": None,
+    "due": None,
+    "care": None,
+    "sensitive": [],
+    "automatic": None,
+    "provisional": False,
+}
+"""What a decision may say beside the department, and what stands there where it does not."""
+
+
+def _decision(data: dict[str, Any]) -> dict[str, Any]:
+    """Older records name no version."""
+    return {"version": None} | data
 
 
 def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -90,7 +109,7 @@ def conversation(id: str, rows: Sequence[Row], noted: Sequence[Row]) -> dict[str
         "id": id,
         "openedAt": rows[0]["at"],
         "department": None if rows[-1]["left"] else steps[-1][1]["department"],
-        "decision": steps[-1][1]["decision"],
+        "decision": _decision(steps[-1][1]["decision"]),
         "zaak": zaken[-1] if zaken else None,
         "history": [_step(row, step) for row, step in steps],
         "notes": notes(noted),

@@ -30,7 +30,29 @@ def row(kind: str, data: dict[str, Any], second: int = 0, **changed: Any) -> dic
     return fields | changed
 
 
-DECISION = {"rule": "afval", "reason": '"container" staat in regel afval'}
+DECISION = {"rule": "afval", "reason": '"container" staat erin (regel afval)'}
+OLD = DECISION | {"version": None}
+"""As it is shown where its record names no version."""
+MARKED = {
+    "tags": ["officieel"],
+    "priority": "high",
+    "language": "nl",
+    "due": "2027-01-01",
+    "care": "threat",
+    "sensitive": ["bsn"],
+    "automatic": "bsn",
+    "provisional": True,
+}
+NOT_MARKED = {
+    "tags": [],
+    "priority": None,
+    "language": None,
+    "due": None,
+    "care": None,
+    "sensitive": [],
+    "automatic": None,
+    "provisional": False,
+}
 WRITTEN = {"type": "text", "text": "Één", "department": "groen", "decision": DECISION}
 RECEIVED = WRITTEN | {
     "direction": "in",
@@ -75,7 +97,8 @@ def test_a_message_of_a_citizen_is_shown_with_its_decision_and_its_original() ->
         "type": "text",
         "text": "Één",
         "department": "groen",
-        "decision": DECISION,
+        "decision": OLD,
+        **NOT_MARKED,
         "author": None,
         "status": "received",
         "statuses": [],
@@ -209,6 +232,13 @@ def test_a_note_is_shown_under_the_id_that_its_writer_was_given() -> None:
     ]
 
 
+def test_what_was_decided_beside_the_department_is_shown_with_the_version() -> None:
+    said = RECEIVED | MARKED | {"decision": DECISION | {"version": "0123456789ab"}}
+    message = shown(said)
+    assert {name: message[name] for name in MARKED} == MARKED
+    assert message["decision"] == DECISION | {"version": "0123456789ab"}
+
+
 def test_a_conversation_is_where_it_came_to_and_how() -> None:
     def step(second: int, event: str, department: str, **more: Any) -> dict[str, Any]:
         why = {"rule": "", "reason": "de rest"} if event == "opened" else DECISION
@@ -228,7 +258,7 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
         "id": "10000001-x",
         "openedAt": NOON,
         "department": "groen",
-        "decision": DECISION,
+        "decision": OLD,
         "zaak": "ZAAK-1",
         "history": [
             nothing | {"event": "opened", "department": "kcc", "at": NOON},
