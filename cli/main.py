@@ -110,7 +110,7 @@ def router() -> None:
     from router.service import router as service
 
     given = loaded(settings.RouterSettings)
-    town = configured(given.config)
+    town = chosen(given.config)
     run("router", given.log_level, lambda: service(given, town))
 
 

@@ -1,10 +1,35 @@
-"""What the router decides by, made from what a municipality chose. Pure."""
+"""What the router decides by, made from what a municipality chose, and what is kept of it. Pure."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
 
 from router.decisions import Ground, Hash
 from router.rules import compile_config
 from services.choices import Choices
 from services.config import Config
+from services.contract import Record
 from services.hours import Hours, compiled
+from services.ids import uuid7
+
+RECORD = "configuration"
+"""Kind of the record that a version is."""
+_json = msgspec.json.Encoder(order="deterministic").encode
+_pack = msgspec.msgpack.Encoder(order="deterministic").encode
+_unpack = msgspec.msgpack.Decoder(dict[str, str]).decode
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of rules and texts, whole, as it is kept."""
+
+    version: str
+    record: UUID
+    first_at: datetime
+    """When anything could first be decided by it."""
+    approved_by: str
+    files: bytes
+    """MessagePack: name -> text."""
 
 
 def grounded(choices: Choices, hash: Hash) -> Ground:
@@ -38,3 +63,29 @@ def contacts(config: Config) -> dict[tuple[str, str], tuple[str, ...]]:
             key = entry.tenant, phone.removeprefix("+")
             found[key] = (*found.get(key, ()), entry.tag)
     return found
+
+
+def version_of(choices: Choices, at: datetime, hash: Hash) -> Version:
+    """What is kept of them when nothing is kept yet."""
+    return Version(
+        version=choices.version,
+        record=uuid7(at, hash("version", choices.version)),
+        first_at=at,
+        approved_by=choices.config.approved_by,
+        files=_pack(choices.files),
+    )
+
+
+def version_record(kept: Version, choices: Choices) -> Record:
+    """A version in the archive: the same whoever says it, and whenever."""
+    files = _unpack(kept.files)
+    data = {
+        "version": kept.version,
+        "approvedBy": kept.approved_by,
+        "files": {name: len(text.encode()) for name, text in files.items()},
+        "texts": {
+            language: {id: text.version for id, text in there.items()}
+            for language, there in choices.texts.languages.items()
+        },
+    }
+    return Record(id=kept.record, kind=RECORD, at=kept.first_at, data=_json(data), raw=_json(files))

@@ -2,13 +2,14 @@
 
     load what is known -> decide -> commit -> publish, archive first -> ack
 
-A unit that is known already is never decided again. When it came with the same receipt, its batch
-is being done again after a crash, and what its row says is published again; when it came with
-another one, Meta repeats itself, and it has been said.
+Each batch is decided by one version of the rules: the one in force when it begins. A unit that is
+known already is never decided again. When it came with the same receipt, its batch is being done
+again after a crash, and what its row says is published again; when it came with another one, Meta
+repeats itself, and it has been said.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -40,7 +41,17 @@ STARTS = 2
 
 Lost = Callable[[], bool]
 """Whether the channel is gone: then what is not confirmed is done again by whoever is next."""
+Current = Callable[[], Awaitable[Ground]]
+"""What is decided by now; waits until there is something."""
 log = structlog.get_logger()
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What one batch goes by, from its beginning to its end."""
+
+    ground: Ground
+    epoch: int
+    lost: Lost
 
 
 class Partition:
@@ -49,13 +60,13 @@ class Partition:
     def __init__(
         self,
         number: int,
-        ground: Ground,
+        current: Current,
         store: Store,
         archive: Publisher,
         destinations: Publisher,
     ) -> None:
         self.number = number
-        self._ground, self._store = ground, store
+        self._current, self._store = current, store
         self._archive, self._destinations = archive, destinations
         self._gaps = Gaps()
 
@@ -69,26 +80,27 @@ class Partition:
         self._gaps = Gaps()  # what another router took meanwhile is not missing
         while True:
             started = loop.time()
-            await self._handle(frames, epoch, lambda: inbox.lost.is_set())
+            turn = Turn(await self._current(), epoch, inbox.lost.is_set)
+            await self._handle(frames, turn)
             await inbox.ack_all(frames)
             await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
             frames = await inbox.take(FRAMES)
 
-    async def _handle(self, frames: Sequence[Incoming], epoch: int, lost: Lost) -> None:
+    async def _handle(self, frames: Sequence[Incoming], turn: Turn) -> None:
         entries: list[Entry] = []
         for frame in frames:
-            batch = await self._read(frame)
+            batch = await self._read(frame, turn)
             if frame.deliveries >= CAREFUL_FROM:
                 # What has been handed out twice may be what ends us: its entries go one by one,
                 # each written down first.
-                await self._process(entries, epoch, lost)
+                await self._process(entries, turn)
                 entries = []
-                await self._carefully(batch, epoch, lost)
+                await self._carefully(batch, turn)
             else:
                 entries += batch
-        await self._process(entries, epoch, lost)
+        await self._process(entries, turn)
 
-    async def _read(self, frame: Incoming) -> list[Entry]:
+    async def _read(self, frame: Incoming, turn: Turn) -> list[Entry]:
         """The entries of a frame. KeyError for a kind of a newer version: it stays in the queue."""
         try:
             batch = contract.decode(frame.kind, frame.body)
@@ -98,7 +110,7 @@ class Partition:
             reason = "a message in the partition's queue cannot be read"
             log.error("frame.unreadable", partition=self.number, reason=reason)
             observe.quarantined.labels(reason="frame unreadable").inc()
-            id = UUID(bytes=self._ground.hash("frame", frame.body.hex()))
+            id = UUID(bytes=turn.ground.hash("frame", frame.body.hex()))
             await until_it_answers(lambda: self._store.put_aside(id, reason, frame.body), "aside")
             return []
         self._gaps.saw(batch.source, batch.number, clock.now())
@@ -106,68 +118,68 @@ class Partition:
         observe.batches_missing.labels(partition=self.number).set(missing)
         return batch.entries
 
-    async def _carefully(self, entries: Sequence[Entry], epoch: int, lost: Lost) -> None:
+    async def _carefully(self, entries: Sequence[Entry], turn: Turn) -> None:
         for entry in entries:
-            mark = self._ground.hash("suspect", str(self.number), str(entry.id))
+            mark = turn.ground.hash("suspect", str(self.number), str(entry.id))
             starts = await until_it_answers(partial(self._store.suspect, mark), "suspect")
             if starts < STARTS:
-                await self._process([entry], epoch, lost)
+                await self._process([entry], turn)
             else:
-                await self._refuse(entry, epoch, lost)
+                await self._refuse(entry, turn)
             await until_it_answers(partial(self._store.clear, mark), "suspect")
 
-    async def _process(self, entries: Sequence[Entry], epoch: int, lost: Lost) -> None:
+    async def _process(self, entries: Sequence[Entry], turn: Turn) -> None:
         """Decide, commit and publish these entries."""
         if entries:
-            todo = [unit for entry in entries for unit in units(entry, self._ground)]
-            said = await self._settle(todo, epoch)
-            await self._publish(entries, said, lost)
+            todo = [unit for entry in entries for unit in units(entry, turn.ground)]
+            said = await self._settle(todo, turn)
+            await self._publish(entries, said, turn.lost)
             tally.count(said)
 
-    async def _refuse(self, entry: Entry, epoch: int, lost: Lost) -> None:
+    async def _refuse(self, entry: Entry, turn: Turn) -> None:
         """Put an entry aside that was in hand when the router crashed."""
-        unit = whole(entry, self._ground)
-        said = await self._put_aside(unit, "it was in hand when the router crashed, twice", epoch)
-        await self._publish([entry], [said], lost)
+        unit = whole(entry, turn.ground)
+        said = await self._put_aside(unit, "it was in hand when the router crashed, twice", turn)
+        await self._publish([entry], [said], turn.lost)
         tally.count([said])
 
-    async def _put_aside(self, unit: Unit, reason: str, epoch: int) -> Decided:
-        alone = (unit, *set_aside(unit, reason, self._ground))
+    async def _put_aside(self, unit: Unit, reason: str, turn: Turn) -> Decided:
+        alone = (unit, *set_aside(unit, reason, turn.ground))
 
         async def commit() -> None:
-            if unit.key not in (await self._store.load([unit])).decided:
-                await self._store.commit(self.number, epoch, [alone])
+            if unit.key not in (await self._store.load([unit], turn.ground)).decided:
+                await self._store.commit(self.number, turn.epoch, [alone])
 
         await until_it_answers(commit, "item")
         return alone
 
-    async def _settle(self, todo: Sequence[Unit], epoch: int) -> list[Decided]:
+    async def _settle(self, todo: Sequence[Unit], turn: Turn) -> list[Decided]:
         """Decided and committed: all at once, or one by one when the database refuses them."""
         try:
-            return await until_it_answers(lambda: self._decide(todo, epoch), "batch")
+            return await until_it_answers(lambda: self._decide(todo, turn), "batch")
         except Exception as error:
             if not _is_data(error):
                 raise
             log.warning("batch.refused", partition=self.number, count=len(todo), exc_info=error)
         said: list[Decided] = []
         for unit in todo:
-            said += await self._settle_alone(unit, epoch)
+            said += await self._settle_alone(unit, turn)
         return said
 
-    async def _settle_alone(self, unit: Unit, epoch: int) -> list[Decided]:
+    async def _settle_alone(self, unit: Unit, turn: Turn) -> list[Decided]:
         try:
-            return await until_it_answers(lambda: self._decide([unit], epoch), "item")
+            return await until_it_answers(lambda: self._decide([unit], turn), "item")
         except Exception as error:
             if not _is_data(error):
                 raise
-        return [await self._put_aside(unit, "the database refused it", epoch)]
+        return [await self._put_aside(unit, "the database refused it", turn)]
 
-    async def _decide(self, todo: Sequence[Unit], epoch: int) -> list[Decided]:
-        known = await self._store.load(todo)
-        batch = decide_batch(todo, known, self._ground)
+    async def _decide(self, todo: Sequence[Unit], turn: Turn) -> list[Decided]:
+        known = await self._store.load(todo, turn.ground)
+        batch = decide_batch(todo, known, turn.ground)
         tally.failed(batch.faults)
         if batch.fresh:
-            tally.sighted(await self._store.commit(self.number, epoch, batch.fresh))
+            tally.sighted(await self._store.commit(self.number, turn.epoch, batch.fresh))
         tally.repeated(batch.repeats)
         return batch.said
 

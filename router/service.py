@@ -1,45 +1,48 @@
-"""The router as a process: its connections, a consumer for each partition, its health."""
+"""The router as a process: its connections, its rules, a consumer for each partition, its relay."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from router.decisions import Ground
 from router.partition import FRAMES, Partition
-from router.rules import compile_config
+from router.relay import Relay
+from router.rulebook import Rulebook
 from router.store import Store
 from router.units import keyed_hash
-from services import topology
+from services import clock, topology
 from services.broker import Publisher, linked
+from services.choices import Choices
 from services.config import Config
 from services.consumer import consuming
 from services.database import connected
 from services.http import operations, serve
 from services.lifecycle import first_to_end, obstacles
+from services.partitions import Partitions
 from services.settings import RouterSettings, derived_key
+from services.tasks import beside
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL: one for each partition at work, and some room."""
+"""Connections to PostgreSQL: one for each partition at work, one for the relay, and some room."""
 
 
 @asynccontextmanager
 async def router(
-    settings: RouterSettings, config: Config
+    settings: RouterSettings, choices: Choices
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
     amqp = settings.amqp_url.get_secret_value()
-    hash = keyed_hash(derived_key(settings.archive_key, "router"))
-    ground = Ground(config, compile_config(config), hash)
-    table = topology.queues(config.partitions, [d.id for d in config.destinations])
+    url = settings.database_url.get_secret_value()
+    config = choices.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(
-            connected(settings.database_url.get_secret_value(), "postkamer-router", POOL_SIZE)
-        )
+        pool = await enter(connected(url, "postkamer-router", POOL_SIZE))
         outgoing = await enter(linked(amqp, "router publishes"))
         incoming = await enter(linked(amqp, "router consumes"))
-        store = Store(pool, ground)
+        store = Store(pool)
         archive = Publisher(outgoing, topology.ARCHIVE)
+        hash = keyed_hash(derived_key(settings.archive_key, "router"))
+        rules = Rulebook(store, archive, hash)
+        followed = await enter(beside(rules.run(settings.config, choices)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
         consumers = [
             await enter(
@@ -47,11 +50,22 @@ async def router(
                     incoming,
                     queue,
                     FRAMES,
-                    Partition(n, ground, store, archive, destinations).work,
+                    Partition(n, rules.ground, store, archive, destinations).work,
                 )
             )
-            for n, queue in enumerate(q for q in table if q.kind == "partition")
+            for n, queue in enumerate(_partitions(config))
         ]
-        app = operations(lambda: obstacles(pool, consumers))
-        await enter(serve(app, settings.bind, settings.router_ops_port))
-        yield first_to_end(outgoing.task, incoming.task, *(consumer.task for consumer in consumers))
+        relay = Relay(store, Partitions(outgoing, clock.new_id(), config.partitions))
+        told = await enter(beside(relay.run()))
+
+        async def hindered() -> list[str]:
+            return rules.obstacles() + await obstacles(pool, consumers)
+
+        await enter(serve(operations(hindered), settings.bind, settings.router_ops_port))
+        held = [consumer.task for consumer in consumers]
+        yield first_to_end(outgoing.task, incoming.task, followed, told, *held)
+
+
+def _partitions(config: Config) -> list[topology.Queue]:
+    table = topology.queues(config.partitions, [d.id for d in config.destinations])
+    return [queue for queue in table if queue.kind == "partition"]

@@ -55,6 +55,23 @@ on conflict (conversation, kind) do update set id = excluded.id, due_at = exclud
     told_at = null
 """
 
+SELECT_DUE = """
+select id, conversation, number, kind, due_at as at from router.timer
+where due_at <= $1 and (told_at is null or told_at <= $2) and number <> all($3::text[])
+order by due_at, id limit $4
+"""
+
+# Whoever holds a row is about to take it away: it is not waited for.
+MARK_TOLD = """
+update router.timer set told_at = $2 where id in (
+    select id from router.timer where id = any($1::uuid[]) for update skip locked)
+"""
+
+INSERT_VERSION = """
+insert into router.version (version, record, first_at, approved_by, files)
+values ($1, $2, $3, $4, $5) on conflict do nothing
+"""
+
 UPSERT_STANDING = """
 insert into router.standing (number, state, state_text, state_until, notice, notice_id,
     notice_until)

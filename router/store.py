@@ -1,7 +1,7 @@
 """The router's tables: read what a batch needs, write what it decided, in one transaction."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,22 +9,25 @@ import msgspec
 
 from router import statements
 from router.conversation import Conversation
-from router.decisions import (
-    Changes,
-    Decided,
-    Ground,
-    Identity,
-    Unit,
-)
+from router.decisions import Changes, Decided, Ground, Identity, Unit
+from router.grounds import Version
 from router.knowledge import Knowledge
 from router.reading import read
-from services.contract import Delivery, Receipt
+from services.contract import Delivery, Receipt, Timeout
 from services.database import Connection, Pool
 
 SIGHTINGS = 1000
 """Names of unknown things that are told of; whoever sends more of them tells nothing new."""
 
+TELLING = 0x74656C6C
+"""One router at a time tells time-outs ("tell"): an advisory lock, of this database."""
+AGAIN = timedelta(minutes=10)
+"""After which a time-out is told again that was told and is still there: longer than any queue of a
+partition takes in ordinary days; what is told twice is decided once."""
+
 Sighting = tuple[str, str]
+Say = Callable[[list[Timeout]], Awaitable[list[UUID]]]
+"""Tells time-outs to their partitions; the ids of those that are safe there."""
 _encode = msgspec.msgpack.Encoder().encode
 _delivery = msgspec.msgpack.Decoder(Delivery).decode
 _encode_json = msgspec.json.Encoder().encode
@@ -35,8 +38,8 @@ class Fenced(Exception):
 
 
 class Store:
-    def __init__(self, pool: Pool, ground: Ground) -> None:
-        self._pool, self._ground = pool, ground
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
         self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
@@ -48,10 +51,10 @@ class Store:
         )
         return epoch
 
-    async def load(self, units: Sequence[Unit]) -> Knowledge:
+    async def load(self, units: Sequence[Unit], ground: Ground) -> Knowledge:
         """Everything that deciding these units takes."""
         async with self._pool.acquire() as connection:
-            return await read(connection, units, self._ground)
+            return await read(connection, units, ground)
 
     async def commit(
         self, partition: int, epoch: int, decided: Sequence[Decided]
@@ -177,6 +180,38 @@ class Store:
 
     async def let_go(self, events: Sequence[UUID]) -> None:
         await self._pool.execute("delete from router.held where id = any($1::uuid[])", events)
+
+    async def tell(self, now: datetime, most: int, resting: Sequence[str], say: Say) -> int:
+        """Have `say` tell at most so many time-outs that are due, but for those of `resting`
+        numbers; how many it told. What has come through is written down, and only that.
+
+        No row is locked meanwhile: a partition that takes one away waits for no broker. Nothing is
+        told while another router does it."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", TELLING):
+                return 0
+            rows = await connection.fetch(
+                statements.SELECT_DUE, now, now - AGAIN, list(resting), most
+            )
+            told = await say([Timeout(**row, told_at=now) for row in rows]) if rows else []
+            if told:
+                await connection.execute(statements.MARK_TOLD, told, now)
+        return len(told)
+
+    async def due_since(self) -> datetime | None:
+        """When the oldest time-out is, or was, due."""
+        due: datetime | None = await self._pool.fetchval("select min(due_at) from router.timer")
+        return due
+
+    async def keep_version(self, new: Version) -> Version:
+        """Write a version down that is not there yet; what is kept of it, by whoever came first."""
+        row = msgspec.structs.astuple(new)
+        await self._pool.execute(statements.INSERT_VERSION, *row)
+        kept = await self._pool.fetchrow(
+            "select * from router.version where version = $1", new.version
+        )
+        assert kept
+        return Version(**kept)
 
     async def put_aside(self, id: UUID, reason: str, raw: bytes) -> None:
         """Keep an AMQP message that cannot be read."""

@@ -182,3 +182,19 @@ broker_blocked = _gauge(
     "postkamer_broker_blocked", "1 while an alarm of the broker keeps us from publishing", "link"
 )
 batches_missing = _gauge("postkamer_batches_missing", "Batch numbers never seen", "partition")
+rules_refused = _gauge(
+    "postkamer_rules_refused", "1 while the files of rules and texts hold what cannot be taken"
+)
+rules_reads = _counter(
+    "postkamer_rules_reads_total", "Times that changed rules and texts were read", "outcome"
+)
+rules_version = _gauge(
+    "postkamer_rules_version", "1 for the one version of rules and texts in force", "version"
+)
+rules_loaded = _gauge(
+    "postkamer_rules_loaded_timestamp_seconds", "When the version in force was taken"
+)
+timeouts = _counter("postkamer_timeouts_total", "Time-outs told to their partition", "kind")
+timeouts_late_seconds = _gauge(
+    "postkamer_timeouts_late_seconds", "How long the oldest time-out is due that is not decided"
+)

@@ -42,6 +42,10 @@ def _receipt(body: bytes) -> Receipt:
     )
 
 
+async def current() -> Ground:
+    return GROUND
+
+
 class Standing:
     """A partition with a consumer, and a way to publish into it."""
 
@@ -61,8 +65,8 @@ class Standing:
         self.door = Publisher(door, topology.PARTITIONS)
         self.partition = Partition(
             0,
-            GROUND,
-            Store(self._pool, GROUND),
+            current,
+            Store(self._pool),
             Publisher(link, topology.ARCHIVE),
             Publisher(link, topology.DESTINATIONS),
         )
@@ -108,10 +112,10 @@ async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_g
 
 
 async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> None:
-    old, new = Store(pool, GROUND), Store(pool, GROUND)
+    old, new = Store(pool), Store(pool)
     todo = list(units(_receipt(webhook(text("late", "wamid.late", 1))), GROUND))
     mine = await old.take_epoch(0)
-    known = await old.load(todo)
+    known = await old.load(todo, GROUND)
     fresh = decide_batch(todo, known, GROUND).fresh
     await new.take_epoch(0)
     with pytest.raises(Fenced):
@@ -121,12 +125,12 @@ async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> No
 
 
 async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool) -> None:
-    store = Store(pool, GROUND)
+    store = Store(pool)
     epoch = await store.take_epoch(0)
     todo = list(units(_receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
-    first = decide_batch(todo, await store.load(todo), GROUND)
+    first = decide_batch(todo, await store.load(todo, GROUND), GROUND)
     await store.commit(0, epoch, first.fresh)
-    again = decide_batch(todo, await store.load(todo), GROUND)
+    again = decide_batch(todo, await store.load(todo, GROUND), GROUND)
     assert again.fresh == []
     assert [d for _, d, _ in again.said] == [d for _, d, _ in first.said]
 
@@ -157,7 +161,7 @@ async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_othe
     async with Standing(broker, pool) as standing:
         mark = GROUND.hash("suspect", "0", str(poison.id))
         for _ in range(starts):
-            await Store(pool, GROUND).suspect(mark)
+            await Store(pool).suspect(mark)
         await standing.is_handed_again(poison, innocent)
     assert await pool.fetchval("select count(*) from router.conversation") == conversations
     assert await pool.fetchval("select count(*) from router.quarantine") == 2 - conversations
@@ -194,7 +198,7 @@ async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
     poison = _order()
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
-            await Store(pool, GROUND).suspect(GROUND.hash("suspect", "0", str(poison.id)))
+            await Store(pool).suspect(GROUND.hash("suspect", "0", str(poison.id)))
         await standing.is_handed_again(poison)
         assert await _fates(pool) == {poison.id: ("failed", FAULT)}
         last = _order(to="31622222222")
@@ -209,10 +213,10 @@ async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_deci
     broker: Broker, pool: Pool
 ) -> None:
     order = _order()
-    store = Store(pool, GROUND)
+    store = Store(pool)
     epoch = await store.take_epoch(0)
     todo = list(units(order, GROUND))
-    await store.commit(0, epoch, decide_batch(todo, await store.load(todo), GROUND).fresh)
+    await store.commit(0, epoch, decide_batch(todo, await store.load(todo, GROUND), GROUND).fresh)
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
             await store.suspect(GROUND.hash("suspect", "0", str(order.id)))

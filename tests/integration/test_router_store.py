@@ -46,7 +46,7 @@ class Office:
 
     async def takes(self, *entries: Command | Receipt) -> list[Decided]:
         todo = [unit for entry in entries for unit in units(entry, GROUND)]
-        batch = decide_batch(todo, await self.store.load(todo), GROUND)
+        batch = decide_batch(todo, await self.store.load(todo, GROUND), GROUND)
         assert batch.faults == []
         self.sighted += await self.store.commit(0, self.epoch, batch.fresh)
         return batch.said
@@ -80,7 +80,7 @@ class Office:
 
 @pytest.fixture
 async def office(own: Pool) -> Office:
-    store = Store(own, GROUND)
+    store = Store(own)
     return Office(store, await store.take_epoch(0))
 
 
@@ -244,7 +244,7 @@ async def test_something_new_is_sighted_once_whoever_sees_it(office: Office, own
     await office.takes(office.told("brand_new"), office.told("brand_new", x=1))
     assert office.sighted == [("field", "brand_new")]
     await office.takes(office.told("brand_new", x=2))
-    office.store = Store(own, GROUND)
+    office.store = Store(own)
     await office.takes(office.told("brand_new", x=3), office.told("another"))
     assert office.sighted == [("field", "brand_new"), ("field", "another")]
 

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from router import batch
 from router.batch import BYTES, ITEMS, chunks
 from router.checks import FAULT
-from router.decisions import Outgoing, Unit
+from router.decisions import Ground, Outgoing, Unit
 from router.gaps import GAPS, PATIENCE, SOURCES, Gaps
 from router.partition import Partition
 from router.units import keyed_hash, units
@@ -219,7 +219,11 @@ async def test_what_another_router_took_between_two_holds_is_not_missing(
 ) -> None:
     nothing: Any = None
     store: Any = Epochs()
-    work = Partition(77, ground(), store, nothing, nothing).work
+
+    async def current() -> Ground:
+        return ground()
+
+    work = Partition(77, current, store, nothing, nothing).work
     for numbers in holds:
         inbox: Any = Slowly(monkeypatch, *numbers)
         with pytest.raises(Lost):
