@@ -1,0 +1,190 @@
+"""The town hall of the example that ships, at work without a broker or a database: citizens write,
+colleagues answer, time passes; and what came of it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from router.batch import decide_batch
+from router.conversation import Conversation
+from router.decisions import Changes, Decided, Decision, Identity, Outgoing, Timer, Unit
+from router.grounds import grounded
+from router.knowledge import Knowledge
+from router.units import keyed_hash, units
+from services.choices import Choices, load
+from services.contract import Author, Command, Entry, Receipt, Timeout
+
+EXAMPLE = Path(__file__).parents[2] / "deploy/examples/voorbeeldstad/postkamer.toml"
+HASH = keyed_hash(b"the town hall of the tests")
+SANNE = Author(kind="employee", id="sanne")
+
+
+class TownHall:
+    """One partition's router with its tables in memory; `now` goes on when it is told to."""
+
+    def __init__(self, choices: Choices, start: datetime) -> None:
+        self.ground = grounded(choices, HASH)
+        self.now = start
+        self.count = 0
+        self.done: list[Decided] = []
+        self.tables = Knowledge()
+        self.timers: dict[tuple[str, str], Timer] = {}
+
+    def passes(self, time: timedelta) -> None:
+        """Time, and everything that was waited for meanwhile."""
+        end = self.now + time
+        while due := [t for t in self.timers.values() if t.due_at <= end]:
+            first = min(due, key=lambda timer: timer.due_at)
+            self.now = max(self.now, first.due_at)
+            self.takes(self._timeout(first))
+        self.now = end
+
+    def hears(self, said: dict[str, Any]) -> Decision:
+        """A citizen's message: `said` has type, text, from, number, late (a timedelta)."""
+        self.count += 1
+        body = webhook(said, self.count, self.now)
+        receipt = Receipt(
+            id=self._id("receipt"),
+            received_at=self.now,
+            door="/webhooks/whatsapp",
+            proof="meta-sha256",
+            signature="",
+            body=body,
+        )
+        [(_, decision, _)] = self.takes(receipt)
+        return decision
+
+    def orders(self, type: str, conversation: str, **more: Any) -> Decision:
+        """A colleague's answer, transfer, closing ..."""
+        self.count += 1
+        number = conversation.partition("-")[0]
+        given = {"author": SANNE, "token": "crm", "text": "Goedemiddag"} | more
+        order = Command(
+            id=self._id("order"),
+            received_at=self.now,
+            type=type,
+            conversation=conversation,
+            number=number,
+            **given,
+        )
+        [(_, decision, _)] = self.takes(order)
+        return decision
+
+    def says(self, type: str, number: str, **more: Any) -> Decision:
+        """What the contact centre says of a number."""
+        self.count += 1
+        order = Command(
+            id=self._id("order"),
+            received_at=self.now,
+            type=type,
+            number=number,
+            token="kcc",
+            author=SANNE,
+            **more,
+        )
+        [(_, decision, _)] = self.takes(order)
+        return decision
+
+    def takes(self, entry: Entry) -> list[Decided]:
+        todo: list[Unit] = list(units(entry, self.ground))
+        batch = decide_batch(todo, self.tables, self.ground)
+        assert not batch.faults, batch.faults
+        for _, _, changes in batch.fresh:
+            self._timers(changes)
+        self.done += batch.said
+        return batch.said
+
+    def _timers(self, changes: Changes) -> None:
+        self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired}
+        self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
+
+    def _timeout(self, timer: Timer) -> Timeout:
+        return Timeout(
+            id=timer.id,
+            number=timer.number,
+            conversation=timer.conversation,
+            kind=timer.kind,
+            at=timer.due_at,
+            told_at=timer.due_at,
+        )
+
+    def _id(self, purpose: str) -> UUID:
+        return UUID(bytes=HASH(purpose, str(self.count)))
+
+    @property
+    def conversations(self) -> dict[str, Conversation]:
+        return self.tables.conversations
+
+
+def example() -> Choices:
+    return load(EXAMPLE)
+
+
+def webhook(said: dict[str, Any], n: int, now: datetime) -> bytes:
+    """As Meta sends it."""
+    type = said.get("type", "text")
+    sent = now - said.get("late", timedelta())
+    phone = said.get("from", "31611111111")
+    message = {
+        "id": said.get("id", f"wamid.{n}"),
+        "from": phone,
+        "from_user_id": f"NL.{phone}",
+        "timestamp": str(int(sent.astimezone(UTC).timestamp())),
+        "type": type,
+        type: _content(type, said),
+    }
+    if referral := said.get("referral"):
+        message["referral"] = referral
+    metadata = {"phone_number_id": said.get("number", "106540352242922")}
+    value = {"messaging_product": "whatsapp", "metadata": metadata, "messages": [message]}
+    entry = {"id": "102290129340398", "changes": [{"field": "messages", "value": value}]}
+    return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
+
+
+def _content(type: str, said: dict[str, Any]) -> dict[str, Any]:
+    text = said.get("text", "")
+    media = {"id": "1234", "mime_type": "image/jpeg"}
+    contents: dict[str, dict[str, Any]] = {
+        "text": {"body": text},
+        "reaction": {"message_id": "wamid.0", "emoji": text},
+        "location": {"latitude": 52.3, "longitude": 6.6, "name": text},
+        "button": {"text": text, "payload": said.get("choice", text)},
+        "interactive": {
+            "type": "list_reply",
+            "list_reply": {"id": said.get("choice", ""), "title": text},
+        },
+        "unsupported": {"type": said.get("kind", "edit")},
+        "contacts": {},
+        "sticker": media,
+        "audio": media | {"voice": True},
+    }
+    return contents.get(type, media | {"caption": text})
+
+
+def texts(done: Iterable[Decided]) -> list[str]:
+    """Ids of the texts that went out by themselves, in order."""
+    return [decision.reply.name for _, decision, _ in done if decision.reply]
+
+
+def tasks(done: Iterable[Decided]) -> int:
+    """How often somebody was given work: a message that asks for it, or a silence that does. What
+    follows in a conversation that is somebody's work already is no second task."""
+    open: set[str] = set()
+    count = 0
+    for _, decision, _ in done:
+        asks = decision.kind == "message" and decision.task or decision.happened == "decided"
+        if asks and decision.conversation not in open:
+            open.add(decision.conversation)
+            count += 1
+        if decision.kind == "accepted" and decision.status == "accepted":
+            open.discard(decision.conversation)
+        if decision.happened == "closed":
+            open.discard(decision.conversation)
+    return count
+
+
+__all__ = ["Identity", "Outgoing", "TownHall", "example", "tasks", "texts"]
