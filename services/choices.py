@@ -5,7 +5,7 @@ Its version is a hash of what the files hold: the same choices have the same one
 
 import glob
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,22 +27,34 @@ class Choices(msgspec.Struct, frozen=True):
     files: dict[str, str]
     version: str
     warnings: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    """To say where something stands; see `services.config.located`."""
 
 
 def load(path: Path) -> Choices:
     """What `path`, the files that it includes and its texts hold; ConfigError with all faults."""
     sources = _sources(path)
-    config = merged(sources)
+    config, faults = _merged(sources)
     read = texts.load(path.parent / config.texts) if config.texts else texts.Texts({}, {})
-    faults = [located(sources, *found) for found in wording.faults(config, read)]
+    faults += [located(sources, *found) for found in wording.faults(config, read)]
     if config.texts:
         faults += faults_of(read, {tenant.id: wording.values(tenant) for tenant in config.tenants})
     if faults:
-        raise ConfigError(faults, config.destinations)
+        raise ConfigError(faults, config.destinations, config, sources)
     files = {_beside(path, source.path): source.text for source in sources}
     files |= {_beside(path, p): Path(p).read_text("utf-8-sig") for p in read.paths.values()}
     warnings = tuple(map(str, warnings_of(read))) if config.texts else ()
-    return Choices(config, read, files, version(files), warnings)
+    return Choices(config, read, files, version(files), warnings, tuple(sources))
+
+
+def _merged(sources: Sequence[Source]) -> tuple[Config, list[Fault]]:
+    """What they hold, and its contradictions: these keep nobody from looking at the texts too."""
+    try:
+        return merged(sources), []
+    except ConfigError as error:
+        if error.config is None:
+            raise
+        return error.config, error.faults
 
 
 def version(files: dict[str, str]) -> str:

@@ -74,21 +74,28 @@ class Config(Table):
         return self._departments.get((tenant, department))
 
 
-class ConfigError(ValueError):
-    """Everything that is wrong with one configuration; `destinations` is what can be read of these
-    all the same: their ids and secrets."""
-
-    def __init__(self, faults: Sequence[Fault], destinations: tuple[Destination, ...] = ()) -> None:
-        self.faults, self.destinations = sorted(faults), destinations
-        super().__init__("\n".join(map(str, self.faults)))
-
-
 class Source(msgspec.Struct, frozen=True):
     """A file of the configuration, and what stands in it."""
 
     path: str
     text: str
     given: dict[str, Any]
+
+
+class ConfigError(ValueError):
+    """Everything that is wrong with one configuration, and what can be read of it all the same:
+    `destinations`, their ids and secrets; `config`, where each table has its form; `sources`."""
+
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        destinations: tuple[Destination, ...] = (),
+        config: Config | None = None,
+        sources: Sequence[Source] = (),
+    ) -> None:
+        self.faults, self.destinations = sorted(faults), destinations
+        self.config, self.sources = config, sources
+        super().__init__("\n".join(map(str, self.faults)))
 
 
 def parse(text: str, path: str) -> Config:
@@ -110,12 +117,14 @@ def merged(sources: Sequence[Source]) -> Config:
             elif isinstance(there := given.get(key, []), list):
                 given[key] = [*there, *value]
     faults += [located(sources, where, what) for where, what in contradictions(given)]
+    config = None
     try:
         config = Config.model_validate(given)
     except ValidationError as error:
         faults += [located(sources, *found) for found in shape_faults(error.errors())]
-    if faults:
-        raise ConfigError(faults, tuple(_destinations(given.get("destinations"))))
+    if faults or config is None:
+        destinations = tuple(_destinations(given.get("destinations")))
+        raise ConfigError(faults, destinations, config, sources)
     return config
 
 

@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,9 @@ from pydantic_core import ErrorDetails
 
 Location = tuple[int | str, ...]
 """Where in a parsed file: `("rules", 2, "words")` is `words` of the third `[[rules]]`."""
+FILES, TABLES = 32, 256
+"""Remembered while faults are told one after the other: the lines of files, where tables begin in
+them. A file of 2,000 rules may have as many."""
 
 
 class Fault(msgspec.Struct, frozen=True, order=True):
@@ -48,12 +52,12 @@ def shape_faults(found: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
 
 def line_of(text: str, where: Location) -> int:
     """Line of a location in the text, counted from 1: its key, else its table, else 0."""
-    lines = text.split("\n")
+    lines = _lines(text)
     table, nth, *rest = (*where, "", "")[: max(len(where), 2)]
     name = re.escape(str(table))
     if not isinstance(nth, int):
         return _line_in_table(lines, name, str(nth))
-    starts = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{name}\s*\]\]", line)]
+    starts = _starts(text, name)
     if nth >= len(starts):
         return _line_in_table(lines, name, "")
     end = _first(lines, r"\s*\[\[\s*\w+\s*\]\]", starts[nth] + 1, len(lines)) or len(lines)
@@ -61,7 +65,19 @@ def line_of(text: str, where: Location) -> int:
     return _first(lines, rf"\s*{re.escape(key)}\s*=", starts[nth], end) or starts[nth] + 1
 
 
-def _line_in_table(lines: list[str], name: str, key: str) -> int:
+@lru_cache(FILES)
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n"))
+
+
+@lru_cache(TABLES)
+def _starts(text: str, name: str) -> tuple[int, ...]:
+    """Where each entry of a table begins, counted from 0."""
+    start = re.compile(rf"\s*\[\[\s*{name}\s*\]\]")
+    return tuple(n for n, line in enumerate(_lines(text)) if start.match(line))
+
+
+def _line_in_table(lines: Sequence[str], name: str, key: str) -> int:
     start = _first(lines, rf"\s*(\[?\[\s*{name}\s*[\].]|{name}\s*[=.])", 0, len(lines)) or 0
     if not (start and key):
         return start
@@ -69,6 +85,6 @@ def _line_in_table(lines: list[str], name: str, key: str) -> int:
     return _first(lines, rf"\s*{re.escape(key)}\s*=", start, end) or start
 
 
-def _first(lines: list[str], pattern: str, start: int, end: int) -> int | None:
+def _first(lines: Sequence[str], pattern: str, start: int, end: int) -> int | None:
     """Number, counted from 1, of the first line that matches."""
     return next((n + 1 for n in range(start, end) if re.match(pattern, lines[n])), None)

@@ -1,0 +1,114 @@
+"""A large town: a configuration of thousands of rules and words, the same every time. Pure."""
+
+from collections.abc import Iterator
+
+DEPARTMENTS = ("burgerzaken", "openbare-ruimte", "belastingen", "werk-en-inkomen", "vergunningen")
+DUTCH = """
+afval archief asiel auto bedrijf begraaf begroting bestemming bibliotheek bijstand bloemen boom
+bouw brand brug bus buurt cameratoezicht contract cultuur dak dieren dijk drank duin energie erf
+erfenis evenement factuur festival fiets fonds fontein gebied geluid gezin glas gras groen grond
+handel haven heg honden horeca huis huur hydrant inkomen innovatie jacht jeugd kabel kade kermis
+kinder klimaat kruis kunst laad land lantaarn leerling leges lening lokaal lucht mantel markt
+milieu molen monument muziek natuur nood olie onderwijs oever ondernemer ouderen paal paard park
+parkeer plein plaag plant platte post raads recht regen reis riool ruimte scheep school schuld
+sloop sloot sneeuw speel sport stads stoep straat strand stroom taxi terras tram tuin tunnel
+verblijf verhuis verkeer verkiezing vest vuur wagen water weg welzijn wild wind winkel wijk woning
+zand zebra ziekte zorg zwem zwerf
+"""
+"""What Dutch compounds begin with."""
+SUBJECTS = """
+aanbieding aangifte aanslag aanvraag adres advies afspraak akkoord akte analyse antwoord apparaat
+balie bedrag begeleiding beheer beleid berekening bericht besluit bestand bewijs bezoek bezwaar
+bijdrage bod boete bon bord brief budget cijfer code commissie controle cursus datum dienst document
+dossier eis enquete fout functie gegeven gids hek hulp hulpmiddel indeling informatie inschrijving
+inspectie kaart kamer keuring klacht kosten kwestie lijst loket machine meting melding nota nummer
+onderhoud onderzoek ontheffing opdracht opgave overlast overzicht pas paspoort plan plicht probleem
+procedure project proef punt rapport rechter regel regeling register rekening route schade schema
+subsidie tarief team termijn toelage toeslag toets uitkering uitstel verbod vergunning verklaring
+verslag verzoek voorstel voorziening vraag waarde wet zaak zone
+"""
+"""And end with."""
+FORMS = ("{}", "{}", "{}", "{}", "{}", "{}", "{}", "{} aanvragen", '"{}"', "{}*")
+"""How a word is written in a rule: mostly by itself."""
+
+TOWN = """\
+include = ["rules/*.toml"]
+
+[[tenants]]
+id = "grotestad"
+name = "gemeente Grotestad"
+
+[[numbers]]
+id = "106540352242922"
+tenant = "grotestad"
+fallback = "klantcontact"
+
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "https://crm.grotestad.example/events"
+
+[[departments]]
+id = "klantcontact"
+tenant = "grotestad"
+name = "Klantcontactcentrum"
+destination = "crm"
+hours = "Mo-Fr 08:30-17:00; PH off"
+"""
+DEPARTMENT = """
+[[departments]]
+id = "{id}"
+tenant = "grotestad"
+name = "{id}"
+destination = "crm"
+hours = "Mo-Fr 09:00-17:00; Th 09:00-20:00; PH off"
+"""
+RULE = """\
+[[rules]]
+id = "{id}"
+words = [{words}]
+department = "{department}"
+{more}
+"""
+MORE = ("", "", "", 'tag = ["druk"]\n', 'hours = "Mo-Fr 08:00-18:00"\n', 'without = ["bedankt"]\n')
+"""What a rule asks or does beside, in turn."""
+
+
+def big_town(rules: int, words: int) -> dict[str, str]:
+    """Name of each file beside `postkamer.toml`, and what stands in it. No two rules have a word
+    in common."""
+    spread = words_of_a_town(words)
+    parts: dict[str, list[str]] = {department: [] for department in DEPARTMENTS}
+    for n in range(rules):
+        own = spread[n * words // rules : (n + 1) * words // rules]
+        department = DEPARTMENTS[n * len(DEPARTMENTS) // rules]
+        parts[department].append(_rule(n, own, department))
+    town = TOWN + "".join(DEPARTMENT.format(id=each) for each in DEPARTMENTS)
+    return {"postkamer.toml": town} | {
+        f"rules/{n}-{department}.toml": "\n".join(part)
+        for n, (department, part) in enumerate(parts.items())
+    }
+
+
+def words_of_a_town(count: int) -> list[str]:
+    """Different words and phrases, in the forms in which rules have them."""
+    compounds = _compounds()
+    return [FORMS[n % len(FORMS)].format(next(compounds)) for n in range(count)]
+
+
+def _compounds() -> Iterator[str]:
+    """`afvalaanbieding`, `archiefaangifte` ...; when all are used, with a number behind them."""
+    beginnings, ends = DUTCH.split(), SUBJECTS.split()
+    again = 0
+    while True:
+        number = f" {again}" if again else ""
+        for shift in range(len(ends)):
+            for n, beginning in enumerate(beginnings):
+                yield beginning + ends[(n + shift) % len(ends)] + number
+        again += 1
+
+
+def _rule(n: int, words: list[str], department: str) -> str:
+    listed = ", ".join(f"'{word}'" for word in words)
+    more = MORE[n % len(MORE)]
+    return RULE.format(id=f"regel-{n}", words=listed, department=department, more=more)

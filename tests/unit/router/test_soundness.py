@@ -1,0 +1,147 @@
+"""What only the router's reading of a configuration shows to be wrong, with file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from router.rules import compile_config
+from router.soundness import asked, faults, sound, within
+from services import choices
+from services.config import ConfigError, parse
+
+TOWN = """\
+tenants = [{id = "almelo", name = "Almelo", menu = "keuze"}, {id = "borne", name = "Borne"}]
+departments = [
+    {id = "kcc", tenant = "almelo", name = "KCC", destination = "crm"},
+    {id = "groen", tenant = "almelo", name = "Groen", destination = "crm"},
+    {id = "kcc", tenant = "borne", name = "KCC", destination = "crm"},
+]
+destinations = [{id = "crm", kind = "cloudevents", url = "https://crm.example/"}]
+numbers = [
+    {id = "10000001", tenant = "almelo", fallback = "kcc"},
+    {id = "20000001", tenant = "borne", fallback = "kcc"},
+]
+[[groups]]
+id = "tuin"
+words = ["boom", "gras"]
+[[menus]]
+id = "keuze"
+options = [{id = "groen", title = "Groen", department = "groen"}]
+"""
+RULE = '[[rules]]\nid = "a"\ndepartment = "kcc"\n'
+LETTERS = "At least 4 letters must stand beside a star"
+STAR = "A star stands for the rest of a word: at its end or at its start, outside quotes"
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        (RULE + 'words = ["afval*", "*vergunning", "♻️", "grof vuil"]', []),
+        (
+            RULE + 'words = ["afval", "par*keer", "ab*"]',
+            [
+                ("rules.0.words.1", f"'par*keer': {STAR}"),
+                ("rules.0.words.2", f"'ab*': {LETTERS}"),
+            ],
+        ),
+        (
+            RULE + 'words = ["a"]\nwithout = ["?!"]',
+            [("rules.0.without.0", "'?!': There is no word or emoji in it")],
+        ),
+        (
+            '[[groups]]\nid = "g"\nwords = ["*"]',
+            [("groups.1.words.0", "'*': There is no word or emoji in it")],
+        ),
+        (
+            RULE + 'any = [{words = ["goed"]}, {not = {words = ["ab*"]}}]',
+            [("rules.0.any.1.not.words.0", f"'ab*': {LETTERS}")],
+        ),
+        (
+            RULE + 'referral = ["zomer", "..."]',
+            [("rules.0.referral.1", "'...': There is no word in it")],
+        ),
+        (
+            RULE + 'all = [{groups = ["tuin", "bos"]}, {numbers = ["10000001", "999"]}]',
+            [
+                ("rules.0.all.0.groups", "there is no group 'bos'"),
+                ("rules.0.all.1.numbers", "there is no number '999'"),
+            ],
+        ),
+        (
+            '[[care]]\nid = "c"\nkind = "emergency"\nnumbers = ["999"]',
+            [("care.0.numbers", "there is no number '999'")],
+        ),
+        (
+            RULE + r"pattern = '\w{1,200}-[0-9]{4}'",
+            [],
+        ),
+        (
+            "".join(
+                f"[[rules]]\nid = 'r{n}'\ntenant = 'almelo'\ndepartment = 'kcc'\n"
+                rf"pattern = '\w{{1,900}}x{n}'" + "\n"
+                for n in range(50)
+            ),
+            [
+                (
+                    "rules",
+                    "the patterns of almelo take too much memory together:"
+                    " fewer of them, or shorter repeats",
+                )
+            ],
+        ),
+        (
+            '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "borne"\nmenu = "keuze"',
+            [("menus.0.options.0.department", "borne asks this and has no department 'groen'")],
+        ),
+        (
+            '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "almelo"\nmenu = "keuze"',
+            [],
+        ),
+    ],
+)
+def test_what_the_router_cannot_decide_by_is_a_fault(
+    more: str, found: list[tuple[str, str]]
+) -> None:
+    config = parse(TOWN + more, "x.toml")
+    assert [(".".join(map(str, where)), what) for where, what in faults(config)] == found
+
+
+def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path: Path) -> None:
+    file = tmp_path / "postkamer.toml"
+    town = TOWN.replace(', menu = "keuze"', "").partition("[[menus]]")[0]
+    file.write_text(town)
+    good = choices.load(file)
+    assert sound(good) is good
+    assert set(compile_config(good.config)) == {"almelo", "borne"}
+    file.write_text('include = ["more.toml"]\n' + town)
+    (tmp_path / "more.toml").write_text("\n" + RULE + 'words = ["par*keer"]\n')
+    bad = choices.load(file)
+    with pytest.raises(ConfigError) as refused:
+        sound(bad)
+    assert str(refused.value) == f"{tmp_path / 'more.toml'}:5: rules.0.words.0: 'par*keer': {STAR}"
+    assert refused.value.destinations == bad.config.destinations
+
+
+def test_every_condition_within_a_condition_is_looked_at() -> None:
+    rule = RULE + 'all = [{any = [{states = ["new"]}, {not = {types = ["text"]}}]}]'
+    config = parse(TOWN + rule, "x.toml")
+    places = [".".join(map(str, where)) for where, _ in within(("rules", 0), config.rules[0])]
+    assert places == [
+        "rules.0",
+        "rules.0.all.0",
+        "rules.0.all.0.any.0",
+        "rules.0.all.0.any.1",
+        "rules.0.all.0.any.1.not",
+    ]
+
+
+def test_menus_are_asked_by_the_municipality_by_rules_and_by_other_menus() -> None:
+    menus = "".join(
+        f'[[menus]]\nid = "{id}"\noptions = [{{id = "x", title = "X", menu = "{to}"}}]\n'
+        for id, to in (("een", "twee"), ("twee", "een"), ("drie", "een"))
+    )
+    rule = '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "borne"\nmenu = "een"\n'
+    config = parse(TOWN + menus + rule, "x.toml")
+    almelo, borne = config.tenants
+    assert asked(config, almelo) == {"keuze"}
+    assert asked(config, borne) == {"een", "twee"}
