@@ -7,6 +7,7 @@ import msgspec
 
 from router.decisions import Ground, Hash
 from router.rules import compile_config
+from router.soundness import sound
 from services.choices import Choices
 from services.config import Config
 from services.contract import Record
@@ -33,7 +34,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def grounded(choices: Choices, hash: Hash) -> Ground:
-    config = choices.config
+    """ConfigError where something in them cannot be decided by."""
+    config = sound(choices).config
     return Ground(
         config=config,
         rules=compile_config(config),
