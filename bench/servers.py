@@ -22,7 +22,7 @@ from deploy.local.state import free_port, token
 from services import choices
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
+EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 """32 bytes in base64; protects nothing but the load."""
 STOP_SECONDS = 30

@@ -15,13 +15,14 @@ import click
 import msgspec
 
 from cli import check as checks
-from cli import explain, tokens
+from cli import explain, rules, tokens
+from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
 from services.keyring import of_environment
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
+EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
 MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
 """In this order: the roles first, and what is granted before whom it is granted to needs it."""
 
@@ -47,7 +48,7 @@ def configured(path: Path) -> config.Config:
 def chosen(path: Path) -> choices.Choices:
     """All that a municipality decides, or every fault of it, and the end."""
     try:
-        return choices.load(path)
+        return sound(choices.load(path))
     except config.ConfigError as error:
         fail(str(error))
         raise
@@ -188,6 +189,7 @@ def check(path: Path | None, as_json: bool) -> None:
 
 
 main.add_command(tokens.group)
+main.add_command(rules.group)
 
 
 @main.group("topology")

@@ -23,7 +23,7 @@ from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "deploy" / "postkamer.example.toml"
+EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
 NEIGHBOUR_NUMBER = "206540352242923"
 NEIGHBOUR = f"""
 [[tenants]]

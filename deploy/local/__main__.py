@@ -95,9 +95,12 @@ def example(folder: Path, environment: Mapping[str, str]) -> Path:
     port = environment[plan.SANDBOX.variable]
     if port == str(plan.SANDBOX.default):
         return shipped
-    own = folder / shipped.name
-    own.write_text(plan.example_for(shipped.read_text(), port))
-    return own
+    own = folder / shipped.parent.name
+    for file in shipped.parent.rglob("*.toml"):
+        copy = own / file.relative_to(shipped.parent)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(plan.example_for(file.read_text(), port))
+    return own / shipped.name
 
 
 def key() -> str:

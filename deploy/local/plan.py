@@ -80,7 +80,7 @@ def environment(
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
     }
     kept = {
-        "POSTKAMER_CONFIG": str(root / "deploy" / "postkamer.example.toml"),
+        "POSTKAMER_CONFIG": str(root / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"),
         "POSTKAMER_OBJECT_STORE": (root / ".local" / "objects").as_uri(),
         "POSTKAMER_ARCHIVE_KEY": archive_key,
         "CRM_SECRET": f"whsec_{crm_secret}",
@@ -89,7 +89,7 @@ def environment(
 
 
 def example_for(text: str, sandbox: str) -> str:
-    """The shipped configuration with its CRM at another port of this machine."""
+    """A file of the shipped configuration with its CRM at another port of this machine."""
     return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
 
 

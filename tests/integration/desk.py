@@ -7,7 +7,6 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from cli.main import EXAMPLE
 from gateway.api import Api
 from gateway.store import Store
 from gateway.uploads import Uploads
@@ -16,6 +15,7 @@ from services.contract import Command
 from services.database import Pool
 from services.http import application, serve
 from services.keyring import Keyring
+from tests.installation import EXAMPLE
 from tests.tokens import GENEROUS, bearer, key
 
 TOWN = choices.load(EXAMPLE).config

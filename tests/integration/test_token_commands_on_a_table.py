@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.main import EXAMPLE, main
+from cli.main import main
 from services.database import migrate
+from tests.installation import EXAMPLE
 from tests.integration.conftest import all_migrations
 
 Command = Callable[..., Result]

@@ -18,7 +18,7 @@ def test_the_sandbox_defaults_are_the_ones_that_are_promised() -> None:
     assert settings["POSTKAMER_META_VERIFY_TOKEN"] == "sandbox-verify-token"
     assert settings["POSTKAMER_API_TOKENS"] == "sandbox:sandbox-api-token"
     assert settings["POSTKAMER_META_GRAPH_URL"] == "http://127.0.0.1:8090/graph/v26.0"
-    assert settings["POSTKAMER_CONFIG"] == "/clone/deploy/postkamer.example.toml"
+    assert settings["POSTKAMER_CONFIG"] == "/clone/deploy/examples/voorbeeldstad/postkamer.toml"
     assert settings["POSTKAMER_OBJECT_STORE"] == "file:///clone/.local/objects"
     assert settings["CRM_SECRET"] == "whsec_c2VjcmV0"
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cli.main import EXAMPLE, main
+from cli.main import main
 from cli.tokens import Wanted, faults, fresh, of_environment
 from services import choices
+from tests.installation import EXAMPLE
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 TOWN = choices.load(EXAMPLE).config

@@ -22,7 +22,8 @@ def needed() -> Iterator[Path]:
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path.relative_to(ROOT)
-    yield Path("deploy/postkamer.example.toml")
+    for path in (ROOT / "deploy" / "examples").rglob("*.toml"):
+        yield path.relative_to(ROOT)
     yield Path("deploy/compose/definitions.py")
 
 
