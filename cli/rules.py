@@ -1,0 +1,177 @@
+"""`postkamer rules`: the versions of rules and texts that decisions refer to, and the way back."""
+
+import asyncio
+import difflib
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import click
+import msgspec
+
+from cli.rollback import KEPT, Plan, Refused, carried_out, planned
+from services import settings
+from services.database import DATABASE_ERRORS, Pool, connected
+
+MOST = 1000
+"""Versions in one list, the newest: a new one each working day makes four years."""
+T = TypeVar("T")
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A version without its files. `record` is its id in the archive."""
+
+    version: str
+    record: UUID
+    first_at: datetime
+    approved_by: str
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that differs between two versions: lines of a unified diff."""
+
+    name: str
+    diff: list[str]
+
+
+async def listed(pool: Pool) -> list[Listed]:
+    """Newest first."""
+    rows = await pool.fetch(
+        "select version, record, first_at, approved_by from router.version"
+        " order by first_at desc, version limit $1",
+        MOST,
+    )
+    return [Listed(**row) for row in rows]
+
+
+async def files_of(pool: Pool, version: str) -> dict[str, str]:
+    """Name -> text; Refused when there is no such version."""
+    kept = await pool.fetchval("select files from router.version where version = $1", version)
+    if kept is None:
+        raise Refused(f"there is no version {version!r}: see postkamer rules list")
+    return msgspec.msgpack.decode(kept, type=dict[str, str])
+
+
+def changed(one: dict[str, str], other: dict[str, str]) -> Iterator[Changed]:
+    """What differs, by name. Pure."""
+    for name in sorted(one.keys() | other.keys()):
+        before, after = one.get(name), other.get(name)
+        if before != after:
+            lines = difflib.unified_diff(
+                _lines(before),
+                _lines(after),
+                f"a/{name}" if before is not None else "/dev/null",
+                f"b/{name}" if after is not None else "/dev/null",
+                lineterm="",
+            )
+            yield Changed(name=name, diff=list(lines))
+
+
+def _lines(text: str | None) -> list[str]:
+    return text.split("\n") if text else []
+
+
+def _with_table(work: Callable[[Pool], Awaitable[T]]) -> T:
+    """What `work` finds; what is wrong, and exit code 1 otherwise."""
+
+    async def found() -> T:
+        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
+        async with connected(url, "postkamer-rules", 1) as pool:
+            return await work(pool)
+
+    try:
+        return asyncio.run(found())
+    except (Refused, settings.SettingsError) as error:
+        _fail(str(error))
+    except DATABASE_ERRORS as error:
+        _fail(f"rules: {error or type(error).__name__}")
+    raise AssertionError
+
+
+def _fail(message: str, code: int = 1) -> None:
+    click.echo(message, err=True)
+    raise SystemExit(code)
+
+
+def _say(found: Any, lines: list[str], *, as_json: bool) -> None:
+    for line in [msgspec.json.encode(found).decode()] if as_json else lines:
+        click.echo(line)
+
+
+@click.group("rules")
+def group() -> None:
+    """Versions of rules and texts (POSTKAMER_DATABASE_URL, as its owner)."""
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def list_command(as_json: bool) -> None:
+    """Show the versions that anything was decided by, the newest first."""
+    found = _with_table(listed)
+    lines = [
+        f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
+        for each in found
+    ]
+    _say(found, lines, as_json=as_json)
+
+
+@group.command("show")
+@click.argument("version")
+@click.option("--json", "as_json", is_flag=True)
+def show_command(version: str, as_json: bool) -> None:
+    """Show the files of VERSION."""
+    files = _with_table(lambda pool: files_of(pool, version))
+    lines = [part for name, text in files.items() for part in (f"==> {name} <==", text)]
+    _say({"version": version, "files": files}, lines, as_json=as_json)
+
+
+@group.command("diff")
+@click.argument("one")
+@click.argument("other")
+@click.option("--json", "as_json", is_flag=True)
+def diff_command(one: str, other: str, as_json: bool) -> None:
+    """Show what differs between two versions, as a unified diff."""
+
+    async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
+        return await files_of(pool, one), await files_of(pool, other)
+
+    found = list(changed(*_with_table(both)))
+    lines = [line for each in found for line in each.diff]
+    _say({"from": one, "to": other, "files": found}, lines, as_json=as_json)
+
+
+@group.command("rollback")
+@click.argument("version")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+@click.option("--json", "as_json", is_flag=True)
+def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bool) -> None:
+    """Put the files of VERSION back where POSTKAMER_CONFIG is. Services that run take them by
+    themselves; what was there is kept beside them."""
+    given = path or os.environ.get("POSTKAMER_CONFIG")
+    if not given:
+        _fail("POSTKAMER_CONFIG: is missing", 2)
+        return
+    files, first = _with_table(lambda pool: files_of(pool, version)), Path(given)
+    try:
+        plan = planned(version, files, first)
+        if not dry_run:
+            carried_out(plan, files, first)
+    except Refused as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"rules: {error.filename or first}: {error.strerror or error}")
+    said = msgspec.to_builtins(plan) | {"dryRun": dry_run}
+    _say(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
+
+
+def _told(plan: Plan, *, dry_run: bool) -> Iterator[str]:
+    would = "would be " if dry_run else ""
+    yield from (f"{name} {would}written" for name in plan.written)
+    yield from (f"{name} {would}set aside as {name}{KEPT}" for name in plan.aside)
+    yield from (f"{name} is the same" for name in plan.same)
+    for table in plan.restart:
+        yield f"warning: {table} differ: services that run refuse it until they are restarted"
