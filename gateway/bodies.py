@@ -1,6 +1,6 @@
-"""What a CRM may order: a message to a citizen, or a change of a conversation. Pure.
+"""Messages to citizens, as a CRM orders them. Pure.
 
-Read with `gateway.reading.read(body, MESSAGE)` and so on, which gives every fault at once.
+Read with `gateway.reading.read(body, MESSAGE)`, which gives every fault at once.
 """
 
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from gateway.bounds import (
     Form,
     Json,
     Link,
+    Moment,
     OurNumber,
     Words,
     one_of,
@@ -223,46 +224,6 @@ Message = Annotated[
 ]
 
 
-class Transfer(Body):
-    """To another department, which gets the whole conversation from here on."""
-
-    department: Department
-    """That gets it."""
-    reason: Annotated[str, Words(500)]
-    """For the colleague, and on the record."""
-    author: Annotated[Author | None, SPARED] = spared()
-    from_department: Annotated[Department | None, SPARED, Field(alias="from")] = spared()
-    """That has it now; refused when another has it by then."""
-
-
-class Close(Body):
-    """The question is answered; what the citizen writes next begins anew."""
-
-    reason: Annotated[str | None, Words(500), SPARED] = spared()
-    author: Annotated[Author | None, SPARED] = spared()
-
-
-class Note(Body):
-    """For colleagues, on the record, not for the citizen."""
-
-    text: Annotated[str, Words(4096)]
-    author: Annotated[Author | None, SPARED] = spared()
-
-
-class Tie(Body):
-    """To a zaak: events, export and retention carry it."""
-
-    zaak: Annotated[
-        str,
-        Words(1000),
-        Form(
-            r"[A-Za-z0-9][A-Za-z0-9._ /-]{0,39}|https://[^\s\\?#@]+",
-            "must be the identification of a zaak (at most 40 characters) or its https URL",
-        ),
-    ]
-    author: Annotated[Author | None, SPARED] = spared()
-
-
 class _Common(_Message):
     """What is looked at of a message of a type that we do not know."""
 
@@ -270,17 +231,17 @@ class _Common(_Message):
 
 
 class Terms(Body):
-    """What of an order meets the token and the configuration, whatever else is wrong with it."""
+    """What of an order meets the token, the configuration and the clock, whatever else is wrong
+    with it."""
 
     model_config = ConfigDict(extra="ignore")
 
     number: Annotated[OurNumber | None, SPARED] = spared()
     author: Annotated[Author | None, SPARED] = spared()
     department: Annotated[Department | None, SPARED] = spared()
+    until: Annotated[Moment | None, SPARED] = spared()
 
 
 COMMON = TypeAdapter(_Common)
 TERMS = TypeAdapter(Terms)
 MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
-TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
-NOTE, TIE = TypeAdapter(Note), TypeAdapter(Tie)

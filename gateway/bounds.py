@@ -2,6 +2,7 @@
 out. Pure; a fault's sentence stands beside the rule, and never holds what was sent."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -166,6 +167,36 @@ Filename = Annotated[
     Words(240),
     Form(r"[^/\\\x00-\x1f]*", "must be a name without path or control characters"),
 ]
+
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE,
+)
+"""As RFC 3339 writes it. Readers of times take more: seconds since 1970, a space for the T."""
+
+
+class _Moment(msgspec.Struct, frozen=True):
+    """A text that says when, with its offset."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        text = core_schema.str_schema()
+        return core_schema.no_info_after_validator_function(self._read, text)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> Json:
+        return {"type": "string", "format": "date-time"}
+
+    def _read(self, text: str) -> datetime:
+        try:
+            return datetime.fromisoformat(MOMENT.fullmatch(text)[0].upper())  # type: ignore[index]
+        except (TypeError, ValueError):
+            raise wrong("must be a time with its offset, as 2026-12-01T17:00:00+01:00") from None
+
+
+Moment = Annotated[datetime, _Moment()]
 
 OurNumber = Annotated[str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a number of ours")]
 Department = Annotated[

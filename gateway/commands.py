@@ -5,19 +5,22 @@ configuration.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from gateway.bodies import (
-    Author,
+from gateway.bodies import Author, Message, ReactionMessage, TemplateMessage, Terms
+from gateway.changes import (
     Close,
-    Message,
+    Confirm,
+    Merge,
+    NoNotice,
     Note,
-    ReactionMessage,
-    TemplateMessage,
-    Terms,
+    Notice,
+    Release,
+    State,
     Tie,
     Transfer,
 )
@@ -29,14 +32,23 @@ from services import contract
 from services.access import Rights
 from services.config import Config
 
-Change = Transfer | Close | Note | Tie
+Change = Transfer | Close | Note | Tie | Confirm | Release | Merge
 KINDS: dict[type[Change], str] = {
     Transfer: "transfer",
     Close: "close",
     Note: "note",
     Tie: "link",
+    Confirm: "confirm",
+    Release: "release",
+    Merge: "merge",
 }
-"""Body -> type of the command."""
+"""Body -> type of the command, of a conversation."""
+Saying = Notice | NoNotice | State
+SAYINGS: dict[type[Saying], str] = {Notice: "notice", NoNotice: "notice", State: "state"}
+"""The same, of a number."""
+LONGEST = timedelta(days=31)
+"""For which the contact centre speaks beforehand. What holds for longer belongs in the texts and
+opening hours; a notice that somebody forgot is not told for a year."""
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +79,29 @@ def terms_faults(
     elif department and config.department(rights.tenant, department) is None:
         found.append(Fault("/department", "is no department of this municipality"))
     return found
+
+
+def time_faults(until: datetime | None, now: datetime) -> list[Fault]:
+    """What stands against the moment at which something is to end."""
+    if until is None or now < until <= now + LONGEST:
+        return []
+    late = f"must lie within {LONGEST.days} days"
+    return [Fault("/until", late if until > now else "must lie in the future")]
+
+
+def saying_faults(body: Saying, rights: Rights, now: datetime) -> list[Fault]:
+    """All that stands against what is said of a number."""
+    until = getattr(body, "until", None)
+    return [*_author_faults(body.author, rights), *time_faults(until, now)]
+
+
+def merge_faults(body: Merge, held: Held) -> list[Fault]:
+    """What stands against the other conversation, as far as its id says."""
+    if body.other == held.id:
+        return [Fault("/with", "must be another conversation")]
+    if body.other.partition("-")[0] != held.number:
+        return [Fault("/with", "must be a conversation of the same number")]
+    return []
 
 
 def _author_faults(author: Author | None, rights: Rights) -> Iterator[Fault]:
@@ -132,16 +167,52 @@ def change(body: Change, held: Held, given: Given) -> contract.Command:
         received_at=given.at,
         token=given.rights.name,
         type=KINDS[type(body)],
-        text=body.text if isinstance(body, Note) else "",
         conversation=held.id,
         number=held.number,
         author=_author(body.author),
         tenant=given.rights.tenant,
         departments=sorted(given.rights.departments),
-        department=(body.from_department or "") if isinstance(body, Transfer) else "",
-        to_department=body.department if isinstance(body, Transfer) else "",
-        reason=(body.reason or "") if isinstance(body, Transfer | Close) else "",
-        zaak=body.zaak if isinstance(body, Tie) else "",
+        **_changed(body),
+    )
+
+
+def _changed(body: Change) -> dict[str, Any]:
+    """What is to change, as members of a command."""
+    match body:
+        case Transfer():
+            return {
+                "department": body.from_department or "",
+                "to_department": body.department or "",
+                "employee": body.employee or "",
+                "reason": body.reason,
+            }
+        case Close():
+            return {"reason": body.reason or "", "outcome": body.outcome or ""}
+        case Note():
+            return {"text": body.text}
+        case Tie():
+            return {"zaak": body.zaak}
+        case Merge():
+            return {"other": body.other}
+        case Confirm() | Release():
+            return {}
+
+
+def saying(body: Saying, number: str, given: Given) -> contract.Command:
+    """The command that says something of a number."""
+    until = getattr(body, "until", None)
+    return contract.Command(
+        id=given.id,
+        received_at=given.at,
+        token=given.rights.name,
+        type=SAYINGS[type(body)],
+        text=getattr(body, "text", None) or "",
+        number=number,
+        author=_author(body.author),
+        tenant=given.rights.tenant,
+        departments=sorted(given.rights.departments),
+        until=until.astimezone(UTC) if until else None,
+        state=body.state if isinstance(body, State) else "",
     )
 
 

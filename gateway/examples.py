@@ -148,15 +148,62 @@ MESSAGES: dict[str, Json] = {
     },
 }
 
-TRANSFER: Json = {
-    "department": "openbare-ruimte",
-    "from": "burgerzaken",
-    "reason": "Het gaat over een container.",
+CHANGES: dict[str, dict[str, Json]] = {
+    "_transfer": {
+        "department": {
+            "department": "openbare-ruimte",
+            "from": "burgerzaken",
+            "reason": "Het gaat over een container.",
+            "author": EMPLOYEE,
+        },
+        "colleague": {
+            "department": "burgerzaken",
+            "employee": "m.devries",
+            "reason": "Zij behandelt deze aanvraag.",
+            "author": EMPLOYEE,
+        },
+        "frontDesk": {"reason": "Dit is niet voor ons.", "author": EMPLOYEE},
+    },
+    "_close": {
+        "example": {"reason": "Beantwoord", "author": EMPLOYEE},
+        "official": {"outcome": "redirected", "reason": "Formulier gewezen", "author": EMPLOYEE},
+    },
+    "_note": {"example": {"text": "Belt morgen terug.", "author": EMPLOYEE}},
+    "_link": {"example": {"zaak": "ZAAK-2026-0000012345", "author": EMPLOYEE}},
+    "_confirm": {"example": {"author": EMPLOYEE}},
+    "_release": {"example": {"author": EMPLOYEE}},
+    "_merge": {
+        "example": {"with": "106540352242922-nbswy3dpo5xxe3debzwk4lumfy", "author": EMPLOYEE}
+    },
+}
+"""Of each verb, by name."""
+NOTICE: Json = {
+    "text": "Door de storm is het erg druk. Het laatste nieuws staat op www.almelo.nl.",
+    "until": "2026-12-01T17:00:00+01:00",
     "author": EMPLOYEE,
 }
-CLOSE: Json = {"reason": "Beantwoord", "author": EMPLOYEE}
-NOTE: Json = {"text": "Belt morgen terug.", "author": EMPLOYEE}
-TIE: Json = {"zaak": "ZAAK-2026-0000012345", "author": EMPLOYEE}
+NO_NOTICE: Json = {"author": EMPLOYEE}
+STATES: dict[str, Json] = {
+    "closed": {
+        "state": "closed",
+        "text": "Wij lezen hier vandaag niet mee. Mail ons op gemeente@almelo.nl.",
+        "until": "2026-12-01T08:30:00+01:00",
+        "author": EMPLOYEE,
+    },
+    "receiveOnly": {"state": "receive-only", "author": EMPLOYEE},
+    "open": {"state": "open", "author": EMPLOYEE},
+}
+NUMBERS: Json = {
+    "numbers": [
+        {
+            "id": "106540352242922",
+            "state": "open",
+            "text": None,
+            "until": None,
+            "notice": {"text": NOTICE["text"], "until": "2026-12-01T16:00:00Z"},
+        }
+    ]
+}
 
 ACCEPTED: Json = {"id": MESSAGE, "status": "accepted"}
 STATUS: Json = {

@@ -1,191 +1,19 @@
-"""The gateway's API as its document describes it: a table of operations."""
+"""The gateway's API as its document describes it: what desks order, and what Meta calls."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from gateway import bodies, examples, kinds
-from gateway.answers import Accepted, MediaAccepted, MessageStatus
-from gateway.parameters import CONVERSATION, DISPOSITION, HANDSHAKE, ID, KEY
-from gateway.reading import BODY_BYTES
+from gateway import examples
+from gateway.operations import CHANGES, NUMBERS, READ, SEND, UPLOAD
+from gateway.parameters import HANDSHAKE
+from gateway.refusals import SLOW
 from services.answers import VERSION
 from services.openapi import document_of
 from services.operations import DOCUMENT, Answer, Api, Content, Operation, Refusal
 
 Json = dict[str, Any]
 
-WRONG = Refusal(
-    "the body is not what it should be",
-    "The key or the body is not what it should be; `errors` has every fault at once.",
-    {"errors": [{"pointer": "/text/body", "detail": "is over 4096 characters"}]},
-)
-KEY_USED = Refusal(
-    "this Idempotency-Key came with another request before",
-    "`key_used`: the key came with another request before.",
-    {"code": "key_used"},
-)
-TRANSFERRED = Refusal(
-    "another department has this conversation now",
-    "`transferred`: another department has the conversation now.",
-    {"code": "transferred"},
-)
-CLOSED = Refusal(
-    "the conversation is closed",
-    "`closed`: nobody hands over what is closed.",
-    {"code": "closed"},
-)
-ANSWERED = Refusal(
-    "another answer was given",
-    "`answered_meanwhile`: there is an answer that the sender did not see.",
-    {"code": "answered_meanwhile", "last": examples.MESSAGE},
-)
-NO_MESSAGE = Refusal("there is no such message", "There is none, or it is not of this token.")
-NO_CONVERSATION = Refusal(
-    "there is no such conversation", "There is none, or this token may not see it."
-)
-SLOW = Refusal("the body did not arrive in time", "The body did not arrive in time.")
-LARGE = Refusal(f"a body is at most {BODY_BYTES} bytes", "The body is too large.")
-NO_JSON = Refusal(
-    "the body must be application/json",
-    "The body is not application/json in UTF-8, or has a Content-Encoding.",
-)
-BODY: dict[int, list[Refusal]] = {400: [WRONG], 408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
-"""Of every order."""
-
-
-def _change(
-    verb: str,
-    id: str,
-    content: Content,
-    summary: str,
-    description: str,
-    conflicts: Sequence[Refusal] = (),
-) -> Operation:
-    return Operation(
-        method="post",
-        path=f"/conversations/{{id}}/_{verb}",
-        id=id,
-        tag="conversations",
-        summary=summary,
-        description=description,
-        roles=["send"],
-        parameters=[CONVERSATION, KEY],
-        content=content,
-        answers={
-            202: Answer(
-                description="It is safe, and will be done in the order of the conversation.",
-                model=Accepted,
-                headers=["Location"],
-                example=examples.ACCEPTED,
-            )
-        },
-        refusals=BODY | {404: [NO_CONVERSATION], 409: [*conflicts, TRANSFERRED, KEY_USED]},
-    )
-
-
-def _order(model: TypeAdapter[Any], example: Json) -> Content:
-    return Content(model=model, examples={"example": example})
-
-
-SEND = Operation(
-    method="post",
-    path="/messages",
-    id="sendMessage",
-    tag="messages",
-    summary="Send a message to a citizen",
-    description="In a conversation (`conversationId`), or from a number of yours (`number`) to"
-    " somebody (`to`). All of Meta's limits are checked before anything is accepted. Outside the 24"
-    " hours after the citizen's last message only a template arrives."
-    "\n\nAccepted is not sent: read what became of it at `Location`, or wait for the event.",
-    roles=["send"],
-    parameters=[KEY],
-    content=Content(model=bodies.MESSAGE, name="Message", examples=examples.MESSAGES),
-    answers={
-        202: Answer(
-            description="It is safe, and will be sent.",
-            model=Accepted,
-            headers=["Location"],
-            example=examples.ACCEPTED,
-        )
-    },
-    refusals=BODY | {409: [ANSWERED, TRANSFERRED, KEY_USED]},
-)
-READ = Operation(
-    method="get",
-    path="/messages/{id}",
-    id="readMessage",
-    tag="messages",
-    summary="Read what became of a message or a change",
-    roles=["send"],
-    parameters=[ID],
-    answers={
-        200: Answer(description="As it stands.", model=MessageStatus, example=examples.STATUS)
-    },
-    refusals={404: [NO_MESSAGE]},
-)
-UPLOAD = Operation(
-    method="post",
-    path="/media",
-    id="uploadMedia",
-    tag="media",
-    summary="Upload a file, to send later",
-    description="The body is the file itself. How large it may be, its type decides.",
-    roles=["send"],
-    parameters=[KEY, DISPOSITION],
-    content=Content(files=list(kinds.TYPES), description="The bytes of the file."),
-    answers={
-        201: Answer(
-            description="It is safe, and can be sent by its id.",
-            model=MediaAccepted,
-            example=examples.MEDIA_ACCEPTED,
-        )
-    },
-    refusals={
-        400: [
-            Refusal(
-                "the file is not of the type that its Content-Type says",
-                "There is no key, the file is empty, or is not what its Content-Type says; or it is"
-                " Opus with more than one channel.",
-            )
-        ],
-        408: [Refusal("the file stopped coming", "The file did not arrive in time.")],
-        409: [KEY_USED],
-        413: [Refusal("a file of this type is at most 5242880 bytes", "The file is too large.")],
-        415: [Refusal("a file is one of: image/jpeg, ...", "Meta does not take this type.")],
-    },
-)
-CHANGES = (
-    _change(
-        "transfer",
-        "transferConversation",
-        _order(bodies.TRANSFER, examples.TRANSFER),
-        "Hand a conversation over to another department",
-        "The other department gets the event `nl.postkamer.conversation-transferred.v1`.",
-        [CLOSED],
-    ),
-    _change(
-        "close",
-        "closeConversation",
-        _order(bodies.CLOSE, examples.CLOSE),
-        "Close a conversation",
-        "What the citizen writes next opens a new one.",
-    ),
-    _change(
-        "note",
-        "noteConversation",
-        _order(bodies.NOTE, examples.NOTE),
-        "Write a note for colleagues",
-        "On the record, and never shown to the citizen.",
-    ),
-    _change(
-        "link",
-        "linkConversation",
-        _order(bodies.TIE, examples.TIE),
-        "Tie a conversation to a zaak",
-        "Events, export and retention carry it.",
-    ),
-)
 WEBHOOK = "/webhooks/whatsapp"
 VERIFY = Operation(
     method="get",
@@ -239,6 +67,7 @@ API = Api(
     tags={
         "messages": "To citizens.",
         "conversations": "Between departments.",
+        "numbers": "What the contact centre says of a number, without rules.",
         "media": "Files to send.",
         "webhook": "For Meta and for providers that pass its webhooks on.",
         "documentation": "This document.",
@@ -259,7 +88,7 @@ API = Api(
         },
     },
 )
-OPERATIONS = (SEND, READ, *CHANGES, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
+OPERATIONS = (SEND, READ, *CHANGES, *NUMBERS, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
 
 document: Json = document_of(API, OPERATIONS)
 """Answered at /v1/openapi.json; see `services.manual.routes`."""

@@ -37,6 +37,14 @@ CONVERSATION: Json = {
     "schema": {"type": "string", "pattern": f"^(?:{ids.CONVERSATION.pattern})$"},
     "example": examples.CONVERSATION,
 }
+NUMBER: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Our id of the number, as `GET /v1/numbers` lists it.",
+    "schema": {"type": "string", "pattern": "^[0-9]{5,32}$"},
+    "example": examples.NUMBERS["numbers"][0]["id"],
+}
 DISPOSITION: Json = {
     "name": "Content-Disposition",
     "in": "header",

@@ -1,6 +1,7 @@
 """What was accepted: so that the same key and body give the same answer, and two people do not
 answer the same citizen at once."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,16 @@ class Accepted(msgspec.Struct, frozen=True):
     fingerprint: bytes
     accepted_at: datetime
     confirmed: bool
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What the contact centre last said of a number, be it over or not; '' is no notice."""
+
+    state: str = "open"
+    state_text: str = ""
+    state_until: datetime | None = None
+    notice: str = ""
+    notice_until: datetime | None = None
 
 
 class AnsweredMeanwhile(Exception):
@@ -98,6 +109,11 @@ class Store:
             at,
         )
         await within(ANSWER_SECONDS, update)
+
+    async def said(self, numbers: Sequence[str]) -> dict[str, Said]:
+        """Of those numbers of which anything was ever said."""
+        rows = await within(ANSWER_SECONDS, self._pool.fetch(_SAID, numbers))
+        return {row["number"]: Said(**{k: row[k] for k in Said.__struct_fields__}) for row in rows}
 
     async def message(self, id: UUID, rights: Rights) -> dict[str, Any] | None:
         """An order of this token as it stands: accepted until the router knows better. None for one
@@ -173,6 +189,11 @@ where c.id <> $2 and case
     when o.status = 'failed' then exists (select from deliverer.ledger l where l.id = c.id)
     else o.status <> 'done' end
 order by c.position desc nulls last, c.accepted_at desc, c.id desc limit 1
+"""
+
+_SAID = f"""
+select number, {", ".join(Said.__struct_fields__)} from router.standing
+where number = any($1::text[])
 """
 
 # Until the router knows better, what the ledger says of why it waits.

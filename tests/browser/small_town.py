@@ -16,7 +16,8 @@ import aiohttp
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.bodies import CLOSE, MESSAGE, NOTE, TRANSFER, Close, Message, ReactionMessage, Transfer
+from gateway.bodies import MESSAGE, Message, ReactionMessage
+from gateway.changes import CLOSE, NOTE, TRANSFER, Close, Transfer
 from gateway.contents import content_of, upload_of
 from gateway.reading import read
 from sandbox.events import signature
@@ -36,6 +37,7 @@ from tests.browser.entries import (
 SECRET = b"sandbox-crm-secret"
 TOKEN = {"Authorization": "Bearer sandbox-access-token"}
 ACTIONS: dict[str, TypeAdapter[Any]] = {"transfer": TRANSFER, "close": CLOSE, "note": NOTE}
+FRONT_DESK = "klantcontact"
 WORDS = {
     "paspoort": "burgerzaken",
     "verhuis": "burgerzaken",
@@ -106,7 +108,7 @@ class SmallTown:
     def decide(self, conversation: str, text: str) -> dict[str, Any]:
         word = next((word for word in WORDS if word in text.lower()), "")
         earlier = self.departments.get(conversation)
-        department = WORDS.get(word) or earlier or "klantcontact"
+        department = WORDS.get(word) or earlier or FRONT_DESK
         self.departments[conversation] = department
         rule = word or ("vervolg" if earlier else "vangnet")
         return {
@@ -170,8 +172,9 @@ class SmallTown:
         self.orders.append(order)
         told = {"conversationId": conversation, "department": self.departments[conversation]}
         if isinstance(order, Transfer):
-            told |= {"from": told["department"], "department": order.department}
-            self.departments[conversation] = order.department
+            to = order.department or FRONT_DESK
+            told |= {"from": told["department"], "department": to}
+            self.departments[conversation] = to
             told["reason"] = order.reason
             await self.tell("nl.postkamer.conversation-transferred.v1", told)
         if isinstance(order, Close):

@@ -7,17 +7,21 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gateway import bodies, examples
+from gateway import bodies, changes, examples
 from gateway.reading import read
 
 Json = dict[str, Any]
 
 ORDERS: list[tuple[str, TypeAdapter[Any], Json]] = [
     *((name, bodies.MESSAGE, example) for name, example in examples.MESSAGES.items()),
-    ("transfer", bodies.TRANSFER, examples.TRANSFER),
-    ("close", bodies.CLOSE, examples.CLOSE),
-    ("note", bodies.NOTE, examples.NOTE),
-    ("tie", bodies.TIE, examples.TIE),
+    *(
+        (f"{verb} {name}", changes.VERBS[verb].kind, example)
+        for verb, named in examples.CHANGES.items()
+        for name, example in named.items()
+    ),
+    ("notice", changes.NOTICE, examples.NOTICE),
+    ("no notice", changes.NO_NOTICE, examples.NO_NOTICE),
+    *((f"state {name}", changes.STATE, example) for name, example in examples.STATES.items()),
 ]
 """Name, what it is read as, body."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from gateway import bodies, examples
+from gateway import changes, examples
 from tests.unit.gateway.orders import ORDERS, Json, changed, faults, message, paths
 
 TEXT, MEDIA, FLOW = (examples.MESSAGES[name] for name in ("text", "upload", "flow"))
@@ -173,12 +173,12 @@ def test_a_header_of_a_template_is_counted_as_all_else(text: str, fits: bool) ->
     "zaak", ["ZAAK-2026-1", "https://zaken.example.nl/api/v1/zaken/1", "a" * 40]
 )
 def test_a_zaak_has_an_identification_or_an_address(zaak: str) -> None:
-    assert faults({"zaak": zaak}, bodies.TIE) == {}
+    assert faults({"zaak": zaak}, changes.TIE) == {}
 
 
 @pytest.mark.parametrize("zaak", ["", "a" * 41, "http://zaken.example.nl/1", "https://u@x/1"])
 def test_nothing_else_is_a_zaak(zaak: str) -> None:
-    assert list(faults({"zaak": zaak}, bodies.TIE)) == ["/zaak"]
+    assert list(faults({"zaak": zaak}, changes.TIE)) == ["/zaak"]
 
 
 @pytest.mark.parametrize(("name", "kind", "body"), ORDERS, ids=[one[0] for one in ORDERS])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gateway import bodies, examples
+from gateway import bodies, changes, examples
 from gateway.bounds import OURS
 from gateway.reading import BODY_BYTES, DEPTH, OTHERWISE, SENTENCES, UNIONS, Fault, read
 from tests.unit.gateway.orders import ORDERS, Json, at, changed, faults, paths
@@ -179,7 +179,7 @@ def test_what_is_no_json_object_is_one_fault(name: str, body: bytes, wanted: lis
 
 
 def note(value: str) -> list[Fault]:
-    found = read(b'{"text": "x", "extra": ' + value.encode() + b"}", bodies.NOTE)
+    found = read(b'{"text": "x", "extra": ' + value.encode() + b"}", changes.NOTE)
     assert isinstance(found, list)
     return found
 
@@ -209,20 +209,20 @@ def test_what_json_can_say_and_nobody_can_keep_is_said_where_it_stands(
 
 
 def test_a_name_that_comes_twice_is_a_fault_even_when_both_say_the_same() -> None:
-    assert read(b'{"text": "x", "text": "x"}', bodies.NOTE) == [Fault("", "has a name twice")]
+    assert read(b'{"text": "x", "text": "x"}', changes.NOTE) == [Fault("", "has a name twice")]
 
 
 def test_syntax_and_shape_are_said_together() -> None:
-    assert read(b'{"text": NaN, "author": {"kind": "x"}}', bodies.NOTE) == [
+    assert read(b'{"text": NaN, "author": {"kind": "x"}}', changes.NOTE) == [
         Fault("/author/kind", "must be 'employee', 'system' or 'automated'"),
         Fault("/text", NO_NUMBER),
     ]
 
 
 def test_a_long_name_does_not_make_a_long_answer() -> None:
-    found = read(json.dumps({"text": "x", "a" * 50_000: 1}).encode(), bodies.NOTE)
+    found = read(json.dumps({"text": "x", "a" * 50_000: 1}).encode(), changes.NOTE)
     assert found == [Fault("/" + "a" * 100, "is not known")]
-    many = read(json.dumps({f"{n}": 1 for n in range(5000)}).encode(), bodies.NOTE)
+    many = read(json.dumps({f"{n}": 1 for n in range(5000)}).encode(), changes.NOTE)
     assert isinstance(many, list) and len(many) == 100
 
 
@@ -248,5 +248,5 @@ def test_no_value_anywhere_in_a_body_raises(
 @given(st.binary() | st.text().map(str.encode) | st.text('{}[]":,0e-\\utrfnal ').map(str.encode))
 @settings(max_examples=500)
 def test_no_bytes_raise(body: bytes) -> None:
-    for kind in (bodies.MESSAGE, bodies.CLOSE):
+    for kind in (bodies.MESSAGE, changes.CLOSE):
         read(body, kind)

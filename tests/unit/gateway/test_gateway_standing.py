@@ -37,3 +37,18 @@ def test_a_department_acts_while_it_has_the_conversation_and_hears_when_it_had(
 
 def test_a_conversation_that_is_not_there_is_unknown_to_everyone() -> None:
     assert standing(None, rights(), "") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        (rights(), "allowed"),
+        (rights("belastingen"), "allowed"),
+        (rights(tenant="hengelo"), "unknown"),
+    ],
+)
+def test_who_is_woken_need_not_be_of_the_department_but_of_the_municipality(
+    token: Rights, expected: str
+) -> None:
+    assert standing(HELD, token, "", anywhere=True) == expected
+    assert standing(None, token, "", anywhere=True) == "unknown"

@@ -1,0 +1,56 @@
+"""In which ways the gateway refuses an order, as its document says them. Pure."""
+
+from gateway import examples
+from gateway.reading import BODY_BYTES
+from services.operations import Refusal
+
+WRONG = Refusal(
+    "the body is not what it should be",
+    "The key or the body is not what it should be; `errors` has every fault at once.",
+    {"errors": [{"pointer": "/text/body", "detail": "is over 4096 characters"}]},
+)
+KEY_USED = Refusal(
+    "this Idempotency-Key came with another request before",
+    "`key_used`: the key came with another request before.",
+    {"code": "key_used"},
+)
+TRANSFERRED = Refusal(
+    "another department has this conversation now",
+    "`transferred`: another department has the conversation now.",
+    {"code": "transferred"},
+)
+CLOSED = Refusal(
+    "the conversation is closed",
+    "`closed`: nobody hands over what is closed.",
+    {"code": "closed"},
+)
+ANSWERED = Refusal(
+    "another answer was given",
+    "`answered_meanwhile`: there is an answer that the sender did not see.",
+    {"code": "answered_meanwhile", "last": examples.MESSAGE},
+)
+NO_MESSAGE = Refusal("there is no such message", "There is none, or it is not of this token.")
+NO_CONVERSATION = Refusal(
+    "there is no such conversation", "There is none, or this token may not see it."
+)
+NO_NUMBER = Refusal("there is no such number", "There is none, or it is another municipality's.")
+UNFIT = Refusal(
+    "the body is not what it should be",
+    "The key or the body is not what it should be; `errors` has every fault at once. No sentence"
+    " has over 15 words, none asks for a BSN or a copy of papers, and the telephone is not the only"
+    " way on.",
+    {
+        "errors": [
+            {"pointer": "/text", "detail": "sentence 2 has 19 words, 15 at most"},
+            {"pointer": "/until", "detail": "must lie within 31 days"},
+        ]
+    },
+)
+SLOW = Refusal("the body did not arrive in time", "The body did not arrive in time.")
+LARGE = Refusal(f"a body is at most {BODY_BYTES} bytes", "The body is too large.")
+NO_JSON = Refusal(
+    "the body must be application/json",
+    "The body is not application/json in UTF-8, or has a Content-Encoding.",
+)
+BODY: dict[int, list[Refusal]] = {400: [WRONG], 408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
+"""Of every order."""
