@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from router.soundness import sound
 from services import choices
 from services.choices import Choices
 from services.config import ConfigError
@@ -100,7 +101,7 @@ def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[st
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", newline="")
         try:
-            found = choices.load(Path(folder, path.name))
+            found = sound(choices.load(Path(folder, path.name)))
         except ConfigError as error:
             raise Refused(str(error).replace(folder + os.sep, "")) from None
         except (OSError, ValueError):

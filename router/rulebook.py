@@ -8,10 +8,11 @@ from pathlib import Path
 
 from router.decisions import Ground, Hash
 from router.grounds import grounded, version_of, version_record
+from router.soundness import sound
 from router.store import Store
 from services import clock, topology
 from services.broker import Publisher, publish_until_confirmed
-from services.choices import Choices
+from services.choices import Choices, load
 from services.config import ConfigError
 from services.contract import ArchiveBatch
 from services.database import until_it_answers
@@ -41,7 +42,7 @@ class Rulebook:
     async def run(self, path: Path, choices: Choices) -> None:
         """Bring into force what was read at the start, then what the files hold later."""
         await self.take(choices)
-        await follow(path, choices, self.take)
+        await follow(path, choices, _load, self.take)
 
     async def take(self, choices: Choices) -> None:
         """Bring a version into force, once it is on record; ConfigError when it is too large."""
@@ -60,3 +61,7 @@ class Rulebook:
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
+
+
+def _load(path: Path) -> Choices:
+    return sound(load(path))

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from services import choices, clock, observe
+from services import clock, observe
 from services.choices import Choices
 from services.config import Config, ConfigError
 from services.faults import Fault, toml
@@ -26,6 +26,8 @@ LOGGED = 20
 Mark = tuple[int, int, int]
 """What changes with a file: its inode, its size, and when it or who may read it changed, in ns."""
 Picture = dict[str, Mark]
+Load = Callable[[Path], Choices]
+"""What the files hold; ConfigError with all that is wrong. It runs in a thread."""
 Take = Callable[[Choices], Awaitable[None]]
 """Brings a version into force; ConfigError where that cannot be."""
 
@@ -115,7 +117,7 @@ def fixed(held: Config, new: Config) -> list[str]:
     return [table for table, of in FIXED.items() if of(held) != of(new)]
 
 
-async def follow(path: Path, held: Choices, take: Take) -> None:
+async def follow(path: Path, held: Choices, load: Load, take: Take) -> None:
     """For ever: have `take` bring into force what the files hold. `held` is in force now."""
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
@@ -126,7 +128,7 @@ async def follow(path: Path, held: Choices, take: Take) -> None:
         picture = await asyncio.to_thread(files.look)
         if not (watched.still(picture) or pressed):
             continue
-        found = await _found(path, held)
+        found = await _found(path, held, load)
         if await asyncio.to_thread(files.look) == picture:  # else: read while they were written
             watched.taken = picture
             held = await _taken(found, held, take)
@@ -143,10 +145,10 @@ async def _within(asked: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _found(path: Path, held: Choices) -> Choices | Exception:
+async def _found(path: Path, held: Choices, load: Load) -> Choices | Exception:
     """What the files hold, or why nothing of it can be taken."""
     try:
-        new = await asyncio.to_thread(choices.load, path)
+        new = await asyncio.to_thread(load, path)
     except Exception as error:  # ConfigError; or a file that was there a moment ago
         return error
     what = "cannot change while services run: restart all of them"
