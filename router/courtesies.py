@@ -10,28 +10,27 @@ A lone `ja` or `nee` is neither: it may answer a question of ours, and then ther
 
 import itertools
 import re
+import string
 import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
+import msgspec
+
 Kind = Literal["greeting", "thanks", ""]
 Choice = Literal["stop", "start", ""]
 
-LONGEST = 200
-"""Characters: nobody needs more to say hello and thanks."""
-STRANGE = 4
-"""Words that we do not know, at most: the names of who is greeted and of who greets."""
-LONGEST_OPT = 60
-"""Characters of a text that opts out or in, with marks around it."""
+LONGEST, LONGEST_OPT = 200, 60
+"""Characters of small talk, and of opting out: nobody needs more."""
 
 HELLO, SALUTE, ASK, THANKS = "hello", "salute", "ask", "thanks"
 ACK, CLOSING, TITLE, FILLER = "ack", "closing", "title", "filler"
 
 PHRASES = {
-    HELLO: """hoi/hallo/hai/haai/hey/hee/he/hi/yo/moi/moin/mogge/dag/daag/gegroet/gm/ls, l s,
+    HELLO: """hoi/hallo/hai/haai/hey/hee/he/hi/yo/moi/moin/dag/daag/gegroet/gm/ls, l s,
         goede/goeden/goeie/goeien morgen/middag/avond/dag, goedemorgen/goeiemorgen/goedemiddag,
-        goeiemiddag/goedenavond/goedeavond/goeieavond/goeienavond/goededag/goedendag/goeiedag,
-        hoe gaat/is het, hoe gaat het met u/je/jullie, alles goed, hello/hi/hey there?, morning,
+        goeiemiddag/goedenavond/goedeavond/goededag/goedendag/goeiedag, hoe gaat/is het,
+        hoe gaat het met u/je/jullie, alles goed, hello/hi/hey there?, morning,
         good morning/afternoon/evening/day, dear sir/madam, dear sir or madam,
         how are you doing?, guten tag/morgen/abend, gruss gott, servus,
         sehr geehrte damen und herren, bonjour/bonsoir/salut/coucou madame/monsieur?, hola,
@@ -40,17 +39,18 @@ PHRASES = {
         jo napot, szia, dobry den, selamat pagi/siang, dzien dobry, dobry wieczor, czesc, witam,
         hej, siema, dobar dan, zdravo, merhaba/merhabalar/selam/selamlar/gunaydin/slm,
         iyi gunler/aksamlar, hayirli gunler, selamun aleykum, selamunaleykum,
-        salam/salaam aleikum/alaikum/aleykum/alaykum?, silav,
+        salam/salaam aleikum/alaikum/aleykum/alaykum?,
         assalam/assalamu/assalamoe aleikum/alaikum/alaikoem/aleykum/alaykum, as salamu alaykum,
-        assalamualaikum, salaan, is ka warran, iska warran, rojbas, mirdita, tungjatjeta, مرحبا,
-        هلا, اهلا وسهلا?, سلام عليكم?, السلام عليكم, السلام عليكم ورحمة الله وبركاته?,
-        صباح/مساء الخير, درود, привіт, вітаю, добрий день/ранок/вечір, доброго дня/ранку/вечора,
-        привет, здравствуйте, здрасте, добрый день/вечер, доброе утро, здравейте, здрасти,
-        добър ден, ሰላም, 你好, 您好, שלום, γεια σας, καλημερα""",
+        assalamualaikum, salaan, مرحبا, هلا, اهلا وسهلا?, سلام عليكم?, السلام عليكم,
+        السلام عليكم ورحمة الله وبركاته?, صباح/مساء الخير, درود, привіт, вітаю,
+        добрий день/ранок/вечір, доброго дня/ранку/вечора, привет, здравствуйте, здрасте,
+        добрый день/вечер, доброе утро, здравейте, здрасти, добър ден, ሰላም, 你好, 您好, שלום,
+        γεια σας, καλημερα""",
     SALUTE: "beste/geachte/lieve/dear/sayin/cher/chere/estimado/estimada, sehr geehrte/geehrter",
-    ASK: """is er/daar iemand, is er? iemand daar/aanwezig, iemand daar/aanwezig, bent u er/daar,
-        ben je er/daar, zijn jullie er/daar, een/klein/kort/korte? vraag/vraagje,
-        vraag/vraagje voor u/jullie, ik? heb/had nog? een vraag/vraagje, ik? heb/had nog? vragen,
+    ASK: """is er/daar iemand, is er? iemand daar/aanwezig, iemand daar/aanwezig,
+        bent u er/daar, ben je er/daar, zijn jullie er/daar,
+        een/klein/kort/korte? vraag/vraagje, vraag/vraagje voor u/jullie,
+        ik? heb/had nog? een vraag/vraagje, ik? heb/had nog? vragen,
         ik? heb/had nog? een? paar/wat vragen, ik zou graag? iets/wat willen vragen,
         ik wil/wou/wilde graag/even/ff? iets/wat vragen, ik wil/zou graag? een vraag stellen,
         mag/kan ik u/je/jullie? nog/even/hier? iets/wat vragen, kan ik hier vragen stellen,
@@ -70,20 +70,20 @@ PHRASES = {
         thanks a lot, thanks in advance, cheers, much appreciated, merci beaucoup/bien?,
         mercie/mersi, danke schon/sehr?, dankeschon, vielen/besten/herzlichen dank,
         muchas/mil? gracias, grazie mille?, muito? obrigado/obrigada, va? multumesc mult?,
-        masha? danki, grantangi, koszonom, koszi, terima kasih, mahadsanid, zor? spas,
+        masha? danki, koszonom, koszi, terima kasih, mahadsanid, zor? spas,
         bardzo? dziekuje bardzo?, wielkie? dzieki wielkie?, cok? tesekkurler,
-        cok? tesekkur ederim/ederiz, cok? sagol/sagolun, sag ol/olun, eyvallah, allah razi olsun,
-        yardiminiz/cevabiniz/ilginiz icin, شكرا جزيلا/لك/لكم/كثيرا?, الف شكر, مشكور/مشكورين,
-        جزاك الله خيرا, خیلی? ممنون, متشکرم, مرسی, дуже/щиро? дякую вам?, дуже вам дякую,
-        спасибі, большое? спасибо большое/вам?, благодаря, хвала, የቐንየለይ, የቀንየለይ, አመሰግናለሁ, 谢谢,
-        תודה, ευχαριστω,
+        cok? tesekkur ederim/ederiz, cok? sagol/sagolun, sag ol/olun, eyvallah,
+        allah razi olsun, yardiminiz/cevabiniz/ilginiz icin, شكرا جزيلا/لك/لكم/كثيرا?, الف شكر,
+        مشكور/مشكورين, جزاك الله خيرا, خیلی? ممنون, متشکرم, مرسی, дуже/щиро? дякую вам?,
+        дуже вам дякую, спасибі, большое? спасибо большое/вам?, благодаря, хвала, የቐንየለይ,
+        የቀንየለይ, አመሰግናለሁ, 谢谢, תודה, ευχαριστω,
         nog? een? fijne/prettige/goede dag/avond/middag/week/vakantie/reis nog/verder?,
         nog? een? fijn/prettig/goed weekend nog/verder?, ik? wens u/je/jullie, fijne feestdagen,
-        werk ze, werkse, u/jij/jullie ook, insgelijks, van? hetzelfde, doei, doeg, dag hoor,
-        tot ziens/dan/morgen/straks/later, slaap lekker, welterusten, goedenacht,
+        u/jij/jullie ook, insgelijks, van? hetzelfde, doei, doeg, dag hoor,
+        tot ziens/dan/morgen/straks/later, welterusten, goedenacht,
         have a nice/good/great day/evening/weekend, bye bye?, goodbye, you too, same to you,
         you are welcome, schonen tag/abend noch?, bonne journee/soiree, au revoir, milego dnia,
-        iyi calismalar, kolay gelsin, gule gule""",
+        iyi calismalar""",
     ACK: """ok/oke/okee/okay/okidoki/okido/okie/okej/oki/okey/k/kk/top/topper/toppers/toppie/prima,
         fijn/super/superfijn/geweldig/perfect/perfekt/mooi/goed/leuk/helder/duidelijk/begrepen,
         keurig/netjes/klasse/tof/cool/nice/great/good/alright/understood/clear/geregeld/genoteerd,
@@ -93,10 +93,9 @@ PHRASES = {
         ik begrijp/snap het/u, snap/begrijp ik, dat? doe ik, dat? ga/zal ik doen, gaan we doen,
         ik wacht af, dan? weet ik genoeg/dat, ik weet genoeg, zo/nu/dan weet ik genoeg,
         hier/daar kan ik wat/verder mee, hier/daar heb ik wat aan, ik ben geholpen/blij,
-        daar? ben ik blij mee, all right, got it, i understand/see, perfecto, perfetto, vale,
-        alles klar, genau, wunderbar, tamam, tamamdir, dobrze, w porzadku, تمام, حسنا, طيب,
-        добре, гаразд, зрозуміло, хорошо, понятно, ладно,
-        haha/hihi/hehe/lol/xd/x/xx/xxx/ah/aha/oh""",
+        daar? ben ik blij mee, all right, got it, i understand/see, vale, alles klar, genau,
+        wunderbar, tamam, tamamdir, dobrze, تمام, حسنا, طيب, добре, гаразд, зрозуміло, хорошо,
+        понятно, ладно, haha/hihi/hehe/lol/xd/x/xx/xxx/ah/aha/oh""",
     CLOSING: """groet/groeten/groetjes van?, gr/grtjs/mvg, met groet,
         vriendelijke/hartelijke groet, met? vriendelijke/hartelijke groeten,
         met vriendelijke/hartelijke groet, met vr gr, kind/best? regards, best wishes,
@@ -105,40 +104,31 @@ PHRASES = {
     TITLE: """gemeente/team, mevrouw/mevr/mw/meneer/mijnheer/dhr/heer, de heer, frau/herr,
         madame/monsieur, senora/senor, mrs/mr/ms""",
     FILLER: """dames, mensen, allemaal, allen, iedereen, collega, collegas, medewerkers, jullie,
-        daar, hier, helemaal, en, ook, hoor, echt, heel, erg, zeer, nogmaals, in ieder/elk geval,
-        voor nu, alvast, nog, dan, weer, zo, and, again, all, everyone, everybody, schat,
-        lieverd, kanjers, und, et, y, i, cok, pani, panstwa, wam, sir, madam""",
+        daar, hier, helemaal, en, ook, hoor, echt, heel, erg, zeer, nogmaals,
+        in ieder/elk geval, voor nu, alvast, nog, dan, weer, zo, and, again, all, everyone,
+        everybody, schat, lieverd, kanjers, und, et, y, i, cok, pani, panstwa, wam, sir, madam""",
 }
 """Kind of phrase -> phrases in plain words, of the languages that a town meets: `a/b` is a or b, a
 word with ? may be missing. ASK announces a question and has none yet. After a SALUTE or a TITLE
 stands a name, after a CLOSING nothing but one. FILLER says nothing by itself."""
 
-NAMES = """ahmed ali anita anja anna anne anneke annelies annemarie annemiek anton arie arjan
-astrid ayse bart bert bianca bram brigitte carla caroline cees charlotte chris claudia corrie
-daan danielle dennis diana dirk edwin ellen emma eric erik erna erwin esther eva fatima femke
-frank fred gerard gerda gerrit hanneke hannie hans harry hassan heleen helma henk herman ilse
-inge ingrid irene jaap jacqueline jan janine janneke jasper jeroen jessica johan johanna john
-jolanda joost joyce judith karel karin kees kelly kevin kim klaas lars laura linda lisa lotte
-luuk maaike maarten manon marc marcel margriet maria marianne marieke marije marijke marion marja
-marjan marjolein mark marleen marloes martijn martin mehmet melanie michel miranda mirjam mohamed
-mohammed monique mustafa natasja nicole niels nienke nina olga omar patricia patrick paul paula
-peter petra piet pieter rachid ralf renate richard rik robert robin roel ronald ruud sabine
-sander sandra sanne sara saskia sharon silvia simone sjaak sjoerd sofie sonja stefan suzanne
-sylvia tamara theo thijs thomas tineke tom trudy vincent wendy wilco wilma wouter yasmin yusuf
-yvonne"""
+NAMES = """ahmed ali anna anne ayse bart bram chris daan dennis emma eric erik esther eva fatima
+femke hanneke hans henk herman inge ingrid irene jan jeroen joost karin kevin lars laura linda
+lisa maaike maarten marc maria marianne marieke marijke marjolein mark martijn martin michel
+mohamed mohammed monique mustafa nienke nina omar patricia patrick paul paula peter petra piet
+rachid richard robert ruud sander sandra sanne sara saskia sjoerd sofie sonja stefan suzanne
+thomas vincent wouter"""
 """First names that one at a town hall is likely to be thanked by. None that is a word, as roos."""
 PARTICLES = "al de den der el la le ten ter van von"
 """Before a surname."""
-
 FOR = "voor for fur pour por za за"
-FAVOURS = """aandacht advies afhandeling aide alle alles antwoord antwoorden antwort auskunft ayuda
-back beantwoorden bellen bericht berichtje de deze die dit doorgeven doorsturen duidelijke een en
-everything explanation fast fijne geduld gesprek getting goede great heldere help helping het hilfe
-hulp ihre info informacje informatie information inspanning je jouw jullie kind know la letting link
-me medewerking meedenken mij moeite odpowiedz oplossen our pomoc prettige quick reactie reageren
-regelen reply reponse response respuesta schnelle service snel snelheid snelle su support swift
-terugbellen terugkoppelen terugkoppeling the tijd time tip tips to toelichting u uitgebreide uitleg
-uitzoeken update uw vlotte votre vriendelijke werk you your відповідь допомогу"""
+FAVOURS = """aandacht advies afhandeling aide alle alles antwoord antwoorden antwort ayuda
+beantwoorden bellen bericht berichtje de deze die dit doorgeven doorsturen duidelijke een en
+everything fijne geduld gesprek goede great heldere help het hilfe hulp ihre info informatie
+information inspanning je jouw jullie kind link me medewerking meedenken mij moeite oplossen our
+pomoc prettige quick reactie reageren regelen reply reponse response respuesta schnelle service
+snelheid snelle support terugbellen terugkoppeling the tijd time tip to u uitgebreide uitleg
+update uw votre vriendelijke werk you your відповідь допомогу"""
 """What thanks are for, after one of FOR, in as many of these words as one likes."""
 
 SYMBOLS = {
@@ -159,15 +149,12 @@ OPTS: dict[Choice, str] = {
 }
 """What opts out of messages that nobody asked for, and in again."""
 
-Phrase = tuple[str, ...]
-
-_EMOTICON = re.compile(r"(?<!\w)(?:[:;=]'?-?[)\]DdPp]|<3)(?!\w)")
+_EMOTICON = re.compile(r"[:;=<](?<!\w.)(?:'?-?[)\]DdPp]|3)(?!\w)")
 _WORD = re.compile(r"[^\W_]+")
-_MARK = re.compile("[\u0300-\u036f\u064b-\u0655]")
+_MARK = re.compile("[\u0300-\u036f\u064b-\u0655]")  # accents, Arabic vowels
 _SYMBOL = re.compile(r"[^\w\s\U0001f3fb-\U0001f3ff♀♂]")  # without skin tones
 _REPEATED = re.compile(r"(.)\1+")
 _ASKED = re.compile("[?\uff1f\u061f]")
-_OTHER_LETTERS = str.maketrans("łıøđ", "liod")
 
 
 def kind(text: str) -> Kind:
@@ -191,45 +178,60 @@ def _words(text: str) -> list[str]:
     """In lower case, without accents."""
     if text.isascii():  # most of them
         return _WORD.findall(text.lower())
-    folded = unicodedata.normalize("NFKD", text).casefold().translate(_OTHER_LETTERS)
-    return _WORD.findall(_MARK.sub("", folded))
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return _WORD.findall(_MARK.sub("", folded).replace("ł", "l").replace("ı", "i"))
 
 
 def _squeezed(word: str) -> str:
-    """Each letter once where it is repeated: hallooo -> halo."""
-    return _REPEATED.sub(r"\1", word)
+    """Each letter once, and a mark, for without it halen would be hallen: hallooo -> ~halo."""
+    return "~" + _REPEATED.sub(r"\1", word)
 
 
-def _phrases(table: str) -> Iterator[Phrase]:
+def _spellings(word: str) -> tuple[str, ...]:
+    """Under which a word may be known, the surest first: mooiii, mooi, ~moi."""
+    if not _REPEATED.search(word):
+        return (word,)
+    return word, word.rstrip(word[-1]) + word[-1], _squeezed(word)
+
+
+def _phrases(table: str) -> Iterator[tuple[str, ...]]:
     """All that a row of a table stands for."""
     for written in table.split(","):
-        choices = [
-            [*word.rstrip("?").split("/"), *([""] if word.endswith("?") else [])]
-            for word in written.split()
-        ]
+        choices = [w.rstrip("?").split("/") + [""] * w.endswith("?") for w in written.split()]
         for phrase in itertools.product(*choices):
             yield tuple(_words(" ".join(phrase)))
 
 
-def _starts() -> dict[str, list[tuple[Phrase, str]]]:
-    """First word -> the phrases that it begins, longest first, and their kinds."""
-    starts: dict[str, list[tuple[Phrase, str]]] = {}
-    for kind, table in PHRASES.items():
+class _Node(msgspec.Struct):
+    """Words that go on from here, and the kind of the phrase that ends here, '' for none."""
+
+    on: dict[str, "_Node"] = {}
+    kind: str = ""
+
+
+def _tree() -> _Node:
+    root = _Node()
+    for kind, table in [*PHRASES.items(), (FILLER, ",".join(NAMES.split()))]:
         for phrase in _phrases(table):
-            starts.setdefault(phrase[0], []).append((phrase, kind))
-    for those in starts.values():
-        those.sort(key=lambda each: -len(each[0]))
-    return starts
+            node = root
+            for word in phrase:
+                following = node.on.setdefault(word, _Node())
+                node.on.setdefault(_squeezed(word), following)
+                node = following
+            node.kind = node.kind or kind
+    return root
 
 
-_STARTS = _starts()
-_NAMES, _PARTICLES = frozenset(NAMES.split()), frozenset(PARTICLES.split())
+_TREE = _tree()
+_BEFORE_NAME = frozenset([*PARTICLES.split(), *string.ascii_lowercase])
 _FOR, _FAVOURS = frozenset(FOR.split()), frozenset(FAVOURS.split())
-_SAID = frozenset(word for those in _STARTS.values() for phrase, _ in those for word in phrase)
-_KNOWN = _SAID | _NAMES | _PARTICLES | _FOR | _FAVOURS
-_SQUEEZED = {_squeezed(word): word for word in sorted(_KNOWN, key=lambda word: (-len(word), word))}
+_KNOWN = {word for table in PHRASES.values() for phrase in _phrases(table) for word in phrase}
+_ALSO_NAMES = _BEFORE_NAME.union(NAMES.split())
+_KNOWN |= _ALSO_NAMES | _FOR | _FAVOURS
+_KNOWN |= set(map(_squeezed, _KNOWN))
 _SYMBOLS = {symbol: kind for kind, symbols in SYMBOLS.items() for symbol in symbols}
 _OPTS = {phrase: choice for choice, table in OPTS.items() for phrase in _phrases(table)}
+_OPTS |= {tuple(map(_squeezed, phrase)): choice for phrase, choice in _OPTS.items()}
 
 
 def _kinds(text: str) -> frozenset[str]:
@@ -244,7 +246,7 @@ def _kinds(text: str) -> frozenset[str]:
 
 def _kinds_of_words(text: str) -> Iterator[str]:
     """The kinds of the phrases in their order; '' and no more where there is none."""
-    words = _known_words(text)
+    words = _words(text)
     at, kind, thanked = 0, "", False
     while at < len(words):
         size = _name(words, at, kind) or (_favour(words, at) if thanked else 0)
@@ -257,26 +259,21 @@ def _kinds_of_words(text: str) -> Iterator[str]:
         at, thanked = at + size, thanked or kind == THANKS
 
 
-def _known_words(text: str) -> list[str]:
-    """As we know them, whatever letters are repeated, or else as they are. After too many of these
-    no more: then this is about something, as most texts are."""
-    words, strange = [], 0
-    for word in _words(text):
-        if word not in _KNOWN:
-            word = _SQUEEZED.get(_squeezed(word), word) if _REPEATED.search(word) else word
-            strange += word not in _KNOWN
-        words.append(word)
-        if strange > STRANGE:
-            break
-    return words
-
-
 def _phrase(words: list[str], at: int) -> tuple[int, str]:
     """How many words the longest phrase has that stands here, and its kind; 0 and '' for none."""
-    for phrase, kind in _STARTS.get(words[at], ()):
-        if tuple(words[at : at + len(phrase)]) == phrase:
-            return len(phrase), kind
-    return (1, FILLER) if words[at] in _NAMES else (0, "")
+    node, found = _TREE, (0, "")
+    for end in range(at, len(words)):
+        following = node.on.get(words[end]) or _respelled(node, words[end])
+        if not following:
+            break
+        node = following
+        if node.kind:
+            found = end + 1 - at, node.kind
+    return found
+
+
+def _respelled(node: _Node, word: str) -> _Node | None:
+    return next((node.on[known] for known in _spellings(word) if known in node.on), None)
 
 
 def _favour(words: list[str], at: int) -> int:
@@ -289,20 +286,16 @@ def _favour(words: list[str], at: int) -> int:
 
 def _name(words: list[str], at: int, after: str) -> int:
     """How many words there are here of a name, after a phrase of this kind: one that is not known,
-    or up to two at the end of a letter."""
+    or at the end of a text up to two."""
     if after == CLOSING:
-        strange = [word for word in words[at:] if word not in _NAMES and not _is_before_name(word)]
+        strange = list(itertools.filterfalse(_ALSO_NAMES.__contains__, words[at:]))
         return len(words) - at if len(strange) <= 2 and all(map(_is_strange, strange)) else 0
     if after not in (SALUTE, TITLE):
         return 0
-    before = list(itertools.takewhile(_is_before_name, words[at:]))
+    before = list(itertools.takewhile(_BEFORE_NAME.__contains__, words[at:]))
     name = at + len(before)
     return len(before) + 1 if name < len(words) and _is_strange(words[name]) else 0
 
 
-def _is_before_name(word: str) -> bool:
-    return word in _PARTICLES or len(word) == 1
-
-
 def _is_strange(word: str) -> bool:
-    return word not in _KNOWN and word.isalpha()
+    return word.isalpha() and _KNOWN.isdisjoint(_spellings(word))
