@@ -140,12 +140,11 @@ OPTS: dict[Choice, str] = {
     "stop": """stop maar/nu/aub/alsjeblieft/alstublieft/please/app/appen/whatsapp/messages/all?,
         stop a u b, please stop, stop met? de/deze? berichten/sturen/appen sturen?, stoppen,
         stopall, ik wil geen berichten meer? ontvangen?, geen berichten meer? ontvangen?,
-        unsubscribe, opt out, optout, afmelden aub?, uitschrijven, meld mij/me af,
-        ik wil mij/me afmelden, abmelden""",
-    "start": """start maar/weer/berichten?, weer/opnieuw? aanmelden, meld mij/me weer? aan,
-        subscribe, opt in, optin, unstop""",
+        unsubscribe, opt out, optout""",
+    "start": """start maar/weer/berichten?, subscribe, opt in, optin, unstop""",
 }
-"""What opts out of messages that nobody asked for, and in again."""
+"""What opts out of messages that nobody asked for, and in again. Not `afmelden`, `uitschrijven`:
+a citizen who says so to a town hall may mean an appointment, a school or an address."""
 
 _EMOTICON = re.compile(r"[:;=<](?<!\w.)(?:'?-?[)\]DdPp]|3)(?!\w)")
 _WORD = re.compile(r"[^\W_]+")

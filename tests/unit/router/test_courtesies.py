@@ -337,12 +337,13 @@ def test_what_may_say_more_is_no_small_talk(text: str) -> None:
     assert kind(text) == ""
 
 
-STOPS = """stop|STOP|Stop!|stop.|'stop'|stoppp|STOP 🛑|afmelden|Afmelden aub|uitschrijven|opt-out
+STOPS = """stop|STOP|Stop!|stop.|'stop'|stoppp|STOP 🛑|opt-out
 |stop berichten|stop met berichten|stop met deze berichten|Please stop|stop a.u.b.|unsubscribe
-|Ik wil geen berichten meer ontvangen|geen berichten meer|meld mij af|Abmelden"""
-STARTS = "start|START|Start!|aanmelden|weer aanmelden|meld mij weer aan|opt-in|subscribe"
+|Ik wil geen berichten meer ontvangen|geen berichten meer"""
+STARTS = "start|START|Start!|opt-in|subscribe"
 NEITHER = """|hoi|nee|stop?|stop de bouw|stop met dat vuurwerk|niet stoppen|bushalte stop
 |stop stop stop
+|afmelden|Afmelden aub|uitschrijven|meld mij af|Abmelden|aanmelden|meld mij weer aan
 |kan ik mij hier aanmelden|ik wil mijn zoon uitschrijven|start van het schooljaar"""
 
 
