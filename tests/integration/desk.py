@@ -8,9 +8,10 @@ import aiohttp
 import msgspec
 
 from gateway.api import Api
+from gateway.changes import ORDERING
 from gateway.store import Store
 from gateway.uploads import Uploads
-from services import choices
+from services import choices, clock
 from services.contract import Command
 from services.database import Pool
 from services.http import application, serve
@@ -49,23 +50,50 @@ class Desk:
     async def post(
         self, path: str, body: Any, headers: Sequence[tuple[str, str]] = ()
     ) -> tuple[int, Any]:
+        return await self.ask("POST", path, body, headers)
+
+    async def ask(
+        self, method: str, path: str, body: Any = b"", headers: Sequence[tuple[str, str]] = ()
+    ) -> tuple[int, Any]:
         given = [*bearer("t").items(), *(headers or [("Idempotency-Key", "k")])]
         sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
         if all(name != "Content-Type" for name, _ in given):
             given.append(("Content-Type", "application/json"))
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self._url}/v1/{path}", headers=given, data=sent) as answer,
+            session.request(method, f"{self._url}/v1/{path}", headers=given, data=sent) as answer,
         ):
             return answer.status, await answer.json(content_type=None)
 
 
 @asynccontextmanager
-async def desk_of(pool: Pool, *departments: str) -> AsyncIterator[Desk]:
-    """Of a token for these departments; for all of them when none is named."""
-    taken: Any = Taken()
-    rights = GENEROUS | {"departments": frozenset(departments)}
+async def desk_of(
+    pool: Pool, *departments: str, intake: Any = None, **given: Any
+) -> AsyncIterator[Desk]:
+    """Of a token for these departments, for all of them when none is named, with the roles that
+    order anything; `given` are rights of its own. `intake`: instead of one that takes everything.
+    """
+    taken = intake or Taken()
+    rights: dict[str, Any] = {"departments": frozenset(departments), "roles": frozenset(ORDERING)}
+    rights |= GENEROUS | given
     uploads = Uploads(pool)
     api = Api(taken, Store(pool), uploads, TOWN, Keyring(pool, [key("t", **rights)]))
     async with serve(application(api.routes()), "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
+
+
+async def opened(
+    pool: Pool, id: str, department: str, *before: str, number: str = NUMBER, closed: bool = False
+) -> None:
+    """A conversation of the first municipality at a department, after others."""
+    tenant, been = TOWN.numbers[0].tenant, [*before, department]
+    closed_at = clock.now() if closed else None
+    values = (id, tenant, number, clock.new_id(), department, been, closed_at)
+    await pool.execute(_OPENED, *values)
+
+
+_OPENED = """
+insert into router.conversation (id, tenant, number, person, department, departments, rule, reason,
+    since, opened_at, sequence, closed_at)
+values ($1, $2, $3, $4, $5, $6, '', '', now(), now(), 1, $7)
+"""

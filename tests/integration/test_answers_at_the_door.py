@@ -5,7 +5,7 @@ import pytest
 from gateway.store import Acceptance, Store
 from services import clock
 from services.database import Pool
-from tests.integration.desk import CONVERSATION, NUMBER, TOWN, desk_of
+from tests.integration.desk import CONVERSATION, TOWN, desk_of, opened
 
 OWN, OTHER = "burgerzaken", "openbare-ruimte"
 ANSWER = {
@@ -17,9 +17,9 @@ ANSWER = {
 
 
 @pytest.fixture(autouse=True)
-async def opened(pool: Pool) -> None:
-    """The conversation, at the first of the departments."""
-    await pool.execute(_OPENED, CONVERSATION, TOWN.numbers[0].tenant, NUMBER, clock.new_id(), OWN)
+async def conversation(pool: Pool) -> None:
+    """At the first of the departments."""
+    await opened(pool, CONVERSATION, OWN)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,3 @@ async def test_after_a_reaction_nobody_has_answered_yet(pool: Pool) -> None:
         status, refused = await desk.post("messages", thumb | {"ifLast": None})
         assert (status, refused["last"]) == (409, said["id"])
     assert [command.type for command in desk.commands] == ["reaction", "reaction", "text"]
-
-
-_OPENED = """
-insert into router.conversation (id, tenant, number, person, department, departments, rule, reason,
-    since, opened_at, sequence)
-values ($1, $2, $3, $4, $5, array[$5], '', '', now(), now(), 1)
-"""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.api import CHANGES
+from gateway.changes import VERBS
 from gateway.uploads import Upload
 from services import clock
 from services.database import Pool
@@ -27,11 +27,14 @@ BODIES = {
     "_close": {},
     "_note": {"text": "x"},
     "_link": {"zaak": "ZAAK-1"},
+    "_confirm": {},
+    "_release": {},
+    "_merge": {"with": f"{NUMBER}-{'b3' * 13}"},
 }
 
 
 @pytest.mark.parametrize("id", ["%00", f"{CONVERSATION}%00", CONVERSATION, "x", "%ED%A0%80"])
-@pytest.mark.parametrize("verb", CHANGES)
+@pytest.mark.parametrize("verb", VERBS)
 async def test_what_is_no_conversation_is_not_found_whatever_stands_in_its_place(
     desk: Desk, verb: str, id: str
 ) -> None:
