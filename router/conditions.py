@@ -112,7 +112,7 @@ class Reader(msgspec.Struct, frozen=True):
         if self.patterns is None:
             return Hits(lists, frozenset())
         plain = text.encode("utf-8", "replace").decode()
-        return Hits(lists, frozenset(self.patterns.Match(plain)))
+        return Hits(lists, frozenset(self.patterns.Match(plain) or ()))  # none at all is None
 
 
 def _said(phrase: str, found: Found) -> str:

@@ -18,11 +18,12 @@ from router.decisions import (
     Outgoing,
     Timer,
 )
+from router.grounds import grounded
 from router.knowledge import Knowledge
 from router.outputs import deliveries
 from router.records import records
-from router.rules import compile_config
 from router.units import keyed_hash, units
+from services.choices import Choices
 from services.config import Config, parse
 from services.contract import (
     Command,
@@ -34,6 +35,7 @@ from services.contract import (
     Timeout,
 )
 from services.ids import uuid7
+from services.texts import Texts
 
 TOML = """
 [[tenants]]
@@ -96,14 +98,16 @@ words = ["belasting", "woz"]
 department = "belastingen"
 """
 CONFIG = parse(TOML, "postkamer.toml")
+SILENT = Texts({}, {})
+"""A municipality that tells its citizens nothing by itself."""
 NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"
 WABA = "102290129340398"
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def ground(config: Config = CONFIG) -> Ground:
-    return Ground(config, compile_config(config), keyed_hash(b"a key of the tests"))
+def ground(config: Config = CONFIG, texts: Texts = SILENT) -> Ground:
+    return grounded(Choices(config, texts, {}, ""), keyed_hash(b"a key of the tests"))
 
 
 def at(second: float) -> datetime:
@@ -205,8 +209,8 @@ class Router:
     """What a partition's router commits and says, batch by batch. It keeps what the tables keep,
     and knows of each batch what they tell: nothing that it only remembers."""
 
-    def __init__(self, config: Config = CONFIG) -> None:
-        self.ground = ground(config)
+    def __init__(self, config: Config = CONFIG, texts: Texts = SILENT) -> None:
+        self.ground = ground(config, texts)
         self.inbox: dict[bytes, tuple[UUID, Decision]] = {}
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
         self.conversations: dict[str, Conversation] = {}
