@@ -9,7 +9,10 @@ from router.checks import TRANSFERRED
 from router.outputs import CLOSED, STATUS_CHANGED
 
 
-def test_a_closed_conversation_stays_as_it_is_and_the_next_message_begins_another() -> None:
+@pytest.mark.parametrize("next", ["mijn container is vol", "hallo"])
+def test_a_closed_conversation_stays_as_it_is_when_another_subject_begins_another(
+    next: str,
+) -> None:
     desk = Desk()
     done = desk.orders("close", reason="beantwoord")
     [(destination, event)] = told_to(done)
@@ -21,18 +24,26 @@ def test_a_closed_conversation_stays_as_it_is_and_the_next_message_begins_anothe
     again = desk.orders("close")
     assert events(again) == [] and desk.now == closed
     assert [record.sequence for record in kept(again)] == [closed.sequence]
-    later = desk.hears("nog een vraag")
+    later = desk.hears(next)
     assert later.conversation != desk.id and later.opened is not None
     assert desk.now == closed
     assert desk.hears("bent u er?").conversation == later.conversation
 
 
-def test_closing_and_a_message_in_one_batch_are_decided_in_their_order() -> None:
+@pytest.mark.parametrize(
+    ("words", "opened", "reopened"), [("mijn container", True, False), ("en nu?", False, True)]
+)
+def test_closing_and_a_message_in_one_batch_are_decided_in_their_order(
+    words: str, opened: bool, reopened: bool
+) -> None:
+    """The one begins another conversation, the other opens this one again."""
     desk = Desk()
-    message = text("wamid.next", "en nu?", **ANNA)
+    message = text("wamid.next", words, **ANNA)
     done = desk.router.takes(desk.order("close"), wrote(message, second=9))
     closed, new = decisions(done)
-    assert closed.conversation == desk.id != new.conversation
+    assert (closed.kind, closed.conversation) == ("accepted", desk.id)
+    assert (new.conversation != desk.id, new.reopened) == (opened, reopened)
+    assert (desk.now.closed_at is None) is reopened
 
 
 def test_an_answer_into_a_closed_conversation_goes_and_its_status_is_told() -> None:

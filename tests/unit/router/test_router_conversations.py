@@ -49,7 +49,7 @@ def test_the_first_message_that_a_rule_knows_decides_and_then_the_department_is_
     assert [d.moved_from for d in went] == ["", "", "klantcontact", "", ""]
     assert len({d.conversation for d in went}) == 1
     assert [d.sequence for d in went] == [1, 2, 4, 5, 6]
-    assert went[4].reason == went[2].reason == '"container" staat in regel afval'
+    assert went[4].reason == went[2].reason == '"container" staat erin (regel afval)'
 
 
 def test_a_move_is_an_event_of_its_own_just_before_the_message_that_caused_it() -> None:
@@ -66,7 +66,7 @@ def test_a_move_is_an_event_of_its_own_just_before_the_message_that_caused_it() 
         "conversationId": message.conversation,
         "from": "klantcontact",
         "department": "groen",
-        "reason": '"container" staat in regel afval',
+        "reason": '"container" staat erin (regel afval)',
     }
     assert [(r.kind, r.sequence) for r in kept(moved)] == [("conversation", 2), ("message", 3)]
     assert router.conversations[message.conversation].since == at(1)
@@ -110,7 +110,13 @@ def test_an_event_tells_a_crm_what_the_contract_with_it_promises() -> None:
         "receivedAt": "2026-11-25T12:00:03Z",
         "sentAt": "2026-11-25T12:00:00Z",
         "media": [{"id": "media-1", "mimeType": "", "filename": ""}],
-        "decision": {"rule": "afval", "reason": '"container" staat in regel afval'},
+        "decision": {"rule": "afval", "reason": '"container" staat erin (regel afval)'},
+        "provisional": False,
+        "task": True,
+        "reopened": False,
+        "sensitive": [],
+        "windowUntil": "2026-11-26T12:00:03Z",
+        "priority": "normal",
     }
 
 
@@ -151,7 +157,8 @@ def test_citizens_municipalities_and_numbers_do_not_share_a_conversation() -> No
 
 def test_a_conversation_of_orders_messages_and_statuses_has_no_number_twice() -> None:
     router = Router()
-    conversation = decisions(router.takes(said(0, "hallo")))[0].conversation
+    opening = router.takes(said(0, "hallo"), said(99, "mijn container"))
+    conversation = decisions(opening)[0].conversation
     orders = [command(str(n), second=n, conversation=conversation) for n in range(5)]
     entries: list[Any] = []
     for n, order in enumerate(orders):
@@ -159,11 +166,11 @@ def test_a_conversation_of_orders_messages_and_statuses_has_no_number_twice() ->
             order,
             told(status(f"wamid.ours.{n}", "sent", f"{order.id}.1"), second=n + 10),
             outcome(order.id, "sent", second=n + 10, wamid=f"wamid.ours.{n}"),
-            said(100 + n, "container" if n == 2 else "en?"),
+            said(100 + n, "mijn woz" if n == 2 else "en?"),
             told(status(f"wamid.ours.{n}", "read"), second=n + 20),
             told(status(f"wamid.ours.{n}", "delivered"), second=n + 21),
         ]
-    said_all = router.takes(*entries)
+    said_all = [*opening, *router.takes(*entries)]
     order_of = [d.sequence for d in decisions(said_all) if d.sequence]
     assert all(one < other for one, other in pairwise(order_of))
     sequences = [e.sequence for e in events(said_all)]
@@ -171,8 +178,9 @@ def test_a_conversation_of_orders_messages_and_statuses_has_no_number_twice() ->
     assert sequences == sorted(sequences)
     numbered = [r.sequence for r in kept(said_all) if r.sequence and r.kind != "conversation"]
     assert len(set(numbered)) == len(numbered)
-    # An order, a message and two statuses each; `delivered` after `read` tells nothing; one move.
-    assert router.conversations[conversation].sequence == 1 + 5 * 4 + 1
+    # An order, a message and two statuses each; `delivered` after `read` tells nothing; one move,
+    # before somebody answered and none after.
+    assert router.conversations[conversation].sequence == 1 + 2 + 5 * 4
 
 
 @pytest.mark.parametrize(

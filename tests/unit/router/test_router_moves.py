@@ -51,7 +51,7 @@ PHONE = "31611111111"
 
 def changed(id: str, **more: Any) -> Config:
     """The same, with something else of one number."""
-    given = MOVED.model_dump(mode="json")
+    given = MOVED.model_dump(mode="json", by_alias=True)
     given["numbers"] = [n | more if n["id"] == id else n for n in given["numbers"]]
     return Config.model_validate_json(msgspec.json.encode(given))
 

@@ -43,6 +43,7 @@ def test_a_transfer_is_told_to_both_departments_each_under_an_id_of_its_own() ->
             "department": "groen",
             "reason": "gaat over een boom",
             "by": {"token": "crm", "author": {"kind": "employee", "id": "sanne"}},
+            "priority": "normal",
         }
     )
     [record] = kept(done)
@@ -212,13 +213,13 @@ def test_from_a_link_on_everything_that_is_said_carries_the_zaak() -> None:
     assert (data(record)["event"], data(record)["zaak"]) == ("linked", "ZAAK-2026-12")
     answer = desk.order("text", text="Dag")
     said = desk.router.takes(
+        wrote(text("wamid.9", "container", **ANNA), second=19),
         answer,
-        told(status("w", "read", f"{answer.id}.1"), second=20),
-        wrote(text("wamid.9", "container", **ANNA), second=21),
+        told(status("w", "read", f"{answer.id}.1"), second=21),
         desk.order("transfer", to_department="belastingen"),
         desk.order("close"),
     )
-    assert [e.type for e in events(said)] == [STATUS_CHANGED, MOVED, RECEIVED, MOVED, MOVED, CLOSED]
+    assert [e.type for e in events(said)] == [MOVED, RECEIVED, STATUS_CHANGED, MOVED, MOVED, CLOSED]
     assert {data(event)["zaak"] for event in events(said)} == {"ZAAK-2026-12"}
     messages = [r for r in kept(said) if r.kind == "message"]
     assert [data(r)["zaak"] for r in messages] == ["ZAAK-2026-12"] * 2
