@@ -55,7 +55,9 @@ async def router(
             )
             for n, queue in enumerate(_partitions(config))
         ]
-        relay = Relay(store, Partitions(outgoing, clock.new_id(), config.partitions))
+        # On a connection of its own: what the relay's publishes make it doubt, no other goes by.
+        back = await enter(linked(amqp, "router tells"))
+        relay = Relay(store, Partitions(back, clock.new_id(), config.partitions))
         told = await enter(beside(relay.run()))
 
         async def hindered() -> list[str]:
@@ -63,7 +65,8 @@ async def router(
 
         await enter(serve(operations(hindered), settings.bind, settings.router_ops_port))
         held = [consumer.task for consumer in consumers]
-        yield first_to_end(outgoing.task, incoming.task, followed, told, *held)
+        links = [link.task for link in (outgoing, incoming, back)]
+        yield first_to_end(*links, followed, told, *held)
 
 
 def _partitions(config: Config) -> list[topology.Queue]:
