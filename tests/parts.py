@@ -26,9 +26,9 @@ DEPARTMENTS = {
     "almelo": ("openbare-ruimte", "burgerzaken", "belastingen"),
     "hengelo": ("balie",),
 }
-ROLES = ((), ("send",), ("read",), ("send", "read"))
+ROLES = ((), ("send",), ("read",), ("send", "read"), ("kcc",), ("care",))
 _citizens, _keys = itertools.count(5000), itertools.count()
-OTHER_ROLE = "kcc"
+OTHER_ROLE = "operator"
 """Every token has a role; this one opens neither API."""
 
 
@@ -76,7 +76,7 @@ class Parts:
         self, method: str, url: str, token: str | None, **more: Any
     ) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers; an order gets a key of its own."""
-        headers = {"Idempotency-Key": f"isolation-{next(_keys)}"} if method == "POST" else {}
+        headers = {"Idempotency-Key": f"isolation-{next(_keys)}"} if method != "GET" else {}
         headers |= more.pop("headers", {}) | (bearer(token) if token else {})
         asked = self.session.request(method, url, headers=headers, **more)
         async with asked as answer:

@@ -6,6 +6,7 @@ with a subject that is not known here fails.
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from gateway.changes import ORDERING
+from services import clock
 from services.access import Rights
 from tests.described import Operation, operations
 from tests.installation import Installation
@@ -41,15 +44,26 @@ NOWHERE = Part(
 
 GUARDED = [operation for operation in operations() if operation.roles]
 OPEN = [operation for operation in operations() if not operation.roles]
+LISTING = [one for one in GUARDED if one.method == "GET" and "{" not in one.path]
+"""Those without a subject: what they list is asked for by itself."""
 each_guarded = pytest.mark.parametrize(
     "operation", GUARDED, ids=lambda one: f"{one.door} {one.method} {one.path}"
+)
+each_with_a_subject = pytest.mark.parametrize(
+    "operation",
+    [one for one in GUARDED if one not in LISTING],
+    ids=lambda one: f"{one.door} {one.method} {one.path}",
 )
 
 
 def url_of(operation: Operation, part: Part, town: Installation) -> str:
     """The operation's address with this part as its subject."""
     steps = operation.path.split("/")
-    subjects = {"conversations": part.conversation, "messages": part.messages[-1]}
+    subjects = {
+        "conversations": part.conversation,
+        "messages": part.messages[-1],
+        "numbers": NUMBERS[part.tenant],
+    }
     for n, step in enumerate(steps):
         if step.startswith("{"):
             steps[n] = subjects[steps[n - 1]]  # KeyError: say here what its subject is
@@ -65,6 +79,8 @@ def filled(example: Any, part: Part, upload: str, key: str = "") -> Any:
         "number": NUMBERS[part.tenant],
         "to": part.to,
         "from": part.department,
+        "with": NOWHERE.conversation,
+        "until": (clock.now() + timedelta(days=1)).isoformat(),
     }
     if key in given:
         return given[key]
@@ -140,6 +156,8 @@ def more_of(operation: Operation, part: Part, upload: str, example: int) -> dict
 
 def is_inside(rights: Rights, operation: Operation, part: Part, world: World) -> bool:
     """Whether a token gets what it asks for, its role apart."""
+    if "numbers" in operation.path or operation.path.endswith("_confirm"):
+        return rights.tenant == part.tenant  # whatever its departments
     if operation.is_order:
         return world.last_of(part).is_for(rights)
     if operation.door == "gateway":
@@ -173,12 +191,16 @@ def refusals(operation: Operation, body: Any, rights: Rights, was: bool) -> set[
     """How an order may be answered that is not for a conversation of the token's own."""
     if operation.takes_files:
         return {201}  # it names nobody else's
+    if "numbers" in operation.path:
+        return {404}
+    if "with" in body:  # nor is the other one theirs
+        return {400} if was else {404}
     if "number" in body:  # with one number of its own department the door cannot see more
         return {400} if body["number"] != NUMBERS[rights.tenant] else {202, 400}
     return {409} if was else {400, 404}
 
 
-@each_guarded
+@each_with_a_subject
 @given(rights=st.sampled_from(RIGHTS), nth=st.integers(0, 5), example=st.integers(0, 30))
 @DRAWN
 async def test_a_token_gets_its_own_and_of_the_rest_not_even_that_it_is(
@@ -205,6 +227,22 @@ async def test_a_token_gets_its_own_and_of_the_rest_not_even_that_it_is(
         nowhere = await parts.ask(operation.method, url, token, **more)
         assert (status, said) == nowhere[:2], "as if it were not there"
         assert status == 404
+
+
+@pytest.mark.parametrize("operation", LISTING, ids=lambda one: one.path)
+async def test_a_list_has_what_is_of_the_municipality_and_of_nobody_else(
+    parts: Parts, world: World, operation: Operation
+) -> None:
+    assert operation.path == "/v1/numbers"  # of another list, say here what is in it
+    for rights in RIGHTS:
+        url = url_of(operation, NOWHERE, parts.town)
+        status, said, _ = await parts.ask("GET", url, parts.tokens[rights.name])
+        assert_tells_nothing(said, rights, world)
+        if not rights.may(*operation.roles):
+            assert status == 403
+            continue
+        (listed,) = msgspec.json.decode(said)["numbers"]
+        assert (status, listed["id"]) == (200, NUMBERS[rights.tenant])
 
 
 @each_guarded
@@ -245,11 +283,16 @@ ORDERS = [
 async def test_a_token_that_may_does_it(
     parts: Parts, world: World, operation: Operation, example: int
 ) -> None:
-    part = await parts.opened("almelo", "burgerzaken", f"mag{ORDERS.index((operation, example))}")
+    mark = f"mag{ORDERS.index((operation, example))}"
+    part = await parts.opened("almelo", "burgerzaken", mark)
     upload = await uploaded(parts, INSIDER)
     url = url_of(operation, part, parts.town)
     more = more_of(operation, part, upload, example)
-    status, said, _ = await parts.ask("POST", url, parts.tokens[INSIDER], **more)
+    if "with" in more.get("json", {}):
+        other = await parts.opened("almelo", "burgerzaken", f"ook{mark}")
+        more["json"]["with"] = other.conversation
+    token = parts.tokens[f"almelo-{operation.roles[0]}-burgerzaken"]
+    status, said, _ = await parts.ask(operation.method, url, token, **more)
     assert status in (201, 202), said
 
 
@@ -277,7 +320,7 @@ async def test_after_all_of_it_no_conversation_has_changed_that_was_not_the_toke
     assert INSIDER in {name for name, _, _ in done}
     for name, tenant, department in done:
         rights = parts.rights[name]
-        assert rights.may("send")
+        assert rights.may(*ORDERING)
         assert rights.tenant == tenant
         assert rights.handles(department)
 

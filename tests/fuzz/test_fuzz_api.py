@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any
 from urllib.request import Request, urlopen
 from uuid import UUID
@@ -31,6 +32,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from services import clock
 from tests.citizens import NUMBER, signature, text, webhook
 from tests.installation import Installation
 
@@ -82,8 +84,8 @@ def known(town: Installation) -> Known:
     hash = hashlib.sha256(TOKEN.encode()).hexdigest()
     town.database.execute(
         "insert into access.token (name, hash, tenant, roles, departments, people, per_second,"
-        f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{send,read}}', '{{}}', false, 1000,"
-        " 10000)"
+        f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{send,read,kcc,care}}', '{{}}', false,"
+        " 1000, 10000)"
     )
     for n in range(CITIZENS):
         body = webhook(text(f"{WORD} grofvuil", f"wamid.{WORD}.{n}", n))
@@ -152,10 +154,16 @@ class Calls:
 
     def _about_what_there_is(self, case: Any, draw: Any, *, body: bool) -> None:
         if "id" in (case.path_parameters or {}):
-            ids = self._known.messages if "/messages/{id}" in case.path else None
-            case.path_parameters["id"] = draw(st.sampled_from(ids or self._known.conversations))
+            case.path_parameters["id"] = draw(st.sampled_from(self._subjects(case.path)))
         if body and isinstance(case.body, dict):
             case.body = _filled(deepcopy(case.body), self._known, draw)
+
+    def _subjects(self, path: str) -> Sequence[str]:
+        """What there is of the kind that an operation is about."""
+        if "/numbers/" in path:
+            return [NUMBER]
+        ids = self._known.messages if "/messages/{id}" in path else None
+        return ids or self._known.conversations
 
 
 def _longest_line(request: Any) -> int:
@@ -187,6 +195,8 @@ def _filled(body: dict[str, Any], known: Known, draw: Any) -> dict[str, Any]:
         "id": known.files,
         "department": DEPARTMENTS,
         "from": DEPARTMENTS,
+        "with": known.conversations,
+        "until": [(clock.now() + timedelta(hours=1)).isoformat()],
     }
     for name, value in body.items():
         if isinstance(value, dict):
