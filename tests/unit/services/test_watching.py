@@ -1,0 +1,357 @@
+"""Files that are read again while a service runs: when they lie still, all of them or none."""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from services import choices, observe
+from services.choices import Choices
+from services.config import ConfigError
+from services.faults import Fault
+from services.tasks import beside
+from services.watching import FIXED, Files, Picture, Watched, fixed, follow, patterns
+from tests.watching import until
+
+TOML = """\
+include = ["rules/*.toml"]
+approved_by = "De secretaris"
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+[[numbers]]
+id = "10000001"
+tenant = "almelo"
+fallback = "kcc"
+[[departments]]
+id = "kcc"
+tenant = "almelo"
+name = "Klantcontact"
+destination = "crm"
+[[departments]]
+id = "groen"
+tenant = "almelo"
+name = "Groen"
+destination = "crm"
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "https://crm.example/events"
+"""
+RULE = """\
+[[rules]]
+id = "afval"
+words = ["{}"]
+department = "groen"
+"""
+PHONE = "+31612345678"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A configuration of two files."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "afval.toml").write_text(RULE.format("container"))
+    path = tmp_path / "postkamer.toml"
+    path.write_text(TOML)
+    return path
+
+
+def replaced(file: Path, text: str) -> None:
+    """In one go, as an editor or a deployment does."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
+
+
+def metric(name: str, **labels: str) -> float:
+    return observe.REGISTRY.get_sample_value(f"postkamer_rules_{name}", labels) or 0.0
+
+
+def test_a_picture_is_taken_once_and_only_when_it_was_the_same_twice() -> None:
+    watched = Watched()
+    one, other = {"a": (1, 2, 3)}, {"a": (1, 2, 4)}
+    assert [watched.still(each) for each in (one, one)] == [False, True]
+    watched.taken = one
+    assert [watched.still(each) for each in (one, other, one, one)] == [False] * 4
+    assert [watched.still(each) for each in (other, other)] == [False, True]
+    assert watched.still(other), "until it is taken, it is to be taken"
+
+
+def test_the_picture_has_each_file_that_would_be_read_and_no_other(path: Path) -> None:
+    rules, texts = path.parent / "rules", path.parent / "texts"
+    files = Files(path)
+    seen = files.look()
+    assert seen.keys() == {str(path), str(rules / "afval.toml")}
+    assert files.look() == seen
+    (rules / "leeg.txt").touch()
+    texts.mkdir()
+    (texts / "nl.toml").touch()
+    assert files.look() == seen
+    (rules / "straat.toml").touch()
+    replaced(path, 'texts = "texts"\n' + TOML)
+    new = files.look()
+    assert new.keys() - seen.keys() == {str(rules / "straat.toml"), str(texts / "nl.toml")}
+    (texts / "nl.toml").unlink()
+    assert files.look().keys() == new.keys() - {str(texts / "nl.toml")}
+
+
+@pytest.mark.parametrize("change", ["text", "mode", "link"])
+def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: str) -> None:
+    file = path.parent / "rules" / "afval.toml"
+    same = file.with_suffix(".other")
+    same.write_text(RULE.format("containes"))
+    files = Files(path)
+    seen = files.look()
+    match change:
+        case "text":  # as long as before, and as old
+            times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+            file.write_text(RULE.format("containes"))
+            os.utime(file, ns=times)
+        case "mode":
+            file.chmod(0o600)
+        case "link":  # as containers mount a folder
+            file.unlink()
+            file.symlink_to(same)
+    assert files.look().keys() == seen.keys()
+    assert files.look() != seen
+
+
+@pytest.mark.parametrize("broken", ["include = [", "", None])
+def test_while_the_first_file_cannot_be_read_what_it_named_is_looked_at(
+    path: Path, broken: str | None
+) -> None:
+    files = Files(path)
+    files.look()
+    if broken is None:
+        path.unlink()
+    else:
+        path.write_text(broken)
+    known = str(path.parent / "rules" / "afval.toml") in files.look()
+    assert known is (broken != "")  # an empty one can be read, and names nothing
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, []),
+        ({"include": ["a.toml", "b/*.toml"], "texts": "t"}, ["a.toml", "b/*.toml", "t/*.toml"]),
+        ({"include": ["a.toml", 7, "\0"], "texts": "[a]"}, ["a.toml", "[[]a]/*.toml"]),
+        ({"include": "a.toml", "texts": 7}, []),
+    ],
+)
+def test_where_the_other_files_are_is_read_as_far_as_it_can_be(
+    given: dict[str, object], found: list[str]
+) -> None:
+    assert list(patterns(given)) == found
+
+
+CHANGES: dict[str, Callable[[str], str]] = {
+    "partitions": lambda toml: "partitions = 4\n" + toml,
+    "tenants": lambda toml: toml + '[[tenants]]\nid = "borne"\nname = "Borne"\n',
+    "numbers": lambda toml: toml.replace('id = "10000001"\n', 'id = "10000001"\nwaba = "12345"\n'),
+    "destinations": lambda toml: toml.replace("crm.example", "crm2.example"),
+}
+
+
+@pytest.mark.parametrize("table", FIXED)
+def test_what_services_read_at_their_start_alone_does_not_change(path: Path, table: str) -> None:
+    held = choices.load(path).config
+    path.write_text(CHANGES[table](TOML))
+    assert fixed(held, choices.load(path).config) == [table]
+
+
+def test_everything_else_changes_and_so_does_the_order_of_tables(path: Path) -> None:
+    second = '[[destinations]]\nid = "a"\nkind = "cloudevents"\nurl = "https://a.example"\n'
+    path.write_text(TOML + second)
+    held = choices.load(path).config
+    new = TOML.replace('fallback = "kcc"', 'fallback = "park"').replace("Almelo", "ALMELO")
+    new = new.replace("[[destinations]]", second + "[[destinations]]").replace("groen", "park")
+    path.write_text(new)
+    (path.parent / "rules" / "afval.toml").write_text(RULE.format("x").replace("groen", "park"))
+    assert fixed(held, choices.load(path).config) == []
+
+
+class Town:
+    """A service that follows its files; what it took."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.held = path, choices.load(path)
+        self.taken: list[Choices] = []
+        self.loads = 0
+        self.refuses: Exception | None = None
+
+    def load(self, path: Path) -> Choices:
+        self.loads += 1
+        return choices.load(path)
+
+    async def take(self, new: Choices) -> None:
+        if self.refuses:
+            raise self.refuses
+        self.taken.append(new)
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        async with beside(follow(self.path, self.held, self.load, self.take)) as task:
+            # Until then a SIGHUP would end these tests.
+            await until(self._hears, bool, 5)
+            yield
+            assert not task.done()
+
+    async def _hears(self) -> bool:
+        return signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, None)
+
+    async def count(self) -> int:
+        return len(self.taken)
+
+    async def loaded(self) -> int:
+        return self.loads
+
+
+@pytest.fixture
+def town(path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
+    monkeypatch.setattr("services.watching.LOOK_SECONDS", 0.02)
+    return Town(path)
+
+
+class Looks:
+    """How often the files were looked at."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def __call__(self) -> int:
+        return self.count
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    looks, look = Looks(), Files.look
+
+    def counted(files: Files) -> Picture:
+        looks.count += 1
+        return look(files)
+
+    monkeypatch.setattr(Files, "look", counted)
+    return looks
+
+
+async def test_what_changed_and_lies_still_is_taken_and_shown(town: Town, path: Path) -> None:
+    async with town.following():
+        await until(town.loaded, lambda n: n == 1, 5)  # what it was started with, once more
+        assert metric("version", version=town.held.version) == 1
+        replaced(path.parent / "rules" / "afval.toml", RULE.format("bank"))
+        await until(town.count, lambda n: n == 1, 5)
+        [new] = town.taken
+        assert new.config.rules[0].words == ("bank",)
+        await until(shown, lambda seen: seen == {new.version}, 5)
+        (path.parent / "rules" / "straat.toml").write_text(
+            RULE.format("stoep").replace("afval", "straat")
+        )
+        await until(town.count, lambda n: n == 2, 5)
+        assert [rule.id for rule in town.taken[1].config.rules] == ["afval", "straat"]
+        (path.parent / "rules" / "straat.toml").unlink()
+        await until(town.count, lambda n: n == 3, 5)
+        assert town.taken[2].version == new.version
+        await until(shown, lambda seen: seen == {new.version}, 5)
+    assert metric("loaded_timestamp_seconds") > 0
+
+
+async def shown() -> set[str]:
+    """The versions that the metric has a label for."""
+    return {
+        sample.labels["version"]
+        for family in observe.rules_version.collect()
+        for sample in family.samples
+    }
+
+
+async def test_a_file_with_faults_changes_nothing_and_is_told_once(
+    town: Town, path: Path, looks: Looks
+) -> None:
+    refused = metric("reads_total", outcome="refused")
+    faulty = f'[[contacts]]\ntenant = "borne"\ntag = "pers"\nphones = ["{PHONE}-"]\n'
+    with capture_logs() as logs:
+        async with town.following():
+            replaced(path, TOML + faulty)
+            await until(refusal, lambda said: said == 1, 5)
+            loads, seen = town.loads, looks.count
+            await until(looks, lambda count: count > seen + 9, 5)
+            assert town.loads == loads
+            replaced(path, TOML)
+            await until(refusal, lambda said: said == 0, 5)
+    assert town.taken == [] and await shown() == {town.held.version}
+    assert metric("reads_total", outcome="refused") == refused + 1
+    said = [line for line in logs if line["event"] == "rules.fault"]
+    assert [line["field"] for line in said] == ["contacts.0.tenant", "contacts.0.phones.0"]
+    assert said[0]["what"] == "there is no tenant 'borne'"
+    assert [line["count"] for line in logs if line["event"] == "rules.refused"] == [2]
+    assert PHONE[1:] not in str(logs)
+
+
+async def refusal() -> float:
+    return metric("refused")
+
+
+async def test_what_cannot_change_is_refused_with_a_sentence_that_says_so(
+    town: Town, path: Path
+) -> None:
+    with capture_logs() as logs:
+        async with town.following():
+            replaced(path, "partitions = 4\n" + TOML)
+            await until(refusal, lambda said: said == 1, 5)
+    [told] = [line for line in logs if line["event"] == "rules.fault"]
+    assert (told["field"], told["path"]) == ("partitions", f"{path}:0")
+    assert told["what"] == "cannot change while services run: restart all of them"
+    assert town.taken == []
+
+
+async def test_sighup_reads_at_once_and_again_what_was_refused(
+    town: Town, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town.following():
+        await until(town.loaded, lambda n: n == 1, 5)
+        monkeypatch.setattr("services.watching.LOOK_SECONDS", 3600.0)
+        os.kill(os.getpid(), signal.SIGHUP)  # ends the short wait that began before
+        await until(town.loaded, lambda n: n >= 2, 5)
+        town.refuses = ConfigError([Fault("x", 1, "y", "is wrong")])
+        replaced(path.parent / "rules" / "afval.toml", RULE.format("bank"))
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(refusal, lambda said: said == 1, 5)
+        town.refuses = None
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(refusal, lambda said: said == 0, 5)
+    assert [each.config.rules[0].words for each in town.taken] == [("bank",)]
+
+
+async def test_a_fault_of_ours_in_reading_ends_nothing(town: Town, path: Path) -> None:
+    town.refuses = RuntimeError("a fault")
+    async with town.following():
+        replaced(path.parent / "rules" / "afval.toml", RULE.format("bank"))
+        await until(refusal, lambda said: said == 1, 5)
+        town.refuses = None
+        replaced(path.parent / "rules" / "afval.toml", RULE.format("kast"))
+        await until(town.count, lambda n: n == 1, 5)
+        await until(refusal, lambda said: said == 0, 5)
+
+
+async def test_what_is_written_while_it_is_read_is_read_again(town: Town, path: Path) -> None:
+    file = path.parent / "rules" / "afval.toml"
+    half, whole = RULE.format("half"), RULE.format("heel")
+
+    def load(path: Path) -> Choices:
+        """Somebody goes on writing just after this file was read."""
+        found = choices.load(path)
+        if found.config.rules[0].words == ("half",):
+            replaced(file, whole)
+        return found
+
+    town.load = load  # type: ignore[method-assign]
+    async with town.following():
+        replaced(file, half)
+        await until(town.count, lambda n: n == 1, 5)
+    assert [each.config.rules[0].words for each in town.taken] == [("heel",)]
