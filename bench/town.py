@@ -20,10 +20,10 @@ SUBJECTS = """
 aanbieding aangifte aanslag aanvraag adres advies afspraak akkoord akte analyse antwoord apparaat
 balie bedrag begeleiding beheer beleid berekening bericht besluit bestand bewijs bezoek bezwaar
 bijdrage bod boete bon bord brief budget cijfer code commissie controle cursus datum dienst document
-dossier eis enquete fout functie gegeven gids hek hulp hulpmiddel indeling informatie inschrijving
+dossier eis enquete fout functie gegeven gids hek hulp indeling informatie inschrijving
 inspectie kaart kamer keuring klacht kosten kwestie lijst loket machine meting melding nota nummer
 onderhoud onderzoek ontheffing opdracht opgave overlast overzicht pas paspoort plan plicht probleem
-procedure project proef punt rapport rechter regel regeling register rekening route schade schema
+procedure project proef punt rapport rechter regel register rekening route schade schema
 subsidie tarief team termijn toelage toeslag toets uitkering uitstel verbod vergunning verklaring
 verslag verzoek voorstel voorziening vraag waarde wet zaak zone
 """
@@ -97,14 +97,14 @@ def words_of_a_town(count: int) -> list[str]:
 
 
 def _compounds() -> Iterator[str]:
-    """`afvalaanbieding`, `archiefaangifte` ...; when all are used, with a number behind them."""
+    """`afvalaanbieding`, `archiefaangifte` ...; when all are used, with a number before them."""
     beginnings, ends = DUTCH.split(), SUBJECTS.split()
     again = 0
     while True:
-        number = f" {again}" if again else ""
+        number = str(again or "")
         for shift in range(len(ends)):
             for n, beginning in enumerate(beginnings):
-                yield beginning + ends[(n + shift) % len(ends)] + number
+                yield number + beginning + ends[(n + shift) % len(ends)]
         again += 1
 
 

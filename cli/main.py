@@ -179,7 +179,7 @@ def migrate_command() -> None:
 def check(path: Path | None, as_json: bool) -> None:
     """Check all of the configuration: every fault at once, and warnings."""
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
-    found = checks.check(file, os.environ, settings_too=path is None)
+    found = checks.check(file, os.environ, clock.now(), settings_too=path is None)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:

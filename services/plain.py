@@ -65,13 +65,14 @@ YET = re.compile(r"\b(?:vergeet|forget|niet alleen|not only)\b")
 
 def faults(text: str, fill: Callable[[str], str] = str) -> Iterator[str]:
     """What is wrong with a text, a sentence for each. `fill` puts the values of placeholders in
-    their places before words are counted."""
+    their places before words are counted and weighed."""
     if not any(map(str.isalnum, text)):
         yield "is empty"
     for sentence in sentences(text):
-        if (count := words(fill(sentence))) > SENTENCE:
+        filled = fill(sentence)
+        if (count := words(filled)) > SENTENCE:
             yield f"a sentence of {count} words, {SENTENCE} at most: {_begin(sentence)}"
-        if asks_for_bsn(sentence):
+        if any(map(asks_for_bsn, sentences(filled))):
             yield f"asks for what may not go by WhatsApp: {_begin(sentence)}"
     if only_by_phone(text):
         yield "names the telephone as the only way on"

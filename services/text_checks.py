@@ -68,6 +68,7 @@ def menu_faults(rows: Sequence[tuple[str, str]], body: str, button: str) -> Iter
     yield from _said("the button that opens it", button, BUTTON)
     for title, description in rows:
         yield from _too_long(f"what stands under {title!r}", description, DESCRIPTION)
+        yield from _asking(f"what stands under {title!r}", description)
     yield from _without_person(" ".join(f"{title} {description}" for title, description in rows))
 
 
@@ -85,6 +86,7 @@ def _options(titles: Sequence[str], many: int, most: int) -> Iterator[str]:
         yield "two options are called the same"
     for title in titles:
         yield from _said(f"option {title!r}", title, most)
+        yield from _asking(f"option {title!r}", title)
 
 
 def _without_person(said: str) -> Iterator[str]:
@@ -96,6 +98,11 @@ def _said(what: str, said: str, most: int) -> Iterator[str]:
     if not said.strip():
         yield f"{what} is empty"
     yield from _too_long(what, said, most)
+
+
+def _asking(what: str, said: str) -> Iterator[str]:
+    if plain.asks_for_bsn(said):
+        yield f"{what} asks for what may not go by WhatsApp"
 
 
 def _too_long(what: str, said: str, most: int) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Portfolios in the configuration: named for all numbers of a municipality, or for none."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cli.check import check
 
+NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 TOML = """
 tenants = [{id = "almelo", name = "Almelo"}, {id = "borne", name = "Borne"}]
 departments = [
@@ -36,9 +38,9 @@ def test_numbers_without_a_portfolio_beside_others_with_one_are_doubtful(
     file = tmp_path / "postkamer.toml"
     theirs = number("20001", tenant="borne")
     file.write_text(TOML + "".join(numbers) + theirs)
-    found = check(file, {}, settings_too=False)
+    found = check(file, {}, NOW, settings_too=False)
     expected = (
-        f"{file}: tenant almelo: {unnamed} name no portfolio while others do, so nobody can tell"
+        f"{file}:2: tenant almelo: {unnamed} name no portfolio while others do, so nobody can tell"
         " whether a citizen's BSUID of the one holds at the other"
     )
     assert (found.faults, found.warnings) == ([], [expected] if unnamed else [])

@@ -1,0 +1,107 @@
+"""What is doubtful about a configuration that works: a sentence for a person to judge. Pure."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from cli import impossible, shadows, unreached
+from router.grounds import opening_hours
+from router.soundness import Found, held
+from services import hours
+from services.choices import Choices
+from services.config import Config, located
+from services.faults import Fault
+from services.hours import AMSTERDAM
+
+
+def doubts(choices: Choices, now: datetime) -> list[Fault]:
+    """By file and line; `now` is when, for hours and closing days that are over."""
+    config = choices.config
+    found = [*shadows.doubts(config), *impossible.doubts(config, now)]
+    found += [each for look in LOOKS for each in look(config)]
+    found += [*_never_open(config, now), *_past(config, now)]
+    texts = unreached.texts(config, choices.texts) if config.texts else ()
+    return sorted([*(located(choices.sources, *each) for each in found), *texts])
+
+
+def line(doubt: Fault) -> str:
+    """Its sentence says what it is about."""
+    return f"{doubt.path}:{doubt.line}: {doubt.what}"
+
+
+def _never_open(config: Config, now: datetime) -> Iterator[Found]:
+    own = opening_hours(config)
+    for n, d in enumerate(config.departments):
+        if hours.never_opens(own[d.tenant, d.id], now):
+            yield ("departments", n, "hours"), f"department {d.id} of {d.tenant} never opens again"
+
+
+def _past(config: Config, now: datetime) -> Iterator[Found]:
+    """Those of one that was not kept up; past ones beside others do no harm."""
+    last = max((c.last or c.first for c in config.closings), default=None)
+    if last and last < now.astimezone(AMSTERDAM).date():
+        yield ("closings", 0), f"all closings are over, the last one was on {last}"
+
+
+def _closings(config: Config) -> Iterator[Found]:
+    known = {department.id for department in config.departments}
+    for n, closing in enumerate(config.closings):
+        for id in closing.departments:
+            if id not in known:
+                where = ("closings", n, "departments")
+                yield where, f"closing of {closing.first}: there is no department {id!r}"
+
+
+def _care(config: Config) -> Iterator[Found]:
+    for n, tenant in enumerate(config.tenants):
+        rules = [where for where, _ in held(config, tenant.id) if where[0] == "care"]
+        if rules and not tenant.care.destinations:
+            yield ("tenants", n), f"tenant {tenant.id}: its care rules wake nobody"
+
+
+def _confidential(config: Config) -> Iterator[Found]:
+    for n, d in enumerate(config.departments):
+        if d.confidential and not d.public_name:
+            whose = f"department {d.id} of {d.tenant}"
+            yield ("departments", n), f"{whose}: confidential, and citizens are told its name"
+
+
+def _moved_numbers(config: Config) -> Iterator[Found]:
+    for n, number in enumerate(config.numbers):
+        if number.previous and not all(r.portfolio for r in number.registrations):
+            yield (
+                ("numbers", n),
+                f"number {number.id}: it moved; without a portfolio for each of its registrations"
+                " nobody can tell a citizen's new BSUID from a telephone number handed out again",
+            )
+
+
+def _unnamed_portfolios(config: Config) -> Iterator[Found]:
+    for n, tenant in enumerate(config.tenants):
+        numbers = [number for number in config.numbers if number.tenant == tenant.id]
+        unnamed = [number.id for number in numbers if not number.portfolio]
+        if unnamed and len(unnamed) < len(numbers):
+            yield (
+                ("tenants", n),
+                f"tenant {tenant.id}: {', '.join(unnamed)} name no portfolio while others do, so"
+                " nobody can tell whether a citizen's BSUID of the one holds at the other",
+            )
+
+
+def _in_the_clear(config: Config) -> Iterator[Found]:
+    for n, destination in enumerate(config.destinations):
+        url = urlsplit(destination.url)
+        if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
+            yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
+
+
+LOOKS: tuple[Callable[[Config], Iterator[Found]], ...] = (
+    unreached.doubts,
+    unreached.automatic,
+    _closings,
+    _care,
+    _confidential,
+    _moved_numbers,
+    _unnamed_portfolios,
+    _in_the_clear,
+)

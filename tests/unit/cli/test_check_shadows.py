@@ -1,0 +1,209 @@
+"""Rules and words that never count, by tables; and that what is said of them is true, whatever a
+citizen writes."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.shadows import asked, doubts, listed, no_more
+from router.conditions import Facts
+from router.rules import compile_rules, judge
+from services.config import Config, parse
+from tests.unit.cli import asking
+from tests.unit.cli.asking import CONDITIONS, FACTS
+from tests.unit.cli.calls import TOML
+
+
+def rule(id: str, more: str, department: str = "kcc") -> str:
+    return f'[[rules]]\nid = "{id}"\ndepartment = "{department}"\n{more}\n'
+
+
+def town(more: str) -> Config:
+    return parse(TOML + more, "postkamer.toml")
+
+
+BY_A = "rule b never counts, rule a fits first"
+PARKED = "rule b never counts, rule park fits first"
+FITS = "rule afval fits first"
+BOOM = rule("boom", 'words = ["boom", "hoge boom"]\ntenant = "almelo"')
+PARK = rule("park", 'words = ["parkeer*", "*vergunning"]')
+NEW = rule("new", 'states = ["new", "reopened"]')
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        # Of words: whoever writes them comes to the earlier rule.
+        (rule("b", 'words = ["afval"]'), []),  # Borne has no groen, so there it counts
+        (rule("b", 'words = ["Áfval"]', "groen"), [f"rule b never counts, {FITS}"]),
+        (
+            rule("b", 'words = ["Áfval", "boom"]', "groen"),
+            [f"rule b: 'Áfval' never counts, {FITS}"],
+        ),
+        (
+            rule("b", 'words = ["heel grof vuil", "boom", "AFVAL"]', "groen"),
+            [f"rule b: 'heel grof vuil' and 'AFVAL' never count, {FITS}"],
+        ),
+        (rule("b", 'words = ["grof", "vuil"]', "groen"), []),
+        (rule("b", 'words = ["grofvuil"]', "groen"), [f"rule b never counts, {FITS}"]),
+        (rule("b", 'words = ["afval"]\ntenant = "borne"'), []),
+        (rule("b", 'words = ["afval"]\ntenant = "almelo"'), [f"rule b never counts, {FITS}"]),
+        # In every municipality that it holds for, each in its own way.
+        (BOOM + rule("c", 'words = ["boom"]'), []),
+        (
+            rule("c", 'words = ["boom"]\ntenant = "almelo"')
+            + rule("d", 'words = ["boom"]\ntenant = "borne"')
+            + rule("e", 'words = ["boom"]'),
+            ["rule e never counts, rules c and d fit first"],
+        ),
+        # Forms, stars and quotes.
+        (
+            BOOM + rule("c", 'words = ["bomen"]\ntenant = "almelo"'),
+            ["rule c never counts, rule boom fits first"],
+        ),
+        (rule("a", "words = ['\"weg\"']") + rule("b", 'words = ["weg"]'), []),
+        (
+            rule("a", 'words = ["weg"]') + rule("b", "words = ['\"weg\"']"),
+            [BY_A],
+        ),
+        (PARK + rule("b", 'words = ["parkeervak"]'), [PARKED]),
+        (PARK + rule("b", 'words = ["parkeerplaats*"]'), [PARKED]),
+        (PARK + rule("b", 'words = ["*bouwvergunning"]'), [PARKED]),
+        (rule("a", 'words = ["parkeer"]') + rule("b", 'words = ["parkeer*"]'), []),
+        (PARK + rule("b", 'words = ["park*"]'), []),
+        # A misspelling of an earlier word is not certain to be one.
+        (rule("a", 'words = ["verhuizing"]') + rule("b", 'words = ["verhuring"]'), []),
+        # What else is asked.
+        (rule("a", 'words = ["boom"]\ntypes = ["text"]') + rule("b", 'words = ["boom"]'), []),
+        (
+            rule("a", 'words = ["boom"]\ntypes = ["text", "image"]')
+            + rule("b", 'words = ["boom"]\ntypes = ["text"]'),
+            [BY_A],
+        ),
+        (
+            rule("a", 'words = ["boom"]') + rule("b", 'words = ["boom"]\nstates = ["new"]'),
+            [BY_A],
+        ),
+        (
+            rule("a", 'words = ["boom"]\nwithout = ["gras"]') + rule("b", 'words = ["boom"]'),
+            [],
+        ),
+        (
+            rule("a", 'words = ["boom"]\nwithout = ["gras"]')
+            + rule("b", 'words = ["boom"]\nwithout = ["gras", "heg"]'),
+            [BY_A],
+        ),
+        (
+            rule("a", 'words = ["boom"]\nhours = "Mo-Fr 09:00-17:00"')
+            + rule("b", 'words = ["boom"]\nhours = "Mo-Fr 09:00-17:00"'),
+            [BY_A],
+        ),
+        (
+            rule("a", 'words = ["boom"]\nall = [{types = ["text"]}]')
+            + rule("b", 'words = ["boom"]\nall = [{tagged = ["pers"]}, {types = ["text"]}]'),
+            [BY_A],
+        ),
+        (
+            rule("a", 'any = [{words = ["boom"]}, {types = ["image"]}]')
+            + rule("b", 'any = [{words = ["boom"]}]'),
+            [BY_A],
+        ),
+        (
+            rule("a", 'not = {types = ["image"]}')
+            + rule("b", 'words = ["boom"]\nnot = {types = ["image"]}'),
+            [BY_A],
+        ),
+        # Without words.
+        (NEW + rule("b", 'states = ["new"]'), ["rule b never counts, rule new fits first"]),
+        (NEW + rule("b", 'states = ["new", "decided"]'), []),
+        (
+            NEW + rule("b", 'words = ["boom"]\nstates = ["reopened"]'),
+            ["rule b never counts, rule new fits first"],
+        ),
+        (rule("a", 'pattern = "x+"') + rule("b", 'pattern = "x+"\ntypes = ["text"]'), [BY_A]),
+        (rule("a", 'pattern = "x+"') + rule("b", 'words = ["xxx"]'), []),
+        # What only marks keeps nothing from its turn, and has none itself after what decides.
+        (
+            '[[rules]]\nid = "a"\nwords = ["boom"]\ntag = ["x"]\n' + rule("b", 'words = ["boom"]'),
+            [],
+        ),
+        (
+            rule("a", 'words = ["boom"]') + '[[rules]]\nid = "b"\nwords = ["boom"]\ntag = ["x"]\n',
+            [BY_A],
+        ),
+        # Groups.
+        (
+            '[[groups]]\nid = "tuin"\nwords = ["boom", "gras"]\n'
+            + rule("a", 'groups = ["tuin"]')
+            + rule("b", 'words = ["heg", "gras"]')
+            + rule("c", 'groups = ["tuin"]\nhours = "Mo 10:00-12:00"'),
+            [
+                "rule b: 'gras' never counts, rule a fits first",
+                "rule c never counts, rule a fits first",
+            ],
+        ),
+        # Of care the first one counts, beside the rules.
+        (
+            '[[care]]\nid = "x"\nkind = "suicide"\nwords = ["afval", "dood"]\n'
+            '[[care]]\nid = "y"\nkind = "threat"\nwords = ["dood"]\n',
+            ["rule y never counts, rule x fits first"],
+        ),
+        # Twice in one rule.
+        (rule("a", 'words = ["boom", "Boom", "heg"]'), ["rule a: 'Boom' stands in it twice"]),
+        (
+            '[[groups]]\nid = "tuin"\nwords = ["boom", "gras", "gras"]\n'
+            + rule("a", 'words = ["Boom", "heg"]\ngroups = ["tuin"]'),
+            ["group tuin: 'gras' stands in it twice", "rule a: 'Boom' stands in it twice"],
+        ),
+        (rule("a", 'words = ["boom", "bomen", \'"boom"\', "boom*"]'), []),
+    ],
+)
+def test_what_never_counts_is_said_and_nothing_else(more: str, found: list[str]) -> None:
+    assert sorted(what for _, what in doubts(town(more))) == found
+
+
+def test_it_is_said_where_it_stands() -> None:
+    more = rule("b", 'words = ["boom", "afval"]', "groen") + rule("c", 'words = ["afval"]', "groen")
+    assert [where for where, _ in doubts(town(more))] == [("rules", 1, "words"), ("rules", 2)]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("a", "a"),
+        ("ab", "a and b"),
+        ("aba", "a and b"),
+        ("abc", "a, b and c"),
+        ("abcde", "a, b, c and 2 more"),
+    ],
+)
+def test_long_lists_are_counted(names: str, said: str) -> None:
+    assert listed(names) == said
+
+
+@given(st.lists(CONDITIONS, min_size=2, max_size=5), st.lists(FACTS, min_size=5, max_size=20))
+def test_a_rule_that_never_counts_decides_no_message(
+    conditions: list[dict[str, Any]], messages: list[Facts]
+) -> None:
+    made = asking.town(conditions)
+    never = {w.split()[1] for _, w in doubts(made) if "never counts" in w and ":" not in w}
+    table = compile_rules(made, "almelo")
+    for facts in messages:
+        verdict = judge(table, facts).verdict
+        assert verdict is None or verdict.rule not in never
+
+
+@given(CONDITIONS, CONDITIONS, FACTS)
+def test_what_asks_no_more_holds_wherever_the_other_does(
+    one: dict[str, Any], more: dict[str, Any], facts: Facts
+) -> None:
+    made = asking.town([one, more | one])
+    earlier, later = made.rules
+    assert no_more(asked(earlier), asked(later))
+    table = compile_rules(made, "almelo")
+    hits = table.reader.read(facts.text)
+    first, second = table.rules.compiled
+    if second.test(facts, hits) is not None:
+        assert first.test(facts, hits) is not None
