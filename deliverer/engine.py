@@ -21,10 +21,10 @@ from deliverer.policy import Verdict, judge, wait_before_probe
 from deliverer.settlements import Settlement, Settlements, parked, settlement
 from services import clock, contract, observe
 from services.batcher import Batcher
-from services.town import Destination
 from services.consumer import Inbox, Lost, Stopping
 from services.contract import Delivery, DeliveryBatch
 from services.incoming import Incoming
+from services.town import Destination
 
 FRAMES = 16
 """Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from deliverer import cloudevents
+from deliverer import cloudevents, mail
 from deliverer.accounts import Account
 from deliverer.accounts import accounts as accounts_of
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
-from deliverer.engine import FRAMES, Engine, Kind
+from deliverer.engine import FRAMES, Engine, Kind, Poster
 from deliverer.ledger import Ledger
+from deliverer.mailer import mailing
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.sender import sending
 from deliverer.settlements import Settlements
@@ -19,7 +20,6 @@ from services import clock, observe, topology
 from services.batcher import Bounds, batching
 from services.broker import Link, Publisher, linked
 from services.config import Config
-from services.town import Destination
 from services.consumer import Consumer, consuming
 from services.database import Pool, connected, until_it_answers
 from services.http import operations, serve
@@ -28,12 +28,13 @@ from services.objects import Objects
 from services.partitions import Partitions
 from services.settings import DelivererSettings, SettingsError, read
 from services.tasks import beside
+from services.town import Destination
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: for each destination, the ledger, the relay, and some room."""
 SETTLE = Bounds(pace=0.020, enough=256)
 """Deliveries are written down every 20 ms: their envelope waits for it, no citizen does."""
-KINDS: dict[str, Kind] = {"cloudevents": cloudevents}
+KINDS: dict[str, Kind] = {"cloudevents": cloudevents, "mail": mail}
 
 
 def keys(config: Config, environ: Mapping[str, str]) -> dict[str, bytes]:
@@ -42,13 +43,14 @@ def keys(config: Config, environ: Mapping[str, str]) -> dict[str, bytes]:
     faults: list[str] = []
     for destination in config.destinations:
         given = destination.secret
+        key_of = str.encode if destination.kind == "mail" else cloudevents.key_of
         elsewhere = given.startswith("env:")
         name = given.removeprefix("env:") if elsewhere else "secret"
         try:
             secret = read(name, environ) if elsewhere else given
-            if not secret:
+            if not secret and destination.kind != "mail":
                 raise ValueError("is missing")
-            found[destination.id] = cloudevents.key_of(secret)
+            found[destination.id] = key_of(secret or "")
         except (OSError, ValueError) as error:
             what = error.strerror if isinstance(error, OSError) else str(error)
             faults.append(f"{name} (destination {destination.id}): {what}")
@@ -101,10 +103,10 @@ async def _inbound(
 ) -> AsyncIterator[tuple[Consumer, "asyncio.Task[None]"]]:
     """One destination at work: its consumer, and the task that writes down what was delivered."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
-    async with (
-        batching(settlements.write, SETTLE) as settle,
-        sending(destination.window) as poster,
-    ):
+    poster_of: AbstractAsyncContextManager[Poster] = (
+        mailing(destination, key) if destination.kind == "mail" else sending(destination.window)
+    )
+    async with batching(settlements.write, SETTLE) as settle, poster_of as poster:
         kind = KINDS[destination.kind]
         engine = Engine(destination, key, kind, poster, settlements, settle)
         async with consuming(link, queue, FRAMES, engine.work) as consumer:

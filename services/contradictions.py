@@ -35,6 +35,7 @@ UNREAD: Row = dict.fromkeys(
         "menu",
         "when_closed",
         "escalate_to",
+        "kind",
     )
 )
 
@@ -120,6 +121,8 @@ def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location
             yield ("departments", n, "tenant"), f"there is no tenant {tenant!r}"
         if _none_has(rows["destinations"], id=destination):
             yield ("departments", n, "destination"), f"there is no destination {destination!r}"
+        elif any((d["id"], d["kind"]) == (destination, "mail") for d in rows["destinations"]):
+            yield ("departments", n, "destination"), "mail is for alarms alone"
 
 
 def _rule_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:

@@ -5,7 +5,7 @@ import unicodedata
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.numbers import Table
@@ -90,14 +90,31 @@ class Department(Table):
         return self.public_name or self.name
 
 
+Mail = Annotated[str, Field(pattern=r"^[^\s@<>,]{1,64}@[A-Za-z0-9.-]{1,190}$")]
+
+
 class Destination(Table):
+    """A CRM's address; or, of the kind mail, people whom alarms alone are sent to."""
+
     id: Id
-    kind: Literal["cloudevents"]
-    url: str = Field(pattern=r"^https?://[^\s]+$")
+    kind: Literal["cloudevents", "mail"]
+    url: str = Field(pattern=r"^(https?|smtps?)://[^\s]+$")
     secret: Annotated[str, AfterValidator(_with_a_name)] = ""
-    """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text)."""
+    """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text). Of mail: the
+    name and password, `name:password`, where the server asks for them."""
     window: int = Field(default=64, ge=1, le=512)
     """Deliveries in flight."""
+    to: tuple[Mail, ...] = Field(default=(), max_length=20)
+    sender: Mail | Literal[""] = ""
+
+    @model_validator(mode="after")
+    def _spoken_to_as_its_kind(self) -> "Destination":
+        mail = self.kind == "mail"
+        if mail != self.url.startswith("smtp"):
+            raise PydanticCustomError("url", "Mail goes by smtp:// or smtps://, the rest by https")
+        if mail != bool(self.to and self.sender):
+            raise PydanticCustomError("to", "Mail, and nothing else, needs `to` and `sender`")
+        return self
 
 
 class Contacts(Table):

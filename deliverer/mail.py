@@ -1,0 +1,49 @@
+"""An alarm as a mail: that somebody must look, and where; no word of what was said. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from services.contract import Delivery
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    conversation_id: str = ""
+    nth: int = 1
+
+
+_data = msgspec.json.Decoder(_Data)
+
+TEXT = """\
+Er kwam een bericht binnen waar nu een mens naar moet kijken.
+
+Gesprek: {conversation}
+Gemeente: {tenant}
+Binnengekomen: {received}
+Dit is melding {nth}.
+
+Kijk in uw klantcontactsysteem naar dit gesprek, en bevestig daar dat u het ziet. Anders wordt de
+volgende gewaarschuwd.
+"""
+
+
+def body(delivery: Delivery) -> bytes:
+    """The words of the mail, the same however often it is tried."""
+    said = _data.decode(delivery.data)
+    return TEXT.format(
+        conversation=said.conversation_id,
+        tenant=delivery.tenant,
+        received=delivery.received_at.isoformat(timespec="minutes"),
+        nth=said.nth,
+    ).encode()
+
+
+def headers(delivery: Delivery, content: bytes, key: bytes, now: datetime) -> Mapping[str, str]:
+    """What stands above it; the id is the event's, so that a mail that comes twice is known."""
+    return {
+        "Subject": "Dringend: er moet nu iemand naar een bericht kijken",
+        "Message-ID": f"<{delivery.id}@postkamer>",
+        "X-Priority": "1",
+        "Auto-Submitted": "auto-generated",
+    }
