@@ -124,7 +124,8 @@ def carried_out(plan: Plan, files: Mapping[str, str], path: Path) -> None:
     staged: list[tuple[Path, Path]] = []
     try:
         for name in sorted(plan.replaced, key=lambda name: name == path.name):
-            staged += _staged(path, name, files.get(name))
+            for each in _staged(path, name, files.get(name)):  # of the last one, half may be there
+                staged.append(each)
         for written, place in staged:
             os.replace(written, place)
         for name in plan.aside:
@@ -148,15 +149,23 @@ def _written(content: bytes, place: Path, like: Path) -> Path:
     """On disk beside its place, to be read by whoever may read `like`."""
     place.parent.mkdir(parents=True, exist_ok=True)
     file, name = tempfile.mkstemp(prefix=".rollback-", dir=place.parent)
-    with os.fdopen(file, "wb") as writing:
-        writing.write(content)
-        writing.flush()
-        os.fsync(file)
+    try:
+        with os.fdopen(file, "wb") as writing:
+            writing.write(content)
+            writing.flush()
+            os.fsync(file)
+        _look_like(name, like)
+    except OSError:
+        os.unlink(name)
+        raise
+    return Path(name)
+
+
+def _look_like(name: str, like: Path) -> None:
     if not like.exists():
         os.chmod(name, READABLE)
-        return Path(name)
+        return
     found = like.stat()
     with suppress(PermissionError):
         os.chown(name, found.st_uid, found.st_gid)
     os.chmod(name, stat.S_IMODE(found.st_mode))
-    return Path(name)

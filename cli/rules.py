@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -65,13 +66,18 @@ def changed(one: dict[str, str], other: dict[str, str]) -> Iterator[Changed]:
                 _lines(after),
                 f"a/{name}" if before is not None else "/dev/null",
                 f"b/{name}" if after is not None else "/dev/null",
-                lineterm="",
             )
-            yield Changed(name=name, diff=list(lines))
+            yield Changed(name=name, diff=[part for line in lines for part in _shown(line)])
 
 
 def _lines(text: str | None) -> list[str]:
-    return text.split("\n") if text else []
+    return re.findall(r"[^\n]*\n|[^\n]+", text or "")
+
+
+def _shown(line: str) -> Iterator[str]:
+    yield line.removesuffix("\n")
+    if not line.endswith("\n"):
+        yield "\\ No newline at end of file"
 
 
 def _with_table(work: Callable[[Pool], Awaitable[T]]) -> T:
