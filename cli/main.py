@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from cli import check as checks
-from cli import explain, rules, tokens
+from cli import desk, explain, rules, tokens
 from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
@@ -188,8 +188,8 @@ def check(path: Path | None, as_json: bool) -> None:
     sys.exit(1 if found.faults else 0)
 
 
-main.add_command(tokens.group)
-main.add_command(rules.group)
+for _group in (*desk.GROUPS, rules.group, tokens.group):
+    main.add_command(_group)
 
 
 @main.group("topology")

@@ -7,6 +7,7 @@ import base64
 import binascii
 import errno
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -86,6 +87,13 @@ def _database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _header(value: SecretStr) -> SecretStr:
+    """What a header cannot hold is refused by whoever writes it, who would quote it."""
+    if not re.fullmatch("[!-~]+", value.get_secret_value()):
+        raise ValueError("expected a token: printable ASCII without spaces")
+    return value
+
+
 def _object_store(value: str) -> str:
     """A folder by its whole path, or a bucket; S3's keys do not belong in it."""
     try:
@@ -141,6 +149,15 @@ class TokenSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_tokens: Tokens
+
+
+class ApiSettings(BaseModel):
+    """How the command line comes to the gateway's API."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    api_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")
+    api_token: Annotated[SecretStr, AfterValidator(_header)]
 
 
 class GatewaySettings(Settings, TokenSettings):
