@@ -29,6 +29,18 @@ CASES = {
     "a number that stops again": (SENDS % "stopped", "2x5 3 4", ["PostkamerNumberStopped"]),
     "a number that stood still once": (SENDS % "stopped", "1 2 2x30", []),
     "a number that sends": (SENDS % "sent", "0+9x30", []),
+    "rules that are refused": (
+        "postkamer_rules_refused",
+        "0 0 0 0 1 1 1 1",
+        ["PostkamerRulesRefused"],
+    ),
+    "rules that are taken": ("postkamer_rules_refused", "0 1 1 0 0 0x30", []),
+    "a time-out that does not come": (
+        "postkamer_timeouts_late_seconds",
+        "400+60x30",
+        ["PostkamerTimeoutsLate"],
+    ),
+    "a time-out that came late": ("postkamer_timeouts_late_seconds", "0 400 0x30", []),
 }
 
 
