@@ -1,7 +1,7 @@
 """A whole Postkamer for a test: private servers, four services and the sandbox as processes.
 
 Everything is real and stands in a folder of its own on free ports; a test can kill any part of it
-and start it again.
+and start it again, and have a second process of a service stand by.
 """
 
 import os
@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.local.broker import Broker
@@ -53,6 +54,8 @@ class Installation:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.ports = {port.variable: free_port() for port in PORTS}
+        self._asked = {each.name: self.ports[each.port.variable] for each in SERVICES}
+        """Process -> the port on which it is asked whether it is ready."""
         self.config = folder / "postkamer.toml"
         example = EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/")
         self.config.write_text(example + NEIGHBOUR)
@@ -80,9 +83,8 @@ class Installation:
         return f"http://127.0.0.1:{self.ports['POSTKAMER_ARCHIVER_PORT']}"
 
     def operations(self, name: str) -> str:
-        """The operations port of a service."""
-        port = next(service.port for service in SERVICES if service.name == name)
-        return f"http://127.0.0.1:{self.ports[port.variable]}"
+        """The operations port of a process."""
+        return f"http://127.0.0.1:{self._asked[name]}"
 
     def start(self) -> None:
         self.broker.launch()
@@ -96,17 +98,26 @@ class Installation:
             self.services[service.name].start()
         self.wait_until_ready()
 
-    def wait_until_ready(self, *names: str) -> None:
-        for service in SERVICES:
-            if not names or service.name in names:
-                self._wait(service)
+    def add_second(self, name: str) -> str:
+        """Another process of a service, not started yet, with an operations port of its own; what
+        it is called here."""
+        second, port = f"{name}-2", _service(name).port.variable
+        self._asked[second] = free_port()
+        first = self._program(name)
+        settings = dict(first.environment) | {port: str(self._asked[second])}
+        self.services[second] = Process(replace(first, name=second, environment=settings))
+        return second
 
-    def _wait(self, service: Service) -> None:
-        url = f"http://127.0.0.1:{self.ports[service.port.variable]}{service.path}"
+    def wait_until_ready(self, *names: str) -> None:
+        for name in names or [service.name for service in SERVICES]:
+            self._wait(name)
+
+    def _wait(self, name: str) -> None:
+        url = self.operations(name) + _service(name).path
         deadline = time.monotonic() + READY_SECONDS
         while not answers(url):
-            self.services[service.name].must_run()
-            assert time.monotonic() < deadline, f"{service.name} is not ready"
+            self.services[name].must_run()
+            assert time.monotonic() < deadline, f"{name} is not ready"
             time.sleep(0.05)
 
     def kill(self, name: str) -> None:
@@ -114,7 +125,7 @@ class Installation:
         self.services[name].kill()
 
     def restart(self, name: str) -> None:
-        """Start a service that has ended."""
+        """Start a service that has ended, or was added."""
         self.services[name].start()
 
     def stop(self) -> None:
@@ -175,6 +186,11 @@ class Installation:
         while process.exit_code is None:
             time.sleep(0.02)
         assert process.exit_code == 0, program.log.read_text()
+
+
+def _service(name: str) -> Service:
+    """Whose process this is."""
+    return next(service for service in SERVICES if service.name == name.removesuffix("-2"))
 
 
 @contextmanager
