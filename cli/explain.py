@@ -108,12 +108,16 @@ def _beside(decision: Decision, changes: Changes) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def lines(answer: dict[str, Any]) -> list[str]:
-    """The same for who reads it in a terminal, in Dutch."""
+def lines(answer: dict[str, Any], *, every: bool = False) -> list[str]:
+    """The same for who reads it in a terminal, in Dutch; of the rules that do not fit, how many,
+    or `every` one."""
     said = [f"{answer['name']} ({answer['department']}): {answer['reason']}"]
-    for step in answer["steps"]:
+    shown = [step for step in answer["steps"] if every or step["outcome"] != OUTCOMES["no"]]
+    for step in shown:
         matched = f": {step['matched']}" if step["matched"] else ""
         said.append(f"  {step['outcome']:<10} {step['rule']}{matched}")
+    if missing := len(answer["steps"]) - len(shown):
+        said.append(f"  {missing} regels daarvoor passen niet (--all noemt ze)")
     named = {"tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk"}
     for key, word in named.items():
         if value := answer.get(key):
@@ -122,4 +126,4 @@ def lines(answer: dict[str, Any]) -> list[str]:
         said.append(f"zorg: {answer['care']}: {answer['careReason']}")
     if text := answer.get("text"):
         said.append(f"tekst {text['name']}: {text['body']}")
-    return [*said, f"versie van de regels: {answer['version']}"]
+    return said

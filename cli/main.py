@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from cli import check as checks
-from cli import desk, explain, rules, tokens
+from cli import desk, explain, replay, rules, tokens
 from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
@@ -245,9 +245,10 @@ def route() -> None:
 @click.option("--number", help="Our number's id; the first one otherwise.")
 @click.option("--at", "at", help="The time of the message, RFC 3339; now otherwise.")
 @click.option("--type", "type", default="text", help="Meta's type of message.")
+@click.option("--all", "every", is_flag=True, help="Name the rules that do not fit as well.")
 @click.option("--json", "as_json", is_flag=True)
 def explain_command(
-    text: str, number: str | None, at: str | None, type: str, as_json: bool
+    text: str, number: str | None, at: str | None, type: str, every: bool, as_json: bool
 ) -> None:
     """Say where TEXT would go, and why."""
     town = chosen(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
@@ -259,8 +260,11 @@ def explain_command(
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
-    for line in explain.lines(answer):
+    for line in explain.lines(answer, every=every):
         click.echo(line)
+
+
+route.add_command(replay.command)
 
 
 if __name__ == "__main__":
