@@ -21,6 +21,7 @@ from services.contract import Author, Command, Entry, Receipt, Timeout
 EXAMPLE = Path(__file__).parents[2] / "deploy/examples/voorbeeldstad/postkamer.toml"
 HASH = keyed_hash(b"the town hall of the tests")
 SANNE = Author(kind="employee", id="sanne")
+CITIZEN = "31611111111"
 
 
 class TownHall:
@@ -33,6 +34,7 @@ class TownHall:
         self.done: list[Decided] = []
         self.tables = Knowledge()
         self.timers: dict[tuple[str, str], Timer] = {}
+        self.body = b""
 
     def passes(self, time: timedelta) -> None:
         """Time, and everything that was waited for meanwhile."""
@@ -45,8 +47,16 @@ class TownHall:
 
     def hears(self, said: dict[str, Any]) -> Decision:
         """A citizen's message: `said` has type, text, from, number, late (a timedelta)."""
+        self.body = webhook(said, self.count + 1, self.now)
+        [(_, decision, _)] = self._receives(self.body)
+        return decision
+
+    def hears_again(self) -> list[Decided]:
+        """Meta brings the last message once more; what comes of it."""
+        return self._receives(self.body)
+
+    def _receives(self, body: bytes) -> list[Decided]:
         self.count += 1
-        body = webhook(said, self.count, self.now)
         receipt = Receipt(
             id=self._id("receipt"),
             received_at=self.now,
@@ -55,8 +65,7 @@ class TownHall:
             signature="",
             body=body,
         )
-        [(_, decision, _)] = self.takes(receipt)
-        return decision
+        return self.takes(receipt)
 
     def orders(self, type: str, conversation: str, **more: Any) -> Decision:
         """A colleague's answer, transfer, closing ..."""
@@ -128,11 +137,11 @@ def webhook(said: dict[str, Any], n: int, now: datetime) -> bytes:
     """As Meta sends it."""
     type = said.get("type", "text")
     sent = now - said.get("late", timedelta())
-    phone = said.get("from", "31611111111")
+    phone = said.get("from", CITIZEN)
     message = {
         "id": said.get("id", f"wamid.{n}"),
         "from": phone,
-        "from_user_id": f"NL.{phone}",
+        "from_user_id": said.get("bsuid") or f"NL.{phone}",
         "timestamp": str(int(sent.astimezone(UTC).timestamp())),
         "type": type,
         type: _content(type, said),
@@ -145,10 +154,10 @@ def webhook(said: dict[str, Any], n: int, now: datetime) -> bytes:
     return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
 
 
-def _content(type: str, said: dict[str, Any]) -> dict[str, Any]:
+def _content(type: str, said: dict[str, Any]) -> Any:
     text = said.get("text", "")
     media = {"id": "1234", "mime_type": "image/jpeg"}
-    contents: dict[str, dict[str, Any]] = {
+    contents: dict[str, Any] = {
         "text": {"body": text},
         "reaction": {"message_id": "wamid.0", "emoji": text},
         "location": {"latitude": 52.3, "longitude": 6.6, "name": text},
@@ -158,9 +167,17 @@ def _content(type: str, said: dict[str, Any]) -> dict[str, Any]:
             "list_reply": {"id": said.get("choice", ""), "title": text},
         },
         "unsupported": {"type": said.get("kind", "edit")},
-        "contacts": {},
+        "contacts": [{"name": {"formatted_name": text}, "phones": []}],
         "sticker": media,
         "audio": media | {"voice": True},
+        "voice": media,
+        "revoke": {"original_message_id": "wamid.1"},
+        "system": {
+            "type": "user_changed_number",
+            "wa_id": said.get("to", ""),
+            "user_id": f"NL.{said.get('to', '')}",
+            "previous_user_id": f"NL.{said.get('from', CITIZEN)}",
+        },
     }
     return contents.get(type, media | {"caption": text})
 
@@ -175,16 +192,25 @@ def tasks(done: Iterable[Decided]) -> int:
     follows in a conversation that is somebody's work already is no second task."""
     open: set[str] = set()
     count = 0
-    for _, decision, _ in done:
-        asks = decision.kind == "message" and decision.task or decision.happened == "decided"
+    for unit, decision, _ in done:
+        asks = (decision.kind == "message" and decision.task) or decision.happened == "decided"
         if asks and decision.conversation not in open:
             open.add(decision.conversation)
             count += 1
-        if decision.kind == "accepted" and decision.status == "accepted":
-            open.discard(decision.conversation)
-        if decision.happened == "closed":
+        if _is_done(unit, decision):
             open.discard(decision.conversation)
     return count
+
+
+def _is_done(unit: Unit, decision: Decision) -> bool:
+    """By an answer of a person, for what a machine says is none, or by closing."""
+    order = unit.entry
+    if not isinstance(order, Command) or decision.kind != "accepted":
+        return decision.happened == "closed"
+    if order.type == "close":
+        return True
+    person = order.author is not None and order.author.kind != "automated"
+    return person and decision.status == "accepted"
 
 
 __all__ = ["Identity", "Outgoing", "TownHall", "example", "tasks", "texts"]

@@ -1,0 +1,40 @@
+"""Conversations from beginning to end: the tasks that are made and the texts that go out by
+themselves, in a table that says what a careful municipality wants. With `-s` it prints them all."""
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from plays import Played, played, rows
+from towns import town
+
+ENOUGH = 35
+"""Conversations, of every kind that a front desk knows."""
+ROWS = {row.id: row for row in rows()}
+
+Play = Callable[[str], Played]
+
+
+@pytest.fixture(scope="module")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """Plays a conversation in its town, each once."""
+    towns = cache(lambda name: town(name, tmp_path_factory.mktemp("town") / "voorbeeldstad"))
+    return cache(lambda id: played(ROWS[id], towns(ROWS[id].town)))
+
+
+@pytest.mark.parametrize("id", ROWS)
+def test_what_comes_of_a_conversation(id: str, play: Play) -> None:
+    """A row that says that it differs fails too, so that it is not forgotten."""
+    seen = play(id)
+    assert not seen.wrong, "\n".join([seen.row.why, *seen.wrong, seen.row.differs])
+    assert not seen.row.differs, "it does not differ any more: take `differs` away"
+
+
+def test_the_table_of_conversations(play: Play) -> None:
+    assert len(ROWS) == len(rows()) >= ENOUGH
+    print()
+    for id, row in ROWS.items():
+        seen = play(id)
+        said, ends = " ".join(seen.texts) or "-", " ".join(seen.ends)
+        mark = "DIFFERS" if seen.wrong else ""
+        print(f"{id:<42} {len(row.steps):>2} steps {seen.tasks} tasks  {said:<40}  {ends} {mark}")
