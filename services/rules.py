@@ -112,7 +112,6 @@ class Condition(Table):
 ASKED = tuple(Condition.model_fields)
 
 Mask = Literal["bsn", "iban"]
-Priority = Literal["low", "normal", "high", "urgent"]
 
 
 class Rule(Condition):
@@ -130,7 +129,7 @@ class Rule(Condition):
     tag: tuple[Tag, ...] = Field(default=(), max_length=20)
     reply: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
     """Id of a text."""
-    priority: Priority | Literal[""] = ""
+    priority: Literal["", "low", "normal", "high", "urgent"] = ""
     mask: tuple[Mask, ...] = ()
     """Of what the CRM gets; the archive keeps the original."""
     due_days: int = Field(default=0, ge=0, le=366)
