@@ -19,17 +19,17 @@ URGENT = "urgent"
 def after(case: Case) -> Conversation:
     """With the message in it, before any text has answered it."""
     at, before, verdict = case.unit.at, case.before, case.place.verdict
-    if case.place.passing:
-        return msgspec.structs.replace(before, sequence=before.sequence + 1)
     moved = before.department != verdict.department
     now = msgspec.structs.replace(
         before.into(verdict, at),
         last_inbound_at=at,
-        closed_at=None,
         # A move is an event of its own, with a place in the order just before the message.
         sequence=before.sequence + (2 if moved else 1),
     )
-    return now.remembering(**_place(case), **_work(case), **_marks(case), **_danger(case))
+    if case.place.passing:
+        return now
+    open = msgspec.structs.replace(now, closed_at=None)
+    return open.remembering(**_place(case), **_work(case), **_marks(case), **_danger(case))
 
 
 def _place(case: Case) -> dict[str, Any]:
@@ -39,6 +39,8 @@ def _place(case: Case) -> dict[str, Any]:
     return {
         "home": place.home or home or place.verdict.department,
         "spoken": state.spoken or place.decided or case.said.words,
+        "late": case.said.late,
+        "welcome": state.welcome or case.first,
         "burst_at": state.burst_at if _same_burst(case) else at,
         "menu": "" if place.decided else state.menu,
         "held": state.held or place.verdict.hold,
@@ -68,7 +70,7 @@ def _marks(case: Case) -> dict[str, Any]:
     option = case.place.chosen.option.tag if case.place.chosen else ()
     mask = (*state.mask, *marks.mask, *(department.mask if department else ()))
     return {
-        "tags": tuple(dict.fromkeys((*case.said.tags, *marks.tags, *option))),
+        "tags": tuple(dict.fromkeys((*state.tags, *case.said.tags, *marks.tags, *option))),
         "language": case.said.language or state.language,
         "priority": graver(state.priority, marks.priority),
         "mask": tuple(dict.fromkeys(mask)),
@@ -113,6 +115,10 @@ def having_said(
 ) -> Conversation:
     """After a text went out by itself."""
     changed: dict[str, Any] = {"texted": (*now.state.texted, at)[-MOST:]}
+    if said.owed:
+        changed["owed"] = (*now.state.owed, at)[-MOST:]
+    if said.welcomes:
+        changed["welcome"] = False
     if said.once:
         changed["told"] = (*now.state.told, said.name)
     if said.name == "gesloten":

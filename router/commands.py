@@ -5,7 +5,7 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 
 import msgspec
 
-from router import checks, people, standings
+from router import checks, people, standings, timers
 from router.conversation import Conversation
 from router.decisions import (
     Changes,
@@ -82,7 +82,8 @@ def _to_person(
         return _refused(unit, given, reason, ground, conversation)
     decision, changes = _message(unit, given, conversation, to, known, ground)
     if decision.kind == "accepted":
-        changes = msgspec.structs.replace(changes, identities=who.changed)
+        begun = timers.after_opening(unit, conversation, ground) if decision.opened else ()
+        changes = msgspec.structs.replace(changes, identities=who.changed, timers=begun)
     return decision, changes
 
 

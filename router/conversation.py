@@ -22,10 +22,16 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting_since: datetime | None = None
     """The first message of the citizen that nobody has answered yet."""
     escalated: bool = False
+    late: bool = False
+    """What the citizen said last was too old to answer when it came."""
+    welcome: bool = False
+    """They must still be told how this works: it waits for a text that it can stand before."""
     burst_at: datetime | None = None
     """When the burst began that goes on: messages without a silence between them."""
     texted: tuple[datetime, ...] = ()
     """When the last texts went out by themselves."""
+    owed: tuple[datetime, ...] = ()
+    """When the last of these went out that nothing holds back."""
     told: tuple[str, ...] = ()
     """Texts that come once in a conversation, and came."""
     closed_until: datetime | None = None

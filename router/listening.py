@@ -18,13 +18,16 @@ from services.whatsapp.parse import words
 
 SILENT = frozenset([REACTION, "edit", "revoke", "system", "request_welcome"])
 """Types that no text answers and that ask for nothing new by themselves."""
+PASSING = frozenset([REACTION, "revoke", "system", "request_welcome"])
+"""Types of these in which nothing is said at all."""
 WORDLESS = frozenset(["location", "contacts"])
 """Types whose words name a place or a person, and no subject."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """`words`: more than a greeting was said. `passing`: thanks, a thumb, a reaction: nothing to
-    do. `silent`: no text may answer it, whatever it says. `late`: it is too old to answer."""
+    """`words`: more than a greeting was said. `passing`: thanks, a thumb, STOP: nothing to do.
+    `silent`: no text may answer it, whatever it says. `late`: it is too old to answer. `tags`: the
+    person's own."""
 
     outcome: Outcome
     text: str = ""
@@ -43,19 +46,20 @@ def listened(
 ) -> Said:
     facts = facts_of(unit, item, before, number, ground)
     text, courtesy = facts.text, _courtesy(item, facts.text)
+    opt = courtesies.opt(text) if text else ""
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
     return Said(
         outcome=judge(ground.rules[number.tenant], facts),
         text=text,
-        words=bool(text or item.content.choice) and not courtesy,
-        passing=courtesy == "thanks" or item.content.type in (REACTION, "revoke"),
+        words=bool(text or item.content.choice) and not (courtesy or opt),
+        passing=bool(opt) or courtesy == "thanks" or item.content.type in PASSING,
         silent=item.content.type in SILENT,
         late=item.sent_at is not None and unit.at - item.sent_at > tenant.talk,
-        opt=courtesies.opt(text) if text else "",
+        opt=opt,
         language=facts.language,
         sensitive=tuple(dict.fromkeys(f.kind for f in sensitive.found(item.content.text))),
-        tags=tuple(sorted(facts.tags)),
+        tags=_own_tags(item, number, ground),
     )
 
 
@@ -65,6 +69,7 @@ def facts_of(
     """What rules look at."""
     text = "" if item.content.type in WORDLESS else words(item)
     spoken = language.detected(text) if text else ""
+    known = before.state.tags if before else ()
     return Facts(
         at=unit.at,
         text=text,
@@ -73,7 +78,7 @@ def facts_of(
         choice=item.content.choice,
         referral=_referral(item),
         language=spoken or (before.state.language if before else ""),
-        tags=frozenset(_tags(item, before, number, ground)),
+        tags=frozenset((*known, *_own_tags(item, number, ground))),
         state=state_of(before),
     )
 
@@ -82,18 +87,15 @@ def _courtesy(item: items.Message, text: str) -> str:
     return courtesies.kind(text) if text and not item.content.choice else ""
 
 
-def _tags(
-    item: items.Message, before: Conversation | None, number: Number, ground: Ground
-) -> tuple[str, ...]:
-    """Those of the conversation, and of the person in the municipality's own lists."""
-    known = before.state.tags if before else ()
+def _own_tags(item: items.Message, number: Number, ground: Ground) -> tuple[str, ...]:
+    """Those of the person in the municipality's own lists."""
     own = (
         tag
         for identity in item.person.identities
         if identity.kind == "phone"
         for tag in ground.contacts.get((number.tenant, identity.value.removeprefix("+")), ())
     )
-    return tuple(dict.fromkeys((*known, *own)))
+    return tuple(dict.fromkeys(own))
 
 
 def _referral(item: items.Message) -> str:

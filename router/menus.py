@@ -19,6 +19,9 @@ BACK = Option(id="terug", title=wording.BACK, reply="terug")
 PREFIX = "menu:"
 """Of the ids of our rows and buttons; a CRM's own begin otherwise."""
 LIST_BUTTON = "Kies onderwerp"
+"""Opens a list whose text names no button."""
+LONGEST = 130
+"""Characters of a path: with what stands around it, it fits in the 200 of a row's id at Meta."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -40,8 +43,23 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 def menu_at(path: str, config: Config) -> Menu | None:
-    id = path.rpartition("/")[2]
-    return next((menu for menu in config.menus if menu.id == id), None)
+    """None where these menus do not lead to each other: whoever taps a row sends its id back, and
+    it stands in our records from there on."""
+    if len(path) > LONGEST:
+        return None
+    menu = None
+    for id in path.split("/"):
+        if menu and id not in [option.menu for option in menu.options]:
+            return None
+        menu = next((each for each in config.menus if each.id == id), None)
+        if menu is None:
+            return None
+    return menu
+
+
+def last_of(path: str) -> str:
+    """Id of the menu at its end."""
+    return path.rpartition("/")[2]
 
 
 def options(path: str, menu: Menu) -> tuple[Option, ...]:
@@ -84,5 +102,5 @@ def content(path: str, menu: Menu, body: str, button: str) -> dict[str, Any]:
         asked: dict[str, Any] = {"type": "button", "action": {"buttons": buttons}}
     else:
         sections = [{"rows": rows}]
-        asked = {"type": "list", "action": {"button": button, "sections": sections}}
+        asked = {"type": "list", "action": {"button": button or LIST_BUTTON, "sections": sections}}
     return {"type": "interactive", "interactive": asked | {"body": {"text": body}}}

@@ -68,7 +68,10 @@ def _case(
     last = present(number, who.person, known)
     said = listened(unit, item, last, number, ground)
     found = place(unit, item, last, said, number, ground)
-    found = stand_in(found, number.tenant, unit, ground)
+    if last and found.before is None:  # what was closed, with its labels, is another matter
+        said = listened(unit, item, None, number, ground)
+        found = place(unit, item, None, said, number, ground)
+    found = stand_in(found, number, unit, ground)
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
     return Case(
@@ -99,7 +102,6 @@ def _moment(case: Case, now: Conversation, till: datetime | None) -> replies.Mom
         now=now,
         tenant=case.tenant,
         standing=case.standing,
-        first=case.first,
         type=case.item.content.type,
         kind=str(case.item.content.detail.get("type", "")),
         errors=case.item.errors,

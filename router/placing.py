@@ -61,26 +61,27 @@ def place(
     ground: Ground,
 ) -> Place:
     before = last
+    path = last.state.menu if last and not last.closed_at else ""
+    chosen = menus.chosen(item, said.text, path, ground.config)
     if last and last.closed_at:
         if _in_passing(unit, said, last):
-            return Place(before=last, verdict=_as_it_was(last), passing=True)
-        before = last if _reopens(unit, said, last) else None
+            return Place(before=last, verdict=_as_it_was(last, number, ground), passing=True)
+        before = last if _reopens(unit, said, chosen, last) else None
     if before and said.passing:
-        return Place(before=before, verdict=_as_it_was(before), decided=before.state.spoken)
-    path = before.state.menu if before else ""
-    chosen = menus.chosen(item, said.text, path, ground.config)
+        decided = bool(before.rule) or before.state.spoken
+        return Place(before=before, verdict=_stays(before, number, ground), decided=decided)
     found = _placed(before, said, chosen, number, ground)
     return msgspec.structs.replace(found, reopened=bool(before and before.closed_at))
 
 
 def _in_passing(unit: Unit, said: Said, closed: Conversation) -> bool:
-    """A thank-you after a closing, or a reaction to what was said in it."""
+    """A thank-you after a closing; a reaction to what was said in it, or STOP, at any time."""
     assert closed.closed_at is not None
-    reaction = said.silent and said.passing
-    return reaction or (said.passing and not said.opt and unit.at - closed.closed_at <= THANKS)
+    recent = unit.at - closed.closed_at <= THANKS
+    return said.passing and (recent or said.silent or bool(said.opt))
 
 
-def _reopens(unit: Unit, said: Said, closed: Conversation) -> bool:
+def _reopens(unit: Unit, said: Said, chosen: Chosen | None, closed: Conversation) -> bool:
     """What has no other subject goes on where it was. A greeting says nothing yet: a new one."""
     assert closed.closed_at is not None
     verdict = said.outcome.verdict
@@ -88,11 +89,17 @@ def _reopens(unit: Unit, said: Said, closed: Conversation) -> bool:
         return False
     if said.text and not said.words:
         return False
-    return verdict is None or verdict.department in (closed.department, closed.state.home)
+    here = (closed.department, closed.state.home)
+    if chosen and chosen.option.department:
+        return chosen.option.department in here
+    return verdict is None or verdict.department in here
 
 
-def _as_it_was(before: Conversation) -> Verdict:
-    return Verdict(before.department, before.rule, before.reason)
+def _as_it_was(before: Conversation, number: Number, ground: Ground) -> Verdict:
+    """Where it is, while that is there."""
+    if ground.config.department(before.tenant, before.department):
+        return Verdict(before.department, before.rule, before.reason)
+    return Verdict(number.fallback, "", FALLBACK)
 
 
 def _placed(
@@ -104,16 +111,18 @@ def _placed(
 ) -> Place:
     if chosen:
         return _by_choice(before, chosen, number, ground)
-    verdict = said.outcome.verdict
-    if _may_move(before, ground) and (care := said.outcome.care) and care.department:
+    verdict, asking = said.outcome.verdict, before.state.menu if before else ""
+    if (care := said.outcome.care) and care.department:
         verdict = Verdict(care.department, care.id, said.outcome.care_reason)
-    if verdict and _may_move(before, ground):
-        verdict = _with_department(verdict, before, number)
+    # The menu that was asked just now is not asked again: these words are no answer to it.
+    anew = verdict and not (verdict.menu and menus.last_of(asking) == verdict.menu)
+    if verdict and anew and _may_move(before, ground):
+        verdict = _with_department(verdict, before, number, ground)
         asked = verdict.menu
         return Place(before=before, verdict=verdict, decided=not asked, asked=asked)
     stays = _stays(before, number, ground)
     decided = bool(stays.rule or said.words or (before and before.state.spoken))
-    if before and before.state.menu and said.words:
+    if asking and said.words:
         return Place(before=before, verdict=stays, decided=True, unclear=True)
     tenant = ground.config.tenant(number.tenant)
     fresh = said.words and not (before and before.state.spoken) and not stays.rule
@@ -126,9 +135,11 @@ def _by_choice(
 ) -> Place:
     option = chosen.option
     stays = _stays(before, number, ground)
-    if chosen.back or option.menu:
+    there = ground.config.department(number.tenant, option.department)
+    free = _may_move(before, ground)
+    if free and (chosen.back or option.menu):
         return Place(before=before, verdict=stays, chosen=chosen, asked=chosen.deeper)
-    if not option.department or not _may_move(before, ground):
+    if not free or there is None:
         return Place(before=before, verdict=stays, decided=True, chosen=chosen)
     reason = f'"{option.title}" is gekozen uit het menu'
     verdict = Verdict(option.department, f"{MENU}:{chosen.path}/{option.id}", reason)
@@ -137,35 +148,54 @@ def _by_choice(
 
 def _may_move(before: Conversation | None, ground: Ground) -> bool:
     """Nobody has chosen yet: not a rule, not a person, and no person has answered."""
-    if before is None or ground.config.department(before.tenant, before.department) is None:
+    if before is None or ground.config.department(before.tenant, _home(before)) is None:
         return True
     return not before.rule and before.state.answered_at is None
 
 
-def _with_department(verdict: Verdict, before: Conversation | None, number: Number) -> Verdict:
+def _with_department(
+    verdict: Verdict, before: Conversation | None, number: Number, ground: Ground
+) -> Verdict:
     """A rule that only asks a menu, or holds, leaves the department as it is."""
     if verdict.department:
         return verdict
-    department = before.department if before else number.fallback
+    department = _stays(before, number, ground).department
     return msgspec.structs.replace(verdict, department=department, rule="")
 
 
 def _stays(before: Conversation | None, number: Number, ground: Ground) -> Verdict:
     """A department that is gone from the configuration cannot be told anything: then it starts
     again."""
-    if before and ground.config.department(before.tenant, before.state.home or before.department):
-        return Verdict(before.state.home or before.department, before.rule, before.reason)
+    if before and ground.config.department(before.tenant, _home(before)):
+        return Verdict(_home(before), before.rule, _own_reason(before, ground))
     return Verdict(number.fallback, "", FALLBACK)
 
 
-def stand_in(found: Place, tenant: str, unit: Unit, ground: Ground) -> Place:
+def _home(before: Conversation) -> str:
+    """Where it belongs, whoever stands in."""
+    return before.state.home or before.department
+
+
+def _own_reason(before: Conversation, ground: Ground) -> str:
+    """Why it belongs there, without who is closed; said again where that is still so."""
+    there, closed = _home(before), ""
+    for _ in range(STAND_INS):
+        department = ground.config.department(before.tenant, there)
+        if department is None or there == before.department:
+            break
+        there, closed = department.when_closed, f"{closed}; {department.name} is gesloten"
+    return before.reason.removesuffix(closed)
+
+
+def stand_in(found: Place, number: Number, unit: Unit, ground: Ground) -> Place:
     """With the department that has it at this hour. Who has answered keeps it."""
+    tenant = number.tenant
     before, verdict = found.before, found.verdict
     home = there = verdict.department
     if found.passing:
         return found
     if before and _answered(before, ground):
-        kept = msgspec.structs.replace(verdict, department=before.department)
+        kept = _as_it_was(before, number, ground)
         return msgspec.structs.replace(found, verdict=kept, home=home)
     reason = verdict.reason
     for _ in range(STAND_INS):
@@ -173,7 +203,7 @@ def stand_in(found: Place, tenant: str, unit: Unit, ground: Ground) -> Place:
         hours = ground.hours.get((tenant, there))
         if department is None or not department.when_closed or not hours or hours.is_open(unit.at):
             break
-        there, reason = department.when_closed, f"{verdict.reason}; {department.name} is gesloten"
+        there, reason = department.when_closed, f"{reason}; {department.name} is gesloten"
     moved = msgspec.structs.replace(verdict, department=there, reason=reason)
     return msgspec.structs.replace(found, verdict=moved, home=home)
 

@@ -4,6 +4,7 @@ A text answers what was said now: nothing answers a message that is long past, a
 same one over and over. Only what care asks for goes before everything else.
 """
 
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,27 +12,23 @@ from typing import Any
 import msgspec
 
 from router import menus
-from router.conversation import Conversation
+from router.conversation import Conversation, State
 from router.decisions import Ground, Reply, Standing, Unit
 from router.listening import Said
-from services import hours
+from services import hours, texts
 from services.hours import moment
 from services.rules import CARE_TEXTS
-from services.texts import (
-    INTERACTIVE_BODY,
-    glued,
-    lacking,
-    rendered,
-    values_in,
-)
+from services.texts import BODY, INTERACTIVE_BODY, glued, lacking, rendered, values_in
 from services.town import Tenant
 
 MOST, IN = 5, timedelta(hours=24)
 """Texts in one conversation that go out by themselves: two machines that answer each other stop."""
 FIRST, AGAIN_AFTER = "eerste_contact", timedelta(days=365)
 """Said before another text, once a year to each person."""
-GLUED = frozenset(["gesloten", "keuze"])
-"""What it is put in front of; with what asks something else it waits for another time."""
+GLUED = frozenset(["gesloten", "doorgestuurd"])
+"""What it is put in front of, and of menus; with what tells something else it waits."""
+OWED_IN = timedelta(hours=1)
+"""In which no more than MOST go out that nothing else holds back: more only a machine asks for."""
 NOTICE, STATE = "_notice", "_state"
 """Texts of the contact centre, which stand in no file."""
 
@@ -44,8 +41,6 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     now: Conversation
     tenant: Tenant
     standing: Standing
-    first: bool
-    """The person wrote nothing for a year."""
     type: str = ""
     kind: str = ""
     """Of what Meta calls unsupported: what it was."""
@@ -65,11 +60,14 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 class Candidate(msgspec.Struct, frozen=True):
     """A text that would be said. `once`: not twice in one conversation. `named`: a rule, an option
-    or a menu of the municipality asks for it."""
+    or a menu of the municipality asks for it; `owed`: nothing that went
+    out before holds it back; `welcomes`: it tells, alone or before another, how this works."""
 
     name: str
     once: bool = False
     named: bool = False
+    owed: bool = False
+    welcomes: bool = False
     path: str = ""
     """Of the menu that it asks."""
 
@@ -85,17 +83,19 @@ def is_first(last: datetime | None, at: datetime) -> bool:
 
 def _care(m: Moment, ground: Ground) -> Iterator[Candidate]:
     if (care := m.said.outcome.care) and (name := care.reply or CARE_TEXTS[care.kind]):
-        yield Candidate(name, named=bool(care.reply))
+        yield Candidate(name, named=bool(care.reply), owed=True)
 
 
 def _stopped(m: Moment, ground: Ground) -> Iterator[Candidate]:
     if m.said.opt == "stop":
-        yield Candidate("gestopt")
+        yield Candidate("gestopt", owed=True)
 
 
 def _state(m: Moment, ground: Ground) -> Iterator[Candidate]:
+    """Told again only when it is another one."""
     if m.standing.state_at(m.at) == "closed":
-        yield Candidate(STATE, once=True)
+        said = f"{m.standing.state_text} {m.standing.state_until}"
+        yield Candidate(f"{STATE}:{zlib.crc32(said.encode(errors='replace')):x}", once=True)
 
 
 def _ruled(m: Moment, ground: Ground) -> Iterator[Candidate]:
@@ -138,13 +138,14 @@ def _unheard(m: Moment, ground: Ground) -> Iterator[Candidate]:
 
 def _first(m: Moment, ground: Ground) -> Iterator[Candidate]:
     """Once words were said: until then it waits for what it can stand in front of."""
-    if m.first and m.now.state.spoken:
-        yield Candidate(FIRST)
+    if m.now.state.welcome and m.now.state.spoken:
+        yield Candidate(FIRST, welcomes=True)
 
 
-ORDER: tuple[Callable[[Moment, Ground], Iterator[Candidate]], ...] = (
-    _care,
-    _stopped,
+Look = Callable[[Moment, Ground], Iterator[Candidate]]
+OWED: tuple[Look, ...] = (_care, _stopped)
+ORDER: tuple[Look, ...] = (
+    *OWED,
     _state,
     _ruled,
     _sensitive,
@@ -155,41 +156,56 @@ ORDER: tuple[Callable[[Moment, Ground], Iterator[Candidate]], ...] = (
     _first,
 )
 """The gravest first: of all that would be said, one is."""
+Text = tuple[Candidate, Reply]
+"""What is said, and why."""
 
 
-def reply(m: Moment, ground: Ground) -> tuple[Candidate, Reply] | None:
+def reply(m: Moment, ground: Ground) -> Text | None:
     """The one text that answers this message, if any does."""
     if m.said.silent or m.said.late or (m.said.passing and not m.said.opt):
         return None
-    owed = m.said.outcome.care is not None or m.said.opt == "stop"
-    if not owed and (_enough(m) or m.standing.state_at(m.at) == "receive-only"):
-        return None
-    for look in ORDER[:2] if owed else ORDER:
+    for look in _looks(m):
         for candidate in look(m, ground):
-            if not (candidate.once and candidate.name in m.now.state.told) and (
-                made := _made(m, candidate, ground)
-            ):
-                return candidate, made
+            told = candidate.once and candidate.name in m.now.state.told
+            if not told and (made := _made(m, candidate, ground)):
+                return made
     return None
 
 
-def _enough(m: Moment) -> bool:
-    """One in this burst, or as many as a day may bring."""
-    texted, burst = m.now.state.texted, m.now.state.burst_at
-    if texted and burst and texted[-1] >= burst:
-        return True
-    return len([at for at in texted if m.at - at < IN]) >= MOST
+def _looks(m: Moment) -> tuple[Look, ...]:
+    """What may be said now. A number that is closed says that and nothing else."""
+    state = m.standing.state_at(m.at)
+    if m.said.outcome.care is not None or m.said.opt == "stop":
+        machine = len([at for at in m.now.state.owed if m.at - at < OWED_IN]) >= MOST
+        return () if machine else OWED
+    if state == "receive-only" or answered(m.now.state) or spent(m.now.state, m.at):
+        return ()
+    return (_state,) if state == "closed" else ORDER
 
 
-def _made(m: Moment, candidate: Candidate, ground: Ground) -> Reply | None:
+def answered(state: State) -> bool:
+    """Whether a text went out in this burst."""
+    return bool(state.texted and state.burst_at and state.texted[-1] >= state.burst_at)
+
+
+def spent(state: State, at: datetime) -> bool:
+    """Whether as many went out as a day may bring."""
+    return len([text for text in state.texted if at - text < IN]) >= MOST
+
+
+def may_tell(now: Conversation, standing: Standing | None, at: datetime) -> bool:
+    """Whether a text may go out that answers no message: the number talks, and did not too much."""
+    open = standing is None or standing.state_at(at) == "open"
+    return open and not spent(now.state, at)
+
+
+def _made(m: Moment, candidate: Candidate, ground: Ground) -> Text | None:
     """None where the municipality does not send it, or there is no such text."""
-    if candidate.name == STATE:
-        return _reply(m.unit, candidate, m.standing.state_text, ground)
+    if candidate.name.startswith(STATE):
+        return _texted(m.unit, candidate, m.standing.state_text, ground)
     if candidate.name.startswith(NOTICE):
-        return _reply(m.unit, candidate, m.standing.notice, ground)
-    first = m.first and candidate.name in GLUED and FIRST in m.tenant.automatic
-    before = FIRST if first else ""
-    return by_itself(m.unit, candidate, m.now, m.tenant, ground, opens=m.closed_till, before=before)
+        return _texted(m.unit, candidate, m.standing.notice, ground)
+    return by_itself(m.unit, candidate, m.now, m.tenant, ground, opens=m.closed_till)
 
 
 def by_itself(
@@ -198,26 +214,35 @@ def by_itself(
     now: Conversation,
     tenant: Tenant,
     ground: Ground,
-    *,
     opens: datetime | None = None,
-    before: str = "",
-) -> Reply | None:
-    """A text of the municipality's files, where it is to be sent by itself; with another before it.
-    None where a placeholder has no value: half a sentence helps nobody, and `check` has said so."""
+) -> Text | None:
+    """A text of the municipality's files, where it is to be sent by itself, after the first one
+    where that still waits. None where a placeholder has no value: half a sentence helps nobody, and
+    `check` has said so."""
     text = ground.texts.find(now.state.language, candidate.name)
     if text is None or not _sends(candidate, tenant):
         return None
     values = values_in(text.language, _values(unit, now, tenant, opens, ground))
-    body = text.body
-    if before and (other := ground.texts.find(text.language, before)):
-        body = glued(other.body, body)
-    if lacking(body, values):
-        return None
-    body = rendered(body, values)
-    return _reply(unit, candidate, body, ground, button=text.button, language=text.language)
+    body = _filled(text, values)
+    first = ground.texts.find(text.language, FIRST) if _waits(candidate, now, tenant) else None
+    if body and first and (before := _filled(first, values)):
+        both = glued(before, body)
+        if len(both) <= (INTERACTIVE_BODY if candidate.path else BODY):
+            body, candidate = both, msgspec.structs.replace(candidate, welcomes=True)
+    return _texted(unit, candidate, body, ground, button=text.button, language=text.language)
 
 
-def _reply(
+def _waits(candidate: Candidate, now: Conversation, tenant: Tenant) -> bool:
+    """Whether the first one is still to be told, and can stand before this."""
+    before = candidate.path or candidate.name in GLUED
+    return bool(before) and now.state.welcome and FIRST in tenant.automatic
+
+
+def _filled(text: texts.Text, values: dict[str, str]) -> str:
+    return "" if lacking(text.body, values) else rendered(text.body, values)
+
+
+def _texted(
     unit: Unit,
     candidate: Candidate,
     body: str,
@@ -225,14 +250,14 @@ def _reply(
     *,
     button: str = "",
     language: str = "",
-) -> Reply | None:
+) -> Text | None:
     if not body:
         return None
     menu = menus.menu_at(candidate.path, ground.config) if candidate.path else None
     content: dict[str, Any] = {"type": "text", "text": {"body": body}}
     if menu:
         content = menus.content(candidate.path, menu, body[:INTERACTIVE_BODY], button)
-    return Reply(
+    reply = Reply(
         id=unit.id("reply", ground.hash),
         name=candidate.name.partition(":")[0],
         language=language,
@@ -240,6 +265,7 @@ def _reply(
         content=msgspec.json.encode(content),
         record=unit.id("reply record", ground.hash),
     )
+    return candidate, reply
 
 
 def _sends(candidate: Candidate, tenant: Tenant) -> bool:

@@ -35,11 +35,13 @@ def _transfer(
     department: to the front desk."""
     verdict = _whereto(given, before, ground)
     same = verdict.department == before.department
-    if same and given.employee == before.state.assignee:
+    # Whose queue it is put in is no way around going round either.
+    employee = given.employee if before.state.moves < MOVES else ""
+    if same and employee == before.state.assignee:
         return _recorded(unit, before, ground, moved_from=before.department), Changes()
     now = _next(before.into(verdict, unit.at)).remembering(
         home=verdict.department,
-        assignee=given.employee,
+        assignee=employee,
         moves=before.state.moves + 1,
         spoken=True,
         menu="",
@@ -77,7 +79,7 @@ def _close(
     if before.closed_at is not None:
         return _recorded(unit, before, ground), Changes()
     now = msgspec.structs.replace(_next(before), closed_at=unit.at).remembering(
-        waiting_since=None, menu="", idle=False
+        waiting_since=None, escalated=False, menu="", due=None, idle=False
     )
     open = automatic.window_open(before, unit.at)
     now, reply, sent = _saying("afgesloten", unit, now, known, ground, silent=not open)
@@ -125,7 +127,7 @@ def _merge(
     """An employee knows that two people are one: whoever is in the other conversation is from now
     on who is in this one. The other goes on here, and is closed."""
     other = known.conversations.get(given.other)
-    if other is None or other.number != before.number:
+    if other is None or other.number != before.number or not checks.allows(given, other.department):
         return _not(unit, checks.NO_CONVERSATION)
     if other.person == before.person:
         return _not(unit, checks.SAME)
@@ -169,11 +171,13 @@ def _saying(
     tenant = ground.config.tenant(now.tenant)
     if silent or to is None or tenant is None or not automatic.window_open(now, unit.at):
         return now, None, Changes()
-    candidate = Candidate(name)
-    reply = replies.by_itself(unit, candidate, now, tenant, ground)
-    if reply is None:
+    if not replies.may_tell(now, known.standings.get(now.number), unit.at):
         return now, None, Changes()
-    now = having_said(now, unit.at, candidate, None)
+    text = replies.by_itself(unit, Candidate(name), now, tenant, ground)
+    if text is None:
+        return now, None, Changes()
+    said, reply = text
+    now = having_said(now, unit.at, said, None)
     return now, reply, automatic.changes(unit, now, reply, to)
 
 

@@ -3,16 +3,15 @@
 When there is nothing to do any more, nothing is said; when there is not yet, the timer is set anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
-from router import automatic, people, replies, timers
+from router import automatic, checks, people, replies, timers
 from router.aftermath import having_said
 from router.conversation import Conversation
-from router.decisions import Alarm, Changes, Decision, Ground, Unit
+from router.decisions import Alarm, Changes, Decision, Ground, Reply, Timer, Unit
 from router.knowledge import Knowledge
 from router.replies import Candidate
 from router.rules import Verdict, graver
@@ -54,22 +53,37 @@ def timeout(
     now = known.conversations.get(entry.conversation)
     tenant = ground.config.tenant(now.tenant) if now else None
     act = ACTS.get(entry.kind)
-    if now is None or now.closed_at or tenant is None or act is None:
+    # A danger that nobody has seen is there, whoever or whatever closed the conversation.
+    over = now is not None and now.closed_at and entry.kind != timers.CARE
+    if now is None or over or tenant is None or act is None:
         return _decision(unit, now, now, Come(), None, ground), Changes(fired=entry.id)
     hour = Hour(unit, entry, now, tenant, ground)
     come = act(hour)
     after = come.now or now
     number = ground.config.number(now.number)
     to = people.address(now.person, number, known) if number else None
-    reply = _reply(hour, come, after) if come.says and to else None
-    if reply and come.says:
-        after = having_said(after, unit.at, come.says, None)
+    reply = None
+    if to and (text := _text(hour, come, after, known)):
+        said, reply = text
+        after = having_said(after, unit.at, said, None)
     decision = _decision(unit, now, after, come, reply, ground)
     sent = automatic.changes(unit, after, reply, to) if reply and to else Changes()
-    again = (timers.timer(unit, now, entry.kind, come.again, ground),) if come.again else ()
-    changed = after if after != now else None
-    changes = msgspec.structs.replace(sent, conversation=changed, timers=again, fired=entry.id)
+    changes = msgspec.structs.replace(
+        sent,
+        conversation=after if after != now else None,
+        timers=tuple(_timers(hour, come, after)),
+        fired=entry.id,
+    )
     return decision, changes
+
+
+def _timers(hour: Hour, come: Come, after: Conversation) -> Iterator[Timer]:
+    """The next of its kind, and that of a menu that is asked now."""
+    if come.again:
+        yield timers.timer(hour.unit, after, hour.entry.kind, come.again, hour.ground)
+    asked = after.state.menu_at != hour.now.state.menu_at
+    if asked and (due := timers.menu_due(after, hour.ground)):
+        yield timers.timer(hour.unit, after, timers.MENU, due, hour.ground)
 
 
 def _quiet(hour: Hour) -> Come:
@@ -80,7 +94,7 @@ def _quiet(hour: Hour) -> Come:
     if last + hour.tenant.burst > hour.entry.at:
         return Come(again=last + hour.tenant.burst)
     menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
-    says = Candidate(menu.text, path=menu.id) if menu else None
+    says = Candidate(menu.text, path=menu.id) if menu and not replies.answered(state) else None
     now = _next(hour.now).remembering(spoken=True)
     return Come(happened="decided", now=msgspec.structs.replace(now, reason=SILENT), says=says)
 
@@ -116,6 +130,8 @@ def _idle(hour: Hour) -> Come:
     last = max(filter(None, (now.last_inbound_at, now.state.answered_at, now.opened_at)))
     if last + hour.tenant.idle > hour.entry.at:
         return Come(again=last + hour.tenant.idle)
+    if checks.OFFICIAL in now.state.tags:  # until somebody says what was done about it
+        return Come(again=hour.entry.at + hour.tenant.idle)
     closed = msgspec.structs.replace(_next(now), closed_at=hour.entry.at)
     return Come(happened="closed", now=closed.remembering(idle=True))
 
@@ -152,9 +168,15 @@ def _next(now: Conversation) -> Conversation:
     return msgspec.structs.replace(now, sequence=now.sequence + 1)
 
 
-def _reply(hour: Hour, come: Come, after: Conversation) -> Any:
-    """Nothing is said when the hour has long passed: nothing ran meanwhile."""
-    if come.says is None or hour.entry.told_at - hour.entry.at > hour.tenant.talk:
+def _text(
+    hour: Hour, come: Come, after: Conversation, known: Knowledge
+) -> tuple[Candidate, Reply] | None:
+    """Nothing is said when the hour has long passed, and nothing ran meanwhile; nor to words that
+    were too old when they came."""
+    late = hour.entry.told_at - hour.entry.at > hour.tenant.talk or after.state.late
+    if come.says is None or late:
+        return None
+    if not replies.may_tell(after, known.standings.get(after.number), hour.unit.at):
         return None
     return replies.by_itself(hour.unit, come.says, after, hour.tenant, hour.ground)
 
@@ -164,7 +186,7 @@ def _decision(
     before: Conversation | None,
     now: Conversation | None,
     come: Come,
-    reply: Any,
+    reply: Reply | None,
     ground: Ground,
 ) -> Decision:
     record = unit.id("record", ground.hash)

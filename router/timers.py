@@ -22,7 +22,7 @@ def after_message(case: Case, now: Conversation) -> tuple[Timer, ...]:
     found: dict[str, datetime | None] = {}
     if case.opens or case.place.reopened:
         found[IDLE] = at + tenant.idle
-    if not (state.spoken or state.answered_at):
+    if _may_go_on(case) and not (state.spoken or state.answered_at):
         found[QUIET] = at + tenant.burst
     if state.menu and state.menu_at == at:
         found[MENU] = menu_due(now, case.ground)
@@ -33,6 +33,20 @@ def after_message(case: Case, now: Conversation) -> tuple[Timer, ...]:
     return tuple(
         timer(case.unit, now, kind, due, case.ground) for kind, due in found.items() if due
     )
+
+
+def after_opening(unit: Unit, now: Conversation, ground: Ground) -> tuple[Timer, ...]:
+    """Of a conversation that we begin."""
+    tenant = ground.config.tenant(now.tenant)
+    assert tenant is not None
+    return (timer(unit, now, IDLE, unit.at + tenant.idle, ground),)
+
+
+def _may_go_on(case: Case) -> bool:
+    """Whether more is to be expected, or else a person must look. Thanks ask for neither, unless
+    they are the very first word, and a greeting."""
+    said = case.said
+    return not said.passing or (case.opens and not (said.silent or said.opt))
 
 
 def timer(unit: Unit, now: Conversation, kind: str, due: datetime, ground: Ground) -> Timer:

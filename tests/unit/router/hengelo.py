@@ -1,0 +1,206 @@
+"""A town with all that a municipality can choose: hours, menus, care, texts in two languages."""
+
+from typing import Any
+
+import msgspec
+
+from services.config import Config, parse
+from services.texts import Texts
+from services.texts import parse as texts_of
+
+TOML = """
+numbers = [
+    {id = "30000001", tenant = "hengelo", fallback = "klantcontact"},
+    {id = "30000002", tenant = "hengelo", fallback = "balie"},
+    {id = "20000001", tenant = "borne", fallback = "klantcontact"},
+]
+destinations = [
+    {id = "crm", kind = "cloudevents", url = "https://crm.example/events"},
+    {id = "buiten", kind = "cloudevents", url = "https://buiten.example/events"},
+    {id = "zorg", kind = "cloudevents", url = "https://zorg.example/events"},
+    {id = "wacht", kind = "cloudevents", url = "https://wacht.example/"},
+    {id = "piket", kind = "cloudevents", url = "https://piket.example/"},
+]
+contacts = [{tenant = "hengelo", tag = "pers", phones = ["+31655555555"]}]
+closings = [{first = 2026-12-25, last = 2026-12-26, reason = "Kerst"}]
+care = [
+    {id = "brand", kind = "emergency", words = ["gaslek", "staat in brand"]},
+    {id = "dood", kind = "suicide", words = ["ik wil dood"], department = "zorg"},
+    {id = "dreiging", kind = "threat", words = ["ik sla jullie"]},
+]
+rules = [
+    {id = "bezwaar", words = ["bezwaar"], tag = ["officieel"], reply = "officieel", due_days = 42},
+    {id = "persoon", tagged = ["pers"], priority = "high"},
+    {id = "afval", words = ["container", "lantaarn"], department = "groen"},
+    {id = "paspoort", words = ["paspoort"], department = "burgerzaken"},
+    {id = "jeugd", words = ["jeugdzorg"], department = "zorg"},
+    {id = "huren", tenant = "hengelo", words = ["huren"], menu = "wonen"},
+    {id = "fraude", words = ["fraude"], hold = true},
+    {id = "garage", words = ["garage"], reply = "garage", department = "klantcontact"},
+]
+
+[[tenants]]
+id = "hengelo"
+name = "gemeente Hengelo"
+menu = "keuze"
+wait_minutes = 60
+automatic = [
+    "gesloten", "keuze_onduidelijk", "doorgestuurd", "duurt_langer", "noodgeval", "zelfdoding",
+    "geweld", "bsn", "spraakbericht", "bestand", "aangepast", "afgesloten", "gestopt",
+]
+care = {destinations = ["wacht", "piket"], confirm_minutes = 10}
+[[tenants]]
+id = "borne"
+name = "gemeente Borne"
+menu = "kort"
+
+[[departments]]
+id = "klantcontact"
+tenant = "hengelo"
+name = "Klantcontact"
+destination = "crm"
+hours = "Mo-Fr 09:00-17:00"
+escalate_to = "teamleider"
+[[departments]]
+id = "burgerzaken"
+tenant = "hengelo"
+name = "Burgerzaken"
+destination = "crm"
+hours = "Mo-Fr 09:00-17:00"
+when_closed = "avond"
+[[departments]]
+id = "avond"
+tenant = "hengelo"
+name = "Avonddienst"
+destination = "buiten"
+hours = "Mo-Fr 09:00-22:00"
+when_closed = "meldkamer"
+[[departments]]
+id = "meldkamer"
+tenant = "hengelo"
+name = "Meldkamer"
+destination = "buiten"
+[[departments]]
+id = "groen"
+tenant = "hengelo"
+name = "Openbare ruimte"
+destination = "buiten"
+[[departments]]
+id = "zorg"
+tenant = "hengelo"
+name = "Zorg en jeugd"
+destination = "zorg"
+confidential = true
+public_name = "een collega"
+mask = ["bsn"]
+[[departments]]
+id = "balie"
+tenant = "hengelo"
+name = "Balie"
+destination = "crm"
+hours = "Mo-Fr 09:00-17:00"
+when_closed = "meldkamer"
+[[departments]]
+id = "teamleider"
+tenant = "hengelo"
+name = "Teamleider"
+destination = "crm"
+[[departments]]
+id = "klantcontact"
+tenant = "borne"
+name = "Klantcontact"
+destination = "crm"
+
+[[menus]]
+id = "keuze"
+options = [
+    {id = "paspoort", title = "Paspoort of ID", department = "burgerzaken"},
+    {id = "afval", title = "Afval en straat", department = "groen", tag = ["afval"]},
+    {id = "wonen", title = "Wonen", menu = "wonen"},
+    {id = "tijden", title = "Openingstijden", description = "Van de balie", reply = "tijden"},
+    {id = "anders", title = "Iets anders, medewerker", department = "klantcontact"},
+]
+[[menus]]
+id = "wonen"
+text = "keuze_wonen"
+timeout_minutes = 30
+options = [
+    {id = "huren", title = "Huren", department = "balie"},
+    {id = "bouwen", title = "Bouwen", department = "groen"},
+]
+[[menus]]
+id = "kort"
+tenant = "borne"
+options = [
+    {id = "vraag", title = "Een vraag", department = "klantcontact"},
+    {id = "medewerker", title = "Medewerker", department = "klantcontact"},
+]
+"""
+DUTCH = """
+owner = "Klantcontact"
+version = "1"
+[eerste_contact]
+text = "Welkom bij {gemeente}."
+[gesloten]
+text = "Wij zijn gesloten tot {opent}."
+[keuze]
+text = "Waarover gaat uw vraag?"
+button = "Kies onderwerp"
+[keuze_wonen]
+text = "Huren of bouwen?"
+[keuze_onduidelijk]
+text = "Een medewerker leest uw bericht."
+[doorgestuurd]
+text = "Uw vraag is nu bij {afdeling}."
+[duurt_langer]
+text = "U hoort van ons voor {moment}."
+[noodgeval]
+text = "Is er gevaar? Bel 112."
+[zelfdoding]
+text = "Bel 113."
+[geweld]
+text = "Een medewerker leest uw bericht."
+[bsn]
+text = "Stuur geen BSN."
+[officieel]
+text = "Dat kan niet via WhatsApp."
+[garage]
+text = "De garage is open."
+[tijden]
+text = "Wij zijn open van 9 tot 17 uur."
+[spraakbericht]
+text = "Wilt u typen?"
+[bestand]
+text = "Wij kunnen uw bestand niet openen."
+[aangepast]
+text = "Stuur de nieuwe tekst."
+[afgesloten]
+text = "Uw vraag is beantwoord."
+[gestopt]
+text = "Dat is goed."
+"""
+ENGLISH = """
+owner = "Klantcontact"
+version = "1"
+[keuze]
+text = "What is your question about?"
+button = "Choose"
+[gesloten]
+text = "We are closed until {opent}."
+[noodgeval]
+text = "Is there danger? Call 112."
+"""
+CONFIG = parse(TOML, "postkamer.toml")
+TEXTS = Texts(
+    {"nl": texts_of("nl", DUTCH, "nl.toml")[0], "en": texts_of("en", ENGLISH, "en.toml")[0]}, {}
+)
+NUMBER, DESK, BORNE = "30000001", "30000002", "20000001"
+
+
+def config(**tables: Any) -> Config:
+    """The same with other tables: `tenant` changes what Hengelo chose, others go before its own."""
+    given = CONFIG.model_dump(mode="json", by_alias=True)
+    given["tenants"][0] |= tables.pop("tenant", {})
+    for name, rows in tables.items():
+        given[name] = [*rows, *given[name]]
+    return Config.model_validate_json(msgspec.json.encode(given))
