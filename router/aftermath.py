@@ -29,7 +29,8 @@ def after(case: Case) -> Conversation:
     if case.place.passing:
         return now
     open = msgspec.structs.replace(now, closed_at=None)
-    return open.remembering(**_place(case), **_work(case), **_marks(case), **_danger(case))
+    # Danger comes last: it is graver than whatever a rule says.
+    return open.remembering(**(_place(case) | _work(case) | _marks(case) | _danger(case)))
 
 
 def _place(case: Case) -> dict[str, Any]:

@@ -211,6 +211,8 @@ class Router:
 
     def __init__(self, config: Config = CONFIG, texts: Texts = SILENT) -> None:
         self.ground = ground(config, texts)
+        self.faulty = False
+        """Whether a fault of ours is what is tested."""
         self.inbox: dict[bytes, tuple[UUID, Decision]] = {}
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
         self.conversations: dict[str, Conversation] = {}
@@ -226,6 +228,7 @@ class Router:
         """One batch: everything that is said, in order."""
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, self._knowledge(), self.ground)
+        assert self.faulty or not batch.faults, batch.faults
         for unit, decision, changes in batch.fresh:
             self.inbox[unit.key] = unit.entry.id, decision
             self._keep(changes)

@@ -72,6 +72,7 @@ def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
 
     monkeypatch.setattr(batch, "decide", faulty)
     router = Router()
+    router.faulty = True
     messages = [text(f"wamid.{n}", "hallo", bsuid="NL.anna") for n in range(1, 4)]
     went = decisions(router.takes(wrote(*messages)))
     assert [d.kind for d in went] == ["message", "quarantined", "message"]
@@ -87,6 +88,7 @@ def test_whoever_gave_an_order_that_a_fault_of_ours_put_aside_hears_that_it_fail
 
     monkeypatch.setattr(batch, "decide", faulty)
     router = Router()
+    router.faulty = True
     conversation = f"{NUMBER}-{'a' * 26}"
     given = command("a", second=3, conversation=conversation)
     odd = command("b", number="nobody\0", conversation="no\0ne", type="note")
