@@ -43,7 +43,7 @@ class Transfer(Body):
 
 
 class Close(Body):
-    """The question is answered; what the citizen writes next begins anew."""
+    """The question is answered."""
 
     reason: Annotated[str | None, Words(500), SPARED] = spared()
     outcome: Annotated[Literal["forwarded", "redirected", "handled"] | None, SPARED] = spared()

@@ -130,7 +130,8 @@ CHANGES = (
         "_close",
         "closeConversation",
         "Close a conversation",
-        "What the citizen writes next opens a new one. A conversation with the label `officieel`"
+        "What the citizen writes next begins another, or opens this one again when it comes within"
+        " 14 days and is not of another subject. A conversation with the label `officieel`"
         " needs an `outcome`: without one the order ends at `failed`, with a reason that begins"
         " with `outcome_needed`.",
     ),

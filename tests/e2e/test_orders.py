@@ -2,61 +2,13 @@
 and the record: answers of every kind, transfer, closing, notes, a zaak; and two people at once."""
 
 import asyncio
-import uuid
 from typing import Any
 
 import pytest
 
 from tests.citizens import post, text, webhook
-from tests.tokens import bearer, made
-from tests.watching import BEARER, Watch, until
-
-AUTHOR = {"kind": "employee", "id": "sanne"}
-
-
-class Desk:
-    """A colleague at a CRM: everything that is done with one token."""
-
-    def __init__(self, watch: Watch, headers: dict[str, str] = BEARER) -> None:
-        self.watch, self.headers = watch, headers
-
-    async def post(self, path: str, body: dict[str, Any], key: str = "") -> tuple[int, Any]:
-        headers = self.headers | {"Idempotency-Key": key or str(uuid.uuid4())}
-        url = f"{self.watch.town.gateway}{path}"
-        async with self.watch.session.post(url, json=body, headers=headers) as answer:
-            return answer.status, await answer.json()
-
-    async def answer(self, conversation: str, **body: Any) -> tuple[int, Any]:
-        """A text, unless another type is given."""
-        given = {"type": "text", "text": {"body": "Goedemiddag"}} if "type" not in body else {}
-        return await self.post(
-            "/v1/messages", {"conversationId": conversation, "author": AUTHOR} | given | body
-        )
-
-    async def does(self, conversation: str, verb: str, **body: Any) -> tuple[int, Any]:
-        return await self.post(f"/v1/conversations/{conversation}/{verb}", body)
-
-    async def status(self, id: str) -> dict[str, Any]:
-        url = f"{self.watch.town.gateway}/v1/messages/{id}"
-        async with self.watch.session.get(url, headers=self.headers) as answer:
-            return dict(await answer.json())
-
-
-async def colleague(watch: Watch, name: str, **rights: Any) -> Desk:
-    """With a token of their own, once the gateway knows it."""
-    token = await made(watch.town.database.url, name, "almelo", **rights)
-    desk = Desk(watch, bearer(token))
-    await until(lambda: desk.status(str(uuid.UUID(int=0))), lambda s: s["status"] == 404, 10)
-    return desk
-
-
-async def wrote(watch: Watch, words: str, wamid: str, citizen: int) -> dict[str, Any]:
-    """A citizen's message, as the CRM gets it."""
-    body = webhook(text(words, wamid, citizen))
-    assert await post(watch.session, watch.town.gateway, body) == 200
-    (event,) = await until(lambda: watch.events(words), bool, 10)
-    return dict(event["event"]["data"])
-
+from tests.e2e.desks import AUTHOR, Desk, colleague, wrote
+from tests.watching import Watch, until
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "text": {"type": "text", "text": {"body": "Dat kan", "previewUrl": True}},
@@ -174,15 +126,21 @@ async def test_a_transferred_conversation_goes_on_at_the_other_department(watch:
     assert event["event"]["data"]["department"] == "burgerzaken"
 
 
-async def test_a_closed_conversation_is_over_and_the_next_message_begins_another(
+async def test_a_closed_conversation_is_opened_by_what_follows_and_not_by_another_subject(
     watch: Watch,
 ) -> None:
     desk = Desk(watch)
     asked = await wrote(watch, "close me", "wamid.close", 134)
-    assert (await desk.does(asked["conversationId"], "_close", reason="klaar"))[0] == 202
-    await until(lambda: watch.told(asked["conversationId"], "conversation-closed"), bool, 10)
-    after = await wrote(watch, "after closing", "wamid.close.2", 134)
-    assert after["conversationId"] != asked["conversationId"]
+    conversation = asked["conversationId"]
+    for n, (words, opens) in enumerate((("after closing", True), ("afval after closing", False))):
+        assert (await desk.does(conversation, "_close", reason="klaar"))[0] == 202
+        await until(
+            lambda: watch.told(conversation, "conversation-closed"),
+            lambda told, n=n: len(told) == n + 1,  # type: ignore[misc]
+            10,
+        )
+        after = await wrote(watch, words, f"wamid.close.{n}", 134)
+        assert (after["conversationId"] == conversation) is opens
 
 
 async def test_a_note_is_kept_and_goes_nowhere_and_a_zaak_goes_along_from_then_on(
