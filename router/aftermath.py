@@ -36,6 +36,8 @@ def after(case: Case) -> Conversation:
 def _place(case: Case) -> dict[str, Any]:
     """Where it belongs, and what was asked of it."""
     place, state, at = case.place, case.before.state, case.unit.at
+    # A greeting or a photograph is no answer to a menu: it can still be given.
+    answers = case.said.words or place.verdict.rule
     home = state.home if place.verdict.department == case.before.department else ""
     return {
         "home": place.home or home or place.verdict.department,
@@ -43,7 +45,7 @@ def _place(case: Case) -> dict[str, Any]:
         "late": case.said.late,
         "welcome": state.welcome or case.first,
         "burst_at": state.burst_at if _same_burst(case) else at,
-        "menu": "" if place.decided else state.menu,
+        "menu": "" if place.decided and answers else state.menu,
         "held": state.held or place.verdict.hold,
         "reopened": state.reopened + place.reopened,
         "answered_at": None if place.reopened else state.answered_at,
