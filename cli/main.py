@@ -80,10 +80,10 @@ def gateway(worker: tuple[int, int] | None) -> None:
     from gateway.workers import end_with, operations_port, workers
 
     given = loaded(settings.GatewaySettings)
-    town = configured(given.config)
+    town = chosen(given.config)
     try:
-        of_environment(given, town)
-        doors = opened(given, town, os.environ)
+        of_environment(given, town.config)
+        doors = opened(given, town.config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
     if worker:

@@ -34,9 +34,14 @@ class Api:
     def __init__(
         self, intake: Intake, store: Store, uploads: Uploads, config: Config, keyring: Keyring
     ) -> None:
-        self._store, self._uploads = store, uploads
-        self._config, self._keyring = config, keyring
-        self._orders = Orders(intake, store, config, keyring)
+        self._intake, self._store, self._uploads = intake, store, uploads
+        self._keyring = keyring
+        self.go_by(config)
+
+    def go_by(self, config: Config) -> None:
+        """From the next request on; its numbers are those of the start."""
+        self._config = config
+        self._orders = Orders(self._intake, self._store, config, self._keyring)
 
     def routes(self) -> list[web.RouteDef]:
         read = guarded(self.read, self._keyring, *changes.ORDERING)

@@ -14,6 +14,7 @@ from gateway.uploads import Uploads
 from gateway.webhook import PATH, Client, Webhook
 from services import clock, manual
 from services.broker import linked
+from services.choices import Choices, load
 from services.config import Config
 from services.database import Pool, connected
 from services.http import MANY, Route, application, operations, serve
@@ -24,6 +25,7 @@ from services.objects import Objects
 from services.partitions import Partitions
 from services.settings import GatewaySettings
 from services.tasks import beside
+from services.watching import follow
 
 POOL_SIZE = 8
 """Connections to PostgreSQL, for /v1/ alone."""
@@ -39,9 +41,10 @@ def opened(
 
 @asynccontextmanager
 async def gateway(
-    settings: GatewaySettings, config: Config, opened: Mapping[str, Door]
+    settings: GatewaySettings, choices: Choices, opened: Mapping[str, Door]
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
+    config = choices.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
@@ -50,7 +53,7 @@ async def gateway(
         door = await enter(intake(link, Partitions(link, clock.new_id(), config.partitions)))
         client = Client(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(door, opened, config, client)
-        api, tasks = await enter(_api(settings, config, pool, door))
+        api, tasks = await enter(_api(settings, choices, pool, door))
 
         async def obstacles() -> list[str]:
             return link.obstacles()
@@ -66,14 +69,19 @@ async def gateway(
 
 @asynccontextmanager
 async def _api(
-    settings: GatewaySettings, config: Config, pool: Pool, door: Intake
+    settings: GatewaySettings, choices: Choices, pool: Pool, door: Intake
 ) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
     """What CRMs may call, and the tasks that stand behind it."""
     uploads = Uploads(pool)
     media = Media(uploads, Objects(settings.object_store))
     async with (
-        keyring(pool, of_environment(settings, config)) as ring,
+        keyring(pool, of_environment(settings, choices.config)) as ring,
         beside(media.sweep()) as sweep,
     ):
-        api = Api(door, Store(pool), uploads, config, ring)
-        yield [*api.routes(), *media.routes(ring)], [ring.task, sweep]
+        api = Api(door, Store(pool), uploads, choices.config, ring)
+
+        async def take(new: Choices) -> None:
+            api.go_by(new.config)
+
+        async with beside(follow(settings.config, choices, load, take)) as followed:
+            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, followed]
