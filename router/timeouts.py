@@ -174,7 +174,7 @@ def _text(
     """Nothing is said when the hour has long passed, and nothing ran meanwhile; nor to words that
     were too old when they came."""
     late = hour.entry.told_at - hour.entry.at > hour.tenant.talk or after.state.late
-    if come.says is None or late:
+    if come.says is None or late or (come.says.once and come.says.name in after.state.told):
         return None
     if not replies.may_tell(after, known.standings.get(after.number), hour.unit.at):
         return None
