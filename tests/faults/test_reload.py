@@ -26,7 +26,7 @@ from router.units import keyed_hash
 from services import choices
 from tests.citizens import NUMBER, post, text, webhook
 from tests.installation import NEIGHBOUR, Installation
-from tests.watching import Watch, until
+from tests.watching import BEARER, Watch, until
 
 TOML = f"""
 include = ["rules/*.toml"]
@@ -198,9 +198,9 @@ class Writing:
 CITIZENS = itertools.count(100_000)
 
 
-async def in_force(watch: Watch) -> str:
-    """The version that the router shows."""
-    async with watch.session.get(f"{watch.town.operations('router')}/metrics") as answer:
+async def in_force(watch: Watch, service: str = "router") -> str:
+    """The version that a service shows."""
+    async with watch.session.get(f"{watch.town.operations(service)}/metrics") as answer:
         shown = re.findall(
             r'^postkamer_rules_version{version="(\w+)"} 1', await answer.text(), re.M
         )
@@ -332,3 +332,32 @@ async def test_a_router_that_is_killed_while_rules_change_starts_with_what_is_th
     await writing.more()
     assert (await check(town, rules, writing)).keys() == rules.versions.keys()
     assert await watch.count("select count(*) from router.version") == len(VERSIONS)
+
+
+async def test_a_department_that_is_new_is_known_at_the_door_and_to_the_router(
+    town: Installation, rules: Rules, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    writing = Writing(session, town, "nieuw")
+    await writing.more(1)
+    await check(town, rules, writing)
+    kept = await until(lambda: watch.archived("nieuw"), bool, SECONDS)
+    conversation = kept[0][0]
+    url = f"{town.gateway}/v1/conversations/{conversation}/_transfer"
+
+    async def ordered() -> int:
+        order = {"department": "markt", "reason": "dat hoort op de markt"}
+        headers = BEARER | {"Idempotency-Key": "markt"}
+        async with session.post(url, json=order, headers=headers) as answer:
+            return answer.status
+
+    assert await ordered() == 400
+    department = '\n[[departments]]\nid = "markt"\ntenant = "almelo"\nname = "Markt"\n'
+    new = town.config.with_suffix(".new")
+    new.write_text(town.config.read_text() + department + 'destination = "crm"\n')
+    new.replace(town.config)
+    version = choices.load(town.config).version
+    for service in ("router", "gateway"):
+        await until(lambda: in_force(watch, service), lambda now: now == version, SECONDS)  # noqa: B023
+    assert await ordered() == 202
+    moved = f"select count(*) from router.conversation where id = '{conversation}'"
+    await until(lambda: watch.count(f"{moved} and department = 'markt'"), bool, SECONDS)
