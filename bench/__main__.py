@@ -1,4 +1,4 @@
-"""`make bench`: measures, and prints ratios. ARGS="--quick" for a minute's worth of it."""
+"""`make bench`: measures, and prints ratios. ARGS="--quick" for a few minutes' worth of it."""
 
 import argparse
 import shutil
@@ -6,12 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import door, trip
+from bench import door, router, rules, trip
+
+WHAT = ("door", "trip", "rules", "router")
 
 
 def main() -> int:
     given = _arguments()
-    if not shutil.which("wrk"):
+    if {"door", "trip"} & set(given.what) and not shutil.which("wrk"):
         print("wrk is not installed; run `apt-get install wrk`.", file=sys.stderr)
         return 1
     rounds, seconds, messages = given.rounds, given.seconds, given.messages
@@ -24,16 +26,24 @@ def main() -> int:
         if "trip" in given.what:
             print("\nThe whole trip", flush=True)
             trip.measure(Path(folder) / "trip", messages, say)
+        if "rules" in given.what:
+            print("\nMany rules", flush=True)
+            rules.measure(Path(folder) / "rules", rounds, say)
+        if "router" in given.what:
+            print("\nOne router", flush=True)
+            router.measure(Path(folder) / "router", rounds, messages, say)
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="*", default=["door", "trip"], help="door, trip (both)")
-    parser.add_argument("--quick", action="store_true", help="one short round: a minute in all")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each at the door (5)")
-    parser.add_argument("--seconds", type=int, default=3, help="seconds of one round (3)")
-    parser.add_argument("--messages", type=int, default=20_000, help="for the trip (20000)")
+    parser.add_argument("what", nargs="*", default=WHAT, help=f"{', '.join(WHAT)} (all)")
+    parser.add_argument("--quick", action="store_true", help="one short round of each")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of all but the trip (5)")
+    parser.add_argument("--seconds", type=int, default=3, help="seconds of a round at the door (3)")
+    parser.add_argument(
+        "--messages", type=int, default=20_000, help="of the trip, and of a round of the router"
+    )
     return parser.parse_args()
 
 

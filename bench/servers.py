@@ -55,11 +55,11 @@ def serving(folder: Path) -> Iterator[Servers]:
     broker = Broker(folder / "rabbitmq", definitions(EXAMPLE, passwords))
     database = Database(folder / "postgresql", durable=False)
     with broker, database, ExitStack() as stack:
-        settings = _settings(folder, broker.url, database.url)
+        settings = surroundings(folder, EXAMPLE, broker.url, database.url)
         ports = {kind: free_port() for kind in (BARE, SINGLE)}
         ports[GATEWAY] = int(settings["POSTKAMER_GATEWAY_PORT"])
         for kind, port in ports.items():
-            stack.enter_context(_process(_command(kind, port), port, settings))
+            stack.enter_context(running(_command(kind, port), port, settings))
         yield Servers(ports, broker.url, town.partitions)
 
 
@@ -70,9 +70,10 @@ def _command(kind: str, port: int) -> list[str]:
     return [sys.executable, "-m", "bench.ceilings", ceiling, str(port)]
 
 
-def _settings(folder: Path, amqp: str, database: str) -> dict[str, str]:
+def surroundings(folder: Path, config: Path, amqp: str, database: str) -> dict[str, str]:
+    """The environment of a process of ours, on free ports."""
     ports = {port.variable: str(free_port()) for port in PORTS}
-    given = ports | {"POSTKAMER_CONFIG": str(EXAMPLE), "PATH": os.environ["PATH"]}
+    given = ports | {"POSTKAMER_CONFIG": str(config), "PATH": os.environ["PATH"]}
     settings = environment(given, root=folder, archive_key=KEY, crm_secret=KEY)
     return settings | {
         "POSTKAMER_AMQP_URL": amqp,
@@ -83,11 +84,12 @@ def _settings(folder: Path, amqp: str, database: str) -> dict[str, str]:
 
 
 @contextmanager
-def _process(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[None]:
+def running(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[int]:
+    """A process that answers on its port; its pid."""
     process = subprocess.Popen(command, env=dict(settings), cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait(f"http://127.0.0.1:{port}/", process)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(timeout=STOP_SECONDS)

@@ -5,7 +5,6 @@ carry, who uses the processor for it, and what the processes hold in memory mean
 """
 
 import json
-import os
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from bench.load import wrk_command
 from bench.signed import signed_lines
+from bench.usage import processor
 from tests.installation import Installation, installed
 
 SECONDS = 600
@@ -97,15 +97,4 @@ def _processor(town: Installation) -> dict[str, float]:
     roots["rabbitmq"] = town.broker.process.pid
     assert town.database.process
     roots["postgresql"] = town.database.process.pid
-    return {name: _used(pid) for name, pid in roots.items()}
-
-
-def _used(pid: int) -> float:
-    """Of a process and what it has started, ended children included; 0 for one that has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return 0.0
-    ticks = sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK") + sum(_used(int(child)) for child in children)
+    return {name: processor(pid) for name, pid in roots.items()}

@@ -1,0 +1,144 @@
+"""Broker and database of their own, with nobody at work: queues to fill, to watch and to empty."""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from aio_pika.abc import AbstractChannel
+
+from bench.servers import ROOT, surroundings
+from bench.usage import processor
+from deploy.local.broker import Broker
+from deploy.local.database import Database
+from deploy.local.plan import REAL, ROUTER_OPS
+from deploy.local.process import Program
+from deploy.local.servers import definitions
+from deploy.local.state import token
+from services import choices, clock, contract, topology
+from services.broker import linked
+from services.contract import ArchiveBatch, Batch, DeliveryBatch, Receipt
+from services.partitions import Partitions
+from tests.installation import EXAMPLE, NEIGHBOUR
+
+PUBLISH_SECONDS = 30.0
+EMPTY_SECONDS = 120.0
+
+
+class Stage:
+    """Two municipalities in two partitions."""
+
+    def __init__(
+        self, folder: Path, broker: Broker, database: Database, passwords: Mapping[str, str]
+    ) -> None:
+        self.folder, self.broker, self.database = folder, broker, database
+        self._passwords = passwords
+        self.config = choices.load(_config(folder)).config
+        self.settings = surroundings(folder, _config(folder), broker.url, database.url)
+
+    @property
+    def metrics(self) -> str:
+        """Where the process that is measured says what it has done."""
+        return f"http://127.0.0.1:{self.settings[ROUTER_OPS.variable]}/metrics"
+
+    def router(self) -> Program:
+        """The command as it is shipped, with the rights that it has in a town hall."""
+        password = self._passwords["router"]
+        role = self.database.url_for("postkamer_router", password)
+        amqp = self.broker.url_for("router", password)
+        own = {"POSTKAMER_DATABASE_URL": role, "POSTKAMER_AMQP_URL": amqp}
+        return self._program("router", ("cli.main", "router"), own)
+
+    def bare(self) -> Program:
+        arguments = str(self.config.partitions), self.settings[ROUTER_OPS.variable]
+        return self._program("bare", ("bench.bare_router", *arguments), {})
+
+    def _program(self, name: str, module: tuple[str, ...], own: Mapping[str, str]) -> Program:
+        return Program(
+            name=name,
+            arguments=(sys.executable, "-m", *module),
+            environment=self.settings | dict(own),
+            folder=self.folder,
+            cwd=ROOT,
+        )
+
+    def spent(self, pid: int) -> dict[str, float]:
+        """Seconds of processor time so far."""
+        assert self.database.process
+        roots = {"process": pid, "rabbitmq": self.broker.process.pid}
+        roots["postgresql"] = self.database.process.pid
+        return {name: processor(root) for name, root in roots.items()}
+
+    async def fill(self, envelopes: Iterator[tuple[int, list[Receipt]]]) -> int:
+        """Put envelopes into the partitions' queues; how many there were."""
+        count = 0
+        async with linked(self.broker.url, "bench") as link:
+            partitions = Partitions(link, clock.new_id(), self.config.partitions)
+            for partition, receipts in envelopes:
+                await partitions.publish(partition, list(receipts), PUBLISH_SECONDS)
+                count += 1
+        return count
+
+    async def waiting(self, channel: AbstractChannel) -> int:
+        """Envelopes that nobody has taken."""
+        names = map(topology.partition_queue, range(self.config.partitions))
+        return sum([await _count(channel, name) for name in names])
+
+    async def empty(self, channel: AbstractChannel) -> Counter[str]:
+        """Take what came out: how many there were of each kind of record and type of event."""
+        destinations = map(topology.destination_queue, (d.id for d in self.config.destinations))
+        found: Counter[str] = Counter()
+        for name in (topology.ARCHIVE_QUEUE, *destinations):
+            for batch in await _taken(channel, name):
+                found.update(_kinds(batch))
+        return found
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Stage]:
+    """Both servers, until the context is left."""
+    folder.mkdir(parents=True)
+    _config(folder).write_text(EXAMPLE.read_text() + NEIGHBOUR)
+    passwords = {name: token() for name in REAL}
+    broker = Broker(folder / "rabbitmq", definitions(_config(folder), passwords))
+    database = Database(folder / "postgresql", durable=False)
+    with broker, database:
+        stage = Stage(folder, broker, database, passwords)
+        migrate = [sys.executable, "-m", "cli.main", "migrate"]
+        subprocess.run(migrate, env=stage.settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        database.execute(f"alter role postkamer_router login password '{passwords['router']}'")
+        yield stage
+
+
+def _config(folder: Path) -> Path:
+    return folder / "postkamer.toml"
+
+
+async def _count(channel: AbstractChannel, name: str) -> int:
+    queue = await channel.declare_queue(name, passive=True)
+    return queue.declaration_result.message_count or 0
+
+
+async def _taken(channel: AbstractChannel, name: str) -> list[Batch]:
+    queue, taken = await channel.get_queue(name, ensure=False), list[Batch]()
+    if not (count := await _count(channel, name)):
+        return taken
+    async with asyncio.timeout(EMPTY_SECONDS), queue.iterator(no_ack=True) as messages:
+        async for message in messages:
+            taken.append(contract.decode(message.type or "", message.body))
+            if len(taken) == count:
+                break
+    return taken
+
+
+def _kinds(batch: Batch) -> Sequence[str]:
+    match batch:
+        case ArchiveBatch():
+            return [record.kind for record in batch.records]
+        case DeliveryBatch():
+            return [event.type for event in batch.deliveries]
+        case _:
+            return []  # as the bare one passes them on

@@ -1,0 +1,26 @@
+"""What processes use, from /proc: processor time and memory."""
+
+import os
+import re
+from pathlib import Path
+
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+
+
+def processor(pid: int) -> float:
+    """Seconds of a process and what it has started, ended children included; 0 for one that has
+    ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    ticks = sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(processor(int(child)) for child in children)
+
+
+def peak(pid: int) -> float:
+    """The most MiB that a process has held."""
+    found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) / 1024
