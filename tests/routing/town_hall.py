@@ -11,7 +11,7 @@ import msgspec
 
 from router.batch import decide_batch
 from router.conversation import Conversation
-from router.decisions import Changes, Decided, Decision, Identity, Outgoing, Timer, Unit
+from router.decisions import Changes, Decided, Decision, Ground, Identity, Outgoing, Timer, Unit
 from router.grounds import grounded
 from router.knowledge import Knowledge
 from router.units import keyed_hash, units
@@ -28,7 +28,7 @@ class TownHall:
     """One partition's router with its tables in memory; `now` goes on when it is told to."""
 
     def __init__(self, choices: Choices, start: datetime) -> None:
-        self.ground = grounded(choices, HASH)
+        self.ground = ground_of(choices)
         self.now = start
         self.count = 0
         self.done: list[Decided] = []
@@ -127,6 +127,16 @@ class TownHall:
     @property
     def conversations(self) -> dict[str, Conversation]:
         return self.tables.conversations
+
+
+GROUNDS: dict[str, Ground] = {}
+"""Version -> what is decided by it: compiling the rules of a town takes a second."""
+
+
+def ground_of(choices: Choices) -> Ground:
+    if choices.version not in GROUNDS:
+        GROUNDS[choices.version] = grounded(choices, HASH)
+    return GROUNDS[choices.version]
 
 
 def example() -> Choices:
