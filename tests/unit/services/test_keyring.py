@@ -31,7 +31,7 @@ def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
     first, second = of_environment(environment("crm:a,crm:b"), towns("almelo"))
     assert {first.hash, second.hash} == {digest("a"), digest("b")}
     assert (first.rights.name, first.rights.tenant) == ("crm", "almelo")
-    assert (first.rights.roles, first.rights.departments) == ({"send", "read"}, frozenset())
+    assert (first.rights.roles, first.rights.departments) == ({"send", "read", "kcc", "care"}, frozenset())
 
 
 def test_with_two_a_token_names_its_own() -> None:
