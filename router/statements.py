@@ -42,10 +42,11 @@ from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text
     $12::text[], $13::text[], $14::timestamptz[], $15::text[])
     as new (id, tenant, number, person, department, rule, reason, since, opened_at,
         last_inbound_at, sequence, departments, zaak, closed_at, state)
-on conflict (id) do update set department = excluded.department, rule = excluded.rule,
-    reason = excluded.reason, since = excluded.since, last_inbound_at = excluded.last_inbound_at,
-    sequence = excluded.sequence, departments = excluded.departments, zaak = excluded.zaak,
-    closed_at = excluded.closed_at, state = excluded.state
+on conflict (id) do update set person = excluded.person, department = excluded.department,
+    rule = excluded.rule, reason = excluded.reason, since = excluded.since,
+    last_inbound_at = excluded.last_inbound_at, sequence = excluded.sequence,
+    departments = excluded.departments, zaak = excluded.zaak, closed_at = excluded.closed_at,
+    state = excluded.state
 """
 
 UPSERT_TIMER = """

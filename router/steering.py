@@ -136,7 +136,8 @@ def _merge(
         for name in known.names(other.person)
     )
     now = _next(before)
-    closed = msgspec.structs.replace(_next(other), closed_at=other.closed_at or unit.at)
+    closed_at = other.closed_at or unit.at
+    closed = msgspec.structs.replace(_next(other), closed_at=closed_at, person=before.person)
     changes = Changes(conversation=now, identities=names, other=closed)
     return _recorded(unit, now, ground, merged=other.id), changes
 
