@@ -1,0 +1,178 @@
+"""`postkamer route replay`: what other rules would have made of the messages that came in."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from cli.differences import lines
+from cli.recorded import Row, row
+from cli.replaying import Replay
+from router.grounds import grounded
+from router.units import keyed_hash
+from services import choices, clock, settings
+from services.config import ConfigError
+from services.database import DATABASE_ERRORS, Connection, connected
+from services.hours import AMSTERDAM
+from services.ids import made_at
+
+BATCH = 500
+"""Records in memory at once, some 5 KB each; and a few more, of the same millisecond."""
+EXAMPLES = 1000
+"""Texts that are shown at most: more nobody reads."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Of which time, and of which number of ours; '' for all."""
+
+    since: datetime
+    until: datetime
+    number: str = ""
+    examples: int = 0
+
+
+async def replayed(
+    url: str, town: choices.Choices, asked: Asked, progress: Callable[[datetime], None]
+) -> Replay:
+    """All of it decided anew; ConfigError where the rules cannot decide."""
+    ground = grounded(town, keyed_hash(b"replayed"))
+    replay = Replay(ground, asked.examples)
+    async with (
+        connected(url, "postkamer-replay", 1) as pool,
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        async for rows in _batches(connection, asked):
+            past = Replay(ground, as_it_was=True)
+            async for before in _pasts(connection, replay.unknown(rows), rows[0]):
+                past.take(before)
+            replay.resume(past)
+            replay.take(rows)
+            progress(rows[-1].at)
+    return replay
+
+
+async def _batches(connection: Connection, asked: Asked) -> AsyncIterator[list[Row]]:
+    query = _RECORDS, asked.since, asked.until, asked.number
+    async for rows in _cut(connection.cursor(*query, prefetch=BATCH)):
+        yield rows
+
+
+async def _pasts(
+    connection: Connection, conversations: list[str], first: Row
+) -> AsyncIterator[list[Row]]:
+    """Of those that had begun before this record, and of those that they were merged with."""
+    if conversations:
+        query = _PASTS, conversations, first.id
+        async for rows in _cut(connection.cursor(*query, prefetch=BATCH)):
+            yield rows
+
+
+async def _cut(found: AsyncIterable[Any]) -> AsyncIterator[list[Row]]:
+    """One batch ends where a millisecond does: what came together is read together."""
+    rows: list[Row] = []
+    async for each in found:
+        if len(rows) >= BATCH and made_at(each["id"]) > made_at(rows[-1].id):
+            yield rows
+            rows = []
+        rows.append(row(each))
+    if rows:
+        yield rows
+
+
+_RECORDS = """
+select id, kind, at, conversation, sequence, data, raw from archiver.record
+where id >= archiver.first_id($1) and id < archiver.first_id($2)
+    and kind in ('message', 'conversation', 'number')
+    and $3 in ('', split_part(conversation, '-', 1), data->>'number')
+order by id
+"""
+_PASTS = """
+with recursive wanted(id) as (
+    select unnest($1::text[])
+    union
+    select data->>'other' from archiver.record join wanted on conversation = wanted.id
+    where kind = 'conversation' and data->>'order' = 'merge')
+select record.id, kind, at, conversation, sequence, data, raw
+from archiver.record join wanted on conversation = wanted.id
+where record.id < $2 and kind in ('message', 'conversation')
+order by record.id
+"""
+
+
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("expected a time such as 2026-11-25T10:00 or a day", param, ctx)
+        return at if at.tzinfo else at.replace(tzinfo=AMSTERDAM)
+
+
+@click.command("replay")
+@click.option("--since", required=True, type=_Time(), help="A time or a day, in Amsterdam.")
+@click.option("--until", type=_Time(), help="Now otherwise.")
+@click.option("--config", "path", type=Path, help="The new rules; POSTKAMER_CONFIG otherwise.")
+@click.option("--number", default="", help="Only messages to this number of ours, by its id.")
+@click.option(
+    "--examples",
+    type=click.IntRange(0, EXAMPLES),
+    default=0,
+    help="Show so many texts that would go elsewhere. They are personal data of citizens.",
+)
+@click.option("--json", "as_json", is_flag=True)
+def command(path: Path | None, as_json: bool, until: datetime | None, **given: Any) -> None:
+    """Decide the messages of a time anew, and show what would have gone elsewhere. Nothing is
+    changed; without --examples nothing is shown of what anybody wrote (POSTKAMER_DATABASE_URL, as
+    its owner)."""
+    asked = Asked(until=until or clock.now(), **given)
+    file = path or os.environ.get("POSTKAMER_CONFIG")
+    if not file:
+        _fail("POSTKAMER_CONFIG: is missing", 2)
+        return
+    if asked.since >= asked.until:
+        _fail("--until: expected a time after --since", 2)
+    try:
+        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
+        town = choices.load(Path(file))
+        replay = asyncio.run(replayed(url, town, asked, _progress(asked)))
+    except (settings.SettingsError, ConfigError) as error:
+        _fail(str(error))
+    except DATABASE_ERRORS as error:
+        _fail(f"replay: {error or type(error).__name__}")
+    else:
+        _say(replay, asked, town.version, as_json=as_json)
+
+
+def _say(replay: Replay, asked: Asked, version: str, *, as_json: bool) -> None:
+    of = {"since": asked.since, "until": asked.until, "version": version}
+    found = of | replay.found.shown()
+    for line in [msgspec.json.encode(found).decode()] if as_json else lines(found):
+        click.echo(line)
+
+
+def _progress(asked: Asked) -> Callable[[datetime], None]:
+    """On the terminal, where there is one, how far it has come."""
+    if not sys.stderr.isatty():
+        return lambda at: None
+    whole = asked.until - asked.since
+
+    def said(at: datetime) -> None:
+        click.echo(f"\r{(at - asked.since) / whole:4.0%}", err=True, nl=False)
+
+    return said
+
+
+def _fail(message: str, code: int = 1) -> None:
+    click.echo(message, err=True)
+    raise SystemExit(code)

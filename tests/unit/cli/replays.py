@@ -1,0 +1,56 @@
+"""Replaying a week without a database: what `cli.replay` asks of one, from a list of records."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from cli.differences import Differences
+from cli.recorded import Row, row
+from cli.replaying import Replay
+from router.grounds import grounded
+from router.units import keyed_hash
+from services.choices import Choices
+from services.contract import Record
+from tests.week import MONDAY, Week
+
+
+def rows(records: list[Record]) -> list[Row]:
+    """As the archive gives them."""
+    read = ("id", "kind", "at", "conversation", "sequence", "data", "raw")
+    kinds = ("message", "conversation", "number")
+    given = [{name: getattr(r, name) for name in read} for r in records if r.kind in kinds]
+    return [row(each) for each in sorted(given, key=lambda each: each["id"])]
+
+
+def replayed(
+    week: Week, new: Choices, since: datetime = MONDAY, batch: int = 7, **more: Any
+) -> Differences:
+    """What `cli.replay` does, without a database."""
+    every = rows(week.records)
+    ground = grounded(new, keyed_hash(b"another key"))
+    replay = Replay(ground, **more)
+    range = [each for each in every if each.at >= since]
+    for part in _batches(range, batch):
+        unknown: set[str] = set()
+        while more := {*replay.unknown(part), *_merged_with(unknown, every)} - unknown:
+            unknown |= more
+        past = Replay(ground, as_it_was=True)
+        past.take(r for r in every if r.id < part[0].id and r.conversation in unknown)
+        replay.resume(past)
+        replay.take(part)
+    return replay.found
+
+
+def _merged_with(conversations: set[str], every: list[Row]) -> set[str]:
+    return {r.data.other for r in every if r.conversation in conversations} - {""}
+
+
+def _batches(every: list[Row], size: int) -> Iterator[list[Row]]:
+    part: list[Row] = []
+    for each in every:
+        if len(part) >= size and each.at > part[-1].at:
+            yield part
+            part = []
+        part.append(each)
+    if part:
+        yield part
