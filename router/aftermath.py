@@ -44,7 +44,8 @@ def _place(case: Case) -> dict[str, Any]:
         "spoken": state.spoken or place.decided or case.said.words,
         "late": case.said.late,
         "welcome": state.welcome or case.first,
-        "burst_at": state.burst_at if _same_burst(case) else at,
+        # Who taps a row waits for what it leads to.
+        "burst_at": state.burst_at if _same_burst(case) and not place.chosen else at,
         "menu": "" if place.decided and answers else state.menu,
         "held": state.held or place.verdict.hold,
         "reopened": state.reopened + place.reopened,

@@ -37,10 +37,8 @@ class Knowledge:
     def learn(self, changes: Changes) -> None:
         for identity in changes.identities:
             self.identity(identity)
-        if conversation := changes.conversation:
+        for conversation in filter(None, (changes.other, changes.conversation)):
             self.conversation(conversation)
-        if changes.other:
-            self.conversation(changes.other)
         if outgoing := changes.outgoing:
             self.sent(outgoing)
         if heard := changes.heard:

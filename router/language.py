@@ -27,6 +27,25 @@ or not at all."""
 RARE = 60
 """A letter that tells a language in another's script must be one in so many: names have it too."""
 
+GREETINGS = {
+    "good morning": "en",
+    "good afternoon": "en",
+    "good evening": "en",
+    "hi there": "en",
+    "hello there": "en",
+    "guten tag": "de",
+    "guten morgen": "de",
+    "guten abend": "de",
+    "buenos dias": "es",
+    "buenas tardes": "es",
+    "merhaba": "tr",
+    "dzień dobry": "pl",
+    "dzien dobry": "pl",
+}
+"""Whole texts, too short to be told otherwise, that are said in one language alone."""
+LONGEST_GREETING = 20
+"""Characters, with what stands around it."""
+
 WORDS = {
     "nl": """aan afspraak al alleen als alstublieft ander andere aub bedankt ben bent bij bijna
         binnen daar dan dank dat de deze die dit doen door dus een eens en er even ff fijn gaan
@@ -213,6 +232,8 @@ _TELLING = {
 def detected(text: str) -> str:
     """The language as ISO 639-1 has it, '' when it cannot be told."""
     read = text[:READ]
+    if len(read) <= LONGEST_GREETING and (greeted := GREETINGS.get(_bare(read))):
+        return greeted
     if read.isascii():
         return _by_words(read)
     read = unicodedata.normalize("NFC", read)
@@ -222,6 +243,11 @@ def detected(text: str) -> str:
     if letters < LETTERS:
         return ""
     return _by_letters(read, script, letters) if script in _TELLING else script
+
+
+def _bare(text: str) -> str:
+    """In lower case, without what stands around it: `Good morning!` -> good morning."""
+    return re.sub(r"[^\w\s]", "", text.casefold()).strip()
 
 
 def _script(text: str) -> tuple[str, int]:

@@ -47,11 +47,14 @@ def message(
     now = aftermath.after(case)
     till = _closed_till(now, unit, ground)
     to = people.reach(who, number, known)
-    answered = replies.reply(_moment(case, now, till), ground) if to else None
+    moment = _moment(case, now, till)
+    answered = replies.reply(moment, ground) if to else None
     reply = None
     if answered:
         candidate, reply = answered
         now = aftermath.having_said(now, unit.at, candidate, till)
+    elif owes := replies.owing(moment, ground):
+        now = now.remembering(owes=owes)
     decision = _decision(case, now, reply)
     sent = automatic.changes(unit, now, reply, to) if reply and to else Changes()
     return decision, _changes(case, now, decision, sent)
@@ -105,6 +108,7 @@ def _moment(case: Case, now: Conversation, till: datetime | None) -> replies.Mom
         type=case.item.content.type,
         kind=str(case.item.content.detail.get("type", "")),
         errors=case.item.errors,
+        sent_at=case.item.sent_at,
         asked=case.place.asked,
         option_reply=chosen.option.reply if chosen and not chosen.back else "",
         unclear=case.place.unclear,

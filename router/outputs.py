@@ -20,8 +20,9 @@ TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
 CLOSED = "nl.postkamer.conversation-closed.v1"
 DECIDED = "nl.postkamer.conversation-decided.v1"
 WAITING = "nl.postkamer.conversation-waiting.v1"
+SAID = "nl.postkamer.text-sent.v1"
 CARE_ALARM = "nl.postkamer.care-alarm.v1"
-HAPPENED = {"decided": DECIDED, "waiting": WAITING, "closed": CLOSED}
+HAPPENED = {"decided": DECIDED, "waiting": WAITING, "closed": CLOSED, "said": SAID}
 """What a time that has come brought -> the type of its event."""
 
 Data = dict[str, Any]

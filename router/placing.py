@@ -16,12 +16,13 @@ from router.decisions import Ground, Unit
 from router.knowledge import Knowledge
 from router.listening import Said
 from router.menus import Chosen
-from router.rules import FALLBACK, MENU, Verdict
+from router.rules import FALLBACK, MENU, OPENED, TRANSFER, Verdict
 from services.numbers import Number
 from services.whatsapp import items
 
 THANKS = timedelta(hours=24)
-"""After a closing, in which a thank-you still belongs to what was closed."""
+"""After a closing, in which a thank-you still belongs to what was closed; where a person answered,
+for as long as it may be opened again."""
 REOPENS = timedelta(days=14)
 """After a closing, in which a question without another subject is about what was closed: what the
 archive's rules let a closed dossier be opened again."""
@@ -70,14 +71,15 @@ def place(
     if before and said.passing:
         decided = bool(before.rule) or before.state.spoken
         return Place(before=before, verdict=_stays(before, number, ground), decided=decided)
-    found = _placed(before, said, chosen, number, ground)
+    found = _placed(unit, before, said, chosen, number, ground)
     return msgspec.structs.replace(found, reopened=bool(before and before.closed_at))
 
 
 def _in_passing(unit: Unit, said: Said, closed: Conversation) -> bool:
     """A thank-you after a closing; a reaction to what was said in it, or STOP, at any time."""
     assert closed.closed_at is not None
-    recent = unit.at - closed.closed_at <= THANKS
+    since = unit.at - closed.closed_at
+    recent = since <= (REOPENS if closed.state.answered_at else THANKS)
     return said.passing and (recent or said.silent or bool(said.opt))
 
 
@@ -90,6 +92,8 @@ def _reopens(unit: Unit, said: Said, chosen: Chosen | None, closed: Conversation
     if said.text and not said.words:
         return False
     here = (closed.department, closed.state.home)
+    if (care := said.outcome.care) and care.department:
+        return care.department in here
     if chosen and chosen.option.department:
         return chosen.option.department in here
     return verdict is None or verdict.department in here
@@ -103,6 +107,7 @@ def _as_it_was(before: Conversation, number: Number, ground: Ground) -> Verdict:
 
 
 def _placed(
+    unit: Unit,
     before: Conversation | None,
     said: Said,
     chosen: Chosen | None,
@@ -112,18 +117,21 @@ def _placed(
     if chosen:
         return _by_choice(before, chosen, number, ground)
     verdict, asking = said.outcome.verdict, before.state.menu if before else ""
+    free = _may_move(before, ground)
     if (care := said.outcome.care) and care.department:
         verdict = Verdict(care.department, care.id, said.outcome.care_reason)
+        free = free or _left_to_rules(before)
     # The menu that was asked just now is not asked again: these words are no answer to it.
     anew = verdict and not (verdict.menu and menus.last_of(asking) == verdict.menu)
-    if verdict and anew and _may_move(before, ground):
+    if verdict and anew and free:
         verdict = _with_department(verdict, before, number, ground)
         asked = verdict.menu
         return Place(before=before, verdict=verdict, decided=not asked, asked=asked)
     stays = _stays(before, number, ground)
     decided = bool(stays.rule or said.words or (before and before.state.spoken))
     if asking and said.words:
-        return Place(before=before, verdict=stays, decided=True, unclear=True)
+        typing = _is_typing(unit, before, number, ground)
+        return Place(before=before, verdict=stays, decided=not typing, unclear=not typing)
     tenant = ground.config.tenant(number.tenant)
     fresh = said.words and not (before and before.state.spoken) and not stays.rule
     asked = tenant.menu if tenant and fresh else ""
@@ -153,6 +161,20 @@ def _may_move(before: Conversation | None, ground: Ground) -> bool:
     return not before.rule and before.state.answered_at is None
 
 
+def _left_to_rules(before: Conversation | None) -> bool:
+    """No person has answered, or has said whose it is: danger moves what a rule chose."""
+    return before is None or (
+        before.state.answered_at is None and before.rule not in (TRANSFER, OPENED)
+    )
+
+
+def _is_typing(unit: Unit, before: Conversation | None, number: Number, ground: Ground) -> bool:
+    """Whether these words were still under way when the menu was asked."""
+    tenant = ground.config.tenant(number.tenant)
+    asked = before.state.menu_at if before else None
+    return bool(tenant and asked and unit.at - asked <= tenant.burst)
+
+
 def _with_department(
     verdict: Verdict, before: Conversation | None, number: Number, ground: Ground
 ) -> Verdict:
@@ -167,7 +189,7 @@ def _stays(before: Conversation | None, number: Number, ground: Ground) -> Verdi
     """A department that is gone from the configuration cannot be told anything: then it starts
     again."""
     if before and ground.config.department(before.tenant, _home(before)):
-        return Verdict(_home(before), before.rule, _own_reason(before, ground))
+        return Verdict(_home(before), before.rule, reason_at_home(before, ground))
     return Verdict(number.fallback, "", FALLBACK)
 
 
@@ -176,7 +198,7 @@ def _home(before: Conversation) -> str:
     return before.state.home or before.department
 
 
-def _own_reason(before: Conversation, ground: Ground) -> str:
+def reason_at_home(before: Conversation, ground: Ground) -> str:
     """Why it belongs there, without who is closed; said again where that is still so."""
     there, closed = _home(before), ""
     for _ in range(STAND_INS):

@@ -102,10 +102,8 @@ def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
         case Command() as command, _:
             kind, data = ORDERS.get(command.type, ("message", _written))
             return kind, data(command, decision)
-        case SendOutcome() as outcome, _:
-            return "send", _outcome(outcome, decision)
-        case Timeout(), _:
-            return "conversation", _timed_out(decision)
+        case SendOutcome() | Timeout() as entry, _:
+            return _come_back(entry, decision)
         case _, items.Message() as message:
             return "message", _received(unit, message, decision)
         case _, items.Status() as status:
@@ -140,6 +138,12 @@ def _content(command: Command) -> Any:
         return msgspec.json.decode(content(command))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _come_back(entry: SendOutcome | Timeout, decision: Decision) -> tuple[str, Data]:
+    if isinstance(entry, Timeout):
+        return "conversation", _timed_out(decision)
+    return "send", _outcome(entry, decision)
 
 
 def _timed_out(decision: Decision) -> Data:

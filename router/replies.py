@@ -27,6 +27,8 @@ FIRST, AGAIN_AFTER = "eerste_contact", timedelta(days=365)
 """Said before another text, once a year to each person."""
 GLUED = frozenset(["gesloten", "doorgestuurd"])
 """What it is put in front of, and of menus; with what tells something else it waits."""
+HUSHED = timedelta(hours=24)
+"""After a danger, in which nothing goes out but what care asks for, and an answer to STOP."""
 OWED_IN = timedelta(hours=1)
 """In which no more than MOST go out that nothing else holds back: more only a machine asks for."""
 NOTICE, STATE = "_notice", "_state"
@@ -45,6 +47,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     """Of what Meta calls unsupported: what it was."""
     errors: tuple[int, ...] = ()
+    sent_at: datetime | None = None
     asked: str = ""
     """Path of the menu to ask."""
     option_reply: str = ""
@@ -70,6 +73,8 @@ class Candidate(msgspec.Struct, frozen=True):
     welcomes: bool = False
     path: str = ""
     """Of the menu that it asks."""
+    about: datetime | None = None
+    """The moment that it speaks of; now, otherwise."""
 
 
 UNREADABLE = (131052,)
@@ -82,7 +87,10 @@ def is_first(last: datetime | None, at: datetime) -> bool:
 
 
 def _care(m: Moment, ground: Ground) -> Iterator[Candidate]:
-    if (care := m.said.outcome.care) and (name := care.reply or CARE_TEXTS[care.kind]):
+    """Once for a danger: three cries in a row get one answer."""
+    fresh = m.now.state.care_at == m.at
+    care = m.said.outcome.care
+    if fresh and care and (name := care.reply or CARE_TEXTS[care.kind]):
         yield Candidate(name, named=bool(care.reply), owed=True)
 
 
@@ -116,7 +124,8 @@ def _noticed(m: Moment, ground: Ground) -> Iterator[Candidate]:
 
 
 def _closed(m: Moment, ground: Ground) -> Iterator[Candidate]:
-    if m.closed_till and m.now.state.closed_until != m.closed_till:
+    until = m.now.state.closed_until
+    if m.closed_till and (until is None or until <= m.at):
         yield Candidate("gesloten")
 
 
@@ -134,6 +143,11 @@ def _unheard(m: Moment, ground: Ground) -> Iterator[Candidate]:
         yield Candidate("aangepast" if m.kind == "edit" else "bestand", once=True)
     elif set(m.errors) & set(UNREADABLE):
         yield Candidate("bestand", once=True)
+
+
+def _late(m: Moment, ground: Ground) -> Iterator[Candidate]:
+    """To what comes long after it was sent: nothing ran meanwhile."""
+    yield Candidate("storing", once=True, about=m.sent_at)
 
 
 def _first(m: Moment, ground: Ground) -> Iterator[Candidate]:
@@ -162,7 +176,7 @@ Text = tuple[Candidate, Reply]
 
 def reply(m: Moment, ground: Ground) -> Text | None:
     """The one text that answers this message, if any does."""
-    if m.said.silent or m.said.late or (m.said.passing and not m.said.opt):
+    if m.said.silent or (m.said.passing and not m.said.opt):
         return None
     for look in _looks(m):
         for candidate in look(m, ground):
@@ -175,12 +189,38 @@ def reply(m: Moment, ground: Ground) -> Text | None:
 def _looks(m: Moment) -> tuple[Look, ...]:
     """What may be said now. A number that is closed says that and nothing else."""
     state = m.standing.state_at(m.at)
+    if m.said.late and (m.said.outcome.care is not None or m.said.opt):
+        return ()  # a person looks at once
     if m.said.outcome.care is not None or m.said.opt == "stop":
         machine = len([at for at in m.now.state.owed if m.at - at < OWED_IN]) >= MOST
         return () if machine else OWED
-    if state == "receive-only" or answered(m.now.state) or spent(m.now.state, m.at):
+    if state == "receive-only" or _hushed(m) or answered(m.now.state) or spent(m.now.state, m.at):
         return ()
+    if m.said.late:
+        return (_late,)
     return (_state,) if state == "closed" else ORDER
+
+
+def _hushed(m: Moment) -> bool:
+    return in_danger(m.now.state, m.at)
+
+
+def in_danger(state: State, at: datetime) -> bool:
+    """Whether somebody is in danger, or threatens: then nothing is said of hours and menus."""
+    return state.care_at is not None and at - state.care_at < HUSHED
+
+
+def owing(m: Moment, ground: Ground) -> str:
+    """Id of a text that is due once in a conversation, and is held back by another in this burst:
+    it follows when the burst is over."""
+    if m.said.silent or m.said.late or _hushed(m) or not answered(m.now.state):
+        return ""
+    for look in (_ruled, _sensitive, _unheard):
+        for candidate in look(m, ground):
+            told = candidate.once and candidate.name in m.now.state.told
+            if candidate.once and not told and _made(m, candidate, ground):
+                return candidate.name
+    return ""
 
 
 def answered(state: State) -> bool:
@@ -196,7 +236,7 @@ def spent(state: State, at: datetime) -> bool:
 def may_tell(now: Conversation, standing: Standing | None, at: datetime) -> bool:
     """Whether a text may go out that answers no message: the number talks, and did not too much."""
     open = standing is None or standing.state_at(at) == "open"
-    return open and not spent(now.state, at)
+    return open and not spent(now.state, at) and not in_danger(now.state, at)
 
 
 def _made(m: Moment, candidate: Candidate, ground: Ground) -> Text | None:
@@ -222,7 +262,8 @@ def by_itself(
     text = ground.texts.find(now.state.language, candidate.name)
     if text is None or not _sends(candidate, tenant):
         return None
-    values = values_in(text.language, _values(unit, now, tenant, opens, ground))
+    about = candidate.about or unit.at
+    values = values_in(text.language, _values(about, now, tenant, opens, ground))
     body = _filled(text, values)
     first = ground.texts.find(text.language, FIRST) if _waits(candidate, now, tenant) else None
     if body and first and (before := _filled(first, values)):
@@ -274,15 +315,15 @@ def _sends(candidate: Candidate, tenant: Tenant) -> bool:
 
 
 def _values(
-    unit: Unit, now: Conversation, tenant: Tenant, opens: datetime | None, ground: Ground
+    at: datetime, now: Conversation, tenant: Tenant, opens: datetime | None, ground: Ground
 ) -> dict[str, str]:
     """What stands for the placeholders."""
     department = ground.config.department(now.tenant, now.department)
-    until = answered_by(now, tenant, unit.at, ground)
+    until = answered_by(now, tenant, at, ground)
     computed = {
         "gemeente": tenant.name,
         "afdeling": department.called if department else "",
-        "datum": moment(unit.at).rpartition(" om ")[0],
+        "datum": moment(at).rpartition(" om ")[0],
         "moment": moment(until) if until else "",
         "opent": moment(opens) if opens else "",
     }

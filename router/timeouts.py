@@ -13,6 +13,7 @@ from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Alarm, Changes, Decision, Ground, Reply, Timer, Unit
 from router.knowledge import Knowledge
+from router.placing import reason_at_home
 from router.replies import Candidate
 from router.rules import Verdict, graver
 from services.contract import Timeout
@@ -66,6 +67,8 @@ def timeout(
     if to and (text := _text(hour, come, after, known)):
         said, reply = text
         after = having_said(after, unit.at, said, None)
+    elif come.happened == "said":
+        come = Come(now=after)  # what was owed may not be said any more
     decision = _decision(unit, now, after, come, reply, ground)
     sent = automatic.changes(unit, after, reply, to) if reply and to else Changes()
     changes = msgspec.structs.replace(
@@ -87,15 +90,20 @@ def _timers(hour: Hour, come: Come, after: Conversation) -> Iterator[Timer]:
 
 
 def _quiet(hour: Hour) -> Come:
-    """Nothing but a greeting or a photograph: now it is somebody's work."""
+    """Nothing but a greeting or a photograph: now it is somebody's work; or a text is owed yet."""
     state, last = hour.now.state, hour.now.last_inbound_at
-    if state.spoken or state.answered_at or last is None:
+    undecided = not (state.spoken or state.answered_at)
+    if last is None or not (undecided or state.owes):
         return Come()
     if last + hour.tenant.burst > hour.entry.at:
         return Come(again=last + hour.tenant.burst)
     menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
     says = Candidate(menu.text, path=menu.id) if menu and not replies.answered(state) else None
-    now = _next(hour.now).remembering(spoken=True)
+    if state.owes:
+        says = Candidate(state.owes, once=True, named=True)
+    now = _next(hour.now).remembering(spoken=True, owes="")
+    if not undecided:
+        return Come(happened="said", now=now, says=says)
     return Come(happened="decided", now=msgspec.structs.replace(now, reason=SILENT), says=says)
 
 
@@ -130,10 +138,23 @@ def _idle(hour: Hour) -> Come:
     last = max(filter(None, (now.last_inbound_at, now.state.answered_at, now.opened_at)))
     if last + hour.tenant.idle > hour.entry.at:
         return Come(again=last + hour.tenant.idle)
-    if checks.OFFICIAL in now.state.tags:  # until somebody says what was done about it
+    # Until somebody says what was done about it, or answers at all.
+    if checks.OFFICIAL in now.state.tags or now.state.waiting_since:
         return Come(again=hour.entry.at + hour.tenant.idle)
     closed = msgspec.structs.replace(_next(now), closed_at=hour.entry.at)
     return Come(happened="closed", now=closed.remembering(idle=True))
+
+
+def _opens(hour: Hour) -> Come:
+    """The department is there again that another stood in for, unless somebody has answered."""
+    now, home = hour.now, hour.now.state.home
+    own = hour.ground.hours.get((now.tenant, home))
+    if home in ("", now.department) or now.state.answered_at or own is None:
+        return Come()
+    if not own.is_open(hour.entry.at):
+        return Come(again=own.next_opening(hour.entry.at))
+    verdict = Verdict(home, now.rule, reason_at_home(now, hour.ground))
+    return Come(happened="returned", now=_next(_next(now.into(verdict, hour.entry.at))))
 
 
 def _care(hour: Hour) -> Come:
@@ -161,6 +182,7 @@ ACTS: dict[str, Callable[[Hour], Come]] = {
     timers.WAITING: _waiting,
     timers.IDLE: _idle,
     timers.CARE: _care,
+    timers.OPENS: _opens,
 }
 
 
@@ -174,6 +196,7 @@ def _text(
     """Nothing is said when the hour has long passed, and nothing ran meanwhile; nor to words that
     were too old when they came."""
     late = hour.entry.told_at - hour.entry.at > hour.tenant.talk or after.state.late
+    late = late or not automatic.window_open(after, hour.entry.told_at)
     if come.says is None or late or (come.says.once and come.says.name in after.state.told):
         return None
     if not replies.may_tell(after, known.standings.get(after.number), hour.unit.at):
@@ -221,6 +244,6 @@ def _decision(
     )
 
 
-TOLD = frozenset(["decided", "waiting", "closed"])
+TOLD = frozenset(["decided", "waiting", "closed", "said"])
 """Of which the department is told."""
 REASONS = {"waiting": WAITED, "closed": IDLE, "unconfirmed": NOBODY}

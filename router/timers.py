@@ -12,7 +12,7 @@ from router.conversation import Conversation
 from router.decisions import Ground, Timer, Unit
 from services import hours
 
-QUIET, MENU, WAITING, IDLE, CARE = "quiet", "menu", "waiting", "idle", "care"
+QUIET, MENU, WAITING, IDLE, CARE, OPENS = "quiet", "menu", "waiting", "idle", "care", "opens"
 
 
 def after_message(case: Case, now: Conversation) -> tuple[Timer, ...]:
@@ -22,8 +22,10 @@ def after_message(case: Case, now: Conversation) -> tuple[Timer, ...]:
     found: dict[str, datetime | None] = {}
     if case.opens or case.place.reopened:
         found[IDLE] = at + tenant.idle
-    if _may_go_on(case) and not (state.spoken or state.answered_at):
+    if state.owes or (_may_go_on(case) and not (state.spoken or state.answered_at)):
         found[QUIET] = at + tenant.burst
+    if now.department != case.before.department or case.opens:
+        found[OPENS] = back_at(now, at, case.ground)
     if state.menu and state.menu_at == at:
         found[MENU] = menu_due(now, case.ground)
     if tenant.wait_minutes and state.waiting_since == at:
@@ -57,6 +59,14 @@ def timer(unit: Unit, now: Conversation, kind: str, due: datetime, ground: Groun
         kind=kind,
         due_at=due,
     )
+
+
+def back_at(now: Conversation, at: datetime, ground: Ground) -> datetime | None:
+    """When the department opens that another stands in for."""
+    if now.state.home in ("", now.department):
+        return None
+    own = ground.hours.get((now.tenant, now.state.home))
+    return own.next_opening(at) if own else None
 
 
 def menu_due(now: Conversation, ground: Ground) -> datetime | None:
