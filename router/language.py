@@ -232,7 +232,7 @@ _TELLING = {
 def detected(text: str) -> str:
     """The language as ISO 639-1 has it, '' when it cannot be told."""
     read = text[:READ]
-    if len(read) <= LONGEST_GREETING and (greeted := GREETINGS.get(_bare(read))):
+    if len(read) <= LONGEST_GREETING and (greeted := GREETINGS.get(_alone(read))):
         return greeted
     if read.isascii():
         return _by_words(read)
@@ -245,7 +245,7 @@ def detected(text: str) -> str:
     return _by_letters(read, script, letters) if script in _TELLING else script
 
 
-def _bare(text: str) -> str:
+def _alone(text: str) -> str:
     """In lower case, without what stands around it: `Good morning!` -> good morning."""
     return re.sub(r"[^\w\s]", "", text.casefold()).strip()
 
