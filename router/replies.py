@@ -87,10 +87,10 @@ def is_first(last: datetime | None, at: datetime) -> bool:
 
 
 def _care(m: Moment, ground: Ground) -> Iterator[Candidate]:
-    """Once for a danger: three cries in a row get one answer."""
-    fresh = m.now.state.care_at == m.at
-    care = m.said.outcome.care
-    if fresh and care and (name := care.reply or CARE_TEXTS[care.kind]):
+    """Once for a danger: three cries in a row get one answer, the first that can be answered."""
+    since, care = m.now.state.care_at, m.said.outcome.care
+    told = since and any(text >= since for text in m.now.state.owed)
+    if not told and care and (name := care.reply or CARE_TEXTS[care.kind]):
         yield Candidate(name, named=bool(care.reply), owed=True)
 
 

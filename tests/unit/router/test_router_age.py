@@ -14,7 +14,6 @@ TALK = [
     ("mijn bsn is 111222333", {}),
     ("", {"type": "audio"}),
     ("", {"type": "unsupported", "content": {"type": "edit"}}),
-    ("STOP", {}),
     ("brand: het huis staat in brand", {}),
     ("ik wil dood", {}),
 ]

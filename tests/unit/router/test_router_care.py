@@ -53,9 +53,32 @@ def test_it_is_said_in_a_burst_in_which_something_was_said_already() -> None:
     hall = Stadhuis(SATURDAY)
     hall.hears("hoi")
     hall.after(seconds=5).hears("ik wil dood")
-    hall.after(seconds=5).hears("echt waar, ik wil dood")
+    hall.after(seconds=5).hears("echt waar, ik wil dood")  # one answer to one danger
     hall.after(seconds=5).hears("en ik vind mijn container vol")
-    assert hall.heard == ["gesloten", "zelfdoding", "zelfdoding"]
+    assert hall.heard == ["gesloten", "zelfdoding"]
+    hall.after(seconds=5).hears("het huis staat in brand")
+    assert hall.heard == ["noodgeval"]
+
+
+def test_it_is_said_to_the_first_cry_that_is_young_enough_to_be_answered() -> None:
+    """Though a late one woke somebody just before."""
+    hall = Stadhuis(SATURDAY)
+    hall.hears("ik wil dood", late=120)
+    assert (hall.heard, hall.woken) == ([], ["wacht"])
+    hall.after(seconds=5).hears("ik wil dood")
+    hall.after(seconds=5).hears("ik wil dood")
+    assert (hall.heard, hall.woken) == (["zelfdoding"], [])
+
+
+def test_after_a_danger_nothing_is_said_of_hours_and_menus_for_a_day() -> None:
+    hall = alarmed(given=config(tenant={"wait_minutes": 0}))
+    assert hall.heard == ["zelfdoding"]
+    hall.after(minutes=5).hears("hoi")
+    hall.after(minutes=5).hears("mijn garage")
+    hall.orders("transfer", to_department="groen")
+    assert hall.heard == []
+    hall.after(hours=24).hears("mijn garage")
+    assert hall.heard == ["garage"]
 
 
 def test_it_is_said_when_a_day_has_brought_all_that_it_may() -> None:
@@ -89,7 +112,7 @@ def test_a_machine_that_reads_our_help_back_to_us_is_not_answered_for_ever() -> 
     hall = Stadhuis()
     for _ in range(100):
         hall.after(seconds=20).hears("U zei: ik wil dood. Bel 113.")
-    assert hall.heard == ["zelfdoding"] * MOST
+    assert hall.heard == ["zelfdoding"]
     hall.after(hours=1).hears("ik wil dood")
     assert hall.heard == ["zelfdoding"]  # somebody may write from the same telephone
 

@@ -56,12 +56,21 @@ def test_what_asks_nothing_is_recorded_in_what_was_closed_and_changes_nothing(
 
 @pytest.mark.parametrize("words", ["bedankt", "ok"])
 def test_thanks_that_come_after_a_day_are_a_greeting_of_somebody_new(words: str) -> None:
-    hall = closed()
-    first = hall.id
+    hall = Stadhuis()
+    first = hall.hears("mijn container").conversation
+    hall.orders("close")
     hall.reaches(hall.now + THANKS)
     assert hall.hears(words).conversation == first
     said = hall.after(seconds=1).hears(words)
     assert said.conversation != first and said.provisional
+
+
+def test_thanks_for_an_answer_belong_to_it_for_as_long_as_it_may_be_opened_again() -> None:
+    hall = closed()
+    first = hall.id
+    hall.reaches(hall.now + REOPENS)
+    assert hall.hears("bedankt").conversation == first
+    assert hall.after(seconds=1).hears("bedankt").conversation != first
 
 
 @pytest.mark.parametrize(
@@ -175,6 +184,7 @@ def test_what_was_opened_again_waits_anew_and_is_closed_anew() -> None:
     hall.after(days=1).hears("echt waar")
     hall.after(hours=8)
     assert hall.happened == ["waiting"]  # though it was escalated before
+    hall.orders("text")
     hall.after(days=14)
     assert hall.happened == ["closed"]
 

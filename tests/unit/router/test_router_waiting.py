@@ -46,12 +46,20 @@ def test_without_a_department_to_escalate_to_it_stays_and_is_more_urgent() -> No
 
 
 def test_only_opening_hours_count() -> None:
+    hall = waits(start="2026-11-25 16:30")
+    hall.until("2026-11-26 09:29")
+    assert hall.happened == []
+    hall.until("2026-11-26 09:30")
+    assert hall.happened == ["waiting"]
+    assert hall.bodies == ["U hoort van ons voor donderdag 26 november om 10.30 uur."]
+
+
+def test_over_a_weekend_it_is_escalated_and_meta_would_take_no_text_any_more() -> None:
     hall = waits(start="2026-11-27 16:30")  # a Friday
     hall.until("2026-11-30 09:29")
     assert hall.happened == []
     hall.until("2026-11-30 09:30")
-    assert hall.happened == ["waiting"]
-    assert hall.bodies == ["U hoort van ons voor maandag 30 november om 10.30 uur."]
+    assert hall.happened == ["waiting"] and hall.heard == []
 
 
 @pytest.mark.parametrize(
@@ -145,11 +153,20 @@ def test_a_conversation_without_a_word_is_closed_after_two_weeks() -> None:
 
 def test_each_word_from_either_side_puts_it_off() -> None:
     hall = waits("mijn container")
-    hall.after(days=10).hears("en?")
+    hall.after(days=10).hears("en nu?")
     hall.after(days=10).orders("text")
     hall.after(days=13)
     assert hall.happened == ["waiting"]
     hall.after(days=1)
+    assert hall.happened == ["closed"]
+
+
+def test_nobody_is_closed_who_still_waits() -> None:
+    hall = waits("mijn container")
+    hall.after(days=60)
+    assert hall.happened == ["waiting"]
+    hall.orders("text")
+    hall.after(days=14)
     assert hall.happened == ["closed"]
 
 

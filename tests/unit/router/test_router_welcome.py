@@ -46,7 +46,7 @@ def test_it_stands_before_what_it_can_stand_before(
     assert hall.bodies == bodies
 
 
-@pytest.mark.parametrize("first", ["hoi", "mijn garage", "ik wil dood", "STOP"])
+@pytest.mark.parametrize("first", ["hoi", "mijn garage", "STOP"])
 def test_what_could_not_be_told_with_the_first_message_is_told_with_a_later_one(first: str) -> None:
     hall = new(given=config(tenant={"automatic": AUTOMATIC, "wait_minutes": 0}))
     hall.hears(first)
