@@ -46,12 +46,12 @@ Current = Callable[[], Awaitable[Ground]]
 log = structlog.get_logger()
 
 
-class Turn(msgspec.Struct, frozen=True):
-    """What one batch goes by, from its beginning to its end."""
+class Turn:
+    """What one batch goes by, from its beginning to its end. No Struct: it would show all that a
+    town has configured wherever a fault is shown."""
 
-    ground: Ground
-    epoch: int
-    lost: Lost
+    def __init__(self, ground: Ground, epoch: int, lost: Lost) -> None:
+        self.ground, self.epoch, self.lost = ground, epoch, lost
 
 
 class Partition:
