@@ -55,6 +55,7 @@ async def replayed(
             replay.resume(past)
             replay.take(rows)
             progress(rows[-1].at)
+    progress(asked.until)
     return replay
 
 
@@ -168,7 +169,7 @@ def _progress(asked: Asked) -> Callable[[datetime], None]:
     whole = asked.until - asked.since
 
     def said(at: datetime) -> None:
-        click.echo(f"\r{(at - asked.since) / whole:4.0%}", err=True, nl=False)
+        click.echo(f"\r{(at - asked.since) / whole:4.0%} ", err=True, nl=at >= asked.until)
 
     return said
 

@@ -196,7 +196,9 @@ ORDERS: dict[str, Callable[[Data], dict[str, Any]]] = {
 
 DUE: dict[str, Callable[[Conversation], str]] = {
     "decided": lambda now: timers.MENU if now.state.menu else timers.QUIET,
+    "said": lambda now: timers.QUIET,
+    "returned": lambda now: timers.OPENS,
     "waiting": lambda now: timers.WAITING,
     "closed": lambda now: timers.IDLE,
 }
-"""What a time that had come brought then -> the timer."""
+"""What a time that had come brought then -> the timer. Whom an alarm wakes, decides nothing."""

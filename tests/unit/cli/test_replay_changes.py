@@ -75,7 +75,7 @@ def test_what_would_go_elsewhere_is_counted_with_the_rules_of_then_and_now() -> 
         (lambda week, id: week.orders("note", id, text="x"), 2),
         (lambda week, id: week.orders("close", id, outcome="handled"), 2),
         # Where nobody said a word for long, another one begins.
-        (lambda week, id: week.passes(days=9), 1),
+        (lambda week, id: (week.orders("text", id, text="Dag"), week.passes(days=9)), 1),
     ],
 )
 def test_what_people_did_then_they_do_again(
