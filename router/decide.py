@@ -52,4 +52,5 @@ def set_aside(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Change
     """Of what could not be decided or written. Whoever gave an order hears that it failed."""
     given = unit.entry
     failed = commands.failed(unit, given, ground) if isinstance(given, Command) else None
-    return quarantine(unit, reason, ground), Changes(outgoing=failed)
+    rung = given.id if isinstance(given, Timeout) else None  # or it would ring for ever
+    return quarantine(unit, reason, ground), Changes(outgoing=failed, fired=rung)

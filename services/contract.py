@@ -169,7 +169,8 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
-    kind: receipt, message, status, notice, note, delivery, send, quarantine, conversation.
+    kind: receipt, message, status, notice, note, delivery, send, quarantine, conversation, number,
+    configuration.
     """
 
     id: UUID

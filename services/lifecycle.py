@@ -67,6 +67,8 @@ async def run(service: Service) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    # "Read your files again": whoever has none to read again is not to end of it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     deadline = asyncio.timeout(None)
     try:
         async with deadline, service() as broken:

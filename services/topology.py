@@ -1,9 +1,9 @@
 """Queues, exchanges and who may touch them: one table, from which everything is declared.
 
-    exchange       keys = queues                 written by           read by
-    partitions     router.partition.N            gateway, deliverer   router
-    destinations   deliverer.destination.ID      router               deliverer
-    archive        archiver.records              router, deliverer    archiver
+    exchange       keys = queues                 written by                   read by
+    partitions     router.partition.N            gateway, deliverer, router   router
+    destinations   deliverer.destination.ID      router                       deliverer
+    archive        archiver.records              router, deliverer            archiver
 
 Each exchange is direct and each key is the name of the one queue bound to it: a queue that is gone
 makes its publishes unroutable, and `mandatory` brings them back. The default exchange would do as
@@ -101,7 +101,11 @@ def partition_of(key: str, partitions: int) -> int:
 # declare` alone.
 PERMISSIONS: dict[str, tuple[str, str, str]] = {
     "gateway": (r"^$", r"^partitions$", r"^$"),
-    "router": (r"^router\.partition\.", r"^(destinations|archive)$", r"^router\.partition\."),
+    "router": (
+        r"^router\.partition\.",
+        r"^(partitions|destinations|archive)$",
+        r"^router\.partition\.",
+    ),
     "deliverer": (
         r"^deliverer\.destination\.",
         r"^(partitions|archive)$",

@@ -17,7 +17,6 @@ KEY = topology.partition_queue(0)
         ("gateway", topology.DESTINATIONS, topology.destination_queue("crm")),
         ("gateway", "", topology.ARCHIVE_QUEUE),
         ("archiver", topology.PARTITIONS, KEY),
-        ("router", topology.PARTITIONS, KEY),
         ("deliverer", topology.DESTINATIONS, topology.destination_queue("crm")),
     ],
 )

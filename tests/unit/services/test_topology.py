@@ -19,7 +19,7 @@ NAMES = [queue.name for queue in TABLE]
 # the queues that it consumes (its Consumers), which it also declares.
 PUBLISHES = {
     "gateway": {"partitions"},
-    "router": {"destinations", "archive"},
+    "router": {"partitions", "destinations", "archive"},
     "deliverer": {"partitions", "archive"},
     "archiver": set[str](),
 }
