@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +50,8 @@ KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 class Installation:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, change: Callable[[str], str] = lambda text: text) -> None:
+        """With the example's configuration and a neighbour's, as `change` makes it."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.ports = {port.variable: free_port() for port in PORTS}
@@ -58,7 +59,7 @@ class Installation:
         """Process -> the port on which it is asked whether it is ready."""
         self.config = folder / "postkamer.toml"
         example = EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/")
-        self.config.write_text(example + NEIGHBOUR)
+        self.config.write_text(change(example + NEIGHBOUR))
         self._passwords = {name: token() for name in REAL}
         self.broker = Broker(folder / "rabbitmq", definitions(self.config, self._passwords))
         self.database = Database(folder / "postgresql", durable=False)
@@ -220,8 +221,10 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def installed(folder: Path) -> Iterator[Installation]:
-    installation = Installation(folder)
+def installed(
+    folder: Path, change: Callable[[str], str] = lambda text: text
+) -> Iterator[Installation]:
+    installation = Installation(folder, change)
     try:
         installation.start()
         yield installation

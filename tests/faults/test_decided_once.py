@@ -1,0 +1,165 @@
+"""A router dies in the middle of a batch, and before the next one starts the rules are others and a
+CRM has given orders: what was decided first is what everybody is told, and nothing else.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from router.decisions import Decision
+from router.partition import FRAMES
+from services.contract import ArchiveBatch, DeliveryBatch
+from tests.faults.evidence import Seen, decided, of_conversation
+from tests.faults.points import ACKNOWLEDGEMENT, COMMIT, DONE, EVENT, HOLDS, RECORD, point, waiting
+from tests.faults.scene import ANSWERED, CITIZENS, MOVED, SETTLE_SECONDS, TO, Scene, with_two_crms
+from tests.faults.witness import Witness, listening
+from tests.installation import Installation, installed
+from tests.watching import Watch, until
+
+STRIKES = int(os.environ.get("POSTKAMER_TEST_ROUTER_STRIKES", "9"))
+"""Times that a router is killed at a moment that nobody chose; a few seconds each."""
+WRITTEN = 2 * FRAMES
+"""Bodies that wait for it then: two full batches."""
+WITHIN_SECONDS = 0.2
+"""In which it decides, commits and says these, on two busy cores."""
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("decided-once"), with_two_crms) as town:
+        yield town
+
+
+@pytest.fixture
+async def witness(town: Installation) -> AsyncIterator[Witness]:
+    async with listening(town) as witness:
+        yield witness
+
+
+def points(scene: Scene, found: list[tuple[str, Decision]], died: float) -> dict[str, str]:
+    """Of each message, what a router that died then had not done yet."""
+    return {
+        wamid: point(decision, wamid in scene.committed, scene.witness, died)
+        for wamid, decision in found
+    }
+
+
+async def check(scene: Scene, found: Seen) -> None:
+    """What was committed stands; the rest was decided by the new rules; all is told once, alike."""
+    final = dict(found.decided)
+    await scene.witness.catch_up(final.values())
+    assert {wamid: final[wamid] for wamid in scene.committed} == scene.committed
+    for wamid, decision in found.decided:
+        assert decision.version == scene.versions[wamid not in scene.committed], wamid
+    assert list(found.disagreements()) == []
+    assert found.changed() == []
+    assert scene.witness.contradictions() == []
+    assert [wamid for wamid, d in found.decided if scene.witness.told_before_kept(d)] == []
+    for place in (found.texts_at_the_crm(), found.texts_in_the_archive()):
+        assert len(place) == CITIZENS
+        assert all(said == sorted(said, key=nth) for said in place.values())
+    await check_orders(scene)
+
+
+def nth(said: str) -> int:
+    return int(said.split(" ")[2])
+
+
+async def check_orders(scene: Scene) -> None:
+    """Both were carried out, once, and everybody heard of the same."""
+    (transfer,) = await of_conversation(scene.watch, scene.conversations[MOVED], "accepted")
+    (answer,) = await of_conversation(scene.watch, scene.conversations[ANSWERED], "accepted")
+    told = await scene.transfers()
+    ids = {transfer.event, transfer.former_event} - {None}
+    assert {event["id"] for event in told} == {str(id) for id in ids}
+    for event in told:
+        assert event["event"]["data"]["department"] == transfer.department == TO
+        assert event["sequence"] == transfer.sequence
+    assert await scene.sent() == [scene.answer]
+    kept = "select count(*) from archiver.record where id in ('{}', '{}')"
+    assert await scene.watch.count(kept.format(transfer.record, answer.record)) == 2
+    orders = (
+        "select count(*) from archiver.record where conversation = '{}' and data->>'order' <> ''"
+    )
+    assert await scene.watch.count(orders.format(scene.conversations[MOVED])) == 1
+
+
+@pytest.mark.parametrize("at", HOLDS)
+async def test_a_batch_is_said_as_it_was_first_decided_wherever_in_it_the_router_died(
+    watch: Watch, witness: Witness, at: str
+) -> None:
+    scene = Scene(watch, witness, f"before-{at}", first=1000 * list(HOLDS).index(at))
+    await scene.opens()
+    async with HOLDS[at](watch, witness):
+        await scene.writes(1)
+        if at == COMMIT:
+            await waiting(watch, 1)
+        else:
+            await until(lambda: kept_at(scene), lambda held: held == PLACES[at], SETTLE_SECONDS)
+        await scene.dies()
+    await scene.meanwhile()
+    await scene.succeeds()
+    found = await scene.seen()
+    batch = [(wamid, d) for wamid, d in found.decided if wamid.endswith(".1")]
+    assert set(points(scene, batch, scene.died).values()) == DIED[at]
+    await check(scene, found)
+
+
+DIED = {
+    COMMIT: {COMMIT},
+    RECORD: {RECORD},
+    EVENT: {EVENT},
+    ACKNOWLEDGEMENT: {EVENT, ACKNOWLEDGEMENT},
+}
+"""Where a router is kept -> what was still to be done, of each message of its batch."""
+PLACES = {
+    RECORD: {RECORD: CITIZENS},
+    EVENT: {EVENT: CITIZENS},
+    ACKNOWLEDGEMENT: {EVENT: CITIZENS // 2, DONE: CITIZENS // 2},
+}
+
+
+async def at_random(_: Witness) -> None:
+    await asyncio.sleep(random.uniform(0, WITHIN_SECONDS))  # any moment, not a condition
+
+
+MOMENTS = (
+    at_random,
+    lambda witness: witness.next(ArchiveBatch),
+    lambda witness: witness.next(DeliveryBatch),
+)
+"""When a router is killed: at some time, or just as something was said, of which it may know or
+not."""
+
+
+async def kept_at(scene: Scene) -> Counter[str]:
+    """What is still to be done of the batch, as it stands."""
+    now = asyncio.get_running_loop().time()
+    found = [each for each in await decided(scene.watch, scene.run) if each[0].endswith(".1")]
+    return Counter(point(decision, True, scene.witness, now) for _, decision in found)
+
+
+async def test_a_router_killed_at_any_moment_many_times_says_nothing_twice_and_differently(
+    watch: Watch, witness: Witness
+) -> None:
+    hit: Counter[str] = Counter()
+    for strike in range(STRIKES):
+        scene = Scene(watch, witness, f"strike-{strike}", first=10_000 + 1000 * strike)
+        await scene.opens()
+        async with HOLDS[COMMIT](watch, witness):  # so that there is enough for large batches
+            for n in range(1, WRITTEN + 1):
+                await scene.writes(n)
+        await MOMENTS[strike % len(MOMENTS)](witness)
+        await scene.dies()
+        await scene.meanwhile()
+        await scene.succeeds()
+        found = await scene.seen()
+        await check(scene, found)
+        batch = [each for each in found.decided if not each[0].endswith(".0")]
+        hit.update(set(points(scene, batch, scene.died).values()))
+    print(f"\nof {STRIKES} routers died so many with this still to be done: {dict(hit)}")
+    assert hit[EVENT] + hit[ACKNOWLEDGEMENT], "not one in the middle of saying it"

@@ -1,0 +1,193 @@
+"""Two routers on the same partitions: one works, one stands by, and nobody notices a change."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from tests.faults.crowd import Crowd
+from tests.faults.evidence import Seen, arriving, seen
+from tests.faults.holders import (
+    PARTITIONS,
+    holders,
+    last_step,
+    longest_pause,
+    named,
+    turns,
+    watched,
+)
+from tests.faults.points import locked, waiting
+from tests.faults.road import Road, road_to
+from tests.faults.witness import Witness, listening
+from tests.installation import Installation, installed
+from tests.watching import Watch, until
+
+CONVERSATIONS = 200
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "20000"))
+"""Past routers that are killed; half a minute on two cores."""
+KILLING_SECONDS = 12.0
+"""At least, for all that is written: twice a router is killed, noticed and started again."""
+ROLLING_EACH, ROLLING_SECONDS = 20, 10.0
+PAUSE_SECONDS = 5.0
+"""In which no conversation of a number goes on while its partition changes hands: a second or less
+on an idle machine."""
+CUT = 40, 5, 0.0
+"""Citizens, messages of each, and seconds that they take, when a router is cut off."""
+DRAIN_SECONDS = 120.0
+HOLDS_SECONDS = 15.0
+"""Until another router holds a partition: it is told at once that the other one's connection is
+gone, and takes the epoch with the first message."""
+FIRST, SECOND = "router", "router-2"
+BROKER = "POSTKAMER_AMQP_URL"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """With two routers whose every turn and every write is written down."""
+    with installed(tmp_path_factory.mktemp("two-routers")) as town:
+        town.services[FIRST].stop()
+        watched(town)
+        for name in (FIRST, town.add_second(FIRST)):
+            named(town, name)
+            town.restart(name)
+            town.wait_until_ready(name)
+        yield town
+
+
+@pytest.fixture
+async def witness(town: Installation) -> AsyncIterator[Witness]:
+    async with listening(town) as witness:
+        yield witness
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """As many connections as there are citizens."""
+    timeout, connector = aiohttp.ClientTimeout(total=10), aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+        yield session
+
+
+async def held_by(town: Installation, name: str) -> None:
+    """Once a router holds all partitions."""
+
+    async def now() -> list[str]:
+        return await asyncio.to_thread(holders, town)
+
+    await until(now, lambda names: names == [name] * PARTITIONS, HOLDS_SECONDS)
+
+
+async def check(found: Seen, witness: Witness, crowd: Crowd) -> None:
+    """Nothing is lost, nothing is there twice or in two ways, and each conversation is in order."""
+    await witness.catch_up([decision for _, decision in found.decided])
+    said = {texts[0]: texts for texts in crowd.texts}
+    for place in (found.texts_at_the_crm(), found.texts_in_the_archive()):
+        assert {texts[0]: texts for texts in place.values()} == said
+        assert len(place) == len(said), "a conversation for each citizen"
+    assert found.changed() == []
+    assert witness.contradictions() == []
+    assert [wamid for wamid, d in found.decided if witness.told_before_kept(d)] == []
+    assert list(found.disagreements()) == []
+
+
+def check_turns(town: Installation) -> None:
+    """In every turn its holder wrote, and nobody else."""
+    found = turns(town)
+    assert [turn for turn in found if set(turn.writers) - {turn.process}] == []
+    for partition in {turn.partition for turn in found}:
+        epochs = [turn.epoch for turn in found if turn.partition == partition]
+        assert epochs == list(range(1, len(epochs) + 1))
+
+
+async def test_routers_killed_in_turn_with_another_standing_by_lose_double_and_reorder_nothing(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness
+) -> None:
+    run = "killed"
+    arrivals, crowd = await arriving(watch, run), Crowd(session, town, run)
+    crowd.write(CONVERSATIONS, MESSAGES // CONVERSATIONS, KILLING_SECONDS)
+    for part, (victim, successor) in enumerate([(FIRST, SECOND), (SECOND, FIRST)], 1):
+        await crowd.reach(crowd.total * part // 3)
+        await arrivals.read()
+        await held_by(town, victim)
+        await asyncio.to_thread(town.kill, victim)
+        await held_by(town, successor)
+        await asyncio.to_thread(town.restart, victim)
+        await asyncio.to_thread(town.wait_until_ready, victim)
+    await crowd.task
+    found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
+    await check(found, witness, crowd)
+    check_turns(town)
+    print(f"\nof {crowd.total} messages {witness.repeats()} records and events were said again")
+
+
+async def test_a_rolling_restart_says_nothing_twice_and_turns_nobody_away(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness
+) -> None:
+    run = "rolling"
+    arrivals, crowd = await arriving(watch, run), Crowd(session, town, run)
+    before = last_step(town)
+    crowd.write(CONVERSATIONS, ROLLING_EACH, ROLLING_SECONDS)
+    for part, (old, new) in enumerate([(FIRST, SECOND), (SECOND, FIRST)], 1):
+        await crowd.reach(crowd.total * part // 4)
+        await held_by(town, old)
+        assert await asyncio.to_thread(town.services[old].stop)
+        assert town.services[old].exit_code == 0
+        await held_by(town, new)
+        await asyncio.to_thread(town.restart, old)
+        await asyncio.to_thread(town.wait_until_ready, old)
+    await crowd.task
+    pause = await asyncio.to_thread(longest_pause, town, before)
+    found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
+    await check(found, witness, crowd)
+    check_turns(town)
+    assert set(crowd.answers) == {200}
+    assert witness.repeats() == 0, "what is in hand is finished before a partition is let go"
+    print(f"\nthe longest that no conversation of a number went on: {pause:.2f} s")
+    assert pause < PAUSE_SECONDS
+
+
+@pytest.fixture
+async def road(town: Installation) -> AsyncIterator[Road]:
+    """The way of the first router to the broker; it holds all partitions, the second stands by."""
+    first, second = town.services[FIRST], town.services[SECOND]
+    url = first.program.environment[BROKER]
+    await asyncio.to_thread(second.stop)
+    await asyncio.to_thread(first.stop)
+    async with road_to(town.broker.ports.amqp) as (road, port):
+        named(town, FIRST, **{BROKER: url.replace(f":{town.broker.ports.amqp}/", f":{port}/")})
+        for name in (FIRST, SECOND):
+            await asyncio.to_thread(town.restart, name)
+            await asyncio.to_thread(town.wait_until_ready, name)
+        yield road
+    await asyncio.to_thread(first.stop)
+    named(town, FIRST, **{BROKER: url})
+    await asyncio.to_thread(town.restart, FIRST)
+
+
+async def test_a_router_cut_off_from_the_broker_writes_nothing_once_another_has_its_partitions(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness, road: Road
+) -> None:
+    """It has a batch of each in hand, and does not know that the broker gave them to the other."""
+    run = "cut"
+    arrivals, crowd = await arriving(watch, run), Crowd(session, town, run)
+    async with locked(watch, "access exclusive"):
+        crowd.write(*CUT)
+        await waiting(watch, PARTITIONS)
+        await held_by(town, FIRST)
+        road.cut()
+        await held_by(town, SECOND)
+        await waiting(watch, 2 * PARTITIONS)
+    # Whoever waited longest goes first.
+    await crowd.task
+    found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
+    await check(found, witness, crowd)
+    check_turns(town)
+    await held_by(town, SECOND)
+    road.mend()
+
+    async def refused() -> int:
+        return town.services[FIRST].program.log.read_text().count("Fenced")
+
+    await until(refused, lambda n: n == PARTITIONS, HOLDS_SECONDS)
