@@ -1,0 +1,209 @@
+"""Routers die while time-outs are due, as they are told, decided and said: whatever a conversation
+waited for comes once, as far as a CRM, a citizen or the archive can see.
+"""
+
+import asyncio
+import random
+import shutil
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.contract import ArchiveBatch, DeliveryBatch, Timeout
+from tests.citizens import phone, post, text, webhook
+from tests.faults.hours import passes, with_short_hours
+from tests.faults.witness import Witness, listening
+from tests.installation import Installation
+from tests.voorbeeldstad import FOLDER
+from tests.watching import Watch, until
+
+FIRST, SECOND = "router", "router-2"
+TYPE = "nl.postkamer.{}.v1"
+STRIKES, CITIZENS = 8, 10
+"""Times that routers are killed, and citizens for whom something is due at each."""
+SETTLE_SECONDS = 30.0
+DUE = "select count(*) from router.timer where due_at <= now()"
+KEPT = """
+select conversation || ' ' || (data->>'event') from archiver.record where kind = 'conversation'
+and data->>'event' in ('decided', 'waiting', 'closed', 'alarmed', 'unconfirmed')
+"""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A wait: what the citizen says, how long nothing follows, and what comes of it: events, texts
+    on the phone, and how the archive calls it."""
+
+    says: str
+    time: str
+    events: dict[str, int] = {}
+    texts: tuple[str, ...] = ()
+    kept: dict[str, int] = {}
+
+
+ASKED, UNCLEAR, LONGER = "Waarover gaat uw v", "Wij weten nog niet", "Sorry, u wacht lan"
+BEGINS = 18
+"""How three texts begin: with so many characters."""
+KINDS = {
+    "quiet": Kind("Goedemorgen", "0 s", {"conversation-decided": 1}, (ASKED,), {"decided": 1}),
+    "menu": Kind(
+        "Hoe zit het met die vogels op het dak",
+        "2 min",
+        {"conversation-decided": 1},
+        (ASKED, UNCLEAR),
+        {"decided": 1},
+    ),
+    "waiting": Kind(
+        "mijn container is vol", "2 min", {"conversation-waiting": 1}, (LONGER,), {"waiting": 1}
+    ),
+    "care": Kind("er is brand", "2 min", {"care-alarm": 2}, (), {"alarmed": 1, "unconfirmed": 1}),
+    "idle": Kind("een container", "2 days", {"conversation-closed": 1}, (), {"closed": 1}),
+}
+
+WAITS = [kind for kind in KINDS if kind != "quiet"]
+"""Whose time does not pass in the test: it is made to."""
+EVENTS = {TYPE.format(event) for kind in KINDS.values() for event in kind.events}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    folder = tmp_path_factory.mktemp("timers")
+    shutil.copytree(FOLDER, folder / "texts")
+    town = Installation(folder, with_short_hours)
+    try:
+        town.start()
+        town.restart(town.add_second(FIRST))
+        town.wait_until_ready(SECOND)
+        yield town
+    finally:
+        town.stop()
+
+
+@pytest.fixture
+async def witness(town: Installation) -> AsyncIterator[Witness]:
+    async with listening(town) as witness:
+        yield witness
+
+
+class Citizens:
+    """Those who wait for the same; each in a conversation of their own."""
+
+    def __init__(self, watch: Watch, kind: str, first: int) -> None:
+        self.kind, self._watch = KINDS[kind], watch
+        self._phones = {phone(n): n for n in range(first, first + CITIZENS)}
+        self.conversations: dict[str, str] = {}
+        """Of each phone."""
+
+    async def write(self) -> None:
+        now = await self._watch.count("select extract(epoch from now())::bigint")
+        said = [text(self.kind.says, f"wamid.{n}", n, at=now) for n in self._phones.values()]
+        assert await post(self._watch.session, self._watch.town.gateway, webhook(*said)) == 200
+
+    async def opened(self) -> int:
+        """Of how many the CRM knows the conversation."""
+        for event in await self._watch.events():
+            data = event["event"]["data"]
+            for name in data["from"]["identities"]:
+                if name["value"] in self._phones:
+                    self.conversations[name["value"]] = data["conversationId"]
+        return len(self.conversations)
+
+    async def wait(self) -> None:
+        """Time passes in which they say nothing more."""
+        ids = list(self.conversations.values())
+        await asyncio.to_thread(passes, self._watch.town, self.kind.time, ids)
+
+
+async def as_told(witness: Witness) -> None:
+    await witness.next(Timeout)
+
+
+async def as_kept(witness: Witness) -> None:
+    await witness.next(Timeout)
+    await witness.next(ArchiveBatch)
+
+
+async def as_said(witness: Witness) -> None:
+    await witness.next(Timeout)
+    await witness.next(DeliveryBatch)
+
+
+async def soon_after(witness: Witness) -> None:
+    await witness.next(Timeout)
+    await asyncio.sleep(random.uniform(0, 0.1))  # any moment, not a condition
+
+
+MOMENTS = (as_told, as_kept, as_said, soon_after)
+VICTIMS = ((FIRST, SECOND), (FIRST,), (SECOND,))
+
+
+async def strike(town: Installation, victims: tuple[str, ...]) -> None:
+    """Kill them at once, and start them again."""
+    for victim in victims:
+        town.services[victim].send(signal.SIGKILL)
+    for victim in victims:
+        await asyncio.to_thread(town.kill, victim)
+        await asyncio.to_thread(town.restart, victim)
+    await asyncio.to_thread(town.wait_until_ready, *victims)
+
+
+Seen = Counter[tuple[str, str]]
+"""(conversation or phone, what came) -> how often."""
+
+
+def owed(citizens: Citizens) -> Seen:
+    kind, found = citizens.kind, Seen()
+    for there, conversation in citizens.conversations.items():
+        found.update({(conversation, TYPE.format(event)): n for event, n in kind.events.items()})
+        found.update({(conversation, happened): n for happened, n in kind.kept.items()})
+        found.update({(there, said): 1 for said in kind.texts})
+    return found
+
+
+async def seen(watch: Watch) -> Seen:
+    """What came of time-outs, for everybody: at CRMs, in the archive, on the phones."""
+    events = {event["id"]: event for event in await watch.received()}.values()
+    found = Seen((e["conversationId"], e["type"]) for e in events if e["type"] in EVENTS)
+    rows = await asyncio.to_thread(watch.town.database.execute, KEPT)
+    found.update(tuple(row.split(" ")) for row in rows.splitlines())  # type: ignore[misc]
+    async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+        found.update((each["phone"], words(each["content"])) for each in await answer.json())
+    return found
+
+
+def words(content: dict[str, Any]) -> str:
+    """How a text begins, on a phone; with a menu it stands one deeper."""
+    body = content["body"]
+    return str(body["text"] if isinstance(body, dict) else body)[:BEGINS]
+
+
+async def test_what_is_waited_for_comes_once_though_routers_die_while_it_is_due(
+    town: Installation, watch: Watch, witness: Witness
+) -> None:
+    everybody = [Citizens(watch, WAITS[n % len(WAITS)], 1000 * n) for n in range(STRIKES)]
+    greeting = [Citizens(watch, "quiet", 100_000 + 1000 * n) for n in range(STRIKES)]
+    for citizens in everybody:
+        await citizens.write()
+        await until(citizens.opened, lambda n: n == CITIZENS, SETTLE_SECONDS)
+    for n, (citizens, others) in enumerate(zip(everybody, greeting, strict=True)):
+        moment = asyncio.create_task(MOMENTS[n % len(MOMENTS)](witness))
+        await others.write()
+        await citizens.wait()
+        await asyncio.wait_for(moment, SETTLE_SECONDS)
+        await strike(town, VICTIMS[n % len(VICTIMS)])
+        await until(others.opened, lambda n: n == CITIZENS, SETTLE_SECONDS)
+    wanted = sum((owed(citizens) for citizens in (*everybody, *greeting)), Seen())
+
+    async def lacking() -> Seen:
+        return wanted - await seen(watch)
+
+    await until(lacking, lambda left: not left, SETTLE_SECONDS)
+    await until(lambda: watch.count(DUE), lambda n: n == 0, SETTLE_SECONDS)
+    found = await seen(watch)
+    assert {what: n for what, n in found.items() if n != wanted.get(what, 1)} == {}
+    assert witness.contradictions() == []
+    again = sum(len(heard) > 1 for heard in witness.timeouts.values())
+    print(f"\n{len(witness.timeouts)} told, {again} of them twice; said again: {witness.repeats()}")
