@@ -29,6 +29,10 @@ STATES = {
 }
 
 
+SUREST = ("exact", "joined", "stem", "part", "mistake")
+"""How a phrase can be found, surest first."""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to know of a message when rules are looked at."""
 
@@ -104,11 +108,10 @@ class Reader(msgspec.Struct, frozen=True):
         if not text:
             return NO_HITS
         lists: dict[int, str] = {}
-        for found in self.lexicon.find(text):
+        for found in sorted(self.lexicon.find(text), key=lambda found: -SUREST.index(found.how)):
             said = _said(self.phrases[found.phrase], found)
             for list_id in self.holds[found.phrase]:
-                if found.how != "mistake" or list_id not in lists:
-                    lists[list_id] = said
+                lists[list_id] = said  # the surest comes last, and is what is said
         if self.patterns is None:
             return Hits(lists, frozenset())
         plain = text.encode("utf-8", "replace").decode()
