@@ -34,8 +34,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When the last of these went out that nothing holds back."""
     told: tuple[str, ...] = ()
     """Texts that come once in a conversation, and came."""
-    owes: str = ""
-    """Id of a text that follows when the burst is over: another went before it."""
+    owes: tuple[str, ...] = ()
+    """Ids of texts that follow when the burst is over: another went before them."""
     closed_until: datetime | None = None
     """The opening that the citizen was told to wait for."""
     menu: str = ""

@@ -53,8 +53,8 @@ def message(
     if answered:
         candidate, reply = answered
         now = aftermath.having_said(now, unit.at, candidate, till)
-    elif owes := replies.owing(moment, ground):
-        now = now.remembering(owes=owes)
+    elif (owes := replies.owing(moment, ground)) and owes not in now.state.owes:
+        now = now.remembering(owes=(*now.state.owes, owes))
     decision = _decision(case, now, reply)
     sent = automatic.changes(unit, now, reply, to) if reply and to else Changes()
     return decision, _changes(case, now, decision, sent)
@@ -87,7 +87,8 @@ def _case(
         place=found,
         before=found.before or opened(unit, number, who.person, found.verdict, ground),
         standing=known.standings.get(number.id) or Standing(number=number.id),
-        first=replies.is_first(known.last_heard.get(who.person), unit.at),
+        first=replies.is_first(known.last_heard.get(who.person), unit.at)
+        or (last is not None and last.state.welcome),
         ground=ground,
     )
 

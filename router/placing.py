@@ -69,7 +69,7 @@ def place(
             return Place(before=last, verdict=_as_it_was(last, number, ground), passing=True)
         before = last if _reopens(unit, said, chosen, last) else None
     if before and said.passing:
-        decided = bool(before.rule) or before.state.spoken
+        decided = bool(before.rule) or before.state.spoken or _begun(before)
         return Place(before=before, verdict=_stays(before, number, ground), decided=decided)
     found = _placed(unit, before, said, chosen, number, ground)
     return msgspec.structs.replace(found, reopened=bool(before and before.closed_at))
@@ -128,14 +128,20 @@ def _placed(
         asked = verdict.menu
         return Place(before=before, verdict=verdict, decided=not asked, asked=asked)
     stays = _stays(before, number, ground)
-    decided = bool(stays.rule or said.words or (before and before.state.spoken))
+    spoken = before is not None and (before.state.spoken or _begun(before))
+    decided = bool(stays.rule) or said.words or spoken
     if asking and said.words:
         typing = _is_typing(unit, before, number, ground)
         return Place(before=before, verdict=stays, decided=not typing, unclear=not typing)
     tenant = ground.config.tenant(number.tenant)
-    fresh = said.words and not (before and before.state.spoken) and not stays.rule
+    fresh = said.words and not spoken and not stays.rule
     asked = tenant.menu if tenant and fresh else ""
     return Place(before=before, verdict=stays, decided=decided, asked=asked)
+
+
+def _begun(before: Conversation) -> bool:
+    """Whether we wrote first: what comes then is an answer, for whoever wrote."""
+    return before.last_inbound_at is None
 
 
 def _by_choice(

@@ -68,7 +68,7 @@ def timeout(
         said, reply = text
         after = having_said(after, unit.at, said, None)
     elif come.happened == "said":
-        come = Come(now=after)  # what was owed may not be said any more
+        come = Come(now=after, again=come.again)  # what was owed may not be said any more
     decision = _decision(unit, now, after, come, reply, ground)
     sent = automatic.changes(unit, after, reply, to) if reply and to else Changes()
     changes = msgspec.structs.replace(
@@ -100,11 +100,13 @@ def _quiet(hour: Hour) -> Come:
     menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
     says = Candidate(menu.text, path=menu.id) if menu and not replies.answered(state) else None
     if state.owes:
-        says = Candidate(state.owes, once=True, named=True)
-    now = _next(hour.now).remembering(spoken=True, owes="")
+        says = Candidate(state.owes[0], once=True, named=True)
+    now = _next(hour.now).remembering(spoken=True, owes=state.owes[1:])
+    again = hour.entry.at + hour.tenant.burst if state.owes[1:] else None
     if not undecided:
-        return Come(happened="said", now=now, says=says)
-    return Come(happened="decided", now=msgspec.structs.replace(now, reason=SILENT), says=says)
+        return Come(happened="said", now=now, says=says, again=again)
+    now = msgspec.structs.replace(now, reason=SILENT)
+    return Come(happened="decided", now=now, says=says, again=again)
 
 
 def _menu(hour: Hour) -> Come:
