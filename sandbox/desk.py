@@ -6,11 +6,10 @@ from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 from aiohttp import web
 
-from sandbox.settings import SandboxSettings
+from sandbox.asking import Asking
 from sandbox.stream import Stream
 from services import clock
 from services.http import problem, read_body
@@ -43,18 +42,15 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     """The body of POST /desk/actions: what is done with a conversation itself."""
 
     conversation_id: str
-    action: Literal["transfer", "close", "note"]
+    action: Literal["transfer", "close", "note", "confirm"]
     body: dict[str, Any] = {}
     """As the gateway takes it, without its author."""
     key: str = ""
 
 
 class Desk:
-    def __init__(
-        self, settings: SandboxSettings, http: aiohttp.ClientSession, *, stream: Stream
-    ) -> None:
-        self._settings = settings
-        self._http = http
+    def __init__(self, asking: Asking, *, stream: Stream) -> None:
+        self._asking = asking
         self._stream = stream
         self._watched: OrderedDict[str, int] = OrderedDict()
         """Conversation and the hash of its record when it was last looked at."""
@@ -63,6 +59,7 @@ class Desk:
         return [
             web.post("/desk/answers", self._answer),
             web.post("/desk/actions", self._act),
+            web.get("/desk/orders/{id}", self._order),
             web.post("/desk/media", self._upload),
             web.get("/desk/record/{conversation}", self._record),
         ]
@@ -77,7 +74,8 @@ class Desk:
             return problem(400, "this answer cannot be sent", expected)
         body = answer.message or {"type": "text", "text": {"body": answer.text}}
         body = {"conversationId": answer.conversation_id, **body, "author": AUTHOR}
-        result = await self._post("/v1/messages", msgspec.json.encode(body), key=answer.key)
+        raw = msgspec.json.encode(body)
+        result = await self._asking.gateway("POST", "/v1/messages", raw, key=answer.key)
         if result.status < HTTPStatus.MULTIPLE_CHOICES:
             self._stream.publish("answer", said(answer, body, result))
         return result
@@ -90,11 +88,23 @@ class Desk:
         conversation = quote(action.conversation_id, safe="")
         path = f"/v1/conversations/{conversation}/_{action.action}"
         body = msgspec.json.encode(action.body | {"author": AUTHOR})
-        result = await self._post(path, body, key=action.key)
-        if result.status < HTTPStatus.MULTIPLE_CHOICES and action.action == "note":
-            told = {"conversationId": action.conversation_id, "id": str(clock.new_id())}
-            self._stream.publish("note", told | {"text": action.body.get("text", "")})
+        result = await self._asking.gateway("POST", path, body, key=action.key)
+        if result.status < HTTPStatus.MULTIPLE_CHOICES:
+            self._tell(action)
         return result
+
+    def _tell(self, action: Action) -> None:
+        """The pages, of what no event tells them."""
+        told = {"conversationId": action.conversation_id, "id": str(clock.new_id())}
+        if action.action == "note":
+            self._stream.publish("note", told | {"text": action.body.get("text", "")})
+        if action.action == "confirm":
+            self._stream.publish("confirmed", told)
+
+    async def _order(self, request: web.Request) -> web.Response:
+        """What became of an order: accepted is not done."""
+        id = quote(request.match_info["id"], safe="")
+        return await self._asking.gateway("GET", f"/v1/messages/{id}")
 
     async def _upload(self, request: web.Request) -> web.Response:
         try:
@@ -103,23 +113,8 @@ class Desk:
             return problem(408, "the file did not come")
         if body is None:
             return problem(413, "the file is too large", f"at most {UPLOAD_BYTES} bytes")
-        return await self._post("/v1/media", body, kind=request.content_type)
-
-    async def _post(
-        self, path: str, body: bytes, *, key: str = "", kind: str = "application/json"
-    ) -> web.Response:
-        headers = {
-            "Authorization": f"Bearer {self._settings.api_token}",
-            "Content-Type": kind,
-            "Idempotency-Key": key or str(clock.new_id()),
-        }
-        try:
-            async with self._http.post(
-                self._settings.gateway_url + path, data=body, headers=headers
-            ) as given:
-                return await passed_on(given)
-        except (aiohttp.ClientError, TimeoutError):
-            return problem(502, "the gateway does not answer", code="unreachable")
+        kind = request.content_type
+        return await self._asking.gateway("POST", "/v1/media", body, kind=kind)
 
     async def _record(self, request: web.Request) -> web.Response:
         conversation = request.match_info["conversation"]
@@ -132,14 +127,9 @@ class Desk:
         return record
 
     async def _fetch(self, conversation: str) -> web.Response:
-        root = self._settings.archiver_url + "/v1/conversations/"
-        url = root + quote(conversation, safe="") + "/messages"
-        headers = {"Authorization": f"Bearer {self._settings.api_token}"}
-        try:
-            async with self._http.get(url, headers=headers) as given:
-                return await passed_on(given)
-        except (aiohttp.ClientError, TimeoutError):
-            return problem(502, "the archive does not answer", code="unreachable")
+        return await self._asking.archiver(
+            f"/v1/conversations/{quote(conversation, safe='')}/messages"
+        )
 
     async def watch(self) -> None:
         """Tell the pages of every change in the records that they look at, for ever."""
@@ -171,18 +161,3 @@ def said(answer: Answer, body: dict[str, Any], result: web.Response) -> dict[str
         "about": about or "",
         "at": clock.now(),
     }
-
-
-async def passed_on(given: aiohttp.ClientResponse) -> web.Response:
-    """What a service of ours answered, for the page; a refusal without JSON becomes a problem."""
-    body = await given.read()
-    if "json" not in given.content_type:
-        if given.status >= 300:
-            return problem(given.status, given.reason or "refused")
-        body = b"{}"
-    headers = {"Content-Type": "application/json"}
-    if given.content_type.endswith("problem+json"):
-        headers["Content-Type"] = "application/problem+json"
-    if location := given.headers.get("Location"):
-        headers["Location"] = location
-    return web.Response(status=given.status, body=body, headers=headers)

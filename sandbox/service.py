@@ -10,8 +10,10 @@ import msgspec
 from aiohttp import web
 
 from sandbox import meta, pages, town
+from sandbox.asking import Asking
 from sandbox.attachments import Attachments
 from sandbox.carriers import Carriers
+from sandbox.centre import Centre
 from sandbox.crm import Crm
 from sandbox.desk import Desk
 from sandbox.graph import Graph
@@ -50,9 +52,11 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
     async with meta.session() as http:
         world = make(settings, shown, http)
         crm = Crm(settings.crm_secret, stream=world.stream)
-        desk = Desk(settings, http, stream=world.stream)
+        asking = Asking(settings, http)
+        desk = Desk(asking, stream=world.stream)
         graph = Graph(world)
-        routes = [*graph.routes(), *crm.routes(), *desk.routes(), *others(world)]
+        desks = [*desk.routes(), *Centre(asking).routes()]
+        routes = [*graph.routes(), *crm.routes(), *desks, *others(world)]
         app = application(routes)
         app.middlewares.append(own_pages_only)
         async with (

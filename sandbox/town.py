@@ -80,12 +80,15 @@ EXAMPLE = Town(
     departments=tuple(
         Department(key, "voorbeeldstad", name)
         for key, name in (
-            ("klantcontact", "Klantcontact"),
             ("burgerzaken", "Burgerzaken"),
             ("openbare-ruimte", "Openbare ruimte"),
             ("belastingen", "Belastingen"),
-            ("vergunningen", "Vergunningen"),
+            ("werk-en-inkomen", "Werk en inkomen"),
             ("zorg-en-jeugd", "Zorg en jeugd"),
+            ("vergunningen", "Vergunningen"),
+            ("parkeren", "Parkeren"),
+            ("klantcontact", "Klantcontactcentrum"),
         )
     ),
 )
+"""deploy/examples/voorbeeldstad, for a sandbox that runs without it."""

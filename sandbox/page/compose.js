@@ -26,20 +26,28 @@ const KINDS = {
   template: { fields: ["template", "code"], label: "desk.label.template", bare: true, make: template },
   note: { label: "desk.label.note", submit: "desk.do.note", action: ({ text }) => ({ text }) },
   transfer: {
-    fields: ["department"],
+    fields: ["department", "employee"],
     label: "desk.label.transfer",
     submit: "desk.do.transfer",
-    action: ({ text, department }) => ({ department, reason: text }),
+    action: ({ text, department, employee }) => ({ ...given({ department, employee }), reason: text }),
   },
   close: {
+    fields: ["outcome"],
     label: "desk.label.close",
     submit: "desk.do.close",
     bare: true,
-    action: ({ text }) => (text ? { reason: text } : {}),
+    action: ({ text, outcome }) => given({ reason: text, outcome }),
   },
 };
 const QUOTING = ["text", "buttons", "list", "url", "location", "contact", "media"];
+const OUTCOMES = ["forwarded", "redirected", "handled"];
+const OFFICIAL = "officieel"; // a conversation with this label is not closed without an outcome
 const LARGEST_FILE = 16 * 1024 * 1024;
+
+// What is filled in of it.
+function given(all) {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value));
+}
 
 function tap(text, kind, parts) {
   return { type: "interactive", interactive: { kind, body: text, ...parts } };
@@ -69,7 +77,12 @@ const FIELDS = {
   code: () => h("input", { required: true, maxlength: 8, value: "nl" }),
   file: () => h("input", { type: "file", required: true }),
   department: (page, departments) =>
-    h("select", { required: true }, departments.map(({ id, name }) => h("option", { value: id }, name))),
+    h("select", {}, h("option", { value: "" }, word("field.department.front")),
+      departments.map(({ id, name }) => h("option", { value: id }, name))),
+  employee: () => h("input", { maxlength: 255, autocomplete: "off" }),
+  outcome: () =>
+    h("select", {}, h("option", { value: "" }, ""),
+      OUTCOMES.map((one) => h("option", { value: one }, word(`field.outcome.${one}`)))),
 };
 
 export function start(page, departments) {
@@ -114,6 +127,15 @@ export function label(name) {
   return key ? word(key) : word("desk.answer", { name });
 }
 
+// What a message with legal weight asks of its closing.
+export function fit({ tags }) {
+  const outcome = by("field-outcome");
+  if (!outcome) return;
+  const needed = tags.includes(OFFICIAL);
+  outcome.required = needed;
+  outcome.options[0].textContent = word(needed ? "field.outcome.choose" : "field.outcome.none");
+}
+
 export function isText() {
   return by("answer-kind").value === "text";
 }
@@ -134,21 +156,21 @@ export function quote(page, entry) {
 // { path, body } to post for what stands at the desk; { refused } with what a service said instead.
 export async function made(page, text, uploads) {
   const { fields = [], make, action } = current();
-  const given = Object.fromEntries(fields.map((name) => [name, by(`field-${name}`).value.trim()]));
+  const values = Object.fromEntries(fields.map((name) => [name, by(`field-${name}`).value.trim()]));
   if (action) {
     const kind = by("answer-kind").value;
-    return { path: "/desk/actions", body: { action: kind, body: action({ text, ...given }) } };
+    return { path: "/desk/actions", body: { action: kind, body: action({ text, ...values }) } };
   }
   if (fields.includes("file")) {
     const [file] = by("field-file").files;
     const answer = await upload(file, uploads);
     if (!answer.ok) return { refused: answer };
-    Object.assign(given, { file, upload: answer.body.id });
+    Object.assign(values, { file, upload: answer.body.id });
   }
-  const message = make({ text, ...given });
+  const message = make({ text, ...values });
   const quoted = page.quoting && QUOTING.includes(by("answer-kind").value);
   if (quoted) message.replyTo = page.quoting.id;
-  const shown = text || given.template || given.file?.name || "";
+  const shown = text || values.template || values.file?.name || "";
   return { path: "/desk/answers", body: { text: shown, message } };
 }
 

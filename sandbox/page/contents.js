@@ -4,6 +4,8 @@ import { h, icon } from "/page/dom.js";
 import { wordsOf } from "/page/state.js";
 import { word } from "/page/words.js";
 
+const TOUCHABLE = /((?:https?:\/\/|www\.)[^\s]*[^\s.,:;!?)]|\*[^*\s][^*\n]{0,200}\*)/;
+
 export function kind(type) {
   const known = ["text", "image", "video", "audio", "document", "sticker", "location", "contacts"];
   const others = ["reaction", "interactive", "button", "template"];
@@ -48,6 +50,14 @@ function outside(address, text) {
   return h("a", { href: address, target: "_blank", rel: "noopener noreferrer", "data-focus": "open" }, text);
 }
 
+// Words as the app shows them: addresses can be opened, what stands between stars is bold.
+export function linked(text) {
+  return (text ?? "").split(TOUCHABLE).filter(Boolean).map((part) => {
+    if (part.startsWith("*")) return h("strong", {}, part.slice(1, -1));
+    return /^(https?:|www\.)/.test(part) ? outside(part.startsWith("www.") ? "https:".concat("//", part) : part, part) : part;
+  });
+}
+
 export function cards(list) {
   return h(
     "ul",
@@ -70,7 +80,7 @@ export function sending({ type, content }, answer) {
 }
 
 const SENDINGS = {
-  text: (content) => h("p", {}, content.body),
+  text: (content) => h("p", {}, linked(content.body)),
   image: (content) => file("image", content),
   sticker: (content) => file("sticker", content),
   video: (content) => file("video", content),
@@ -112,7 +122,7 @@ function interactive(content, answer) {
     "div",
     {},
     header && heading(header),
-    h("p", {}, body?.text ?? ""),
+    h("p", {}, linked(body?.text)),
     footer && h("p", { class: "small" }, footer.text),
     (ACTIONS[content.type] ?? (() => null))(action, answer),
   );
@@ -127,12 +137,12 @@ const ACTIONS = {
   button: ({ buttons = [] }, answer) =>
     menu(buttons.map(({ reply: { id, title } }) =>
       ({ id, title, part: { kind: "choice", row: id, text: title, button: true } })), answer),
-  list: ({ sections = [] }, answer) =>
-    h("div", {}, sections.map(({ title, rows = [] }) => [
-      title && h("p", { class: "small" }, title),
-      menu(rows.map((row) =>
-        ({ ...row, part: { kind: "choice", row: row.id, text: row.title } })), answer),
-    ]).flat()),
+  list: ({ button, sections = [] }, answer) =>
+    h("div", { class: "menu" },
+      h("button", {
+        type: "button", class: "opens", "aria-haspopup": "dialog", "data-focus": "list",
+        onclick: () => answer({ list: { title: button, sections } }),
+      }, icon("rows"), button)),
   cta_url: ({ parameters: { display_text: text, url } = {} }) => h("p", {}, outside(url, text), h("br"), url),
   location_request_message: (_, answer) => one(word("phone.location"), { kind: "location" }, answer),
   request_contact_info: (_, answer) => one(word("phone.share"), { kind: "contact" }, answer),
@@ -149,5 +159,5 @@ function menu(rows, answer) {
   return h("div", { class: "menu", role: "group", "aria-label": word("phone.choose") },
     rows.map(({ id, title, description, part }) =>
       h("button", { type: "button", "data-focus": id, onclick: () => answer(part) },
-        title, description && h("span", { class: "small" }, description))));
+        part.button && icon("reply"), title, description && h("span", { class: "small" }, description))));
 }

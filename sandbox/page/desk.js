@@ -1,19 +1,17 @@
-// The departments: a wall of pigeonholes, the conversations in the open one, and the answer box.
+// The departments: a wall of pigeonholes, and the conversations in the open one.
 
-import { freshKey, inWords, post } from "/page/api.js";
+import { post } from "/page/api.js";
 import * as compose from "/page/compose.js";
 import { kind } from "/page/contents.js";
-import { following, h, icon, sync } from "/page/dom.js";
-import { entry, mark } from "/page/letters.js";
-import { departmentName, said, tenantOf, waits } from "/page/state.js";
+import { h, icon, sync } from "/page/dom.js";
+import { signOf, urgent } from "/page/marks.js";
+import { said, tenantOf, undecided, waits } from "/page/state.js";
+import * as thread from "/page/thread.js";
 import { clock, counted, word } from "/page/words.js";
 
 const LETTERS_SHOWN = 3; // envelopes that stick out of a pigeonhole
 const CONVERSATIONS_SHOWN = 50;
 const LONG_WORD = 15; // letters that fit in the narrowest label
-
-let draft = { key: "", said: "" };
-const uploads = new Map(); // files of the draft -> what the gateway answered
 
 const by = (id) => document.getElementById(id);
 
@@ -21,14 +19,7 @@ export function start(page) {
   by("letters-empty").prepend(icon("tray"));
   by("thread-empty").prepend(icon("letter"));
   by("wall").addEventListener("keydown", (event) => walk(page, event));
-  by("answer").addEventListener("submit", (event) => {
-    event.preventDefault();
-    answer(page);
-  });
-  by("answer-text").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) by("answer").requestSubmit();
-  });
-  compose.start(page, departments);
+  thread.start(page, departments);
   by("outage").addEventListener("click", () =>
     post("/crm/mode", { mode: page.state.mode === "ok" ? "refuse" : "ok" }),
   );
@@ -47,14 +38,16 @@ export function draw(page) {
   const waiting = all.filter(waits).length;
   by("waiting-count").textContent = waiting ? counted("desk.waiting", waiting) : "";
   const wall = departments(page);
-  by("wall").style.setProperty("--columns", columns(wall.map(({ name }) => name)));
+  const across = columns(wall.map(({ name }) => name));
+  by("wall").style.setProperty("--columns", across);
+  by("wall").dataset.high = String(wall.length > 2 * across);
   sync(by("wall"), wall.map((one) => hole(page, one, all)));
   by("hole").setAttribute("aria-labelledby", `tab-${page.department}`);
   const inside = all.filter((one) => one.department === page.department);
   sync(by("letters"), inside.slice(0, CONVERSATIONS_SHOWN).map((one) => letter(page, one)));
   by("letters-empty").hidden = inside.length > 0 || all.length === 0;
   by("desk-first").hidden = all.length > 0;
-  thread(page, inside);
+  thread.draw(page, inside);
 }
 
 // The first thing to see: the pigeonhole where somebody waits, else the first one.
@@ -79,12 +72,13 @@ export function arrived(page, event) {
   }
 }
 
-// As many in a row as leaves the last row fullest; a long word needs a wide label.
+// As many in a row as make the fewest rows, the last one fullest; a long word needs a wide label.
 function columns(names) {
   const n = names.length;
   const long = names.some((name) => name.split(/[\s-]/).some((part) => part.length > LONG_WORD));
   const fitting = long ? [3, 2] : n < 4 ? [Math.max(n, 2)] : [4, 3, 5];
-  return fitting.sort((a, b) => ((a - (n % a)) % a) - ((b - (n % b)) % b))[0];
+  const cost = (a) => Math.ceil(n / a) * 10 + ((a - (n % a)) % a);
+  return fitting.sort((a, b) => cost(a) - cost(b))[0];
 }
 
 function tenant(page) {
@@ -109,11 +103,8 @@ function hole(page, department, all) {
   const inside = all.filter((one) => one.department === department.id);
   const waiting = inside.filter(waits).length;
   const chosen = department.id === page.department;
-  const told = waiting
-    ? counted("desk.waiting", waiting)
-    : inside.length
-      ? word("desk.done", { n: inside.length })
-      : word("desk.none");
+  const told = contained(inside, waiting);
+  const pressing = inside.some((one) => waits(one) && one.priority === "urgent");
   const letters = Math.min(inside.length, LETTERS_SHOWN);
   const make = () =>
     h(
@@ -131,9 +122,16 @@ function hole(page, department, all) {
       h("span", { class: "label", lang: "nl" }, department.name),
       h("span", { class: "inside", "aria-hidden": "true" },
         Array.from({ length: letters }, () => h("span", { class: "envelope" }))),
-      h("span", { class: "told" }, told),
+      h("span", { class: "told" }, pressing && icon("alert"), pressing && `${word("priority.urgent")}: `, told),
     );
-  return { key: department.id, sign: `${chosen} ${told} ${letters}`, make };
+  return { key: department.id, sign: `${chosen} ${told} ${letters} ${pressing}`, make };
+}
+
+function contained(inside, waiting) {
+  if (waiting) return counted("desk.waiting", waiting);
+  const open = inside.filter(undecided).length;
+  if (open) return word("desk.undecided", { n: open });
+  return inside.length ? word("desk.done", { n: inside.length }) : word("desk.none");
 }
 
 function openHole(page, id) {
@@ -158,10 +156,17 @@ function walk(page, event) {
   by(`tab-${page.department}`).focus();
 }
 
+// How it stands with a conversation: [icon, key of its words].
+function standing(conversation) {
+  if (conversation.closed) return ["tick", "desk.ended"];
+  if (waits(conversation)) return ["letter", "desk.unanswered"];
+  return undecided(conversation) ? ["question", "mark.provisional"] : ["tick", "desk.answered"];
+}
+
 function letter(page, conversation) {
   const words = said(conversation);
   const last = words.at(-1);
-  const waiting = waits(conversation);
+  const [drawing, key] = standing(conversation);
   const chosen = conversation.id === page.conversation;
   const name = conversation.name || word("desk.anonymous");
   const make = () =>
@@ -179,88 +184,21 @@ function letter(page, conversation) {
             page.redraw();
           },
         },
+        urgent(conversation),
         h("span", { class: "from" }, name),
         h("span", { class: "first-line" }, last?.text || word(kind(last?.type))),
-        h("span", { class: waiting ? "stamp waiting" : "stamp" },
-          icon(waiting ? "letter" : "tick"), word(waiting ? "desk.unanswered" : "desk.answered"),
+        h("span", { class: drawing === "letter" ? "stamp waiting" : "stamp" }, icon(drawing), word(key),
           conversation.at && h("time", { datetime: conversation.at }, clock(conversation.at))),
       ),
     );
-  const sign = [chosen, waiting, name, words.length, document.documentElement.lang].join(" ");
-  return { key: conversation.id, sign, make };
+  const sign = [chosen, key, name, words.length, signOf(conversation), document.documentElement.lang];
+  return { key: conversation.id, sign: sign.join(" "), make };
 }
 
-function thread(page, inside) {
-  const conversation = inside.find((one) => one.id === page.conversation);
-  by("thread").hidden = !conversation;
-  by("thread-empty").hidden = Boolean(conversation) || inside.length === 0;
-  by("hole").dataset.full = String(inside.length > 0);
-  if (!conversation) return;
-  const name = conversation.name || word("desk.anonymous");
-  by("thread-title").textContent = word("desk.thread", { name });
-  by("thread-who").textContent = reachable(conversation);
-  by("answer-label").textContent = compose.label(name);
-  const where = (id) => departmentName(page.state, tenantOf(page.state, conversation), id);
-  following(by("thread-scroll"), () => {
-    if (by("thread").dataset.of !== conversation.id) {
-      by("entries").replaceChildren();
-      by("thread").dataset.of = conversation.id;
-      complain("");
-      compose.quote(page, null);
-    }
-    let before = null;
-    const rows = conversation.entries.map((one) => {
-      const row = entry(one, before, {
-        where,
-        quote: () => {
-          compose.quote(page, one);
-          by("answer-text").focus();
-        },
-        react: () => react(page, conversation, one),
-      });
-      if (!one.note && !one.mine) before = one;
-      return row;
-    });
-    sync(by("entries"), rows);
-  });
-}
-
-// The telephone number, where the citizen shows one; nothing where nothing is known of them.
-function reachable({ identities }) {
-  if (identities.length === 0) return "";
-  const phone = identities.find((one) => one.kind === "phone");
-  return phone ? `+${phone.value.replace(/^(31)(6)/, "$1 $2 ")}` : word("phone.hidden");
-}
-
-async function answer(page) {
-  const box = by("answer-text");
-  const text = box.value.trim();
-  const conversation = page.conversation;
-  if ((!text && box.required) || !conversation) return;
-  complain("");
-  const { path, body, refused } = await compose.made(page, text, uploads);
-  if (refused) return complain(`${word("error.answer")} ${inWords(refused)}`);
-  // The same draft keeps its key, so that a second try is never a second message.
-  const said = JSON.stringify([conversation, body]);
-  if (draft.said !== said) draft = { key: freshKey(), said };
-  const given = await post(path, { conversationId: conversation, key: draft.key, ...body });
-  if (!given.ok) return complain(`${word("error.answer")} ${inWords(given)}`);
-  draft = { key: "", said: "" };
-  uploads.clear();
-  if (box.value.trim() === text) box.value = "";
-  if (!compose.isText() || page.quoting) compose.reset(page, departments);
-  page.say(mark("accepted").words);
-}
-
-// A thumb on what the citizen wrote; once more takes it away.
-async function react(page, conversation, { id, reaction }) {
-  const emoji = reaction ? "" : "👍";
-  const message = { type: "reaction", reaction: { messageId: id, emoji } };
-  complain("");
-  const given = await post("/desk/answers", { conversationId: conversation.id, text: emoji, message });
-  if (!given.ok) complain(`${word("error.answer")} ${inWords(given)}`);
-}
-
-function complain(text) {
-  by("desk-complaint").textContent = text;
+// Open a conversation wherever it lies.
+export function openConversation(page, { id, department }) {
+  page.department = department;
+  page.conversation = id;
+  page.show("desk");
+  by("thread-scroll").focus();
 }

@@ -2,8 +2,10 @@
 
 import { kind, place } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
+import { marks, signOf } from "/page/marks.js";
 import { clock, word } from "/page/words.js";
 
+const SHOWN = 90; // characters of a text that went out by itself, before it is unfolded
 const MARKS = {
   accepted: "clock",
   sent: "tick",
@@ -21,34 +23,44 @@ export function mark(status) {
 
 // For `sync`; where(id) is a department's name, quote() and react() are what the desk can do with it.
 export function entry(one, before, { where, quote, react }) {
-  const seen = [one.status, one.why, one.text, one.quoted, one.reaction];
+  const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, signOf(one)];
   const sign = [...seen, document.documentElement.lang].join(" ");
   const make = () => {
     if (one.note) return note(one, where);
+    if (one.automatic) return byItself(one);
     return one.mine ? answer(one) : letter(one, before, { quote, react });
   };
   return { key: one.id, sign, make };
 }
 
-function note(one, where) {
-  if (one.note === "said") return said(one);
-  const text = one.note === "moved" ? word("desk.moved", { from: where(one.from) }) : word("desk.closed");
-  return h("li", { class: "note" }, icon("signpost"), one.reason ? `${text}: ${one.reason}` : text);
+// What stands between the messages: [icon, words] of each kind.
+const NOTES = {
+  said: (one) => ["pen", h("strong", {}, word("desk.note"), ": "), one.text],
+  moved: (one, where) => ["signpost", word("desk.moved", { from: where(one.from) }), ...because(one),
+    one.assignee && ` ${word("desk.queue", { assignee: one.assignee })}`],
+  decided: (one, where) => ["signpost", word("desk.decided", { to: where(one.to) }), ...because(one)],
+  waiting: (one) => ["clock", h("strong", {}, word("desk.waited")), ...because(one)],
+  closed: (one) => ["tick", word("desk.closed"), one.outcome && `, ${word(`outcome.${one.outcome}`)}`, ...because(one)],
+  confirmed: () => ["heart", word("desk.confirmed")],
+};
+
+function because({ reason }) {
+  return reason ? [": ", reason] : [];
 }
 
-function said(one) {
-  return h("li", { class: "note" }, icon("pen"), h("span", {}, h("strong", {}, word("desk.note"), ": "), one.text));
+function note(one, where) {
+  const [drawing, ...words] = NOTES[one.note](one, where);
+  return h("li", { class: `note is-${one.note}` }, icon(drawing), h("span", {}, words.filter(Boolean)));
 }
 
 function letter(one, before, { quote, react }) {
-  const same = before && before.reason === one.reason && before.rule === one.rule;
+  const same = before && ["reason", "rule", "version"].every((name) => before[name] === one[name]);
   const why = one.reason && !same && one.type !== "reaction";
   return h(
     "li",
     { class: "letter" },
-    why && h("p", { class: "why" }, icon("signpost"),
-      h("span", {}, h("strong", {}, word("desk.why"), ": "), one.reason, " ",
-        one.rule && h("span", { class: "rule" }, `${word("desk.rule")} ${one.rule}`))),
+    why && reason(one),
+    marks(one),
     h("div", { class: "sheet" }, contents(one),
       h("p", { class: "foot" },
         one.type !== "reaction" && h("span", { class: "does" },
@@ -59,6 +71,13 @@ function letter(one, before, { quote, react }) {
           }, icon("thumb"))),
         h("time", { datetime: one.at }, clock(one.at)))),
   );
+}
+
+function reason({ reason: words, rule, version }) {
+  return h("p", { class: "why" }, icon("signpost"),
+    h("span", {}, h("strong", {}, word("desk.why"), ": "), words, " ",
+      rule && h("span", { class: "rule" }, `${word("desk.rule")} ${rule}`), " ",
+      version && h("span", { class: "version" }, `${word("desk.version")} ${version}`)));
 }
 
 function contents(one) {
@@ -86,7 +105,6 @@ function photo({ id }, caption) {
 }
 
 function answer(one) {
-  const { words, icon: drawing } = mark(one.status);
   return h(
     "li",
     { class: "reply" },
@@ -95,9 +113,33 @@ function answer(one) {
       one.quoted && h("p", { class: "quoted" }, one.quoted),
       one.type !== "text" && h("p", { class: "kind" }, icon("paper"), word(kind(one.type))),
       h("p", {}, one.text),
-      h("p", { class: `foot is-${one.status}` },
-        one.at && h("time", { datetime: one.at }, clock(one.at)),
-        h("span", { class: "mark" }, drawing, words)),
-      one.why && h("p", { class: "because" }, one.why)),
+      foot(one)),
+  );
+}
+
+// When, how far, and what went wrong.
+function foot({ status, at, why }) {
+  const { words, icon: drawing } = mark(status);
+  return [
+    h("p", { class: `foot is-${status}` },
+      at && h("time", { datetime: at }, clock(at)),
+      h("span", { class: "mark" }, drawing, words)),
+    why && h("p", { class: "because" }, why),
+  ];
+}
+
+// No colleague wrote this: it stands apart, with the name of the text, and unfolds where it is long.
+function byItself(one) {
+  const long = one.text.length > SHOWN;
+  return h(
+    "li",
+    { class: "reply automatic" },
+    h("div", { class: "sheet" },
+      h("p", { class: "kind" }, icon("gear"), h("span", {}, word("desk.automatic"), " ",
+        h("code", { class: "rule", title: one.id }, one.automatic))),
+      long
+        ? h("details", {}, h("summary", { "data-focus": "all" }, `${one.text.slice(0, SHOWN).trim()} …`), h("p", {}, one.text))
+        : h("p", {}, one.text),
+      foot(one)),
   );
 }

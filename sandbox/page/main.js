@@ -1,11 +1,15 @@
 // Starts the page: fetches the town, listens to the stream, and draws what changed, once a frame.
 
+import * as alarms from "/page/alarms.js";
 import { ask } from "/page/api.js";
+import * as centre from "/page/centre.js";
 import * as desk from "/page/desk.js";
 import { h } from "/page/dom.js";
+import { fold } from "/page/fold.js";
+import { careName } from "/page/marks.js";
 import * as phone from "/page/phone.js";
 import * as record from "/page/record.js";
-import { departmentName, empty, fold, tenantOf } from "/page/state.js";
+import { departmentName, empty, tenantOf } from "/page/state.js";
 import { listen } from "/page/stream.js";
 import { currentLanguage, fill, setLanguage, word } from "/page/words.js";
 
@@ -31,7 +35,9 @@ function redraw() {
   requestAnimationFrame(() => {
     drawing = false;
     phone.draw(page);
+    alarms.draw(page);
     desk.draw(page);
+    centre.draw(page);
     record.draw(page);
   });
 }
@@ -61,7 +67,7 @@ function happened(kind, data) {
   redraw();
 }
 
-function tell({ say: key, values = {}, conversation, status }) {
+function tell({ say: key, values = {}, conversation, status, care }) {
   const { state } = page;
   if (conversation) {
     const { department } = conversation;
@@ -70,6 +76,7 @@ function tell({ say: key, values = {}, conversation, status }) {
     values = { name, department: where, ...values };
   }
   if (status) values.status = word(`status.${status}`).toLowerCase();
+  if (care) values.care = careName(care);
   say(word(key, values));
 }
 
@@ -130,6 +137,7 @@ async function start() {
   numbers(answer.body);
   phone.start(page);
   desk.start(page);
+  centre.start(page);
   record.start(page);
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => chooseLanguage(button.dataset.language));

@@ -3,6 +3,7 @@
 import { ask, inWords, post } from "/page/api.js";
 import { bubble, gist } from "/page/bubbles.js";
 import { following, h, icon, sync } from "/page/dom.js";
+import * as rows from "/page/rows.js";
 import { chatKey } from "/page/state.js";
 import { clock, day, word } from "/page/words.js";
 
@@ -34,6 +35,7 @@ export function start(page) {
   by("attachments").addEventListener("keydown", (event) => {
     if (event.key === "Escape") unfold(false);
   });
+  rows.start();
   by("put-away").addEventListener("click", () => lay(page, true));
   by("take").addEventListener("click", () => lay(page, false));
   by("trouble").addEventListener("change", () => chooseTrouble(page));
@@ -71,7 +73,7 @@ export function draw(page) {
   sync(by("citizens"), state.town.citizens.map((one) => card(page, one)));
   const messages = state.chats.get(chatKey(number, citizen.phone)) ?? [];
   by("chat-empty").hidden = messages.length > 0;
-  const fill = () => sync(by("chat"), rows(page, messages));
+  const fill = () => sync(by("chat"), chat(page, messages));
   if (messages.length) following(by("chat-scroll"), fill);
   else fill(); // what to do is read from its beginning
   lock(page, messages);
@@ -118,7 +120,7 @@ function initials(name) {
   return words[0][0] + (words.length > 1 ? words.at(-1)[0] : "");
 }
 
-function rows(page, messages) {
+function chat(page, messages) {
   let today = "";
   const found = [];
   for (const message of messages) {
@@ -143,6 +145,7 @@ function quotes(message) {
 
 function lock(page, messages) {
   by("lock").hidden = !away;
+  if (rows.isOpen()) return; // it has the phone to itself
   for (const part of [".screen-head", ".chat", ".compose"]) {
     document.querySelector(`.screen ${part}`).inert = away;
   }
@@ -161,6 +164,8 @@ function lay(page, down) {
 }
 
 function choose(page, citizen) {
+  const chosen = document.activeElement;
+  rows.close(chosen);
   page.citizen = citizen;
   if (!page.state.town.troubled.includes(citizen)) by("trouble").value = "";
   complain("");
@@ -182,10 +187,14 @@ function like(page, message) {
   send(page, { kind: "reaction", about: message.wamid, emoji: message.reaction ? "" : "👍" });
 }
 
-// What the message asks for: a choice, a place, a phone number, a form.
+// What the message asks for: a choice, a place, a phone number, a form; of a list first its rows.
 function reply(page, message, part) {
+  if (part.list) {
+    return rows.open(part.list, ({ id, title }) =>
+      reply(page, message, { kind: "choice", row: id, text: title }));
+  }
   const filled = part.kind === "form" ? { text: by("message").value.trim() || word("phone.filled") } : {};
-  send(page, { about: message.wamid, ...part, ...filled });
+  return send(page, { about: message.wamid, ...part, ...filled });
 }
 
 function unfold(open) {

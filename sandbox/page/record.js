@@ -3,6 +3,7 @@
 import { ask } from "/page/api.js";
 import { kind } from "/page/contents.js";
 import { following, h, icon, sync } from "/page/dom.js";
+import { marks } from "/page/marks.js";
 import { departmentName, tenantOf } from "/page/state.js";
 import { after, clock, counted, word } from "/page/words.js";
 
@@ -66,22 +67,25 @@ function item(page, message) {
   const statuses = message.statuses ?? [];
   const told = statuses.length + (message.deliveries ?? []).length;
   const sign = [message.status, told, message.department, document.documentElement.lang];
-  const title = incoming
-    ? word("record.in")
-    : message.department
-      ? word("record.out", { department: name(message.department) })
-      : word("record.out.none");
+  const title = titled(message, incoming, name);
   const make = () =>
     h(
       "li",
       { class: incoming ? "item in" : "item out" },
-      h("h3", {}, icon(incoming ? "letter" : "pen"), title),
+      h("h3", {}, icon(drawn(message, incoming)), title),
+      incoming && marks(message),
       h("p", { class: "quote" }, message.text || word(kind(message.type))),
       h("ol", { class: "steps" }, steps(message, incoming, name)),
       h("p", { class: "ids" }, word("record.id"), " ", h("code", { title: message.id }, `…${message.id.slice(-ID_SHOWN)}`)),
       message.raw && raw(message.raw),
     );
   return { key: message.id, sign: sign.join(" "), make };
+}
+
+function titled({ author, department }, incoming, name) {
+  if (incoming) return word("record.in");
+  if (author?.kind === "automated") return word("record.automatic");
+  return department ? word("record.out", { department: name(department) }) : word("record.out.none");
 }
 
 function steps(message, incoming, name) {
@@ -101,8 +105,12 @@ function steps(message, incoming, name) {
 }
 
 function received(message, name) {
-  const { rule, reason } = message.decision ?? {};
-  const because = [reason, rule && `${word("desk.rule")} ${rule}`].filter(Boolean).join(" · ");
+  const { rule, reason, version } = message.decision ?? {};
+  const because = [
+    reason,
+    rule && `${word("desk.rule")} ${rule}`,
+    version && `${word("desk.version")} ${version}`,
+  ].filter(Boolean).join(" · ");
   const found = [
     { icon: "letter", text: word("record.sent"), at: message.sentAt },
     { icon: "tray", text: word("record.received"), at: message.receivedAt },
@@ -111,12 +119,20 @@ function received(message, name) {
     const text = word("record.decided", { department: name(message.department) });
     found.push({ icon: "signpost", text, detail: because });
   }
+  if (message.automatic) {
+    found.push({ icon: "gear", text: word("desk.automatic"), detail: message.automatic });
+  }
   for (const { state, attempts, at } of message.deliveries ?? []) {
     const [drawing, key] = HANDED[state] ?? HANDED.settled;
     const detail = attempts > 1 && word("record.attempts", { n: attempts });
     found.push({ icon: drawing, text: word(key), detail, at, bad: state === "parked" });
   }
   return found;
+}
+
+function drawn({ author }, incoming) {
+  if (incoming) return "letter";
+  return author?.kind === "automated" ? "gear" : "pen";
 }
 
 const HANDED = {
@@ -133,7 +149,8 @@ const SENT = {
 };
 
 function sent(message) {
-  const found = [{ icon: "pen", text: word("record.taken"), at: message.receivedAt }];
+  const own = message.author?.kind === "automated" ? "record.decided.text" : "record.taken";
+  const found = [{ icon: "pen", text: word(own), at: message.receivedAt }];
   for (const { status, at, reason } of message.statuses ?? []) {
     if (!(status in SENT)) continue;
     const [drawing, key] = SENT[status];

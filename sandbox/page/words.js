@@ -61,22 +61,47 @@ export function fill() {
   }
 }
 
+function locale() {
+  return language === "nl" ? "nl-NL" : "en-GB";
+}
+
+// "7 januari 2027".
+export function dated(date) {
+  return new Date(date).toLocaleDateString(locale(), {
+    day: "numeric", month: "long", year: "numeric", timeZone: "UTC",
+  });
+}
+
+// "do 26 nov 14:00".
+export function moment(at) {
+  const style = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  return new Date(at).toLocaleString(locale(), style);
+}
+
+// "Duits" for de; the code itself where the browser does not know it.
+export function languageName(code) {
+  try {
+    return new Intl.DisplayNames([language], { type: "language" }).of(code);
+  } catch {
+    return code;
+  }
+}
+
 export function clock(moment, { seconds = false } = {}) {
   const style = { hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}) };
-  return new Date(moment).toLocaleTimeString(language === "nl" ? "nl-NL" : "en-GB", style);
+  return new Date(moment).toLocaleTimeString(locale(), style);
 }
 
 export function day(moment) {
   const style = { weekday: "long", day: "numeric", month: "long" };
-  return new Date(moment).toLocaleDateString(language === "nl" ? "nl-NL" : "en-GB", style);
+  return new Date(moment).toLocaleDateString(locale(), style);
 }
 
 // "+0,3 s": how long after `start` something happened.
 export function after(start, moment) {
   const seconds = (new Date(moment) - new Date(start)) / 1000;
-  const locale = language === "nl" ? "nl-NL" : "en-GB";
   if (Math.abs(seconds) < 60) {
-    return `+${Math.max(seconds, 0).toLocaleString(locale, { maximumFractionDigits: 1 })} s`;
+    return `+${Math.max(seconds, 0).toLocaleString(locale(), { maximumFractionDigits: 1 })} s`;
   }
-  return `+${Math.round(seconds / 60).toLocaleString(locale)} min`;
+  return `+${Math.round(seconds / 60).toLocaleString(locale())} min`;
 }

@@ -38,7 +38,7 @@ def words(language: str) -> dict[str, str]:
     import re
 
     table = pages.files()[f"words-{language}.js"].content.decode()
-    return dict(re.findall(r'^  "([a-z0-9_.]+)": "(.*)",$', table, re.MULTILINE))
+    return dict(re.findall(r'^  "([a-z0-9_.-]+)": "(.*)",$', table, re.MULTILINE))
 
 
 class MailroomPage:

@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from gateway.bodies import MESSAGE, Message, ReactionMessage
-from gateway.changes import CLOSE, NOTE, TRANSFER, Close, Transfer
+from gateway.changes import CLOSE, CONFIRM, NOTE, TRANSFER, Close, Transfer
 from gateway.contents import content_of, upload_of
 from gateway.reading import read
 from sandbox.events import signature
@@ -33,10 +33,19 @@ from tests.browser.entries import (
     reason,
     words_of,
 )
+from tests.browser.number_desk import NumberDesk
 
 SECRET = b"sandbox-crm-secret"
 TOKEN = {"Authorization": "Bearer sandbox-access-token"}
-ACTIONS: dict[str, TypeAdapter[Any]] = {"transfer": TRANSFER, "close": CLOSE, "note": NOTE}
+ACTIONS: dict[str, TypeAdapter[Any]] = {
+    "transfer": TRANSFER,
+    "close": CLOSE,
+    "note": NOTE,
+    "confirm": CONFIRM,
+}
+NUMBER = "106540352242922"
+OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
+"""What the router says of a closing that says too little."""
 FRONT_DESK = "klantcontact"
 WORDS = {
     "paspoort": "burgerzaken",
@@ -63,6 +72,11 @@ class SmallTown:
         self.uploads: dict[str, tuple[str, bytes]] = {}
         self.orders: list[object] = []
         """Everything that the desks asked for, in order."""
+        self.refused: dict[str, str] = {}
+        """Ids of orders that were not done, and why."""
+        self.beside: dict[str, Any] = {}
+        """What a CRM is told of the next message beside what stands in it: labels, a text."""
+        self.number = NumberDesk(NUMBER)
         self.sequence = 0
         self.http: aiohttp.ClientSession | None = None
 
@@ -73,6 +87,8 @@ class SmallTown:
             web.post("/v1/media", self.upload),
             web.post("/v1/conversations/{id}/_{action}", self.act),
             web.get("/v1/conversations/{id}/messages", self.record),
+            web.get("/v1/messages/{id}", self.became),
+            *self.number.routes(),
         ]
 
     async def webhook(self, request: web.Request) -> web.Response:
@@ -101,6 +117,7 @@ class SmallTown:
             "messageId": entry["id"],
             "from": {"identities": identities(contact), "name": contact["profile"]["name"]},
             "media": media(message),
+            **self.beside,
         }
         await self.tell("nl.postkamer.message-received.v1", told)
         entry["deliveries"] = [{"state": "settled", "attempts": 1, "at": now()}]
@@ -152,7 +169,7 @@ class SmallTown:
         form = aiohttp.FormData({"messaging_product": "whatsapp", "type": kind})
         form.add_field("file", body, filename="file", content_type=kind)
         assert self.http
-        url = f"{self.graph}/106540352242922/media"
+        url = f"{self.graph}/{NUMBER}/media"
         async with self.http.post(url, data=form, headers=TOKEN) as answer:
             id: str = (await answer.json())["id"]
             return id
@@ -170,16 +187,29 @@ class SmallTown:
             faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in order]
             return problem(400, "this cannot be done", errors=faults)
         self.orders.append(order)
-        told = {"conversationId": conversation, "department": self.departments[conversation]}
+        id = str(clock.new_id())
+        await self.steer(id, conversation, order)
+        return web.json_response({"id": id}, status=202)
+
+    async def steer(self, id: str, conversation: str, order: object) -> None:
+        told: dict[str, Any] = {"conversationId": conversation, "by": {"token": "desk"}}
+        told["department"] = self.departments[conversation]
         if isinstance(order, Transfer):
             to = order.department or FRONT_DESK
-            told |= {"from": told["department"], "department": to}
+            told |= {"from": told["department"], "department": to, "assignee": order.employee}
             self.departments[conversation] = to
             told["reason"] = order.reason
             await self.tell("nl.postkamer.conversation-transferred.v1", told)
         if isinstance(order, Close):
+            if "officieel" in self.beside.get("tags", []) and not order.outcome:
+                self.refused[id] = OUTCOME_NEEDED
+                return
+            told |= {"reason": order.reason, "outcome": order.outcome}
             await self.tell("nl.postkamer.conversation-closed.v1", told)
-        return web.json_response({"id": str(clock.new_id())}, status=202)
+
+    async def became(self, request: web.Request) -> web.Response:
+        reason = self.refused.get(request.match_info["id"])
+        return web.json_response({"status": "failed" if reason else "done", "reason": reason})
 
     async def write_first(self, phone: str, number: str, text: str) -> None:
         """A CRM sends to a citizen of whom only the phone number is known."""

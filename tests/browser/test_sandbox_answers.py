@@ -59,7 +59,9 @@ async def test_a_list_is_sent_and_a_row_comes_back(browser: Browser) -> None:
     async with asked(browser) as (_, mailroom):
         await mailroom.choose("list")
         await mailroom.do("Welk loket?", button="Loketten", options="Noord\nZuid\nOost\nWest")
-        await mailroom.use(mailroom.button("Oost", "#chat"))
+        await mailroom.use(mailroom.button("Loketten", "#chat"))
+        await expect(mailroom.button("Noord", "#rows")).to_be_focused()
+        await mailroom.press("ArrowDown", "ArrowDown", "Enter")
         await expect(mailroom.chat.locator(".mine").get_by_text("Oost", exact=True)).to_be_visible()
         assert await mailroom.violations() == []
 

@@ -8,7 +8,7 @@ from sandbox import pages, town
 from sandbox.faults import MAGIC
 
 FILES = pages.files()
-KEY = re.compile(r'^  "([a-z0-9_.]+)": "(.*)",$', re.MULTILINE)
+KEY = re.compile(r'^  "([a-z0-9_.-]+)": "(.*)",$', re.MULTILINE)
 LINES_MOST = 300
 
 

@@ -1,0 +1,59 @@
+"""How the desks ask Postkamer's own services: with their token, and its answer handed on whole."""
+
+import aiohttp
+from aiohttp import web
+
+from sandbox.settings import SandboxSettings
+from services import clock
+from services.http import problem
+
+
+class Asking:
+    def __init__(self, settings: SandboxSettings, http: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._http = http
+
+    async def gateway(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        key: str = "",
+        kind: str = "application/json",
+    ) -> web.Response:
+        """`key` is that of an order; one that has none gets a fresh one."""
+        headers: dict[str, str] = {}
+        if body is not None:
+            headers = {"Content-Type": kind, "Idempotency-Key": key or str(clock.new_id())}
+        url = self._settings.gateway_url + path
+        return await self._ask(method, url, body, headers, "the gateway does not answer")
+
+    async def archiver(self, path: str) -> web.Response:
+        url = self._settings.archiver_url + path
+        return await self._ask("GET", url, None, {}, "the archive does not answer")
+
+    async def _ask(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str], silent: str
+    ) -> web.Response:
+        headers = headers | {"Authorization": f"Bearer {self._settings.api_token}"}
+        try:
+            async with self._http.request(method, url, data=body, headers=headers) as given:
+                return await passed_on(given)
+        except (aiohttp.ClientError, TimeoutError):
+            return problem(502, silent, code="unreachable")
+
+
+async def passed_on(given: aiohttp.ClientResponse) -> web.Response:
+    """What a service of ours answered, for the page; a refusal without JSON becomes a problem."""
+    body = await given.read()
+    if "json" not in given.content_type:
+        if given.status >= 300:
+            return problem(given.status, given.reason or "refused")
+        body = b"{}"
+    headers = {"Content-Type": "application/json"}
+    if given.content_type.endswith("problem+json"):
+        headers["Content-Type"] = "application/problem+json"
+    if location := given.headers.get("Location"):
+        headers["Location"] = location
+    return web.Response(status=given.status, body=body, headers=headers)

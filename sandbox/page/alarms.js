@@ -1,0 +1,56 @@
+// Alarms of care, over everything else, until somebody says that they look after it.
+
+import { inWords, post } from "/page/api.js";
+import { openConversation } from "/page/desk.js";
+import { h, icon, sync } from "/page/dom.js";
+import { careName } from "/page/marks.js";
+import { failed } from "/page/orders.js";
+import { departmentName, tenantOf } from "/page/state.js";
+import { clock, counted, word } from "/page/words.js";
+
+const ID_SHOWN = 8;
+
+const by = (id) => document.getElementById(id);
+
+export function draw(page) {
+  const alarms = [...page.state.alarms.values()];
+  by("alarms").hidden = alarms.length === 0;
+  sync(by("alarms-list"), alarms.map((one) => alarm(page, one)));
+}
+
+function alarm(page, { id, care, nth, at, refusal = "" }) {
+  const conversation = page.state.conversations.get(id);
+  const where = conversation && departmentName(page.state, tenantOf(page.state, conversation), conversation.department);
+  const make = () =>
+    h(
+      "li",
+      {},
+      icon("alert"),
+      h("p", {},
+        h("strong", {}, `${word("alarm.title")}: ${careName(care)}`), " ",
+        `${counted("alarm.asked", nth)}, ${word("alarm.last", { time: clock(at) })}. `,
+        h("span", {}, where ? word("alarm.where", { department: where }) : `${word("record.id")} …${id.slice(-ID_SHOWN)}`),
+        refusal && h("span", { class: "refusal" }, refusal)),
+      h("span", { class: "does" },
+        conversation && h("button", { type: "button", "data-focus": "open", onclick: () => openConversation(page, conversation) },
+          word("alarm.open")),
+        h("button", { type: "button", class: "strong", "data-focus": "confirm", onclick: () => confirm(page, id) },
+          word("alarm.confirm"))),
+    );
+  return { key: id, sign: [care, nth, at, where, refusal, document.documentElement.lang].join(" "), make };
+}
+
+// The stream tells all pages that it was confirmed; what went wrong stands at the alarm.
+async function confirm(page, id) {
+  const given = await post("/desk/actions", { conversationId: id, action: "confirm" });
+  const refusal = given.ok ? await failed(given.body.id) : inWords(given);
+  const still = page.state.alarms.get(id);
+  if (!still) return elsewhere();
+  if (refusal) still.refusal = refusal;
+  return page.redraw();
+}
+
+// The button that had the focus is gone with its alarm: on to the next one, else to the desks.
+function elsewhere() {
+  if (document.activeElement === document.body) (by("alarms-list").querySelector("button") ?? by("desk")).focus();
+}

@@ -1,0 +1,118 @@
+// Takes in what the stream tells: each kind of happening changes what the page knows.
+
+import { EVENTS } from "/page/events.js";
+import { add, answered, chat, chatKey, find } from "/page/state.js";
+
+const IDS_MOST = 5000;
+const PEOPLE_MOST = 1000; // citizens by their user ids, of which one has several after a move
+const OFFERS_MOST = 2000; // as many as the stream remembers
+
+// Take one event in; what is worth saying aloud comes back as { say, ... } or null.
+export function fold(state, kind, data) {
+  return FOLDS[kind]?.(state, data) ?? null;
+}
+
+const FOLDS = {
+  citizen(state, data) {
+    state.people.set(data.bsuid, data.phone);
+    if (state.people.size > PEOPLE_MOST) state.people.delete(state.people.keys().next().value);
+    if (data.content.type === "reaction") return react(state, data);
+    add(chat(state, data), { ...data, mine: true, state: "sending" });
+    return null;
+  },
+
+  webhook(state, { wamid, status }) {
+    const message = find(state, wamid);
+    if (!message) return null;
+    if (status === 200) {
+      const waited = message.state === "waiting";
+      if (message.state !== "seen") message.state = "accepted";
+      return waited ? { say: "say.kept" } : null;
+    }
+    if (message.state === "accepted" || message.state === "seen") return null;
+    const first = message.state !== "waiting";
+    Object.assign(message, { state: "waiting", refusal: status });
+    return first ? { say: "say.waits" } : null;
+  },
+
+  seen(state, { wamid }) {
+    for (const messages of state.chats.values()) {
+      const last = messages.findIndex((message) => message.wamid === wamid);
+      for (const message of messages.slice(0, last + 1)) {
+        if (message.mine && message.state === "accepted") message.state = "seen";
+      }
+    }
+    return null;
+  },
+
+  town(state, data) {
+    if (data.type === "reaction") {
+      const target = find(state, data.content.message_id);
+      if (target) target.reaction = data.content.emoji;
+      return null;
+    }
+    add(chat(state, data), { ...data, mine: false });
+    return { say: "say.answered", chat: chatKey(data.number, data.phone) };
+  },
+
+  offered(state, data) {
+    state.offers.set(data.messageId, data);
+    if (state.offers.size > OFFERS_MOST) state.offers.delete(state.offers.keys().next().value);
+    return null;
+  },
+
+  crm(state, event) {
+    if (state.ids.has(event.id)) return null;
+    state.ids.add(event.id);
+    if (state.ids.size > IDS_MOST) state.ids.delete(state.ids.values().next().value);
+    return EVENTS[event.type]?.(state, event.data, event) ?? null;
+  },
+
+  answer(state, data) {
+    const conversation = state.conversations.get(data.conversationId);
+    if (!conversation) return null;
+    const about = conversation.entries.find((entry) => entry.id === data.about);
+    if (data.type === "reaction") {
+      if (about) about.reaction = data.text;
+      return null;
+    }
+    const said = { text: data.text, type: data.type, quoted: about?.text ?? "" };
+    const known = conversation.entries.find((entry) => entry.id === data.messageId);
+    if (known) Object.assign(known, said);
+    else add(conversation.entries, { ...answered(data.messageId, "", data.at), ...said });
+    return null;
+  },
+
+  note(state, { conversationId, text, id }) {
+    const conversation = state.conversations.get(conversationId);
+    if (conversation) add(conversation.entries, { id, note: "said", text });
+    return null;
+  },
+
+  record(state, { conversationId, record }) {
+    state.records.set(conversationId, record);
+    return null;
+  },
+
+  confirmed(state, { conversationId, id }) {
+    state.alarms.delete(conversationId);
+    const conversation = state.conversations.get(conversationId);
+    if (conversation) add(conversation.entries, { id, note: "confirmed" });
+    return { say: "say.confirmed" };
+  },
+
+  mode(state, { mode }) {
+    state.mode = mode;
+    return { say: mode === "ok" ? "say.outage.off" : "say.outage.on" };
+  },
+
+  missed(_, { count }) {
+    return { say: "say.missed", values: { count } };
+  },
+};
+
+function react(state, { content }) {
+  const target = find(state, content.reaction.message_id);
+  if (target) target.reaction = content.reaction.emoji ?? "";
+  return null;
+}

@@ -1,0 +1,119 @@
+// The open conversation: what was said and done in it, and the answer box.
+
+import { freshKey, inWords, post } from "/page/api.js";
+import * as compose from "/page/compose.js";
+import { following, sync } from "/page/dom.js";
+import { entry, mark } from "/page/letters.js";
+import { failed } from "/page/orders.js";
+import { departmentName, tenantOf } from "/page/state.js";
+import { moment, word } from "/page/words.js";
+
+let draft = { key: "", said: "" };
+const uploads = new Map(); // files of the draft -> what the gateway answered
+
+const by = (id) => document.getElementById(id);
+
+// departments(page): those to which a conversation can be handed over.
+export function start(page, departments) {
+  by("answer").addEventListener("submit", (event) => {
+    event.preventDefault();
+    answer(page, departments);
+  });
+  by("answer-text").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) by("answer").requestSubmit();
+  });
+  compose.start(page, departments);
+}
+
+export function draw(page, inside) {
+  const conversation = inside.find((one) => one.id === page.conversation);
+  by("thread").hidden = !conversation;
+  by("thread-empty").hidden = Boolean(conversation) || inside.length === 0;
+  by("hole").dataset.full = String(inside.length > 0);
+  if (!conversation) return;
+  const name = conversation.name || word("desk.anonymous");
+  by("thread-title").textContent = word("desk.thread", { name });
+  by("thread-who").textContent = reachable(conversation);
+  stand(conversation);
+  by("answer-label").textContent = compose.label(name);
+  compose.fit(conversation);
+  const where = (id) => departmentName(page.state, tenantOf(page.state, conversation), id);
+  following(by("thread-scroll"), () => {
+    if (by("thread").dataset.of !== conversation.id) {
+      by("entries").replaceChildren();
+      by("thread").dataset.of = conversation.id;
+      complain("");
+      compose.quote(page, null);
+    }
+    let before = null;
+    const rows = conversation.entries.map((one) => {
+      const row = entry(one, before, {
+        where,
+        quote: () => {
+          compose.quote(page, one);
+          by("answer-text").focus();
+        },
+        react: () => react(page, conversation, one),
+      });
+      if (!one.note && !one.mine) before = one;
+      return row;
+    });
+    sync(by("entries"), rows);
+  });
+}
+
+// The telephone number, where the citizen shows one; nothing where nothing is known of them.
+function reachable({ identities }) {
+  if (identities.length === 0) return "";
+  const phone = identities.find((one) => one.kind === "phone");
+  return phone ? `+${phone.value.replace(/^(31)(6)/, "$1 $2 ")}` : word("phone.hidden");
+}
+
+// Who has it and until when an ordinary answer may go, beside the labels.
+function stand(conversation) {
+  const { assignee, zaak, windowUntil } = conversation;
+  const parts = [
+    assignee && word("mark.assignee", { assignee }),
+    zaak && `${word("desk.zaak")} ${zaak}`,
+    windowUntil && word("desk.window", { moment: moment(windowUntil) }),
+  ].filter(Boolean);
+  by("thread-stand").textContent = parts.join(" · ");
+  by("thread-stand").hidden = parts.length === 0;
+}
+
+async function answer(page, departments) {
+  const box = by("answer-text");
+  const text = box.value.trim();
+  const conversation = page.conversation;
+  if ((!text && box.required) || !conversation) return;
+  complain("");
+  const { path, body, refused } = await compose.made(page, text, uploads);
+  if (refused) return complain(`${word("error.answer")} ${inWords(refused)}`);
+  // The same draft keeps its key, so that a second try is never a second message.
+  const said = JSON.stringify([conversation, body]);
+  if (draft.said !== said) draft = { key: freshKey(), said };
+  const given = await post(path, { conversationId: conversation, key: draft.key, ...body });
+  if (!given.ok) return complain(`${word(body.action ? "error.order" : "error.answer")} ${inWords(given)}`);
+  draft = { key: "", said: "" };
+  if (body.action) {
+    const refusal = await failed(given.body.id);
+    if (refusal) return complain(`${word("error.order")} ${refusal}`);
+  }
+  uploads.clear();
+  if (box.value.trim() === text) box.value = "";
+  if (!compose.isText() || page.quoting) compose.reset(page, departments);
+  page.say(mark("accepted").words);
+}
+
+// A thumb on what the citizen wrote; once more takes it away.
+async function react(page, conversation, { id, reaction }) {
+  const emoji = reaction ? "" : "👍";
+  const message = { type: "reaction", reaction: { messageId: id, emoji } };
+  complain("");
+  const given = await post("/desk/answers", { conversationId: conversation.id, text: emoji, message });
+  if (!given.ok) complain(`${word("error.answer")} ${inWords(given)}`);
+}
+
+function complain(text) {
+  by("desk-complaint").textContent = text;
+}
