@@ -109,8 +109,8 @@ def _beside(decision: Decision, changes: Changes) -> dict[str, Any]:
 
 
 def lines(answer: dict[str, Any], *, every: bool = False) -> list[str]:
-    """The same for who reads it in a terminal, in Dutch; of the rules that do not fit, how many,
-    or `every` one."""
+    """The same for who reads it in a terminal, in Dutch. `every`: also the rules that do not fit,
+    and the words of the text that goes out."""
     said = [f"{answer['name']} ({answer['department']}): {answer['reason']}"]
     shown = [step for step in answer["steps"] if every or step["outcome"] != OUTCOMES["no"]]
     for step in shown:
@@ -125,5 +125,6 @@ def lines(answer: dict[str, Any], *, every: bool = False) -> list[str]:
     if answer.get("care"):
         said.append(f"zorg: {answer['care']}: {answer['careReason']}")
     if text := answer.get("text"):
-        said.append(f"tekst {text['name']}: {text['body']}")
+        said.append(f"tekst: {text['name']}")
+        said += [f"  {line}" for line in text["body"].splitlines() if every]
     return said

@@ -245,7 +245,7 @@ def route() -> None:
 @click.option("--number", help="Our number's id; the first one otherwise.")
 @click.option("--at", "at", help="The time of the message, RFC 3339; now otherwise.")
 @click.option("--type", "type", default="text", help="Meta's type of message.")
-@click.option("--all", "every", is_flag=True, help="Name the rules that do not fit as well.")
+@click.option("--all", "every", is_flag=True, help="Also the rules that do not fit, and the text.")
 @click.option("--json", "as_json", is_flag=True)
 def explain_command(
     text: str, number: str | None, at: str | None, type: str, every: bool, as_json: bool
