@@ -14,6 +14,7 @@ import msgspec
 from cli.differences import lines
 from cli.recorded import Row, row
 from cli.replaying import Replay
+from router.decisions import Ground
 from router.grounds import grounded
 from router.units import keyed_hash
 from services import choices, clock, settings
@@ -49,10 +50,9 @@ async def replayed(
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         async for rows in _batches(connection, asked):
-            past = Replay(ground, as_it_was=True)
-            async for before in _pasts(connection, replay.unknown(rows), rows[0]):
-                past.take(before)
-            replay.resume(past)
+            unknown = replay.unknown(rows)
+            if unknown:
+                replay.resume(await _past(connection, unknown, rows[0], ground))
             replay.take(rows)
             progress(rows[-1].at)
     progress(asked.until)
@@ -65,14 +65,19 @@ async def _batches(connection: Connection, asked: Asked) -> AsyncIterator[list[R
         yield rows
 
 
-async def _pasts(
-    connection: Connection, conversations: list[str], first: Row
-) -> AsyncIterator[list[Row]]:
+async def _past(
+    connection: Connection, conversations: list[str], first: Row, ground: Ground
+) -> Replay:
     """Of those that had begun before this record, and of those that they were merged with."""
-    if conversations:
-        query = _PASTS, conversations, first.id
-        async for rows in _cut(connection.cursor(*query, prefetch=BATCH)):
-            yield rows
+    while True:
+        past, named = Replay(ground, as_it_was=True), set(conversations)
+        cursor = connection.cursor(_PASTS, list(named), first.id, prefetch=BATCH)
+        async for rows in _cut(cursor):
+            past.take(rows)
+            named |= {row.data.other for row in rows} - {""}
+        if len(named) == len(conversations):
+            return past
+        conversations = list(named)
 
 
 async def _cut(found: AsyncIterable[Any]) -> AsyncIterator[list[Row]]:
@@ -95,16 +100,12 @@ where id >= archiver.first_id($1) and id < archiver.first_id($2)
 order by id
 """
 _PASTS = """
-with recursive wanted(id) as (
-    select unnest($1::text[])
-    union
-    select data->>'other' from archiver.record join wanted on conversation = wanted.id
-    where kind = 'conversation' and data->>'order' = 'merge')
-select record.id, kind, at, conversation, sequence, data, raw
-from archiver.record join wanted on conversation = wanted.id
-where record.id < $2 and kind in ('message', 'conversation')
-order by record.id
+select id, kind, at, conversation, sequence, data, raw from archiver.record
+where conversation = any($1::text[]) and conversation <> ''
+    and id < $2 and kind in ('message', 'conversation')
+order by id
 """
+"""The index holds what has a conversation, and is used only where that is said."""
 
 
 class _Time(click.ParamType[datetime]):

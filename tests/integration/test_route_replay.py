@@ -30,6 +30,10 @@ def file(tmp_path: Path) -> Path:
 async def week(pool: Pool) -> Week:
     """Two days, on record: what came in, what desks did, what was due."""
     week = Week(town())
+    # Two telephones of one person: what either of them writes later is in the first conversation.
+    [one], [other] = week.hears(50, "ik wil een paspoort"), week.hears(51, "afval")
+    week.passes(minutes=1)
+    week.orders("merge", one.conversation, other=other.conversation)
     for citizen in range(1, 40):
         [first] = week.hears(citizen, f"{SECRET} {citizen}")
         week.passes(minutes=7)
@@ -41,6 +45,8 @@ async def week(pool: Pool) -> Week:
             week.orders("close", first.conversation, outcome="handled")
         week.passes(hours=1)
         week.hears(citizen, "en nu?")
+    [late] = week.hears(51, "en nu?")
+    assert late.conversation == one.conversation
     await _recorded(pool, week)
     return week
 
@@ -68,7 +74,7 @@ async def _shown(url: str, file: Path, *more: object, since: datetime = MONDAY) 
 async def test_the_rules_of_then_make_no_difference(empty: str, file: Path, week: Week) -> None:
     found = await _shown(empty, file)
     heard = sum(r.kind == "message" and b'"direction":"in"' in r.data for r in week.records)
-    assert (found["messages"], found["conversations"]) == (heard, 39)
+    assert (found["messages"], found["conversations"]) == (heard, 41)
     assert found["elsewhere"] == {"messages": 0, "conversations": 0}
     assert found["otherRule"] == found["unread"] == found["forgotten"] == 0
     assert found["tags"] == found["care"] == found["moves"] == []
@@ -88,14 +94,14 @@ async def test_other_rules_make_a_table_without_a_word_of_anybody(
     new.write_text(TOWN.replace('"container", "afval"', '"vuilnis"'))
     before = await pool.fetchval("select count(*) from archiver.record")
     found = await _shown(empty, file, "--config", new)
-    assert found["elsewhere"]["conversations"] == 39
+    assert found["elsewhere"]["conversations"] == 40
     assert {(m["from"], m["to"]) for m in found["moves"]} >= {("afval", "balie")}
     said = await _asked(empty, file, "--since", "2026-11-23", "--config", new)
-    assert f"{found['elsewhere']['messages']} messages in 39 conversations would go" in said
+    assert f"{found['elsewhere']['messages']} messages in 40 conversations would go" in said
     assert "Sanne" not in said + json.dumps(found)
     shown = await _asked(empty, file, "--since", "2026-11-23", "--config", new, "--examples", 2)
     assert [line for line in shown.splitlines() if " -> " in line] == [
-        f'afval -> balie: "{text}"' for text in (f"{SECRET} 1", "hallo?")
+        f'afval -> balie: "{text}"' for text in ("afval", f"{SECRET} 1")
     ]
     assert await pool.fetchval("select count(*) from archiver.record") == before
 
