@@ -97,7 +97,7 @@ def _ordered(table: str, config: Config, groups: Mapping[str, tuple[str, ...]]) 
     )
     book = Book(config.groups)
     book.lists = [_phrases(each.rule, groups) for each in rules]
-    reader = book.closed()
+    reader = book.closed(misspelled=False)
     worded = {phrase: _found(phrase, reader) for phrase in reader.phrases}
     return Ordered(rules, worded, _wordless(rules), _same(reader))
 
@@ -113,7 +113,7 @@ def _found(phrase: str, reader: Reader) -> list[int]:
         place
         for found in reader.lexicon.find(phrase.replace("*", ANYTHING))
         # Who is quoted finds no other form.
-        if found.how != "mistake" and (quoted or reader.phrases[found.phrase].strip()[:1] != '"')
+        if quoted or reader.phrases[found.phrase].strip()[:1] != '"'
         for place in reader.holds[found.phrase]
     }
     return sorted(lists)

@@ -75,14 +75,15 @@ class Book:
         self.lists: list[tuple[str, ...]] = []
         self.patterns: list[str] = []
 
-    def closed(self) -> "Reader":
+    def closed(self, *, misspelled: bool = True) -> "Reader":
         phrases = sorted({phrase for words in self.lists for phrase in words})
         place = {phrase: n for n, phrase in enumerate(phrases)}
         holds: list[list[int]] = [[] for _ in phrases]
         for list_id, words in enumerate(self.lists):
             for phrase in set(words):
                 holds[place[phrase]].append(list_id)
-        return Reader(compiled(phrases), tuple(phrases), holds, _pattern_set(self.patterns))
+        lexicon = compiled(phrases, misspelled=misspelled)
+        return Reader(lexicon, tuple(phrases), holds, _pattern_set(self.patterns))
 
 
 def _pattern_set(patterns: Iterable[str]) -> "re2.Set | None":
