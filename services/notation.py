@@ -58,7 +58,8 @@ def fault(expression: str) -> str:
     if len(expression) > LONGEST:
         return f"Hours should be at most {LONGEST} characters"
     try:
-        read = str(parsed(expression))
+        # The library writes a whole day without its times, as one whose times were forgotten.
+        read = str(parsed(expression.replace("00:00-24:00", "00:00-23:59")))
     except (ParserError, UnicodeEncodeError) as error:
         return _unreadable(" ".join(expression.split()), str(error))
     said = (sentence for pattern, sentence in REFUSED if re.search(pattern, read))

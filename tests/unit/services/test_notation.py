@@ -29,6 +29,7 @@ MONDAY = datetime(2026, 11, 23)  # noqa: DTZ001 - by the wall
         "week 1-53/2 Mo 09:00-12:00; Mo[1] 18:00-20:00; easter -2 days off",
         "Fr 22:00-03:00",
         "off; Mo-Fr 09:00-17:00",
+        "Sa-Su 00:00-24:00",
     ],
 )
 def test_what_a_department_can_mean_is_taken(expression: str) -> None:
