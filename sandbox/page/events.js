@@ -57,8 +57,9 @@ export const EVENTS = {
 
   "nl.postkamer.conversation-transferred.v1"(state, data, event) {
     const from = data.from ?? open(state, data).department;
-    const conversation = data.by ? stands(open(state, data), data) : open(state, data);
+    const conversation = open(state, data);
     conversation.department = data.department;
+    if (data.by) settle(stands(conversation, data), { provisional: false, task: true });
     note(conversation, event, { note: "moved", from, reason: data.reason, assignee: data.assignee });
     automatic(conversation, data, event);
     return { say: "say.moved", conversation };

@@ -2,7 +2,7 @@
 
 import { freshKey, inWords, post } from "/page/api.js";
 import * as compose from "/page/compose.js";
-import { following, sync } from "/page/dom.js";
+import { sync } from "/page/dom.js";
 import { entry, mark } from "/page/letters.js";
 import { failed } from "/page/orders.js";
 import { departmentName, tenantOf } from "/page/state.js";
@@ -10,6 +10,9 @@ import { moment, word } from "/page/words.js";
 
 let draft = { key: "", said: "" };
 const uploads = new Map(); // files of the draft -> what the gateway answered
+
+const NEAR = 12; // pixels that are no scrolling
+let placed = 0; // where the thread was scrolled to last
 
 const by = (id) => document.getElementById(id);
 
@@ -38,8 +41,9 @@ export function draw(page, inside) {
   by("answer-label").textContent = compose.label(name);
   compose.fit(conversation);
   const where = (id) => departmentName(page.state, tenantOf(page.state, conversation), id);
-  following(by("thread-scroll"), () => {
-    if (by("thread").dataset.of !== conversation.id) {
+  const fresh = by("thread").dataset.of !== conversation.id;
+  reading(by("thread-scroll"), fresh, () => {
+    if (fresh) {
       by("entries").replaceChildren();
       by("thread").dataset.of = conversation.id;
       complain("");
@@ -60,6 +64,19 @@ export function draw(page, inside) {
     });
     sync(by("entries"), rows);
   });
+}
+
+// Keep what has to be read in view, unless somebody scrolled away: the citizen's last words with why
+// they came here, though texts followed by themselves; once they are answered, the end.
+function reading(scroller, fresh, change) {
+  const left = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  const follows = fresh || left < NEAR || Math.abs(scroller.scrollTop - placed) < NEAR;
+  change();
+  if (!follows) return;
+  const spoken = [...scroller.querySelectorAll(".letter, .reply:not(.automatic)")].at(-1);
+  const top = spoken?.matches(".letter") ? spoken.offsetTop - scroller.offsetTop - NEAR : Infinity;
+  scroller.scrollTop = Math.min(top, scroller.scrollHeight);
+  placed = scroller.scrollTop;
 }
 
 // The telephone number, where the citizen shows one; nothing where nothing is known of them.

@@ -77,6 +77,12 @@ class Services:
         self.asked.append((request.path, await request.read()))
         return web.json_response({"id": "u1"}, status=201)
 
+    async def told(self, request: web.Request) -> web.Response:
+        """What is only read, of an order or of the numbers."""
+        assert request.headers["Authorization"] == "Bearer sandbox-api-token"
+        assert "Idempotency-Key" not in request.headers
+        return web.json_response({"read": request.path})
+
     async def messages(self, _: web.Request) -> web.Response:
         return web.json_response({"messages": self.record})
 
@@ -129,6 +135,9 @@ async def world(**settings: Any) -> AsyncIterator[World]:
     app.router.add_post("/v1/messages", services.command)
     app.router.add_post("/v1/media", services.other)
     app.router.add_post("/v1/conversations/{id}/_{action}", services.other)
+    app.router.add_get("/v1/messages/{id}", services.told)
+    app.router.add_get("/v1/numbers", services.told)
+    app.router.add_route("*", "/v1/numbers/{id}/{what}", services.other)
     app.router.add_get("/v1/conversations/{id}/messages", services.messages)
     async with serve(app, "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}"

@@ -138,6 +138,7 @@ async def test_a_desk_passes_on_closes_notes_and_uploads(sandbox: World) -> None
         ("transfer", {"department": "d"}),
         ("close", {}),
         ("note", {"text": "x"}),
+        ("confirm", {}),
     ):
         said = {"conversationId": "c1", "action": action, "body": given}
         assert (await sandbox.ask("POST", "/desk/actions", json=said))[0] == 201
@@ -149,7 +150,35 @@ async def test_a_desk_passes_on_closes_notes_and_uploads(sandbox: World) -> None
     assert sandbox.services.asked[-1] == ("/v1/media", b"png")
     odd = {"conversationId": "c1", "action": "destroy"}
     assert (await sandbox.ask("POST", "/desk/actions", json=odd))[0] == 400
-    assert len(sandbox.services.asked) == 4
+    assert len(sandbox.services.asked) == 5
+
+
+async def test_what_became_of_an_order_can_be_asked_and_a_confirmation_is_told(
+    sandbox: World,
+) -> None:
+    assert await sandbox.ask("GET", "/desk/orders/o1") == (200, {"read": "/v1/messages/o1"})
+    said = {"conversationId": "c1", "action": "confirm"}
+    assert (await sandbox.ask("POST", "/desk/actions", json=said))[0] == 201
+    async with sandbox.http.get(sandbox.url + "/stream") as stream:
+        text = await read_until(stream, "event: ready")
+    assert 'event: confirmed\ndata: {"conversationId":"c1"' in text
+
+
+async def test_the_contact_centre_reads_and_says_what_holds_of_a_number(sandbox: World) -> None:
+    assert await sandbox.ask("GET", "/desk/numbers") == (200, {"read": "/v1/numbers"})
+    author = {"author": {"kind": "employee", "id": "sandbox"}}
+    for method, what, given in (
+        ("PUT", "state", {"state": "receive-only"}),
+        ("PUT", "notice", {"text": "x"}),
+        ("DELETE", "notice", {}),
+    ):
+        path = f"/desk/numbers/106/{what}"
+        assert (await sandbox.ask(method, path, json=given))[0] == 201
+        asked, raw = sandbox.services.asked[-1]
+        assert (asked, json.loads(raw)) == (f"/v1/numbers/106/{what}", given | author)
+    assert (await sandbox.ask("DELETE", "/desk/numbers/106/state"))[0] == 405
+    assert (await sandbox.ask("PUT", "/desk/numbers/106/notice", data=b"[]"))[0] == 400
+    assert len(sandbox.services.asked) == 3
 
 
 async def test_the_record_is_the_archivers_and_its_changes_are_told(sandbox: World) -> None:

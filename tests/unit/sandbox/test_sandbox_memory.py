@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from random import Random
 
+from router import outputs
 from sandbox import handsets, inbox, media, stream
 from sandbox.events import Event
 from sandbox.handsets import Handsets
@@ -164,3 +165,11 @@ def test_line_ends_in_foreign_json_cannot_break_an_event() -> None:
     happenings = Stream("run")
     happenings.publish("crm", msgspec.Raw(b'{\r\n"a": 1\n}'))
     assert b'data: {  "a": 1 }\n\n' in happenings._encode(happenings.since(0), 0)
+
+
+def test_an_alarm_of_care_comes_by_a_way_of_its_own_and_is_no_disorder() -> None:
+    box = Inbox()
+    for happened in (event("a", 3), Event("b", inbox.CARE_ALARM, 1, "c", b"{}"), event("c", 4)):
+        box.add(happened)
+    assert box.summary()["orderViolations"] == 0
+    assert inbox.CARE_ALARM == outputs.CARE_ALARM

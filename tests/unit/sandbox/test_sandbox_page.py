@@ -1,15 +1,18 @@
 """The files of the page: both languages say everything, and nothing is loaded from elsewhere."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from sandbox import pages, town
 from sandbox.faults import MAGIC
+from services import choices
 
 FILES = pages.files()
 KEY = re.compile(r'^  "([a-z0-9_.-]+)": "(.*)",$', re.MULTILINE)
 LINES_MOST = 300
+SHIPPED = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/postkamer.toml"
 
 
 def words(language: str) -> dict[str, str]:
@@ -78,3 +81,7 @@ def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
     assert all(MAGIC[one["phone"]] for one in about["troubled"])
     assert all(f"trouble.{one['phone']}" in words("nl") for one in about["troubled"])
     assert about["samples"] == ["container", "lantaarn", "stoep"]
+
+
+def test_the_town_of_a_sandbox_alone_is_the_one_that_ships() -> None:
+    assert town.of(choices.load(SHIPPED).config) == town.EXAMPLE
