@@ -231,6 +231,7 @@ class MailroomPage:
         found: list[str] = await self.page.evaluate(
             """() => [...document.querySelectorAll("button, select, textarea, label.file")]
               .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+              .filter((one) => !one.closest("[inert]"))
               .filter((one) => {
                 one.scrollIntoView({ block: "nearest" });
                 const box = one.getBoundingClientRect();

@@ -1,0 +1,130 @@
+"""Menus as the router makes them, on the phone: opened, walked and chosen from by keyboard."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from router import menus
+from services.rules import Menu, Option
+from tests.browser.entries import outgoing
+from tests.browser.page import MailroomPage, needs_chromium
+from tests.browser.small_town import SmallTown
+from tests.browser.test_sandbox_access import ONE_PART, faults, resize
+from tests.browser.walks import town_and_page
+
+pytestmark = needs_chromium
+
+STREET = Menu(
+    id="straat",
+    text="keuze",
+    options=(
+        Option(id="afval", title="Afval en containers", department="openbare-ruimte"),
+        Option(id="kapot", title="Iets kapot", description="Stoep, weg, lamp", department="o"),
+    ),
+)
+SUBJECTS = Menu(
+    id="onderwerp",
+    text="keuze",
+    options=(
+        Option(id="paspoort", title="Paspoort, ID, rijbewijs", department="burgerzaken"),
+        Option(id="straat", title="Afval en straat", description="Ook: groen", menu="straat"),
+        Option(id="anders", title="Iets anders, medewerker", department="klantcontact"),
+    ),
+)
+BUTTONS = Menu(id="taal", text="keuze", options=SUBJECTS.options[1:2] + STREET.options[1:])
+ASKED = "Waarover gaat uw vraag? Kijk ook op https://www.stad.example."
+
+
+async def ask(town: SmallTown, path: str, menu: Menu) -> None:
+    """The menu goes out by itself, as an answer to the one conversation that there is."""
+    [conversation] = town.records
+    content = menus.content(path, menu, ASKED, "")
+    entry = outgoing(conversation, ASKED, "interactive")
+    entry["department"] = town.departments[conversation]
+    town.records[conversation].append(entry)
+    town.outgoing[entry["id"]] = entry
+    entry["wamid"] = await town.offer(conversation, entry, content)
+
+
+def last_choice(town: SmallTown) -> dict[str, Any]:
+    """As Meta brought it."""
+    message = town.webhooks[-1]["entry"][0]["changes"][0]["value"]["messages"][0]
+    interactive: dict[str, Any] = message["interactive"]
+    return interactive
+
+
+async def greeted(mailroom: MailroomPage) -> None:
+    await mailroom.send("Goedemorgen")
+    await expect(mailroom.thread.get_by_text("Goedemorgen")).to_be_visible()
+
+
+async def test_a_list_opens_closes_and_is_chosen_from_with_the_keyboard(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await greeted(mailroom)
+        await ask(town, "onderwerp", SUBJECTS)
+        opens = mailroom.button(menus.LIST_BUTTON, "#chat")
+        await mailroom.use(opens)
+        rows = mailroom.page.get_by_role("dialog", name=menus.LIST_BUTTON)
+        await expect(rows.get_by_role("button", name="Paspoort, ID, rijbewijs")).to_be_focused()
+        assert await mailroom.focus_is_visible()
+        assert await faults(mailroom) == []
+        await mailroom.picture("menu-nl")
+        await mailroom.press("Escape")
+        await expect(rows).to_be_hidden()
+        await expect(opens).to_be_focused()
+        await mailroom.press("Enter", "ArrowUp", "ArrowUp", "Enter")
+        await expect(rows).to_be_hidden()
+        await expect(mailroom.message_box).to_be_focused()
+        await expect(mailroom.chat.locator(".mine").last).to_contain_text("Afval en straat")
+        assert last_choice(town)["list_reply"]["id"] == "menu:onderwerp/straat"
+
+
+async def test_a_menu_within_a_menu_leads_back_and_an_older_one_still_works(
+    browser: Browser,
+) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await greeted(mailroom)
+        await ask(town, "onderwerp", SUBJECTS)
+        await expect(mailroom.button(menus.LIST_BUTTON, "#chat")).to_have_count(1)
+        await ask(town, "onderwerp/straat", STREET)
+        opens = mailroom.button(menus.LIST_BUTTON, "#chat")
+        await expect(opens).to_have_count(2)
+        await opens.last.click()
+        await mailroom.page.get_by_role("dialog").get_by_role("button", name="Terug").click()
+        await expect(mailroom.chat.locator(".mine")).to_have_count(2)
+        assert last_choice(town)["list_reply"]["id"] == "menu:onderwerp/straat/terug"
+        await opens.first.click()
+        await mailroom.page.get_by_role("dialog").get_by_role("button", name="Paspoort").click()
+        await expect(mailroom.chat.locator(".mine")).to_have_count(3)
+        assert last_choice(town)["list_reply"]["id"] == "menu:onderwerp/paspoort"
+        await mailroom.send("Ik typ het liever")
+
+
+async def test_a_menu_of_buttons_is_tapped_and_its_address_can_be_opened(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await greeted(mailroom)
+        assert BUTTONS.buttons
+        await ask(town, "taal", BUTTONS)
+        link = mailroom.chat.get_by_role("link", name="https://www.stad.example")
+        await expect(link).to_have_attribute("href", "https://www.stad.example")
+        await mailroom.use(mailroom.button("Afval en straat", "#chat"))
+        await expect(mailroom.chat.locator(".mine")).to_have_count(2)
+        assert last_choice(town)["button_reply"]["id"] == "menu:taal/straat"
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+async def test_an_open_list_has_no_faults_on_a_small_screen(
+    browser: Browser, language: str
+) -> None:
+    async with town_and_page(browser, "phone", language) as (town, mailroom):
+        await mailroom.send("Goedemorgen")
+        await expect(mailroom.chat.locator(".is-accepted")).to_be_visible()
+        await ask(town, "onderwerp", SUBJECTS)
+        await mailroom.use(mailroom.button(menus.LIST_BUTTON, "#chat"))
+        await expect(mailroom.page.get_by_role("dialog")).to_be_visible()
+        for size in ONE_PART:
+            await resize(mailroom, size)
+            await mailroom.picture(f"menu-{size}-{language}")
+            wide, wrong = await mailroom.overflow(), await mailroom.violations()
+            assert (wide <= 0, wrong, await mailroom.small_targets()) == (True, [], []), size

@@ -1,0 +1,230 @@
+"""What routing decides, as the desk shows it: labels, texts that went by themselves, alarms."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from gateway.changes import Close, Confirm, Transfer
+from services import clock
+from tests.browser.page import MailroomPage, needs_chromium
+from tests.browser.small_town import SmallTown
+from tests.browser.test_sandbox_access import ONE_PART, faults, resize
+from tests.browser.walks import town_and_page
+
+pytestmark = needs_chromium
+
+QUESTION = "Ik maak bezwaar en ik wil niet meer. Mijn paspoort ligt hier."
+TOLD = "Wilt u bezwaar maken? " + "Dat kan niet via WhatsApp. Doe het via het formulier. " * 4
+STANDING: dict[str, Any] = {
+    "task": True,
+    "provisional": False,
+    "tags": ["officieel", "pers"],
+    "priority": "urgent",
+    "language": "de",
+    "due": "2027-01-07",
+    "care": "suicide",
+    "sensitive": ["bsn"],
+    "windowUntil": "2026-11-27T03:35:27Z",
+}
+CARE_ALARM = "nl.postkamer.care-alarm.v1"
+
+
+def automatic(name: str, text: str) -> dict[str, Any]:
+    return {"automatic": {"messageId": str(clock.new_id()), "name": name, "text": text}}
+
+
+async def alarm(town: SmallTown, nth: int = 1) -> None:
+    [conversation] = town.records
+    data = {"conversationId": conversation, "care": "suicide", "nth": nth}
+    await town.tell(CARE_ALARM, data)
+
+
+async def asked(town: SmallTown, mailroom: MailroomPage, **beside: Any) -> None:
+    """A citizen wrote something that a CRM is told all of this of."""
+    town.beside = beside
+    await mailroom.send(QUESTION)
+    await expect(mailroom.thread.get_by_text(QUESTION)).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+async def test_a_letter_shows_all_that_is_known_of_it_without_faults_at_any_size(
+    browser: Browser, language: str
+) -> None:
+    async with town_and_page(browser, language=language) as (town, mailroom):
+        await asked(town, mailroom, **STANDING, **automatic("officieel", TOLD))
+        await alarm(town)
+        german = "Duits" if language == "nl" else "German"
+        care = f"{mailroom.word('mark.care')}: {mailroom.word('care.suicide')}"
+        for words in (mailroom.word("priority.urgent"), care, "officieel", "pers", german):
+            await expect(mailroom.thread.get_by_text(words, exact=True).first).to_be_visible()
+        await expect(mailroom.thread.get_by_text("2027")).to_be_visible()
+        await expect(mailroom.thread.get_by_text("BSN")).to_be_visible()
+        urgent = mailroom.letters.get_by_text(mailroom.word("priority.urgent"))
+        await expect(urgent).to_be_visible()
+        for size in ("desktop", "laptop", "tablet"):
+            await resize(mailroom, size)
+            await mailroom.picture(f"routed-{size}-{language}")
+            assert await faults(mailroom) == [], size
+        await mailroom.page.locator(".views [data-view=desk]").evaluate("one => one.click()")
+        for size in ONE_PART:
+            await resize(mailroom, size)
+            await mailroom.picture(f"routed-{size}-{language}")
+            assert await faults(mailroom) == [], size
+
+
+async def test_a_text_that_went_by_itself_is_marked_unfolds_and_is_no_answer(
+    browser: Browser,
+) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom, task=True, **automatic("officieel", TOLD))
+        own = mailroom.thread.locator(".automatic")
+        await expect(own).to_contain_text(f"{mailroom.word('desk.automatic')} officieel")
+        whole = own.get_by_text(TOLD.strip())
+        await expect(whole).to_be_hidden()
+        await mailroom.use(own.locator("summary"))
+        await expect(whole).to_be_visible()
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
+
+
+async def test_what_nobody_can_place_yet_is_no_work_until_it_is_decided(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom, provisional=True, task=False)
+        open_still = mailroom.word("mark.provisional")
+        await expect(mailroom.thread.get_by_text(open_still)).to_be_visible()
+        await expect(mailroom.letters).to_contain_text(open_still)
+        [conversation] = town.records
+        decided = {"conversationId": conversation, "department": "burgerzaken", "reason": "Stil."}
+        about = decided | automatic("keuze", "Waarover gaat uw vraag?")
+        await town.tell("nl.postkamer.conversation-decided.v1", about)
+        note = f"{mailroom.word('desk.decided', to='Burgerzaken')}: Stil."
+        await expect(mailroom.thread.get_by_text(note)).to_be_visible()
+        await expect(mailroom.thread.get_by_text("Waarover gaat uw vraag?")).to_be_visible()
+        await expect(mailroom.thread.get_by_text(open_still)).to_have_count(0)
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
+
+
+async def test_thanks_after_an_answer_make_no_work(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom)
+        await mailroom.answer("Dat is geregeld.")
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.answered"))
+        town.beside = {"task": False}
+        await mailroom.send("Dank u wel")
+        await expect(mailroom.thread.get_by_text(mailroom.word("mark.no.task"))).to_be_visible()
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.answered"))
+
+
+async def test_who_waits_too_long_is_noted_with_a_higher_priority(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom)
+        [conversation] = town.records
+        about = {"conversationId": conversation, "department": "burgerzaken", "priority": "high"}
+        await town.tell("nl.postkamer.conversation-waiting.v1", about | {"reason": "Te lang."})
+        await expect(mailroom.thread.get_by_text(mailroom.word("desk.waited"))).to_be_visible()
+        await expect(mailroom.letters).to_contain_text(mailroom.word("priority.high"))
+
+
+async def test_an_alarm_stands_over_all_until_it_is_confirmed(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom, **STANDING)
+        alarms = mailroom.page.get_by_role("region", name=mailroom.word("alarm.region"))
+        await expect(alarms).to_be_hidden()
+        await alarm(town)
+        await expect(alarms).to_contain_text(mailroom.word("alarm.asked"))
+        await expect(mailroom.announcer).to_contain_text(mailroom.word("care.suicide"))
+        await alarm(town, 2)
+        await expect(alarms).to_contain_text(mailroom.word("alarm.asked.many", n="2"))
+        await mailroom.use(mailroom.button(mailroom.word("alarm.open"), "#alarms"))
+        await expect(mailroom.page.locator("#thread-scroll")).to_be_focused()
+        await mailroom.use(mailroom.button(mailroom.word("alarm.confirm"), "#alarms"))
+        await expect(alarms).to_be_hidden()
+        await expect(mailroom.page.locator("#desk")).to_be_focused()
+        await expect(mailroom.thread.get_by_text(mailroom.word("desk.confirmed"))).to_be_visible()
+        assert [type(order) for order in town.orders] == [Confirm]
+        await mailroom.page.reload()
+        await expect(mailroom.thread.get_by_text(QUESTION)).to_be_visible()
+        await expect(alarms).to_be_hidden()
+
+
+async def test_what_is_official_is_closed_with_what_was_done_about_it(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom, tags=["officieel"])
+        await mailroom.choose("close")
+        outcome = mailroom.field("outcome")
+        await mailroom.tab_to(mailroom.answer_box)
+        await mailroom.press("Control+Enter")
+        await expect(outcome).to_be_focused()  # the browser says that it is missing
+        assert town.orders == []
+        await outcome.select_option("redirected")
+        await mailroom.do("Heeft het formulier")
+        told = f"{mailroom.word('desk.closed')}, {mailroom.word('outcome.redirected')}"
+        await expect(mailroom.thread.get_by_text(told)).to_contain_text("Heeft het formulier")
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.ended"))
+        [order] = town.orders
+        assert isinstance(order, Close)
+        assert order.outcome == "redirected"
+
+
+async def test_an_order_that_is_not_done_stays_at_the_desk_with_its_reason(
+    browser: Browser,
+) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom)
+        town.beside = {"tags": ["officieel"]}  # which the desk has not heard of yet
+        await mailroom.choose("close")
+        await mailroom.tab_to(mailroom.answer_box)
+        await mailroom.type("Klaar")
+        await mailroom.press("Control+Enter")
+        complaint = mailroom.page.locator("#desk-complaint")
+        await expect(complaint).to_contain_text(mailroom.word("error.outcome_needed"))
+        await expect(mailroom.answer_box).to_have_value("Klaar")
+
+
+async def test_a_conversation_goes_to_the_front_desk_or_to_a_colleague(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await asked(town, mailroom)
+        await mailroom.choose("transfer")
+        await mailroom.do("Weet ik niet.", employee="m.devries")
+        await mailroom.open_hole("Klantcontactcentrum")
+        whose = mailroom.word("mark.assignee", assignee="m.devries")
+        await expect(mailroom.page.locator("#thread-stand")).to_contain_text(whose)
+        [order] = town.orders
+        assert isinstance(order, Transfer)
+        assert (order.department, order.employee) == (None, "m.devries")
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+async def test_the_contact_centre_says_what_holds_of_the_number(
+    browser: Browser, language: str
+) -> None:
+    async with town_and_page(browser, language=language) as (town, mailroom):
+        state = mailroom.page.locator("#centre-state")
+        await expect(state).to_have_text(mailroom.word("state.open"))
+        await mailroom.use(mailroom.page.locator("#centre summary"))
+        await mailroom.tab_to(mailroom.page.locator("#state"))
+        await mailroom.page.locator("#state").select_option("closed")
+        await mailroom.tab_to(mailroom.page.locator("#state-text"))
+        await mailroom.type("Bel ons op 14 0999.")
+        set_state = mailroom.button(mailroom.word("centre.do.state"))
+        await mailroom.use(set_state)
+        complaint = mailroom.page.locator("#centre-complaint")
+        await expect(complaint).to_contain_text("telephone")
+        assert await faults(mailroom) == []
+        await mailroom.picture(f"centre-{language}")
+        mailroom.errors.clear()  # the browser itself reports the refusal
+        await mailroom.page.locator("#state-text").fill("Mail ons op gemeente@stad.example.")
+        await mailroom.use(set_state)
+        await expect(state).to_have_text(mailroom.word("state.closed"))
+        await expect(complaint).to_be_empty()
+        await mailroom.tab_to(mailroom.page.locator("#notice-text"))
+        await mailroom.type("Het is druk door de storm.")
+        await mailroom.use(mailroom.button(mailroom.word("centre.do.notice")))
+        notice = mailroom.page.locator("#notice-now")
+        await expect(notice).to_contain_text("Het is druk door de storm.")
+        await mailroom.use(mailroom.button(mailroom.word("centre.do.clear")))
+        await expect(notice).to_be_hidden()
+        await resize(mailroom, "narrow")
+        await mailroom.page.locator(".views [data-view=desk]").evaluate("one => one.click()")
+        assert await faults(mailroom) == []
+        assert town.number.standing["state"] == "closed"
