@@ -162,7 +162,7 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         continued=case.who.continued,
         version=case.ground.version,
         provisional=provisional,
-        task=not (provisional or said.passing or said.opt),
+        task=not (provisional or said.passing),
         reopened=case.place.reopened,
         tags=state.tags,
         priority=state.priority,

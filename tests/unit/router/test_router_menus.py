@@ -241,6 +241,16 @@ def test_a_rule_may_ask_a_menu_of_its_own_and_asks_it_once() -> None:
     assert hall.heard == ["keuze_onduidelijk"] and again.department == "klantcontact"
 
 
+def test_a_photograph_that_a_rule_asks_a_menu_for_is_still_undecided() -> None:
+    rule = {"id": "foto", "tenant": "hengelo", "types": ["image"], "menu": "wonen"}
+    hall = Stadhuis(given=config(rules=[rule]))
+    assert hall.hears("", "image").provisional
+    assert hall.heard == ["keuze_wonen"]
+    assert hall.hears("2").department == "groen"
+    hall.after(minutes=5)
+    assert hall.heard == [] and hall.happened == []
+
+
 def rows_of_buttons(hall: Stadhuis) -> list[str]:
     return [button["reply"]["id"] for button in interactive(hall)["action"]["buttons"]]
 

@@ -54,6 +54,13 @@ def test_nothing_of_several_is_lost_and_they_do_not_come_together() -> None:
     assert hall.heard == []
 
 
+def test_an_answer_ends_a_burst() -> None:
+    hall = greeted()
+    hall.orders("text")
+    hall.after(seconds=10).hears("over de garage")
+    assert hall.heard == ["garage"]
+
+
 def test_the_burst_must_be_over() -> None:
     hall = greeted()
     hall.hears("ik maak bezwaar")

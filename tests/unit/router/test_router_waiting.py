@@ -161,6 +161,16 @@ def test_each_word_from_either_side_puts_it_off() -> None:
     assert hall.happened == ["closed"]
 
 
+def test_what_was_opened_again_after_its_time_had_come_is_closed_as_well() -> None:
+    hall = waits("mijn container")
+    hall.orders("text")
+    hall.after(days=13).orders("close")
+    hall.after(days=7).hears("het is nog niet opgelost")
+    hall.orders("text")
+    hall.after(days=14)
+    assert hall.happened == ["closed"]
+
+
 def test_nobody_is_closed_who_still_waits() -> None:
     hall = waits("mijn container")
     hall.after(days=60)
