@@ -7,8 +7,9 @@ import msgspec
 
 from router.cases import Case
 from router.conversation import Conversation, State
-from router.replies import MOST, Candidate
+from router.replies import MOST
 from router.rules import graver
+from router.saying import Candidate
 from services.hours import AMSTERDAM
 
 CARE_AGAIN = timedelta(hours=1)

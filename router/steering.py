@@ -14,8 +14,8 @@ from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Identity, Reply, Unit
 from router.knowledge import Knowledge
-from router.replies import Candidate
 from router.rules import TRANSFER, Verdict
+from router.saying import Candidate, by_itself
 from services.contract import Command
 from services.fates import DONE
 
@@ -174,7 +174,7 @@ def _saying(
         return now, None, Changes()
     if not replies.may_tell(now, known.standings.get(now.number), unit.at):
         return now, None, Changes()
-    text = replies.by_itself(unit, Candidate(name), now, tenant, ground)
+    text = by_itself(unit, Candidate(name), now, tenant, ground)
     if text is None:
         return now, None, Changes()
     said, reply = text

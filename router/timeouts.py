@@ -14,8 +14,8 @@ from router.conversation import Conversation
 from router.decisions import Alarm, Changes, Decision, Ground, Reply, Timer, Unit
 from router.knowledge import Knowledge
 from router.placing import reason_at_home
-from router.replies import Candidate
 from router.rules import Verdict, graver
+from router.saying import Candidate, by_itself
 from services.contract import Timeout
 from services.town import Tenant
 
@@ -203,7 +203,7 @@ def _text(
         return None
     if not replies.may_tell(after, known.standings.get(after.number), hour.unit.at):
         return None
-    return replies.by_itself(hour.unit, come.says, after, hour.tenant, hour.ground)
+    return by_itself(hour.unit, come.says, after, hour.tenant, hour.ground)
 
 
 def _decision(

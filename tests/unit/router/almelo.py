@@ -38,6 +38,17 @@ from services.ids import uuid7
 from services.texts import Texts
 
 TOML = """
+departments = [
+    {id = "klantcontact", tenant = "almelo", name = "Klantcontact", destination = "crm"},
+    {id = "belastingen", tenant = "almelo", name = "Belastingen", destination = "crm"},
+    {id = "groen", tenant = "almelo", name = "Openbare ruimte", destination = "buiten"},
+    {id = "klantcontact", tenant = "borne", name = "Klantcontact", destination = "crm"},
+]
+destinations = [
+    {id = "crm", kind = "cloudevents", url = "https://crm.example/events"},
+    {id = "buiten", kind = "cloudevents", url = "https://buiten.example/events"},
+]
+
 [[tenants]]
 id = "almelo"
 name = "Gemeente Almelo"
@@ -57,36 +68,6 @@ fallback = "belastingen"
 id = "20000001"
 tenant = "borne"
 fallback = "klantcontact"
-
-[[departments]]
-id = "klantcontact"
-tenant = "almelo"
-name = "Klantcontact"
-destination = "crm"
-[[departments]]
-id = "belastingen"
-tenant = "almelo"
-name = "Belastingen"
-destination = "crm"
-[[departments]]
-id = "groen"
-tenant = "almelo"
-name = "Openbare ruimte"
-destination = "buiten"
-[[departments]]
-id = "klantcontact"
-tenant = "borne"
-name = "Klantcontact"
-destination = "crm"
-
-[[destinations]]
-id = "crm"
-kind = "cloudevents"
-url = "https://crm.example/events"
-[[destinations]]
-id = "buiten"
-kind = "cloudevents"
-url = "https://buiten.example/events"
 
 [[rules]]
 id = "afval"
