@@ -124,6 +124,38 @@ def test_whatever_is_said_to_a_stand_in_it_goes_back_when_its_own_department_ope
     assert back.department == "balie"
 
 
+def test_it_goes_back_when_its_own_department_opens_though_nobody_says_a_word() -> None:
+    hall = Stadhuis("2026-11-27 18:00", config(tenant={"wait_minutes": 0}))  # a Friday
+    hall.hears("mijn paspoort")
+    hall.after(hours=5).hears("bent u er?")  # the evening has gone home as well
+    hall.until("2026-11-30 08:59")
+    assert hall.happened == []
+    hall.until("2026-11-30 09:00")
+    assert hall.happened == ["returned"]
+    now = hall.router.conversations[hall.id]
+    assert (now.department, now.rule, now.reason) == ("burgerzaken", "paspoort", BURGERZAKEN)
+    moved = hall.told[-1]
+    assert (moved.type, moved.department, moved.sequence) == (
+        TRANSFERRED,
+        "burgerzaken",
+        now.sequence - 1,
+    )
+    assert hall.hears("en nu?").sequence == now.sequence + 1
+
+
+@pytest.mark.parametrize(
+    ("order", "department"),
+    [("text", "avond"), ("transfer", "groen"), ("close", "avond"), ("note", "burgerzaken")],
+)
+def test_it_does_not_go_back_from_who_took_it_up(order: str, department: str) -> None:
+    hall = Stadhuis("2026-11-25 18:00", config(tenant={"wait_minutes": 0}))
+    hall.hears("mijn paspoort")
+    hall.orders(order, to_department="groen")
+    hall.until("2026-11-26 10:00")
+    assert hall.happened == (["returned"] if department == "burgerzaken" else [])
+    assert hall.router.conversations[hall.id].department == department
+
+
 @pytest.mark.parametrize("author", [SANNE, MACHINE])
 def test_it_does_not_go_back_from_a_person_who_answered(author: object) -> None:
     hall = Stadhuis("2026-11-25 18:00")
