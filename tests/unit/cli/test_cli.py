@@ -19,19 +19,24 @@ def explained(*arguments: object, config: Path) -> Any:
 
 def test_a_text_is_explained_for_a_person_and_for_a_program(file: Path) -> None:
     answer = explained("Waar laat ik mijn GROF VUIL?", config=file)
+    assert len(answer.pop("version")) == 12
+    assert [timer["kind"] for timer in answer.pop("timers")] == ["idle"]
     assert answer == {
         "department": "groen",
         "name": "Openbare ruimte",
         "rule": "afval",
-        "reason": '"grof vuil" staat in regel afval',
+        "reason": '"grof vuil" staat erin (regel afval)',
         "tried": ["afval"],
+        "steps": [{"rule": "afval", "outcome": "past", "matched": '"grof vuil" staat erin'}],
+        "language": "nl",
     }
     env = {"POSTKAMER_CONFIG": str(file)}
     done = postkamer("route", "explain", "grof vuil", env=env)
     assert done.exit_code == 0
-    assert done.stdout == (
-        'Openbare ruimte (groen): "grof vuil" staat in regel afval\nregels bekeken: afval\n'
-    )
+    assert done.stdout.splitlines() == [
+        'Openbare ruimte (groen): "grof vuil" staat erin (regel afval)',
+        '  past       afval: "grof vuil" staat erin',
+    ]
 
 
 def test_without_a_match_the_fallback_of_the_number_is_named(file: Path) -> None:
