@@ -100,7 +100,7 @@ update router.conversation set
     state = state || (
         select coalesce(jsonb_object_agg(key, value::timestamptz - interval '{time}'), '{{}}')
         from jsonb_each_text(state)
-        where key in ('menu_at', 'waiting_since', 'care_at', 'burst_at'))
+        where key in ('menu_at', 'waiting_since', 'answered_at', 'care_at', 'burst_at'))
     where id in (select id from passed);
 commit;
 """

@@ -19,9 +19,10 @@ from tests.faults.hours import passes, with_short_hours
 from tests.faults.witness import Witness, listening
 from tests.installation import Installation
 from tests.voorbeeldstad import FOLDER
-from tests.watching import Watch, until
+from tests.watching import BEARER, Watch, until
 
 FIRST, SECOND = "router", "router-2"
+KEY = "Idempotency-Key"
 TYPE = "nl.postkamer.{}.v1"
 STRIKES, CITIZENS = 8, 10
 """Times that routers are killed, and citizens for whom something is due at each."""
@@ -42,6 +43,8 @@ class Kind(msgspec.Struct, frozen=True):
     events: dict[str, int] = {}
     texts: tuple[str, ...] = ()
     kept: dict[str, int] = {}
+    answered: bool = False
+    """What nobody answered stays open."""
 
 
 ASKED, UNCLEAR, LONGER = "Waarover gaat uw v", "Wij weten nog niet", "Sorry, u wacht lan"
@@ -60,7 +63,7 @@ KINDS = {
         "mijn container is vol", "2 min", {"conversation-waiting": 1}, (LONGER,), {"waiting": 1}
     ),
     "care": Kind("er is brand", "2 min", {"care-alarm": 2}, (), {"alarmed": 1, "unconfirmed": 1}),
-    "idle": Kind("een container", "2 days", {"conversation-closed": 1}, (), {"closed": 1}),
+    "idle": Kind("een container", "2 days", {"conversation-closed": 1}, (), {"closed": 1}, True),
 }
 
 WAITS = [kind for kind in KINDS if kind != "quiet"]
@@ -110,6 +113,21 @@ class Citizens:
                 if name["value"] in self._phones:
                     self.conversations[name["value"]] = data["conversationId"]
         return len(self.conversations)
+
+    async def hear(self) -> None:
+        """A CRM answers, where it must."""
+        if not self.kind.answered:
+            return
+        for id in self.conversations.values():
+            order = {"conversationId": id, "type": "text", "text": {"body": "Wij komen eraan."}}
+            url, headers = f"{self._watch.town.gateway}/v1/messages", BEARER | {KEY: id}
+            order["author"] = {"kind": "employee", "id": "sanne"}
+            async with self._watch.session.post(url, json=order, headers=headers) as answer:
+                assert answer.status == 202, await answer.text()
+        ids = ", ".join(f"'{id}'" for id in self.conversations.values())
+        answered = f"select count(*) from router.conversation where id in ({ids})"
+        answered += " and state ? 'answered_at'"
+        await until(lambda: self._watch.count(answered), lambda n: n == CITIZENS, SETTLE_SECONDS)
 
     async def wait(self) -> None:
         """Time passes in which they say nothing more."""
@@ -188,6 +206,7 @@ async def test_what_is_waited_for_comes_once_though_routers_die_while_it_is_due(
     for citizens in everybody:
         await citizens.write()
         await until(citizens.opened, lambda n: n == CITIZENS, SETTLE_SECONDS)
+        await citizens.hear()
     for n, (citizens, others) in enumerate(zip(everybody, greeting, strict=True)):
         moment = asyncio.create_task(MOMENTS[n % len(MOMENTS)](witness))
         await others.write()

@@ -108,13 +108,13 @@ async def test_routers_killed_in_turn_with_another_standing_by_lose_double_and_r
     arrivals, crowd = await arriving(watch, run), Crowd(session, town, run)
     crowd.write(CONVERSATIONS, MESSAGES // CONVERSATIONS, KILLING_SECONDS)
     for part, (victim, successor) in enumerate([(FIRST, SECOND), (SECOND, FIRST)], 1):
-        await crowd.reach(crowd.total * part // 3)
-        await arrivals.read()
+        await crowd.reach(crowd.total * part // 4)
         await held_by(town, victim)
         await asyncio.to_thread(town.kill, victim)
         await held_by(town, successor)
         await asyncio.to_thread(town.restart, victim)
         await asyncio.to_thread(town.wait_until_ready, victim)
+        await arrivals.read()
     await crowd.task
     found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
     await check(found, witness, crowd)
