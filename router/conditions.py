@@ -14,6 +14,8 @@ from router.lexicon import Found, Lexicon, compiled, plain_words
 from services import hours
 from services.rules import Condition, Group
 
+PATTERNS_MEMORY = 64 * 1024 * 1024
+"""Bytes that all patterns of a municipality may take together, at most: 2,000 ordinary ones fit."""
 TYPES = {
     "text": "een tekst", "image": "een foto", "video": "een video", "audio": "een spraakbericht",
     "voice": "een spraakbericht", "document": "een bestand", "sticker": "een sticker",
@@ -88,7 +90,7 @@ class Book:
 
 def _pattern_set(patterns: Iterable[str]) -> "re2.Set | None":
     options = re2.Options()
-    options.case_sensitive, options.log_errors = False, False
+    options.case_sensitive, options.log_errors, options.max_mem = False, False, PATTERNS_MEMORY
     all = re2.Set.SearchSet(options)
     added = [all.Add(pattern) for pattern in patterns]
     if not added:
