@@ -14,8 +14,13 @@ const by = (id) => document.getElementById(id);
 
 export function draw(page) {
   const alarms = [...page.state.alarms.values()];
-  by("alarms").hidden = alarms.length === 0;
+  const here = by("alarms").contains(document.activeElement);
   sync(by("alarms-list"), alarms.map((one) => alarm(page, one)));
+  // The button that had the focus is gone with its alarm: on to the next one, else to the desks.
+  if (here && !by("alarms").contains(document.activeElement)) {
+    (by("alarms-list").querySelector("button") ?? by("desk")).focus();
+  }
+  by("alarms").hidden = alarms.length === 0;
 }
 
 function alarm(page, { id, care, nth, at, refusal = "" }) {
@@ -45,12 +50,6 @@ async function confirm(page, id) {
   const given = await post("/desk/actions", { conversationId: id, action: "confirm" });
   const refusal = given.ok ? await failed(given.body.id) : inWords(given);
   const still = page.state.alarms.get(id);
-  if (!still) return elsewhere();
-  if (refusal) still.refusal = refusal;
-  return page.redraw();
-}
-
-// The button that had the focus is gone with its alarm: on to the next one, else to the desks.
-function elsewhere() {
-  if (document.activeElement === document.body) (by("alarms-list").querySelector("button") ?? by("desk")).focus();
+  if (still && refusal) Object.assign(still, { refusal });
+  page.redraw();
 }
