@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from router import aftermath, automatic, people, replies, timers
+from router import aftermath, automatic, moves, people, replies, timers
 from router.cases import Case
 from router.checks import MARKETING_MESSAGES
 from router.conversation import Conversation
@@ -140,7 +140,8 @@ def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes
 def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
     unit, hash, said, state = case.unit, case.ground.hash, case.said, now.state
     department = case.ground.config.department(now.tenant, now.department)
-    moved = not case.opens and case.before.department != now.department
+    moved = {} if case.opens else moves.told(unit, case.before, now, case.ground)
+    sent = people.said_at(unit, case.item.sent_at)
     provisional = not (state.spoken or state.answered_at)
     care = said.outcome.care
     return Decision(
@@ -156,8 +157,6 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         message=unit.id("message", hash),
         event=unit.id("event", hash),
         opened=unit.id("opened", hash) if case.opens else None,
-        transfer=unit.id("transfer", hash) if moved else None,
-        moved_from=case.before.department if moved else "",
         zaak=now.zaak,
         continued=case.who.continued,
         version=case.ground.version,
@@ -175,8 +174,9 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         alarm=_alarm(case),
         reply=reply,
         assignee=state.assignee,
-        window_until=(now.last_inbound_at or unit.at) + automatic.WINDOW,
+        window_until=sent + automatic.WINDOW,
         held=state.held,
+        **moved,
     )
 
 

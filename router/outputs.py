@@ -37,7 +37,7 @@ def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
     if decision.alarm:
         yield _alarm(unit, decision)
     if decision.transfer:
-        yield _moved(unit, decision)
+        yield from _moved(unit, decision, decision.transfer)
     if decision.event is None:
         return
     match unit.entry, unit.item:
@@ -62,13 +62,16 @@ def _alarm(unit: Unit, decision: Decision) -> To:
     return decision.alarm.destination, msgspec.structs.replace(event, message=None)
 
 
-def _moved(unit: Unit, decision: Decision) -> To:
-    """A rule moved the conversation, just before the message that caused it."""
-    assert decision.transfer is not None
+def _moved(unit: Unit, decision: Decision, transfer: UUID) -> Iterator[To]:
+    """A rule or an hour moved the conversation, just before what caused it. Told to both
+    departments, unless one destination has them both."""
     data = _about(decision) | {"from": decision.moved_from, "reason": decision.reason}
-    destination, event = _own(unit, decision, TRANSFERRED, decision.transfer, data)
-    sequence = decision.sequence - 1
-    return destination, msgspec.structs.replace(event, sequence=sequence, message=None)
+    destination, event = _own(unit, decision, TRANSFERRED, transfer, data)
+    event = msgspec.structs.replace(event, sequence=decision.sequence - 1, message=None)
+    yield destination, event
+    if decision.former_event:
+        told = msgspec.structs.replace(event, id=decision.former_event)
+        yield decision.former_destination, told
 
 
 def _steered(unit: Unit, command: Command, decision: Decision) -> Iterator[To]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from router import automatic, checks, people, replies, timers
+from router import automatic, checks, moves, people, replies, timers
 from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Alarm, Changes, Decision, Ground, Reply, Timer, Unit
@@ -219,7 +219,6 @@ def _decision(
         return Decision(kind="timeout", record=record, tenant=before.tenant if before else "")
     department = ground.config.department(now.tenant, now.department)
     destination = department.destination if department else ""
-    moved = before.department != now.department
     told = come.happened in TOLD and bool(destination)
     return Decision(
         kind="timeout",
@@ -232,8 +231,6 @@ def _decision(
         reason=REASONS.get(come.happened, now.reason),
         sequence=now.sequence - (reply is not None),
         event=unit.id("event", ground.hash) if told else None,
-        transfer=unit.id("transfer", ground.hash) if moved else None,
-        moved_from=before.department if moved else "",
         zaak=now.zaak,
         version=ground.version,
         tags=now.state.tags,
@@ -243,6 +240,7 @@ def _decision(
         happened=come.happened,
         care=come.alarm.care if come.alarm else "",
         held=now.state.held,
+        **moves.told(unit, before, now, ground),
     )
 
 

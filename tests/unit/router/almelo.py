@@ -272,7 +272,13 @@ def timeout(timer: Timer) -> Timeout:
 
 
 def events(said: Iterable[Decided]) -> list[Delivery]:
-    return [event for _, event in told_to(said)]
+    """Each once: what a move tells to the department that it left, is told to the new one too."""
+    return [
+        event
+        for one in said
+        for _, event in told_to([one])
+        if not (one[1].transfer and event.id == one[1].former_event)
+    ]
 
 
 def told_to(said: Iterable[Decided]) -> list[tuple[str, Delivery]]:

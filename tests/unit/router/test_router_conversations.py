@@ -24,6 +24,7 @@ from almelo import (
     status,
     text,
     told,
+    told_to,
     wrote,
 )
 
@@ -72,6 +73,20 @@ def test_a_move_is_an_event_of_its_own_just_before_the_message_that_caused_it() 
     assert router.conversations[message.conversation].since == at(1)
 
 
+def test_a_move_by_a_rule_is_told_to_the_department_that_it_left_where_another_system_has_it() -> (
+    None
+):
+    router = Router()
+    router.takes(said(0, "hallo"))
+    (there, new), (left, old), _ = told_to(router.takes(said(1, "mijn container")))
+    assert (there, left) == ("buiten", "crm")
+    assert new.id != old.id
+    assert msgspec.structs.replace(old, id=new.id) == new
+    one = Router()
+    one.takes(said(0, "hallo"))
+    assert [to for to, _ in told_to(one.takes(said(1, "mijn woz")))] == ["crm", "crm"]
+
+
 def test_a_rule_that_names_the_fallback_itself_settles_the_matter_without_a_move() -> None:
     router = Router()
     number = OTHER_NUMBER
@@ -115,7 +130,7 @@ def test_an_event_tells_a_crm_what_the_contract_with_it_promises() -> None:
         "task": True,
         "reopened": False,
         "sensitive": [],
-        "windowUntil": "2026-11-26T12:00:03Z",
+        "windowUntil": "2026-11-26T12:00:00Z",
         "priority": "normal",
     }
 
