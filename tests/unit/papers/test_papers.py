@@ -180,7 +180,13 @@ def test_the_event_shown_to_crm_builders_has_the_fields_of_an_event() -> None:
 
 def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
     listed = re.findall(r"^\| `(nl\.postkamer\.[\w.-]+)` \|", read("docs/crm.md"), re.MULTILINE)
-    sent = [outputs.RECEIVED, outputs.TRANSFERRED, outputs.STATUS_CHANGED, outputs.CLOSED]
+    sent = [
+        outputs.RECEIVED,
+        outputs.TRANSFERRED,
+        outputs.STATUS_CHANGED,
+        outputs.CARE_ALARM,
+        *outputs.HAPPENED.values(),
+    ]
     assert sorted(listed) == sorted(sent)
 
 
