@@ -53,7 +53,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 ROWS: tuple[tuple[str, Callable[[Sample], float], str], ...] = (
     ("read and compiled, s", lambda s: s.compile, ".2f"),
     ("postkamer check, s", lambda s: s.check, ".2f"),
-    ("its words looked for, us", lambda s: s.matching * 1e6, ".0f"),
+    ("what the rules say of it, us", lambda s: s.matching * 1e6, ".0f"),
     ("decided, of a new citizen, us", lambda s: s.new * 1e6, ".0f"),
     ("decided, of a known one, us", lambda s: s.known * 1e6, ".0f"),
 )
