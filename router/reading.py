@@ -34,6 +34,8 @@ async def read(connection: Connection, units: Sequence[Unit], ground: Ground) ->
     """Everything that deciding these units takes."""
     known = Knowledge()
     await _decided(connection, units, known)
+    # What was decided is said again from its row: nothing else need be known of it.
+    units = [unit for unit in units if unit.key not in known.decided]
     await _outgoing(connection, units, known, ground)
     await _people(connection, units, known, ground)
     await _conversations(connection, units, known)

@@ -4,6 +4,9 @@ alter table router.conversation
 -- The one that was closed last: a thank-you belongs to it, and a question may open it again.
 create index conversation_person on router.conversation (person, number, closed_at);
 
+-- Whoever writes is looked for by the hash of a name alone; no index began with it.
+create index identity_hash on router.identity (hash) where valid_to is null;
+
 create table router.timer (
     id uuid primary key,
     conversation text not null,

@@ -1,0 +1,53 @@
+"""What a batch asks of the router's tables is found by an index, however large they have grown."""
+
+import hashlib
+from uuid import UUID, uuid4
+
+import pytest
+
+from router import reading
+from services.database import Pool
+
+ROWS = 1000
+
+FILL = """
+insert into router.identity (tenant, kind, hash, value, person, valid_from)
+    select 'almelo', 'phone', decode(md5(n::text), 'hex'), 'x', gen_random_uuid(), now()
+    from generate_series(1, $1::int) n;
+insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
+    opened_at, sequence, closed_at)
+    select '1-' || n, 'almelo', '1', gen_random_uuid(), 'kcc', '', '', now(), now(), 1,
+        case when n % 2 = 0 then now() end
+    from generate_series(1, $1::int) n;
+insert into router.inbox (key, receipt, decision)
+    select decode(md5(n::text), 'hex'), gen_random_uuid(), '' from generate_series(1, $1::int) n;
+insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at)
+    select gen_random_uuid(), 'almelo', '1', '1-' || n, 'kcc', 'sent', now()
+    from generate_series(1, $1::int) n;
+"""
+HASHES = [hashlib.md5(str(n).encode()).digest() for n in range(8)]
+PEOPLE: list[UUID] = [uuid4() for _ in range(8)]
+NAMES = [f"1-{n}" for n in range(8)]
+
+ASKED = {
+    "inbox": (reading._INBOX, (HASHES,)),
+    "people": (reading._PEOPLE, (HASHES, [])),
+    "people of conversations": (reading._PEOPLE, ([], NAMES)),
+    "conversations": (reading._CONVERSATIONS, (NAMES, PEOPLE)),
+    "conversations of nobody named": (reading._CONVERSATIONS, ([], PEOPLE)),
+    "outgoing": (reading._OUTGOING, (PEOPLE, HASHES)),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_a_batch_reads_no_table_from_end_to_end(pool: Pool, name: str) -> None:
+    async with pool.acquire() as connection:
+        for statement in filter(str.strip, FILL.split(";\n")):
+            await connection.execute(statement, ROWS)
+        await connection.execute("analyze")
+        # Then it is read from end to end only where there is no other way.
+        await connection.execute("set enable_seqscan = off")
+        query, arguments = ASKED[name]
+        plan = [row[0] for row in await connection.fetch(f"explain {query}", *arguments)]
+    read = [line.strip() for line in plan if "Seq Scan on" in line]
+    assert read == []
