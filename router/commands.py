@@ -115,7 +115,7 @@ def _message(
     now = _answered(unit, given, before)
     decision = Decision(
         kind="accepted",
-        record=unit.id("record", ground.hash),
+        record=unit.id("record"),
         tenant=now.tenant,
         conversation=now.id,
         department=now.department,
@@ -124,7 +124,7 @@ def _message(
         sequence=now.sequence,
         message=given.id,
         status="accepted",
-        opened=None if before.id in known.conversations else unit.id("opened", ground.hash),
+        opened=None if before.id in known.conversations else unit.id("opened"),
         zaak=now.zaak,
         version=ground.version,
     )
@@ -152,7 +152,7 @@ def _of_number(
         return _refused(unit, given, checks.NO_NUMBER, ground)
     decision = Decision(
         kind="accepted",
-        record=unit.id("record", ground.hash),
+        record=unit.id("record"),
         tenant=number.tenant,
         status=DONE,
         version=ground.version,
@@ -225,7 +225,7 @@ def _refused(
     tenant = given.tenant or (number.tenant if number else "")
     decision = Decision(
         kind="refused",
-        record=unit.id("record", ground.hash),
+        record=unit.id("record"),
         tenant=tenant,
         department=given.department or _whose(given, where, tenant),
         message=given.id,

@@ -146,6 +146,8 @@ OPTS: dict[Choice, str] = {
 """What opts out of messages that nobody asked for, and in again. Not `afmelden`, `uitschrijven`:
 a citizen who says so to a town hall may mean an appointment, a school or an address."""
 
+_FACES = frozenset(":;=<")
+"""What every emoticon begins with."""
 _EMOTICON = re.compile(r"[:;=<](?<!\w.)(?:'?-?[)\]DdPp]|3)(?!\w)")
 _WORD = re.compile(r"[^\W_]+")
 _MARK = re.compile("[\u0300-\u036f\u064b-\u0655]")  # accents, Arabic vowels
@@ -168,6 +170,8 @@ def opt(text: str) -> Choice:
     if len(text) > LONGEST_OPT or _ASKED.search(text):
         return ""
     words = _words(text)
+    if not words or words[0][0] not in _OPTS_BEGIN:  # most of them
+        return ""
     return _OPTS.get(tuple(words)) or _OPTS.get(tuple(map(_squeezed, words)), "")
 
 
@@ -228,12 +232,14 @@ _KNOWN |= _ALSO_NAMES | _FOR | _FAVOURS
 _KNOWN |= set(map(_squeezed, _KNOWN))
 _SYMBOLS = {symbol: kind for kind, symbols in SYMBOLS.items() for symbol in symbols}
 _OPTS = {phrase: choice for choice, table in OPTS.items() for phrase in _phrases(table)}
+_OPTS_BEGIN = frozenset(phrase[0][0] for phrase in _OPTS)
 _OPTS |= {tuple(map(_squeezed, phrase)): choice for phrase, choice in _OPTS.items()}
 
 
 def _kinds(text: str) -> frozenset[str]:
     """Those of all phrases and emojis in a text; none if there is anything else in it."""
-    text = _EMOTICON.sub("☺", text)
+    if not _FACES.isdisjoint(text):
+        text = _EMOTICON.sub("☺", text)
     kinds = set(_kinds_of_words(text))
     if not text.isascii():
         symbols = (c for c in _SYMBOL.findall(text) if unicodedata.category(c)[0] not in "PCM")
@@ -270,6 +276,8 @@ def _phrase(words: list[str], at: int) -> tuple[int, str]:
 
 
 def _respelled(node: _Node, word: str) -> _Node | None:
+    if not _REPEATED.search(word):
+        return None
     return next((node.on[known] for known in _spellings(word) if known in node.on), None)
 
 

@@ -45,7 +45,7 @@ def _item(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Chang
 def quarantine(unit: Unit, reason: str, ground: Ground) -> Decision:
     """Keep it aside with its reason: nothing of it is lost, and somebody is told. Its record takes
     the place of no other: it may have been decided before."""
-    return Decision(kind="quarantined", record=unit.id("aside", ground.hash), reason=reason)
+    return Decision(kind="quarantined", record=unit.id("aside"), reason=reason)
 
 
 def set_aside(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes]:

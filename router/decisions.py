@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from hashlib import blake2b
 from uuid import UUID
 
 import msgspec
@@ -38,9 +39,11 @@ class Unit(msgspec.Struct, frozen=True):
         entry = self.entry
         return entry.at if isinstance(entry, SendOutcome | Timeout) else entry.received_at
 
-    def id(self, purpose: str, hash: Hash) -> UUID:
-        """An id that is the same however often this unit is decided."""
-        return uuid7(self.at, hash("id", self.key.hex(), purpose))
+    def id(self, purpose: str) -> UUID:
+        """An id that is the same however often this unit is decided. It cannot be guessed, for the
+        key cannot."""
+        chance = blake2b(self.key + purpose.encode(), digest_size=16).digest()
+        return uuid7(self.at, chance)
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -72,8 +72,8 @@ def chosen(item: items.Message, text: str, path: str, config: Config) -> Chosen 
     if item.content.choice.startswith(PREFIX):
         there, _, id = item.content.choice.removeprefix(PREFIX).rpartition("/")
         return _option(there, config, lambda n, option: option.id == id)
-    said = plain_words(text)
-    if not path or not said:
+    said = plain_words(text) if path else []
+    if not said:
         return None
     return _option(path, config, lambda n, option: said in ([str(n)], plain_words(option.title)))
 

@@ -128,17 +128,17 @@ def _heard(case: Case, decision: Decision) -> Heard | None:
 def kept(unit: Unit, kind: str, number: str, ground: Ground) -> Decision:
     """For the record alone."""
     ours = ground.config.number(number)
-    record = unit.id("record", ground.hash)
+    record = unit.id("record")
     return Decision(kind=kind, record=record, tenant=ours.tenant if ours else "")
 
 
 def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes]:
-    record = unit.id("record", ground.hash)
+    record = unit.id("record")
     return Decision(kind="quarantined", record=record, reason=reason), Changes()
 
 
 def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
-    unit, hash, said, state = case.unit, case.ground.hash, case.said, now.state
+    unit, said, state = case.unit, case.said, now.state
     department = case.ground.config.department(now.tenant, now.department)
     moved = {} if case.opens else moves.told(unit, case.before, now, case.ground)
     sent = people.said_at(unit, case.item.sent_at)
@@ -146,7 +146,7 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
     care = said.outcome.care
     return Decision(
         kind="message",
-        record=unit.id("record", hash),
+        record=unit.id("record"),
         tenant=now.tenant,
         conversation=now.id,
         department=now.department,
@@ -154,9 +154,9 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         rule=now.rule,
         reason=now.reason,
         sequence=now.sequence - (reply is not None),
-        message=unit.id("message", hash),
-        event=unit.id("event", hash),
-        opened=unit.id("opened", hash) if case.opens else None,
+        message=unit.id("message"),
+        event=unit.id("event"),
+        opened=unit.id("opened") if case.opens else None,
         zaak=now.zaak,
         continued=case.who.continued,
         version=case.ground.version,
@@ -184,7 +184,7 @@ def _alarm(case: Case) -> Alarm | None:
     care, wake = case.said.outcome.care, case.tenant.care.destinations
     if care is None or not wake or not aftermath.alarming(case):
         return None
-    event = case.unit.id("alarm", case.ground.hash)
+    event = case.unit.id("alarm")
     return Alarm(event=event, destination=wake[0], care=care.kind, nth=1)
 
 

@@ -16,8 +16,8 @@ def told(unit: Unit, before: Conversation, now: Conversation, ground: Ground) ->
     former = left.destination if left else ""
     both = former not in ("", there.destination if there else "")
     return {
-        "transfer": unit.id("transfer", ground.hash),
+        "transfer": unit.id("transfer"),
         "moved_from": before.department,
-        "former_event": unit.id("former", ground.hash) if both else None,
+        "former_event": unit.id("former") if both else None,
         "former_destination": former if both else "",
     }

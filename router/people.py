@@ -72,7 +72,7 @@ def resolve(unit: Unit, number: Number, called: Called, known: Knowledge, ground
     if owner is None and becomes:
         owner, continued = _owner(becomes, seen)
     if owner is None:
-        owner = unit.id("person", ground.hash)
+        owner = unit.id("person")
     now = tuple(
         Identity(*keys[i], value=i.value, person=owner, valid_from=called.at, scope=_scope(i, unit))
         for i in becomes or names

@@ -90,12 +90,12 @@ def texted(
     if menu:
         content = menus.content(candidate.path, menu, body[:INTERACTIVE_BODY], button)
     reply = Reply(
-        id=unit.id("reply", ground.hash),
+        id=unit.id("reply"),
         name=candidate.name.partition(":")[0],
         language=language,
         text=body,
         content=msgspec.json.encode(content),
-        record=unit.id("reply record", ground.hash),
+        record=unit.id("reply record"),
     )
     return candidate, reply
 

@@ -111,7 +111,7 @@ def _decision(
     theirs = conversation is not None and conversation.department == whose
     decision = Decision(
         kind=kind,
-        record=unit.id("record", ground.hash),
+        record=unit.id("record"),
         tenant=after.tenant,
         conversation=after.conversation,
         department=whose,
@@ -119,7 +119,7 @@ def _decision(
         reason=after.reason if after.status != before.status else "",
         sequence=conversation.sequence if conversation and told else 0,
         message=after.id,
-        event=unit.id("event", ground.hash) if told else None,
+        event=unit.id("event") if told else None,
         status=after.status,
         # The zaak is of whoever has the conversation now, and may say what it is about.
         zaak=conversation.zaak if conversation and theirs else "",

@@ -55,8 +55,8 @@ def _transfer(
         ground,
         sequence=now.sequence - (reply is not None),
         moved_from=before.department,
-        event=unit.id("event", ground.hash) if destination else None,
-        former_event=unit.id("former", ground.hash) if told_both else None,
+        event=unit.id("event") if destination else None,
+        former_event=unit.id("former") if told_both else None,
         former_destination=former if told_both else "",
         reply=reply,
     )
@@ -83,7 +83,7 @@ def _close(
     )
     open = automatic.window_open(before, unit.at)
     now, reply, sent = _saying("afgesloten", unit, now, known, ground, silent=not open)
-    event = unit.id("event", ground.hash) if _destination(now, ground) else None
+    event = unit.id("event") if _destination(now, ground) else None
     sequence = now.sequence - (reply is not None)
     decision = _recorded(unit, now, ground, sequence=sequence, event=event, reply=reply)
     return decision, msgspec.structs.replace(sent, conversation=now)
@@ -200,7 +200,7 @@ def _destination(conversation: Conversation, ground: Ground) -> str:
 def _recorded(unit: Unit, now: Conversation, ground: Ground, **more: Any) -> Decision:
     given: dict[str, Any] = {
         "kind": "accepted",
-        "record": unit.id("record", ground.hash),
+        "record": unit.id("record"),
         "tenant": now.tenant,
         "conversation": now.id,
         "department": now.department,

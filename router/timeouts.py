@@ -168,7 +168,7 @@ def _care(hour: Hour) -> Come:
     if nth > ROUNDS * len(wake.destinations):
         return Come(happened="unconfirmed", now=_next(hour.now))
     alarm = Alarm(
-        event=hour.unit.id("alarm", hour.ground.hash),
+        event=hour.unit.id("alarm"),
         destination=wake.destinations[(nth - 1) % len(wake.destinations)],
         care=state.care,
         nth=nth,
@@ -214,7 +214,7 @@ def _decision(
     reply: Reply | None,
     ground: Ground,
 ) -> Decision:
-    record = unit.id("record", ground.hash)
+    record = unit.id("record")
     if before is None or now is None or not come.happened:
         return Decision(kind="timeout", record=record, tenant=before.tenant if before else "")
     department = ground.config.department(now.tenant, now.department)
@@ -230,7 +230,7 @@ def _decision(
         rule=now.rule,
         reason=REASONS.get(come.happened, now.reason),
         sequence=now.sequence - (reply is not None),
-        event=unit.id("event", ground.hash) if told else None,
+        event=unit.id("event") if told else None,
         zaak=now.zaak,
         version=ground.version,
         tags=now.state.tags,

@@ -53,7 +53,7 @@ def _may_go_on(case: Case) -> bool:
 
 def timer(unit: Unit, now: Conversation, kind: str, due: datetime, ground: Ground) -> Timer:
     return Timer(
-        id=unit.id(f"timer {kind}", ground.hash),
+        id=unit.id(f"timer {kind}"),
         conversation=now.id,
         number=now.number,
         kind=kind,
