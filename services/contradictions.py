@@ -19,6 +19,8 @@ TABLES = {
     "menus": ("id",),
 }
 """Table -> what tells its entries apart."""
+BACK = "terug"
+"""Id of what stands under every menu within a menu."""
 OPTIONAL = ("rules", "care", "groups", "menus", "contacts", "closings")
 """Tables that need not be there, and then hold nothing."""
 
@@ -58,6 +60,7 @@ def contradictions(given: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     yield from _handed_over(rows)
     yield from _listed(given, rows)
     yield from _option_faults(given.get("menus"), rows)
+    yield from _circles(given.get("menus"))
     yield from _repeats(rows)
 
 
@@ -152,6 +155,10 @@ def _menu_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Lo
     for n, row in enumerate(rows[table]):
         if row["menu"] and _none_has(rows["menus"], id=row["menu"]):
             yield (table, n, "menu"), f"there is no menu {row['menu']!r}"
+        asks = row["id"] if table == "tenants" else row["tenant"]
+        owners = [menu["tenant"] for menu in rows["menus"] if menu["id"] == row["menu"]]
+        if asks and any(owner not in ("", None, asks) for owner in owners):
+            yield (table, n, "menu"), f"{row['menu']!r} is the menu of another municipality"
 
 
 def _handed_over(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
@@ -207,9 +214,30 @@ def _option_faults(menus: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[
                 yield from _department_of((*where, "department"), whose, option["department"], rows)
             if option["menu"] and _none_has(rows["menus"], id=option["menu"]):
                 yield (*where, "menu"), f"there is no menu {option['menu']!r}"
+            if option["id"] == BACK:
+                yield (*where, "id"), f"{BACK!r} is the way back, which stands there by itself"
             if option["id"] is not None and option["id"] in seen:
                 yield (*where, "id"), f"{option['id']!r} stands here for the second time"
             seen.add(option["id"])
+
+
+def _circles(menus: Any) -> Iterator[tuple[Location, str]]:
+    """Menus that lead back to themselves: there is a way back already, and no end otherwise."""
+    leads: dict[Any, set[Any]] = {}
+    for menu in menus if isinstance(menus, list) else []:
+        to = {option.get("menu") for option in _at(menu, ("options",)) if isinstance(option, dict)}
+        leads.setdefault(menu.get("id") if isinstance(menu, dict) else None, set()).update(
+            each for each in to if isinstance(each, str)
+        )
+    for n, menu in enumerate(menus if isinstance(menus, list) else []):
+        start = menu.get("id") if isinstance(menu, dict) else None
+        reached: set[Any] = set()
+        ahead = set(leads.get(start, ())) if isinstance(start, str) else set()
+        while ahead := ahead - reached:
+            reached |= ahead
+            ahead = {each for there in ahead for each in leads.get(there, ())}
+        if start in reached:
+            yield ("menus", n, "id"), "it leads back to itself"
 
 
 def _repeats(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:

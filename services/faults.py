@@ -61,8 +61,21 @@ def line_of(text: str, where: Location) -> int:
     if nth >= len(starts):
         return _line_in_table(lines, name, "")
     end = _first(lines, r"\s*\[\[\s*\w+\s*\]\]", starts[nth] + 1, len(lines)) or len(lines)
+    return _line_within(lines, name, rest, starts[nth], end)
+
+
+def _line_within(lines: list[str], name: str, rest: list[Any], start: int, end: int) -> int:
+    """In the entry between these lines: the key, in the table within it that is named, if any."""
     key = next((part for part in rest if isinstance(part, str)), "")
-    return _first(lines, rf"\s*{re.escape(key)}\s*=", starts[nth], end) or starts[nth] + 1
+    if len(rest) > 1 and isinstance(rest[1], int):
+        head = rf"\s*\[\[\s*{name}\.{re.escape(key)}\s*\]\]"
+        inner = [n for n in range(start, end) if re.match(head, lines[n])]
+        if rest[1] < len(inner):
+            after = [*inner, end][rest[1] + 1]
+            return _line_within(
+                lines, rf"{name}\.{re.escape(key)}", rest[2:], inner[rest[1]], after
+            )
+    return _first(lines, rf"\s*{re.escape(key)}\s*=", start, end) or start + 1
 
 
 @lru_cache(FILES)

@@ -57,6 +57,14 @@ def test_a_good_file_is_read() -> None:
 
 
 RULE = 'department = "kcc"'
+MENU = """[[menus]]
+id = 'm'
+tenant = 'borne'
+[[menus.options]]
+id = 'terug'
+title = 'Terug'
+menu = 'm'
+"""
 HARDER = [
     (RULE, f'{RULE}\npattern = "(a"', 26, "rules.0.pattern", "no pattern"),
     (RULE, f'{RULE}\npattern = "(?<=a)b"', 26, "rules.0.pattern", "no pattern"),
@@ -74,6 +82,9 @@ HARDER = [
     ('destination = "crm"', 'destination = "crm"\nhours = "Mo"', 15,
      "departments.0.hours", ""),
     ('name = "Gemeente Almelo"', 'name = "x"\nmenu = "x"', 4, "tenants.0.menu", "no menu 'x'"),
+    ("[[rules]]", f"{MENU}[[rules]]", 26, "menus.0.options.0.id", "way back"),
+    ("[[rules]]", f"{MENU}[[rules]]", 23, "menus.0.id", "back to itself"),
+    (RULE, f"{RULE}\nmenu = 'm'\ntenant = 'almelo'\n{MENU}", 26, "rules.0.menu", "of another"),
     ('kind = "cloudevents"', 'kind = "mail"', 16, "destinations.0", "smtp"),
     ('url = "https://crm.example/events"', 'url = "smtp://a.nl"', 16, "destinations.0", "smtp"),
 ]  # fmt: skip
