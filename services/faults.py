@@ -61,7 +61,7 @@ def line_of(text: str, where: Location) -> int:
     if nth >= len(starts):
         return _line_in_table(lines, name, "")
     end = _first(lines, r"\s*\[\[\s*\w+\s*\]\]", starts[nth] + 1, len(lines)) or len(lines)
-    return _line_within(lines, name, rest, starts[nth], end)
+    return _line_within(lines, name, list(rest), starts[nth], end)
 
 
 def _line_within(lines: list[str], name: str, rest: list[Any], start: int, end: int) -> int:
