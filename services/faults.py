@@ -64,7 +64,7 @@ def line_of(text: str, where: Location) -> int:
     return _line_within(lines, name, list(rest), starts[nth], end)
 
 
-def _line_within(lines: list[str], name: str, rest: list[Any], start: int, end: int) -> int:
+def _line_within(lines: Sequence[str], name: str, rest: list[Any], start: int, end: int) -> int:
     """In the entry between these lines: the key, in the table within it that is named, if any."""
     key = next((part for part in rest if isinstance(part, str)), "")
     if len(rest) > 1 and isinstance(rest[1], int):
