@@ -1,5 +1,13 @@
 """What the router writes, in SQL: a statement for each kind of row, many rows at once."""
 
+TAKE_EPOCH = """
+insert into router.lease (partition, epoch) values ($1, 1)
+on conflict (partition) do update set epoch = lease.epoch + 1 returning epoch
+"""
+
+# Its own role's sessions alone may be ended: other routers.
+END_WHO_BLOCKS = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) pid"
+
 INSERT_INBOX = """
 insert into router.inbox (key, receipt, decision, message, wamid)
 select * from unnest($1::bytea[], $2::uuid[], $3::bytea[], $4::uuid[], $5::text[])

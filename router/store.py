@@ -1,5 +1,6 @@
 """The router's tables: read what a batch needs, write what it decided, in one transaction."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,10 @@ AGAIN = timedelta(minutes=10)
 """After which a time-out is told again that was told and is still there: longer than any queue of a
 partition takes in ordinary days; what is told twice is decided once."""
 
+STANDSTILL_SECONDS = 3.0
+"""For a commit of whoever held the partition: it takes milliseconds. A machine that is gone would
+keep its row for as long as TCP believes in it, some hours."""
+
 Sighting = tuple[str, str]
 Say = Callable[[list[Timeout]], Awaitable[list[UUID]]]
 """Tells time-outs to their partitions; the ids of those that are safe there."""
@@ -43,12 +48,18 @@ class Store:
         self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
-        """Become the writer of a partition; whoever held it before can write no more."""
-        epoch: int = await self._pool.fetchval(
-            "insert into router.lease (partition, epoch) values ($1, 1)"
-            " on conflict (partition) do update set epoch = lease.epoch + 1 returning epoch",
-            partition,
-        )
+        """Become the writer of a partition; whoever held it before can write no more. Who stands
+        still in the middle of a commit is not waited for: its session ends, and writes nothing."""
+        async with self._pool.acquire() as connection:
+            taking = asyncio.ensure_future(connection.fetchval(statements.TAKE_EPOCH, partition))
+            try:
+                done, _ = await asyncio.wait([taking], timeout=STANDSTILL_SECONDS)
+                if not done:
+                    pid = connection.get_server_pid()
+                    await self._pool.execute(statements.END_WHO_BLOCKS, pid)
+                epoch: int = await taking
+            finally:
+                taking.cancel()
         return epoch
 
     async def load(self, units: Sequence[Unit], ground: Ground) -> Knowledge:

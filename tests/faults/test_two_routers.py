@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -191,3 +192,23 @@ async def test_a_router_cut_off_from_the_broker_writes_nothing_once_another_has_
         return town.services[FIRST].program.log.read_text().count("Fenced")
 
     await until(refused, lambda n: n == PARTITIONS, HOLDS_SECONDS)
+
+
+async def test_a_router_that_stands_still_in_the_middle_of_a_commit_holds_nobody_up(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness, road: Road
+) -> None:
+    """Its machine is gone, or frozen: the broker has noticed, the database has not."""
+    run = "still"
+    arrivals, crowd = await arriving(watch, run), Crowd(session, town, run)
+    async with locked(watch, "exclusive"):
+        crowd.write(*CUT)
+        await waiting(watch, PARTITIONS)
+        town.services[FIRST].send(signal.SIGSTOP)
+        road.cut()
+    await held_by(town, SECOND)
+    await crowd.task
+    found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
+    await check(found, witness, crowd)
+    town.services[FIRST].send(signal.SIGCONT)
+    road.mend()
+    check_turns(town)
