@@ -9,7 +9,7 @@ from router import menus
 from router.conversation import Conversation
 from router.decisions import Ground, Reply, Unit
 from services import hours, texts
-from services.hours import moment
+from services.hours import day, moment
 from services.texts import BODY, INTERACTIVE_BODY, glued, lacking, rendered, values_in
 from services.town import Tenant
 
@@ -54,7 +54,7 @@ def by_itself(
     if text is None or not _sends(candidate, tenant):
         return None
     about = candidate.about or unit.at
-    values = values_in(text.language, _values(about, now, tenant, opens, ground))
+    values = values_in(text.language, _values(about, text.language, now, tenant, opens, ground))
     body = _filled(text, values)
     first = ground.texts.find(text.language, FIRST) if _waits(candidate, now, tenant) else None
     if body and first and (before := _filled(first, values)):
@@ -106,17 +106,22 @@ def _sends(candidate: Candidate, tenant: Tenant) -> bool:
 
 
 def _values(
-    at: datetime, now: Conversation, tenant: Tenant, opens: datetime | None, ground: Ground
+    at: datetime,
+    language: str,
+    now: Conversation,
+    tenant: Tenant,
+    opens: datetime | None,
+    ground: Ground,
 ) -> dict[str, str]:
-    """What stands for the placeholders."""
+    """What stands for the placeholders, in the language of the text."""
     department = ground.config.department(now.tenant, now.department)
     until = answered_by(now, tenant, at, ground)
     computed = {
         "gemeente": tenant.name,
         "afdeling": department.called if department else "",
-        "datum": moment(at).rpartition(" om ")[0],
-        "moment": moment(until) if until else "",
-        "opent": moment(opens) if opens else "",
+        "datum": day(at, language),
+        "moment": moment(until, language) if until else "",
+        "opent": moment(opens, language) if opens else "",
     }
     return {**computed, **tenant.values}
 

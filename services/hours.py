@@ -30,6 +30,9 @@ LOOK_AHEAD = 60
 WEEKS_KEPT = 64
 """Weeks worked out that a department remembers, in some 100 KB at most where it opens thrice a day.
 Fewer than LOOK_AHEAD, and a search of all would find none of them kept."""
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTH_NAMES = ("", "January", "February", "March", "April", "May", "June", "July", "August",
+    "September", "October", "November", "December")  # fmt: skip
 MONTHS = (
     *("januari", "februari", "maart", "april", "mei", "juni"),
     *("juli", "augustus", "september", "oktober", "november", "december"),
@@ -138,10 +141,20 @@ def after(hours: Hours, start: datetime, open_for: timedelta) -> datetime | None
     return None
 
 
-def moment(at: datetime) -> str:
-    """`maandag 30 november om 09.00 uur`, in Amsterdam."""
+def day(at: datetime, language: str = "nl") -> str:
+    """`maandag 30 november`, in Amsterdam; `Monday 30 November` in English."""
     local = at.astimezone(AMSTERDAM)
-    return f"{DAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]} om {local:%H.%M} uur"
+    if language == "en":
+        return f"{WEEKDAYS[local.weekday()]} {local.day} {MONTH_NAMES[local.month]}"
+    return f"{DAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}"
+
+
+def moment(at: datetime, language: str = "nl") -> str:
+    """`maandag 30 november om 09.00 uur`, in Amsterdam; `Monday 30 November at 9:00` in English."""
+    local = at.astimezone(AMSTERDAM)
+    if language == "en":
+        return f"{day(at, language)} at {local.hour}:{local:%M}"
+    return f"{day(at)} om {local:%H.%M} uur"
 
 
 def _number(at: datetime) -> int:

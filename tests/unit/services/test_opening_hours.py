@@ -15,6 +15,7 @@ from services.hours import (
     Hours,
     after,
     compiled,
+    day,
     moment,
     never_opens,
 )
@@ -269,6 +270,13 @@ def test_a_closing_holds_for_whom_it_names(
 )
 def test_a_moment_is_said_in_dutch_and_by_the_clock_in_amsterdam(at: datetime, said: str) -> None:
     assert moment(at) == said
+
+
+def test_a_moment_is_said_in_english_too() -> None:
+    at = datetime(2026, 11, 30, 8, 5, tzinfo=UTC)
+    assert moment(at, "en") == "Monday 30 November at 9:05"
+    assert day(at, "en") == "Monday 30 November"
+    assert day(at) == "maandag 30 november"
 
 
 def test_hours_that_are_at_fault_are_not_compiled() -> None:
