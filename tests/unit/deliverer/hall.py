@@ -13,9 +13,9 @@ from deliverer.answers import Answer
 from deliverer.engine import Engine
 from deliverer.settlements import Settlement
 from services import contract
-from services.town import Destination
 from services.consumer import Inbox
 from services.contract import Delivery, DeliveryBatch
+from services.town import Destination
 
 OK = Answer(status=200)
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.config import Config
-from services.town import Tenant
 from services.database import Pool
 from services.keyring import LARGEST, TRUST_SECONDS, Keyring, Unreadable, digest, of_environment
 from services.settings import SettingsError, TokenSettings, load
+from services.town import Tenant
 from tests.tokens import key
 from tests.unit import timeless
 
@@ -31,7 +31,10 @@ def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
     first, second = of_environment(environment("crm:a,crm:b"), towns("almelo"))
     assert {first.hash, second.hash} == {digest("a"), digest("b")}
     assert (first.rights.name, first.rights.tenant) == ("crm", "almelo")
-    assert (first.rights.roles, first.rights.departments) == ({"send", "read", "kcc", "care"}, frozenset())
+    assert (first.rights.roles, first.rights.departments) == (
+        {"send", "read", "kcc", "care"},
+        frozenset(),
+    )
 
 
 def test_with_two_a_token_names_its_own() -> None:
