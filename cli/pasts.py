@@ -15,6 +15,8 @@ def as_it_was(now: Conversation, row: Row, config: Config) -> Conversation:
     if row.heard:
         spoken = not data.provisional
         now = now.remembering(tags=data.tags, language=data.language, spoken=spoken)
+        if data.decision.rule:  # what decided, answered the menu too
+            now = now.remembering(menu="")
     there = data.department, data.decision.rule
     if not data.department or there == (now.department, now.rule):
         return now
