@@ -5,8 +5,11 @@ insert into router.lease (partition, epoch) values ($1, 1)
 on conflict (partition) do update set epoch = lease.epoch + 1 returning epoch
 """
 
-# Its own role's sessions alone may be ended: other routers.
-END_WHO_BLOCKS = "select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) pid"
+# Other routers alone: whoever else holds the row, an administrator say, is waited for.
+END_WHO_BLOCKS = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where pid = any(pg_blocking_pids($1)) and usename = current_user
+"""
 
 INSERT_INBOX = """
 insert into router.inbox (key, receipt, decision, message, wamid)
