@@ -59,7 +59,9 @@ class Store:
                     await self._pool.execute(statements.END_WHO_BLOCKS, pid)
                 epoch: int = await taking
             finally:
-                taking.cancel()
+                if not taking.done():  # cut off: the connection is given back when it has ended
+                    taking.cancel()
+                    await asyncio.wait([taking])
         return epoch
 
     async def load(self, units: Sequence[Unit], ground: Ground) -> Knowledge:
