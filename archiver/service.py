@@ -42,7 +42,7 @@ async def archiver(
         intake = Intake(store)
 
         async def work(inbox: Inbox) -> None:
-            """Not before the month is there: what lies elsewhere by then keeps it from being made."""
+            """Once the month is there: what came before lies elsewhere, and it cannot be made."""
             await made.wait()
             await intake.work(inbox)
 
