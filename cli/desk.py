@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from cli.calls import Gateway, Refused
+from cli.times import Time
 from services import clock, settings
 from services.hours import AMSTERDAM
 from services.ids import CONVERSATION
@@ -53,19 +54,6 @@ class Done(msgspec.Struct, frozen=True, omit_defaults=True):
     def __str__(self) -> str:
         why = self.reason or (WAITS if self.status == "accepted" else "")
         return ": ".join(filter(None, (self.number or self.conversation, self.status, why)))
-
-
-class _Moment(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail("expected a time such as 2026-12-01T17:00 (Dutch time)", param, ctx)
-        return at if at.tzinfo else at.replace(tzinfo=AMSTERDAM)
 
 
 def gateway(environ: Mapping[str, str]) -> Gateway:
@@ -151,7 +139,7 @@ def notice() -> None:
 
 @notice.command("set")
 @click.argument("text")
-@click.option("--until", required=True, type=_Moment(), help="At most 31 days ahead.")
+@click.option("--until", required=True, type=Time(), help="At most 31 days ahead.")
 @_numbers
 @_author
 @_json
@@ -196,7 +184,7 @@ def number_list(as_json: bool) -> None:
 @number.command("state")
 @click.argument("state", type=click.Choice(STATES))
 @click.option("--text", help="What citizens are told; with closed, and needed there.")
-@click.option("--until", type=_Moment(), help="At most 31 days ahead; then it is open again.")
+@click.option("--until", type=Time(), help="At most 31 days ahead; then it is open again.")
 @_numbers
 @_author
 @_json

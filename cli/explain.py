@@ -13,7 +13,6 @@ from router.rules import steps
 from router.units import keyed_hash
 from services.choices import Choices
 from services.contract import Receipt
-from services.hours import AMSTERDAM
 from services.whatsapp import items
 
 SOMEBODY = items.Person(identities=(items.Identity("phone", "31600000000"),))
@@ -47,17 +46,6 @@ def explain(
         "version": choices.version,
         **_beside(decision, changes),
     }
-
-
-def moment(at: str | None, now: datetime) -> datetime:
-    """ValueError for what is no time; one without a zone is Amsterdam's."""
-    if at is None:
-        return now
-    try:
-        given = datetime.fromisoformat(at)
-    except ValueError:
-        raise ValueError("--at: expected a time such as 2026-11-25T10:00:00+01:00") from None
-    return given if given.tzinfo else given.replace(tzinfo=AMSTERDAM)
 
 
 def asked(text: str, number: str, at: datetime, type: str) -> Unit:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ import msgspec
 
 from cli import check as checks
 from cli import desk, explain, replay, rules, tokens
+from cli.times import Time
 from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
@@ -243,17 +245,17 @@ def route() -> None:
 @route.command("explain")
 @click.argument("text")
 @click.option("--number", help="Our number's id; the first one otherwise.")
-@click.option("--at", "at", help="The time of the message, RFC 3339; now otherwise.")
+@click.option("--at", "at", type=Time(), help="The time of the message; now otherwise.")
 @click.option("--type", "type", default="text", help="Meta's type of message.")
 @click.option("--all", "every", is_flag=True, help="Also the rules that do not fit, and the text.")
 @click.option("--json", "as_json", is_flag=True)
 def explain_command(
-    text: str, number: str | None, at: str | None, type: str, every: bool, as_json: bool
+    text: str, number: str | None, at: datetime | None, type: str, every: bool, as_json: bool
 ) -> None:
     """Say where TEXT would go, and why."""
     town = chosen(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
     try:
-        answer = explain.explain(town, text, number, explain.moment(at, clock.now()), type)
+        answer = explain.explain(town, text, number, at or clock.now(), type)
     except ValueError as error:
         fail(str(error), 2)
         return

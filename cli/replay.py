@@ -14,13 +14,13 @@ import msgspec
 from cli.differences import lines
 from cli.recorded import Row, row
 from cli.replaying import Replay
+from cli.times import Time
 from router.decisions import Ground
 from router.grounds import grounded
 from router.units import keyed_hash
 from services import choices, clock, settings
 from services.config import ConfigError
 from services.database import DATABASE_ERRORS, Connection, connected
-from services.hours import AMSTERDAM
 from services.ids import made_at
 
 BATCH = 500
@@ -108,22 +108,9 @@ order by id
 """The index holds what has a conversation, and is used only where that is said."""
 
 
-class _Time(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail("expected a time such as 2026-11-25T10:00 or a day", param, ctx)
-        return at if at.tzinfo else at.replace(tzinfo=AMSTERDAM)
-
-
 @click.command("replay")
-@click.option("--since", required=True, type=_Time(), help="A time or a day, in Amsterdam.")
-@click.option("--until", type=_Time(), help="Now otherwise.")
+@click.option("--since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
+@click.option("--until", type=Time(), help="Now otherwise.")
 @click.option("--config", "path", type=Path, help="The new rules; POSTKAMER_CONFIG otherwise.")
 @click.option("--number", default="", help="Only messages to this number of ours, by its id.")
 @click.option(

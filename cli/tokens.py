@@ -6,13 +6,14 @@ import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from cli.times import Time
 from services import choices, clock, config, settings
 from services.access import BURST, REQUESTS_PER_SECOND, ROLES, Role
 from services.database import DATABASE_ERRORS, Pool, connected
@@ -158,21 +159,6 @@ returning revoked_at
 """
 
 
-class _Time(click.ParamType[datetime]):
-    name = "rfc3339"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            at = None
-        if at is None or at.tzinfo is None:
-            self.fail("expected a time such as 2027-01-01T00:00:00+01:00", param, ctx)
-        return at.astimezone(UTC)
-
-
 def _done(work: Coroutine[Any, Any, T]) -> T:
     """What `work` gives; what is wrong, a line each, and exit code 1 otherwise."""
     try:
@@ -206,7 +192,7 @@ def group() -> None:
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
 @click.option("--department", "departments", multiple=True, help="None: all departments.")
 @click.option("--people", is_flag=True, help="People write with it; a message must say who.")
-@click.option("--expires", "expires_at", type=_Time(), help="RFC 3339.")
+@click.option("--expires", "expires_at", type=Time(zone=None), help="RFC 3339.")
 @click.option("--per-second", default=REQUESTS_PER_SECOND, type=click.IntRange(1, MOST_PER_SECOND))
 @click.option("--burst", default=BURST, type=click.IntRange(1, LARGEST_BURST))
 @click.option("--note", default="", help="For whoever reads the list.")

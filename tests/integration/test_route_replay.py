@@ -115,7 +115,7 @@ async def test_of_another_number_nothing_is_looked_at(empty: str, file: Path, we
     ("arguments", "code", "words"),
     [
         ((), 2, "Missing option '--since'"),
-        (("--since", "vorige week"), 2, "expected a time such as 2026-11-25T10:00"),
+        (("--since", "vorige week"), 2, "expected a time such as 2026-12-01T17:00"),
         (("--since", "2026-11-25", "--until", "2026-11-24"), 2, "expected a time after --since"),
         (("--since", "2026-11-23", "--config", "no.toml"), 1, "no.toml:0: file: cannot be read"),
         (("--since", "2026-11-23", "--examples", "5000"), 2, "is not in the range"),

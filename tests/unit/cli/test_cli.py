@@ -56,7 +56,7 @@ def test_without_a_configuration_the_shipped_example_is_asked(file: Path) -> Non
     ("arguments", "code", "words"),
     [
         (["x", "--number", "999"], 2, "--number: 999 is not in the configuration"),
-        (["x", "--at", "morgen"], 2, "--at: expected a time"),
+        (["x", "--at", "morgen"], 2, "'--at': expected a time"),
         (["x", "--at", "2026-11-25T10:00:00+01:00"], 0, ""),
         (["x", "--nonsense"], 2, "No such option"),
         ([], 2, "Missing argument"),
