@@ -11,7 +11,7 @@ from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
 from services.config import Config
-from services.consumer import Inbox, consuming
+from services.consumer import consuming
 from services.database import connected, until_it_answers
 from services.http import application, operations, serve
 from services.keyring import keyring, of_environment
@@ -37,16 +37,8 @@ async def archiver(
         pool = await enter(connected(url, "postkamer-archiver", POOL_SIZE))
         link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver"))
         store = Store(pool)
-        made = asyncio.Event()
-        months = await enter(beside(_make_months(store, made)))
-        intake = Intake(store)
-
-        async def work(inbox: Inbox) -> None:
-            """Once the month is there: what came before lies elsewhere, and it cannot be made."""
-            await made.wait()
-            await intake.work(inbox)
-
-        consumer = await enter(consuming(link, queue, FRAMES, work))
+        months = await enter(beside(_make_months(store)))
+        consumer = await enter(consuming(link, queue, FRAMES, Intake(store).work))
         ring = await enter(keyring(pool, of_environment(settings, config)))
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
@@ -55,8 +47,7 @@ async def archiver(
         yield first_to_end(link.task, ring.task, months, consumer.task)
 
 
-async def _make_months(store: Store, made: asyncio.Event) -> None:
+async def _make_months(store: Store) -> None:
     while True:
         await until_it_answers(lambda: store.make_months(clock.now().date()), "months")
-        made.set()
         await asyncio.sleep(MONTHS_SECONDS)

@@ -1,6 +1,7 @@
 """Migrations and rights, on a real PostgreSQL."""
 
 import asyncio
+from datetime import UTC, date, datetime
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ from services import clock
 from services.contract import Record
 from services.database import MigrationError, connected, may_try_again, migrate
 from tests.integration.conftest import all_migrations
+from tests.watching import until
 
 
 async def test_migrations_are_applied_once_however_many_start_at_the_same_time(empty: str) -> None:
@@ -101,6 +103,28 @@ async def test_records_are_added_once_and_land_in_the_partition_of_their_month(
         month = f"record_{clock.now():%Y_%m}"
         assert await pool.fetchval(f"select count(*) from archiver.{month}") == 100
         assert await pool.fetchval("select count(*) from archiver.record_elsewhere") == 0
+
+
+async def test_a_month_is_left_where_it_is_when_a_record_of_it_is_being_written_meanwhile(
+    empty: str,
+) -> None:
+    await migrate(empty, all_migrations())
+    far = date(clock.now().year + 5, 1, 1)
+    record = (
+        "insert into archiver.record (id, kind, at, tenant, conversation, sequence, data, raw)"
+        " values (archiver.first_id($1), 'message', now(), '', '', 0, '{}', '')"
+    )
+    waits = "select count(*) from pg_locks where not granted"
+    async with connected(empty, "test", 3) as pool:
+        async with pool.acquire() as writer, writer.transaction():
+            await writer.execute(record, datetime(far.year, 1, 2, tzinfo=UTC))
+            making = asyncio.create_task(Store(pool).make_months(far))
+            await until(lambda: pool.fetchval(waits), bool, 10)
+        await making
+        made = await pool.fetchval("select to_regclass($1)", f"archiver.record_{far.year}_01")
+        assert made is None
+        assert await pool.fetchval("select count(*) from archiver.record_elsewhere") == 1
+        assert await pool.fetchval("select to_regclass($1)", f"archiver.record_{far.year}_02")
 
 
 async def test_a_record_that_the_database_refuses_is_the_data_s_fault(empty: str) -> None:
