@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from router import outputs, records, tally
-from router.batch import chunks, decide_batch
+from router.batch import ITEMS, chunks, decide_batch
 from router.decide import set_aside
 from router.decisions import Decided, Ground, Unit
 from router.gaps import Gaps
@@ -184,31 +184,24 @@ class Partition:
         return batch.said
 
     async def _publish(self, entries: Sequence[Entry], said: Sequence[Decided], lost: Lost) -> None:
+        """Archive first."""
         kept = [records.receipt_record(e) for e in entries if isinstance(e, Receipt)]
         kept += [r for unit, decision, _ in said for r in records.records(unit, decision)]
         for chunk in chunks(kept, _size_of_record):
             await publish_until_confirmed(
                 self._archive, topology.ARCHIVE_QUEUE, ArchiveBatch(records=chunk), may_stop=lost
             )
-        by_destination: dict[str, list[contract.Delivery]] = {}
-        released: list[UUID] = []
+        told: list[outputs.To] = []
         for unit, decision, _ in said:
-            told = list(outputs.deliveries(unit, decision))
+            events = list(outputs.deliveries(unit, decision))
             if decision.held:
-                told = await self._hold(told)
+                events = await self._hold(events)
             if decision.releases:
-                waited = await until_it_answers(
-                    partial(self._store.held, decision.conversation), "held"
-                )
-                released += [delivery.id for _, delivery in waited]
-                told = [*waited, *told]
-            for destination, delivery in told:
-                by_destination.setdefault(destination, []).append(delivery)
-        await asyncio.gather(
-            *(self._deliver(name, events, lost) for name, events in by_destination.items())
-        )
-        if released:
-            await until_it_answers(partial(self._store.let_go, released), "held")
+                await self._tell(told, lost)
+                await self._let_go(decision.conversation, lost)
+                told = []
+            told += events
+        await self._tell(told, lost)
 
     async def _hold(self, told: list[outputs.To]) -> list[outputs.To]:
         """Put the events of a held conversation aside, in order; whoever is woken is woken."""
@@ -216,6 +209,24 @@ class Partition:
         if aside:
             await until_it_answers(partial(self._store.hold, aside), "held")
         return [to for to in told if to[1].type == outputs.CARE_ALARM]
+
+    async def _let_go(self, conversation: str, lost: Lost) -> None:
+        """Tell what was put aside of a conversation, in order, so much at once. What is told and
+        still kept when we end is told again, under the same ids."""
+        take = partial(self._store.held, conversation, ITEMS)
+        while held := await until_it_answers(take, "held"):
+            await self._tell(held, lost)
+            ids = [delivery.id for _, delivery in held]
+            await until_it_answers(partial(self._store.let_go, ids), "held")
+
+    async def _tell(self, told: Sequence[outputs.To], lost: Lost) -> None:
+        """Each destination its events, in order."""
+        by_destination: dict[str, list[contract.Delivery]] = {}
+        for destination, delivery in told:
+            by_destination.setdefault(destination, []).append(delivery)
+        await asyncio.gather(
+            *(self._deliver(name, events, lost) for name, events in by_destination.items())
+        )
 
     async def _deliver(self, destination: str, events: list[contract.Delivery], lost: Lost) -> None:
         for chunk in chunks(events, lambda event: len(event.data) + 200):

@@ -22,7 +22,7 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) on conflic
 """
 
 SELECT_HELD = """
-select destination, delivery from router.held where conversation = $1 order by n
+select destination, delivery from router.held where conversation = $1 order by n limit $2
 """
 
 INSERT_QUARANTINE = """

@@ -186,9 +186,9 @@ class Store:
         rows = [(d.id, d.conversation, destination, _encode(d)) for destination, d in told]
         await self._pool.execute(statements.INSERT_HELD, *_columns(rows, 4))
 
-    async def held(self, conversation: str) -> list[tuple[str, Delivery]]:
-        """What was kept of it, in order."""
-        rows = await self._pool.fetch(statements.SELECT_HELD, conversation)
+    async def held(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
+        """The first of what was kept of it, in order."""
+        rows = await self._pool.fetch(statements.SELECT_HELD, conversation, most)
         return [(row["destination"], _delivery(row["delivery"])) for row in rows]
 
     async def let_go(self, events: Sequence[UUID]) -> None:

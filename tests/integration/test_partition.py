@@ -1,7 +1,6 @@
 """A partition at work on the real broker and database: fencing, poison, and being careful."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
@@ -11,83 +10,26 @@ import pytest
 from deploy.local.broker import Broker
 from router.batch import decide_batch
 from router.checks import FAULT
-from router.decisions import Ground
-from router.partition import FRAMES, STARTS, Partition
-from router.rules import compile_config
+from router.partition import STARTS
 from router.store import Fenced, Store
-from router.units import keyed_hash, units
-from services import choices, clock, topology
-from services.broker import Publisher, linked
-from services.consumer import Inbox, Incoming, consuming
-from services.contract import Command, Entry, PartitionBatch, Receipt, encode
+from router.units import units
+from services import clock, topology
+from services.consumer import Inbox, Incoming
+from services.contract import Command, Entry, PartitionBatch, encode
 from services.database import Pool
 from tests.citizens import text, webhook
-from tests.installation import EXAMPLE
-from tests.integration.conftest import PASSWORDS
+from tests.integration.standing import CONFIG, GROUND, QUEUE, Standing, receipt
 from tests.watching import until
 
-CONFIG = choices.load(EXAMPLE).config
-GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
-QUEUE = topology.queues(2, ["crm"])[0]
 
-
-def _receipt(body: bytes) -> Receipt:
-    return Receipt(
-        id=clock.new_id(),
-        received_at=clock.now(),
-        door="/webhooks/whatsapp",
-        proof="meta-sha256",
-        signature="sha256=" + "0" * 64,
-        body=body,
-    )
-
-
-async def current() -> Ground:
-    return GROUND
-
-
-class Standing:
-    """A partition with a consumer, and a way to publish into it."""
-
-    def __init__(self, broker: Broker, pool: Pool) -> None:
-        self._broker, self._pool = broker, pool
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> "Standing":
-        for queue in topology.queues(2, ["crm"]):
-            self._broker.control("purge_queue", "-p", topology.VHOST, queue.name)
-        enter = self._stack.enter_async_context
-        url = self._broker.url_for("router", PASSWORDS["router"])
-        link = await enter(linked(url, "test router"))
-        door = await enter(
-            linked(self._broker.url_for("gateway", PASSWORDS["gateway"]), "test gateway")
-        )
-        self.door = Publisher(door, topology.PARTITIONS)
-        self.partition = Partition(
-            0,
-            current,
-            Store(self._pool),
-            Publisher(link, topology.ARCHIVE),
-            Publisher(link, topology.DESTINATIONS),
-        )
-        await enter(consuming(link, QUEUE, FRAMES, self.partition.work))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
-
-    async def put(self, *entries: Entry) -> None:
-        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
-        await self.door.publish(QUEUE.name, batch, 10)
-
-    async def is_handed_again(self, *entries: Entry) -> None:
-        """What was handed out before, until it is done."""
-        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
-        inbox = _Redelivered(Incoming("partition-batch.v1", encode(batch), 1, deliveries=2))
-        work = asyncio.create_task(self.partition.work(inbox))
-        await asyncio.wait_for(inbox.acked.wait(), 15)
-        work.cancel()
-        await asyncio.wait([work])
+async def is_handed_again(standing: Standing, *entries: Entry) -> None:
+    """What was handed out before, until it is done."""
+    batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
+    inbox = _Redelivered(Incoming("partition-batch.v1", encode(batch), 1, deliveries=2))
+    work = asyncio.create_task(standing.partition.work(inbox))
+    await asyncio.wait_for(inbox.acked.wait(), 15)
+    work.cancel()
+    await asyncio.wait([work])
 
 
 @pytest.mark.parametrize("siblings", [0, 9])
@@ -99,7 +41,7 @@ async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_g
     )
     messages = [text(f"m {n}", f"wamid.r{n}", 60 + n) for n in range(6, 7 + siblings)]
     async with Standing(broker, pool) as standing:
-        await standing.put(_receipt(webhook(*messages)))
+        await standing.put(receipt(webhook(*messages)))
         rows = await until(
             lambda: pool.fetch("select reason from router.quarantine"), lambda rows: bool(rows), 15
         )
@@ -113,7 +55,7 @@ async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_g
 
 async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> None:
     old, new = Store(pool), Store(pool)
-    todo = list(units(_receipt(webhook(text("late", "wamid.late", 1))), GROUND))
+    todo = list(units(receipt(webhook(text("late", "wamid.late", 1))), GROUND))
     mine = await old.take_epoch(0)
     known = await old.load(todo, GROUND)
     fresh = decide_batch(todo, known, GROUND).fresh
@@ -127,7 +69,7 @@ async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> No
 async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool) -> None:
     store = Store(pool)
     epoch = await store.take_epoch(0)
-    todo = list(units(_receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
+    todo = list(units(receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
     first = decide_batch(todo, await store.load(todo, GROUND), GROUND)
     await store.commit(0, epoch, first.fresh)
     again = decide_batch(todo, await store.load(todo, GROUND), GROUND)
@@ -157,12 +99,12 @@ class _Redelivered(Inbox):
 async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_other(
     broker: Broker, pool: Pool, starts: int, conversations: int
 ) -> None:
-    poison, innocent = (_receipt(webhook(text("m", f"wamid.c{n}", n))) for n in range(2))
+    poison, innocent = (receipt(webhook(text("m", f"wamid.c{n}", n))) for n in range(2))
     async with Standing(broker, pool) as standing:
         mark = GROUND.hash("suspect", "0", str(poison.id))
         for _ in range(starts):
             await Store(pool).suspect(mark)
-        await standing.is_handed_again(poison, innocent)
+        await is_handed_again(standing, poison, innocent)
     assert await pool.fetchval("select count(*) from router.conversation") == conversations
     assert await pool.fetchval("select count(*) from router.quarantine") == 2 - conversations
     assert await pool.fetchval("select count(*) from router.suspect") == 0
@@ -199,7 +141,7 @@ async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
             await Store(pool).suspect(GROUND.hash("suspect", "0", str(poison.id)))
-        await standing.is_handed_again(poison)
+        await is_handed_again(standing, poison)
         assert await _fates(pool) == {poison.id: ("failed", FAULT)}
         last = _order(to="31622222222")
         await standing.put(poison, last)  # its sender tried again, and comes too late
@@ -220,7 +162,7 @@ async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_deci
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
             await store.suspect(GROUND.hash("suspect", "0", str(order.id)))
-        await standing.is_handed_again(order)
+        await is_handed_again(standing, order)
     assert await _fates(pool) == {order.id: ("accepted", "")}
 
 
@@ -235,7 +177,7 @@ async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided
         exchange = await channel.get_exchange(topology.PARTITIONS, ensure=False)
         rubbish = aio_pika.Message(b"\xc1rubbish", type="partition-batch.v1")
         await exchange.publish(rubbish, routing_key=QUEUE.name)
-        await standing.put(_receipt(webhook(text("after", "wamid.after", 1))))
+        await standing.put(receipt(webhook(text("after", "wamid.after", 1))))
         await until(
             lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 1, 15
         )

@@ -1,0 +1,70 @@
+"""A partition's router without its process, on a real broker and database, and a way into it."""
+
+from contextlib import AsyncExitStack
+
+from deploy.local.broker import Broker
+from router.decisions import Ground
+from router.partition import FRAMES, Partition
+from router.rules import compile_config
+from router.store import Store
+from router.units import keyed_hash
+from services import choices, clock, topology
+from services.broker import Publisher, linked
+from services.consumer import consuming
+from services.contract import Entry, PartitionBatch, Receipt
+from services.database import Pool
+from tests.installation import EXAMPLE
+from tests.integration.conftest import PASSWORDS
+
+CONFIG = choices.load(EXAMPLE).config
+GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
+QUEUE = topology.queues(2, ["crm"])[0]
+
+
+def receipt(body: bytes) -> Receipt:
+    return Receipt(
+        id=clock.new_id(),
+        received_at=clock.now(),
+        door="/webhooks/whatsapp",
+        proof="meta-sha256",
+        signature="sha256=" + "0" * 64,
+        body=body,
+    )
+
+
+class Standing:
+    """A partition with a consumer, and a way to publish into it."""
+
+    def __init__(self, broker: Broker, pool: Pool, ground: Ground = GROUND) -> None:
+        self._broker, self._pool, self._ground = broker, pool, ground
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Standing":
+        for queue in topology.queues(2, ["crm"]):
+            self._broker.control("purge_queue", "-p", topology.VHOST, queue.name)
+        enter = self._stack.enter_async_context
+        url = self._broker.url_for("router", PASSWORDS["router"])
+        link = await enter(linked(url, "test router"))
+        door = await enter(
+            linked(self._broker.url_for("gateway", PASSWORDS["gateway"]), "test gateway")
+        )
+        self.door = Publisher(door, topology.PARTITIONS)
+        self.partition = Partition(
+            0,
+            self._current,
+            Store(self._pool),
+            Publisher(link, topology.ARCHIVE),
+            Publisher(link, topology.DESTINATIONS),
+        )
+        await enter(consuming(link, QUEUE, FRAMES, self.partition.work))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def put(self, *entries: Entry) -> None:
+        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
+        await self.door.publish(QUEUE.name, batch, 10)
+
+    async def _current(self) -> Ground:
+        return self._ground
