@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from services.ids import CONVERSATION
+from services.plain import length
 
 OURS = "ours"
 """Type of an error whose message is the sentence to give."""
@@ -43,11 +44,6 @@ class Body(BaseModel):
         strict=True,
         use_attribute_docstrings=True,
     )
-
-
-def length(text: str) -> int:
-    """Meta says "characters"; whether code points or UTF-16 units is not known, so the larger."""
-    return max(len(text), len(text.encode("utf-16-le", "surrogatepass")) // 2)
 
 
 class Words(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from gateway.bodies import (
     TemplateMessage,
     TextMessage,
 )
-from gateway.bounds import Body, length
+from gateway.bounds import Body
 from gateway.interactive import (
     BODY_CHARACTERS,
     AskContact,
@@ -52,6 +52,7 @@ from gateway.templates import (
     TextParameter,
     VideoParameter,
 )
+from services.plain import length
 
 Json = dict[str, Any]
 

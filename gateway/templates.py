@@ -18,11 +18,11 @@ from gateway.bounds import (
     Form,
     Link,
     Words,
-    length,
     one_of,
     spared,
     wrong,
 )
+from services.plain import length
 
 PARAMETERS = 50
 """Of one component: more than a text of 1,024 characters has room for."""

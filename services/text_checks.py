@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from services import plain
 from services.faults import Fault
+from services.rules import BUTTON, BUTTONS, DESCRIPTION, ROWS, TITLE
 from services.texts import (
     COMPUTED,
     DEFAULT,
@@ -22,8 +23,6 @@ from services.texts import (
     values_in,
 )
 
-BUTTON, BUTTONS, ROWS, TITLE, DESCRIPTION = 20, 3, 10, 24, 72
-"""Of Meta: characters on a button and how many of them; rows of a list, characters of each."""
 PERSON = frozenset({"medewerker", "medewerkers", "employee", "person", "staff"})
 """In a menu, the way to somebody."""
 

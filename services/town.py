@@ -1,7 +1,5 @@
 """A municipality as it is configured: itself, its departments, and where they are told things."""
 
-import re
-import unicodedata
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -125,9 +123,3 @@ class Contacts(Table):
     phones: tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")], ...] = Field(
         min_length=1, max_length=1000
     )
-
-
-def has_word(phrase: str) -> bool:
-    """As texts are read: a sign such as a bold letter is decomposed before it is folded."""
-    folded = unicodedata.normalize("NFKD", phrase).casefold()
-    return bool(re.search(r"[^\W_]", unicodedata.normalize("NFKD", folded)))
