@@ -239,6 +239,6 @@ def test_only_the_beginning_is_read() -> None:
 
 @pytest.mark.parametrize("piece", ["a", "ik ", "é", "ع", "ы ", "漢", "\ud800", "e\u0301", "👍"])
 def test_a_long_text_takes_no_longer(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     detected(piece * 65_536)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
