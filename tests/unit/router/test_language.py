@@ -1,3 +1,5 @@
+"""In which language a text is written, by its script or its small words; or that it is not told."""
+
 import time
 
 import pytest

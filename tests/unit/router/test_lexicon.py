@@ -1,3 +1,5 @@
+"""Whether a text says a phrase: as it stands, in another form, misspelled, in a compound."""
+
 import unicodedata
 
 import pytest

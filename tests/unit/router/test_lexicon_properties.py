@@ -1,3 +1,5 @@
+"""The lexicon finds what asking phrase by phrase would, and costs what it should."""
+
 import sys
 import time
 from collections.abc import Callable

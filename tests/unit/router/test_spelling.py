@@ -1,3 +1,5 @@
+"""Dutch words: forms that share a stem, misspellings that are known, and words that are no slip."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

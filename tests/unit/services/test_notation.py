@@ -1,3 +1,5 @@
+"""Opening hours as people write them: taken, refused in a sentence, and said in Dutch."""
+
 import re
 from datetime import UTC, datetime, timedelta
 

@@ -1,179 +1,33 @@
-"""Files that are read again while a service runs: when they lie still, all of them or none."""
+"""Files are read again while a service runs: all of them are taken, or none and it is told why."""
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from two_files import RULE, TOML, replaced, two_files
 
 from services import choices, observe
 from services.choices import Choices
 from services.config import ConfigError
 from services.faults import Fault
 from services.tasks import beside
-from services.watching import FIXED, Files, Picture, Watched, fixed, follow, patterns
+from services.watching import Files, Picture, follow
 from tests.watching import until
 
-TOML = """\
-include = ["rules/*.toml"]
-approved_by = "De secretaris"
-[[tenants]]
-id = "almelo"
-name = "Gemeente Almelo"
-[[numbers]]
-id = "10000001"
-tenant = "almelo"
-fallback = "kcc"
-[[departments]]
-id = "kcc"
-tenant = "almelo"
-name = "Klantcontact"
-destination = "crm"
-[[departments]]
-id = "groen"
-tenant = "almelo"
-name = "Groen"
-destination = "crm"
-[[destinations]]
-id = "crm"
-kind = "cloudevents"
-url = "https://crm.example/events"
-"""
-RULE = """\
-[[rules]]
-id = "afval"
-words = ["{}"]
-department = "groen"
-"""
 PHONE = "+31612345678"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A configuration of two files."""
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "afval.toml").write_text(RULE.format("container"))
-    path = tmp_path / "postkamer.toml"
-    path.write_text(TOML)
-    return path
-
-
-def replaced(file: Path, text: str) -> None:
-    """In one go, as an editor or a deployment does."""
-    new = file.with_name(f".{file.name}.new")
-    new.write_text(text)
-    new.replace(file)
+    return two_files(tmp_path)
 
 
 def metric(name: str, **labels: str) -> float:
     return observe.REGISTRY.get_sample_value(f"postkamer_rules_{name}", labels) or 0.0
-
-
-def test_a_picture_is_taken_once_and_only_when_it_was_the_same_twice() -> None:
-    watched = Watched()
-    one, other = {"a": (1, 2, 3)}, {"a": (1, 2, 4)}
-    assert [watched.still(each) for each in (one, one)] == [False, True]
-    watched.taken = one
-    assert [watched.still(each) for each in (one, other, one, one)] == [False] * 4
-    assert [watched.still(each) for each in (other, other)] == [False, True]
-    assert watched.still(other), "until it is taken, it is to be taken"
-
-
-def test_the_picture_has_each_file_that_would_be_read_and_no_other(path: Path) -> None:
-    rules, texts = path.parent / "rules", path.parent / "texts"
-    files = Files(path)
-    seen = files.look()
-    assert seen.keys() == {str(path), str(rules / "afval.toml")}
-    assert files.look() == seen
-    (rules / "leeg.txt").touch()
-    texts.mkdir()
-    (texts / "nl.toml").touch()
-    assert files.look() == seen
-    (rules / "straat.toml").touch()
-    replaced(path, 'texts = "texts"\n' + TOML)
-    new = files.look()
-    assert new.keys() - seen.keys() == {str(rules / "straat.toml"), str(texts / "nl.toml")}
-    (texts / "nl.toml").unlink()
-    assert files.look().keys() == new.keys() - {str(texts / "nl.toml")}
-
-
-@pytest.mark.parametrize("change", ["text", "mode", "link"])
-def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: str) -> None:
-    file = path.parent / "rules" / "afval.toml"
-    same = file.with_suffix(".other")
-    same.write_text(RULE.format("containes"))
-    files = Files(path)
-    seen = files.look()
-    match change:
-        case "text":  # as long as before, and as old
-            times = file.stat().st_atime_ns, file.stat().st_mtime_ns
-            file.write_text(RULE.format("containes"))
-            os.utime(file, ns=times)
-        case "mode":
-            file.chmod(0o600)
-        case "link":  # as containers mount a folder
-            file.unlink()
-            file.symlink_to(same)
-    assert files.look().keys() == seen.keys()
-    assert files.look() != seen
-
-
-@pytest.mark.parametrize("broken", ["include = [", "", None])
-def test_while_the_first_file_cannot_be_read_what_it_named_is_looked_at(
-    path: Path, broken: str | None
-) -> None:
-    files = Files(path)
-    files.look()
-    if broken is None:
-        path.unlink()
-    else:
-        path.write_text(broken)
-    known = str(path.parent / "rules" / "afval.toml") in files.look()
-    assert known is (broken != "")  # an empty one can be read, and names nothing
-
-
-@pytest.mark.parametrize(
-    ("given", "found"),
-    [
-        ({}, []),
-        ({"include": ["a.toml", "b/*.toml"], "texts": "t"}, ["a.toml", "b/*.toml", "t/*.toml"]),
-        ({"include": ["a.toml", 7, "\0"], "texts": "[a]"}, ["a.toml", "[[]a]/*.toml"]),
-        ({"include": "a.toml", "texts": 7}, []),
-    ],
-)
-def test_where_the_other_files_are_is_read_as_far_as_it_can_be(
-    given: dict[str, object], found: list[str]
-) -> None:
-    assert list(patterns(given)) == found
-
-
-CHANGES: dict[str, Callable[[str], str]] = {
-    "partitions": lambda toml: "partitions = 4\n" + toml,
-    "tenants": lambda toml: toml + '[[tenants]]\nid = "borne"\nname = "Borne"\n',
-    "numbers": lambda toml: toml.replace('id = "10000001"\n', 'id = "10000001"\nwaba = "12345"\n'),
-    "destinations": lambda toml: toml.replace("crm.example", "crm2.example"),
-}
-
-
-@pytest.mark.parametrize("table", FIXED)
-def test_what_services_read_at_their_start_alone_does_not_change(path: Path, table: str) -> None:
-    held = choices.load(path).config
-    path.write_text(CHANGES[table](TOML))
-    assert fixed(held, choices.load(path).config) == [table]
-
-
-def test_everything_else_changes_and_so_does_the_order_of_tables(path: Path) -> None:
-    second = '[[destinations]]\nid = "a"\nkind = "cloudevents"\nurl = "https://a.example"\n'
-    path.write_text(TOML + second)
-    held = choices.load(path).config
-    new = TOML.replace('fallback = "kcc"', 'fallback = "park"').replace("Almelo", "ALMELO")
-    new = new.replace("[[destinations]]", second + "[[destinations]]").replace("groen", "park")
-    path.write_text(new)
-    (path.parent / "rules" / "afval.toml").write_text(RULE.format("x").replace("groen", "park"))
-    assert fixed(held, choices.load(path).config) == []
 
 
 class Town:

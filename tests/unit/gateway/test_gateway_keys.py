@@ -1,0 +1,22 @@
+"""A key stands for the same order now and after any restart."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.keys import command_id, fingerprint, is_key
+
+
+@given(st.text(max_size=300))
+def test_a_key_is_what_a_header_can_hold(key: str) -> None:
+    assert is_key(key) == (1 <= len(key) <= 255 and key.isascii() and key.isprintable())
+
+
+def test_a_key_stands_for_one_id_of_one_token_and_for_one_body_at_one_place() -> None:
+    id = command_id("almelo", "crm", "k")
+    assert str(id) == "beca4a22-a5fe-53c2-9204-03cb3e5c0e06", (
+        "an order of before a restart is the same one after it"
+    )
+    others = [("hengelo", "crm", "k"), ("almelo", "desk", "k"), ("almelo", "crm", "l")]
+    assert len({id, *(command_id(*other) for other in others)}) == 4
+    here, there = "/v1/conversations/a/_note", "/v1/conversations/b/_note"
+    assert len({fingerprint(path, b"{}") for path in ("/v1/messages", here, there)}) == 3

@@ -1,0 +1,51 @@
+"""A configuration of two files, that tests change as people do."""
+
+from pathlib import Path
+
+TOML = """\
+include = ["rules/*.toml"]
+approved_by = "De secretaris"
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+[[numbers]]
+id = "10000001"
+tenant = "almelo"
+fallback = "kcc"
+[[departments]]
+id = "kcc"
+tenant = "almelo"
+name = "Klantcontact"
+destination = "crm"
+[[departments]]
+id = "groen"
+tenant = "almelo"
+name = "Groen"
+destination = "crm"
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "https://crm.example/events"
+"""
+RULE = """\
+[[rules]]
+id = "afval"
+words = ["{}"]
+department = "groen"
+"""
+
+
+def two_files(folder: Path) -> Path:
+    """A configuration of two files."""
+    (folder / "rules").mkdir()
+    (folder / "rules" / "afval.toml").write_text(RULE.format("container"))
+    path = folder / "postkamer.toml"
+    path.write_text(TOML)
+    return path
+
+
+def replaced(file: Path, text: str) -> None:
+    """In one go, as an editor or a deployment does."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
