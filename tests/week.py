@@ -13,9 +13,10 @@ from router.units import keyed_hash, units
 from services import texts
 from services.choices import Choices, version
 from services.config import parse
-from services.contract import Author, Command, Entry, Receipt, Record, Timeout
+from services.contract import Author, Command, Entry, Receipt, Record
 from services.ids import uuid7
 from tests.citizens import phone, text, webhook
+from tests.ringing import timeout
 from tests.voorbeeldstad import FOLDER, VALUES
 
 MONDAY = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -149,7 +150,7 @@ class Week:
         while due := [t for t in self._timers.values() if t.due_at <= until]:
             timer = min(due, key=lambda t: (t.due_at, t.id))
             self.now = max(self.now, timer.due_at)
-            self._takes(_timeout(timer))
+            self._takes(timeout(timer))
         self.now = until
 
     def hears(self, citizen: int, *bodies: str) -> list[Decision]:
@@ -220,14 +221,3 @@ class Week:
     def _id(self, what: str) -> UUID:
         self._count += 1
         return uuid7(self.now, keyed_hash(b"ids")(what, str(self._count)))
-
-
-def _timeout(timer: Timer) -> Timeout:
-    return Timeout(
-        id=timer.id,
-        number=timer.number,
-        conversation=timer.conversation,
-        kind=timer.kind,
-        at=timer.due_at,
-        told_at=timer.due_at,
-    )

@@ -16,7 +16,8 @@ from router.grounds import grounded
 from router.knowledge import Knowledge
 from router.units import keyed_hash, units
 from services.choices import Choices, load
-from services.contract import Author, Command, Entry, Receipt, Timeout
+from services.contract import Author, Command, Entry, Receipt
+from tests.ringing import timeout
 
 EXAMPLE = Path(__file__).parents[2] / "deploy/examples/voorbeeldstad/postkamer.toml"
 HASH = keyed_hash(b"the town hall of the tests")
@@ -42,7 +43,7 @@ class TownHall:
         while due := [t for t in self.timers.values() if t.due_at <= end]:
             first = min(due, key=lambda timer: timer.due_at)
             self.now = max(self.now, first.due_at)
-            self.takes(self._timeout(first))
+            self.takes(timeout(first))
         self.now = end
 
     def hears(self, said: dict[str, Any]) -> Decision:
@@ -110,16 +111,6 @@ class TownHall:
     def _timers(self, changes: Changes) -> None:
         self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired}
         self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
-
-    def _timeout(self, timer: Timer) -> Timeout:
-        return Timeout(
-            id=timer.id,
-            number=timer.number,
-            conversation=timer.conversation,
-            kind=timer.kind,
-            at=timer.due_at,
-            told_at=timer.due_at,
-        )
 
     def _id(self, purpose: str) -> UUID:
         return UUID(bytes=HASH(purpose, str(self.count)))

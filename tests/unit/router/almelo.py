@@ -32,10 +32,10 @@ from services.contract import (
     Receipt,
     Record,
     SendOutcome,
-    Timeout,
 )
 from services.ids import uuid7
 from services.texts import Texts
+from tests.ringing import timeout
 
 TOML = """
 departments = [
@@ -258,17 +258,6 @@ class Router:
         while due := [t for t in self.timers.values() if t.due_at <= at(second)]:
             said += self.takes(timeout(min(due, key=lambda timer: timer.due_at)))
         return said
-
-
-def timeout(timer: Timer) -> Timeout:
-    return Timeout(
-        id=timer.id,
-        number=timer.number,
-        conversation=timer.conversation,
-        kind=timer.kind,
-        at=timer.due_at,
-        told_at=timer.due_at,
-    )
 
 
 def events(said: Iterable[Decided]) -> list[Delivery]:

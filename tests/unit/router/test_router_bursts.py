@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from almelo import timeout
 from hengelo import NUMBER, config
 from stadhuis import MACHINE, Stadhuis, data
 
 from router.decisions import Decision
 from router.outputs import DECIDED, RECEIVED, TRANSFERRED
+from tests.ringing import timeout
 
 PHOTO: dict[str, Any] = {"type": "image"}
 WORDLESS: list[tuple[str, dict[str, Any]]] = [

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from almelo import timeout
 from hengelo import config
 from stadhuis import MACHINE, Stadhuis, data
 
 from router.outputs import CLOSED, TRANSFERRED, WAITING
+from tests.ringing import timeout
 
 NO_MENU = {"menu": ""}
 
