@@ -103,7 +103,7 @@ def test_a_notice_is_set_for_one_number_and_its_end_is_waited_for(there: StandIn
     until = ("--until", "2026-12-01T17:00")
     done = there.run("notice", "set", "Het is druk.", *until, "--number", "10000001")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "10000001: done\n", "")
-    body = {"text": "Het is druk.", "until": "2026-12-01T17:00:00+01:00"}
+    body = {"text": "Het is druk.", "until": "2026-12-01T16:00:00Z"}
     assert there.asked[0] == ("PUT", NOTICE, body)
     assert len(there.asked) == 4
     assert there.headers["Authorization"] == f"Bearer {TOKEN}"
