@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
-import re2
 
-from router.lexicon import Found, Lexicon, compiled, plain_words
+from router import patterns
+from router.lexicon import HOWS, Found, Lexicon, compiled, plain_words
+from router.patterns import Patterns
 from services import hours
 from services.rules import Condition, Group
 
-PATTERNS_MEMORY = 64 * 1024 * 1024
-"""Bytes that all patterns of a municipality may take together, at most: 2,000 ordinary ones fit."""
 TYPES = {
     "text": "een tekst", "image": "een foto", "video": "een video", "audio": "een spraakbericht",
     "voice": "een spraakbericht", "document": "een bestand", "sticker": "een sticker",
@@ -29,10 +28,6 @@ STATES = {
     "answered": "al beantwoord",
     "reopened": "heropend",
 }
-
-
-SUREST = ("exact", "joined", "stem", "part", "mistake")
-"""How a phrase can be found, surest first."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,24 +44,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "new"
 
 
-class Hits(msgspec.Struct, frozen=True):
-    """What the lexicon and the patterns found: list of words -> how it was found, patterns."""
-
-    lists: Mapping[int, str]
-    patterns: frozenset[int]
-
-
-NO_HITS = Hits({}, frozenset())
+Hits = Mapping[int, str]
+"""What of a municipality's lists of words (by their place) and patterns (by `~place`) was found in
+a text, and a Dutch clause that says so."""
 Test = Callable[[Facts, Hits], str | None]
 """A Dutch clause that says why it holds; None when it does not."""
-Trigger = tuple[str, int]
 
 
 class Compiled(msgspec.Struct, frozen=True):
     """`triggers`: it holds only when one of these was hit; None when that cannot be said."""
 
     test: Test
-    triggers: frozenset[Trigger] | None = None
+    triggers: frozenset[int] | None = None
 
 
 class Book:
@@ -85,18 +74,7 @@ class Book:
             for phrase in set(words):
                 holds[place[phrase]].append(list_id)
         lexicon = compiled(phrases, misspelled=misspelled)
-        return Reader(lexicon, tuple(phrases), holds, _pattern_set(self.patterns))
-
-
-def _pattern_set(patterns: Iterable[str]) -> "re2.Set | None":
-    options = re2.Options()
-    options.case_sensitive, options.log_errors, options.max_mem = False, False, PATTERNS_MEMORY
-    all = re2.Set.SearchSet(options)
-    added = [all.Add(pattern) for pattern in patterns]
-    if not added:
-        return None
-    all.Compile()
-    return all
+        return Reader(lexicon, tuple(phrases), holds, patterns.compiled(self.patterns))
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -105,20 +83,21 @@ class Reader(msgspec.Struct, frozen=True):
     lexicon: Lexicon
     phrases: tuple[str, ...]
     holds: list[list[int]]
-    patterns: "re2.Set | None"
+    patterns: Patterns
 
     def read(self, text: str) -> Hits:
         if not text:
-            return NO_HITS
-        lists: dict[int, str] = {}
-        for found in sorted(self.lexicon.find(text), key=lambda found: -SUREST.index(found.how)):
+            return {}
+        hits = {~place: "het patroon past" for place in self.patterns(text)}
+        for found in sorted(self.lexicon.find(text), key=_doubt, reverse=True):
             said = _said(self.phrases[found.phrase], found)
-            for list_id in self.holds[found.phrase]:
-                lists[list_id] = said  # the surest comes last, and is what is said
-        if self.patterns is None:
-            return Hits(lists, frozenset())
-        plain = text.encode("utf-8", "replace").decode()
-        return Hits(lists, frozenset(self.patterns.Match(plain) or ()))  # none at all is None
+            for place in self.holds[found.phrase]:
+                hits[place] = said  # the surest comes last, and is what is said
+        return hits
+
+
+def _doubt(found: Found) -> int:
+    return HOWS.index(found.how)
 
 
 def _said(phrase: str, found: Found) -> str:
@@ -154,23 +133,23 @@ def _words(given: Condition, book: Book) -> Compiled:
     words = (*given.words, *(word for id in given.groups for word in book.groups.get(id, ())))
     place = len(book.lists)
     book.lists.append(words)
-    return Compiled(lambda _, hits: hits.lists.get(place), frozenset({("list", place)}))
+    return _hit(place)
 
 
 def _without(given: Condition, book: Book) -> Compiled:
     place = len(book.lists)
     book.lists.append(given.without)
-    return Compiled(lambda _, hits: None if place in hits.lists else "")
+    return Compiled(lambda _, hits: None if place in hits else "")
 
 
 def _pattern(given: Condition, book: Book) -> Compiled:
     place = len(book.patterns)
     book.patterns.append(given.pattern)
+    return _hit(~place)
 
-    def test(_: Facts, hits: Hits) -> str | None:
-        return "het patroon past" if place in hits.patterns else None
 
-    return Compiled(test, frozenset({("pattern", place)}))
+def _hit(place: int) -> Compiled:
+    return Compiled(lambda _, hits: hits.get(place), frozenset({place}))
 
 
 def _one_of(

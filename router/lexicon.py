@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from router.spelling import SHORTEST, Stem, Words, meant, misspellable, stem
+from router.spelling import KEPT, SHORTEST, Stem, Words, meant, misspellable, start_of_stem, stem
 
 MOST_WORDS = 1000
 """Words and emoji of a text that are read; WhatsApp's longest text is 4,096 characters."""
@@ -61,13 +61,15 @@ class Found(msgspec.Struct, frozen=True):
 
 class Vocabulary(msgspec.Struct, frozen=True):
     """What leads from a word of a text to the terms that it may stand for. `whole`: words that may
-    be written apart; `beginnings` and `endings`: of compounds."""
+        be written apart; `beginnings` and `endings`: of compounds; `begun`: the starts of the stems
+    of `endings`, and none."""
 
     written: dict[str, list[tuple[Term, int]]]
     stems: dict[Stem, list[Term]]
     whole: frozenset[str]
     beginnings: dict[str, Term]
     endings: dict[Stem, list[Term]]
+    begun: frozenset[str]
     misspellable: Words
 
 
@@ -157,16 +159,17 @@ def _readings(tokens: list[str]) -> Iterator[Sequence[int]]:
 def _reached(lexicon: Lexicon, words: list[str]) -> Iterator[tuple[int, int, int, int]]:
     """Each state in which phrases end: itself, how (the least sure), where it starts, and the place
     after it."""
-    matches = _matches(lexicon, words)
+    matches, steps, ends = _matches(lexicon, words), lexicon.steps, lexicon.ends
     for start, first in enumerate(matches):
         going = [(start, 0, EXACT)] if first else []
         while going:
             at, state, how = going.pop()
             for term, sure, taken in matches[at]:
-                if to := lexicon.steps.get((state, term)):
-                    going.append((at + taken, to, max(how, sure)))
-                    if to in lexicon.ends:
-                        yield to, max(how, sure), start, at + taken
+                if to := steps.get((state, term)):
+                    worst = sure if sure > how else how
+                    going.append((at + taken, to, worst))
+                    if to in ends:
+                        yield to, worst, start, at + taken
 
 
 def _matches(lexicon: Lexicon, words: list[str]) -> list[tuple[Match, ...]]:
@@ -201,7 +204,8 @@ def _parts(vocabulary: Vocabulary, word: str) -> Iterator[Term]:
                 yield term
     if vocabulary.endings:
         for start in range(len(word) - PART + 2):  # a form may be a letter shorter: zakken, zak
-            yield from vocabulary.endings.get(stem(word[start:]), ())
+            if start_of_stem(tail := word[start:]) in vocabulary.begun:
+                yield from vocabulary.endings.get(stem(tail), ())
 
 
 def _read(phrase: str) -> tuple[list[Term], str]:
@@ -260,6 +264,6 @@ def _vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
             written.setdefault(term, []).append((term, EXACT))
             stems.setdefault(stem(term), []).append(term)
     whole = frozenset(word for word in plain if len(word) >= SHORTEST)
-    return Vocabulary(
-        written, stems, whole, beginnings, endings, misspellable(plain if misspelled else ())
-    )
+    begun = frozenset(["", *(ending[1][:KEPT] for ending in endings)])
+    spelled = misspellable(plain if misspelled else ())
+    return Vocabulary(written, stems, whole, beginnings, endings, begun, spelled)

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from router.conditions import Book, Compiled, Facts, Hits, Reader, Trigger, condition
+from router.conditions import Book, Compiled, Facts, Hits, Reader, condition
 from services.config import Config
 from services.rules import Care, Mask, Rule
 
@@ -78,16 +78,14 @@ class Ordered(msgspec.Struct, Generic[R], frozen=True):
 
     rules: tuple[R, ...]
     compiled: tuple[Compiled, ...]
-    led: dict[Trigger, list[int]]
+    led: dict[int, list[int]]
     always: tuple[int, ...]
 
     def fitting(self, facts: Facts, hits: Hits) -> Iterator[tuple[R, str]]:
         """The rules that fit, in order, and why."""
         places = set(self.always)
-        for list_id in hits.lists:
-            places.update(self.led.get(("list", list_id), ()))
-        for pattern in hits.patterns:
-            places.update(self.led.get(("pattern", pattern), ()))
+        for hit in self.led.keys() & hits.keys():
+            places.update(self.led[hit])
         for place in sorted(places):
             if (said := self.compiled[place].test(facts, hits)) is not None:
                 yield self.rules[place], said
@@ -117,7 +115,7 @@ def compile_rules(config: Config, tenant: str) -> Table:
 
 def _ordered(rules: Sequence[R], book: Book) -> Ordered[R]:
     compiled = tuple(condition(rule, book) for rule in rules)
-    led: dict[Trigger, list[int]] = {}
+    led: dict[int, list[int]] = {}
     for place, each in enumerate(compiled):
         for trigger in each.triggers or ():
             led.setdefault(trigger, []).append(place)

@@ -5,6 +5,7 @@ import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import accumulate
 
 import msgspec
@@ -20,6 +21,11 @@ HEARD = 7
 """Letters, as heard, from which a word may be written by ear all through: reibeweis."""
 LONG = 10
 """Letters, as heard, from which there may be a slip in a word written by ear: lantarenpalen."""
+
+KEPT = 2
+"""Letters at the start of a word that no form of it changes: vez, ves."""
+STEMMED = 1024
+"""Words of which the stems are remembered: a word is asked for several times while it is read."""
 
 Stem = tuple[str, str]
 
@@ -157,6 +163,7 @@ def _stemmer(algorithm: str) -> Callable[[str], str]:
 _KRAAIJ_POHLMANN, _PORTER = _stemmer("dutch"), _stemmer("dutch_porter")
 
 
+@lru_cache(STEMMED)
 def stem(word: str) -> Stem:
     """What all forms of a word share: muis, muizen, muisje.
 
@@ -170,6 +177,11 @@ def stem(word: str) -> Stem:
     if word.endswith(("je", "jes")) and len(word) >= SHORTEST:  # only the one knows diminutives
         word = _KRAAIJ_POHLMANN(word)
     return _KRAAIJ_POHLMANN(word), _ported(word)
+
+
+def start_of_stem(word: str) -> str:
+    """How `stem(word)[1]` begins, where that can be said at once; '' where it cannot."""
+    return "" if word in FORMS or word.endswith(("je", "jes")) else word[:KEPT]
 
 
 def _ported(word: str) -> str:

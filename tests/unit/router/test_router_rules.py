@@ -199,8 +199,7 @@ def test_only_rules_that_something_in_the_text_may_fit_are_tried() -> None:
     assert compiled.rules.always == ()
     for text in ("woord7x", "code7-", "a7a", "b7b", "c7c"):
         hits = compiled.reader.read(text)
-        hit = [*(("list", n) for n in hits.lists), *(("pattern", n) for n in hits.patterns)]
-        assert len({n for each in hit for n in compiled.rules.led[each]}) == 1
+        assert len({n for hit in hits for n in compiled.rules.led[hit]}) == 1
 
 
 def test_a_rule_that_no_word_leads_to_is_tried_for_each_message() -> None:

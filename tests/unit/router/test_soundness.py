@@ -79,7 +79,7 @@ STAR = "A star stands for the rest of a word: at its end or at its start, outsid
             "".join(
                 f"[[rules]]\nid = 'r{n}'\ntenant = 'almelo'\ndepartment = 'kcc'\n"
                 rf"pattern = '\w{{1,900}}x{n}'" + "\n"
-                for n in range(200)
+                for n in range(2000)
             ),
             [
                 (
