@@ -91,8 +91,8 @@ class Reader(msgspec.Struct, frozen=True):
         hits = {~place: "het patroon past" for place in self.patterns(text)}
         for found in sorted(self.lexicon.find(text), key=_doubt, reverse=True):
             said = _said(self.phrases[found.phrase], found)
-            for place in self.holds[found.phrase]:
-                hits[place] = said  # the surest comes last, and is what is said
+            # The surest comes last, and is what is said.
+            hits.update(dict.fromkeys(self.holds[found.phrase], said))
         return hits
 
 
