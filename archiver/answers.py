@@ -76,6 +76,8 @@ class Message(Shown):
     """Id of the text that answered it by itself."""
     provisional: bool
     """Nobody could tell yet where it belonged."""
+    held: bool
+    """No department was told of it before somebody let the conversation go."""
     author: Author | None
     """Of what went out."""
     status: str

@@ -29,6 +29,7 @@ MESSAGE: Json = {
     "sensitive": [],
     "automatic": "officieel",
     "provisional": False,
+    "held": False,
     "author": None,
     "status": "received",
     "statuses": [],

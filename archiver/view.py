@@ -54,6 +54,7 @@ MARKS: dict[str, Any] = {
     "sensitive": [],
     "automatic": None,
     "provisional": False,
+    "held": False,
 }
 """What a decision may say beside the department, and what stands there where it does not."""
 

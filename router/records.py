@@ -256,6 +256,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         "asked": decision.alarm.destination if decision.alarm else "",
         "provisional": decision.provisional,
         "reopened": decision.reopened,
+        "held": decision.held,
         "automatic": decision.reply.name if decision.reply else "",
     }
     return (

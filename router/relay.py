@@ -5,6 +5,7 @@ Its row stays until it is decided. The partitions never wait for this, and this 
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -42,9 +43,10 @@ class Relay:
 
     async def tell(self) -> int:
         """Tell what is due; how many time-outs were told."""
-        now, since = clock.now(), await self._store.due_since()
-        late = (now - since).total_seconds() if since else 0.0
-        observe.timeouts_late_seconds.set(max(0.0, late))
+        now = clock.now()
+        due, held = await self._store.due_since(), await self._store.held_since()
+        observe.timeouts_late_seconds.set(_seconds(due, now))
+        observe.held_seconds.set(_seconds(held, now))
         return await self._store.tell(now, MOST, self._at_rest(), self._say)
 
     def _at_rest(self) -> list[str]:
@@ -77,3 +79,7 @@ class Relay:
             partition = topology.partition_of(each.number, self._partitions.count)
             grouped.setdefault(partition, []).append(each)
         return grouped
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0

@@ -16,6 +16,7 @@ from router.knowledge import Knowledge
 from router.reading import read
 from services.contract import Delivery, Receipt, Timeout
 from services.database import Connection, Pool
+from services.ids import made_at
 
 SIGHTINGS = 1000
 """Names of unknown things that are told of; whoever sends more of them tells nothing new."""
@@ -190,6 +191,11 @@ class Store:
         """The first of what was kept of it, in order."""
         rows = await self._pool.fetch(statements.SELECT_HELD, conversation, most)
         return [(row["destination"], _delivery(row["delivery"])) for row in rows]
+
+    async def held_since(self) -> datetime | None:
+        """When the oldest event came that is kept of any conversation: its id sorts by time."""
+        id = await self._pool.fetchval("select id from router.held order by id limit 1")
+        return made_at(id) if id else None
 
     async def let_go(self, events: Sequence[UUID]) -> None:
         await self._pool.execute("delete from router.held where id = any($1::uuid[])", events)

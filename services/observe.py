@@ -198,3 +198,6 @@ timeouts = _counter("postkamer_timeouts_total", "Time-outs told to their partiti
 timeouts_late_seconds = _gauge(
     "postkamer_timeouts_late_seconds", "How long the oldest time-out is due that is not decided"
 )
+held_seconds = _gauge(
+    "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
+)

@@ -5,6 +5,7 @@ On a real broker and database, with more events than are let go at once.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from router.batch import ITEMS
 from router.decisions import Ground
 from router.partition import FRAMES
 from router.rules import compile_config
+from router.store import Store
 from router.units import keyed_hash
 from services import choices, clock, contract, topology
 from services.broker import linked
@@ -81,6 +83,9 @@ async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_ord
         kept = await pool.fetchval("select count(*) from router.held")
         assert kept >= TEXTS
         assert held not in {delivery.conversation for delivery in told}
+        before = clock.now()
+        since = await Store(pool).held_since()
+        assert since and before - timedelta(seconds=60) < since <= before
         told.clear()
         release = Command(
             id=clock.new_id(),
@@ -93,6 +98,7 @@ async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_ord
         await standing.put(release)
         await until(so_far, lambda told: len(told) >= kept, 15)
     assert await pool.fetchval("select count(*) from router.held") == 0
+    assert await Store(pool).held_since() is None
     assert {delivery.conversation for delivery in told} == {held}
     sequence = [delivery.sequence for delivery in told]
     assert sequence == sorted(sequence)

@@ -17,6 +17,7 @@ from services.broker import linked
 from services.consumer import Inbox, Work, consuming
 from services.contract import PartitionBatch, Timeout
 from services.database import Pool, connected
+from services.ids import uuid7
 from services.partitions import Partitions
 from services.tasks import beside
 from tests.integration.conftest import PASSWORDS
@@ -164,6 +165,21 @@ async def test_what_was_told_and_is_still_there_is_told_again_after_ten_minutes(
     relays.now += AGAIN
     assert await relay.tell() == 0
     assert observe.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 0
+
+
+async def test_it_is_told_how_long_the_oldest_event_is_held(relay: Relay, pool: Pool) -> None:
+    held = "postkamer_held_seconds"
+    for hours in (1, 30, 2):
+        await pool.execute(
+            "insert into router.held (id, conversation, destination, delivery)"
+            " values ($1, 'x', 'crm', '')",
+            uuid7(NOON - timedelta(hours=hours), bytes(10)),
+        )
+    await relay.tell()
+    assert observe.REGISTRY.get_sample_value(held) == 30 * 3600
+    await pool.execute("delete from router.held")
+    await relay.tell()
+    assert observe.REGISTRY.get_sample_value(held) == 0
 
 
 async def test_two_routers_at_once_tell_each_time_out_once(relays: Relays, pool: Pool) -> None:

@@ -42,6 +42,7 @@ MARKED = {
     "sensitive": ["bsn"],
     "automatic": "bsn",
     "provisional": True,
+    "held": True,
 }
 NOT_MARKED = {
     "tags": [],
@@ -52,6 +53,7 @@ NOT_MARKED = {
     "sensitive": [],
     "automatic": None,
     "provisional": False,
+    "held": False,
 }
 WRITTEN = {"type": "text", "text": "Één", "department": "groen", "decision": DECISION}
 RECEIVED = WRITTEN | {

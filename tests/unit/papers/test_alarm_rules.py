@@ -41,6 +41,12 @@ CASES = {
         ["PostkamerTimeoutsLate"],
     ),
     "a time-out that came late": ("postkamer_timeouts_late_seconds", "0 400 0x30", []),
+    "a conversation that nobody lets go": (
+        "postkamer_held_seconds",
+        "86500+60x30",
+        ["PostkamerHeldLong"],
+    ),
+    "a conversation that is held for now": ("postkamer_held_seconds", "3600+60x30", []),
 }
 
 

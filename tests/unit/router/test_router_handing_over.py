@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from almelo import kept
 from hengelo import BORNE, DESK, config
 from stadhuis import MACHINE, Stadhuis, data
 
@@ -98,6 +99,8 @@ def test_a_conversation_that_a_rule_holds_is_told_as_held_until_it_is_let_go() -
     let_go = hall.orders("release")
     assert (let_go.releases, let_go.held, hall.state.held) == (True, False, False)
     assert not hall.hears("en nu?").held
+    heard = [m for r in kept(hall.done) if (m := data(r)).get("direction") == "in"]
+    assert [message.get("held", False) for message in heard] == [True, True, False]
     hall.after(hours=1)
     assert hall.happened == ["waiting"]
 
