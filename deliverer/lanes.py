@@ -25,22 +25,30 @@ class Job(msgspec.Struct):
     delivery: Delivery
     frame: Frame
     attempts: int = 0
+    failed: int = 0
+    """Times that it failed while others passed, and the first time."""
+    taken: int = 0
+    """Deliveries of others that had been taken when it failed last."""
 
 
 class Lanes:
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()
         self._busy: set[str] = set()
+        self._aside: dict[str, float] = {}
+        """Lane -> until when nothing of it goes."""
 
     def add(self, job: Job) -> None:
         lane = job.delivery.conversation
         self._waiting.setdefault(lane, deque()).append(job)
 
-    def next(self) -> Job | None:
-        """The first delivery of the first lane that has none in flight; its lane is busy then."""
+    def next(self, now: float) -> Job | None:
+        """The first delivery of the first lane that has none in flight and does not stand aside;
+        its lane is busy then."""
         for lane, jobs in self._waiting.items():
-            if lane not in self._busy:
+            if lane not in self._busy and self._aside.get(lane, now) <= now:
                 self._busy.add(lane)
+                self._aside.pop(lane, None)
                 job = jobs.popleft()
                 if jobs:
                     self._waiting.move_to_end(lane)
@@ -58,6 +66,16 @@ class Lanes:
         self._waiting.setdefault(lane, deque()).appendleft(job)
         self._waiting.move_to_end(lane)
         self._busy.discard(lane)
+
+    def aside(self, job: Job, until: float) -> None:
+        """It failed of itself: nothing of its conversation goes until then."""
+        self.back(job)
+        self._aside[job.delivery.conversation] = until
+
+    @property
+    def standing_aside(self) -> int:
+        """Conversations that do."""
+        return len(self._aside)
 
     @property
     def waiting(self) -> int:

@@ -2,7 +2,8 @@
 
 2xx                                        settled
 400 409 413 415 422                        the message's own fault: park it, go on
-408 425 429 5xx, refused, timed out        the destination's, for now: pause
+408 425 429 5xx, refused, timed out        the destination's, for now: pause; unless others pass
+                                           meanwhile (`deliverer.health`)
 3xx 401 403 404 405 410, TLS, its name     the destination's, until a person acts: pause, alarm
 anything else                              pause, alarm: it says nothing about the message
 """
@@ -15,6 +16,8 @@ from deliverer.answers import Answer
 
 PARKED = frozenset({400, 409, 413, 415, 422})
 PASSING = frozenset({408, 425, 429})
+BUSY = frozenset({425, 429, 503})
+"""Says by itself that it is not about the message."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two probes of a paused destination; doubling from one to the other."""
 LONGEST_RETRY_AFTER = 3600.0
@@ -22,11 +25,14 @@ LONGEST_RETRY_AFTER = 3600.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`alarm`: waiting will not mend it. `reason` is a sentence without personal data."""
+    """`alarm`: waiting will not mend it. `doubtful`: the message itself may be what it fails on.
+    `aside`: it alone waits, for so many seconds. `reason` is a sentence without personal data."""
 
-    outcome: Literal["settled", "parked", "paused"]
+    outcome: Literal["settled", "parked", "paused", "aside"]
     reason: str = ""
     alarm: bool = False
+    doubtful: bool = False
+    wait: float = 0.0
 
 
 def judge(answer: Answer) -> Verdict:
@@ -36,11 +42,13 @@ def judge(answer: Answer) -> Verdict:
     if answer.status in PARKED:
         return Verdict("parked", f"the destination refused this message: {answer.status}")
     if answer.status in PASSING or answer.status >= 500:
-        return Verdict("paused", f"the destination answered {answer.status}")
+        doubtful = answer.status not in BUSY
+        return Verdict("paused", f"the destination answered {answer.status}", doubtful=doubtful)
     if answer.status:
         return Verdict("paused", f"the destination answered {answer.status}", alarm=True)
     reason = f"the destination gave no answer: {answer.failure}"
-    return Verdict("paused", reason, alarm=answer.failure in ("name", "tls"))
+    alarm = answer.failure in ("name", "tls")
+    return Verdict("paused", reason, alarm=alarm, doubtful=answer.sent and not alarm)
 
 
 def wait_before_probe(probes: int, retry_after: float | None, chance: float) -> float:

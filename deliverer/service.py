@@ -9,18 +9,19 @@ from deliverer import cloudevents, mail
 from deliverer.accounts import Account
 from deliverer.accounts import accounts as accounts_of
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
-from deliverer.engine import FRAMES, Engine, Kind, Poster
+from deliverer.engine import Engine, Kind, Poster
 from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.sender import sending
+from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlements
 from deliverer.uploads import Uploads
 from services import clock, observe, topology
 from services.batcher import Bounds, batching
 from services.broker import Link, Publisher, linked
 from services.config import Config
-from services.consumer import Consumer, consuming
+from services.consumer import Consumer, Work, consuming
 from services.database import Pool, connected, until_it_answers
 from services.http import operations, serve
 from services.lifecycle import first_to_end, obstacles
@@ -109,7 +110,8 @@ async def _inbound(
     async with batching(settlements.write, SETTLE) as settle, poster_of as poster:
         kind = KINDS[destination.kind]
         engine = Engine(destination, key, kind, poster, settlements, settle)
-        async with consuming(link, queue, FRAMES, engine.work) as consumer:
+        work: Work = lambda inbox: Session(engine, inbox).run()  # noqa: E731
+        async with consuming(link, queue, FRAMES, work) as consumer:
             yield consumer, settle.task
 
 

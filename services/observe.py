@@ -161,6 +161,12 @@ deliveries = _counter(
 destination_paused = _gauge(
     "postkamer_destination_paused", "1 while a destination is paused", "destination"
 )
+destination_window = _gauge(
+    "postkamer_destination_window", "Deliveries that may be in flight by now", "destination"
+)
+destination_aside = _gauge(
+    "postkamer_destination_aside", "Conversations that wait for a message that fails", "destination"
+)
 trip_seconds = _histogram("postkamer_trip_seconds", "Webhook in to CRM accepted", TRIP)
 sends = _counter("postkamer_sends_total", "Messages offered to Meta", "number", "outcome")
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")

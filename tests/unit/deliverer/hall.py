@@ -11,6 +11,7 @@ from handover import delivery
 from deliverer import cloudevents
 from deliverer.answers import Answer
 from deliverer.engine import Engine
+from deliverer.session import Session
 from deliverer.settlements import Settlement
 from services import contract
 from services.consumer import Inbox
@@ -107,9 +108,12 @@ class Hall:
         arrived: Any = Arrived(self.tags, body, kind)
         self.inbox.put(arrived)
 
+    def session(self) -> Session:
+        return Session(self.engine, self.inbox)
+
     async def works(self, until: Callable[[], bool]) -> None:
         """Until something holds; then it is stopped, in order."""
-        task = asyncio.create_task(self.engine.work(self.inbox))
+        task = asyncio.create_task(self.session().run())
         await until_it_holds(lambda: until() or task.done())
         self.inbox.stop()
         await task

@@ -26,7 +26,7 @@ def drawn(lanes: Lanes, count: int) -> str:
     """What is next, settled at once."""
     found = ""
     for _ in range(count):
-        one = lanes.next()
+        one = lanes.next(0)
         if one is None:
             break
         lanes.done(one)
@@ -35,18 +35,18 @@ def drawn(lanes: Lanes, count: int) -> str:
 
 
 def test_nothing_is_next_where_nothing_waits() -> None:
-    assert Lanes().next() is None
+    assert Lanes().next(0) is None
 
 
 def test_a_conversation_waits_for_its_own_delivery_and_no_other_does() -> None:
     lanes = Lanes()
     added(lanes, "aab")
-    first, second = lanes.next(), lanes.next()
+    first, second = lanes.next(0), lanes.next(0)
     assert first and second
     assert [first.delivery.sequence, second.delivery.sequence] == [0, 2]
-    assert lanes.next() is None
+    assert lanes.next(0) is None
     lanes.done(first)
-    third = lanes.next()
+    third = lanes.next(0)
     assert third and third.delivery.sequence == 1
 
 
@@ -59,22 +59,22 @@ def test_conversations_take_turns_however_much_one_of_them_has() -> None:
 def test_what_failed_stays_first_of_its_conversation_which_goes_to_the_end_of_the_row() -> None:
     lanes = Lanes()
     added(lanes, "aabc")
-    failed = lanes.next()
+    failed = lanes.next(0)
     assert failed
     lanes.add(job(9, "a"))
     lanes.back(failed)
     assert lanes.waiting == 5
     assert drawn(lanes, 2) == "bc"
-    assert lanes.next() is failed
+    assert lanes.next(0) is failed
 
 
 def test_the_only_conversation_is_tried_again_when_it_failed() -> None:
     lanes = Lanes()
     added(lanes, "a")
-    one = lanes.next()
+    one = lanes.next(0)
     assert one
     lanes.back(one)
-    assert lanes.next() is one
+    assert lanes.next(0) is one
 
 
 class Sky(RuleBasedStateMachine):
@@ -94,7 +94,7 @@ class Sky(RuleBasedStateMachine):
 
     @rule()
     def takes_off(self) -> None:
-        one = self.lanes.next()
+        one = self.lanes.next(0)
         if one is None:
             assert self.flying or not self.lanes.waiting, "something waits and nothing flies"
             return

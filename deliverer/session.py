@@ -1,0 +1,162 @@
+"""The deliveries of one channel: which is attempted when, and what follows when one fails.
+
+A window of deliveries in flight, one at a time a conversation. What cannot be delivered now stays
+where it is, unacknowledged and in order; the destination is probed with growing waits, one delivery
+at a time, and the window opens again when one passes. A message that fails while others pass stands
+aside with its conversation, and stops nobody else.
+"""
+
+import asyncio
+import random
+
+import msgspec
+import structlog
+
+from deliverer.answers import Answer
+from deliverer.engine import Engine
+from deliverer.health import Health
+from deliverer.lanes import Job, Lanes
+from deliverer.policy import Verdict, wait_before_probe
+from deliverer.window import Window
+from services import observe
+from services.consumer import Inbox, Lost, Stopping
+from services.incoming import Incoming
+
+FRAMES = 16
+"""Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
+TICK_SECONDS = 0.001
+"""Past the end of a wait: the loop's timers may fire a little early."""
+
+log = structlog.get_logger()
+
+
+class Session:
+    """Whatever changes (an envelope, a landing, the end of a pause) launches what may fly."""
+
+    def __init__(self, engine: Engine, inbox: Inbox) -> None:
+        self._engine, self._inbox = engine, inbox
+        self._id = engine.destination.id
+        self._loop = asyncio.get_running_loop()
+        self._lanes, self._health = Lanes(), Health()
+        self._window = Window(engine.destination.window)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._not_before = 0.0
+
+    async def run(self) -> None:
+        """Until the channel is lost or let go."""
+        observe.destination_paused.labels(destination=self._id).set(0)
+        observe.destination_window.labels(destination=self._id).set_function(lambda: self._most)
+        aside = observe.destination_aside.labels(destination=self._id)
+        aside.set_function(lambda: self._lanes.standing_aside)
+        try:
+            while True:
+                for frame in await self._inbox.take(FRAMES):
+                    await self._add(frame)
+                self._launch()
+        except Stopping:
+            # Nothing new is launched; what flies is finished and written down.
+            self._not_before = float("inf")
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            # Nor by the timer of a pause: whoever has the queue next delivers what was in hand.
+            self._not_before = float("inf")
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _add(self, frame: Incoming) -> None:
+        try:
+            jobs = await self._engine.jobs(frame)
+        except (msgspec.DecodeError, TypeError):
+            await self._engine.unreadable(frame)
+            jobs = []
+        for job in jobs:
+            self._lanes.add(job)
+        if not jobs:
+            await self._inbox.ack(frame)
+
+    @property
+    def _most(self) -> int:
+        """Deliveries in flight, by now."""
+        return 1 if self._health.probes else self._window.size
+
+    def _launch(self) -> None:
+        while self._in_flight < self._most and self._loop.time() >= self._not_before:
+            job = self._lanes.next(self._loop.time())
+            if job is None:
+                return
+            self._in_flight += 1
+            task = asyncio.create_task(self._fly(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error and not isinstance(error, Lost):
+            log.error("delivery.failed", exc_info=error)
+            self._inbox.lose()
+
+    async def _fly(self, job: Job) -> None:
+        left, probes = self._loop.time(), self._health.probes
+        answer, said = await self._engine.attempt(job)
+        full = self._in_flight >= self._most
+        self._in_flight -= 1
+        verdict = self._health.judged(job, said)
+        observe.deliveries.labels(destination=self._id, outcome=verdict.outcome).inc()
+        # Of many that fail together only the first counts, and one that was under way before the
+        # destination failed says nothing about now.
+        current = self._health.probes == probes
+        if verdict.outcome in ("paused", "aside"):
+            self._not_taken(job, answer, verdict, current)
+            return
+        if current:
+            self._passed()
+            self._window.answered(left, self._loop.time(), full=full)
+            if verdict.outcome == "settled":
+                self._health.took()
+        # The next of this conversation may go: if we end before this one is written down, both
+        # are done again, in order, under the same ids.
+        self._lanes.done(job)
+        self._launch()
+        await self._engine.settle(job, answer, verdict)
+        job.frame.left -= 1
+        if not job.frame.left:
+            await self._inbox.ack(job.frame.incoming)
+
+    def _not_taken(self, job: Job, answer: Answer, verdict: Verdict, current: bool) -> None:
+        """Either it alone waits, or the destination is paused."""
+        if verdict.outcome == "aside":
+            log.error("delivery.aside", destination=self._id, record=job.delivery.id)
+            self._lanes.aside(job, self._loop.time() + verdict.wait)
+            self._later(verdict.wait)
+            self._launch()
+            return
+        self._lanes.back(job)
+        if current:
+            self._pause(answer, verdict)
+
+    def _pause(self, answer: Answer, verdict: Verdict) -> None:
+        """After one more failure of the destination."""
+        probes, reason = self._health.probes, verdict.reason
+        say = log.error if verdict.alarm else log.warning
+        say("destination.paused", destination=self._id, reason=reason, attempt=probes)
+        wait = wait_before_probe(probes, answer.retry_after, random.random())
+        self._health.failed()
+        self._window.failed(self._loop.time())
+        observe.destination_paused.labels(destination=self._id).set(1)
+        self._not_before = max(self._not_before, self._loop.time() + wait)
+        self._later(wait)
+
+    def _passed(self) -> None:
+        if self._health.probes:
+            log.info("destination.resumed", destination=self._id)
+            self._health.probes = 0
+            observe.destination_paused.labels(destination=self._id).set(0)
+
+    def _later(self, seconds: float) -> None:
+        self._loop.call_later(seconds + TICK_SECONDS, self._launch)

@@ -1,0 +1,102 @@
+"""Whose fault a failure is: the message's, when others pass meanwhile; else the destination's."""
+
+from handover import delivery
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverer.answers import Answer
+from deliverer.health import GOOD, IN_A_ROW, SUSPECT, WAITS, Health
+from deliverer.lanes import Frame, Job
+from deliverer.policy import Verdict, judge
+from services.incoming import Incoming
+
+FRAME = Frame(Incoming(kind="", body=b"", tag=1, deliveries=0), 0)
+ERROR, BUSY, REFUSED = (judge(Answer(status=status)) for status in (500, 503, 422))
+
+
+def job(conversation: str = "poison") -> Job:
+    return Job(delivery(1, conversation), FRAME)
+
+
+def fails(health: Health, one: Job, verdict: Verdict = ERROR) -> Verdict:
+    """What an attempt comes to, and the pause that it may be."""
+    found = health.judged(one, verdict)
+    if found.outcome == "paused":
+        health.failed()
+    return found
+
+
+def takes(health: Health, others: int) -> None:
+    health.probes = 0
+    for _ in range(others):
+        health.took()
+
+
+def test_a_message_that_fails_while_others_pass_stands_aside_and_is_parked_in_the_end() -> None:
+    health, poison = Health(), job()
+    assert fails(health, poison).outcome == "paused"
+    waits = []
+    for _ in WAITS:
+        takes(health, GOOD)
+        found = fails(health, poison)
+        assert found.outcome == "aside"
+        waits.append(found.wait)
+    assert tuple(waits) == WAITS
+    takes(health, GOOD)
+    found = fails(health, poison)
+    assert found.outcome == "parked"
+    assert found.reason == ("the destination answered 500, 7 times, and took what came between")
+    assert sum(WAITS) == 15 * 60
+
+
+def test_who_fails_with_all_others_stays_where_it_is_however_often() -> None:
+    health, jobs = Health(), [job(str(n)) for n in range(5)]
+    for _ in range(100):
+        assert {fails(health, one).outcome for one in jobs} == {"paused"}
+
+
+def test_a_destination_that_mostly_fails_parks_nothing() -> None:
+    health, jobs = Health(), [job(str(n)) for n in range(50)]
+    for turn in range(1000):
+        assert fails(health, jobs[turn % 50]).outcome in ("paused", "aside")
+        takes(health, GOOD - 1)
+
+
+def test_what_stands_aside_is_not_blamed_for_what_happens_to_all() -> None:
+    health, poison = Health(), job()
+    fails(health, poison)
+    takes(health, GOOD)
+    assert fails(health, poison).wait == WAITS[0]
+    for _ in range(10):
+        fails(health, job("other"))
+        assert fails(health, poison).wait == WAITS[0]
+
+
+@given(
+    st.sampled_from([BUSY, judge(Answer(status=401)), judge(Answer(failure="refused", sent=False))])
+)
+def test_what_cannot_be_the_messages_fault_never_becomes_it(verdict: Verdict) -> None:
+    health, one = Health(), job()
+    for _ in range(20):
+        assert fails(health, one, verdict) == verdict
+        takes(health, GOOD)
+
+
+def test_ten_that_are_refused_in_a_row_are_not_the_messages_fault_any_more() -> None:
+    health = Health()
+    for n in range(IN_A_ROW):
+        assert fails(health, job(str(n)), REFUSED).outcome == "parked"
+    found = fails(health, job("another"), REFUSED)
+    assert (found.outcome, found.alarm) == ("paused", True)
+    assert found.reason.startswith("ten messages in a row were refused")
+    takes(health, 1)
+    assert fails(health, job("another"), REFUSED).outcome == "parked"
+
+
+def test_many_of_one_conversation_that_are_refused_are_one() -> None:
+    health = Health()
+    assert {fails(health, job(), REFUSED).outcome for _ in range(100)} == {"parked"}
+
+
+def test_suspicion_takes_more_than_one_failure() -> None:
+    assert SUSPECT == 2  # the sentences in the docs say "twice"

@@ -1,0 +1,140 @@
+"""A message that a destination always fails on, among others that it takes; the clock jumps."""
+
+import asyncio
+from itertools import count, pairwise
+
+from hall import OK, Crm, Hall, of
+from timeless import run
+
+from deliverer.answers import Answer
+from deliverer.health import IN_A_ROW, WAITS
+from services import observe
+from services.contract import Delivery
+
+POISON, AFTER = 1, 2
+"""The one, and what follows it in its conversation."""
+
+
+def steady(hall: Hall) -> "asyncio.Task[None]":
+    """A message of somebody else's every second."""
+    numbers = count(100)
+
+    async def write() -> None:
+        while True:
+            n = next(numbers)
+            hall.receives(of(n, f"citizen {n}"))
+            await asyncio.sleep(1)
+
+    return asyncio.create_task(write())
+
+
+def metric(name: str) -> float | None:
+    return observe.REGISTRY.get_sample_value(f"postkamer_{name}", {"destination": "crm"})
+
+
+def of_poison(hall: Hall) -> list[float]:
+    return [at for at, number in hall.crm.asked if number == POISON]
+
+
+async def poisoned(hall: Hall) -> None:
+    hall.receives(of(POISON, "a"), of(AFTER, "a"))
+    others = steady(hall)
+    await hall.works(lambda: AFTER in hall.crm.numbers)
+    others.cancel()
+
+
+def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_goes_on() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        await poisoned(hall)
+        gaps = [later - earlier for earlier, later in pairwise(of_poison(hall))]
+        # At first it is taken for a failure of the destination, and is a probe of it.
+        waits = gaps[-len(WAITS) :]
+        assert all(wait <= gap < wait + 1 for gap, wait in zip(waits, WAITS, strict=True))
+        assert sum(gaps[: -len(WAITS)]) < 10
+        [parked] = [s for s in hall.book.settled if s.state == "parked"]
+        assert parked.message and parked.message.int == POISON
+        assert parked.attempts == len(gaps) + 1
+        assert "took what came between" in parked.reason
+        assert hall.crm.numbers.index(AFTER) > max(
+            place for place, n in enumerate(hall.crm.numbers) if n == POISON
+        )
+
+    run(work())
+
+
+def test_it_stops_nobody_else_for_more_than_a_moment() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        began = asyncio.get_running_loop().time()
+        await poisoned(hall)
+        late = [at - began - (number - 100) for at, number in hall.crm.asked if number >= 100]
+        assert max(late) < 5
+        assert metric("destination_paused") == 0
+
+    run(work())
+
+
+def test_it_shows_that_a_conversation_stands_aside() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        task = asyncio.create_task(poisoned(hall))
+        await asyncio.sleep(60)
+        assert metric("destination_aside") == 1
+        await task
+        assert metric("destination_aside") == 0
+
+    run(work())
+
+
+def test_one_that_is_taken_in_the_end_goes_on_in_order() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        mended = loop.time() + 100
+        broken = Answer(status=500)
+        crm = Crm(lambda n: broken if n == POISON and loop.time() < mended else OK, seconds=0.05)
+        hall = Hall(crm)
+        await poisoned(hall)
+        assert {s.state for s in hall.book.settled} == {"settled"}
+        assert AFTER in crm.numbers and crm.numbers.count(AFTER) == 1
+
+    run(work())
+
+
+def test_while_the_whole_destination_is_away_nothing_is_parked() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        back = loop.time() + 3600
+        hall = Hall(Crm(lambda _: OK if loop.time() > back else Answer(status=500), seconds=0.05))
+        hall.receives(*(of(n, f"citizen {n % 40}") for n in range(200)))
+        await hall.works(lambda: hall.channel.acked == [1])
+        assert {s.state for s in hall.book.settled} == {"settled"}
+        assert max(at for at, _ in hall.crm.asked) < back + 60
+
+    run(work())
+
+
+def test_of_many_in_a_row_that_are_refused_ten_are_parked_and_then_it_is_paused() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        mended = loop.time() + 600
+        refused = Answer(status=422)
+        hall = Hall(Crm(lambda _: OK if loop.time() > mended else refused, seconds=0.05), window=1)
+        hall.receives(*(of(n, f"citizen {n}") for n in range(100)))
+        await hall.works(lambda: hall.channel.acked == [1])
+        states = [s.state for s in hall.book.settled]
+        assert states == ["parked"] * IN_A_ROW + ["settled"] * (100 - IN_A_ROW)
+
+    run(work())
+
+
+def test_one_in_ten_that_is_refused_is_parked_and_nothing_pauses() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda n: Answer(status=400) if n % 10 == 0 else OK, seconds=0.05))
+        given: list[Delivery] = [of(n, f"citizen {n % 17}") for n in range(200)]
+        hall.receives(*given)
+        await hall.works(lambda: hall.channel.acked == [1])
+        parked = [s for s in hall.book.settled if s.state == "parked"]
+        assert len(parked) == 20 and len(hall.crm.asked) == 200
+
+    run(work())
