@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from cli.tables import Refused
 from router.soundness import sound
 from services import choices
 from services.choices import Choices
@@ -23,10 +24,6 @@ KEPT = ".before-rollback"
 """Ends the name under which what was there is kept."""
 READABLE = 0o644
 """Of a file where there was none, and no other to be like."""
-
-
-class Refused(Exception):
-    """Nothing was changed; a sentence for each reason."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

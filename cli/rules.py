@@ -1,21 +1,20 @@
 """`postkamer rules`: the versions of rules and texts that decisions refer to, and the way back."""
 
-import asyncio
 import difflib
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import click
 import msgspec
 
-from cli.rollback import KEPT, Plan, Refused, carried_out, planned
-from services import settings
-from services.database import DATABASE_ERRORS, Pool, connected
+from cli.rollback import KEPT, Plan, carried_out, planned
+from cli.tables import Refused, fail, on_tables, say
+from services.database import Pool
 
 MOST = 1000
 """Versions in one list, the newest: a new one each working day makes four years."""
@@ -80,33 +79,6 @@ def _shown(line: str) -> Iterator[str]:
         yield "\\ No newline at end of file"
 
 
-def _with_table(work: Callable[[Pool], Awaitable[T]]) -> T:
-    """What `work` finds; what is wrong, and exit code 1 otherwise."""
-
-    async def found() -> T:
-        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
-        async with connected(url, "postkamer-rules", 1) as pool:
-            return await work(pool)
-
-    try:
-        return asyncio.run(found())
-    except (Refused, settings.SettingsError) as error:
-        _fail(str(error))
-    except DATABASE_ERRORS as error:
-        _fail(f"rules: {error or type(error).__name__}")
-    raise AssertionError
-
-
-def _fail(message: str, code: int = 1) -> None:
-    click.echo(message, err=True)
-    raise SystemExit(code)
-
-
-def _say(found: Any, lines: list[str], *, as_json: bool) -> None:
-    for line in [msgspec.json.encode(found).decode()] if as_json else lines:
-        click.echo(line)
-
-
 @click.group("rules")
 def group() -> None:
     """Versions of rules and texts (POSTKAMER_DATABASE_URL, as its owner)."""
@@ -116,12 +88,12 @@ def group() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
     """Show the versions that anything was decided by, the newest first."""
-    found = _with_table(listed)
+    found = on_tables("rules", listed)
     lines = [
         f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
         for each in found
     ]
-    _say(found, lines, as_json=as_json)
+    say(found, lines, as_json=as_json)
 
 
 @group.command("show")
@@ -129,9 +101,9 @@ def list_command(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def show_command(version: str, as_json: bool) -> None:
     """Show the files of VERSION."""
-    files = _with_table(lambda pool: files_of(pool, version))
+    files = on_tables("rules", lambda pool: files_of(pool, version))
     lines = [part for name, text in files.items() for part in (f"==> {name} <==", text)]
-    _say({"version": version, "files": files}, lines, as_json=as_json)
+    say({"version": version, "files": files}, lines, as_json=as_json)
 
 
 @group.command("diff")
@@ -144,9 +116,9 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
     async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
         return await files_of(pool, one), await files_of(pool, other)
 
-    found = list(changed(*_with_table(both)))
+    found = list(changed(*on_tables("rules", both)))
     lines = [line for each in found for line in each.diff]
-    _say({"from": one, "to": other, "files": found}, lines, as_json=as_json)
+    say({"from": one, "to": other, "files": found}, lines, as_json=as_json)
 
 
 @group.command("rollback")
@@ -159,19 +131,19 @@ def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bo
     themselves; what was there is kept beside them."""
     given = path or os.environ.get("POSTKAMER_CONFIG")
     if not given:
-        _fail("POSTKAMER_CONFIG: is missing", 2)
+        fail("POSTKAMER_CONFIG: is missing", 2)
         return
-    files, first = _with_table(lambda pool: files_of(pool, version)), Path(given)
+    files, first = on_tables("rules", lambda pool: files_of(pool, version)), Path(given)
     try:
         plan = planned(version, files, first)
         if not dry_run:
             carried_out(plan, files, first)
     except Refused as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"rules: {error.filename or first}: {error.strerror or error}")
+        fail(f"rules: {error.filename or first}: {error.strerror or error}")
     said = msgspec.to_builtins(plan) | {"dryRun": dry_run}
-    _say(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
+    say(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
 
 
 def _told(plan: Plan, *, dry_run: bool) -> Iterator[str]:

@@ -1,11 +1,10 @@
 """`postkamer token`: who may call the APIs. A token is shown once; the table keeps its hash."""
 
-import asyncio
 import base64
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +12,11 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from cli.tables import Refused, on_tables, say
 from cli.times import Time
 from services import choices, clock, config, settings
 from services.access import BURST, REQUESTS_PER_SECOND, ROLES, Role
-from services.database import DATABASE_ERRORS, Pool, connected
+from services.database import Pool
 from services.keyring import LARGEST, digest
 
 PREFIX = "pk_"
@@ -26,10 +26,6 @@ MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
 """More than a gateway answers; the table refuses more."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 T = TypeVar("T")
-
-
-class Refused(Exception):
-    """A sentence for each thing that is wrong."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,28 +155,6 @@ returning revoked_at
 """
 
 
-def _done(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` gives; what is wrong, a line each, and exit code 1 otherwise."""
-    try:
-        return asyncio.run(work)
-    except (Refused, settings.SettingsError, config.ConfigError) as error:
-        message = str(error)
-    except DATABASE_ERRORS as error:
-        message = f"token: {error or type(error).__name__}"
-    click.echo(message, err=True)
-    raise SystemExit(1)
-
-
-async def _with_table(work: Callable[[Pool], Awaitable[T]]) -> T:
-    url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
-    async with connected(url, "postkamer-token", 1) as pool:
-        return await work(pool)
-
-
-def _show(row: Mapping[str, Any], *, as_json: bool, words: str) -> None:
-    click.echo(msgspec.json.encode(row) if as_json else words)
-
-
 @click.group("token")
 def group() -> None:
     """Tokens for the APIs (POSTKAMER_DATABASE_URL, as its owner)."""
@@ -208,8 +182,8 @@ def add_command(path: Path | None, as_json: bool, **given: Any) -> None:
     if wrong := _judged(wanted, path):
         click.echo("\n".join(wrong), err=True)
         raise SystemExit(2)
-    token = _done(_with_table(work))
-    _show({"name": wanted.name, "token": token}, as_json=as_json, words=token)
+    token = on_tables("token", work)
+    say({"name": wanted.name, "token": token}, [token], as_json=as_json)
 
 
 def _judged(wanted: Wanted, path: Path | None) -> list[str]:
@@ -228,12 +202,8 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
     """Show the tokens that there are and were."""
-    tokens = _done(_with_table(listed))
-    if as_json:
-        click.echo(msgspec.json.encode(tokens))
-        return
-    for token in tokens:
-        click.echo(_line(token))
+    tokens = on_tables("token", listed)
+    say(tokens, map(_line, tokens), as_json=as_json)
 
 
 def _line(token: Listed) -> str:
@@ -258,6 +228,6 @@ def revoke_command(name: str, as_json: bool) -> None:
     async def work(pool: Pool) -> datetime:
         return await revoke(pool, name)
 
-    at = _done(_with_table(work))
+    at = on_tables("token", work)
     words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
-    _show({"name": name, "revokedAt": at}, as_json=as_json, words=words)
+    say({"name": name, "revokedAt": at}, [words], as_json=as_json)

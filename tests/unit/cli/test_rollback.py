@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from cli import rollback
-from cli.rollback import KEPT, Plan, Refused, carried_out, planned
+from cli.rollback import KEPT, Plan, carried_out, planned
 from cli.rules import changed
+from cli.tables import Refused
 from services import choices
 from tests.unit.cli.calls import TOML
 
