@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from cli import check as checks
-from cli import desk, explain, replay, rules, tokens
+from cli import desk, destination, explain, parked, replay, rules, tokens
 from cli.times import Time
 from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
@@ -190,7 +190,7 @@ def check(path: Path | None, as_json: bool) -> None:
     sys.exit(1 if found.faults else 0)
 
 
-for _group in (*desk.GROUPS, rules.group, tokens.group):
+for _group in (*desk.GROUPS, destination.group, parked.group, rules.group, tokens.group):
     main.add_command(_group)
 
 

@@ -66,7 +66,8 @@ class Engine:
         """Return once it is written down for good."""
         now = clock.now()
         delivery = job.delivery
-        settled = settlement(delivery, self.destination.id, job.attempts, answer.status, now)
+        counted = job.attempts, answer.status, now, job.replays
+        settled = settlement(delivery, self.destination.id, *counted)
         if verdict.outcome == "parked":
             settled = parked(settled, delivery, verdict.reason, answer.body)
             log.error(

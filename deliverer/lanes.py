@@ -20,10 +20,12 @@ class Frame:
 
 
 class Job(msgspec.Struct):
-    """One delivery to make, and the frame that waits for it."""
+    """One delivery to make, and the frame that waits for it; or how often it was set to be tried
+    again."""
 
     delivery: Delivery
-    frame: Frame
+    frame: Frame | None
+    replays: int = 0
     attempts: int = 0
     failed: int = 0
     """Times that it failed while others passed, and the first time."""

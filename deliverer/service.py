@@ -13,6 +13,7 @@ from deliverer.engine import Engine, Kind, Poster
 from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.outbound import WINDOW, Outbound
+from deliverer.replays import Replays
 from deliverer.sender import sending
 from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlements
@@ -84,23 +85,29 @@ async def deliverer(
         outgoing = await enter(linked(amqp, "deliverer publishes"))
         incoming = await enter(linked(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
+        replays = Replays(pool, clock.new_id())
         engines = [
-            await enter(_inbound(incoming, destination, keys[destination.id], settlements))
+            await enter(_inbound(incoming, destination, keys[destination.id], settlements, replays))
             for destination in config.destinations
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
         store = Objects(settings.object_store)
         sends = await enter(_outbound(pool, store, accounts, partitions))
         count = await enter(beside(_count_parked(settlements, config.destinations)))
+        tell = await enter(beside(_tell(settlements, replays)))
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         held = [task for consumer, settle in engines for task in (consumer.task, settle)]
-        yield first_to_end(outgoing.task, incoming.task, count, *held, *sends)
+        yield first_to_end(outgoing.task, incoming.task, count, tell, *held, *sends)
 
 
 @asynccontextmanager
 async def _inbound(
-    link: Link, destination: Destination, key: bytes, settlements: Settlements
+    link: Link,
+    destination: Destination,
+    key: bytes,
+    settlements: Settlements,
+    replays: Replays,
 ) -> AsyncIterator[tuple[Consumer, "asyncio.Task[None]"]]:
     """One destination at work: its consumer, and the task that writes down what was delivered."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
@@ -110,7 +117,7 @@ async def _inbound(
     async with batching(settlements.write, SETTLE) as settle, poster_of as poster:
         kind = KINDS[destination.kind]
         engine = Engine(destination, key, kind, poster, settlements, settle)
-        work: Work = lambda inbox: Session(engine, inbox).run()  # noqa: E731
+        work: Work = lambda inbox: Session(engine, replays, inbox).run()  # noqa: E731
         async with consuming(link, queue, FRAMES, work) as consumer:
             yield consumer, settle.task
 
@@ -133,6 +140,20 @@ async def _outbound(
             beside(outbound.send()) as send,
         ):
             yield [relay, sweep, carry, send]
+
+
+TELL_SECONDS = 1.0
+"""Between two looks at what people did that the archive does not know yet."""
+
+
+async def _tell(settlements: Settlements, replays: Replays) -> None:
+    while True:
+        untold = await until_it_answers(replays.untold, "untold")
+        if untold:
+            await settlements.tell(untold)
+            await until_it_answers(partial(replays.told, untold), "told")
+        else:
+            await asyncio.sleep(TELL_SECONDS)
 
 
 COUNT_SECONDS = 30.0

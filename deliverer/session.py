@@ -8,6 +8,8 @@ aside with its conversation, and stops nobody else.
 
 import asyncio
 import random
+from functools import partial
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -17,13 +19,18 @@ from deliverer.engine import Engine
 from deliverer.health import Health
 from deliverer.lanes import Job, Lanes
 from deliverer.policy import Verdict, wait_before_probe
+from deliverer.replays import Replays
 from deliverer.window import Window
 from services import observe
 from services.consumer import Inbox, Lost, Stopping
+from services.database import until_it_answers
 from services.incoming import Incoming
+from services.tasks import beside
 
 FRAMES = 16
 """Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
+LOOK_SECONDS = 1.0
+"""Between two looks at what people want."""
 TICK_SECONDS = 0.001
 """Past the end of a wait: the loop's timers may fire a little early."""
 
@@ -33,8 +40,8 @@ log = structlog.get_logger()
 class Session:
     """Whatever changes (an envelope, a landing, the end of a pause) launches what may fly."""
 
-    def __init__(self, engine: Engine, inbox: Inbox) -> None:
-        self._engine, self._inbox = engine, inbox
+    def __init__(self, engine: Engine, replays: Replays, inbox: Inbox) -> None:
+        self._engine, self._replays, self._inbox = engine, replays, inbox
         self._id = engine.destination.id
         self._loop = asyncio.get_running_loop()
         self._lanes, self._health = Lanes(), Health()
@@ -42,18 +49,23 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight = 0
         self._not_before = 0.0
+        self._again: set[UUID] = set()
+        """In hand of what is tried again."""
+        self._still: bool | None = None
+        """Whether a person holds it still; None until that is known."""
 
     async def run(self) -> None:
         """Until the channel is lost or let go."""
-        observe.destination_paused.labels(destination=self._id).set(0)
+        self._show()
         observe.destination_window.labels(destination=self._id).set_function(lambda: self._most)
         aside = observe.destination_aside.labels(destination=self._id)
         aside.set_function(lambda: self._lanes.standing_aside)
         try:
-            while True:
-                for frame in await self._inbox.take(FRAMES):
-                    await self._add(frame)
-                self._launch()
+            async with beside(self._look()):
+                while True:
+                    for frame in await self._inbox.take(FRAMES):
+                        await self._add(frame)
+                    self._launch()
         except Stopping:
             # Nothing new is launched; what flies is finished and written down.
             self._not_before = float("inf")
@@ -77,12 +89,32 @@ class Session:
         if not jobs:
             await self._inbox.ack(frame)
 
+    async def _look(self) -> None:
+        """At what people want of this destination."""
+        while True:
+            look = partial(self._replays.held_still, self._id)
+            still = await until_it_answers(look, "pause")
+            if still != bool(self._still):
+                event = "destination.held" if still else "destination.freed"
+                log.warning(event, destination=self._id)
+            self._still = still
+            self._show()
+            if not still:
+                due = partial(self._replays.due, self._id, self._again)
+                for again in await until_it_answers(due, "replays"):
+                    self._again.add(again.delivery.id)
+                    self._lanes.add(Job(again.delivery, None, again.replays))
+            self._launch()
+            await asyncio.sleep(LOOK_SECONDS)
+
     @property
     def _most(self) -> int:
         """Deliveries in flight, by now."""
         return 1 if self._health.probes else self._window.size
 
     def _launch(self) -> None:
+        if self._still is not False:
+            return
         while self._in_flight < self._most and self._loop.time() >= self._not_before:
             job = self._lanes.next(self._loop.time())
             if job is None:
@@ -124,9 +156,11 @@ class Session:
         self._lanes.done(job)
         self._launch()
         await self._engine.settle(job, answer, verdict)
-        job.frame.left -= 1
-        if not job.frame.left:
-            await self._inbox.ack(job.frame.incoming)
+        self._again.discard(job.delivery.id)
+        if job.frame:
+            job.frame.left -= 1
+            if not job.frame.left:
+                await self._inbox.ack(job.frame.incoming)
 
     def _not_taken(self, job: Job, answer: Answer, verdict: Verdict, current: bool) -> None:
         """Either it alone waits, or the destination is paused."""
@@ -148,7 +182,7 @@ class Session:
         wait = wait_before_probe(probes, answer.retry_after, random.random())
         self._health.failed()
         self._window.failed(self._loop.time())
-        observe.destination_paused.labels(destination=self._id).set(1)
+        self._show()
         self._not_before = max(self._not_before, self._loop.time() + wait)
         self._later(wait)
 
@@ -156,7 +190,11 @@ class Session:
         if self._health.probes:
             log.info("destination.resumed", destination=self._id)
             self._health.probes = 0
-            observe.destination_paused.labels(destination=self._id).set(0)
+            self._show()
+
+    def _show(self) -> None:
+        paused = bool(self._still) or self._health.probes > 0
+        observe.destination_paused.labels(destination=self._id).set(paused)
 
     def _later(self, seconds: float) -> None:
         self._loop.call_later(seconds + TICK_SECONDS, self._launch)

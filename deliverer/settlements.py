@@ -14,12 +14,15 @@ from services.contract import ArchiveBatch, Delivery, Record
 from services.database import Pool, until_it_answers
 from services.ids import made_at, uuid7
 
+FIRST_STATES = ("settled", "parked")
+"""What a delivery comes to without anybody's doing."""
 FIRST_KILOBYTE = 1024
 """Of a refusing answer, kept with a parked delivery."""
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one delivery, for good. `body` is the delivery itself when it is parked."""
+    """What became of one delivery, for good, or until a person sets it to be tried again: `replays`
+    is how often that was done. `body` is the delivery itself when it is parked."""
 
     destination: str
     event: UUID
@@ -32,10 +35,11 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
     reason: str = ""
     body: bytes | None = None
+    replays: int = 0
 
 
 def settlement(
-    delivery: Delivery, destination: str, attempts: int, status: int, at: datetime
+    delivery: Delivery, destination: str, attempts: int, status: int, at: datetime, replays: int = 0
 ) -> Settlement:
     return Settlement(
         destination=destination,
@@ -47,6 +51,7 @@ def settlement(
         attempts=attempts,
         status=status,
         at=at,
+        replays=replays,
     )
 
 
@@ -59,9 +64,14 @@ def parked(settled: Settlement, delivery: Delivery, reason: str, answer: bytes) 
 
 
 def record(settled: Settlement) -> Record:
-    """The archive's record of it. Its id follows from the event and the destination alone: settled
-    twice, by a process and by the next one, it is one record."""
-    chance = hashlib.blake2b(f"{settled.destination} {settled.event}".encode(), digest_size=10)
+    """The archive's record of it. Its id follows from the event, the destination and how often it
+    was set to be tried again: settled twice, by a process and by the next one, it is one record."""
+    named = f"{settled.destination} {settled.event}"
+    if settled.replays:
+        named += f" {settled.state} {settled.replays}"
+    elif settled.state == "dropped":
+        named += " dropped"
+    chance = hashlib.blake2b(named.encode(), digest_size=10)
     data = {
         "destination": settled.destination,
         "event": settled.event,
@@ -86,27 +96,29 @@ class Settlements:
         self._pool, self._archive = pool, archive
 
     async def write(self, settled: list[Settlement]) -> None:
-        """Return when all of it is in PostgreSQL and on its way to the archive."""
+        """Return when all of it is in PostgreSQL, and on its way to the archive: what was tried
+        again is told with what people did, by `deliverer.replays`."""
         rows = [
             (s.destination, s.event, s.conversation, s.state, s.attempts, s.status, s.at, s.tenant,
-             s.reason, s.body, s.message)
+             s.reason, s.body, s.message, s.replays)
             for s in settled
         ]  # fmt: skip
         columns = [list(column) for column in zip(*rows, strict=True)]
         await until_it_answers(lambda: self._pool.execute(_INSERT, *columns), "settle")
-        await self._tell(settled)
+        if first := [one for one in settled if not one.replays]:
+            await self.tell(first)
 
     async def known(self, destination: str, events: Sequence[UUID]) -> set[UUID]:
         """Which of these were settled before. Their records go to the archive once more: the
-        process may have ended between the two."""
+        process may have ended between the two. Not of what a person had a hand in since."""
         fetch = lambda: self._pool.fetch(_SELECT, destination, list(events))  # noqa: E731
         rows = await until_it_answers(fetch, "settled")
         found = [Settlement(**row) for row in rows]
-        if found:
-            await self._tell(found)
+        if first := [one for one in found if not one.replays and one.state in FIRST_STATES]:
+            await self.tell(first)
         return {settled.event for settled in found}
 
-    async def _tell(self, settled: Iterable[Settlement]) -> None:
+    async def tell(self, settled: Iterable[Settlement]) -> None:
         batch = ArchiveBatch(records=[record(one) for one in settled])
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
@@ -121,14 +133,18 @@ class Settlements:
 
 
 _INSERT = """
-insert into deliverer.delivery (destination, event, conversation, state, attempts, status, at,
-    tenant, reason, body, message)
+insert into deliverer.delivery as d (destination, event, conversation, state, attempts, status, at,
+    tenant, reason, body, message, replays)
 select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::int[],
-    $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[])
-on conflict (destination, event) do nothing
+    $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[], $12::int[])
+on conflict (destination, event) do update set state = excluded.state,
+    attempts = d.attempts + excluded.attempts, status = excluded.status, at = excluded.at,
+    reason = excluded.reason, body = excluded.body, told = false
+where d.state = 'replay' and d.replays = excluded.replays
 """
 
 _SELECT = """
-select destination, event, conversation, state, attempts, status, at, tenant, reason, message
+select destination, event, conversation, state, attempts, status, at, tenant, reason, message,
+    replays
 from deliverer.delivery where destination = $1 and event = any($2::uuid[])
 """

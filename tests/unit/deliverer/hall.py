@@ -1,7 +1,7 @@
 """An engine with everything around it that it speaks to: a channel, a CRM, a book."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from handover import delivery
 from deliverer import cloudevents
 from deliverer.answers import Answer
 from deliverer.engine import Engine
+from deliverer.replays import Again
 from deliverer.session import Session
 from deliverer.settlements import Settlement
 from services import contract
@@ -76,10 +77,18 @@ class Book:
     def __init__(self) -> None:
         self.settled: list[Settlement] = []
         self.before: set[UUID] = set()
+        self.again: list[Again] = []
+        self.still = False
 
     async def put(self, settled: Settlement, size: int) -> None:
         await asyncio.sleep(0.02)
         self.settled.append(settled)
+
+    async def held_still(self, destination: str) -> bool:
+        return self.still
+
+    async def due(self, destination: str, held: Collection[UUID]) -> list[Again]:
+        return [again for again in self.again if again.delivery.id not in held]
 
     async def known(self, destination: str, events: list[UUID]) -> set[UUID]:
         return self.before & set(events)
@@ -109,7 +118,8 @@ class Hall:
         self.inbox.put(arrived)
 
     def session(self) -> Session:
-        return Session(self.engine, self.inbox)
+        book: Any = self.book
+        return Session(self.engine, book, self.inbox)
 
     async def works(self, until: Callable[[], bool]) -> None:
         """Until something holds; then it is stopped, in order."""

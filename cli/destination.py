@@ -1,0 +1,124 @@
+"""`postkamer destination`: which there are, what waits for them, and holding one still."""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from cli.tables import fail, on_tables, say
+from services import choices, config
+from services.database import Pool
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One destination. `held_since`: a person holds it still."""
+
+    id: str
+    held_since: datetime | None
+    reason: str
+    parked: int
+    replaying: int
+
+
+async def shown(pool: Pool, ids: Sequence[str]) -> list[Shown]:
+    rows = {row["id"]: row for row in await pool.fetch(_SHOW, list(ids))}
+    return [Shown(**rows[id]) for id in ids]
+
+
+async def hold(pool: Pool, id: str, reason: str) -> None:
+    await pool.execute(_HOLD, id, reason)
+
+
+async def free(pool: Pool, id: str) -> None:
+    await pool.execute("delete from deliverer.pause where destination = $1", id)
+
+
+_SHOW = """
+select id, p.since as held_since, coalesce(p.reason, '') as reason,
+    (select count(*) from deliverer.delivery d where d.destination = id and d.state = 'parked')
+        as parked,
+    (select count(*) from deliverer.delivery d where d.destination = id and d.state = 'replay')
+        as replaying
+from unnest($1::text[]) id left join deliverer.pause p on p.destination = id
+"""
+
+_HOLD = """
+insert into deliverer.pause (destination, reason) values ($1, $2)
+on conflict (destination) do update set reason = excluded.reason
+"""
+
+
+@click.group("destination")
+def group() -> None:
+    """Where deliveries go (POSTKAMER_CONFIG; POSTKAMER_DATABASE_URL, as its owner)."""
+
+
+@group.command("list")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+@click.option("--json", "as_json", is_flag=True)
+def list_command(path: Path | None, as_json: bool) -> None:
+    """Show the destinations, and what is parked of each."""
+    ids = _configured(path)
+    found = on_tables("destination", lambda pool: shown(pool, ids))
+    say(found, _lines(found), as_json=as_json)
+
+
+def _lines(found: Sequence[Shown]) -> Iterator[str]:
+    for one in found:
+        held = f"; held since {one.held_since:%Y-%m-%d %H:%M}Z: {one.reason}"
+        replaying = f", {one.replaying} being tried again" if one.replaying else ""
+        yield f"{one.id}: {one.parked} parked{replaying}{held if one.held_since else ''}"
+
+
+def _of_one(command: Any) -> Any:
+    for option in reversed(
+        (
+            click.argument("id"),
+            click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
+            click.option("--json", "as_json", is_flag=True),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@group.command("pause")
+@_of_one
+@click.option("--reason", required=True, help="For whoever reads the list.")
+def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> None:
+    """Deliver nothing to ID until it is resumed: what comes in is kept, in order.
+
+    What is under way is finished; it takes a second to hold.
+    """
+    _known(id, path)
+    on_tables("destination", lambda pool: hold(pool, id, reason))
+    say({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
+
+
+@group.command("resume")
+@_of_one
+def resume_command(id: str, path: Path | None, as_json: bool) -> None:
+    """Deliver to ID again, in order."""
+    _known(id, path)
+    on_tables("destination", lambda pool: free(pool, id))
+    say({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
+
+
+def _known(id: str, path: Path | None) -> None:
+    if id not in (ids := _configured(path)):
+        fail(f"there is no destination {id!r}; there is {', '.join(ids)}", 2)
+
+
+def _configured(path: Path | None) -> list[str]:
+    file = path or os.environ.get("POSTKAMER_CONFIG")
+    if not file:
+        fail("POSTKAMER_CONFIG: is missing", 2)
+    try:
+        town = choices.load(Path(file)).config
+    except config.ConfigError as error:
+        fail(str(error))
+    return [destination.id for destination in town.destinations]

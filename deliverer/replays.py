@@ -1,0 +1,102 @@
+"""What a person did about deliveries: set to be tried again, given up, a destination held still."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+import msgspec
+
+from deliverer.settlements import Settlement
+from services.contract import Delivery
+from services.database import Pool
+
+IN_HAND = 64
+"""Of one destination, that are tried again at once; they go between what comes in."""
+CLAIM_SECONDS = 60.0
+"""For which what one process has in hand is nobody else's; renewed at each look."""
+UNTOLD = 256
+"""Of one message to the archive."""
+
+
+class _Kept(msgspec.Struct):
+    """What stands in the row of a parked delivery."""
+
+    delivery: Delivery
+
+
+class Again(msgspec.Struct, frozen=True):
+    """A delivery, and how often it was set to be tried again."""
+
+    delivery: Delivery
+    replays: int
+
+
+_decode = msgspec.msgpack.Decoder(_Kept).decode
+
+
+class Replays:
+    """`process` is whoever has in hand what it takes."""
+
+    def __init__(self, pool: Pool, process: UUID) -> None:
+        self._pool, self._process = pool, process
+
+    async def due(self, destination: str, held: Collection[UUID]) -> list[Again]:
+        """What is to be tried again by now and not among `held`, the longest due first."""
+        claim = (self._process, destination, CLAIM_SECONDS, IN_HAND)
+        rows = await self._pool.fetch(_CLAIM, *claim)
+        return [
+            Again(_decode(row["body"]).delivery, row["replays"])
+            for row in sorted(rows, key=lambda row: (row["due_at"], row["event"]))
+            if row["event"] not in held
+        ]
+
+    async def held_still(self, destination: str) -> bool:
+        """Whether a person wants nothing delivered to it for now."""
+        rows = await self._pool.fetch(
+            "select 1 from deliverer.pause where destination = $1", destination
+        )
+        return bool(rows)
+
+    async def untold(self) -> list[Settlement]:
+        """What became of deliveries that the archive has not been told, the oldest first."""
+        return [Settlement(**row) for row in await self._pool.fetch(_UNTOLD, UNTOLD)]
+
+    async def told(self, settled: Collection[Settlement]) -> None:
+        """The archive knows these by now; not what became of them since."""
+        columns = [
+            [one.destination for one in settled],
+            [one.event for one in settled],
+            [one.state for one in settled],
+            [one.replays for one in settled],
+        ]
+        await self._pool.execute(_TOLD, *columns)
+
+
+# One process at a time: two would deliver two of one conversation at once.
+_CLAIM = """
+update deliverer.delivery d
+set claimed_by = $1, claimed_until = now() + make_interval(secs => $3)
+from (
+    select destination, event from deliverer.delivery
+    where destination = $2 and state = 'replay' and due_at <= now()
+        and (claimed_by = $1 or claimed_until is null or claimed_until < now())
+        and not exists (
+            select from deliverer.delivery o
+            where o.destination = $2 and o.state = 'replay' and o.claimed_by <> $1
+                and o.claimed_until >= now())
+    order by due_at, event limit $4 for update skip locked
+) q
+where (d.destination, d.event) = (q.destination, q.event)
+returning d.event, d.body, d.replays, d.due_at
+"""
+
+_UNTOLD = """
+select destination, event, conversation, state, attempts, status, at, tenant, reason, message,
+    replays
+from deliverer.delivery where not told order by at, event limit $1
+"""
+
+_TOLD = """
+update deliverer.delivery d set told = true
+from unnest($1::text[], $2::uuid[], $3::text[], $4::int[]) t (destination, event, state, replays)
+where (d.destination, d.event, d.state, d.replays) = (t.destination, t.event, t.state, t.replays)
+"""

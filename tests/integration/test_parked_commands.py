@@ -1,0 +1,260 @@
+"""What is parked: looked at, tried again and given up by command, on a real PostgreSQL."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import main
+from deliverer.replays import CLAIM_SECONDS, IN_HAND, Replays
+from deliverer.settlements import Settlement, Settlements, parked, record, settlement
+from services import clock
+from services.contract import Delivery
+from services.database import Pool, connected, migrate
+from services.ids import uuid7
+from tests.installation import EXAMPLE
+from tests.integration.conftest import all_migrations
+
+T = TypeVar("T")
+Command = Callable[..., Result]
+Work = Callable[[Pool], Coroutine[Any, Any, T]]
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+ANSWER = b"no such department"
+
+
+def delivery(n: int, conversation: str = "c") -> Delivery:
+    at = NOON + timedelta(minutes=n)
+    return Delivery(
+        id=uuid7(at, n.to_bytes(10, "big")),
+        type="nl.postkamer.message-received.v1",
+        tenant="almelo" if n % 2 else "borne",
+        conversation=f"{conversation}{n}",
+        department="kcc",
+        sequence=n,
+        time=at,
+        received_at=at,
+        data=b'{"text":"over mijn paspoort"}',
+        message=UUID(int=n),
+    )
+
+
+def refused(n: int, destination: str = "crm", status: int = 422) -> Settlement:
+    one = delivery(n)
+    at = NOON + timedelta(minutes=n)
+    reason = f"the destination refused this message: {status}"
+    return parked(settlement(one, destination, 1, status, at), one, reason, ANSWER)
+
+
+def on(url: str, work: Work[T]) -> T:
+    async def done() -> T:
+        async with connected(url, "test", 1) as pool:
+            return await work(pool)
+
+    return asyncio.run(done())
+
+
+async def write(pool: Pool, *settled: Settlement) -> None:
+    settlements: Any = Settlements(pool, None)  # type: ignore[arg-type]
+    settlements.tell = lambda _: asyncio.sleep(0)
+    await settlements.write(list(settled))
+
+
+@pytest.fixture
+def table(empty: str) -> str:
+    asyncio.run(migrate(empty, all_migrations()))
+    unread = Settlement(
+        destination="crm", event=UUID(int=99), conversation="", state="parked", attempts=0,
+        status=0, at=NOON, reason="an envelope that cannot be read", body=b"\xc1",
+    )  # fmt: skip
+    done = settlement(delivery(50), "crm", 1, 200, NOON)
+    on(
+        empty,
+        lambda pool: write(
+            pool, *(refused(n) for n in range(1, 6)), refused(6, "crm2", 400), unread, done
+        ),
+    )
+    return empty
+
+
+@pytest.fixture
+def command(table: str) -> Command:
+    env = {"POSTKAMER_CONFIG": str(EXAMPLE), "POSTKAMER_DATABASE_URL": table}
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments, env=env)
+
+    return run
+
+
+def events(done: Result) -> list[str]:
+    assert done.exit_code == 0, done.output
+    return [one["event"] for one in json.loads(done.stdout)]
+
+
+def ids(*numbers: int) -> list[str]:
+    return [str(delivery(n).id) for n in numbers]
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ((), [1, 2, 3, 4, 5, 6]),
+        (("--destination", "crm2"), [6]),
+        (("--tenant", "almelo"), [1, 3, 5]),
+        (("--conversation", "c4"), [4]),
+        (("--status", "400"), [6]),
+        (("--since", "2026-11-25T13:02"), [2, 3, 4, 5, 6]),  # Dutch time
+        (("--until", "2026-11-25T13:02"), [1]),
+        (("--tenant", "borne", "--destination", "crm"), [2, 4]),
+    ],
+)
+def test_what_is_parked_is_found_by_what_it_is(
+    command: Command, given: tuple[str, ...], found: list[int]
+) -> None:
+    assert events(command("parked", "list", *given, "--json")) == ids(*found)
+
+
+def test_a_list_has_no_word_of_what_was_said(command: Command) -> None:
+    done = command("parked", "list")
+    first, second, *_ = done.stdout.splitlines()
+    assert first == f"{delivery(1).id}  2026-11-25 12:01:00Z  crm  almelo"
+    assert second == "    c1  1 attempts: the destination refused this message: 422"
+    assert "paspoort" not in done.stdout + command("parked", "list", "--json").stdout
+
+
+def test_envelopes_that_could_not_be_read_are_apart(command: Command) -> None:
+    assert events(command("parked", "list", "--unreadable", "--json")) == [str(UUID(int=99))]
+
+
+def test_one_is_shown_with_its_answer_and_with_what_was_said_only_when_asked(
+    command: Command,
+) -> None:
+    [one] = json.loads(command("parked", "show", *ids(1), "--json").stdout)
+    assert (one["answer"], one["sequence"], one["status"]) == (ANSWER.decode(), 1, 422)
+    assert "paspoort" not in command("parked", "show", *ids(1)).stdout
+    assert "paspoort" in command("parked", "show", *ids(1), "--content").stdout
+    missing = command("parked", "show", str(UUID(int=7)))
+    assert (missing.exit_code, missing.stderr) == (
+        1,
+        f"there is no parked delivery {UUID(int=7)}\n",
+    )
+
+
+def test_who_does_not_say_which_does_nothing(command: Command) -> None:
+    for what in (("replay",), ("drop", "--reason", "x")):
+        done = command("parked", *what)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "which?" in done.stderr
+    assert len(events(command("parked", "list", "--json"))) == 6
+
+
+def test_a_dry_run_counts_and_changes_nothing(command: Command) -> None:
+    assert command("parked", "replay", "--all", "--dry-run").stdout == "6 would be tried again\n"
+    done = command("parked", "drop", "--tenant", "borne", "--reason", "x", "--dry-run")
+    assert done.stdout == "3 would be given up\n"
+    assert len(events(command("parked", "list", "--json"))) == 6
+
+
+async def due(pool: Pool, process: UUID, *held: UUID) -> list[int]:
+    again = await Replays(pool, process).due("crm", held)
+    assert all(each.replays == 1 for each in again)
+    return [each.delivery.sequence for each in again]
+
+
+ONE, OTHER = UUID(int=1), UUID(int=2)
+
+
+def test_what_is_tried_again_is_due_at_its_pace_the_oldest_first(
+    command: Command, table: str
+) -> None:
+    assert command("parked", "replay", "--all", "--per-second", "1").exit_code == 0
+    assert on(table, lambda pool: due(pool, ONE)) in ([1], [1, 2])
+    passed = "update deliverer.delivery set due_at = due_at - interval '10 seconds'"
+    on(table, lambda pool: pool.execute(passed))
+    assert on(table, lambda pool: due(pool, ONE)) == [1, 2, 3, 4, 5]
+    assert on(table, lambda pool: due(pool, ONE, delivery(2).id)) == [1, 3, 4, 5]
+
+
+def test_two_processes_do_not_try_the_same_destination_at_once(
+    command: Command, table: str
+) -> None:
+    assert command("parked", "replay", *ids(1, 2)).stdout == "2 are tried again\n"
+    passed = "update deliverer.delivery set due_at = now() - interval '1 second'"
+    on(table, lambda pool: pool.execute(passed))
+    assert on(table, lambda pool: due(pool, ONE)) == [1, 2]
+    assert command("parked", "replay", *ids(3)).exit_code == 0
+    assert on(table, lambda pool: due(pool, OTHER)) == []
+    assert on(table, lambda pool: due(pool, ONE)) == [1, 2, 3]
+    ended = f"update deliverer.delivery set claimed_until = now() - interval '{CLAIM_SECONDS} s'"
+    on(table, lambda pool: pool.execute(ended))
+    assert on(table, lambda pool: due(pool, OTHER)) == [1, 2, 3]
+
+
+def test_no_more_is_in_hand_than_may_be(command: Command, table: str) -> None:
+    many = [refused(n) for n in range(1000, 1000 + 2 * IN_HAND)]
+    on(table, lambda pool: write(pool, *many))
+    command("parked", "replay", "--all", "--per-second", "1000")
+    passed = "update deliverer.delivery set due_at = now() - interval '1 second'"
+    on(table, lambda pool: pool.execute(passed))
+    assert len(on(table, lambda pool: due(pool, ONE))) == IN_HAND
+
+
+@pytest.mark.parametrize("state", ["settled", "parked"])
+def test_what_was_tried_again_is_told_once_more_under_an_id_of_its_own(
+    command: Command, table: str, state: str
+) -> None:
+    assert command("parked", "replay", *ids(1)).exit_code == 0
+    one = msgspec.structs.replace(refused(1), attempts=2, replays=1, state=state)
+
+    async def work(pool: Pool) -> list[Settlement]:
+        replays = Replays(pool, clock.new_id())
+        assert await replays.untold() == []
+        await write(pool, one)
+        untold = await replays.untold()
+        await replays.told(untold)
+        assert await replays.untold() == []
+        return untold
+
+    [told] = on(table, work)
+    assert (told.state, told.attempts, told.replays) == (state, 3, 1)
+    assert record(told).id != record(refused(1)).id
+    left = events(command("parked", "list", "--json"))
+    assert (ids(1)[0] in left) == (state == "parked")
+
+
+def test_what_is_given_up_is_told_with_the_reason(command: Command, table: str) -> None:
+    done = command("parked", "drop", "--destination", "crm2", "--reason", "CRM is gone", "--json")
+    assert json.loads(done.stdout) == {"count": 1, "dryRun": False}
+
+    async def untold(pool: Pool) -> list[Settlement]:
+        return await Replays(pool, ONE).untold()
+
+    [told] = on(table, untold)
+    assert (told.event, told.state, told.reason) == (delivery(6).id, "dropped", "CRM is gone")
+    assert record(told).id != record(refused(6, "crm2", 400)).id
+    assert events(command("parked", "list", "--json")) == ids(1, 2, 3, 4, 5)
+
+
+def test_a_destination_is_held_still_and_freed(command: Command, table: str) -> None:
+    async def still(pool: Pool) -> bool:
+        return await Replays(pool, ONE).held_still("crm")
+
+    assert not on(table, still)
+    assert command("destination", "pause", "crm", "--reason", "upgrade").stdout == (
+        "crm is held still\n"
+    )
+    assert on(table, still)
+    shown = {one["id"]: one for one in json.loads(command("destination", "list", "--json").stdout)}
+    assert (shown["crm"]["reason"], shown["crm"]["parked"]) == ("upgrade", 6)
+    assert "; held since" in command("destination", "list").stdout
+    assert command("destination", "resume", "crm").exit_code == 0
+    assert not on(table, still)
+    unknown = command("destination", "pause", "x", "--reason", "y")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert unknown.stderr.startswith("there is no destination 'x'; there is crm")
