@@ -1,11 +1,15 @@
 """The two edges of the outside world misbehave: CRMs in every way, Meta with its own errors."""
 
 import asyncio
+import json
+from functools import partial
 from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import CliRunner
 
+from cli.main import main
 from deliverer.outbound import WINDOW
 from tests.citizens import NUMBER, TOKEN, phone, write
 from tests.installation import Installation
@@ -66,6 +70,62 @@ async def test_a_message_that_the_crm_refuses_is_parked_with_its_reason_and_the_
         "select count(*) from archiver.record where kind = 'delivery' and data->>'state' = 'parked'"
     )
     await until(lambda: watch.count(records), lambda n: n == 1, 10)
+
+
+async def _postkamer(town: Installation, *arguments: str) -> Any:
+    """What a command says, as JSON."""
+    env = {"POSTKAMER_DATABASE_URL": town.database.url, "POSTKAMER_CONFIG": str(town.config)}
+    invoke = partial(CliRunner().invoke, main, [*arguments, "--json"], env=env)
+    done = await asyncio.to_thread(invoke)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+async def test_what_was_parked_is_tried_again_by_command_and_the_record_has_both(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    [parked] = await _postkamer(town, "parked", "list", "--status", "400")
+    again = ("parked", "replay", parked["event"], "--per-second", "1000")
+    assert await _postkamer(town, *again) == {"count": 1, "dryRun": False}
+    await until(lambda: watch.events("parked"), lambda seen: len(seen) == 3, 30)
+    assert await _postkamer(town, "parked", "list", "--status", "400") == []
+
+    async def states() -> list[str]:
+        messages = await watch.messages(parked["conversation"])
+        first = min(messages, key=lambda message: message["sequence"])
+        return [delivery["state"] for delivery in first["deliveries"]]
+
+    await until(states, lambda seen: sorted(seen) == ["parked", "settled"], 15)
+
+
+async def test_a_destination_that_is_held_still_gets_everything_in_order_once_it_is_freed(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    before = await _summary(session, f"{town.sandbox}/crm/summary")
+    await _postkamer(town, "destination", "pause", "crm", "--reason", "an upgrade")
+    held = 'postkamer_destination_paused{destination="crm"} '
+    await until(partial(_metric, session, town, held), lambda value: value == 1, 10)
+
+    async def one(citizen: int) -> None:
+        async for _ in write(session, town.gateway, citizen, EACH, "still"):
+            pass
+
+    await asyncio.gather(*(one(citizen) for citizen in range(CITIZENS)))
+    archived = await until(
+        lambda: watch.archived("still"), lambda seen: len(seen) == CITIZENS * EACH, 30
+    )
+    assert archived and await watch.events("still") == []
+    await _postkamer(town, "destination", "resume", "crm")
+    await until(lambda: watch.events("still"), lambda seen: len(seen) == CITIZENS * EACH, 30)
+    after = await _summary(session, f"{town.sandbox}/crm/summary")
+    assert after["orderViolations"] == before["orderViolations"]  # what was tried again came late
+    assert after["changed"] == 0
+
+
+async def _metric(session: aiohttp.ClientSession, town: Installation, name: str) -> float:
+    async with session.get(f"{town.operations('deliverer')}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
 
 # magic recipient, what the sender reads in the end, a word of the reason

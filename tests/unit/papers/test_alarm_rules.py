@@ -46,6 +46,27 @@ CASES = {
         "86500+60x30",
         ["PostkamerHeldLong"],
     ),
+    "a destination that takes nothing": (
+        'postkamer_destination_paused{destination="crm"}',
+        "1x30",
+        ["PostkamerDestinationPaused"],
+    ),
+    "a destination that faltered": (
+        'postkamer_destination_paused{destination="crm"}',
+        "0 1 1 0 0 0x30",
+        [],
+    ),
+    "a message that fails alone": (
+        'postkamer_destination_aside{destination="crm"}',
+        "1x30",
+        ["PostkamerDeliveryAside"],
+    ),
+    "a delivery that is parked": (
+        'postkamer_parked{queue="crm"}',
+        "3 3 3 4x30",
+        ["PostkamerParked"],
+    ),
+    "what is parked still": ('postkamer_parked{queue="crm"}', "3x30", []),
     "a conversation that is held for now": ("postkamer_held_seconds", "3600+60x30", []),
 }
 
