@@ -21,6 +21,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     messages_url: str
     media_url: str
     headers: Mapping[str, str]
+    per_second: int
+    """Messages that it may send."""
 
 
 def accounts(
@@ -52,4 +54,5 @@ def _account(number: Number, graph_url: str, token: str) -> Account:
         messages_url=resource(number.provider, base, number.meta_id, "messages"),
         media_url=resource(number.provider, base, number.meta_id, "media"),
         headers=authorized(number.provider, token),
+        per_second=number.per_second,
     )

@@ -61,9 +61,12 @@ class Ledger:
         self._pool, self._process = pool, process
         self._accounts = msgspec.json.encode(accounts).decode()
 
-    async def claim(self, limit: int, held: Collection[str]) -> list[Line]:
+    async def claim(
+        self, limit: int, held: Collection[str], rooms: Mapping[str, int] | None = None
+    ) -> list[Line]:
         """The oldest message of each citizen that has none under way, marked as being sent; one
-        with a file once that is at the provider.
+        with a file once that is at the provider. Of each number of `rooms` at most so many, and the
+        numbers in turns.
 
         First the attempts that this process claimed but does not hold: the answer to an earlier
         claim was lost, and they were certainly not sent.
@@ -72,7 +75,11 @@ class Ledger:
             lost = (list(held), limit)
             rows = await connection.fetch(_LOST_CLAIMS, self._process, self._accounts, *lost)
             if not rows:
-                rows = await connection.fetch(_CLAIM, self._process, self._accounts, limit)
+                numbers = dict(rooms or {})
+                of_each = list(numbers), list(numbers.values())
+                rows = await connection.fetch(
+                    _CLAIM, self._process, self._accounts, limit, *of_each
+                )
         return [
             Line(**{**row, "content": msgspec.json.decode(row["content"])})
             for row in map(dict, rows)
@@ -204,14 +211,36 @@ coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name
 """
 
+# Meta lets a number write to one citizen once in 6 s, and 45 times at once.
+PAIR_MESSAGES, PAIR_SECONDS = 45, 270
+
+_READY = f"""q.state = 'queued' and q.due_at <= now() and not exists ({_BEFORE})
+        and (q.media is null or not $2::jsonb ? q.number or exists ({_FILE.format("", "q")}))
+        and (select count(*) from deliverer.ledger p
+            where p.person = q.person and p.number = q.number
+                and p.claimed_at > now() - interval '{PAIR_SECONDS} seconds') < {PAIR_MESSAGES}
+    order by q.position"""
+
+# Each number by itself, so that one with a backlog holds up no other; and those that are gone.
 _CLAIM = f"""
 update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
     first_at = coalesce(first_at, now()), claimed_by = $1, stopped = false
 from (
-    select id from deliverer.ledger q
-    where q.state = 'queued' and q.due_at <= now() and not exists ({_BEFORE})
-        and (q.media is null or not $2::jsonb ? q.number or exists ({_FILE.format("", "q")}))
-    order by q.position limit $3 for update skip locked
+    select id from (
+        select id, position, row_number() over (partition by number order by position) as nth
+        from (
+            select first.id, first.number, first.position
+            from unnest($4::text[], $5::int[]) n (number, room) cross join lateral (
+                select id, number, position from deliverer.ledger q
+                where q.number = n.number and {_READY} limit n.room for update skip locked
+            ) first
+            union all
+            select * from (
+                select id, number, position from deliverer.ledger q
+                where q.number <> all($4) and {_READY} limit $3 for update skip locked
+            ) gone
+        ) ready
+    ) ranked order by nth, position limit $3
 ) as first
 where l.id = first.id
 returning {_LINE}

@@ -12,6 +12,7 @@ from deliverer.engine import Poster
 from deliverer.flights import Flights
 from deliverer.graph import STOPPED, Failed, Later, Verdict, filled, judge, request
 from deliverer.ledger import Ledger, Line
+from deliverer.pace import Pace
 from services import clock, observe, topology
 from services.broker import Unconfirmed
 from services.contract import SendOutcome
@@ -29,6 +30,8 @@ SWEEP_SECONDS = 5.0
 OUTCOMES = 256
 """Of one publish into a partition."""
 CONFIRM_SECONDS = 10.0
+TOO_FAST = 130429
+"""Meta's code: the number sends more than it may."""
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
 MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
@@ -47,6 +50,7 @@ class Outbound:
         self._accounts = accounts
         # One that fails stays `sending`; the sweep makes it `unknown`, and a status settles it.
         self._flights = Flights(WINDOW, "send.failed")
+        self._paces = {number: Pace(each.per_second) for number, each in accounts.items()}
         self._held: set[str] = set()
         """Attempts that were begun and whose end is not known to be written down: these, and no
         others, may have reached Meta."""
@@ -56,9 +60,7 @@ class Outbound:
         try:
             await until_it_answers(self._ledger.start_again, "ledger")
             while True:
-                room = self._flights.room
-                claim = partial(self._ledger.claim, room, self._held)
-                lines = await until_it_answers(claim, "ledger") if room else []
+                lines = await self._claim()
                 for line in lines:
                     self._held.add(line.opaque)
                     self._flights.launch(self._offer(line))
@@ -68,6 +70,19 @@ class Outbound:
             # Beside what flies, so that it is done when that takes longer than a drain.
             self._flights.launch(self._let_go())
             await self._flights.land()
+
+    async def _claim(self) -> list[Line]:
+        """What may go by now."""
+        room, now = self._flights.room, asyncio.get_running_loop().time()
+        if not room:
+            return []
+        rooms = {number: min(room, pace.room(now)) for number, pace in self._paces.items()}
+        claim = partial(self._ledger.claim, room, self._held, rooms)
+        lines = await until_it_answers(claim, "ledger")
+        for line in lines:
+            if pace := self._paces.get(line.number):
+                pace.took(1)
+        return lines
 
     async def _let_go(self) -> None:
         """Put back what a claim marked whose answer the end of the service cut off."""
@@ -94,6 +109,8 @@ class Outbound:
     def _note(self, line: Line, verdict: Verdict) -> None:
         outcome = type(verdict).__name__.lower()
         match verdict:
+            case Later(code=code) if code == TOO_FAST:
+                self._paces[line.number].slow()
             case Later(code=code, reason=reason, stop=True):
                 outcome = STOPPED
                 log.error("number.stopped", number=line.number, code=code, reason=reason)

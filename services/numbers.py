@@ -54,6 +54,8 @@ class Number(Registration):
     access_token: EnvName | Literal[""] = ""
     graph_url: Url | Literal[""] = ""
     media_hosts: tuple[Host, ...] = ()
+    per_second: int = Field(default=80, ge=1, le=1000)
+    """Messages that Meta lets it send: 80, or 1,000 once it has told so."""
     previous: tuple[Previous, ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")

@@ -136,6 +136,7 @@ async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Accoun
             messages_url=f"{at}/messages",
             media_url=f"{at}/media",
             headers={"D360-API-KEY": "key"},
+            per_second=80,
         )
         yield Office(pool, Objects(folder.as_uri()), provider), account
         provider.may_answer.set()

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from deliverer.graph import Later, Sent
-from deliverer.ledger import PACE_SECONDS, Ledger
+from deliverer.ledger import PACE_SECONDS, PAIR_MESSAGES, PAIR_SECONDS, Ledger
 from services import clock
 from services.database import Pool
 
@@ -113,3 +113,44 @@ _PLACES = """
 select id, round(extract(epoch from due_at - min(due_at) over ()) / $1::float8)::int as place
 from deliverer.ledger
 """
+
+
+OTHER_NUMBER = "206540352242923"
+NUMBER = "106540352242922"
+
+
+async def test_of_each_number_no_more_goes_than_it_may_and_numbers_take_turns(pool: Pool) -> None:
+    await _queue(pool, 30)
+    await _queue(pool, 3, number=OTHER_NUMBER)
+    ledger = Ledger(pool, clock.new_id(), {})
+    lines = await ledger.claim(8, set(), {NUMBER: 30, OTHER_NUMBER: 30})
+    assert [line.number for line in lines].count(OTHER_NUMBER) == 3
+    assert len(lines) == 8
+    held = {line.opaque for line in lines}
+    lines = await ledger.claim(8, held, {NUMBER: 2, OTHER_NUMBER: 30})
+    assert [line.number for line in lines] == [NUMBER] * 2
+    held |= {line.opaque for line in lines}
+    assert await ledger.claim(8, held, {NUMBER: 0, OTHER_NUMBER: 0}) == []
+
+
+async def test_a_number_that_is_gone_is_found_all_the_same(pool: Pool) -> None:
+    ids = await _queue(pool, 2, number=OTHER_NUMBER)
+    ledger = Ledger(pool, clock.new_id(), {})
+    assert {line.id for line in await ledger.claim(8, set(), {NUMBER: 5})} == set(ids)
+
+
+async def test_a_citizen_is_sent_no_more_than_meta_takes_for_one(pool: Pool) -> None:
+    person = clock.new_id()
+    await _queue(pool, PAIR_MESSAGES + 2, person)
+    other = await _queue(pool, 1)
+    ledger = Ledger(pool, clock.new_id(), {})
+    for _ in range(PAIR_MESSAGES):
+        lines = await ledger.claim(1, set(), {NUMBER: 1})
+        for line in lines:
+            await ledger.settle(line, Sent("wamid.x"), clock.now())
+    (line,) = await ledger.claim(8, set(), {NUMBER: 8})
+    assert line.id == other[0]
+    passed = "update deliverer.ledger set claimed_at = claimed_at - interval '{} seconds'"
+    await pool.execute(passed.format(PAIR_SECONDS))
+    (line,) = await ledger.claim(8, {line.opaque}, {NUMBER: 8})
+    assert line.id != other[0]

@@ -88,8 +88,10 @@ class Heard:
     async def start_again(self) -> None:
         await self._ledger.start_again()
 
-    async def claim(self, limit: int, held: Collection[str]) -> list[Line]:
-        lines = await self._ledger.claim(limit, held)
+    async def claim(
+        self, limit: int, held: Collection[str], rooms: Mapping[str, int]
+    ) -> list[Line]:
+        lines = await self._ledger.claim(limit, held, rooms)
         self.done["claim"] += 1
         if lines and self.done["settle"]:
             self._found.set()

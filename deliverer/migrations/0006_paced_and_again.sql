@@ -1,3 +1,8 @@
+-- What is sent goes by number, at its pace; and how much a citizen was sent lately.
+create index ledger_queued on deliverer.ledger (number, position) where state = 'queued';
+create index ledger_pair on deliverer.ledger (person, number, claimed_at)
+    where claimed_at is not null;
+
 -- What was parked may be tried again or given up, and a person may hold a destination still.
 alter table deliverer.delivery drop constraint delivery_state_check;
 alter table deliverer.delivery

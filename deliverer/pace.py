@@ -1,0 +1,35 @@
+"""How many messages a number may send by now: as many as Meta lets it, evenly. Pure."""
+
+SPARE_SECONDS = 0.25
+"""For which what was not sent may be caught up with: a little longer than two looks are apart."""
+RECOVERS_SECONDS = 60.0
+"""After Meta said that it went too fast, until it goes as fast as before: evenly up from half."""
+
+
+class Pace:
+    """`per_second` messages, at most. Seconds are on one clock, whichever."""
+
+    def __init__(self, per_second: float) -> None:
+        self._most = self._rate = float(per_second)
+        self._left = 0.0
+        self._at: float | None = None
+
+    def room(self, now: float) -> int:
+        """Messages that may go now."""
+        if self._at is None:
+            self._at, self._left = now, self._spare
+        seconds, self._at = now - self._at, now
+        self._rate = min(self._most, self._rate + self._most / 2 / RECOVERS_SECONDS * seconds)
+        self._left = min(self._left + self._rate * seconds, self._spare)
+        return int(self._left)
+
+    def took(self, count: int) -> None:
+        self._left -= count
+
+    def slow(self) -> None:
+        """Meta says that it went too fast: half as many from now on, and ever more again."""
+        self._rate = max(1.0, self._rate / 2)
+
+    @property
+    def _spare(self) -> float:
+        return max(1.0, self._most * SPARE_SECONDS)
