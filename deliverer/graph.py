@@ -13,12 +13,13 @@ Not sent is only that, and a failure before the first byte left. What is unknown
 by itself: there is no idempotency key.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from deliverer.answers import Answer
-from services.fates import PUT_OFF, sentence
+from services.fates import PUT_OFF, WINDOW, sentence
 
 RETRY = frozenset({1, 2, 613, 130429, 131000, 131016, 131056, 131057, 133004})
 """May pass by itself, for this message: too fast, overloaded, in maintenance."""
@@ -174,6 +175,13 @@ def refused(code: int, attempt: int, tried: float, retry_after: float | None) ->
     if code in RETRY and attempt < ATTEMPTS:
         return Later(min(retry_after or wait(attempt), LONGEST_WAIT), code, waiting)
     return Failed(code, sentence(code))
+
+
+def shut(content: dict[str, Any], heard_at: datetime | None, now: datetime) -> bool:
+    """Whether Meta would refuse this because the citizen wrote too long ago. Of who never wrote to
+    us it knows more than we do: they may have, before this was here."""
+    free = content.get("type") != "template"
+    return free and heard_at is not None and now >= heard_at + WINDOW
 
 
 def wait(attempt: int) -> float:

@@ -46,6 +46,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The file that goes along; the provider's id of it, and the name it was uploaded under."""
     media_id: str = ""
     media_name: str = ""
+    heard_at: datetime | None = None
+    """When the citizen wrote to this number last; None: never, as far as we know."""
 
     @property
     def opaque(self) -> str:
@@ -208,7 +210,9 @@ extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id,
-coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name
+coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
+(select max(c.last_inbound_at) from router.conversation c
+    where c.person = l.person and c.number = l.number) as heard_at
 """
 
 # Meta lets a number write to one citizen once in 6 s, and 45 times at once.

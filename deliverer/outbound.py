@@ -10,13 +10,14 @@ import structlog
 from deliverer.accounts import Account
 from deliverer.engine import Poster
 from deliverer.flights import Flights
-from deliverer.graph import STOPPED, Failed, Later, Verdict, filled, judge, request
+from deliverer.graph import STOPPED, Failed, Later, Verdict, filled, judge, request, shut
 from deliverer.ledger import Ledger, Line
 from deliverer.pace import Pace
 from services import clock, observe, topology
 from services.broker import Unconfirmed
 from services.contract import SendOutcome
 from services.database import until_it_answers
+from services.fates import REASONS
 from services.partitions import Partitions
 from services.tasks import within
 
@@ -33,6 +34,7 @@ CONFIRM_SECONDS = 10.0
 TOO_FAST = 130429
 """Meta's code: the number sends more than it may."""
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
+WINDOW_CLOSED = f"window_closed: {REASONS[131047]}"
 MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
 log = structlog.get_logger()
@@ -100,6 +102,8 @@ class Outbound:
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:
             return Failed(0, MESSAGE_UNKNOWN)
+        if shut(line.content, line.heard_at, clock.now()):
+            return Failed(0, WINDOW_CLOSED)
         content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
         body = request(line.address_kind, line.address, content, line.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}

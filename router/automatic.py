@@ -1,13 +1,12 @@
 """A text that goes out by itself, on its way: a line of the ledger like any other. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from router.conversation import Conversation
 from router.decisions import Changes, Identity, Outgoing, Reply, Send, Unit
 from services.contract import Author
+from services.fates import WINDOW
 
-WINDOW = timedelta(hours=24)
-"""After a citizen's last message, in which anything may be sent: Meta's customer service window."""
 AUTHOR = Author(kind="automated", id="postkamer")
 """Who wrote it, on the record."""
 

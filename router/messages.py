@@ -23,6 +23,7 @@ from router.knowledge import Knowledge
 from router.listening import listened
 from router.placing import opened, place, present, stand_in
 from services.contract import REACTION
+from services.fates import WINDOW
 from services.numbers import Number
 from services.whatsapp import items
 
@@ -174,7 +175,7 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         alarm=_alarm(case),
         reply=reply,
         assignee=state.assignee,
-        window_until=sent + automatic.WINDOW,
+        window_until=sent + WINDOW,
         held=state.held,
         **moved,
     )

@@ -1,5 +1,11 @@
 """How far a message of ours has come, and in which words its sender hears why not further. Pure."""
 
+from datetime import timedelta
+
+WINDOW = timedelta(hours=24)
+"""After a citizen's last message, in which anything may be sent; later only templates: Meta's
+customer service window."""
+
 ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
 RANKS = {word: rank for rank, word in enumerate(ORDER)}
 """Meta tells it in any order, so the furthest word counts and not the last one that came. What was

@@ -51,3 +51,7 @@ grant select, insert, update, delete on router.timer, router.held to postkamer_r
 grant select, insert, update on router.standing to postkamer_router;
 grant select, insert on router.version to postkamer_router;
 grant select on router.standing to postkamer_gateway;
+
+-- The deliverer looks at the moment of sending whether a citizen wrote in the last 24 hours.
+grant usage on schema router to postkamer_deliverer;
+grant select (person, number, last_inbound_at) on router.conversation to postkamer_deliverer;
