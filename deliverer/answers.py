@@ -8,7 +8,8 @@ import msgspec
 Body = bytes | AsyncIterator[bytes]
 """Of a request; what streams is sent once, and its length stands in the headers."""
 
-Failure = Literal["", "refused", "name", "tls", "timeout", "reset", "too large"]
+Failure = Literal["", "refused", "name", "tls", "timeout", "reset", "too large", "inside"]
+"""inside: its address is of a network that is not named."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

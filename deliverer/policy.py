@@ -18,6 +18,9 @@ PARKED = frozenset({400, 409, 413, 415, 422})
 PASSING = frozenset({408, 425, 429})
 BUSY = frozenset({425, 429, 503})
 """Says by itself that it is not about the message."""
+INSIDE = (
+    "the destination's address is private, and POSTKAMER_PRIVATE_NETWORKS does not name its network"
+)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two probes of a paused destination; doubling from one to the other."""
 LONGEST_RETRY_AFTER = 3600.0
@@ -46,6 +49,8 @@ def judge(answer: Answer) -> Verdict:
         return Verdict("paused", f"the destination answered {answer.status}", doubtful=doubtful)
     if answer.status:
         return Verdict("paused", f"the destination answered {answer.status}", alarm=True)
+    if answer.failure == "inside":
+        return Verdict("paused", INSIDE, alarm=True)
     reason = f"the destination gave no answer: {answer.failure}"
     alarm = answer.failure in ("name", "tls")
     return Verdict("paused", reason, alarm=alarm, doubtful=answer.sent and not alarm)

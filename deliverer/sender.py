@@ -1,10 +1,12 @@
 """The only outgoing HTTP: a request out, an answer or the way it failed back. Never raises."""
 
-from collections.abc import AsyncIterator, Mapping
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
+from deliverer.addresses import Network, may_go
 from deliverer.answers import Answer, Body, Failure
 
 ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
@@ -63,17 +65,42 @@ def _classify(error: BaseException) -> tuple[Failure, bool]:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "timeout", False
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "refused", False
+        return ("inside" if isinstance(error.os_error, Inside) else "refused"), False
     if isinstance(error, TimeoutError):
         return "timeout", True
     return "reset", True
 
 
+class Inside(OSError):
+    """A connection that was not made."""
+
+
+def _only_to(networks: Collection[Network]) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
+    """Sockets to the internet and these networks. Looked at for each connection, when the address
+    is known: what a name leads to changes."""
+
+    def made(address: aiohttp.AddrInfoType) -> socket.socket:
+        family, type, protocol, _, (host, *_) = address
+        if not may_go(str(host), networks):
+            raise Inside
+        return socket.socket(family, type, protocol)
+
+    return made
+
+
 @asynccontextmanager
-async def sending(connections: int, seconds: float = ATTEMPT_SECONDS) -> AsyncIterator[Sender]:
-    """A sender with at most `connections` at once, and so long for one attempt."""
+async def sending(
+    connections: int,
+    seconds: float = ATTEMPT_SECONDS,
+    networks: Collection[Network] | None = None,
+) -> AsyncIterator[Sender]:
+    """A sender with at most `connections` at once, and so long for one attempt; to the internet and
+    these `networks` alone, where they are given."""
     connector = aiohttp.TCPConnector(
-        limit=connections, ttl_dns_cache=60, keepalive_timeout=IDLE_SECONDS
+        limit=connections,
+        ttl_dns_cache=60,
+        keepalive_timeout=IDLE_SECONDS,
+        socket_factory=None if networks is None else _only_to(networks),
     )
     timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
     async with aiohttp.ClientSession(

@@ -1,13 +1,15 @@
 """The deliverer as a process: an engine for each destination, the ledger's sender and relay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
 from deliverer import cloudevents, mail
 from deliverer.accounts import Account
 from deliverer.accounts import accounts as accounts_of
+from deliverer.addresses import Network
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
 from deliverer.engine import Engine, Kind, Poster
 from deliverer.ledger import Ledger
@@ -86,8 +88,9 @@ async def deliverer(
         incoming = await enter(linked(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         replays = Replays(pool, clock.new_id())
+        shared = Shared(incoming, settlements, replays, settings.private_networks)
         engines = [
-            await enter(_inbound(incoming, destination, keys[destination.id], settlements, replays))
+            await enter(_inbound(shared, destination, keys[destination.id]))
             for destination in config.destinations
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
@@ -101,24 +104,31 @@ async def deliverer(
         yield first_to_end(outgoing.task, incoming.task, count, tell, *held, *sends)
 
 
+class Shared(NamedTuple):
+    """What all destinations have in common."""
+
+    link: Link
+    settlements: Settlements
+    replays: Replays
+    networks: Collection[Network]
+
+
 @asynccontextmanager
 async def _inbound(
-    link: Link,
-    destination: Destination,
-    key: bytes,
-    settlements: Settlements,
-    replays: Replays,
+    shared: Shared, destination: Destination, key: bytes
 ) -> AsyncIterator[tuple[Consumer, "asyncio.Task[None]"]]:
     """One destination at work: its consumer, and the task that writes down what was delivered."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     poster_of: AbstractAsyncContextManager[Poster] = (
-        mailing(destination, key) if destination.kind == "mail" else sending(destination.window)
+        mailing(destination, key)
+        if destination.kind == "mail"
+        else sending(destination.window, networks=shared.networks)
     )
-    async with batching(settlements.write, SETTLE) as settle, poster_of as poster:
+    async with batching(shared.settlements.write, SETTLE) as settle, poster_of as poster:
         kind = KINDS[destination.kind]
-        engine = Engine(destination, key, kind, poster, settlements, settle)
-        work: Work = lambda inbox: Session(engine, replays, inbox).run()  # noqa: E731
-        async with consuming(link, queue, FRAMES, work) as consumer:
+        engine = Engine(destination, key, kind, poster, shared.settlements, settle)
+        work: Work = lambda inbox: Session(engine, shared.replays, inbox).run()  # noqa: E731
+        async with consuming(shared.link, queue, FRAMES, work) as consumer:
             yield consumer, settle.task
 
 

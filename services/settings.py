@@ -9,6 +9,7 @@ import errno
 import hashlib
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -115,6 +116,7 @@ Tokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_named), F
 """Names, `name@municipality` where there are several, and tokens: a name has two while its token is
 replaced."""
 Key = Annotated[SecretStr, AfterValidator(_key)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 ObjectStore = Annotated[str, AfterValidator(_object_store)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -181,6 +183,8 @@ class DelivererSettings(Settings):
     meta_access_token: SecretStr
     meta_graph_url: str = Field(pattern=r"^https?://\S+$")
     object_store: ObjectStore
+    private_networks: Networks = ()
+    """Beside the internet, where CRMs may be: `10.1.0.0/16`."""
     deliverer_ops_port: Port = 9082
 
 

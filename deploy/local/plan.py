@@ -57,6 +57,7 @@ FIXED = {
     "POSTKAMER_META_APP_SECRETS": "sandbox-app-secret",
     "POSTKAMER_META_VERIFY_TOKEN": "sandbox-verify-token",
     "POSTKAMER_META_ACCESS_TOKEN": "sandbox-access-token",
+    "POSTKAMER_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
     "POSTKAMER_API_TOKENS": "sandbox:sandbox-api-token",
     "POSTKAMER_API_TOKEN": "sandbox-api-token",
     "PYTHONUNBUFFERED": "1",

@@ -130,7 +130,7 @@ def test_the_readme_has_every_setting_with_whom_it_is_for_and_its_default() -> N
         names = ", ".join(kind.__name__.removesuffix("Settings").lower() for kind in users)
         assert who == ("all" if len(users) == len(KINDS) else names), variable
         given = users[0].model_fields[field]
-        shown = f"`{given.default}`" if given.default != "" else "none"
+        shown = f"`{given.default}`" if given.default not in ("", ()) else "none"
         starts = "must be given" if given.is_required() else shown
         assert default.startswith(starts), variable
 

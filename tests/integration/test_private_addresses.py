@@ -1,0 +1,30 @@
+"""Events go to no private address whose network is not named, whatever a name leads to."""
+
+import asyncio
+from ipaddress import ip_network
+
+import pytest
+
+from deliverer.answers import Answer
+from deliverer.sender import sending
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+async def test_a_private_address_is_not_even_connected_to_unless_its_network_is_named(
+    name: str,
+) -> None:
+    asked: list[bytes] = []
+
+    async def heard(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(heard, "127.0.0.1", 0) as server:
+        url = f"http://{name}:{server.sockets[0].getsockname()[1]}/"
+        async with sending(1, networks=()) as sender:
+            assert await sender.post(url, b"", {}) == Answer(failure="inside", sent=False)
+        assert asked == []
+        async with sending(1, networks=[ip_network("127.0.0.0/8")]) as sender:
+            assert (await sender.post(url, b"", {})).status == 204
+    assert len(asked) == 1
