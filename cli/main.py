@@ -120,7 +120,8 @@ def router() -> None:
 @main.command()
 def deliverer() -> None:
     """Run the deliverer: events to CRMs, messages to Meta."""
-    from deliverer.service import accounts, keys
+    from deliverer.secrets import keys
+    from deliverer.service import accounts
     from deliverer.service import deliverer as service
 
     given = loaded(settings.DelivererSettings)

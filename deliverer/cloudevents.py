@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -56,14 +56,17 @@ def body(delivery: Delivery) -> bytes:
     return msgspec.json.encode(event)
 
 
-def headers(delivery: Delivery, content: bytes, key: bytes, now: datetime) -> Mapping[str, str]:
-    """Content type and signature; `webhook-id` is the event's id through every retry."""
+def headers(
+    delivery: Delivery, content: bytes, keys: Sequence[bytes], now: datetime
+) -> Mapping[str, str]:
+    """Content type, and a signature with each key; `webhook-id` is the event's id through every
+    retry."""
     timestamp = str(int(now.timestamp()))
     signed = f"{delivery.id}.{timestamp}.".encode() + content
-    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    digests = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
     return {
         "Content-Type": "application/cloudevents+json; charset=utf-8",
         "webhook-id": str(delivery.id),
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{signature}",
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(d).decode()}" for d in digests),
     }

@@ -14,6 +14,7 @@ import structlog
 from deliverer.answers import Answer, Body
 from deliverer.lanes import Frame, Job
 from deliverer.policy import Verdict, judge
+from deliverer.secrets import Keys
 from deliverer.settlements import Settlement, Settlements, parked, settlement
 from services import clock, contract, observe
 from services.batcher import Batcher
@@ -36,7 +37,7 @@ class Kind(Protocol):
     def body(self, delivery: Delivery) -> bytes: ...
 
     def headers(
-        self, delivery: Delivery, content: bytes, key: bytes, now: datetime
+        self, delivery: Delivery, content: bytes, keys: Keys, now: datetime
     ) -> Mapping[str, str]: ...
 
 
@@ -44,13 +45,13 @@ class Engine:
     def __init__(
         self,
         destination: Destination,
-        key: bytes,
+        keys: Keys,
         kind: Kind,
         poster: Poster,
         settlements: Settlements,
         settle: Batcher[Settlement],
     ) -> None:
-        self.destination, self._key, self._kind = destination, key, kind
+        self.destination, self._keys, self._kind = destination, keys, kind
         self._poster, self._settlements, self._settle = poster, settlements, settle
 
     async def attempt(self, job: Job) -> tuple[Answer, Verdict]:
@@ -58,7 +59,7 @@ class Engine:
         delivery = job.delivery
         job.attempts += 1
         content = self._kind.body(delivery)
-        headers = self._kind.headers(delivery, content, self._key, clock.now())
+        headers = self._kind.headers(delivery, content, self._keys, clock.now())
         answer = await self._poster.post(self.destination.url, content, headers)
         return answer, judge(answer)
 

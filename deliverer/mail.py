@@ -1,6 +1,6 @@
 """An alarm as a mail: that somebody must look, and where; no word of what was said. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -39,7 +39,9 @@ def body(delivery: Delivery) -> bytes:
     ).encode()
 
 
-def headers(delivery: Delivery, content: bytes, key: bytes, now: datetime) -> Mapping[str, str]:
+def headers(
+    delivery: Delivery, content: bytes, keys: Sequence[bytes], now: datetime
+) -> Mapping[str, str]:
     """What stands above it; the id is the event's, so that a mail that comes twice is known."""
     return {
         "Subject": "Dringend: er moet nu iemand naar een bericht kijken",

@@ -1,13 +1,13 @@
-"""How many messages a number may send by now: as many as Meta lets it, evenly. Pure."""
+"""How many may go by now: so many a second, evenly. Pure."""
 
 SPARE_SECONDS = 0.25
 """For which what was not sent may be caught up with: a little longer than two looks are apart."""
 RECOVERS_SECONDS = 60.0
-"""After Meta said that it went too fast, until it goes as fast as before: evenly up from half."""
+"""After it went too fast, until it goes as fast as before: evenly up from half."""
 
 
 class Pace:
-    """`per_second` messages, at most. Seconds are on one clock, whichever."""
+    """So many `per_second`, at most. Seconds are on one clock, whichever."""
 
     def __init__(self, per_second: float) -> None:
         self._most = self._rate = float(per_second)
@@ -15,7 +15,7 @@ class Pace:
         self._at: float | None = None
 
     def room(self, now: float) -> int:
-        """Messages that may go now."""
+        """So many may go now."""
         if self._at is None:
             self._at, self._left = now, self._spare
         seconds, self._at = now - self._at, now
@@ -27,7 +27,7 @@ class Pace:
         self._left -= count
 
     def slow(self) -> None:
-        """Meta says that it went too fast: half as many from now on, and ever more again."""
+        """It went too fast: half as many from now on, and ever more again."""
         self._rate = max(1.0, self._rate / 2)
 
     @property

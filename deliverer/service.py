@@ -16,6 +16,7 @@ from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.replays import Replays
+from deliverer.secrets import Keys
 from deliverer.sender import sending
 from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlements
@@ -30,7 +31,7 @@ from services.http import operations, serve
 from services.lifecycle import first_to_end, obstacles
 from services.objects import Objects
 from services.partitions import Partitions
-from services.settings import DelivererSettings, SettingsError, read
+from services.settings import DelivererSettings
 from services.tasks import beside
 from services.town import Destination
 
@@ -39,28 +40,6 @@ POOL_SIZE = 16
 SETTLE = Bounds(pace=0.020, enough=256)
 """Deliveries are written down every 20 ms: their envelope waits for it, no citizen does."""
 KINDS: dict[str, Kind] = {"cloudevents": cloudevents, "mail": mail}
-
-
-def keys(config: Config, environ: Mapping[str, str]) -> dict[str, bytes]:
-    """Destination -> signing key. SettingsError with every secret that is missing or wrong."""
-    found: dict[str, bytes] = {}
-    faults: list[str] = []
-    for destination in config.destinations:
-        given = destination.secret
-        key_of = str.encode if destination.kind == "mail" else cloudevents.key_of
-        elsewhere = given.startswith("env:")
-        name = given.removeprefix("env:") if elsewhere else "secret"
-        try:
-            secret = read(name, environ) if elsewhere else given
-            if not secret and destination.kind != "mail":
-                raise ValueError("is missing")
-            found[destination.id] = key_of(secret or "")
-        except (OSError, ValueError) as error:
-            what = error.strerror if isinstance(error, OSError) else str(error)
-            faults.append(f"{name} (destination {destination.id}): {what}")
-    if faults:
-        raise SettingsError(faults)
-    return found
 
 
 def accounts(
@@ -75,7 +54,7 @@ def accounts(
 async def deliverer(
     settings: DelivererSettings,
     config: Config,
-    keys: Mapping[str, bytes],
+    keys: Mapping[str, Keys],
     accounts: Mapping[str, Account],
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
@@ -115,18 +94,18 @@ class Shared(NamedTuple):
 
 @asynccontextmanager
 async def _inbound(
-    shared: Shared, destination: Destination, key: bytes
+    shared: Shared, destination: Destination, keys: Keys
 ) -> AsyncIterator[tuple[Consumer, "asyncio.Task[None]"]]:
     """One destination at work: its consumer, and the task that writes down what was delivered."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     poster_of: AbstractAsyncContextManager[Poster] = (
-        mailing(destination, key)
+        mailing(destination, keys[0])
         if destination.kind == "mail"
         else sending(destination.window, networks=shared.networks)
     )
     async with batching(shared.settlements.write, SETTLE) as settle, poster_of as poster:
         kind = KINDS[destination.kind]
-        engine = Engine(destination, key, kind, poster, shared.settlements, settle)
+        engine = Engine(destination, keys, kind, poster, shared.settlements, settle)
         work: Work = lambda inbox: Session(engine, shared.replays, inbox).run()  # noqa: E731
         async with consuming(shared.link, queue, FRAMES, work) as consumer:
             yield consumer, settle.task

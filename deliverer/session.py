@@ -18,6 +18,7 @@ from deliverer.answers import Answer
 from deliverer.engine import Engine
 from deliverer.health import Health
 from deliverer.lanes import Job, Lanes
+from deliverer.pace import Pace
 from deliverer.policy import Verdict, wait_before_probe
 from deliverer.replays import Replays
 from deliverer.window import Window
@@ -31,6 +32,8 @@ FRAMES = 16
 """Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
 LOOK_SECONDS = 1.0
 """Between two looks at what people want."""
+PACE_SECONDS = 0.010
+"""Until it is looked again whether a destination may be asked once more."""
 TICK_SECONDS = 0.001
 """Past the end of a wait: the loop's timers may fire a little early."""
 
@@ -46,6 +49,8 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._lanes, self._health = Lanes(), Health()
         self._window = Window(engine.destination.window)
+        per_second = engine.destination.per_second
+        self._pace = Pace(per_second) if per_second else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight = 0
         self._not_before = 0.0
@@ -116,9 +121,14 @@ class Session:
         if self._still is not False:
             return
         while self._in_flight < self._most and self._loop.time() >= self._not_before:
+            if self._pace and not self._pace.room(self._loop.time()):
+                self._later(PACE_SECONDS)
+                return
             job = self._lanes.next(self._loop.time())
             if job is None:
                 return
+            if self._pace:
+                self._pace.took(1)
             self._in_flight += 1
             task = asyncio.create_task(self._fly(job))
             self._tasks.add(task)

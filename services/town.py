@@ -100,8 +100,12 @@ class Destination(Table):
     secret: Annotated[str, AfterValidator(_with_a_name)] = ""
     """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text). Of mail: the
     name and password, `name:password`, where the server asks for them."""
+    secret_next: Annotated[str, AfterValidator(_with_a_name)] = ""
+    """Another one, while they are being replaced: events are signed with both."""
     window: int = Field(default=64, ge=1, le=512)
-    """Deliveries in flight."""
+    """Deliveries in flight, at most."""
+    per_second: int | None = Field(default=None, ge=1, le=10_000)
+    """Deliveries, at most, of whoever must not be asked more often."""
     to: tuple[Mail, ...] = Field(default=(), max_length=20)
     sender: Mail | Literal[""] = ""
 

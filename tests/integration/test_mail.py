@@ -71,7 +71,7 @@ async def posted(url: str, login: bytes = b"") -> tuple[str, bool]:
     )
     content = mail.body(DELIVERY)
     async with mailing(destination, login) as mailer:
-        answer = await mailer.post(url, content, mail.headers(DELIVERY, content, b"", NOON))
+        answer = await mailer.post(url, content, mail.headers(DELIVERY, content, (), NOON))
     verdict = judge(answer)
     return verdict.outcome, verdict.alarm
 

@@ -97,15 +97,19 @@ class Book:
 class Hall:
     """An engine at work on a channel of its own."""
 
-    def __init__(self, crm: Crm, window: int = 4) -> None:
+    def __init__(self, crm: Crm, window: int = 4, per_second: int | None = None) -> None:
         self.crm, self.book, self.channel = crm, Book(), Channel()
         channel: Any = self.channel
         self.inbox = Inbox(channel)
         destination = Destination(
-            id="crm", kind="cloudevents", url="https://crm.example", window=window
+            id="crm",
+            kind="cloudevents",
+            url="https://crm.example",
+            window=window,
+            per_second=per_second,
         )
         book: Any = self.book
-        self.engine = Engine(destination, b"key", cloudevents, crm, book, book)
+        self.engine = Engine(destination, (b"key",), cloudevents, crm, book, book)
         self.tags = 0
 
     def receives(self, *deliveries: Delivery) -> None:

@@ -47,7 +47,7 @@ def test_the_body_is_a_cloudevent_of_the_dutch_profile() -> None:
 def test_a_crm_can_check_the_signature_by_itself() -> None:
     event = delivery(7)
     body = cloudevents.body(event)
-    headers = dict(cloudevents.headers(event, body, KEY, NOON))
+    headers = dict(cloudevents.headers(event, body, [KEY], NOON))
     assert headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
     assert headers["webhook-id"] == str(event.id)
     assert headers["webhook-timestamp"] == "1795608000"
@@ -57,13 +57,21 @@ def test_a_crm_can_check_the_signature_by_itself() -> None:
     assert not is_signed(KEY, headers | {"webhook-timestamp": "1795608001"}, body)
 
 
+def test_while_a_secret_is_replaced_a_crm_can_check_with_either() -> None:
+    event = delivery(7)
+    body = cloudevents.body(event)
+    headers = dict(cloudevents.headers(event, body, [KEY, b"the next one"], NOON))
+    assert is_signed(KEY, headers, body) and is_signed(b"the next one", headers, body)
+    assert not is_signed(b"another", headers, body)
+
+
 def test_every_try_sends_the_same_bytes_under_the_same_id_signed_anew() -> None:
     event = delivery(7)
     bodies = {cloudevents.body(event) for _ in range(3)}
     assert len(bodies) == 1
     [body] = bodies
     tries = [
-        dict(cloudevents.headers(event, body, KEY, NOON + timedelta(hours=n))) for n in range(3)
+        dict(cloudevents.headers(event, body, [KEY], NOON + timedelta(hours=n))) for n in range(3)
     ]
     assert len({headers["webhook-id"] for headers in tries}) == 1
     assert len({headers["webhook-signature"] for headers in tries}) == 3
@@ -77,7 +85,7 @@ def test_a_secret_of_standard_webhooks_is_its_base64_and_any_other_is_itself(key
     assert cloudevents.key_of(key.hex()) == key.hex().encode()
     event = delivery(1)
     body = cloudevents.body(event)
-    assert is_signed(key, dict(cloudevents.headers(event, body, key, NOON)), body)
+    assert is_signed(key, dict(cloudevents.headers(event, body, [key], NOON)), body)
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_hunter2", "whsec_====", "whsec_hünter2==="])

@@ -229,3 +229,15 @@ def test_a_fault_of_ours_gives_the_queue_back() -> None:
         assert hall.channel.acked == []
 
     run(work())
+
+
+def test_a_destination_is_asked_no_more_often_than_it_may_be() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(seconds=0.01), window=64, per_second=20)
+        hall.receives(*(of(n, f"citizen {n}") for n in range(200)))
+        began = asyncio.get_running_loop().time()
+        await hall.works(lambda: hall.channel.acked == [1])
+        seconds = hall.crm.asked[-1][0] - began
+        assert 9 <= seconds <= 11
+
+    run(work())

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from handover import NOON, delivery
 
-from deliverer.service import keys
+from deliverer.secrets import keys
 from deliverer.settlements import FIRST_KILOBYTE, Settlement, parked, record, settlement
 from services.config import Config, parse
 from services.contract import Delivery
@@ -80,10 +80,18 @@ def configured(*secrets: str) -> Config:
 def test_every_destination_has_its_key() -> None:
     config = configured("env:CRM_SECRET", "plain text", "whsec_aHVudGVyMg==")
     assert keys(config, {"CRM_SECRET": "from the environment"}) == {
-        "d0": b"from the environment",
-        "d1": b"plain text",
-        "d2": b"hunter2",
+        "d0": (b"from the environment",),
+        "d1": (b"plain text",),
+        "d2": (b"hunter2",),
     }
+
+
+def test_a_destination_may_have_two_while_they_are_replaced() -> None:
+    config = configured('one"\nsecret_next = "env:NEXT')
+    assert keys(config, {"NEXT": "two"}) == {"d0": (b"one", b"two")}
+    with pytest.raises(SettingsError) as raised:
+        keys(config, {})
+    assert raised.value.faults == ["NEXT (destination d0): is missing"]
 
 
 def test_every_secret_that_is_missing_or_wrong_is_named_and_none_is_quoted() -> None:
