@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import door, router, rules, trip
+from bench import deliverer, door, router, rules, trip
 
-WHAT = ("door", "trip", "rules", "router")
+WHAT = ("door", "trip", "rules", "router", "deliverer")
 
 
 def main() -> int:
@@ -32,6 +32,9 @@ def main() -> int:
         if "router" in given.what:
             print("\nOne router", flush=True)
             router.measure(Path(folder) / "router", rounds, messages, say)
+        if "deliverer" in given.what:
+            print("\nOne deliverer", flush=True)
+            deliverer.measure(Path(folder) / "deliverer", rounds, messages, say)
     return 0
 
 

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from deploy.local.plan import REAL, ROUTER_OPS
 from deploy.local.process import Program
 from deploy.local.servers import definitions
 from deploy.local.state import token
+from router.batch import chunks
 from services import choices, clock, contract, topology
-from services.broker import linked
-from services.contract import ArchiveBatch, Batch, DeliveryBatch, Receipt
+from services.broker import Publisher, linked
+from services.contract import ArchiveBatch, Batch, Delivery, DeliveryBatch, Receipt
 from services.partitions import Partitions
 from tests.installation import EXAMPLE, NEIGHBOUR
 
@@ -51,6 +52,35 @@ class Stage:
         amqp = self.broker.url_for("router", password)
         own = {"POSTKAMER_DATABASE_URL": role, "POSTKAMER_AMQP_URL": amqp}
         return self._program("router", ("cli.main", "router"), own)
+
+    def deliverer(self, port: int) -> Program:
+        """The same; `port` is where Meta stands."""
+        password = self._passwords["deliverer"]
+        own = {
+            "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_deliverer", password),
+            "POSTKAMER_AMQP_URL": self.broker.url_for("deliverer", password),
+            "POSTKAMER_META_GRAPH_URL": f"http://127.0.0.1:{port}/graph",
+        }
+        return self._program("deliverer", ("cli.main", "deliverer"), own)
+
+    def hand_over(self, destination: str, events: Iterable[Delivery]) -> None:
+        """Put events into a destination's queue, as the router does."""
+
+        async def publish() -> None:
+            async with linked(self.broker.url, "bench") as link:
+                publisher = Publisher(link, topology.DESTINATIONS)
+                queue = topology.destination_queue(destination)
+                for chunk in chunks(list(events), lambda event: len(event.data) + 200):
+                    batch = DeliveryBatch(destination=destination, deliveries=chunk)
+                    await publisher.publish(queue, batch, PUBLISH_SECONDS)
+
+        asyncio.run(publish())
+
+    def purge(self, destinations: Iterable[str]) -> None:
+        """Throw away what is left of them, and what the archive was told."""
+        queues = [topology.ARCHIVE_QUEUE, *map(topology.destination_queue, destinations)]
+        for queue in queues:
+            self.broker.control("purge_queue", "-p", topology.VHOST, queue)
 
     def bare(self) -> Program:
         arguments = str(self.config.partitions), self.settings[ROUTER_OPS.variable]
@@ -98,10 +128,10 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Stage]:
-    """Both servers, until the context is left."""
+def staged(folder: Path, change: Callable[[str], str] = lambda text: text) -> Iterator[Stage]:
+    """Both servers, until the context is left; with the configuration as `change` makes it."""
     folder.mkdir(parents=True)
-    _config(folder).write_text(EXAMPLE.read_text() + NEIGHBOUR)
+    _config(folder).write_text(change(EXAMPLE.read_text() + NEIGHBOUR))
     passwords = {name: token() for name in REAL}
     broker = Broker(folder / "rabbitmq", definitions(_config(folder), passwords))
     database = Database(folder / "postgresql", durable=False)
@@ -109,7 +139,8 @@ def staged(folder: Path) -> Iterator[Stage]:
         stage = Stage(folder, broker, database, passwords)
         migrate = [sys.executable, "-m", "cli.main", "migrate"]
         subprocess.run(migrate, env=stage.settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-        database.execute(f"alter role postkamer_router login password '{passwords['router']}'")
+        for name in ("router", "deliverer"):
+            database.execute(f"alter role postkamer_{name} login password '{passwords[name]}'")
         yield stage
 
 
