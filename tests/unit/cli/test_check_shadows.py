@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.shadows import asked, doubts, listed, no_more
+from cli.shadows import doubts, listed
+from cli.wider import asked, no_more
 from router.conditions import Facts
 from router.rules import compile_rules, judge
 from services.config import Config, parse
@@ -207,3 +208,57 @@ def test_what_asks_no_more_holds_wherever_the_other_does(
     first, second = table.rules.compiled
     if second.test(facts, hits) is not None:
         assert first.test(facts, hits) is not None
+
+
+def slowly(made: Config) -> dict[str, set[str]]:
+    """Rule -> its words that never count, or "" where all of it does: each word of each rule
+    beside each earlier rule."""
+    groups = {group.id: group.words for group in made.groups}
+    worded = [(*r.words, *(w for id in r.groups for w in groups[id])) for r in made.rules]
+    never: dict[str, set[str]] = {}
+    for place, rule in enumerate(made.rules):
+        before = [
+            worded[n]
+            for n, earlier in enumerate(made.rules[:place])
+            if earlier.decides and no_more(asked(earlier), asked(rule))
+        ]
+        always = any(not words for words in before)
+        idle = {w for w in worded[place] if any(w in words for words in before)}
+        if always or (idle and idle == {*worded[place]}):
+            never[rule.id] = {""}
+        elif idle & {*rule.words}:
+            never[rule.id] = idle & {*rule.words}
+    return never
+
+
+LETTERS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=4, unique=True)
+BESIDE = st.fixed_dictionaries(
+    {},
+    optional={
+        "words": LETTERS,
+        "groups": st.lists(st.sampled_from(["g0", "g1", "g2"]), min_size=1, max_size=2),
+        "without": st.lists(st.sampled_from("xyz"), min_size=1, max_size=3, unique=True),
+        "types": st.lists(st.sampled_from(asking.TYPES), min_size=1, max_size=3, unique=True),
+        "languages": st.lists(st.sampled_from(["nl", "en"]), min_size=1, max_size=2, unique=True),
+        "pattern": st.sampled_from(["p", "q"]),
+        "department": st.sampled_from(["", "kcc"]),
+    },
+)
+ASKS = BESIDE.filter(lambda rule: rule.keys() - {"department"})
+
+
+@given(
+    st.lists(LETTERS, min_size=3, max_size=3),
+    st.lists(ASKS, min_size=2, max_size=12),
+)
+def test_of_shared_groups_is_said_what_each_rule_beside_each_other_shows(
+    groups: list[list[str]], rules: list[dict[str, Any]]
+) -> None:
+    made = asking.town([{"tag": ["x"]} | rule for rule in rules], groups)
+    said: dict[str, set[str]] = {}
+    for _, what in doubts(made):
+        rule, _, more = what.removeprefix("rule ").partition(" never count")[0].partition(":")
+        if "never count" in what:
+            said[rule] = {part.strip("' ") for part in more.replace(" and", ",").split(",")}
+    assert said.keys() == (slow := slowly(made)).keys()
+    assert all(said[id] == slow[id] for id in said if "more" not in "".join(said[id]))
