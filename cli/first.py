@@ -83,7 +83,7 @@ def ordered(table: str, config: Config) -> Ordered:
         return {kinds[n]: n for n in reversed(deciding)}
 
     wordless = first(n for n, each in enumerate(rules) if not (each.rule.words or each.rule.groups))
-    worded = _worded(reader, cache(lambda lists: first({n for l in lists for n in users[l]})))
+    worded = _worded(reader, cache(lambda lists: first({n for one in lists for n in users[one]})))
     grouped = {id: _different(worded[word] for word in words) for id, words in used.items()}
     return Ordered(rules, kinds, before, worded, grouped, wordless, _same(reader))
 

@@ -53,7 +53,9 @@ def _rarest(asked: Asked, often: Mapping[Thing, int]) -> Sequence[Thing | None]:
     for name, values in asked.items():
         things = sorted(((name, value) for value in values), key=often.__getitem__)
         ways.append(things[:1] if name in MORE else things)
-    return min(ways, key=lambda things: often[things[-1]]) if ways else [None]
+    if not ways:
+        return [None]
+    return min(ways, key=lambda things: often[things[-1]])
 
 
 def _candidates(asked: Asked, under: Mapping[Thing | None, Sequence[int]]) -> set[int]:
