@@ -17,7 +17,10 @@ from services.rules import Care, Condition, Rule
 from services.town import Tenant
 
 Found = tuple[Location, str]
-PATTERNS = "the patterns of {} take too much memory together: fewer of them, or shorter repeats"
+PATTERNS = (
+    "the patterns of {} take too much memory together: fewer of them, shorter ones, or smaller"
+    " repeats"
+)
 
 
 def sound(choices: Choices) -> Choices:

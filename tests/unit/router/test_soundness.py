@@ -85,7 +85,7 @@ STAR = "A star stands for the rest of a word: at its end or at its start, outsid
                 (
                     "rules",
                     "the patterns of almelo take too much memory together:"
-                    " fewer of them, or shorter repeats",
+                    " fewer of them, shorter ones, or smaller repeats",
                 )
             ],
         ),
