@@ -5,13 +5,18 @@ the earlier one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
-from cli.first import Groups, Ordered, Ruled, ordered
+from cli.first import Ordered, Ruled, View, ordered
+from cli.simple import In, Words
 from router.soundness import Found
 from services.config import Config
+from services.faults import Location
 
 NAMED = 3
 """Words or rules that one sentence names; the others are counted."""
+BARRED = "what may not be said is in"
+Groups = Mapping[str, tuple[str, ...]]
 
 
 def doubts(config: Config) -> Iterator[Found]:
@@ -20,6 +25,7 @@ def doubts(config: Config) -> Iterator[Found]:
         order = ordered(table, config)
         for place, each in enumerate(order.rules):
             yield from _twice(each, order, groups)
+            yield from _barred(place, order, groups)
             if each.tenants:
                 yield from _never(place, order)
     for n, group in enumerate(config.groups):
@@ -37,32 +43,66 @@ def listed(names: Iterable[str]) -> str:
 
 def _never(place: int, order: Ordered) -> Iterator[Found]:
     """What of one rule never counts: all of it, or some of its words."""
-    this = order.rules[place]
-    always = order.first(place, order.wordless)
-    firsts = {p: always or order.first(place, order.worded[p]) for p in this.rule.words}
-    if before := [always] if always else _all_before(place, order, list(firsts.values())):
-        yield this.where, f"rule {this.rule.id} never counts, {_fit_first(before)}"
-        return
-    if idle := [p for p in this.rule.words if firsts[p]]:
-        first = _fit_first(firsts[p] for p in idle)
-        verb = "count" if len(idle) > 1 else "counts"
-        said = f"rule {this.rule.id}: {listed(map(repr, idle))} never {verb}, {first}"
-        yield (*this.where, "words"), said
+    this, (all_of_it, *views) = order.rules[place], order.views[place]
+    always = order.first(all_of_it, order.wordless)
+    whole = [always] if always else next(filter(None, (_all(v, order) for v in views)), ())
+    if whole:
+        yield this.where, f"rule {this.rule.id} never counts, {_fit_first(whole)}"
+    elif idle := {p: f for v in views[:1] for p in _own(v) if (f := _before(v, p, order))}:
+        yield _where(this), f"{_idle(this, idle)}, {_fit_first(idle.values())}"
 
 
-def _all_before(
-    place: int, order: Ordered, own: Sequence[tuple[str, ...]]
-) -> Sequence[tuple[str, ...]]:
+def _all(view: View, order: Ordered) -> list[tuple[str, ...]]:
     """What fits first for each of its words; nothing where it may come to its turn for one."""
-    before = list(own)
-    if not all(before):
-        return []
-    for group in order.rules[place].rule.groups:
-        for found in order.grouped[group]:
-            if not (first := order.first(place, found)):
-                return []
-            before.append(first)
+    groups = (order.grouped.get(word.id, ()) for word in view.words if isinstance(word, In))
+    grouped = (order.first(view, found) for each in groups for found in each)
+    before: list[tuple[str, ...]] = []
+    for first in chain((_before(view, phrase, order) for phrase in _own(view)), grouped):
+        if not first:
+            return []
+        before.append(first)
     return before
+
+
+def _before(view: View, phrase: str, order: Ordered) -> tuple[str, ...]:
+    return order.first(view, order.worded[phrase])
+
+
+def _own(view: View) -> list[str]:
+    """Its words that stand in no group."""
+    return [word for word in view.words if isinstance(word, str)]
+
+
+def _idle(this: Ruled, words: Iterable[str]) -> str:
+    every = list(dict.fromkeys(words))
+    verb = "count" if len(every) > 1 else "counts"
+    return f"rule {this.rule.id}: {listed(map(repr, every))} never {verb}"
+
+
+def _where(this: Ruled) -> Location:
+    return (*this.where, "words") if this.rule.words else this.where
+
+
+def _barred(place: int, order: Ordered, groups: Groups) -> Iterator[Found]:
+    """Words of a rule in which is what it does not hold for. That these are the same is said of
+    what never holds."""
+    this, (_, *views) = order.rules[place], order.views[place]
+    if not (this.barred and views):
+        return
+    view = views[0]
+    idle = [phrase for phrase in _own(view) if order.bars(place, phrase)]
+    every = list(_phrases(view.words, groups))
+    if len(idle) == len(_own(view)) and all(order.bars(place, phrase) for phrase in every):
+        if not {*_phrases(this.barred, groups)}.issuperset(every):
+            said = f"rule {this.rule.id} never counts, {BARRED} all of its words"
+            yield this.where, said
+    elif idle:
+        yield _where(this), f"{_idle(this, idle)}, {BARRED} {'them' if idle[1:] else 'it'}"
+
+
+def _phrases(words: Words, groups: Groups) -> Iterator[str]:
+    for word in words:
+        yield from groups.get(word.id, ()) if isinstance(word, In) else (word,)
 
 
 def _fit_first(ids: Iterable[Iterable[str]]) -> str:

@@ -1,68 +1,81 @@
 """Which conditions hold wherever others do, found without comparing each with each. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from services.rules import ASKED, Condition
+from cli.simple import ONE, Atom, Form
 
-Asked = dict[str, frozenset[object]]
-"""What a condition asks beside words: field -> values."""
 Thing = tuple[str, object]
 """One value of one field."""
-WORDS = ("words", "groups")
-MORE = ("without", "all")
-"""Fields of which each value must hold: the more, the less fits. Of the others one is enough."""
+ONE_OF = "one of"
+"""Stands for any value of a field of which a message has one."""
 
 
-def asked(condition: Condition) -> Asked:
-    """What is asked beside words."""
-    given = {name: getattr(condition, name) for name in ASKED if name not in WORDS}
-    each = {name: v if isinstance(v, tuple) else (v,) for name, v in given.items() if v}
-    return {name: frozenset(values) for name, values in each.items()}
+def no_more(earlier: Form, later: Form) -> bool:
+    """Whether the earlier surely holds wherever the later does."""
+    return all(_follows(atom, later) for atom in earlier - later)
 
 
-def no_more(earlier: Asked, later: Asked) -> bool:
-    """Whether the earlier holds wherever the later does."""
-    for name, values in earlier.items():
-        theirs = later.get(name, frozenset())
-        if not (values <= theirs if name in MORE else theirs and theirs <= values):
-            return False
-    return True
+def _follows(atom: Atom, form: Form) -> bool:
+    name, values = atom
+    if name == "not":
+        return any(_refused(part, form) for part in _parts(atom))
+    if name == "any" and any(no_more(part, form) for part in _parts(atom)):
+        return True
+    return any(name == other and theirs <= values for other, theirs in form)
 
 
-def wider(conditions: Sequence[Asked]) -> list[list[int]]:
-    """For each, the places of those that ask no more, itself among them."""
-    often = Counter(thing for each in conditions for thing in _things(each))
+def _refused(part: Form, form: Form) -> bool:
+    """Whether it asks for another one of what a message has one of."""
+    return any(
+        name in ONE and name == other and not theirs & values
+        for name, values in part
+        for other, theirs in form
+    )
+
+
+def _parts(atom: Atom) -> list[Form]:
+    """The conditions in it."""
+    return [value for value in atom[1] if isinstance(value, frozenset)]
+
+
+def wider(forms: Sequence[Form], earlier: Iterable[int]) -> list[list[int]]:
+    """For each, the places of those among `earlier` that ask no more."""
+    often = Counter(thing for form in forms for things in _ways(form) for thing in things)
     under: dict[Thing | None, list[int]] = {}
-    for place, each in enumerate(conditions):
-        for thing in _rarest(each, often):
+    for place in earlier:
+        for thing in _rarest(forms[place], often):
             under.setdefault(thing, []).append(place)
     return [
-        [place for place in _candidates(each, under) if no_more(conditions[place], each)]
-        for each in conditions
+        [place for place in sorted(_candidates(form, under)) if no_more(forms[place], form)]
+        for form in forms
     ]
 
 
-def _things(asked: Asked) -> Iterator[Thing]:
-    return ((name, value) for name, values in asked.items() for value in values)
+def _ways(form: Form) -> Iterator[list[Thing]]:
+    """What each of its atoms can be looked up by; who asks no more stands under all of one."""
+    for name, values in form:
+        yield [(name, value) for value in values]
+        if name in ONE:
+            yield [(ONE_OF, name)]
 
 
-def _rarest(asked: Asked, often: Mapping[Thing, int]) -> Sequence[Thing | None]:
-    """Where to look it up, so that few stand together: what asks as much asks one of these."""
-    ways: list[list[Thing]] = []
-    for name, values in asked.items():
-        things = sorted(((name, value) for value in values), key=often.__getitem__)
-        ways.append(things[:1] if name in MORE else things)
-    if not ways:
-        return [None]
-    return min(ways, key=lambda things: often[things[-1]])
+def _rarest(form: Form, often: Mapping[Thing, int]) -> Sequence[Thing | None]:
+    """Where it stands, so that few stand together."""
+    ways: list[list[Thing | None]] = [[None]] if not form else []
+    for atom in form:
+        name, values = atom
+        ways.append([(name, value) for value in values])
+        for part in _parts(atom) if name in ("any", "not") else ():
+            there = _rarest(part, often) if name == "any" else [(ONE_OF, n) for n, _ in part]
+            ways[-1] += there
+    return min(ways, key=lambda things: max((often.get(t, 0) for t in things if t), default=0))
 
 
-def _candidates(asked: Asked, under: Mapping[Thing | None, Sequence[int]]) -> set[int]:
-    """Of a field of which one value is enough, who asks no more has all of them."""
+def _candidates(form: Form, under: Mapping[Thing | None, Sequence[int]]) -> set[int]:
     found = set(under.get(None, ()))
-    for name, values in asked.items():
-        there = [under.get((name, value), ()) for value in values]
-        for places in there if name in MORE else [min(there, key=len)]:
-            found.update(places)
+    for things in _ways(form):
+        if there := [under.get(thing, ()) for thing in things]:
+            fewest: Sequence[int] = min(there, key=len)
+            found.update(fewest)
     return found

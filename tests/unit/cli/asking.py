@@ -32,6 +32,7 @@ LEAVES = {
     "states": _some(STATES),
     "tagged": _some(TAGS),
     "languages": _some(["nl", "en"]),
+    "pattern": st.sampled_from([".*", "a", "b*|c", "^b"]),
 }
 
 
