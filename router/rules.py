@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Marks(msgspec.Struct, frozen=True):
-    """What rules say beside the department."""
+    """What rules say beside the department; `rules`: each of them, and why it fits."""
 
     tags: tuple[str, ...] = ()
     replies: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Marks(msgspec.Struct, frozen=True):
     due_days: int = 0
     rules: tuple[str, ...] = ()
 
-    def by(self, rule: Rule) -> "Marks":
-        """With what one more rule says."""
+    def by(self, rule: Rule, said: str) -> "Marks":
+        """With what one more rule says, and why it does."""
         days = [n for n in (self.due_days, rule.due_days) if n]
         return Marks(
             tags=(*self.tags, *(tag for tag in rule.tag if tag not in self.tags)),
@@ -51,7 +51,7 @@ class Marks(msgspec.Struct, frozen=True):
             priority=graver(self.priority, rule.priority),
             mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
             due_days=min(days, default=0),
-            rules=(*self.rules, rule.id),
+            rules=(*self.rules, reason(rule, said)),
         )
 
 
@@ -139,7 +139,7 @@ def judge(table: Table, facts: Facts) -> Outcome:
     care_reason = f"{why} (zorgregel {care.id})" if care else ""
     marks = Marks()
     for rule, said in table.rules.fitting(facts, hits):
-        marks = marks.by(rule)
+        marks = marks.by(rule, said)
         if rule.decides:
             return Outcome(_verdict(rule, said), marks, care, care_reason)
     return Outcome(None, marks, care, care_reason)

@@ -99,15 +99,18 @@ def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
         priority="high",
         mask=("bsn", "iban"),
         due_days=14,
-        rules=("een", "twee", "drie", "vier"),
+        rules=tuple(f'"weg" staat erin (regel {id})' for id in ("een", "twee", "drie", "vier")),
     )
 
 
 def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> None:
     alone = outcome("de weg", *MARKS)
-    assert alone.verdict is None and alone.marks.rules == ("een", "twee", "drie")
+    assert alone.verdict is None
+    assert alone.marks.rules == tuple(
+        f'"weg" staat erin (regel {n})' for n in ("een", "twee", "drie")
+    )
     behind = outcome("de weg", rule("vier", "weg"), *MARKS)
-    assert behind.verdict and behind.marks == Marks(rules=("vier",))
+    assert behind.verdict and behind.marks == Marks(rules=('"weg" staat erin (regel vier)',))
 
 
 @pytest.mark.parametrize(
