@@ -29,6 +29,10 @@ STATES = {
     "reopened": "heropend",
 }
 
+PATTERN = "het patroon past"
+QUOTED = 80
+"""Characters of what is quoted, at most."""
+
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to know of a message when rules are looked at."""
@@ -74,7 +78,8 @@ class Book:
             for phrase in set(words):
                 holds[place[phrase]].append(list_id)
         lexicon = compiled(phrases, misspelled=misspelled)
-        return Reader(lexicon, tuple(phrases), holds, patterns.compiled(self.patterns))
+        fitting = patterns.compiled(self.patterns)
+        return Reader(lexicon, tuple(phrases), holds, fitting, tuple(self.patterns))
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -84,16 +89,30 @@ class Reader(msgspec.Struct, frozen=True):
     phrases: tuple[str, ...]
     holds: list[list[int]]
     patterns: Patterns
+    written: tuple[str, ...] = ()
+    """The patterns themselves."""
+    quotes: bool = False
+    """Whether it says on which words a pattern fits. Not in the router: a reason goes wherever its
+    conversation goes, past what hides a BSN, and these words are the citizen's."""
 
     def read(self, text: str) -> Hits:
         if not text:
             return {}
-        hits = {~place: "het patroon past" for place in self.patterns(text)}
+        hits = {~place: self._fits(place, text) for place in self.patterns(text)}
         for found in sorted(self.lexicon.find(text), key=_doubt, reverse=True):
             said = _said(self.phrases[found.phrase], found)
             # The surest comes last, and is what is said.
             hits.update(dict.fromkeys(self.holds[found.phrase], said))
         return hits
+
+    def _fits(self, place: int, text: str) -> str:
+        words = " ".join(patterns.part(self.written[place], text).split()) if self.quotes else ""
+        return f'{PATTERN} op "{_short(words)}"' if words else PATTERN
+
+
+def _short(words: str) -> str:
+    """So that a line stays a line."""
+    return words if len(words) <= QUOTED else f"{words[: QUOTED - 1]}…"
 
 
 def _doubt(found: Found) -> int:
@@ -102,7 +121,7 @@ def _doubt(found: Found) -> int:
 
 def _said(phrase: str, found: Found) -> str:
     wrong = ", verkeerd gespeld" if found.how == "mistake" else ""
-    return f'"{phrase.strip(chr(34))}" staat erin{wrong}'
+    return f'"{phrase.replace(chr(34), "")}" staat erin{wrong}'
 
 
 def condition(given: Condition, book: Book) -> Compiled:

@@ -22,9 +22,7 @@ Patterns = Callable[[str], frozenset[int]]
 
 def compiled(patterns: Sequence[str]) -> Patterns:
     """re2.error where they take too much memory."""
-    options = re2.Options()
-    options.case_sensitive, options.log_errors = False, False
-    options.max_mem = min(LARGEST, MEMORY // max(1, len(patterns)))
+    options = _options(len(patterns))
     filters: list[tuple[int, re2.Filter]] = []
     for first in range(0, len(patterns), TOGETHER):
         filter = re2.Filter()
@@ -40,3 +38,18 @@ def compiled(patterns: Sequence[str]) -> Patterns:
         )
 
     return fitting
+
+
+def part(pattern: str, text: str) -> str:
+    """What of a text a pattern fits on; '' where it fits on nothing. It is compiled for the asking:
+    for who asks why, not for each message."""
+    plain = text.encode("utf-8", "replace").decode()
+    found = re2.compile(pattern, _options(1)).search(plain)
+    return str(found[0]) if found else ""
+
+
+def _options(together: int) -> re2.Options:
+    options = re2.Options()
+    options.case_sensitive, options.log_errors = False, False
+    options.max_mem = min(LARGEST, MEMORY // max(1, together))
+    return options

@@ -4,7 +4,7 @@ A rule that names a department, a menu or a hold decides. One that names none ma
 with a label, a date, a text, and the next one is looked at.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -156,12 +156,29 @@ def reason(rule: Rule, said: str) -> str:
 
 def steps(table: Table, facts: Facts) -> list[Step]:
     """Each rule that `judge` decides by, in order, up to the one that decides."""
-    hits = table.reader.read(facts.text)
+    return _looked_at(table.rules, facts, table.reader, lambda rule: rule.decides)
+
+
+def care_steps(table: Table, facts: Facts) -> list[Step]:
+    """Each care rule, in order, up to the one that fits."""
+    return _looked_at(table.care, facts, table.reader, lambda _: True)
+
+
+def _looked_at(
+    ordered: Ordered[R], facts: Facts, reader: Reader, decides: Callable[[R], bool]
+) -> list[Step]:
+    hits = reader.read(facts.text)
     tried: list[Step] = []
-    for rule, compiled in zip(table.rules.rules, table.rules.compiled, strict=True):
+    for rule, compiled in zip(ordered.rules, ordered.compiled, strict=True):
         said = compiled.test(facts, hits)
-        outcome = "no" if said is None else "fits" if rule.decides else "marks"
+        outcome = "no" if said is None else "fits" if decides(rule) else "marks"
         tried.append(Step(rule.id, outcome, said or ""))
         if outcome == "fits":
             break
     return tried
+
+
+def quoting(table: Table) -> Table:
+    """The same for who asks why: it says on which words a pattern fits."""
+    reader = msgspec.structs.replace(table.reader, quotes=True)
+    return msgspec.structs.replace(table, reader=reader)
