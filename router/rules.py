@@ -134,7 +134,7 @@ def compile_config(config: Config) -> dict[str, Table]:
 
 def judge(table: Table, facts: Facts) -> Outcome:
     """What the rules make of a message."""
-    hits = table.reader.read(facts.text)
+    hits = table.reader.hits(facts)
     care, why = next(table.care.fitting(facts, hits), (None, ""))
     care_reason = f"{why} (zorgregel {care.id})" if care else ""
     marks = Marks()
