@@ -230,13 +230,21 @@ def everybody(does: str) -> tuple[str, str]:
         ('tag = ["nieuw"]', {("label", "nieuw"): (0, 2)}),
         (
             'reply = "officieel"',
-            {("text", "eerste_contact"): (1, 0), ("text", "bsn"): (1, 0), ("text", "officieel"): (0, 2)},
+            {
+                ("text", "bsn"): (1, 0),
+                ("text", "eerste_contact"): (1, 0),
+                ("text", "officieel"): (0, 2),
+            },
         ),
         ('mask = ["iban", "bsn"]', {("mask", "iban"): (None, 1)}),
         ("hold = true", {("hold", ""): (0, 2)}),
         (
             'menu = "onderwerp"',
-            {("menu", "onderwerp"): (0, 1), ("text", "keuze"): (0, 1), ("text", "eerste_contact"): (1, 0)},
+            {
+                ("menu", "onderwerp"): (0, 1),
+                ("text", "eerste_contact"): (1, 0),
+                ("text", "keuze"): (0, 1),
+            },
         ),
     ],
 )  # fmt: skip
