@@ -136,8 +136,6 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield ""
     if table := rows(found["effects"]):
         yield from ("what else would be noticed, in messages:", "", *_table(table), "")
-    if any(row[2] == "?" for row in table):
-        yield "what was masked then is not on record"
     for care in found["care"]:
         yield f"care {care['then']} -> {care['now']}: {care['messages']} messages"
     for example in found.get("examples", ()):

@@ -15,8 +15,6 @@ WHAT = (
 )  # fmt: skip
 """In the order in which they are shown. `text` and `menu` count what went out, each of which costs
 money; the rest counts messages that came in."""
-UNKNOWN = frozenset(["mask"])
-"""Of which the archive does not have what was then."""
 STANDS_IN = re.compile(r"; [^;]+ is gesloten$")
 """Ends the reason of a conversation that another department has meanwhile."""
 ROW = re.compile(rb'"id": ?"menu:([^"]*)/')
@@ -59,8 +57,6 @@ class Effects:
         what, which = effect
         then, now = self._then[effect], self._now[effect]
         differ = max(self._differ[effect], abs(then - now))
-        if what in UNKNOWN:
-            return {"what": what, "which": which, "then": None, "now": now, "differ": None}
         return {"what": what, "which": which, "then": then, "now": now, "differ": differ}
 
 
@@ -86,7 +82,6 @@ def _then(data: Data) -> Iterator[Effect]:
 
 def _of(now: Decision) -> Iterator[Effect]:
     yield from _marks(now)
-    yield from (("mask", kind) for kind in now.sensitive if kind in now.mask)
     if now.alarm:
         yield "alarm", f"{now.care}: {now.alarm.destination}"
     if STANDS_IN.search(now.reason):
@@ -97,6 +92,7 @@ def _marks(of: Data | Decision) -> Iterator[Effect]:
     if of.priority not in ("", "normal"):
         yield "priority", of.priority
     yield from (("label", tag) for tag in of.tags)
+    yield from (("mask", kind) for kind in of.sensitive if kind in of.mask)
     if of.due:
         yield "due", "any"
     if of.held:
@@ -114,4 +110,4 @@ def rows(shown: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def _cell(value: Any) -> str:
-    return "?" if value is None else str(value) or "-"
+    return str(value) or "-"

@@ -53,6 +53,8 @@ class Data(msgspec.Struct, frozen=True):
     """Name of the text that answered it by itself."""
     tags: tuple[str, ...] = ()
     language: str = ""
+    sensitive: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
     care: str = ""
     asked: str = ""
     """Who was woken."""

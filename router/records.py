@@ -252,6 +252,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         "priority": decision.priority,
         "language": decision.language,
         "sensitive": decision.sensitive,
+        "mask": decision.mask,
         "due": decision.due,
         "care": decision.care,
         "careReason": decision.care_reason,
