@@ -17,7 +17,7 @@ NAMES = tuple(
             (?:[-\ ]?(?:nummers?|nr|numbers?)|(?<=n))""",
         "picture of papers": r"(?:paspoort|id|rijbewijs)[-\ ]?(?:kopie|scan)",
         "papers": r"""paspoort(?:en)?|passports?|rijbewijs|driv(?:er'?s?|ing)\ licen[cs]e
-            |licen[cs]e|id(?:[-\ ]?(?:kaart|card|bewijs|document))?|identity[-\ ](?:card|document)
+            |licen[cs]e(?!\ plate)|id(?:[-\ ]?(?:kaart|card|bewijs|document))?|identity[-\ ](?:card|document)
             |identiteits(?:kaart|bewijs|papieren|document)|legitimatie(?:bewijs)?
             |verblijfs(?:vergunning|document|pas)|residence\ permit""",
         "picture": r"""foto(?:'?s)?|kopie(?:tje|ën|s)?|fotokopie(?:ën)?|scans?|selfies?|plaatjes?
@@ -47,7 +47,7 @@ wacht waren will willen wilt would write zal zou zouden zullen"""
 FIRST = "wij we ik u you i they it dat die helpen bellen vinden vragen lezen sturen"
 """The same, as its very first."""
 CUT = """maar but want als if wanneer when indien zodat omdat because tenzij unless terwijl while
-hoewel although ;"""
+hoewel although wel ;"""
 """What begins a clause wherever it stands."""
 LATER = "dan then anders otherwise dus so daarom therefore"
 """What does after a comma, or before its verb."""
@@ -97,11 +97,12 @@ WEAK = tuple(
 ASKED = re.compile(
     r"\b(?:wat is het|what is the|mag ik|mogen (?:wij|we)|may (?:i|we)"
     r"|(?:wij|we) (?:vragen|need|ask)"
-    rf"|(?:ik heb|(?:wij|we) hebben|hebben (?:wij|we)|is) {_FEW}nodig|need(?:ed)?|genoeg)\b"
+    rf"|(?:ik heb|(?:wij|we) hebben|hebben (?:wij|we)|is) {_FEW}nodig"
+    r"|(?:wij|we) nodig hebben|need(?:ed)?|genoeg)\b"
 )
-TELLING = """aanvraag aanvragen bedankt bekijk bescherm beschermen bevat bewaart bewaren bring
-careful contain contains delete deleted find forgot found gaf gebruiken gebruikt gedeeld geheim
-gestuurd get houd iemand keep kijk krijg krijgt kwijt look lost mee meebrengen meenemen oplichter
+TELLING = """aanvraag aanvragen bedankt bekijk bescherm beschermen bevat bewaart bewaren blijft
+bring careful contain contains delete deleted find forgot found gaf gebruiken gebruikt gedeeld
+geheim gestuurd get houd iemand keep kijk krijg krijgt kwijt look lost mee meebrengen meenemen oplichter
 oplichters opzoeken private privé protect ready remove removed saw scammers secret see sent shared
 staat stond stuurde thanks use used veilig veilige safe veranderen verwerken verwijder verwijderen
 vind vinden vindt voorzichtig waar waarom where why wijzigen wis wissen zagen zie zien ziet
@@ -118,11 +119,13 @@ ABOUT = re.compile(
 )
 
 DENIED = re.compile(
-    r"\b(?:niet(?! (?:uw|je|jouw|de|het|een)\b)|nooit|niemand|onnodig|nergens"
-    r"|not|never|cannot|can't|don't|doesn't|won't|needn't|nobody)\b"
+    r"\b(?:niet(?! (?:uw|je|jouw|de|het|een|van|later|na|daarna)\b)|nooit|niemand|onnodig|nergens"
+    r"|not(?! (?:your|later)\b)|never|cannot|can't|don't|doesn't|won't|needn't|nobody)\b"
 )
 """Takes back all of its clause."""
-DENIED_AFTER = re.compile(r"\b(?:geen|no|noch|nor|niet (?:uw|je|jouw|de|het|een)|vermijd|avoid)\b")
+DENIED_AFTER = re.compile(
+    r"\b(?:geen|no(?! later)|noch|nor|niet (?:uw|je|jouw|de|het|een|van)|not your|vermijd|avoid)\b"
+)
 """Takes back what stands behind it."""
 WITHOUT = re.compile(r"\b(?:zonder|without)\b")
 """So do these; but `niet zonder uw BSN` asks for it."""
@@ -147,7 +150,7 @@ LEAD = 200
 def asks(sentence: str, lead: str = "") -> bool:
     """`lead`: what stands above the list that the sentence is of, if any."""
     said, above = _tokens(sentence), _tokens(lead[-LEAD:])
-    if said in (["bsn"], ["bsn", ":"]) and sentence.rstrip("* _")[-1:] in ("?", ":"):
+    if said == ["bsn", ":"] or (said == ["bsn"] and "?" in sentence):
         return True
     if above:
         last = _clauses(above)[-1]
@@ -188,7 +191,7 @@ def _opens(token: str, before: str, after: list[str]) -> bool:
     `stuur nooit uw naam, adres of BSN` is for all of them."""
     if token in _CUT:
         return True
-    if token in _LATER and (before in _SOFT or (after and after[0] in _STARTS)):
+    if token in _LATER and (before in _SOFT or not (_STARTS | _FIRST).isdisjoint(after[:1])):
         return True
     if token in ("of", "or"):
         return before == "," and not _STARTS.isdisjoint(after[:1])

@@ -83,6 +83,14 @@ Send us a copy of your ID card.
 Upload a picture of your driving licence.
 Share your passport with us.
 Stuur ons het nummer op uw paspoort.
+Stuur geen geld, wel uw BSN.
+Stuur uw BSN, liefst niet na 17.00 uur.
+Stuur uw BSN niet later dan vrijdag.
+Stuur een foto van uw paspoort of ID, niet van uw pas.
+Send your BSN, not your name.
+Send us your BSN so we need not call.
+If you cannot come, send your BSN.
+Denk aan uw BSN.
 Zonder BSN kunnen wij u niet helpen, geef het dus.
 Begin uw bericht met uw BSN.
 Lukt het niet, stuur dan uw BSN.
@@ -169,6 +177,15 @@ Wij vragen in WhatsApp niet naar uw BSN, paspoort of bankgegevens.
 Maak een afspraak en neem uw BSN en ID mee.
 Wilt u uw BSN weten?
 Uw BSN is geheim.
+Uw BSN blijft bij ons.
+Uw BSN is niet gevonden.
+Breng uw BSN en paspoort mee naar de afspraak.
+Deze gegevens vragen wij nooit: uw BSN en uw pincode.
+Ik mag uw BSN hier niet vragen.
+U mag wel uw naam geven, maar niet uw BSN.
+You sent us your BSN.
+Keep your BSN safe.
+Send a photo of your licence plate.
 Uw BSN is privé: deel het niet.
 Pas op met uw BSN.
 De foto op uw paspoort mag niet oud zijn.
@@ -185,12 +202,17 @@ LISTS_THAT_ASK = [
     "Stuur nooit:\n- uw BSN\n\nBedankt. Geef nu uw BSN.",
     "Naam:\nGeboortedatum:\nBSN:",
     "Niet vergeten:\n- uw BSN",
+    "Vul in:\n\nNaam: ...\nBSN: ...",
+    "Wat wij nodig hebben:\n✅ naam\n✅ BSN",
+    "Stuur ons het volgende:\n1) uw naam\n2) uw BSN",
 ]
 LISTS_THAT_DO_NOT = [
     "Stuur ons nooit:\n- uw naam\n- uw BSN\n- een foto van uw paspoort",
     "Wij vragen nooit om:\n\n1. uw BSN\n2. uw wachtwoord",
     "Stuur geen:\n* BSN\n* kopie van uw rijbewijs",
     "Doe dit niet:\n- Stuur uw BSN.\n- Stuur een foto van uw ID.",
+    "Wat u niet moet sturen:\n- uw BSN\n- een foto van uw paspoort",
+    "Do not send us:\n- your BSN\n- copies of your passport",
     "Neem mee naar de balie:\n- uw paspoort\n- uw BSN",
     "Hier vindt u meer:\n- uw BSN\n- uw paspoort",
     "Stuur ons:\n- uw naam\n- een foto van de stoep\n\nBSN en paspoort: kom naar de balie.",
