@@ -17,8 +17,9 @@ NAMES = tuple(
             (?:[-\ ]?(?:nummers?|nr|numbers?)|(?<=n))""",
         "picture of papers": r"(?:paspoort|id|rijbewijs)[-\ ]?(?:kopie|scan)",
         "papers": r"""paspoort(?:en)?|passports?|rijbewijs|driv(?:er'?s?|ing)\ licen[cs]e
-            |licen[cs]e(?!\ plate)|id(?:[-\ ]?(?:kaart|card|bewijs|document))?|identity[-\ ](?:card|document)
-            |identiteits(?:kaart|bewijs|papieren|document)|legitimatie(?:bewijs)?
+            |licen[cs]e(?!\ plate)|id(?:[-\ ]?(?:kaart|card|bewijs|document))?
+            |identity[-\ ](?:card|document)|identiteits(?:kaart|bewijs|papieren|document)
+            |legitimatie(?:bewijs)?
             |verblijfs(?:vergunning|document|pas)|residence\ permit""",
         "picture": r"""foto(?:'?s)?|kopie(?:tje|ën|s)?|fotokopie(?:ën)?|scans?|selfies?|plaatjes?
             |afbeelding(?:en)?|screenshots?|filmpje|video|pdf|photos?|photocop(?:y|ies)|pics?
@@ -98,17 +99,18 @@ ASKED = re.compile(
     r"\b(?:wat is het|what is the|mag ik|mogen (?:wij|we)|may (?:i|we)"
     r"|(?:wij|we) (?:vragen|need|ask)"
     rf"|(?:ik heb|(?:wij|we) hebben|hebben (?:wij|we)|is) {_FEW}nodig"
-    r"|(?:wij|we) nodig hebben|need(?:ed)?|genoeg)\b"
+    r"|(?:wij|we) nodig hebben|missen|missing|ontbreekt|need(?:ed)?|genoeg)\b"
 )
-TELLING = """aanvraag aanvragen bedankt bekijk bescherm beschermen bevat bewaart bewaren blijft
+TELLING = """aanvragen bedankt bekijk bescherm beschermen bevat bewaar bewaart bewaren blijft
 bring careful contain contains delete deleted find forgot found gaf gebruiken gebruikt gedeeld
-geheim gestuurd get houd iemand keep kijk krijg krijgt kwijt look lost mee meebrengen meenemen oplichter
-oplichters opzoeken private privé protect ready remove removed saw scammers secret see sent shared
-staat stond stuurde thanks use used veilig veilige safe veranderen verwerken verwijder verwijderen
-vind vinden vindt voorzichtig waar waarom where why wijzigen wis wissen zagen zie zien ziet
-someone"""
+geheim gestuurd get gewist houd iemand keep kijk krijg krijgt kwijt look lost mee meebrengen
+meenemen oplichter oplichters opzoeken private privé protect ready remove removed safe saw
+scammers secret see sent shared someone staat stond stuurde thanks use used veilig veilige
+veranderen verwerken verwijder verwijderd verwijderen vind vinden vindt voorzichtig waar waarom
+where why wijzigen wis wissen zagen zie zien ziet"""
 TELLS = re.compile(
-    rf"\b(?:{_any(TELLING)}|bij de hand|(?<!niet )vergeten|pas op|wilt u (?:\S+ ){{0,3}}weten"
+    rf"\b(?:{_any(TELLING)}|bsn aanvraag|bij de hand|(?<!niet )vergeten|pas op"
+    r"|wilt u (?:\S+ ){0,3}weten"
     rf"|(?:heb|hebben|have) {_FEW}(?:gekregen|ontvangen|gezien|received)"
     rf"|(?:(?:heeft|hebt) (?:u|je)|u heeft|je hebt) {_FEW}nodig)\b"
 )

@@ -91,6 +91,10 @@ Send your BSN, not your name.
 Send us your BSN so we need not call.
 If you cannot come, send your BSN.
 Denk aan uw BSN.
+Voor uw aanvraag missen wij nog uw BSN.
+Geef de laatste vier cijfers van uw BSN.
+Nooit meer wachten, app uw BSN.
+Wij kennen u niet en vragen daarom uw BSN.
 Zonder BSN kunnen wij u niet helpen, geef het dus.
 Begin uw bericht met uw BSN.
 Lukt het niet, stuur dan uw BSN.
@@ -185,6 +189,10 @@ Ik mag uw BSN hier niet vragen.
 U mag wel uw naam geven, maar niet uw BSN.
 You sent us your BSN.
 Keep your BSN safe.
+Wij hebben uw bericht met uw BSN verwijderd.
+Bewaar uw BSN goed.
+Wij sturen uw BSN niet door.
+Deel uw BSN alleen aan de balie, nooit hier.
 Send a photo of your licence plate.
 Uw BSN is privé: deel het niet.
 Pas op met uw BSN.
