@@ -68,7 +68,7 @@ _ANY = rf"(?:[,_]|{_BETWEEN})"
 _TIGHT = rf"[./{_DASH}]"
 _GAP = r"[^\S\n]{1,2}(?:[./\-\u2013][^\S\n])?"
 _SMALL = rf"\d{{1,4}}+(?!{_TIGHT}?\d)"
-_THREES = r"\d(?<!\d\d)(?<!\d\D\d)\d\d(?P<mark>[\n_])\d{3}(?P=mark)\d{3}(?!(?P=mark)?\d)"
+_THREES = r"\d{3}(?P<mark>[\n_])\d{3}(?:(?P=mark)\d{3}(?!\d))++"
 _UNIT = re.compile(
     rf"{_THREES}|{_SMALL}(?:(?P<gap>{_GAP}){_SMALL}(?:(?P=gap){_SMALL})*+)?|\d++(?:{_TIGHT}\d++)*+"
 )
