@@ -142,16 +142,16 @@ def _status(unit: Unit, decision: Decision) -> Data:
 
 def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Data:
     content = message.content
-    text = masked(content.text, decision.mask) if decision.mask else content.text
-    media = {"id": content.media, "mimeType": content.mime_type, "filename": content.filename}
+    filename = _shown(content.filename, decision)
+    media = {"id": content.media, "mimeType": content.mime_type, "filename": filename}
     return (
         _about(decision)
         | {
             "messageId": decision.message,
             "type": content.type,
-            "text": text,
+            "text": _shown(content.text, decision),
             "choice": content.choice,
-            "from": person(message.person),
+            "from": person(message.person) | {"name": _shown(message.person.name, decision)},
             "receivedAt": unit.at,
             "sentAt": message.sent_at,
             "media": [media] if content.media else [],
@@ -164,6 +164,12 @@ def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Dat
         }
         | _situation(decision)
     )
+
+
+def _shown(written: str, decision: Decision) -> str:
+    """What a citizen wrote, in a message, the name of a file or their own, as the department may
+    see it."""
+    return masked(written, decision.mask) if decision.mask else written
 
 
 def _situation(decision: Decision) -> Data:
