@@ -78,6 +78,8 @@ class Message(Shown):
     """Nobody could tell yet where it belonged."""
     held: bool
     """No department was told of it before somebody let the conversation go."""
+    marks: tuple[str, ...]
+    """Why each rule fits that gave it a label, a date, a text or its place."""
     author: Author | None
     """Of what went out."""
     status: str

@@ -30,6 +30,7 @@ MESSAGE: Json = {
     "automatic": "officieel",
     "provisional": False,
     "held": False,
+    "marks": ['"bezwaar" staat erin (regel bezwaar)'],
     "author": None,
     "status": "received",
     "statuses": [],

@@ -55,6 +55,7 @@ MARKS: dict[str, Any] = {
     "automatic": None,
     "provisional": False,
     "held": False,
+    "marks": [],
 }
 """What a decision may say beside the department, and what stands there where it does not."""
 

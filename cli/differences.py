@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from cli.effects import Effects, menu_in, rows
 from cli.recorded import Data
 from router.decisions import Decision
 
@@ -41,6 +42,7 @@ class Differences:
         self.fewer: Counter[str] = Counter()
         """Tag -> messages that would have it, or would not any more."""
         self.care: Counter[tuple[str, str]] = Counter()
+        self.effects = Effects()
         self.examples: list[Example] = []
         self._room = examples
 
@@ -51,13 +53,15 @@ class Differences:
         there = now.department if now.kind == "message" else ""
         rules = then.decision.rule or NONE, now.rule or NONE
         if there != then.department:
-            self._moved((then.department or NONE, there or NONE, *rules), moves)
+            by = rules[0], now.rule or _without_rule(then, now)
+            self._moved((then.department or NONE, there or NONE, *by), moves)
             if len(self.examples) < self._room and then.text:
                 self.examples.append(Example(then.text, then.department, there or NONE))
         elif rules[0] != rules[1]:
             self.other_rule += 1
         self.more.update(set(now.tags) - set(then.tags))
         self.fewer.update(set(then.tags) - set(now.tags))
+        self.effects.heard(then, now)
         if then.care != now.care:
             self.care[then.care or NONE, now.care or NONE] += 1
 
@@ -97,8 +101,17 @@ class Differences:
             "moves": moves,
             "tags": tags,
             "care": care,
+            "effects": self.effects.shown(),
         }
         return found | ({"examples": self.examples} if self._room else {})
+
+
+def _without_rule(then: Data, now: Decision) -> str:
+    """What a rule did that names no department: it leaves no id in the decision."""
+    if now.held and not then.held:
+        return "(hold)"
+    menu = menu_in(now.reply.content) if now.reply else ""
+    return f"(menu {menu})" if menu else NONE
 
 
 COLUMNS = ("from", "to", "messages", "conversations", "rule then", "rule now")
@@ -121,8 +134,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield from _table([COLUMNS, *(tuple(str(m[k]) for k in KEYS) for m in found["moves"])])
         yield ""
-    for tag in found["tags"]:
-        yield f"tag {tag['tag']}: {tag['more']} messages more, {tag['fewer']} fewer"
+    if table := rows(found["effects"]):
+        yield from ("what else would be noticed, in messages:", "", *_table(table), "")
     for care in found["care"]:
         yield f"care {care['then']} -> {care['now']}: {care['messages']} messages"
     for example in found.get("examples", ()):

@@ -4,15 +4,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from router.conditions import Facts
 from router.decide import decide
 from router.decisions import Changes, Decision, Ground, Unit
 from router.grounds import grounded
 from router.knowledge import Knowledge
 from router.listening import facts_of
-from router.rules import steps
+from router.rules import Step, care_steps, quoting, steps
 from router.units import keyed_hash
 from services.choices import Choices
 from services.contract import Receipt
+from services.town import Tenant
 from services.whatsapp import items
 
 SOMEBODY = items.Person(identities=(items.Identity("phone", "31600000000"),))
@@ -31,10 +35,13 @@ def explain(
     ours = config.number(number) if number else config.numbers[0]
     if ours is None:
         raise ValueError(f"--number: {number} is not in the configuration")
-    ground = grounded(choices, keyed_hash(b"explained"))
+    tenant = config.tenant(ours.tenant)
+    assert tenant is not None
+    ground = _quoting(grounded(choices, keyed_hash(b"explained")))
     unit = asked(text, ours.id, at, type)
     decision, changes = decide(unit, Knowledge(), ground)
-    tried = _tried(unit, ground, ours.tenant)
+    facts = _facts(unit, ground)
+    tried = _shown(steps(ground.rules[ours.tenant], facts))
     department = config.department(ours.tenant, decision.department)
     return {
         "department": decision.department,
@@ -43,8 +50,11 @@ def explain(
         "reason": decision.reason,
         "tried": [step["rule"] for step in tried],
         "steps": tried,
+        "careSteps": _shown(care_steps(ground.rules[ours.tenant], facts)),
         "version": choices.version,
         **_beside(decision, changes),
+        **_woken(decision, tenant),
+        **_undecided(decision, facts, tenant),
     }
 
 
@@ -66,15 +76,24 @@ def asked(text: str, number: str, at: datetime, type: str) -> Unit:
     return Unit(b"explained", receipt, item)
 
 
-def _tried(unit: Unit, ground: Ground, tenant: str) -> list[dict[str, str]]:
-    """Each rule up to the one that decides; what matched is in words."""
+def _quoting(ground: Ground) -> Ground:
+    """Whoever asks wrote the text: they may read it again."""
+    rules = {tenant: quoting(table) for tenant, table in ground.rules.items()}
+    return msgspec.structs.replace(ground, rules=rules)
+
+
+def _facts(unit: Unit, ground: Ground) -> Facts:
     assert isinstance(unit.item, items.Message)
     number = ground.config.number(unit.item.number)
     assert number is not None
-    facts = facts_of(unit, unit.item, None, number, ground)
+    return facts_of(unit, unit.item, None, number, ground)
+
+
+def _shown(tried: list[Step]) -> list[dict[str, str]]:
+    """Each rule up to the one that decides; what matched is in words."""
     return [
         {"rule": step.rule, "outcome": OUTCOMES[step.outcome], "matched": step.matched}
-        for step in steps(ground.rules[tenant], facts)
+        for step in tried
     ]
 
 
@@ -89,6 +108,7 @@ def _beside(decision: Decision, changes: Changes) -> dict[str, Any]:
         "due": decision.due,
         "care": decision.care,
         "careReason": decision.care_reason,
+        "held": decision.held,
         "provisional": decision.provisional,
         "text": {"name": reply.name, "body": reply.text} if reply else None,
         "timers": [{"kind": t.kind, "due": t.due_at} for t in changes.timers],
@@ -96,23 +116,16 @@ def _beside(decision: Decision, changes: Changes) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def lines(answer: dict[str, Any], *, every: bool = False) -> list[str]:
-    """The same for who reads it in a terminal, in Dutch. `every`: also the rules that do not fit,
-    and the words of the text that goes out."""
-    said = [f"{answer['name']} ({answer['department']}): {answer['reason']}"]
-    shown = [step for step in answer["steps"] if every or step["outcome"] != OUTCOMES["no"]]
-    for step in shown:
-        matched = f": {step['matched']}" if step["matched"] else ""
-        said.append(f"  {step['outcome']:<10} {step['rule']}{matched}")
-    if len(shown) < len(answer["steps"]):
-        said.append("  de regels daarvoor passen niet (--all noemt ze)")
-    named = {"tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk"}
-    for key, word in named.items():
-        if value := answer.get(key):
-            said.append(f"{word}: {', '.join(value) if isinstance(value, list) else value}")
-    if answer.get("care"):
-        said.append(f"zorg: {answer['care']}: {answer['careReason']}")
-    if text := answer.get("text"):
-        said.append(f"tekst: {text['name']}")
-        said += [f"  {line}" for line in text["body"].splitlines() if every]
-    return said
+def _woken(decision: Decision, tenant: Tenant) -> dict[str, Any]:
+    """By a care rule: whom, one after the other, and how long each has to confirm."""
+    if not decision.care:
+        return {}
+    wakes = list(tenant.care.destinations) if decision.alarm else []
+    return {"wakes": wakes, "confirmMinutes": tenant.care.confirm_minutes}
+
+
+def _undecided(decision: Decision, facts: Facts, tenant: Tenant) -> dict[str, Any]:
+    """After how many seconds of silence it is the department's all the same."""
+    if not decision.provisional:
+        return {}
+    return {"undecided": {"words": bool(facts.text), "seconds": tenant.burst_seconds}}

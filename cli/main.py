@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from cli import check as checks
-from cli import desk, destination, explain, parked, replay, rules, tokens
+from cli import desk, destination, explain, explaining, parked, replay, rules, tokens
 from cli.times import Time
 from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
@@ -263,7 +263,7 @@ def explain_command(
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
-    for line in explain.lines(answer, every=every):
+    for line in explaining.lines(answer, every=every):
         click.echo(line)
 
 

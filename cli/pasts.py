@@ -15,6 +15,7 @@ def as_it_was(now: Conversation, row: Row, config: Config) -> Conversation:
     if row.heard:
         spoken = not data.provisional
         now = now.remembering(tags=data.tags, language=data.language, spoken=spoken)
+        now = now.remembering(priority=data.priority or "normal", due=data.due, held=data.held)
         if data.decision.rule:  # what decided, answered the menu too
             now = now.remembering(menu="")
     there = data.department, data.decision.rule

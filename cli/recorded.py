@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -48,9 +48,19 @@ class Data(msgspec.Struct, frozen=True):
     to: str | None = ""
     name: str = ""
     """Of a text that went out by itself."""
+    content: msgspec.Raw = msgspec.Raw()
+    automatic: str = ""
+    """Name of the text that answered it by itself."""
     tags: tuple[str, ...] = ()
     language: str = ""
+    sensitive: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
     care: str = ""
+    asked: str = ""
+    """Who was woken."""
+    priority: str = ""
+    due: date | None = None
+    held: bool = False
     provisional: bool = False
     reopened: bool = False
     event: str = ""
@@ -91,6 +101,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         """By us, and not by itself."""
         mine = self.kind == "message" and self.data.direction == "out"
         return mine and self.data.status != "failed" and not self.data.name
+
+    @property
+    def automatic(self) -> bool:
+        """Said by us, by itself."""
+        return self.kind == "message" and self.data.direction == "out" and bool(self.data.name)
 
     @property
     def ordered(self) -> bool:

@@ -17,6 +17,7 @@ from cli.replaying import Replay
 from cli.times import Time
 from router.decisions import Ground
 from router.grounds import grounded
+from router.replies import AGAIN_AFTER
 from router.units import keyed_hash
 from services import choices, clock, settings
 from services.config import ConfigError
@@ -52,6 +53,7 @@ async def replayed(
         async for rows in _batches(connection, asked):
             unknown = replay.unknown(rows)
             if unknown:
+                replay.met(await _met(connection, unknown))
                 replay.resume(await _past(connection, unknown, rows[0], ground))
             replay.take(rows)
             progress(rows[-1].at)
@@ -71,6 +73,7 @@ async def _past(
     """Of those that had begun before this record, and of those that they were merged with."""
     while True:
         past, named = Replay(ground, as_it_was=True), set(conversations)
+        past.met(await _met(connection, conversations))
         cursor = connection.cursor(_PASTS, list(named), first.id, prefetch=BATCH)
         async for rows in _cut(cursor):
             past.take(rows)
@@ -78,6 +81,11 @@ async def _past(
         if len(named) == len(conversations):
             return past
         conversations = list(named)
+
+
+async def _met(connection: Connection, conversations: list[str]) -> list[str]:
+    """Those whose citizen had written before, and been told how this works."""
+    return [found["id"] for found in await connection.fetch(_MET, conversations, AGAIN_AFTER)]
 
 
 async def _cut(found: AsyncIterable[Any]) -> AsyncIterator[list[Row]]:
@@ -106,6 +114,14 @@ where conversation = any($1::text[]) and conversation <> ''
 order by id
 """
 """The index holds what has a conversation, and is used only where that is said."""
+_MET = """
+select c.id from router.conversation c
+where c.id = any($1::text[]) and exists (
+    select from router.conversation o
+    where o.person = c.person and o.opened_at < c.opened_at
+        and c.opened_at - o.last_inbound_at < $2
+        and not coalesce((o.state->>'welcome')::boolean, false))
+"""
 
 
 @click.command("replay")

@@ -57,11 +57,17 @@ class Replay:
         self._ground, self._known, self._room = ground, Knowledge(), room
         self._as_it_was = as_it_was
         self._seen: OrderedDict[str, Seen] = OrderedDict()
+        self._met: set[str] = set()
 
     def unknown(self, rows: Iterable[Row]) -> list[str]:
         """Conversations of which nothing is remembered: they begin here, or have a past."""
         named = {id for row in rows for id in (row.conversation, row.data.other)}
         return list(named - self._seen.keys() - {""})
+
+    def met(self, conversations: Iterable[str]) -> None:
+        """Whoever begins one of these has been told how this works, in a conversation that is not
+        looked at: they are not told again."""
+        self._met.update(conversations)
 
     def resume(self, past: "Replay") -> None:
         """Go on where others were: with these conversations, and with who has them."""
@@ -94,6 +100,8 @@ class Replay:
                 self._obey(row)
             elif row.due:
                 self._happens(row)
+            elif row.automatic:
+                self.found.effects.sent(row.data)
             self.found.unread += row.kind == recorded.UNREAD
             if self._as_it_was:
                 self._settle(row)
@@ -111,11 +119,26 @@ class Replay:
         if item is None:
             self.found.unread += 1
             return
-        decision = self._decide(recorded.heard(row, item, self._scope(row)))
+        unit = recorded.heard(row, item, self._scope(row))
+        if row.conversation in self._met:
+            self._met.discard(row.conversation)
+            self._has_met(unit, item)
+        decision = self._decide(unit)
         seen = self._see(row.conversation, decision.conversation)
         self.found.saw(row.data, decision, seen.moves)
         self.found.conversations += not seen.heard
         seen.heard = True
+
+    def _has_met(self, unit: Unit, item: items.Message) -> None:
+        """Who wrote it had written before."""
+        number = self._ground.config.number(item.number)
+        if number is None:
+            return
+        called = people.Called(item.person.identities, people.said_at(unit, item.sent_at))
+        who = people.resolve(unit, number, called, self._known, self._ground)
+        for identity in who.changed:
+            self._known.identity(identity)
+        self._known.last_heard.setdefault(who.person, unit.at)
 
     def _say(self, row: Row) -> None:
         """What a person wrote. To somebody who had not written it opens a conversation."""
@@ -147,7 +170,9 @@ class Replay:
 
     def _decide(self, unit: Unit) -> Decision:
         """One after the other, each by all that came before."""
-        return decide_batch([unit], self._known, self._ground).fresh[0][1]
+        decision = decide_batch([unit], self._known, self._ground).fresh[0][1]
+        self.found.effects.decided(decision)
+        return decision
 
     def _scope(self, row: Row) -> str:
         number = self._ground.config.number(row.number)

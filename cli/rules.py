@@ -14,6 +14,7 @@ import msgspec
 
 from cli.rollback import KEPT, Plan, carried_out, planned
 from cli.tables import Refused, fail, on_tables, say
+from services import choices
 from services.database import Pool
 
 MOST = 1000
@@ -22,12 +23,14 @@ T = TypeVar("T")
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A version without its files. `record` is its id in the archive."""
+    """A version without its files. `record` is its id in the archive; `in_force`: it is what
+    POSTKAMER_CONFIG holds now, not said where that is not set or cannot be read."""
 
     version: str
     record: UUID
     first_at: datetime
     approved_by: str
+    in_force: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,14 +40,23 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     diff: list[str]
 
 
-async def listed(pool: Pool) -> list[Listed]:
-    """Newest first."""
+async def listed(pool: Pool, current: str = "") -> list[Listed]:
+    """Newest first; `current` is the version in force, where that is known."""
     rows = await pool.fetch(
         "select version, record, first_at, approved_by from router.version"
         " order by first_at desc, version limit $1",
         MOST,
     )
-    return [Listed(**row) for row in rows]
+    known = [{"in_force": row["version"] == current} if current else {} for row in rows]
+    return [Listed(**row, **more) for row, more in zip(rows, known, strict=True)]
+
+
+def held(path: str) -> str:
+    """The version of the files that are there now; '' where there are none that can be read."""
+    try:
+        return choices.load(Path(path)).version if path else ""
+    except (OSError, ValueError):
+        return ""
 
 
 async def files_of(pool: Pool, version: str) -> dict[str, str]:
@@ -87,13 +99,21 @@ def group() -> None:
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
-    """Show the versions that anything was decided by, the newest first."""
-    found = on_tables("rules", listed)
-    lines = [
-        f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
-        for each in found
-    ]
-    say(found, lines, as_json=as_json)
+    """Show the versions that anything was decided by, the newest first, and which of them the files
+    of POSTKAMER_CONFIG are."""
+    path = os.environ.get("POSTKAMER_CONFIG", "")
+    current = held(path)
+    found = on_tables("rules", lambda pool: listed(pool, current))
+    say(found, map(_line, found), as_json=as_json)
+    if path and not current:
+        click.echo("warning: POSTKAMER_CONFIG cannot be read: see postkamer check", err=True)
+    elif current and not any(each.in_force for each in found):
+        click.echo(f"warning: nothing was decided yet by {current}, which is there now", err=True)
+
+
+def _line(each: Listed) -> str:
+    line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
+    return f"{line}  (in force)" if each.in_force is True else line
 
 
 @group.command("show")

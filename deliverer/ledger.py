@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer import statements
 from deliverer.graph import Failed, Later, Sent, Unknown, Verdict
 from services import clock
 from services.contract import SendOutcome
@@ -75,12 +76,14 @@ class Ledger:
         """
         async with self._pool.acquire() as connection:
             lost = (list(held), limit)
-            rows = await connection.fetch(_LOST_CLAIMS, self._process, self._accounts, *lost)
+            rows = await connection.fetch(
+                statements.LOST_CLAIMS, self._process, self._accounts, *lost
+            )
             if not rows:
                 numbers = dict(rooms or {})
                 of_each = list(numbers), list(numbers.values())
                 rows = await connection.fetch(
-                    _CLAIM, self._process, self._accounts, limit, *of_each
+                    statements.CLAIM, self._process, self._accounts, limit, *of_each
                 )
         return [
             Line(**{**row, "content": msgspec.json.decode(row["content"])})
@@ -90,12 +93,12 @@ class Ledger:
     async def start_again(self) -> None:
         """What waits because its number was stopped becomes due, oldest first, each number at its
         pace: what stopped it may have been mended."""
-        await self._pool.execute(_START_AGAIN, PACE_SECONDS)
+        await self._pool.execute(statements.START_AGAIN, PACE_SECONDS)
 
     async def let_go(self, held: Collection[str]) -> None:
         """Give back the attempts that this process claimed but does not hold: certainly not sent,
         and the next process need not wonder."""
-        await self._pool.execute(_LET_GO, self._process, list(held))
+        await self._pool.execute(statements.LET_GO, self._process, list(held))
 
     async def settle(self, line: Line, verdict: Verdict, at: datetime) -> None:
         """Write down what became of an attempt, and the outcome for the router in the same
@@ -114,15 +117,15 @@ class Ledger:
                         )
                 case Later(seconds, code, reason, stop):
                     later = (line.id, line.attempt, seconds, code, reason, stop)
-                    await connection.execute(_LATER, *later)
+                    await connection.execute(statements.LATER, *later)
                 case Unknown(reason):
                     await _change(connection, line, "unknown", reason=reason)
 
     async def sweep(self, at: datetime) -> int:
         """Age what nobody answered for; how many a person must look at now."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LOST, SENDING_SECONDS)
-            rows = await connection.fetch(_GIVE_UP, UNKNOWN_SECONDS, UNCONFIRMED)
+            await connection.execute(statements.LOST, SENDING_SECONDS)
+            rows = await connection.fetch(statements.GIVE_UP, UNKNOWN_SECONDS, UNCONFIRMED)
             for row in rows:
                 said = _outcome(dict(row), "unknown", at)
                 await _tell(connection, msgspec.structs.replace(said, reason=UNCONFIRMED))
@@ -134,9 +137,9 @@ class Ledger:
         why = (verdict.code, verdict.reason)
         async with self._pool.acquire() as connection, connection.transaction():
             if isinstance(verdict, Later):
-                await connection.execute(_WAITING, *file, *why)
+                await connection.execute(statements.WAITING, *file, *why)
                 return 0
-            rows = await connection.fetch(_WITHOUT, *file, *why)
+            rows = await connection.fetch(statements.WITHOUT, *file, *why)
             for row in rows:
                 said = _outcome(dict(row), "failed", at)
                 code, reason = why
@@ -182,7 +185,7 @@ async def _change(
     reason: str = "",
 ) -> bool:
     done = (line.id, line.attempt, state, wamid, code, reason)
-    return await connection.fetchval(_CHANGE, *done) is not None
+    return await connection.fetchval(statements.CHANGE, *done) is not None
 
 
 async def _tell(connection: Connection, outcome: SendOutcome) -> None:
@@ -192,112 +195,3 @@ async def _tell(connection: Connection, outcome: SendOutcome) -> None:
         outcome.number,
         _encode(outcome),
     )
-
-
-# What stands before a message in the line of its citizen.
-_BEFORE = """select from deliverer.ledger b
-        where b.person = q.person and b.number = q.number and b.position < q.position
-            and b.state in ('queued', 'sending', 'unknown')"""
-
-# $2: number -> account.
-_FILE = """select {0} from deliverer.upload u
-        where u.media = {1}.media and u.account = $2::jsonb ->> {1}.number
-            and u.provider_id <> '' and u.due_at > now()"""
-
-_LINE = f"""
-l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
-extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
-coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
-    where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
-coalesce(({_FILE.format("u.provider_id", "l")}), '') as media_id,
-coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
-(select max(c.last_inbound_at) from router.conversation c
-    where c.person = l.person and c.number = l.number) as heard_at
-"""
-
-# Meta lets a number write to one citizen once in 6 s, and 45 times at once.
-PAIR_MESSAGES, PAIR_SECONDS = 45, 270
-
-_READY = f"""q.state = 'queued' and q.due_at <= now() and not exists ({_BEFORE})
-        and (q.media is null or not $2::jsonb ? q.number or exists ({_FILE.format("", "q")}))
-        and (select count(*) from deliverer.ledger p
-            where p.person = q.person and p.number = q.number
-                and p.claimed_at > now() - interval '{PAIR_SECONDS} seconds') < {PAIR_MESSAGES}
-    order by q.position"""
-
-# Each number by itself, so that one with a backlog holds up no other; and those that are gone.
-_CLAIM = f"""
-update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
-    first_at = coalesce(first_at, now()), claimed_by = $1, stopped = false
-from (
-    select id from (
-        select id, position, row_number() over (partition by number order by position) as nth
-        from (
-            select first.id, first.number, first.position
-            from unnest($4::text[], $5::int[]) n (number, room) cross join lateral (
-                select id, number, position from deliverer.ledger q
-                where q.number = n.number and {_READY} limit n.room for update skip locked
-            ) first
-            union all
-            select * from (
-                select id, number, position from deliverer.ledger q
-                where q.number <> all($4) and {_READY} limit $3 for update skip locked
-            ) gone
-        ) ready
-    ) ranked order by nth, position limit $3
-) as first
-where l.id = first.id
-returning {_LINE}
-"""
-
-_LOST_CLAIMS = f"""
-select {_LINE} from deliverer.ledger l
-where claimed_by = $1 and state = 'sending' and id || '.' || attempt <> all($3::text[]) limit $4
-"""
-
-_LET_GO = """
-update deliverer.ledger set state = 'queued'
-where claimed_by = $1 and state = 'sending' and id || '.' || attempt <> all($2::text[])
-"""
-
-_WAITING = """
-update deliverer.ledger set code = $3, reason = $4
-where media = $1 and number = $2 and state = 'queued'
-"""
-
-_WITHOUT = """
-update deliverer.ledger set state = 'failed', code = $3, reason = $4
-where media = $1 and number = $2 and state = 'queued' returning id, number, conversation
-"""
-
-# The attempt is named: a statement that the server carries out late must not touch the next one.
-_CHANGE = """
-update deliverer.ledger set state = $3, wamid = $4, code = $5, reason = $6
-where id = $1 and attempt = $2 and state in ('sending', 'unknown') returning id
-"""
-
-_LATER = """
-update deliverer.ledger set state = 'queued', due_at = now() + make_interval(secs => $3),
-    code = $4, reason = $5, stopped = $6
-where id = $1 and attempt = $2 and state = 'sending'
-"""
-
-_START_AGAIN = """
-update deliverer.ledger l set due_at = now() + make_interval(secs => before * $1::float8)
-from (
-    select id, row_number() over (partition by number order by position) - 1 as before
-    from deliverer.ledger where state = 'queued' and stopped
-) as waiting
-where l.id = waiting.id and l.state = 'queued' and l.stopped
-"""
-
-_LOST = """
-update deliverer.ledger set state = 'unknown', reason = 'the sending process ended'
-where state = 'sending' and claimed_at < now() - make_interval(secs => $1)
-"""
-
-_GIVE_UP = """
-update deliverer.ledger set state = 'unconfirmed', reason = $2
-where state = 'unknown' and claimed_at < now() - make_interval(secs => $1)
-returning id, number, conversation
-"""

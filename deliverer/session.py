@@ -66,7 +66,8 @@ class Session:
         aside = observe.destination_aside.labels(destination=self._id)
         aside.set_function(lambda: self._lanes.standing_aside)
         try:
-            async with beside(self._look()):
+            async with beside(self._look()) as looking:
+                looking.add_done_callback(self._ended)
                 while True:
                     for frame in await self._inbox.take(FRAMES):
                         await self._add(frame)

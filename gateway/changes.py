@@ -24,6 +24,7 @@ from gateway.bounds import (
 )
 from services import plain
 from services.access import Role
+from services.asking import asks
 from services.texts import PLACEHOLDER
 
 
@@ -101,10 +102,10 @@ def _unfit(text: str) -> Iterator[str]:
         yield "has no words"
     if PLACEHOLDER.search(text):
         yield "has a placeholder, and nothing is filled in here"
-    for nth, sentence in enumerate(plain.sentences(text), 1):
+    for nth, (sentence, lead) in enumerate(plain.told(text), 1):
         if (count := plain.words(sentence)) > plain.SENTENCE:
             yield f"sentence {nth} has {count} words, {plain.SENTENCE} at most"
-        if plain.asks_for_bsn(sentence):
+        if asks(sentence, lead):
             yield f"sentence {nth} asks for what may not go by WhatsApp"
     if plain.only_by_phone(text):
         yield "names the telephone as the only way on"

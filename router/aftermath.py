@@ -71,14 +71,12 @@ def _work(case: Case) -> dict[str, Any]:
 
 def _marks(case: Case) -> dict[str, Any]:
     state, marks = case.before.state, case.said.outcome.marks
-    department = case.ground.config.department(case.number.tenant, case.place.verdict.department)
     option = case.place.chosen.option.tag if case.place.chosen else ()
-    mask = (*state.mask, *marks.mask, *(department.mask if department else ()))
     return {
         "tags": tuple(dict.fromkeys((*state.tags, *case.said.tags, *marks.tags, *option))),
         "language": case.said.language or state.language,
         "priority": graver(state.priority, marks.priority),
-        "mask": tuple(dict.fromkeys(mask)),
+        "mask": tuple(dict.fromkeys((*state.mask, *marks.mask))),
         "due": _due(state, marks.due_days, case),
     }
 
@@ -95,10 +93,12 @@ def _danger(case: Case) -> dict[str, Any]:
     care = case.said.outcome.care
     if care is None:
         return {}
+    # What holds a conversation does not know of danger: whoever is woken must be able to read it.
     if not alarming(case):
-        return {"priority": URGENT}
+        return {"priority": URGENT, "held": False}
     return {
         "priority": URGENT,
+        "held": False,
         "care": care.kind,
         "care_at": case.unit.at,
         "care_asked": min(1, len(case.tenant.care.destinations)),

@@ -24,6 +24,7 @@ TYPE_UNKNOWN = "type_unknown: dit soort opdracht bestaat niet"
 FAULT = "fault: Postkamer kon dit niet uitvoeren; de beheerder moet kijken waarom"
 OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
 SAME = "same: dit is hetzelfde gesprek"
+HELD = "held: een van beide gesprekken wordt vastgehouden; laat het eerst los"
 OPTED_OUT = "opted_out: de inwoner wil deze berichten niet meer krijgen"
 
 BLOCKED = {

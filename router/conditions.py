@@ -4,8 +4,9 @@ All conditions of a municipality share one lexicon and one set of patterns: a te
 however many rules there are, and only rules that something in it may fit are looked at.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -29,6 +30,12 @@ STATES = {
     "reopened": "heropend",
 }
 
+PATTERN = "het patroon past"
+SPACED = 64
+"""Words of links that are remembered: many rules may ask for the same ones."""
+QUOTED = 80
+"""Characters of what is quoted, at most."""
+
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to know of a message when rules are looked at."""
@@ -46,16 +53,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 Hits = Mapping[int, str]
 """What of a municipality's lists of words (by their place) and patterns (by `~place`) was found in
-a text, and a Dutch clause that says so."""
+a text, and a Dutch clause that says so; and the facts that any condition asks for (by a place too)
+which are so."""
+Fact = tuple[str, str]
+"""Of what kind, and its value: ("type", "image")."""
 Test = Callable[[Facts, Hits], str | None]
 """A Dutch clause that says why it holds; None when it does not."""
 
 
 class Compiled(msgspec.Struct, frozen=True):
-    """`triggers`: it holds only when one of these was hit; None when that cannot be said."""
+    """`triggers`: it holds only when one of these was hit; None when that cannot be said. `broad`:
+    some of them are facts, which are so of many messages."""
 
     test: Test
     triggers: frozenset[int] | None = None
+    broad: bool = False
 
 
 class Book:
@@ -65,6 +77,14 @@ class Book:
         self.groups = {group.id: group.words for group in groups}
         self.lists: list[tuple[str, ...]] = []
         self.patterns: list[str] = []
+        self.facts: dict[Fact, int] = {}
+
+    def fact(self, kind: str, value: str) -> int:
+        """The place of a fact that is asked for: among the lists, as one without words."""
+        if (kind, value) not in self.facts:
+            self.facts[kind, value] = len(self.lists)
+            self.lists.append(())
+        return self.facts[kind, value]
 
     def closed(self, *, misspelled: bool = True) -> "Reader":
         phrases = sorted({phrase for words in self.lists for phrase in words})
@@ -74,7 +94,9 @@ class Book:
             for phrase in set(words):
                 holds[place[phrase]].append(list_id)
         lexicon = compiled(phrases, misspelled=misspelled)
-        return Reader(lexicon, tuple(phrases), holds, patterns.compiled(self.patterns))
+        fitting = patterns.compiled(self.patterns)
+        written = tuple(self.patterns)
+        return Reader(lexicon, tuple(phrases), holds, fitting, self.facts, written)
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -84,16 +106,49 @@ class Reader(msgspec.Struct, frozen=True):
     phrases: tuple[str, ...]
     holds: list[list[int]]
     patterns: Patterns
+    facts: dict[Fact, int] = {}
+    """Those that any condition asks for."""
+    written: tuple[str, ...] = ()
+    """The patterns themselves."""
+    quotes: bool = False
+    """Whether it says on which words a pattern fits. Not in the router: a reason goes wherever its
+    conversation goes, past what hides a BSN, and these words are the citizen's."""
 
     def read(self, text: str) -> Hits:
         if not text:
             return {}
-        hits = {~place: "het patroon past" for place in self.patterns(text)}
+        hits = {~place: self._fits(place, text) for place in self.patterns(text)}
         for found in sorted(self.lexicon.find(text), key=_doubt, reverse=True):
             said = _said(self.phrases[found.phrase], found)
             # The surest comes last, and is what is said.
             hits.update(dict.fromkeys(self.holds[found.phrase], said))
         return hits
+
+    def hits(self, facts: Facts) -> Hits:
+        """With the facts that are so."""
+        so = {self.facts[fact]: "" for fact in _facts(facts) if fact in self.facts}
+        return {**so, **self.read(facts.text)}
+
+    def _fits(self, place: int, text: str) -> str:
+        words = " ".join(patterns.part(self.written[place], text).split()) if self.quotes else ""
+        return f'{PATTERN} op "{_short(words)}"' if words else PATTERN
+
+
+def _facts(facts: Facts) -> Iterator[Fact]:
+    yield from (
+        ("choice", facts.choice),
+        ("type", facts.type),
+        ("number", facts.number),
+        ("language", facts.language),
+        ("state", facts.state),
+        ("referral", "yes" if facts.referral else ""),
+    )
+    yield from (("tag", tag) for tag in facts.tags)
+
+
+def _short(words: str) -> str:
+    """So that a line stays a line."""
+    return words if len(words) <= QUOTED else f"{words[: QUOTED - 1]}…"
 
 
 def _doubt(found: Found) -> int:
@@ -102,7 +157,7 @@ def _doubt(found: Found) -> int:
 
 def _said(phrase: str, found: Found) -> str:
     wrong = ", verkeerd gespeld" if found.how == "mistake" else ""
-    return f'"{phrase.strip(chr(34))}" staat erin{wrong}'
+    return f'"{phrase.replace(chr(34), "")}" staat erin{wrong}'
 
 
 def condition(given: Condition, book: Book) -> Compiled:
@@ -110,9 +165,15 @@ def condition(given: Condition, book: Book) -> Compiled:
     parts = [make(given, book) for asked, make in LEAVES if asked(given)]
     if len(parts) == 1:
         return parts[0]
-    known = [part.triggers for part in parts if part.triggers is not None]
+    return _together(parts)
+
+
+def _together(parts: Sequence[Compiled]) -> Compiled:
+    """All of them; looked at when the first one may hold that words or patterns lead to."""
+    known = sorted((p for p in parts if p.triggers is not None), key=lambda part: part.broad)
     tests = [part.test for part in parts]
-    return Compiled(lambda facts, hits: _all(tests, facts, hits), known[0] if known else None)
+    leads = known[0] if known else Compiled(tests[0])
+    return Compiled(lambda facts, hits: _all(tests, facts, hits), leads.triggers, leads.broad)
 
 
 def _all(tests: list[Test], facts: Facts, hits: Hits) -> str | None:
@@ -152,59 +213,59 @@ def _hit(place: int) -> Compiled:
     return Compiled(lambda _, hits: hits.get(place), frozenset({place}))
 
 
-def _one_of(
-    values: Iterable[str], fact: Callable[[Facts], str], say: Callable[[str], str]
-) -> Compiled:
+def _one_of(kind: str, values: Iterable[str], say: Callable[[str], str], book: Book) -> Compiled:
     wanted = frozenset(values)
 
     def test(facts: Facts, _: Hits) -> str | None:
-        return say(fact(facts)) if fact(facts) in wanted else None
+        fact: str = getattr(facts, kind)
+        return say(fact) if fact in wanted else None
 
-    return Compiled(test)
-
-
-def _numbers(given: Condition, _: Book) -> Compiled:
-    return _one_of(given.numbers, lambda f: f.number, lambda _: "het kwam op dit nummer binnen")
+    return Compiled(test, frozenset(book.fact(kind, value) for value in wanted), broad=True)
 
 
-def _choices(given: Condition, _: Book) -> Compiled:
-    return _one_of(given.choices, lambda f: f.choice, lambda c: f'gekozen is "{c}"')
+def _numbers(given: Condition, book: Book) -> Compiled:
+    return _one_of("number", given.numbers, lambda _: "het kwam op dit nummer binnen", book)
 
 
-def _types(given: Condition, _: Book) -> Compiled:
-    return _one_of(given.types, lambda f: f.type, lambda t: f"het is {TYPES.get(t, t)}")
+def _choices(given: Condition, book: Book) -> Compiled:
+    return _one_of("choice", given.choices, lambda c: f'gekozen is "{c}"', book)
 
 
-def _languages(given: Condition, _: Book) -> Compiled:
-    return _one_of(given.languages, lambda f: f.language, lambda code: f"de taal is {code}")
+def _types(given: Condition, book: Book) -> Compiled:
+    return _one_of("type", given.types, lambda t: f"het is {TYPES.get(t, t)}", book)
 
 
-def _states(given: Condition, _: Book) -> Compiled:
-    return _one_of(given.states, lambda f: f.state, lambda s: f"het gesprek is {STATES[s]}")
+def _languages(given: Condition, book: Book) -> Compiled:
+    return _one_of("language", given.languages, lambda code: f"de taal is {code}", book)
 
 
-def _referral(given: Condition, _: Book) -> Compiled:
+def _states(given: Condition, book: Book) -> Compiled:
+    return _one_of("state", given.states, lambda s: f"het gesprek is {STATES[s]}", book)
+
+
+def _referral(given: Condition, book: Book) -> Compiled:
     wanted = [(phrase, _spaced(phrase)) for phrase in given.referral]
 
     def test(facts: Facts, _: Hits) -> str | None:
         there = _spaced(facts.referral)
         return next((f'de link noemt "{phrase}"' for phrase, it in wanted if it in there), None)
 
-    return Compiled(test)
+    return Compiled(test, frozenset([book.fact("referral", "yes")]), broad=True)
 
 
+@lru_cache(SPACED)
 def _spaced(text: str) -> str:
     return f" {' '.join(plain_words(text))} "
 
 
-def _tagged(given: Condition, _: Book) -> Compiled:
+def _tagged(given: Condition, book: Book) -> Compiled:
     wanted = frozenset(given.tagged)
 
     def test(facts: Facts, _: Hits) -> str | None:
         there = sorted(wanted & facts.tags)
         return f"het label {there[0]} staat erbij" if there else None
 
-    return Compiled(test)
+    return Compiled(test, frozenset(book.fact("tag", tag) for tag in wanted), broad=True)
 
 
 def _hours(given: Condition, _: Book) -> Compiled:
@@ -217,10 +278,7 @@ def _hours(given: Condition, _: Book) -> Compiled:
 
 
 def _every(given: Condition, book: Book) -> Compiled:
-    parts = [condition(part, book) for part in given.all]
-    known = [part.triggers for part in parts if part.triggers is not None]
-    tests = [part.test for part in parts]
-    return Compiled(lambda facts, hits: _all(tests, facts, hits), known[0] if known else None)
+    return _together([condition(part, book) for part in given.all])
 
 
 def _some(given: Condition, book: Book) -> Compiled:
@@ -228,7 +286,8 @@ def _some(given: Condition, book: Book) -> Compiled:
     known = [part.triggers for part in parts if part.triggers is not None]
     tests = [part.test for part in parts]
     triggers = frozenset().union(*known) if len(known) == len(parts) else None
-    return Compiled(lambda facts, hits: _any(tests, facts, hits), triggers)
+    broad = any(part.broad for part in parts)
+    return Compiled(lambda facts, hits: _any(tests, facts, hits), triggers, broad)
 
 
 def _none(given: Condition, book: Book) -> Compiled:

@@ -244,13 +244,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alarm: Alarm | None = None
     reply: Reply | None = None
     assignee: str = ""
+    marks: tuple[str, ...] = ()
+    """Why each rule fits that said anything, in order; the last may be the one that decided."""
     window_until: datetime | None = None
     """Until when anything but a template may be sent."""
     held: bool = False
     """Its events wait until the conversation is let go."""
     releases: bool = False
     merged: str = ""
-    """The conversation whose person this one's was found to be."""
+    """The conversation whose person this one's was found to be; and its sequence at its end."""
+    merged_sequence: int = 0
     happened: str = ""
     """Of a time-out: decided, waiting, closed, alarmed; '' where it meant nothing any more."""
 

@@ -58,7 +58,7 @@ def listened(
         late=item.sent_at is not None and unit.at - item.sent_at > tenant.talk,
         opt=opt,
         language=facts.language,
-        sensitive=tuple(dict.fromkeys(f.kind for f in sensitive.found(item.content.text))),
+        sensitive=_sensitive(item.content),
         tags=_own_tags(item, number, ground),
     )
 
@@ -81,6 +81,12 @@ def facts_of(
         tags=frozenset((*known, *_own_tags(item, number, ground))),
         state=state_of(before),
     )
+
+
+def _sensitive(content: items.Content) -> tuple[str, ...]:
+    """In its words or in the name of its file: people call a file by their number."""
+    each = (content.text, content.filename)
+    return tuple(dict.fromkeys(f.kind for said in each for f in sensitive.found(said)))
 
 
 def _courtesy(item: items.Message, text: str) -> str:

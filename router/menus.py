@@ -4,6 +4,7 @@ Where somebody is in nested menus is a path, `afval/grofvuil`; a row's id is tha
 option. So an older menu that is still on the screen can be used as well.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -16,6 +17,15 @@ from services.whatsapp import items
 
 BACK = Option(id="terug", title=wording.BACK, reply="terug")
 """What stands under every menu within a menu."""
+_FILLERS = """
+optie keuze nummer nr nummertje no number option choice ik kies wil graag doe maar dan de het voor i
+please aub alstublieft svp
+"""
+FILLERS = frozenset(_FILLERS.split())
+"""May stand beside the number of a choice."""
+_DUTCH = "een twee drie vier vijf zes zeven acht negen tien"
+_ENGLISH = "one two three four five six seven eight nine ten"
+NUMBERS = {word: n for words in (_DUTCH, _ENGLISH) for n, word in enumerate(words.split(), 1)}
 PREFIX = "menu:"
 """Of the ids of our rows and buttons; a CRM's own begin otherwise."""
 LIST_BUTTON = "Kies onderwerp"
@@ -75,7 +85,17 @@ def chosen(item: items.Message, text: str, path: str, config: Config) -> Chosen 
     said = plain_words(text) if path else []
     if not said:
         return None
-    return _option(path, config, lambda n, option: said in ([str(n)], plain_words(option.title)))
+    number = _number(said)
+    return _option(path, config, lambda n, option: n == number or said == plain_words(option.title))
+
+
+def _number(said: list[str]) -> int | None:
+    """The one number that is said, beside words that go with a choice: `doe maar twee`."""
+    rest = [word for word in said if word not in FILLERS]
+    if len(rest) != 1:
+        return None
+    word = rest[0]
+    return int(word) if re.fullmatch("[1-9][0-9]?", word) else NUMBERS.get(word)
 
 
 def _option(path: str, config: Config, wanted: Any) -> Chosen | None:

@@ -168,7 +168,7 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         priority=state.priority,
         language=state.language,
         sensitive=said.sensitive,
-        mask=state.mask,
+        mask=tuple(dict.fromkeys((*state.mask, *(department.mask if department else ())))),
         due=state.due,
         care=care.kind if care else "",
         care_reason=said.outcome.care_reason,
@@ -177,6 +177,8 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         assignee=state.assignee,
         window_until=sent + WINDOW,
         held=state.held,
+        releases=case.before.state.held and not state.held,
+        marks=said.outcome.marks.rules,
         **moved,
     )
 

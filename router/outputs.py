@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from router.decisions import Decision, Unit
+from router.merging import REASON
 from router.sensitive import masked
 from services.contract import Command, Delivery, Timeout
 from services.whatsapp import items
@@ -38,6 +39,9 @@ def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
         yield _alarm(unit, decision)
     if decision.transfer:
         yield from _moved(unit, decision, decision.transfer)
+    if decision.merged and decision.former_event:
+        assert isinstance(unit.entry, Command)
+        yield _merged(unit, unit.entry, decision, decision.former_event)
     if decision.event is None:
         return
     match unit.entry, unit.item:
@@ -72,6 +76,21 @@ def _moved(unit: Unit, decision: Decision, transfer: UUID) -> Iterator[To]:
     if decision.former_event:
         told = msgspec.structs.replace(event, id=decision.former_event)
         yield decision.former_destination, told
+
+
+def _merged(unit: Unit, command: Command, decision: Decision, id: UUID) -> To:
+    """The conversation that goes on in another one is closed for whoever had it."""
+    data = {
+        "conversationId": decision.merged,
+        "department": decision.moved_from,
+        "reason": REASON.format(decision.conversation),
+        "by": by(command),
+        "outcome": None,
+    }
+    _, event = _own(unit, decision, CLOSED, id, data)
+    changed = {"conversation": decision.merged, "department": decision.moved_from}
+    closed = msgspec.structs.replace(event, sequence=decision.merged_sequence, **changed)
+    return decision.former_destination, closed
 
 
 def _steered(unit: Unit, command: Command, decision: Decision) -> Iterator[To]:
@@ -123,16 +142,16 @@ def _status(unit: Unit, decision: Decision) -> Data:
 
 def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Data:
     content = message.content
-    text = masked(content.text, decision.mask) if decision.mask else content.text
-    media = {"id": content.media, "mimeType": content.mime_type, "filename": content.filename}
+    filename = _shown(content.filename, decision)
+    media = {"id": content.media, "mimeType": content.mime_type, "filename": filename}
     return (
         _about(decision)
         | {
             "messageId": decision.message,
             "type": content.type,
-            "text": text,
+            "text": _shown(content.text, decision),
             "choice": content.choice,
-            "from": person(message.person),
+            "from": person(message.person) | {"name": _shown(message.person.name, decision)},
             "receivedAt": unit.at,
             "sentAt": message.sent_at,
             "media": [media] if content.media else [],
@@ -145,6 +164,12 @@ def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Dat
         }
         | _situation(decision)
     )
+
+
+def _shown(written: str, decision: Decision) -> str:
+    """What a citizen wrote, in a message, the name of a file or their own, as the department may
+    see it."""
+    return masked(written, decision.mask) if decision.mask else written
 
 
 def _situation(decision: Decision) -> Data:

@@ -17,6 +17,7 @@ from services.contract import Command, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
 _json = msgspec.json.encode
+BY_ITSELF = 'de tekst "{}" gaat vanzelf uit'
 
 
 def receipt_record(receipt: Receipt) -> Record:
@@ -73,7 +74,8 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
         "name": reply.name,
         "language": reply.language,
         "department": decision.department,
-        "decision": why(decision),
+        # Why the conversation is here is of the message which it answers.
+        "decision": why(decision) | {"reason": BY_ITSELF.format(reply.name)},
         "status": "accepted",
         "receivedAt": unit.at,
     }
@@ -250,6 +252,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         "priority": decision.priority,
         "language": decision.language,
         "sensitive": decision.sensitive,
+        "mask": decision.mask,
         "due": decision.due,
         "care": decision.care,
         "careReason": decision.care_reason,
@@ -257,6 +260,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         "provisional": decision.provisional,
         "reopened": decision.reopened,
         "held": decision.held,
+        "marks": decision.marks,
         "automatic": decision.reply.name if decision.reply else "",
     }
     return (

@@ -70,7 +70,7 @@ def _care(m: Moment, ground: Ground) -> Iterator[Candidate]:
     since, care = m.now.state.care_at, m.said.outcome.care
     told = since and any(text >= since for text in m.now.state.owed)
     if not told and care and (name := care.reply or CARE_TEXTS[care.kind]):
-        yield Candidate(name, named=bool(care.reply), owed=True)
+        yield Candidate(name, named=True, owed=True)  # no setting silences it
 
 
 def _stopped(m: Moment, ground: Ground) -> Iterator[Candidate]:

@@ -4,7 +4,7 @@ A rule that names a department, a menu or a hold decides. One that names none ma
 with a label, a date, a text, and the next one is looked at.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Marks(msgspec.Struct, frozen=True):
-    """What rules say beside the department."""
+    """What rules say beside the department; `rules`: each of them, and why it fits."""
 
     tags: tuple[str, ...] = ()
     replies: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Marks(msgspec.Struct, frozen=True):
     due_days: int = 0
     rules: tuple[str, ...] = ()
 
-    def by(self, rule: Rule) -> "Marks":
-        """With what one more rule says."""
+    def by(self, rule: Rule, said: str) -> "Marks":
+        """With what one more rule says, and why it does."""
         days = [n for n in (self.due_days, rule.due_days) if n]
         return Marks(
             tags=(*self.tags, *(tag for tag in rule.tag if tag not in self.tags)),
@@ -51,7 +51,7 @@ class Marks(msgspec.Struct, frozen=True):
             priority=graver(self.priority, rule.priority),
             mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
             due_days=min(days, default=0),
-            rules=(*self.rules, rule.id),
+            rules=(*self.rules, reason(rule, said)),
         )
 
 
@@ -134,12 +134,12 @@ def compile_config(config: Config) -> dict[str, Table]:
 
 def judge(table: Table, facts: Facts) -> Outcome:
     """What the rules make of a message."""
-    hits = table.reader.read(facts.text)
+    hits = table.reader.hits(facts)
     care, why = next(table.care.fitting(facts, hits), (None, ""))
     care_reason = f"{why} (zorgregel {care.id})" if care else ""
     marks = Marks()
     for rule, said in table.rules.fitting(facts, hits):
-        marks = marks.by(rule)
+        marks = marks.by(rule, said)
         if rule.decides:
             return Outcome(_verdict(rule, said), marks, care, care_reason)
     return Outcome(None, marks, care, care_reason)
@@ -156,12 +156,29 @@ def reason(rule: Rule, said: str) -> str:
 
 def steps(table: Table, facts: Facts) -> list[Step]:
     """Each rule that `judge` decides by, in order, up to the one that decides."""
-    hits = table.reader.read(facts.text)
+    return _looked_at(table.rules, facts, table.reader, lambda rule: rule.decides)
+
+
+def care_steps(table: Table, facts: Facts) -> list[Step]:
+    """Each care rule, in order, up to the one that fits."""
+    return _looked_at(table.care, facts, table.reader, lambda _: True)
+
+
+def _looked_at(
+    ordered: Ordered[R], facts: Facts, reader: Reader, decides: Callable[[R], bool]
+) -> list[Step]:
+    hits = reader.read(facts.text)
     tried: list[Step] = []
-    for rule, compiled in zip(table.rules.rules, table.rules.compiled, strict=True):
+    for rule, compiled in zip(ordered.rules, ordered.compiled, strict=True):
         said = compiled.test(facts, hits)
-        outcome = "no" if said is None else "fits" if rule.decides else "marks"
+        outcome = "no" if said is None else "fits" if decides(rule) else "marks"
         tried.append(Step(rule.id, outcome, said or ""))
         if outcome == "fits":
             break
     return tried
+
+
+def quoting(table: Table) -> Table:
+    """The same for who asks why: it says on which words a pattern fits."""
+    reader = msgspec.structs.replace(table.reader, quotes=True)
+    return msgspec.structs.replace(table, reader=reader)

@@ -6,7 +6,9 @@ remains is flagged: a warning too many is better than a BSN that goes on to a CR
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -60,23 +62,41 @@ OTHER_ENDS = ("biljet", "code", "datum", "kenmerk", "nr", "nummer")
 
 _FILLERS, _OTHERS = frozenset(FILLERS.split()), frozenset(OTHERS.split())
 
-_INVISIBLE = r"\u200b-\u200f\u202a-\u202e\u2060\ufeff"
-_KEY = r"\ufe0f\u20e3"  # after a digit it makes an emoji of it
-_ANY = rf"[\s{_INVISIBLE}{_KEY}./\-\u2010-\u2015\u2212]{{0,3}}"
-_TIGHT = rf"(?:[./\-\u2010-\u2015\u2212]|[{_KEY}]{{1,2}})"
-_GAP = rf"(?=[^\S\n])[^\S\n{_INVISIBLE}]{{1,2}}(?:[./\-\u2013][^\S\n])?"
+_DASH = r"\-\u2010-\u2015\u2212"
+_BETWEEN = rf"[\s./{_DASH}]{{0,3}}"
+_ANY = rf"(?:[,_]|{_BETWEEN})"
+_TIGHT = rf"[./{_DASH}]"
+_GAP = r"[^\S\n]{1,2}(?:[./\-\u2013][^\S\n])?"
 _SMALL = rf"\d{{1,4}}+(?!{_TIGHT}?\d)"
-_UNIT = re.compile(rf"{_SMALL}(?:({_GAP}){_SMALL}(?:\1{_SMALL})*+)?|\d++(?:{_TIGHT}\d++)*+")
-"""What is written as one number: small groups with the same space between, or whatever holds
-together without any."""
+_THREES = r"\d{3}(?P<mark>[\n_])\d{3}(?:(?P=mark)\d{3}(?!\d))++"
+_UNIT = re.compile(
+    rf"{_THREES}|{_SMALL}(?:(?P<gap>{_GAP}){_SMALL}(?:(?P=gap){_SMALL})*+)?|\d++(?:{_TIGHT}\d++)*+"
+)
+"""What is written as one number: three by three on three lines or with `_` between, small groups
+with the same space between, or whatever holds together without any."""
 
+_SHAPED = "".join(
+    [
+        "\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089",  # raised and lowered
+        "\u24ea\u2460-\u2468\u24ff\u24f5-\u24fd",  # in a circle
+        "\u2776-\u277e\u2780-\u2788\u278a-\u2792",  # in a black one
+        "\u2474-\u247c\u2488-\u2490\U0001f100-\U0001f10a\u1369-\u1371",  # with marks; of Ethiopia
+    ]
+)
+"""Digits that are none to a regular expression."""
 _EIGHT_DIGITS = re.compile(r"(?:\D*+\d){8}")
+_EIGHT_SHAPED = re.compile(rf"(?:[^\d{_SHAPED}]*+[\d{_SHAPED}]){{8}}")
 _NINE = re.compile(rf"(?:\d{_ANY}){{8}}\d(?!\d)")
 _EIGHT = re.compile(rf"(?:\d{_ANY}){{7}}\d(?!\d)")
-_OTHER_DIGIT = re.compile(r"[^\D0-9]")
-_FULLWIDTH_LETTER = re.compile("[\uff21-\uff3a\uff41-\uff5a]")
+_UNSEEN = frozenset(["Cf", "Mn", "Me"])
+"""Categories of characters that take no room: a soft hyphen, what makes an accent or an emoji."""
 
-_IBAN_GAP = rf"[\s{_INVISIBLE}.\-]{{0,2}}"
+SHOWN = 4096
+"""Characters of which it is remembered how they are read."""
+
+_IBAN_GAP = rf"[\s./_{_DASH}]{{0,3}}"
+_IBAN_CLOSE = re.compile(r"(?:[A-Za-z0-9][\s.\-]{0,2})+")
+"""Written so, a word may be against it; with more room between, chance would make too many."""
 _IBAN_START = re.compile(rf"([A-Za-z]{{2}}){_IBAN_GAP}\d\d")
 _COUNTRIES = {
     country: re.compile(rf"(?:{_IBAN_GAP}[A-Za-z0-9]){{{length}}}")
@@ -92,15 +112,17 @@ _NO_BSN = re.compile(
             r"\[(?:BSN|IBAN)\]",
             rf"(?<!\d)(?<!\d[-/.]){_DAY}([-/.]){_MONTH}\1{_YEAR}(?![-/.]?\d)",
             rf"(?<!\d)(?<!\d[-/.]){_YEAR}([-/.]){_MONTH}\2{_DAY}(?![-/.]?\d)",
-            rf"(?:\+|(?<!\d)00){_ANY}31{_ANY}(?:\(0\))?(?:{_ANY}\d){{9}}(?!\d)",
-            rf"(?:\+|(?<!\d)00)(?:{_ANY}\d){{9,15}}(?!\d)",
-            rf"(?<!\d)(?=0[1-9]\d{{0,2}}\D)0(?:{_ANY}\d){{9}}(?!\d)",
+            rf"(?:\+|(?<!\d)00){_BETWEEN}31{_BETWEEN}(?:\(0\))?(?:{_BETWEEN}\d){{9}}(?!\d)",
+            rf"(?:\+|(?<!\d)00)(?:{_BETWEEN}\d){{9,15}}(?!\d)",
+            rf"(?<!\d)(?=0[1-9]\d{{0,2}}\D)0(?:{_BETWEEN}\d){{9}}(?!\d)",
+            r"(?<=PXL_)20\d{6}_\d{9}(?!\d)",
             r"(?<![\d.])(?:\d{1,3}(?:\.\d{3})++|\d{1,7}),(?:\d\d(?!\d)|-)",
         ]
     )
     + ")"
 )
-"""Our own marks; dates; telephone numbers with a country (ours, others') and without; amounts."""
+"""Our own marks; dates; telephone numbers with a country (ours, others') and without; moments in
+the names of photographs; amounts."""
 
 _BSN = r"""(?:b\.?s\.?n|burger.?service|citizen.service|fiscaal.?nummer|id.?nummer|persoons.?nummer
 |social.security|sofi(?![ae]))[a-z]*"""
@@ -121,14 +143,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 def found(text: str) -> tuple[Finding, ...]:
     """What `text` holds, in its order. No two overlap."""
-    if not _EIGHT_DIGITS.match(text):  # most of them
+    if not (_EIGHT_DIGITS if text.isascii() else _EIGHT_SHAPED).match(text):  # most of them
         return ()
-    plain = _plain(text)
+    plain, places = _seen(text)
     ibans = [Finding(IBAN, *span) for span in _ibans(plain)]
     rest = _replaced(plain, [(each, "\0" * (each.end - each.start)) for each in ibans])
     rest = _NO_BSN.sub(lambda match: "\0" * len(match[0]), rest)
     bsns = [Finding(BSN, *span) for span in _bsns(rest)]
-    return tuple(sorted([*ibans, *bsns], key=lambda each: each.start))
+    there = sorted([*ibans, *bsns], key=lambda each: each.start)
+    return tuple(Finding(f.kind, places[f.start], places[f.end - 1] + 1) for f in there)
 
 
 def masked(text: str, kinds: Collection[str]) -> str:
@@ -145,12 +168,25 @@ def _replaced(text: str, findings: Iterable[tuple[Finding, str]]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _plain(text: str) -> str:
-    """The same characters at the same places, digits and letters of other shapes in ASCII."""
+def _seen(text: str) -> tuple[str, Sequence[int]]:
+    """As it is read, digits and letters of other shapes in ASCII and without what takes no room;
+    and where each character of that stands in `text`."""
     if text.isascii():
-        return text
-    digits = _OTHER_DIGIT.sub(lambda match: str(int(match[0])), text)
-    return _FULLWIDTH_LETTER.sub(lambda match: chr(ord(match[0]) - 0xFEE0), digits)
+        return text, range(len(text))
+    shown = [_shown(character) for character in text]
+    return "".join(shown), [place for place, character in enumerate(shown) if character]
+
+
+@lru_cache(SHOWN)
+def _shown(character: str) -> str:
+    if character.isascii():
+        return character
+    if unicodedata.category(character) in _UNSEEN:
+        return ""
+    if (digit := unicodedata.digit(character, -1)) >= 0:
+        return str(digit)
+    plain = unicodedata.normalize("NFKC", character)
+    return plain if character.isalpha() and plain.isascii() and len(plain) == 1 else character
 
 
 def _ibans(plain: str) -> Iterator[tuple[int, int]]:
@@ -158,7 +194,7 @@ def _ibans(plain: str) -> Iterator[tuple[int, int]]:
     for start in _IBAN_START.finditer(plain):
         written = _COUNTRIES.get(start[1].upper())
         match = written.match(plain, start.start()) if written else None
-        if match and match.start() >= at and _is_iban(match[0]):
+        if match and match.start() >= at and _is_iban(match[0]) and _is_apart(match):
             at = match.end()
             yield match.span()
 
@@ -170,6 +206,14 @@ def _is_iban(written: str) -> bool:
         return False
     turned = characters[4:] + characters[:4]
     return int("".join(str(int(character, 36)) for character in turned)) % 97 == 1
+
+
+def _is_apart(match: re.Match[str]) -> bool:
+    before, after = (
+        match.string[match.start() - 1 : match.start()],
+        match.string[match.end() : match.end() + 1],
+    )
+    return bool(_IBAN_CLOSE.fullmatch(match[0])) or not (before.isalnum() or after.isalnum())
 
 
 def _bsns(plain: str) -> Iterator[tuple[int, int]]:

@@ -123,6 +123,7 @@ def _decision(
         status=after.status,
         # The zaak is of whoever has the conversation now, and may say what it is about.
         zaak=conversation.zaak if conversation and theirs else "",
+        held=conversation is not None and conversation.state.held,
     )
     changed = conversation if told else None
     return decision, Changes(conversation=changed, outgoing=after if after != before else None)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from router import automatic, checks, people, replies
+from router import automatic, merging, people, replies
 from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Identity, Reply, Unit
@@ -79,13 +79,16 @@ def _close(
     if before.closed_at is not None:
         return _recorded(unit, before, ground), Changes()
     now = msgspec.structs.replace(_next(before), closed_at=unit.at).remembering(
-        waiting_since=None, escalated=False, menu="", due=None, idle=False
+        waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
     )
     open = automatic.window_open(before, unit.at)
     now, reply, sent = _saying("afgesloten", unit, now, known, ground, silent=not open)
     event = unit.id("event") if _destination(now, ground) else None
     sequence = now.sequence - (reply is not None)
-    decision = _recorded(unit, now, ground, sequence=sequence, event=event, reply=reply)
+    lets_go = before.state.held  # whoever closes it has seen to it
+    decision = _recorded(
+        unit, now, ground, sequence=sequence, event=event, reply=reply, releases=lets_go
+    )
     return decision, msgspec.structs.replace(sent, conversation=now)
 
 
@@ -127,19 +130,27 @@ def _merge(
     """An employee knows that two people are one: whoever is in the other conversation is from now
     on who is in this one. The other goes on here, and is closed."""
     other = known.conversations.get(given.other)
-    if other is None or other.number != before.number or not checks.allows(given, other.department):
-        return _not(unit, checks.NO_CONVERSATION)
-    if other.person == before.person:
-        return _not(unit, checks.SAME)
+    if (reason := merging.obstacle(given, before, other)) or other is None:
+        return _not(unit, reason)
     names = tuple(
         msgspec.structs.replace(name, person=before.person, valid_from=unit.at)
         for name in known.names(other.person)
     )
-    now = _next(before)
-    closed_at = other.closed_at or unit.at
-    closed = msgspec.structs.replace(_next(other), closed_at=closed_at, person=before.person)
-    changes = Changes(conversation=now, identities=names, other=closed)
-    return _recorded(unit, now, ground, merged=other.id), changes
+    now = _next(before).remembering(**merging.taken_in(before, other))
+    closed = merging.ended(other, before, unit.at)
+    told = _destination(other, ground) if other.closed_at is None else ""
+    decision = _recorded(
+        unit,
+        now,
+        ground,
+        merged=other.id,
+        merged_sequence=closed.sequence,
+        moved_from=other.department,
+        former_event=unit.id("former") if told else None,
+        former_destination=told,
+    )
+    rings = tuple(merging.timers_of(unit, before, now, ground))
+    return decision, Changes(conversation=now, identities=names, other=closed, timers=rings)
 
 
 def _not(unit: Unit, reason: str) -> Steered:

@@ -140,8 +140,8 @@ def _idle(hour: Hour) -> Come:
     last = max(filter(None, (now.last_inbound_at, now.state.answered_at, now.opened_at)))
     if last + hour.tenant.idle > hour.entry.at:
         return Come(again=last + hour.tenant.idle)
-    # Until somebody says what was done about it, or answers at all.
-    if checks.OFFICIAL in now.state.tags or now.state.waiting_since:
+    # Until somebody says what was done about it, or answers at all, or lets it go.
+    if checks.OFFICIAL in now.state.tags or now.state.waiting_since or now.state.held:
         return Come(again=hour.entry.at + hour.tenant.idle)
     closed = msgspec.structs.replace(_next(now), closed_at=hour.entry.at)
     return Come(happened="closed", now=closed.remembering(idle=True))

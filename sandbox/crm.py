@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import zlib
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ BODY_SECONDS = 30.0
 HANG_SECONDS = 600.0
 """How long an answer is held in the mode `hang`: longer than any client waits."""
 SLOWEST_SECONDS = 60.0
+LARGE_BYTES = 10 * 1024 * 1024
 LIST_MOST = 1_000
 
 REFUSALS: dict[str, int] = {
@@ -41,10 +43,11 @@ REFUSALS: dict[str, int] = {
 
 class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The body of POST /crm/mode. hang: no answer; slow: accepts late; lost: accepts, but the
-    connection breaks before the answer; reset: the connection breaks at once."""
+    connection breaks before the answer; half: the same, in the middle of it; large: accepts, with
+    an answer of 10 MB; reset: the connection breaks at once."""
 
     mode: Literal[
-        "ok", "hang", "slow", "lost", "reset",
+        "ok", "hang", "slow", "lost", "half", "large", "reset",
         "redirect", "bad-request", "unauthorized", "not-found", "conflict", "gone",
         "too-large", "unprocessable", "too-many", "error", "refuse",
     ] = "ok"  # fmt: skip
@@ -52,6 +55,8 @@ class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     """Requests for which it holds, 0 for all until the next mode."""
     conversation_id: str = ""
     """Only for requests with an event of this conversation."""
+    one_in: int = 0
+    """Only for so large a part of all events, always the same ones; 0 for all."""
     seconds: float = 1.0
     """Of the mode slow."""
     retry_after: int = 0
@@ -106,12 +111,15 @@ class Crm:
         for event in found:
             self._inbox.add(event)
             self._stream.publish("crm", msgspec.Raw(event.raw))
-        return broken(request) if mode.mode == "lost" else web.Response(status=204)
+        return thanks(request, mode)
 
     def _current(self, found: list[Event]) -> Mode:
         """The mode for a request with these events; uses up one of its count."""
         wanted = self._mode.conversation_id
         if wanted and not any(event.conversation == wanted for event in found):
+            return Mode()
+        part = self._mode.one_in
+        if part and not any(zlib.crc32(event.id.encode()) % part == 0 for event in found):
             return Mode()
         mode = self._mode
         if self._left:
@@ -187,8 +195,21 @@ def refusal(mode: Mode, status: int) -> web.Response:
     return answer
 
 
-def broken(request: web.Request) -> web.Response:
-    """Break the connection, so that the answer never arrives."""
+def thanks(request: web.Request, mode: Mode) -> web.Response:
+    """The answer to what was taken."""
+    match mode.mode:
+        case "lost":
+            return broken(request)
+        case "half":
+            return broken(request, after=b"HTTP/1.1 20")
+        case "large":
+            return web.Response(body=bytes(LARGE_BYTES))
+    return web.Response(status=204)
+
+
+def broken(request: web.Request, after: bytes = b"") -> web.Response:
+    """Break the connection, so that the answer never arrives; `after` a part of it."""
     if request.transport:
-        request.transport.abort()
+        request.transport.write(after)
+        request.transport.close() if after else request.transport.abort()
     return web.Response(status=204)

@@ -6,6 +6,8 @@ A rule errs on the side of letting a text pass: what it refuses should be wrong 
 import re
 from collections.abc import Callable, Iterator
 
+from services.asking import asks
+
 SENTENCE = 15
 """Words in one sentence, at most: what somebody at level B1 reads in one go."""
 
@@ -25,6 +27,9 @@ SHORTENED = _set(
 """Abbreviations that may: then the next word has a capital. So may `a.u.b.` and all like it."""
 DOTTED = re.compile(r"(?:\w\.)+\w")
 
+LISTED = re.compile(r"\s*(?:[^\w\s{]|\w{1,2}[.)]\s)")
+"""How a line of a list begins."""
+
 DIALLED = "0123456789+()-/"
 """What a telephone number is written with."""
 NO = _set("niet geen nooit not no never cannot can't don't")
@@ -42,37 +47,17 @@ WRITTEN = _set(
 ADDRESS = re.compile(r"\S+@\S+|https?://\S+|[\w.-]*\w\.[a-z]{2,}(?:/\S*)?")
 """Of mail or of a website."""
 
-BSN = re.compile(r"burger ?service ?nummer|sofi ?nummer|citizen service number")
-"""Other names of it."""
-ANY = _set("a an een new nieuw nieuwe")
-"""Before it, the number is nobody's: `een BSN` is spoken about, `uw BSN` may be asked for."""
-PICTURE = _set("foto foto's kopie scan photo picture copy")
-PAPERS = _set("paspoort identiteitskaart id-kaart rijbewijs passport licence license")
-ASKING = _set(
-    "app appt appen deel delen doorgeven enter geef geeft geven give graag intypen invullen mail"
-    " mailen mailt meld melden noem noemen noemt opsturen provide schrijf schrijven send share"
-    " state stuur stuurt sturen tell toesturen type typ typen typt upload uploaden vermeld"
-    " vermelden vertel vertellen vul vullen vult zeg zeggen"
-)
-ASKED = re.compile(
-    r"\b(?:wat is (?:uw|je|jouw)|what is your|(?:mag ik|mogen wij|mogen we) (?:uw|je|jouw)"
-    r"|may (?:i|we) (?:have|know|see)|(?:wij|we) vragen (?:uw|je|jouw|u om)|we (?:ask|need)"
-    r"|(?:ik heb|wij hebben|we hebben) (?:[\w-]+ ){0,8}nodig)\b"
-)
-YET = re.compile(r"\b(?:vergeet|forget|niet alleen|not only)\b")
-"""With these a `niet` takes nothing back."""
-
 
 def faults(text: str, fill: Callable[[str], str] = str) -> Iterator[str]:
     """What is wrong with a text, a sentence for each. `fill` puts the values of placeholders in
     their places before words are counted and weighed."""
     if not any(map(str.isalnum, text)):
         yield "is empty"
-    for sentence in sentences(text):
+    for sentence, lead in told(text):
         filled = fill(sentence)
         if (count := words(filled)) > SENTENCE:
             yield f"a sentence of {count} words, {SENTENCE} at most: {_begin(sentence)}"
-        if any(map(asks_for_bsn, sentences(filled))):
+        if any(asks(said, above or fill(lead)) for said, above in told(filled)):
             yield f"asks for what may not go by WhatsApp: {_begin(sentence)}"
     if only_by_phone(text):
         yield "names the telephone as the only way on"
@@ -80,19 +65,29 @@ def faults(text: str, fill: Callable[[str], str] = str) -> Iterator[str]:
 
 def sentences(text: str) -> list[str]:
     """A sentence goes on over the end of a line, unless a list or an empty line begins there."""
-    found: list[list[str]] = [[]]
-    for line in text.splitlines():
+    return [sentence for sentence, _ in told(text)]
+
+
+def told(text: str) -> list[tuple[str, str]]:
+    """Each sentence, with the one that leads in the list that it stands in, or ''."""
+    found: list[tuple[list[str], str]] = []
+    goes_on = False
+    for line, lead in _led(text):
         parts = line.split()
-        if not parts or not any(map(str.isalnum, parts[0])):
-            found.append([])
+        goes_on = goes_on and bool(parts) and any(map(str.isalnum, parts[0]))
         for part, following in zip(parts, [*parts[1:], ""], strict=False):
-            found[-1].append(part)
-            if _ends(part, following):
-                found.append([])
-        if line.rstrip().endswith(":"):
-            found.append([])
-    joined = (" ".join(parts) for parts in found)
-    return [sentence for sentence in joined if words(sentence)]
+            if not goes_on:
+                found.append(([], lead))
+            found[-1][0].append(part)
+            goes_on = not _ends(part, following)
+        goes_on = goes_on and not line.rstrip().endswith(":")
+    joined = ((" ".join(parts), lead) for parts, lead in found)
+    return [(sentence, lead) for sentence, lead in joined if words(sentence)]
+
+
+def asking(text: str) -> bool:
+    """Whether it asks for a BSN or for a picture of papers, anywhere."""
+    return any(asks(sentence, lead) for sentence, lead in told(text))
 
 
 def words(sentence: str) -> int:
@@ -113,22 +108,22 @@ def only_by_phone(text: str) -> bool:
     return any(map(_calls, ways)) and not any(map(_written, ways))
 
 
-def asks_for_bsn(sentence: str) -> bool:
-    """Whether it asks for a citizen's number or a picture of their papers."""
-    terms = _terms(BSN.sub("bsn", sentence.casefold()))
-    said = set(terms)
-    plain = " ".join(terms)
-    if NO & said and not YET.search(plain):
-        return False
-    number = any(term == "bsn" and before not in ANY for before, term in _pairs(terms))
-    if not (number or (PICTURE & said and PAPERS & said)):
-        return False
-    return bool(ASKING & said) or bool(ASKED.search(plain))
-
-
 def length(text: str) -> int:
     """Meta says "characters"; whether code points or UTF-16 units is not known, so the larger."""
     return max(len(text), len(text.encode("utf-16-le", "surrogatepass")) // 2)
+
+
+def _led(text: str) -> Iterator[tuple[str, str]]:
+    """Each line with what leads in its list: a sentence with a colon, until a line that is of no
+    list."""
+    lead, first = "", False
+    for line in text.splitlines():
+        if line.strip():
+            lead = lead if first or LISTED.match(line) else ""
+            first = False
+        yield line, lead
+        if line.rstrip().endswith(":") and not lead:
+            lead, first = re.split(r"[.!?]\s", line)[-1], True
 
 
 def _ends(part: str, following: str) -> bool:
@@ -147,12 +142,6 @@ def _ends(part: str, following: str) -> bool:
 def _terms(sentence: str) -> list[str]:
     """Its words without the marks around them; braces of a placeholder stay."""
     return [part.strip(".,:;!?…()[]\"'“”‘’*_~") for part in sentence.casefold().split()]
-
-
-def _pairs(terms: list[str]) -> Iterator[tuple[str, str]]:
-    """Each word with the one before it; parts of a compound count for themselves."""
-    parts = [part for term in terms for part in re.split(r"[-/']", term)]
-    return zip(["", *parts], parts, strict=False)
 
 
 def _calls(sentence: str) -> bool:

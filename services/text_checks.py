@@ -64,6 +64,7 @@ def menu_faults(rows: Sequence[tuple[str, str]], body: str, button: str) -> Iter
     yield from _options([title for title, _ in rows], ROWS, TITLE)
     yield from _said("its text", body, INTERACTIVE_BODY)
     yield from _said("the button that opens it", button, BUTTON)
+    yield from _asking("the button that opens it", button)
     for title, description in rows:
         yield from _too_long(f"what stands under {title!r}", description, DESCRIPTION)
         yield from _asking(f"what stands under {title!r}", description)
@@ -99,7 +100,7 @@ def _said(what: str, said: str, most: int) -> Iterator[str]:
 
 
 def _asking(what: str, said: str) -> Iterator[str]:
-    if plain.asks_for_bsn(said):
+    if plain.asking(said):
         yield f"{what} asks for what may not go by WhatsApp"
 
 
@@ -124,6 +125,7 @@ def _form(text: Text, _: Values) -> Iterator[str]:
 def _sizes(text: Text, values: Values) -> Iterator[str]:
     yield from _too_long("it", _longest(text, values), text.most)
     yield from _too_long("its button", text.button, BUTTON)
+    yield from _asking("its button", text.button)
     if text.buttons:
         yield from _options(text.buttons, BUTTONS, BUTTON)
 

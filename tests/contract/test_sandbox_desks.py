@@ -73,11 +73,26 @@ async def test_the_crm_can_refuse_one_conversation_only(sandbox: World) -> None:
 
 
 async def test_a_lost_answer_of_the_crm_leaves_the_event_received(sandbox: World) -> None:
-    for mode, count in (("lost", 1), ("reset", 1)):
+    for mode, count in (("lost", 1), ("half", 2), ("reset", 2)):
         await sandbox.ask("POST", "/crm/mode", json={"mode": mode, "count": 1})
         with pytest.raises(aiohttp.ClientError):
             await sandbox.tell(body())
         assert (await sandbox.ask("GET", "/crm/summary"))[1]["count"] == count
+
+
+async def test_an_answer_may_be_large(sandbox: World) -> None:
+    await sandbox.ask("POST", "/crm/mode", json={"mode": "large", "count": 1})
+    status, said = await sandbox.tell(body())
+    assert (status, len(said)) == (200, 10 * 1024 * 1024)
+
+
+async def test_the_crm_can_refuse_a_part_of_all_events_always_the_same_ones(sandbox: World) -> None:
+    await sandbox.ask("POST", "/crm/mode", json={"mode": "bad-request", "oneIn": 3})
+    asked = [f"e{n}" for n in range(60)]
+    first = [(await sandbox.tell(body(id, n, f"c{n}")))[0] for n, id in enumerate(asked)]
+    again = [(await sandbox.tell(body(id, n, f"c{n}")))[0] for n, id in enumerate(asked)]
+    assert first == again
+    assert 10 <= first.count(400) <= 30 and first.count(204) == 60 - first.count(400)
 
 
 async def test_a_hanging_crm_holds_its_answer_until_it_is_told_otherwise(sandbox: World) -> None:

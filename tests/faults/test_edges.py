@@ -17,6 +17,7 @@ from tests.tokens import admitted, bearer, made
 from tests.watching import BEARER, Watch, until
 
 CITIZENS, EACH = 20, 5
+PAUSED = 'postkamer_destination_paused{destination="crm"} '
 
 
 async def _mode(session: aiohttp.ClientSession, town: Installation, **mode: Any) -> None:
@@ -30,7 +31,11 @@ async def _summary(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "mode", ["refuse", "error", "too-many", "reset", "lost", "redirect", "unauthorized", "gone"]
+    "mode",
+    [
+        *("refuse", "error", "too-many", "reset", "lost", "half", "large", "redirect"),
+        *("unauthorized", "gone"),
+    ],
 )
 async def test_a_crm_that_fails_for_a_while_gets_everything_in_order_all_the_same(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, mode: str
@@ -103,8 +108,7 @@ async def test_a_destination_that_is_held_still_gets_everything_in_order_once_it
 ) -> None:
     before = await _summary(session, f"{town.sandbox}/crm/summary")
     await _postkamer(town, "destination", "pause", "crm", "--reason", "an upgrade")
-    held = 'postkamer_destination_paused{destination="crm"} '
-    await until(partial(_metric, session, town, held), lambda value: value == 1, 10)
+    await until(partial(_metric, session, town, PAUSED), lambda value: value == 1, 10)
 
     async def one(citizen: int) -> None:
         async for _ in write(session, town.gateway, citizen, EACH, "still"):
@@ -243,3 +247,51 @@ async def test_a_deliverer_killed_while_it_sends_sends_nothing_twice(
     await until(lambda: watch.count(sent), lambda n: n >= all_others, 60)
     summary = await _summary(session, f"{town.sandbox}/phone/summary")
     assert summary["repeats"] == 0
+
+
+async def test_a_crm_that_fails_in_one_way_after_the_other_and_refuses_one_in_ten(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    """What is refused is parked; all else comes, in order and unchanged."""
+    before = await _summary(session, f"{town.sandbox}/crm/summary")
+    enough = asyncio.Event()
+
+    async def one(citizen: int) -> int:
+        written = 0
+        async for _ in write(session, town.gateway, citizen, 10_000, "angry"):
+            written += 1
+            if enough.is_set():
+                break
+        return written
+
+    citizens = [asyncio.create_task(one(citizen)) for citizen in range(CITIZENS)]
+    for mode in ("reset", "error", "half", "too-many", "large", "redirect", "lost", "refuse"):
+        await _mode(session, town, mode=mode, count=3)
+        await until(partial(_left, session, town), lambda left: left == "ok", 30)
+        await until(partial(_metric, session, town, PAUSED), lambda value: value == 0, 30)
+    await _mode(session, town, mode="bad-request", oneIn=10)
+    refused = (
+        "select count(*) from deliverer.delivery d join archiver.record r on r.message = d.message"
+        " where d.state = 'parked' and r.kind = 'message' and r.data->>'text' like 'angry%'"
+    )
+
+    async def settled() -> tuple[int, int]:
+        came = {event["id"] for event in await watch.events("angry")}
+        return len(came), await watch.count(refused)
+
+    await until(settled, lambda n: n[1] > CITIZENS, 60)
+    enough.set()
+    written = sum(await asyncio.gather(*citizens))
+    came, parked = await until(settled, lambda n: sum(n) == written, 60)
+    assert 0 < parked < came
+    await _mode(session, town, mode="ok")
+    after = await _summary(session, f"{town.sandbox}/crm/summary")
+    assert after["orderViolations"] == before["orderViolations"]
+    assert after["changed"] == 0
+    dropped = await _postkamer(town, "parked", "drop", "--all", "--reason", "it was a test")
+    assert dropped["count"] >= parked
+
+
+async def _left(session: aiohttp.ClientSession, town: Installation) -> str:
+    """The mode that the CRM is in by now."""
+    return str((await _summary(session, f"{town.sandbox}/crm/summary"))["mode"])

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from deliverer.graph import Later, Sent
-from deliverer.ledger import PACE_SECONDS, PAIR_MESSAGES, PAIR_SECONDS, Ledger
+from deliverer.ledger import PACE_SECONDS, Ledger
+from deliverer.statements import PAIR_MESSAGES, PAIR_SECONDS
 from services import clock
 from services.database import Pool
 

@@ -5,6 +5,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -78,6 +79,7 @@ async def test_the_rules_of_then_make_no_difference(empty: str, file: Path, week
     assert found["elsewhere"] == {"messages": 0, "conversations": 0}
     assert found["otherRule"] == found["unread"] == found["forgotten"] == 0
     assert found["tags"] == found["care"] == found["moves"] == []
+    assert [each for each in found["effects"] if each["differ"] != 0] == []
     assert list(found["decidedBy"]) == [week.ground.version]
     half = MONDAY + (week.now - MONDAY) / 2
     later = await _shown(empty, file, since=half)
@@ -132,3 +134,35 @@ async def test_a_database_that_is_not_there_is_said(file: Path) -> None:
     said = await _asked(url, file, "--since", "2026-11-23", code=1)
     assert said.startswith("replay: ")
     assert "Traceback" not in said
+
+
+async def test_whoever_had_written_before_is_not_told_again_how_this_works(
+    empty: str, pool: Pool, file: Path
+) -> None:
+    week = Week(town())
+    ids = []
+    for _ in range(2):
+        since = week.now
+        ids.append(week.hears(2, SECRET)[0].conversation)
+        week.orders("close", ids[-1], outcome="handled")
+        week.passes(days=30)
+    until = "--until", week.now.isoformat()
+    await _recorded(pool, week)
+    for at, id in ((MONDAY, ids[0]), (since, ids[1])):
+        await pool.execute(
+            "insert into router.conversation (id, tenant, number, person, department, rule, reason,"
+            " since, opened_at, last_inbound_at, sequence, closed_at) values"
+            " ($1, 'stad', $2, $3, 'afval', '', '', $4, $4, $4, 1, $4)",
+            id,
+            NUMBER,
+            UUID(int=5),
+            at,
+        )
+    found = await _shown(empty, file, *until, since=since)
+    assert found["messages"] == 1
+    assert [e for e in found["effects"] if e["what"] == "text" and e["differ"]] == []
+    await pool.execute("delete from router.conversation where id = $1", ids[0])
+    found = await _shown(empty, file, *until, since=since)
+    assert [(e["which"], e["now"]) for e in found["effects"] if e["what"] == "text"] == [
+        ("eerste_contact", 1),
+    ]

@@ -58,7 +58,7 @@ def test_versions_are_listed_the_newest_first(rules: Town) -> None:
     done = rules("list")
     assert (done.exit_code, done.stdout) == (
         0,
-        f"{rules.second.version}  2026-11-26 12:00:00Z  -\n"
+        f"{rules.second.version}  2026-11-26 12:00:00Z  -  (in force)\n"
         f"{rules.first.version}  2026-11-25 12:00:00Z  De secretaris\n",
     )
     second, first = json.loads(rules("list", "--json").stdout)
@@ -67,7 +67,32 @@ def test_versions_are_listed_the_newest_first(rules: Town) -> None:
         "version": rules.first.version,
         "firstAt": "2026-11-25T12:00:00Z",
         "approvedBy": "De secretaris",
+        "inForce": False,
     }
+    assert second["inForce"] is True
+
+
+def test_after_a_rollback_the_older_one_is_marked(rules: Town) -> None:
+    assert rules("rollback", rules.first.version).exit_code == 0
+    newest, oldest = rules("list").stdout.splitlines()
+    assert newest.startswith(rules.second.version) and newest.endswith("-")
+    assert oldest.startswith(rules.first.version) and oldest.endswith("(in force)")
+    assert [each["inForce"] for each in json.loads(rules("list", "--json").stdout)] == [False, True]
+
+
+def test_what_is_in_force_is_said_only_where_that_is_known(rules: Town) -> None:
+    new = rules.written("Een ander").version
+    done = rules("list", "--json")
+    assert [each["inForce"] for each in json.loads(done.stdout)] == [False, False]
+    assert done.stderr == f"warning: nothing was decided yet by {new}, which is there now\n"
+    rules.path.write_text("nonsense")
+    done = rules("list", "--json")
+    assert not any("inForce" in each for each in json.loads(done.stdout))
+    assert done.stderr == "warning: POSTKAMER_CONFIG cannot be read: see postkamer check\n"
+    env = {"POSTKAMER_CONFIG": "", "POSTKAMER_DATABASE_URL": rules.url}
+    done = CliRunner().invoke(main, ["rules", "list", "--json"], env=env)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert not any("inForce" in each for each in json.loads(done.stdout))
 
 
 def test_the_files_of_a_version_are_shown(rules: Town) -> None:

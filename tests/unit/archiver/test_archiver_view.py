@@ -43,6 +43,7 @@ MARKED = {
     "automatic": "bsn",
     "provisional": True,
     "held": True,
+    "marks": ["waarom"],
 }
 NOT_MARKED = {
     "tags": [],
@@ -54,6 +55,7 @@ NOT_MARKED = {
     "automatic": None,
     "provisional": False,
     "held": False,
+    "marks": [],
 }
 WRITTEN = {"type": "text", "text": "Één", "department": "groen", "decision": DECISION}
 RECEIVED = WRITTEN | {

@@ -34,11 +34,28 @@ def replayed(
         unknown: set[str] = set()
         while more := {*replay.unknown(part), *_merged_with(unknown, every)} - unknown:
             unknown |= more
+        met = set(_met(week, every))
+        replay.met(met & unknown)
         past = Replay(ground, as_it_was=True)
+        past.met(met & unknown)
         past.take(r for r in every if r.id < part[0].id and r.conversation in unknown)
         replay.resume(past)
         replay.take(part)
     return replay.found
+
+
+def _met(week: Week, every: list[Row]) -> Iterator[str]:
+    """Conversations of whoever had been told how this works, in another one."""
+    known: dict[object, str] = {}
+    begun: set[str] = set()
+    for each in every:
+        if each.heard:
+            before = {known.get(name, each.conversation) for name in each.data.names}
+            elsewhere = before - {each.conversation}
+            if each.conversation not in begun and not any(map(week.unwelcomed, elsewhere)):
+                yield from {each.conversation} if elsewhere else ()
+            begun.add(each.conversation)
+            known |= dict.fromkeys(each.data.names, each.conversation)
 
 
 def _merged_with(conversations: set[str], every: list[Row]) -> set[str]:

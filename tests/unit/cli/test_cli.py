@@ -28,6 +28,7 @@ def test_a_text_is_explained_for_a_person_and_for_a_program(file: Path) -> None:
         "reason": '"grof vuil" staat erin (regel afval)',
         "tried": ["afval"],
         "steps": [{"rule": "afval", "outcome": "past", "matched": '"grof vuil" staat erin'}],
+        "careSteps": [],
         "language": "nl",
     }
     env = {"POSTKAMER_CONFIG": str(file)}

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.differences import Differences
+from cli.effects import rows
 from tests.citizens import phone
 from tests.unit.cli.replays import replayed
 from tests.week import BOT, Week, town
@@ -20,6 +21,7 @@ def nothing(found: Differences) -> bool:
         shown["elsewhere"]["messages"] == shown["otherRule"] == found.unread == 0
         and not shown["tags"]
         and not shown["care"]
+        and not rows(shown["effects"])
     )
 
 

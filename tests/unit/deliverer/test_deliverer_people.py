@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hall import OK, Crm, Hall, of
 from timeless import run
 
@@ -9,6 +10,7 @@ from deliverer.answers import Answer
 from deliverer.replays import Again
 from deliverer.session import LOOK_SECONDS
 from services import observe
+from services.consumer import Lost
 
 
 def paused() -> float | None:
@@ -51,6 +53,16 @@ def test_what_is_tried_again_goes_between_what_comes_in_and_once() -> None:
         assert sorted(hall.crm.numbers) == [0, 1, 2, 7, 8]
         again = {s.message.int: s.replays for s in hall.book.settled if s.message and s.replays}
         assert again == {7: 1, 8: 2}
+
+    run(work())
+
+
+def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
+    async def work() -> None:
+        hall = Hall(Crm())
+        hall.book.due = None  # type: ignore[assignment,method-assign]
+        with pytest.raises(Lost):
+            await hall.session().run()
 
     run(work())
 

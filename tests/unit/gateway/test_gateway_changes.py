@@ -87,6 +87,8 @@ UNFIT = [
     (f"Het is druk. {LONG}", "sentence 2 has 17 words, 15 at most"),
     (CALL, "names the telephone as the only way on"),
     ("Typ uw BSN.", "sentence 1 asks for what may not go by WhatsApp"),
+    ("Het is druk. Reageer met uw BSN.", "sentence 2 asks for what may not go by WhatsApp"),
+    ("Stuur ons:\n- naam\n- BSN", "sentence 3 asks for what may not go by WhatsApp"),
     ("Drukte door {reden}.", "has a placeholder, and nothing is filled in here"),
     ("...", "has no words"),
     (
@@ -96,7 +98,7 @@ UNFIT = [
     ("  ", "must not be empty"),
     ("a" * 4097, "is over 4096 characters"),
 ]
-FIT = ["Het is druk.", f"{CALL} Of mail ons.", "Stuur geen BSN.", "Het is druk. " * 300]
+FIT = ["Het is druk.", f"{CALL} Of mail ons.", "Stuur geen:\n- BSN\n- ID.", "Het is druk. " * 300]
 
 
 @pytest.mark.parametrize(("text", "said"), UNFIT, ids=[str(n) for n in range(len(UNFIT))])

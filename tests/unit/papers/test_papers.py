@@ -138,7 +138,7 @@ def test_the_readme_has_every_setting_with_whom_it_is_for_and_its_default() -> N
 def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
     paper = read("docs/sandbox.md")
     assert [name for name, _ in VARIABLES.values() if f"`{name}`" not in paper] == []
-    modes = {*crm.REFUSALS, "ok", "hang", "slow", "lost", "reset"}
+    modes = {*crm.REFUSALS, "ok", "hang", "slow", "lost", "half", "large", "reset"}
     assert [mode for mode in modes if f"`{mode}`" not in paper] == []
 
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from almelo import kept
+from almelo import kept, status, told
 from hengelo import BORNE, DESK, config
 from stadhuis import MACHINE, Stadhuis, data
 
-from router.checks import NO_CONVERSATION, SAME
+from router.checks import CLOSED, HELD, NO_CONVERSATION, OUTCOME_NEEDED, SAME
+from router.outputs import CLOSED as CLOSED_EVENT
 from router.outputs import RECEIVED, TRANSFERRED
 from router.steering import MOVES, TOO_OFTEN
 
@@ -139,6 +140,92 @@ def test_two_people_who_are_one_go_on_in_one_conversation() -> None:
     assert people == {hall.router.conversations[anna].person}
     hall.after(days=1)
     assert hall.orders("text", conversation="", to=BERT["phone"]).conversation == anna
+
+
+def test_what_is_left_to_do_goes_on_and_whoever_had_it_is_told_that_it_ends() -> None:
+    hall = at_work()
+    anna = hall.id
+    hall.orders("text")  # so that nobody waits here
+    other = hall.hears("ik maak bezwaar tegen mijn paspoort", who=BERT)
+    waiting = hall.router.conversations[other.conversation].state.waiting_since
+    hall.id, told = anna, len(hall.told)
+    done = hall.orders("merge", other=other.conversation)
+    state, ended = hall.state, hall.router.conversations[other.conversation]
+    assert (state.tags, state.due, state.waiting_since) == (("officieel",), other.due, waiting)
+    assert (ended.state.waiting_since, ended.state.due, bool(ended.closed_at)) == (None, None, True)
+    [event] = hall.told[told:]
+    assert (event.type, event.conversation, event.department) == (
+        CLOSED_EVENT, other.conversation, "burgerzaken",
+    )  # fmt: skip
+    assert event.sequence == ended.sequence > other.sequence
+    assert data(event)["reason"] == f"samengevoegd met {anna}"
+    assert done.merged_sequence == ended.sequence
+    hall.after(hours=2)
+    assert "waiting" in hall.happened
+    assert hall.orders("close").reason == OUTCOME_NEEDED
+
+
+def test_a_danger_that_nobody_has_seen_goes_on_too() -> None:
+    hall = at_work()
+    anna = hall.id
+    other = hall.hears("ik sla jullie", who=BERT).conversation
+    hall.id = anna
+    hall.orders("merge", other=other)
+    assert (hall.state.care, hall.state.priority) == ("threat", "urgent")
+    assert hall.woken == ["wacht"]
+    hall.after(minutes=11)
+    assert hall.woken == ["piket"]
+    hall.orders("confirm")
+    hall.after(hours=1)
+    assert hall.woken == []
+
+
+@pytest.mark.parametrize("held", ["this", "other"])
+def test_what_is_held_is_let_go_before_it_can_be_one_with_another(held: str) -> None:
+    words = {"this": ("ik meld fraude", "mijn container"), "other": ("dag", "ik meld fraude")}
+    hall = at_work(words[held][0])
+    anna = hall.id
+    other = hall.hears(words[held][1], who=BERT).conversation
+    hall.id = anna
+    assert hall.orders("merge", other=other).reason == HELD
+
+
+def test_nothing_goes_on_in_what_is_closed() -> None:
+    hall = at_work()
+    anna = hall.id
+    other = hall.hears("mijn container ook", who=BERT).conversation
+    hall.id = anna
+    hall.orders("close")
+    assert hall.orders("merge", other=other).reason == CLOSED
+
+
+def test_closing_lets_go_what_was_held() -> None:
+    hall = at_work("ik meld fraude")
+    done = hall.orders("close")
+    assert (done.releases, done.held, hall.state.held) == (True, False, False)
+
+
+def test_what_is_held_does_not_close_by_itself() -> None:
+    hall = at_work("ik meld fraude")
+    hall.orders("text")
+    hall.after(days=60)
+    assert hall.router.conversations[hall.id].closed_at is None
+
+
+def test_danger_lets_go_what_was_held() -> None:
+    hall = at_work("ik meld fraude")
+    said = hall.hears("ik sla jullie")
+    assert (said.releases, said.held, hall.state.held) == (True, False, False)
+    both = at_work("ik meld fraude en ik sla jullie")
+    assert not both.state.held
+
+
+def test_a_status_of_what_is_held_is_held_too() -> None:
+    hall = at_work("ik meld fraude")
+    sent = hall.orders("text")
+    delivered = status("wamid.ours", "delivered", f"{sent.message}.1")
+    [said] = hall.takes(told(delivered, second=hall.second, number=hall.number))
+    assert (said.status, said.event is not None, said.held) == ("delivered", True, True)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from almelo import kept
+from almelo import ANNA, kept, stamp
 from hengelo import BORNE, config
 from stadhuis import Stadhuis, data
 
@@ -51,14 +51,63 @@ def test_what_a_rule_masks_is_masked_from_then_on_in_words_of_every_kind() -> No
     assert len([event for event in hall.told if MARKS["iban"] in event.data.decode()]) == 3
 
 
-def test_it_is_masked_for_who_has_it_now_and_stays_so() -> None:
+def test_it_is_masked_for_the_departments_that_ask_for_it_and_for_no_other() -> None:
     hall = Stadhuis()
     hall.hears("mijn container")
     hall.orders("transfer", to_department="zorg")
     hall.hears(BSN)
-    hall.orders("transfer", to_department="groen")
+    assert "111222333" not in hall.told[-1].data.decode()
+    hall.orders("transfer", to_department="groen")  # which needs to know whose it is
     hall.hears(BSN)
-    assert all("111222333" not in event.data.decode() for event in hall.told)
+    assert "111222333" in hall.told[-1].data.decode()
+
+
+def document(filename: str, caption: str = "") -> dict[str, str]:
+    return {"id": "media-1", "filename": filename, "caption": caption}
+
+
+@pytest.mark.parametrize(
+    ("filename", "shown", "kinds"),
+    [
+        ("BSN 111222333 Jansen.pdf", "BSN [BSN] Jansen.pdf", ("bsn",)),
+        ("bsn_111_222_333.pdf", "bsn_[BSN].pdf", ("bsn",)),
+        (f"afschrift {IBAN}.pdf", f"afschrift {IBAN}.pdf", ("iban",)),
+        ("PXL_20261125_111222333.jpg", "PXL_20261125_111222333.jpg", ()),
+        ("aanvraag.pdf", "aanvraag.pdf", ()),
+    ],
+)
+def test_the_name_of_a_file_is_looked_at_as_words_are(
+    filename: str, shown: str, kinds: tuple[str, ...]
+) -> None:
+    hall = Stadhuis()
+    said = hall.hears(type="document", content=document(filename, "hier over jeugdzorg"))
+    assert said.sensitive == kinds
+    assert hall.heard == (["bsn"] if kinds else [])
+    event = data(hall.told[-1])
+    assert (event["media"][0]["filename"], event["sensitive"]) == (shown, list(kinds))
+    [record] = [r for r in kept(hall.done) if r.kind == "message" and data(r)["direction"] == "in"]
+    assert filename in record.raw.decode()
+
+
+def test_a_number_in_words_and_in_the_name_of_a_file_is_named_once() -> None:
+    hall = Stadhuis()
+    both = document("111222333 en NL91ABNA0417164300.pdf", f"mijn container, {BSN}")
+    assert hall.hears(type="document", content=both).sensitive == ("bsn", "iban")
+    assert data(hall.told[0])["media"][0]["filename"] == both["filename"]  # nobody asked here
+
+
+@pytest.mark.parametrize(("words", "shown"), [("jeugdzorg", "Jan [BSN]"), ("container", None)])
+def test_a_number_in_somebodys_own_name_is_masked_where_words_are(
+    words: str, shown: str | None
+) -> None:
+    hall = Stadhuis()
+    named = "Jan 111222333"
+    contacts = [{"profile": {"name": named}, "user_id": ANNA["bsuid"], "wa_id": ANNA["phone"]}]
+    message = {"id": "wamid.n", "timestamp": stamp(0), "type": "text", "text": {"body": words}}
+    message |= {"from_user_id": ANNA["bsuid"], "from": ANNA["phone"]}
+    [said] = hall.brings("messages", {"messages": [message], "contacts": contacts})
+    assert said.sensitive == ()  # it is no message of theirs that holds it
+    assert data(hall.told[0])["from"]["name"] == (shown or named)
 
 
 def test_what_is_official_is_labelled_dated_and_told_once() -> None:

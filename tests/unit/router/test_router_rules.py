@@ -2,6 +2,7 @@
 
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from almelo import CONFIG, NOON
@@ -99,15 +100,18 @@ def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
         priority="high",
         mask=("bsn", "iban"),
         due_days=14,
-        rules=("een", "twee", "drie", "vier"),
+        rules=tuple(f'"weg" staat erin (regel {id})' for id in ("een", "twee", "drie", "vier")),
     )
 
 
 def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> None:
     alone = outcome("de weg", *MARKS)
-    assert alone.verdict is None and alone.marks.rules == ("een", "twee", "drie")
+    assert alone.verdict is None
+    assert alone.marks.rules == tuple(
+        f'"weg" staat erin (regel {n})' for n in ("een", "twee", "drie")
+    )
     behind = outcome("de weg", rule("vier", "weg"), *MARKS)
-    assert behind.verdict and behind.marks == Marks(rules=("vier",))
+    assert behind.verdict and behind.marks == Marks(rules=('"weg" staat erin (regel vier)',))
 
 
 @pytest.mark.parametrize(
@@ -202,14 +206,42 @@ def test_only_rules_that_something_in_the_text_may_fit_are_tried() -> None:
         assert len({n for hit in hits for n in compiled.rules.led[hit]}) == 1
 
 
-def test_a_rule_that_no_word_leads_to_is_tried_for_each_message() -> None:
+def test_a_rule_that_nothing_leads_to_is_tried_for_each_message() -> None:
     rules = table(
-        rule("type", types=["image"]),
+        rule("uren", hours="Mo-Fr 09:00-17:00"),
         rule("geen", without=("boom",)),
-        rule("of", any=[{"words": ["boom"]}, {"types": ["image"]}]),
+        rule("of", any=[{"words": ["boom"]}, {"hours": "Mo-Fr 09:00-17:00"}]),
         rule("niet", **{"not": {"words": ["boom"]}}),
     )
     assert rules.rules.always == (0, 1, 2, 3)
+
+
+FACTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"types": ["image", "video"]}, {"type": "video"}),
+    ({"choices": ["menu:keuze/afval"]}, {"choice": "menu:keuze/afval"}),
+    ({"numbers": ["10000001"]}, {"number": "10000001"}),
+    ({"languages": ["de", "fr"]}, {"language": "fr"}),
+    ({"states": ["reopened"]}, {"state": "reopened"}),
+    ({"tagged": ["pers", "raad"]}, {"tags": frozenset(["raad", "x"])}),
+    ({"referral": ["zwembad"]}, {"referral": "nieuw zwembad"}),
+]
+
+
+@pytest.mark.parametrize(("asked", "so"), FACTS)
+@pytest.mark.parametrize("beside", [{}, {"words": ["boom"]}])
+def test_facts_lead_to_the_rules_that_ask_for_them(
+    asked: dict[str, Any], so: dict[str, Any], beside: dict[str, Any]
+) -> None:
+    """So that a message looks at no rule that it cannot fit, however many there are."""
+    either = [{"words": ["boom"]}, asked]
+    compiled = table(rule("of", any=either), rule("en", **asked, **beside))
+    assert compiled.rules.always == ()
+    fits, other = facts("x", **so), facts("x")
+    assert judge(compiled, fits).verdict and not judge(compiled, other).verdict
+    led = {
+        n for hit in compiled.reader.hits(facts("boom")) for n in compiled.rules.led.get(hit, ())
+    }
+    assert led == ({0, 1} if beside else {0})  # words lead to both, and facts are not needed then
 
 
 def test_hours_are_those_of_the_moment_that_the_message_came() -> None:

@@ -65,6 +65,30 @@ def spans(text: str) -> list[tuple[str, str]]:
         ("hierbij.123456782", "123456782"),
         ("stuur 123456782?", "123456782"),
         ("bsn 123456782,12 jaar oud", "123456782"),
+        ("111\u200b222\u200b333", "111\u200b222\u200b333"),
+        ("1\u200b1\u200b1222333", "1\u200b1\u200b1222333"),
+        ("bsn 111\xad222\xad333", "111\xad222\xad333"),
+        ("111\xad222\xad333", "111\xad222\xad333"),
+        ("é b\u200bsn 12345672, dank", "12345672"),
+        ("¹¹¹²²²³³³", "¹¹¹²²²³³³"),
+        ("bsn ₁₁₁₂₂₂₃₃₃", "₁₁₁₂₂₂₃₃₃"),
+        ("①①①②②②③③③", "①①①②②②③③③"),
+        ("❶❶❶❷❷❷❸❸❸", "❶❶❶❷❷❷❸❸❸"),
+        ("1\u03011\u03011\u0301222333", "1\u03011\u03011\u0301222333"),
+        ("bsn 111222333\u0338 graag", "111222333"),
+        (
+            "1\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e3222333",
+            "1\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e3222333",
+        ),
+        ("111_222_333", "111_222_333"),
+        ("bsn_111_222_333.pdf", "111_222_333"),
+        ("BSN_111222333_2026.pdf", "111222333"),
+        ("111222333_2026.pdf", "111222333"),
+        ("111\n222\n333", "111\n222\n333"),
+        ("Mijn nummer:\n111\n222\n333\nDank", "111\n222\n333"),
+        ("bsn 111,222,333", "111,222,333"),
+        ("bsn 1112_22333", "1112_22333"),
+        ("huisnummer 12\n123 456 782", "123 456 782"),
     ],
 )
 def test_a_bsn_is_found_as_people_write_it(text: str, number: str) -> None:
@@ -144,6 +168,22 @@ def test_a_bsn_is_found_as_people_write_it(text: str, number: str) -> None:
         "van 9 tot 5, kamer 12, 34 mensen, 5 ramen, 67 deuren, 82",
         "bel 14 0546 of 112",
         "4012 8888 8888 1881",
+        "111,222,333",
+        "bsn 111, 222, 333 euro",
+        "111\n222\n333\n444",
+        "444\n111\n222\n333",
+        "4.111\n222\n333",
+        "1112\n22\n333",
+        "1\n1\n1\n2\n2\n2\n3\n3\n3",
+        "444_111_222_333",
+        "IMG_111_222_333_444",
+        "PXL_20261125_111222333.jpg",
+        "IMG_111222333.jpg",
+        "06\u200b12345678",
+        "tel\xad 111222333",
+        "zaak\u200bnummer 111222333",
+        "12 m² 345 m³ 6782",
+        "① een ② twee ③ drie ④ vier ⑤ vijf ⑥ zes ⑦ zeven ⑧ acht ⑨ negen",
     ],
 )
 def test_another_number_is_no_bsn(text: str) -> None:
@@ -179,6 +219,16 @@ def test_another_number_is_no_bsn(text: str) -> None:
         "BY13 NBRB 3600 9000 0000 2Z00 AB00",
         "KZ86 125K ZT50 0410 0100",
         "XK05 1212 0123 4567 8906",
+        "NL91  ABNA   0417164300",
+        "NL91/ABNA/0417164300",
+        "NL91_ABNA_0417_1643_00",
+        "NL91ABNA\xad0417164300",
+        "N\u200bL91ABNA0417164300",
+        "NL91\u200bABNA\u200b0417164300",
+        "NL\u2060 91 A\u0301BNA 0417 1643 00",
+        "𝐍𝐋91ABNA0417164300",
+        "NL⑨①ABNA⁰⁴¹⁷¹⁶⁴³⁰⁰",
+        "NL91–ABNA–0417–1643–00",
     ],
 )
 def test_an_iban_is_found_in_any_country_and_any_writing(number: str) -> None:
@@ -197,6 +247,9 @@ def test_an_iban_is_found_in_any_country_and_any_writing(number: str) -> None:
         "is 12 januari 2026 om tien uur voor de deur",
         "om 12.300 mensen te helpen met de kosten",
         "de 12 345 678 901 234 567 89",
+        "NL91/ABNA/0417164300x",
+        "xNL91_ABNA_0417164300",
+        "NL91    ABNA    0417164300",
     ],
 )
 def test_what_only_looks_like_an_iban_is_none(text: str) -> None:
@@ -225,6 +278,19 @@ def test_all_that_a_text_holds_is_found_in_its_order() -> None:
 )
 def test_only_the_kinds_that_were_asked_for_are_masked(kinds: tuple[str, ...], text: str) -> None:
     assert masked("bsn 123456782, rekening NL91ABNA0417164300!", kinds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("Ik bén 111\u200b222\xad333, dank 😀", "Ik bén [BSN], dank 😀"),
+        ("e\u0301e\u0301n ①①①②②②③③③!", "e\u0301e\u0301n [BSN]!"),
+        ("\u200b\u200bN\u200bL91 ABNA 0417 1643 00\u200b.", "\u200b\u200b[IBAN]\u200b."),
+        ("bsn 111\u200b222333 en NL91/ABNA/0417164300", "bsn [BSN] en [IBAN]"),
+    ],
+)
+def test_what_nobody_sees_moves_no_mark(text: str, hidden: str) -> None:
+    assert masked(text, EVERYTHING) == hidden
 
 
 def test_a_mark_says_nothing_of_the_number_after_it() -> None:

@@ -58,6 +58,31 @@ def test_nine_digits_that_fail_the_test_are_no_bsn(first: str, last: str) -> Non
     assert spans(f"bsn {first}{last}") == []
 
 
+UNSEEN = st.text(
+    st.sampled_from("\u200b\xad\u2060\ufeff\u0301\u0338\ufe0f\u20e3\u202a"), max_size=3
+)
+SHAPES = [
+    "0123456789",
+    "⁰¹²³⁴⁵⁶⁷⁸⁹",
+    "₀₁₂₃₄₅₆₇₈₉",
+    "⓪①②③④⑤⑥⑦⑧⑨",
+    "０１２３４５６７８９",
+    "٠١٢٣٤٥٦٧٨٩",
+]
+
+
+@given(
+    BSNS, st.lists(UNSEEN, min_size=8, max_size=8), st.lists(st.sampled_from(SHAPES), min_size=9)
+)
+def test_every_bsn_is_found_through_what_nobody_sees_and_in_digits_of_any_shape(
+    number: str, unseen: list[str], shapes: list[str]
+) -> None:
+    shown = [shape[int(digit)] for digit, shape in zip(number, shapes, strict=False)]
+    text = "".join(digit + gap for digit, gap in zip(shown, [*unseen, ""], strict=True))
+    assert spans(f"é {text} ü") == [(BSN, text)]
+    assert masked(f"é {text} ü", EVERYTHING) == "é [BSN] ü"
+
+
 COUNTRIES = [(c, length) for length, them in LENGTHS.items() for c in them.split()]
 
 
@@ -76,6 +101,7 @@ def test_every_iban_is_found(
 
 KNOWN = """123.456.782|123 456 782|1234 56 782|12345672|1 2 3 4 5 6 7 8 2|12 34 56 78 2|bsn|kenmerk
 |NL91ABNA0417164300|BE68 5390 0754 7034|NL91|12-03-1980|06-12345678|+31|00|0|1|31|12|123|is|tel|x
+|①|\xad|²|111\n222\n333|111_222_333
 |[BSN]|[IBAN]|€|euro|,50|,-|b.s.n.|\0|#|\U0001f600|\u200b|\ufe0f\u20e3"""
 PIECES = st.one_of(BSNS, st.sampled_from(KNOWN.split("|")), st.text("0123456789", max_size=12))
 GAPS = st.sampled_from(["", " ", " ", ".", "-", ",", "/", ":", "  ", "\n", " - "])
@@ -112,7 +138,7 @@ def test_masking_one_kind_leaves_the_other_findings(text: str, kinds: tuple[str,
 
 
 LONG = """1|1 |1.|12 34 |123456782 |bsn 12345678 |NL91ABNA0417164300 |+31 |00 |NL91 |1a|x|12-03-19
-|1.111|bsn |0 6|\ufe0f1\u20e3|\ud800|١ """
+|1.111|bsn |0 6|\ufe0f1\u20e3|\ud800|١ |1\u200b|\xad|①|N\u200bL91/|111\n|111_|1\u0301|nl  """
 
 
 @pytest.mark.parametrize("piece", LONG.split("|"))

@@ -50,6 +50,15 @@ REFUSED = [
     (made("Kies.", buttons=tuple("abcd")), "4 options; Meta takes 1 to 3"),
     (made("Bel {telefoon}."), "names the telephone as the only way on"),
     (made("Stuur uw BSN."), "asks for what may not go by WhatsApp: Stuur uw BSN."),
+    (made("Kies.", button="Geef uw BSN"), "its button asks for what may not go by WhatsApp"),
+    (
+        made("Kies.", buttons=("Uw BSN", "Nee")),
+        "option 'Uw BSN' asks for what may not go by WhatsApp",
+    ),
+    (
+        made("Stuur ons:\n- uw naam\n- uw BSN"),
+        "asks for what may not go by WhatsApp: - uw BSN",
+    ),
     (made("!"), "is empty"),
 ]
 
@@ -170,6 +179,15 @@ LISTS: list[tuple[list[tuple[str, str]], str, str, list[str]]] = [
     ([ROW], "Kies.", "k" * 21, ["the button that opens it has 21 characters"]),
     ([ROW], "Kies.", "", ["the button that opens it is empty"]),
     ([("Afval", "")], "Kies of vraag een medewerker.", "Kies", ["no option leads to a person"]),
+    ([("Reageer met uw BSN", ""), ROW], "Kies.", "Kies", ["option 'Reageer met uw BSN' asks for"]),
+    (
+        [("ID", "Wij bellen niet. App uw ID."), ROW],
+        "Kies.",
+        "Kies",
+        ["what stands under 'ID' asks"],
+    ),
+    ([("BSN", "Aanvragen, kwijt"), ROW], "Kies.", "Kies", []),
+    ([ROW], "Kies.", "Geef uw BSN", ["the button that opens it asks for what may not go"]),
     ([], "Kies.", "Kies", ["0 options; Meta takes 1 to 10", "no option leads to a person"]),
     ([("😊" * 13, ""), ROW], "Kies.", "Kies", [f"option {'😊' * 13!r} has 26 characters"]),
 ]

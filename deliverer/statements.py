@@ -1,0 +1,109 @@
+"""What the ledger reads and writes, in SQL."""
+
+# What stands before a message in the line of its citizen.
+BEFORE = """select from deliverer.ledger b
+        where b.person = q.person and b.number = q.number and b.position < q.position
+            and b.state in ('queued', 'sending', 'unknown')"""
+
+# $2: number -> account.
+FILE = """select {0} from deliverer.upload u
+        where u.media = {1}.media and u.account = $2::jsonb ->> {1}.number
+            and u.provider_id <> '' and u.due_at > now()"""
+
+LINE = f"""
+l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
+extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
+coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
+    where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
+coalesce(({FILE.format("u.provider_id", "l")}), '') as media_id,
+coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
+(select max(c.last_inbound_at) from router.conversation c
+    where c.person = l.person and c.number = l.number) as heard_at
+"""
+
+# Meta lets a number write to one citizen once in 6 s, and 45 times at once.
+PAIR_MESSAGES, PAIR_SECONDS = 45, 270
+
+READY = f"""q.state = 'queued' and q.due_at <= now() and not exists ({BEFORE})
+        and (q.media is null or not $2::jsonb ? q.number or exists ({FILE.format("", "q")}))
+        and (select count(*) from deliverer.ledger p
+            where p.person = q.person and p.number = q.number
+                and p.claimed_at > now() - interval '{PAIR_SECONDS} seconds') < {PAIR_MESSAGES}
+    order by q.position"""
+
+# Each number by itself, so that one with a backlog holds up no other; and those that are gone.
+CLAIM = f"""
+update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
+    first_at = coalesce(first_at, now()), claimed_by = $1, stopped = false
+from (
+    select id from (
+        select id, position, row_number() over (partition by number order by position) as nth
+        from (
+            select first.id, first.number, first.position
+            from unnest($4::text[], $5::int[]) n (number, room) cross join lateral (
+                select id, number, position from deliverer.ledger q
+                where q.number = n.number and {READY} limit n.room for update skip locked
+            ) first
+            union all
+            select * from (
+                select id, number, position from deliverer.ledger q
+                where q.number <> all($4) and {READY} limit $3 for update skip locked
+            ) gone
+        ) ready
+    ) ranked order by nth, position limit $3
+) as first
+where l.id = first.id
+returning {LINE}
+"""
+
+LOST_CLAIMS = f"""
+select {LINE} from deliverer.ledger l
+where claimed_by = $1 and state = 'sending' and id || '.' || attempt <> all($3::text[]) limit $4
+"""
+
+LET_GO = """
+update deliverer.ledger set state = 'queued'
+where claimed_by = $1 and state = 'sending' and id || '.' || attempt <> all($2::text[])
+"""
+
+WAITING = """
+update deliverer.ledger set code = $3, reason = $4
+where media = $1 and number = $2 and state = 'queued'
+"""
+
+WITHOUT = """
+update deliverer.ledger set state = 'failed', code = $3, reason = $4
+where media = $1 and number = $2 and state = 'queued' returning id, number, conversation
+"""
+
+# The attempt is named: a statement that the server carries out late must not touch the next one.
+CHANGE = """
+update deliverer.ledger set state = $3, wamid = $4, code = $5, reason = $6
+where id = $1 and attempt = $2 and state in ('sending', 'unknown') returning id
+"""
+
+LATER = """
+update deliverer.ledger set state = 'queued', due_at = now() + make_interval(secs => $3),
+    code = $4, reason = $5, stopped = $6
+where id = $1 and attempt = $2 and state = 'sending'
+"""
+
+START_AGAIN = """
+update deliverer.ledger l set due_at = now() + make_interval(secs => before * $1::float8)
+from (
+    select id, row_number() over (partition by number order by position) - 1 as before
+    from deliverer.ledger where state = 'queued' and stopped
+) as waiting
+where l.id = waiting.id and l.state = 'queued' and l.stopped
+"""
+
+LOST = """
+update deliverer.ledger set state = 'unknown', reason = 'the sending process ended'
+where state = 'sending' and claimed_at < now() - make_interval(secs => $1)
+"""
+
+GIVE_UP = """
+update deliverer.ledger set state = 'unconfirmed', reason = $2
+where state = 'unknown' and claimed_at < now() - make_interval(secs => $1)
+returning id, number, conversation
+"""
