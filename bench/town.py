@@ -67,23 +67,32 @@ RULE = """\
 [[rules]]
 id = "{id}"
 words = [{words}]
+groups = ["algemeen"]
 department = "{department}"
 {more}
 """
+GROUP = """
+[[groups]]
+id = "algemeen"
+words = [{words}]
+"""
+GROUPED = 50
+"""Words of the group that each rule uses."""
 MORE = ("", "", "", 'tag = ["druk"]\n', 'hours = "Mo-Fr 08:00-18:00"\n', 'without = ["bedankt"]\n')
 """What a rule asks or does beside, in turn."""
 
 
 def big_town(rules: int, words: int) -> dict[str, str]:
     """Name of each file beside `postkamer.toml`, and what stands in it. No two rules have a word
-    in common."""
-    spread = words_of_a_town(words)
+    in common but those of a group that each uses."""
+    spread = words_of_a_town(words + GROUPED)
     parts: dict[str, list[str]] = {department: [] for department in DEPARTMENTS}
     for n in range(rules):
         own = spread[n * words // rules : (n + 1) * words // rules]
         department = DEPARTMENTS[n * len(DEPARTMENTS) // rules]
         parts[department].append(_rule(n, own, department))
     town = TOWN + "".join(DEPARTMENT.format(id=each) for each in DEPARTMENTS)
+    town += GROUP.format(words=_listed(spread[words:]))
     return {"postkamer.toml": town} | {
         f"rules/{n}-{department}.toml": "\n".join(part)
         for n, (department, part) in enumerate(parts.items())
@@ -109,6 +118,9 @@ def _compounds() -> Iterator[str]:
 
 
 def _rule(n: int, words: list[str], department: str) -> str:
-    listed = ", ".join(f"'{word}'" for word in words)
     more = MORE[n % len(MORE)]
-    return RULE.format(id=f"regel-{n}", words=listed, department=department, more=more)
+    return RULE.format(id=f"regel-{n}", words=_listed(words), department=department, more=more)
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)

@@ -39,7 +39,8 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
     except ConfigError as error:
         found.faults += map(str, sorted([*error.faults, *_unsound(error)]))
         # Their secrets can be looked at all the same.
-        config = Config.model_construct(destinations=error.destinations, numbers=(), tenants=())
+        destinations = error.read.destinations if error.read else ()
+        config = Config.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
         found.warnings += [*read.warnings, *map(line, doubts(read, now))]
         if settings_too:
@@ -52,11 +53,11 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
 
 def _unsound(error: ConfigError) -> Iterator[Fault]:
     """What the router would say as well, of what can be read; no place is told twice."""
-    if error.config is None:
+    if error.read is None:
         return
     told = {fault.where for fault in error.faults}
-    for found in soundness.faults(error.config):
-        if (fault := located(error.sources, *found)).where not in told:
+    for where, what in soundness.faults(error.read.config, error.read.lost):
+        if (fault := located(error.sources, error.read.placed(where), what)).where not in told:
             yield fault
 
 

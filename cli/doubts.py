@@ -1,6 +1,6 @@
 """What is doubtful about a configuration that works: a sentence for a person to judge. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from services import hours
 from services.choices import Choices
 from services.config import Config, located
 from services.faults import Fault
-from services.hours import AMSTERDAM
+from services.hours import AMSTERDAM, Closing
 
 
 def doubts(choices: Choices, now: datetime) -> list[Fault]:
@@ -41,6 +41,30 @@ def _past(config: Config, now: datetime) -> Iterator[Found]:
     last = max((c.last or c.first for c in config.closings), default=None)
     if last and last < now.astimezone(AMSTERDAM).date():
         yield ("closings", 0), f"all closings are over, the last one was on {last}"
+
+
+def _overruled(config: Config) -> Iterator[Found]:
+    """A closing after which another one says otherwise of all its days and departments. That one
+    is an exception where it is of some of them."""
+    for n, closing in enumerate(config.closings):
+        later = config.closings[n + 1 :]
+        if any(each.hours != closing.hours and _covers(each, closing) for each in later):
+            said = f"closing of {closing.first} never counts: a later one of the same"
+            yield ("closings", n), f"{said} {'days' if closing.last else 'day'} says otherwise"
+
+
+def _covers(later: Closing, closing: Closing) -> bool:
+    return (
+        later.first <= closing.first
+        and (closing.last or closing.first) <= (later.last or later.first)
+        and later.tenant in ("", closing.tenant)
+        and (not later.departments or _some_of(closing.departments, later.departments))
+    )
+
+
+def _some_of(departments: Sequence[str], of: Sequence[str]) -> bool:
+    """Without any, all are meant."""
+    return bool(departments) and {*departments} <= {*of}
 
 
 def _closings(config: Config) -> Iterator[Found]:
@@ -99,6 +123,7 @@ LOOKS: tuple[Callable[[Config], Iterator[Found]], ...] = (
     unreached.doubts,
     unreached.automatic,
     _closings,
+    _overruled,
     _care,
     _confidential,
     _moved_numbers,

@@ -1,11 +1,13 @@
 """Rules that can never hold, and what they ask for that nothing gives. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
 from cli.shadows import listed
+from cli.simple import ONE, In, simple
+from cli.wider import no_more
 from router import language, menus
 from router.listening import WORDLESS
 from router.soundness import Found, held, within
@@ -17,12 +19,11 @@ from services.whatsapp.contents import CONTENTS, SPOKEN
 WITH_WORDS = SPOKEN - WORDLESS
 """Types of message whose words rules look at."""
 WITH_CHOICE = frozenset(["interactive", "button", "edit"])
-ONE = ("numbers", "choices", "types", "languages", "states")
-"""What a message has one of: lists of it that have nothing in common cannot both hold."""
 CALLED = {
     "numbers": "numbers", "choices": "choices", "types": "types of message",
     "languages": "languages", "states": "states of the conversation",
 }  # fmt: skip
+DENIED = "its `not` holds wherever the rest of it does"
 SETTLED = frozenset(["decided", "answered"])
 """States in which a conversation stays where it is."""
 
@@ -161,8 +162,36 @@ def _speechless(condition: Condition, given: Given) -> str:
 
 
 def _excluded(condition: Condition, given: Given) -> str:
-    words = _words(condition, given)
-    return "`without` has all of its words" if words and words <= {*condition.without} else ""
+    asks = simple(condition)
+    barred = {v for name, values in asks.beside if name == "without" for v in values}
+    if not barred:
+        return ""
+    barred = {
+        *barred,
+        *(w for v in barred if isinstance(v, In) for w in given.groups.get(v.id, ())),
+    }
+    for words in asks.lists:
+        if all(_is_barred(word, barred, given) for word in words):
+            own = _words(condition, given)
+            by = "`without`" if own and own <= {*condition.without} else "what may not be said"
+            return f"{by} has all of its words"
+    return ""
+
+
+def _is_barred(word: str | In, barred: Container[object], given: Given) -> bool:
+    if word in barred:
+        return True
+    return isinstance(word, In) and all(each in barred for each in given.groups.get(word.id, ("",)))
+
+
+def _denied(condition: Condition, _: Given) -> str:
+    """What must not be so is so wherever the rest is."""
+    form = simple(condition).form
+    refused = [(atom, inner) for atom in form if atom[0] == "not" for inner in atom[1]]
+    denied = any(
+        isinstance(inner, frozenset) and no_more(inner, form - {atom}) for atom, inner in refused
+    )
+    return DENIED if denied or any(not values for _, values in form) else ""
 
 
 def _words(condition: Condition, given: Given) -> set[str]:
@@ -187,6 +216,7 @@ LOOKS: tuple[Callable[[Condition, Given], str], ...] = (
     _apart,
     _speechless,
     _excluded,
+    _denied,
     _closed,
     _untagged,
 )

@@ -5,77 +5,32 @@ the earlier one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
-import msgspec
-
-from router.conditions import Book, Reader
-from router.soundness import Found, held
+from cli.first import Ordered, Ruled, View, ordered
+from cli.simple import In, Words
+from router.soundness import Found
 from services.config import Config
 from services.faults import Location
-from services.rules import ASKED, Care, Condition, Rule
 
-Asked = dict[str, frozenset[object]]
-"""What a condition asks beside words: field -> values."""
-WORDS = ("words", "groups")
-MORE = ("without", "all")
-"""Fields of which each value must hold: the more, the less fits. Of the others one is enough."""
-ANYTHING = "qxqx"
-"""Stands for what a star stands for: in no word are these letters."""
 NAMED = 3
 """Words or rules that one sentence names; the others are counted."""
-
-
-class Ruled(msgspec.Struct, frozen=True):
-    """A rule, what it asks beside words, and the municipalities that it holds for."""
-
-    where: Location
-    rule: Rule | Care
-    asked: Asked
-    tenants: frozenset[str]
-
-    @property
-    def decides(self) -> bool:
-        return not isinstance(self.rule, Rule) or self.rule.decides
-
-
-class Ordered(msgspec.Struct, frozen=True):
-    """All rules of one table. `worded`: phrase -> places of the rules that find it. `wordless`: one
-    thing that is asked -> places of the rules without words that ask it. `same`: phrase -> the
-    first one that says the same."""
-
-    rules: tuple[Ruled, ...]
-    worded: Mapping[str, Sequence[int]]
-    wordless: Mapping[tuple[str, object], Sequence[int]]
-    same: Mapping[str, str]
+BARRED = "what may not be said is in"
+Groups = Mapping[str, tuple[str, ...]]
 
 
 def doubts(config: Config) -> Iterator[Found]:
     groups = {group.id: group.words for group in config.groups}
     for table in ("rules", "care"):
-        ordered = _ordered(table, config, groups)
-        for place, each in enumerate(ordered.rules):
-            yield from _twice(each, ordered, groups)
+        order = ordered(table, config)
+        for place, each in enumerate(order.rules):
+            yield from _twice(each, order, groups)
+            yield from _barred(place, order, groups)
             if each.tenants:
-                yield from _never(place, ordered, groups)
+                yield from _never(place, order)
     for n, group in enumerate(config.groups):
         if twice := list(_repeated(group.words, set(), {})):
             yield ("groups", n, "words"), f"group {group.id}: {_stand(twice)} in it twice"
-
-
-def asked(condition: Condition) -> Asked:
-    """What is asked beside words."""
-    given = {name: getattr(condition, name) for name in ASKED if name not in WORDS}
-    each = {name: v if isinstance(v, tuple) else (v,) for name, v in given.items() if v}
-    return {name: frozenset(values) for name, values in each.items()}
-
-
-def no_more(earlier: Asked, later: Asked) -> bool:
-    """Whether the earlier holds wherever the later does."""
-    for name, values in earlier.items():
-        theirs = later.get(name, frozenset())
-        if not (values <= theirs if name in MORE else theirs and theirs <= values):
-            return False
-    return True
 
 
 def listed(names: Iterable[str]) -> str:
@@ -86,96 +41,68 @@ def listed(names: Iterable[str]) -> str:
     return " and ".join(filter(None, (", ".join(every[:-1]), every[-1])))
 
 
-def _ordered(table: str, config: Config, groups: Mapping[str, tuple[str, ...]]) -> Ordered:
-    tenants: dict[Location, set[str]] = {}
-    for tenant in config.tenants:
-        for where, _ in held(config, tenant.id):
-            tenants.setdefault(where, set()).add(tenant.id)
-    rules = tuple(
-        Ruled((table, n), rule, asked(rule), frozenset(tenants.get((table, n), ())))
-        for n, rule in enumerate(getattr(config, table))
-    )
-    book = Book(config.groups)
-    book.lists = [_phrases(each.rule, groups) for each in rules]
-    reader = book.closed(misspelled=False)
-    worded = {phrase: _found(phrase, reader) for phrase in reader.phrases}
-    return Ordered(rules, worded, _wordless(rules), _same(reader))
-
-
-def _phrases(rule: Rule | Care, groups: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return (*rule.words, *(word for id in rule.groups for word in groups.get(id, ())))
-
-
-def _found(phrase: str, reader: Reader) -> list[int]:
-    """Places of the rules that find it, as it stands, in whatever form of it."""
-    quoted = phrase.strip()[:1] == '"'
-    lists = {
-        place
-        for found in reader.lexicon.find(phrase.replace("*", ANYTHING))
-        # Who is quoted finds no other form.
-        if quoted or reader.phrases[found.phrase].strip()[:1] != '"'
-        for place in reader.holds[found.phrase]
-    }
-    return sorted(lists)
-
-
-def _wordless(rules: Sequence[Ruled]) -> dict[tuple[str, object], list[int]]:
-    """Under the values of the first thing that they ask, so that few need to be compared."""
-    found: dict[tuple[str, object], list[int]] = {}
-    for place, each in enumerate(rules):
-        if not (each.rule.words or each.rule.groups):
-            name, values = next(iter(each.asked.items()))
-            for value in list(values)[:1] if name in MORE else values:
-                found.setdefault((name, value), []).append(place)
-    return found
-
-
-def _same(reader: Reader) -> dict[str, str]:
-    """Phrases that end in one state of the lexicon are one."""
-    return {
-        reader.phrases[phrase]: reader.phrases[min(there)]
-        for there in reader.lexicon.ends.values()
-        for phrase in there
-    }
-
-
-def _never(place: int, ordered: Ordered, groups: Mapping[str, tuple[str, ...]]) -> Iterator[Found]:
+def _never(place: int, order: Ordered) -> Iterator[Found]:
     """What of one rule never counts: all of it, or some of its words."""
-    this = ordered.rules[place]
-    phrases = _phrases(this.rule, groups)
-    always = _first(place, _without_words(this, ordered), ordered)
-    firsts = {p: always or _first(place, ordered.worded[p], ordered) for p in phrases}
-    if always or (phrases and all(firsts.values())):
-        before = [always, *firsts.values()] if always else firsts.values()
-        yield this.where, f"rule {this.rule.id} never counts, {_fit_first(before)}"
+    this, (all_of_it, *views) = order.rules[place], order.views[place]
+    always = order.first(all_of_it, order.wordless)
+    whole = [always] if always else next(filter(None, (_all(v, order) for v in views)), ())
+    if whole:
+        yield this.where, f"rule {this.rule.id} never counts, {_fit_first(whole)}"
+    elif idle := {p: f for v in views[:1] for p in _own(v) if (f := _before(v, p, order))}:
+        yield _where(this), f"{_idle(this, idle)}, {_fit_first(idle.values())}"
+
+
+def _all(view: View, order: Ordered) -> list[tuple[str, ...]]:
+    """What fits first for each of its words; nothing where it may come to its turn for one."""
+    groups = (order.grouped.get(word.id, ()) for word in view.words if isinstance(word, In))
+    grouped = (order.first(view, found) for each in groups for found in each)
+    before: list[tuple[str, ...]] = []
+    for first in chain((_before(view, phrase, order) for phrase in _own(view)), grouped):
+        if not first:
+            return []
+        before.append(first)
+    return before
+
+
+def _before(view: View, phrase: str, order: Ordered) -> tuple[str, ...]:
+    return order.first(view, order.worded[phrase])
+
+
+def _own(view: View) -> list[str]:
+    """Its words that stand in no group."""
+    return [word for word in view.words if isinstance(word, str)]
+
+
+def _idle(this: Ruled, words: Iterable[str]) -> str:
+    every = list(dict.fromkeys(words))
+    verb = "count" if len(every) > 1 else "counts"
+    return f"rule {this.rule.id}: {listed(map(repr, every))} never {verb}"
+
+
+def _where(this: Ruled) -> Location:
+    return (*this.where, "words") if this.rule.words else this.where
+
+
+def _barred(place: int, order: Ordered, groups: Groups) -> Iterator[Found]:
+    """Words of a rule in which is what it does not hold for. That these are the same is said of
+    what never holds."""
+    this, (_, *views) = order.rules[place], order.views[place]
+    if not (this.barred and views):
         return
-    if idle := [p for p in this.rule.words if firsts[p]]:
-        first = _fit_first(firsts[p] for p in idle)
-        verb = "count" if len(idle) > 1 else "counts"
-        said = f"rule {this.rule.id}: {listed(map(repr, idle))} never {verb}, {first}"
-        yield (*this.where, "words"), said
+    view = views[0]
+    idle = [phrase for phrase in _own(view) if order.bars(place, phrase)]
+    every = list(_phrases(view.words, groups))
+    if len(idle) == len(_own(view)) and all(order.bars(place, phrase) for phrase in every):
+        if not {*_phrases(this.barred, groups)}.issuperset(every):
+            said = f"rule {this.rule.id} never counts, {BARRED} all of its words"
+            yield this.where, said
+    elif idle:
+        yield _where(this), f"{_idle(this, idle)}, {BARRED} {'them' if idle[1:] else 'it'}"
 
 
-def _without_words(this: Ruled, ordered: Ordered) -> list[int]:
-    """Places of the rules without words that may ask no more than this one."""
-    each = (
-        ordered.wordless.get((name, value), ())
-        for name, values in this.asked.items()
-        for value in (values if name in MORE else list(values)[:1])
-    )
-    return sorted({place for places in each for place in places})
-
-
-def _first(place: int, candidates: Iterable[int], ordered: Ordered) -> tuple[str, ...]:
-    """Ids of the rules that fit before this one, for each of its municipalities; none where it may
-    come to its turn in any of them."""
-    this = ordered.rules[place]
-    first: dict[str, str] = {}
-    for earlier in (ordered.rules[n] for n in candidates if n < place):
-        open = earlier.tenants & this.tenants - first.keys()
-        if open and earlier.decides and no_more(earlier.asked, this.asked):
-            first |= dict.fromkeys(open, earlier.rule.id)
-    return tuple(first.values()) if len(first) == len(this.tenants) else ()
+def _phrases(words: Words, groups: Groups) -> Iterator[str]:
+    for word in words:
+        yield from groups.get(word.id, ()) if isinstance(word, In) else (word,)
 
 
 def _fit_first(ids: Iterable[Iterable[str]]) -> str:
@@ -183,10 +110,12 @@ def _fit_first(ids: Iterable[Iterable[str]]) -> str:
     return f"rules {listed(every)} fit first" if len(every) > 1 else f"rule {every[0]} fits first"
 
 
-def _twice(this: Ruled, ordered: Ordered, groups: Mapping[str, tuple[str, ...]]) -> Iterator[Found]:
+def _twice(this: Ruled, order: Ordered, groups: Groups) -> Iterator[Found]:
+    if not this.rule.words:
+        return
     grouped = (word for id in this.rule.groups for word in groups.get(id, ()))
-    seen = {ordered.same.get(word, word) for word in grouped}
-    if twice := list(_repeated(this.rule.words, seen, ordered.same)):
+    seen = {order.same.get(word, word) for word in grouped}
+    if twice := list(_repeated(this.rule.words, seen, order.same)):
         yield (*this.where, "words"), f"rule {this.rule.id}: {_stand(twice)} in it twice"
 
 

@@ -3,7 +3,7 @@
 `postkamer check` says it, and the router brings nothing into force that has any of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import re2
 
@@ -11,39 +11,51 @@ from router.conditions import Book
 from router.lexicon import fault, plain_words
 from router.rules import holds_for
 from services.choices import Choices
-from services.config import Config, ConfigError, located
+from services.config import Config, ConfigError, located, whole_of
 from services.faults import Location
 from services.rules import Care, Condition, Rule
 from services.town import Tenant
 
 Found = tuple[Location, str]
-PATTERNS = "the patterns of {} take too much memory together: fewer of them, or shorter repeats"
+PATTERNS = (
+    "the patterns of {} take too much memory together: fewer of them, shorter ones, or smaller"
+    " repeats"
+)
 
 
 def sound(choices: Choices) -> Choices:
     """The same; ConfigError with everything that is wrong."""
     found = [located(choices.sources, *each) for each in faults(choices.config)]
     if found:
-        raise ConfigError(found, choices.config.destinations, choices.config, choices.sources)
+        raise ConfigError(found, whole_of(choices.config), choices.sources)
     return choices
 
 
-def faults(config: Config) -> Iterator[Found]:
+def faults(config: Config, lost: Container[str] = ()) -> Iterator[Found]:
+    """`lost`: tables of which only a part could be read."""
     for n, group in enumerate(config.groups):
         yield from _phrases(("groups", n, "words"), group.words)
-    groups = {group.id for group in config.groups}
-    numbers = {number.id for number in config.numbers}
+    known = {
+        name: {entry.id for entry in entries}
+        for name, entries in (("group", config.groups), ("number", config.numbers))
+        if f"{name}s" not in lost
+    }
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
             for where, part in within((table, n), rule):
-                yield from _phrases((*where, "words"), part.words)
-                yield from _phrases((*where, "without"), part.without)
-                yield from _referral((*where, "referral"), part.referral)
-                yield from _unknown((*where, "groups"), part.groups, groups, "group")
-                yield from _unknown((*where, "numbers"), part.numbers, numbers, "number")
+                yield from _condition(where, part, known)
     for tenant in config.tenants:
         yield from _patterns(tenant, config)
-        yield from _options(tenant, config)
+        if "departments" not in lost:
+            yield from _options(tenant, config)
+
+
+def _condition(where: Location, part: Condition, known: Mapping[str, set[str]]) -> Iterator[Found]:
+    yield from _phrases((*where, "words"), part.words)
+    yield from _phrases((*where, "without"), part.without)
+    yield from _referral((*where, "referral"), part.referral)
+    for name, ids in known.items():
+        yield from _unknown((*where, f"{name}s"), getattr(part, f"{name}s"), ids, name)
 
 
 def within(where: Location, condition: Condition) -> Iterator[tuple[Location, Condition]]:

@@ -1,14 +1,15 @@
 """What a municipality decides, in `postkamer.toml` and what that includes: every fault at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
-from services.contradictions import contradictions
+from services.contradictions import OPTIONAL, contradictions
 from services.faults import Fault, Location, fault, shape_faults, toml
 from services.hours import Closing
 from services.numbers import Number, Table
@@ -82,19 +83,39 @@ class Source(msgspec.Struct, frozen=True):
     given: dict[str, Any]
 
 
+class Readable(msgspec.Struct, frozen=True):
+    """What can be read of files that may have faults. `places`: table -> which entry of the files
+    each of its own is, where some are left out; `lost`: tables of which something is.
+    `destinations`: ids and secrets, whatever else is wrong with them."""
+
+    config: Config
+    destinations: tuple[Destination, ...]
+    places: dict[str, list[int]] = {}
+    lost: frozenset[str] = frozenset()
+
+    def placed(self, where: Location) -> Location:
+        """Where it stands in the files."""
+        table, *rest = where or ("",)
+        if rest and isinstance(rest[0], int) and (places := self.places.get(str(table))):
+            return (table, places[rest[0]], *rest[1:])
+        return where
+
+
+def whole_of(config: Config) -> Readable:
+    """Where all of it could be read."""
+    return Readable(config, config.destinations)
+
+
 class ConfigError(ValueError):
-    """Everything that is wrong with one configuration, and what can be read of it all the same:
-    `destinations`, their ids and secrets; `config`, where each table has its form; `sources`."""
+    """Everything that is wrong with one configuration, and what can be read of it all the same."""
 
     def __init__(
         self,
         faults: Sequence[Fault],
-        destinations: tuple[Destination, ...] = (),
-        config: Config | None = None,
+        read: Readable | None = None,
         sources: Sequence[Source] = (),
     ) -> None:
-        self.faults, self.destinations = sorted(faults), destinations
-        self.config, self.sources = config, sources
+        self.faults, self.read, self.sources = sorted(faults), read, sources
         super().__init__("\n".join(map(str, self.faults)))
 
 
@@ -106,8 +127,24 @@ def parse(text: str, path: str) -> Config:
     return merged([Source(path, text, given)])
 
 
-def merged(sources: Sequence[Source]) -> Config:
-    """The configuration in a file and those that it includes, whose tables follow its own. Pure."""
+def merged(sources: Sequence[Source], *, whole: bool = True) -> Config:
+    """The configuration in a file and those that it includes, whose tables follow its own. Pure.
+    Where these are not the `whole` of it, nothing is missed that may stand in the rest."""
+    given, faults = _together(sources)
+    found = list(contradictions(given, whole=whole))
+    config = None
+    try:
+        config = Config.model_validate(given)
+    except ValidationError as error:
+        wrong = [each for each in error.errors() if whole or not _only_missed(each)]
+        found += shape_faults(wrong)
+    faults += [located(sources, *each) for each in found]
+    if faults or config is None or not whole:
+        raise ConfigError(faults, readable(given, whole=whole), sources)
+    return config
+
+
+def _together(sources: Sequence[Source]) -> tuple[dict[str, Any], list[Fault]]:
     given, faults = dict(sources[0].given), list[Fault]()
     for source in sources[1:]:
         for key, value in source.given.items():
@@ -116,16 +153,49 @@ def merged(sources: Sequence[Source]) -> Config:
                 faults.append(fault(source.path, source.text, (key,), what))
             elif isinstance(there := given.get(key, []), list):
                 given[key] = [*there, *value]
-    faults += [located(sources, where, what) for where, what in contradictions(given)]
-    config = None
-    try:
-        config = Config.model_validate(given)
-    except ValidationError as error:
-        faults += [located(sources, *found) for found in shape_faults(error.errors())]
-    if faults or config is None:
-        destinations = tuple(_destinations(given.get("destinations")))
-        raise ConfigError(faults, destinations, config, sources)
-    return config
+    return given, faults
+
+
+def _only_missed(error: ErrorDetails) -> bool:
+    return len(error["loc"]) == 1 and error["type"] in ("missing", "too_short")
+
+
+ENTRIES: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(get_args(field.annotation)[0])
+    for name, field in Config.model_fields.items()
+    if name != "include" and get_origin(field.annotation) is tuple
+}
+"""Table -> what reads one entry of it."""
+
+
+def readable(given: Mapping[str, Any], *, whole: bool) -> Readable:
+    """The entries that have their form. Pure."""
+    tables: dict[str, tuple[Any, ...]] = {}
+    places: dict[str, list[int]] = {}
+    for name, adapter in ENTRIES.items():
+        read = list(_entries(adapter, given.get(name)))
+        tables[name], places[name] = tuple(e for _, e in read), [n for n, _ in read]
+    lost = {name for name in ENTRIES if not whole or _loses(name, given, tables[name])}
+    texts = given.get("texts", "" if whole else None)
+    if not isinstance(texts, str):
+        lost, texts = lost | {"texts"}, ""
+    config = Config.model_construct(None, **tables, texts=texts.strip())
+    destinations = tuple(_destinations(given.get("destinations")))
+    return Readable(config, destinations, places, frozenset(lost))
+
+
+def _loses(name: str, given: Mapping[str, Any], read: Sequence[Any]) -> bool:
+    """A table that is no table, or an empty one, is a fault itself: it could hold anything."""
+    if name in OPTIONAL and name not in given:
+        return False
+    entries = given.get(name)
+    return not isinstance(entries, list) or not entries or len(entries) > len(read)
+
+
+def _entries(adapter: TypeAdapter[Any], entries: Any) -> Iterator[tuple[int, Any]]:
+    for n, entry in enumerate(entries if isinstance(entries, list) else []):
+        with suppress(ValidationError):  # a fault that is told already
+            yield n, adapter.validate_python(entry)
 
 
 def located(sources: Sequence[Source], where: Location, what: str) -> Fault:

@@ -42,10 +42,17 @@ UNREAD: Row = dict.fromkeys(
 )
 
 
-def contradictions(given: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
-    """References that lead nowhere, and ids given twice, in whatever can be read of the file."""
+def contradictions(
+    given: Mapping[str, Any], *, whole: bool = True
+) -> Iterator[tuple[Location, str]]:
+    """References that lead nowhere, and ids given twice, in whatever can be read of the file. Where
+    that is not the `whole` of it, each table may have more."""
+    more = [] if whole else [UNREAD]
     rows = {
-        table: [] if table in OPTIONAL and table not in given else _rows(given.get(table))
+        table: [
+            *([] if table in OPTIONAL and table not in given else _rows(given.get(table))),
+            *more,
+        ]
         for table in (*TABLES, *OPTIONAL)
     }
     yield from _number_faults(rows)
@@ -124,7 +131,9 @@ def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location
             yield ("departments", n, "tenant"), f"there is no tenant {tenant!r}"
         if _none_has(rows["destinations"], id=destination):
             yield ("departments", n, "destination"), f"there is no destination {destination!r}"
-        elif any((d["id"], d["kind"]) == (destination, "mail") for d in rows["destinations"]):
+        elif destination is not None and any(
+            (d["id"], d["kind"]) == (destination, "mail") for d in rows["destinations"]
+        ):
             yield ("departments", n, "destination"), "mail is for alarms alone"
 
 
@@ -157,7 +166,7 @@ def _menu_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Lo
             yield (table, n, "menu"), f"there is no menu {row['menu']!r}"
         asks = row["id"] if table == "tenants" else row["tenant"]
         owners = [menu["tenant"] for menu in rows["menus"] if menu["id"] == row["menu"]]
-        if asks and any(owner not in ("", None, asks) for owner in owners):
+        if row["menu"] and asks and any(owner not in ("", None, asks) for owner in owners):
             yield (table, n, "menu"), f"{row['menu']!r} is the menu of another municipality"
 
 
@@ -223,16 +232,15 @@ def _option_faults(menus: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[
 
 def _circles(menus: Any) -> Iterator[tuple[Location, str]]:
     """Menus that lead back to themselves: there is a way back already, and no end otherwise."""
-    leads: dict[Any, set[Any]] = {}
-    for menu in menus if isinstance(menus, list) else []:
-        to = {option.get("menu") for option in _at(menu, ("options",)) if isinstance(option, dict)}
-        leads.setdefault(menu.get("id") if isinstance(menu, dict) else None, set()).update(
-            each for each in to if isinstance(each, str)
-        )
-    for n, menu in enumerate(menus if isinstance(menus, list) else []):
-        start = menu.get("id") if isinstance(menu, dict) else None
-        reached: set[Any] = set()
-        ahead = set(leads.get(start, ())) if isinstance(start, str) else set()
+    entries = menus if isinstance(menus, list) else []
+    ids = [_row(menu)["id"] if isinstance(menu, dict) else None for menu in entries]
+    leads: dict[str | None, set[str]] = {}
+    for id, menu in zip(ids, entries, strict=True):
+        to = (_row(o)["menu"] for o in _at(menu, ("options",)) if isinstance(o, dict))
+        leads.setdefault(id, set()).update(filter(None, to))
+    for n, start in enumerate(ids):
+        reached: set[str] = set()
+        ahead = leads[start] if start is not None else set()
         while ahead := ahead - reached:
             reached |= ahead
             ahead = {each for there in ahead for each in leads.get(there, ())}

@@ -43,11 +43,10 @@ def fault(path: str, text: str, where: Location, what: str) -> Fault:
 
 def shape_faults(found: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
     """What a model found. A table is not also too short because what stands in it is wrong."""
+    wrong = {each["loc"][:length] for each in found for length in range(len(each["loc"]))}
     for each in found:
-        where = each["loc"]
-        within = any(other["loc"][: len(where)] == where for other in found if other != each)
-        if not (each["type"] == "too_short" and within):
-            yield where, each["msg"]
+        if not (each["type"] == "too_short" and each["loc"] in wrong):
+            yield each["loc"], each["msg"]
 
 
 def line_of(text: str, where: Location) -> int:

@@ -50,10 +50,9 @@ def faults_of(texts: Texts, values: Mapping[str, Values]) -> Iterator[Fault]:
 def warnings_of(texts: Texts) -> Iterator[Fault]:
     """What a person may want to look at: it works all the same."""
     dutch = texts.languages.get(DEFAULT, {})
-    unread = _unread(texts)
     for language, there in texts.languages.items():
-        path = texts.paths[language]
-        for id in (id for id in dutch if id not in there and (path, id) not in unread):
+        path, lost = texts.paths[language], unread(texts, language)
+        for id in (id for id in dutch if id not in there and id not in lost):
             yield Fault(path, 0, id, "is not there, so citizens get it in Dutch")
     for text in _each(texts):
         if _names(text) != _names(dutch.get(text.id, text)):
@@ -148,10 +147,10 @@ def _unfilled(text: Text, values: Values) -> Iterator[str]:
 
 def _missing(texts: Texts) -> Iterator[Fault]:
     """Dutch has them all; in another language, only what Dutch has."""
-    path, unread = texts.paths.get(DEFAULT, DEFAULT), _unread(texts)
-    if (path, "file") in unread:
+    path, lost = texts.paths.get(DEFAULT, DEFAULT), unread(texts, DEFAULT)
+    if "file" in lost:
         return
-    there = texts.languages.get(DEFAULT, {}).keys() | {id for at, id in unread if at == path}
+    there = texts.languages.get(DEFAULT, {}).keys() | lost
     for id in TEXTS:
         if id not in there:
             yield Fault(path, 0, id, "is not there")
@@ -160,9 +159,10 @@ def _missing(texts: Texts) -> Iterator[Fault]:
             yield text.fault("is not there in Dutch, so nobody else gets it")
 
 
-def _unread(texts: Texts) -> set[tuple[str, str]]:
-    """File and id of what stands in it but cannot be read; `file` where that is all of it."""
-    return {(fault.path, fault.where.split(".")[0]) for fault in texts.faults}
+def unread(texts: Texts, language: str) -> set[str]:
+    """Ids of what stands in its file but cannot be read; `file` where that is all of it."""
+    path = texts.paths.get(language)
+    return {fault.where.split(".")[0] for fault in texts.faults if fault.path == path}
 
 
 def _too_long_together(texts: Texts, given: Values) -> Iterator[Fault]:

@@ -111,7 +111,8 @@ def load(folder: Path) -> Texts:
     languages: dict[str, dict[str, Text]] = {}
     paths: dict[str, str] = {DEFAULT: str(folder / f"{DEFAULT}.toml")}
     faults: list[Fault] = []
-    for path in sorted(folder.glob("*.toml")):
+    there = _files(folder)
+    for path in there:
         try:
             text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
         except (OSError, UnicodeDecodeError) as error:
@@ -120,9 +121,16 @@ def load(folder: Path) -> Texts:
         languages[path.stem], found = parse(path.stem, text, str(path))
         paths[path.stem] = str(path)
         faults += found
-    if not (folder / f"{DEFAULT}.toml").exists():
+    if folder / f"{DEFAULT}.toml" not in there:
         faults.append(Fault(paths[DEFAULT], 0, "file", "is not there"))
     return Texts(languages, paths, tuple(faults))
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.toml"))
+    except OSError:  # no folder can be called so
+        return []
 
 
 def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[Fault]]:

@@ -1,11 +1,11 @@
 """Whether what a configuration would have said can be said: texts that it names, menus. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from services.config import Config
 from services.faults import Location
 from services.rules import Menu
-from services.text_checks import button_faults, menu_faults
+from services.text_checks import button_faults, menu_faults, unread
 from services.texts import DEFAULT, Texts
 from services.town import Tenant
 
@@ -18,7 +18,10 @@ def values(tenant: Tenant) -> dict[str, str]:
     return {"gemeente": tenant.name, **tenant.values}
 
 
-def faults(config: Config, texts: Texts) -> Iterator[tuple[Location, str]]:
+def faults(
+    config: Config, texts: Texts, lost: Container[str] = ()
+) -> Iterator[tuple[Location, str]]:
+    """`lost`: tables of which only a part could be read."""
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
             if rule.reply:
@@ -29,12 +32,12 @@ def faults(config: Config, texts: Texts) -> Iterator[tuple[Location, str]]:
         for m, option in enumerate(menu.options):
             if option.reply:
                 yield from _unknown(("menus", n, "options", m, "reply"), option.reply, texts)
-        for what in _menu(menu, menu.id in within, texts):
-            yield ("menus", n), what
+        if menu.id in within or "menus" not in lost:  # else it may be within one that is lost
+            yield from ((("menus", n), what) for what in _menu(menu, menu.id in within, texts))
 
 
 def _unknown(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:
-    if texts.find(DEFAULT, id) is None:
+    if texts.find(DEFAULT, id) is None and not {id, "file"} & unread(texts, DEFAULT):
         yield where, f"there is no text {id!r}"
 
 

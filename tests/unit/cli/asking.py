@@ -1,5 +1,6 @@
 """Conditions and messages, as hypothesis makes them, small enough to meet each other often."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
@@ -31,6 +32,7 @@ LEAVES = {
     "states": _some(STATES),
     "tagged": _some(TAGS),
     "languages": _some(["nl", "en"]),
+    "pattern": st.sampled_from([".*", "a", "b*|c", "^b"]),
 }
 
 
@@ -63,14 +65,16 @@ FACTS = st.builds(
 )
 
 
-def town(conditions: list[dict[str, Any]]) -> Config:
-    """One where each of these decides, in Almelo, and there are the tags that they ask for."""
+def town(conditions: list[dict[str, Any]], groups: Sequence[list[str]] = ()) -> Config:
+    """One where each of these decides, in Almelo, and there are the tags that they ask for; groups
+    are called g0, g1 ..."""
     rules = [
         {"id": f"r{n}", "department": "kcc", "tenant": "almelo"} | condition
         for n, condition in enumerate(conditions)
     ]
     contacts = [{"tenant": "almelo", "tag": tag, "phones": ["+31600000000"]} for tag in TAGS]
-    return Config.model_validate(BASE | {"rules": rules, "contacts": contacts})
+    named = [{"id": f"g{n}", "words": words} for n, words in enumerate(groups)]
+    return Config.model_validate(BASE | {"rules": rules, "contacts": contacts, "groups": named})
 
 
 def as_it_can_be(facts: Facts) -> Facts:

@@ -72,6 +72,29 @@ def said(folder: Path, town: str, now: datetime = NOW) -> list[str]:
             TOML + CLOSING.format("2026-12-24") + 'departments = ["groen", "grone"]\n',
             ["closing of 2026-12-24: there is no department 'grone'"],
         ),
+        (
+            TOML + CLOSING.format('2026-12-24\nhours = "09:00-12:00"')
+            + CLOSING.format("2026-12-24"),
+            ["closing of 2026-12-24 never counts: a later one of the same day says otherwise"],
+        ),
+        (
+            TOML + CLOSING.format('2026-12-24\nlast = 2026-12-26\ndepartments = ["groen"]')
+            + CLOSING.format('2026-12-23\nlast = 2026-12-28\nhours = "09:00-12:00"'),
+            ["closing of 2026-12-24 never counts: a later one of the same days says otherwise"],
+        ),
+        # Exceptions, and what is said twice.
+        (TOML + 2 * CLOSING.format("2026-12-24"), []),
+        (
+            TOML + CLOSING.format("2026-12-24\nlast = 2026-12-31")
+            + CLOSING.format('2026-12-29\nhours = "09:00-12:00"'),
+            [],
+        ),
+        (
+            TOML + CLOSING.format("2026-12-24")
+            + CLOSING.format('2026-12-24\nhours = "09:00-12:00"\ndepartments = ["groen"]')
+            + CLOSING.format('2026-12-24\nhours = "10:00-12:00"\ntenant = "borne"'),
+            [],
+        ),
         # Hours.
         (first("hours", '"Mo-Fr 09:00-17:00"'), []),
         (first("hours", '"off"'), [CLOSED]),

@@ -1,6 +1,6 @@
 """Rules that can never hold, and what they ask for that nothing gives."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from router.conditions import Facts
 from router.language import detected
 from router.rules import compile_rules
 from services.config import parse
+from services.rules import State
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS, NOW
 from tests.unit.cli.calls import TOML
@@ -33,6 +34,7 @@ phones = ["+31600000000"]
 id = "tuin"
 words = ["boom", "gras"]
 """
+DENIED = "rule x never holds: its `not` holds wherever the rest of it does"
 RULE = '[[rules]]\nid = "x"\ndepartment = "groen"\n'
 MARK = '[[rules]]\nid = "x"\ntag = ["druk"]\n'
 
@@ -127,6 +129,34 @@ MARK = '[[rules]]\nid = "x"\ntag = ["druk"]\n'
             '[[care]]\nid = "x"\nkind = "threat"\nwords = ["a"]\ntypes = ["audio"]',
             ["rule x never holds: audio has no words that rules look at"],
         ),
+        # What it asks for must not be so.
+        (
+            RULE + 'words = ["x"]\nnot = {words = ["x"]}',
+            ["rule x never holds: what may not be said has all of its words"],
+        ),
+        (
+            RULE + 'words = ["boom"]\nnot = {groups = ["tuin"]}',
+            ["rule x never holds: what may not be said has all of its words"],
+        ),
+        (
+            RULE + 'all = [{words = ["x"]}, {without = ["x", "y"]}]',
+            ["rule x never holds: what may not be said has all of its words"],
+        ),
+        (RULE + 'words = ["x", "y"]\nnot = {words = ["x"]}', []),
+        (RULE + 'types = ["text"]\nnot = {types = ["text", "image"]}', [DENIED]),
+        (RULE + 'languages = ["nl"]\nnot = {languages = ["nl"]}', [DENIED]),
+        (RULE + 'all = [{states = ["new"]}, {not = {states = ["new"]}}]', [DENIED]),
+        (
+            RULE + 'types = ["text", "image"]\nnot = {types = ["text"]}'
+            '\nall = [{not = {types = ["image"]}}]',
+            [DENIED],
+        ),
+        (RULE + 'states = ["new"]\nnot = {any = [{states = ["new"]}, {words = ["a"]}]}', [DENIED]),
+        (RULE + "words = ['a']\nnot = {pattern = '.*'}", [DENIED]),
+        (RULE + f"not = {{states = {list(get_args(State))}}}", [DENIED]),
+        (RULE + 'types = ["text", "image"]\nnot = {types = ["text"]}', []),
+        (RULE + "types = ['text']\nnot = {types = ['text'], words = ['a']}", []),
+        (RULE + "types = ['text']\nnot = {pattern = '.*'}", []),
         # What holds, and leads nowhere.
         (
             RULE + 'words = ["a"]\nstates = ["answered", "decided"]',

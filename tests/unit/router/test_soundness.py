@@ -85,7 +85,7 @@ STAR = "A star stands for the rest of a word: at its end or at its start, outsid
                 (
                     "rules",
                     "the patterns of almelo take too much memory together:"
-                    " fewer of them, or shorter repeats",
+                    " fewer of them, shorter ones, or smaller repeats",
                 )
             ],
         ),
@@ -119,7 +119,7 @@ def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path:
     with pytest.raises(ConfigError) as refused:
         sound(bad)
     assert str(refused.value) == f"{tmp_path / 'more.toml'}:5: rules.0.words.0: 'par*keer': {STAR}"
-    assert refused.value.destinations == bad.config.destinations
+    assert refused.value.read and refused.value.read.config is bad.config
 
 
 def test_every_condition_within_a_condition_is_looked_at() -> None:

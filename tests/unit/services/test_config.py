@@ -220,7 +220,8 @@ def test_what_can_be_read_of_destinations_comes_with_the_faults() -> None:
     text = GOOD.replace("https", "ftp") + "[[destinations]]\nid = 7\nsecret = 'env:X'\n"
     with pytest.raises(ConfigError) as raised:
         parse(text, "p.toml")
-    found = [(one.id, one.secret) for one in raised.value.destinations]
+    assert raised.value.read
+    found = [(one.id, one.secret) for one in raised.value.read.destinations]
     assert found == [("crm", "env:CRM_SECRET")]
 
 

@@ -147,6 +147,27 @@ async def test_a_file_with_faults_changes_nothing_and_is_told_once(
     assert PHONE[1:] not in str(logs)
 
 
+@pytest.mark.parametrize(
+    ("top", "more", "field"),
+    [
+        ('include = ["/etc/hostname"]\n', "", "include"),
+        ("", '[[menus]]\nid = ["a"]\n', "menus.0.id"),
+    ],
+)
+async def test_what_no_file_may_hold_is_refused_with_its_fault(
+    town: Town, path: Path, top: str, more: str, field: str
+) -> None:
+    own = TOML.split("\n", 1)[1] if top else TOML
+    with capture_logs() as logs:
+        async with town.following():
+            replaced(path, top + own + more)
+            await until(refusal, lambda said: said == 1, 5)
+            replaced(path, TOML)
+            await until(refusal, lambda said: said == 0, 5)
+    assert field in [line["field"] for line in logs if line["event"] == "rules.fault"]
+    assert "rules.unread" not in [line["event"] for line in logs]
+
+
 async def refusal() -> float:
     return metric("refused")
 
