@@ -162,7 +162,7 @@ def _views(rules: Sequence[Ruled]) -> tuple[list[list[View]], list[list[int]]]:
         for place, each in enumerate(rules)
     ]
     kinds = list(numbers)
-    first = {view.kind: view for each in views for view in _by_words(each)}
+    first = dict.fromkeys(_by_words(each).kind for each in views)
     before = [
         [n for n in more if kinds[n][1] & tenants]
         for (_, tenants), more in zip(kinds, wider([form for form, _ in kinds], first), strict=True)
@@ -176,9 +176,9 @@ def _apart(asks: Simple) -> Iterator[tuple[Words, Form]]:
         yield words, asks.without(n)
 
 
-def _by_words(views: Sequence[View]) -> Sequence[View]:
-    """Those that another rule may come after: of a rule with words, by each of its lists."""
-    return views[1:] or views
+def _by_words(views: Sequence[View]) -> View:
+    """That by which another rule may come after it: who comes after is looked at by each."""
+    return views[min(1, len(views) - 1)]
 
 
 def _first(views: Iterable[View], rules: Sequence[Ruled]) -> First:

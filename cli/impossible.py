@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from cli.shadows import listed
-from cli.simple import ONE, In, simple
+from cli.simple import ONE, Form, In, Simple, simple
 from cli.wider import no_more
 from router import language, menus
 from router.listening import WORDLESS
@@ -161,8 +161,12 @@ def _speechless(condition: Condition, given: Given) -> str:
     return ""
 
 
-def _excluded(condition: Condition, given: Given) -> str:
+def _against_itself(condition: Condition, given: Given) -> str:
     asks = simple(condition)
+    return _excluded(asks, condition, given) or _denied(asks.form)
+
+
+def _excluded(asks: Simple, condition: Condition, given: Given) -> str:
     barred = {v for name, values in asks.beside if name == "without" for v in values}
     if not barred:
         return ""
@@ -184,9 +188,8 @@ def _is_barred(word: str | In, barred: Container[object], given: Given) -> bool:
     return isinstance(word, In) and all(each in barred for each in given.groups.get(word.id, ("",)))
 
 
-def _denied(condition: Condition, _: Given) -> str:
+def _denied(form: Form) -> str:
     """What must not be so is so wherever the rest is."""
-    form = simple(condition).form
     refused = [(atom, inner) for atom in form if atom[0] == "not" for inner in atom[1]]
     denied = any(
         isinstance(inner, frozenset) and no_more(inner, form - {atom}) for atom, inner in refused
@@ -215,8 +218,7 @@ def _untagged(condition: Condition, given: Given) -> str:
 LOOKS: tuple[Callable[[Condition, Given], str], ...] = (
     _apart,
     _speechless,
-    _excluded,
-    _denied,
+    _against_itself,
     _closed,
     _untagged,
 )
