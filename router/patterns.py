@@ -46,6 +46,14 @@ def compiled(patterns: Sequence[str]) -> Patterns:
     return fitting
 
 
+def part(pattern: str, text: str) -> str:
+    """What of a text a pattern fits on; '' where it fits on nothing. It is compiled for the asking:
+    for who asks why, not for each message."""
+    plain = text.encode("utf-8", "replace").decode()
+    found = re2.compile(pattern, pattern_options(PATTERN_BYTES)).search(plain)
+    return str(found[0]) if found else ""
+
+
 def _parts(patterns: Sequence[str]) -> Iterator[range]:
     start = letters = 0
     for place, pattern in enumerate(patterns):
@@ -74,11 +82,3 @@ def _filters(
         yield from _filters(patterns, part[middle:], options)
     else:
         yield part.start, filter
-
-
-def part(pattern: str, text: str) -> str:
-    """What of a text a pattern fits on; '' where it fits on nothing. It is compiled for the asking:
-    for who asks why, not for each message."""
-    plain = text.encode("utf-8", "replace").decode()
-    found = re2.compile(pattern, pattern_options(PATTERN_BYTES)).search(plain)
-    return str(found[0]) if found else ""
