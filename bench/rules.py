@@ -18,7 +18,7 @@ from bench.town import big_town, words_of_a_town
 from bench.traffic import Wave, receipts
 from bench.writing import examples, subjects, written
 from router.batch import decide_batch
-from router.conditions import Facts
+from router.book import Facts
 from router.decisions import Ground, Unit
 from router.grounds import grounded
 from router.knowledge import Knowledge

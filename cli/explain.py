@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.conditions import Facts
+from router.book import Facts
 from router.decide import decide
 from router.decisions import Changes, Decision, Ground, Unit
 from router.grounds import grounded

@@ -10,7 +10,7 @@ import msgspec
 
 from cli.simple import Form, In, Simple, Words, simple
 from cli.wider import wider
-from router.conditions import Book, Reader
+from router.book import Book, Reader
 from router.soundness import held
 from services.config import Config
 from services.faults import Location

@@ -7,7 +7,7 @@ thumb. Only words that are more than that decide where a conversation belongs.
 import msgspec
 
 from router import courtesies, language, sensitive
-from router.conditions import Facts
+from router.book import Facts
 from router.conversation import Conversation
 from router.decisions import Ground, Unit
 from router.rules import Outcome, judge

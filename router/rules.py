@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from router.conditions import Book, Compiled, Facts, Hits, Reader, condition
+from router.book import Book, Facts, Hits, Reader
+from router.conditions import Compiled, condition
 from services.config import Config
 from services.rules import Care, Mask, Rule
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 import re2
 
-from router.conditions import Book
+from router.book import Book
 from router.lexicon import fault, plain_words
 from router.rules import holds_for
 from services.choices import Choices

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.conditions import Facts
+from router.book import Facts
 from services.config import Config, parse
 from tests.unit.cli.calls import TOML
 

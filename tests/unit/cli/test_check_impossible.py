@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.impossible import LANGUAGES, doubts
-from router.conditions import Facts
+from router.book import Facts
 from router.language import detected
 from router.rules import compile_rules
 from services.config import parse

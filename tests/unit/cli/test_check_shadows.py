@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cli.shadows import doubts, listed
 from cli.simple import simple
 from cli.wider import no_more
-from router.conditions import Facts
+from router.book import Facts
 from router.rules import compile_rules, judge
 from services.config import Config, parse
 from services.rules import State

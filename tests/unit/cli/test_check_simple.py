@@ -7,7 +7,7 @@ import re2
 from hypothesis import given
 
 from cli.simple import Form, simple
-from router.conditions import Facts
+from router.book import Facts
 from router.rules import compile_rules
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS

@@ -4,7 +4,7 @@ from typing import Any
 
 from almelo import CONFIG, NOON
 
-from router.conditions import Facts
+from router.book import Facts
 from router.rules import Outcome, Table, compile_rules, judge
 from services.config import Config
 from services.rules import Care, Group, Rule

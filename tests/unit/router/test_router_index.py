@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruled import DOES, town
 
-from router.conditions import Facts
+from router.book import Facts
 from router.lexicon import plain_words
 from router.rules import Marks, compile_rules, judge, steps
 from services.rules import Care, Condition, Rule
