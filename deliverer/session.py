@@ -51,6 +51,7 @@ class Session:
         self._window = Window(engine.destination.window)
         per_second = engine.destination.per_second
         self._pace = Pace(per_second) if per_second else None
+        self._paced: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight = 0
         self._not_before = 0.0
@@ -123,7 +124,7 @@ class Session:
             return
         while self._in_flight < self._most and self._loop.time() >= self._not_before:
             if self._pace and not self._pace.room(self._loop.time()):
-                self._later(PACE_SECONDS)
+                self._at_its_pace()
                 return
             job = self._lanes.next(self._loop.time())
             if job is None:
@@ -134,6 +135,15 @@ class Session:
             task = asyncio.create_task(self._fly(job))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
+
+    def _at_its_pace(self) -> None:
+        """Look again soon: by one timer, however often there was no room."""
+        if self._paced is None:
+            self._paced = self._loop.call_later(PACE_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._paced = None
+        self._launch()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)

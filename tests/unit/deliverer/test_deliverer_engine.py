@@ -10,6 +10,7 @@ from timeless import run
 
 from deliverer.answers import Answer
 from deliverer.policy import FIRST_WAIT, LONGEST_WAIT
+from deliverer.session import PACE_SECONDS
 from services import contract, observe
 from services.consumer import Lost
 from services.contract import Delivery
@@ -235,9 +236,22 @@ def test_a_destination_is_asked_no_more_often_than_it_may_be() -> None:
     async def work() -> None:
         hall = Hall(Crm(seconds=0.01), window=64, per_second=20)
         hall.receives(*(of(n, f"citizen {n}") for n in range(200)))
-        began = asyncio.get_running_loop().time()
-        await hall.works(lambda: hall.channel.acked == [1])
+        loop, session = asyncio.get_running_loop(), hall.session()
+        began, looks = loop.time(), 0
+        launch = session._launch
+
+        def counted() -> None:
+            nonlocal looks
+            looks += 1
+            launch()
+
+        session._launch = counted  # type: ignore[method-assign]
+        task = asyncio.create_task(session.run())
+        await until_it_holds(lambda: hall.channel.acked == [1])
+        hall.inbox.stop()
+        await task
         seconds = hall.crm.asked[-1][0] - began
         assert 9 <= seconds <= 11
+        assert looks < 2 * (seconds / PACE_SECONDS + len(hall.crm.asked)), "by one timer"
 
     run(work())
