@@ -114,7 +114,7 @@ class Outbound:
         outcome = type(verdict).__name__.lower()
         match verdict:
             case Later(code=code) if code == TOO_FAST:
-                self._paces[line.number].slow()
+                self._paces[line.number].slow(asyncio.get_running_loop().time())
             case Later(code=code, reason=reason, stop=True):
                 outcome = STOPPED
                 log.error("number.stopped", number=line.number, code=code, reason=reason)

@@ -2,6 +2,7 @@
 
 SPARE_SECONDS = 0.25
 """For which what was not sent may be caught up with: a little longer than two looks are apart."""
+TOGETHER_SECONDS = 1.0
 RECOVERS_SECONDS = 60.0
 """After it went too fast, until it goes as fast as before: evenly up from half."""
 
@@ -13,6 +14,7 @@ class Pace:
         self._most = self._rate = float(per_second)
         self._left = 0.0
         self._at: float | None = None
+        self._slowed_at = float("-inf")
 
     def room(self, now: float) -> int:
         """So many may go now."""
@@ -26,9 +28,11 @@ class Pace:
     def took(self, count: int) -> None:
         self._left -= count
 
-    def slow(self) -> None:
-        """It went too fast: half as many from now on, and ever more again."""
-        self._rate = max(1.0, self._rate / 2)
+    def slow(self, now: float) -> None:
+        """It went too fast: half as many from now on, and ever more again. All that were under way
+        are told so together, and count once."""
+        if now - self._slowed_at >= TOGETHER_SECONDS:
+            self._rate, self._slowed_at = max(1.0, self._rate / 2), now
 
     @property
     def _spare(self) -> float:

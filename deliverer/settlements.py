@@ -98,6 +98,8 @@ class Settlements:
     async def write(self, settled: list[Settlement]) -> None:
         """Return when all of it is in PostgreSQL, and on its way to the archive: what was tried
         again is told with what people did, by `deliverer.replays`."""
+        # One that was delivered again when its channel was lost may be in here twice.
+        settled = list({(s.destination, s.event): s for s in reversed(settled)}.values())
         rows = [
             (s.destination, s.event, s.conversation, s.state, s.attempts, s.status, s.at, s.tenant,
              s.reason, s.body, s.message, s.replays)

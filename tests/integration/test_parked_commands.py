@@ -167,6 +167,17 @@ async def due(pool: Pool, process: UUID, *held: UUID) -> list[int]:
     return [each.delivery.sequence for each in again]
 
 
+def test_what_was_settled_twice_at_once_is_written_down_once(command: Command, table: str) -> None:
+    again = msgspec.structs.replace(refused(7), attempts=2)
+    on(table, lambda pool: write(pool, refused(7), again))
+    [one] = json.loads(command("parked", "list", "--conversation", "c7", "--json").stdout)
+    assert one["attempts"] == 1
+    assert command("parked", "replay", *ids(7)).exit_code == 0
+    done = msgspec.structs.replace(again, state="settled", replays=1)
+    on(table, lambda pool: write(pool, done, done))
+    assert command("parked", "list", "--conversation", "c7", "--json").stdout == "[]\n"
+
+
 ONE, OTHER = UUID(int=1), UUID(int=2)
 
 

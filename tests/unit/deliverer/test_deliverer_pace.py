@@ -40,7 +40,8 @@ def test_what_was_not_used_is_not_saved_up() -> None:
 def test_after_too_fast_half_and_then_ever_more_again() -> None:
     pace = Pace(80)
     pace.took(pace.room(0))
-    pace.slow()
+    for n in range(32):  # as many as were under way
+        pace.slow(n / 100)
     first, _ = sent_in(pace, 0, 10)
     later, end = sent_in(pace, 10, RECOVERS_SECONDS)
     after, _ = sent_in(pace, end, 10)
