@@ -69,9 +69,10 @@ def list_command(path: Path | None, as_json: bool) -> None:
 
 def _lines(found: Sequence[Shown]) -> Iterator[str]:
     for one in found:
-        held = f"; held since {one.held_since:%Y-%m-%d %H:%M}Z: {one.reason}"
         replaying = f", {one.replaying} being tried again" if one.replaying else ""
-        yield f"{one.id}: {one.parked} parked{replaying}{held if one.held_since else ''}"
+        since = one.held_since
+        held = f"; held since {since:%Y-%m-%d %H:%M}Z: {one.reason}" if since else ""
+        yield f"{one.id}: {one.parked} parked{replaying}{held}"
 
 
 def _of_one(command: Any) -> Any:

@@ -166,7 +166,7 @@ def list_command(as_json: bool, **given: Any) -> None:
 def _lines(found: Sequence[Parked]) -> Iterator[str]:
     for one in found:
         again = f", set back {one.replays} times" if one.replays else ""
-        tried = f"{one.attempts} attempts{again}"
+        tried = f"{one.attempts} attempt{'s' * (one.attempts != 1)}{again}"
         yield f"{one.event}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.destination}  {one.tenant}"
         yield f"    {one.conversation or '-'}  {tried}: {one.reason}"
 

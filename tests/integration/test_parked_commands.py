@@ -124,7 +124,7 @@ def test_a_list_has_no_word_of_what_was_said(command: Command) -> None:
     done = command("parked", "list")
     first, second, *_ = done.stdout.splitlines()
     assert first == f"{delivery(1).id}  2026-11-25 12:01:00Z  crm  almelo"
-    assert second == "    c1  1 attempts: the destination refused this message: 422"
+    assert second == "    c1  1 attempt: the destination refused this message: 422"
     assert "paspoort" not in done.stdout + command("parked", "list", "--json").stdout
 
 
@@ -266,6 +266,7 @@ def test_a_destination_is_held_still_and_freed(command: Command, table: str) -> 
     assert "; held since" in command("destination", "list").stdout
     assert command("destination", "resume", "crm").exit_code == 0
     assert not on(table, still)
+    assert "crm: 6 parked\n" in command("destination", "list").stdout
     unknown = command("destination", "pause", "x", "--reason", "y")
     assert (unknown.exit_code, unknown.stdout) == (2, "")
     assert unknown.stderr.startswith("there is no destination 'x'; there is crm")
