@@ -126,6 +126,7 @@ class Crm:
             self._left -= 1
             if not self._left:
                 self._mode = Mode()
+                self._stream.publish("mode", {"mode": self._mode.mode})
         return mode
 
     async def _hang(self) -> None:

@@ -80,6 +80,14 @@ async def test_a_lost_answer_of_the_crm_leaves_the_event_received(sandbox: World
         assert (await sandbox.ask("GET", "/crm/summary"))[1]["count"] == count
 
 
+async def test_a_page_is_told_when_the_crm_takes_everything_again(sandbox: World) -> None:
+    async with sandbox.http.get(sandbox.url + "/stream") as stream:
+        await read_until(stream, "event: ready")
+        await sandbox.ask("POST", "/crm/mode", json={"mode": "refuse", "count": 1})
+        await sandbox.tell(body())
+        assert '"refuse"' in await read_until(stream, '"ok"')
+
+
 async def test_an_answer_may_be_large(sandbox: World) -> None:
     await sandbox.ask("POST", "/crm/mode", json={"mode": "large", "count": 1})
     status, said = await sandbox.tell(body())
