@@ -48,9 +48,10 @@ async def ask(town: SmallTown, path: str, menu: Menu) -> None:
 
 
 def last_choice(town: SmallTown) -> dict[str, Any]:
-    """As Meta brought it."""
-    message = town.webhooks[-1]["entry"][0]["changes"][0]["value"]["messages"][0]
-    interactive: dict[str, Any] = message["interactive"]
+    """As Meta brought it; statuses come between, whenever they come."""
+    values = [webhook["entry"][0]["changes"][0]["value"] for webhook in town.webhooks]
+    messages = [message for value in values for message in value.get("messages", ())]
+    interactive: dict[str, Any] = messages[-1]["interactive"]
     return interactive
 
 
