@@ -41,12 +41,13 @@ class Replays:
 
     async def due(self, destination: str, held: Collection[UUID]) -> list[Again]:
         """What is to be tried again by now and not among `held`, the longest due first."""
+        before = frozenset(held)  # one that is settled meanwhile may be in the answer still
         claim = (self._process, destination, CLAIM_SECONDS, IN_HAND)
         rows = await self._pool.fetch(_CLAIM, *claim)
         return [
             Again(_decode(row["body"]).delivery, row["replays"])
             for row in sorted(rows, key=lambda row: (row["due_at"], row["event"]))
-            if row["event"] not in held
+            if row["event"] not in before
         ]
 
     async def held_still(self, destination: str) -> bool:

@@ -192,6 +192,23 @@ def test_what_is_tried_again_is_due_at_its_pace_the_oldest_first(
     assert on(table, lambda pool: due(pool, ONE, delivery(2).id)) == [1, 3, 4, 5]
 
 
+def test_what_is_settled_while_it_is_looked_for_is_not_tried_once_more(
+    command: Command, table: str
+) -> None:
+    assert command("parked", "replay", *ids(1, 2)).exit_code == 0
+    passed = "update deliverer.delivery set due_at = now() - interval '1 second'"
+    on(table, lambda pool: pool.execute(passed))
+
+    async def looked(pool: Pool) -> list[int]:
+        held = {delivery(1).id}
+        looking = asyncio.create_task(Replays(pool, ONE).due("crm", held))
+        await asyncio.sleep(0)  # it has asked by now, and has no answer yet
+        held.clear()
+        return [each.delivery.sequence for each in await looking]
+
+    assert on(table, looked) == [2]
+
+
 def test_two_processes_do_not_try_the_same_destination_at_once(
     command: Command, table: str
 ) -> None:
