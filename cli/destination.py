@@ -91,9 +91,9 @@ def _of_one(command: Any) -> Any:
 @_of_one
 @click.option("--reason", required=True, help="For whoever reads the list.")
 def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> None:
-    """Deliver nothing to ID until it is resumed: what comes in is kept, in order.
+    """Hold ID still: what comes in is kept.
 
-    What is under way is finished; it takes a second to hold.
+    In order, until it is resumed. What is under way is finished; it takes a second to hold.
     """
     _known(id, path)
     on_tables("destination", lambda pool: hold(pool, id, reason))

@@ -176,7 +176,7 @@ def _lines(found: Sequence[Parked]) -> Iterator[str]:
 @click.option("--content", is_flag=True, help="With what was said: personal data.")
 @click.option("--json", "as_json", is_flag=True)
 def show_command(event: UUID, content: bool, as_json: bool) -> None:
-    """Show one: what it is, and the beginning of the answer that refused it."""
+    """Show one, and why it was refused."""
     found = [_shown(*each, content) for each in on_tables("parked", lambda p: kept(p, event))]
     lines = (f"{name}: {value}" for one in found for name, value in one.items())
     say(found, lines, as_json=as_json)
@@ -201,9 +201,10 @@ def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
 def replay_command(
     as_json: bool, everything: bool, per_second: int, dry_run: bool, **given: Any
 ) -> None:
-    """Have them delivered again, under the same ids, between what comes in.
+    """Deliver them again, under the same ids.
 
-    What came later in a conversation has been delivered: whoever receives goes by `sequence`.
+    Between what comes in. What came later in a conversation has been delivered: whoever receives
+    goes by `sequence`.
     """
     wanted = _narrow(Filter(**given), everything)
     work = counted if dry_run else lambda pool, wanted: replay(pool, wanted, per_second)
