@@ -45,6 +45,21 @@ class Handover(Shown):
     at: datetime.datetime
 
 
+class Identity(Shown):
+    """By what a citizen is known at Meta."""
+
+    kind: Literal["phone", "bsuid", "parent_bsuid"]
+    value: str
+
+
+class Person(Shown):
+    """A citizen, as Meta named them with a message."""
+
+    identities: tuple[Identity, ...]
+    name: str
+    """Their own choice, and not checked."""
+
+
 class Message(Shown):
     """A message on the record, with its decision, its fate and its original."""
 
@@ -58,6 +73,8 @@ class Message(Shown):
     """Meta's word."""
     text: str
     """The words in it."""
+    from_person: Person | None = Field(alias="from")
+    """Who wrote it; null for what went out."""
     department: str | None
     decision: Decision
     tags: tuple[str, ...]

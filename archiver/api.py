@@ -1,7 +1,8 @@
 """Reading the record: conversations and messages, for whoever has a token."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -9,10 +10,12 @@ from aiohttp import web
 
 from archiver import view
 from archiver.store import Store
+from services import clock
 from services.access import Rights
+from services.answers import unavailable
 from services.guard import guarded
 from services.http import json, problem
-from services.ids import CONVERSATION
+from services.ids import CONVERSATION, made_at
 from services.keyring import Keyring
 
 PAGE, LARGEST_PAGE = 200, 1000
@@ -30,13 +33,20 @@ class Whole(msgspec.Struct, frozen=True):
 
 AFTER = Whole("after", default=0, least=0, most=2**63 - 1)
 LIMIT = Whole("limit", default=PAGE, least=1, most=LARGEST_PAGE)
+FRESH = timedelta(seconds=5)
+"""A department may hear of a message before the record has it; and no two clocks are the same."""
+NOT_YET = "the record may not have this message yet: try again"
+TIMED = 7
+"""The version of UUIDs that say when they were made, as ours do."""
 DIGITS = re.compile(r"[0-9]{1,19}")
 """As many as the largest number has."""
 
 
 class Api:
-    def __init__(self, store: Store, keyring: Keyring) -> None:
-        self._store, self._keyring = store, keyring
+    """`behind` says how old what is written to the record now is."""
+
+    def __init__(self, store: Store, keyring: Keyring, behind: Callable[[], timedelta]) -> None:
+        self._store, self._keyring, self._behind = store, keyring, behind
 
     def routes(self) -> list[web.RouteDef]:
         table = {
@@ -82,8 +92,16 @@ class Api:
             return problem(404, "Not Found", "there is no such message")
         rows = await self._store.message(id, rights)
         if not rows:
+            if on_its_way(id, clock.now(), self._behind()):
+                return unavailable(NOT_YET)
             return problem(404, "Not Found", "there is no such message")
         return json(view.messages(rows, await self._store.about([id], rights))[0])
+
+
+def on_its_way(id: UUID, now: datetime, behind: timedelta) -> bool:
+    """Whether a message of this id may be on its way to the record: made just now, or while the
+    record is behind. Pure."""
+    return id.version == TIMED and now - behind - FRESH < made_at(id) < now + FRESH
 
 
 def _given(texts: Sequence[str], wanted: Whole) -> int | None:

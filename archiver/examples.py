@@ -19,6 +19,7 @@ MESSAGE: Json = {
     "direction": "in",
     "type": "text",
     "text": "Mijn container is vol",
+    "from": {"identities": [{"kind": "phone", "value": "31600000011"}], "name": "Fatima"},
     "department": "openbare-ruimte",
     "decision": DECISION,
     "tags": ["officieel"],

@@ -6,6 +6,7 @@ aside whole, its siblings go on.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 class Intake:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.behind = timedelta()
+        """What happened so long ago is being written now."""
 
     async def work(self, inbox: Inbox) -> None:
         """Until the channel is lost or let go."""
@@ -62,8 +65,8 @@ class Intake:
                 await self._write_alone(record)
         for record in records:
             observe.archive_records.labels(kind=record.kind).inc()
-        newest = max(record.at for record in records)
-        observe.archive_lag_seconds.set((clock.now() - newest).total_seconds())
+        self.behind = clock.now() - max(record.at for record in records)
+        observe.archive_lag_seconds.set(self.behind.total_seconds())
 
     async def _write_alone(self, record: Record) -> None:
         try:

@@ -31,6 +31,7 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "direction": data["direction"],
         "type": data["type"],
         "text": data["text"],
+        "from": data.get("from"),
         "department": data["department"],
         "decision": _decision(data["decision"]),
         **{name: data.get(name) or nothing for name, nothing in MARKS.items()},

@@ -24,6 +24,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     datacontenttype: str = "application/json"
     sequence: str
     sequencetype: str = "Integer"
+    dataref: str | msgspec.UnsetType = msgspec.UNSET
+    """Where the rest of `data` is, where it is not all here."""
     data: msgspec.Raw
 
 
@@ -43,14 +45,16 @@ def key_of(secret: str) -> bytes:
     return key
 
 
-def body(delivery: Delivery) -> bytes:
-    """The same bytes for the same delivery, however often it is tried."""
+def body(delivery: Delivery, archiver: str) -> bytes:
+    """The same bytes for the same delivery, however often it is tried; `archiver` is the address
+    of its API."""
     event = Event(
         id=str(delivery.id),
         source=f"urn:nld:gemeente-{delivery.tenant}.systeem:postkamer",
         type=delivery.type,
         time=delivery.time,
         sequence=str(delivery.sequence),
+        dataref=archiver + delivery.dataref if delivery.dataref else msgspec.UNSET,
         data=msgspec.Raw(delivery.data),
     )
     return msgspec.json.encode(event)

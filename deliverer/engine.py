@@ -7,7 +7,7 @@ What is attempted when is for `deliverer.session`.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -34,32 +34,39 @@ class Poster(Protocol):
 class Kind(Protocol):
     """How a destination of one kind is spoken to; pure."""
 
-    def body(self, delivery: Delivery) -> bytes: ...
+    def body(self, delivery: Delivery, archiver: str) -> bytes: ...
 
     def headers(
         self, delivery: Delivery, content: bytes, keys: Keys, now: datetime
     ) -> Mapping[str, str]: ...
 
 
+class Terms(NamedTuple):
+    """With what a destination is told: the keys that sign, and where it finds the record."""
+
+    keys: Keys
+    archiver: str
+
+
 class Engine:
     def __init__(
         self,
         destination: Destination,
-        keys: Keys,
+        terms: Terms,
         kind: Kind,
         poster: Poster,
         settlements: Settlements,
         settle: Batcher[Settlement],
     ) -> None:
-        self.destination, self._keys, self._kind = destination, keys, kind
+        self.destination, self._terms, self._kind = destination, terms, kind
         self._poster, self._settlements, self._settle = poster, settlements, settle
 
     async def attempt(self, job: Job) -> tuple[Answer, Verdict]:
         """One, and what its answer says by itself."""
         delivery = job.delivery
         job.attempts += 1
-        content = self._kind.body(delivery)
-        headers = self._kind.headers(delivery, content, self._keys, clock.now())
+        content = self._kind.body(delivery, self._terms.archiver)
+        headers = self._kind.headers(delivery, content, self._terms.keys, clock.now())
         answer = await self._poster.post(self.destination.url, content, headers)
         return answer, judge(answer)
 

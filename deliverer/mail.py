@@ -28,7 +28,7 @@ volgende gewaarschuwd.
 """
 
 
-def body(delivery: Delivery) -> bytes:
+def body(delivery: Delivery, archiver: str) -> bytes:
     """The words of the mail, the same however often it is tried."""
     said = _data.decode(delivery.data)
     return TEXT.format(

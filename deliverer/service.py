@@ -11,7 +11,7 @@ from deliverer.accounts import Account
 from deliverer.accounts import accounts as accounts_of
 from deliverer.addresses import Network
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
-from deliverer.engine import Engine, Kind, Poster
+from deliverer.engine import Engine, Kind, Poster, Terms
 from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.outbound import WINDOW, Outbound
@@ -67,7 +67,8 @@ async def deliverer(
         incoming = await enter(linked(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         replays = Replays(pool, clock.new_id())
-        shared = Shared(incoming, settlements, replays, settings.private_networks)
+        networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
+        shared = Shared(incoming, settlements, replays, networks, archiver)
         engines = [
             await enter(_inbound(shared, destination, keys[destination.id]))
             for destination in config.destinations
@@ -90,6 +91,7 @@ class Shared(NamedTuple):
     settlements: Settlements
     replays: Replays
     networks: Collection[Network]
+    archiver: str
 
 
 @asynccontextmanager
@@ -105,7 +107,8 @@ async def _inbound(
     )
     async with batching(shared.settlements.write, SETTLE) as settle, poster_of as poster:
         kind = KINDS[destination.kind]
-        engine = Engine(destination, keys, kind, poster, shared.settlements, settle)
+        terms = Terms(keys, shared.archiver)
+        engine = Engine(destination, terms, kind, poster, shared.settlements, settle)
         work: Work = lambda inbox: Session(engine, shared.replays, inbox).run()  # noqa: E731
         async with consuming(shared.link, queue, FRAMES, work) as consumer:
             yield consumer, settle.task

@@ -7,6 +7,7 @@ import msgspec
 
 from router import commands, messages, notices, statuses, timeouts
 from router.decisions import Changes, Decision, Ground, Unit
+from router.discretion import marked
 from router.knowledge import Knowledge
 from services.contract import Command, Receipt, SendOutcome, Timeout
 from services.whatsapp import items
@@ -14,6 +15,11 @@ from services.whatsapp import items
 
 def decide(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
     """What is to be done with `unit`; never raises for what a citizen, Meta or a CRM sent."""
+    decision, changes = _decided(unit, known, ground)
+    return marked(decision, ground.config), changes
+
+
+def _decided(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
     match unit.entry:
         case Command() as command:
             return commands.command(unit, command, known, ground)

@@ -221,6 +221,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     former_event: UUID | None = None
     """Id of the event that tells the department it left, where that has another destination."""
     former_destination: str = ""
+    confidential: bool = False
+    former_confidential: bool = False
+    """Whether no content is told to whoever has it; and to whoever had it."""
     zaak: str = ""
     continued: bool = False
     """The citizen was known by their phone number, under a BSUID of another portfolio."""

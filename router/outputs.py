@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from router.decisions import Decision, Unit
+from router.discretion import discreet
 from router.merging import REASON
 from router.sensitive import masked
 from services.contract import Command, Delivery, Timeout
@@ -35,6 +36,16 @@ _json = msgspec.json.encode
 
 def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
     """The events of one decision, in order; none where no CRM is told."""
+    for destination, event in _events(unit, decision):
+        confidential = decision.confidential
+        if event.type == TRANSFERRED or event.conversation != decision.conversation:
+            confidential = confidential or decision.former_confidential  # it says from where
+        # Whoever is woken is told no content by any way.
+        confidential = confidential and event.type != CARE_ALARM
+        yield destination, discreet(event, confidential=confidential)
+
+
+def _events(unit: Unit, decision: Decision) -> Iterator[To]:
     if decision.alarm:
         yield _alarm(unit, decision)
     if decision.transfer:

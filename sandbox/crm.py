@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from sandbox import events
+from sandbox.contents import Contents
 from sandbox.events import Event
 from sandbox.inbox import Inbox
 from sandbox.stream import Stream
@@ -64,9 +65,9 @@ class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
 
 
 class Crm:
-    def __init__(self, secret: bytes, *, stream: Stream) -> None:
+    def __init__(self, secret: bytes, *, stream: Stream, contents: Contents) -> None:
         self._secret = secret
-        self._stream = stream
+        self._stream, self._contents = stream, contents
         self._inbox = Inbox()
         self._mode = Mode()
         self._left = 0
@@ -109,8 +110,10 @@ class Crm:
             case "slow":
                 await asyncio.sleep(min(mode.seconds, SLOWEST_SECONDS))
         for event in found:
-            self._inbox.add(event)
+            first = self._inbox.add(event)
             self._stream.publish("crm", msgspec.Raw(event.raw))
+            if first and event.dataref:
+                self._contents.want(event)
         return thanks(request, mode)
 
     def _current(self, found: list[Event]) -> Mode:

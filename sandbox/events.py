@@ -28,6 +28,8 @@ class Event(msgspec.Struct, frozen=True):
     """-1 where there is none."""
     conversation: str
     raw: bytes
+    dataref: str = ""
+    """Where the rest of its data is."""
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -43,6 +45,7 @@ class _Envelope(msgspec.Struct, frozen=True):
     datacontenttype: str = ""
     sequence: str = ""
     sequencetype: str = ""
+    dataref: str = ""
     data: _Data = _Data()
 
 
@@ -100,7 +103,7 @@ def read(raw: bytes) -> tuple[Event | None, list[str]]:
         return None, faults
     sequence = int(envelope.sequence) if envelope.sequence else -1
     conversation = envelope.data.conversationId
-    return Event(envelope.id, envelope.type, sequence, conversation, raw), []
+    return Event(envelope.id, envelope.type, sequence, conversation, raw, envelope.dataref), []
 
 
 def _faults(envelope: _Envelope) -> list[str]:

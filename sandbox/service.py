@@ -14,6 +14,7 @@ from sandbox.asking import Asking
 from sandbox.attachments import Attachments
 from sandbox.carriers import Carriers
 from sandbox.centre import Centre
+from sandbox.contents import Contents
 from sandbox.crm import Crm
 from sandbox.desk import Desk
 from sandbox.graph import Graph
@@ -51,8 +52,9 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
     shown = town.of(choices.load(settings.config).config) if settings.config else town.EXAMPLE
     async with meta.session() as http:
         world = make(settings, shown, http)
-        crm = Crm(settings.crm_secret, stream=world.stream)
         asking = Asking(settings, http)
+        contents = Contents(asking, stream=world.stream)
+        crm = Crm(settings.crm_secret, stream=world.stream, contents=contents)
         desk = Desk(asking, stream=world.stream)
         graph = Graph(world)
         desks = [*desk.routes(), *Centre(asking).routes()]
@@ -63,8 +65,9 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
             serve(app, settings.bind, settings.port, connections=MANY) as port,
             beside(world.meta.run()) as telling,
             beside(desk.watch()) as watching,
+            beside(contents.fetch()) as fetching,
         ):
-            broken = first_to_end(telling, watching)
+            broken = first_to_end(telling, watching, fetching)
             try:
                 yield Running(f"http://{settings.bind}:{port}", broken)
             finally:

@@ -56,6 +56,10 @@ class Config(Table):
         return {(d.tenant, d.id): d for d in self.departments}
 
     @cached_property
+    def _destinations(self) -> dict[str, Destination]:
+        return {destination.id: destination for destination in self.destinations}
+
+    @cached_property
     def _tenants(self) -> dict[str, Tenant]:
         return {tenant.id: tenant for tenant in self.tenants}
 
@@ -73,6 +77,9 @@ class Config(Table):
 
     def department(self, tenant: str, department: str) -> Department | None:
         return self._departments.get((tenant, department))
+
+    def destination(self, destination: str) -> Destination | None:
+        return self._destinations.get(destination)
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -159,6 +159,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     message: UUID | None = None
     """The message that it is about."""
+    dataref: str = ""
+    """Path at the archiver of what `data` does not say, where it does not say all."""
 
 
 class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,6 +118,7 @@ replaced."""
 Key = Annotated[SecretStr, AfterValidator(_key)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 ObjectStore = Annotated[str, AfterValidator(_object_store)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -158,7 +159,7 @@ class ApiSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    api_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")
+    api_url: Url = "http://127.0.0.1:8080"
     api_token: Annotated[SecretStr, AfterValidator(_header)]
 
 
@@ -185,6 +186,8 @@ class DelivererSettings(Settings):
     object_store: ObjectStore
     private_networks: Networks = ()
     """Beside the internet, where CRMs may be: `10.1.0.0/16`."""
+    archiver_url: Url = "http://127.0.0.1:8083"
+    """Where CRMs reach the archiver's API: what events leave out is asked there."""
     deliverer_ops_port: Port = 9082
 
 

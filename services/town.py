@@ -76,6 +76,7 @@ class Department(Table):
     when_closed: str = ""
     """Department that has its conversations meanwhile."""
     confidential: bool = False
+    """Its events say that something happened, and not what: whoever may, asks the archive."""
     public_name: str = Field(default="", max_length=200)
     """What citizens are told instead of its name."""
     escalate_to: str = ""
@@ -106,6 +107,8 @@ class Destination(Table):
     """Deliveries in flight, at most."""
     per_second: int | None = Field(default=None, ge=1, le=10_000)
     """Deliveries, at most, of whoever must not be asked more often."""
+    confidential: bool = False
+    """Whether it is told that something happened, and not what: it asks the archive."""
     to: tuple[Mail, ...] = Field(default=(), max_length=20)
     sender: Mail | Literal[""] = ""
 

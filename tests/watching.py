@@ -47,7 +47,7 @@ class Watch:
             item
             for item in await self.received()
             if item["type"] == "nl.postkamer.message-received.v1"
-            and item["event"]["data"]["text"].startswith(run)
+            and item["event"]["data"].get("text", "").startswith(run)
         ]
 
     async def told(self, conversation: str, type: str) -> list[dict[str, Any]]:

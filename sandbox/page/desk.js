@@ -191,7 +191,7 @@ function letter(page, conversation) {
           conversation.at && h("time", { datetime: conversation.at }, clock(conversation.at))),
       ),
     );
-  const sign = [chosen, key, name, words.length, signOf(conversation), document.documentElement.lang];
+  const sign = [chosen, key, name, words.length, last?.sealed, signOf(conversation), document.documentElement.lang];
   return { key: conversation.id, sign: sign.join(" "), make };
 }
 

@@ -16,7 +16,9 @@ export const EVENTS = {
     add(conversation.entries, {
       id: data.messageId,
       mine: false,
-      type: data.type,
+      confidential: Boolean(event.dataref),
+      sealed: Boolean(event.dataref),
+      type: data.type ?? "other",
       text: data.text ?? "",
       media: data.media ?? [],
       rule: decision.rule ?? "",

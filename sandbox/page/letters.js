@@ -23,7 +23,7 @@ export function mark(status) {
 
 // For `sync`; where(id) is a department's name, quote() and react() are what the desk can do with it.
 export function entry(one, before, { where, quote, react }) {
-  const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, signOf(one)];
+  const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, one.sealed, signOf(one)];
   const sign = [...seen, document.documentElement.lang].join(" ");
   const make = () => {
     if (one.note) return note(one, where);
@@ -81,6 +81,7 @@ function reason({ reason: words, rule, version }) {
 }
 
 function contents(one) {
+  if (one.sealed) return [h("p", { class: "kind" }, icon("lock"), word("desk.sealed"))];
   const parts = [];
   const picture = one.media.find(({ mimeType = "" }) => mimeType.startsWith("image/"));
   if (picture) parts.push(photo(picture, one.text));

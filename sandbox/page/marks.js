@@ -12,6 +12,7 @@ function found(one) {
   return [
     priority in PRIORITIES && [priority, PRIORITIES[priority], word(`priority.${priority}`)],
     care && ["care", "heart", `${word("mark.care")}: ${careName(care)}`],
+    one.confidential && ["plain", "lock", word("mark.confidential")],
     one.provisional && ["open", "question", word("mark.provisional")],
     ...tags.map((tag) => [WEIGHTY.includes(tag) ? "weighty" : "tag", "tag", tag]),
     due && ["due", "clock", word("mark.due", { date: dated(due) })],

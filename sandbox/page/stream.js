@@ -1,7 +1,7 @@
 // The one connection over which everything comes in; the browser reconnects it by itself.
 
 const KINDS = [
-  "citizen", "webhook", "seen", "town", "offered", "crm", "answer", "note", "confirmed", "record", "mode", "missed",
+  "citizen", "webhook", "seen", "town", "offered", "crm", "content", "answer", "note", "confirmed", "record", "mode", "missed",
 ];
 
 // hello(run): a connection to this run of the sandbox; ready(): all that was remembered has come.

@@ -43,7 +43,7 @@ def test_our_message_is_one_that_meta_accepts(
 
 @pytest.mark.parametrize("secret", ["plain", "whsec_c2VjcmV0"])
 def test_our_event_is_one_that_a_crm_trusts_and_understands(secret: str) -> None:
-    body = cloudevents.body(DELIVERY)
+    body = cloudevents.body(DELIVERY, "")
     headers = cloudevents.headers(DELIVERY, body, [cloudevents.key_of(secret)], NOW)
     assert events.distrust(headers, body, crm_secret(secret), NOW.timestamp()) == ""
     assert events.split(headers["Content-Type"], body) == [body]

@@ -6,6 +6,7 @@ All sets of departments, against conversations that moved, on a real PostgreSQL.
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -138,7 +139,7 @@ async def reader(pool: Pool, rights: Rights) -> AsyncIterator[Reader]:
     given = msgspec.structs.asdict(rights) | {"per_second": 1000, "burst": 10_000}
     ring = Keyring(pool, [key("t", **given)])
     async with (
-        serve(application(Api(Store(pool), ring).routes()), "127.0.0.1", 0) as port,
+        serve(application(Api(Store(pool), ring, timedelta).routes()), "127.0.0.1", 0) as port,
         aiohttp.ClientSession() as session,
     ):
         yield Reader(f"http://127.0.0.1:{port}", session)

@@ -69,7 +69,7 @@ async def posted(url: str, login: bytes = b"") -> tuple[str, bool]:
     destination = Destination(
         id="piket", kind="mail", url=url, to=to, sender="postkamer@voorbeeldstad.example"
     )
-    content = mail.body(DELIVERY)
+    content = mail.body(DELIVERY, "")
     async with mailing(destination, login) as mailer:
         answer = await mailer.post(url, content, mail.headers(DELIVERY, content, (), NOON))
     verdict = judge(answer)

@@ -60,6 +60,7 @@ NOT_MARKED = {
 WRITTEN = {"type": "text", "text": "Één", "department": "groen", "decision": DECISION}
 RECEIVED = WRITTEN | {
     "direction": "in",
+    "from": {"identities": [{"kind": "phone", "value": "31611111111"}], "name": "Anna"},
     "wamid": "wamid.theirs",
     "receivedAt": "2026-11-25T12:00:00Z",
     "sentAt": "2026-11-25T11:59:59Z",
@@ -100,6 +101,7 @@ def test_a_message_of_a_citizen_is_shown_with_its_decision_and_its_original() ->
         "direction": "in",
         "type": "text",
         "text": "Één",
+        "from": {"identities": [{"kind": "phone", "value": "31611111111"}], "name": "Anna"},
         "department": "groen",
         "decision": OLD,
         **NOT_MARKED,
@@ -121,6 +123,7 @@ def test_a_message_of_ours_has_the_wamid_that_was_heard_of_it() -> None:
     ours = shown(SENT, sent("failed", "failed", reason="131026: kan niet"), told("sent"))
     assert ours["wamid"] == "wamid.ours"
     assert (ours["author"], ours["raw"], ours["sentAt"]) == (SENT["author"], None, None)
+    assert ours["from"] is None
 
 
 @pytest.mark.parametrize("order", list(permutations(["sent", "delivered", "read", "failed"])))

@@ -10,7 +10,7 @@ from handover import delivery
 
 from deliverer import cloudevents
 from deliverer.answers import Answer
-from deliverer.engine import Engine
+from deliverer.engine import Engine, Terms
 from deliverer.replays import Again
 from deliverer.session import Session
 from deliverer.settlements import Settlement
@@ -109,7 +109,7 @@ class Hall:
             per_second=per_second,
         )
         book: Any = self.book
-        self.engine = Engine(destination, (b"key",), cloudevents, crm, book, book)
+        self.engine = Engine(destination, Terms((b"key",), ""), cloudevents, crm, book, book)
         self.tags = 0
 
     def receives(self, *deliveries: Delivery) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 from datetime import timedelta
 
+import msgspec
 import pytest
 from handover import NOON, delivery
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from deliverer import cloudevents
 
+ARCHIVER = "https://archief.example"
 KEY = b"a key of 24 bytes or more"
 
 
@@ -31,7 +33,7 @@ def is_signed(key: bytes, headers: dict[str, str], body: bytes) -> bool:
 
 def test_the_body_is_a_cloudevent_of_the_dutch_profile() -> None:
     event = delivery(7)
-    assert json.loads(cloudevents.body(event)) == {
+    assert json.loads(cloudevents.body(event, ARCHIVER)) == {
         "specversion": "1.0",
         "id": str(event.id),
         "source": "urn:nld:gemeente-almelo.systeem:postkamer",
@@ -44,9 +46,15 @@ def test_the_body_is_a_cloudevent_of_the_dutch_profile() -> None:
     }
 
 
+def test_an_event_that_does_not_say_all_says_where_the_rest_is() -> None:
+    event = msgspec.structs.replace(delivery(7), dataref="/v1/messages/7")
+    said = json.loads(cloudevents.body(event, ARCHIVER))
+    assert said["dataref"] == "https://archief.example/v1/messages/7"
+
+
 def test_a_crm_can_check_the_signature_by_itself() -> None:
     event = delivery(7)
-    body = cloudevents.body(event)
+    body = cloudevents.body(event, ARCHIVER)
     headers = dict(cloudevents.headers(event, body, [KEY], NOON))
     assert headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
     assert headers["webhook-id"] == str(event.id)
@@ -59,7 +67,7 @@ def test_a_crm_can_check_the_signature_by_itself() -> None:
 
 def test_while_a_secret_is_replaced_a_crm_can_check_with_either() -> None:
     event = delivery(7)
-    body = cloudevents.body(event)
+    body = cloudevents.body(event, ARCHIVER)
     headers = dict(cloudevents.headers(event, body, [KEY, b"the next one"], NOON))
     assert is_signed(KEY, headers, body) and is_signed(b"the next one", headers, body)
     assert not is_signed(b"another", headers, body)
@@ -67,7 +75,7 @@ def test_while_a_secret_is_replaced_a_crm_can_check_with_either() -> None:
 
 def test_every_try_sends_the_same_bytes_under_the_same_id_signed_anew() -> None:
     event = delivery(7)
-    bodies = {cloudevents.body(event) for _ in range(3)}
+    bodies = {cloudevents.body(event, ARCHIVER) for _ in range(3)}
     assert len(bodies) == 1
     [body] = bodies
     tries = [
@@ -84,7 +92,7 @@ def test_a_secret_of_standard_webhooks_is_its_base64_and_any_other_is_itself(key
     assert cloudevents.key_of(secret) == key
     assert cloudevents.key_of(key.hex()) == key.hex().encode()
     event = delivery(1)
-    body = cloudevents.body(event)
+    body = cloudevents.body(event, ARCHIVER)
     assert is_signed(key, dict(cloudevents.headers(event, body, [key], NOON)), body)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -191,7 +192,7 @@ def test_the_gateways_document_has_every_route_of_it() -> None:
 
 def test_the_archivers_document_has_every_route_of_it() -> None:
     none: Any = None
-    defined = [*Archive(none, none).routes(), *routes(DOCUMENTS["archiver"])]
+    defined = [*Archive(none, none, timedelta).routes(), *routes(DOCUMENTS["archiver"])]
     assert served(defined) - {("get", "/v1/openapi.html")} == described(DOCUMENTS["archiver"])
 
 

@@ -90,7 +90,6 @@ id = "zorg"
 tenant = "hengelo"
 name = "Zorg en jeugd"
 destination = "zorg"
-confidential = true
 public_name = "een collega"
 mask = ["bsn"]
 [[departments]]

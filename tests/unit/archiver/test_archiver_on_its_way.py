@@ -1,0 +1,33 @@
+"""A message that the record does not have: is there none, or none yet?"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from archiver.api import FRESH, on_its_way
+from services.ids import uuid7
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def made(at: datetime) -> UUID:
+    return uuid7(at, bytes(10))
+
+
+@pytest.mark.parametrize("behind", [timedelta(), timedelta(minutes=3), timedelta(days=2)])
+def test_what_is_newer_than_what_is_written_now_may_be_on_its_way(behind: timedelta) -> None:
+    edge = behind + FRESH
+    assert on_its_way(made(NOON), NOON, behind)
+    assert on_its_way(made(NOON - edge + SECOND), NOON, behind)
+    assert not on_its_way(made(NOON - edge - SECOND), NOON, behind)
+
+
+def test_nothing_is_on_its_way_from_the_future() -> None:
+    assert on_its_way(made(NOON + FRESH - SECOND), NOON, timedelta())
+    assert not on_its_way(made(NOON + FRESH + SECOND), NOON, timedelta(days=365))
+
+
+def test_an_id_that_does_not_say_when_it_was_made_is_of_nothing() -> None:
+    assert not on_its_way(uuid4(), NOON, timedelta(days=365_000))
