@@ -58,8 +58,8 @@ export function openFirst(page) {
 }
 
 // A message came in: show it, unless somebody is busy at the desk with something else.
-export function arrived(page, event) {
-  const conversation = page.state.conversations.get(event.data?.conversationId);
+export function arrived(page, { conversationId } = {}) {
+  const conversation = page.state.conversations.get(conversationId);
   if (!conversation) return;
   const busy = by("answer-text").value.trim() || by("desk").contains(document.activeElement);
   const moved = page.conversation === conversation.id;

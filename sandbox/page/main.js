@@ -61,7 +61,8 @@ function show(view, { focus = false } = {}) {
 function happened(kind, data) {
   const news = fold(page.state, kind, data);
   if (news && page.ready) tell(news);
-  if (kind === "crm" && page.ready) desk.arrived(page, data);
+  if (kind === "crm" && page.ready) desk.arrived(page, data.data);
+  if (kind === "content" && page.ready) desk.arrived(page, data);
   if (kind === "crm" || kind === "answer") record.refresh(page, data);
   if (kind === "town") phone.arrived(page);
   redraw();

@@ -117,6 +117,7 @@ async def test_the_sandbox_desk_shows_what_it_asked_of_the_archive(
         await page.choose_citizen("Jan")
         await page.send(SECRET)
         await expect(page.thread.get_by_text(SECRET)).to_be_visible()
+        await expect(page.page.locator("#thread-title")).to_contain_text("Jan de Boer")
         await expect(page.thread.get_by_text(page.word("mark.confidential"))).to_be_visible()
         await expect(page.hole("Jeugdzorg")).to_have_attribute("aria-selected", "true")
         assert page.errors == []
