@@ -70,7 +70,8 @@ def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]
     return [
         {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
         for fate, said in told
-        if fate["kind"] == "status" or (fate["kind"] == "send" and said["state"] != "sent")
+        if fate["kind"] == "status"
+        or (fate["kind"] == "send" and (said["state"] != "sent" or said["reason"]))
     ]
 
 

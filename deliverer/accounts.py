@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from services.config import Config
-from services.numbers import Number
+from services.numbers import LateTemplate, Number
 from services.providers import PROVIDERS, authorized, resource
 from services.settings import SettingsError, resolved
 
@@ -23,6 +23,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     per_second: int
     """Messages that it may send."""
+    late: LateTemplate | None = None
 
 
 def accounts(
@@ -55,4 +56,5 @@ def _account(number: Number, graph_url: str, token: str) -> Account:
         media_url=resource(number.provider, base, number.meta_id, "media"),
         headers=authorized(number.provider, token),
         per_second=number.per_second,
+        late=number.late_template,
     )

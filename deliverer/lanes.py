@@ -1,4 +1,5 @@
-"""Who is next? One lane a conversation, one delivery of it at a time, lanes in turn. Pure.
+"""Who is next? One lane a conversation, one delivery of it at a time; municipalities in turn, and
+the lanes of each. Pure.
 
 A delivery that fails goes back to the head of its lane, and its lane to the end of the row: the
 next probe of a paused destination is another conversation's.
@@ -33,40 +34,56 @@ class Job(msgspec.Struct):
     """Deliveries of others that had been taken when it failed last."""
 
 
+Row = OrderedDict[str, deque[Job]]
+"""Lane -> what waits in it, the lane whose turn it is first."""
+
+
 class Lanes:
     def __init__(self) -> None:
-        self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._waiting: OrderedDict[str, Row] = OrderedDict()
+        """Municipality -> its lanes: however many one has, another waits for one turn."""
         self._busy: set[str] = set()
         self._aside: dict[str, float] = {}
         """Lane -> until when nothing of it goes."""
 
     def add(self, job: Job) -> None:
-        lane = job.delivery.conversation
-        self._waiting.setdefault(lane, deque()).append(job)
+        self._row(job).setdefault(job.delivery.conversation, deque()).append(job)
 
     def next(self, now: float) -> Job | None:
         """The first delivery of the first lane that has none in flight and does not stand aside;
         its lane is busy then."""
-        for lane, jobs in self._waiting.items():
+        for tenant, row in self._waiting.items():
+            if job := self._first(row, now):
+                self._waiting.move_to_end(tenant)
+                if not row:
+                    del self._waiting[tenant]
+                return job
+        return None
+
+    def _first(self, row: Row, now: float) -> Job | None:
+        for lane, jobs in row.items():
             if lane not in self._busy and self._aside.get(lane, now) <= now:
                 self._busy.add(lane)
                 self._aside.pop(lane, None)
                 job = jobs.popleft()
                 if jobs:
-                    self._waiting.move_to_end(lane)
+                    row.move_to_end(lane)
                 else:
-                    del self._waiting[lane]
+                    del row[lane]
                 return job
         return None
+
+    def _row(self, job: Job) -> Row:
+        return self._waiting.setdefault(job.delivery.tenant, OrderedDict())
 
     def done(self, job: Job) -> None:
         self._busy.discard(job.delivery.conversation)
 
     def back(self, job: Job) -> None:
         """It failed: it stays first of its conversation, which goes to the end of the row."""
-        lane = job.delivery.conversation
-        self._waiting.setdefault(lane, deque()).appendleft(job)
-        self._waiting.move_to_end(lane)
+        row, lane = self._row(job), job.delivery.conversation
+        row.setdefault(lane, deque()).appendleft(job)
+        row.move_to_end(lane)
         self._busy.discard(lane)
 
     def aside(self, job: Job, until: float) -> None:
@@ -81,4 +98,4 @@ class Lanes:
 
     @property
     def waiting(self) -> int:
-        return sum(len(jobs) for jobs in self._waiting.values())
+        return sum(len(jobs) for row in self._waiting.values() for jobs in row.values())

@@ -105,10 +105,11 @@ class Ledger:
         transaction. A line that a status has settled meanwhile stays as it is."""
         async with self._pool.acquire() as connection, connection.transaction():
             match verdict:
-                case Sent(wamid):
-                    if await _change(connection, line, "sent", wamid=wamid):
+                case Sent(wamid, reason):
+                    if await _change(connection, line, "sent", wamid=wamid, reason=reason):
                         said = _outcome(msgspec.structs.asdict(line), "sent", at)
-                        await _tell(connection, msgspec.structs.replace(said, wamid=wamid))
+                        said = msgspec.structs.replace(said, wamid=wamid, reason=reason)
+                        await _tell(connection, said)
                 case Failed(code, reason):
                     if await _change(connection, line, "failed", code=code, reason=reason):
                         said = _outcome(msgspec.structs.asdict(line), "failed", at)

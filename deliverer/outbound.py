@@ -4,13 +4,25 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import structlog
 
 from deliverer.accounts import Account
 from deliverer.engine import Poster
 from deliverer.flights import Flights
-from deliverer.graph import STOPPED, Failed, Later, Verdict, filled, judge, request, shut
+from deliverer.graph import (
+    STOPPED,
+    Failed,
+    Later,
+    Sent,
+    Verdict,
+    filled,
+    judge,
+    late,
+    request,
+    shut,
+)
 from deliverer.ledger import Ledger, Line
 from deliverer.pace import Pace
 from services import clock, observe, topology
@@ -35,6 +47,7 @@ TOO_FAST = 130429
 """Meta's code: the number sends more than it may."""
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
 WINDOW_CLOSED = f"window_closed: {REASONS[131047]}"
+IN_TEMPLATE = "late_template: in een sjabloon verstuurd, na 24 uur zonder bericht van de inwoner"
 MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
 log = structlog.get_logger()
@@ -102,9 +115,15 @@ class Outbound:
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:
             return Failed(0, MESSAGE_UNKNOWN)
-        if shut(line.content, line.heard_at, clock.now()):
+        if not shut(line.content, line.heard_at, clock.now()):
+            content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
+            return await self._send(line, account, content)
+        if (instead := late(line.content, account.late)) is None:
             return Failed(0, WINDOW_CLOSED)
-        content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
+        verdict = await self._send(line, account, instead)
+        return Sent(verdict.wamid, IN_TEMPLATE) if isinstance(verdict, Sent) else verdict
+
+    async def _send(self, line: Line, account: Account, content: dict[str, Any]) -> Verdict:
         body = request(line.address_kind, line.address, content, line.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}
         answer = await self._poster.post(account.messages_url, body, headers)

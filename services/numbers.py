@@ -43,6 +43,14 @@ class Previous(Registration):
     until: AwareDatetime
 
 
+class LateTemplate(Table):
+    """An approved template with one body parameter, which an answer's words go in when the citizen
+    wrote over 24 hours ago."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
+    language: str = Field(default="nl", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
+
+
 class Number(Registration):
     """`id` is ours and lasts; for Meta's first registration it may simply be Meta's."""
 
@@ -56,6 +64,8 @@ class Number(Registration):
     media_hosts: tuple[Host, ...] = ()
     per_second: int = Field(default=80, ge=1, le=1000)
     """Messages that Meta lets it send: 80, or 1,000 once it has told so."""
+    late_template: LateTemplate | None = None
+    """Without one such an answer fails at once."""
     previous: tuple[Previous, ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")

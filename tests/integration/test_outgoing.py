@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from deliverer import carrier
 from deliverer.files import GONE, NOT_BROUGHT, WAITING
 from deliverer.graph import STOPPED
-from deliverer.outbound import MESSAGE_UNKNOWN, NUMBER_UNKNOWN, WINDOW_CLOSED
+from deliverer.outbound import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, observe
 from tests.integration.provider import ACCOUNT, NUMBER, Account, Office
 
@@ -274,31 +274,3 @@ async def test_a_key_that_is_refused_costs_no_message_and_the_next_start_with_an
     async with office.working(**{NUMBER: mended}):
         for id in (text, image):
             await office.until(id, "sent")
-
-
-TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
-HEARD = """
-insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
-    opened_at, last_inbound_at, sequence, departments)
-values ($1::text || '-' || $2::uuid, 'almelo', $1, $2, 'kcc', '', '', now(), now(),
-    now() - make_interval(hours => $3), 1, '{kcc}')
-"""
-
-
-async def test_when_the_window_has_closed_only_a_template_goes_and_meta_need_not_say_so(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
-    late, in_time, stranger = (clock.new_id() for _ in range(3))
-    await office.pool.execute(HEARD, NUMBER, late, 25)
-    await office.pool.execute(HEARD, NUMBER, in_time, 23)
-    async with office.working(**{NUMBER: account}):
-        refused = await office.queue(TEXT, late)
-        await office.until(refused, "failed")
-        assert (await office.line(refused))["reason"] == WINDOW_CLOSED
-        assert WINDOW_CLOSED.startswith("window_closed: de inwoner schreef langer dan 24 uur")
-        assert office.provider.messages == []
-        await office.until(await office.queue(TEMPLATE, late), "sent")
-        await office.until(await office.queue(TEXT, in_time), "sent")
-        await office.until(await office.queue(TEXT, stranger), "sent")  # Meta knows, we do not
-    assert len(office.provider.messages) == 3

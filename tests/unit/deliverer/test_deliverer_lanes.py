@@ -56,6 +56,18 @@ def test_conversations_take_turns_however_much_one_of_them_has() -> None:
     assert drawn(lanes, 8) == "abcabaaa"
 
 
+def test_municipalities_take_turns_however_many_conversations_one_of_them_has() -> None:
+    lanes = Lanes()
+    for n in range(6):
+        lanes.add(Job(delivery(n, f"almelo {n}", tenant="almelo"), FRAME))
+    for n in range(2):
+        lanes.add(Job(delivery(6 + n, f"borne {n}", tenant="borne"), FRAME))
+    found = [lanes.next(0) for _ in range(8)]
+    turns = [one.delivery.tenant[0] for one in found if one]
+    assert "".join(turns) == "ababaaaa"
+    assert lanes.next(0) is None and lanes.waiting == 0
+
+
 def test_what_failed_stays_first_of_its_conversation_which_goes_to_the_end_of_the_row() -> None:
     lanes = Lanes()
     added(lanes, "aabc")
