@@ -4,11 +4,25 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import deliverer, door, router, rules, trip
+from bench import deliverer, door, neighbours, router, rules, trip
 
-WHAT = ("door", "trip", "rules", "router", "deliverer")
+Given = argparse.Namespace
+Part = Callable[[Path, Given], None]
+PARTS: dict[str, tuple[str, Part]] = {
+    "door": ("The front door", lambda at, g: door.measure(at, g.rounds, g.seconds, say)),
+    "trip": ("The whole trip", lambda at, g: trip.measure(at, g.messages, say)),
+    "rules": ("Many rules", lambda at, g: rules.measure(at, g.rounds, say)),
+    "router": ("One router", lambda at, g: router.measure(at, g.rounds, g.messages, say)),
+    "deliverer": ("One deliverer", lambda at, g: deliverer.measure(at, g.rounds, g.messages, say)),
+    "neighbours": (
+        "Beside destinations that fail",
+        lambda at, g: neighbours.measure(at, g.rounds, say),
+    ),
+}
+QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000}
 
 
 def main() -> int:
@@ -16,31 +30,19 @@ def main() -> int:
     if {"door", "trip"} & set(given.what) and not shutil.which("wrk"):
         print("wrk is not installed; run `apt-get install wrk`.", file=sys.stderr)
         return 1
-    rounds, seconds, messages = given.rounds, given.seconds, given.messages
     if given.quick:
-        rounds, seconds, messages = 1, 2, 5_000
+        vars(given).update(QUICK)
     with tempfile.TemporaryDirectory(prefix="postkamer-bench-") as folder:
-        if "door" in given.what:
-            print("The front door", flush=True)
-            door.measure(Path(folder) / "door", rounds, seconds, say)
-        if "trip" in given.what:
-            print("\nThe whole trip", flush=True)
-            trip.measure(Path(folder) / "trip", messages, say)
-        if "rules" in given.what:
-            print("\nMany rules", flush=True)
-            rules.measure(Path(folder) / "rules", rounds, say)
-        if "router" in given.what:
-            print("\nOne router", flush=True)
-            router.measure(Path(folder) / "router", rounds, messages, say)
-        if "deliverer" in given.what:
-            print("\nOne deliverer", flush=True)
-            deliverer.measure(Path(folder) / "deliverer", rounds, messages, say)
+        for name, (title, measure) in PARTS.items():
+            if name in given.what:
+                print(f"\n{title}", flush=True)
+                measure(Path(folder) / name, given)
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="*", default=WHAT, help=f"{', '.join(WHAT)} (all)")
+    parser.add_argument("what", nargs="*", default=[*PARTS], help=f"{', '.join(PARTS)} (all)")
     parser.add_argument("--quick", action="store_true", help="one short round of each")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all but the trip (5)")
     parser.add_argument("--seconds", type=int, default=3, help="seconds of a round at the door (3)")

@@ -6,27 +6,22 @@ with its own HTTP client doing nothing else, and with a neighbour that never ans
 that waited for a CRM that comes back, and messages to Meta at the pace of a number.
 """
 
-import json
 import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from bench.crm import counted, events, receiver, running, told, towards, until
 from bench.results import spread
 from bench.servers import ROOT
 from bench.stage import Stage, staged
 from bench.usage import peak
-from deploy.local.process import Process, Program
 from deploy.local.state import free_port
-from services import clock, observe
-from services.contract import Delivery
-from services.ids import uuid7
+from services import observe
 from tests.citizens import NUMBER
 
 CONNECTIONS = 64
@@ -37,16 +32,6 @@ of a number messages may be."""
 WAITING = 100_000
 """For a CRM that comes back."""
 PACED, PER_SECOND = 2_000, 80
-STUCK_SECONDS = 300.0
-LOOK_SECONDS = 0.02
-DATA = msgspec.json.encode({"conversationId": "c", "text": "x" * 500})
-NEIGHBOUR = """
-[[destinations]]
-id = "{id}"
-kind = "cloudevents"
-url = "http://127.0.0.1:{port}/{id}/events"
-secret = "env:CRM_SECRET"
-"""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -64,9 +49,9 @@ BARE, ALONE, BESIDE = "bare client", "deliverer", "beside a dead one"
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     observe.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
-    change = lambda text: _towards(text, port)  # noqa: E731
+    change = lambda text: towards(text, port)  # noqa: E731
     samples: Samples = {BARE: [], ALONE: [], BESIDE: []}
-    with staged(folder, change) as stage, _running(_receiver(stage, port)):
+    with staged(folder, change) as stage, running(receiver(stage, port)):
         for _ in range(rounds):
             samples[BARE].append(Sample(_bare(port, messages)))
             samples[ALONE].append(_delivered(stage, port, {"crm": messages}))
@@ -74,36 +59,10 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
             got = ", ".join(f"{taken[-1].rate:,.0f} {kind}" for kind, taken in samples.items())
             report(f"round {len(samples[BARE])} of {rounds}, deliveries/s: {got}")
         steady = statistics.median(sample.rate for sample in samples[ALONE])
-        back = _delivered(stage, port, {"refuse": WAITING}, once=lambda: _open(port))
+        back = _delivered(stage, port, {"refuse": WAITING}, once=lambda: told(port, "refuse"))
         paced = _paced(stage, port)
     for line in table(samples, back, back.rate / steady, paced):
         report(line)
-
-
-def _towards(text: str, port: int) -> str:
-    """The configuration with its CRM at the receiver, and the two that fail."""
-    there = text.replace("//127.0.0.1:8090/", f"//127.0.0.1:{port}/")
-    return there + "".join(NEIGHBOUR.format(id=id, port=port) for id in ("hang", "refuse"))
-
-
-def _receiver(stage: Stage, port: int) -> Program:
-    return Program(
-        name="receiver",
-        arguments=(sys.executable, "-m", "bench.receiver", str(port)),
-        environment=stage.settings,
-        folder=stage.folder,
-        cwd=ROOT,
-    )
-
-
-@contextmanager
-def _running(program: Program) -> Iterator[Process]:
-    process = Process(program)
-    process.start()
-    try:
-        yield process
-    finally:
-        process.stop()
 
 
 def _bare(port: int, requests: int) -> float:
@@ -119,12 +78,12 @@ def _delivered(
     for id, count in counts.items():
         stage.hand_over(id, events(count))
     first, count = next(iter(counts.items()))
-    before = _counted(port, first)
-    with _running(stage.deliverer(port)) as process:
+    before = counted(port, first)
+    with running(stage.deliverer(port)) as process:
         once()
-        _until(port, first, before + 1, process)
+        until(port, first, before + 1, process)
         spent, began = stage.spent(process.pid)["process"], time.monotonic()
-        _until(port, first, before + count, process)
+        until(port, first, before + count, process)
         took = time.monotonic() - began
         cpu = (stage.spent(process.pid)["process"] - spent) / count
         sample = Sample(count / took, cpu, peak(process.pid))
@@ -135,11 +94,11 @@ def _delivered(
 def _paced(stage: Stage, port: int) -> float:
     """Messages/s of one number with many waiting, in the second half."""
     stage.database.execute(LINES.format(number=NUMBER, count=PACED))
-    before = _counted(port, "graph")
-    with _running(stage.deliverer(port)) as process:
-        _until(port, "graph", before + PACED // 2, process)
-        began, sent = time.monotonic(), _counted(port, "graph")
-        _until(port, "graph", before + PACED, process)
+    before = counted(port, "graph")
+    with running(stage.deliverer(port)) as process:
+        until(port, "graph", before + PACED // 2, process)
+        began, sent = time.monotonic(), counted(port, "graph")
+        until(port, "graph", before + PACED, process)
         return (before + PACED - sent) / (time.monotonic() - began)
 
 
@@ -150,45 +109,6 @@ select gen_random_uuid(), '{number}', 'c', gen_random_uuid(), 'phone', '31600000
     '{{"type": "text", "text": {{"body": "x"}}}}', now(), now()
 from generate_series(1, {count})
 """
-
-
-def events(count: int) -> Iterator[Delivery]:
-    """Of a conversation each."""
-    for n in range(count):
-        now = clock.now()
-        yield Delivery(
-            id=uuid7(now, n.to_bytes(10, "big")),
-            type="nl.postkamer.message-received.v1",
-            tenant="almelo",
-            conversation=f"{NUMBER}-{n:026}",
-            department="klantcontact",
-            sequence=n,
-            time=now,
-            received_at=now,
-            data=DATA,
-        )
-
-
-def _open(port: int) -> None:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/refuse", method="PUT")
-    urllib.request.urlopen(request, timeout=10).close()
-
-
-def _counted(port: int, what: str) -> int:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/count", timeout=10) as answer:
-            return int(json.loads(answer.read()).get(what, 0))
-    except OSError:
-        return 0  # it does not listen yet
-
-
-def _until(port: int, what: str, count: int, process: Process) -> None:
-    deadline = time.monotonic() + STUCK_SECONDS
-    while (seen := _counted(port, what)) < count:
-        process.must_run()
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{what}: {seen:,} of {count:,} came")
-        time.sleep(LOOK_SECONDS)
 
 
 def table(samples: Samples, back: Sample, of_steady: float, paced: float) -> Iterator[str]:

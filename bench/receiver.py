@@ -1,19 +1,39 @@
 """A CRM, and Meta, at their quickest: an answer to each request, and a count of them by path.
 
-/hang/...   never answers          /refuse/...  503 until PUT /refuse
-/graph/...  as the Graph API does  all else     204; GET /count tells how many of each
+/hang/...   never answers            /refuse/...    503 until PUT /refuse
+/reset/...  breaks the connection    /half/...      the same, in the middle of an answer
+/error/...  500 and 10 MB            /busy/...      429, to come back in a second
+/gone/...   404                      /redirect/...  302
+/graph/...  as the Graph API does    all else       204; GET /count tells how many of each
+
+PUT /timed, and GET /took tells from then on how long ago each of /crm was made.
 """
 
 import asyncio
 import json
 import sys
 from collections import Counter
+from datetime import datetime
 from typing import ClassVar, cast
 
+from services import clock
 from services.lifecycle import in_loop
 
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+FLOOD = bytes(10 * 1024 * 1024)
+FAILURES = {
+    "refuse": REFUSED,
+    "half": b"HTTP/1.1 20",
+    "error": b"HTTP/1.1 500 Error\r\nContent-Length: %d\r\n\r\n%s" % (len(FLOOD), FLOOD),
+    "busy": b"HTTP/1.1 429 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
+    "gone": b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n",
+    "redirect": b"HTTP/1.1 302 Found\r\nLocation: /crm/x\r\nContent-Length: 0\r\n\r\n",
+}
+BROKEN = ("reset", "half")
+FAILING = ("hang", "reset", *FAILURES)
+"""Paths that fail, each in its own way."""
+MADE = b'"time":"'
 ANSWER = b'{"messages":[{"id":"wamid.bench"}]}'
 SENT = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER)
 
@@ -23,6 +43,8 @@ class Receiver(asyncio.Protocol):
 
     counts: ClassVar[Counter[str]] = Counter()
     refusing: ClassVar[bool] = True
+    took: ClassVar[list[float] | None] = None
+    """Seconds, once it is timed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -37,23 +59,45 @@ class Receiver(asyncio.Protocol):
             if len(self._read) < end + 4 + length:
                 return
             method, path, _ = self._read.split(b" ", 2)
+            body = self._read[end + 4 : end + 4 + length]
             self._read = self._read[end + 4 + length :]
-            self._answer(method, path.decode())
+            self._answer(method, path.decode(), body)
 
-    def _answer(self, method: bytes, path: str) -> None:
+    def _answer(self, method: bytes, path: str, body: bytes) -> None:
         where = path.split("/")[1]
         if method == b"GET":
-            said = json.dumps(self.counts).encode()
+            said = json.dumps({"took": self.took} if where == "took" else self.counts).encode()
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said))
             self._transport.write(said)
         elif method == b"PUT":
-            Receiver.refusing = False
-            self._transport.write(DONE)
-        elif where == "refuse" and self.refusing:
-            self._transport.write(REFUSED)
-        elif where != "hang":
+            self._told(where)
+        elif where in FAILING and (where != "refuse" or self.refusing):
+            self._fail(where)
+        else:
             self.counts[where] += 1
+            if where == "crm" and self.took is not None:
+                self.took.append(_since(body))
             self._transport.write(SENT if where == "graph" else DONE)
+
+    def _told(self, what: str) -> None:
+        if what == "timed":
+            Receiver.took = []
+        else:
+            Receiver.refusing = False
+        self._transport.write(DONE)
+
+    def _fail(self, where: str) -> None:
+        if where in FAILURES:
+            self._transport.write(FAILURES[where])
+        if where in BROKEN:
+            self._transport.abort() if where == "reset" else self._transport.close()
+
+
+def _since(body: bytes) -> float:
+    """Seconds since an event was made."""
+    at = body.index(MADE) + len(MADE)
+    made = datetime.fromisoformat(body[at : body.index(b'"', at)].decode())
+    return (clock.now() - made).total_seconds()
 
 
 async def main(port: int) -> None:

@@ -1,6 +1,7 @@
 """Broker and database of their own, with nobody at work: queues to fill, to watch and to empty."""
 
 import asyncio
+import itertools
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +28,8 @@ from tests.installation import EXAMPLE, NEIGHBOUR
 
 PUBLISH_SECONDS = 30.0
 EMPTY_SECONDS = 120.0
+TOGETHER = 4
+"""In one envelope, of what is offered at an even rate."""
 
 
 class Stage:
@@ -73,6 +76,22 @@ class Stage:
                 for chunk in chunks(list(events), lambda event: len(event.data) + 200):
                     batch = DeliveryBatch(destination=destination, deliveries=chunk)
                     await publisher.publish(queue, batch, PUBLISH_SECONDS)
+
+        asyncio.run(publish())
+
+    def offer(self, destination: str, events: Iterable[Delivery], per_second: float) -> None:
+        """The same at an even rate, in small envelopes, as of a router with little to do."""
+
+        async def publish() -> None:
+            loop, queue = asyncio.get_running_loop(), topology.destination_queue(destination)
+            async with linked(self.broker.url, "bench") as link:
+                publisher, due = Publisher(link, topology.DESTINATIONS), loop.time()
+                each = iter(events)
+                while chunk := list(itertools.islice(each, TOGETHER)):
+                    batch = DeliveryBatch(destination=destination, deliveries=chunk)
+                    await publisher.publish(queue, batch, PUBLISH_SECONDS)
+                    due += len(chunk) / per_second
+                    await asyncio.sleep(max(0.0, due - loop.time()))
 
         asyncio.run(publish())
 

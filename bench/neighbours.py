@@ -1,0 +1,100 @@
+"""What destinations that fail cost another: how long its deliveries take, alone and beside them.
+
+A CRM that works is offered a delivery every few milliseconds, and tells how long ago each was made.
+In turns alone, and beside eight others with much waiting, each of which fails in its own way.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from bench.crm import asked, counted, events, receiver, running, told, towards, until
+from bench.receiver import FAILING
+from bench.results import spread
+from bench.stage import Stage, staged
+from bench.usage import peak
+from deploy.local.state import free_port
+from services import observe
+
+OFFERED, PER_SECOND = 2_000, 200
+"""To the one that works: in ten seconds."""
+WAITING = (5_000, 25_000)
+"""For each that fails: what a deliverer takes in hand (16 envelopes of 256), and five times that."""
+MOST = 1.5
+"""Asked: times as long as alone, at most, for the median and for one in a hundred."""
+FLAT = 1.1
+"""Asked: times as much memory, at most, with five times as much waiting."""
+ALONE, FEW, MANY = "alone", "beside eight that fail", "with 5 times as much waiting"
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """Milliseconds from when a delivery was made until it was there; MiB at the most."""
+
+    p50: float
+    p99: float
+    memory: float
+
+
+Samples = dict[str, list[Sample]]
+
+
+def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
+    observe.log_to_stdout("bench", "error")  # for what is published here
+    port = free_port()
+    samples: Samples = {ALONE: [], FEW: [], MANY: []}
+    with staged(folder, lambda text: towards(text, port)) as stage, running(receiver(stage, port)):
+        for _ in range(rounds):
+            for kind, waiting in zip(samples, (0, *WAITING), strict=True):
+                samples[kind].append(_offered(stage, port, waiting))
+            got = ", ".join(f"{taken[-1].p50:.1f} ms {kind}" for kind, taken in samples.items())
+            report(f"round {len(samples[ALONE])} of {rounds}, median: {got}")
+    for line in table(samples):
+        report(line)
+
+
+def _offered(stage: Stage, port: int, waiting: int) -> Sample:
+    """To the one that works, at an even rate, while the others have so many waiting."""
+    for id in FAILING if waiting else ():
+        stage.hand_over(id, events(waiting))
+    stage.hand_over("crm", events(1))
+    before = counted(port, "crm")
+    with running(stage.deliverer(port)) as process:
+        until(port, "crm", before + 1, process)
+        told(port, "timed")
+        stage.offer("crm", events(OFFERED), PER_SECOND)
+        until(port, "crm", before + 1 + OFFERED, process)
+        times = statistics.quantiles(asked(port, "took")["took"], n=100)
+        sample = Sample(times[49] * 1000, times[98] * 1000, peak(process.pid))
+    stage.purge(["crm", *FAILING])
+    return sample
+
+
+def table(samples: Samples) -> Iterator[str]:
+    yield ""
+    yield f"{PER_SECOND}/s to a CRM that works; the others answer nothing, break off, or refuse"
+    yield f"{'':30}{'p50 ms':>20}{'p99 ms':>24}{'MiB':>7}"
+    for kind, taken in samples.items():
+        yield (
+            f"{kind:30}{spread((s.p50 for s in taken), '.1f'):>20}"
+            f"{spread((s.p99 for s in taken), '.1f'):>24}{max(s.memory for s in taken):7.0f}"
+        )
+    yield ""
+    yield f"{'Beside eight that fail':44}{'asked':>10}{'measured':>10}"
+    for what in ("p50", "p99"):
+        for kind in (FEW, MANY):
+            yield _asked(f"times {what} alone, {kind}", MOST, _times(samples, what, kind, ALONE))
+    yield _asked(
+        "times the memory, with 5 times as much", FLAT, _times(samples, "memory", MANY, FEW)
+    )
+
+
+def _times(samples: Samples, what: str, kind: str, of: str) -> float:
+    pairs = zip(samples[kind], samples[of], strict=True)
+    shares: list[float] = [getattr(one, what) / getattr(other, what) for one, other in pairs]
+    return statistics.median(shares)
+
+
+def _asked(what: str, most: float, measured: float) -> str:
+    return f"{what:44}{most:10.2f}{measured:10.2f}  {'yes' if measured <= most else 'NO'}"
