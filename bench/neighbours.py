@@ -21,7 +21,7 @@ from services import observe
 OFFERED, PER_SECOND = 2_000, 200
 """To the one that works: in ten seconds."""
 WAITING = (5_000, 25_000)
-"""For each that fails: what a deliverer takes in hand (16 envelopes of 256), and five times that."""
+"""For each that fails: what a deliverer takes in hand (16 envelopes of 256), and 5 times that."""
 MOST = 1.5
 """Asked: times as long as alone, at most, for the median and for one in a hundred."""
 FLAT = 1.1
