@@ -93,7 +93,7 @@ class Source(msgspec.Struct, frozen=True):
 class Readable(msgspec.Struct, frozen=True):
     """What can be read of files that may have faults. `places`: table -> which entry of the files
     each of its own is, where some are left out; `lost`: tables of which something is.
-    `destinations`: ids and secrets, whatever else is wrong with them."""
+    `destinations`: ids and proofs, whatever else is wrong with them."""
 
     config: Config
     destinations: tuple[Destination, ...]
@@ -218,10 +218,18 @@ def located(sources: Sequence[Source], where: Location, what: str) -> Fault:
     return fault(sources[0].path, sources[0].text, where, what)
 
 
+PROOFS = (
+    "id", "secret", "secret_next", "client_certificate", "client_key", "certificate_authorities",
+    "oauth",
+)  # fmt: skip
+"""Of a destination, whether it can be spoken to or not."""
+
+
 def _destinations(table: Any) -> Iterator[Destination]:
     asked = {"kind": "cloudevents", "url": "https://not.asked"}
     for entry in table if isinstance(table, list) else []:
-        if isinstance(entry, dict):
+        for keys in (PROOFS, ("id", "secret")) if isinstance(entry, dict) else ():
             with suppress(ValidationError):  # a fault that is told already
-                kept = {key: entry[key] for key in ("id", "secret") if key in entry}
+                kept = {key: entry[key] for key in keys if key in entry}
                 yield Destination.model_validate(kept | asked)
+                break

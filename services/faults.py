@@ -74,6 +74,9 @@ def _line_within(lines: Sequence[str], name: str, rest: list[Any], start: int, e
             return _line_within(
                 lines, rf"{name}\.{re.escape(key)}", rest[2:], inner[rest[1]], after
             )
+    head = rf"\s*\[\s*{name}\.{re.escape(key)}\s*\]"
+    if key and (head_line := _first(lines, head, start, end)):
+        return _line_within(lines, rf"{name}\.{re.escape(key)}", rest[1:], head_line - 1, end)
     return _first(lines, rf"\s*{re.escape(key)}\s*=", start, end) or start + 1
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.numbers import Table
+from services.numbers import Table, Url
 from services.rules import Id, Mask, OpeningHours, Tag, TextId
 
 AUTOMATIC = (
@@ -92,16 +92,42 @@ class Department(Table):
 Mail = Annotated[str, Field(pattern=r"^[^\s@<>,]{1,64}@[A-Za-z0-9.-]{1,190}$")]
 
 
+Given = Annotated[str, AfterValidator(_with_a_name)]
+"""Itself, or `env:NAME`."""
+
+
+class OAuth(Table):
+    """Where a destination's tokens come from: client credentials (RFC 6749, 4.4)."""
+
+    token_url: Url
+    client_id: str = Field(min_length=1, max_length=500)
+    client_secret: str = Field(default="", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$")
+    """Where it is: never the secret itself."""
+    client_auth: Literal["basic", "post", "tls"] = "basic"
+    """How the client proves who it is: its secret in a header or in the form, or with the client
+    certificate alone (RFC 8705)."""
+    scope: str = Field(default="", max_length=1000, pattern=r"^[!#-\[\]-~ ]*$")
+    audience: str = Field(default="", max_length=500)
+
+    @model_validator(mode="after")
+    def _proves_who_it_is(self) -> "OAuth":
+        if (self.client_auth == "tls") == bool(self.client_secret):
+            raise PydanticCustomError(
+                "client_secret", "Either a client_secret, or client_auth = 'tls' without one"
+            )
+        return self
+
+
 class Destination(Table):
     """A CRM's address; or, of the kind mail, people whom alarms alone are sent to."""
 
     id: Id
     kind: Literal["cloudevents", "mail"]
     url: str = Field(pattern=r"^(https?|smtps?)://[^\s]+$")
-    secret: Annotated[str, AfterValidator(_with_a_name)] = ""
+    secret: Given = ""
     """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text). Of mail: the
     name and password, `name:password`, where the server asks for them."""
-    secret_next: Annotated[str, AfterValidator(_with_a_name)] = ""
+    secret_next: Given = ""
     """Another one, while they are being replaced: events are signed with both."""
     window: int = Field(default=64, ge=1, le=512)
     """Deliveries in flight, at most."""
@@ -109,6 +135,14 @@ class Destination(Table):
     """Deliveries, at most, of whoever must not be asked more often."""
     confidential: bool = False
     """Whether it is told that something happened, and not what: it asks the archive."""
+    client_certificate: Given = ""
+    """Path of a PEM file with the certificate that we show, and those that lead to its root; as
+    all three, from the folder of the first file, or a whole path, or `env:NAME` that holds one."""
+    client_key: Given = ""
+    """Where its key is, unless in the same file."""
+    certificate_authorities: Given = ""
+    """By whom the certificate that it shows is signed, instead of those that the system knows."""
+    oauth: OAuth | None = None
     to: tuple[Mail, ...] = Field(default=(), max_length=20)
     sender: Mail | Literal[""] = ""
 
@@ -119,6 +153,20 @@ class Destination(Table):
             raise PydanticCustomError("url", "Mail goes by smtp:// or smtps://, the rest by https")
         if mail != bool(self.to and self.sender):
             raise PydanticCustomError("to", "Mail, and nothing else, needs `to` and `sender`")
+        return self
+
+    @model_validator(mode="after")
+    def _known_to_each_other(self) -> "Destination":
+        files = self.client_certificate or self.client_key or self.certificate_authorities
+        if self.kind == "mail" and (files or self.oauth):
+            raise PydanticCustomError("mail", "Mail has neither certificates of its own nor oauth")
+        if self.client_key and not self.client_certificate:
+            raise PydanticCustomError("client_key", "A client_key goes with a client_certificate")
+        asked = [self.url, *([self.oauth.token_url] if self.oauth else [])]
+        if files and not any(url.startswith("https") for url in asked):
+            raise PydanticCustomError("certificates", "Certificates are for an address by https")
+        if self.oauth and self.oauth.client_auth == "tls" and not self.client_certificate:
+            raise PydanticCustomError("tls", "client_auth = 'tls' needs a client_certificate")
         return self
 
 

@@ -13,7 +13,7 @@ from cli.main import EXAMPLE
 from services import choices
 from services.hours import Closing
 from services.rules import Care, Condition, Group, Menu, Option, Rule
-from services.town import Alarm, Contacts, Department, Destination, Tenant
+from services.town import Alarm, Contacts, Department, Destination, OAuth, Tenant
 
 ROOT = Path(__file__).parents[3]
 PAPER = (ROOT / "docs" / "routing.md").read_text()
@@ -22,6 +22,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[tenants.care]`": Alarm,
     "`[[departments]]`": Department,
     "`[[destinations]]`": Destination,
+    "`[destinations.oauth]`": OAuth,
     "`[[contacts]]`": Contacts,
     "`[[groups]]`": Group,
     "Conditions of `[[rules]]` and `[[care]]`": Condition,
@@ -32,7 +33,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[[closings]]`": Closing,
 }
 UNITS = ("seconds", "minutes", "days")
-OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\w+ = |    "|\]$)', re.MULTILINE)
+OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)
 """Before what stands in the example and is not used."""
 
 
