@@ -1,17 +1,18 @@
 """`postkamer check`: everything that is wrong or doubtful about an installation, at once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from cli.certificates import looked
 from cli.doubts import doubts, line
 from deliverer.accounts import accounts
 from gateway.doors import doors
 from router import soundness
 from services import choices, settings
-from services.config import Config, ConfigError, located
+from services.config import Config, ConfigError, Source, located
 from services.faults import Fault
 from services.keyring import of_environment
 
@@ -33,9 +34,10 @@ class Found(msgspec.Struct):
 def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool) -> Found:
     """Look at the configuration and, unless only a file was asked about, at the settings."""
     found = Found([], [])
+    sources: Sequence[Source] = ()
     try:
         read = soundness.sound(choices.load(path))
-        config = read.config
+        config, sources = read.config, read.sources
     except ConfigError as error:
         found.faults += map(str, sorted([*error.faults, *_unsound(error)]))
         # Their secrets can be looked at all the same.
@@ -47,6 +49,9 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
             found.faults += _token_faults(config, environ)
     if settings_too:
         found.faults += _secret_faults(config, environ)
+        faults, warnings = looked(config, sources, path.parent, environ, now)
+        found.faults += faults
+        found.warnings += warnings
         found.faults += sorted(_setting_faults(environ))
     return found
 
@@ -63,11 +68,15 @@ def _unsound(error: ConfigError) -> Iterator[Fault]:
 
 def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
     """What the configuration names and the environment does not hold."""
-    from deliverer.secrets import keys  # with all that a service stands on: it takes a while
+    from deliverer.secrets import (
+        client_secrets,
+        keys,
+    )  # with all that a service stands on: it takes a while
 
     found: list[str] = []
     looks: tuple[Callable[[], object], ...] = (
         lambda: keys(config, environ),
+        lambda: client_secrets(config, environ),
         lambda: doors(config, (), "", environ),
         lambda: accounts(config, "", "", environ),
     )

@@ -114,9 +114,16 @@ def _unnamed_portfolios(config: Config) -> Iterator[Found]:
 
 def _in_the_clear(config: Config) -> Iterator[Found]:
     for n, destination in enumerate(config.destinations):
-        url = urlsplit(destination.url)
-        if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
+        if _far_by_http(destination.url):
             yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
+        if destination.oauth and _far_by_http(destination.oauth.token_url):
+            where = ("destinations", n, "oauth", "token_url")
+            yield where, f"destination {destination.id}: its token_url is not https"
+
+
+def _far_by_http(address: str) -> bool:
+    url = urlsplit(address)
+    return url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1")
 
 
 LOOKS: tuple[Callable[[Config], Iterator[Found]], ...] = (

@@ -120,18 +120,18 @@ def router() -> None:
 @main.command()
 def deliverer() -> None:
     """Run the deliverer: events to CRMs, messages to Meta."""
-    from deliverer.secrets import keys
+    from deliverer.credentials import credentials
     from deliverer.service import accounts
     from deliverer.service import deliverer as service
 
     given = loaded(settings.DelivererSettings)
     town = configured(given.config)
     try:
-        secrets = keys(town, os.environ)
+        own = credentials(town, given.config.parent, os.environ)
         numbers = accounts(given, town, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    run("deliverer", given.log_level, lambda: service(given, town, secrets, numbers))
+    run("deliverer", given.log_level, lambda: service(given, town, own, numbers))
 
 
 @main.command()

@@ -22,3 +22,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
     """Seconds."""
     body: bytes = b""
+    whose: Literal["destination", "token endpoint"] = "destination"
+    code: str = ""
+    """Of a token endpoint: why there is no token, in a word that the RFC has for it."""

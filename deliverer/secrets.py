@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from deliverer import cloudevents
 from services.config import Config
-from services.settings import SettingsError, read
+from services.settings import SettingsError, read, resolved
 from services.town import Destination
 
 Keys = tuple[bytes, ...]
@@ -22,6 +22,23 @@ def keys(config: Config, environ: Mapping[str, str]) -> dict[str, Keys]:
             found[destination.id] = tuple(_of(destination, environ))
         except ValueError as error:
             faults.append(str(error))
+    if faults:
+        raise SettingsError(faults)
+    return found
+
+
+def client_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """Destination -> with what it asks for tokens; SettingsError with every one that is missing."""
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for destination in config.destinations:
+        given = destination.oauth.client_secret if destination.oauth else ""
+        if not given:
+            continue
+        try:
+            found[destination.id] = resolved(given, environ)
+        except ValueError as error:
+            faults.append(f"{error} (client_secret of destination {destination.id})")
     if faults:
         raise SettingsError(faults)
     return found

@@ -1,6 +1,7 @@
 """The only outgoing HTTP: a request out, an answer or the way it failed back. Never raises."""
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 
@@ -18,15 +19,23 @@ IDLE_SECONDS = 15.0
 failed attempt."""
 
 
+Tls = Callable[[], ssl.SSLContext | bool]
+"""What connections are made with by now; True: with what the system knows."""
+
+
+def of_the_system() -> bool:
+    return True
+
+
 class Sender:
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, session: aiohttp.ClientSession, tls: Tls = of_the_system) -> None:
+        self._session, self._tls = session, tls
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
         """One attempt; redirects are not followed, they would carry the content elsewhere."""
         try:
             async with self._session.post(
-                url, data=body, headers=headers, allow_redirects=False
+                url, data=body, headers=headers, allow_redirects=False, ssl=self._tls()
             ) as response:
                 return Answer(
                     status=response.status,
@@ -62,12 +71,12 @@ def _classify(error: BaseException) -> tuple[Failure, bool]:
         return "name", False
     if isinstance(error, aiohttp.ClientSSLError):
         return "tls", False
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "timeout", False
     if isinstance(error, aiohttp.ClientConnectorError):
         return ("inside" if isinstance(error.os_error, Inside) else "refused"), False
     if isinstance(error, TimeoutError):
-        return "timeout", True
+        return "timeout", not isinstance(error, aiohttp.ConnectionTimeoutError)
+    if isinstance(error.__cause__, ssl.SSLError) and "_ALERT_" in (error.__cause__.reason or ""):
+        return "tls", True  # with TLS 1.3 it looks at our certificate after we began to write
     return "reset", True
 
 
@@ -93,9 +102,10 @@ async def sending(
     connections: int,
     seconds: float = ATTEMPT_SECONDS,
     networks: Collection[Network] | None = None,
+    tls: Tls = of_the_system,
 ) -> AsyncIterator[Sender]:
     """A sender with at most `connections` at once, and so long for one attempt; to the internet and
-    these `networks` alone, where they are given."""
+    these `networks` alone, where they are given; what `tls` gives holds for new connections."""
     connector = aiohttp.TCPConnector(
         limit=connections,
         ttl_dns_cache=60,
@@ -110,4 +120,4 @@ async def sending(
         auto_decompress=False,  # an answer is read to a bound, in bytes as they come
         headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
     ) as session:
-        yield Sender(session)
+        yield Sender(session, tls)

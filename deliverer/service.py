@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -10,14 +10,15 @@ from deliverer import cloudevents, mail
 from deliverer.accounts import Account
 from deliverer.accounts import accounts as accounts_of
 from deliverer.addresses import Network
+from deliverer.bearer import bearing
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
+from deliverer.credentials import Credentials
 from deliverer.engine import Engine, Kind, Poster, Terms
 from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.replays import Replays
-from deliverer.secrets import Keys
-from deliverer.sender import sending
+from deliverer.sender import of_the_system, sending
 from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlements
 from deliverer.uploads import Uploads
@@ -54,7 +55,7 @@ def accounts(
 async def deliverer(
     settings: DelivererSettings,
     config: Config,
-    keys: Mapping[str, Keys],
+    credentials: Mapping[str, Credentials],
     accounts: Mapping[str, Account],
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
@@ -70,7 +71,7 @@ async def deliverer(
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         shared = Shared(incoming, settlements, replays, networks, archiver)
         engines = [
-            await enter(_inbound(shared, destination, keys[destination.id]))
+            await enter(inbound(shared, destination, credentials[destination.id]))
             for destination in config.destinations
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
@@ -80,7 +81,7 @@ async def deliverer(
         tell = await enter(beside(_tell(settlements, replays)))
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
-        held = [task for consumer, settle in engines for task in (consumer.task, settle)]
+        held = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
         yield first_to_end(outgoing.task, incoming.task, count, tell, *held, *sends)
 
 
@@ -95,23 +96,40 @@ class Shared(NamedTuple):
 
 
 @asynccontextmanager
-async def _inbound(
-    shared: Shared, destination: Destination, keys: Keys
-) -> AsyncIterator[tuple[Consumer, "asyncio.Task[None]"]]:
-    """One destination at work: its consumer, and the task that writes down what was delivered."""
+async def inbound(
+    shared: Shared, destination: Destination, own: Credentials
+) -> AsyncIterator[tuple[Consumer, list["asyncio.Task[None]"]]]:
+    """One destination at work: its consumer, and the tasks beside it: one writes down what was
+    delivered, one looks whether its certificates have changed."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
-    poster_of: AbstractAsyncContextManager[Poster] = (
-        mailing(destination, keys[0])
-        if destination.kind == "mail"
-        else sending(destination.window, networks=shared.networks)
-    )
-    async with batching(shared.settlements.write, SETTLE) as settle, poster_of as poster:
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        settle = await enter(batching(shared.settlements.write, SETTLE))
+        poster = await enter(_posting(destination, own, shared.networks))
+        watch = [await enter(beside(own.certificates.watch()))] if own.certificates else []
         kind = KINDS[destination.kind]
-        terms = Terms(keys, shared.archiver)
+        terms = Terms(own.keys, shared.archiver)
         engine = Engine(destination, terms, kind, poster, shared.settlements, settle)
         work: Work = lambda inbox: Session(engine, shared.replays, inbox).run()  # noqa: E731
-        async with consuming(shared.link, queue, FRAMES, work) as consumer:
-            yield consumer, settle.task
+        consumer = await enter(consuming(shared.link, queue, FRAMES, work))
+        yield consumer, [settle.task, *watch]
+
+
+@asynccontextmanager
+async def _posting(
+    destination: Destination, own: Credentials, networks: Collection[Network]
+) -> AsyncIterator[Poster]:
+    """By mail; or over HTTP, with one connection more than deliveries, for its tokens."""
+    if destination.kind == "mail":
+        async with mailing(destination, own.keys[0]) as mailer:
+            yield mailer
+        return
+    tls = own.certificates.context if own.certificates else of_the_system
+    async with (
+        sending(destination.window + 1, networks=networks, tls=tls) as sender,
+        bearing(destination, own.client_secret, sender) as poster,
+    ):
+        yield poster
 
 
 @asynccontextmanager

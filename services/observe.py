@@ -194,6 +194,14 @@ rules_refused = _gauge(
 rules_reads = _counter(
     "postkamer_rules_reads_total", "Times that changed rules and texts were read", "outcome"
 )
+destination_tokens = _counter(
+    "postkamer_destination_tokens_total", "Tokens asked for", "destination", "outcome"
+)
+certificate_not_after = _gauge(
+    "postkamer_destination_certificate_not_after_seconds",
+    "Until when the certificate is valid that is shown to a destination, since 1970",
+    "destination",
+)
 rules_version = _gauge(
     "postkamer_rules_version", "1 for the one version of rules and texts in force", "version"
 )

@@ -43,6 +43,26 @@ def test_without_an_answer_the_destination_is_paused(failure: str, alarm: bool) 
     assert failure in verdict.reason
 
 
+NGINX = b"<html>\r\n<head><title>400 %s</title></head>\r\n<body>"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"No required SSL certificate was sent",
+        b"The SSL certificate error",
+        b"The plain HTTP request was sent to HTTPS port",
+    ],
+)
+def test_a_proxy_that_wants_another_certificate_with_status_400_parks_nothing(words: bytes) -> None:
+    verdict = judge(Answer(status=400, body=NGINX % words))
+    assert (verdict.outcome, verdict.alarm, verdict.doubtful) == ("paused", True, False)
+    assert "400" in verdict.reason
+    quoted = b'{"detail": "' + NGINX % words + b'"}'
+    for body in (NGINX % b"Bad Request", quoted, words):
+        assert judge(Answer(status=400, body=body)).outcome == "parked"
+
+
 def test_a_reason_never_quotes_what_the_destination_answered() -> None:
     for status in (200, 301, 400, 404, 500):
         assert "Sanne" not in judge(Answer(status=status, body=b"Sanne")).reason

@@ -15,6 +15,14 @@ from deliverer.sender import ANSWER_BYTES, Sender, _classify, _seconds
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 
 
+def caused(cause: ssl.SSLError, reason: str) -> aiohttp.ClientOSError:
+    """As aiohttp tells of what the other side says while it is written to."""
+    cause.reason = reason
+    error = aiohttp.ClientOSError(1, "x")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "failure", "sent"),
     [
@@ -29,6 +37,9 @@ KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
         (aiohttp.ClientOSError(104, "reset"), "reset", True),
         (aiohttp.ClientPayloadError(), "reset", True),
         (ConnectionResetError(), "reset", True),
+        (caused(ssl.SSLError(1, "x"), "TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls", True),
+        (caused(ssl.SSLError(1, "x"), "TLSV1_ALERT_UNKNOWN_CA"), "tls", True),
+        (caused(ssl.SSLError(1, "x"), "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"), "reset", True),
     ],
 )
 def test_a_failure_says_whether_a_first_byte_may_have_left(

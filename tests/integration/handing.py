@@ -1,0 +1,118 @@
+"""A destination at work on a real broker and database, and the CRM that it delivers to."""
+
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from deliverer.certificates import Certificates
+from deliverer.credentials import Credentials
+from deliverer.replays import Replays
+from deliverer.service import Shared, inbound
+from deliverer.settlements import Settlements
+from deploy.local.broker import Broker
+from services import clock, topology
+from services.broker import Publisher, linked
+from services.contract import Delivery, DeliveryBatch
+from services.database import Pool
+from services.ids import uuid7
+from services.town import Destination
+from tests.integration.conftest import PASSWORDS
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HERE = [ip_network("127.0.0.0/8")]
+CONVERSATIONS = 100
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """A server that answers each POST so; its address."""
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    try:
+        await (site := web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)).start()
+        assert site._server
+        port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        yield f"http{'s' if tls else ''}://127.0.0.1:{port}/"
+    finally:
+        await runner.cleanup()
+
+
+class Crm:
+    """Takes events, and counts how often it took each; `lets_in` says whether it does."""
+
+    def __init__(self, lets_in: Callable[[web.Request], bool] = lambda _: True) -> None:
+        self.lets_in = lets_in
+        self.taken, self.refused = Counter[str](), Counter[str]()
+        self.serials: list[str] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        event = msgspec.json.decode(await request.read())
+        assert request.headers["webhook-signature"].startswith("v1,")
+        if not self.lets_in(request):
+            self.refused[event["id"]] += 1
+            return web.Response(status=401)
+        self.taken[event["id"]] += 1
+        assert request.transport
+        if shown := request.transport.get_extra_info("peercert"):
+            self.serials.append(shown["serialNumber"])
+        return web.Response(status=204)
+
+
+class Post:
+    """The destination `crm`, what comes in for it, and what became of that."""
+
+    def __init__(self, broker: Broker, pool: Pool) -> None:
+        self._broker, self._pool = broker, pool
+
+    @asynccontextmanager
+    async def works(
+        self, given: dict[str, Any], secret: str = "", certificates: Certificates | None = None
+    ) -> AsyncIterator[None]:
+        destination = Destination.model_validate({"id": "crm", "kind": "cloudevents"} | given)
+        url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
+        async with linked(url, "test publishes") as out, linked(url, "test consumes") as link:
+            settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
+            shared = Shared(link, settlements, Replays(self._pool, clock.new_id()), HERE)
+            own = Credentials((b"key",), secret, certificates)
+            async with inbound(shared, destination, own):
+                yield
+
+    async def receives(self, count: int) -> None:
+        url = self._broker.url_for("router", PASSWORDS["router"])
+        async with linked(url, "test router") as link:
+            publisher = Publisher(link, topology.DESTINATIONS)
+            for first in range(0, count, 50):
+                part = [_delivery(n) for n in range(first, min(first + 50, count))]
+                batch = DeliveryBatch(destination="crm", deliveries=part)
+                await publisher.publish(topology.destination_queue("crm"), batch, 10)
+
+    async def states(self) -> dict[str, int]:
+        """How many deliveries are settled, and parked."""
+        sql = "select state, count(*) as n from deliverer.delivery group by state"
+        return {row["state"]: row["n"] for row in await self._pool.fetch(sql)}
+
+
+def _delivery(n: int) -> Delivery:
+    at = NOON + timedelta(seconds=n)
+    return Delivery(
+        id=uuid7(clock.now(), clock.new_id().bytes[:10]),
+        type="nl.postkamer.message-received.v1",
+        tenant="almelo",
+        conversation=f"10000001-{n % CONVERSATIONS}",
+        department="kcc",
+        sequence=n,
+        time=at,
+        received_at=at,
+        data=b"{}",
+        message=clock.new_id(),
+    )
