@@ -21,6 +21,8 @@ RULES: list[dict[str, Any]] = [
 ]
 NOTICES = 'postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}'
 SENDS = 'postkamer_sends_total{number="106540352242922",outcome="%s"}'
+ENDS = 'postkamer_destination_certificate_not_after_seconds{destination="crm"}'
+DAY = 86400
 CASES = {
     "a series that begins": (NOTICES, "_ _ 1 1 1", ["PostkamerNoticeAlarm"]),
     "a series that goes on": (NOTICES, "2x4 3 3 3", ["PostkamerNoticeAlarm"]),
@@ -56,6 +58,19 @@ CASES = {
         "0 1 1 0 0 0x30",
         [],
     ),
+    "a certificate for a while": (ENDS, f"{31 * DAY}x30", []),
+    "a certificate for three weeks": (ENDS, f"{21 * DAY}x30", ["PostkamerCertificateEnds"]),
+    "a certificate for three days": (
+        ENDS,
+        f"{3 * DAY}x30",
+        ["PostkamerCertificateEnds", "PostkamerCertificateEndsSoon"],
+    ),
+    "a certificate that has ended": (
+        ENDS,
+        "60x30",
+        ["PostkamerCertificateEnds", "PostkamerCertificateEndsSoon"],
+    ),
+    "a certificate that was replaced": (ENDS, f"{3 * DAY}x3 {90 * DAY}x30", []),
     "a message that fails alone": (
         'postkamer_destination_aside{destination="crm"}',
         "1x30",
