@@ -82,7 +82,7 @@ class Post:
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
         async with linked(url, "test publishes") as out, linked(url, "test consumes") as link:
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
-            shared = Shared(link, settlements, Replays(self._pool, clock.new_id()), HERE)
+            shared = Shared(link, settlements, Replays(self._pool, clock.new_id()), HERE, "")
             own = Credentials((b"key",), secret, certificates)
             async with inbound(shared, destination, own):
                 yield
