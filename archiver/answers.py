@@ -124,7 +124,7 @@ class Happened(Shown):
     """What happened to a conversation."""
 
     event: str
-    """opened, transferred, closed, linked, confirmed, released, merged; by itself: decided,
+    """opened, transferred, closed, linked, read, confirmed, released, merged; by itself: decided,
     waiting, alarmed, unconfirmed."""
     department: str
     """That had the conversation from then on."""

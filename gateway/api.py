@@ -18,7 +18,7 @@ from gateway.intake import Intake
 from gateway.numbers import Numbers
 from gateway.orders import Order, Orders, conflict, transferred, unusable
 from gateway.reading import Fault
-from gateway.standing import Held, Standing, standing
+from gateway.standing import Held, Standing, silence, standing
 from gateway.store import Store
 from gateway.uploads import Uploads
 from services.access import Rights
@@ -28,6 +28,11 @@ from services.guard import guarded
 from services.http import json, problem
 from services.ids import CONVERSATION
 from services.keyring import Keyring
+
+SILENT = {
+    "marks_off": "this number shows nobody that a message was read",
+    "confidential": "a confidential department shows nobody that a message was read",
+}
 
 
 class Api:
@@ -137,6 +142,8 @@ class Api:
             return obstacle
         if held.closed and isinstance(body, changes.Transfer):
             return conflict("closed", "the conversation is closed")
+        if isinstance(body, changes.Read) and (code := silence(held, self._config)):
+            return conflict(code, SILENT[code])
         return None
 
     async def _upload_faults(self, body: bodies.Message, rights: Rights) -> list[Fault]:

@@ -87,6 +87,14 @@ class Release(Body):
     author: Annotated[Author | None, SPARED] = spared()
 
 
+class Read(Body):
+    """The citizen is shown that what they wrote was read."""
+
+    typing: Annotated[bool | None, SPARED] = spared()
+    """And that an answer is being typed: until it comes, for 25 seconds at most."""
+    author: Annotated[Author | None, SPARED] = spared()
+
+
 class Merge(Body):
     """Two people are one: whoever is in the other conversation is from now on who is in this one.
     The other is closed."""
@@ -187,6 +195,7 @@ class State(Body):
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
 NOTE, TIE = TypeAdapter(Note), TypeAdapter(Tie)
 CONFIRM, RELEASE, MERGE = TypeAdapter(Confirm), TypeAdapter(Release), TypeAdapter(Merge)
+READ = TypeAdapter(Read)
 NOTICE, NO_NOTICE, STATE = TypeAdapter(Notice), TypeAdapter(NoNotice), TypeAdapter(State)
 
 CONTACT_CENTRE: Role = "kcc"
@@ -206,6 +215,7 @@ VERBS: dict[str, Verb] = {
     "_close": Verb(CLOSE),
     "_note": Verb(NOTE),
     "_link": Verb(TIE),
+    "_read": Verb(READ),
     "_confirm": Verb(CONFIRM, ("care", "send")),
     "_release": Verb(RELEASE, (CONTACT_CENTRE,)),
     "_merge": Verb(MERGE, (CONTACT_CENTRE,)),

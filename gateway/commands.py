@@ -19,6 +19,7 @@ from gateway.changes import (
     NoNotice,
     Note,
     Notice,
+    Read,
     Release,
     State,
     Tie,
@@ -32,12 +33,13 @@ from services import contract
 from services.access import Rights
 from services.config import Config
 
-Change = Transfer | Close | Note | Tie | Confirm | Release | Merge
+Change = Transfer | Close | Note | Tie | Read | Confirm | Release | Merge
 KINDS: dict[type[Change], str] = {
     Transfer: "transfer",
     Close: "close",
     Note: "note",
     Tie: "link",
+    Read: "read",
     Confirm: "confirm",
     Release: "release",
     Merge: "merge",
@@ -178,24 +180,26 @@ def change(body: Change, held: Held, given: Given) -> contract.Command:
 
 def _changed(body: Change) -> dict[str, Any]:
     """What is to change, as members of a command."""
+    changed: dict[str, Any] = {}
     match body:
         case Transfer():
-            return {
+            changed = {
                 "department": body.from_department or "",
                 "to_department": body.department or "",
                 "employee": body.employee or "",
                 "reason": body.reason,
             }
         case Close():
-            return {"reason": body.reason or "", "outcome": body.outcome or ""}
+            changed = {"reason": body.reason or "", "outcome": body.outcome or ""}
         case Note():
-            return {"text": body.text}
+            changed = {"text": body.text}
         case Tie():
-            return {"zaak": body.zaak}
+            changed = {"zaak": body.zaak}
+        case Read():
+            changed = {"typing": body.typing or False}
         case Merge():
-            return {"other": body.other}
-        case Confirm() | Release():
-            return {}
+            changed = {"other": body.other}
+    return changed
 
 
 def saying(body: Saying, number: str, given: Given) -> contract.Command:

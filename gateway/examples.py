@@ -170,6 +170,10 @@ CHANGES: dict[str, dict[str, Json]] = {
     },
     "_note": {"example": {"text": "Belt morgen terug.", "author": EMPLOYEE}},
     "_link": {"example": {"zaak": "ZAAK-2026-0000012345", "author": EMPLOYEE}},
+    "_read": {
+        "read": {"author": EMPLOYEE},
+        "typing": {"typing": True, "author": EMPLOYEE},
+    },
     "_confirm": {"example": {"author": EMPLOYEE}},
     "_release": {"example": {"author": EMPLOYEE}},
     "_merge": {

@@ -10,7 +10,9 @@ from gateway.refusals import (
     ANSWERED,
     BODY,
     CLOSED,
+    CONFIDENTIAL,
     KEY_USED,
+    MARKS_OFF,
     NO_CONVERSATION,
     NO_MESSAGE,
     NO_NUMBER,
@@ -146,6 +148,17 @@ CHANGES = (
         "linkConversation",
         "Tie a conversation to a zaak",
         "Events, export and retention carry it.",
+    ),
+    _change(
+        "_read",
+        "markRead",
+        "Show the citizen that it was read",
+        "Everything that they wrote until now; with `typing` also that an answer is being typed."
+        " Where the number's `read_marks` is `never`, and of a confidential department, nothing is"
+        " shown. Nobody waits for it: what Meta does not take within ten minutes is let go. An"
+        " order ends at `failed`, with a reason that begins with `nothing_to_mark`, when the"
+        " citizen wrote nothing in the last 30 days.",
+        [MARKS_OFF, CONFIDENTIAL, TRANSFERRED],
     ),
     _change(
         "_confirm",

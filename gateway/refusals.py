@@ -24,6 +24,16 @@ CLOSED = Refusal(
     "`closed`: nobody hands over what is closed.",
     {"code": "closed"},
 )
+MARKS_OFF = Refusal(
+    "this number shows nobody that a message was read",
+    "`marks_off`: the configuration of the number says so.",
+    {"code": "marks_off"},
+)
+CONFIDENTIAL = Refusal(
+    "a confidential department shows nobody that a message was read",
+    "`confidential`: a department has, or had, the conversation that sends none.",
+    {"code": "confidential"},
+)
 ANSWERED = Refusal(
     "another answer was given",
     "`answered_meanwhile`: there is an answer that the sender did not see.",

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from services.access import Rights
+from services.config import Config
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -37,3 +38,12 @@ def standing(
     if rights.handles(held.department):
         return "allowed" if department in ("", held.department) else "transferred"
     return "transferred" if any(map(rights.handles, held.departments)) else "unknown"
+
+
+def silence(held: Held, config: Config) -> Literal["", "marks_off", "confidential"]:
+    """Why no citizen is shown that what they wrote here was read."""
+    number = config.number(held.number)
+    if number is None or number.read_marks == "never":
+        return "marks_off"
+    confidential = config.confidential(held.tenant, (held.department, *held.departments))
+    return "confidential" if confidential else ""

@@ -5,11 +5,13 @@ from typing import Any
 
 import msgspec
 
+from router import people
 from router.cases import Case
 from router.conversation import Conversation, State
 from router.replies import MOST
 from router.rules import graver
 from router.saying import Candidate
+from services.contract import REACTION
 from services.hours import AMSTERDAM
 
 CARE_AGAIN = timedelta(hours=1)
@@ -27,11 +29,22 @@ def after(case: Case) -> Conversation:
         # A move is an event of its own, with a place in the order just before the message.
         sequence=before.sequence + (2 if moved else 1),
     )
+    now = now.remembering(**_heard(case))
     if case.place.passing:
         return now
     open = msgspec.structs.replace(now, closed_at=None)
     # Danger comes last: it is graver than whatever a rule says.
     return open.remembering(**(_place(case) | _work(case) | _marks(case) | _danger(case)))
+
+
+def _heard(case: Case) -> dict[str, Any]:
+    """What they wrote last, by their own clock: what was long on its way is not it. A reaction is
+    nothing that can be read."""
+    item, at = case.item, people.said_at(case.unit, case.item.sent_at)
+    last = case.before.state.heard_at
+    if not item.id or item.content.type == REACTION or (last is not None and at < last):
+        return {}
+    return {"heard": item.id, "heard_at": at}
 
 
 def _place(case: Case) -> dict[str, Any]:

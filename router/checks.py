@@ -25,6 +25,9 @@ FAULT = "fault: Postkamer kon dit niet uitvoeren; de beheerder moet kijken waaro
 OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
 SAME = "same: dit is hetzelfde gesprek"
 HELD = "held: een van beide gesprekken wordt vastgehouden; laat het eerst los"
+MARKS_OFF = "marks_off: dit nummer laat niemand zien dat een bericht is gelezen"
+CONFIDENTIAL = "confidential: een vertrouwelijke afdeling laat niemand zien dat iets is gelezen"
+NOTHING_TO_MARK = "nothing_to_mark: de inwoner schreef hier de laatste 30 dagen niets"
 OPTED_OUT = "opted_out: de inwoner wil deze berichten niet meer krijgen"
 
 BLOCKED = {

@@ -5,7 +5,7 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 
 import msgspec
 
-from router import checks, people, standings, timers
+from router import checks, marks, people, standings, timers
 from router.conversation import Conversation
 from router.decisions import (
     Changes,
@@ -128,16 +128,27 @@ def _message(
         zaak=now.zaak,
         version=ground.version,
     )
-    send = _send(unit, given, now, to, known)
-    return decision, Changes(conversation=now, outgoing=_standing(unit, given, decision), send=send)
+    changes = Changes(
+        conversation=now,
+        outgoing=_standing(unit, given, decision),
+        send=_send(unit, given, now, to, known),
+        mark=marks.with_answer(unit, given, now, ground) if _answers(given, before) else None,
+    )
+    return decision, changes
+
+
+def _answers(given: Command, before: Conversation) -> bool:
+    """Whether a person answers. What a machine says is no answer, nor is a reaction, nor what we
+    begin with."""
+    machine = given.author is not None and given.author.kind == "automated"
+    begins = given.type in (REACTION, "template") or before.last_inbound_at is None
+    return not (machine or begins)
 
 
 def _answered(unit: Unit, given: Command, before: Conversation) -> Conversation:
-    """A person has answered: nobody waits any more, and no rule takes it away from them. What a
-    machine says is no answer, nor is a reaction, nor what we begin with."""
+    """After it: nobody waits any more, and no rule takes it away from who answered."""
     now = msgspec.structs.replace(before, sequence=before.sequence + 1)
-    machine = given.author is not None and given.author.kind == "automated"
-    if machine or given.type in (REACTION, "template") or before.last_inbound_at is None:
+    if not _answers(given, before):
         return now
     return now.remembering(
         answered_at=unit.at, waiting_since=None, escalated=False, spoken=True, menu="", moves=0

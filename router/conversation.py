@@ -60,6 +60,21 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopened: int = 0
     idle: bool = False
     """It was closed because nobody said a word for long."""
+    heard: str = ""
+    """Meta's name for the message that the citizen wrote last, and when that was."""
+    heard_at: datetime | None = None
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What the deliverer is to show a citizen: that everything up to this message was read."""
+
+    number: str
+    person: UUID
+    id: UUID
+    wamid: str
+    heard_at: datetime
+    typing: bool
+    created_at: datetime
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation import Conversation
+from router.conversation import Conversation, Mark
 from router.rules import Table
 from services.config import Config
 from services.contract import Command, Receipt, SendOutcome, Timeout
@@ -281,6 +281,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     standing: Standing | None = None
     other: Conversation | None = None
     """A second conversation that changed with it."""
+    mark: Mark | None = None
 
 
 Decided = tuple[Unit, Decision, Changes]

@@ -175,6 +175,10 @@ def _linked(command: Command, decision: Decision) -> Data:
     return _ordered("linked")(command, decision) | {"zaak": command.zaak}
 
 
+def _read(command: Command, decision: Decision) -> Data:
+    return _ordered("read")(command, decision) | {"typing": command.typing}
+
+
 def _merged(command: Command, decision: Decision) -> Data:
     return _ordered("merged")(command, decision) | {"other": decision.merged}
 
@@ -213,6 +217,7 @@ ORDERS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
     "transfer": ("conversation", _transferred),
     "close": ("conversation", _closed),
     "link": ("conversation", _linked),
+    "read": ("conversation", _read),
     "confirm": ("conversation", _ordered("confirmed")),
     "release": ("conversation", _ordered("released")),
     "merge": ("conversation", _merged),

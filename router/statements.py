@@ -127,6 +127,18 @@ from unnest($1::uuid[], $2::text[]) s (id, wamid)
 where l.id = s.id and l.state <> 'sent'
 """
 
+# Of each citizen the newest: Meta marks what came earlier along with it.
+UPSERT_MARK = """
+insert into deliverer.mark as m (number, person, id, wamid, heard_at, typing, created_at, due_at)
+select number, person, id, wamid, heard_at, typing, created_at, created_at
+from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::bool[],
+    $7::timestamptz[]) as new (number, person, id, wamid, heard_at, typing, created_at)
+on conflict (number, person) do update set id = excluded.id, wamid = excluded.wamid,
+    heard_at = excluded.heard_at, typing = excluded.typing, created_at = excluded.created_at,
+    due_at = excluded.due_at, attempt = 0
+where m.heard_at <= excluded.heard_at
+"""
+
 # The status that Meta gave last stands, in whatever order it came; as `Template.then` has it.
 UPSERT_TEMPLATE = """
 insert into router.template as t (waba, name, language, status, category, reason, changed_at)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from router import automatic, merging, people, replies
+from router import automatic, marks, merging, people, replies
 from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Identity, Reply, Unit
@@ -107,6 +107,16 @@ def _link(
     return _recorded(unit, now, ground), Changes(conversation=now)
 
 
+def _read(
+    unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
+) -> Steered:
+    """The citizen sees it; in the conversation nothing changes, so nobody else is told."""
+    if reason := marks.obstacle(before, ground, unit.at):
+        return _not(unit, reason)
+    mark = marks.mark(unit, before, typing=given.typing)
+    return _recorded(unit, before, ground), Changes(mark=mark)
+
+
 def _confirm(
     unit: Unit, given: Command, before: Conversation, known: Knowledge, ground: Ground
 ) -> Steered:
@@ -162,6 +172,7 @@ STEERING: dict[str, Callable[[Unit, Command, Conversation, Knowledge, Ground], S
     "close": _close,
     "note": _note,
     "link": _link,
+    "read": _read,
     "confirm": _confirm,
     "release": _release,
     "merge": _merge,

@@ -113,12 +113,20 @@ class Store:
             await connection.execute(statements.INSERT_SEND, *_columns(sends, 11))
         if settled := [c.settled for c in changes if c.settled]:
             await connection.execute(statements.SETTLE_SEND, *_columns(settled, 2))
+        await self._write_marks(connection, changes)
         await self._write_told(connection, changes)
         await self._write_timers(connection, changes)
         standings = {c.standing.number: c.standing for c in changes if c.standing}
         if standings:
             rows = [msgspec.structs.astuple(s) for s in standings.values()]
             await connection.execute(statements.UPSERT_STANDING, *_columns(rows, 7))
+
+    async def _write_marks(self, connection: Connection, changes: Sequence[Changes]) -> None:
+        """Of each citizen the one of what they wrote last."""
+        asked = sorted((c.mark for c in changes if c.mark), key=lambda mark: mark.heard_at)
+        if marks := {(mark.number, mark.person): mark for mark in asked}:
+            rows = [msgspec.structs.astuple(marks[key]) for key in sorted(marks)]
+            await connection.execute(statements.UPSERT_MARK, *_columns(rows, 7))
 
     async def _write_timers(self, connection: Connection, changes: Sequence[Changes]) -> None:
         """What has come is taken away, and what is waited for is set: the last of each kind."""

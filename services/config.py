@@ -1,6 +1,6 @@
 """What a municipality decides, in `postkamer.toml` and what that includes: every fault at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin
@@ -80,6 +80,11 @@ class Config(Table):
 
     def destination(self, destination: str) -> Destination | None:
         return self._destinations.get(destination)
+
+    def confidential(self, tenant: str, departments: Iterable[str]) -> bool:
+        """Whether one of these is."""
+        found = (self.department(tenant, department) for department in departments)
+        return any(department.confidential for department in found if department)
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -65,7 +65,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Name of the API token that gave it."""
     type: str
     """Meta's word for a message (`text`, `image`, `template` ...); else transfer, close, note,
-    link, confirm, release, merge; and of a number: notice, state."""
+    link, confirm, release, merge, read; and of a number: notice, state."""
     text: str = ""
     """The words in it, or the note."""
     conversation: str = ""
@@ -100,6 +100,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Of a closing: what was done about it, forwarded, redirected or handled."""
     other: str = ""
     """Of a merge: a conversation with the same person."""
+    typing: bool = False
+    """Of a read: somebody types an answer."""
 
 
 class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):

@@ -12,6 +12,9 @@ EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
 """Where a secret is: never the secret itself."""
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
+ReadMarks = Literal["never", "asked", "answered"]
+"""Whether citizens see that we read what they wrote: when a CRM asks for it; and also just before
+a person answers."""
 
 
 class Table(BaseModel):
@@ -66,6 +69,7 @@ class Number(Registration):
     """Messages that Meta lets it send: 80, or 1,000 once it has told so."""
     late_template: LateTemplate | None = None
     """Without one such an answer fails at once."""
+    read_marks: ReadMarks = "never"
     previous: tuple[Previous, ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")

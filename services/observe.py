@@ -169,6 +169,9 @@ destination_aside = _gauge(
 )
 trip_seconds = _histogram("postkamer_trip_seconds", "Webhook in to CRM accepted", TRIP)
 sends = _counter("postkamer_sends_total", "Messages offered to Meta", "number", "outcome")
+marks = _counter(
+    "postkamer_marks_total", "Messages of citizens to be shown as read", "number", "outcome"
+)
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 parked = _gauge("postkamer_parked", "Deliveries parked", "queue")

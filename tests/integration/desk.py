@@ -12,6 +12,7 @@ from gateway.changes import ORDERING
 from gateway.store import Store
 from gateway.uploads import Uploads
 from services import choices, clock
+from services.config import Config
 from services.contract import Command
 from services.database import Pool
 from services.http import application, serve
@@ -68,7 +69,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk_of(
-    pool: Pool, *departments: str, intake: Any = None, **given: Any
+    pool: Pool, *departments: str, intake: Any = None, town: Config = TOWN, **given: Any
 ) -> AsyncIterator[Desk]:
     """Of a token for these departments, for all of them when none is named, with the roles that
     order anything; `given` are rights of its own. `intake`: instead of one that takes everything.
@@ -77,9 +78,18 @@ async def desk_of(
     rights: dict[str, Any] = {"departments": frozenset(departments), "roles": frozenset(ORDERING)}
     rights |= GENEROUS | given
     uploads = Uploads(pool)
-    api = Api(taken, Store(pool), uploads, TOWN, Keyring(pool, [key("t", **rights)]))
+    api = Api(taken, Store(pool), uploads, town, Keyring(pool, [key("t", **rights)]))
     async with serve(application(api.routes()), "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
+
+
+def marking(read_marks: str, *confidential: str) -> Config:
+    """The town where citizens see, or not, that what they wrote was read."""
+    given = TOWN.model_dump(mode="json", by_alias=True)
+    given["numbers"][0]["read_marks"] = read_marks
+    for department in given["departments"]:
+        department["confidential"] = department["id"] in confidential
+    return Config.model_validate_json(msgspec.json.encode(given))
 
 
 async def opened(

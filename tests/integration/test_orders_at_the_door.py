@@ -27,6 +27,7 @@ BODIES = {
     "_close": {},
     "_note": {"text": "x"},
     "_link": {"zaak": "ZAAK-1"},
+    "_read": {"typing": True},
     "_confirm": {},
     "_release": {},
     "_merge": {"with": f"{NUMBER}-{'b3' * 13}"},

@@ -16,10 +16,11 @@ from router.rules import compile_config
 from router.store import SIGHTINGS, Store
 from router.units import keyed_hash, units
 from services import choices, clock
-from services.contract import Command, Receipt
+from services.contract import Author, Command, Receipt
 from services.database import Pool, connected
 from tests.citizens import text, webhook
 from tests.installation import EXAMPLE
+from tests.integration.desk import marking
 
 CONFIG = choices.load(EXAMPLE).config
 GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
@@ -40,13 +41,14 @@ class Office:
 
     def __init__(self, store: Store, epoch: int) -> None:
         self.store, self.epoch = store, epoch
+        self.ground = GROUND
         self.start = clock.now()
         self.count = 0
         self.sighted: list[tuple[str, str]] = []
 
     async def takes(self, *entries: Command | Receipt) -> list[Decided]:
-        todo = [unit for entry in entries for unit in units(entry, GROUND)]
-        batch = decide_batch(todo, await self.store.load(todo, GROUND), GROUND)
+        todo = [unit for entry in entries for unit in units(entry, self.ground)]
+        batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []
         self.sighted += await self.store.commit(0, self.epoch, batch.fresh)
         return batch.said
@@ -131,6 +133,34 @@ async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_
     }
     [(_, refused, _)] = await office.takes(office.order(about=clock.new_id(), **here))
     assert refused.reason.startswith("message_unknown: ")
+
+
+async def test_what_is_to_be_shown_as_read_is_asked_for_with_the_order_and_the_newest_stands(
+    office: Office, pool: Pool
+) -> None:
+    office.ground = msgspec.structs.replace(GROUND, config=marking("answered"))
+    [(_, heard, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    here = {"conversation": heard.conversation}
+    ask = office.order("read", typing=True, **here)
+    await office.takes(ask)
+    [first] = await pool.fetch("select * from deliverer.mark")
+    assert (first["wamid"], first["typing"], first["created_at"]) == (
+        "wamid.1",
+        True,
+        ask.received_at,
+    )
+    await pool.execute("update deliverer.mark set attempt = 3, due_at = now() + interval '1 day'")
+    by = Author(kind="employee", id="sanne")
+    await office.takes(
+        office.came(webhook(text("en?", "wamid.2", 1))),
+        office.order("read", typing=True, **here),
+        office.order(text="dag", author=by, **here),
+    )
+    [second] = await pool.fetch("select * from deliverer.mark where due_at <= created_at")
+    assert (second["wamid"], second["typing"], second["attempt"]) == ("wamid.2", False, 0)
+    assert second["person"] == await pool.fetchval("select person from deliverer.ledger")
+    [(_, kept, _)] = await office.takes(ask)
+    assert (kept.kind, await pool.fetch("select * from deliverer.mark")) == ("accepted", [second])
 
 
 def status_of(id: UUID, attempt: int) -> dict[str, Any]:

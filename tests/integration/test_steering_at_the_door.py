@@ -7,9 +7,10 @@ import pytest
 
 from gateway.changes import ORDERING
 from services.access import ROLES
+from services.config import Config
 from services.database import Pool
 from tests.described import operations
-from tests.integration.desk import CONVERSATION, NUMBER, desk_of, opened
+from tests.integration.desk import CONVERSATION, NUMBER, desk_of, marking, opened
 
 OWN, OTHER, THIRD = "burgerzaken", "openbare-ruimte", "belastingen"
 SECOND = f"{NUMBER}-{'b3' * 13}"
@@ -136,6 +137,29 @@ async def test_what_was_accepted_once_is_answered_as_it_was_when_the_other_has_g
         other = [("Idempotency-Key", "another")]
         assert (await desk.post(f"{HERE}/_merge", WITH, other))[0] == 409
         assert len(desk.commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("town", "department", "status", "code"),
+    [
+        (marking("asked"), OWN, 202, ""),
+        (marking("answered"), OWN, 202, ""),
+        (marking("never"), OWN, 409, "marks_off"),
+        (marking("answered", OWN), OWN, 409, "confidential"),
+        (marking("answered", OTHER), OWN, 409, "confidential"),
+        (marking("answered", THIRD), OWN, 202, ""),
+        (marking("never", OWN), OTHER, 409, "transferred"),
+        (marking("never", OWN), THIRD, 404, ""),
+    ],
+)
+async def test_who_may_show_citizens_that_something_was_read_and_where_nobody_may(
+    pool: Pool, town: Config, department: str, status: int, code: str
+) -> None:
+    async with desk_of(pool, department, town=town) as desk:
+        got, told = await desk.post(f"{HERE}/_read", {"typing": True})
+        assert (got, told.get("code", "")) == (status, code)
+        assert [command.typing for command in desk.commands] == [True] * (status == 202)
+        assert (await desk.post(f"{HERE}/_read", {"typing": True}))[0] == status
 
 
 ORDERS = [
