@@ -100,6 +100,12 @@ def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> by
     return msgspec.json.encode(head | to | content | {"biz_opaque_callback_data": opaque})
 
 
+def mark(wamid: str, *, typing: bool) -> bytes:
+    """The body that shows a message of a citizen, and what they wrote before it, as read."""
+    body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+    return msgspec.json.encode(body | ({"typing_indicator": {"type": "text"}} if typing else {}))
+
+
 def filled(
     content: dict[str, Any], about_wamid: str, media_id: str, media_name: str = ""
 ) -> dict[str, Any]:
@@ -142,6 +148,14 @@ def judge(answer: Answer, attempt: int, tried: float = 0.0) -> Verdict:
         wamid = _wamid(body)
         return Sent(wamid) if wamid else Unknown("no usable answer")
     return not_sent(answer, body, attempt, tried) or Unknown("no usable answer")
+
+
+def marked(answer: Answer, attempt: int) -> Later | Failed | None:
+    """What became of a mark; None: it is there. What nobody knows is tried again, unlike a message:
+    marked twice is marked once."""
+    if answer.status == 200:
+        return None
+    return not_sent(answer, decoded(answer.body), attempt, 0.0) or Later(wait(attempt))
 
 
 def not_sent(

@@ -16,6 +16,8 @@ from deliverer.credentials import Credentials
 from deliverer.engine import Engine, Kind, Poster, Terms
 from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
+from deliverer.marking import AT_ONCE, ATTEMPT_SECONDS, Marking
+from deliverer.marks import Marks
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.replays import Replays
 from deliverer.sender import of_the_system, sending
@@ -77,12 +79,13 @@ async def deliverer(
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
         store = Objects(settings.object_store)
         sends = await enter(_outbound(pool, store, accounts, partitions))
+        marks = await enter(_marking(pool, accounts))
         count = await enter(beside(_count_parked(settlements, config.destinations)))
         tell = await enter(beside(_tell(settlements, replays)))
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         held = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
-        yield first_to_end(outgoing.task, incoming.task, count, tell, *held, *sends)
+        yield first_to_end(outgoing.task, incoming.task, count, tell, *held, *sends, *marks)
 
 
 class Shared(NamedTuple):
@@ -150,6 +153,17 @@ async def _outbound(
             beside(outbound.send()) as send,
         ):
             yield [relay, sweep, carry, send]
+
+
+@asynccontextmanager
+async def _marking(
+    pool: Pool, accounts: Mapping[str, Account]
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """What citizens are shown as read, beside all that."""
+    async with sending(AT_ONCE, ATTEMPT_SECONDS) as poster:
+        marking = Marking(Marks(pool), poster, accounts)
+        async with beside(marking.sweep()) as sweep, beside(marking.mark()) as mark:
+            yield [sweep, mark]
 
 
 TELL_SECONDS = 1.0

@@ -107,3 +107,40 @@ update deliverer.ledger set state = 'unconfirmed', reason = $2
 where state = 'unknown' and claimed_at < now() - make_interval(secs => $1)
 returning id, number, conversation
 """
+
+# The oldest of each number first, for so long as an attempt takes. Nobody types any more once an
+# answer is on its way, or after as long as Meta shows it.
+CLAIM_MARKS = """
+update deliverer.mark m set attempt = attempt + 1, due_at = now() + make_interval(secs => $3)
+from (
+    select first.* from unnest($1::text[], $2::int[]) n (number, room) cross join lateral (
+        select number, person, due_at from deliverer.mark q
+        where q.number = n.number and q.due_at <= now()
+        order by q.due_at limit n.room for update skip locked
+    ) first order by due_at limit $5
+) as first
+where m.number = first.number and m.person = first.person
+returning m.number, m.person, m.id, m.wamid, m.attempt,
+    m.typing and m.created_at > now() - make_interval(secs => $4)
+        and not exists (select from deliverer.ledger l
+            where l.person = m.person and l.number = m.number
+                and l.state in ('queued', 'sending', 'unknown'))
+        and not exists (select from deliverer.ledger l
+            where l.person = m.person and l.number = m.number and l.claimed_at >= m.created_at)
+        as typing
+"""
+
+MARK_LATER = """
+update deliverer.mark set due_at = now() + make_interval(secs => $4)
+where number = $1 and person = $2 and id = $3
+"""
+
+MARK_GONE = "delete from deliverer.mark where number = $1 and person = $2 and id = $3"
+
+MARKS_OVERDUE = """
+delete from deliverer.mark m using (
+    select number, person from deliverer.mark
+    where created_at < now() - make_interval(secs => $1) for update skip locked
+) as late
+where m.number = late.number and m.person = late.person returning m.number
+"""

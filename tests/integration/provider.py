@@ -41,6 +41,11 @@ class Provider:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         """Held back: files, not messages."""
+        self.marks: list[dict[str, Any]] = []
+        self.mark_answers: list[tuple[int, dict[str, Any]]] = []
+        """To the next of these."""
+        self.may_mark = asyncio.Event()
+        self.may_mark.set()
 
     def _lets_in(self, request: web.Request) -> bool:
         return self.key in ("", request.headers.get("D360-API-KEY"))
@@ -48,9 +53,20 @@ class Provider:
     async def message(self, request: web.Request) -> web.Response:
         if not self._lets_in(request):
             return web.Response(status=401, text="no such key")
-        self.messages.append(msgspec.json.decode(await request.read()))
+        body = msgspec.json.decode(await request.read())
+        if body.get("status") == "read":
+            return await self.mark(body)
+        self.messages.append(body)
         wamid = f"wamid.{len(self.messages)}"
         return web.json_response({"messages": [{"id": wamid}]})
+
+    async def mark(self, body: dict[str, Any]) -> web.Response:
+        self.marks.append(body)
+        await self.may_mark.wait()
+        if self.mark_answers:
+            status, answer = self.mark_answers.pop(0)
+            return web.json_response(answer, status=status)
+        return web.json_response({"success": True})
 
     async def media(self, request: web.Request) -> web.Response:
         if not self._lets_in(request):
@@ -140,6 +156,7 @@ async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Accoun
         )
         yield Office(pool, Objects(folder.as_uri()), provider), account
         provider.may_answer.set()
+        provider.may_mark.set()
 
 
 _MEDIA = """

@@ -21,6 +21,8 @@ from deliverer.graph import (
     Sent,
     Unknown,
     judge,
+    mark,
+    marked,
     request,
 )
 from services.fates import OTHER, PUT_OFF, REASONS, sentence
@@ -212,3 +214,37 @@ def test_a_request_is_what_meta_documents(kind: str, address: str, to: dict[str,
         **content,
         "biz_opaque_callback_data": "id.1",
     }
+
+
+@pytest.mark.parametrize("typing", [False, True])
+def test_a_mark_is_no_message_and_names_the_citizens(typing: bool) -> None:
+    body = msgspec.json.decode(mark("wamid.HBgL", typing=typing))
+    indicator = {"typing_indicator": {"type": "text"}} if typing else {}
+    assert (
+        body
+        == {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": "wamid.HBgL",
+        }
+        | indicator
+    )
+
+
+def test_a_mark_that_nobody_knows_of_is_tried_again_as_marked_twice_is_marked_once() -> None:
+    assert marked(Answer(status=200, body=b'{"success":true}'), 1) is None
+    for answer in (Answer(failure="timeout"), Answer(failure="refused", sent=False)):
+        assert marked(answer, 2) == Later(16.0)
+    for status in NEITHER:
+        assert marked(Answer(status=status), 1) == Later(4.0)
+
+
+def test_what_meta_says_of_a_mark_means_what_it_means_of_a_message() -> None:
+    for code in (131009, 100, 131026):
+        assert isinstance(marked(error(code), 1), Failed)
+    for code in (*RETRY, *SLOW):
+        assert isinstance(marked(error(code), 1), Later)
+    for answer in (*(error(code) for code in STOP), *(Answer(status=one) for one in SHUT)):
+        verdict = marked(answer, 1)
+        assert isinstance(verdict, Later)
+        assert verdict.stop
