@@ -42,7 +42,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     """The body of POST /desk/actions: what is done with a conversation itself."""
 
     conversation_id: str
-    action: Literal["transfer", "close", "note", "confirm"]
+    action: Literal["transfer", "close", "note", "read", "confirm"]
     body: dict[str, Any] = {}
     """As the gateway takes it, without its author."""
     key: str = ""

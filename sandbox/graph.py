@@ -63,7 +63,8 @@ class Graph:
     def _seen(self, body: requests.Json) -> web.Response:
         if fault := requests.read_receipt_fault(body):
             return self._doors.refuse(Refusal(faults.ERRORS[100], fault))
-        self._world.stream.publish("seen", {"wamid": body["message_id"]})
+        seen = {"wamid": body["message_id"], "typing": "typing_indicator" in body}
+        self._world.stream.publish("seen", seen | {"at": clock.now()})
         return json({"success": True})
 
     async def _offer(self, request: web.Request, sent: Sent, send: Send) -> web.StreamResponse:

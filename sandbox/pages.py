@@ -103,8 +103,8 @@ def describe(town: Town, found: dict[str, File]) -> dict[str, Any]:
     return {
         "tenants": town.tenants,
         "numbers": [
-            {"id": number.id, "tenant": number.tenant, "phone": number.phone}
-            for number in town.numbers
+            {"id": each.id, "tenant": each.tenant, "phone": each.phone, "marks": each.marks}
+            for each in town.numbers
         ],
         "departments": town.departments,
         "citizens": [person(citizen) for citizen in EXAMPLES],

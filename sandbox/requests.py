@@ -17,6 +17,8 @@ Json = dict[str, Any]
 PHONE = re.compile(r"\+[1-9]\d{5,14}")
 BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 OPAQUE_LONGEST = 512
+TYPING = {"type": "text"}
+"""The one thing that Meta lets anybody be seen typing."""
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,11 @@ def is_read_receipt(body: object) -> bool:
 def read_receipt_fault(body: Json) -> str:
     if body.get("messaging_product") != "whatsapp":
         return "messaging_product must be whatsapp."
-    return "" if isinstance(body.get("message_id"), str) else "message_id is required."
+    if not isinstance(body.get("message_id"), str):
+        return "message_id is required."
+    if body.get("typing_indicator", TYPING) != TYPING:
+        return "typing_indicator must be of the type text."
+    return ""
 
 
 def _faults(body: Json, kind: object) -> list[tuple[int, str]]:

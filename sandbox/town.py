@@ -32,6 +32,8 @@ class Number(msgspec.Struct, frozen=True):
     """Citizens have one business-scoped user id in each."""
     key: str = ""
     """What 360dialog knows it by; '' for a made up one."""
+    marks: bool = False
+    """Whether a desk may ask that the citizen sees that it was read."""
 
     @property
     def phone(self) -> str:
@@ -55,6 +57,8 @@ class Department(msgspec.Struct, frozen=True):
     id: str
     tenant: str
     name: str
+    confidential: bool = False
+    """It shows no citizen that it read anything."""
 
 
 class Town(msgspec.Struct, frozen=True):
@@ -67,18 +71,28 @@ def of(config: Config) -> Town:
     return Town(
         tenants=tuple(Tenant(t.id, t.name) for t in config.tenants),
         numbers=tuple(
-            Number(n.id, n.tenant, n.provider, n.phone_number_id, n.waba, n.portfolio)
+            Number(
+                n.id,
+                n.tenant,
+                n.provider,
+                n.phone_number_id,
+                n.waba,
+                n.portfolio,
+                marks=n.read_marks != "never",
+            )
             for n in config.numbers
         ),
-        departments=tuple(Department(d.id, d.tenant, d.name) for d in config.departments),
+        departments=tuple(
+            Department(d.id, d.tenant, d.name, d.confidential) for d in config.departments
+        ),
     )
 
 
 EXAMPLE = Town(
     tenants=(Tenant("voorbeeldstad", "Gemeente Voorbeeldstad"),),
-    numbers=(Number("106540352242922", "voorbeeldstad"),),
+    numbers=(Number("106540352242922", "voorbeeldstad", marks=True),),
     departments=tuple(
-        Department(key, "voorbeeldstad", name)
+        Department(key, "voorbeeldstad", name, key == "zorg-en-jeugd")
         for key, name in (
             ("burgerzaken", "Burgerzaken"),
             ("openbare-ruimte", "Openbare ruimte"),

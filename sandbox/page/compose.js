@@ -136,6 +136,11 @@ export function fit({ tags }) {
   outcome.options[0].textContent = word(needed ? "field.outcome.choose" : "field.outcome.none");
 }
 
+// Whether what stands at the desk is for the citizen.
+export function isAnswer() {
+  return !current().action;
+}
+
 export function isText() {
   return by("answer-kind").value === "text";
 }

@@ -6,6 +6,7 @@ import { add, answered, chat, chatKey, find } from "/page/state.js";
 const IDS_MOST = 5000;
 const PEOPLE_MOST = 1000; // citizens by their user ids, of which one has several after a move
 const OFFERS_MOST = 2000; // as many as the stream remembers
+const TYPING_MS = 25_000; // as long as WhatsApp shows it
 
 // Take one event in; what is worth saying aloud comes back as { say, ... } or null.
 export function fold(state, kind, data) {
@@ -35,12 +36,13 @@ const FOLDS = {
     return first ? { say: "say.waits" } : null;
   },
 
-  seen(state, { wamid }) {
-    for (const messages of state.chats.values()) {
+  seen(state, { wamid, typing, at }) {
+    for (const [key, messages] of state.chats) {
       const last = messages.findIndex((message) => message.wamid === wamid);
       for (const message of messages.slice(0, last + 1)) {
         if (message.mine && message.state === "accepted") message.state = "seen";
       }
+      if (last >= 0 && typing) return types(state, key, Date.parse(at));
     }
     return null;
   },
@@ -52,6 +54,7 @@ const FOLDS = {
       return null;
     }
     add(chat(state, data), { ...data, mine: false });
+    state.typing.delete(chatKey(data.number, data.phone));
     return { say: "say.answered", chat: chatKey(data.number, data.phone) };
   },
 
@@ -125,6 +128,12 @@ const FOLDS = {
     return { say: "say.missed", values: { count } };
   },
 };
+
+function types(state, key, at) {
+  const news = (state.typing.get(key) ?? 0) < at;
+  state.typing.set(key, at + TYPING_MS);
+  return news ? { say: "say.typing" } : null;
+}
 
 function react(state, { content }) {
   const target = find(state, content.reaction.message_id);

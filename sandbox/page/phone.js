@@ -13,6 +13,7 @@ const READ_AFTER_MS = 600; // long enough to see two ticks turn blue
 
 let away = false;
 let reading = null;
+let hush = null; // when nobody is seen typing any more
 
 const by = (id) => document.getElementById(id);
 
@@ -70,6 +71,7 @@ export function draw(page) {
   const name = state.town.tenants.find((one) => one.id === tenant)?.name ?? tenant;
   by("account").textContent = name;
   by("seal").textContent = name.replace(/^gemeente\s+/i, "").slice(0, 1);
+  typing(page);
   sync(by("citizens"), state.town.citizens.map((one) => card(page, one)));
   const messages = state.chats.get(chatKey(number, citizen.phone)) ?? [];
   by("chat-empty").hidden = messages.length > 0;
@@ -101,6 +103,18 @@ function card(page, citizen) {
       unread > 0 && h("span", { class: "count" }, h("span", { class: "unseen" }, ", "), fresh(unread)),
     );
   return { key: citizen.phone, sign: `${chosen} ${unread}`, make };
+}
+
+// Under the name of the municipality: what it is, or that somebody there is typing.
+function typing({ state, number, citizen, redraw }) {
+  const key = chatKey(number, citizen.phone);
+  const left = (state.typing.get(key) ?? 0) - Date.now();
+  clearTimeout(hush);
+  if (left > 0) hush = setTimeout(redraw, left);
+  else state.typing.delete(key);
+  const line = by("account-line");
+  line.dataset.word = left > 0 ? "phone.typing" : "phone.account";
+  line.textContent = word(line.dataset.word);
 }
 
 function fresh(n) {

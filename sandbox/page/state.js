@@ -7,6 +7,7 @@ export function empty(town) {
   return {
     town,
     chats: new Map(), // "number phone" -> messages on that citizen's phone
+    typing: new Map(), // the same -> until when the municipality is seen typing there
     people: new Map(), // business-scoped user id -> phone
     conversations: new Map(), // id -> what the departments see of it
     offers: new Map(), // id of a message -> what Meta was asked to send, and to whom

@@ -11,6 +11,10 @@ import { moment, word } from "/page/words.js";
 let draft = { key: "", said: "" };
 const uploads = new Map(); // files of the draft -> what the gateway answered
 
+const TYPING_AGAIN_MS = 20_000; // WhatsApp shows it for 25 seconds
+let typed = { id: "", at: 0 }; // where somebody was last seen typing
+const silent = new Set(); // conversations of which the mailroom says that nothing is shown
+
 const NEAR = 12; // pixels that are no scrolling
 let placed = 0; // where the thread was scrolled to last
 
@@ -25,6 +29,7 @@ export function start(page, departments) {
   by("answer-text").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) by("answer").requestSubmit();
   });
+  by("answer-text").addEventListener("input", () => typing(page));
   compose.start(page, departments);
 }
 
@@ -116,10 +121,31 @@ async function answer(page, departments) {
     const refusal = await failed(given.body.id);
     if (refusal) return complain(`${word("error.order")} ${refusal}`);
   }
+  typed = { id: "", at: 0 };
   uploads.clear();
   if (box.value.trim() === text) box.value = "";
   if (!compose.isText() || page.quoting) compose.reset(page, departments);
   page.say(mark("accepted").words);
+}
+
+// Whoever answers is seen typing, where the municipality wants that.
+async function typing(page) {
+  const { state } = page;
+  const conversation = state.conversations.get(page.conversation);
+  if (!conversation || !compose.isAnswer() || !shows(state, conversation)) return;
+  const { id } = conversation;
+  if (typed.id === id && Date.now() - typed.at < TYPING_AGAIN_MS) return;
+  typed = { id, at: Date.now() };
+  const order = { conversationId: id, action: "read", body: { typing: true }, key: freshKey() };
+  const given = await post("/desk/actions", order);
+  if (given.status === 409) silent.add(id);
+}
+
+function shows(state, { id, department }) {
+  const number = state.town.numbers.find((one) => id.startsWith(one.id));
+  const there = state.town.departments.find(
+    (one) => one.id === department && one.tenant === number?.tenant);
+  return number?.marks && !there?.confidential && !silent.has(id);
 }
 
 // A thumb on what the citizen wrote; once more takes it away.

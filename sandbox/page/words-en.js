@@ -26,6 +26,7 @@ export const en = {
   "phone.trouble.none": "Nobody",
   "phone.chat": "Chat on the phone",
   "phone.account": "Business account",
+  "phone.typing": "typing…",
   "phone.empty": "Send the first message",
   "phone.empty.lead": "Type something, or pick an example. The mailroom finds the right pigeonhole.",
   "phone.suggestions": "Examples",
@@ -257,6 +258,7 @@ export const en = {
   "trouble.31603000000": "Meta is silent after accepting",
 
   "say.arrived": "New message of {name} in pigeonhole {department}.",
+  "say.typing": "The municipality is typing an answer.",
   "say.answered": "Answer of the municipality on the phone.",
   "say.status": "Answer to {name}: {status}.",
   "say.kept": "The message is safe in the mailroom.",

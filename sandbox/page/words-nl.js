@@ -26,6 +26,7 @@ export const nl = {
   "phone.trouble.none": "Niemand",
   "phone.chat": "Gesprek op de telefoon",
   "phone.account": "Zakelijk account",
+  "phone.typing": "aan het typen…",
   "phone.empty": "Stuur het eerste bericht",
   "phone.empty.lead": "Typ zelf iets, of kies een voorbeeld. De postkamer zoekt het juiste vak.",
   "phone.suggestions": "Voorbeelden",
@@ -257,6 +258,7 @@ export const nl = {
   "trouble.31603000000": "Meta zwijgt na het aannemen",
 
   "say.arrived": "Nieuw bericht van {name} in het vak {department}.",
+  "say.typing": "De gemeente typt een antwoord.",
   "say.answered": "Antwoord van de gemeente op de telefoon.",
   "say.status": "Antwoord aan {name}: {status}.",
   "say.kept": "Het bericht is veilig in de postkamer.",

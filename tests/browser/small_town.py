@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from gateway.bodies import MESSAGE, Message, ReactionMessage
-from gateway.changes import CLOSE, CONFIRM, NOTE, TRANSFER, Close, Transfer
+from gateway.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close, Read, Transfer
 from gateway.contents import content_of, upload_of
 from gateway.reading import read
 from sandbox.events import signature
@@ -41,6 +41,7 @@ ACTIONS: dict[str, TypeAdapter[Any]] = {
     "transfer": TRANSFER,
     "close": CLOSE,
     "note": NOTE,
+    "read": READ,
     "confirm": CONFIRM,
 }
 NUMBER = "106540352242922"
@@ -72,6 +73,8 @@ class SmallTown:
         self.uploads: dict[str, tuple[str, bytes]] = {}
         self.orders: list[object] = []
         """Everything that the desks asked for, in order."""
+        self.reads: list[str] = []
+        """Conversations that were to be shown as read, in order."""
         self.refused: dict[str, str] = {}
         """Ids of orders that were not done, and why."""
         self.beside: dict[str, Any] = {}
@@ -186,8 +189,11 @@ class SmallTown:
         if isinstance(order, list):
             faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in order]
             return problem(400, "this cannot be done", errors=faults)
-        self.orders.append(order)
         id = str(clock.new_id())
+        if isinstance(order, Read):
+            await self.mark(conversation, order)
+            return web.json_response({"id": id}, status=202)
+        self.orders.append(order)
         await self.steer(id, conversation, order)
         return web.json_response({"id": id}, status=202)
 
@@ -206,6 +212,17 @@ class SmallTown:
                 return
             told |= {"reason": order.reason, "outcome": order.outcome}
             await self.tell("nl.postkamer.conversation-closed.v1", told)
+
+    async def mark(self, conversation: str, order: Read) -> None:
+        """Show the citizen that it was read; no order of which anything comes at the desk."""
+        self.reads.append(conversation)
+        last = [one["wamid"] for one in self.records[conversation] if one["direction"] == "in"][-1]
+        body = {"messaging_product": "whatsapp", "status": "read", "message_id": last}
+        body |= {"typing_indicator": {"type": "text"}} if order.typing else {}
+        url = f"{self.graph}/{conversation.partition('-')[0]}/messages"
+        assert self.http
+        async with self.http.post(url, json=body, headers=TOKEN) as answer:
+            assert answer.status == 200, await answer.text()
 
     async def became(self, request: web.Request) -> web.Response:
         reason = self.refused.get(request.match_info["id"])

@@ -50,6 +50,9 @@ async def test_a_citizen_asks_a_desk_answers_and_the_record_shows_both(
     await expect(mailroom.thread.get_by_text(question)).to_be_visible()
     await expect(mailroom.hole(department)).to_have_attribute("aria-selected", "true")
     await mailroom.answer(answer)
+    await expect(mailroom.chat.get_by_text(mailroom.word("tick.seen"))).to_be_attached(
+        timeout=15_000
+    )
     await expect(mailroom.chat.get_by_text(answer)).to_be_visible()
     await expect(mailroom.thread.get_by_text(mailroom.word("status.read"))).to_be_visible(
         timeout=15_000

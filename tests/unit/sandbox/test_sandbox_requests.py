@@ -113,3 +113,10 @@ def test_a_read_receipt_is_no_message() -> None:
     assert requests.read_receipt_fault(receipt) == ""
     assert requests.read_receipt_fault(receipt | {"message_id": None})
     assert not requests.is_read_receipt(TEXT)
+
+
+@pytest.mark.parametrize("typing", [None, True, {}, {"type": "audio"}, {"type": "text", "x": 1}])
+def test_one_is_seen_typing_a_text_and_nothing_else(typing: object) -> None:
+    receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
+    assert requests.read_receipt_fault(receipt | {"typing_indicator": {"type": "text"}}) == ""
+    assert requests.read_receipt_fault(receipt | {"typing_indicator": typing})

@@ -1,0 +1,62 @@
+"""What a citizen sees of whoever reads and types at the desk: blue ticks, and that they type."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.page import needs_chromium
+from tests.browser.test_sandbox_access import faults
+from tests.browser.walks import town_and_page
+
+pytestmark = needs_chromium
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+async def test_the_citizen_sees_that_it_was_read_and_that_somebody_types_until_the_answer_is_there(
+    browser: Browser, language: str
+) -> None:
+    async with town_and_page(browser, language=language) as (town, mailroom):
+        await mailroom.send("Mijn paspoort")
+        await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
+        phone = mailroom.page.locator(".screen-head")
+        typing, seen = mailroom.word("phone.typing"), mailroom.word("tick.seen")
+        await expect(mailroom.chat.get_by_text(mailroom.word("tick.accepted"))).to_be_attached()
+        await expect(phone.get_by_text(typing)).to_be_hidden()
+        await mailroom.tab_to(mailroom.answer_box)
+        await mailroom.type("U kunt")
+        await expect(phone.get_by_text(typing)).to_be_visible()
+        await expect(mailroom.chat.get_by_text(seen)).to_be_attached()
+        await expect(mailroom.announcer).to_have_text(mailroom.word("say.typing"))
+        assert await faults(mailroom) == []
+        await mailroom.type(" online een afspraak maken.")
+        assert len(town.reads) == 1
+        await mailroom.press("Control+Enter")
+        await expect(mailroom.chat.get_by_text("online een afspraak")).to_be_visible()
+        await expect(phone.get_by_text(mailroom.word("phone.account"))).to_be_visible()
+        await expect(phone.get_by_text(typing)).to_be_hidden()
+
+
+async def test_whoever_writes_for_colleagues_is_not_seen_typing(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await mailroom.send("Mijn paspoort")
+        await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
+        await mailroom.choose("note")
+        await mailroom.tab_to(mailroom.answer_box)
+        await mailroom.type("Belt morgen terug.")
+        await mailroom.press("Control+Enter")
+        await expect(mailroom.answer_box).to_have_value("")
+        assert town.reads == []
+
+
+async def test_after_as_long_as_whatsapp_shows_it_nobody_types_any_more(browser: Browser) -> None:
+    async with town_and_page(browser) as (_, mailroom):
+        await mailroom.page.clock.install()
+        await mailroom.send("Mijn paspoort")
+        await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
+        await mailroom.tab_to(mailroom.answer_box)
+        await mailroom.type("U")
+        typing = mailroom.page.locator(".screen-head").get_by_text(mailroom.word("phone.typing"))
+        await expect(typing).to_be_visible()
+        await mailroom.page.clock.fast_forward(20_000)
+        await expect(typing).to_be_visible()
+        await mailroom.page.clock.fast_forward(6_000)
+        await expect(typing).to_be_hidden()
