@@ -31,8 +31,8 @@ def marked(decision: Decision, config: Config) -> Decision:
 
 
 def _confidential(config: Config, tenant: str, department: str, destination: str) -> bool:
-    there, to = config.department(tenant, department), config.destination(destination)
-    return (there is not None and there.confidential) or (to is not None and to.confidential)
+    to = config.destination(destination)
+    return config.confidential(tenant, [department]) or (to is not None and to.confidential)
 
 
 def discreet(event: Delivery, *, confidential: bool) -> Delivery:

@@ -190,6 +190,11 @@ text = "We are closed until {opent}."
 text = "Is there danger? Call 112."
 """
 CONFIG = parse(TOML, "postkamer.toml")
+DISCREET = parse(
+    TOML.replace('public_name = "een collega"', 'public_name = "een collega"\nconfidential = true'),
+    "postkamer.toml",
+)
+"""The same with youth care confidential."""
 TEXTS = Texts(
     {"nl": texts_of("nl", DUTCH, "nl.toml")[0], "en": texts_of("en", ENGLISH, "en.toml")[0]}, {}
 )

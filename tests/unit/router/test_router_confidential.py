@@ -5,7 +5,7 @@ import re
 import msgspec
 import pytest
 from almelo import status
-from hengelo import CONFIG, TOML
+from hengelo import CONFIG, DISCREET, TOML
 from hypothesis import given
 from hypothesis import strategies as st
 from stadhuis import Stadhuis, data
@@ -15,16 +15,12 @@ from router.outputs import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGED, TRANSFE
 from services.config import Config, parse
 from services.contract import Delivery
 
-CONFIDENTIAL = parse(
-    TOML.replace('public_name = "een collega"', 'public_name = "een collega"\nconfidential = true'),
-    "postkamer.toml",
-)
 BY_DESTINATION = parse(
     TOML.replace('id = "zorg", kind', 'id = "zorg", confidential = true, kind'), "postkamer.toml"
 )
 SECRET = re.compile("jeugdzorg|Anna|3161|NL.anna|reden|regel|ZAAK|sanne|Goedemiddag")
 """What was said in these conversations, by whom, and why."""
-each = pytest.mark.parametrize("config", [CONFIDENTIAL, BY_DESTINATION], ids=["its own", "its CRM"])
+each = pytest.mark.parametrize("config", [DISCREET, BY_DESTINATION], ids=["its own", "its CRM"])
 
 
 def said(event: Delivery) -> set[str]:
@@ -81,7 +77,7 @@ def test_what_goes_there_or_comes_from_there_is_told_to_neither_with_its_reason(
 
 
 def test_others_are_told_everything() -> None:
-    hall = Stadhuis(given=CONFIDENTIAL)
+    hall = Stadhuis(given=DISCREET)
     hall.hears("mijn paspoort")
     assert {"text", "from", "decision"} <= said(hall.told[-1])
 

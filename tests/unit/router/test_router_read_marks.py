@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from almelo import kept
-from hengelo import CONFIG
+from hengelo import DISCREET
 from stadhuis import MACHINE, SANNE, Stadhuis, data
 
 from router.checks import CONFIDENTIAL, MARKS_OFF, NOTHING_TO_MARK
@@ -15,7 +15,7 @@ from services.contract import Author
 
 
 def town(read_marks: str) -> Config:
-    given = CONFIG.model_dump(mode="json", by_alias=True)
+    given = DISCREET.model_dump(mode="json", by_alias=True)
     for number in given["numbers"]:
         number["read_marks"] = read_marks
     return Config.model_validate_json(msgspec.json.encode(given))
