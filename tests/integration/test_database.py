@@ -139,3 +139,8 @@ async def test_a_record_that_the_database_refuses_is_the_data_s_fault(empty: str
 async def test_a_commit_of_ours_is_durable_whatever_the_server_s_default(empty: str) -> None:
     async with connected(empty, "test", 1) as pool:
         assert await pool.fetchval("show synchronous_commit") == "on"
+
+
+async def test_no_statement_is_compiled_whatever_the_server_s_default(empty: str) -> None:
+    async with connected(empty, "test", 1) as pool:
+        assert await pool.fetchval("show jit") == "off"
