@@ -13,6 +13,7 @@ from msgspec import UNSET
 from pydantic import TypeAdapter
 
 from gateway import bodies, changes, commands
+from gateway.consents import Consents
 from gateway.contents import upload_of
 from gateway.intake import Intake
 from gateway.numbers import Numbers
@@ -21,6 +22,7 @@ from gateway.reading import Fault
 from gateway.standing import Held, Standing, silence, standing
 from gateway.store import Store
 from gateway.uploads import Uploads
+from services import clock
 from services.access import Rights
 from services.config import Config
 from services.contract import REACTION
@@ -62,6 +64,7 @@ class Api:
                 for verb, change in changes.VERBS.items()
             ),
             *numbers.routes(),
+            *Consents(self._orders, self._config).routes(),
         ]
 
     async def read(self, request: web.Request, rights: Rights) -> web.Response:
@@ -97,6 +100,7 @@ class Api:
     ) -> web.Response | None:
         """What stands against a message, in the configuration, its file or its conversation."""
         faults = commands.faults(body, rights, self._config)
+        faults += commands.given_faults(body, clock.now())
         faults += await self._upload_faults(body, rights)
         seen = standing(held, rights, body.department or "") if body.conversation_id else "allowed"
         if seen == "unknown":

@@ -20,6 +20,7 @@ from gateway.bounds import (
     Link,
     Moment,
     OurNumber,
+    Purpose,
     Words,
     one_of,
     spared,
@@ -205,11 +206,38 @@ class ReactionMessage(_Message):
     reaction: Reaction
 
 
+class Consent(Body):
+    """That a citizen agreed to be sent what they did not ask for: for what, when, and where that
+    can be looked up."""
+
+    purpose: Purpose
+    given_at: Moment
+    """By the citizen; not in the future."""
+    source: Annotated[str, Words(500)]
+    """The form, the counter or the zaak. Nobody's name or number."""
+
+
+NOT_BOTH: Json = {"not": {"required": ["purpose", "consent"]}}
+
+
 class TemplateMessage(_Message):
     """Quotes nothing: WhatsApp would not show it."""
 
+    model_config = ConfigDict(json_schema_extra=TO_WHOM | NOT_BOTH)
+
     type: Literal["template"]
     template: Template
+    purpose: Annotated[Purpose | None, SPARED] = spared()
+    """To somebody who did not write first: that of a consent on record."""
+    consent: Annotated[Consent | None, SPARED] = spared()
+    """The same, with the consent itself, which goes on record with the message."""
+
+    @field_validator("consent")
+    @classmethod
+    def _instead_of_a_purpose(cls, given: Consent | None, info: ValidationInfo) -> Consent | None:
+        if given is not None and info.data.get("purpose") is not None:
+            raise wrong("does not go with purpose: it has its own")
+        return given
 
 
 Message = Annotated[
@@ -240,6 +268,8 @@ class Terms(Body):
     author: Annotated[Author | None, SPARED] = spared()
     department: Annotated[Department | None, SPARED] = spared()
     until: Annotated[Moment | None, SPARED] = spared()
+    consent: Annotated[Consent | None, SPARED] = spared()
+    given_at: Annotated[Moment | None, SPARED] = spared()
 
 
 COMMON = TypeAdapter(_Common)

@@ -198,6 +198,10 @@ OurNumber = Annotated[str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a
 Department = Annotated[
     str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a department, as burgerzaken")
 ]
+Purpose = Annotated[
+    str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a purpose, as herinneringen")
+]
+"""The municipality's own word for what a citizen agreed to; few of them, and the same each time."""
 Conversation = Annotated[str, Form(CONVERSATION.pattern, "must be the id of a conversation")]
 
 

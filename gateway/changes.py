@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
-from gateway.bodies import TEXT_CHARACTERS, Author
+from gateway.bodies import TEXT_CHARACTERS, Author, Consent, Recipient
 from gateway.bounds import (
     SPARED,
     Body,
@@ -18,6 +18,8 @@ from gateway.bounds import (
     Form,
     Json,
     Moment,
+    OurNumber,
+    Purpose,
     Words,
     spared,
     wrong,
@@ -192,11 +194,33 @@ class State(Body):
         return until
 
 
+class Agreed(Consent):
+    """A citizen agreed to be sent what they did not ask for."""
+
+    number: OurNumber
+    """Any number of the municipality: it holds for all of them."""
+    to: Recipient
+    """The citizen: a phone number in international form, or a business-scoped user id."""
+    author: Annotated[Author | None, SPARED] = spared()
+
+
+class Ended(Body):
+    """And does no longer."""
+
+    number: OurNumber
+    to: Recipient
+    purpose: Purpose
+    author: Annotated[Author | None, SPARED] = spared()
+
+
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
 NOTE, TIE = TypeAdapter(Note), TypeAdapter(Tie)
 CONFIRM, RELEASE, MERGE = TypeAdapter(Confirm), TypeAdapter(Release), TypeAdapter(Merge)
 READ = TypeAdapter(Read)
 NOTICE, NO_NOTICE, STATE = TypeAdapter(Notice), TypeAdapter(NoNotice), TypeAdapter(State)
+AGREED, ENDED = TypeAdapter(Agreed), TypeAdapter(Ended)
+AGREEING = (AGREED, ENDED)
+"""Of the municipality as a whole: no department has a say in it."""
 
 CONTACT_CENTRE: Role = "kcc"
 ORDERING: tuple[Role, ...] = ("send", "care", CONTACT_CENTRE)

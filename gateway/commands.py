@@ -11,10 +11,12 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.bodies import Author, Message, ReactionMessage, TemplateMessage, Terms
+from gateway.bodies import Author, Consent, Message, ReactionMessage, TemplateMessage, Terms
 from gateway.changes import (
+    Agreed,
     Close,
     Confirm,
+    Ended,
     Merge,
     NoNotice,
     Note,
@@ -48,6 +50,9 @@ KINDS: dict[type[Change], str] = {
 Saying = Notice | NoNotice | State
 SAYINGS: dict[type[Saying], str] = {Notice: "notice", NoNotice: "notice", State: "state"}
 """The same, of a number."""
+Agreeing = Agreed | Ended
+AHEAD = timedelta(minutes=1)
+"""By which the clock of a CRM may be fast."""
 LONGEST = timedelta(days=31)
 """For which the contact centre speaks beforehand. What holds for longer belongs in the texts and
 opening hours; a notice that somebody forgot is not told for a year."""
@@ -70,13 +75,21 @@ def faults(body: Message | Change, rights: Rights, config: Config) -> list[Fault
 
 
 def terms_faults(
-    terms: Message | Change | Terms, rights: Rights, config: Config, *, moves: bool
+    terms: Message | Change | Terms | Agreeing,
+    rights: Rights,
+    config: Config,
+    *,
+    moves: bool = False,
+    whole: bool = False,
 ) -> list[Fault]:
-    """What stands against an order whatever its words are; `moves`: it is a transfer."""
+    """What stands against an order whatever its words are; `moves`: it is a transfer. `whole`: it
+    is the municipality's, and no department's."""
     department: str | None = getattr(terms, "department", None)
     found = [*_author_faults(terms.author, rights)]
-    if not moves:
-        number = getattr(terms, "number", None)
+    number: str | None = getattr(terms, "number", None)
+    if whole:
+        found += _number_faults(number, rights, config)
+    elif not moves:
         found += _sender_faults(department, number, rights, config)
     elif department and config.department(rights.tenant, department) is None:
         found.append(Fault("/department", "is no department of this municipality"))
@@ -119,13 +132,34 @@ def _sender_faults(
     known = department is None or config.department(rights.tenant, department)
     if department is not None and not (known and rights.handles(department)):
         yield Fault("/department", "is no department of this token")
-    if number_id is None:
+    if wrong := list(_number_faults(number_id, rights, config)):
+        yield from wrong
         return
-    number = config.number(number_id)
-    if number is None or number.tenant != rights.tenant:
-        yield Fault("/number", "must be the id of a number of ours")
-    elif department is None and not rights.handles(number.fallback) and len(rights.departments) > 1:
+    number = config.number(number_id) if number_id else None
+    if (
+        number
+        and department is None
+        and not rights.handles(number.fallback)
+        and len(rights.departments) > 1
+    ):
         yield Fault("/department", "must be given: this token has more than one")
+
+
+def _number_faults(number: str | None, rights: Rights, config: Config) -> Iterator[Fault]:
+    ours = config.number(number) if number else None
+    if number is not None and (ours is None or ours.tenant != rights.tenant):
+        yield Fault("/number", "must be the id of a number of ours")
+
+
+def given_faults(terms: Message | Terms | Agreeing, now: datetime) -> list[Fault]:
+    """What stands against the moment at which consent was given."""
+    consent: Consent | None = getattr(terms, "consent", None)
+    moments = {
+        "/givenAt": getattr(terms, "given_at", None),
+        "/consent/givenAt": consent.given_at if consent else None,
+    }
+    late = "must not lie in the future"
+    return [Fault(where, late) for where, at in moments.items() if at and at > now + AHEAD]
 
 
 def message(body: Message, held: Held | None, given: Given, config: Config) -> contract.Command:
@@ -147,7 +181,21 @@ def message(body: Message, held: Held | None, given: Given, config: Config) -> c
         department=body.department or "",
         about=_about(body),
         media=upload.id if (upload := upload_of(body)) else None,
+        **(_consented(body) if isinstance(body, TemplateMessage) else {}),
     )
+
+
+def _consented(body: TemplateMessage) -> dict[str, Any]:
+    """The consent by which it goes, as members of a command."""
+    return _proof(body.consent) if body.consent else {"purpose": body.purpose or ""}
+
+
+def _proof(consent: Consent) -> dict[str, Any]:
+    return {
+        "purpose": consent.purpose,
+        "given_at": consent.given_at.astimezone(UTC),
+        "source": consent.source,
+    }
 
 
 def _about(body: Message) -> UUID | None:
@@ -217,6 +265,23 @@ def saying(body: Saying, number: str, given: Given) -> contract.Command:
         departments=sorted(given.rights.departments),
         until=until.astimezone(UTC) if until else None,
         state=body.state if isinstance(body, State) else "",
+    )
+
+
+def agreeing(body: Agreeing, given: Given) -> contract.Command:
+    """The command that puts consent on record, or ends it."""
+    proof = _proof(body) if isinstance(body, Agreed) else {"purpose": body.purpose}
+    return contract.Command(
+        id=given.id,
+        received_at=given.at,
+        token=given.rights.name,
+        type="consent" if isinstance(body, Agreed) else "withdraw",
+        number=body.number,
+        to=body.to,
+        author=_author(body.author),
+        tenant=given.rights.tenant,
+        departments=sorted(given.rights.departments),
+        **proof,
     )
 
 

@@ -9,6 +9,11 @@ MESSAGE = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
 UPLOAD = "0b8f2c0a-6a53-5b6c-8f0e-5a0b9d7c1e42"
 EMPLOYEE = {"kind": "employee", "id": "s.jansen"}
 
+CONSENT: Json = {
+    "purpose": "herinneringen",
+    "givenAt": "2026-11-02T10:21:00+01:00",
+    "source": "afsprakenmodule, vinkje bij de bevestiging",
+}
 _ANSWER: Json = {"conversationId": CONVERSATION, "author": EMPLOYEE}
 
 MESSAGES: dict[str, Json] = {
@@ -50,6 +55,14 @@ MESSAGES: dict[str, Json] = {
                 },
             ],
         },
+    },
+    "unasked": {
+        "number": "106540352242922",
+        "to": "+31600000011",
+        "author": {"kind": "system", "id": "afspraken"},
+        "type": "template",
+        "template": {"name": "afspraak_morgen", "language": "nl"},
+        "consent": CONSENT,
     },
     "buttons": _ANSWER
     | {
@@ -196,6 +209,13 @@ STATES: dict[str, Json] = {
     },
     "receiveOnly": {"state": "receive-only", "author": EMPLOYEE},
     "open": {"state": "open", "author": EMPLOYEE},
+}
+AGREED: Json = {"number": "106540352242922", "to": "+31600000011", "author": EMPLOYEE} | CONSENT
+ENDED: Json = {
+    "number": "106540352242922",
+    "to": "+31600000011",
+    "purpose": "herinneringen",
+    "author": EMPLOYEE,
 }
 NUMBERS: Json = {
     "numbers": [

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gateway import examples
-from gateway.operations import CHANGES, NUMBERS, READ, SEND, UPLOAD
+from gateway.operations import CHANGES, CONSENTS, NUMBERS, READ, SEND, UPLOAD
 from gateway.parameters import HANDSHAKE
 from gateway.refusals import SLOW
 from services.answers import VERSION
@@ -66,6 +66,7 @@ API = Api(
     " expect new ones in an answer.",
     tags={
         "messages": "To citizens.",
+        "consents": "What citizens agreed to be sent that they did not ask for.",
         "conversations": "Between departments.",
         "numbers": "What the contact centre says of a number, without rules.",
         "media": "Files to send.",
@@ -88,7 +89,7 @@ API = Api(
         },
     },
 )
-OPERATIONS = (SEND, READ, *CHANGES, *NUMBERS, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
+OPERATIONS = (SEND, READ, *CONSENTS, *CHANGES, *NUMBERS, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
 
 document: Json = document_of(API, OPERATIONS)
 """Answered at /v1/openapi.json; see `services.manual.routes`."""

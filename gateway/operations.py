@@ -42,6 +42,9 @@ SEND = Operation(
     description="In a conversation (`conversationId`), or from a number of yours (`number`) to"
     " somebody (`to`). All of Meta's limits are checked before anything is accepted. Outside the 24"
     " hours after the citizen's last message only a template arrives."
+    "\n\nTo somebody who did not write first, or long ago, a template goes by consent on record:"
+    " name its `purpose`, or bring it along as `consent`; without one it ends at `failed`, with a"
+    " reason that begins with `consent_missing`. It leaves by day: at night it waits for morning."
     "\n\nAccepted is not sent: read what became of it at `Location`, or wait for the event.",
     roles=["send"],
     parameters=[KEY],
@@ -181,6 +184,43 @@ CHANGES = (
         "Whoever is in the conversation `with` is from now on who is in this one, under each of"
         " their names; `with` is closed. An order ends at `failed`, with a reason that begins with"
         " `same`, when it was one person already.",
+    ),
+)
+
+
+def _agreeing(path: str, id: str, content: Content, summary: str, description: str) -> Operation:
+    return Operation(
+        method="post",
+        path=path,
+        id=id,
+        tag="consents",
+        summary=summary,
+        description=description,
+        roles=["send"],
+        parameters=[KEY],
+        content=content,
+        answers=_ordered("It is safe, and holds for what is ordered from then on."),
+        refusals=BODY | {409: [KEY_USED]},
+    )
+
+
+CONSENTS = (
+    _agreeing(
+        "/consents",
+        "recordConsent",
+        Content(model=changes.AGREED, examples={"example": examples.AGREED}),
+        "Put a citizen's consent on record",
+        "For one purpose, with all numbers of your municipality. What was given before the citizen"
+        " said STOP counts no more: the order ends at `failed`, with a reason that begins with"
+        " `consent_missing`; with `consent_full` where there are 32 purposes already.",
+    ),
+    _agreeing(
+        "/consents/_end",
+        "endConsent",
+        Content(model=changes.ENDED, examples={"example": examples.ENDED}),
+        "Say that a citizen no longer consents",
+        "Done all the same when there was no consent. A citizen who says STOP ends all of it"
+        " themselves.",
     ),
 )
 

@@ -96,9 +96,11 @@ class Orders:
             return cast(T, body)
         if terms := sound(order.body, wrong, bodies.TERMS):
             known = {fault.member for fault in wrong}
-            moves = kind is changes.TRANSFER
-            more = commands.terms_faults(terms, order.rights, self._config, moves=moves)
+            moves, whole = kind is changes.TRANSFER, kind in changes.AGREEING
+            met = (terms, order.rights, self._config)
+            more = commands.terms_faults(*met, moves=moves, whole=whole)
             more += commands.time_faults(terms.until, clock.now())
+            more += commands.given_faults(terms, clock.now())
             wrong = wrong + [fault for fault in more if fault.member not in known]
         raise Refused(unusable(sorted(wrong), key=order.key))
 

@@ -5,7 +5,7 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 
 import msgspec
 
-from router import checks, marks, people, standings, timers
+from router import checks, marks, people, standings, timers, unasked
 from router.conversation import Conversation
 from router.decisions import (
     Changes,
@@ -32,13 +32,18 @@ BEGUN = "de gemeente begon dit gesprek"
 def command(
     unit: Unit, given: Command, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
-    if given.type not in MESSAGE_TYPES | STEERING.keys() | standings.ORDERS.keys():
+    if (
+        given.type
+        not in MESSAGE_TYPES | STEERING.keys() | standings.ORDERS.keys() | unasked.ORDERS.keys()
+    ):
         return _refused(unit, given, checks.TYPE_UNKNOWN, ground)
     number = ground.config.number(given.number)
     if number is None:
         return _refused(unit, given, checks.NO_NUMBER, ground)
     if given.type in standings.ORDERS:
         return _of_number(unit, given, number, known, ground)
+    if given.type in unasked.ORDERS:
+        return _of_person(unit, given, number, known, ground)
     if given.to and not given.conversation and given.type not in STEERING:
         return _to_person(unit, given, number, known, ground)
     return _in_conversation(unit, given, number, known, ground)
@@ -110,7 +115,8 @@ def _message(
     ground: Ground,
 ) -> tuple[Decision, Changes]:
     reason = checks.about(given, before.id, known) or checks.template(given, before, known, ground)
-    if reason:
+    leave = unasked.leave(unit, given, (before.tenant, before.person), known, ground)
+    if reason := reason or leave.reason:
         return _refused(unit, given, reason, ground, before)
     now = _answered(unit, given, before)
     decision = Decision(
@@ -127,11 +133,13 @@ def _message(
         opened=None if before.id in known.conversations else unit.id("opened"),
         zaak=now.zaak,
         version=ground.version,
+        purpose=leave.purpose,
     )
     changes = Changes(
         conversation=now,
         outgoing=_standing(unit, given, decision),
-        send=_send(unit, given, now, to, known),
+        send=msgspec.structs.replace(_send(unit, given, now, to, known), purpose=leave.purpose),
+        consent=leave.consent,
         mark=marks.with_answer(unit, given, now, ground) if _answers(given, before) else None,
     )
     return decision, changes
@@ -170,6 +178,30 @@ def _of_number(
     )
     standing = standings.after(given, number.id, known.standings.get(number.id))
     return decision, Changes(standing=standing, outgoing=_standing(unit, given, decision))
+
+
+def _of_person(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What somebody agreed to, or no longer does: of the municipality's as a whole, whoever has a
+    conversation with them. One who never wrote is a person too."""
+    if not checks.owns(given, number):
+        return _refused(unit, given, checks.NO_NUMBER, ground)
+    called = people.Called((address(given.to),), unit.at)
+    who = people.resolve(unit, number, called, known, ground)
+    made = unasked.ORDERS[given.type](unit, given, (number.tenant, who.person), known)
+    if isinstance(made, str):
+        return _refused(unit, given, made, ground)
+    decision = Decision(
+        kind="accepted",
+        record=unit.id("record"),
+        tenant=number.tenant,
+        status=DONE,
+        version=ground.version,
+        ended=(made.purpose,) if made and made.ended_at else (),
+    )
+    outgoing = _standing(unit, given, decision)
+    return decision, Changes(identities=who.changed, consent=made, outgoing=outgoing)
 
 
 def _standing(unit: Unit, given: Command, decision: Decision) -> Outgoing:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation, Mark
 from router.rules import Table
 from services.config import Config
@@ -97,6 +98,8 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     """The message that it quotes or reacts to, and its wamid where it is a citizen's."""
     about_wamid: str = ""
     media: UUID | None = None
+    purpose: str = ""
+    """Of the consent by which it goes to somebody who did not write first; else ''."""
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -127,20 +130,6 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         category = new.category or self.category
         late = not new.status or (self.status and new.changed_at < self.changed_at)
         return msgspec.structs.replace(self if late else new, category=category)
-
-
-class OptOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What a citizen last wanted of a category of messages: `stop` or `resume`."""
-
-    tenant: str
-    person: UUID
-    category: str
-    value: str
-    at: datetime
-
-    @property
-    def key(self) -> tuple[str, UUID, str]:
-        return self.tenant, self.person, self.category
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,6 +246,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     merged: str = ""
     """The conversation whose person this one's was found to be; and its sequence at its end."""
     merged_sequence: int = 0
+    purpose: str = ""
+    """Of the consent by which a template goes to somebody who did not write first."""
+    ended: tuple[str, ...] = ()
+    """Purposes for which consent ended here."""
     happened: str = ""
     """Of a time-out: decided, waiting, closed, alarmed; '' where it meant nothing any more."""
 
@@ -273,6 +266,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     heard: Heard | None = None
     template: Template | None = None
     opt_out: OptOut | None = None
+    consent: Consent | None = None
+    withdrawals: tuple[Withdrawal, ...] = ()
     sighting: tuple[str, str] | None = None
     """Kind and name of something of Meta's that we do not know."""
     timers: tuple[Timer, ...] = ()

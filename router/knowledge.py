@@ -3,13 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
+from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation
 from router.decisions import (
     Changes,
     Decision,
     Heard,
     Identity,
-    OptOut,
     Outgoing,
     Standing,
     Template,
@@ -32,6 +32,8 @@ class Knowledge:
         self.heard: dict[UUID, Heard] = {}
         self.templates: dict[tuple[str, str, str], Template] = {}
         self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
+        self.consents: dict[tuple[str, UUID, str], Consent] = {}
+        self.withdrawals: dict[tuple[str, UUID, str], Withdrawal] = {}
         self.standings: dict[str, Standing] = {}
 
     def learn(self, changes: Changes) -> None:
@@ -47,6 +49,7 @@ class Knowledge:
             self.template(changes.template)
         if changes.opt_out:
             self.opted(changes.opt_out)
+        self.agreed(changes)
         if changes.standing:
             self.standings[changes.standing.number] = changes.standing
 
@@ -66,8 +69,7 @@ class Knowledge:
         self.conversations[conversation.id] = conversation
         key = conversation.number, conversation.person
         if at := conversation.last_inbound_at:
-            before = self.last_heard.get(conversation.person, at)
-            self.last_heard[conversation.person] = max(at, before)
+            self.wrote(conversation.person, at)
         if conversation.closed_at is None:
             self.open[key] = conversation.id
             return
@@ -76,6 +78,9 @@ class Knowledge:
         other = self.conversations.get(self.closed.get(key, ""))
         if not (other and other.closed_at and other.closed_at > conversation.closed_at):
             self.closed[key] = conversation.id
+
+    def wrote(self, person: UUID, at: datetime) -> None:
+        self.last_heard[person] = max(at, self.last_heard.get(person, at))
 
     def sent(self, outgoing: Outgoing) -> None:
         self.outgoing[outgoing.id] = outgoing
@@ -90,3 +95,22 @@ class Knowledge:
         before = self.opt_outs.get(choice.key)
         if before is None or before.at <= choice.at:
             self.opt_outs[choice.key] = choice
+
+    def agreed(self, changes: Changes) -> None:
+        if consent := changes.consent:
+            self.consents[consent.key] = consent
+        for withdrawal in changes.withdrawals:
+            self.withdrew(withdrawal)
+
+    def withdrew(self, new: Withdrawal) -> None:
+        """All consent from before has ended."""
+        before = self.withdrawals.get(new.key)
+        if before is None or before.at < new.at:
+            self.withdrawals[new.key] = new
+        for consent in self.consents_of(new.tenant, new.person):
+            if consent.ended_at is None and consent.given_at <= new.at:
+                self.consents[consent.key] = consent.ended(new.at, new.by)
+
+    def consents_of(self, tenant: str, person: UUID) -> list[Consent]:
+        whose = tenant, person
+        return [c for c in self.consents.values() if (c.tenant, c.person) == whose]

@@ -4,9 +4,10 @@ from datetime import datetime
 
 import msgspec
 
-from router import aftermath, automatic, moves, people, replies, timers
+from router import aftermath, automatic, moves, people, replies, timers, unasked
 from router.cases import Case
 from router.checks import MARKETING_MESSAGES
+from router.consent import STOP, OptOut, Withdrawal
 from router.conversation import Conversation
 from router.decisions import (
     Alarm,
@@ -14,7 +15,6 @@ from router.decisions import (
     Decision,
     Ground,
     Heard,
-    OptOut,
     Reply,
     Standing,
     Unit,
@@ -56,8 +56,11 @@ def message(
         now = aftermath.having_said(now, unit.at, candidate, till)
     elif (owes := replies.owing(moment, ground)) and owes not in now.state.owes:
         now = now.remembering(owes=(*now.state.owes, owes))
+    withdrawals = _withdrawn(case)
     decision = _decision(case, now, reply)
+    decision = msgspec.structs.replace(decision, ended=unasked.ended(withdrawals, known))
     sent = automatic.changes(unit, now, reply, to) if reply and to else Changes()
+    sent = msgspec.structs.replace(sent, withdrawals=withdrawals)
     return decision, _changes(case, now, decision, sent)
 
 
@@ -212,3 +215,11 @@ def _opt_out(case: Case) -> OptOut | None:
         value="stop" if case.said.opt == "stop" else "resume",
         at=case.unit.at,
     )
+
+
+def _withdrawn(case: Case) -> tuple[Withdrawal, ...]:
+    """Who says STOP ends all that they agreed to."""
+    if case.said.opt != "stop":
+        return ()
+    tenant, person = case.number.tenant, case.who.person
+    return (Withdrawal(tenant=tenant, person=person, by=STOP, at=case.unit.at),)

@@ -7,9 +7,12 @@ do not know is told once, so that somebody looks what it is.
 import re
 from collections.abc import Callable
 
-from router import people
+import msgspec
+
+from router import people, unasked
 from router.checks import MARKETING, MARKETING_MESSAGES
-from router.decisions import UNPROVEN, Changes, Decision, Ground, OptOut, Template, Unit
+from router.consent import META, OptOut, Withdrawal
+from router.decisions import UNPROVEN, Changes, Decision, Ground, Template, Unit
 from router.knowledge import Knowledge
 from router.messages import kept
 from router.vocabulary import ERRORS, FIELDS, KNOWN, NONE, OTHER, STATUSES, TYPES
@@ -35,7 +38,9 @@ INFORMATIONAL = "INFORMATIONAL"
 def notice(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
     act = (OF_NUMBER if item.number else OF_ACCOUNT).get(item.field)
     changes = act(unit, item, known, ground) if act else Changes()
-    return kept(unit, "notice", item.number, ground), changes
+    decision = kept(unit, "notice", item.number, ground)
+    ended = unasked.ended(changes.withdrawals, known)
+    return msgspec.structs.replace(decision, ended=ended), changes
 
 
 def _template_status(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> Changes:
@@ -81,7 +86,9 @@ def _preference(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> C
     choice = OptOut(
         tenant=number.tenant, person=who.person, category=category, value=item.event, at=at
     )
-    return Changes(identities=who.changed, opt_out=choice)
+    stopped = Withdrawal(tenant=number.tenant, person=who.person, by=META, at=at)
+    withdrawals = (stopped,) if item.event == "stop" else ()
+    return Changes(identities=who.changed, opt_out=choice, withdrawals=withdrawals)
 
 
 OF_ACCOUNT: dict[str, Act] = {

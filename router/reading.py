@@ -5,15 +5,15 @@ from uuid import UUID
 
 import msgspec
 
-from router import notices
+from router import courtesies, notices
 from router.checks import MARKETING, template_of
+from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation, State
 from router.decisions import (
     Decision,
     Ground,
     Heard,
     Identity,
-    OptOut,
     Outgoing,
     Standing,
     Template,
@@ -21,9 +21,11 @@ from router.decisions import (
 )
 from router.knowledge import Knowledge
 from router.statuses import our_message, wamid_key
+from router.unasked import ORDERS
 from services.contract import Command, SendOutcome, Timeout
 from services.database import Connection
 from services.whatsapp import items
+from services.whatsapp.parse import words
 from services.whatsapp.people import address
 
 _decode = msgspec.msgpack.Decoder(Decision).decode
@@ -40,6 +42,7 @@ async def read(connection: Connection, units: Sequence[Unit], ground: Ground) ->
     await _people(connection, units, known, ground)
     await _conversations(connection, units, known)
     await _templates(connection, units, known)
+    await _consents(connection, units, known)
     await _standings(connection, units, known)
     return known
 
@@ -120,6 +123,32 @@ async def _templates(connection: Connection, units: Iterable[Unit], known: Knowl
     if any(template.category == MARKETING for template in known.templates.values()):
         for row in await connection.fetch(_OPT_OUTS, list(known.people)):
             known.opted(OptOut(**row))
+
+
+async def _consents(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+    """For whoever is sent what they may not have asked for, or ends that: what they agreed to, and
+    when they wrote last."""
+    if not (known.people and any(map(_asks_for_consent, units))):
+        return
+    people = list(known.people)
+    for row in await connection.fetch(_CONSENTS, people):
+        consent = Consent(**row)
+        known.consents[consent.key] = consent
+    for row in await connection.fetch(_WITHDRAWALS, people):
+        known.withdrew(Withdrawal(**row))
+    for row in await connection.fetch(_LAST_HEARD, people):
+        known.wrote(row["person"], row["at"])
+
+
+def _asks_for_consent(unit: Unit) -> bool:
+    if isinstance(unit.entry, Command):
+        return unit.entry.type in ("template", "merge") or unit.entry.type in ORDERS
+    match unit.item:
+        case items.Message() as message:
+            return courtesies.opt(words(message)) == "stop"
+        case items.Notice() as notice:
+            return bool(notices.names(notice))
+    return False
 
 
 async def _standings(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
@@ -204,4 +233,19 @@ where (name, language) in (select * from unnest($1::text[], $2::text[]))
 
 _OPT_OUTS = """
 select tenant, person, category, value, at from router.opt_out where person = any($1::uuid[])
+"""
+
+_CONSENTS = """
+select tenant, person, purpose, source, given_at, recorded_at, recorded_by, ended_at, ended_by
+from router.consent where person = any($1::uuid[])
+"""
+
+_WITHDRAWALS = """
+select tenant, person, by, at from router.withdrawal where person = any($1::uuid[])
+"""
+
+# In all conversations: the one that was closed last may be one that we began.
+_LAST_HEARD = """
+select person, max(last_inbound_at) as at from router.conversation
+where person = any($1::uuid[]) and last_inbound_at is not null group by person
 """

@@ -11,6 +11,7 @@ import msgspec
 
 from router.automatic import AUTHOR, kind
 from router.commands import content
+from router.consents import brought, ended, of_person
 from router.decisions import Decision, Reply, Unit
 from router.outputs import Data, by, person, why, zaak
 from services.contract import Command, Receipt, Record, SendOutcome, Timeout
@@ -111,27 +112,32 @@ def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
         case _, items.Status() as status:
             return "status", _status(status, decision)
         case _, items.Notice() as notice:
-            return "notice", {"field": notice.field, "event": notice.event}
+            told = {"field": notice.field, "event": notice.event}
+            return "notice", told | ended(decision)
         case _:
             raise AssertionError("an unknown item is quarantined")
 
 
 def _written(command: Command, decision: Decision) -> Data:
-    return {
-        "direction": "out",
-        "type": command.type,
-        "text": command.text,
-        "content": _content(command),
-        "author": command.author,
-        "token": command.token,
-        "to": command.to,
-        "department": decision.department,
-        "decision": why(decision),
-        "status": decision.status,
-        "receivedAt": command.received_at,
-        "quoted": command.about,
-        "media": command.media,
-    } | zaak(decision)
+    return (
+        {
+            "direction": "out",
+            "type": command.type,
+            "text": command.text,
+            "content": _content(command),
+            "author": command.author,
+            "token": command.token,
+            "to": command.to,
+            "department": decision.department,
+            "decision": why(decision),
+            "status": decision.status,
+            "receivedAt": command.received_at,
+            "quoted": command.about,
+            "media": command.media,
+        }
+        | brought(command, decision)
+        | zaak(decision)
+    )
 
 
 def _content(command: Command) -> Any:
@@ -180,7 +186,8 @@ def _read(command: Command, decision: Decision) -> Data:
 
 
 def _merged(command: Command, decision: Decision) -> Data:
-    return _ordered("merged")(command, decision) | {"other": decision.merged}
+    merged = {"other": decision.merged} | ended(decision)
+    return _ordered("merged")(command, decision) | merged
 
 
 def _closed(command: Command, decision: Decision) -> Data:
@@ -224,6 +231,8 @@ ORDERS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
     "notice": ("number", _of_number),
     "state": ("number", _of_number),
     "note": ("note", _noted),
+    "consent": ("consent", of_person),
+    "withdraw": ("consent", of_person),
 }
 """Type of an order that is no message -> the kind and the data of its record."""
 
@@ -284,6 +293,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
             "quoted": message.quoted,
         }
         | {name: value for name, value in marked.items() if value}
+        | ended(decision)
         | continued
         | zaak(decision)
     )

@@ -106,16 +106,16 @@ on conflict (id) do update set status = excluded.status, changed_at = excluded.c
 # The wamid of a message of ours is in the ledger, once it was sent; until then the deliverer waits.
 INSERT_SEND = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    created_at, due_at, about, about_wamid, media)
+    created_at, due_at, about, about_wamid, media, purpose)
 select id, number, conversation, person, address_kind, address,
     convert_from(content, 'UTF8')::jsonb, created_at, created_at, about,
     coalesce(nullif(about_wamid, ''), (select wamid from deliverer.ledger q where q.id = new.about),
         ''),
-    media
+    media, purpose
 from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
-    $7::bytea[], $8::timestamptz[], $9::uuid[], $10::text[], $11::uuid[])
+    $7::bytea[], $8::timestamptz[], $9::uuid[], $10::text[], $11::uuid[], $12::text[])
     as new (id, number, conversation, person, address_kind, address, content, created_at, about,
-        about_wamid, media)
+        about_wamid, media, purpose)
 on conflict (id) do nothing
 """
 
@@ -158,6 +158,31 @@ insert into router.opt_out as o (tenant, person, category, value, at)
 select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
 on conflict (tenant, person, category) do update set value = excluded.value, at = excluded.at
 where o.at <= excluded.at
+"""
+
+# What another partition wrote meanwhile of the same person stands where it is newer.
+UPSERT_CONSENT = """
+insert into router.consent as c (tenant, person, purpose, source, given_at, recorded_at,
+    recorded_by, ended_at, ended_by)
+select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
+    $6::timestamptz[], $7::text[], $8::timestamptz[], $9::text[])
+on conflict (person, tenant, purpose) do update set source = excluded.source,
+    given_at = excluded.given_at, recorded_at = excluded.recorded_at,
+    recorded_by = excluded.recorded_by, ended_at = excluded.ended_at, ended_by = excluded.ended_by
+where c.given_at < excluded.given_at
+    or (c.given_at = excluded.given_at and c.ended_at is null)
+"""
+
+UPSERT_WITHDRAWAL = """
+insert into router.withdrawal as w (tenant, person, by, at)
+select * from unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[])
+on conflict (person, tenant, by) do update set at = excluded.at where w.at < excluded.at
+"""
+
+END_CONSENT = """
+update router.consent c set ended_at = n.at, ended_by = n.by
+from unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[]) n (tenant, person, by, at)
+where (c.tenant, c.person) = (n.tenant, n.person) and c.ended_at is null and c.given_at <= n.at
 """
 
 INSERT_SIGHTINGS = """

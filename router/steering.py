@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from router import automatic, marks, merging, people, replies
+from router import automatic, marks, merging, people, replies, unasked
 from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Identity, Reply, Unit
@@ -160,7 +160,12 @@ def _merge(
         former_destination=told,
     )
     rings = tuple(merging.timers_of(unit, before, now, ground))
-    return decision, Changes(conversation=now, identities=names, other=closed, timers=rings)
+    theirs = other.tenant, other.person
+    withdrawals = unasked.carried(theirs, before.person, known)
+    decision = msgspec.structs.replace(decision, ended=unasked.ended(withdrawals, known))
+    return decision, Changes(
+        conversation=now, identities=names, other=closed, timers=rings, withdrawals=withdrawals
+    )
 
 
 def _not(unit: Unit, reason: str) -> Steered:

@@ -110,11 +110,12 @@ class Store:
             rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
             await connection.execute(statements.UPSERT_OUTGOING, *_columns(rows, 11))
         if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-            await connection.execute(statements.INSERT_SEND, *_columns(sends, 11))
+            await connection.execute(statements.INSERT_SEND, *_columns(sends, 12))
         if settled := [c.settled for c in changes if c.settled]:
             await connection.execute(statements.SETTLE_SEND, *_columns(settled, 2))
         await self._write_marks(connection, changes)
         await self._write_told(connection, changes)
+        await self._write_consents(connection, changes)
         await self._write_timers(connection, changes)
         standings = {c.standing.number: c.standing for c in changes if c.standing}
         if standings:
@@ -154,6 +155,22 @@ class Store:
                 msgspec.structs.astuple(learnt.opt_outs[key]) for key in sorted(learnt.opt_outs)
             ]
             await connection.execute(statements.UPSERT_OPT_OUT, *_columns(rows, 5))
+
+    async def _write_consents(self, connection: Connection, changes: Sequence[Changes]) -> None:
+        """What was agreed to, and then what ended it: what was given later stands."""
+        consents = {c.consent.key: c.consent for c in changes if c.consent}
+        if consents:
+            rows = [msgspec.structs.astuple(consents[key]) for key in sorted(consents)]
+            await connection.execute(statements.UPSERT_CONSENT, *_columns(rows, 9))
+        ended = Knowledge()
+        for withdrawal in (each for c in changes for each in c.withdrawals):
+            ended.withdrew(withdrawal)
+        if ended.withdrawals:
+            rows = [
+                msgspec.structs.astuple(ended.withdrawals[key]) for key in sorted(ended.withdrawals)
+            ]
+            await connection.execute(statements.UPSERT_WITHDRAWAL, *_columns(rows, 4))
+            await connection.execute(statements.END_CONSENT, *_columns(rows, 4))
 
     async def _write_identities(
         self, connection: Connection, identities: Sequence[Identity]

@@ -65,7 +65,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Name of the API token that gave it."""
     type: str
     """Meta's word for a message (`text`, `image`, `template` ...); else transfer, close, note,
-    link, confirm, release, merge, read; and of a number: notice, state."""
+    link, confirm, release, merge, read; of a number: notice, state; of a person: consent,
+    withdraw."""
     text: str = ""
     """The words in it, or the note."""
     conversation: str = ""
@@ -102,6 +103,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Of a merge: a conversation with the same person."""
     typing: bool = False
     """Of a read: somebody types an answer."""
+    purpose: str = ""
+    """Of a template to somebody who did not write first: for what they consented to be sent
+    messages. Of a consent, and the end of one: for what it is."""
+    given_at: datetime | None = None
+    """When the citizen gave that consent; with a template it is brought along."""
+    source: str = ""
+    """Where that it was given can be looked up."""
 
 
 class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
@@ -174,7 +182,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, quarantine, conversation, number,
-    configuration.
+    consent, configuration.
     """
 
     id: UUID

@@ -13,6 +13,8 @@ delivered has not failed, whatever one attempt came to."""
 DONE = "done"
 """Where a change of a conversation ends: it is no message, so none of these words is said of it."""
 
+WITHDRAWN = "consent_missing: de inwoner heeft deze toestemming ingetrokken"
+"""Said where it is decided, and again where it is sent."""
 OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"
 PUT_OFF = "Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"

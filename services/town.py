@@ -51,7 +51,14 @@ class Tenant(Table):
     """To an older message no text goes out by itself: it would answer what is long past."""
     wait_minutes: int = Field(default=0, ge=0, le=7 * 24 * 60)
     """In opening hours, without an answer; then it is escalated. 0: never."""
+    wrote_days: int = Field(default=56, ge=1, le=366)
+    """Since a citizen last wrote, in which a template to them is an answer: within eight weeks
+    whoever asked something is decided upon (Awb 4:13). Later it needs consent on record."""
     care: Alarm = Alarm()
+
+    @property
+    def wrote(self) -> timedelta:
+        return timedelta(days=self.wrote_days)
 
     @property
     def idle(self) -> timedelta:

@@ -68,6 +68,11 @@ FORBIDDEN = [
     ("gateway", "update gateway.media set tenant = ''"),
     ("gateway", "select * from deliverer.upload"),
     ("router", "select * from gateway.media"),
+    ("router", "delete from router.consent"),
+    ("router", "delete from router.withdrawal"),
+    ("gateway", "select purpose from router.consent"),
+    ("deliverer", "select source from router.consent"),
+    ("deliverer", "update router.consent set ended_at = null"),
 ]
 
 

@@ -28,6 +28,11 @@ insert into router.inbox (key, receipt, decision)
 insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at)
     select gen_random_uuid(), 'almelo', '1', '1-' || n, 'kcc', 'sent', now()
     from generate_series(1, $1::int) n;
+insert into router.consent (tenant, person, purpose, source, given_at, recorded_at, recorded_by)
+    select 'almelo', gen_random_uuid(), 'nieuws', 'balie', now(), now(), 'crm'
+    from generate_series(1, $1::int) n;
+insert into router.withdrawal (tenant, person, by, at)
+    select 'almelo', gen_random_uuid(), 'stop', now() from generate_series(1, $1::int) n;
 """
 HASHES = [hashlib.md5(str(n).encode()).digest() for n in range(8)]
 PEOPLE: list[UUID] = [uuid4() for _ in range(8)]
@@ -39,6 +44,9 @@ ASKED = {
     "people of conversations": (reading._PEOPLE, ([], NAMES)),
     "conversations": (reading._CONVERSATIONS, (NAMES, PEOPLE)),
     "conversations of nobody named": (reading._CONVERSATIONS, ([], PEOPLE)),
+    "consents": (reading._CONSENTS, (PEOPLE,)),
+    "withdrawals": (reading._WITHDRAWALS, (PEOPLE,)),
+    "what was heard last": (reading._LAST_HEARD, (PEOPLE,)),
     "outgoing": (reading._OUTGOING, (PEOPLE, HASHES)),
 }
 

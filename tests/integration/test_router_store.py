@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,22 +9,13 @@ import msgspec
 import pytest
 
 from deliverer.ledger import Ledger
-from router.batch import decide_batch
-from router.decisions import Decided, Ground
-from router.rules import compile_config
 from router.store import SIGHTINGS, Store
-from router.units import keyed_hash, units
-from services import choices, clock
-from services.contract import Author, Command, Receipt
+from services import clock
+from services.contract import Author, Receipt
 from services.database import Pool, connected
 from tests.citizens import text, webhook
-from tests.installation import EXAMPLE
+from tests.integration.batches import GROUND, NUMBER, WABA, Office, consent, template
 from tests.integration.desk import marking
-
-CONFIG = choices.load(EXAMPLE).config
-GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
-NUMBER = CONFIG.numbers[0].id
-WABA = "102290129340398"
 
 
 @pytest.fixture
@@ -34,50 +24,6 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
         assert await own.fetchval("select current_user") == "postkamer_router"
         yield own
-
-
-class Office:
-    """A router of one partition, batch by batch, with nothing but its tables between them."""
-
-    def __init__(self, store: Store, epoch: int) -> None:
-        self.store, self.epoch = store, epoch
-        self.ground = GROUND
-        self.start = clock.now()
-        self.count = 0
-        self.sighted: list[tuple[str, str]] = []
-
-    async def takes(self, *entries: Command | Receipt) -> list[Decided]:
-        todo = [unit for entry in entries for unit in units(entry, self.ground)]
-        batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
-        assert batch.faults == []
-        self.sighted += await self.store.commit(0, self.epoch, batch.fresh)
-        return batch.said
-
-    def order(self, type: str = "text", **more: Any) -> Command:
-        self.count += 1
-        return Command(
-            id=clock.new_id(),
-            received_at=self.start + timedelta(seconds=self.count),
-            token="crm",
-            type=type,
-            number=NUMBER,
-            **more,
-        )
-
-    def came(self, body: bytes) -> Receipt:
-        self.count += 1
-        return Receipt(
-            id=clock.new_id(),
-            received_at=self.start + timedelta(seconds=self.count),
-            door="/webhooks/whatsapp",
-            proof="meta-sha256",
-            signature="",
-            body=body,
-        )
-
-    def told(self, field: str, **value: Any) -> Receipt:
-        entry = {"id": WABA, "changes": [{"field": field, "value": value}]}
-        return self.came(msgspec.json.encode({"object": "x", "entry": [entry]}))
 
 
 @pytest.fixture
@@ -218,11 +164,6 @@ async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
     assert same.conversation == anna.conversation
 
 
-def _template(name: str = "markt") -> dict[str, Any]:
-    content = {"type": "template", "template": {"name": name, "language": {"code": "nl"}}}
-    return {"content": msgspec.json.encode(content), "to": "31611111111"}
-
-
 async def test_a_template_and_an_opt_out_are_known_to_the_next_batch(
     office: Office, pool: Pool
 ) -> None:
@@ -232,10 +173,10 @@ async def test_a_template_and_an_opt_out_are_known_to_the_next_batch(
         office.told(status, event="APPROVED", message_template_category="MARKETING", **named),
         office.told(status, event="PAUSED", **named),
     )
-    [(_, refused, _)] = await office.takes(office.order("template", **_template()))
+    [(_, refused, _)] = await office.takes(office.order("template", **template()))
     assert refused.reason.startswith("template_blocked: ")
     await office.takes(office.told(status, event="APPROVED", **named))
-    [(_, sent, _)] = await office.takes(office.order("template", **_template()))
+    [(_, sent, _)] = await office.takes(office.order("template", **template()))
     assert sent.kind == "accepted"
     choice = {"wa_id": "31611111111", "category": "marketing_messages", "value": "stop"}
     stop = office.told(
@@ -244,9 +185,10 @@ async def test_a_template_and_an_opt_out_are_known_to_the_next_batch(
         user_preferences=[choice],
     )
     await office.takes(stop)
-    [(_, refused, _)] = await office.takes(office.order("template", **_template()))
+    [(_, refused, _)] = await office.takes(office.order("template", **template()))
     assert refused.reason.startswith("opted_out: ")
-    [(_, other, _)] = await office.takes(office.order("template", **_template("ander")))
+    anew = template("ander") | consent(given_at=office.later)
+    [(_, other, _)] = await office.takes(office.order("template", **anew))
     assert other.kind == "accepted"
     row = await pool.fetchrow("select status, category from router.template")
     assert row and tuple(row) == ("APPROVED", "MARKETING")

@@ -168,8 +168,16 @@ def told(*statuses: dict[str, Any], second: float = 0, number: str = NUMBER) -> 
 
 
 def command(name: str, *, second: float = 0, number: str = NUMBER, **more: Any) -> Command:
-    """A CRM's order, a text unless `more` says otherwise; to a phone number or a conversation."""
-    plain = {"token": "crm", "type": "text", "text": "Goedemiddag", "number": number}
+    """A CRM's order, a text unless `more` says otherwise; to a phone number or a conversation. With
+    a template comes consent, where nothing is said of that."""
+    plain: dict[str, Any] = {
+        "token": "crm",
+        "type": "text",
+        "text": "Goedemiddag",
+        "number": number,
+    }
+    if more.get("type") == "template" and "purpose" not in more:
+        plain |= {"purpose": "berichten", "given_at": at(second), "source": "balie"}
     given = {"id": id_of("command", name), "received_at": at(second)} | plain | more
     return Command(**given)
 
@@ -201,6 +209,7 @@ class Router:
         told = Knowledge()
         self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
         self.standings = told.standings
+        self.consents, self.withdrawals = told.consents, told.withdrawals
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
@@ -228,6 +237,8 @@ class Router:
         known.templates.update(self.templates)
         known.opt_outs.update(self.opt_outs)
         known.standings.update(self.standings)
+        known.consents.update(self.consents)
+        known.withdrawals.update(self.withdrawals)
         return known
 
     def _keep(self, changes: Changes) -> None:
@@ -249,6 +260,8 @@ class Router:
                 template=changes.template,
                 opt_out=changes.opt_out,
                 standing=changes.standing,
+                consent=changes.consent,
+                withdrawals=changes.withdrawals,
             )
         )
 
