@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from services.config import Config
+from services.night import Night, compiled
 from services.numbers import LateTemplate, Number
 from services.providers import PROVIDERS, authorized, resource
 from services.settings import SettingsError, resolved
@@ -24,6 +25,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     per_second: int
     """Messages that it may send."""
     late: LateTemplate | None = None
+    night: Night | None = None
+    """In which nothing leaves that nobody asked for."""
 
 
 def accounts(
@@ -40,7 +43,10 @@ def accounts(
                 token = resolved(number.access_token, environ)
         except ValueError as error:
             faults.append(f"{error} (number {number.id})")
-        found[number.id] = _account(number, graph_url, token)
+        tenant = config.tenant(number.tenant)
+        night = compiled(tenant.night) if tenant else None
+        account = _account(number, graph_url, token)
+        found[number.id] = msgspec.structs.replace(account, night=night)
     if faults:
         raise SettingsError(faults)
     return found

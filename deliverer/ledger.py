@@ -47,6 +47,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The file that goes along; the provider's id of it, and the name it was uploaded under."""
     media_id: str = ""
     media_name: str = ""
+    purpose: str = ""
+    """Of the consent by which it goes to somebody who did not write first; '' for all else."""
+    consented: bool = True
+    """Whether that consent holds still."""
     heard_at: datetime | None = None
     """When the citizen wrote to this number last; None: never, as far as we know."""
 
@@ -89,6 +93,12 @@ class Ledger:
             Line(**{**row, "content": msgspec.json.decode(row["content"])})
             for row in map(dict, rows)
         ]
+
+    async def rest(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
+        """What nobody asked for waits for the morning, by number, and why: it is not claimed."""
+        if nights:
+            until, why = zip(*nights.values(), strict=True)
+            await self._pool.execute(statements.REST, list(nights), list(until), list(why))
 
     async def start_again(self) -> None:
         """What waits because its number was stopped becomes due, oldest first, each number at its

@@ -24,6 +24,7 @@ from deliverer.graph import (
     shut,
 )
 from deliverer.ledger import Ledger, Line
+from deliverer.nights import nights, unasked
 from deliverer.pace import Pace
 from services import clock, observe, topology
 from services.broker import Unconfirmed
@@ -91,6 +92,8 @@ class Outbound:
         room, now = self._flights.room, asyncio.get_running_loop().time()
         if not room:
             return []
+        resting = nights(self._accounts, clock.now())
+        await until_it_answers(partial(self._ledger.rest, resting), "ledger")
         rooms = {number: min(room, pace.room(now)) for number, pace in self._paces.items()}
         claim = partial(self._ledger.claim, room, self._held, rooms)
         lines = await until_it_answers(claim, "ledger")
@@ -115,6 +118,8 @@ class Outbound:
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:
             return Failed(0, MESSAGE_UNKNOWN)
+        if line.purpose and (verdict := unasked(line.consented, account.night, clock.now())):
+            return verdict
         if not shut(line.content, line.heard_at, clock.now()):
             content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
             return await self._send(line, account, content)

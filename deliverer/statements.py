@@ -1,17 +1,26 @@
 """What the ledger reads and writes, in SQL."""
 
-# What stands before a message in the line of its citizen.
+# What stands before a message in the line of its citizen. Not what nobody asked for, while it waits
+# for the morning: an answer overtakes it.
 BEFORE = """select from deliverer.ledger b
         where b.person = q.person and b.number = q.number and b.position < q.position
-            and b.state in ('queued', 'sending', 'unknown')"""
+            and b.state in ('queued', 'sending', 'unknown')
+            and not (b.state = 'queued' and b.purpose <> '' and b.due_at > now())"""
 
 # $2: number -> account.
 FILE = """select {0} from deliverer.upload u
         where u.media = {1}.media and u.account = $2::jsonb ->> {1}.number
             and u.provider_id <> '' and u.due_at > now()"""
 
+# Whether consent is still there; another partition may have just put it on record after its end.
+CONSENT = """select from router.consent c
+    where c.person = l.person and c.purpose = l.purpose and c.ended_at is null
+        and not exists (select from router.withdrawal w
+            where (w.person, w.tenant) = (c.person, c.tenant) and w.at >= c.given_at)"""
+
 LINE = f"""
 l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
+l.purpose, (l.purpose = '' or exists ({CONSENT})) as consented,
 extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
@@ -86,6 +95,12 @@ LATER = """
 update deliverer.ledger set state = 'queued', due_at = now() + make_interval(secs => $3),
     code = $4, reason = $5, stopped = $6
 where id = $1 and attempt = $2 and state = 'sending'
+"""
+
+REST = """
+update deliverer.ledger l set due_at = n.until, code = 0, reason = n.why
+from unnest($1::text[], $2::timestamptz[], $3::text[]) n (number, until, why)
+where l.number = n.number and l.state = 'queued' and l.purpose <> '' and l.due_at < n.until
 """
 
 START_AGAIN = """

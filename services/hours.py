@@ -163,7 +163,7 @@ def _number(at: datetime) -> int:
 
 
 def _midnight(week: int) -> datetime:
-    return _instant(datetime.fromordinal(7 * week + 1))
+    return instant(datetime.fromordinal(7 * week + 1))
 
 
 def _week(regular: OpeningHours, own: Mapping[date, OpeningHours], week: int) -> tuple[Span, ...]:
@@ -174,13 +174,13 @@ def _week(regular: OpeningHours, own: Mapping[date, OpeningHours], week: int) ->
 
 def _day(hours: OpeningHours, day: datetime) -> Iterator[Span]:
     for start, end, state, _ in hours.intervals(day, day + timedelta(days=1)):
-        span = (_instant(start), _instant(end))
+        span = (instant(start), instant(end))
         if state == State.OPEN and span[0] < span[1]:  # an hour that is skipped is no opening
             yield span
 
 
-def _instant(wall: datetime) -> datetime:
-    """When the clock on the wall first shows this, or would have."""
+def instant(wall: datetime) -> datetime:
+    """When the clock on the wall in Amsterdam first shows this, or would have."""
     at = wall.replace(tzinfo=AMSTERDAM).astimezone(UTC)
     if at.astimezone(AMSTERDAM).replace(tzinfo=None) != wall:
         return at.replace(minute=0)  # clocks in the European Union change at 01:00 UTC sharp

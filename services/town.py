@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.night import NightHours
 from services.numbers import Table, Url
 from services.rules import Id, Mask, OpeningHours, Tag, TextId
 
@@ -54,6 +55,8 @@ class Tenant(Table):
     wrote_days: int = Field(default=56, ge=1, le=366)
     """Since a citizen last wrote, in which a template to them is an answer: within eight weeks
     whoever asked something is decided upon (Awb 4:13). Later it needs consent on record."""
+    night: NightHours = "21:00-08:00"
+    """Hours in Amsterdam in which no template leaves for who did not write first; '' is none."""
     care: Alarm = Alarm()
 
     @property

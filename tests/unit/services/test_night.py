@@ -1,0 +1,98 @@
+"""The hours in which nothing leaves that nobody asked for, by the clock on the wall."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from services.hours import AMSTERDAM
+from services.night import Night, NightHours, compiled
+
+NIGHT = compiled("21:00-08:00")
+assert NIGHT
+READ: TypeAdapter[str] = TypeAdapter(NightHours)
+
+
+def wall(clock: str, fold: int = 0) -> datetime:
+    """As Amsterdam's clocks show it."""
+    return datetime.fromisoformat(clock).replace(tzinfo=AMSTERDAM, fold=fold)
+
+
+def until(night: Night | None, at: datetime) -> datetime | None:
+    assert night
+    end = night.until(at)
+    return end and end.astimezone(AMSTERDAM)
+
+
+@pytest.mark.parametrize(
+    ("clock", "end"),
+    [
+        ("2026-11-26 20:59:59", ""),
+        ("2026-11-26 20:59:59.999999", ""),
+        ("2026-11-26 21:00:00", "2026-11-27 08:00"),
+        ("2026-11-26 23:59:59", "2026-11-27 08:00"),
+        ("2026-11-27 00:00:00", "2026-11-27 08:00"),
+        ("2026-11-27 07:59:59", "2026-11-27 08:00"),
+        ("2026-11-27 08:00:00", ""),
+        ("2026-11-27 12:00:00", ""),
+        ("2026-12-31 21:00:00", "2027-01-01 08:00"),
+    ],
+)
+def test_a_night_begins_and_ends_to_the_second(clock: str, end: str) -> None:
+    assert until(NIGHT, wall(clock)) == (wall(end) if end else None)
+
+
+@pytest.mark.parametrize(("date", "hours"), [("2026-03-28", 10), ("2026-10-24", 12)])
+def test_a_night_in_which_the_clocks_change_ends_at_eight_on_the_wall(
+    date: str, hours: int
+) -> None:
+    begins = wall(f"{date} 21:00")
+    end = until(NIGHT, begins)
+    assert end and (end.hour, end.minute) == (8, 0)
+    assert end.astimezone(UTC) - begins.astimezone(UTC) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "end"),
+    [
+        # An hour that is there twice: its first end is the end, and its second is by day.
+        ("01:00-02:30", wall("2026-10-25 02:29"), wall("2026-10-25 02:30")),
+        ("01:00-02:30", wall("2026-10-25 02:29", fold=1), None),
+        # One that is not there at all ends, and begins, when it is skipped.
+        ("01:00-02:30", wall("2026-03-29 01:59"), wall("2026-03-29 03:00")),
+        ("02:30-08:00", wall("2026-03-29 01:59"), None),
+        ("02:30-08:00", wall("2026-03-29 03:00"), wall("2026-03-29 08:00")),
+        ("12:00-13:00", wall("2026-11-26 12:30"), wall("2026-11-26 13:00")),
+        ("12:00-13:00", wall("2026-11-26 13:00"), None),
+    ],
+)
+def test_a_night_may_be_any_hours(hours: str, at: datetime, end: datetime | None) -> None:
+    found = until(compiled(hours), at)
+    assert (found and found.astimezone(UTC)) == (end and end.astimezone(UTC))
+
+
+@given(st.integers(0, 40 * 365 * 24 * 60), st.integers(0, 1439), st.integers(1, 1439))
+def test_the_end_of_a_night_lies_ahead_and_within_a_day(
+    minute: int, begins: int, lasts: int
+) -> None:
+    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
+    ends = (begins + lasts) % 1440
+    night = compiled("-".join(f"{m // 60:02}:{m % 60:02}" for m in (begins, ends)))
+    assert night
+    if end := night.until(at):
+        assert at < end <= at + timedelta(hours=25)
+
+
+def test_no_hours_are_no_night() -> None:
+    assert compiled("") is None and READ.validate_python("") == ""
+
+
+@pytest.mark.parametrize(
+    "given", ["21:00", "21:00-", "24:00-08:00", "9:00-10:00", "21:00-21:00", "x", 21, None]
+)
+def test_what_is_no_night_is_refused(given: Any) -> None:
+    with pytest.raises(ValidationError):
+        READ.validate_python(given)
