@@ -118,8 +118,8 @@ class Outbound:
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:
             return Failed(0, MESSAGE_UNKNOWN)
-        if line.purpose and (verdict := unasked(line.consented, account.night, clock.now())):
-            return verdict
+        if line.purpose and (waits := unasked(line.consented, account.night, clock.now())):
+            return waits
         if not shut(line.content, line.heard_at, clock.now()):
             content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
             return await self._send(line, account, content)
