@@ -88,6 +88,9 @@ class Heard:
     async def start_again(self) -> None:
         await self._ledger.start_again()
 
+    async def rest(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
+        await self._ledger.rest(nights)
+
     async def claim(
         self, limit: int, held: Collection[str], rooms: Mapping[str, int]
     ) -> list[Line]:

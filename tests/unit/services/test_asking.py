@@ -262,10 +262,14 @@ PARTS = """uw |bsn |uw bsn niet, |foto |foto van |stuur |geef ons |wij hebben |z
 
 @pytest.mark.parametrize("part", PARTS.split("|"))
 def test_it_takes_time_in_proportion_to_the_length(part: str) -> None:
-    def cost(times: int) -> float:
-        text, start = part * times, time.process_time()
+    def once(text: str) -> float:
+        start = time.process_time()
         list(plain.faults(text))
         return time.process_time() - start
+
+    def cost(times: int) -> float:
+        """The least of a few: what else the machine does only ever adds to it."""
+        return min(once(part * times) for _ in range(3))
 
     cost(100)
     assert cost(16_000) < 64 * max(cost(1_000), 0.0005)
