@@ -18,6 +18,8 @@ SENDING_SECONDS = 45
 `sending` then belonged to a process that has ended, and nobody knows whether it went."""
 UNKNOWN_SECONDS = 600
 """Then a person is told, and the citizen's next messages go on."""
+LOOKED_AT_SECONDS = 86400
+"""For which what nobody knows of is counted, unless a status settles it: a person has looked."""
 PACE_SECONDS = 0.025
 """Between two messages of a number that start again: half of the 80/s that Meta lets a number
 send, so that new ones fit in between."""
@@ -141,6 +143,12 @@ class Ledger:
                 said = _outcome(dict(row), "unknown", at)
                 await _tell(connection, msgspec.structs.replace(said, reason=UNCONFIRMED))
         return len(rows)
+
+    async def unconfirmed(self) -> dict[str, int]:
+        """Of each number, how many messages nobody knows of: in the ledger, so it is no matter
+        which process gave them up, or whether that lived on to say so."""
+        rows = await self._pool.fetch(statements.UNCONFIRMED, LOOKED_AT_SECONDS)
+        return {row["number"]: row["count"] for row in rows}
 
     async def without(self, file: tuple[UUID, str], verdict: Later | Failed, at: datetime) -> int:
         """What it means for the messages of this number with this file (media, number) that it

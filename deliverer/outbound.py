@@ -149,6 +149,10 @@ class Outbound:
             count = await until_it_answers(lambda: self._ledger.sweep(clock.now()), "sweep")
             if count:
                 log.error("send.unconfirmed", count=count)
+            counts = await until_it_answers(self._ledger.unconfirmed, "sweep")
+            observe.sends_unconfirmed.clear()
+            for number, count in (dict.fromkeys(self._accounts, 0) | counts).items():
+                observe.sends_unconfirmed.labels(number=number).set(count)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def relay(self) -> None:

@@ -117,6 +117,11 @@ update deliverer.ledger set state = 'unknown', reason = 'the sending process end
 where state = 'sending' and claimed_at < now() - make_interval(secs => $1)
 """
 
+UNCONFIRMED = """
+select number, count(*) from deliverer.ledger
+where state = 'unconfirmed' and claimed_at > now() - make_interval(secs => $1) group by number
+"""
+
 GIVE_UP = """
 update deliverer.ledger set state = 'unconfirmed', reason = $2
 where state = 'unknown' and claimed_at < now() - make_interval(secs => $1)

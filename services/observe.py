@@ -172,6 +172,11 @@ sends = _counter("postkamer_sends_total", "Messages offered to Meta", "number", 
 marks = _counter(
     "postkamer_marks_total", "Messages of citizens to be shown as read", "number", "outcome"
 )
+sends_unconfirmed = _gauge(
+    "postkamer_sends_unconfirmed",
+    "Messages of the last day of which nobody knows whether they were sent",
+    "number",
+)
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 parked = _gauge("postkamer_parked", "Deliveries parked", "queue")

@@ -110,6 +110,22 @@ async def test_what_is_on_its_way_is_not_started_again(pool: Pool) -> None:
     assert await pool.fetchval("select due_at > now() from deliverer.ledger where id = $1", id)
 
 
+async def test_what_nobody_knows_of_is_counted_whoever_gave_it_up_for_a_day_or_until_it_is_known(
+    pool: Pool,
+) -> None:
+    ids = await _queue(pool, 3)
+    await _queue(pool, 1, number="206540352242923")
+    await Ledger(pool, clock.new_id(), {}).claim(10, set())
+    await pool.execute("update deliverer.ledger set claimed_at = now() - interval '1 hour'")
+    assert await Ledger(pool, clock.new_id(), {}).sweep(clock.now()) == 4
+    ledger = Ledger(pool, clock.new_id(), {})
+    assert await ledger.unconfirmed() == {"106540352242922": 3, "206540352242923": 1}
+    await pool.execute("update deliverer.ledger set state = 'sent' where id = $1", ids[0])
+    yesterday = "update deliverer.ledger set claimed_at = now() - interval '25 hours' where id = $1"
+    await pool.execute(yesterday, ids[1])
+    assert await ledger.unconfirmed() == {"106540352242922": 1, "206540352242923": 1}
+
+
 _PLACES = """
 select id, round(extract(epoch from due_at - min(due_at) over ()) / $1::float8)::int as place
 from deliverer.ledger

@@ -23,6 +23,7 @@ NOTICES = 'postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}'
 SENDS = 'postkamer_sends_total{number="106540352242922",outcome="%s"}'
 ENDS = 'postkamer_destination_certificate_not_after_seconds{destination="crm"}'
 DAY = 86400
+UNCONFIRMED = 'postkamer_sends_unconfirmed{number="106540352242922"}'
 CASES = {
     "a series that begins": (NOTICES, "_ _ 1 1 1", ["PostkamerNoticeAlarm"]),
     "a series that goes on": (NOTICES, "2x4 3 3 3", ["PostkamerNoticeAlarm"]),
@@ -31,6 +32,13 @@ CASES = {
     "a number that stops again": (SENDS % "stopped", "2x5 3 4", ["PostkamerNumberStopped"]),
     "a number that stood still once": (SENDS % "stopped", "1 2 2x30", []),
     "a number that sends": (SENDS % "sent", "0+9x30", []),
+    "a message of which nobody knows": (
+        UNCONFIRMED,
+        "0 0 0 0 1 1 1 1",
+        ["PostkamerSendsUnconfirmed"],
+    ),
+    "a first scrape with one": (UNCONFIRMED, "_ _ _ 1 1 1 1", ["PostkamerSendsUnconfirmed"]),
+    "a message that was confirmed late": (UNCONFIRMED, "0 1 1 0 0 0x30", []),
     "rules that are refused": (
         "postkamer_rules_refused",
         "0 0 0 0 1 1 1 1",
