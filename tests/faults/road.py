@@ -1,4 +1,6 @@
-"""A road to a server that can be cut as networks cut them: one end is told, the other is not."""
+"""A road to a server that can be cut as networks cut them: one end is told, the other is not; on it
+an answer can be kept back.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,21 +15,36 @@ class Road:
         self._near: set[asyncio.StreamWriter] = set()
         self._far: set[asyncio.StreamWriter] = set()
         self._cut = False
+        self._words, self._lets = b"", asyncio.Event()
+        self._lets.set()
 
     async def travel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client, for as long as it lasts."""
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
         self._near.add(writer)
         self._far.add(back)
-        await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+        await asyncio.gather(self._carry(reader, back), self._carry(there, writer, True))
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool = False
+    ) -> None:
         with suppress(OSError):
             while (data := await reader.read(CHUNK)) and not self._cut:
+                if answers and self._words and self._words in data:
+                    await self._lets.wait()
                 writer.write(data)
                 await writer.drain()
         if not self._cut:
             writer.close()
+
+    def keep_back(self, words: bytes) -> None:
+        """An answer with these words, and what comes after it on its connection."""
+        self._words = words
+        self._lets.clear()
+
+    def let_go(self) -> None:
+        self._words = b""
+        self._lets.set()
 
     def cut(self) -> None:
         """The server sees its connections end; the client goes on and hears nothing."""
@@ -37,6 +54,7 @@ class Road:
 
     def mend(self) -> None:
         """Now the client sees it too, and a new connection gets through."""
+        self.let_go()
         for writer in self._near:
             writer.close()
         self._near, self._far, self._cut = set(), set(), False
