@@ -47,7 +47,8 @@ class Letters:
     def __init__(self, watch: Watch, witness: Witness, phones: Phones, road: Road) -> None:
         self.watch, self.town, self.witness = watch, watch.town, witness
         self.phones, self.road = phones, road
-        self.run, self.kills, self.words = "", 0, ""
+        self.run, self.words = "", ""
+        self.kills = self._lives = 0
         self.database: asyncpg.Connection[asyncpg.Record]
         self.told: Arrivals
         self.conversations: list[str] = []
@@ -110,10 +111,10 @@ class Letters:
 
     @property
     def runs(self) -> bool:
-        return self.phones.asked
+        return self.phones.asker > 0
 
     async def starts(self) -> None:
-        self.phones.asked = True
+        self.phones.asker = self._lives = self._lives + 1
         await asyncio.to_thread(self.town.restart, "deliverer")
 
     async def dies(self) -> None:
@@ -124,7 +125,7 @@ class Letters:
 
     async def ends(self) -> None:
         self.town.services["deliverer"].send(signal.SIGKILL)  # at once; then its end is awaited
-        self.phones.asked = False
+        self.phones.asker = 0
         await asyncio.to_thread(self.town.kill, "deliverer")
 
     async def succeeded(self) -> None:

@@ -79,8 +79,8 @@ class Phones:
         self.arrivals: list[Arrival] = []
         self.reached: dict[str, str] = {}
         """Attempt -> how far Meta came with it before whoever sent it died, or in the end."""
-        self.asked = False
-        """Whoever asks lives."""
+        self.asker = 0
+        """Who lives that asks; 0: nobody."""
         self.requests = self.standing = 0
         """So many came; stand still now."""
         self._where, self._goes_on = "", asyncio.Event()
@@ -109,12 +109,13 @@ class Phones:
         """Whether the connection is to be kept."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.requests += 1
+        asker = self.asker
         stood = await self._stand(BEFORE)
         body = await reader.readexactly(HALF_BYTES)
         stood += await self._stand(HALF)
         body += await reader.readexactly(length(head) - HALF_BYTES)
         opaque = msgspec.json.decode(body)["biz_opaque_callback_data"]
-        self.reached[opaque] = TAKEN if self.asked else stood or BEFORE
+        self.reached[opaque] = TAKEN if asker == self.asker else stood or BEFORE
         wants = await self.whim()
         if wants == LOST or (stood and is_lost(opaque.partition(".")[0])):
             self.reached[opaque] = stood or BEFORE
@@ -125,6 +126,8 @@ class Phones:
         arrival = self._arrive(opaque)
         await self._stand(TAKEN)
         await self._answer(writer, arrival)
+        if asker == self.asker:
+            self.reached[opaque] = ANSWERED
         return True
 
     async def _stand(self, where: str) -> str:
@@ -153,8 +156,6 @@ class Phones:
             content = content[-10:]
         writer.write(content)
         await writer.drain()
-        if self.asked:
-            self.reached[arrival.opaque] = ANSWERED
 
     def twice(self) -> list[str]:
         """Messages that are on a phone more than once."""
