@@ -37,6 +37,7 @@ NOT_THROUGH = {
     **dict.fromkeys(SHUT, "de weg naar Meta is dicht; de beheerder moet iets doen"),
     BUSY: "het is te druk op de weg naar Meta; Postkamer probeert het opnieuw",
 }
+NOT_REACHED = "unreachable: Postkamer kan Meta niet bereiken; de beheerder moet iets doen"
 LARGEST_CODE = 2**31 - 1
 """Meta's codes have six digits; what does not fit the ledger's column is no code."""
 
@@ -142,7 +143,7 @@ def _medium(within: Any) -> tuple[str, dict[str, Any]] | None:
 def judge(answer: Answer, attempt: int, tried: float = 0.0) -> Verdict:
     """What became of attempt number `attempt`, counted from 1, `tried` seconds after the first."""
     if answer.status == 0:
-        return Unknown("no answer") if answer.sent else Later(wait(attempt))
+        return Unknown("no answer") if answer.sent else _not_reached(attempt, tried)
     body = decoded(answer.body)
     if answer.status == 200:
         wamid = _wamid(body)
@@ -156,6 +157,13 @@ def marked(answer: Answer, attempt: int) -> Later | Failed | None:
     if answer.status == 200:
         return None
     return not_sent(answer, decoded(answer.body), attempt, 0.0) or Later(wait(attempt))
+
+
+def _not_reached(attempt: int, tried: float) -> Later | Failed:
+    """It did not leave us, however often; but nobody waits longer than a day without hearing of
+    it."""
+    late = tried >= PUT_OFF_SECONDS
+    return Failed(0, NOT_REACHED) if late else Later(wait(attempt), 0, NOT_REACHED)
 
 
 def not_sent(

@@ -12,6 +12,7 @@ from deliverer.graph import (
     ATTEMPTS,
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
+    NOT_REACHED,
     PUT_OFF_SECONDS,
     RETRY,
     SLOW,
@@ -117,10 +118,13 @@ def test_without_metas_words_nothing_else_is_known(status: int, attempt: int, tr
 
 
 @pytest.mark.parametrize("failure", ["refused", "name", "tls", "timeout"])
-def test_a_failure_before_the_first_byte_was_not_sent_however_often(failure: Any) -> None:
+def test_a_failure_before_the_first_byte_was_not_sent_however_often_and_fails_after_a_day(
+    failure: Any,
+) -> None:
     answer = Answer(failure=failure, sent=False)
-    assert judge(answer, 1) == Later(4.0)
-    assert judge(answer, 1000) == Later(LONGEST_WAIT)
+    assert judge(answer, 1) == Later(4.0, 0, NOT_REACHED)
+    assert judge(answer, 1000, PUT_OFF_SECONDS - 1) == Later(LONGEST_WAIT, 0, NOT_REACHED)
+    assert judge(answer, 2, PUT_OFF_SECONDS) == Failed(0, NOT_REACHED)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ SENDS = 'postkamer_sends_total{number="106540352242922",outcome="%s"}'
 ENDS = 'postkamer_destination_certificate_not_after_seconds{destination="crm"}'
 DAY = 86400
 UNCONFIRMED = 'postkamer_sends_unconfirmed{number="106540352242922"}'
+UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
 CASES = {
     "a series that begins": (NOTICES, "_ _ 1 1 1", ["PostkamerNoticeAlarm"]),
     "a series that goes on": (NOTICES, "2x4 3 3 3", ["PostkamerNoticeAlarm"]),
@@ -32,6 +33,10 @@ CASES = {
     "a number that stops again": (SENDS % "stopped", "2x5 3 4", ["PostkamerNumberStopped"]),
     "a number that stood still once": (SENDS % "stopped", "1 2 2x30", []),
     "a number that sends": (SENDS % "sent", "0+9x30", []),
+    "a number that is put off": (SENDS % "later", "0+2x30", ["PostkamerNothingSent"]),
+    "a number that was put off once": (SENDS % "later", "0 1 1x30", []),
+    "a service that is gone": (UP, "1 1 0x30", ["PostkamerServiceDown"]),
+    "a service that was started again": (UP, "1 0 1x30", []),
     "a message of which nobody knows": (
         UNCONFIRMED,
         "0 0 0 0 1 1 1 1",
@@ -95,8 +100,8 @@ CASES = {
 
 
 def metrics() -> dict[str, set[str]]:
-    """Name -> labels of everything that the services count."""
-    found = {}
+    """Name -> labels of everything that the services count, and of what Prometheus adds."""
+    found = {"up": {"job", "service", "instance"}}
     for metric in REGISTRY._collector_to_names:
         for name in REGISTRY._collector_to_names[metric]:
             found[name] = set(getattr(metric, "_labelnames", ()))
@@ -106,7 +111,7 @@ def metrics() -> dict[str, set[str]]:
 def test_every_metric_and_label_in_an_alarm_is_one_of_ours() -> None:
     known = metrics()
     for rule in RULES:
-        names = re.findall(r"postkamer_\w+", rule["expr"])
+        names = re.findall(r"\bup\b|postkamer_\w+", rule["expr"])
         assert names and set(names) <= known.keys(), rule["alert"]
         used = re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
         assert set(used) <= set.union(*(known[name] for name in names)), rule["alert"]
