@@ -58,7 +58,9 @@ class Letters:
         """(message, where it was) for every death that met one on its way."""
 
     async def opens(self, run: str, citizens: int, first: int) -> None:
-        """Citizens write, so that there is a conversation with each; then nothing sends."""
+        """Citizens write, so that there is a conversation with each; nothing sends yet."""
+        await self.ends()
+        await self.gone()
         self.run, self.told = run, await arriving(self.watch, run)
         said = [text(f"{run} {n}", f"wamid.{run}.{n}", first + n) for n in range(citizens)]
         assert await post(self.watch.session, self.town.gateway, webhook(*said)) == 200
@@ -66,8 +68,6 @@ class Letters:
             lambda: decided(self.watch, run), lambda all: len(all) == citizens, REACH_SECONDS
         )
         self.conversations = [decision.conversation for _, decision in found]
-        await self.all_read()
-        await self.ends()
 
     async def order(self, conversations: Collection[str], each: int, words: str) -> list[str]:
         """So many messages to each citizen, in order; the first of each. Once they are accepted."""

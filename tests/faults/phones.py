@@ -18,7 +18,8 @@ from tests.citizens import NUMBER, WABA
 
 BEFORE, HALF, TAKEN, HEAD = "unread", "half read", "taken", "half answered"
 """Where it can stop in a request."""
-ANSWERED = "answered"
+READ, ANSWERED, REFUSED = "read", "answered", "refused"
+"""How far it can come with one beside: it has not decided yet; it has, and said so."""
 AT_ONCE, SOON, LATE, NEVER = "at once", "soon", "late", "never"
 """When Meta tells that a message was delivered: also before its own answer; while nobody knows;
 when that was given up."""
@@ -115,20 +116,26 @@ class Phones:
         stood += await self._stand(HALF)
         body += await reader.readexactly(length(head) - HALF_BYTES)
         opaque = msgspec.json.decode(body)["biz_opaque_callback_data"]
-        self.reached[opaque] = TAKEN if asker == self.asker else stood or BEFORE
+        self.reached[opaque] = READ if asker == self.asker else stood or BEFORE
         wants = await self.whim()
         if wants == LOST or (stood and is_lost(opaque.partition(".")[0])):
             self.reached[opaque] = stood or BEFORE
             return False
         if wants:
+            self._note(opaque, REFUSED, asker)
             writer.write(answer(400, {"error": {"code": wants}}))
             return True
+        self._note(opaque, TAKEN, asker)
         arrival = self._arrive(opaque)
         await self._stand(TAKEN)
         await self._answer(writer, arrival)
-        if asker == self.asker:
-            self.reached[opaque] = ANSWERED
+        self._note(opaque, ANSWERED, asker)
         return True
+
+    def _note(self, opaque: str, where: str, asker: int) -> None:
+        """How far an attempt has come while whoever made it lives."""
+        if asker == self.asker:
+            self.reached[opaque] = where
 
     async def _stand(self, where: str) -> str:
         """Where it stood still, if it did."""
