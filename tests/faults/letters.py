@@ -233,7 +233,7 @@ class Letters:
 GOING = f"""
 select count(*) from deliverer.ledger q where q.state = 'sending'
     or q.state = 'unknown' and q.claimed_at < now() - interval '{UNKNOWN_SECONDS} s'
-    or q.state = 'queued'
+    or q.state = 'queued' and q.due_at <= now()
     and not exists (select from deliverer.ledger b where b.person = q.person
         and b.number = q.number and b.position < q.position and b.state = 'unknown')
 """
