@@ -1,6 +1,6 @@
 """Records as an API shows them: a message with its decision, its fate, its original. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -67,12 +67,18 @@ def _decision(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What Meta said in statuses; and of what the deliverer heard, what these do not say."""
+    known = {"accepted", *(said["status"] for fate, said in told if fate["kind"] == "status")}
     return [
         {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
         for fate, said in told
-        if fate["kind"] == "status"
-        or (fate["kind"] == "send" and (said["state"] != "sent" or said["reason"]))
+        if fate["kind"] == "status" or (fate["kind"] == "send" and _is_news(said, known))
     ]
+
+
+def _is_news(said: dict[str, Any], known: Collection[str]) -> bool:
+    """It was not sent, or in another form, or Meta told what became of it too early to be known."""
+    return said["state"] != "sent" or bool(said["reason"]) or said["status"] not in known
 
 
 def _delivery(fate: Row, said: dict[str, Any]) -> dict[str, Any]:

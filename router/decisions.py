@@ -9,6 +9,7 @@ import msgspec
 
 from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation, Mark
+from router.early import Early
 from router.rules import Table
 from services.config import Config
 from services.contract import Command, Receipt, SendOutcome, Timeout
@@ -263,6 +264,9 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     send: Send | None = None
     settled: tuple[UUID, str] | None = None
     """A send that was not known to have gone, and its wamid: a status with our value settled it."""
+    early: Early | None = None
+    met: bytes | None = None
+    """The hash of a wamid whose early statuses have found their message."""
     heard: Heard | None = None
     template: Template | None = None
     opt_out: OptOut | None = None

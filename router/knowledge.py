@@ -14,6 +14,7 @@ from router.decisions import (
     Standing,
     Template,
 )
+from router.early import Early
 
 
 class Knowledge:
@@ -29,6 +30,7 @@ class Knowledge:
         """When a person last wrote, to any number that was asked about."""
         self.outgoing: dict[UUID, Outgoing] = {}
         self.by_wamid: dict[bytes, UUID] = {}
+        self.early: dict[bytes, list[Early]] = {}
         self.heard: dict[UUID, Heard] = {}
         self.templates: dict[tuple[str, str, str], Template] = {}
         self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
@@ -41,10 +43,9 @@ class Knowledge:
             self.identity(identity)
         for conversation in filter(None, (changes.other, changes.conversation)):
             self.conversation(conversation)
-        if outgoing := changes.outgoing:
-            self.sent(outgoing)
         if heard := changes.heard:
             self.heard[heard.message] = heard
+        self._became(changes)
         if changes.template:
             self.template(changes.template)
         if changes.opt_out:
@@ -52,6 +53,15 @@ class Knowledge:
         self.agreed(changes)
         if changes.standing:
             self.standings[changes.standing.number] = changes.standing
+
+    def _became(self, changes: Changes) -> None:
+        """Of a message of ours."""
+        if changes.outgoing:
+            self.sent(changes.outgoing)
+        if changes.early:
+            self.came_early(changes.early)
+        if changes.met:
+            self.early.pop(changes.met, None)
 
     def identity(self, identity: Identity) -> None:
         if identity.valid_to:
@@ -86,6 +96,9 @@ class Knowledge:
         self.outgoing[outgoing.id] = outgoing
         if outgoing.wamid_hash:
             self.by_wamid[outgoing.wamid_hash] = outgoing.id
+
+    def came_early(self, status: Early) -> None:
+        self.early.setdefault(status.wamid_hash, []).append(status)
 
     def template(self, template: Template) -> None:
         before = self.templates.get(template.key)

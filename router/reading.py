@@ -19,6 +19,7 @@ from router.decisions import (
     Template,
     Unit,
 )
+from router.early import Early
 from router.knowledge import Knowledge
 from router.statuses import our_message, wamid_key
 from router.unasked import ORDERS
@@ -72,15 +73,20 @@ async def _outgoing(
 ) -> None:
     ids = _quoted(units)
     wamids: list[bytes] = []
+    named: list[bytes] = []
     for unit in units:
         if isinstance(unit.entry, SendOutcome):
             ids.append(unit.entry.message)
+            named += [wamid_key(unit.entry.wamid, ground)] if unit.entry.wamid else []
         elif isinstance(unit.item, items.Status):
             ids += filter(None, [our_message(unit.item)])
             wamids.append(wamid_key(unit.item.id, ground))
     if ids or wamids:
         for row in await connection.fetch(_OUTGOING, ids, wamids):
             known.sent(Outgoing(**row))
+    if named:
+        for row in await connection.fetch(_EARLY, named):
+            known.came_early(Early(**row))
 
 
 async def _people(
@@ -196,6 +202,11 @@ _OUTGOING = """
 select id, tenant, number, conversation, department, status, changed_at, reason, code, wamid_hash,
     type
 from router.outgoing where id = any($1::uuid[]) or wamid_hash = any($2::bytea[])
+"""
+
+_EARLY = """
+select wamid_hash, status, number, code, reason, at, received_at from router.early_status
+where wamid_hash = any($1::bytea[])
 """
 
 _PEOPLE = """

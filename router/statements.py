@@ -127,6 +127,17 @@ from unnest($1::uuid[], $2::text[]) s (id, wamid)
 where l.id = s.id and l.state <> 'sent'
 """
 
+INSERT_EARLY = """
+insert into router.early_status (wamid_hash, status, number, code, reason, at, received_at)
+select * from unnest($1::bytea[], $2::text[], $3::text[], $4::int[], $5::text[],
+    $6::timestamptz[], $7::timestamptz[])
+on conflict do nothing
+"""
+
+FORGET_EARLY = """
+delete from router.early_status where received_at < now() - make_interval(days => $1)
+"""
+
 # Of each citizen the newest: Meta marks what came earlier along with it.
 UPSERT_MARK = """
 insert into deliverer.mark as m (number, person, id, wamid, heard_at, typing, created_at, due_at)

@@ -9,6 +9,7 @@ import msgspec
 
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Outgoing, Unit
+from router.early import Early
 from router.knowledge import Knowledge
 from router.messages import kept
 from services.contract import SendOutcome
@@ -27,12 +28,27 @@ def outcome(
     after = before
     if said.state == "sent":
         # Meta has accepted it; that it left is Meta's to say, in a status.
-        after = _named(before, said.wamid, ground)
-    elif _forward(before.status, said.state):
+        return _met(unit, before, _named(before, said.wamid, ground), known, ground)
+    if _forward(before.status, said.state):
         after = msgspec.structs.replace(
             before, status=said.state, reason=said.reason, code=said.code, changed_at=said.at
         )
     return _decision(unit, "outcome", before, after, known, ground)
+
+
+def _met(
+    unit: Unit, before: Outgoing, after: Outgoing, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What its statuses said that came before its wamid was known."""
+    early = known.early.get(after.wamid_hash or b"", ())
+    for said in sorted(early, key=lambda one: RANKS.get(one.status, -1)):
+        if said.number == after.number and _forward(after.status, said.status):
+            after = msgspec.structs.replace(
+                after, status=said.status, reason=said.reason, code=said.code, changed_at=said.at
+            )
+    decision, changes = _decision(unit, "outcome", before, after, known, ground)
+    met = after.wamid_hash if early else None
+    return decision, msgspec.structs.replace(changes, met=met)
 
 
 def status(
@@ -44,13 +60,14 @@ def status(
     message = our_message(said) or known.by_wamid.get(wamid_key(said.id, ground))
     before = _message(message, known) if message else None
     if before is None or before.number != said.number:
-        return _unmatched(unit, said.number, ground), Changes()
+        early = _early(unit, said, ground) if before is None and message is None else None
+        return _unmatched(unit, said.number, ground), Changes(early=early)
     after = _named(before, said.id, ground)
     if _forward(before.status, said.status):
         after = msgspec.structs.replace(
             after,
             status=said.status,
-            reason=sentence(said.code) if said.code else said.reason,
+            reason=_reason(said),
             code=said.code,
             changed_at=said.at or unit.at,
         )
@@ -60,6 +77,26 @@ def status(
         msgspec.structs.replace(decision, status=said.status),
         msgspec.structs.replace(changes, settled=settled),
     )
+
+
+def _early(unit: Unit, said: items.Status, ground: Ground) -> Early | None:
+    """To be looked at again once Meta has answered; None for what names no message, and for a word
+    that means nothing to us."""
+    if not said.id or said.status not in RANKS:
+        return None
+    return Early(
+        wamid_hash=wamid_key(said.id, ground),
+        status=said.status,
+        number=said.number,
+        code=said.code,
+        reason=_reason(said),
+        at=said.at or unit.at,
+        received_at=unit.at,
+    )
+
+
+def _reason(said: items.Status) -> str:
+    return sentence(said.code) if said.code else said.reason
 
 
 def _message(id: UUID, known: Knowledge) -> Outgoing | None:

@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 
 from router import statements
-from router.conversation import Conversation
-from router.decisions import Changes, Decided, Ground, Identity, Unit
+from router.decisions import Decided, Ground, Unit
 from router.grounds import Version
 from router.knowledge import Knowledge
 from router.reading import read
+from router.writing import columns, write
 from services.contract import Delivery, Receipt, Timeout
 from services.database import Connection, Pool
 from services.ids import made_at
@@ -36,7 +36,6 @@ Say = Callable[[list[Timeout]], Awaitable[list[UUID]]]
 """Tells time-outs to their partitions; the ids of those that are safe there."""
 _encode = msgspec.msgpack.Encoder().encode
 _delivery = msgspec.msgpack.Decoder(Delivery).decode
-_encode_json = msgspec.json.Encoder().encode
 
 
 class Fenced(Exception):
@@ -82,107 +81,20 @@ class Store:
             if mine != epoch:
                 raise Fenced
             await connection.execute(
-                statements.INSERT_INBOX, *_columns([_row(*d) for d in decided], 5)
+                statements.INSERT_INBOX, *columns([_row(*d) for d in decided], 5)
             )
-            await self._write_changes(connection, [changes for _, _, changes in decided])
+            await write(connection, [changes for _, _, changes in decided])
             aside = [
                 (d.record, _receipt_id(u), d.reason, _raw(u))
                 for u, d, _ in decided
                 if d.kind == "quarantined"
             ]
             if aside:
-                await connection.execute(statements.INSERT_QUARANTINE, *_columns(aside, 4))
+                await connection.execute(statements.INSERT_QUARANTINE, *columns(aside, 4))
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
             new = await self._write_sightings(connection, seen)
         self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
         return new
-
-    async def _write_changes(self, connection: Connection, changes: Sequence[Changes]) -> None:
-        """The last state of each thing that changed, once."""
-        if identities := [i for c in changes for i in c.identities]:
-            await self._write_identities(connection, identities)
-        changed = [each for c in changes for each in (c.other, c.conversation) if each]
-        if conversations := {conversation.id: conversation for conversation in changed}:
-            rows = [_conversation_row(c) for c in conversations.values()]
-            await connection.execute(statements.UPSERT_CONVERSATION, *_columns(rows, 15))
-        outgoing = {c.outgoing.id: c.outgoing for c in changes if c.outgoing}
-        if outgoing:
-            rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
-            await connection.execute(statements.UPSERT_OUTGOING, *_columns(rows, 11))
-        if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-            await connection.execute(statements.INSERT_SEND, *_columns(sends, 12))
-        if settled := [c.settled for c in changes if c.settled]:
-            await connection.execute(statements.SETTLE_SEND, *_columns(settled, 2))
-        await self._write_marks(connection, changes)
-        await self._write_told(connection, changes)
-        await self._write_consents(connection, changes)
-        await self._write_timers(connection, changes)
-        standings = {c.standing.number: c.standing for c in changes if c.standing}
-        if standings:
-            rows = [msgspec.structs.astuple(s) for s in standings.values()]
-            await connection.execute(statements.UPSERT_STANDING, *_columns(rows, 7))
-
-    async def _write_marks(self, connection: Connection, changes: Sequence[Changes]) -> None:
-        """Of each citizen the one of what they wrote last."""
-        asked = sorted((c.mark for c in changes if c.mark), key=lambda mark: mark.heard_at)
-        if marks := {(mark.number, mark.person): mark for mark in asked}:
-            rows = [msgspec.structs.astuple(marks[key]) for key in sorted(marks)]
-            await connection.execute(statements.UPSERT_MARK, *_columns(rows, 7))
-
-    async def _write_timers(self, connection: Connection, changes: Sequence[Changes]) -> None:
-        """What has come is taken away, and what is waited for is set: the last of each kind."""
-        if fired := [c.fired for c in changes if c.fired]:
-            await connection.execute("delete from router.timer where id = any($1::uuid[])", fired)
-        timers = {(t.conversation, t.kind): t for c in changes for t in c.timers}
-        if timers:
-            rows = [msgspec.structs.astuple(timers[key]) for key in sorted(timers)]
-            await connection.execute(statements.UPSERT_TIMER, *_columns(rows, 5))
-
-    async def _write_told(self, connection: Connection, changes: Sequence[Changes]) -> None:
-        """What notices told of templates and preferences."""
-        learnt = Knowledge()
-        for template in (c.template for c in changes if c.template):
-            learnt.template(template)
-        for choice in (c.opt_out for c in changes if c.opt_out):
-            learnt.opted(choice)
-        if learnt.templates:
-            rows = [
-                msgspec.structs.astuple(learnt.templates[key]) for key in sorted(learnt.templates)
-            ]
-            await connection.execute(statements.UPSERT_TEMPLATE, *_columns(rows, 7))
-        if learnt.opt_outs:
-            rows = [
-                msgspec.structs.astuple(learnt.opt_outs[key]) for key in sorted(learnt.opt_outs)
-            ]
-            await connection.execute(statements.UPSERT_OPT_OUT, *_columns(rows, 5))
-
-    async def _write_consents(self, connection: Connection, changes: Sequence[Changes]) -> None:
-        """What was agreed to, and then what ended it: what was given later stands."""
-        consents = {c.consent.key: c.consent for c in changes if c.consent}
-        if consents:
-            rows = [msgspec.structs.astuple(consents[key]) for key in sorted(consents)]
-            await connection.execute(statements.UPSERT_CONSENT, *_columns(rows, 9))
-        ended = Knowledge()
-        for withdrawal in (each for c in changes for each in c.withdrawals):
-            ended.withdrew(withdrawal)
-        if ended.withdrawals:
-            rows = [
-                msgspec.structs.astuple(ended.withdrawals[key]) for key in sorted(ended.withdrawals)
-            ]
-            await connection.execute(statements.UPSERT_WITHDRAWAL, *_columns(rows, 4))
-            await connection.execute(statements.END_CONSENT, *_columns(rows, 4))
-
-    async def _write_identities(
-        self, connection: Connection, identities: Sequence[Identity]
-    ) -> None:
-        """An identifier belongs to one person at a time: it ends where it was, and begins here,
-        unless it has ended altogether."""
-        last = list({identity.key: identity for identity in identities}.values())
-        ended = [(*identity.key, identity.valid_to or identity.valid_from) for identity in last]
-        await connection.execute(statements.END_IDENTITY, *_columns(ended, 4))
-        rows = [msgspec.structs.astuple(i)[:7] for i in last if i.valid_to is None]
-        if rows:
-            await connection.execute(statements.INSERT_IDENTITY, *_columns(rows, 7))
 
     async def _write_sightings(
         self, connection: Connection, seen: dict[Sighting, datetime]
@@ -192,7 +104,7 @@ class Store:
         rows = [(*name, at) for name, at in sorted(seen.items()) if name not in self._seen]
         if not rows:
             return []
-        new = await connection.fetch(statements.INSERT_SIGHTINGS, *_columns(rows, 3), SIGHTINGS)
+        new = await connection.fetch(statements.INSERT_SIGHTINGS, *columns(rows, 3), SIGHTINGS)
         return [(row["kind"], row["name"]) for row in new]
 
     async def suspect(self, frame: bytes) -> int:
@@ -210,7 +122,7 @@ class Store:
     async def hold(self, told: Sequence[tuple[str, Delivery]]) -> None:
         """Keep events of a conversation that is held, in order."""
         rows = [(d.id, d.conversation, destination, _encode(d)) for destination, d in told]
-        await self._pool.execute(statements.INSERT_HELD, *_columns(rows, 4))
+        await self._pool.execute(statements.INSERT_HELD, *columns(rows, 4))
 
     async def held(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
         """The first of what was kept of it, in order."""
@@ -262,24 +174,12 @@ class Store:
         await self._pool.execute(statements.INSERT_QUARANTINE, [id], [None], [reason], [raw])
 
 
-def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows turned into the arrays that `unnest` takes."""
-    return [[row[n] for row in rows] for n in range(width)]
-
-
 def _row(*decided: Any) -> tuple[Any, ...]:
     """A row of the inbox."""
     unit, decision, changes = decided
     heard = changes.heard
     said = (heard.message, heard.wamid) if heard else (None, "")
     return (unit.key, _receipt_id(unit), _encode(decision), *said)
-
-
-def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
-    """PostgreSQL unnests an array of arrays to its elements, so the departments go as one text."""
-    row = msgspec.structs.astuple(conversation)
-    state = _encode_json(conversation.state).decode()
-    return (*row[:11], " ".join(conversation.departments), *row[12:14], state)
 
 
 def _receipt_id(unit: Unit) -> UUID:

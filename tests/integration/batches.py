@@ -11,7 +11,7 @@ from router.rules import compile_config
 from router.store import Store
 from router.units import keyed_hash, units
 from services import choices, clock
-from services.contract import Command, Receipt
+from services.contract import Command, Entry, Receipt
 from tests.installation import EXAMPLE
 
 CONFIG = choices.load(EXAMPLE).config
@@ -36,7 +36,7 @@ class Office:
         """Than all that came so far, and not after what comes next."""
         return self.start + timedelta(seconds=self.count + 0.5)
 
-    async def takes(self, *entries: Command | Receipt) -> list[Decided]:
+    async def takes(self, *entries: Entry) -> list[Decided]:
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []

@@ -11,7 +11,7 @@ import pytest
 from deliverer.ledger import Ledger
 from router.store import SIGHTINGS, Store
 from services import clock
-from services.contract import Author, Receipt
+from services.contract import Author, Receipt, SendOutcome
 from services.database import Pool, connected
 from tests.citizens import text, webhook
 from tests.integration.batches import GROUND, NUMBER, WABA, Office, consent, template
@@ -244,3 +244,35 @@ async def test_a_router_of_before_leaves_conversations_that_are_read(
         first.department,
         "burgerzaken",
     ]
+
+
+async def test_a_status_that_overtook_the_answer_to_the_send_waits_for_it(
+    office: Office, pool: Pool
+) -> None:
+    await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    [(_, heard, _)] = await office.takes(office.came(webhook(text("en?", "wamid.2", 1))))
+    answer = office.order(text="dag", conversation=heard.conversation)
+    await office.takes(answer)
+    metadata = {"display_phone_number": "31546541111", "phone_number_id": NUMBER}
+    for word in ("delivered", "sent", "delivered"):
+        said = {"id": "wamid.ours", "status": word, "timestamp": "1795600001"}
+        await office.takes(office.told("messages", metadata=metadata, statuses=[said]))
+    old = "update router.early_status set received_at = now() - interval '9 days' where status = $1"
+    assert await pool.execute(old, "sent") == "UPDATE 1"
+    stray = {"id": "wamid.theirs", "status": "read", "timestamp": "1795600001"}
+    await office.takes(office.told("messages", metadata=metadata, statuses=[stray]))
+    kept = await pool.fetch("select status, number from router.early_status order by status")
+    assert [tuple(row) for row in kept] == [("delivered", NUMBER), ("read", NUMBER)]
+    sent = SendOutcome(
+        id=clock.new_id(),
+        message=answer.id,
+        number=NUMBER,
+        conversation=heard.conversation,
+        at=office.start,
+        state="sent",
+        wamid="wamid.ours",
+    )
+    [(_, decision, _)] = await office.takes(sent)
+    assert (decision.status, decision.event is not None) == ("delivered", True)
+    assert await pool.fetchval("select status from router.outgoing") == "delivered"
+    assert await pool.fetchval("select array_agg(status) from router.early_status") == ["read"]

@@ -210,6 +210,7 @@ class Router:
         self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
         self.standings = told.standings
         self.consents, self.withdrawals = told.consents, told.withdrawals
+        self.early = told.early
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
@@ -239,6 +240,7 @@ class Router:
         known.standings.update(self.standings)
         known.consents.update(self.consents)
         known.withdrawals.update(self.withdrawals)
+        known.early.update({key: list(each) for key, each in self.early.items()})
         return known
 
     def _keep(self, changes: Changes) -> None:
@@ -262,6 +264,8 @@ class Router:
                 standing=changes.standing,
                 consent=changes.consent,
                 withdrawals=changes.withdrawals,
+                early=changes.early,
+                met=changes.met,
             )
         )
 
