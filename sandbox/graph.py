@@ -14,6 +14,7 @@ from sandbox import faults, requests, statuses, webhooks
 from sandbox.doors import Doors, Visit
 from sandbox.handsets import ID_LENGTH
 from sandbox.limits import Limits
+from sandbox.pricing import Prices
 from sandbox.requests import Refusal, Send
 from sandbox.town import Number
 from sandbox.webhooks import Sent
@@ -23,6 +24,8 @@ from services.http import json
 
 NO_ANSWER_SECONDS = 120.0
 """How long an answer that never comes is held: longer than any client of ours waits."""
+ARRIVES = frozenset(["delivered", "read"])
+"""Statuses that tell that a message is on the phone, which is when it is charged."""
 ANOTHER_PORTFOLIO = 131026
 """A user id of another portfolio than the number's leads to nobody."""
 
@@ -34,6 +37,7 @@ class Graph:
         self._world = world
         self._doors = Doors(world)
         self._limits = Limits()
+        self._prices = Prices()
         self._refusals: Counter[str] = Counter()
         self._closing = asyncio.Event()
 
@@ -127,12 +131,15 @@ class Graph:
         return 0
 
     def _accept(self, sent: Sent, send: Send, behaviour: faults.Behaviour) -> None:
+        arrives = bool(ARRIVES & {*behaviour.statuses})
+        pricing = self._prices.of(sent, send.type, clock.now(), arrives=arrives)
+        sent = msgspec.structs.replace(sent, pricing=pricing)
         self._world.handsets.accept(sent, send.type, send.content, clock.now())
         arrived = False
 
         def told(name: str) -> bytes:
             nonlocal arrived
-            if name in {"delivered", "read"} and not arrived:
+            if name in ARRIVES and not arrived:
                 arrived = True
                 self._arrive(sent, send)
             body = webhooks.status(sent, name, clock.now(), behaviour.late_code)

@@ -15,6 +15,9 @@ from sandbox.town import Carrier, Number
 
 Json = dict[str, Any]
 
+PRICED = ("sent", "delivered")
+"""Statuses that a price comes with; `read` only has one where it comes without `delivered`."""
+
 
 class Citizen(msgspec.Struct, frozen=True):
     """Somebody with a phone, as they are known in one portfolio."""
@@ -152,6 +155,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     opaque: str = ""
     to_bsuid: bool = False
     """The sender named the recipient by bsuid."""
+    pricing: Json = {}
+    """How it is charged; {} where no status says so."""
 
     @property
     def chat(self) -> tuple[str, str]:
@@ -169,22 +174,13 @@ def status(sent: Sent, name: str, at: datetime, code: int = 0) -> Json:
         entry["recipient_user_id"] = sent.bsuid
     if sent.opaque:
         entry["biz_opaque_callback_data"] = sent.opaque
-    if name == "sent":
-        entry["pricing"] = PRICING
+    if name in PRICED and sent.pricing:
+        entry["pricing"] = sent.pricing
     if failed:
         entry["errors"] = [status_error(code)]
         return _envelope(sent.number, {"statuses": [entry]})
     contact = {"user_id": sent.bsuid} | ({"wa_id": sent.phone} if sent.phone else {})
     return _envelope(sent.number, {"contacts": [contact], "statuses": [entry]})
-
-
-PRICING = {
-    "billable": False,
-    "pricing_model": "PMP",
-    "category": "service",
-    "type": "free_customer_service",
-}
-"""Of a reply within the 24 hours and the month's free thousand."""
 
 
 def _envelope(number: Number, part: Json) -> Json:

@@ -5,9 +5,11 @@ import json
 from datetime import UTC, datetime
 from random import Random
 
+import msgspec
 import pytest
 
 from sandbox import webhooks
+from sandbox.pricing import Prices
 from sandbox.town import Number
 from sandbox.webhooks import Citizen, Sent
 
@@ -75,12 +77,13 @@ def test_a_bsuid_is_stable_and_begins_with_the_country() -> None:
     assert webhooks.bsuid("31600000012") != CITIZEN.bsuid
 
 
-def test_only_sent_has_a_price_and_every_status_echoes_our_value() -> None:
+def test_sent_and_delivered_have_a_price_and_every_status_echoes_our_value() -> None:
+    sent = msgspec.structs.replace(SENT, pricing=Prices().of(SENT, "text", AT))
     found = {
-        name: value(webhooks.status(SENT, name, AT))["statuses"][0]
+        name: value(webhooks.status(sent, name, AT))["statuses"][0]
         for name in ("sent", "delivered", "read")
     }
-    assert [name for name, status in found.items() if "pricing" in status] == ["sent"]
+    assert [n for n, status in found.items() if "pricing" in status] == ["sent", "delivered"]
     assert {s["biz_opaque_callback_data"] for s in found.values()} == {"0190.1"}
 
 
