@@ -100,6 +100,13 @@ def _moved_numbers(config: Config) -> Iterator[Found]:
             )
 
 
+def _budgets(config: Config) -> Iterator[Found]:
+    for n, tenant in enumerate(config.tenants):
+        if tenant.budget is not None and not config.rates:
+            where = ("tenants", n, "budget")
+            yield where, f"tenant {tenant.id}: without [[rates]] nobody can tell what it spends"
+
+
 def _unnamed_portfolios(config: Config) -> Iterator[Found]:
     for n, tenant in enumerate(config.tenants):
         numbers = [number for number in config.numbers if number.tenant == tenant.id]
@@ -134,6 +141,7 @@ LOOKS: tuple[Callable[[Config], Iterator[Found]], ...] = (
     _care,
     _confidential,
     _moved_numbers,
+    _budgets,
     _unnamed_portfolios,
     _in_the_clear,
 )

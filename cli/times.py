@@ -1,6 +1,6 @@
 """A time on the command line: with an offset, or by the clock of a place. A day is its start."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 import click
@@ -27,3 +27,17 @@ class Time(click.ParamType[datetime]):
         if at is None or (at.tzinfo is None and self._zone is None):
             self.fail(f"expected a time such as {example}", param, ctx)
         return (at if at.tzinfo else at.replace(tzinfo=self._zone)).astimezone(UTC)
+
+
+class Month(click.ParamType[date]):
+    """Its first day."""
+
+    name = "month"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            if len(value) == len("2026-11"):
+                return date.fromisoformat(f"{value}-01")
+        except ValueError:
+            pass
+        self.fail("expected a month such as 2026-11", param, ctx)

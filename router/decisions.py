@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from router.charges import Charge
 from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation, Mark
 from router.early import Early
@@ -267,6 +268,9 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     early: Early | None = None
     met: bytes | None = None
     """The hash of a wamid whose early statuses have found their message."""
+    charge: Charge | None = None
+    charged: bool = False
+    """Whether it is charged now, and was not."""
     heard: Heard | None = None
     template: Template | None = None
     opt_out: OptOut | None = None

@@ -16,4 +16,6 @@ class Early(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at: datetime
     """As Meta says."""
+    pricing: bytes
+    """JSON: as what Meta charges it."""
     received_at: datetime

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from router.charges import Charge
 from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation
 from router.decisions import (
@@ -31,6 +32,7 @@ class Knowledge:
         self.outgoing: dict[UUID, Outgoing] = {}
         self.by_wamid: dict[bytes, UUID] = {}
         self.early: dict[bytes, list[Early]] = {}
+        self.charges: dict[UUID, Charge] = {}
         self.heard: dict[UUID, Heard] = {}
         self.templates: dict[tuple[str, str, str], Template] = {}
         self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
@@ -62,6 +64,8 @@ class Knowledge:
             self.came_early(changes.early)
         if changes.met:
             self.early.pop(changes.met, None)
+        if changes.charge:
+            self.charges[changes.charge.id] = changes.charge
 
     def identity(self, identity: Identity) -> None:
         if identity.valid_to:

@@ -180,6 +180,7 @@ class Partition:
         tally.failed(batch.faults)
         if batch.fresh:
             tally.sighted(await self._store.commit(self.number, turn.epoch, batch.fresh))
+            tally.charged(batch.fresh, turn.ground.config.rates)
         tally.repeated(batch.repeats)
         return batch.said
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from router import courtesies, notices
+from router.charges import Charge
 from router.checks import MARKETING, template_of
 from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation, State
@@ -40,6 +41,7 @@ async def read(connection: Connection, units: Sequence[Unit], ground: Ground) ->
     # What was decided is said again from its row: nothing else need be known of it.
     units = [unit for unit in units if unit.key not in known.decided]
     await _outgoing(connection, units, known, ground)
+    await _charges(connection, units, known)
     await _people(connection, units, known, ground)
     await _conversations(connection, units, known)
     await _templates(connection, units, known)
@@ -87,6 +89,14 @@ async def _outgoing(
     if named:
         for row in await connection.fetch(_EARLY, named):
             known.came_early(Early(**row))
+
+
+async def _charges(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+    """What the messages that statuses tell of were charged as until now."""
+    told = known.early or any(isinstance(unit.item, items.Status) for unit in units)
+    if known.outgoing and told:
+        for row in await connection.fetch(_CHARGES, list(known.outgoing)):
+            known.charges[row["id"]] = Charge(**row)
 
 
 async def _people(
@@ -205,8 +215,15 @@ from router.outgoing where id = any($1::uuid[]) or wamid_hash = any($2::bytea[])
 """
 
 _EARLY = """
-select wamid_hash, status, number, code, reason, at, received_at from router.early_status
+select wamid_hash, status, number, code, reason, at, pricing, received_at
+from router.early_status
 where wamid_hash = any($1::bytea[])
+"""
+
+_CHARGES = """
+select id, tenant, number, department, category, type, pricing_model, billable, said_by,
+    delivered_at
+from router.charge where id = any($1::uuid[])
 """
 
 _PEOPLE = """

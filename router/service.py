@@ -1,9 +1,10 @@
-"""The router as a process: its connections, its rules, a consumer for each partition, its relay."""
+"""The router as a process: connections, rules, a consumer for each partition, relay, budgets."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from router.budgets import Budgets
 from router.partition import FRAMES, Partition
 from router.relay import Relay
 from router.rulebook import Rulebook
@@ -22,7 +23,8 @@ from services.settings import RouterSettings, derived_key
 from services.tasks import beside
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL: one for each partition at work, one for the relay, and some room."""
+"""Connections to PostgreSQL: one for each partition at work, one for the relay, one for
+budgets now and then, and some room."""
 
 
 @asynccontextmanager
@@ -59,6 +61,7 @@ async def router(
         back = await enter(linked(amqp, "router tells"))
         relay = Relay(store, Partitions(back, clock.new_id(), config.partitions))
         told = await enter(beside(relay.run()))
+        counted = await enter(beside(Budgets(pool, rules.ground).run()))
 
         async def hindered() -> list[str]:
             return rules.obstacles() + await obstacles(pool, consumers)
@@ -66,7 +69,7 @@ async def router(
         await enter(serve(operations(hindered), settings.bind, settings.router_ops_port))
         held = [consumer.task for consumer in consumers]
         links = [link.task for link in (outgoing, incoming, back)]
-        yield first_to_end(*links, followed, told, *held)
+        yield first_to_end(*links, followed, told, counted, *held)
 
 
 def _partitions(config: Config) -> list[topology.Queue]:

@@ -103,6 +103,16 @@ on conflict (id) do update set status = excluded.status, changed_at = excluded.c
     reason = excluded.reason, code = excluded.code, wamid_hash = excluded.wamid_hash
 """
 
+UPSERT_CHARGE = """
+insert into router.charge (id, tenant, number, department, category, type, pricing_model, billable,
+    said_by, delivered_at)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::text[], $8::boolean[], $9::text[], $10::timestamptz[])
+on conflict (id) do update set category = excluded.category, type = excluded.type,
+    pricing_model = excluded.pricing_model, billable = excluded.billable,
+    said_by = excluded.said_by, delivered_at = excluded.delivered_at
+"""
+
 # The wamid of a message of ours is in the ledger, once it was sent; until then the deliverer waits.
 INSERT_SEND = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
@@ -128,9 +138,9 @@ where l.id = s.id and l.state <> 'sent'
 """
 
 INSERT_EARLY = """
-insert into router.early_status (wamid_hash, status, number, code, reason, at, received_at)
+insert into router.early_status (wamid_hash, status, number, code, reason, at, pricing, received_at)
 select * from unnest($1::bytea[], $2::text[], $3::text[], $4::int[], $5::text[],
-    $6::timestamptz[], $7::timestamptz[])
+    $6::timestamptz[], $7::bytea[], $8::timestamptz[])
 on conflict do nothing
 """
 

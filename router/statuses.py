@@ -3,10 +3,15 @@
 `services.fates` says which word is further than which.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from router import charges
+from router.charges import Charge
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Outgoing, Unit
 from router.early import Early
@@ -16,6 +21,8 @@ from services.contract import SendOutcome
 from services.fates import DONE, RANKS, sentence
 from services.town import Department
 from services.whatsapp import items
+
+_json = msgspec.json.Decoder(dict[str, Any])
 
 
 def outcome(
@@ -41,14 +48,16 @@ def _met(
 ) -> tuple[Decision, Changes]:
     """What its statuses said that came before its wamid was known."""
     early = known.early.get(after.wamid_hash or b"", ())
-    for said in sorted(early, key=lambda one: RANKS.get(one.status, -1)):
-        if said.number == after.number and _forward(after.status, said.status):
+    theirs = [said for said in early if said.number == after.number]
+    for said in sorted(theirs, key=lambda one: RANKS[one.status]):
+        if _forward(after.status, said.status):
             after = msgspec.structs.replace(
                 after, status=said.status, reason=said.reason, code=said.code, changed_at=said.at
             )
+    priced = [(said.status, _json.decode(said.pricing), said.at) for said in theirs]
     decision, changes = _decision(unit, "outcome", before, after, known, ground)
     met = after.wamid_hash if early else None
-    return decision, msgspec.structs.replace(changes, met=met)
+    return decision, msgspec.structs.replace(changes, met=met, **_charged(before, priced, known))
 
 
 def status(
@@ -73,9 +82,10 @@ def status(
         )
     decision, changes = _decision(unit, "status", before, after, known, ground)
     settled = (before.id, said.id) if said.id and before.wamid_hash is None else None
+    more = _charged(before, [(said.status, said.pricing, said.at or unit.at)], known)
     return (
         msgspec.structs.replace(decision, status=said.status),
-        msgspec.structs.replace(changes, settled=settled),
+        msgspec.structs.replace(changes, settled=settled, **more),
     )
 
 
@@ -91,12 +101,32 @@ def _early(unit: Unit, said: items.Status, ground: Ground) -> Early | None:
         code=said.code,
         reason=_reason(said),
         at=said.at or unit.at,
+        pricing=msgspec.json.encode(said.pricing),
         received_at=unit.at,
     )
 
 
 def _reason(said: items.Status) -> str:
     return sentence(said.code) if said.code else said.reason
+
+
+Priced = tuple[str, dict[str, Any], datetime]
+"""What a status says of the price, and when: its word, Meta's `pricing`."""
+
+
+def _charged(message: Outgoing, statuses: Iterable[Priced], known: Knowledge) -> dict[str, Any]:
+    """What statuses change in what Meta charges for the message."""
+    was = now = known.charges.get(message.id) or Charge(
+        id=message.id,
+        tenant=message.tenant,
+        number=message.number,
+        department=message.department,
+    )
+    for each in statuses:
+        now = charges.after(now, *each)
+    if now == was:
+        return {}
+    return {"charge": now, "charged": now.charged and not was.charged}
 
 
 def _message(id: UUID, known: Knowledge) -> Outgoing | None:

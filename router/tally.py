@@ -1,12 +1,13 @@
 """What the router counts and whom it wakes: metrics and alarms, in words of a closed vocabulary."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 
 from router import notices
 from router.decisions import Decided, Decision
 from services import observe
+from services.prices import Rate, month_of, rate_of
 from services.whatsapp import items
 
 TYPES = frozenset(
@@ -16,6 +17,14 @@ TYPES = frozenset(
     ]
 )  # fmt: skip
 """Message types that have a label of their own; Meta adds new ones."""
+
+CATEGORIES = frozenset(
+    [
+        "service", "utility", "marketing", "marketing_lite", "authentication",
+        "authentication-international", "referral_conversion",
+    ]
+)  # fmt: skip
+"""Categories of Meta's prices that have a label of their own."""
 
 log = structlog.get_logger()
 
@@ -49,6 +58,19 @@ def sighted(new: Iterable[tuple[str, str]]) -> None:
     for kind, name in new:
         observe.first_sightings.labels(kind=kind).inc()
         log.error("sighting.new", kind=kind, what=name)
+
+
+def charged(fresh: Iterable[Decided], rates: Sequence[Rate]) -> None:
+    """Messages that are charged from now on: each once, and after that was committed."""
+    for _, _, changes in fresh:
+        charge = changes.charge
+        if charge is None or not changes.charged or charge.delivered_at is None:
+            continue
+        category = charge.category if charge.category in CATEGORIES else "other"
+        observe.messages_charged.labels(category=category).inc()
+        rate = rate_of(rates, month_of(charge.delivered_at))
+        if cost := rate and rate.cost(charge.category):
+            observe.message_cost.labels(category=category).inc(float(cost))
 
 
 def repeated(count: int) -> None:

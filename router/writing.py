@@ -29,6 +29,9 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
     if outgoing:
         rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
         await connection.execute(statements.UPSERT_OUTGOING, *columns(rows, 11))
+    if charges := {c.charge.id: c.charge for c in changes if c.charge}:
+        rows = [msgspec.structs.astuple(charge) for charge in charges.values()]
+        await connection.execute(statements.UPSERT_CHARGE, *columns(rows, 10))
     if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
         await connection.execute(statements.INSERT_SEND, *columns(sends, 12))
     if settled := [c.settled for c in changes if c.settled]:
@@ -47,7 +50,7 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
 async def _early(connection: Connection, changes: Sequence[Changes]) -> None:
     """Statuses of messages that are not known yet; those of one that is now are taken away."""
     if early := [msgspec.structs.astuple(c.early) for c in changes if c.early]:
-        await connection.execute(statements.INSERT_EARLY, *columns(early, 7))
+        await connection.execute(statements.INSERT_EARLY, *columns(early, 8))
         await connection.execute(statements.FORGET_EARLY, EARLY_DAYS)
     if met := [c.met for c in changes if c.met]:
         gone = "delete from router.early_status where wamid_hash = any($1::bytea[])"

@@ -13,6 +13,7 @@ from services.contradictions import OPTIONAL, contradictions
 from services.faults import Fault, Location, fault, shape_faults, toml
 from services.hours import Closing
 from services.numbers import Number, Table
+from services.prices import Rate
 from services.rules import Care, Deep, Group, Menu, Rule
 from services.town import Contacts, Department, Destination, Tenant
 
@@ -36,6 +37,8 @@ class Config(Table):
     departments: tuple[Department, ...] = Field(min_length=1)
     destinations: tuple[Destination, ...] = Field(min_length=1)
     contacts: tuple[Contacts, ...] = Field(default=(), max_length=1000)
+    rates: tuple[Rate, ...] = Field(default=(), max_length=200)
+    """What messages cost, from which month on."""
     closings: tuple[Closing, ...] = Field(default=(), max_length=1000)
     groups: tuple[Group, ...] = Field(default=(), max_length=RULES)
     care: tuple[Annotated[Care, Deep], ...] = Field(default=(), max_length=RULES)

@@ -21,7 +21,7 @@ TABLES = {
 """Table -> what tells its entries apart."""
 BACK = "terug"
 """Id of what stands under every menu within a menu."""
-OPTIONAL = ("rules", "care", "groups", "menus", "contacts", "closings")
+OPTIONAL = ("rules", "care", "groups", "menus", "contacts", "closings", "rates")
 """Tables that need not be there, and then hold nothing."""
 
 
@@ -69,6 +69,7 @@ def contradictions(
     yield from _option_faults(given.get("menus"), rows)
     yield from _circles(given.get("menus"))
     yield from _repeats(rows)
+    yield from _rates_twice(given.get("rates"))
 
 
 def _rows(table: Any) -> list[Row]:
@@ -257,3 +258,13 @@ def _repeats(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
                 yield (table, n, "id"), f"{row['id']!r} stands here for the second time"
             if None not in id:
                 seen.add(id)
+
+
+def _rates_twice(rates: Any) -> Iterator[tuple[Location, str]]:
+    """Two that hold from the same month on: nobody can say what a message cost."""
+    seen: list[Any] = []
+    for n, rate in enumerate(rates if isinstance(rates, list) else []):
+        first = rate.get("from") if isinstance(rate, dict) else None
+        if first is not None and first in seen:
+            yield ("rates", n, "from"), f"{first} stands here for the second time"
+        seen.append(first)

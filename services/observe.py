@@ -210,6 +210,15 @@ certificate_not_after = _gauge(
     "Until when the certificate is valid that is shown to a destination, since 1970",
     "destination",
 )
+messages_charged = _counter(
+    "postkamer_messages_charged_total", "Messages that Meta charges for", "category"
+)
+message_cost = _counter(
+    "postkamer_message_cost_total", "What these cost, in the currency of the rates", "category"
+)
+budget_used = _gauge(
+    "postkamer_budget_used_ratio", "Share of its budget that a municipality used", "tenant"
+)
 rules_version = _gauge(
     "postkamer_rules_version", "1 for the one version of rules and texts in force", "version"
 )

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from services.night import NightHours
 from services.numbers import Table, Url
+from services.prices import Amount
 from services.rules import Id, Mask, OpeningHours, Tag, TextId
 
 AUTOMATIC = (
@@ -57,6 +58,8 @@ class Tenant(Table):
     whoever asked something is decided upon (Awb 4:13). Later it needs consent on record."""
     night: NightHours = "21:00-08:00"
     """Hours in Amsterdam in which no template leaves for who did not write first; '' is none."""
+    budget: Amount | None = None
+    """For the messages of a month, in the currency of the rates."""
     care: Alarm = Alarm()
 
     @property

@@ -7,6 +7,7 @@ create table router.early_status (
     code int not null,
     reason text not null,
     at timestamptz not null,
+    pricing bytea not null,             -- JSON, as Meta has it: no personal data
     received_at timestamptz not null,
     primary key (wamid_hash, status)
 );

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
 
-from router import reading
+from router import budgets, reading
 from services.database import Pool
+from services.prices import span
 
 ROWS = 20_000
 BLOCKS = 150
@@ -33,6 +35,10 @@ insert into router.consent (tenant, person, purpose, source, given_at, recorded_
     from generate_series(1, $1::int) n;
 insert into router.withdrawal (tenant, person, by, at)
     select 'almelo', gen_random_uuid(), 'stop', now() from generate_series(1, $1::int) n;
+insert into router.charge
+    select gen_random_uuid(), 'almelo', '1', 'kcc', 'service', 'regular', 'PMP', true, 'delivered',
+        timestamptz '2026-11-01' - n * interval '1 hour'
+    from generate_series(1, $1::int) n;
 """
 HASHES = [hashlib.md5(str(n).encode()).digest() for n in range(8)]
 PEOPLE: list[UUID] = [uuid4() for _ in range(8)]
@@ -48,6 +54,8 @@ ASKED = {
     "withdrawals": (reading._WITHDRAWALS, (PEOPLE,)),
     "what was heard last": (reading._LAST_HEARD, (PEOPLE,)),
     "outgoing": (reading._OUTGOING, (PEOPLE, HASHES)),
+    "charges": (reading._CHARGES, (PEOPLE,)),
+    "a month of charges": (budgets._GROUPS, (*span(date(2026, 10, 1)), None, 100)),
 }
 
 

@@ -22,6 +22,7 @@ RULES: list[dict[str, Any]] = [
 NOTICES = 'postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}'
 SENDS = 'postkamer_sends_total{number="106540352242922",outcome="%s"}'
 ENDS = 'postkamer_destination_certificate_not_after_seconds{destination="crm"}'
+SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 DAY = 86400
 UNCONFIRMED = 'postkamer_sends_unconfirmed{number="106540352242922"}'
 UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
@@ -95,6 +96,14 @@ CASES = {
         ["PostkamerParked"],
     ),
     "what is parked still": ('postkamer_parked{queue="crm"}', "3x30", []),
+    "a budget that lasts": (SPENT, "0.1+0.02x30", []),
+    "a budget that is nearly spent": (SPENT, "0.8x30", ["PostkamerBudgetNearlySpent"]),
+    "a budget that is spent": (
+        SPENT,
+        "1x30",
+        ["PostkamerBudgetNearlySpent", "PostkamerBudgetSpent"],
+    ),
+    "a budget of another month": (SPENT, "1.2x3 0 0x30", []),
     "a conversation that is held for now": ("postkamer_held_seconds", "3600+60x30", []),
 }
 

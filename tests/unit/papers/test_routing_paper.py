@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from cli.main import EXAMPLE
 from services import choices
 from services.hours import Closing
+from services.prices import Rate
 from services.rules import Care, Condition, Group, Menu, Option, Rule
 from services.town import Alarm, Contacts, Department, Destination, OAuth, Tenant
 
@@ -31,6 +32,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[[menus]]`": Menu,
     "`[[menus.options]]`": Option,
     "`[[closings]]`": Closing,
+    "`[[rates]]`": Rate,
 }
 UNITS = ("seconds", "minutes", "days")
 OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)

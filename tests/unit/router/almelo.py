@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from router.batch import decide_batch
+from router.charges import Charge
 from router.conversation import Conversation
 from router.decisions import (
     Changes,
@@ -206,6 +207,7 @@ class Router:
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
         self.conversations: dict[str, Conversation] = {}
         self.outgoing: dict[UUID, Outgoing] = {}
+        self.charges: dict[UUID, Charge] = {}
         told = Knowledge()
         self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
         self.standings = told.standings
@@ -234,6 +236,7 @@ class Router:
             known.conversation(conversation)
         for outgoing in self.outgoing.values():
             known.sent(outgoing)
+        known.charges.update(self.charges)
         known.heard.update(self.heard)
         known.templates.update(self.templates)
         known.opt_outs.update(self.opt_outs)
@@ -256,6 +259,8 @@ class Router:
         self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
         if changes.outgoing:
             self.outgoing[changes.outgoing.id] = changes.outgoing
+        if changes.charge:
+            self.charges[changes.charge.id] = changes.charge
         self._told.learn(
             Changes(
                 heard=changes.heard,

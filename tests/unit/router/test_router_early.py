@@ -31,6 +31,17 @@ def test_what_came_early_stands_once_the_message_is_known(order: tuple[str, ...]
     assert (router.outgoing[message].status, events(later), router.early) == ("read", [], {})
 
 
+def test_its_price_is_taken_too() -> None:
+    router, message = accepted()
+    priced = status("wamid.ours", "delivered")
+    priced["pricing"] = {"category": "service", "type": "regular", "pricing_model": "PMP"}
+    router.takes(told(priced, second=1))
+    router.takes(outcome(message, "sent", wamid="wamid.ours", second=2))
+    charge = router.changes[-1].charge
+    assert charge and (charge.id, charge.category) == (message, "service")
+    assert charge.charged and router.changes[-1].charged
+
+
 def test_a_failure_that_came_early_says_why() -> None:
     router, message = accepted()
     router.takes(told(status("wamid.ours", "failed", code=131026), second=1))
