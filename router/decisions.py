@@ -12,6 +12,7 @@ from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation, Mark
 from router.early import Early
 from router.rules import Table
+from router.template import Template
 from services.config import Config
 from services.contract import Command, Receipt, SendOutcome, Timeout
 from services.hours import Hours
@@ -110,28 +111,6 @@ class Heard(msgspec.Struct, frozen=True):
     message: UUID
     wamid: str
     conversation: str
-
-
-class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """What Meta last said of a template. Some notices tell its status, some only its category."""
-
-    waba: str
-    name: str
-    language: str
-    status: str = ""
-    category: str = ""
-    reason: str = ""
-    changed_at: datetime
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.waba, self.name, self.language
-
-    def then(self, new: "Template") -> "Template":
-        """What is known after `new`: the status that Meta gave last, whichever came last."""
-        category = new.category or self.category
-        late = not new.status or (self.status and new.changed_at < self.changed_at)
-        return msgspec.structs.replace(self if late else new, category=category)
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

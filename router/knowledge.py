@@ -13,9 +13,9 @@ from router.decisions import (
     Identity,
     Outgoing,
     Standing,
-    Template,
 )
 from router.early import Early
+from router.template import Template
 
 
 class Knowledge:

@@ -12,9 +12,10 @@ import msgspec
 from router import people, unasked
 from router.checks import MARKETING, MARKETING_MESSAGES
 from router.consent import META, OptOut, Withdrawal
-from router.decisions import UNPROVEN, Changes, Decision, Ground, Template, Unit
+from router.decisions import UNPROVEN, Changes, Decision, Ground, Unit
 from router.knowledge import Knowledge
 from router.messages import kept
+from router.template import Template
 from router.vocabulary import ERRORS, FIELDS, KNOWN, NONE, OTHER, STATUSES, TYPES
 from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
 from services.whatsapp.lenient import code, fields, objects, text, when

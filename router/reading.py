@@ -17,7 +17,6 @@ from router.decisions import (
     Identity,
     Outgoing,
     Standing,
-    Template,
     Unit,
 )
 from router.early import Early

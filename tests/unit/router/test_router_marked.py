@@ -10,9 +10,9 @@ from hengelo import BORNE, config
 from stadhuis import Stadhuis, data
 
 from router.checks import MARKETING_MESSAGES, OFFICIAL, OUTCOME_NEEDED
-from router.decisions import Template
 from router.outputs import CLOSED
 from router.sensitive import MARKS
+from router.template import Template
 
 BSN = "mijn bsn is 111222333"
 IBAN = "NL91ABNA0417164300"
