@@ -22,6 +22,7 @@ from router.decisions import (
 from router.early import Early
 from router.knowledge import Knowledge
 from router.statuses import our_message, wamid_key
+from router.template import Template
 from router.unasked import ORDERS
 from services.contract import Command, SendOutcome, Timeout
 from services.database import Connection
