@@ -125,7 +125,7 @@ class Happened(Shown):
 
     event: str
     """opened, transferred, closed, linked, read, confirmed, released, merged; by itself: decided,
-    waiting, alarmed, unconfirmed."""
+    waiting, alarmed, unconfirmed, window."""
     department: str
     """That had the conversation from then on."""
     at: datetime.datetime

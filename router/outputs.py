@@ -23,8 +23,15 @@ CLOSED = "nl.postkamer.conversation-closed.v1"
 DECIDED = "nl.postkamer.conversation-decided.v1"
 WAITING = "nl.postkamer.conversation-waiting.v1"
 SAID = "nl.postkamer.text-sent.v1"
+WINDOW_CLOSING = "nl.postkamer.window-closing.v1"
 CARE_ALARM = "nl.postkamer.care-alarm.v1"
-HAPPENED = {"decided": DECIDED, "waiting": WAITING, "closed": CLOSED, "said": SAID}
+HAPPENED = {
+    "decided": DECIDED,
+    "waiting": WAITING,
+    "closed": CLOSED,
+    "said": SAID,
+    "window": WINDOW_CLOSING,
+}
 """What a time that has come brought -> the type of its event."""
 
 Data = dict[str, Any]
@@ -192,6 +199,7 @@ def _situation(decision: Decision) -> Data:
         "language": decision.language,
         "due": decision.due,
         "care": decision.care,
+        "windowUntil": decision.window_until,
         "assignee": decision.assignee,
         "automatic": {"messageId": reply.id, "name": reply.name, "text": reply.text}
         if reply

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from router import automatic, checks, moves, people, replies, timers
+from router import automatic, checks, closing, moves, people, replies, timers
 from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Alarm, Changes, Decision, Ground, Reply, Timer, Unit
@@ -17,13 +17,17 @@ from router.placing import reason_at_home
 from router.rules import Verdict, graver
 from router.saying import Candidate, by_itself
 from services.contract import Timeout
+from services.fates import WINDOW
 from services.town import Tenant
 
 WAITED = "er is te lang geen antwoord gegeven"
 SILENT = "na de groet kwam er niets meer; dit is de afdeling voor de rest"
 UNANSWERED = "op het menu kwam geen antwoord; een medewerker leest het bericht"
 IDLE = "er is lang niets meer gezegd"
+CLOSING = "de inwoner wacht, en straks kan alleen nog een sjabloon worden verstuurd"
 NOBODY = "niemand heeft de melding bevestigd"
+MOMENT = timedelta(microseconds=1)
+"""Between two instants of the database's."""
 ROUNDS = 2
 """Times that everybody on the list is woken: then the alarm of the system itself must do it."""
 
@@ -159,6 +163,16 @@ def _opens(hour: Hour) -> Come:
     return Come(happened="returned", now=_next(_next(now.into(verdict, hour.entry.at))))
 
 
+def _window(hour: Hour) -> Come:
+    """The citizen still waits, and is soon beyond the reach of an ordinary answer."""
+    at = hour.entry.at
+    due = closing.due(hour.now, at, hour.ground)
+    if due != at:  # they wrote again since it was set, or were answered
+        return Come(again=due)
+    again = closing.due(hour.now, at + MOMENT, hour.ground)
+    return Come(happened="window", now=_next(hour.now), again=again)
+
+
 def _care(hour: Hour) -> Come:
     """Nobody confirmed: the next one is woken."""
     state, wake = hour.now.state, hour.tenant.care
@@ -185,6 +199,7 @@ ACTS: dict[str, Callable[[Hour], Come]] = {
     timers.IDLE: _idle,
     timers.CARE: _care,
     timers.OPENS: _opens,
+    timers.WINDOW: _window,
 }
 
 
@@ -240,10 +255,16 @@ def _decision(
         happened=come.happened,
         care=come.alarm.care if come.alarm else "",
         held=now.state.held,
+        window_until=_window_until(come, now),
         **moves.told(unit, before, now, ground),
     )
 
 
-TOLD = frozenset(["decided", "waiting", "closed", "said"])
+def _window_until(come: Come, now: Conversation) -> datetime | None:
+    told = come.happened == "window" and now.last_inbound_at
+    return now.last_inbound_at + WINDOW if told and now.last_inbound_at else None
+
+
+TOLD = frozenset(["decided", "waiting", "closed", "said", "window"])
 """Of which the department is told."""
-REASONS = {"waiting": WAITED, "closed": IDLE, "unconfirmed": NOBODY}
+REASONS = {"waiting": WAITED, "closed": IDLE, "unconfirmed": NOBODY, "window": CLOSING}

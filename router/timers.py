@@ -6,13 +6,14 @@ message costs no write for the timers that it makes later.
 
 from datetime import datetime, timedelta
 
-from router import menus
+from router import closing, menus
 from router.cases import Case
 from router.conversation import Conversation
 from router.decisions import Ground, Timer, Unit
 from services import hours
 
 QUIET, MENU, WAITING, IDLE, CARE, OPENS = "quiet", "menu", "waiting", "idle", "care", "opens"
+WINDOW = "window"
 
 
 def after_message(case: Case, now: Conversation) -> tuple[Timer, ...]:
@@ -30,11 +31,19 @@ def after_message(case: Case, now: Conversation) -> tuple[Timer, ...]:
         found[MENU] = menu_due(now, case.ground)
     if tenant.wait_minutes and state.waiting_since == at:
         found[WAITING] = waiting_due(now, at, case.ground)
+    found[WINDOW] = _window_due(case, now)
     if state.care_asked and state.care_at == at:
         found[CARE] = at + timedelta(minutes=tenant.care.confirm_minutes)
     return tuple(
         timer(case.unit, now, kind, due, case.ground) for kind, due in found.items() if due
     )
+
+
+def _window_due(case: Case, now: Conversation) -> datetime | None:
+    """Where it is sooner than it was set for before, if it was."""
+    due = closing.due(now, case.unit.at, case.ground)
+    before = closing.due(case.before, case.unit.at, case.ground)
+    return due if before is None or (due and due < before) else None
 
 
 def after_opening(unit: Unit, now: Conversation, ground: Ground) -> tuple[Timer, ...]:

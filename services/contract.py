@@ -130,7 +130,7 @@ class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", 
 
 class Timeout(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="timeout"):
     """A time that a conversation waited for has come. `kind` says which: quiet, menu, waiting,
-    idle, care."""
+    window, idle, opens, care."""
 
     id: UUID
     """Given when the timer was set: one that was set anew meanwhile has another."""

@@ -60,6 +60,9 @@ class Tenant(Table):
     """Hours in Amsterdam in which no template leaves for who did not write first; '' is none."""
     budget: Amount | None = None
     """For the messages of a month, in the currency of the rates."""
+    window_hours: int = Field(default=5, ge=0, le=12)
+    """Before a department closes, to be told of who can be answered by template alone when it is
+    open again. 0: never."""
     care: Alarm = Alarm()
 
     @property

@@ -82,6 +82,13 @@ export const EVENTS = {
     return { say: "say.waiting", conversation };
   },
 
+  "nl.postkamer.window-closing.v1"(state, data, event) {
+    const conversation = stands(open(state, data), data);
+    conversation.windowUntil = data.windowUntil ?? conversation.windowUntil;
+    note(conversation, event, { note: "window", until: conversation.windowUntil, reason: data.reason });
+    return { say: "say.window", conversation };
+  },
+
   "nl.postkamer.conversation-closed.v1"(state, data, event) {
     const conversation = stands(open(state, data), data);
     conversation.closed = true;

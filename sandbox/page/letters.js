@@ -3,7 +3,7 @@
 import { kind, place } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
 import { marks, signOf } from "/page/marks.js";
-import { clock, word } from "/page/words.js";
+import { clock, moment, word } from "/page/words.js";
 
 const SHOWN = 90; // characters of a text that went out by itself, before it is unfolded
 const MARKS = {
@@ -39,6 +39,7 @@ const NOTES = {
   moved: (one, where) => ["signpost", word("desk.moved", { from: where(one.from) }), ...because(one),
     one.assignee && ` ${word("desk.queue", { assignee: one.assignee })}`],
   decided: (one, where) => ["signpost", word("desk.decided", { to: where(one.to) }), ...because(one)],
+  window: (one) => ["clock", h("strong", {}, word("desk.window", { moment: moment(one.until) })), ...because(one)],
   waiting: (one) => ["clock", h("strong", {}, word("desk.waited")), ...because(one)],
   closed: (one) => ["tick", word("desk.closed"), one.outcome && `, ${word(`outcome.${one.outcome}`)}`, ...because(one)],
   confirmed: () => ["heart", word("desk.confirmed")],

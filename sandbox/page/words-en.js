@@ -265,6 +265,7 @@ export const en = {
   "say.waits": "The message waits: the mailroom has not accepted it yet.",
   "say.moved": "The conversation with {name} is now with {department}.",
   "say.decided": "The conversation with {name} is assigned to {department}.",
+  "say.window": "{name} still waits at {department}, and soon only a template can be sent.",
   "say.waiting": "{name} waits longer than agreed at {department}.",
   "say.alarm": "Care alarm: {care}.",
   "say.confirmed": "The care alarm is confirmed.",

@@ -265,6 +265,7 @@ export const nl = {
   "say.waits": "Het bericht wacht: de postkamer nam het nog niet aan.",
   "say.moved": "Het gesprek met {name} is nu bij {department}.",
   "say.decided": "Het gesprek met {name} is toegewezen aan {department}.",
+  "say.window": "{name} wacht nog bij {department}, en straks kan alleen een sjabloon worden verstuurd.",
   "say.waiting": "{name} wacht langer dan afgesproken bij {department}.",
   "say.alarm": "Zorgalarm: {care}.",
   "say.confirmed": "Het zorgalarm is bevestigd.",

@@ -44,6 +44,7 @@ id = "hengelo"
 name = "gemeente Hengelo"
 menu = "keuze"
 wait_minutes = 60
+window_hours = 0
 automatic = [
     "gesloten", "keuze_onduidelijk", "doorgestuurd", "duurt_langer", "noodgeval", "zelfdoding",
     "geweld", "bsn", "spraakbericht", "bestand", "aangepast", "afgesloten", "gestopt",

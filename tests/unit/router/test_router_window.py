@@ -1,0 +1,102 @@
+"""A window that ends before anybody is there again is told of while there is still somebody."""
+
+from datetime import timedelta
+
+import pytest
+from hengelo import config
+from hypothesis import given
+from hypothesis import strategies as st
+from stadhuis import Stadhuis, data, wall
+
+from router.closing import LAST, moments
+from router.outputs import WINDOW_CLOSING
+from services.fates import WINDOW
+from services.hours import compiled
+
+OFFICE = compiled("Mo-Fr 09:00-17:00", [])
+LEAD = timedelta(hours=5)
+QUIET = {"menu": "", "wait_minutes": 0, "window_hours": 5}
+WORDS = "er is iets met de buren"
+
+
+def waits(start: str, **more: object) -> Stadhuis:
+    hall = Stadhuis(start, config(tenant=QUIET | more))
+    hall.hears(WORDS)
+    return hall
+
+
+def warned(hall: Stadhuis) -> list[str]:
+    """When, as the clock shows it."""
+    return [
+        f"{event.time.astimezone(wall('2026-11-25 12:00').tzinfo):%a %H:%M}"
+        for event in hall.told
+        if event.type == WINDOW_CLOSING
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("2026-11-27 10:00", ["Fri 12:00", "Sat 08:00"]),  # a Friday: at noon for the weekend
+        ("2026-11-27 15:00", ["Fri 15:00", "Sat 13:00"]),  # what comes after noon at once
+        ("2026-11-27 18:00", ["Sat 16:00"]),  # nobody is there any more
+        ("2026-11-25 13:00", ["Thu 11:00"]),  # open when it ends
+        ("2026-11-25 08:00", ["Wed 12:00", "Thu 06:00"]),  # ends before it opens again
+        ("2026-11-26 16:59", ["Fri 14:59"]),
+        ("2026-11-28 12:00", ["Sun 10:00"]),
+    ],
+)
+def test_the_department_hears_in_time_for_the_weekend_and_two_hours_before_the_end(
+    start: str, expected: list[str]
+) -> None:
+    hall = waits(start).after(days=4)
+    assert warned(hall) == expected
+
+
+def test_the_event_says_until_when_and_goes_to_who_has_the_conversation() -> None:
+    hall = waits("2026-11-27 10:00")
+    hall.orders("transfer", to_department="groen")  # always open
+    hall.until("2026-11-29 12:00")
+    event = hall.told[-1]
+    assert (event.type, event.department) == (WINDOW_CLOSING, "groen")
+    assert data(event)["windowUntil"] == "2026-11-28T09:00:00Z"
+    assert warned(hall) == ["Sat 08:00"]
+
+
+@pytest.mark.parametrize("done", ["text", "close"])
+def test_who_was_answered_waits_no_more(done: str) -> None:
+    hall = waits("2026-11-27 10:00").after(hours=1)
+    hall.orders(done)
+    assert warned(hall.after(days=3)) == []
+
+
+def test_another_message_makes_it_later_and_over_the_weekend_sooner() -> None:
+    hall = waits("2026-11-26 16:00")  # would be told on Friday at 14:00
+    hall.until("2026-11-27 10:00").hears("en nog iets over de buren")
+    assert warned(hall.after(days=3)) == ["Fri 12:00", "Sat 08:00"]
+    hall = waits("2026-11-25 13:00")  # on Thursday at 11:00
+    hall.after(hours=20).hears("en nog iets over de buren")
+    assert warned(hall.after(days=3)) == ["Thu 12:00", "Fri 07:00"]
+
+
+def test_a_municipality_may_not_want_to_hear_of_it() -> None:
+    assert warned(waits("2026-11-27 10:00", window_hours=0).after(days=4)) == []
+
+
+def test_a_clock_that_stood_still_tells_it_once() -> None:
+    hall = waits("2026-11-27 10:00")
+    hall.reaches(wall("2026-11-28 12:00"))
+    assert warned(hall) == ["Fri 12:00", "Sat 08:00"]
+    assert warned(hall.after(days=3)) == ["Fri 12:00", "Sat 08:00"]
+
+
+@given(st.integers(0, 366 * 24 * 60))
+def test_each_is_within_its_window_and_one_is_told_while_somebody_is_there(minutes: int) -> None:
+    heard = wall("2026-01-01 00:00") + timedelta(minutes=minutes)
+    found = sorted(moments(heard, OFFICE, LEAD))
+    assert all(heard <= at < heard + WINDOW for at in found)
+    assert heard + WINDOW - LAST in found
+    at_the_end = OFFICE.is_open(heard + WINDOW - timedelta(microseconds=1))
+    anybody = any(span[0] < heard + WINDOW for span in [next(OFFICE.openings(heard))])
+    if anybody and not at_the_end:
+        assert any(OFFICE.is_open(at) for at in found)
