@@ -17,7 +17,12 @@ from tests.unit.cli.calls import postkamer
 from tests.watching import Watch, until
 
 RATES = '\n[[rates]]\nfrom = 2026-10-01\namounts = {service = "1", utility = "0.0456"}\n'
-TEMPLATE = {"type": "template", "template": {"name": "afspraak", "language": "nl"}}
+CONSENT = {"purpose": "afspraken", "givenAt": "2026-11-01T09:00:00Z", "source": "balie"}
+TEMPLATE = {
+    "type": "template",
+    "template": {"name": "afspraak", "language": "nl"},
+    "consent": CONSENT,
+}
 WRITES = {"type": "text", "text": {"body": "Goedemiddag"}}
 NOBODY = "+31601131026"
 """Meta takes it, and says later that it failed."""
