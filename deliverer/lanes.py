@@ -6,6 +6,7 @@ next probe of a paused destination is another conversation's.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 
 import msgspec
 
@@ -32,6 +33,8 @@ class Job(msgspec.Struct):
     """Times that it failed while others passed, and the first time."""
     taken: int = 0
     """Deliveries of others that had been taken when it failed last."""
+    aside: bool = False
+    """Whether it came from the table of those that stand aside."""
 
 
 Row = OrderedDict[str, deque[Job]]
@@ -43,28 +46,24 @@ class Lanes:
         self._waiting: OrderedDict[str, Row] = OrderedDict()
         """Municipality -> its lanes: however many one has, another waits for one turn."""
         self._busy: set[str] = set()
-        self._aside: dict[str, float] = {}
-        """Lane -> until when nothing of it goes."""
 
     def add(self, job: Job) -> None:
         self._row(job).setdefault(job.delivery.conversation, deque()).append(job)
 
-    def next(self, now: float) -> Job | None:
-        """The first delivery of the first lane that has none in flight and does not stand aside;
-        its lane is busy then."""
+    def next(self) -> Job | None:
+        """The first delivery of the first lane that has none in flight; its lane is busy then."""
         for tenant, row in self._waiting.items():
-            if job := self._first(row, now):
+            if job := self._first(row):
                 self._waiting.move_to_end(tenant)
                 if not row:
                     del self._waiting[tenant]
                 return job
         return None
 
-    def _first(self, row: Row, now: float) -> Job | None:
+    def _first(self, row: Row) -> Job | None:
         for lane, jobs in row.items():
-            if lane not in self._busy and self._aside.get(lane, now) <= now:
+            if lane not in self._busy:
                 self._busy.add(lane)
-                self._aside.pop(lane, None)
                 job = jobs.popleft()
                 if jobs:
                     row.move_to_end(lane)
@@ -76,8 +75,9 @@ class Lanes:
     def _row(self, job: Job) -> Row:
         return self._waiting.setdefault(job.delivery.tenant, OrderedDict())
 
-    def done(self, job: Job) -> None:
+    def done(self, job: Job) -> Job:
         self._busy.discard(job.delivery.conversation)
+        return job
 
     def back(self, job: Job) -> None:
         """It failed: it stays first of its conversation, which goes to the end of the row."""
@@ -86,15 +86,20 @@ class Lanes:
         row.move_to_end(lane)
         self._busy.discard(lane)
 
-    def aside(self, job: Job, until: float) -> None:
-        """It failed of itself: nothing of its conversation goes until then."""
-        self.back(job)
-        self._aside[job.delivery.conversation] = until
+    def clear(self, job: Job) -> list[Job]:
+        """It failed of itself: take it and all that waits behind it out of its lane."""
+        tenant, lane = job.delivery.tenant, job.delivery.conversation
+        row = self._waiting.get(tenant, OrderedDict())
+        behind = row.pop(lane, deque())
+        if not row:
+            self._waiting.pop(tenant, None)
+        self._busy.discard(lane)
+        return [job, *behind]
 
     @property
-    def standing_aside(self) -> int:
-        """Conversations that do."""
-        return len(self._aside)
+    def waiting_lanes(self) -> Iterator[str]:
+        """Those in which anything waits."""
+        return (lane for row in self._waiting.values() for lane in row)
 
     @property
     def waiting(self) -> int:

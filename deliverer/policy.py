@@ -2,11 +2,13 @@
 
 2xx                                        settled
 400 409 413 415 422                        the message's own fault: park it, go on
-408 425 429 5xx, refused, timed out        the destination's, for now: pause; unless others pass
-                                           meanwhile (`deliverer.health`)
+408 425 429 5xx, refused, timed out        the destination's, for now: pause
 3xx 401 403 404 405 410, TLS, its name     the destination's, until a person acts: pause, alarm
 a proxy before it: no client certificate   the same, though its status be 400
-anything else                              pause, alarm: it says nothing about the message
+anything else                              pause, alarm
+
+Unless others pass meanwhile: whatever is answered to one message alone may be about it, but for 401
+(`deliverer.health`).
 
 Without a token nothing was posted, and nothing is the message's fault: pause, with an alarm unless
 the token endpoint is only away or busy.
@@ -20,8 +22,8 @@ from deliverer.answers import Answer
 
 PARKED = frozenset({400, 409, 413, 415, 422})
 PASSING = frozenset({408, 425, 429})
-BUSY = frozenset({425, 429, 503})
-"""Says by itself that it is not about the message."""
+UNAUTHORIZED = 401
+"""Is about who we are, whatever the message."""
 INSIDE = "the {}'s address is private, and POSTKAMER_PRIVATE_NETWORKS does not name its network"
 NGINX = b"<html>\r\n<head><title>400 "
 UNREAD = tuple(
@@ -37,8 +39,9 @@ speak TLS: it read nothing of the message. Further on a CRM may quote what a cit
 NO_CERTIFICATE = "a proxy before the destination wants https, or another client certificate: 400"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two probes of a paused destination; doubling from one to the other."""
-LONGEST_RETRY_AFTER = 3600.0
-"""Seconds: a destination may ask for more, but is looked at every hour."""
+FIRST_RETRY_AFTER, LONGEST_RETRY_AFTER = 60.0, 3600.0
+"""Seconds: a destination may ask for more, but is looked at every hour; and the first time after a
+minute, with a message of another conversation: it may have been about the one."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -67,7 +70,7 @@ def _refused(answer: Answer) -> Verdict:
     if answer.status in PARKED:
         return Verdict("parked", f"the destination refused this message: {answer.status}")
     passing = answer.status in PASSING or answer.status >= 500
-    doubtful = passing and answer.status not in BUSY
+    doubtful = answer.status != UNAUTHORIZED
     reason = f"the destination answered {answer.status}"
     return Verdict("paused", reason, alarm=not passing, doubtful=doubtful)
 
@@ -98,6 +101,7 @@ def wait_before_probe(probes: int, retry_after: float | None, chance: float) -> 
     `chance` in [0, 1) spreads it over the upper half, so that many do not come at once.
     """
     if retry_after is not None:
-        return min(max(retry_after, FIRST_WAIT), LONGEST_RETRY_AFTER)
+        longest = LONGEST_RETRY_AFTER if probes else FIRST_RETRY_AFTER
+        return min(max(retry_after, FIRST_WAIT), longest)
     wait: float = min(FIRST_WAIT * 2 ** min(probes, 16), LONGEST_WAIT)
     return wait * (0.5 + chance / 2)

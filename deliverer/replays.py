@@ -28,6 +28,8 @@ class Again(msgspec.Struct, frozen=True):
 
     delivery: Delivery
     replays: int
+    failed: int = 0
+    """Times since, while others passed."""
 
 
 _decode = msgspec.msgpack.Decoder(_Kept).decode
@@ -45,7 +47,7 @@ class Replays:
         claim = (self._process, destination, CLAIM_SECONDS, IN_HAND)
         rows = await self._pool.fetch(_CLAIM, *claim)
         return [
-            Again(_decode(row["body"]).delivery, row["replays"])
+            Again(_decode(row["body"]).delivery, row["replays"], row["failed"])
             for row in sorted(rows, key=lambda row: (row["due_at"], row["event"]))
             if row["event"] not in before
         ]
@@ -87,7 +89,7 @@ from (
     order by due_at, event limit $4 for update skip locked
 ) q
 where (d.destination, d.event) = (q.destination, q.event)
-returning d.event, d.body, d.replays, d.due_at
+returning d.event, d.body, d.replays, d.failed, d.due_at
 """
 
 _UNTOLD = """

@@ -10,6 +10,7 @@ from deliverer import cloudevents, mail
 from deliverer.accounts import Account
 from deliverer.accounts import accounts as accounts_of
 from deliverer.addresses import Network
+from deliverer.asides import Asides
 from deliverer.bearer import bearing
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
 from deliverer.credentials import Credentials
@@ -71,7 +72,8 @@ async def deliverer(
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         replays = Replays(pool, clock.new_id())
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-        shared = Shared(incoming, settlements, replays, networks, archiver)
+        tables = settlements, replays, Asides(pool)
+        shared = Shared(incoming, *tables, networks, archiver)
         engines = [
             await enter(inbound(shared, destination, credentials[destination.id]))
             for destination in config.destinations
@@ -94,6 +96,7 @@ class Shared(NamedTuple):
     link: Link
     settlements: Settlements
     replays: Replays
+    asides: Asides
     networks: Collection[Network]
     archiver: str
 
@@ -113,7 +116,7 @@ async def inbound(
         kind = KINDS[destination.kind]
         terms = Terms(own.keys, shared.archiver)
         engine = Engine(destination, terms, kind, poster, shared.settlements, settle)
-        work: Work = lambda inbox: Session(engine, shared.replays, inbox).run()  # noqa: E731
+        work: Work = lambda inbox: Session(engine, shared.replays, shared.asides, inbox).run()  # noqa: E731
         consumer = await enter(consuming(shared.link, queue, FRAMES, work))
         yield consumer, [settle.task, *watch]
 

@@ -8,6 +8,7 @@ aside with its conversation, and stops nobody else.
 
 import asyncio
 import random
+from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -16,11 +17,12 @@ import structlog
 
 from deliverer.answers import Answer
 from deliverer.engine import Engine
-from deliverer.health import Health
+from deliverer.health import WAITS, Health
 from deliverer.lanes import Job, Lanes
 from deliverer.pace import Pace
-from deliverer.policy import Verdict, wait_before_probe
+from deliverer.policy import LONGEST_RETRY_AFTER, Verdict, wait_before_probe
 from deliverer.replays import Replays
+from deliverer.standing import Standing, Table
 from deliverer.window import Window
 from services import observe
 from services.consumer import Inbox, Lost, Stopping
@@ -43,9 +45,10 @@ log = structlog.get_logger()
 class Session:
     """Whatever changes (an envelope, a landing, the end of a pause) launches what may fly."""
 
-    def __init__(self, engine: Engine, replays: Replays, inbox: Inbox) -> None:
+    def __init__(self, engine: Engine, replays: Replays, asides: Table, inbox: Inbox) -> None:
         self._engine, self._replays, self._inbox = engine, replays, inbox
         self._id = engine.destination.id
+        self._standing = Standing(self._id, asides)
         self._loop = asyncio.get_running_loop()
         self._lanes, self._health = Lanes(), Health()
         self._window = Window(engine.destination.window)
@@ -53,10 +56,15 @@ class Session:
         self._pace = Pace(per_second) if per_second else None
         self._paced: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight = 0
+        self._in_flight = self._frames = 0
+        """Deliveries that are under way; envelopes in hand."""
+        self._failing: set[str] = set()
+        """Conversations that failed since any delivery was taken."""
         self._not_before = 0.0
         self._again: set[UUID] = set()
         """In hand of what is tried again."""
+        self._soon = asyncio.Event()
+        """There may be something to look at before its time."""
         self._still: bool | None = None
         """Whether a person holds it still; None until that is known."""
 
@@ -65,7 +73,8 @@ class Session:
         self._show()
         observe.destination_window.labels(destination=self._id).set_function(lambda: self._most)
         aside = observe.destination_aside.labels(destination=self._id)
-        aside.set_function(lambda: self._lanes.standing_aside)
+        aside.set_function(lambda: len(self._standing))
+        await self._standing.load()
         try:
             async with beside(self._look()) as looking:
                 looking.add_done_callback(self._ended)
@@ -86,15 +95,24 @@ class Session:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _add(self, frame: Incoming) -> None:
+        self._frames += 1
         try:
             jobs = await self._engine.jobs(frame)
         except (msgspec.DecodeError, TypeError):
             await self._engine.unreadable(frame)
             jobs = []
+        behind = [job for job in jobs if job.delivery.conversation in self._standing]
         for job in jobs:
-            self._lanes.add(job)
+            if job.delivery.conversation not in self._standing:
+                self._lanes.add(job)
+        if behind:
+            await self._keep(behind)
         if not jobs:
-            await self._inbox.ack(frame)
+            await self._ack(frame)
+
+    async def _ack(self, frame: Incoming) -> None:
+        self._frames -= 1
+        await self._inbox.ack(frame)
 
     async def _look(self) -> None:
         """At what people want of this destination."""
@@ -110,9 +128,17 @@ class Session:
                 due = partial(self._replays.due, self._id, self._again)
                 for again in await until_it_answers(due, "replays"):
                     self._again.add(again.delivery.id)
-                    self._lanes.add(Job(again.delivery, None, again.replays))
+                    self._lanes.add(Job(again.delivery, None, again.replays, failed=again.failed))
+                for job in await self._standing.due():
+                    self._lanes.add(job)
             self._launch()
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        self._soon.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._soon.wait()
 
     @property
     def _most(self) -> int:
@@ -126,7 +152,7 @@ class Session:
             if self._pace and not self._pace.room(self._loop.time()):
                 self._at_its_pace()
                 return
-            job = self._lanes.next(self._loop.time())
+            job = self._lanes.next()
             if job is None:
                 return
             if self._pace:
@@ -164,36 +190,60 @@ class Session:
         # Of many that fail together only the first counts, and one that was under way before the
         # destination failed says nothing about now.
         current = self._health.probes == probes
-        if verdict.outcome in ("paused", "aside"):
-            self._not_taken(job, answer, verdict, current)
+        if verdict.outcome == "aside":
+            await self._stand_aside(job, max(verdict.wait, answer.retry_after or 0.0))
+            return
+        if verdict.outcome == "paused":
+            if current:
+                self._pause(answer, verdict)
+            await self._not_taken(job)
             return
         if current:
             self._passed()
             self._window.answered(left, self._loop.time(), full=full)
             if verdict.outcome == "settled":
                 self._health.took()
+                self._failing.clear()
         # The next of this conversation may go: if we end before this one is written down, both
         # are done again, in order, under the same ids.
         self._lanes.done(job)
         self._launch()
         await self._engine.settle(job, answer, verdict)
+        await self._done(job, settled=True)
+
+    async def _done(self, job: Job, *, settled: bool) -> None:
+        """It need not be in hand any more."""
         self._again.discard(job.delivery.id)
+        if self._standing.done(job, settled=settled):
+            self._soon.set()
         if job.frame:
             job.frame.left -= 1
             if not job.frame.left:
-                await self._inbox.ack(job.frame.incoming)
+                await self._ack(job.frame.incoming)
 
-    def _not_taken(self, job: Job, answer: Answer, verdict: Verdict, current: bool) -> None:
-        """Either it alone waits, or the destination is paused."""
-        if verdict.outcome == "aside":
-            log.error("delivery.aside", destination=self._id, record=job.delivery.id)
-            self._lanes.aside(job, self._loop.time() + verdict.wait)
-            self._later(verdict.wait)
-            self._launch()
-            return
-        self._lanes.back(job)
-        if current:
-            self._pause(answer, verdict)
+    async def _not_taken(self, job: Job) -> None:
+        """It is tried again, after those of others; unless these have all failed too, and as many
+        envelopes are in hand as may be: then nobody can tell whether it is the destination before
+        it makes room for another."""
+        self._failing.add(job.delivery.conversation)
+        if self._frames >= FRAMES and self._failing.issuperset(self._lanes.waiting_lanes):
+            await self._stand_aside(job, WAITS[0])
+        else:
+            self._lanes.back(job)
+
+    async def _stand_aside(self, job: Job, wait: float) -> None:
+        """It waits in the table, and what comes after it in its conversation; what a person set to
+        be tried again goes alone."""
+        log.error("delivery.aside", destination=self._id, record=job.delivery.id)
+        jobs = [self._lanes.done(job)] if job.replays else self._lanes.clear(job)
+        self._launch()
+        # Nothing comes between: what is added from here on knows that it stands aside.
+        await self._keep(jobs, min(wait, LONGEST_RETRY_AFTER))
+
+    async def _keep(self, jobs: list[Job], wait: float = 0.0) -> None:
+        await self._standing.keep(jobs, wait)
+        for job in jobs:
+            await self._done(job, settled=False)
 
     def _pause(self, answer: Answer, verdict: Verdict) -> None:
         """After one more failure of the destination."""

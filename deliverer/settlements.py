@@ -141,8 +141,8 @@ select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], 
     $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[], $12::int[])
 on conflict (destination, event) do update set state = excluded.state,
     attempts = d.attempts + excluded.attempts, status = excluded.status, at = excluded.at,
-    reason = excluded.reason, body = excluded.body, told = false
-where d.state = 'replay' and d.replays = excluded.replays
+    reason = excluded.reason, body = excluded.body, told = d.state = 'aside'
+where d.state = 'aside' or (d.state = 'replay' and d.replays = excluded.replays)
 """
 
 _SELECT = """

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from deliverer.asides import Asides
 from deliverer.certificates import Certificates
 from deliverer.credentials import Credentials
 from deliverer.replays import Replays
@@ -82,7 +83,9 @@ class Post:
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
         async with linked(url, "test publishes") as out, linked(url, "test consumes") as link:
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
-            shared = Shared(link, settlements, Replays(self._pool, clock.new_id()), HERE, "")
+            shared = Shared(
+                link, settlements, Replays(self._pool, clock.new_id()), Asides(self._pool), HERE, ""
+            )
             own = Credentials((b"key",), secret, certificates)
             async with inbound(shared, destination, own):
                 yield
@@ -92,7 +95,7 @@ class Post:
         async with linked(url, "test router") as link:
             publisher = Publisher(link, topology.DESTINATIONS)
             for first in range(0, count, 50):
-                part = [_delivery(n) for n in range(first, min(first + 50, count))]
+                part = [delivery(n) for n in range(first, min(first + 50, count))]
                 batch = DeliveryBatch(destination="crm", deliveries=part)
                 await publisher.publish(topology.destination_queue("crm"), batch, 10)
 
@@ -102,7 +105,7 @@ class Post:
         return {row["state"]: row["n"] for row in await self._pool.fetch(sql)}
 
 
-def _delivery(n: int) -> Delivery:
+def delivery(n: int) -> Delivery:
     at = NOON + timedelta(seconds=n)
     return Delivery(
         id=uuid7(clock.now(), clock.new_id().bytes[:10]),

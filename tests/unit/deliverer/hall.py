@@ -1,8 +1,9 @@
 """An engine with everything around it that it speaks to: a channel, a CRM, a book."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -10,9 +11,11 @@ from handover import delivery
 
 from deliverer import cloudevents
 from deliverer.answers import Answer
+from deliverer.asides import TOGETHER, Waiting
 from deliverer.engine import Engine, Terms
+from deliverer.lanes import Job
 from deliverer.replays import Again
-from deliverer.session import Session
+from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlement
 from services import contract
 from services.consumer import Inbox
@@ -23,16 +26,30 @@ OK = Answer(status=200)
 
 
 class Channel:
-    """A channel that writes down what was acknowledged."""
+    """A channel that writes down what was acknowledged, and has so much in hand at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefetch: int) -> None:
         self.acked: list[int] = []
+        self.inbox = Inbox(cast(Any, self))
+        self._waiting: deque[Any] = deque()
+        self._room = prefetch
 
     async def get_underlay_channel(self) -> "Channel":
         return self
 
     async def basic_ack(self, tag: int, multiple: bool) -> None:
         self.acked.append(tag)
+        self._room += 1
+        self._hand_on()
+
+    def comes(self, arrived: Any) -> None:
+        self._waiting.append(arrived)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        while self._waiting and self._room:
+            self._room -= 1
+            self.inbox.put(self._waiting.popleft())
 
 
 class Arrived:
@@ -78,11 +95,16 @@ class Book:
         self.settled: list[Settlement] = []
         self.before: set[UUID] = set()
         self.again: list[Again] = []
+        self.aside: dict[UUID, tuple[float, int, Job]] = {}
+        """Delivery -> when it is due, its place, and itself, as it was kept."""
         self.still = False
 
     async def put(self, settled: Settlement, size: int) -> None:
         await asyncio.sleep(0.02)
         self.settled.append(settled)
+        if kept := self.aside.pop(settled.event, None):
+            attempts = settled.attempts + kept[2].attempts
+            self.settled[-1] = msgspec.structs.replace(settled, attempts=attempts)
 
     async def held_still(self, destination: str) -> bool:
         return self.still
@@ -94,13 +116,47 @@ class Book:
         return self.before & set(events)
 
 
+class Table:
+    """What stands aside, in a book: as `deliverer.asides.Asides`, in memory."""
+
+    def __init__(self, book: Book) -> None:
+        self._aside = book.aside
+
+    async def conversations(self, destination: str) -> set[str]:
+        await asyncio.sleep(0.01)
+        return {job.delivery.conversation for _, _, job in self._aside.values()}
+
+    async def keep(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
+        await asyncio.sleep(0.01)
+        due = asyncio.get_running_loop().time() + wait
+        for job in jobs:
+            before = self._aside.get(job.delivery.id)
+            attempts = job.attempts + (before[2].attempts if before else 0)
+            kept = msgspec.structs.replace(job, attempts=attempts)
+            self._aside[job.delivery.id] = (due, job.delivery.sequence, kept)
+
+    async def due(
+        self, destination: str, conversations: Collection[str], most: int
+    ) -> list[Waiting]:
+        await asyncio.sleep(0.01)
+        now, found = asyncio.get_running_loop().time(), list[Waiting]()
+        for whose in conversations:
+            rows = sorted(
+                (place, due, job.delivery, job.failed)
+                for due, place, job in self._aside.values()
+                if job.delivery.conversation == whose
+            )
+            if rows and rows[0][1] <= now:
+                found += [Waiting(delivery, failed) for _, _, delivery, failed in rows[:TOGETHER]]
+        return found
+
+
 class Hall:
     """An engine at work on a channel of its own."""
 
     def __init__(self, crm: Crm, window: int = 4, per_second: int | None = None) -> None:
-        self.crm, self.book, self.channel = crm, Book(), Channel()
-        channel: Any = self.channel
-        self.inbox = Inbox(channel)
+        self.crm, self.book = crm, Book()
+        self.opens()
         destination = Destination(
             id="crm",
             kind="cloudevents",
@@ -112,18 +168,22 @@ class Hall:
         self.engine = Engine(destination, Terms((b"key",), ""), cloudevents, crm, book, book)
         self.tags = 0
 
+    def opens(self) -> None:
+        """A channel, with nothing in it."""
+        self.channel = Channel(FRAMES)
+        self.inbox = self.channel.inbox
+
     def receives(self, *deliveries: Delivery) -> None:
         batch = DeliveryBatch(destination="crm", deliveries=list(deliveries))
         self.frame(contract.encode(batch))
 
     def frame(self, body: bytes, kind: str = contract.DELIVERY_BATCH) -> None:
         self.tags += 1
-        arrived: Any = Arrived(self.tags, body, kind)
-        self.inbox.put(arrived)
+        self.channel.comes(Arrived(self.tags, body, kind))
 
     def session(self) -> Session:
         book: Any = self.book
-        return Session(self.engine, book, self.inbox)
+        return Session(self.engine, book, Table(self.book), self.inbox)
 
     async def works(self, until: Callable[[], bool]) -> None:
         """Until something holds; then it is stopped, in order."""

@@ -1,5 +1,6 @@
 """Whose fault a failure is: the message's, when others pass meanwhile; else the destination's."""
 
+import pytest
 from handover import delivery
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from deliverer.policy import Verdict, judge
 from services.incoming import Incoming
 
 FRAME = Frame(Incoming(kind="", body=b"", tag=1, deliveries=0), 0)
-ERROR, BUSY, REFUSED = (judge(Answer(status=status)) for status in (500, 503, 422))
+ERROR, REFUSED = (judge(Answer(status=status)) for status in (500, 422))
 
 
 def job(conversation: str = "poison") -> Job:
@@ -72,14 +73,20 @@ def test_what_stands_aside_is_not_blamed_for_what_happens_to_all() -> None:
         assert fails(health, poison).wait == WAITS[0]
 
 
-@given(
-    st.sampled_from([BUSY, judge(Answer(status=401)), judge(Answer(failure="refused", sent=False))])
-)
+@given(st.sampled_from([judge(Answer(status=401)), judge(Answer(failure="refused", sent=False))]))
 def test_what_cannot_be_the_messages_fault_never_becomes_it(verdict: Verdict) -> None:
     health, one = Health(), job()
     for _ in range(20):
         assert fails(health, one, verdict) == verdict
         takes(health, GOOD)
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 410, 425, 429, 500, 503, 599])
+def test_whatever_is_answered_to_one_message_alone_may_be_about_it(status: int) -> None:
+    health, one = Health(), job()
+    fails(health, one, judge(Answer(status=status)))
+    takes(health, GOOD)
+    assert fails(health, one, judge(Answer(status=status))).outcome == "aside"
 
 
 def test_ten_that_are_refused_in_a_row_are_not_the_messages_fault_any_more() -> None:

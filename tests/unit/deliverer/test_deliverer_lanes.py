@@ -26,7 +26,7 @@ def drawn(lanes: Lanes, count: int) -> str:
     """What is next, settled at once."""
     found = ""
     for _ in range(count):
-        one = lanes.next(0)
+        one = lanes.next()
         if one is None:
             break
         lanes.done(one)
@@ -35,18 +35,18 @@ def drawn(lanes: Lanes, count: int) -> str:
 
 
 def test_nothing_is_next_where_nothing_waits() -> None:
-    assert Lanes().next(0) is None
+    assert Lanes().next() is None
 
 
 def test_a_conversation_waits_for_its_own_delivery_and_no_other_does() -> None:
     lanes = Lanes()
     added(lanes, "aab")
-    first, second = lanes.next(0), lanes.next(0)
+    first, second = lanes.next(), lanes.next()
     assert first and second
     assert [first.delivery.sequence, second.delivery.sequence] == [0, 2]
-    assert lanes.next(0) is None
+    assert lanes.next() is None
     lanes.done(first)
-    third = lanes.next(0)
+    third = lanes.next()
     assert third and third.delivery.sequence == 1
 
 
@@ -62,31 +62,31 @@ def test_municipalities_take_turns_however_many_conversations_one_of_them_has() 
         lanes.add(Job(delivery(n, f"almelo {n}", tenant="almelo"), FRAME))
     for n in range(2):
         lanes.add(Job(delivery(6 + n, f"borne {n}", tenant="borne"), FRAME))
-    found = [lanes.next(0) for _ in range(8)]
+    found = [lanes.next() for _ in range(8)]
     turns = [one.delivery.tenant[0] for one in found if one]
     assert "".join(turns) == "ababaaaa"
-    assert lanes.next(0) is None and lanes.waiting == 0
+    assert lanes.next() is None and lanes.waiting == 0
 
 
 def test_what_failed_stays_first_of_its_conversation_which_goes_to_the_end_of_the_row() -> None:
     lanes = Lanes()
     added(lanes, "aabc")
-    failed = lanes.next(0)
+    failed = lanes.next()
     assert failed
     lanes.add(job(9, "a"))
     lanes.back(failed)
     assert lanes.waiting == 5
     assert drawn(lanes, 2) == "bc"
-    assert lanes.next(0) is failed
+    assert lanes.next() is failed
 
 
 def test_the_only_conversation_is_tried_again_when_it_failed() -> None:
     lanes = Lanes()
     added(lanes, "a")
-    one = lanes.next(0)
+    one = lanes.next()
     assert one
     lanes.back(one)
-    assert lanes.next(0) is one
+    assert lanes.next() is one
 
 
 class Sky(RuleBasedStateMachine):
@@ -106,7 +106,7 @@ class Sky(RuleBasedStateMachine):
 
     @rule()
     def takes_off(self) -> None:
-        one = self.lanes.next(0)
+        one = self.lanes.next()
         if one is None:
             assert self.flying or not self.lanes.waiting, "something waits and nothing flies"
             return

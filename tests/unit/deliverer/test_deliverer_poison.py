@@ -39,7 +39,7 @@ def of_poison(hall: Hall) -> list[float]:
 async def poisoned(hall: Hall) -> None:
     hall.receives(of(POISON, "a"), of(AFTER, "a"))
     others = steady(hall)
-    await hall.works(lambda: AFTER in hall.crm.numbers)
+    await hall.works(lambda: AFTER in hall.crm.numbers and not metric("destination_aside"))
     others.cancel()
 
 
@@ -71,6 +71,71 @@ def test_it_stops_nobody_else_for_more_than_a_moment() -> None:
         late = [at - began - (number - 100) for at, number in hall.crm.asked if number >= 100]
         assert max(late) < 5
         assert metric("destination_paused") == 0
+
+    run(work())
+
+
+def test_however_much_its_citizen_writes_after_it_others_are_not_kept_waiting() -> None:
+    """Each envelope of theirs would take a place from others, if it were kept in hand."""
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        mended = loop.time() + 600
+        broken = Answer(status=500)
+        crm = Crm(lambda n: broken if n == POISON and loop.time() < mended else OK, seconds=0.05)
+        hall = Hall(crm)
+        others = steady(hall)
+        for n in range(50):  # three times as many envelopes as are in hand
+            hall.receives(of(POISON + n, "a"))
+        began = loop.time()
+        await hall.works(lambda: POISON + 49 in crm.numbers)
+        others.cancel()
+        late = [at - began - (number - 100) for at, number in crm.asked if number >= 100]
+        assert max(late) < 5 and len(late) > 400
+        theirs = [n for n in crm.numbers if n < 100]
+        assert list(dict.fromkeys(theirs)) == [POISON + n for n in range(50)]
+        assert all(theirs.count(n) == 1 for n in range(2, 51))
+        settled = [s for s in hall.book.settled if s.conversation == "a"]
+        assert len(settled) == 50 and {s.state for s in settled} == {"settled"}
+        assert len(hall.channel.acked) == hall.tags
+
+    run(work())
+
+
+def test_a_message_that_a_firewall_refuses_stops_nobody_either() -> None:
+    async def work() -> None:
+        refused = Answer(status=403)
+        hall = Hall(Crm(lambda n: refused if n == POISON else OK, seconds=0.05))
+        began = asyncio.get_running_loop().time()
+        await poisoned(hall)
+        late = [at - began - (number - 100) for at, number in hall.crm.asked if number >= 100]
+        assert max(late) < 5
+        [parked] = [s for s in hall.book.settled if s.state == "parked"]
+        assert parked.message and parked.message.int == POISON
+
+    run(work())
+
+
+def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goes_on() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        hall.receives(of(POISON, "a"), of(AFTER, "a"))
+        others = steady(hall)
+        stopped = loop.time() + 300
+        await hall.works(lambda: loop.time() > stopped)
+        tries, before = len(of_poison(hall)), hall.channel
+        assert metric("destination_aside") == 1 and AFTER not in hall.crm.numbers
+        hall.opens()
+        assert before is not hall.channel
+        hall.receives(of(AFTER + 1, "a"))
+        await hall.works(lambda: AFTER + 1 in hall.crm.numbers)
+        others.cancel()
+        again = of_poison(hall)[tries:]
+        assert again[0] - stopped < 120 + WAITS[-1] and len(again) <= 3
+        assert [n for n in hall.crm.numbers if n < 100][-2:] == [AFTER, AFTER + 1]
+        [parked] = [s for s in hall.book.settled if s.state == "parked"]
+        assert parked.message and parked.message.int == POISON
 
     run(work())
 
