@@ -73,16 +73,16 @@ async def test_whatever_its_citizen_writes_others_go_on_and_then_so_do_they(
         await comes(publisher, *(of(n, f"other {n}") for n in OTHERS))
         async with post.works(given):
             await crm.has(OTHERS)
-            assert crm.taken == [*OTHERS] and crm.tries < 10
-            rows = await pool.fetchval("select count(*) from deliverer.delivery where place > 999")
-            assert rows == 1 + len(AFTER)
+            assert sorted(crm.taken) == [*OTHERS] and crm.tries < 10
+            waits = "select count(*) from deliverer.delivery where state = 'aside'"
+            await until(lambda: pool.fetchval(waits), lambda rows: rows == 1 + len(AFTER), 10)
         # A deliverer that starts anew knows of it, also of what comes meanwhile.
         crm.mended = True
         await comes(publisher, of(AFTER[-1] + 1, "chatty"))
         await pool.execute("update deliverer.delivery set due_at = now() where state = 'aside'")
         async with post.works(given):
             await crm.has([*AFTER, AFTER[-1] + 1])
-            assert crm.taken == [*OTHERS, POISON, *AFTER, AFTER[-1] + 1]
+            assert crm.taken[len(OTHERS) :] == [POISON, *AFTER, AFTER[-1] + 1]
             done = {"settled": 2 + len(OTHERS) + len(AFTER)}
             await until(post.states, lambda states: states == done, 10)
         left = "select count(*) from deliverer.delivery where body is not null"
