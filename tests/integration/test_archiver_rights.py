@@ -79,7 +79,7 @@ def _message(part: tuple[str, str], department: str, sequence: int) -> Iterator[
     said = {"direction": "out", "type": "text", "text": f"text of {mark}", "department": department}
     said |= {"decision": why, "receivedAt": NOW}
     yield _record(part, "message", sequence, said, message=id, raw=b'{"raw": "%s"}' % mark.encode())
-    sent = {"state": "sent", "wamid": f"wamid of {mark}", "reason": "", "status": "sent"}
+    sent = {"state": "sent", "wamid": f"wamid of {mark}", "reason": "", "status": "accepted"}
     yield _record(part, "send", sequence + 1, sent, message=id)
     read = {"status": "read", "wamid": f"wamid of {mark}", "reason": f"read by {mark}", "at": NOW}
     yield _record(part, "status", sequence + 2, read, message=id)
