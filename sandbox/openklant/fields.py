@@ -1,0 +1,214 @@
+"""What each resource takes: one table of fields, with what the server was seen to accept. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal[
+    "text", "digits", "slug", "url", "phone", "email", "choice", "yes", "whole", "moment", "date",
+    "metadata", "group", "variant", "ref", "refs",
+]  # fmt: skip
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    kind: Kind = "text"
+    most: int = 0
+    """Characters (code points) that it may have, 0 for as many as come."""
+    required: bool = False
+    null: bool = False
+    blank: bool = False
+    one_of: tuple[str, ...] = ()
+    to: str = ""
+    """The resource that a reference is to."""
+    parts: Mapping[str, "Field"] = {}
+    """Of a group."""
+    by: str = ""
+    """The field beside it that says which of `variants` it is."""
+    variants: Mapping[str, Mapping[str, "Field"]] = {}
+    start: Any = ""
+    """What it is when nothing is said of it."""
+    own: bool = False
+    """Set by the server; what a client says of it is ignored."""
+    kept: bool = True
+    """Whether it stays when what it refers to is removed; else this row goes with it."""
+
+
+Fields = Mapping[str, Field]
+
+
+def text(most: int, *, required: bool = False) -> Field:
+    """Text that may be left out, and then may be empty too."""
+    return Field(most=most, required=required, blank=not required)
+
+
+def parent(to: str) -> Field:
+    """A reference without which the row cannot be."""
+    return Field(kind="ref", to=to, required=True, kept=False)
+
+
+def choice(*values: str) -> Field:
+    return Field(kind="choice", one_of=values, required=True)
+
+
+NUMBER = Field(kind="digits", most=10, null=True, blank=True, start=None)
+YES = Field(kind="yes", required=True)
+PHONE = Field(kind="phone", most=20, blank=True)
+EMAIL = Field(kind="email", most=254, blank=True)
+
+IDENTIFICATOR = Field(
+    kind="group",
+    null=True,
+    parts={
+        name: text(200)
+        for name in ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
+    },
+)
+ADDRESS = Field(
+    kind="group",
+    null=True,
+    parts={
+        "nummeraanduidingId": text(16),
+        "straatnaam": text(255),
+        "huisnummer": Field(kind="whole", null=True, start=None),
+        "huisnummertoevoeging": text(20),
+        "postcode": text(7),
+        "stad": text(255),
+        "adresregel1": text(80),
+        "adresregel2": text(80),
+        "adresregel3": text(80),
+        "land": text(2),
+    },
+)
+
+KLANTCONTACT: Fields = {
+    "nummer": NUMBER,
+    "referentienummer": NUMBER,
+    "kanaal": text(50, required=True),
+    "onderwerp": text(200, required=True),
+    "inhoud": text(1000),
+    "reactie": text(4000),
+    "indicatieContactGelukt": Field(kind="yes", null=True, start=None),
+    "hoofdOnderwerpType": Field(kind="url", most=200, blank=True),
+    "verdereActieOndernomen": Field(kind="yes", start=False),
+    "taal": text(3, required=True),
+    "vertrouwelijk": YES,
+    "plaatsgevondenOp": Field(kind="moment"),
+    "metadata": Field(kind="metadata", most=255, start={}),
+}
+BETROKKENE: Fields = {
+    "wasPartij": Field(kind="ref", to="partijen", null=True, start=None, kept=False),
+    "hadKlantcontact": parent("klantcontacten"),
+    "bezoekadres": ADDRESS,
+    "correspondentieadres": ADDRESS,
+    "contactnaam": Field(
+        kind="group",
+        null=True,
+        parts={
+            "voorletters": text(10),
+            "voornaam": text(200),
+            "voorvoegselAchternaam": text(10),
+            "achternaam": text(200),
+        },
+    ),
+    "rol": choice("vertegenwoordiger", "klant"),
+    "organisatienaam": text(200),
+    "initiator": YES,
+}
+DIGITAAL_ADRES: Fields = {
+    "verstrektDoorBetrokkene": Field(kind="ref", to="betrokkenen", null=True, start=None),
+    "verstrektDoorPartij": Field(kind="ref", to="partijen", null=True, required=True, start=None),
+    "adres": text(80, required=True),
+    "soortDigitaalAdres": choice("email", "telefoonnummer", "overig"),
+    "isStandaardAdres": Field(kind="yes", start=False),
+    "omschrijving": text(40),
+    "referentie": Field(kind="slug", most=50, blank=True),
+    "verificatieDatum": Field(kind="date", null=True, start=None),
+}
+INTERNETAAK: Fields = {
+    "nummer": NUMBER,
+    "referentienummer": NUMBER,
+    "gevraagdeHandeling": text(200, required=True),
+    "aanleidinggevendKlantcontact": parent("klantcontacten"),
+    "toegewezenAanActor": Field(kind="ref", to="actoren", start=None),
+    "toegewezenAanActoren": Field(kind="refs", to="actoren", start=()),
+    "toelichting": text(1000),
+    "status": choice("te_verwerken", "verwerkt"),
+    "toegewezenOp": Field(kind="moment", own=True),
+    "afgehandeldOp": Field(kind="moment", null=True, start=None),
+}
+ACTOR: Fields = {
+    "naam": text(200, required=True),
+    "soortActor": choice("medewerker", "geautomatiseerde_actor", "organisatorische_eenheid"),
+    "indicatieActief": Field(kind="yes", start=True),
+    "actoridentificator": IDENTIFICATOR,
+    "actorIdentificatie": Field(
+        kind="variant",
+        by="soortActor",
+        start=None,
+        variants={
+            "medewerker": {
+                "functie": text(40, required=True),
+                "emailadres": EMAIL,
+                "telefoonnummer": Field(kind="phone", most=20, required=True),
+            },
+            "geautomatiseerde_actor": {
+                "functie": text(40, required=True),
+                "omschrijving": text(200),
+            },
+            "organisatorische_eenheid": {
+                "omschrijving": text(200),
+                "emailadres": EMAIL,
+                "faxnummer": text(20),
+                "telefoonnummer": PHONE,
+            },
+        },
+    ),
+}
+CONTACT_OR_NONE = Field(kind="ref", to="klantcontacten", null=True, start=None, kept=False)
+
+RESOURCES: Mapping[str, Fields] = {
+    "actoren": ACTOR,
+    "actorklantcontacten": {
+        "actor": parent("actoren"),
+        "klantcontact": parent("klantcontacten"),
+    },
+    "betrokkenen": BETROKKENE,
+    "bijlagen": {
+        "wasBijlageVanKlantcontact": CONTACT_OR_NONE,
+        "bijlageidentificator": IDENTIFICATOR,
+    },
+    "digitaleadressen": DIGITAAL_ADRES,
+    "internetaken": INTERNETAAK,
+    "klantcontacten": KLANTCONTACT,
+    "onderwerpobjecten": {
+        "klantcontact": CONTACT_OR_NONE,
+        "wasKlantcontact": CONTACT_OR_NONE,
+        "onderwerpobjectidentificator": IDENTIFICATOR,
+    },
+}
+TOGETHER = "maak-klantcontact"
+"""Takes three of these in one, and lists nothing."""
+
+UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "klantcontacten": (("nummer",), ("referentienummer",)),
+    "internetaken": (("nummer",), ("referentienummer",)),
+    "actorklantcontacten": (("actor", "klantcontact"),),
+}
+"""What the database itself holds unique; null is never the same as null."""
+
+SINGULAR: Mapping[str, str] = {
+    "actoren": "Actor",
+    "betrokkenen": "Betrokkene",
+    "klantcontacten": "Klantcontact",
+    "partijen": "Partij",
+}
+"""As the reason says it of what does not exist."""
+
+
+def fresh(fields: Fields) -> dict[str, Any]:
+    """A row of which nothing is said yet."""
+    return {
+        name: fresh(field.parts) if field.kind == "group" else field.start
+        for name, field in fields.items()
+    }

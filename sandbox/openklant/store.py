@@ -1,0 +1,152 @@
+"""What the stand-in holds, in memory only: rows, who refers to whom, and what must be unique."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sandbox.openklant.fields import RESOURCES, UNIQUE
+
+Row = dict[str, Any]
+
+CONTACTS_KEPT = 20_000
+"""Contacts, a few KiB each with all that hangs on them; the oldest go first, as if removed."""
+ROWS_KEPT = 80_000
+"""Of each other resource: four for every contact."""
+
+
+class Taken(Exception):
+    """The database refuses it, since meanwhile a number was taken or what is referred to went; the
+    server makes a 500 of it."""
+
+
+class Store:
+    def __init__(self, *, contacts: int = CONTACTS_KEPT, others: int = ROWS_KEPT) -> None:
+        self._most = dict.fromkeys(RESOURCES, others) | {"klantcontacten": contacts}
+        self.clear()
+
+    def clear(self) -> None:
+        self._rows: dict[str, dict[str, Row]] = {name: {} for name in RESOURCES}
+        self._unique: dict[tuple[object, ...], str] = {}
+        self._back: dict[tuple[str, str, str], dict[str, None]] = {}
+        self.dropped = 0
+
+    def exists(self, resource: str, uuid: str) -> bool:
+        return uuid in self._rows.get(resource, ())
+
+    def get(self, resource: str, uuid: str) -> Row | None:
+        return self._rows[resource].get(uuid)
+
+    def all(self, resource: str) -> Iterable[Row]:
+        """Oldest first."""
+        return self._rows[resource].values()
+
+    def count(self, resource: str) -> int:
+        return len(self._rows[resource])
+
+    def children(self, resource: str, field: str, uuid: str) -> Iterator[Row]:
+        """The rows of `resource` that refer with `field` to this uuid, oldest first."""
+        for child in self._back.get((resource, field, uuid), ()):
+            yield self._rows[resource][child]
+
+    def holder(self, resource: str, fields: tuple[str, ...], values: Mapping[str, Any]) -> str:
+        """The uuid of the row that has these already, or nothing."""
+        key = key_of(resource, fields, values)
+        return self._unique.get(key, "") if key else ""
+
+    def insert(self, resource: str, row: Row) -> None:
+        """Add a row, whole; or Taken."""
+        self._free(resource, row, row["uuid"])
+        self._rows[resource][row["uuid"]] = row
+        self._name(resource, row)
+        self._point(resource, row["uuid"], pointed(resource, row))
+        if self.count(resource) > self._most[resource]:
+            self.remove(resource, next(iter(self._rows[resource])))
+            self.dropped += 1
+
+    def change(self, resource: str, uuid: str, values: Mapping[str, Any]) -> Row:
+        """The row with these values; or Taken, and then it is as it was."""
+        row = self._rows[resource][uuid]
+        changed = {**row, **values}
+        self._free(resource, changed, uuid)
+        pointed_before = dict.fromkeys(pointed(resource, row))
+        self._unname(resource, row)
+        row.update(values)
+        self._name(resource, row)
+        pointed_now = dict.fromkeys(pointed(resource, row))
+        self._point(resource, uuid, [each for each in pointed_now if each not in pointed_before])
+        self._unpoint(resource, uuid, [each for each in pointed_before if each not in pointed_now])
+        return row
+
+    def remove(self, resource: str, uuid: str) -> None:
+        """A row, and what cannot be without it."""
+        row = self._rows[resource].pop(uuid)
+        self._unname(resource, row)
+        self._unpoint(resource, uuid, pointed(resource, row))
+        for other, field, kept in REFERENCES.get(resource, ()):
+            for child in list(self._back.pop((other, field, uuid), ())):
+                if kept:
+                    self._let_go(other, child, field, uuid)
+                elif child in self._rows[other]:
+                    self.remove(other, child)
+
+    def _let_go(self, resource: str, uuid: str, field: str, gone: str) -> None:
+        row = self._rows[resource][uuid]
+        held = row[field]
+        row[field] = tuple(o for o in held if o != gone) if isinstance(held, tuple) else None
+
+    def _free(self, resource: str, row: Row, uuid: str) -> None:
+        for fields in UNIQUE.get(resource, ()):
+            if self.holder(resource, fields, row) not in {"", uuid}:
+                raise Taken
+        for field, other in pointed(resource, row):
+            if not self.exists(RESOURCES[resource][field].to, other):
+                raise Taken
+
+    def _name(self, resource: str, row: Row) -> None:
+        for fields in UNIQUE.get(resource, ()):
+            if key := key_of(resource, fields, row):
+                self._unique[key] = row["uuid"]
+
+    def _unname(self, resource: str, row: Row) -> None:
+        for fields in UNIQUE.get(resource, ()):
+            if key := key_of(resource, fields, row):
+                self._unique.pop(key, None)
+
+    def _point(self, resource: str, uuid: str, others: Iterable[tuple[str, str]]) -> None:
+        for field, other in others:
+            self._back.setdefault((resource, field, other), {})[uuid] = None
+
+    def _unpoint(self, resource: str, uuid: str, others: Iterable[tuple[str, str]]) -> None:
+        for field, other in others:
+            known = self._back.get((resource, field, other), {})
+            known.pop(uuid, None)
+            if not known:
+                self._back.pop((resource, field, other), None)
+
+
+def references() -> dict[str, list[tuple[str, str, bool]]]:
+    """For each resource what may refer to it: resource, field, and whether it stays without."""
+    found: dict[str, list[tuple[str, str, bool]]] = {}
+    for resource, fields in RESOURCES.items():
+        for name, field in fields.items():
+            if field.to:
+                found.setdefault(field.to, []).append((resource, name, field.kept))
+    return found
+
+
+REFERENCES = references()
+
+
+def pointed(resource: str, row: Row) -> Iterator[tuple[str, str]]:
+    """Each reference of a row: its field, and to which uuid."""
+    for name, field in RESOURCES[resource].items():
+        if not field.to or not (held := row.get(name)):
+            continue
+        for uuid in held if isinstance(held, tuple) else (held,):
+            yield name, uuid
+
+
+def key_of(
+    resource: str, fields: tuple[str, ...], values: Mapping[str, Any]
+) -> tuple[object, ...] | None:
+    held = tuple(values.get(name) for name in fields)
+    return None if None in held else (resource, fields, held)
