@@ -1,4 +1,4 @@
-"""The sandbox as a service: Meta, a CRM, telephones and desks behind one address."""
+"""The sandbox as a service: Meta, CRMs, telephones and desks behind one address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +22,7 @@ from sandbox.handsets import Handsets
 from sandbox.media import Media
 from sandbox.meta import Meta
 from sandbox.numbers import Numbers
+from sandbox.openklant.control import Control
 from sandbox.phone import Phone
 from sandbox.settings import SandboxSettings
 from sandbox.stream import Stream
@@ -58,7 +59,9 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
         desk = Desk(asking, stream=world.stream)
         graph = Graph(world)
         desks = [*desk.routes(), *Centre(asking).routes()]
-        routes = [*graph.routes(), *crm.routes(), *desks, *others(world)]
+        register = Control(settings.openklant_token)
+        crms = [*crm.routes(), *register.routes()]
+        routes = [*graph.routes(), *crms, *desks, *others(world)]
         app = application(routes)
         app.middlewares.append(own_pages_only)
         async with (
@@ -73,6 +76,7 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
             finally:
                 graph.close()
                 crm.close()
+                register.close()
                 world.stream.close()
 
 

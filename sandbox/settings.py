@@ -28,6 +28,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     platform_secret: str = "sandbox-platform-secret"
     """With which 360dialog signs."""
     crm_secret: bytes = b"sandbox-crm-secret"
+    openklant_token: str = "5a6d626f7800000000000000000000000000beef"
+    """With which Open Klant is spoken to: 40 characters, as its own tokens have."""
     config: Path | None = None
     """postkamer.toml; without it the page shows a municipality of its own."""
     seed: int | None = None
@@ -118,6 +120,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "access_token": ("POSTKAMER_META_ACCESS_TOKEN", str),
     "platform_secret": ("POSTKAMER_SANDBOX_PLATFORM_SECRET", str),
     "crm_secret": ("CRM_SECRET", crm_secret),
+    "openklant_token": ("POSTKAMER_SANDBOX_OPENKLANT_TOKEN", str),
     "config": ("POSTKAMER_CONFIG", Path),
     "seed": ("POSTKAMER_SANDBOX_SEED", _whole),
     "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),

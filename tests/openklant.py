@@ -1,13 +1,22 @@
-"""Open Klant's stand-in for tests: its store by itself and bodies that it takes."""
+"""Open Klant's stand-in for tests: its store by itself, over HTTP, and bodies that it takes."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+import aiohttp
+from yarl import URL
 
 from sandbox.openklant import taking
+from sandbox.openklant.answers import BASE
 from sandbox.openklant.store import Row, Store
 from sandbox.openklant.taking import Checked, Stamp
+from sandbox.settings import SandboxSettings
 
 Json = dict[str, Any]
+
+TOKEN = SandboxSettings().openklant_token
 
 AT = datetime(2026, 11, 24, 22, tzinfo=UTC)
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -146,3 +155,66 @@ CONTACT: Json = {
 }
 PARTY: Json = {"rol": "klant", "initiator": True, "contactnaam": {"voornaam": "Sam"}}
 ACTOR: Json = {"naam": "Openbare Ruimte", "soortActor": "organisatorische_eenheid"}
+
+
+class Answer(NamedTuple):
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        return [(each["name"], each["code"]) for each in self.body["invalidParams"]]
+
+
+class Client:
+    """Speaks to the stand-in over HTTP."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url, self.http = url, http
+
+    async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        headers = {"Authorization": f"Token {TOKEN}"} | options.pop("headers", {})
+        more = {"json": body} if body is not None else options
+        url = URL(path if "://" in path else self.url + BASE + path, encoded=True)
+        async with self.http.request(method, url, headers=headers, **more) as answer:
+            raw = await answer.text()
+            found = json.loads(raw) if raw and answer.content_type == "application/json" else raw
+            return Answer(answer.status, found, answer.headers)
+
+    async def post(self, resource: str, body: Any) -> Json:
+        answer = await self.ask("POST", f"/{resource}", body)
+        assert answer.status == 201, answer
+        found: Json = answer.body
+        return found
+
+    async def control(self, method: str, what: str, body: Any = None) -> Any:
+        """Of the stand-in itself: `mode`, `pace`, `summary`."""
+        answer = await self.ask(method, f"{self.url}/openklant/{what}", body)
+        assert answer.status in {200, 204}, answer
+        return answer.body
+
+    async def filled(self) -> Json:
+        """A contact with a party, an address, an object and a task; the uuid of each."""
+        more = {"referentienummer": "0042", "nummer": "7", "inhoud": "De bak is vol"}
+        contact = CONTACT | more | {"plaatsgevondenOp": "2026-11-20T08:00:00Z"}
+        subject = {"onderwerpobjectidentificator": {"objectId": "wamid.X"}}
+        body = {"klantcontact": contact, "betrokkene": PARTY, "onderwerpobject": subject}
+        made = await self.post("maak-klantcontact", body)
+        uuids = {name: made[name]["uuid"] for name in made}
+        address = {
+            "verstrektDoorBetrokkene": {"uuid": uuids["betrokkene"]},
+            "verstrektDoorPartij": None,
+            "adres": "+31612345678",
+            "soortDigitaalAdres": "telefoonnummer",
+        }
+        await self.post("digitaleadressen", address)
+        actor = await self.post("actoren", {"naam": "Reiniging", "soortActor": "medewerker"})
+        task = {
+            "aanleidinggevendKlantcontact": {"uuid": uuids["klantcontact"]},
+            "gevraagdeHandeling": "Beantwoorden",
+            "status": "te_verwerken",
+            "toegewezenAanActor": {"uuid": actor["uuid"]},
+        }
+        await self.post("internetaken", task)
+        return uuids | {"actor": actor["uuid"]}

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
@@ -17,6 +18,7 @@ from deliverer import policy
 from deliverer.cloudevents import Event
 from router import outputs
 from sandbox import crm
+from sandbox.openklant.modes import Mode as OpenKlantMode
 from sandbox.settings import VARIABLES
 from services import choices, topology
 from services.settings import (
@@ -139,6 +141,7 @@ def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
     paper = read("docs/sandbox.md")
     assert [name for name, _ in VARIABLES.values() if f"`{name}`" not in paper] == []
     modes = {*crm.REFUSALS, "ok", "hang", "slow", "lost", "half", "large", "reset"}
+    modes |= set(get_args(OpenKlantMode.__annotations__["mode"]))
     assert [mode for mode in modes if f"`{mode}`" not in paper] == []
 
 

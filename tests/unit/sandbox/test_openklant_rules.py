@@ -8,6 +8,7 @@ from sandbox.openklant import taking
 from sandbox.openklant.fields import RESOURCES
 from sandbox.openklant.store import Store, Taken
 from sandbox.openklant.taking import Checked, Stamp
+from sandbox.openklant.views import Views
 from tests.openklant import ACTOR, AT, CONTACT, NOWHERE, Json, Register
 
 NUMBERED = CONTACT | {"referentienummer": "42"}
@@ -165,6 +166,16 @@ def test_with_a_contact_goes_what_cannot_be_without_it_and_an_address_stays(
     left = {name for name in RESOURCES if register.store.count(name)}
     assert left == {"actoren", "digitaleadressen"}
     assert address["verstrektDoorBetrokkene"] is None
+
+
+def test_an_actor_that_is_removed_has_no_tasks_any_more(register: Register) -> None:
+    actors = {"toegewezenAanActoren": [{"uuid": register.actor}]}
+    row = register.take("internetaken", register.body("internetaken") | actors)
+    shown = Views(register.store, "http://x").whole("internetaken", row)
+    assert shown["toegewezenAanActor"]["uuid"] == register.actor
+    register.store.remove("actoren", register.actor)
+    shown = Views(register.store, "http://x").whole("internetaken", row)
+    assert (shown["toegewezenAanActor"], shown["toegewezenAanActoren"]) == ({"uuid": None}, [])
 
 
 def test_the_oldest_go_when_there_are_too_many_and_they_are_counted(register: Register) -> None:

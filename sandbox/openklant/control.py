@@ -1,0 +1,73 @@
+"""The stand-in as a whole, and what tests ask of it: its mode, its pace, and what it holds."""
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from sandbox.openklant.doors import OpenKlant
+from sandbox.openklant.fields import RESOURCES, TOGETHER
+from sandbox.openklant.modes import Mode, Modes
+from sandbox.openklant.pace import Workers
+from sandbox.openklant.store import CONTACTS_KEPT, Store
+from sandbox.openklant.summary import summary
+from services.http import json, problem
+
+LIST_MOST = 1_000
+"""Contacts in a summary that does not say how many."""
+SLOWEST = 100.0
+
+
+class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /openklant/pace."""
+
+    factor: Annotated[float, msgspec.Meta(ge=0, le=SLOWEST)]
+    """How much slower than the real server was measured to be; 0 is as fast as it goes."""
+
+
+class Control:
+    def __init__(self, token: str) -> None:
+        self._store, self._modes, self._workers = Store(), Modes(), Workers()
+        self._api = OpenKlant(token, self._store, self._modes, self._workers)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            *self._api.routes(),
+            web.get("/openklant/summary", self._summary),
+            web.delete("/openklant/summary", self._clear),
+            web.post("/openklant/mode", self._set_mode),
+            web.post("/openklant/pace", self._set_pace),
+        ]
+
+    def close(self) -> None:
+        """Let all hanging requests go, so that the server can stop."""
+        self._modes.let_go()
+
+    async def _summary(self, request: web.Request) -> web.Response:
+        last = request.query.get("last", str(LIST_MOST))
+        if not last.isdecimal() or not 1 <= int(last) <= CONTACTS_KEPT:
+            return problem(400, f"last: expected a whole number from 1 to {CONTACTS_KEPT}")
+        about = {"mode": self._modes.mode.mode, "pace": self._workers.factor}
+        return json(summary(self._store, int(last)) | about)
+
+    async def _clear(self, _: web.Request) -> web.Response:
+        self._store.clear()
+        return web.Response(status=204)
+
+    async def _set_mode(self, request: web.Request) -> web.Response:
+        try:
+            mode = msgspec.json.decode(await request.read(), type=Mode)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, "this mode is not known", str(error))
+        if mode.resource not in {"", TOGETHER, *RESOURCES}:
+            return problem(400, "resource: there is none of this name")
+        self._modes.put(mode)
+        return json(mode)
+
+    async def _set_pace(self, request: web.Request) -> web.Response:
+        try:
+            pace = msgspec.json.decode(await request.read(), type=Pace)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, "this pace is not possible", str(error))
+        self._workers.factor = pace.factor
+        return json(pace)

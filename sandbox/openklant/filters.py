@@ -1,0 +1,242 @@
+"""The query parameters of each list: one table, every one that the server knows. Pure."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+
+from sandbox.openklant import values
+from sandbox.openklant.fields import Field
+from sandbox.openklant.reading import Fault
+from sandbox.openklant.store import Row, Store
+from sandbox.openklant.values import Wrong
+
+Test = Literal[
+    "is", "contains", "uuid", "url", "yes", "any", "moment", "choice", "never", "gt", "gte", "lt",
+    "lte",
+]  # fmt: skip
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """What is compared, and along which way from the row: `field`, `field>resource` to what it
+    refers to, `resource<field` to what refers to it, `group.field` in a group."""
+
+    test: Test
+    way: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+
+
+def is_(*way: str) -> Filter:
+    return Filter("is", way)
+
+
+def contains(*way: str) -> Filter:
+    return Filter("contains", way)
+
+
+def row(name: str, *way: str) -> dict[str, Filter]:
+    """A row by its uuid and by its address."""
+    return {f"{name}__uuid": Filter("uuid", way), f"{name}__url": Filter("url", way)}
+
+
+def identificator(prefix: str, group: str, *way: str) -> dict[str, Filter]:
+    """The four parts of an identificator, written as one word with its name."""
+    names = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
+    return {f"{prefix}{n[0].upper()}{n[1:]}": is_(*way, f"{group}.{n}") for n in names}
+
+
+def party(prefix: str) -> dict[str, Filter]:
+    """There are no parties here: nothing has one."""
+    names = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
+    inner = {f"{prefix}__partijIdentificator__{name}": Filter("never") for name in names}
+    return inner | {f"{prefix}__uuid": Filter("never"), f"{prefix}__url": Filter("never")}
+
+
+SUBJECT = "onderwerpobjectidentificator"
+OF_CONTACT = "betrokkenen<hadKlantcontact"
+
+FILTERS: Mapping[str, Mapping[str, Filter]] = {
+    "klantcontacten": {
+        **{name: is_(name) for name in ("nummer", "referentienummer", "kanaal")},
+        **{name: contains(name) for name in ("onderwerp", "inhoud", "reactie")},
+        **{name: Filter("yes", (name,)) for name in ("vertrouwelijk", "indicatieContactGelukt")},
+        "plaatsgevondenOp": Filter("moment", ("plaatsgevondenOp",)),
+        "leiddeTotInterneTaken": Filter("any", ("internetaken<aanleidinggevendKlantcontact",)),
+        **row("hadBetrokkene", OF_CONTACT, "uuid"),
+        "hadBetrokkene__digitaaladres__adres__icontains": contains(
+            OF_CONTACT, "digitaleadressen<verstrektDoorBetrokkene", "adres"
+        ),
+        "hadBetrokkene__wasPartij": Filter("any", (OF_CONTACT, "wasPartij")),
+        **party("hadBetrokkene__wasPartij"),
+        **row("onderwerpobject", "onderwerpobjecten<klantcontact", "uuid"),
+        **identificator(f"onderwerpobject__{SUBJECT}", SUBJECT, "onderwerpobjecten<klantcontact"),
+        **row("wasOnderwerpobject", "onderwerpobjecten<wasKlantcontact", "uuid"),
+        **identificator(
+            f"wasOnderwerpobject__{SUBJECT}", SUBJECT, "onderwerpobjecten<wasKlantcontact"
+        ),
+    },
+    "betrokkenen": {
+        **row("hadKlantcontact", "hadKlantcontact"),
+        "hadKlantcontact__nummer": is_("hadKlantcontact>klantcontacten", "nummer"),
+        "hadKlantcontact__referentienummer": is_(
+            "hadKlantcontact>klantcontacten", "referentienummer"
+        ),
+        **row("verstrektedigitaalAdres", "digitaleadressen<verstrektDoorBetrokkene", "uuid"),
+        "verstrektedigitaalAdres__adres": is_("digitaleadressen<verstrektDoorBetrokkene", "adres"),
+        "organisatienaam": is_("organisatienaam"),
+        "contactnaamVoorletters": is_("contactnaam.voorletters"),
+        "contactnaamVoornaam": is_("contactnaam.voornaam"),
+        "contactnaamVoorvoegselAchternaam": is_("contactnaam.voorvoegselAchternaam"),
+        "contactnaamAchternaam": is_("contactnaam.achternaam"),
+        **party("wasPartij"),
+        "wasPartij__nummer": Filter("never"),
+    },
+    "digitaleadressen": {
+        "adres": is_("adres"),
+        "adres__icontains": contains("adres"),
+        "omschrijving": contains("omschrijving"),
+        "referentie": is_("referentie"),
+        "soortDigitaalAdres": Filter(
+            "choice", ("soortDigitaalAdres",), ("email", "telefoonnummer", "overig")
+        ),
+        "isStandaardAdres": Filter("yes", ("isStandaardAdres",)),
+        "isGeverifieerd": Filter("any", ("verificatieDatum",)),
+        "verificatieDatum": is_("verificatieDatum"),
+        "verificatieDatum__gt": Filter("gt", ("verificatieDatum",)),
+        "verificatieDatum__gte": Filter("gte", ("verificatieDatum",)),
+        "verificatieDatum__lt": Filter("lt", ("verificatieDatum",)),
+        "verificatieDatum__lte": Filter("lte", ("verificatieDatum",)),
+        **row("verstrektDoorBetrokkene", "verstrektDoorBetrokkene"),
+        "verstrektDoorBetrokkene__rol": Filter(
+            "choice", ("verstrektDoorBetrokkene>betrokkenen", "rol"), ("klant", "vertegenwoordiger")
+        ),
+        **party("verstrektDoorPartij"),
+        "verstrektDoorPartij__soortPartij": Filter("never"),
+    },
+    "internetaken": {
+        **{name: is_(name) for name in ("nummer", "referentienummer")},
+        "status": Filter("choice", ("status",), ("te_verwerken", "verwerkt")),
+        "toegewezenOp": Filter("moment", ("toegewezenOp",)),
+        "actoren__naam": is_("toegewezenAanActoren>actoren", "naam"),
+        **row("toegewezenAanActor", "toegewezenAanActoren"),
+        **row("aanleidinggevendKlantcontact", "aanleidinggevendKlantcontact"),
+        "klantcontact__uuid": Filter("uuid", ("aanleidinggevendKlantcontact",)),
+        "klantcontact__nummer": is_("aanleidinggevendKlantcontact>klantcontacten", "nummer"),
+        "klantcontact__referentienummer": is_(
+            "aanleidinggevendKlantcontact>klantcontacten", "referentienummer"
+        ),
+    },
+    "actoren": {
+        "naam": contains("naam"),
+        "soortActor": Filter(
+            "choice",
+            ("soortActor",),
+            ("medewerker", "geautomatiseerde_actor", "organisatorische_eenheid"),
+        ),
+        "indicatieActief": Filter("yes", ("indicatieActief",)),
+        **identificator("actoridentificator", "actoridentificator"),
+    },
+    "actorklantcontacten": {**row("actor", "actor"), **row("klantcontact", "klantcontact")},
+    "onderwerpobjecten": {
+        **row("klantcontact", "klantcontact"),
+        **row("wasKlantcontact", "wasKlantcontact"),
+        **identificator(SUBJECT, SUBJECT),
+    },
+    "bijlagen": {
+        "klantcontact__uuid": Filter("uuid", ("wasBijlageVanKlantcontact",)),
+        **identificator("bijlageidentificator", "bijlageidentificator"),
+    },
+}
+
+
+def reach(store: Store, start: Row, way: tuple[str, ...]) -> Iterator[Any]:
+    """The values at the end of the way; several where others refer to the row."""
+    if not way:
+        yield start
+        return
+    step, rest = way[0], way[1:]
+    if "<" in step:
+        resource, _, field = step.partition("<")
+        for child in store.children(resource, field, start["uuid"]):
+            yield from reach(store, child, rest)
+    elif ">" in step:
+        field, _, resource = step.partition(">")
+        for one in several(start[field]):
+            if other := store.get(resource, one):
+                yield from reach(store, other, rest)
+    else:
+        group, _, field = step.partition(".")
+        yield from several(start[group][field] if field else start[group])
+
+
+def several(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+Wanted = tuple[Filter, Any]
+
+
+def wanted(filter_: Filter, name: str, said: str) -> Wanted | Fault | None:
+    """What is looked for, read as the server reads it; nothing for an empty parameter."""
+    text = said.strip()
+    if not text:
+        return None
+    if filter_.one_of and text not in filter_.one_of:
+        return Fault(name, "invalid_choice", f"Selecteer een geldige keuze. {text} is het niet.")
+    try:
+        return filter_, READ.get(filter_.test, _text)(text)
+    except (ValueError, Wrong):
+        return Fault(name, "invalid", "Voer een geldige waarde in.")
+
+
+def _text(said: str) -> Any:
+    return said
+
+
+def _address(said: str) -> Any:
+    values.url(Field(), said)
+    try:
+        return str(uuid.UUID(said.rstrip("/").rpartition("/")[2]))
+    except ValueError:
+        return ""
+
+
+READ: Mapping[str, Callable[[str], Any]] = {
+    "uuid": lambda said: str(uuid.UUID(said)),
+    "url": _address,
+    "yes": lambda said: {"true": True, "false": False}.get(said.lower()),
+    "any": lambda said: {"true": True, "false": False}.get(said.lower()),
+    "moment": lambda said: values.moment(Field(), said),
+    "gt": lambda said: date.fromisoformat(said).isoformat(),
+    "gte": lambda said: date.fromisoformat(said).isoformat(),
+    "lt": lambda said: date.fromisoformat(said).isoformat(),
+    "lte": lambda said: date.fromisoformat(said).isoformat(),
+}
+
+
+def fits(store: Store, one: Row, looked_for: Wanted) -> bool:
+    """Whether a row is among what is looked for."""
+    filter_, value = looked_for
+    if value is None:  # neither true nor false: the server does not filter then
+        return True
+    found = [each for each in reach(store, one, filter_.way) if each is not None]
+    match filter_.test:
+        case "never":
+            return False
+        case "any":
+            return bool(found) is value
+        case "contains":
+            return any(value.lower() in each.lower() for each in found)
+        case "gt" | "gte" | "lt" | "lte":
+            return any(COMPARED[filter_.test](each, value) for each in found)
+    return value in found
+
+
+COMPARED: Mapping[str, Callable[[str, str], bool]] = {
+    "gt": lambda one, other: one > other,
+    "gte": lambda one, other: one >= other,
+    "lt": lambda one, other: one < other,
+    "lte": lambda one, other: one <= other,
+}

@@ -1,0 +1,123 @@
+"""How the stand-in misbehaves when it is told to."""
+
+import asyncio
+import contextlib
+from typing import Annotated, Literal
+
+import msgspec
+
+from sandbox.openklant.answers import (
+    BROKEN,
+    FORBIDDEN,
+    NOT_FOUND,
+    STRANGER,
+    TOO_MANY,
+    Refusal,
+)
+from sandbox.openklant.pace import WORKERS
+
+HANG_SECONDS = 600.0
+"""How long an answer is held in the mode `hang`: longer than any client waits."""
+SLOWEST_SECONDS = 60.0
+RACE_SECONDS = 5.0
+"""How long one waits for the others in the mode `race`: then it goes on alone."""
+
+REFUSALS: dict[str, Refusal] = {
+    "unauthorized": STRANGER,
+    "forbidden": FORBIDDEN,
+    "not-found": NOT_FOUND,
+    "too-many": TOO_MANY,
+    "error": BROKEN,
+}
+"""Modes that answer as the server itself does, and store nothing."""
+BY_OTHERS: dict[str, int] = {
+    "wrong-host": 400,
+    "bad-gateway": 502,
+    "refuse": 503,
+    "gateway-timeout": 504,
+}
+"""Modes in which something before the API answers, in HTML, and nothing is stored."""
+
+
+class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The body of POST /openklant/mode. hang: no answer; reset: the connection breaks at once;
+    slow: late; lost: stores, but the connection breaks before the answer; half: the same, in the
+    middle of it; late: stores, and a proxy answers 504; race: posts with the same referentienummer
+    are all looked at before the first of them is stored."""
+
+    mode: Literal[
+        "ok", "hang", "slow", "reset", "lost", "half", "late", "race",
+        "unauthorized", "forbidden", "not-found", "too-many", "error",
+        "wrong-host", "bad-gateway", "refuse", "gateway-timeout",
+    ] = "ok"  # fmt: skip
+    resource: str = ""
+    """Only for this one, such as `internetaken`."""
+    method: Literal["", "GET", "POST", "PUT", "PATCH", "DELETE"] = ""
+    """Only for requests that do this."""
+    count: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Requests for which it holds, 0 for all until the next mode."""
+    seconds: float = 1.0
+    """Of the mode slow."""
+    retry_after: int = 0
+    """Seconds in a Retry-After header, 0 for none."""
+    together: Annotated[int, msgspec.Meta(ge=2, le=WORKERS)] = 2
+    """Of the mode race: so many posts, as many as can be at work at a time."""
+
+
+class Modes:
+    """The one that holds, and those who wait because of it."""
+
+    def __init__(self) -> None:
+        self.mode = Mode()
+        self._left = 0
+        self._changed = asyncio.Event()
+        self._racing: dict[tuple[str, str], list[asyncio.Event]] = {}
+
+    def put(self, mode: Mode) -> None:
+        self.mode, self._left = mode, mode.count
+        self.let_go()
+
+    def let_go(self) -> None:
+        """End what hangs."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def current(self, resource: str, method: str) -> Mode:
+        """The mode for such a request; uses up one of its count."""
+        mode = self.mode
+        if mode.resource not in {"", resource} or mode.method not in {"", method}:
+            return Mode()
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                self.mode = Mode()
+        return mode
+
+    async def before(self, mode: Mode) -> None:
+        """What a request waits for before it is looked at."""
+        if mode.mode == "hang":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HANG_SECONDS):
+                    await self._changed.wait()
+        elif mode.mode == "slow":
+            await asyncio.sleep(min(mode.seconds, SLOWEST_SECONDS))
+
+    async def meet(self, mode: Mode, resource: str, number: str) -> None:
+        """In the mode race: until all who bring this number were looked at."""
+        if mode.mode != "race" or not number:
+            return
+        waiting = self._racing.setdefault((resource, number), [])
+        if len(waiting) + 1 >= mode.together:
+            del self._racing[resource, number]
+            for each in waiting:
+                each.set()
+            return
+        mine = asyncio.Event()
+        waiting.append(mine)
+        try:
+            async with asyncio.timeout(RACE_SECONDS):
+                await mine.wait()
+        except TimeoutError:
+            waiting.remove(mine)
+            if not waiting:
+                self._racing.pop((resource, number), None)

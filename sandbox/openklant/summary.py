@@ -1,0 +1,87 @@
+"""For tests: how much there is, and each contact with what hangs on it. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.openklant.fields import RESOURCES
+from sandbox.openklant.store import Row, Store
+from sandbox.openklant.views import plain
+
+Json = dict[str, Any]
+
+
+def summary(store: Store, most: int) -> Json:
+    """The newest `most` contacts: by their number, and those that have none."""
+    contacts = list(store.all("klantcontacten"))[-most:]
+    return {
+        "counts": {name: store.count(name) for name in RESOURCES},
+        "dropped": store.dropped,
+        "contacts": {
+            row["referentienummer"]: contact(store, row)
+            for row in contacts
+            if row["referentienummer"] is not None
+        },
+        "withoutNumber": [
+            contact(store, row) for row in contacts if row["referentienummer"] is None
+        ],
+    }
+
+
+def contact(store: Store, row: Row) -> Json:
+    parts = ("uuid", "kanaal", "onderwerp", "inhoud", "reactie", "plaatsgevondenOp", "metadata")
+    told = {name: plain(row[name]) for name in parts}
+    for name, (resource, field, show) in HANGING.items():
+        children = store.children(resource, field, row["uuid"])
+        told[name] = [show(store, one) for one in children]
+    return told
+
+
+def party(store: Store, row: Row) -> Json:
+    return {
+        "uuid": row["uuid"],
+        "rol": row["rol"],
+        "initiator": row["initiator"],
+        "contactnaam": row["contactnaam"],
+        "adressen": [
+            {"adres": one["adres"], "soort": one["soortDigitaalAdres"]}
+            for one in store.children("digitaleadressen", "verstrektDoorBetrokkene", row["uuid"])
+        ],
+    }
+
+
+def task(store: Store, row: Row) -> Json:
+    parts = ("uuid", "referentienummer", "gevraagdeHandeling", "toelichting", "status")
+    actors = [name_of(store, uuid) for uuid in row["toegewezenAanActoren"]]
+    return {name: row[name] for name in parts} | {
+        "actoren": actors,
+        "afgehandeldOp": plain(row["afgehandeldOp"]),
+    }
+
+
+def name_of(store: Store, actor: str) -> str:
+    return str((store.get("actoren", actor) or {"naam": ""})["naam"])
+
+
+HANGING: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
+    "betrokkenen": ("betrokkenen", "hadKlantcontact", party),
+    "taken": ("internetaken", "aanleidinggevendKlantcontact", task),
+    "actoren": (
+        "actorklantcontacten",
+        "klantcontact",
+        lambda store, one: name_of(store, one["actor"]),
+    ),
+    "bijlagen": (
+        "bijlagen",
+        "wasBijlageVanKlantcontact",
+        lambda _, one: one["bijlageidentificator"],
+    ),
+    "onderwerpen": (
+        "onderwerpobjecten",
+        "klantcontact",
+        lambda _, one: {
+            "wasKlantcontact": one["wasKlantcontact"],
+            **one["onderwerpobjectidentificator"],
+        },
+    ),
+}
+"""What hangs on a contact: which resource, its field that refers to the contact, what is told."""
