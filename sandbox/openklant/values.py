@@ -21,6 +21,10 @@ NO = {"f", "n", "no", "false", "off", "0"}
 NONE = {"", "null", "n/a", "none"}
 
 
+QUOTED_MOST = 100
+"""Characters of what was sent, in a reason."""
+
+
 class Wrong(Exception):
     """Why a value is refused: what to decide on is the code."""
 
@@ -83,8 +87,13 @@ def fitting(value: str, pattern: re.Pattern[str], reason: str) -> str:
 
 def choice(field: Field, raw: object) -> str:
     if not isinstance(raw, str) or raw not in field.one_of:
-        raise Wrong("invalid_choice", f'"{raw}" is een ongeldige keuze.')
+        raise Wrong("invalid_choice", f'"{quoted(raw)}" is een ongeldige keuze.')
     return raw
+
+
+def quoted(raw: object) -> str:
+    """What was sent, in a reason: short, and such that it can be sent back."""
+    return str(raw)[:QUOTED_MOST].encode(errors="replace").decode()
 
 
 def yes(field: Field, raw: object) -> bool | None:
