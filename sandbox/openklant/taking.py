@@ -13,6 +13,7 @@ import msgspec
 from sandbox.openklant import rules
 from sandbox.openklant.fields import RESOURCES, TOGETHER, Fields, fresh
 from sandbox.openklant.reading import WHOLE, Fault, Read, read, refused
+from sandbox.openklant.rules import Case
 from sandbox.openklant.store import Row, Store
 
 PARTS: Mapping[str, tuple[str, str]] = {
@@ -64,10 +65,10 @@ def _check(
     found = read(fields, body, store.exists, partial=partial)
     if found.value is None:
         return found
-    found.faults += rules.beside(resource, found.value, before)
-    found.faults += rules.taken(store, resource, found.value, before)
+    case = Case(resource, found.value, before, partial)
+    found.faults += rules.beside(case) + rules.taken(store, case)
     if not found.faults:
-        found.faults += rules.whole(store, resource, found.value, before)
+        found.faults += rules.whole(store, case)
     return found
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.openklant import taking
 from sandbox.openklant.fields import RESOURCES
+from sandbox.openklant.reading import Fault
 from sandbox.openklant.store import Store, Taken
 from sandbox.openklant.taking import Checked, Stamp
 from sandbox.openklant.views import Views
@@ -41,6 +42,19 @@ def test_a_change_of_a_task_need_not_name_actors_and_replaces_them_when_it_does(
     assert register.change("internetaken", row, {"toelichting": "x"})["toegewezenAanActoren"] == ()
     changed = register.change("internetaken", row, {"toegewezenAanActoren": [actor]})
     assert changed["toegewezenAanActoren"] == (register.actor,)
+
+
+def test_a_put_of_a_task_must_name_its_actors_as_a_post_must(register: Register) -> None:
+    body = register.body("internetaken")
+    row = register.take("internetaken", body)
+    assert isinstance(taking.check(register.store, "internetaken", body, row), Checked)
+    del body["toegewezenAanActoren"]
+    [fault] = as_faults(taking.check(register.store, "internetaken", body, row))
+    assert (fault.name, fault.code) == ("nonFieldErrors", "invalid")
+
+
+def as_faults(found: Checked | list[Fault]) -> list[Fault]:
+    return [] if isinstance(found, Checked) else found
 
 
 def test_the_server_says_when_a_task_was_assigned_and_dealt_with(register: Register) -> None:
