@@ -173,10 +173,13 @@ def _lines(found: Sequence[Parked]) -> Iterator[str]:
 
 @group.command("show")
 @click.argument("event", type=click.UUID)
-@click.option("--content", is_flag=True, help="With what was said: personal data.")
+@click.option("--content", is_flag=True, help="With what was said, and the answer: personal data.")
 @click.option("--json", "as_json", is_flag=True)
 def show_command(event: UUID, content: bool, as_json: bool) -> None:
-    """Show one, and why it was refused."""
+    """Show one, and why it was refused.
+
+    Of the answer its size alone: many a CRM quotes in it what it was sent.
+    """
     found = [_shown(*each, content) for each in on_tables("parked", lambda p: kept(p, event))]
     lines = (f"{name}: {value}" for one in found for name, value in one.items())
     say(found, lines, as_json=as_json)
@@ -188,9 +191,12 @@ def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
         "department": kept.delivery.department,
         "sequence": kept.delivery.sequence,
         "receivedAt": kept.delivery.received_at,
-        "answer": kept.answer.decode(errors="replace"),
+        "answerBytes": len(kept.answer),
     }
-    return told | ({"data": msgspec.json.decode(kept.delivery.data)} if content else {})
+    if not content:
+        return told
+    answer = kept.answer.decode(errors="replace")
+    return told | {"answer": answer, "data": msgspec.json.decode(kept.delivery.data)}
 
 
 @group.command("replay")
