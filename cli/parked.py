@@ -15,6 +15,7 @@ from services.database import Pool
 
 MOST = 1000
 """Deliveries in one list, the oldest."""
+GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
 PER_SECOND = 20
 """Of what is tried again, unless told otherwise: beside what comes in."""
 
@@ -109,6 +110,12 @@ async def drop(pool: Pool, wanted: Filter, reason: str) -> int:
     return len(rows)
 
 
+async def not_given_up(pool: Pool, events: Sequence[UUID]) -> None:
+    """Of what is named: there is nothing left of it to try again."""
+    if gone := await pool.fetch(_GIVEN_UP, list(events)):
+        raise Refused("\n".join(GIVEN_UP.format(row["event"]) for row in gone))
+
+
 _FIELDS = "event, destination, tenant, conversation, at, status, attempts, replays, reason"
 _LIST = f"select {_FIELDS} from deliverer.delivery where {WHERE} order by at, event limit $9"
 _COUNT = f"select count(*) from deliverer.delivery where {WHERE}"
@@ -125,9 +132,15 @@ from (
 where (d.destination, d.event) = (q.destination, q.event) returning d.event
 """
 
+# Nobody will deliver it, so nobody needs what was said; the archive has it, for its time.
 _DROP = f"""
-update deliverer.delivery set state = 'dropped', reason = $9, at = now(), told = false
+update deliverer.delivery set state = 'dropped', reason = $9, at = now(), told = false, body = null
 where {WHERE} returning event
+"""
+_GIVEN_UP = """
+select distinct event from deliverer.delivery d where event = any($1) and state = 'dropped'
+    and not exists (select from deliverer.delivery o where o.event = d.event and o.state = 'parked')
+order by event
 """
 
 
@@ -213,8 +226,12 @@ def replay_command(
     goes by `sequence`.
     """
     wanted = _narrow(Filter(**given), everything)
-    work = counted if dry_run else lambda pool, wanted: replay(pool, wanted, per_second)
-    count = on_tables("parked", lambda pool: work(pool, wanted))
+
+    async def work(pool: Pool) -> int:
+        await not_given_up(pool, wanted.events)
+        return await (counted(pool, wanted) if dry_run else replay(pool, wanted, per_second))
+
+    count = on_tables("parked", work)
     words = f"{count} would be tried again" if dry_run else f"{count} are tried again"
     say({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
 
@@ -226,7 +243,11 @@ def replay_command(
 @click.option("--reason", required=True, help="For the record; no personal data.")
 @click.option("--dry-run", is_flag=True, help="Say how many, and do nothing.")
 def drop_command(as_json: bool, everything: bool, reason: str, dry_run: bool, **given: Any) -> None:
-    """Give them up: nobody is told of them any more. The archive has the messages all the same."""
+    """Give them up: nobody is told of them any more.
+
+    What was said is erased here, so they cannot be tried again; the archive has the messages all
+    the same.
+    """
     wanted = _narrow(Filter(**given), everything)
     work = counted if dry_run else lambda pool, wanted: drop(pool, wanted, reason)
     count = on_tables("parked", lambda pool: work(pool, wanted))

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
+from cli.parked import GIVEN_UP
 from deliverer.replays import CLAIM_SECONDS, IN_HAND, Replays
 from deliverer.settlements import Settlement, Settlements, parked, record, settlement
 from services import clock
@@ -271,6 +272,22 @@ def test_what_is_given_up_is_told_with_the_reason(command: Command, table: str) 
     assert (told.event, told.state, told.reason) == (delivery(6).id, "dropped", "CRM is gone")
     assert record(told).id != record(refused(6, "crm2", 400)).id
     assert events(command("parked", "list", "--json")) == ids(1, 2, 3, 4, 5)
+
+
+def test_what_is_given_up_is_erased_here_and_cannot_be_tried_again(
+    command: Command, table: str
+) -> None:
+    for which in (ids(1, 2), [str(UUID(int=99)), "--unreadable"]):
+        assert command("parked", "drop", *which, "--reason", "x").exit_code == 0
+    kept = "select state, count(*) as n, count(body) as bodies from deliverer.delivery group by 1"
+    found = {row["state"]: row for row in on(table, lambda pool: pool.fetch(kept))}
+    assert (found["dropped"]["n"], found["dropped"]["bodies"]) == (3, 0)
+    assert found["parked"]["n"] == found["parked"]["bodies"] == 4
+    for given in ((), ("--dry-run",)):
+        done = command("parked", "replay", *ids(2, 3), *given)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == GIVEN_UP.format(*ids(2)) + "\n"
+    assert events(command("parked", "list", "--json")) == ids(3, 4, 5, 6)
 
 
 def test_a_destination_is_held_still_and_freed(command: Command, table: str) -> None:
