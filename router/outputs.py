@@ -76,10 +76,13 @@ def _events(unit: Unit, decision: Decision) -> Iterator[To]:
 
 
 def _alarm(unit: Unit, decision: Decision) -> To:
-    """Somebody is woken, and told no word of what was said."""
+    """Somebody is woken, and told no word of what was said; of a confidential department not even
+    what kind of danger it is, which tells as much."""
     assert decision.alarm is not None
     alarm = decision.alarm
-    data = {"conversationId": decision.conversation, "care": alarm.care, "nth": alarm.nth}
+    data: Data = {"conversationId": decision.conversation, "nth": alarm.nth}
+    if not decision.confidential:
+        data["care"] = alarm.care
     _, event = _own(unit, decision, CARE_ALARM, decision.alarm.event, data)
     return decision.alarm.destination, msgspec.structs.replace(event, message=None)
 

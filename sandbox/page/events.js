@@ -97,7 +97,8 @@ export const EVENTS = {
     return null;
   },
 
-  "nl.postkamer.care-alarm.v1"(state, { conversationId, care, nth }, { time }) {
+  // Of a confidential department it is not said what kind of danger it is.
+  "nl.postkamer.care-alarm.v1"(state, { conversationId, care = "other", nth }, { time }) {
     const { since = time } = nth > 1 ? state.alarms.get(conversationId) ?? {} : {};
     state.alarms.set(conversationId, { id: conversationId, care, nth, since, at: time });
     return { say: "say.alarm", care };

@@ -34,10 +34,9 @@ def automatic(name: str, text: str) -> dict[str, Any]:
     return {"automatic": {"messageId": str(clock.new_id()), "name": name, "text": text}}
 
 
-async def alarm(town: SmallTown, nth: int = 1) -> None:
+async def alarm(town: SmallTown, nth: int = 1, **care: str) -> None:
     [conversation] = town.records
-    data = {"conversationId": conversation, "care": "suicide", "nth": nth}
-    await town.tell(CARE_ALARM, data)
+    await town.tell(CARE_ALARM, {"conversationId": conversation, "nth": nth} | care)
 
 
 async def asked(town: SmallTown, mailroom: MailroomPage, **beside: Any) -> None:
@@ -53,7 +52,7 @@ async def test_a_letter_shows_all_that_is_known_of_it_without_faults_at_any_size
 ) -> None:
     async with town_and_page(browser, language=language) as (town, mailroom):
         await asked(town, mailroom, **STANDING, **automatic("officieel", TOLD))
-        await alarm(town)
+        await alarm(town, care="suicide")
         german = "Duits" if language == "nl" else "German"
         care = f"{mailroom.word('mark.care')}: {mailroom.word('care.suicide')}"
         for words in (mailroom.word("priority.urgent"), care, "officieel", "pers", german):
@@ -130,11 +129,13 @@ async def test_an_alarm_stands_over_all_until_it_is_confirmed(browser: Browser) 
         await asked(town, mailroom, **STANDING)
         alarms = mailroom.page.get_by_role("region", name=mailroom.word("alarm.region"))
         await expect(alarms).to_be_hidden()
-        await alarm(town)
+        await alarm(town, care="suicide")
         await expect(alarms).to_contain_text(mailroom.word("alarm.asked"))
         await expect(mailroom.announcer).to_contain_text(mailroom.word("care.suicide"))
         await alarm(town, 2)
         await expect(alarms).to_contain_text(mailroom.word("alarm.asked.many", n="2"))
+        # Of a confidential department it is not told what it is.
+        await expect(mailroom.announcer).to_contain_text(mailroom.word("care.other"))
         await mailroom.use(mailroom.button(mailroom.word("alarm.open"), "#alarms"))
         await expect(mailroom.page.locator("#thread-scroll")).to_be_focused()
         await mailroom.use(mailroom.button(mailroom.word("alarm.confirm"), "#alarms"))

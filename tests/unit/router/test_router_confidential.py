@@ -57,6 +57,22 @@ def test_nor_is_anything_else_that_happens_there(config: Config) -> None:
 
 
 @each
+def test_who_is_woken_is_not_told_what_kind_of_danger_it_is(config: Config) -> None:
+    hall = Stadhuis(given=config)
+    decision = hall.hears("ik wil dood")
+    hall.after(minutes=11)
+    assert (decision.department, decision.care) == ("zorg", "suicide")
+    alarms = [event for event in hall.told if event.type == CARE_ALARM]
+    assert [data(alarm) for alarm in alarms] == [
+        {"conversationId": decision.conversation, "nth": nth} for nth in (1, 2)
+    ]
+    elsewhere = Stadhuis(given=config)
+    elsewhere.hears("mijn container staat in brand")
+    [alarm] = [event for event in elsewhere.told if event.type == CARE_ALARM]
+    assert data(alarm)["care"] == "emergency"
+
+
+@each
 def test_what_goes_there_or_comes_from_there_is_told_to_neither_with_its_reason(
     config: Config,
 ) -> None:
