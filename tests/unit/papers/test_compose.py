@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -188,7 +189,17 @@ def test_the_containers_configuration_is_the_example_with_another_address_of_the
     assert here == outside
     without = {"destinations": ()}
     assert TOWN.model_copy(update=without) == example.model_copy(update=without)
-    assert {d.url for d in TOWN.destinations} == {"http://sandbox:8090/crm/events"}
+    assert {d.url for d in TOWN.destinations} == {"http://desk:8090/crm/events"}
+
+
+def test_events_may_go_to_the_sandbox_and_to_nothing_else_that_is_private() -> None:
+    desk = COMPOSE["networks"]["desk"]
+    [subnet] = [one["subnet"] for one in desk["ipam"]["config"]]
+    assert environment("deliverer")["POSTKAMER_PRIVATE_NETWORKS"] == subnet
+    assert ip_network(subnet).num_addresses <= 16
+    there = {name for name, service in SERVICES.items() if "desk" in service.get("networks", ())}
+    assert there == {"deliverer", "sandbox"} and desk["internal"] is True
+    assert SERVICES["sandbox"]["networks"]["desk"] == {"aliases": ["desk"]}
 
 
 def test_the_definitions_hold_every_user_with_the_password_that_its_service_has(
