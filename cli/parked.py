@@ -16,8 +16,9 @@ from services.database import Pool
 MOST = 1000
 """Deliveries in one list, the oldest."""
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
-PER_SECOND = 20
-"""Of what is tried again, unless told otherwise: beside what comes in."""
+PER_SECOND, FASTEST = 20, 200
+"""Of what is tried again, unless told otherwise, and at most: it goes between what comes in, and a
+deliverer holds twice of it in hand (`deliverer.replays.IN_HAND`)."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,15 +216,17 @@ def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
 @group.command("replay")
 @_filtered
 @click.option("--all", "everything", is_flag=True, help="All that is parked.")
-@click.option("--per-second", default=PER_SECOND, type=click.IntRange(1, 1000), show_default=True)
+@click.option(
+    "--per-second", default=PER_SECOND, type=click.IntRange(1, FASTEST), show_default=True
+)
 @click.option("--dry-run", is_flag=True, help="Say how many, and do nothing.")
 def replay_command(
     as_json: bool, everything: bool, per_second: int, dry_run: bool, **given: Any
 ) -> None:
     """Deliver them again, under the same ids.
 
-    Between what comes in. What came later in a conversation has been delivered: whoever receives
-    goes by `sequence`.
+    Between what comes in, as many a second as is said, as long as the destination keeps up. What
+    came later in a conversation has been delivered: whoever receives goes by `sequence`.
     """
     wanted = _narrow(Filter(**given), everything)
 

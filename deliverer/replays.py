@@ -9,10 +9,12 @@ from deliverer.settlements import Settlement
 from services.contract import Delivery
 from services.database import Pool
 
-IN_HAND = 64
-"""Of one destination, that are tried again at once; they go between what comes in."""
+IN_HAND = 400
+"""Of one destination, that are tried again at once; they go between what comes in. Twice what is
+due between two looks at the fastest that may be asked (`cli.parked.FASTEST`, 200 a second), so that
+a slow answer holds nothing up. An event is at most 64 KiB: 25 MiB, and seldom half of one."""
 CLAIM_SECONDS = 60.0
-"""For which what one process has in hand is nobody else's; renewed at each look."""
+"""For which what one process has in hand is nobody else's; renewed when half of it is over."""
 UNTOLD = 256
 """Of one message to the archive."""
 
@@ -43,13 +45,13 @@ class Replays:
 
     async def due(self, destination: str, held: Collection[UUID]) -> list[Again]:
         """What is to be tried again by now and not among `held`, the longest due first."""
-        before = frozenset(held)  # one that is settled meanwhile may be in the answer still
-        claim = (self._process, destination, CLAIM_SECONDS, IN_HAND)
+        before = list(held)  # one that is settled meanwhile may be in the answer still
+        claim = (self._process, destination, CLAIM_SECONDS, IN_HAND, before)
         rows = await self._pool.fetch(_CLAIM, *claim)
         return [
             Again(_decode(row["body"]).delivery, row["replays"], row["failed"])
-            for row in sorted(rows, key=lambda row: (row["due_at"], row["event"]))
-            if row["event"] not in before
+            for row in rows
+            if row["body"]
         ]
 
     async def held_still(self, destination: str) -> bool:
@@ -74,12 +76,12 @@ class Replays:
         await self._pool.execute(_TOLD, *columns)
 
 
-# One process at a time: two would deliver two of one conversation at once.
+# One process at a time: two would deliver two of one conversation at once. What is in hand for long
+# is written down anew only when half of its time is over, and its words are not read again.
 _CLAIM = """
-update deliverer.delivery d
-set claimed_by = $1, claimed_until = now() + make_interval(secs => $3)
-from (
-    select destination, event from deliverer.delivery
+with due as (
+    select destination, event, body, replays, failed, due_at, claimed_by, claimed_until
+    from deliverer.delivery
     where destination = $2 and state = 'replay' and due_at <= now()
         and (claimed_by = $1 or claimed_until is null or claimed_until < now())
         and not exists (
@@ -87,9 +89,17 @@ from (
             where o.destination = $2 and o.state = 'replay' and o.claimed_by <> $1
                 and o.claimed_until >= now())
     order by due_at, event limit $4 for update skip locked
-) q
-where (d.destination, d.event) = (q.destination, q.event)
-returning d.event, d.body, d.replays, d.failed, d.due_at
+), claimed as (
+    update deliverer.delivery d
+    set claimed_by = $1, claimed_until = now() + make_interval(secs => $3)
+    from due q
+    where (d.destination, d.event) = (q.destination, q.event)
+        and (q.claimed_by is distinct from $1
+            or q.claimed_until < now() + make_interval(secs => $3 / 2))
+)
+select event, case when event = any($5) then null else body end as body, replays, failed
+from due
+order by due_at, event
 """
 
 _UNTOLD = """

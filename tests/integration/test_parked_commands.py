@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from cli.parked import GIVEN_UP
+from cli.parked import FASTEST, GIVEN_UP
 from deliverer.replays import CLAIM_SECONDS, IN_HAND, Replays
+from deliverer.session import LOOK_SECONDS
 from deliverer.settlements import Settlement, Settlements, parked, record, settlement
 from services import clock
 from services.contract import Delivery
@@ -232,7 +233,10 @@ def test_two_processes_do_not_try_the_same_destination_at_once(
 def test_no_more_is_in_hand_than_may_be(command: Command, table: str) -> None:
     many = [refused(n) for n in range(1000, 1000 + 2 * IN_HAND)]
     on(table, lambda pool: write(pool, *many))
-    command("parked", "replay", "--all", "--per-second", "1000")
+    too_fast = command("parked", "replay", "--all", "--per-second", str(FASTEST + 1))
+    assert too_fast.exit_code == 2 and f"1<=x<={FASTEST}" in too_fast.stderr
+    assert IN_HAND >= 2 * FASTEST * LOOK_SECONDS
+    assert command("parked", "replay", "--all", "--per-second", str(FASTEST)).exit_code == 0
     passed = "update deliverer.delivery set due_at = now() - interval '1 second'"
     on(table, lambda pool: pool.execute(passed))
     assert len(on(table, lambda pool: due(pool, ONE))) == IN_HAND
