@@ -15,9 +15,11 @@ from services.database import Pool
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One destination. `held_since`: a person holds it still."""
+    """One destination. `held_since`: a person holds it still. One that is not `configured` has
+    deliveries that nobody will make."""
 
     id: str
+    configured: bool
     held_since: datetime | None
     reason: str
     parked: int
@@ -25,8 +27,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def shown(pool: Pool, ids: Sequence[str]) -> list[Shown]:
-    rows = {row["id"]: row for row in await pool.fetch(_SHOW, list(ids))}
-    return [Shown(**rows[id]) for id in ids]
+    """These, and what is left of others, in the order of their names."""
+    return [Shown(**row) for row in await pool.fetch(_SHOW, list(ids))]
 
 
 async def hold(pool: Pool, id: str, reason: str) -> None:
@@ -38,12 +40,16 @@ async def free(pool: Pool, id: str) -> None:
 
 
 _SHOW = """
-select id, p.since as held_since, coalesce(p.reason, '') as reason,
+select id, id = any($1) as configured, p.since as held_since, coalesce(p.reason, '') as reason,
     (select count(*) from deliverer.delivery d where d.destination = id and d.state = 'parked')
         as parked,
     (select count(*) from deliverer.delivery d where d.destination = id and d.state = 'replay')
         as replaying
-from unnest($1::text[]) id left join deliverer.pause p on p.destination = id
+from (select unnest($1::text[])
+    union select destination from deliverer.delivery where state = 'parked'
+    union select destination from deliverer.delivery where state = 'replay') known (id)
+left join deliverer.pause p on p.destination = id
+order by array_position($1, id), id
 """
 
 _HOLD = """
@@ -61,8 +67,11 @@ def group() -> None:
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 @click.option("--json", "as_json", is_flag=True)
 def list_command(path: Path | None, as_json: bool) -> None:
-    """Show the destinations, and what is parked of each."""
-    ids = _configured(path)
+    """Show the destinations, and what is parked of each.
+
+    Those too that are not in the configuration any more, while something of theirs is left.
+    """
+    ids = configured(path)
     found = on_tables("destination", lambda pool: shown(pool, ids))
     say(found, _lines(found), as_json=as_json)
 
@@ -72,7 +81,8 @@ def _lines(found: Sequence[Shown]) -> Iterator[str]:
         replaying = f", {one.replaying} being tried again" if one.replaying else ""
         since = one.held_since
         held = f"; held since {since:%Y-%m-%d %H:%M}Z: {one.reason}" if since else ""
-        yield f"{one.id}: {one.parked} parked{replaying}{held}"
+        gone = "" if one.configured else "; not in the configuration: nobody delivers to it"
+        yield f"{one.id}: {one.parked} parked{replaying}{held}{gone}"
 
 
 def _of_one(command: Any) -> Any:
@@ -110,11 +120,12 @@ def resume_command(id: str, path: Path | None, as_json: bool) -> None:
 
 
 def _known(id: str, path: Path | None) -> None:
-    if id not in (ids := _configured(path)):
+    if id not in (ids := configured(path)):
         fail(f"there is no destination {id!r}; there is {', '.join(ids)}", 2)
 
 
-def _configured(path: Path | None) -> list[str]:
+def configured(path: Path | None) -> list[str]:
+    """The ids of all destinations."""
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 import msgspec
 
+from cli.destination import configured
 from cli.tables import Refused, fail, on_tables, say
 from cli.times import Time
 from services.contract import Delivery
@@ -16,6 +18,10 @@ from services.database import Pool
 MOST = 1000
 """Deliveries in one list, the oldest."""
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
+NOBODY = (
+    "{0!r} is not in the configuration, so nobody would deliver its {1}: put it back there, or say "
+    "by --destination which others"
+)
 PER_SECOND, FASTEST = 20, 200
 """Of what is tried again, unless told otherwise, and at most: it goes between what comes in, and a
 deliverer holds twice of it in hand (`deliverer.replays.IN_HAND`)."""
@@ -99,10 +105,18 @@ async def kept(pool: Pool, event: UUID) -> list[tuple[Parked, Kept]]:
     ]
 
 
-async def replay(pool: Pool, wanted: Filter, per_second: int) -> int:
-    """Have them tried again from now on, the oldest first, so many a second; how many."""
-    rows = await pool.fetch(_REPLAY, *wanted.values(), per_second)
+async def replay(pool: Pool, wanted: Filter, per_second: int, to: Sequence[str]) -> int:
+    """Have them tried again from now on, the oldest first, so many a second; how many. What is for
+    others than these destinations stays as it is."""
+    rows = await pool.fetch(_REPLAY, *wanted.values(), per_second, list(to))
     return len(rows)
+
+
+async def possible(pool: Pool, wanted: Filter, to: Sequence[str]) -> None:
+    """Whether there is somebody to deliver all of it."""
+    await not_given_up(pool, wanted.events)
+    if others := await pool.fetch(_FOR_OTHERS, *wanted.values(), list(to)):
+        raise Refused("\n".join(NOBODY.format(row["destination"], row["n"]) for row in others))
 
 
 async def drop(pool: Pool, wanted: Filter, reason: str) -> int:
@@ -128,9 +142,15 @@ update deliverer.delivery d set state = 'replay', replays = d.replays + 1, claim
 from (
     select destination, event, row_number() over (partition by destination order by at, event)
         as place
-    from (select * from deliverer.delivery where {WHERE} for update) parked
+    from (select * from deliverer.delivery where {WHERE} and destination = any($10) for update)
+        parked
 ) q
 where (d.destination, d.event) = (q.destination, q.event) returning d.event
+"""
+
+_FOR_OTHERS = f"""
+select destination, count(*) as n from deliverer.delivery
+where {WHERE} and destination <> all($9) group by destination order by destination
 """
 
 # Nobody will deliver it, so nobody needs what was said; the archive has it, for its time.
@@ -165,7 +185,10 @@ def _filtered(command: Any) -> Any:
 
 @click.group("parked")
 def group() -> None:
-    """Deliveries that a destination refused (POSTKAMER_DATABASE_URL, as its owner)."""
+    """Deliveries that a destination refused.
+
+    POSTKAMER_DATABASE_URL, as its owner; for `replay` POSTKAMER_CONFIG too.
+    """
 
 
 @group.command("list")
@@ -220,19 +243,20 @@ def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
     "--per-second", default=PER_SECOND, type=click.IntRange(1, FASTEST), show_default=True
 )
 @click.option("--dry-run", is_flag=True, help="Say how many, and do nothing.")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 def replay_command(
-    as_json: bool, everything: bool, per_second: int, dry_run: bool, **given: Any
+    as_json: bool, everything: bool, per_second: int, dry_run: bool, path: Path | None, **given: Any
 ) -> None:
     """Deliver them again, under the same ids.
 
     Between what comes in, as many a second as is said, as long as the destination keeps up. What
     came later in a conversation has been delivered: whoever receives goes by `sequence`.
     """
-    wanted = _narrow(Filter(**given), everything)
+    wanted, to = _narrow(Filter(**given), everything), configured(path)
 
     async def work(pool: Pool) -> int:
-        await not_given_up(pool, wanted.events)
-        return await (counted(pool, wanted) if dry_run else replay(pool, wanted, per_second))
+        await possible(pool, wanted, to)
+        return await (counted(pool, wanted) if dry_run else replay(pool, wanted, per_second, to))
 
     count = on_tables("parked", work)
     words = f"{count} would be tried again" if dry_run else f"{count} are tried again"

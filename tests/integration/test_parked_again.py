@@ -46,7 +46,7 @@ async def test_what_is_tried_again_goes_as_fast_as_was_asked(broker: Broker, poo
 
     await park(pool, MANY)
     async with serving(taken) as url, post.works({"url": url, "secret": "x"}):
-        assert await replay(pool, Filter(destination="crm"), FASTEST) == MANY
+        assert await replay(pool, Filter(destination="crm"), FASTEST, ["crm"]) == MANY
         while (await post.states()).get("settled") != MANY:
             await asyncio.sleep(0.05)
     assert set(crm.taken.values()) == {1} and len(crm.taken) == MANY

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from cli.parked import FASTEST, GIVEN_UP
+from cli.parked import FASTEST, GIVEN_UP, NOBODY
 from deliverer.replays import CLAIM_SECONDS, IN_HAND, Replays
 from deliverer.session import LOOK_SECONDS
 from deliverer.settlements import Settlement, Settlements, parked, record, settlement
@@ -161,7 +161,8 @@ def test_who_does_not_say_which_does_nothing(command: Command) -> None:
 
 
 def test_a_dry_run_counts_and_changes_nothing(command: Command) -> None:
-    assert command("parked", "replay", "--all", "--dry-run").stdout == "6 would be tried again\n"
+    counted = command("parked", "replay", "--destination", "crm", "--dry-run")
+    assert counted.stdout == "5 would be tried again\n"
     done = command("parked", "drop", "--tenant", "borne", "--reason", "x", "--dry-run")
     assert done.stdout == "3 would be given up\n"
     assert len(events(command("parked", "list", "--json"))) == 6
@@ -184,13 +185,14 @@ def test_what_was_settled_twice_at_once_is_written_down_once(command: Command, t
     assert command("parked", "list", "--conversation", "c7", "--json").stdout == "[]\n"
 
 
+CRM = ("--destination", "crm")
 ONE, OTHER = UUID(int=1), UUID(int=2)
 
 
 def test_what_is_tried_again_is_due_at_its_pace_the_oldest_first(
     command: Command, table: str
 ) -> None:
-    assert command("parked", "replay", "--all", "--per-second", "1").exit_code == 0
+    assert command("parked", "replay", *CRM, "--per-second", "1").exit_code == 0
     assert on(table, lambda pool: due(pool, ONE)) in ([1], [1, 2])
     passed = "update deliverer.delivery set due_at = due_at - interval '10 seconds'"
     on(table, lambda pool: pool.execute(passed))
@@ -236,7 +238,7 @@ def test_no_more_is_in_hand_than_may_be(command: Command, table: str) -> None:
     too_fast = command("parked", "replay", "--all", "--per-second", str(FASTEST + 1))
     assert too_fast.exit_code == 2 and f"1<=x<={FASTEST}" in too_fast.stderr
     assert IN_HAND >= 2 * FASTEST * LOOK_SECONDS
-    assert command("parked", "replay", "--all", "--per-second", str(FASTEST)).exit_code == 0
+    assert command("parked", "replay", *CRM, "--per-second", str(FASTEST)).exit_code == 0
     passed = "update deliverer.delivery set due_at = now() - interval '1 second'"
     on(table, lambda pool: pool.execute(passed))
     assert len(on(table, lambda pool: due(pool, ONE))) == IN_HAND
@@ -292,6 +294,35 @@ def test_what_is_given_up_is_erased_here_and_cannot_be_tried_again(
         assert (done.exit_code, done.stdout) == (1, "")
         assert done.stderr == GIVEN_UP.format(*ids(2)) + "\n"
     assert events(command("parked", "list", "--json")) == ids(3, 4, 5, 6)
+
+
+@pytest.mark.parametrize("given", [(), ("--dry-run",)])
+def test_what_nobody_would_deliver_is_not_tried_again(
+    command: Command, table: str, given: tuple[str, ...]
+) -> None:
+    for which in (("--destination", "crm2"), ("--all",)):
+        done = command("parked", "replay", *which, *given)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == NOBODY.format("crm2", 1) + "\n"
+    assert len(events(command("parked", "list", "--json"))) == 6
+    none = command("parked", "replay", "--all", *given, "--config", "nothing.toml")
+    assert (none.exit_code, none.stdout) == (1, "") and "nothing.toml" in none.stderr
+
+
+def test_a_destination_that_is_left_out_is_listed_while_something_of_it_is_left(
+    command: Command, table: str
+) -> None:
+    at_work = "update deliverer.delivery set state = 'replay' where destination = 'crm2'"
+    on(table, lambda pool: pool.execute(at_work))
+    last = command("destination", "list").stdout.splitlines()[-1]
+    assert last == (
+        "crm2: 0 parked, 1 being tried again; not in the configuration: nobody delivers to it"
+    )
+    shown = json.loads(command("destination", "list", "--json").stdout)
+    assert [one["id"] for one in shown if not one["configured"]] == ["crm2"]
+    gone = "delete from deliverer.delivery where destination = 'crm2'"
+    on(table, lambda pool: pool.execute(gone))
+    assert "crm2" not in command("destination", "list").stdout
 
 
 def test_a_destination_is_held_still_and_freed(command: Command, table: str) -> None:
