@@ -9,6 +9,8 @@ import aiohttp
 
 from deliverer.addresses import Network, may_go
 from deliverer.answers import Answer, Body, Failure
+from deliverer.retry_after import asked_seconds
+from services import clock
 
 ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
 """For one attempt in all, and for its connection."""
@@ -39,7 +41,7 @@ class Sender:
             ) as response:
                 return Answer(
                     status=response.status,
-                    retry_after=_seconds(response.headers.get("Retry-After", "")),
+                    retry_after=_wait(response.headers),
                     body=await _beginning(response.content),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -60,9 +62,8 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
     return read
 
 
-def _seconds(retry_after: str) -> float | None:
-    """Only the form in seconds; a date would need both clocks to agree."""
-    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+def _wait(headers: Mapping[str, str]) -> float | None:
+    return asked_seconds(headers.get("Retry-After", ""), headers.get("Date", ""), clock.now())
 
 
 def _classify(error: BaseException) -> tuple[Failure, bool]:

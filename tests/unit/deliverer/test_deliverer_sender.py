@@ -10,7 +10,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 from timeless import run
 
-from deliverer.sender import ANSWER_BYTES, Sender, _classify, _seconds
+from deliverer.sender import ANSWER_BYTES, Sender, _classify
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 
@@ -49,29 +49,12 @@ def test_a_failure_says_whether_a_first_byte_may_have_left(
     assert _classify(error) == (failure, sent)
 
 
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("", None),
-        ("0", 0.0),
-        ("120", 120.0),
-        ("-1", None),
-        ("1.5", None),
-        ("Wed, 25 Nov 2026 12:00:00 GMT", None),
-        ("١٢", None),
-        ("²", None),
-        ("9" * 5000, float("inf")),
-    ],
-)
-def test_retry_after_is_understood_in_seconds(header: str, seconds: float | None) -> None:
-    assert _seconds(header) == seconds
-
-
 class Session:
     """Answers 200 with these pieces, one after the other."""
 
     def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
         self.pieces, self.error = pieces, error
+        self.said = {"Retry-After": "7"}
 
     def post(self, url: str, **_: Any) -> "Session":
         return self
@@ -80,7 +63,7 @@ class Session:
         loop = asyncio.get_running_loop()
         protocol = BaseProtocol(loop)
         protocol.connection_made(asyncio.Transport())
-        self.status, self.headers = 200, {"Retry-After": "7"}
+        self.status, self.headers = 200, self.said
         self.content = aiohttp.StreamReader(protocol, 2**16, loop=loop)
         self.feeding = asyncio.create_task(self.feed())
         return self
@@ -121,3 +104,15 @@ def test_an_answer_without_end_is_read_to_a_bound() -> None:
 @pytest.mark.parametrize("error", [aiohttp.ClientPayloadError("cut off"), TimeoutError()])
 def test_an_answer_that_breaks_off_still_has_its_status(error: Exception) -> None:
     assert answered(b"half", error=error) == b"half"
+
+
+def test_a_date_until_which_it_is_to_be_left_alone_is_by_its_own_clock() -> None:
+    async def work() -> float | None:
+        session: Any = Session()
+        session.said = {
+            "Date": "Wed, 25 Nov 1998 12:00:00 GMT",
+            "Retry-After": "Wed, 25 Nov 1998 12:01:30 GMT",
+        }
+        return (await Sender(session).post("https://x", b"{}", {})).retry_after
+
+    assert run(work()) == 90
