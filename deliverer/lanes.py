@@ -6,7 +6,8 @@ next probe of a paused destination is another conversation's.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from uuid import UUID
 
 import msgspec
 
@@ -96,6 +97,22 @@ class Lanes:
         self._busy.discard(lane)
         return [job, *behind]
 
+    def without(self, ids: Collection[UUID]) -> set[UUID]:
+        """What waits of these to be tried again no longer does; which of them did. What is in
+        flight is not here."""
+        found = [job for job in self._all() if job.replays and job.delivery.id in ids]
+        for job in found:
+            row, lane = self._row(job), job.delivery.conversation
+            row[lane].remove(job)
+            if not row[lane]:
+                del row[lane]
+            if not row:
+                del self._waiting[job.delivery.tenant]
+        return {job.delivery.id for job in found}
+
+    def _all(self) -> Iterator[Job]:
+        return (job for row in self._waiting.values() for jobs in row.values() for job in jobs)
+
     @property
     def waiting_lanes(self) -> Iterator[str]:
         """Those in which anything waits."""
@@ -103,4 +120,4 @@ class Lanes:
 
     @property
     def waiting(self) -> int:
-        return sum(len(jobs) for row in self._waiting.values() for jobs in row.values())
+        return sum(1 for _ in self._all())

@@ -1,6 +1,7 @@
 """What a person did about deliveries: set to be tried again, given up, a destination held still."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -37,22 +38,34 @@ class Again(msgspec.Struct, frozen=True):
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
+class Look(NamedTuple):
+    """What is to be tried again, the longest due first; and what no longer is: it was taken back,
+    or what came of it is written down by now."""
+
+    again: list[Again]
+    over: frozenset[UUID]
+
+
 class Replays:
     """`process` is whoever has in hand what it takes."""
 
     def __init__(self, pool: Pool, process: UUID) -> None:
         self._pool, self._process = pool, process
 
-    async def due(self, destination: str, held: Collection[UUID]) -> list[Again]:
-        """What is to be tried again by now and not among `held`, the longest due first."""
+    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> Look:
+        """What is to be tried again by now, and what of `held` no longer is. Nothing is added to
+        what is in hand of a destination that is held `still`."""
         before = list(held)  # one that is settled meanwhile may be in the answer still
-        claim = (self._process, destination, CLAIM_SECONDS, IN_HAND, before)
-        rows = await self._pool.fetch(_CLAIM, *claim)
-        return [
+        most = len(before) if still else IN_HAND
+        rows = await self._pool.fetch(
+            _CLAIM, self._process, destination, CLAIM_SECONDS, most, before
+        )
+        again = [
             Again(_decode(row["body"]).delivery, row["replays"], row["failed"])
             for row in rows
             if row["body"]
         ]
+        return Look(again, frozenset(before).difference(row["event"] for row in rows))
 
     async def held_still(self, destination: str) -> bool:
         """Whether a person wants nothing delivered to it for now."""

@@ -124,13 +124,14 @@ class Session:
                 log.warning(event, destination=self._id)
             self._still = still
             self._show()
-            if not still:
-                due = partial(self._replays.due, self._id, self._again)
-                for again in await until_it_answers(due, "replays"):
-                    self._again.add(again.delivery.id)
-                    self._lanes.add(Job(again.delivery, None, again.replays, failed=again.failed))
-                for job in await self._standing.due():
-                    self._lanes.add(job)
+            due = partial(self._replays.due, self._id, self._again, still=still)
+            found = await until_it_answers(due, "replays")
+            self._again -= self._lanes.without(found.over)
+            for again in found.again:
+                self._again.add(again.delivery.id)
+                self._lanes.add(Job(again.delivery, None, again.replays, failed=again.failed))
+            for job in [] if still else await self._standing.due():
+                self._lanes.add(job)
             self._launch()
             await self._rest()
 

@@ -134,6 +134,8 @@ class Settlements:
         return int(counted)
 
 
+# What a person had tried again, and perhaps took back or gave up while it was under way: what came
+# of it counts. `due_at` is there until that is written down, once.
 _INSERT = """
 insert into deliverer.delivery as d (destination, event, conversation, state, attempts, status, at,
     tenant, reason, body, message, replays)
@@ -141,8 +143,11 @@ select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], 
     $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[], $12::int[])
 on conflict (destination, event) do update set state = excluded.state,
     attempts = d.attempts + excluded.attempts, status = excluded.status, at = excluded.at,
-    reason = excluded.reason, body = excluded.body, told = d.state = 'aside'
-where d.state = 'aside' or (d.state = 'replay' and d.replays = excluded.replays)
+    reason = excluded.reason, body = excluded.body, told = d.state = 'aside',
+    due_at = null
+where d.state = 'aside' or d.replays = excluded.replays and (
+    d.state = 'replay' or d.due_at is not null and (
+        d.state = 'parked' or d.state = 'dropped' and excluded.state = 'settled'))
 """
 
 _SELECT = """

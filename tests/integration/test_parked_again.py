@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from cli.parked import FASTEST, Filter, replay
+from cli.parked import FASTEST
+from cli.parking import Filter, replay
 from deliverer import replays
 from deliverer.replays import CLAIM_SECONDS, IN_HAND
 from deliverer.settlements import parked, settlement

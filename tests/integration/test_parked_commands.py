@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from cli.parked import FASTEST, GIVEN_UP, NOBODY
+from cli.parked import FASTEST
+from cli.parking import GIVEN_UP, NOBODY
 from deliverer.replays import CLAIM_SECONDS, IN_HAND, Replays
 from deliverer.session import LOOK_SECONDS
 from deliverer.settlements import Settlement, Settlements, parked, record, settlement
@@ -169,9 +170,9 @@ def test_a_dry_run_counts_and_changes_nothing(command: Command) -> None:
 
 
 async def due(pool: Pool, process: UUID, *held: UUID) -> list[int]:
-    again = await Replays(pool, process).due("crm", held)
-    assert all(each.replays == 1 for each in again)
-    return [each.delivery.sequence for each in again]
+    look = await Replays(pool, process).due("crm", held, still=False)
+    assert all(each.replays == 1 for each in look.again)
+    return [each.delivery.sequence for each in look.again]
 
 
 def test_what_was_settled_twice_at_once_is_written_down_once(command: Command, table: str) -> None:
@@ -209,10 +210,10 @@ def test_what_is_settled_while_it_is_looked_for_is_not_tried_once_more(
 
     async def looked(pool: Pool) -> list[int]:
         held = {delivery(1).id}
-        looking = asyncio.create_task(Replays(pool, ONE).due("crm", held))
+        looking = asyncio.create_task(Replays(pool, ONE).due("crm", held, still=False))
         await asyncio.sleep(0)  # it has asked by now, and has no answer yet
         held.clear()
-        return [each.delivery.sequence for each in await looking]
+        return [each.delivery.sequence for each in (await looking).again]
 
     assert on(table, looked) == [2]
 
@@ -242,6 +243,83 @@ def test_no_more_is_in_hand_than_may_be(command: Command, table: str) -> None:
     passed = "update deliverer.delivery set due_at = now() - interval '1 second'"
     on(table, lambda pool: pool.execute(passed))
     assert len(on(table, lambda pool: due(pool, ONE))) == IN_HAND
+
+
+def listed(command: Command, *given: str) -> dict[int, str]:
+    """Which, and in which state."""
+    by = {str(delivery(n).id): n for n in range(1, 7)}
+    found = json.loads(command("parked", "list", *given, "--json").stdout)
+    assert all((one["dueAt"] is None) == (one["state"] == "parked") for one in found)
+    return {by[one["event"]]: one["state"] for one in found}
+
+
+def test_what_waits_to_be_tried_again_is_shown_and_can_be_taken_back(
+    command: Command, table: str
+) -> None:
+    assert command("parked", "replay", *ids(1, 2, 3)).exit_code == 0
+    waiting = {1: "replay", 2: "replay", 3: "replay"}
+    assert listed(command, *CRM) == waiting | {4: "parked", 5: "parked"}
+    assert ", tried again from 20" in command("parked", "list", "--conversation", "c1").stdout
+    assert "paspoort" in command("parked", "show", *ids(1), "--content").stdout
+    counted = command("parked", "replay", "--tenant", "almelo", "--cancel", "--dry-run")
+    assert counted.stdout == "2 would be parked again\n"
+    assert listed(command, *CRM) == waiting | {4: "parked", 5: "parked"}
+
+    async def looked(pool: Pool) -> set[UUID]:
+        replays = Replays(pool, ONE)
+        await pool.execute("update deliverer.delivery set due_at = now() where state = 'replay'")
+        held = {each.delivery.id for each in (await replays.due("crm", (), still=False)).again}
+        assert held == {delivery(n).id for n in (1, 2, 3)}
+        done = await asyncio.to_thread(command, "parked", "replay", *ids(1, 3, 4), "--cancel")
+        assert done.stdout == "2 are parked again\n"  # one never was to be tried again
+        return {*(await replays.due("crm", held, still=True)).over}
+
+    assert on(table, looked) == {delivery(n).id for n in (1, 3)}
+    assert listed(command, *CRM) == {
+        1: "parked",
+        2: "replay",
+        3: "parked",
+        4: "parked",
+        5: "parked",
+    }
+    assert command("parked", "replay", "--cancel").exit_code == 2
+    again = command("parked", "replay", *ids(1), "--json")
+    assert json.loads(again.stdout) == {"count": 1, "dryRun": False}
+
+
+def test_nothing_more_is_taken_in_hand_of_what_is_held_still(command: Command, table: str) -> None:
+    assert command("parked", "replay", *ids(1, 2)).exit_code == 0
+
+    async def looked(pool: Pool) -> None:
+        replays = Replays(pool, ONE)
+        await pool.execute("update deliverer.delivery set due_at = now() where state = 'replay'")
+        assert await replays.due("crm", (), still=True) == ([], frozenset())
+        held = {delivery(1).id}
+        assert await replays.due("crm", held, still=True) == ([], frozenset())
+
+    on(table, looked)
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+@pytest.mark.parametrize("state", ["settled", "parked"])
+def test_what_was_under_way_when_it_was_taken_back_is_written_down_once(
+    command: Command, table: str, state: str, given_up: bool
+) -> None:
+    assert command("parked", "replay", *ids(1)).exit_code == 0
+    assert command("parked", "replay", *ids(1), "--cancel").exit_code == 0
+    if given_up:
+        assert command("parked", "drop", *ids(1), "--reason", "x").exit_code == 0
+    done = msgspec.structs.replace(refused(1), state=state, replays=1)
+    if state == "settled":
+        done = msgspec.structs.replace(done, body=None)
+    on(table, lambda pool: write(pool, done))
+    on(table, lambda pool: write(pool, done))
+    sql = "select state, attempts, body is null as erased from deliverer.delivery where event = $1"
+    [row] = on(table, lambda pool: pool.fetch(sql, delivery(1).id))
+    lost = given_up and state == "parked"  # nobody wants it, and it was not delivered
+    assert row["state"] == ("dropped" if lost else state)
+    assert row["attempts"] == (1 if lost else 2)
+    assert row["erased"] == (given_up or state == "settled")
 
 
 @pytest.mark.parametrize("state", ["settled", "parked"])

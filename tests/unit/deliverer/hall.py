@@ -14,7 +14,7 @@ from deliverer.answers import Answer
 from deliverer.asides import TOGETHER, Waiting
 from deliverer.engine import Engine, Terms
 from deliverer.lanes import Job
-from deliverer.replays import Again
+from deliverer.replays import Again, Look
 from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlement
 from services import contract
@@ -109,8 +109,10 @@ class Book:
     async def held_still(self, destination: str) -> bool:
         return self.still
 
-    async def due(self, destination: str, held: Collection[UUID]) -> list[Again]:
-        return [again for again in self.again if again.delivery.id not in held]
+    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> Look:
+        over = frozenset(held).difference(again.delivery.id for again in self.again)
+        new = [again for again in self.again if again.delivery.id not in held]
+        return Look([] if still else new, over)
 
     async def known(self, destination: str, events: list[UUID]) -> set[UUID]:
         return self.before & set(events)

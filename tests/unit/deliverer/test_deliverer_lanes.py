@@ -34,6 +34,22 @@ def drawn(lanes: Lanes, count: int) -> str:
     return found
 
 
+def test_what_is_taken_back_leaves_its_lane_and_nobody_elses() -> None:
+    lanes = Lanes()
+    added(lanes, "ab")
+    again = [Job(delivery(n, name), None, 1) for n, name in ((5, "a"), (6, "c"), (7, "d"))]
+    for one in again:
+        lanes.add(one)
+    first = lanes.next()
+    assert first
+    lanes.aside(first, 100)
+    ids = {one.delivery.id for one in again[:2]} | {first.delivery.id}
+    assert lanes.without(ids) == ids - {first.delivery.id}
+    assert lanes.waiting == 3 and lanes.standing_aside == 1
+    assert lanes.without(ids) == set()
+    assert drawn(lanes, 9) == "bd"
+
+
 def test_nothing_is_next_where_nothing_waits() -> None:
     assert Lanes().next() is None
 

@@ -57,6 +57,26 @@ def test_what_is_tried_again_goes_between_what_comes_in_and_once() -> None:
     run(work())
 
 
+@pytest.mark.parametrize("held_still", [False, True])
+def test_what_is_taken_back_before_it_went_does_not_go(held_still: bool) -> None:
+    async def work() -> None:
+        away = [True]
+        hall = Hall(Crm(lambda _: Answer(status=503) if away[0] else OK))
+        hall.book.again = [Again(of(n, "abcd"[n]), 1) for n in range(4)]
+        task = asyncio.create_task(hall.works(lambda: hall.channel.acked == [1]))
+        await asyncio.sleep(100)
+        hall.book.still = held_still
+        hall.book.again = [one for one in hall.book.again if one.delivery.sequence == 2]
+        await asyncio.sleep(100)
+        away[0], hall.book.still, before = False, False, len(hall.crm.asked)
+        hall.receives(of(7, "a"), of(8, "b"))
+        await task
+        assert {*hall.crm.numbers[before:]} == {2, 7, 8}
+        assert {one.message.int for one in hall.book.settled if one.message} == {2, 7, 8}
+
+    run(work())
+
+
 def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
     async def work() -> None:
         hall = Hall(Crm())
