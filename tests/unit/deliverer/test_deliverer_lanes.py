@@ -42,12 +42,12 @@ def test_what_is_taken_back_leaves_its_lane_and_nobody_elses() -> None:
         lanes.add(one)
     first = lanes.next()
     assert first
-    lanes.aside(first, 100)
+    lanes.back(first)
     ids = {one.delivery.id for one in again[:2]} | {first.delivery.id}
     assert lanes.without(ids) == ids - {first.delivery.id}
-    assert lanes.waiting == 3 and lanes.standing_aside == 1
+    assert lanes.waiting == 3
     assert lanes.without(ids) == set()
-    assert drawn(lanes, 9) == "bd"
+    assert drawn(lanes, 9) == "bda"
 
 
 def test_nothing_is_next_where_nothing_waits() -> None:
