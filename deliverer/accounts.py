@@ -1,6 +1,7 @@
 """Where each of our numbers sends, and with which token: from the configuration, once. Pure."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 
@@ -25,6 +26,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     per_second: int
     """Messages that it may send."""
     late: LateTemplate | None = None
+    wrote: timedelta = timedelta()
+    """Since a citizen last wrote, in which a template to them is an answer."""
     night: Night | None = None
     """In which nothing leaves that nobody asked for."""
 
@@ -43,10 +46,11 @@ def accounts(
                 token = resolved(number.access_token, environ)
         except ValueError as error:
             faults.append(f"{error} (number {number.id})")
-        tenant = config.tenant(number.tenant)
-        night = compiled(tenant.night) if tenant else None
         account = _account(number, graph_url, token)
-        found[number.id] = msgspec.structs.replace(account, night=night)
+        if tenant := config.tenant(number.tenant):
+            night = compiled(tenant.night)
+            account = msgspec.structs.replace(account, night=night, wrote=tenant.wrote)
+        found[number.id] = account
     if faults:
         raise SettingsError(faults)
     return found

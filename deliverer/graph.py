@@ -13,14 +13,12 @@ Not sent is only that, and a failure before the first byte left. What is unknown
 by itself: there is no idempotency key.
 """
 
-from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from deliverer.answers import Answer
-from services.fates import PUT_OFF, WINDOW, sentence
-from services.numbers import LateTemplate
+from services.fates import PUT_OFF, sentence
 
 RETRY = frozenset({1, 2, 613, 130429, 131000, 131016, 131056, 131057, 133004})
 """May pass by itself, for this message: too fast, overloaded, in maintenance."""
@@ -44,8 +42,6 @@ LARGEST_CODE = 2**31 - 1
 MEDIA = ("audio", "document", "image", "sticker", "video")
 """Kinds of a media object, in a message, in a header and in the parameters of a template."""
 
-LATE_CHARACTERS = 900
-"""Of an answer in a template: Meta takes 1,024 for all of its body, which says what it is, too."""
 FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
 """Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, bounded."""
 LONGEST_RETRY_AFTER = 3600.0
@@ -201,32 +197,6 @@ def refused(code: int, attempt: int, tried: float, retry_after: float | None) ->
     if code in RETRY and attempt < ATTEMPTS:
         return Later(min(retry_after or wait(attempt), LONGEST_WAIT), code, waiting)
     return Failed(code, sentence(code))
-
-
-def shut(content: dict[str, Any], heard_at: datetime | None, now: datetime) -> bool:
-    """Whether Meta would refuse this because the citizen wrote too long ago. Of who never wrote to
-    us it knows more than we do: they may have, before this was here."""
-    free = content.get("type") != "template"
-    return free and heard_at is not None and now >= heard_at + WINDOW
-
-
-def late(content: dict[str, Any], template: LateTemplate | None) -> dict[str, Any] | None:
-    """The words of a text in the template for answers that come late; None where there is none, for
-    anything but a text, or for more words than fit. They are never shortened."""
-    match content:
-        case {"type": "text", "text": {"body": str(body)}} if template:
-            words = " ".join(body.split())  # Meta takes no line ends in a parameter
-            if len(words) <= LATE_CHARACTERS:
-                parameter = {"type": "text", "text": words}
-                return {
-                    "type": "template",
-                    "template": {
-                        "name": template.name,
-                        "language": {"code": template.language},
-                        "components": [{"type": "body", "parameters": [parameter]}],
-                    },
-                }
-    return None
 
 
 def wait(attempt: int) -> float:

@@ -9,6 +9,7 @@ import msgspec
 
 from deliverer import statements
 from deliverer.graph import Failed, Later, Sent, Unknown, Verdict
+from deliverer.line import Line
 from services import clock
 from services.contract import SendOutcome
 from services.database import Connection, Pool
@@ -27,39 +28,6 @@ UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SendOutcome).decode
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One message, claimed for an attempt."""
-
-    id: UUID
-    number: str
-    conversation: str
-    address_kind: str
-    address: str
-    content: dict[str, Any]
-    attempt: int
-    tried: float = 0.0
-    """Seconds after the first attempt."""
-    about: UUID | None = None
-    """The message that it quotes or reacts to; `about_wamid` is Meta's name for it, where it has
-    one: of what this citizen was sent before."""
-    about_wamid: str = ""
-    media: UUID | None = None
-    """The file that goes along; the provider's id of it, and the name it was uploaded under."""
-    media_id: str = ""
-    media_name: str = ""
-    purpose: str = ""
-    """Of the consent by which it goes to somebody who did not write first; '' for all else."""
-    consented: bool = True
-    """Whether that consent holds still."""
-    heard_at: datetime | None = None
-    """When the citizen wrote to this number last; None: never, as far as we know."""
-
-    @property
-    def opaque(self) -> str:
-        """This attempt by name. Meta gives it back with each status: no personal data."""
-        return f"{self.id}.{self.attempt}"
 
 
 class Ledger:

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from deliverer import late
 from deliverer.accounts import Account
 from deliverer.engine import Poster
 from deliverer.flights import Flights
@@ -15,22 +16,19 @@ from deliverer.graph import (
     STOPPED,
     Failed,
     Later,
-    Sent,
     Verdict,
     filled,
     judge,
-    late,
     request,
-    shut,
 )
-from deliverer.ledger import Ledger, Line
+from deliverer.ledger import Ledger
+from deliverer.line import Line
 from deliverer.nights import nights, unasked
 from deliverer.pace import Pace
 from services import clock, observe, topology
 from services.broker import Unconfirmed
 from services.contract import SendOutcome
 from services.database import until_it_answers
-from services.fates import REASONS
 from services.partitions import Partitions
 from services.tasks import within
 
@@ -47,8 +45,6 @@ CONFIRM_SECONDS = 10.0
 TOO_FAST = 130429
 """Meta's code: the number sends more than it may."""
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
-WINDOW_CLOSED = f"window_closed: {REASONS[131047]}"
-IN_TEMPLATE = "late_template: in een sjabloon verstuurd, na 24 uur zonder bericht van de inwoner"
 MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
 log = structlog.get_logger()
@@ -118,15 +114,15 @@ class Outbound:
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:
             return Failed(0, MESSAGE_UNKNOWN)
-        if line.purpose and (waits := unasked(line.consented, account.night, clock.now())):
+        now = clock.now()
+        if line.purpose and (waits := unasked(line.consented, account.night, now)):
             return waits
-        if not shut(line.content, line.heard_at, clock.now()):
+        if not late.shut(line, now):
             content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
-            return await self._send(line, account, content)
-        if (instead := late(line.content, account.late)) is None:
-            return Failed(0, WINDOW_CLOSED)
-        verdict = await self._send(line, account, instead)
-        return Sent(verdict.wamid, IN_TEMPLATE) if isinstance(verdict, Sent) else verdict
+            return late.once_more(await self._send(line, account, content), line, account, now)
+        if (template := late.instead(line, account, now)) is None:
+            return Failed(0, late.WINDOW_CLOSED)
+        return late.settled(await self._send(line, account, template))
 
     async def _send(self, line: Line, account: Account, content: dict[str, Any]) -> Verdict:
         body = request(line.address_kind, line.address, content, line.opaque)

@@ -20,14 +20,17 @@ CONSENT = """select from router.consent c
 
 LINE = f"""
 l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
-l.purpose, (l.purpose = '' or exists ({CONSENT})) as consented,
+l.code, l.purpose, (l.purpose = '' or exists ({CONSENT})) as consented,
 extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
 (select max(c.last_inbound_at) from router.conversation c
-    where c.person = l.person and c.number = l.number) as heard_at
+    where c.person = l.person and c.number = l.number) as heard_at,
+(select max(c.last_inbound_at) from router.conversation c where c.person = l.person) as wrote_at,
+(select max(w.at) from router.withdrawal w where w.person = l.person and w.by = 'stop')
+    as stopped_at
 """
 
 # Meta lets a number write to one citizen once in 6 s, and 45 times at once.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,8 @@ class Provider:
         self.headers: list[dict[str, str]] = []
         self.answers: list[tuple[int, dict[str, Any]]] = []
         """To the next files."""
+        self.message_answers: list[tuple[int, dict[str, Any]]] = []
+        """To the next messages."""
         self.key = ""
         """The only one that it lets in, where it has one; to others it says no as a gateway does,
         not as Meta."""
@@ -57,6 +60,9 @@ class Provider:
         if body.get("status") == "read":
             return await self.mark(body)
         self.messages.append(body)
+        if self.message_answers:
+            status, answer = self.message_answers.pop(0)
+            return web.json_response(answer, status=status)
         wamid = f"wamid.{len(self.messages)}"
         return web.json_response({"messages": [{"id": wamid}]})
 
@@ -154,6 +160,7 @@ async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Accoun
             media_url=f"{at}/media",
             headers={"D360-API-KEY": "key"},
             per_second=80,
+            wrote=timedelta(days=56),
         )
         yield Office(pool, Objects(folder.as_uri()), provider), account
         provider.may_answer.set()

@@ -13,7 +13,8 @@ import pytest
 from deliverer.answers import Answer, Body
 from deliverer.carrier import Carrier
 from deliverer.graph import Verdict
-from deliverer.ledger import Ledger, Line
+from deliverer.ledger import Ledger
+from deliverer.line import Line
 from deliverer.outbound import Outbound
 from deliverer.uploads import Uploads
 from services import clock

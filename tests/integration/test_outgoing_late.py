@@ -2,8 +2,7 @@
 
 import msgspec
 
-from deliverer.graph import LATE_CHARACTERS
-from deliverer.outbound import IN_TEMPLATE, WINDOW_CLOSED
+from deliverer.late import CLOSED, IN_TEMPLATE, LATE_CHARACTERS, WINDOW_CLOSED
 from services import clock
 from services.contract import SendOutcome
 from services.numbers import LateTemplate
@@ -12,6 +11,8 @@ from tests.integration.provider import NUMBER, Account, Office
 TEXT = {"type": "text", "text": {"body": "Ja."}}
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
+LATE = LateTemplate(name="antwoord")
+STOPPED = "insert into router.withdrawal values ('almelo', $1, $2, now() - interval '1 day')"
 HEARD = """
 insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
     opened_at, last_inbound_at, sequence, departments)
@@ -45,7 +46,7 @@ async def test_a_late_answer_goes_in_the_template_for_it_if_its_words_fit(
     office, account = place
     late = clock.new_id()
     await office.pool.execute(HEARD, NUMBER, late, 25)
-    account = msgspec.structs.replace(account, late=LateTemplate(name="antwoord"))
+    account = msgspec.structs.replace(account, late=LATE)
     answer = {"type": "text", "text": {"body": "Ja,\n\nhij is klaar."}}
     long = {"type": "text", "text": {"body": "x" * (LATE_CHARACTERS + 1)}}
     async with office.working(**{NUMBER: account}):
@@ -66,3 +67,55 @@ async def test_a_late_answer_goes_in_the_template_for_it_if_its_words_fit(
     assert (row["reason"], row["wamid"] != "") == (IN_TEMPLATE, True)
     told = await office.pool.fetchval("select body from deliverer.outcome order by position")
     assert msgspec.msgpack.decode(told, type=SendOutcome).reason == IN_TEMPLATE
+
+
+async def test_a_late_answer_to_who_said_stop_or_wrote_long_ago_goes_in_no_template(
+    place: tuple[Office, Account],
+) -> None:
+    """Ordered as a template it would need consent; and they may get it at night."""
+    office, account = place
+    stopped, long_ago, turned_off, came_back, elsewhere = (clock.new_id() for _ in range(5))
+    for person, hours in ((stopped, 90), (long_ago, 24 * 90), (turned_off, 90), (came_back, 90)):
+        await office.pool.execute(HEARD, NUMBER, person, hours)
+    await office.pool.execute(HEARD, NUMBER, elsewhere, 24 * 90)
+    await office.pool.execute(HEARD, "20000001", elsewhere, 30)  # at another number of theirs
+    for person, by in ((stopped, "stop"), (turned_off, "meta")):
+        await office.pool.execute(STOPPED, person, by)
+    earlier = STOPPED.replace("1 day", "5 days")
+    await office.pool.execute(earlier, came_back, "stop")
+    account = msgspec.structs.replace(account, late=LATE)
+    async with office.working(**{NUMBER: account}):
+        for person in (stopped, long_ago):
+            line = await office.until(await office.queue(TEXT, person), "failed")
+            assert line["reason"] == WINDOW_CLOSED
+        assert office.provider.messages == []
+        for person in (turned_off, came_back, elsewhere):
+            line = await office.until(await office.queue(TEXT, person), "sent")
+            assert line["reason"] == IN_TEMPLATE
+    assert [m["type"] for m in office.provider.messages] == ["template"] * 3
+
+
+async def test_what_meta_refuses_as_too_late_goes_in_the_template_once_under_its_next_name(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    person = clock.new_id()
+    await office.pool.execute(HEARD, NUMBER, person, 23)
+    closed = 400, {"error": {"code": CLOSED, "message": "Re-engagement"}}
+    account = msgspec.structs.replace(account, late=LATE)
+    async with office.working(**{NUMBER: account}):
+        office.provider.message_answers = [closed]
+        id = await office.queue(TEXT, person)
+        line = await office.until(id, "sent")
+        assert (line["attempt"], line["code"], line["reason"]) == (2, 0, IN_TEMPLATE)
+        text, template = office.provider.messages
+        assert (text["type"], template["type"]) == ("text", "template")
+        assert text["biz_opaque_callback_data"] == f"{id}.1"
+        assert template["biz_opaque_callback_data"] == f"{id}.2"
+        assert template["template"]["components"][0]["parameters"][0]["text"] == "Ja."
+        office.provider.message_answers = [closed, closed]
+        line = await office.until(await office.queue(TEXT, person), "failed")
+        assert (line["attempt"], line["code"]) == (2, CLOSED)
+        office.provider.message_answers = [closed]
+        line = await office.until(await office.queue(PICTURE, person), "failed")
+        assert (line["attempt"], line["code"]) == (1, CLOSED)

@@ -1,5 +1,6 @@
 """From which account each number sends."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,10 +20,10 @@ BSP: dict[str, Any] = META | {
 }
 
 
-def config(*numbers: dict[str, Any]) -> Config:
+def config(*numbers: dict[str, Any], tenant: dict[str, Any] | None = None) -> Config:
     return Config.model_validate(
         {
-            "tenants": [{"id": "almelo", "name": "Gemeente Almelo"}],
+            "tenants": [{"id": "almelo", "name": "Gemeente Almelo"} | (tenant or {})],
             "numbers": list(numbers),
             "departments": [
                 {"id": "balie", "tenant": "almelo", "name": "Balie", "destination": "crm"}
@@ -67,3 +68,9 @@ def test_every_secret_that_is_missing_is_named() -> None:
         "A: is missing (number 10654)",
         "BSP_KEY: is missing (number 20654)",
     ]
+
+
+def test_a_number_knows_how_long_its_municipality_takes_a_template_for_an_answer() -> None:
+    for tenant, days in (({}, 56), ({"wrote_days": 3}, 3)):
+        found = accounts(config(META, tenant=tenant), GRAPH, "token", {})["10654"]
+        assert found.wrote == timedelta(days=days)

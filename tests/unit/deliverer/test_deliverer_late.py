@@ -1,0 +1,127 @@
+"""What comes after the 24 hours, and in which template it goes while it is an answer still."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from deliverer.accounts import Account
+from deliverer.graph import PUT_OFF_SECONDS, Failed, Later, Sent, Unknown
+from deliverer.late import (
+    CLOSED,
+    IN_TEMPLATE,
+    LATE_CHARACTERS,
+    NEXT_IN_TEMPLATE,
+    instead,
+    once_more,
+    settled,
+    shut,
+)
+from deliverer.line import Line
+from services import clock
+from services.fates import WINDOW
+from services.numbers import LateTemplate
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
+REFUSED = Failed(CLOSED, "131047: te laat")
+ACCOUNT = Account(
+    name="meta:1",
+    number="1",
+    tenant="almelo",
+    messages_url="",
+    media_url="",
+    headers={},
+    per_second=80,
+    late=LateTemplate(name="antwoord"),
+    wrote=56 * DAY,
+)
+
+
+def line(words: str = "Ja.", **more: Any) -> Line:
+    given: dict[str, Any] = {"content": {"type": "text", "text": {"body": words}}} | more
+    return Line(
+        id=clock.new_id(),
+        number="1",
+        conversation="1-c",
+        address_kind="phone",
+        address="31611111111",
+        attempt=1,
+        **given,
+    )
+
+
+def wrote(ago: timedelta, **more: Any) -> Line:
+    return line(wrote_at=NOW - ago, **more)
+
+
+def test_the_window_is_open_for_a_day_after_the_citizen_wrote_and_as_far_as_we_know() -> None:
+    assert not shut(line(heard_at=NOW - WINDOW + SECOND), NOW)
+    assert shut(line(heard_at=NOW - WINDOW), NOW)
+    assert not shut(line(), NOW)
+    assert not shut(line(content=TEMPLATE, heard_at=NOW - WINDOW, code=CLOSED), NOW)
+    assert shut(line(heard_at=NOW, code=CLOSED), NOW)  # Meta knows better
+
+
+@pytest.mark.parametrize(
+    ("given", "goes"),
+    [
+        (wrote(2 * DAY), True),
+        (wrote(56 * DAY - SECOND), True),
+        (wrote(56 * DAY), False),
+        (line(), False),
+        (wrote(2 * DAY, stopped_at=NOW - DAY), False),
+        (wrote(2 * DAY, stopped_at=NOW - 2 * DAY), False),  # what they wrote is the STOP
+        (wrote(2 * DAY, stopped_at=NOW - 2 * DAY - SECOND), True),
+    ],
+)
+def test_a_late_answer_is_one_to_who_wrote_not_too_long_ago_and_after_any_stop(
+    given: Line, goes: bool
+) -> None:
+    assert (instead(given, ACCOUNT, NOW) is not None) is goes
+
+
+def test_without_a_template_or_a_term_nothing_goes_late() -> None:
+    none = msgspec.structs.replace(ACCOUNT, late=None)
+    no_term = msgspec.structs.replace(ACCOUNT, wrote=timedelta())
+    for account in (none, no_term):
+        assert instead(wrote(SECOND), account, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "fits"),
+    [
+        ("x" * LATE_CHARACTERS, True),
+        ("x" * (LATE_CHARACTERS + 1), False),
+        ("\U0001f600" * (LATE_CHARACTERS // 2), True),
+        ("\U0001f600" * (LATE_CHARACTERS // 2 + 1), False),
+    ],
+)
+def test_words_are_counted_as_meta_may_count_them_and_never_shortened(
+    words: str, fits: bool
+) -> None:
+    given = instead(wrote(DAY, words=words), ACCOUNT, NOW)
+    if not fits:
+        assert given is None
+        return
+    assert given is not None
+    [component] = given["template"]["components"]
+    assert component["parameters"] == [{"type": "text", "text": words}]
+
+
+def test_what_meta_finds_too_late_goes_in_the_template_at_the_next_attempt() -> None:
+    given = wrote(DAY)
+    assert once_more(REFUSED, given, ACCOUNT, NOW) == Later(0, CLOSED, NEXT_IN_TEMPLATE)
+    stopped, tired = wrote(DAY, stopped_at=NOW), wrote(DAY, tried=PUT_OFF_SECONDS)
+    for other in (line(), stopped, tired, wrote(DAY, content=TEMPLATE)):
+        assert once_more(REFUSED, other, ACCOUNT, NOW) == REFUSED
+    for verdict in (Sent("wamid.a"), Later(4), Unknown("no answer"), Failed(131026, "")):
+        assert once_more(verdict, given, ACCOUNT, NOW) == verdict
+
+
+def test_whoever_asks_is_told_that_it_went_in_a_template() -> None:
+    assert settled(Sent("wamid.a")) == Sent("wamid.a", IN_TEMPLATE)
+    assert settled(REFUSED) == REFUSED
