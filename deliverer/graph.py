@@ -18,10 +18,13 @@ from typing import Any, Literal
 import msgspec
 
 from deliverer.answers import Answer
-from services.fates import PUT_OFF, sentence
+from services.fates import NEVER_TAKEN, OTHER, PUT_OFF, sentence
 
-RETRY = frozenset({1, 2, 613, 130429, 131000, 131016, 131056, 131057, 133004})
-"""May pass by itself, for this message: too fast, overloaded, in maintenance."""
+RETRY = frozenset({1, 2, 613, 130429, 131016, 131056, 131057, 133004})
+"""Passes by itself: too fast, overloaded, in maintenance. An outage that Meta tells of is one like
+any other, and costs no message either."""
+BOUNDED = frozenset({131000})
+"""Something went wrong, and Meta does not say what: it may be this message."""
 SLOW = frozenset({4, 80007, 133016})
 """A limit over hours, of an app or an account and not of this message."""
 STOP = frozenset(
@@ -51,9 +54,9 @@ STOPPED = "stopped"
 STOPPED_WAIT = 60.0
 """Seconds before a stopped number is tried again, at most: sooner at first, as with any other."""
 ATTEMPTS = 8
-"""Then a message that Meta keeps putting off has failed: over 20 minutes later."""
+"""Then what Meta keeps refusing without saying why has failed: over 20 minutes later."""
 PUT_OFF_SECONDS = 86400.0
-"""Since the first attempt, while a number is stopped or slowed: a day, however far apart the
+"""Since the first attempt, while Meta takes nothing, or not now: a day, however far apart the
 attempts are. Nobody waits longer for an answer."""
 
 
@@ -188,15 +191,16 @@ def code_of(body: dict[str, Any]) -> int | None:
 
 def refused(code: int, attempt: int, tried: float, retry_after: float | None) -> Later | Failed:
     """What an `error.code` means for an attempt."""
-    waiting = sentence(code, PUT_OFF)
+    waiting, soon = sentence(code, PUT_OFF), wait(attempt)
     if tried < PUT_OFF_SECONDS:
         if code in STOP or 200 <= code < 300:
-            return Later(min(wait(attempt), STOPPED_WAIT), code, waiting, stop=True)
+            return Later(min(soon, STOPPED_WAIT), code, waiting, stop=True)
         if code in SLOW:
             return Later(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, waiting)
-    if code in RETRY and attempt < ATTEMPTS:
-        return Later(min(retry_after or wait(attempt), LONGEST_WAIT), code, waiting)
-    return Failed(code, sentence(code))
+        if code in RETRY or (code in BOUNDED and attempt < ATTEMPTS):
+            return Later(min(retry_after or soon, LONGEST_WAIT), code, waiting)
+    passing = code in RETRY | SLOW | BOUNDED
+    return Failed(code, sentence(code, NEVER_TAKEN if passing else OTHER))
 
 
 def wait(attempt: int) -> float:

@@ -18,6 +18,7 @@ WITHDRAWN = "consent_missing: de inwoner heeft deze toestemming ingetrokken"
 OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"
 PUT_OFF = "Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
+NEVER_TAKEN = "Meta nam dit bericht niet aan, hoe vaak Postkamer het ook probeerde"
 REASONS = {
     **dict.fromkeys((0, 190), "de toegang tot Meta is verlopen; de beheerder moet iets doen"),
     **dict.fromkeys((3, 10, 33, 368, 131005, 131031, 131045, 131048, 131064, 133010), STOPPED),

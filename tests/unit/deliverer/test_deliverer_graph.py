@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from deliverer.answers import Answer
 from deliverer.graph import (
     ATTEMPTS,
+    BOUNDED,
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
     NOT_REACHED,
@@ -26,9 +27,9 @@ from deliverer.graph import (
     marked,
     request,
 )
-from services.fates import OTHER, PUT_OFF, REASONS, sentence
+from services.fates import NEVER_TAKEN, OTHER, PUT_OFF, REASONS, sentence
 
-REFUSED = sorted(REASONS.keys() - (RETRY | SLOW | STOP))
+REFUSED = sorted(REASONS.keys() - (RETRY | BOUNDED | SLOW | STOP))
 
 
 SHUT = (301, 307, 308, 401, 403, 404, 405, 407, 410)
@@ -130,7 +131,7 @@ def test_a_failure_before_the_first_byte_was_not_sent_however_often_and_fails_af
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        *((code, "retry") for code in RETRY),
+        *((code, "retry") for code in RETRY | BOUNDED),
         *((code, "slow") for code in SLOW),
         *((code, "stop") for code in (*STOP, 200, 230, 299)),
         *((code, "failed") for code in (*REFUSED, 100, 131008, 131009, 132000, 999999, -1, 300)),
@@ -150,33 +151,42 @@ def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str) -> 
 
 
 def test_a_code_has_one_meaning() -> None:
-    meanings = [RETRY, SLOW, STOP, frozenset(range(200, 300)), frozenset(REFUSED)]
+    meanings = [RETRY, BOUNDED, SLOW, STOP, frozenset(range(200, 300)), frozenset(REFUSED)]
     assert len(frozenset().union(*meanings)) == sum(map(len, meanings))
 
 
-def test_a_message_that_is_put_off_again_and_again_has_failed_after_twenty_minutes() -> None:
-    answer = error(130429, 429)
-    waits = [judge(answer, attempt) for attempt in range(1, ATTEMPTS)]
-    assert [later.seconds for later in waits if isinstance(later, Later)] == [
-        4.0,
-        16.0,
-        64.0,
-        256.0,
-        300.0,
-        300.0,
-        300.0,
-    ]
-    assert judge(answer, ATTEMPTS) == Failed(130429, f"130429: {OTHER}")
+WAITS = [4.0, 16.0, 64.0, 256.0, 300.0, 300.0, 300.0]
+
+
+def waits(code: int, attempts: int) -> list[float]:
+    verdicts = [judge(error(code), attempt) for attempt in range(1, attempts + 1)]
+    assert all(isinstance(v, Later) and v.reason == f"{code}: {PUT_OFF}" for v in verdicts)
+    return [v.seconds for v in verdicts if isinstance(v, Later)]
+
+
+@pytest.mark.parametrize("code", BOUNDED)
+def test_what_meta_refuses_without_saying_why_has_failed_after_twenty_minutes(code: int) -> None:
+    assert waits(code, ATTEMPTS - 1) == WAITS
+    assert judge(error(code), ATTEMPTS) == Failed(code, f"{code}: {NEVER_TAKEN}")
+
+
+@pytest.mark.parametrize("code", sorted(RETRY))
+def test_an_outage_that_meta_tells_of_costs_no_message_for_a_day(code: int) -> None:
+    assert waits(code, 20) == WAITS + [LONGEST_WAIT] * 13
+    last = judge(error(code), 9999, PUT_OFF_SECONDS - 1)
+    assert last == Later(LONGEST_WAIT, code, f"{code}: {PUT_OFF}")
+    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(code, f"{code}: {NEVER_TAKEN}")
 
 
 @pytest.mark.parametrize("code", [*STOP, *SLOW, 250])
 def test_nobody_waits_for_a_stopped_number_longer_than_a_day(code: int) -> None:
     assert isinstance(judge(error(code), 9999, PUT_OFF_SECONDS - 1), Later)
-    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(code, sentence(code))
+    otherwise = NEVER_TAKEN if code in SLOW else OTHER
+    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(code, sentence(code, otherwise))
 
 
 @given(
-    st.sampled_from(sorted(RETRY | SLOW)),
+    st.sampled_from(sorted(RETRY | BOUNDED | SLOW)),
     st.floats(0, allow_nan=False),
     st.integers(1, ATTEMPTS - 1),
 )
