@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer.statements import BEFORE
 from services.database import Pool
 
 KEPT_DAYS = 29
@@ -42,7 +43,7 @@ class Uploads:
         self._accounts = msgspec.json.encode(accounts).decode()
 
     async def claim(self, limit: int) -> list[Job]:
-        """Files that the oldest message of a citizen waits for, each once, oldest first."""
+        """Files that the next message of a citizen waits for, each once, oldest first."""
         rows = await self._pool.fetch(_CLAIM, self._accounts, limit, CLAIM_SECONDS, self._process)
         return [Job(**dict(row)) for row in rows]
 
@@ -76,16 +77,13 @@ class Uploads:
 
 # A row that is due is a file that is not there: expired, put off until now, or left by a process
 # that ended. Attempts are counted from the last time that it was there.
-_CLAIM = """
+_CLAIM = f"""
 insert into deliverer.upload as u (media, account, attempt, due_at, claimed_by, first_at)
 select media, account, 1, now() + make_interval(secs => $3), $4, now() from (
     select q.media, $1::jsonb ->> q.number as account from deliverer.ledger q
     where q.state = 'queued' and q.media is not null and q.due_at <= now()
         and $1::jsonb ? q.number
-        and not exists (
-            select from deliverer.ledger b
-            where b.person = q.person and b.number = q.number and b.position < q.position
-                and b.state in ('queued', 'sending', 'unknown'))
+        and not exists ({BEFORE})
         and not exists (
             select from deliverer.upload w
             where w.media = q.media and w.account = $1::jsonb ->> q.number and w.due_at > now())

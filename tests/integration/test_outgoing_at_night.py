@@ -70,6 +70,19 @@ async def test_what_nobody_asked_for_waits_for_the_morning_and_holds_up_no_answe
     assert len(office.provider.messages) == 4
 
 
+async def test_an_answer_with_a_file_waits_for_no_morning_either(
+    place: tuple[Office, Account], anna: UUID
+) -> None:
+    office, account = place
+    async with office.working(**at_night(account, HOUR)):
+        await waits(office, await office.queue(person=anna, **UNASKED))
+        file = await office.uploaded(b"\x89PNG", name="a.png")
+        answer = await office.queue({"type": "image", "image": {}}, anna, media=file)
+        await office.until(answer, "sent")
+    [message] = office.provider.messages
+    assert message["image"] == {"id": "1"}
+
+
 async def test_whoever_asks_is_told_until_when_it_waits(
     place: tuple[Office, Account], anna: UUID
 ) -> None:
