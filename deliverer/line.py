@@ -32,7 +32,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     consented: bool = True
     """Whether that consent holds still."""
     heard_at: datetime | None = None
-    """When the citizen wrote to this number last; None: never, as far as we know."""
+    """When the citizen wrote to this number last, by their own clock; None: never, as far as we
+    know."""
     wrote_at: datetime | None = None
     """The same of any number of their municipality, as it came in; `stopped_at`: when their last
     STOP came in."""

@@ -26,7 +26,7 @@ coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
-(select max(c.last_inbound_at) from router.conversation c
+(select max(coalesce(c.said_at, c.last_inbound_at)) from router.conversation c
     where c.person = l.person and c.number = l.number) as heard_at,
 (select max(c.last_inbound_at) from router.conversation c where c.person = l.person) as wrote_at,
 (select max(w.at) from router.withdrawal w where w.person = l.person and w.by = 'stop')

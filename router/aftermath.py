@@ -22,10 +22,12 @@ URGENT = "urgent"
 def after(case: Case) -> Conversation:
     """With the message in it, before any text has answered it."""
     at, before, verdict = case.unit.at, case.before, case.place.verdict
+    said = people.said_at(case.unit, case.item.sent_at)
     moved = before.department != verdict.department
     now = msgspec.structs.replace(
         before.into(verdict, at),
         last_inbound_at=at,
+        said_at=max(said, before.said_at or said),
         # A move is an event of its own, with a place in the order just before the message.
         sequence=before.sequence + (2 if moved else 1),
     )

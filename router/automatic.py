@@ -42,4 +42,4 @@ def kind(reply: Reply) -> str:
 
 def window_open(now: Conversation, at: datetime) -> bool:
     """Whether anything but a template may be sent."""
-    return now.last_inbound_at is not None and at < now.last_inbound_at + WINDOW
+    return now.said_at is not None and at < now.said_at + WINDOW

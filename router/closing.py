@@ -20,14 +20,16 @@ LAST = timedelta(hours=2)
 
 def due(now: Conversation, since: datetime, ground: Ground) -> datetime | None:
     """The first moment from `since` on at which it is to be told; None where nobody waits, or where
-    the municipality does not want to hear of it."""
+    the municipality does not want to hear of it. What was long on its way is told of when it is
+    there."""
     tenant = ground.config.tenant(now.tenant)
-    waits = now.state.waiting_since and now.last_inbound_at
-    if not tenant or not tenant.window_hours or not waits:
+    said, came = now.said_at, now.last_inbound_at
+    if not (tenant and tenant.window_hours and now.state.waiting_since and said and came):
         return None
     own = ground.hours.get((now.tenant, now.department))
     lead = timedelta(hours=tenant.window_hours)
-    return min((at for at in moments(waits, own, lead) if at >= since), default=None)
+    found = (max(at, came) for at in moments(said, own, lead))
+    return min((at for at in found if since <= at < said + WINDOW), default=None)
 
 
 def moments(heard: datetime, hours: Hours | None, lead: timedelta) -> Iterator[datetime]:

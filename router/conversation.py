@@ -97,6 +97,9 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     zaak: str = ""
     closed_at: datetime | None = None
     state: State = State()
+    said_at: datetime | None = None
+    """When the citizen wrote what they wrote last, by their own clock: their window opens there,
+    however late it came in."""
 
     def into(self, verdict: Verdict, at: datetime) -> "Conversation":
         """The same, where and why `verdict` says."""

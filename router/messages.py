@@ -145,7 +145,6 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
     unit, said, state = case.unit, case.said, now.state
     department = case.ground.config.department(now.tenant, now.department)
     moved = {} if case.opens else moves.told(unit, case.before, now, case.ground)
-    sent = people.said_at(unit, case.item.sent_at)
     provisional = not (state.spoken or state.answered_at)
     care = said.outcome.care
     return Decision(
@@ -178,7 +177,7 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         alarm=_alarm(case),
         reply=reply,
         assignee=state.assignee,
-        window_until=sent + WINDOW,
+        window_until=now.said_at + WINDOW if now.said_at else None,
         held=state.held,
         releases=case.before.state.held and not state.held,
         marks=said.outcome.marks.rules,

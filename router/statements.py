@@ -45,19 +45,19 @@ select * from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::uuid[]
 
 UPSERT_CONVERSATION = """
 insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
-    opened_at, last_inbound_at, sequence, departments, zaak, closed_at, state)
+    opened_at, last_inbound_at, sequence, departments, zaak, closed_at, state, said_at)
 select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
-    sequence, string_to_array(departments, ' '), zaak, closed_at, state::jsonb
+    sequence, string_to_array(departments, ' '), zaak, closed_at, state::jsonb, said_at
 from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
     $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[],
-    $12::text[], $13::text[], $14::timestamptz[], $15::text[])
+    $12::text[], $13::text[], $14::timestamptz[], $15::text[], $16::timestamptz[])
     as new (id, tenant, number, person, department, rule, reason, since, opened_at,
-        last_inbound_at, sequence, departments, zaak, closed_at, state)
+        last_inbound_at, sequence, departments, zaak, closed_at, state, said_at)
 on conflict (id) do update set person = excluded.person, department = excluded.department,
     rule = excluded.rule, reason = excluded.reason, since = excluded.since,
     last_inbound_at = excluded.last_inbound_at, sequence = excluded.sequence,
     departments = excluded.departments, zaak = excluded.zaak, closed_at = excluded.closed_at,
-    state = excluded.state
+    state = excluded.state, said_at = excluded.said_at
 """
 
 UPSERT_TIMER = """

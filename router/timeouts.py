@@ -261,8 +261,8 @@ def _decision(
 
 
 def _window_until(come: Come, now: Conversation) -> datetime | None:
-    told = come.happened == "window" and now.last_inbound_at
-    return now.last_inbound_at + WINDOW if told and now.last_inbound_at else None
+    told = come.happened == "window" and now.said_at
+    return now.said_at + WINDOW if told and now.said_at else None
 
 
 TOLD = frozenset(["decided", "waiting", "closed", "said", "window"])

@@ -24,7 +24,7 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
     changed = [each for c in changes for each in (c.other, c.conversation) if each]
     if conversations := {conversation.id: conversation for conversation in changed}:
         rows = [_conversation_row(c) for c in conversations.values()]
-        await connection.execute(statements.UPSERT_CONVERSATION, *columns(rows, 15))
+        await connection.execute(statements.UPSERT_CONVERSATION, *columns(rows, 16))
     outgoing = {c.outgoing.id: c.outgoing for c in changes if c.outgoing}
     if outgoing:
         rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
@@ -127,4 +127,4 @@ def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
     """PostgreSQL unnests an array of arrays to its elements, so the departments go as one text."""
     row = msgspec.structs.astuple(conversation)
     state = _encode_json(conversation.state).decode()
-    return (*row[:11], " ".join(conversation.departments), *row[12:14], state)
+    return (*row[:11], " ".join(conversation.departments), *row[12:14], state, conversation.said_at)

@@ -97,6 +97,7 @@ update router.timer set due_at = due_at - interval '{time}'
 update router.conversation set
     opened_at = opened_at - interval '{time}',
     last_inbound_at = last_inbound_at - interval '{time}',
+    said_at = said_at - interval '{time}',
     state = state || (
         select coalesce(jsonb_object_agg(key, value::timestamptz - interval '{time}'), '{{}}')
         from jsonb_each_text(state)

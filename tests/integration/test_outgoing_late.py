@@ -3,8 +3,10 @@
 import msgspec
 
 from deliverer.late import CLOSED, IN_TEMPLATE, LATE_CHARACTERS, WINDOW_CLOSED
+from deliverer.ledger import Ledger
 from services import clock
 from services.contract import SendOutcome
+from services.database import connected
 from services.numbers import LateTemplate
 from tests.integration.provider import NUMBER, Account, Office
 
@@ -119,3 +121,33 @@ async def test_what_meta_refuses_as_too_late_goes_in_the_template_once_under_its
         office.provider.message_answers = [closed]
         line = await office.until(await office.queue(PICTURE, person), "failed")
         assert (line["attempt"], line["code"]) == (1, CLOSED)
+
+
+async def test_the_window_is_counted_from_when_it_was_written_and_not_from_when_it_came_in(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    slow, before = clock.new_id(), clock.new_id()
+    for person in (slow, before):
+        await office.pool.execute(HEARD, NUMBER, person, 1)
+    said = "update router.conversation set said_at = now() - interval '25 h' where person = $1"
+    await office.pool.execute(said, slow)
+    async with office.working(**{NUMBER: account}):
+        line = await office.until(await office.queue(TEXT, slow), "failed")
+        assert line["reason"] == WINDOW_CLOSED
+        await office.until(await office.queue(TEXT, before), "sent")
+
+
+async def test_the_deliverers_own_rights_are_enough_to_know_it(
+    place: tuple[Office, Account], empty: str
+) -> None:
+    office, _ = place
+    person = clock.new_id()
+    await office.pool.execute(HEARD, NUMBER, person, 2)
+    await office.pool.execute(HEARD, "20000001", person, 1)
+    await office.pool.execute(STOPPED, person, "stop")
+    await office.queue(TEXT, person)
+    async with connected(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
+        [line] = await Ledger(own, clock.new_id(), {}).claim(4, set())
+    heard, wrote, stopped = line.heard_at, line.wrote_at, line.stopped_at
+    assert heard and wrote and stopped and stopped < heard < wrote

@@ -1,6 +1,6 @@
 """A window that ends before anybody is there again is told of while there is still somebody."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hengelo import config
@@ -88,6 +88,45 @@ def test_a_clock_that_stood_still_tells_it_once() -> None:
     hall.reaches(wall("2026-11-28 12:00"))
     assert warned(hall) == ["Fri 12:00", "Sat 08:00"]
     assert warned(hall.after(days=3)) == ["Fri 12:00", "Sat 08:00"]
+
+
+@pytest.mark.parametrize(
+    ("start", "late", "expected"),
+    [
+        ("2026-11-25 13:00", 60, ["Thu 10:00"]),  # an hour sooner than by when it came in
+        ("2026-11-27 16:00", 120, ["Fri 16:00", "Sat 12:00"]),
+        ("2026-11-25 08:00", 23 * 60, ["Wed 08:00"]),  # there is an hour left
+        ("2026-11-25 08:00", 24 * 60, []),  # none
+    ],
+)
+def test_metas_hours_count_from_when_it_was_written_and_not_from_when_it_came_in(
+    start: str, late: int, expected: list[str]
+) -> None:
+    hall = Stadhuis(start, config(tenant=QUIET))
+    said = hall.now - timedelta(minutes=late)
+    assert hall.hears(WORDS, late=late).window_until == said + WINDOW
+    assert warned(hall.after(days=4)) == expected
+    told = [data(event)["windowUntil"] for event in hall.told if event.type == WINDOW_CLOSING]
+    assert {datetime.fromisoformat(each) for each in told} <= {said + WINDOW}
+
+
+def test_what_was_longer_on_its_way_than_the_next_makes_no_window_shorter() -> None:
+    hall = Stadhuis("2026-11-25 13:00", config(tenant=QUIET))
+    opens = hall.hears(WORDS).window_until
+    assert opens == hall.now + WINDOW
+    hall.after(minutes=5)
+    assert hall.hears("en nog iets over de buren", late=120).window_until == opens
+    assert warned(hall.after(days=4)) == ["Thu 11:00"]
+
+
+@pytest.mark.parametrize(("late", "told"), [(0, ["afgesloten"]), (23.5 * 60, [])])
+def test_nothing_goes_by_itself_after_the_window_of_what_was_written(
+    late: float, told: list[str]
+) -> None:
+    hall = Stadhuis("2026-11-25 13:00", config(tenant=QUIET))
+    hall.hears(WORDS, late=late)
+    hall.after(hours=1).orders("close")
+    assert [name for name in hall.heard if name == "afgesloten"] == told
 
 
 @given(st.integers(0, 366 * 24 * 60))
