@@ -41,27 +41,36 @@ READY = f"""q.state = 'queued' and q.due_at <= now() and not exists ({BEFORE})
         and (select count(*) from deliverer.ledger p
             where p.person = q.person and p.number = q.number
                 and p.claimed_at > now() - interval '{PAIR_SECONDS} seconds') < {PAIR_MESSAGES}
-    order by q.position"""
+    order by q.due_at, q.position"""
 
-# Each number by itself, so that one with a backlog holds up no other; and those that are gone.
-CLAIM = f"""
+# The numbers that something is queued of, one step of the index each, however much that is.
+QUEUED = """
+with recursive queued (number) as (
+    (select number from deliverer.ledger where state = 'queued' order by number limit 1)
+    union all
+    select (select l.number from deliverer.ledger l where l.state = 'queued'
+        and l.number > queued.number order by l.number limit 1)
+    from queued where queued.number is not null
+)
+"""
+
+# Each number by itself, so that one with a backlog holds up no other; and those that are gone. By
+# when it is due: what is not yet is passed over by the index, and may be very much.
+CLAIM = f"""{QUEUED}
 update deliverer.ledger l set state = 'sending', attempt = attempt + 1, claimed_at = now(),
     first_at = coalesce(first_at, now()), claimed_by = $1, stopped = false
 from (
     select id from (
-        select id, position, row_number() over (partition by number order by position) as nth
+        select first.*, row_number() over (
+            partition by first.number order by first.due_at, first.position) as nth
         from (
-            select first.id, first.number, first.position
-            from unnest($4::text[], $5::int[]) n (number, room) cross join lateral (
-                select id, number, position from deliverer.ledger q
-                where q.number = n.number and {READY} limit n.room for update skip locked
-            ) first
+            select number, room from unnest($4::text[], $5::int[]) known (number, room)
             union all
-            select * from (
-                select id, number, position from deliverer.ledger q
-                where q.number <> all($4) and {READY} limit $3 for update skip locked
-            ) gone
-        ) ready
+            select number, $3::int from queued where number <> all($4)
+        ) n cross join lateral (
+            select id, number, due_at, position from deliverer.ledger q
+            where q.number = n.number and {READY} limit n.room for update skip locked
+        ) first
     ) ranked order by nth, position limit $3
 ) as first
 where l.id = first.id

@@ -1,10 +1,11 @@
 """The ledger of what goes to Meta, on a real PostgreSQL."""
 
+import re
 from uuid import UUID
 
 from deliverer.graph import Later, Sent
 from deliverer.ledger import PACE_SECONDS, Ledger
-from deliverer.statements import PAIR_MESSAGES, PAIR_SECONDS
+from deliverer.statements import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
 from services import clock
 from services.database import Pool
 
@@ -171,3 +172,41 @@ async def test_a_citizen_is_sent_no_more_than_meta_takes_for_one(pool: Pool) -> 
     await pool.execute(passed.format(PAIR_SECONDS))
     (line,) = await ledger.claim(8, {line.opaque}, {NUMBER: 8})
     assert line.id != other[0]
+
+
+async def test_what_waits_for_the_morning_or_for_meta_is_not_looked_at_however_much_it_is(
+    pool: Pool,
+) -> None:
+    [due] = await _queue(pool, 1)
+    backlog = """
+    insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
+        created_at, due_at, purpose)
+    select gen_random_uuid(), $1, 'c', gen_random_uuid(), 'phone', '31600000000', '{}', now(),
+        now() + interval '8 hours', $2 from generate_series(1, 3000)
+    """
+    for number in ("106540352242922", "gone"):
+        for purpose in ("", "herinneringen"):
+            await pool.execute(backlog, number, purpose)
+    await pool.execute("vacuum analyze deliverer.ledger")
+    given = clock.new_id(), "{}", 32, ["106540352242922"], [20]
+    async with pool.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(f"explain (analyze, costs off) {CLAIM}", *given)
+    plan = "\n".join(row[0] for row in rows)
+    assert "ledger_due" in plan
+    assert not [n for n in re.findall(r"Rows Removed by Filter: (\d+)", plan) if int(n) > 10]
+    assert max(int(n) for n in re.findall(r"rows=(\d+)", plan)) < 10
+    ledger = Ledger(pool, clock.new_id(), {})
+    await pool.execute("update deliverer.ledger set state = 'queued' where id = $1", due)
+    assert [line.id for line in await ledger.claim(10, set(), {"106540352242922": 20})] == [due]
+
+
+async def test_whoever_has_waited_longest_since_it_was_due_goes_first(pool: Pool) -> None:
+    first, second, third = await _queue(pool, 3)
+    due = "update deliverer.ledger set due_at = now() - make_interval(secs => $2) where id = $1"
+    for id, seconds in ((first, 1), (second, 3), (third, 2)):
+        await pool.execute(due, id, seconds)
+    ledger, order = Ledger(pool, clock.new_id(), {}), []
+    for _ in range(3):
+        [line] = await ledger.claim(1, {f"{id}.1" for id in order})
+        order.append(line.id)
+    assert order == [second, third, first]
