@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deliverer.graph import STOPPED
+from deliverer.graph import STOPPED, Failed, Sent
 from router.decisions import UNPROVEN
 from services.observe import REGISTRY
 
@@ -26,6 +26,19 @@ SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 DAY = 86400
 UNCONFIRMED = 'postkamer_sends_unconfirmed{number="106540352242922"}'
 UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
+FAILS = ["PostkamerSendsFail"]
+MIXED = {
+    "a number of which each fails": ({"failed": "0+3x60"}, 7, FAILS),
+    "a number of which each fails from the first": ({"failed": "_ _ _ 40x60"}, 7, FAILS),
+    "a third that fails": ({"failed": "0+3x60", "sent": "0+6x60"}, 7, FAILS),
+    "a third that began to fail": ({"failed": "5x60 5+3x30", "sent": "0+6x90"}, 85, FAILS),
+    "a sixth that fails": ({"failed": "0+3x60", "sent": "0+15x60"}, 20, []),
+    "a sixth that fails after a while": ({"failed": "0+3x60", "sent": "0+15x60"}, 55, []),
+    "a handful that fails": ({"failed": "0 3 6 9x60"}, 20, []),
+    "what failed an hour ago": ({"failed": "0+3x10 30x60", "sent": "0x60"}, 65, []),
+    "what is put off but does not fail": ({"failed": "0x60", "sent": "0+1x60"}, 20, []),
+}
+"""Outcome -> how many of a number, then the minute at which is looked, and what goes off."""
 CASES = {
     "a series that begins": (NOTICES, "_ _ 1 1 1", ["PostkamerNoticeAlarm"]),
     "a series that goes on": (NOTICES, "2x4 3 3 3", ["PostkamerNoticeAlarm"]),
@@ -137,6 +150,16 @@ def test_the_alarm_about_a_number_names_the_outcome_as_the_deliverer_counts_it()
     assert set(re.findall(r'outcome="(.*?)"', rule["expr"])) == {STOPPED}
 
 
+def test_the_alarm_about_what_fails_names_outcomes_as_the_deliverer_counts_them() -> None:
+    [rule] = [rule for rule in RULES if rule["alert"] == "PostkamerSendsFail"]
+    outcomes = {
+        each
+        for found in re.findall(r'outcome=~?"(.*?)"', rule["expr"])
+        for each in found.split("|")
+    }
+    assert outcomes == {verdict.__name__.lower() for verdict in (Failed, Sent)}
+
+
 def test_prometheus_loads_the_rules() -> None:
     configured = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     assert configured["rule_files"] == ["rules.yml"]
@@ -146,20 +169,34 @@ def test_prometheus_loads_the_rules() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_an_alarm_goes_off_for_what_is_new_and_for_nothing_else(name: str, tmp_path: Path) -> None:
     series, values, alerts = CASES[name]
+    goes_off({series: values}, 7 if alerts else 20, alerts, tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
+@pytest.mark.parametrize("name", MIXED)
+def test_an_alarm_about_what_fails_looks_at_what_goes_too(name: str, tmp_path: Path) -> None:
+    outcomes, minute, alerts = MIXED[name]
+    goes_off(
+        {SENDS % each: counted for each, counted in outcomes.items()}, minute, alerts, tmp_path
+    )
+
+
+def goes_off(series: dict[str, str], minute: int, alerts: list[str], folder: Path) -> None:
+    """These, and no others, at that minute."""
     case = {
         "interval": "1m",
-        "input_series": [{"series": series, "values": values}],
+        "input_series": [{"series": s, "values": values} for s, values in series.items()],
         "promql_expr_test": [
             {
                 "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
-                "eval_time": "7m" if alerts else "20m",
+                "eval_time": f"{minute}m",
                 "exp_samples": [
                     {"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in alerts
                 ],
             }
         ],
     }
-    tests = tmp_path / "tests.yml"
+    tests = folder / "tests.yml"
     rules = str(FOLDER / "rules.yml")
     tests.write_text(yaml.safe_dump({"rule_files": [rules], "tests": [case]}))
     done = subprocess.run(
