@@ -19,6 +19,7 @@ OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"
 PUT_OFF = "Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
 NEVER_TAKEN = "Meta nam dit bericht niet aan, hoe vaak Postkamer het ook probeerde"
+TELL = "meld het aan de beheerder"
 REASONS = {
     **dict.fromkeys((0, 190), "de toegang tot Meta is verlopen; de beheerder moet iets doen"),
     **dict.fromkeys((3, 10, 33, 368, 131005, 131031, 131045, 131048, 131064, 133010), STOPPED),
@@ -28,6 +29,21 @@ REASONS = {
     131049: "Meta bezorgt dit bericht nu niet",
     131050: "de inwoner wil deze berichten niet meer krijgen",
     131053: "Meta kon het bestand niet verwerken",
+    131062: "een sjabloon met een code kan alleen naar een telefoonnummer",
+    130472: "Meta houdt dit bericht bij deze inwoner tegen, voor een proef",
+    130497: "dit nummer mag geen berichten sturen naar het land van deze inwoner",
+    100: f"Meta kan een deel van dit bericht niet lezen; {TELL}",
+    131008: f"in dit bericht ontbreekt iets wat Meta nodig heeft; {TELL}",
+    131009: f"een waarde in dit bericht mag niet van Meta, of het slaat op iets te ouds; {TELL}",
+    131055: f"Meta kent deze manier van versturen niet; {TELL}",
+    135000: f"Meta kan dit bericht niet verwerken; {TELL}",
+    132000: "het sjabloon vraagt een ander aantal waarden dan er zijn ingevuld",
+    132012: "een ingevulde waarde past niet bij dit sjabloon",
+    132018: "de ingevulde waarden kloppen niet voor dit sjabloon",
+    132005: "met wat is ingevuld is de tekst te lang voor dit sjabloon",
+    132007: "wat in dit sjabloon staat, mag niet van Meta",
+    132068: "het formulier in dit sjabloon is door Meta geblokkeerd",
+    132069: "het formulier in dit sjabloon mag van Meta nu niet vaker worden verstuurd",
     130403: "deze inwoner is geblokkeerd",
     131021: "afzender en ontvanger zijn dezelfde",
     131030: "dit nummer staat niet op de lijst van testnummers",

@@ -150,6 +150,20 @@ def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str) -> 
         assert judge(error(code, status), 1) == expected[kind]
 
 
+RECIPIENT = (131026, 130403, 131021, 131030, 131049, 131050, 130472, 131062, 137000, 130497)
+FAULT = (100, 131008, 131009, 131051, 131053, 132000, 132012, 132018, 135000, 131055)
+OF_A_TEMPLATE = (132001, 132005, 132007, 132015, 132016, 132068, 132069)
+
+
+@pytest.mark.parametrize("code", [131047, *RECIPIENT, *FAULT, *OF_A_TEMPLATE])
+def test_whoever_wrote_it_is_told_what_was_wrong_with_it(code: int) -> None:
+    verdict = judge(error(code), 1)
+    assert isinstance(verdict, Failed)
+    assert OTHER not in verdict.reason and verdict.reason.startswith(f"{code}: ")
+    same = [each for each in REASONS if REASONS[each] == REASONS[code]]
+    assert same == [code]
+
+
 def test_a_code_has_one_meaning() -> None:
     meanings = [RETRY, BOUNDED, SLOW, STOP, frozenset(range(200, 300)), frozenset(REFUSED)]
     assert len(frozenset().union(*meanings)) == sum(map(len, meanings))
