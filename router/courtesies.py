@@ -140,11 +140,16 @@ OPTS: dict[Choice, str] = {
     "stop": """stop maar/nu/aub/alsjeblieft/alstublieft/please/app/appen/whatsapp/messages/all?,
         stop a u b, please stop, stop met? de/deze? berichten/sturen/appen sturen?, stoppen,
         stopall, ik wil geen berichten meer? ontvangen?, geen berichten meer? ontvangen?,
-        unsubscribe, opt out, optout""",
+        unsubscribe, opt out, optout,
+        graag/please? afmelden/uitschrijven maar/nu/graag/aub/svp/alsjeblieft/alstublieft/please?,
+        graag? afmelden/uitschrijven bedankt/dank/dankjewel/dankuwel, afmelden/uitschrijven a u b,
+        graag? afmelden/uitschrijven dank u/je wel, afmelden/uitschrijven s v p,
+        graag? afmelden/uitschrijven voor/van de/deze? berichten/appjes aub/graag?""",
     "start": """start maar/weer/berichten?, subscribe, opt in, optin, unstop""",
 }
-"""What opts out of messages that nobody asked for, and in again. Not `afmelden`, `uitschrijven`:
-a citizen who says so to a town hall may mean an appointment, a school or an address."""
+"""What opts out of messages that nobody asked for, and in again. `Afmelden` and `uitschrijven` by
+themselves, and politely, but with nothing else: a citizen who says more to a town hall means an
+appointment, a school or an address."""
 
 _FACES = frozenset(":;=<")
 """What every emoticon begins with."""

@@ -200,12 +200,19 @@ def test_what_may_say_more_is_no_small_talk(text: str) -> None:
 
 STOPS = """stop|STOP|Stop!|stop.|'stop'|stoppp|STOP 🛑|opt-out
 |stop berichten|stop met berichten|stop met deze berichten|Please stop|stop a.u.b.|unsubscribe
-|Ik wil geen berichten meer ontvangen|geen berichten meer"""
+|Ik wil geen berichten meer ontvangen|geen berichten meer
+|afmelden|Afmelden aub|AFMELDEN!|Graag afmelden|Graag afmelden, dank u wel|afmelden a.u.b.
+|uitschrijven|Uitschrijven alstublieft|uitschrijven graag.|Uitschrijven, bedankt
+|afmelden voor deze berichten|graag uitschrijven van de berichten"""
 STARTS = "start|START|Start!|opt-in|subscribe"
 NEITHER = """|hoi|nee|stop?|stop de bouw|stop met dat vuurwerk|niet stoppen|bushalte stop
 |stop stop stop
-|afmelden|Afmelden aub|uitschrijven|meld mij af|Abmelden|aanmelden|meld mij weer aan
-|kan ik mij hier aanmelden|ik wil mijn zoon uitschrijven|start van het schooljaar"""
+|meld mij af|Abmelden|aanmelden|meld mij weer aan|afmelden?|Afmelden voor de afspraak
+|mijn kind uitschrijven van school|mijn kind uitschrijven|graag mijn kind afmelden|hond afmelden
+|ik wil mij uitschrijven|uitschrijven van mijn adres|graag uitschrijven uit Almelo|afmelden hond
+|afmelden voor de app|afmelden voor vrijdag|niet afmelden|uitschrijven kvk
+|afmelden graag morgen bellen|kan ik mij hier aanmelden|ik wil mijn zoon uitschrijven
+|start van het schooljaar"""
 
 
 @pytest.mark.parametrize(
