@@ -24,6 +24,9 @@ LOOKED_AT_SECONDS = 86400
 PACE_SECONDS = 0.025
 """Between two messages of a number that start again: half of the 80/s that Meta lets a number
 send, so that new ones fit in between."""
+EXPLAINED = 1000
+"""Messages of which it is written down at once why they wait: those that go first. The next ones
+when the number was tried in vain again."""
 UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -101,6 +104,11 @@ class Ledger:
                     await connection.execute(statements.LATER, *later)
                 case Unknown(reason):
                     await _change(connection, line, "unknown", reason=reason)
+
+    async def explain(self, number: str, code: int, reason: str) -> None:
+        """Whoever asks after what only waits for its number is told why."""
+        why = (number, code, reason)
+        await self._pool.execute(statements.EXPLAIN, *why, EXPLAINED)
 
     async def sweep(self, at: datetime) -> int:
         """Age what nobody answered for; how many a person must look at now."""

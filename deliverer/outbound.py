@@ -1,6 +1,7 @@
 """To Meta: what the ledger has ready is offered to the Graph API, and the router hears of it."""
 
 import asyncio
+import random
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -12,6 +13,7 @@ from deliverer import late
 from deliverer.accounts import Account
 from deliverer.engine import Poster
 from deliverer.flights import Flights
+from deliverer.gate import Gate, Hold
 from deliverer.graph import (
     STOPPED,
     Failed,
@@ -24,7 +26,6 @@ from deliverer.graph import (
 from deliverer.ledger import Ledger
 from deliverer.line import Line
 from deliverer.nights import nights, unasked
-from deliverer.pace import Pace
 from services import clock, observe, topology
 from services.broker import Unconfirmed
 from services.contract import SendOutcome
@@ -32,8 +33,10 @@ from services.database import until_it_answers
 from services.partitions import Partitions
 from services.tasks import within
 
-WINDOW = 32
-"""Messages under way to Meta at once; one for each citizen."""
+WINDOW = 128
+"""Messages under way to Meta at once; one for each citizen. Three numbers at their bound: one whose
+provider hangs leaves the others two thirds, until it is held. Each has a socket, and some tens of
+KiB for its TLS."""
 LOOK_SECONDS = 0.2
 """Between two looks at a ledger that had nothing: what a citizen waits at most."""
 LET_GO_SECONDS = 10.0
@@ -62,7 +65,7 @@ class Outbound:
         self._accounts = accounts
         # One that fails stays `sending`; the sweep makes it `unknown`, and a status settles it.
         self._flights = Flights(WINDOW, "send.failed")
-        self._paces = {number: Pace(each.per_second) for number, each in accounts.items()}
+        self._gates = {number: Gate(each.per_second) for number, each in accounts.items()}
         self._held: set[str] = set()
         """Attempts that were begun and whose end is not known to be written down: these, and no
         others, may have reached Meta."""
@@ -86,16 +89,16 @@ class Outbound:
     async def _claim(self) -> list[Line]:
         """What may go by now."""
         room, now = self._flights.room, asyncio.get_running_loop().time()
-        if not room:
+        if room <= 0:
             return []
         resting = nights(self._accounts, clock.now())
         await until_it_answers(partial(self._ledger.rest, resting), "ledger")
-        rooms = {number: min(room, pace.room(now)) for number, pace in self._paces.items()}
+        rooms = {number: min(room, gate.room(now)) for number, gate in self._gates.items()}
         claim = partial(self._ledger.claim, room, self._held, rooms)
         lines = await until_it_answers(claim, "ledger")
         for line in lines:
-            if pace := self._paces.get(line.number):
-                pace.took(1)
+            if gate := self._gates.get(line.number):
+                gate.took(line.opaque)
         return lines
 
     async def _let_go(self) -> None:
@@ -105,11 +108,16 @@ class Outbound:
             await within(LET_GO_SECONDS, until_it_answers(let_go, "ledger"))
 
     async def _offer(self, line: Line) -> None:
-        account = self._accounts.get(line.number)
-        verdict = await self._post(line, account) if account else Failed(0, NUMBER_UNKNOWN)
-        self._note(line, verdict)
-        await until_it_answers(lambda: self._ledger.settle(line, verdict, clock.now()), "ledger")
-        self._held.discard(line.opaque)
+        account, gate = self._accounts.get(line.number), self._gates.get(line.number)
+        try:
+            verdict = await self._post(line, account) if account else Failed(0, NUMBER_UNKNOWN)
+            self._note(line, verdict)
+            settle = partial(self._ledger.settle, line, verdict, clock.now())
+            await until_it_answers(settle, "ledger")
+            self._held.discard(line.opaque)
+        finally:
+            if gate:
+                gate.landed(line.opaque)
 
     async def _post(self, line: Line, account: Account) -> Verdict:
         if line.about and not line.about_wamid:
@@ -128,16 +136,31 @@ class Outbound:
         body = request(line.address_kind, line.address, content, line.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}
         answer = await self._poster.post(account.messages_url, body, headers)
-        return judge(answer, line.attempt, line.tried)
+        verdict = judge(answer, line.attempt, line.tried)
+        self._learn(line, verdict)
+        return verdict
+
+    def _learn(self, line: Line, verdict: Verdict) -> None:
+        """What an answer means for its number."""
+        gate, now = self._gates[line.number], asyncio.get_running_loop().time()
+        if isinstance(verdict, Later) and verdict.code == TOO_FAST:
+            gate.pace.slow(now)
+        was = gate.hold
+        hold = gate.judged(line.opaque, verdict, now, random.random())
+        if hold:
+            if was is None or (was.code, was.stop) != (hold.code, hold.stop):
+                _tell_of(line.number, hold)
+            self._flights.launch(self._explain(line.number, hold))
+        elif was and not gate.hold:
+            log.info("number.opened", number=line.number)
+
+    async def _explain(self, number: str, hold: Hold) -> None:
+        explain = partial(self._ledger.explain, number, hold.code, hold.reason)
+        await until_it_answers(explain, "ledger")
 
     def _note(self, line: Line, verdict: Verdict) -> None:
-        outcome = type(verdict).__name__.lower()
-        match verdict:
-            case Later(code=code) if code == TOO_FAST:
-                self._paces[line.number].slow(asyncio.get_running_loop().time())
-            case Later(code=code, reason=reason, stop=True):
-                outcome = STOPPED
-                log.error("number.stopped", number=line.number, code=code, reason=reason)
+        stopped = isinstance(verdict, Later) and verdict.stop
+        outcome = STOPPED if stopped else type(verdict).__name__.lower()
         observe.sends.labels(number=line.number, outcome=outcome).inc()
 
     async def sweep(self) -> None:
@@ -171,3 +194,12 @@ class Outbound:
             partition = topology.partition_of(outcome.number, self._partitions.count)
             grouped.setdefault(partition, []).append(outcome)
         return grouped
+
+
+def _tell_of(number: str, hold: Hold) -> None:
+    """Once, not for each message; who is to be woken is decided by what is counted."""
+    why = {"code": hold.code, "reason": hold.reason}
+    if hold.stop:
+        log.error("number.stopped", number=number, **why)
+    else:
+        log.warning("number.held", number=number, seconds=round(hold.seconds), **why)

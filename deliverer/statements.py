@@ -115,6 +115,14 @@ from unnest($1::text[], $2::timestamptz[], $3::text[]) n (number, until, why)
 where l.number = n.number and l.state = 'queued' and l.purpose <> '' and l.due_at < n.until
 """
 
+# No attempt of theirs, so nothing else of them changes.
+EXPLAIN = """
+update deliverer.ledger set code = $2, reason = $3
+where id = any(array(select id from deliverer.ledger
+    where number = $1 and state = 'queued' and reason = '' and due_at <= now()
+    order by position limit $4)) and state = 'queued' and reason = ''
+"""
+
 START_AGAIN = """
 update deliverer.ledger l set due_at = now() + make_interval(secs => before * $1::float8)
 from (

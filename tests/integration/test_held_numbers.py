@@ -1,0 +1,201 @@
+"""A number whose provider takes nothing is left in peace, costs the others nothing, and goes on."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from deliverer.answers import Answer, Body
+from deliverer.gate import AT_FIRST, IN_A_ROW, OF_A_NUMBER, UNWELL
+from deliverer.ledger import Ledger
+from deliverer.outbound import WINDOW, Outbound
+from services import clock
+from services.tasks import beside
+from tests.integration.provider import NUMBER, Account, Office
+
+OTHER = "206540352242923"
+TEXT = {"type": "text", "text": {"body": "Ja."}}
+NOTHING: Any = None  # what is published is not looked at here
+LONG = 30.0
+
+
+class Meta:
+    """Says to each number what it was told to say; hangs until it may answer where that is None."""
+
+    def __init__(self, **says: Answer | None) -> None:
+        self.says = says
+        self.posts: Counter[str] = Counter()
+        self.may_answer = asyncio.Event()
+
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+        number = url.rpartition("/")[2]
+        self.posts[number] += 1
+        if (answer := self.says[number]) is None:
+            await self.may_answer.wait()
+            return TAKEN
+        return answer
+
+
+TAKEN = Answer(status=200, body=b'{"messages": [{"id": "wamid.1"}]}')
+EDGE = Answer(status=503, body=b"<html>Service Unavailable")
+
+
+def error(code: int) -> Answer:
+    return Answer(status=400, body=msgspec.json.encode({"error": {"code": code}}))
+
+
+def working(office: Office, meta: Meta, account: Account) -> Any:
+    """Messages of each number that Meta knows go out, as by one process."""
+    accounts = {
+        number: msgspec.structs.replace(account, number=number, messages_url=f"x://meta/{number}")
+        for number in meta.says
+    }
+    ledger = Ledger(office.pool, clock.new_id(), {number: number for number in accounts})
+    return beside(Outbound(ledger, meta, accounts, NOTHING).send())
+
+
+async def backlog(office: Office, count: int, number: str = NUMBER) -> None:
+    await office.pool.execute(_BACKLOG, number, count)
+
+
+async def states(office: Office, number: str = NUMBER) -> Counter[str]:
+    rows = await office.pool.fetch(_STATES, number)
+    return Counter({row["state"]: row["count"] for row in rows})
+
+
+async def until(holds: Any) -> None:
+    async with asyncio.timeout(LONG):
+        while not await holds():
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("code", [190, 131048, 80007, 4])
+async def test_what_stops_or_slows_a_number_is_asked_by_few_told_once_and_costs_no_attempt(
+    place: tuple[Office, Account], code: int
+) -> None:
+    office, account = place
+    meta = Meta(**{NUMBER: error(code)})
+    await backlog(office, 500)
+    with capture_logs() as lines:
+        async with working(office, meta, account):
+            await until(lambda: explained(office, str(code)))
+            await asyncio.sleep(1)  # in which 80 would have gone
+    assert meta.posts[NUMBER] <= AT_FIRST
+    assert await states(office) == {"queued": 500}
+    attempts = "select count(*) from deliverer.ledger where attempt > 0"
+    assert await office.pool.fetchval(attempts) == meta.posts[NUMBER]
+    said = [line["event"] for line in lines if line["event"].startswith("number.")]
+    assert said == ["number.stopped" if code in (190, 131048) else "number.held"]
+
+
+async def explained(office: Office, reason: str) -> bool:
+    """Whoever asks after any message of it is told why it waits."""
+    untold = "select count(*) from deliverer.ledger where reason not like $1 || '%'"
+    return await office.pool.fetchval(untold, reason) == 0
+
+
+async def test_an_edge_of_meta_s_that_breaks_down_costs_a_few_messages_of_which_nobody_knows(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    meta = Meta(**{NUMBER: EDGE})
+    await backlog(office, 300)
+    waiting = "select count(*) from deliverer.ledger where state = 'queued' and reason = $1"
+
+    async def held() -> bool:
+        return await office.pool.fetchval(waiting, UNWELL) == 300 - meta.posts[NUMBER]
+
+    async with working(office, meta, account):
+        await until(held)
+        meta.says[NUMBER] = TAKEN
+        lost = meta.posts[NUMBER]
+        assert IN_A_ROW <= lost <= AT_FIRST
+        await until(lambda: gone(office))
+    assert await states(office) == {"sent": 300 - lost, "unknown": lost}
+
+
+async def gone(office: Office) -> bool:
+    return not (await states(office)).keys() & {"queued", "sending"}
+
+
+async def test_what_waited_for_its_number_goes_in_the_order_in_which_it_came(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    meta = Meta(**{NUMBER: error(190)})
+    await backlog(office, 60)
+    async with working(office, meta, account):
+        await until(lambda: explained(office, "190"))
+        meta.says[NUMBER] = TAKEN
+        await until(lambda: gone(office))
+    rows = await office.pool.fetch("select attempt from deliverer.ledger order by position")
+    waited = await office.pool.fetch(
+        "select position from deliverer.ledger where attempt = 1 order by claimed_at, position"
+    )
+    assert [row["position"] for row in waited] == sorted(row["position"] for row in waited)
+    assert len(waited) >= 60 - AT_FIRST
+    assert {row["attempt"] for row in rows} <= {1, 2}
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_number_whose_provider_hangs_leaves_another_its_places(
+    place: tuple[Office, Account], hangs: bool
+) -> None:
+    office, account = place
+    meta = Meta(**{NUMBER: TAKEN, OTHER: TAKEN})
+    await backlog(office, 200, OTHER)
+
+    async def wide() -> bool:
+        return meta.posts[OTHER] >= 60
+
+    async def hung() -> bool:
+        return (await states(office, OTHER))["sending"] == OF_A_NUMBER
+
+    async with working(office, meta, account):
+        await until(wide)
+        if hangs:
+            meta.says[OTHER] = None
+            await until(hung)
+        for _ in range(10):
+            began = asyncio.get_running_loop().time()
+            await office.until(await office.queue(TEXT), "sent")
+            assert asyncio.get_running_loop().time() - began < 2
+        if hangs:
+            assert (await states(office, OTHER))["sending"] == OF_A_NUMBER
+        meta.may_answer.set()
+    assert 2 * OF_A_NUMBER < WINDOW
+
+
+async def test_a_number_that_went_too_fast_goes_half_as_fast(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    meta = Meta(**{NUMBER: error(130429)})
+    await backlog(office, 400)
+    async with working(office, meta, account):
+
+        async def told() -> bool:
+            return meta.posts[NUMBER] > 0
+
+        await until(told)
+        meta.says[NUMBER] = TAKEN
+        await asyncio.sleep(1)  # until what it had saved up is gone
+        before = (await states(office))["sent"]
+        await asyncio.sleep(2)
+        in_two = (await states(office))["sent"] - before
+    assert 40 <= in_two <= 100
+
+
+_BACKLOG = """
+insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
+    created_at, due_at)
+select gen_random_uuid(), $1, 'c', gen_random_uuid(), 'phone', '31600000000', '{"type": "text"}',
+    now(), now()
+from generate_series(1, $2::int)
+"""
+
+_STATES = "select state, count(*) from deliverer.ledger where number = $1 group by state"
