@@ -48,6 +48,8 @@ CASES = {
     "a number that stood still once": (SENDS % "stopped", "1 2 2x30", []),
     "a number that sends": (SENDS % "sent", "0+9x30", []),
     "a number that is put off": (SENDS % "later", "0+2x30", ["PostkamerNothingSent"]),
+    "a number that loses all": (SENDS % "unknown", "0+2x30", ["PostkamerNothingSent"]),
+    "a number that lost two in a night": (SENDS % "unknown", "0x13 1 2 2x30", []),
     "a number that was put off once": (SENDS % "later", "0 1 1x30", []),
     "a service that is gone": (UP, "1 1 0x30", ["PostkamerServiceDown"]),
     "a service that was started again": (UP, "1 0 1x30", []),
