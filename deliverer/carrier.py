@@ -1,6 +1,7 @@
 """Files to the provider, before the messages that they go along with; apart from these, so that a
 large file holds up no citizen but its own."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -19,10 +20,12 @@ from services.database import ANSWER_SECONDS, DATABASE_ERRORS, until_it_answers
 from services.objects import Away, Missing, Objects
 from services.tasks import within
 
-FILES_AT_ONCE = 4
+FILES_AT_ONCE = 9
 """Under way; each holds a quarter of a MiB."""
+OF_AN_ACCOUNT = 3
+"""The same of one account: one that hangs leaves the others two thirds."""
 FILE_SECONDS = 180.0
-"""For one file in all: 100 MiB at 4.7 Mbit/s."""
+"""For one file in all: 100 MiB at 4.7 Mbit/s, and nine of them at 42."""
 LOOK_SECONDS = 0.2
 """Between two looks for files that had none: what a citizen waits for it at most."""
 
@@ -42,6 +45,7 @@ class Carrier:
         self._store, self._poster = store, poster
         self._accounts = {account.name: account for account in accounts.values()}
         self._flights = Flights(FILES_AT_ONCE, "upload.failed")
+        self._flying: Counter[str] = Counter()
 
     async def carry(self) -> None:
         """Bring what is waited for, for as long as the service runs; at its end let it go, for
@@ -49,10 +53,9 @@ class Carrier:
         try:
             await until_it_answers(self._uploads.start_again, "uploads")
             while True:
-                room = self._flights.room
-                claim = partial(self._uploads.claim, room)
-                jobs = await until_it_answers(claim, "uploads") if room else []
+                jobs = await self._claim()
                 for job in jobs:
+                    self._flying[job.account] += 1
                     self._flights.launch(self._carry(job))
                 if not jobs:
                     await self._flights.pause(LOOK_SECONDS)
@@ -61,13 +64,25 @@ class Carrier:
             with suppress(*DATABASE_ERRORS):  # then it is free in minutes
                 await within(ANSWER_SECONDS, self._uploads.let_go())
 
+    async def _claim(self) -> list[Job]:
+        """What may be brought by now: so many that all of them may be of one account."""
+        rooms = {name: OF_AN_ACCOUNT - self._flying[name] for name in self._accounts}
+        full = {name for name, room in rooms.items() if room <= 0}
+        most = min((room for room in rooms.values() if room > 0), default=0)
+        if (room := min(self._flights.room, most)) <= 0:
+            return []
+        return await until_it_answers(partial(self._uploads.claim, room, full), "uploads")
+
     async def _carry(self, job: Job) -> None:
         account = self._accounts[job.account]
-        file = await until_it_answers(partial(self._uploads.file, job.media), "uploads")
-        mine = file is not None and file.tenant == account.tenant
-        fate = await self._bring(job, account, file) if file and mine else Failed(0, GONE)
-        self._note(account, fate)
-        await until_it_answers(lambda: self._settle(job, account, fate), "uploads")
+        try:
+            file = await until_it_answers(partial(self._uploads.file, job.media), "uploads")
+            mine = file is not None and file.tenant == account.tenant
+            fate = await self._bring(job, account, file) if file and mine else Failed(0, GONE)
+            self._note(account, fate)
+            await until_it_answers(partial(self._settle, job, account, fate), "uploads")
+        finally:
+            self._flying[job.account] -= 1
 
     async def _bring(self, job: Job, account: Account, file: File) -> Fate:
         try:

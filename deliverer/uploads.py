@@ -1,6 +1,6 @@
 """Which files have to be at which account before a message can go, and which are; in PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 import msgspec
@@ -39,12 +39,14 @@ class Uploads:
     kept."""
 
     def __init__(self, pool: Pool, process: UUID, accounts: Mapping[str, str]) -> None:
-        self._pool, self._process = pool, process
-        self._accounts = msgspec.json.encode(accounts).decode()
+        self._pool, self._process, self._accounts = pool, process, accounts
 
-    async def claim(self, limit: int) -> list[Job]:
-        """Files that the next message of a citizen waits for, each once, oldest first."""
-        rows = await self._pool.fetch(_CLAIM, self._accounts, limit, CLAIM_SECONDS, self._process)
+    async def claim(self, limit: int, full: Collection[str] = ()) -> list[Job]:
+        """Files that the oldest message of a citizen waits for, each once, oldest first; none for
+        accounts that are `full`."""
+        some = {number: name for number, name in self._accounts.items() if name not in full}
+        accounts = msgspec.json.encode(some).decode()
+        rows = await self._pool.fetch(_CLAIM, accounts, limit, CLAIM_SECONDS, self._process)
         return [Job(**dict(row)) for row in rows]
 
     async def start_again(self) -> None:

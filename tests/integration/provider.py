@@ -12,9 +12,9 @@ import msgspec
 from aiohttp import BodyPartReader, web
 
 from deliverer.accounts import Account
-from deliverer.carrier import Carrier
+from deliverer.carrier import FILES_AT_ONCE, Carrier
 from deliverer.ledger import Ledger
-from deliverer.outbound import Outbound
+from deliverer.outbound import WINDOW, Outbound
 from deliverer.sender import sending
 from deliverer.uploads import Uploads
 from services import clock, objects
@@ -135,7 +135,7 @@ class Office:
         process = clock.new_id()
         ledger = Ledger(self.pool, process, names)
         nothing: Any = None  # what is published is not looked at here
-        async with sending(8) as poster, sending(4) as bearer:
+        async with sending(WINDOW) as poster, sending(FILES_AT_ONCE) as bearer:
             outbound = Outbound(ledger, poster, accounts, nothing)
             uploads = Uploads(self.pool, process, names)
             carrier = Carrier(uploads, ledger, self.store, bearer, accounts)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from deliverer.answers import Answer, Body
+from deliverer.carrier import FILES_AT_ONCE, OF_AN_ACCOUNT
 from deliverer.gate import AT_FIRST, IN_A_ROW, OF_A_NUMBER, UNWELL
 from deliverer.ledger import Ledger
 from deliverer.outbound import WINDOW, Outbound
@@ -83,13 +85,20 @@ async def test_what_stops_or_slows_a_number_is_asked_by_few_told_once_and_costs_
     with capture_logs() as lines:
         async with working(office, meta, account):
             await until(lambda: explained(office, str(code)))
+            first = meta.posts[NUMBER]
             await asyncio.sleep(1)  # in which 80 would have gone
-    assert meta.posts[NUMBER] <= AT_FIRST
+            assert meta.posts[NUMBER] == first <= AT_FIRST
+            if code == 190:
+                await until(lambda: tried_again(meta, first))
     assert await states(office) == {"queued": 500}
     attempts = "select count(*) from deliverer.ledger where attempt > 0"
     assert await office.pool.fetchval(attempts) == meta.posts[NUMBER]
     said = [line["event"] for line in lines if line["event"].startswith("number.")]
     assert said == ["number.stopped" if code in (190, 131048) else "number.held"]
+
+
+async def tried_again(meta: Meta, first: int) -> bool:
+    return meta.posts[NUMBER] > first
 
 
 async def explained(office: Office, reason: str) -> bool:
@@ -167,7 +176,45 @@ async def test_a_number_whose_provider_hangs_leaves_another_its_places(
         if hangs:
             assert (await states(office, OTHER))["sending"] == OF_A_NUMBER
         meta.may_answer.set()
-    assert 2 * OF_A_NUMBER < WINDOW
+    assert 2 * OF_A_NUMBER < WINDOW and 2 * OF_AN_ACCOUNT < FILES_AT_ONCE
+
+
+async def test_an_account_that_takes_no_files_leaves_another_its_places(
+    place: tuple[Office, Account],
+) -> None:
+    office, account = place
+    dead = msgspec.structs.replace(account, name=f"meta:{OTHER}", number=OTHER)
+    image = {"type": "image", "image": {}}
+    async with silent() as port:
+        dead = msgspec.structs.replace(dead, media_url=f"http://127.0.0.1:{port}/media")
+        for n in range(2 * OF_AN_ACCOUNT):
+            await office.queue(image, number=OTHER, media=await office.uploaded(bytes([n])))
+        async with office.working(**{NUMBER: account, OTHER: dead}):
+            await until(lambda: full(office, dead.name))
+            id = await office.queue(image, media=await office.uploaded(b"mine"))
+            await office.until(id, "sent")
+            assert await full(office, dead.name)
+
+
+async def full(office: Office, account: str) -> bool:
+    at_it = "select count(*) from deliverer.upload where account = $1 and claimed_by is not null"
+    return await office.pool.fetchval(at_it, account) == OF_AN_ACCOUNT
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[int]:
+    """The port of a provider that reads, and never answers."""
+
+    async def reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(reads, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
 
 
 async def test_a_number_that_went_too_fast_goes_half_as_fast(
