@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer import statements
+from deliverer import shares, statements
 from deliverer.graph import Failed, Later, Sent, Unknown, Verdict
 from deliverer.line import Line
 from services import clock
@@ -42,11 +42,15 @@ class Ledger:
         self._accounts = msgspec.json.encode(accounts).decode()
 
     async def claim(
-        self, limit: int, held: Collection[str], rooms: Mapping[str, int] | None = None
+        self,
+        limit: int,
+        held: Collection[str],
+        rooms: Mapping[str, int] | None = None,
+        rates: Mapping[str, float] | None = None,
     ) -> list[Line]:
         """The oldest message of each citizen that has none under way, marked as being sent; one
         with a file once that is at the provider. Of each number of `rooms` at most so many, and the
-        numbers in turns.
+        numbers in turns; with those of other processes no more than its `rates` a second.
 
         First the attempts that this process claimed but does not hold: the answer to an earlier
         claim was lost, and they were certainly not sent.
@@ -57,11 +61,12 @@ class Ledger:
                 statements.LOST_CLAIMS, self._process, self._accounts, *lost
             )
             if not rows:
-                numbers = dict(rooms or {})
+                numbers = await shares.left(connection, rooms or {}, rates or {})
                 of_each = list(numbers), list(numbers.values())
                 rows = await connection.fetch(
                     statements.CLAIM, self._process, self._accounts, limit, *of_each
                 )
+            await shares.took(connection, [row["number"] for row in rows], rates or {})
         return [
             Line(**{**row, "content": msgspec.json.decode(row["content"])})
             for row in map(dict, rows)

@@ -94,7 +94,8 @@ class Outbound:
         resting = nights(self._accounts, clock.now())
         await until_it_answers(partial(self._ledger.rest, resting), "ledger")
         rooms = {number: min(room, gate.room(now)) for number, gate in self._gates.items()}
-        claim = partial(self._ledger.claim, room, self._held, rooms)
+        rates = {number: gate.pace.rate for number, gate in self._gates.items()}
+        claim = partial(self._ledger.claim, room, self._held, rooms, rates)
         lines = await until_it_answers(claim, "ledger")
         for line in lines:
             if gate := self._gates.get(line.number):

@@ -16,6 +16,11 @@ class Pace:
         self._at: float | None = None
         self._slowed_at = float("-inf")
 
+    @property
+    def rate(self) -> float:
+        """So many a second, by now."""
+        return self._rate
+
     def room(self, now: float) -> int:
         """So many may go now."""
         if self._at is None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -235,6 +235,28 @@ async def test_a_number_that_went_too_fast_goes_half_as_fast(
         await asyncio.sleep(2)
         in_two = (await states(office))["sent"] - before
     assert 40 <= in_two <= 100
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_number_goes_at_one_pace_however_many_processes_send(
+    place: tuple[Office, Account], processes: int
+) -> None:
+    office, account = place
+    meta = Meta(**{NUMBER: TAKEN})
+    await backlog(office, 1000)
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        for _ in range(processes):
+            await stack.enter_async_context(working(office, meta, account))
+        await until(lambda: sent_over(meta, 160))
+        before, began = meta.posts[NUMBER], loop.time()
+        await until(lambda: sent_over(meta, 560))
+        rate = (meta.posts[NUMBER] - before) / (loop.time() - began)
+    assert 80 * 0.8 < rate < 80 * 1.1
+
+
+async def sent_over(meta: Meta, count: int) -> bool:
+    return meta.posts[NUMBER] > count
 
 
 _BACKLOG = """

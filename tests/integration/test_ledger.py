@@ -3,8 +3,11 @@
 import re
 from uuid import UUID
 
+import pytest
+
 from deliverer.graph import Later, Sent
 from deliverer.ledger import PACE_SECONDS, Ledger
+from deliverer.pace import SPARE_SECONDS
 from deliverer.statements import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
 from services import clock
 from services.database import Pool
@@ -210,3 +213,19 @@ async def test_whoever_has_waited_longest_since_it_was_due_goes_first(pool: Pool
         [line] = await ledger.claim(1, {f"{id}.1" for id in order})
         order.append(line.id)
     assert order == [second, third, first]
+
+
+@pytest.mark.parametrize("rate", [80.0, 1.0])
+async def test_what_one_process_took_of_a_second_another_does_not_take_again(
+    pool: Pool, rate: float
+) -> None:
+    most = max(1, int(rate * SPARE_SECONDS))
+    await _queue(pool, 2 * most + 1)
+    first, second, third = (Ledger(pool, clock.new_id(), {}) for _ in range(3))
+    rooms, rates = {NUMBER: most}, {NUMBER: rate}
+    assert len(await first.claim(100, set(), rooms, rates)) == most
+    assert len(await second.claim(100, set(), rooms, rates)) <= most // 4  # it takes some ms
+    await pool.execute("update deliverer.pace set paid_until = now() - interval '1 hour'")
+    assert len(await third.claim(100, set(), {NUMBER: 100}, rates)) >= most
+    left = "select paid_until > now() from deliverer.pace"
+    assert await pool.fetchval(left)

@@ -93,9 +93,13 @@ class Heard:
         await self._ledger.rest(nights)
 
     async def claim(
-        self, limit: int, held: Collection[str], rooms: Mapping[str, int]
+        self,
+        limit: int,
+        held: Collection[str],
+        rooms: Mapping[str, int],
+        rates: Mapping[str, float],
     ) -> list[Line]:
-        lines = await self._ledger.claim(limit, held, rooms)
+        lines = await self._ledger.claim(limit, held, rooms, rates)
         self.done["claim"] += 1
         if lines and self.done["settle"]:
             self._found.set()
