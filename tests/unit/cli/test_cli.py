@@ -20,7 +20,7 @@ def explained(*arguments: object, config: Path) -> Any:
 def test_a_text_is_explained_for_a_person_and_for_a_program(file: Path) -> None:
     answer = explained("Waar laat ik mijn GROF VUIL?", config=file)
     assert len(answer.pop("version")) == 12
-    assert [timer["kind"] for timer in answer.pop("timers")] == ["idle"]
+    assert [timer["kind"] for timer in answer.pop("timers")] == ["idle", "window"]
     assert answer == {
         "department": "groen",
         "name": "Openbare ruimte",

@@ -16,7 +16,7 @@ from deliverer.gate import (
     shows,
     wait_before_try,
 )
-from deliverer.graph import ATTEMPTS, PUT_OFF_SECONDS, Failed, Sent, Unknown, Verdict
+from deliverer.graph import PUT_OFF_SECONDS, Failed, Sent, Unknown, Verdict
 
 
 def refused(
@@ -81,7 +81,7 @@ def test_what_is_given_up_after_a_day_says_the_same_of_the_number_as_before() ->
     for code in (190, 80007):
         verdict = refused(code, tried=PUT_OFF_SECONDS)
         assert (type(verdict), shows(verdict)) == (Failed, "refuses")
-    given_up = refused(131016, attempt=ATTEMPTS)
+    given_up = refused(131016, tried=PUT_OFF_SECONDS)
     assert (type(given_up), shows(given_up)) == (Failed, "silent")
     assert shows(Failed(0, "unreachable: x")) == "silent"
 
