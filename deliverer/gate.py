@@ -18,8 +18,8 @@ from deliverer.pace import Pace
 
 OF_A_NUMBER = 40
 """Messages of one number under way at once: 80/s, each half a second under way."""
-AT_FIRST = 4
-"""The same when it begins, and after it was held; one more for each that Meta takes. If that was
+AFTER_A_HOLD = 4
+"""The same once it was held; one more for each that Meta takes. If that was
 not to last, few are lost."""
 IN_A_ROW = 3
 """Answers that say nothing: after each, a person may have to ask whether a message arrived."""
@@ -46,7 +46,7 @@ class Gate:
     def __init__(self, per_second: float) -> None:
         self.pace = Pace(per_second)
         self.hold: Hold | None = None
-        self._width = AT_FIRST
+        self._width = OF_A_NUMBER
         self._flying: set[str] = set()
         self._probing: set[str] = set()
         self._silent = self._probes = 0
@@ -87,7 +87,7 @@ class Gate:
         seconds = wait_before_try(self._probes, chance)
         if isinstance(verdict, Later) and verdict.code in SLOW:
             seconds = max(seconds, verdict.seconds)
-        self._until, self._width = now + seconds, AT_FIRST
+        self._until, self._width = now + seconds, AFTER_A_HOLD
         self._probes += 1
         self.hold = _hold(verdict, seconds)
         return self.hold

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from deliverer import graph
 from deliverer.gate import (
-    AT_FIRST,
+    AFTER_A_HOLD,
     FIRST_HOLD,
     IN_A_ROW,
     LONGEST_HOLD,
@@ -130,19 +130,22 @@ def test_the_first_answer_that_shows_that_meta_takes_messages_opens_it(verdict: 
     answered(gate, STOP, FIRST_HOLD)
     answered(gate, verdict, FIRST_HOLD * 4)
     assert gate.hold is None
-    assert gate.room(FIRST_HOLD * 4 + 1) == AT_FIRST + 1
+    assert gate.room(FIRST_HOLD * 4 + 1) == AFTER_A_HOLD + 1
     answered(gate, STOP, FIRST_HOLD * 4 + 1)
     assert gate.hold and gate.hold.seconds <= FIRST_HOLD
 
 
-def test_it_goes_carefully_at_first_and_never_has_more_than_its_own_under_way() -> None:
+def test_it_goes_carefully_after_a_hold_and_never_has_more_than_its_own_under_way() -> None:
     gate = Gate(1000)
+    assert gate.room(0) == OF_A_NUMBER
+    answered(gate, STOP, 0)
+    answered(gate, SENT, 10)
     flying: list[str] = []
-    for n in range(60):
+    for n in range(20, 80):
         for k in range(gate.room(float(n))):
             flying.append(f"{n}.{k}")
             gate.took(flying[-1])
-        assert len(flying) <= min(OF_A_NUMBER, AT_FIRST + n)
+        assert len(flying) <= min(OF_A_NUMBER, AFTER_A_HOLD + n - 19)
         first = flying.pop(0)
         gate.judged(first, SENT, n, 0.5)
         gate.landed(first)
