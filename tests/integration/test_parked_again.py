@@ -16,7 +16,7 @@ from deliverer.settlements import parked, settlement
 from deploy.local.broker import Broker
 from services import clock
 from services.database import Pool
-from tests.integration.handing import Crm, Post, _delivery, serving
+from tests.integration.handing import Crm, Post, delivery, serving
 
 MANY = 3 * FASTEST
 WAITING = 20_000
@@ -29,7 +29,7 @@ async def park(pool: Pool, count: int) -> None:
     columns = "destination, event, conversation, tenant, state, attempts, status, at, body"
     rows = []
     for n in range(count):
-        one = msgspec.structs.replace(_delivery(n), conversation=f"10000001-{n}")
+        one = msgspec.structs.replace(delivery(n), conversation=f"10000001-{n}")
         done = parked(settlement(one, "crm", 1, 422, one.time), one, "refused", b"no")
         rows.append([getattr(done, name) for name in columns.split(", ")])
     places = ", ".join(f"${n}" for n in range(1, 10))
