@@ -10,11 +10,15 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from services import clock
+
 NUMBER = "106540352242922"
 WABA = "102290129340398"
 SECRET = b"sandbox-app-secret"
 TOKEN = "sandbox-api-token"
 NEIGHBOUR_TOKEN = "neighbour-api-token"
+WRITTEN = int(clock.now().timestamp()) - 2 * 3600
+"""Two hours ago: within Meta's 24, and too old for texts to go out by themselves."""
 
 
 def phone(n: int) -> str:
@@ -22,7 +26,7 @@ def phone(n: int) -> str:
     return f"3161{n:07}"
 
 
-def text(body: str, wamid: str, citizen: int, at: int = 1_795_000_000) -> dict[str, Any]:
+def text(body: str, wamid: str, citizen: int, at: int = WRITTEN) -> dict[str, Any]:
     """One message object."""
     return {
         "id": wamid,
