@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from accounts import DECIDED, Accounts, faults
 from afterwards import LOOKS, SHOWN, Processes, passed
-from hostile_bodies import MARKS
+from hostile_bodies import MARKS, MOST_BYTES, large
+from hypothesis import strategies as st
 from requests_at_the_door import Request, posted, signed, volleys
 from rounds import WHOLE, fuzz
 from wire import Answer, Wires
@@ -94,6 +95,13 @@ def _large(n: int) -> Request:
     return Request(posted(body, signed(body)), frozenset([200, 503]), body)
 
 
+def large_ones() -> st.SearchStrategy[list[Request]]:
+    """Two of whatever is large in what follows: it sets the height that memory is measured from."""
+    one = large().filter(lambda body: len(body) <= MOST_BYTES)
+    asked = one.map(lambda body: Request(posted(body, signed(body)), frozenset([200, 503]), body))
+    return st.lists(asked, min_size=2, max_size=2)
+
+
 async def _settled(run: Run) -> None:
     """Everything that was promised has had the time to arrive."""
     town, accounts = run.town, run.accounts
@@ -130,6 +138,7 @@ def test_whatever_comes_is_answered_and_what_is_taken_is_kept(
 ) -> None:
     with Run(town, Accounts(tmp_path)) as run:
         run.fire([_large(n) for n in range(WARM)])
+        fuzz(run.fire, large_ones(), examples=40)
         while (left := INPUTS - run.accounts.inputs) > 0:
             fuzz(run.fire, volleys(VOLLEY), examples=-(-left // VOLLEY))
         asyncio.run(_settled(run))
