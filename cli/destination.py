@@ -24,6 +24,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str
     parked: int
     replaying: int
+    aside: int
 
 
 async def shown(pool: Pool, ids: Sequence[str]) -> list[Shown]:
@@ -44,10 +45,12 @@ select id, id = any($1) as configured, p.since as held_since, coalesce(p.reason,
     (select count(*) from deliverer.delivery d where d.destination = id and d.state = 'parked')
         as parked,
     (select count(*) from deliverer.delivery d where d.destination = id and d.state = 'replay')
-        as replaying
+        as replaying,
+    (select count(*) from deliverer.delivery d where d.destination = id and d.state = 'aside')
+        as aside
 from (select unnest($1::text[])
     union select destination from deliverer.delivery where state = 'parked'
-    union select destination from deliverer.delivery where state = 'replay') known (id)
+    union select destination from deliverer.delivery where state in ('replay', 'aside')) known (id)
 left join deliverer.pause p on p.destination = id
 order by array_position($1, id), id
 """
@@ -79,10 +82,11 @@ def list_command(path: Path | None, as_json: bool) -> None:
 def _lines(found: Sequence[Shown]) -> Iterator[str]:
     for one in found:
         replaying = f", {one.replaying} being tried again" if one.replaying else ""
+        aside = f", {one.aside} standing aside" if one.aside else ""
         since = one.held_since
         held = f"; held since {since:%Y-%m-%d %H:%M}Z: {one.reason}" if since else ""
         gone = "" if one.configured else "; not in the configuration: nobody delivers to it"
-        yield f"{one.id}: {one.parked} parked{replaying}{held}{gone}"
+        yield f"{one.id}: {one.parked} parked{replaying}{aside}{held}{gone}"
 
 
 def _of_one(command: Any) -> Any:

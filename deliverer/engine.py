@@ -15,7 +15,7 @@ from deliverer.answers import Answer, Body
 from deliverer.lanes import Frame, Job
 from deliverer.policy import Verdict, judge
 from deliverer.secrets import Keys
-from deliverer.settlements import Settlement, Settlements, parked, settlement
+from deliverer.settlements import ASIDE, Settlement, Settlements, parked, settlement
 from services import clock, contract, observe
 from services.batcher import Batcher
 from services.contract import Delivery, DeliveryBatch
@@ -90,8 +90,9 @@ class Engine:
             observe.trip_seconds.observe((now - delivery.received_at).total_seconds())
         await self._settle.put(settled, len(settled.body or b"") + 200)
 
-    async def jobs(self, frame: Incoming) -> list[Job]:
-        """What is still to be delivered of an envelope. KeyError for one of a newer version."""
+    async def jobs(self, frame: Incoming) -> tuple[list[Job], set[str]]:
+        """What is still to be delivered of an envelope, and conversations of which something of it
+        stands aside. KeyError for one of a newer version."""
         batch = contract.decode(frame.kind, frame.body)
         if not isinstance(batch, DeliveryBatch):
             raise TypeError("not an envelope of deliveries")
@@ -99,7 +100,8 @@ class Engine:
         known = await self._settlements.known(self.destination.id, ids)
         left = [delivery for delivery in batch.deliveries if delivery.id not in known]
         held = Frame(frame, len(left))
-        return [Job(delivery, held) for delivery in left]
+        aside = {d.conversation for d in batch.deliveries if known.get(d.id) == ASIDE}
+        return [Job(delivery, held) for delivery in left], aside
 
     async def unreadable(self, frame: Incoming) -> None:
         """Keep an envelope that cannot be read, with the parked ones."""

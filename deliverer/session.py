@@ -97,10 +97,11 @@ class Session:
     async def _add(self, frame: Incoming) -> None:
         self._frames += 1
         try:
-            jobs = await self._engine.jobs(frame)
+            jobs, aside = await self._engine.jobs(frame)
         except (msgspec.DecodeError, TypeError):
             await self._engine.unreadable(frame)
-            jobs = []
+            jobs, aside = [], set[str]()
+        self._standing.add(aside)
         behind = [job for job in jobs if job.delivery.conversation in self._standing]
         for job in jobs:
             if job.delivery.conversation not in self._standing:
@@ -193,18 +194,17 @@ class Session:
         current = self._health.probes == probes
         if verdict.outcome == "aside":
             await self._stand_aside(job, max(verdict.wait, answer.retry_after or 0.0))
-            return
-        if verdict.outcome == "paused":
+        elif verdict.outcome == "paused":
             if current:
                 self._pause(answer, verdict)
             await self._not_taken(job)
-            return
-        if current:
-            self._passed()
-            self._window.answered(left, self._loop.time(), full=full)
-            if verdict.outcome == "settled":
-                self._health.took()
-                self._failing.clear()
+        else:
+            if current:
+                self._window.answered(left, self._loop.time(), full=full)
+                self._passed(verdict)
+            await self._settle(job, answer, verdict)
+
+    async def _settle(self, job: Job, answer: Answer, verdict: Verdict) -> None:
         # The next of this conversation may go: if we end before this one is written down, both
         # are done again, in order, under the same ids.
         self._lanes.done(job)
@@ -258,7 +258,11 @@ class Session:
         self._not_before = max(self._not_before, self._loop.time() + wait)
         self._later(wait)
 
-    def _passed(self) -> None:
+    def _passed(self, verdict: Verdict) -> None:
+        """It answered as one that is there; if it took the delivery, it works."""
+        if verdict.outcome == "settled":
+            self._health.took()
+            self._failing.clear()
         if self._health.probes:
             log.info("destination.resumed", destination=self._id)
             self._health.probes = 0

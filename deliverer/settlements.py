@@ -16,6 +16,8 @@ from services.ids import made_at, uuid7
 
 FIRST_STATES = ("settled", "parked")
 """What a delivery comes to without anybody's doing."""
+ASIDE = "aside"
+"""It waits, as `deliverer.asides` says."""
 FIRST_KILOBYTE = 1024
 """Of a refusing answer, kept with a parked delivery."""
 
@@ -110,15 +112,16 @@ class Settlements:
         if first := [one for one in settled if not one.replays]:
             await self.tell(first)
 
-    async def known(self, destination: str, events: Sequence[UUID]) -> set[UUID]:
-        """Which of these were settled before. Their records go to the archive once more: the
-        process may have ended between the two. Not of what a person had a hand in since."""
+    async def known(self, destination: str, events: Sequence[UUID]) -> dict[UUID, str]:
+        """Which of these were settled before, or stand aside: event -> state. The records of what
+        was settled go to the archive once more: the process may have ended between the two. Not of
+        what a person had a hand in since."""
         fetch = lambda: self._pool.fetch(_SELECT, destination, list(events))  # noqa: E731
         rows = await until_it_answers(fetch, "settled")
         found = [Settlement(**row) for row in rows]
         if first := [one for one in found if not one.replays and one.state in FIRST_STATES]:
             await self.tell(first)
-        return {settled.event for settled in found}
+        return {settled.event: settled.state for settled in found}
 
     async def tell(self, settled: Iterable[Settlement]) -> None:
         batch = ArchiveBatch(records=[record(one) for one in settled])
@@ -143,8 +146,7 @@ select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], 
     $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[], $12::int[])
 on conflict (destination, event) do update set state = excluded.state,
     attempts = d.attempts + excluded.attempts, status = excluded.status, at = excluded.at,
-    reason = excluded.reason, body = excluded.body, told = d.state = 'aside',
-    due_at = null
+    reason = excluded.reason, body = excluded.body, told = false, due_at = null
 where d.state = 'aside' or d.replays = excluded.replays and (
     d.state = 'replay' or d.due_at is not null and (
         d.state = 'parked' or d.state = 'dropped' and excluded.state = 'settled'))

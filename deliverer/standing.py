@@ -52,11 +52,15 @@ class Standing:
         look = partial(self._table.conversations, self._destination)
         self._known = await until_it_answers(look, "aside")
 
+    def add(self, conversations: set[str]) -> None:
+        """These do: whoever died while it wrote that down may have been carried out since."""
+        self._known |= conversations
+        self._since |= conversations
+
     async def keep(self, jobs: Sequence[Job], wait: float = 0.0) -> None:
         """Return when these are in the table, the first one due after so many seconds."""
         whose = {job.delivery.conversation for job in jobs if not job.replays}
-        self._known |= whose
-        self._since |= whose
+        self.add(whose)
         self._writing.update(whose)
         self._taken |= {job.delivery.id: job.taken for job in jobs if job.failed}
         try:
@@ -67,18 +71,20 @@ class Standing:
 
     async def due(self) -> list[Job]:
         """What may be tried by now, to be put in its lane; and forget who stands aside no more."""
-        self._since = {whose for whose, times in self._writing.items() if times}
-        asked = [each for each in self._known if not self._in_hand[each]]
+        self._since = self._being_kept()
+        # The first of what is being kept may be the last to be written.
+        asked = {each for each in self._known if not self._in_hand[each]} - self._since
+        look = partial(self._table.conversations, self._destination)
+        self._known = await until_it_answers(look, "aside") | self._since | self._being_kept()
         if not asked:
             return []
-        look = partial(self._table.conversations, self._destination)
-        there = await until_it_answers(look, "aside")
-        # What is being kept may not have been there yet.
-        self._known = there | self._since | {w for w, times in self._writing.items() if times}
         found = partial(self._table.due, self._destination, asked, AT_ONCE)
         jobs = [self._job(waiting) for waiting in await until_it_answers(found, "aside")]
         self._in_hand.update(job.delivery.conversation for job in jobs)
         return jobs
+
+    def _being_kept(self) -> set[str]:
+        return {whose for whose, times in self._writing.items() if times}
 
     def _job(self, waiting: Waiting) -> Job:
         taken = self._taken.get(waiting.delivery.id, 0)

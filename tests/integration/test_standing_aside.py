@@ -85,6 +85,9 @@ async def test_whatever_its_citizen_writes_others_go_on_and_then_so_do_they(
             assert crm.taken[len(OTHERS) :] == [POISON, *AFTER, AFTER[-1] + 1]
             done = {"settled": 2 + len(OTHERS) + len(AFTER)}
             await until(post.states, lambda states: states == done, 10)
+        # The archive is told again by whoever is left: the envelopes are gone.
+        untold = "select count(*) from deliverer.delivery where place > 999 and not told"
+        assert await pool.fetchval(untold) == 1 + len(AFTER) + 1
         left = "select count(*) from deliverer.delivery where body is not null"
         assert await pool.fetchval(left) == 0
 

@@ -114,8 +114,9 @@ class Book:
         new = [again for again in self.again if again.delivery.id not in held]
         return Look([] if still else new, over)
 
-    async def known(self, destination: str, events: list[UUID]) -> set[UUID]:
-        return self.before & set(events)
+    async def known(self, destination: str, events: list[UUID]) -> dict[UUID, str]:
+        there = dict.fromkeys(self.before, "settled") | dict.fromkeys(self.aside, "aside")
+        return {event: there[event] for event in events if event in there}
 
 
 class Table:
