@@ -1,11 +1,15 @@
 """What stands in the record of a small town, as the archiver would show it."""
 
+import json
 import os
 from base64 import b32encode
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.events import signature
 from services import clock
+
+SECRET = b"sandbox-crm-secret"
 
 
 def new_conversation(number: str) -> str:
@@ -77,3 +81,27 @@ def now() -> str:
 
 def iso(seconds: str) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+
+
+def signed_event(kind: str, data: dict[str, Any], sequence: int) -> tuple[bytes, dict[str, str]]:
+    """A CloudEvent as the deliverer signs it: its body and headers."""
+    id, timestamp = str(clock.new_id()), str(int(datetime.now(UTC).timestamp()))
+    event = {
+        "specversion": "1.0",
+        "id": id,
+        "source": "urn:nld:oin:00000001234567890000:systeem:postkamer",
+        "type": kind,
+        "time": now(),
+        "datacontenttype": "application/json",
+        "sequence": str(sequence),
+        "sequencetype": "Integer",
+        "data": data,
+    }
+    body = json.dumps(event).encode()
+    headers = {
+        "Content-Type": "application/cloudevents+json",
+        "webhook-id": id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signature(SECRET, id, timestamp, body),
+    }
+    return body, headers

@@ -9,7 +9,6 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -20,7 +19,6 @@ from gateway.bodies import MESSAGE, Message, ReactionMessage
 from gateway.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close, Read, Transfer
 from gateway.contents import content_of, upload_of
 from gateway.reading import read
-from sandbox.events import signature
 from services import clock
 from services.http import problem, serve
 from tests.browser.entries import (
@@ -31,11 +29,11 @@ from tests.browser.entries import (
     now,
     outgoing,
     reason,
+    signed_event,
     words_of,
 )
 from tests.browser.number_desk import NumberDesk
 
-SECRET = b"sandbox-crm-secret"
 TOKEN = {"Authorization": "Bearer sandbox-access-token"}
 ACTIONS: dict[str, TypeAdapter[Any]] = {
     "transfer": TRANSFER,
@@ -281,25 +279,7 @@ class SmallTown:
 
     async def tell(self, kind: str, data: dict[str, Any]) -> None:
         self.sequence += 1
-        id, timestamp = str(clock.new_id()), str(int(datetime.now(UTC).timestamp()))
-        event = {
-            "specversion": "1.0",
-            "id": id,
-            "source": "urn:nld:oin:00000001234567890000:systeem:postkamer",
-            "type": kind,
-            "time": now(),
-            "datacontenttype": "application/json",
-            "sequence": str(self.sequence),
-            "sequencetype": "Integer",
-            "data": data,
-        }
-        body = json.dumps(event).encode()
-        headers = {
-            "Content-Type": "application/cloudevents+json",
-            "webhook-id": id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": signature(SECRET, id, timestamp, body),
-        }
+        body, headers = signed_event(kind, data, self.sequence)
         assert self.http
         async with self.http.post(self.crm, data=body, headers=headers) as answer:
             assert answer.status == 204, await answer.text()

@@ -11,7 +11,7 @@ from router.grounds import grounded
 from router.units import keyed_hash
 from services.choices import Choices
 from services.contract import Record
-from tests.week import MONDAY, Week
+from tests.week import MONDAY, TOWN, Week, town
 
 
 def rows(records: list[Record]) -> list[Row]:
@@ -42,6 +42,20 @@ def replayed(
         replay.resume(past)
         replay.take(part)
     return replay.found
+
+
+def changed(*pairs: tuple[str, str]) -> Choices:
+    """The town where something else is written."""
+    text = TOWN
+    for before, after in pairs:
+        assert before in text
+        text = text.replace(before, after)
+    return town(text)
+
+
+def asked(week: Week) -> str:
+    """Somebody asks about waste; the conversation."""
+    return week.hears(2, "mijn container is niet geleegd")[0].conversation
 
 
 def _met(week: Week, every: list[Row]) -> Iterator[str]:

@@ -10,15 +10,7 @@ import msgspec
 from router.batch import decide_batch
 from router.charges import Charge
 from router.conversation import Conversation
-from router.decisions import (
-    Changes,
-    Decided,
-    Decision,
-    Ground,
-    Identity,
-    Outgoing,
-    Timer,
-)
+from router.decisions import Changes, Decided, Decision, Ground, Identity, Outgoing, Timer
 from router.grounds import grounded
 from router.knowledge import Knowledge
 from router.outputs import deliveries
@@ -26,14 +18,7 @@ from router.records import records
 from router.units import keyed_hash, units
 from services.choices import Choices
 from services.config import Config, parse
-from services.contract import (
-    Command,
-    Delivery,
-    Entry,
-    Receipt,
-    Record,
-    SendOutcome,
-)
+from services.contract import Command, Delivery, Entry, Receipt, Record, SendOutcome
 from services.ids import uuid7
 from services.texts import Texts
 from tests.ringing import timeout
@@ -107,13 +92,7 @@ def stamp(second: float) -> str:
 
 
 def text(
-    wamid: str,
-    body: str,
-    *,
-    bsuid: str = "",
-    phone: str = "",
-    kind: str = "text",
-    sent: float = 0,
+    wamid: str, body: str, *, bsuid: str = "", phone: str = "", kind: str = "text", sent: float = 0
 ) -> dict[str, Any]:
     """A message object as Meta sends it."""
     people = {"from_user_id": bsuid, "from": phone}
