@@ -3,6 +3,8 @@
 PYTHON := .venv/bin/python
 PYTEST := .venv/bin/pytest
 ARGS ?=
+# Test files that run beside one another, each worker with servers of its own: two fill two cores.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench faults fuzz setup format lint types imports unused clean
@@ -16,7 +18,7 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 
 test: ## run all tests against real servers (ARGS="-k words" for some)
 	@deploy/setup.sh servers browser tools
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: ## format, lint, types, import rules, dead dependencies
 	@deploy/setup.sh tools

@@ -134,4 +134,6 @@ def refusals(operation: Operation, body: Any, rights: Rights, was: bool) -> set[
         return {400} if was else {404}
     if "number" in body:  # with one number of its own department the door cannot see more
         return {400} if body["number"] != NUMBERS[rights.tenant] else {202, 400}
+    if was and "id" in body.get("media", {}):  # the file is nobody's but its uploader's either
+        return {400, 409}
     return {409} if was else {400, 404}

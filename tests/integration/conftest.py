@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import aiormq
 import pytest
 
 from deploy.local.broker import Broker
@@ -21,12 +22,24 @@ def all_migrations() -> list[Migration]:
     return [m for name in SERVICES for m in migrations(name, ROOT / name / "migrations")]
 
 
+QUEUES = topology.queues(2, ["crm"])
+
+
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    table = topology.queues(2, ["crm"])
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     folder = tmp_path_factory.mktemp("broker")
-    with Broker(folder, topology.definitions(table, PASSWORDS)) as broker:
+    with Broker(folder, topology.definitions(QUEUES, PASSWORDS)) as broker:
         yield broker
+
+
+@pytest.fixture
+async def broker(running: Broker) -> Broker:
+    """With nothing in it of an earlier test."""
+    async with await aiormq.connect(running.url) as connection:
+        channel = await connection.channel()
+        for queue in QUEUES:
+            await channel.queue_purge(queue.name)
+    return running
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,6 @@ class Standing:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Standing":
-        for queue in topology.queues(2, ["crm"]):
-            self._broker.control("purge_queue", "-p", topology.VHOST, queue.name)
         enter = self._stack.enter_async_context
         url = self._broker.url_for("router", PASSWORDS["router"])
         link = await enter(linked(url, "test router"))

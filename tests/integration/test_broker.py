@@ -39,12 +39,6 @@ async def _connected(broker: Broker, user: str) -> AsyncIterator[Link]:
         yield link
 
 
-@pytest.fixture(autouse=True)
-def _empty(broker: Broker) -> None:
-    for queue in topology.queues(2, ["crm"]):
-        broker.control("purge_queue", "-p", topology.VHOST, queue.name)
-
-
 async def test_a_publish_returns_once_it_is_confirmed_and_arrives_as_it_was(broker: Broker) -> None:
     async with _connected(broker, "gateway") as link, _connected(broker, "router") as reader:
         publisher = Publisher(link, topology.PARTITIONS)

@@ -87,8 +87,6 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 def relays(broker: Broker, own: Pool, monkeypatch: pytest.MonkeyPatch) -> Relays:
-    for queue in QUEUES:
-        broker.control("purge_queue", "-p", topology.VHOST, queue.name)
     return Relays(broker, own, monkeypatch)
 
 

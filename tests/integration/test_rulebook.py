@@ -82,7 +82,6 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def heard(broker: Broker) -> AsyncIterator[Heard]:
-    broker.control("purge_queue", "-p", topology.VHOST, QUEUE.name)
     heard = Heard()
     async with AsyncExitStack() as stack:
         url = broker.url_for("archiver", PASSWORDS["archiver"])

@@ -1,9 +1,20 @@
-"""Waiting for the end of any process, a child of ours or not."""
+"""Which processes are to end, and waiting for the end of one, a child of ours or not."""
 
 import os
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from deploy.local.family import Family, descendants, identity
+from deploy.local.process import Process
+
+
+def processes(*roots: Process) -> Family:
+    """These and all that descend from them."""
+    found: Family = {}
+    for root in roots:
+        found |= {root.pid: identity(root.pid)} | descendants(root.pid)
+    return found
 
 
 @contextmanager

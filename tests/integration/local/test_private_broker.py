@@ -1,6 +1,5 @@
 """The private RabbitMQ: definitions, restarts, crashes, and nothing left behind."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +7,10 @@ import aiormq
 import pytest
 
 from deploy.local.broker import Broker, Ports
-from deploy.local.family import alive, descendants
+from deploy.local.family import alive
 from deploy.local.refusal import Refusal
 from services import topology
+from tests.integration.local.ends import processes
 
 PASSWORDS = {"gateway": "secret"}
 
@@ -37,7 +37,7 @@ async def test_what_was_confirmed_survives_a_crash_and_a_restart(broker: Broker)
     )
     assert isinstance(confirmed, aiormq.spec.Basic.Ack)
     await connection.close()
-    url, members = broker.url, descendants(os.getpid())
+    url, members = broker.url, processes(broker.process, broker.epmd)
     broker.kill()
     assert alive(members) == []
     broker.start()
@@ -50,7 +50,7 @@ async def test_what_was_confirmed_survives_a_crash_and_a_restart(broker: Broker)
 
 
 def test_a_stop_leaves_no_process_not_even_a_port_mapper(broker: Broker) -> None:
-    members = descendants(os.getpid())
+    members = processes(broker.process, broker.epmd)
     assert any("epmd" in Path(f"/proc/{pid}/comm").read_text() for pid in members)
     assert broker.stop()
     assert alive(members) == []

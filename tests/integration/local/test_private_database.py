@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.database import Database, binaries
-from deploy.local.family import alive, descendants
+from deploy.local.family import alive
 from deploy.local.refusal import Refusal
+from tests.integration.local.ends import processes
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def test_it_restarts_on_the_same_port_with_the_same_data(database: Database) -> 
 
 
 def test_what_was_committed_survives_a_crash_of_all_its_processes(database: Database) -> None:
-
-    members = descendants(os.getpid())
+    assert database.process
+    members = processes(database.process)
     database.execute("create table kept as select 1 as one")
     database.kill()
     assert alive(members) == []
@@ -39,8 +40,8 @@ def test_what_was_committed_survives_a_crash_of_all_its_processes(database: Data
 
 
 def test_a_stop_leaves_no_process_and_no_pid_file(database: Database) -> None:
-
-    members = descendants(os.getpid())
+    assert database.process
+    members = processes(database.process)
     assert len(members) > 1
     assert database.stop()
     assert alive(members) == []
