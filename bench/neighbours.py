@@ -20,6 +20,9 @@ from services import observe
 
 OFFERED, PER_SECOND = 2_000, 200
 """To the one that works: in ten seconds."""
+WARM_UP = 200
+"""Before those: a deliverer that starts takes in hand what waits for the others, for a quarter of a
+second in which each waits for all."""
 WAITING = (5_000, 25_000)
 """For each that fails: what a deliverer takes in hand (16 envelopes of 256), and 5 times that."""
 MOST = 1.5
@@ -62,9 +65,11 @@ def _offered(stage: Stage, port: int, waiting: int) -> Sample:
     before = counted(port, "crm")
     with running(stage.deliverer(port)) as process:
         until(port, "crm", before + 1, process)
+        stage.offer("crm", events(WARM_UP), PER_SECOND)
+        until(port, "crm", before + 1 + WARM_UP, process)
         told(port, "timed")
         stage.offer("crm", events(OFFERED), PER_SECOND)
-        until(port, "crm", before + 1 + OFFERED, process)
+        until(port, "crm", before + 1 + WARM_UP + OFFERED, process)
         times = statistics.quantiles(asked(port, "took")["took"], n=100)
         sample = Sample(times[49] * 1000, times[98] * 1000, peak(process.pid))
     stage.purge(["crm", *FAILING])

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -17,7 +18,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The NL GOV profile's attributes; none of them holds personal data, `data` does."""
 
     specversion: str = "1.0"
-    id: str
+    id: UUID
     source: str
     type: str
     time: datetime
@@ -49,7 +50,7 @@ def body(delivery: Delivery, archiver: str) -> bytes:
     """The same bytes for the same delivery, however often it is tried; `archiver` is the address
     of its API."""
     event = Event(
-        id=str(delivery.id),
+        id=delivery.id,
         source=f"urn:nld:gemeente-{delivery.tenant}.systeem:postkamer",
         type=delivery.type,
         time=delivery.time,
@@ -65,12 +66,12 @@ def headers(
 ) -> Mapping[str, str]:
     """Content type, and a signature with each key; `webhook-id` is the event's id through every
     retry."""
-    timestamp = str(int(now.timestamp()))
-    signed = f"{delivery.id}.{timestamp}.".encode() + content
+    id, timestamp = str(delivery.id), str(int(now.timestamp()))
+    signed = f"{id}.{timestamp}.".encode() + content
     digests = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
     return {
         "Content-Type": "application/cloudevents+json; charset=utf-8",
-        "webhook-id": str(delivery.id),
+        "webhook-id": id,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(f"v1,{base64.b64encode(d).decode()}" for d in digests),
     }

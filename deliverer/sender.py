@@ -63,7 +63,8 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    return asked_seconds(headers.get("Retry-After", ""), headers.get("Date", ""), clock.now())
+    asked = headers.get("Retry-After")
+    return asked_seconds(asked, headers.get("Date", ""), clock.now()) if asked else None
 
 
 def _classify(error: BaseException) -> tuple[Failure, bool]:
