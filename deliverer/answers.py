@@ -23,5 +23,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
     body: bytes = b""
     whose: Literal["destination", "token endpoint"] = "destination"
+    calls: int = 1
+    """Requests that it took."""
     code: str = ""
     """Of a token endpoint: why there is no token, in a word that the RFC has for it."""

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from deliverer import oauth
 from deliverer.answers import Answer, Body
-from deliverer.engine import Poster
 from deliverer.oauth import Token
 from deliverer.policy import judge
+from deliverer.posting import Poster
 from services import observe
 from services.tasks import end
 from services.town import Destination, OAuth

@@ -9,11 +9,11 @@ from functools import partial
 import structlog
 
 from deliverer.accounts import Account
-from deliverer.engine import Poster
 from deliverer.files import GONE, Fate, Uploaded, form, judge_upload, once_more
 from deliverer.flights import Flights
 from deliverer.graph import STOPPED, Failed, Later
 from deliverer.ledger import Ledger
+from deliverer.posting import Poster
 from deliverer.uploads import File, Job, Uploads
 from services import clock, objects, observe
 from services.database import ANSWER_SECONDS, DATABASE_ERRORS, until_it_answers

@@ -1,20 +1,17 @@
 """One destination: an attempt to deliver, and what came of it written down.
 
-    envelope in -> skip what is settled -> lanes -> POST -> settle -> ack when all of it is settled
+    envelope in -> skip what is settled -> lanes -> hand over -> settle -> ack when all is settled
 
 What is attempted when is for `deliverer.session`.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import structlog
 
-from deliverer.answers import Answer, Body
+from deliverer.answers import Answer
 from deliverer.lanes import Frame, Job
-from deliverer.policy import Verdict, judge
-from deliverer.secrets import Keys
+from deliverer.policy import Verdict
 from deliverer.settlements import ASIDE, Settlement, Settlements, parked, settlement
 from services import clock, contract, observe
 from services.batcher import Batcher
@@ -27,48 +24,34 @@ MESSAGE_RECEIVED = "nl.postkamer.message-received.v1"
 log = structlog.get_logger()
 
 
-class Poster(Protocol):
-    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer: ...
+class Receiver(Protocol):
+    """Whom a destination's deliveries are handed to."""
 
+    async def hand(self, delivery: Delivery) -> Answer:
+        """One attempt; never raises."""
+        ...
 
-class Kind(Protocol):
-    """How a destination of one kind is spoken to; pure."""
-
-    def body(self, delivery: Delivery, archiver: str) -> bytes: ...
-
-    def headers(
-        self, delivery: Delivery, content: bytes, keys: Keys, now: datetime
-    ) -> Mapping[str, str]: ...
-
-
-class Terms(NamedTuple):
-    """With what a destination is told: the keys that sign, and where it finds the record."""
-
-    keys: Keys
-    archiver: str
+    def judge(self, answer: Answer) -> Verdict:
+        """What its answer says by itself. Pure."""
+        ...
 
 
 class Engine:
     def __init__(
         self,
         destination: Destination,
-        terms: Terms,
-        kind: Kind,
-        poster: Poster,
+        receiver: Receiver,
         settlements: Settlements,
         settle: Batcher[Settlement],
     ) -> None:
-        self.destination, self._terms, self._kind = destination, terms, kind
-        self._poster, self._settlements, self._settle = poster, settlements, settle
+        self.destination, self._receiver = destination, receiver
+        self._settlements, self._settle = settlements, settle
 
     async def attempt(self, job: Job) -> tuple[Answer, Verdict]:
         """One, and what its answer says by itself."""
-        delivery = job.delivery
         job.attempts += 1
-        content = self._kind.body(delivery, self._terms.archiver)
-        headers = self._kind.headers(delivery, content, self._terms.keys, clock.now())
-        answer = await self._poster.post(self.destination.url, content, headers)
-        return answer, judge(answer)
+        answer = await self._receiver.hand(job.delivery)
+        return answer, self._receiver.judge(answer)
 
     async def settle(self, job: Job, answer: Answer, verdict: Verdict) -> None:
         """Return once it is written down for good."""

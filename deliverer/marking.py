@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from functools import partial
 
 from deliverer.accounts import Account
-from deliverer.engine import Poster
 from deliverer.flights import Flights
 from deliverer.graph import Failed, Later, mark, marked
 from deliverer.marks import Mark, Marks
 from deliverer.outbound import LOOK_SECONDS, TOO_FAST
 from deliverer.pace import Pace
+from deliverer.posting import Poster
 from services import observe
 from services.database import until_it_answers
 

@@ -11,7 +11,6 @@ import structlog
 
 from deliverer import late
 from deliverer.accounts import Account
-from deliverer.engine import Poster
 from deliverer.flights import Flights
 from deliverer.gate import Gate, Hold
 from deliverer.graph import (
@@ -26,6 +25,7 @@ from deliverer.graph import (
 from deliverer.ledger import Ledger
 from deliverer.line import Line
 from deliverer.nights import nights, unasked
+from deliverer.posting import Poster
 from services import clock, observe, topology
 from services.broker import Unconfirmed
 from services.contract import SendOutcome

@@ -46,7 +46,8 @@ def client_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]
 
 def _of(destination: Destination, environ: Mapping[str, str]) -> Iterator[bytes]:
     mail = destination.kind == "mail"
-    key_of: Callable[[str], bytes] = str.encode if mail else cloudevents.key_of
+    signs = destination.kind == "cloudevents"
+    key_of: Callable[[str], bytes] = cloudevents.key_of if signs else str.encode
     for field in ("secret", "secret_next"):
         given: str = getattr(destination, field)
         name = given.removeprefix("env:") if given.startswith("env:") else field

@@ -30,32 +30,43 @@ def of_the_system() -> bool:
 
 
 class Sender:
-    def __init__(self, session: aiohttp.ClientSession, tls: Tls = of_the_system) -> None:
-        self._session, self._tls = session, tls
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        tls: Tls = of_the_system,
+        most: int = ANSWER_BYTES,
+    ) -> None:
+        """Of an answer `most` bytes are read."""
+        self._session, self._tls, self._most = session, tls, most
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+        return await self.request("POST", url, body, headers)
+
+    async def request(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Answer:
         """One attempt; redirects are not followed, they would carry the content elsewhere."""
         try:
-            async with self._session.post(
-                url, data=body, headers=headers, allow_redirects=False, ssl=self._tls()
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False, ssl=self._tls()
             ) as response:
                 return Answer(
                     status=response.status,
                     retry_after=_wait(response.headers),
-                    body=await _beginning(response.content),
+                    body=await _beginning(response.content, self._most),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure, sent = _classify(error)
             return Answer(failure=failure, sent=sent)
 
 
-async def _beginning(content: aiohttp.StreamReader) -> bytes:
+async def _beginning(content: aiohttp.StreamReader, most: int) -> bytes:
     """The first part of an answer, in however many pieces it comes. When it breaks off, what was
     read must do: the status is there, and says the most."""
     read = b""
     with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        while len(read) < ANSWER_BYTES:
-            piece = await content.read(ANSWER_BYTES - len(read))
+        while len(read) < most:
+            piece = await content.read(most - len(read))
             if not piece:
                 break
             read += piece
@@ -105,6 +116,7 @@ async def sending(
     seconds: float = ATTEMPT_SECONDS,
     networks: Collection[Network] | None = None,
     tls: Tls = of_the_system,
+    answer_bytes: int = ANSWER_BYTES,
 ) -> AsyncIterator[Sender]:
     """A sender with at most `connections` at once, and so long for one attempt; to the internet and
     these `networks` alone, where they are given; what `tls` gives holds for new connections."""
@@ -122,4 +134,4 @@ async def sending(
         auto_decompress=False,  # an answer is read to a bound, in bytes as they come
         headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
     ) as session:
-        yield Sender(session, tls)
+        yield Sender(session, tls, answer_bytes)

@@ -1,7 +1,7 @@
 """The deliverer as a process: an engine for each destination, the ledger's sender and relay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
@@ -14,14 +14,19 @@ from deliverer.asides import Asides
 from deliverer.bearer import bearing
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
 from deliverer.credentials import Credentials
-from deliverer.engine import Engine, Kind, Poster, Terms
+from deliverer.engine import Engine, Receiver
 from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.marking import AT_ONCE, ATTEMPT_SECONDS, Marking
 from deliverer.marks import Marks
+from deliverer.openklant import bodies
+from deliverer.openklant.book import Book
+from deliverer.openklant.calls import Calls
+from deliverer.openklant.saga import OpenKlant
 from deliverer.outbound import WINDOW, Outbound
+from deliverer.posting import Posting, Terms
 from deliverer.replays import Replays
-from deliverer.sender import of_the_system, sending
+from deliverer.sender import ANSWER_BYTES, Sender, of_the_system, sending
 from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlements
 from deliverer.uploads import Uploads
@@ -37,13 +42,14 @@ from services.objects import Objects
 from services.partitions import Partitions
 from services.settings import DelivererSettings
 from services.tasks import beside
-from services.town import Destination
+from services.town import Department, Destination
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: for each destination, the ledger, the relay, and some room."""
 SETTLE = Bounds(pace=0.020, enough=256)
 """Deliveries are written down every 20 ms: their envelope waits for it, no citizen does."""
-KINDS: dict[str, Kind] = {"cloudevents": cloudevents, "mail": mail}
+OPEN_KLANT_BYTES = 64 * 1024
+"""Of an answer of Open Klant that are read: one contact with its text, and what it refers to."""
 
 
 def accounts(
@@ -73,7 +79,7 @@ async def deliverer(
         replays = Replays(pool, clock.new_id())
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         tables = settlements, replays, Asides(pool)
-        shared = Shared(incoming, *tables, networks, archiver)
+        shared = Shared(incoming, pool, config.department, *tables, networks, archiver)
         engines = [
             await enter(inbound(shared, destination, credentials[destination.id]))
             for destination in config.destinations
@@ -94,6 +100,8 @@ class Shared(NamedTuple):
     """What all destinations have in common."""
 
     link: Link
+    pool: Pool
+    department: Callable[[str, str], Department | None]
     settlements: Settlements
     replays: Replays
     asides: Asides
@@ -111,31 +119,44 @@ async def inbound(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         settle = await enter(batching(shared.settlements.write, SETTLE))
-        poster = await enter(_posting(destination, own, shared.networks))
+        receiver = await enter(_receiving(shared, destination, own))
         watch = [await enter(beside(own.certificates.watch()))] if own.certificates else []
-        kind = KINDS[destination.kind]
-        terms = Terms(own.keys, shared.archiver)
-        engine = Engine(destination, terms, kind, poster, shared.settlements, settle)
+        engine = Engine(destination, receiver, shared.settlements, settle)
         work: Work = lambda inbox: Session(engine, shared.replays, shared.asides, inbox).run()  # noqa: E731
         consumer = await enter(consuming(shared.link, queue, FRAMES, work))
         yield consumer, [settle.task, *watch]
 
 
 @asynccontextmanager
-async def _posting(
-    destination: Destination, own: Credentials, networks: Collection[Network]
-) -> AsyncIterator[Poster]:
+async def _receiving(
+    shared: Shared, destination: Destination, own: Credentials
+) -> AsyncIterator[Receiver]:
     """By mail; or over HTTP, with one connection more than deliveries, for its tokens."""
+    terms = Terms(destination.url, own.keys, shared.archiver)
     if destination.kind == "mail":
         async with mailing(destination, own.keys[0]) as mailer:
-            yield mailer
+            yield Posting(terms, mail, mailer)
         return
     tls = own.certificates.context if own.certificates else of_the_system
-    async with (
-        sending(destination.window + 1, networks=networks, tls=tls) as sender,
-        bearing(destination, own.client_secret, sender) as poster,
-    ):
-        yield poster
+    connections, most = destination.window + 1, ANSWER_BYTES
+    if destination.kind == "openklant":
+        most = OPEN_KLANT_BYTES
+    async with sending(connections, networks=shared.networks, tls=tls, answer_bytes=most) as sender:
+        if destination.kind == "openklant":
+            yield open_klant(destination, shared, own.keys[0].decode(), sender)
+            return
+        async with bearing(destination, own.client_secret, sender) as poster:
+            yield Posting(terms, cloudevents, poster)
+
+
+def open_klant(destination: Destination, shared: Shared, token: str, sender: Sender) -> OpenKlant:
+    return OpenKlant(
+        destination,
+        bodies.Terms(destination.channel, shared.archiver, destination.link),
+        shared.department,
+        Book(shared.pool, destination.id),
+        lambda: Calls(sender, destination.url, token),
+    )
 
 
 @asynccontextmanager

@@ -200,7 +200,7 @@ class Session:
             await self._not_taken(job)
         else:
             if current:
-                self._window.answered(left, self._loop.time(), full=full)
+                self._window.answered(left, self._loop.time(), full=full, calls=answer.calls)
                 self._passed(verdict)
             await self._settle(job, answer, verdict)
 

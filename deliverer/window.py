@@ -29,7 +29,7 @@ class Window:
         self._since = float("-inf")
         """What left before says nothing of the window as it is."""
         self._usual = self._lately = 0.0
-        """Seconds that an answer takes, 0 while that is not known."""
+        """Seconds that a call takes, 0 while that is not known."""
         self._measured: list[float] | None = []
         """Seconds of each answer while it is being measured; the window does not grow then."""
 
@@ -37,11 +37,12 @@ class Window:
     def size(self) -> int:
         return int(self._size)
 
-    def answered(self, left: float, now: float, *, full: bool) -> None:
-        """A delivery that left then was taken; `full`: as many were under way as may be."""
-        seconds = now - left
-        if left < self._since:
+    def answered(self, left: float, now: float, *, full: bool, calls: int = 1) -> None:
+        """A delivery that left then was taken, after so many calls, one after the other; `full`: as
+        many were under way as may be."""
+        if left < self._since or not calls:
             return
+        seconds = (now - left) / calls
         if self._measured is not None:
             self._measure(self._measured, seconds, now)
             return

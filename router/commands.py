@@ -17,7 +17,7 @@ from router.decisions import (
     Unit,
 )
 from router.knowledge import Knowledge
-from router.placing import opened
+from router.placing import opened, present
 from router.rules import OPENED, Verdict
 from router.steering import STEERING
 from services.contract import MESSAGE_TYPES, REACTION, Command
@@ -82,7 +82,9 @@ def _to_person(
         verdict = _begun(given, number, ground)
         if isinstance(verdict, str):
             return _refused(unit, given, verdict, ground)
-        conversation = opened(unit, number, who.person, verdict, ground)
+        last = present(number, who.person, known)
+        owed = last is not None and last.state.welcome  # nobody has told them how this works
+        conversation = opened(unit, number, who.person, verdict, ground).remembering(welcome=owed)
     elif reason := checks.elsewhere(given, conversation):
         return _refused(unit, given, reason, ground, conversation)
     decision, changes = _message(unit, given, conversation, to, known, ground)

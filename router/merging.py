@@ -68,7 +68,8 @@ def timers_of(
     since = state.waiting_since
     waits = tenant.wait_minutes and since and since != before.state.waiting_since
     if since and waits and (due := timers.waiting_due(now, since, ground)):
-        yield timers.timer(unit, now, timers.WAITING, due, ground)
+        # What was due in the other comes at once, and as of now: before, it was of no time of this.
+        yield timers.timer(unit, now, timers.WAITING, max(due, unit.at), ground)
     if state.care and not before.state.care and not state.confirmed_by:
         due = unit.at + timedelta(minutes=tenant.care.confirm_minutes)
         yield timers.timer(unit, now, timers.CARE, due, ground)

@@ -98,6 +98,9 @@ class Department(Table):
     escalate_to: str = ""
     """Department that gets what waited too long; '' leaves it where it is."""
     mask: tuple[Mask, ...] = ()
+    register_id: str = Field(default="", max_length=200)
+    """By what it is known where the municipality registers its departments (`objectId` of the actor
+    in Open Klant); '' where that is its id here."""
 
     @property
     def called(self) -> str:
@@ -138,11 +141,11 @@ class Destination(Table):
     """A CRM's address; or, of the kind mail, people whom alarms alone are sent to."""
 
     id: Id
-    kind: Literal["cloudevents", "mail"]
+    kind: Literal["cloudevents", "openklant", "mail"]
     url: str = Field(pattern=r"^(https?|smtps?)://[^\s]+$")
     secret: Given = ""
-    """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text). Of mail: the
-    name and password, `name:password`, where the server asks for them."""
+    """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text). Of openklant:
+    its token. Of mail: the name and password, `name:password`, where the server asks for them."""
     secret_next: Given = ""
     """Another one, while they are being replaced: events are signed with both."""
     window: int = Field(default=64, ge=1, le=512)
@@ -159,6 +162,12 @@ class Destination(Table):
     certificate_authorities: Given = ""
     """By whom the certificate that it shows is signed, instead of those that the system knows."""
     oauth: OAuth | None = None
+    channel: str = Field(default="WhatsApp", min_length=1, max_length=50)
+    """Of openklant: `kanaal`, as the municipality's list of channels spells it."""
+    burst_minutes: int = Field(default=15, ge=0, le=24 * 60)
+    """Of openklant: what comes within so many minutes of the message before is one contact."""
+    link: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
+    """Of openklant: where an employee sees a conversation, for whose id '{conversation}' stands."""
     to: tuple[Mail, ...] = Field(default=(), max_length=20)
     sender: Mail | Literal[""] = ""
 
@@ -176,6 +185,9 @@ class Destination(Table):
         files = self.client_certificate or self.client_key or self.certificate_authorities
         if self.kind == "mail" and (files or self.oauth):
             raise PydanticCustomError("mail", "Mail has neither certificates of its own nor oauth")
+        if self.kind == "openklant" and (self.oauth or self.secret_next):
+            what = "Open Klant is spoken to with the one token in `secret`: no oauth, no second"
+            raise PydanticCustomError("openklant", what)
         if self.client_key and not self.client_certificate:
             raise PydanticCustomError("client_key", "A client_key goes with a client_certificate")
         asked = [self.url, *([self.oauth.token_url] if self.oauth else [])]

@@ -23,12 +23,13 @@ from services.broker import Publisher, linked
 from services.contract import Delivery, DeliveryBatch
 from services.database import Pool
 from services.ids import uuid7
-from services.town import Destination
+from services.town import Department, Destination
 from tests.integration.conftest import PASSWORDS
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HERE = [ip_network("127.0.0.0/8")]
 CONVERSATIONS = 100
+ARCHIVER = "http://archief.example"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -75,6 +76,10 @@ class Post:
     def __init__(self, broker: Broker, pool: Pool) -> None:
         self._broker, self._pool = broker, pool
 
+    def department(self, tenant: str, department: str) -> Department:
+        given = {"id": department, "tenant": tenant, "name": department.title()}
+        return Department.model_validate(given | {"destination": "crm"})
+
     @asynccontextmanager
     async def works(
         self, given: dict[str, Any], secret: str = "", certificates: Certificates | None = None
@@ -83,9 +88,8 @@ class Post:
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
         async with linked(url, "test publishes") as out, linked(url, "test consumes") as link:
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
-            shared = Shared(
-                link, settlements, Replays(self._pool, clock.new_id()), Asides(self._pool), HERE, ""
-            )
+            tables = settlements, Replays(self._pool, clock.new_id()), Asides(self._pool)
+            shared = Shared(link, self._pool, self.department, *tables, HERE, ARCHIVER)
             own = Credentials((b"key",), secret, certificates)
             async with inbound(shared, destination, own):
                 yield

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.differences import Differences
@@ -108,6 +108,16 @@ def unmerged(acts: list[Act]) -> list[Act]:
 
 @settings(max_examples=100, deadline=None)
 @given(acts=st.lists(ACTS, min_size=1, max_size=25), batch=st.integers(1, 9))
+@example(  # what was due in the other conversation long before the two were one
+    acts=[
+        ("sees", 2),
+        ("passes", 540),
+        ("hears", 1, "ik wil een paspoort"),
+        ("merged", 1),
+        ("hears", 1, "hallo"),
+    ],
+    batch=1,
+)
 def test_the_same_rules_say_the_same_of_everything(acts: list[Act], batch: int) -> None:
     found = replayed(did(Week(SAME), acts), SAME, batch=batch)
     assert nothing(found), found.shown()
@@ -117,6 +127,9 @@ def test_the_same_rules_say_the_same_of_everything(acts: list[Act], batch: int) 
 @given(
     before=st.lists(ACTS, min_size=1, max_size=12).map(unmerged),
     after=st.lists(ACTS, min_size=1, max_size=9),
+)
+@example(  # told nothing yet, and written to first since
+    before=[("hears", 1, "stop"), ("passes", 12960), ("begun", 1, "")], after=[("sees", 1)]
 )
 def test_the_same_rules_say_the_same_of_conversations_that_had_begun_before(
     before: list[Act], after: list[Act]

@@ -12,8 +12,9 @@ from handover import delivery
 from deliverer import cloudevents
 from deliverer.answers import Answer
 from deliverer.asides import TOGETHER, Waiting
-from deliverer.engine import Engine, Terms
+from deliverer.engine import Engine
 from deliverer.lanes import Job
+from deliverer.posting import Poster, Posting, Terms
 from deliverer.replays import Again, Look
 from deliverer.session import FRAMES, Session
 from deliverer.settlements import Settlement
@@ -167,9 +168,14 @@ class Hall:
             window=window,
             per_second=per_second,
         )
-        book: Any = self.book
-        self.engine = Engine(destination, Terms((b"key",), ""), cloudevents, crm, book, book)
+        self.destination = destination
+        self.posts_through(crm)
         self.tags = 0
+
+    def posts_through(self, poster: Poster) -> None:
+        terms = Terms("https://crm.example", (b"key",), "")
+        book: Any = self.book
+        self.engine = Engine(self.destination, Posting(terms, cloudevents, poster), book, book)
 
     def opens(self) -> None:
         """A channel, with nothing in it."""

@@ -161,7 +161,7 @@ def test_a_destination_without_a_token_is_paused_parks_nothing_and_goes_on_with_
         says = [Answer(status=401, body=b'{"error":"invalid_client"}'), Answer(failure="timeout")]
         world.says = lambda nth: world.token(nth) if loop.time() > back else says[nth % 2]
         hall = Hall(world.crm)
-        hall.engine._poster = world.bearer()
+        hall.posts_through(world.bearer())
         hall.receives(*(of(n, "abcdefgh"[n % 8]) for n in range(24)))
         with capture_logs() as logs:
             await hall.works(lambda: hall.channel.acked == [1])

@@ -56,7 +56,7 @@ class Session:
         self.pieces, self.error = pieces, error
         self.said = {"Retry-After": "7"}
 
-    def post(self, url: str, **_: Any) -> "Session":
+    def request(self, method: str, url: str, **_: Any) -> "Session":
         return self
 
     async def __aenter__(self) -> Any:

@@ -1,0 +1,160 @@
+"""How far each contact and task has come, in PostgreSQL: written down before it is asked for and
+after it was answered, so that whoever goes on knows what may be there already."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.database import Pool
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """A burst of a conversation. `klantcontact` and `betrokkene` are Open Klant's, once they are
+    known."""
+
+    event: UUID
+    """Of its first message."""
+    number: int
+    """`referentienummer`: by what it is found again."""
+    klantcontact: UUID | None = None
+    betrokkene: UUID | None = None
+    addressed: bool = False
+    linked: bool = False
+    told: list[UUID] = []
+    """Events of the messages that it has."""
+    fresh: bool = False
+    """Whether nothing of it was ever asked for."""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """Work on a contact; `internetaak` is Open Klant's, once it is known."""
+
+    event: UUID
+    """By which it became work."""
+    number: int
+    internetaak: UUID | None = None
+    fresh: bool = False
+
+
+class Book:
+    """Of one destination."""
+
+    def __init__(self, pool: Pool, destination: str) -> None:
+        self._pool, self._destination = pool, destination
+
+    async def contact(
+        self, event: UUID, conversation: str, at: datetime, burst: timedelta | None
+    ) -> Contact:
+        """The one of this message: its own, or that of the burst in which it comes; else a new one
+        with a number of its own. `burst` None: whichever is the newest of the conversation."""
+        given = (self._destination, event, conversation, at, burst)
+        if row := await self._pool.fetchrow(_THERE, *given):
+            return Contact(**row)
+        return Contact(**await self._one(_BEGIN, *given[:4]), fresh=True)
+
+    async def made(self, contact: Contact, klantcontact: UUID, betrokkene: UUID | None) -> Contact:
+        ids = klantcontact, betrokkene
+        await self._pool.execute(_MADE, self._destination, contact.event, *ids)
+        return msgspec.structs.replace(contact, klantcontact=klantcontact, betrokkene=betrokkene)
+
+    async def passed(self, contact: Contact, *, addressed: bool, linked: bool) -> None:
+        await self._pool.execute(_PASSED, self._destination, contact.event, addressed, linked)
+
+    async def told(self, contact: Contact, event: UUID, at: datetime) -> None:
+        """It has this message, written then."""
+        await self._pool.execute(_TOLD, self._destination, contact.event, event, at)
+
+    async def anew(self, contact: Contact) -> Contact:
+        """With another number and nothing made: somebody took it away, or the number was taken."""
+        return Contact(**await self._one(_ANEW, self._destination, contact.event), fresh=True)
+
+    async def task(self, event: UUID, conversation: str) -> Task:
+        """That of this event, with a number of its own."""
+        given = (self._destination, event, conversation)
+        if row := await self._pool.fetchrow(_TASK, *given[:2]):
+            return Task(**row)
+        return Task(**await self._one(_NEW_TASK, *given), fresh=True)
+
+    async def assigned(self, task: Task, internetaak: str) -> None:
+        await self._pool.execute(_ASSIGNED, self._destination, task.event, UUID(internetaak))
+
+    async def task_anew(self, task: Task) -> Task:
+        return Task(**await self._one(_TASK_ANEW, self._destination, task.event), fresh=True)
+
+    async def open(self, conversation: str, but: UUID) -> list[Task]:
+        """What is left to do of a conversation, but for what this event itself asks for."""
+        rows = await self._pool.fetch(_OPEN, self._destination, conversation, but)
+        return [Task(**row) for row in rows]
+
+    async def ended(self, task: Task) -> None:
+        await self._pool.execute(_ENDED, self._destination, task.event)
+
+    async def _one(self, statement: str, *given: object) -> dict[str, Any]:
+        [row] = await self._pool.fetch(statement, *given)
+        return dict(row)
+
+
+MESSAGES = 200
+"""Of one contact; its text holds fewer."""
+_CONTACT = "event, number, klantcontact, betrokkene, addressed, linked, told"
+
+# A repeat finds its own first; a message belongs to the newest burst, unless it comes too long
+# after what was heard last.
+_THERE = f"""
+select {_CONTACT} from deliverer.klantcontact
+where destination = $1 and conversation = $3
+    and (event = $2 or $2 = any(told) or $5::interval is null
+        or heard_at >= $4::timestamptz - $5::interval and cardinality(told) < {MESSAGES})
+order by event = $2 or $2 = any(told) desc, heard_at desc, event desc limit 1
+"""
+_BEGIN = f"""
+insert into deliverer.klantcontact (destination, event, conversation, heard_at)
+values ($1, $2, $3, $4)
+on conflict (destination, event) do update set event = excluded.event
+returning {_CONTACT}
+"""
+_MADE = """
+update deliverer.klantcontact set klantcontact = $3, betrokkene = $4
+where destination = $1 and event = $2
+"""
+_PASSED = """
+update deliverer.klantcontact set addressed = addressed or $3, linked = linked or $4
+where destination = $1 and event = $2
+"""
+_TOLD = """
+update deliverer.klantcontact
+set told = array_append(told, $3::uuid), heard_at = greatest(heard_at, $4)
+where destination = $1 and event = $2 and $3::uuid <> all(told)
+"""
+_ANEW = f"""
+update deliverer.klantcontact
+set number = nextval('deliverer.referentienummer'), klantcontact = null, betrokkene = null,
+    addressed = false, linked = false
+where destination = $1 and event = $2
+returning {_CONTACT}
+"""
+_TASK = """
+select event, number, internetaak from deliverer.internetaak
+where destination = $1 and event = $2
+"""
+_NEW_TASK = """
+insert into deliverer.internetaak (destination, event, conversation) values ($1, $2, $3)
+on conflict (destination, event) do update set event = excluded.event
+returning event, number, internetaak
+"""
+_ASSIGNED = """
+update deliverer.internetaak set internetaak = $3 where destination = $1 and event = $2
+"""
+_TASK_ANEW = """
+update deliverer.internetaak set number = nextval('deliverer.referentienummer')
+where destination = $1 and event = $2
+returning event, number, internetaak
+"""
+_OPEN = """
+select event, number, internetaak from deliverer.internetaak
+where destination = $1 and conversation = $2 and event <> $3 and not ended
+order by event
+"""
+_ENDED = "update deliverer.internetaak set ended = true where destination = $1 and event = $2"

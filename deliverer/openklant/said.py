@@ -1,0 +1,59 @@
+"""What an event says, as far as Open Klant is told of it. Pure."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from services.contract import Delivery
+
+RECEIVED = "nl.postkamer.message-received.v1"
+DECIDED = "nl.postkamer.conversation-decided.v1"
+TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
+CLOSED = "nl.postkamer.conversation-closed.v1"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    kind: str
+    value: str
+
+
+class Citizen(msgspec.Struct, frozen=True):
+    identities: list[Identity] = []
+    name: str = ""
+
+
+class Why(msgspec.Struct, frozen=True):
+    reason: str = ""
+
+
+class Said(msgspec.Struct, frozen=True, rename="camel"):
+    """The data of any event; of one that does not say all, what it says."""
+
+    department: str = ""
+    type: str = ""
+    text: str = ""
+    citizen: Citizen | str | None = msgspec.field(name="from", default=None)
+    """Who wrote; of a transfer, the department that had the conversation."""
+    received_at: datetime | None = None
+    sent_at: datetime | None = None
+    decision: Why = Why()
+    reason: str = ""
+    task: bool = False
+    outcome: str | None = None
+    tags: list[str] = []
+    priority: str = ""
+    language: str = ""
+    due: date | None = None
+    window_until: datetime | None = None
+
+
+_decode = msgspec.json.Decoder(Said).decode
+
+
+def said(delivery: Delivery) -> Said:
+    return _decode(delivery.data)
+
+
+def written_at(delivery: Delivery, what: Said) -> datetime:
+    """When the citizen wrote it, by their own clock where that is known."""
+    return what.sent_at or what.received_at or delivery.time

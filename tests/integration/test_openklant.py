@@ -1,0 +1,153 @@
+"""The saga of Open Klant, wherever it stops: one of each, and nothing that employees did undone."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from deliverer.openklant.saga import OpenKlant
+from services.contract import Delivery
+from services.database import Pool
+from tests.integration.register import Conversation, Died, Register, Road, register
+
+STEPS = ("maak-klantcontact", "digitaleadressen", "actoren", "actorklantcontacten", "internetaken")
+"""What is posted for a message that is work."""
+
+
+@pytest.fixture
+async def town_hall(pool: Pool) -> AsyncIterator[Register]:
+    async with register(pool) as made:
+        yield made
+
+
+def burst() -> list[Delivery]:
+    """Two messages of one burst, which is passed on, and closed."""
+    talk = Conversation()
+    return [
+        talk.message("De container is vol.", task=True),
+        talk.message("Dorpsstraat 12", after=60),
+        talk.moved("burgerzaken", after=120),
+        talk.closed(after=180),
+    ]
+
+
+async def taken(deliverer: OpenKlant, delivery: Delivery) -> None:
+    answer = await deliverer.hand(delivery)
+    assert answer.status == 200, answer
+    assert deliverer.judge(answer).outcome == "settled"
+
+
+async def handed(town_hall: Register, deliveries: Sequence[Delivery], road: Road) -> None:
+    """All of them, by as many processes as it takes."""
+    left = list(deliveries)
+    deliverer = town_hall.deliverer(road)
+    while left:
+        try:
+            await taken(deliverer, left[0])
+        except Died:
+            deliverer = town_hall.deliverer(road)
+            continue
+        del left[0]
+
+
+def shape(contacts: list[dict[str, Any]]) -> Any:
+    """What there is, but for ids and numbers."""
+    return [
+        {
+            "said": (one["kanaal"], one["onderwerp"], one["inhoud"], one["plaatsgevondenOp"]),
+            "by": [(p["rol"], p["initiator"], p["adressen"]) for p in one["betrokkenen"]],
+            "registered by": one["actoren"],
+            "tasks": [(t["actoren"], t["status"], t["toelichting"]) for t in one["taken"]],
+        }
+        for one in contacts
+    ]
+
+
+async def test_a_burst_is_one_contact_and_each_department_s_task_is_its_own(
+    town_hall: Register,
+) -> None:
+    road = Road(town_hall.sender)
+    await handed(town_hall, burst(), road)
+    [contact] = await town_hall.holds()
+    assert contact["inhoud"] == "De container is vol.\n\nDorpsstraat 12"
+    assert contact["onderwerp"] == "De container is vol."
+    assert contact["plaatsgevondenOp"] == "2026-11-25T12:01:00Z"
+    [party] = contact["betrokkenen"]
+    assert party["adressen"] == [{"adres": "+31612345678", "soort": "telefoonnummer"}]
+    assert contact["actoren"] == ["Postkamer"]
+    first, second = contact["taken"]
+    assert (first["actoren"], second["actoren"]) == (["Openbare Ruimte"], ["Burgerzaken"])
+    assert first["toelichting"].splitlines() == [
+        'Waarom hier: "container" staat erin',
+        "Gesprek: https://desk.example/10000001-c1",
+        "Doorgezet naar Burgerzaken. verkeerd",
+    ]
+    assert [task["status"] for task in contact["taken"]] == ["verwerkt", "verwerkt"]
+    assert [status for _, _, status in road.answers][:5] == [201, 201, 200, 201, 201]
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before a call", "after its answer"])
+async def test_interrupted_anywhere_it_ends_with_one_of_each(
+    town_hall: Register, pool: Pool, answered: bool
+) -> None:
+    whole = Road(town_hall.sender)
+    await handed(town_hall, burst(), whole)
+    wanted = shape(await town_hall.holds())
+    assert len(whole.requests) > 15
+    for nth in range(1, len(whole.requests) + 1):
+        await town_hall.ask("DELETE", "/openklant/summary")
+        await pool.execute("truncate deliverer.klantcontact, deliverer.internetaak")
+        await handed(town_hall, burst(), Road(town_hall.sender, nth, answered=answered))
+        assert shape(await town_hall.holds()) == wanted, whole.requests[nth - 1][:2]
+
+
+@pytest.mark.parametrize("mode", ["lost", "half", "late", "reset", "error", "bad-gateway"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_post_of_which_the_answer_is_lost_is_found_again(
+    town_hall: Register, step: str, mode: str
+) -> None:
+    deliverer = town_hall.deliverer(Road(town_hall.sender))
+    await town_hall.mode(mode, resource=step, method="POST", count=1)
+    delivery = Conversation().message("De container is vol.", task=True)
+    answer = await deliverer.hand(delivery)
+    assert deliverer.judge(answer).outcome == "paused"
+    await taken(deliverer, delivery)
+    [contact] = await town_hall.holds()
+    assert len(contact["taken"]) == len(contact["betrokkenen"]) == len(contact["actoren"]) == 1
+    assert len(contact["betrokkenen"][0]["adressen"]) == 1
+
+
+@pytest.mark.parametrize("step", ["maak-klantcontact", "internetaken"])
+async def test_four_that_post_the_same_at_once_end_with_one_of_each(
+    town_hall: Register, step: str
+) -> None:
+    delivery = Conversation().message("De container is vol.", task=True)
+    road = Road(town_hall.sender)
+    # Its actors are known already: who makes these is not what they race for.
+    await taken(town_hall.deliverer(road), Conversation("10000001-c2").message("Eerst", task=True))
+    await town_hall.mode("race", resource=step, together=4, count=4)
+    four = [town_hall.deliverer(road) for _ in range(4)]
+    answers = await asyncio.gather(*(one.hand(delivery) for one in four))
+    assert [answer.status for answer in answers] == [200] * 4
+    posts = ("POST", f"/{step}")
+    tried = Counter(status for *what, status in road.answers if tuple(what) == posts)
+    # One of them may have looked before it posted: somebody had begun.
+    assert tried[201] == 2 and tried[500] + tried[400] >= 2, tried
+    mine = [one for one in await town_hall.holds() if one["inhoud"] == "De container is vol."]
+    assert [len(one["taken"]) for one in mine] == [1]
+
+
+async def test_where_others_have_the_number_the_next_is_drawn(town_hall: Register) -> None:
+    theirs = {
+        "kanaal": "telefoon", "onderwerp": "van een ander", "taal": "nld", "vertrouwelijk": False,
+    }  # fmt: skip
+    for number in range(4_000_000_000, 4_000_000_003):
+        await town_hall.has("klantcontacten", theirs | {"referentienummer": str(number)})
+    await taken(
+        town_hall.deliverer(Road(town_hall.sender)), Conversation().message("Van ons", task=True)
+    )
+    contacts = await town_hall.holds()
+    assert [one["onderwerp"] for one in contacts] == ["van een ander"] * 3 + ["Van ons"]
+    assert len(contacts[3]["taken"]) == 1
