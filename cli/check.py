@@ -114,4 +114,8 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
 def lines(found: Found) -> Iterator[str]:
     yield from (f"fault: {fault}" for fault in found.faults)
     yield from (f"warning: {warning}" for warning in found.warnings)
-    yield f"{len(found.faults)} faults, {len(found.warnings)} warnings"
+    yield f"{_many(len(found.faults), 'fault')}, {_many(len(found.warnings), 'warning')}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -9,8 +9,8 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -25,6 +25,7 @@ from services.keyring import of_environment
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
+OF_THE_EXAMPLE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
 MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
 """In this order: the roles first, and what is granted before whom it is granted to needs it."""
 
@@ -248,16 +249,19 @@ def route() -> None:
 @click.argument("text")
 @click.option("--number", help="Our number's id; the first one otherwise.")
 @click.option("--at", "at", type=Time(), help="The time of the message; now otherwise.")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG; the example's.")
 @click.option("--type", "type", default="text", help="Meta's type of message.")
 @click.option("--all", "every", is_flag=True, help="Also the rules that do not fit, and the text.")
 @click.option("--json", "as_json", is_flag=True)
-def explain_command(
-    text: str, number: str | None, at: datetime | None, type: str, every: bool, as_json: bool
-) -> None:
+def explain_command(text: str, path: Path | None, every: bool, as_json: bool, **asked: Any) -> None:
     """Say where TEXT would go, and why."""
-    town = chosen(Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
+    given = path or os.environ.get("POSTKAMER_CONFIG")
+    if not given:
+        click.echo(OF_THE_EXAMPLE, err=True)
+    town = chosen(Path(given or EXAMPLE))
+    at = asked["at"] or clock.now()
     try:
-        answer = explain.explain(town, text, number, at or clock.now(), type)
+        answer = explain.explain(town, text, asked["number"], at, asked["type"])
     except ValueError as error:
         fail(str(error), 2)
         return

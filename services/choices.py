@@ -124,7 +124,8 @@ def _read(path: Path) -> tuple[Source, list[Fault]]:
     try:
         written = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
     except (OSError, UnicodeDecodeError) as error:
-        fault = Fault(str(path), 0, "file", f"cannot be read: {error}")
+        why = error.strerror if isinstance(error, OSError) else error
+        fault = Fault(str(path), 0, "file", f"cannot be read: {why}")
         return Source(str(path), "", {}), [fault]
     text, given, faults = salvaged(written, str(path))
     return Source(str(path), text, given), faults

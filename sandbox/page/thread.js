@@ -91,13 +91,17 @@ function reachable({ identities }) {
   return phone ? `+${phone.value.replace(/^(31)(6)/, "$1 $2 ")}` : word("phone.hidden");
 }
 
+function isOver(until) {
+  return new Date(until) < new Date();
+}
+
 // Who has it and until when an ordinary answer may go, beside the labels.
 function stand(conversation) {
   const { assignee, zaak, windowUntil } = conversation;
   const parts = [
     assignee && word("mark.assignee", { assignee }),
     zaak && `${word("desk.zaak")} ${zaak}`,
-    windowUntil && word("desk.window", { moment: moment(windowUntil) }),
+    windowUntil && word(isOver(windowUntil) ? "desk.window_over" : "desk.window", { moment: moment(windowUntil) }),
   ].filter(Boolean);
   by("thread-stand").textContent = parts.join(" · ");
   by("thread-stand").hidden = parts.length === 0;

@@ -92,6 +92,7 @@ export const en = {
   "desk.automatic": "Sent automatically, text",
   "desk.zaak": "case",
   "desk.window": "can be answered until {moment}",
+  "desk.window_over": "could be answered until {moment}, now by template alone",
   "desk.closed": "Conversation closed",
   "desk.you": "The department",
   "desk.anonymous": "Citizen",

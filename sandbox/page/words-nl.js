@@ -92,6 +92,7 @@ export const nl = {
   "desk.automatic": "Automatisch verstuurd, tekst",
   "desk.zaak": "zaak",
   "desk.window": "antwoord kan tot {moment}",
+  "desk.window_over": "antwoord kon tot {moment}, nu alleen een sjabloon",
   "desk.closed": "Gesprek afgesloten",
   "desk.you": "De afdeling",
   "desk.anonymous": "Inwoner",

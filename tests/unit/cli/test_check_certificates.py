@@ -32,7 +32,7 @@ def test_files_and_secrets_that_are_missing_are_told_at_once_with_file_and_line(
         "fault: CRM_OAUTH: is missing (client_secret of destination crm)",
         f"fault: {file}:36: destinations.0.client_key: CRM_KEY is missing",
         f"warning: {file}:38: destination crm: its token_url is not https",
-        "2 faults, 1 warnings",
+        "2 faults, 1 warning",
     ]
     done = postkamer("check", env=env | {"CRM_OAUTH": "x", "CRM_KEY": "crm.key"})
     missing = "cannot be read: No such file or directory"
@@ -40,7 +40,7 @@ def test_files_and_secrets_that_are_missing_are_told_at_once_with_file_and_line(
         f"fault: {file}:35: destinations.0.client_certificate: {file.parent}/crm.pem {missing}",
         f"fault: {file}:36: destinations.0.client_key: {file.parent}/crm.key {missing}",
         f"warning: {file}:38: destination crm: its token_url is not https",
-        "2 faults, 1 warnings",
+        "2 faults, 1 warning",
     ]
 
 

@@ -56,10 +56,10 @@ def test_every_fault_of_file_secrets_and_settings_is_told_at_once(file: Path) ->
 def test_of_a_file_that_was_only_asked_about_no_secret_is_looked_for(file: Path) -> None:
     file.write_text(TOML.replace("https", "ftp"))
     done = postkamer("check", "--config", file)
-    assert done.stdout.endswith("1 faults, 0 warnings\n")
+    assert done.stdout.endswith("1 fault, 0 warnings\n")
     file.write_text(TOML.replace("env:CRM_SECRET", "env:"))
     done = postkamer("check", env=SETTINGS | {"POSTKAMER_CONFIG": str(file)})
-    assert done.stdout.endswith("1 faults, 0 warnings\n")
+    assert done.stdout.endswith("1 fault, 0 warnings\n")
     assert f"{file}:34: destinations.0.secret: " in done.stdout
 
 
