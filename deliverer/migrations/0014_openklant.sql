@@ -23,6 +23,7 @@ create table deliverer.internetaak (
     destination text not null,
     event uuid not null,                -- by which it became work
     conversation text not null,
+    contact uuid not null,              -- event of the contact that it hangs on
     number bigint not null default nextval('deliverer.referentienummer'),
     internetaak uuid,
     ended boolean not null default false,

@@ -35,6 +35,7 @@ ELSEWHERE = "De inhoud staat in het archief: "
 MORE = "… [ingekort; het geheel: "
 PRIORITIES = {"low": "laag", "high": "hoog", "urgent": "spoed"}
 ASKED = "Beantwoorden via WhatsApp"
+DONE = "verwerkt"
 OURS = {
     "naam": "Postkamer",
     "soortActor": "geautomatiseerde_actor",
@@ -161,10 +162,10 @@ def task(delivery: Delivery, what: Said, about: tuple[str, str, str], terms: Ter
 
 def ended(there: Json, remark: str) -> Json | None:
     """The change that ends a task as it is there; None when somebody did that already."""
-    if there.get("status") == "verwerkt":
+    if there.get("status") == DONE:
         return None
     whole = "\n".join(filter(None, (there.get("toelichting"), _clean(remark))))
-    return {"status": "verwerkt", "toelichting": whole[:TEXT]}
+    return {"status": DONE, "toelichting": whole[:TEXT]}
 
 
 def text(delivery: Delivery, what: Said, terms: Terms) -> str:

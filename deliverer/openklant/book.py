@@ -33,6 +33,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     event: UUID
     """By which it became work."""
+    contact: UUID
+    """Event of the contact that it hangs on."""
     number: int
     internetaak: UUID | None = None
     fresh: bool = False
@@ -70,9 +72,9 @@ class Book:
         """With another number and nothing made: somebody took it away, or the number was taken."""
         return Contact(**await self._one(_ANEW, self._destination, contact.event), fresh=True)
 
-    async def task(self, event: UUID, conversation: str) -> Task:
+    async def task(self, event: UUID, conversation: str, contact: Contact) -> Task:
         """That of this event, with a number of its own."""
-        given = (self._destination, event, conversation)
+        given = (self._destination, event, conversation, contact.event)
         if row := await self._pool.fetchrow(_TASK, *given[:2]):
             return Task(**row)
         return Task(**await self._one(_NEW_TASK, *given), fresh=True)
@@ -136,13 +138,14 @@ where destination = $1 and event = $2
 returning {_CONTACT}
 """
 _TASK = """
-select event, number, internetaak from deliverer.internetaak
+select event, contact, number, internetaak from deliverer.internetaak
 where destination = $1 and event = $2
 """
 _NEW_TASK = """
-insert into deliverer.internetaak (destination, event, conversation) values ($1, $2, $3)
+insert into deliverer.internetaak (destination, event, conversation, contact)
+values ($1, $2, $3, $4)
 on conflict (destination, event) do update set event = excluded.event
-returning event, number, internetaak
+returning event, contact, number, internetaak
 """
 _ASSIGNED = """
 update deliverer.internetaak set internetaak = $3 where destination = $1 and event = $2
@@ -150,10 +153,10 @@ update deliverer.internetaak set internetaak = $3 where destination = $1 and eve
 _TASK_ANEW = """
 update deliverer.internetaak set number = nextval('deliverer.referentienummer')
 where destination = $1 and event = $2
-returning event, number, internetaak
+returning event, contact, number, internetaak
 """
 _OPEN = """
-select event, number, internetaak from deliverer.internetaak
+select event, contact, number, internetaak from deliverer.internetaak
 where destination = $1 and conversation = $2 and event <> $3 and not ended
 order by event
 """

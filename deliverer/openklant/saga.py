@@ -26,7 +26,7 @@ from services.contract import Delivery
 from services.town import Department, Destination
 
 DONE = 200
-UNREADABLE = Answer(status=422, calls=0)
+UNREADABLE = Answer(status=422, calls=0, body=b"{}")
 """An event of a shape that this version does not know: parked."""
 NUMBERS = 5
 """Numbers that are tried for one contact or task, where others have them: they number alike."""
@@ -83,7 +83,7 @@ class OpenKlant:
             case events.RECEIVED:
                 yield self._written
                 if at.said.task:
-                    yield self._assign
+                    yield self._assign_once
             case events.DECIDED:
                 yield self._assign
             case events.TRANSFERRED:
@@ -173,17 +173,31 @@ class OpenKlant:
             doubt=doubt,
         )
 
+    async def _assign_once(self, at: At) -> None:
+        """Work, unless what is already to be done on its contact is this too."""
+        contact = await self._newest(at)
+        for task in await self._book.open(at.delivery.conversation, at.delivery.id):
+            if task.contact == contact.event:
+                there = await at.calls.find(TASKS, referentienummer=_digits(task.number))
+                if there and there["status"] != bodies.DONE:
+                    return
+        await self._assign(at)
+
+    async def _newest(self, at: At) -> Contact:
+        """The conversation's contact, of which this may be the first that is heard here."""
+        written_at = events.written_at(at.delivery, at.said)
+        return await self._book.contact(at.delivery.id, at.delivery.conversation, written_at, None)
+
     async def _assign(self, at: At) -> None:
         """Work for the department, on the conversation's newest contact."""
-        delivery, said = at.delivery, at.said
-        department = self._department(delivery.tenant, said.department)
+        delivery = at.delivery
+        department = self._department(delivery.tenant, at.said.department)
         if department is None:
             return
-        mine = (delivery.id, delivery.conversation, events.written_at(delivery, said))
-        contact = await self._book.contact(*mine, None)
+        contact = await self._newest(at)
         if contact.klantcontact is None:
             contact = await self._contact(at, contact)
-        task = await self._book.task(delivery.id, delivery.conversation)
+        task = await self._book.task(delivery.id, delivery.conversation, contact)
         if task.internetaak is None:
             await self._ask(at, task, str(contact.klantcontact), department)
 

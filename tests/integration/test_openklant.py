@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
+from deliverer.answers import Answer
 from deliverer.openklant.saga import OpenKlant
 from services.contract import Delivery
 from services.database import Pool
@@ -151,3 +153,60 @@ async def test_where_others_have_the_number_the_next_is_drawn(town_hall: Registe
     contacts = await town_hall.holds()
     assert [one["onderwerp"] for one in contacts] == ["van een ander"] * 3 + ["Van ons"]
     assert len(contacts[3]["taken"]) == 1
+
+
+async def test_a_burst_is_one_task_until_somebody_has_done_it(town_hall: Register) -> None:
+    deliverer, talk = town_hall.deliverer(Road(town_hall.sender)), Conversation()
+    for n in range(3):
+        await taken(deliverer, talk.message(f"Regel {n}", after=n * 60, task=True))
+    [contact] = await town_hall.holds()
+    [task] = contact["taken"]
+    await town_hall.change("internetaken", task["uuid"], {"status": "verwerkt"})
+    await taken(deliverer, talk.message("Nog iets", after=240, task=True))
+    await taken(deliverer, talk.message("Een uur later", after=7200, task=True))
+    first, later = await town_hall.holds()
+    assert [each["status"] for each in first["taken"]] == ["verwerkt", "te_verwerken"]
+    assert [each["status"] for each in later["taken"]] == ["te_verwerken"]
+
+
+async def test_what_employees_changed_stays_and_what_they_took_away_is_made_again(
+    town_hall: Register,
+) -> None:
+    deliverer, talk = town_hall.deliverer(Road(town_hall.sender)), Conversation()
+    await taken(deliverer, talk.message("Eerst", task=True))
+    [contact] = await town_hall.holds()
+    await town_hall.change("klantcontacten", contact["uuid"], {"inhoud": "Eerst (gebeld)"})
+    remark = {"toelichting": "Sanne kijkt ernaar"}
+    await town_hall.change("internetaken", contact["taken"][0]["uuid"], remark)
+    await taken(deliverer, talk.message("Dan", after=60))
+    await taken(deliverer, talk.closed(after=120))
+    [contact] = await town_hall.holds()
+    assert contact["inhoud"] == "Eerst (gebeld)\n\nDan"
+    assert contact["taken"][0]["toelichting"].startswith("Sanne kijkt ernaar\nGesprek gesloten.")
+    await town_hall.change("klantcontacten", contact["uuid"], None)
+    await taken(deliverer, talk.message("Daarna", after=180))
+    [again] = await town_hall.holds()
+    assert again["inhoud"] == "Daarna" and again["betrokkenen"] and again["actoren"]
+
+
+async def test_what_it_refuses_is_parked_with_its_codes_and_a_proxy_s_400_is_not(
+    town_hall: Register,
+) -> None:
+    deliverer = town_hall.deliverer(Road(town_hall.sender), channel="x" * 50)
+    delivery = Conversation().message("Geheim", task=True)
+    await town_hall.mode("wrong-host", count=1)
+    verdict = deliverer.judge(await deliverer.hand(delivery))
+    assert (verdict.outcome, verdict.alarm) == ("paused", True)
+    unread = msgspec.structs.replace(delivery, data=b'{"text": 5}')
+    assert deliverer.judge(await deliverer.hand(unread)).outcome == "parked"
+    refused = Answer(
+        status=400,
+        body=b'{"code":"invalid","invalidParams":[{"name":"klantcontact.inhoud","code":"max_length",'
+        b'"reason":"Geheim"}]}',
+    )
+    verdict = deliverer.judge(refused)
+    assert verdict.outcome == "parked" and "(klantcontact.inhoud max_length)" in verdict.reason
+    assert "Geheim" not in verdict.reason
+    await town_hall.mode("unauthorized", count=1)
+    verdict = deliverer.judge(await deliverer.hand(delivery))
+    assert (verdict.outcome, verdict.alarm) == ("paused", True)
