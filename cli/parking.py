@@ -52,10 +52,13 @@ WHICH = """(event = any($1) or $1::uuid[] is null)
     and (conversation = '') = $8"""
 PARKED, WAITING = f"state = 'parked' and {WHICH}", f"state = 'replay' and {WHICH}"
 """Of these: what nobody has, and what a person wants to be tried again."""
+ASIDE = f"state = 'aside' and {WHICH}"
+"""What stands aside: it is tried by itself, and only looked at here."""
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Without a word of what was said. State replay: it waits to be tried again, from `due_at`."""
+    """Without a word of what was said. State replay, or aside: it waits to be tried again, from
+    `due_at`."""
 
     state: str
     due_at: datetime | None
@@ -142,16 +145,17 @@ async def not_given_up(pool: Pool, events: Sequence[UUID]) -> None:
 
 _FIELDS = (
     "state, event, destination, tenant, conversation, at, status, attempts, replays, reason,"
-    " case when state = 'replay' then due_at end as due_at"
+    " case when state <> 'parked' then due_at end as due_at"
 )
-_HERE = f"(({PARKED}) or ({WAITING}))"
+_HERE = f"(({PARKED}) or ({WAITING}) or ({ASIDE}))"
 _LIST = f"select {_FIELDS} from deliverer.delivery where {_HERE} order by at, event limit $9"
 _COUNT = "select count(*) from deliverer.delivery where {}"
 _SHOW = f"select {_FIELDS}, body from deliverer.delivery where {_HERE} order by destination"
 
 _REPLAY = f"""
-update deliverer.delivery d set state = 'replay', replays = d.replays + 1, claimed_by = null,
-    claimed_until = null, due_at = now() + make_interval(secs => (q.place - 1) / $9::float8)
+update deliverer.delivery d set state = 'replay', replays = d.replays + 1, failed = 0,
+    claimed_by = null, claimed_until = null,
+    due_at = now() + make_interval(secs => (q.place - 1) / $9::float8)
 from (
     select destination, event, row_number() over (partition by destination order by at, event)
         as place

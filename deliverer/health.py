@@ -3,6 +3,9 @@
 refused for good                     parked; ten in a row, of different conversations: pause
 fails, and others pass meanwhile     that message stands aside, is tried again, then parked
 fails otherwise                      pause: one probe at a time, ever later, until one passes
+
+What stands aside says nothing about how the destination fares, until ten of it fail and nothing is
+taken between.
 """
 
 import msgspec
@@ -28,15 +31,18 @@ class Health:
         self.probes = 0
         """Failures in a row that are the destination's; above 0 it is paused."""
         self._taken = self._row = 0
-        """Deliveries taken: in all, and since anything failed last."""
+        """Deliveries taken: in all, and since anything failed that does not stand aside."""
         self._refused: set[str] = set()
         """Conversations of which a message was refused since one was taken."""
+        self._alone: set[str] = set()
+        """Those of which one that stands aside failed again since one was taken."""
 
     def took(self) -> None:
         """It took a delivery, and knew of no other since that failed."""
         self._taken += 1
         self._row += 1
         self._refused.clear()
+        self._alone.clear()
 
     def judged(self, job: Job, verdict: Verdict) -> Verdict:
         """What an answer means in view of those before: `aside` is of the message alone."""
@@ -53,6 +59,8 @@ class Health:
 
     def _parked(self, job: Job, verdict: Verdict) -> Verdict:
         conversation = job.delivery.conversation
+        if job.replays:  # it was refused before: a person thought that it would be taken now
+            return verdict
         if len(self._refused - {conversation}) >= IN_A_ROW:
             return Verdict("paused", f"{ROW}: {verdict.reason}", alarm=True)
         self._refused.add(conversation)
@@ -61,9 +69,12 @@ class Health:
     def _doubted(self, job: Job, verdict: Verdict) -> Verdict:
         if self._against(job):
             job.failed, job.taken = job.failed + 1, self._taken
-        self._row = 0
         if job.failed < SUSPECT:
+            self._row = 0
             return verdict
+        self._alone.add(job.delivery.conversation)
+        if len(self._alone) > IN_A_ROW:
+            return verdict  # nothing passes any more: it is the destination
         tries = job.failed - SUSPECT
         if tries >= len(WAITS):
             reason = f"{verdict.reason}, {job.failed} times, and took what came between"

@@ -47,7 +47,7 @@ class Mailer:
                 if self._name:
                     server.login(self._name, self._password)
                 server.send_message(mail)
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             return next(make(error) for kind, make in FAILED if isinstance(error, kind))
         return Answer(status=ACCEPTED)
 

@@ -40,8 +40,8 @@ NO_CERTIFICATE = "a proxy before the destination wants https, or another client 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two probes of a paused destination; doubling from one to the other."""
 FIRST_RETRY_AFTER, LONGEST_RETRY_AFTER = 60.0, 3600.0
-"""Seconds: a destination may ask for more, but is looked at every hour; and the first time after a
-minute, with a message of another conversation: it may have been about the one."""
+"""Seconds: a destination may ask for more, but is looked at every hour; and after a minute as long
+as only one conversation was answered so: it may be about the one."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -95,13 +95,14 @@ def _without_a_token(answer: Answer) -> Verdict:
     return Verdict("paused", reason.rstrip(), alarm=alarm)
 
 
-def wait_before_probe(probes: int, retry_after: float | None, chance: float) -> float:
-    """Seconds until a paused destination is tried again, after `probes` failures in a row.
+def wait_before_probe(
+    probes: int, retry_after: float | None, chance: float, *, several: bool
+) -> float:
+    """Seconds until a paused destination is tried again, after `probes` failures in a row; whether
+    `several` conversations have failed.
 
     `chance` in [0, 1) spreads it over the upper half, so that many do not come at once.
     """
-    if retry_after is not None:
-        longest = LONGEST_RETRY_AFTER if probes else FIRST_RETRY_AFTER
-        return min(max(retry_after, FIRST_WAIT), longest)
-    wait: float = min(FIRST_WAIT * 2 ** min(probes, 16), LONGEST_WAIT)
-    return wait * (0.5 + chance / 2)
+    longest = LONGEST_RETRY_AFTER if several else FIRST_RETRY_AFTER
+    wait: float = min(FIRST_WAIT * 2 ** min(probes, 16), LONGEST_WAIT) * (0.5 + chance / 2)
+    return max(wait, min(retry_after or 0.0, longest))

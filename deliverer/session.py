@@ -20,7 +20,7 @@ from deliverer.engine import Engine
 from deliverer.health import WAITS, Health
 from deliverer.lanes import Job, Lanes
 from deliverer.pace import Pace
-from deliverer.policy import LONGEST_RETRY_AFTER, Verdict, wait_before_probe
+from deliverer.policy import FIRST_RETRY_AFTER, Verdict, wait_before_probe
 from deliverer.replays import Replays
 from deliverer.standing import Standing, Table
 from deliverer.window import Window
@@ -32,6 +32,8 @@ from services.tasks import beside
 
 FRAMES = 16
 """Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
+PART_APART = 4
+"""Of the window, as its fourth part: what stands apart may take that at most."""
 LOOK_SECONDS = 1.0
 """Between two looks at what people want."""
 PACE_SECONDS = 0.010
@@ -56,8 +58,8 @@ class Session:
         self._pace = Pace(per_second) if per_second else None
         self._paced: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight = self._frames = 0
-        """Deliveries that are under way; envelopes in hand."""
+        self._in_flight = self._apart = self._frames = 0
+        """Deliveries that are under way, and those of them that stand apart; envelopes in hand."""
         self._failing: set[str] = set()
         """Conversations that failed since any delivery was taken."""
         self._not_before = 0.0
@@ -123,6 +125,7 @@ class Session:
             if still != bool(self._still):
                 event = "destination.held" if still else "destination.freed"
                 log.warning(event, destination=self._id)
+                self._not_before = 0.0  # whoever frees it need not wait for its next probe
             self._still = still
             self._show()
             due = partial(self._replays.due, self._id, self._again, still=still)
@@ -131,7 +134,8 @@ class Session:
             for again in found.again:
                 self._again.add(again.delivery.id)
                 self._lanes.add(Job(again.delivery, None, again.replays, failed=again.failed))
-            for job in [] if still else await self._standing.due():
+            few = self._health.probes > 0
+            for job in [] if still else await self._standing.due(few=few):
                 self._lanes.add(job)
             self._launch()
             await self._rest()
@@ -147,6 +151,14 @@ class Session:
         """Deliveries in flight, by now."""
         return 1 if self._health.probes else self._window.size
 
+    @property
+    def _room_apart(self) -> bool:
+        """Whether one may go that stands apart: of these a part of the window is under way at most,
+        and a place that is the only one is for whoever does not, if any waits."""
+        if self._most == 1 and self._lanes.has_ordinary:
+            return False
+        return self._apart < max(1, self._most // PART_APART)
+
     def _launch(self) -> None:
         if self._still is not False:
             return
@@ -154,12 +166,13 @@ class Session:
             if self._pace and not self._pace.room(self._loop.time()):
                 self._at_its_pace()
                 return
-            job = self._lanes.next()
+            job = self._lanes.next(apart=self._room_apart, newest=self._health.probes > 0)
             if job is None:
                 return
             if self._pace:
                 self._pace.took(1)
             self._in_flight += 1
+            self._apart += job.is_apart
             task = asyncio.create_task(self._fly(job))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
@@ -187,14 +200,17 @@ class Session:
         answer, said = await self._engine.attempt(job)
         full = self._in_flight >= self._most
         self._in_flight -= 1
+        self._apart -= job.is_apart
         verdict = self._health.judged(job, said)
         observe.deliveries.labels(destination=self._id, outcome=verdict.outcome).inc()
         # Of many that fail together only the first counts, and one that was under way before the
         # destination failed says nothing about now.
         current = self._health.probes == probes
         if verdict.outcome == "aside":
-            await self._stand_aside(job, max(verdict.wait, answer.retry_after or 0.0))
+            asked = min(answer.retry_after or 0.0, FIRST_RETRY_AFTER)
+            await self._stand_aside(job, max(verdict.wait, asked))
         elif verdict.outcome == "paused":
+            self._failing.add(job.delivery.conversation)
             if current:
                 self._pause(answer, verdict)
             await self._not_taken(job)
@@ -225,12 +241,10 @@ class Session:
     async def _not_taken(self, job: Job) -> None:
         """It is tried again, after those of others; unless these have all failed too, and as many
         envelopes are in hand as may be: then nobody can tell whether it is the destination before
-        it makes room for another."""
-        self._failing.add(job.delivery.conversation)
-        if self._frames >= FRAMES and self._failing.issuperset(self._lanes.waiting_lanes):
-            await self._stand_aside(job, WAITS[0])
-        else:
-            self._lanes.back(job)
+        they make room for others."""
+        self._lanes.back(job)
+        if self._frames >= FRAMES and not self._lanes.has_untried and not self._in_flight:
+            await self._keep(self._lanes.all_tried(), WAITS[0])
 
     async def _stand_aside(self, job: Job, wait: float) -> None:
         """It waits in the table, and what comes after it in its conversation; what a person set to
@@ -239,7 +253,7 @@ class Session:
         jobs = [self._lanes.done(job)] if job.replays else self._lanes.clear(job)
         self._launch()
         # Nothing comes between: what is added from here on knows that it stands aside.
-        await self._keep(jobs, min(wait, LONGEST_RETRY_AFTER))
+        await self._keep(jobs, wait)
 
     async def _keep(self, jobs: list[Job], wait: float = 0.0) -> None:
         await self._standing.keep(jobs, wait)
@@ -251,7 +265,8 @@ class Session:
         probes, reason = self._health.probes, verdict.reason
         say = log.error if verdict.alarm else log.warning
         say("destination.paused", destination=self._id, reason=reason, attempt=probes)
-        wait = wait_before_probe(probes, answer.retry_after, random.random())
+        several = len(self._failing) > 1
+        wait = wait_before_probe(probes, answer.retry_after, random.random(), several=several)
         self._health.failed()
         self._window.failed(self._loop.time())
         self._show()
@@ -263,6 +278,7 @@ class Session:
         if verdict.outcome == "settled":
             self._health.took()
             self._failing.clear()
+            self._lanes.calm()
         if self._health.probes:
             log.info("destination.resumed", destination=self._id)
             self._health.probes = 0

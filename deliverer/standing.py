@@ -8,12 +8,12 @@ from functools import partial
 from typing import Protocol
 from uuid import UUID
 
-from deliverer.asides import Waiting
+from deliverer.asides import TOGETHER, Waiting
 from deliverer.lanes import Job
 from services.database import until_it_answers
 
-AT_ONCE = 64
-"""Conversations of which something is taken in hand at one look."""
+IN_HAND = 16 * TOGETHER
+"""Deliveries from the table, in all; an event is at most 64 KiB: 16 MiB."""
 
 
 class Table(Protocol):
@@ -69,16 +69,19 @@ class Standing:
         finally:
             self._writing.subtract(whose)
 
-    async def due(self) -> list[Job]:
-        """What may be tried by now, to be put in its lane; and forget who stands aside no more."""
+    async def due(self, *, few: bool = False) -> list[Job]:
+        """What may be tried by now, to be put in its lane; and forget who stands aside no more.
+        `few`: of one conversation, while the destination fails."""
         self._since = self._being_kept()
         # The first of what is being kept may be the last to be written.
         asked = {each for each in self._known if not self._in_hand[each]} - self._since
         look = partial(self._table.conversations, self._destination)
         self._known = await until_it_answers(look, "aside") | self._since | self._being_kept()
-        if not asked:
+        room = (IN_HAND - self._in_hand.total()) // TOGETHER
+        most = min(room, 0 if self._in_hand else 1) if few else room
+        if not asked or most <= 0:
             return []
-        found = partial(self._table.due, self._destination, asked, AT_ONCE)
+        found = partial(self._table.due, self._destination, asked, most)
         jobs = [self._job(waiting) for waiting in await until_it_answers(found, "aside")]
         self._in_hand.update(job.delivery.conversation for job in jobs)
         return jobs

@@ -1,11 +1,15 @@
 """What the ledger reads and writes, in SQL."""
 
 # What stands before a message in the line of its citizen. Not what nobody asked for, while it waits
-# for the morning: an answer overtakes it.
+# for the morning or to be tried again, nor what waits behind such: an answer overtakes these, and
+# nothing else does.
 BEFORE = """select from deliverer.ledger b
         where b.person = q.person and b.number = q.number and b.position < q.position
             and b.state in ('queued', 'sending', 'unknown')
-            and not (b.state = 'queued' and b.purpose <> '' and b.due_at > now())"""
+            and not (q.purpose = '' and b.state = 'queued' and b.purpose <> '' and exists (
+                select from deliverer.ledger w
+                where w.person = b.person and w.number = b.number and w.position <= b.position
+                    and w.state = 'queued' and w.purpose <> '' and w.due_at > now()))"""
 
 # $2: number -> account.
 FILE = """select {0} from deliverer.upload u

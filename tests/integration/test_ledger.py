@@ -59,6 +59,24 @@ async def test_a_citizen_s_messages_go_one_at_a_time_and_in_order(pool: Pool) ->
         await ledger.settle(line, Sent(f"wamid.{id}"), clock.now())
 
 
+async def test_what_nobody_asked_for_keeps_its_order_while_it_is_tried_again(pool: Pool) -> None:
+    first, second, answer = await _queue(pool, 3, clock.new_id())
+    purpose = "update deliverer.ledger set purpose = 'afspraken' where id = any($1::uuid[])"
+    await pool.execute(purpose, [first, second])
+    ledger = Ledger(pool, clock.new_id(), {})
+    (line,) = await ledger.claim(10, set())
+    await ledger.settle(line, Later(60.0, 131056, "later"), clock.now())
+    (line,) = await ledger.claim(10, set())
+    assert line.id == answer, "an answer overtakes it, the second one does not"
+    await ledger.settle(line, Sent("wamid.answer"), clock.now())
+    assert await ledger.claim(10, set()) == []
+    await pool.execute("update deliverer.ledger set due_at = now() where id = $1", first)
+    for id in (first, second):
+        (line,) = await ledger.claim(10, set())
+        assert line.id == id
+        await ledger.settle(line, Sent(f"wamid.{id}"), clock.now())
+
+
 async def test_what_is_written_late_of_one_attempt_does_not_touch_the_next(pool: Pool) -> None:
     (id,) = await _queue(pool, 1)
     ledger = Ledger(pool, clock.new_id(), {})

@@ -68,6 +68,19 @@ def test_what_is_tried_again_is_due_at_its_pace_the_oldest_first(
     assert on(table, lambda pool: due(pool, ONE, delivery(2).id)) == [1, 3, 4, 5]
 
 
+def test_what_failed_before_does_not_count_against_what_is_tried_again(
+    command: Command, table: str
+) -> None:
+    on(table, lambda pool: pool.execute("update deliverer.delivery set failed = 6"))
+    assert command("parked", "replay", *CRM, "--per-second", "100").exit_code == 0
+
+    async def failed(pool: Pool) -> set[int]:
+        look = await Replays(pool, ONE).due("crm", (), still=False)
+        return {each.failed for each in look.again}
+
+    assert on(table, failed) == {0}
+
+
 def test_what_is_settled_while_it_is_looked_for_is_not_tried_once_more(
     command: Command, table: str
 ) -> None:

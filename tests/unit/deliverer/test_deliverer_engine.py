@@ -131,7 +131,8 @@ def test_a_probe_is_another_conversations_each_time() -> None:
         hall = Hall(Crm(lambda _: Answer(status=500)), window=1)
         hall.receives(of(1, "a"), of(2, "b"), of(3, "c"))
         await hall.works(lambda: len(hall.crm.asked) >= 7)
-        assert hall.crm.numbers[:7] == [1, 2, 3, 1, 2, 3, 1]
+        # Of those that were not tried yet the newest: what fails is likely to have come together.
+        assert hall.crm.numbers[:7] == [1, 3, 2, 1, 3, 2, 1]
 
     run(work())
 
@@ -142,10 +143,10 @@ def test_a_destination_that_says_when_is_asked_then() -> None:
         began = loop.time()
         crm = Crm(lambda _: OK if loop.time() > began + 100 else busy)
         busy = Answer(status=429, retry_after=200.0)
-        hall = Hall(crm)
-        hall.receives(of(1, "a"))
+        hall = Hall(crm, window=1)
+        hall.receives(of(1, "a"), of(2, "b"))
         await hall.works(lambda: hall.channel.acked == [1])
-        [first, second, third] = [at for at, _ in crm.asked]
+        [first, second, third, *_] = [at for at, _ in crm.asked]
         # The first time it is looked at after a minute: it may have been about that message alone.
         assert second - first == pytest.approx(61, abs=0.1)
         assert third - second == pytest.approx(201, abs=0.1)

@@ -1,5 +1,6 @@
 """Whose fault a failure is: the message's, when others pass meanwhile; else the destination's."""
 
+import msgspec
 import pytest
 from handover import delivery
 from hypothesis import given
@@ -61,6 +62,7 @@ def test_a_destination_that_mostly_fails_parks_nothing() -> None:
     for turn in range(1000):
         assert fails(health, jobs[turn % 50]).outcome in ("paused", "aside")
         takes(health, GOOD - 1)
+        fails(health, job(f"new {turn}"))  # as it does with whatever comes first
 
 
 def test_what_stands_aside_is_not_blamed_for_what_happens_to_all() -> None:
@@ -103,6 +105,39 @@ def test_ten_that_are_refused_in_a_row_are_not_the_messages_fault_any_more() -> 
 def test_many_of_one_conversation_that_are_refused_are_one() -> None:
     health = Health()
     assert {fails(health, job(), REFUSED).outcome for _ in range(100)} == {"parked"}
+
+
+def test_what_stands_aside_counts_when_others_pass_however_slowly_and_beside_others() -> None:
+    health, poisons = Health(), [job(name) for name in "abc"]
+    for _ in range(2):
+        for one in poisons:
+            fails(health, one)
+        takes(health, GOOD)
+    for _ in range(100):
+        found = [fails(health, one).outcome for one in poisons]
+        takes(health, 1)
+    assert found == ["parked"] * 3
+
+
+def test_when_nothing_passes_any_more_what_stands_aside_pauses_the_destination() -> None:
+    health, jobs = Health(), [job(str(n)) for n in range(IN_A_ROW + 1)]
+    for one in jobs:
+        fails(health, one)
+        takes(health, 1)
+        assert fails(health, one).outcome == "aside"
+    takes(health, 1)
+    found = [fails(health, one).outcome for one in jobs]
+    assert found == ["aside"] * IN_A_ROW + ["paused"]
+    takes(health, 1)
+    assert fails(health, jobs[0]).outcome == "aside"
+
+
+def test_what_a_person_set_to_be_tried_again_and_is_refused_again_pauses_nobody() -> None:
+    health = Health()
+    for n in range(3 * IN_A_ROW):
+        again = msgspec.structs.replace(job(str(n)), replays=1)
+        assert fails(health, again, REFUSED).outcome == "parked"
+    assert fails(health, job("new"), REFUSED).outcome == "parked"
 
 
 def test_suspicion_takes_more_than_one_failure() -> None:

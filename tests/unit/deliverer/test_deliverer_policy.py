@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverer.answers import Answer
-from deliverer.policy import FIRST_WAIT, LONGEST_RETRY_AFTER, LONGEST_WAIT, judge, wait_before_probe
+from deliverer.policy import (
+    FIRST_RETRY_AFTER,
+    FIRST_WAIT,
+    LONGEST_RETRY_AFTER,
+    LONGEST_WAIT,
+    judge,
+    wait_before_probe,
+)
 
 # The design's section on delivery: whose fault is it, and does it pass by itself?
 MESSAGE = {400, 409, 413, 415, 422}
@@ -76,15 +83,17 @@ def test_probes_come_ever_later_up_to_a_bound_and_never_all_at_once(
     probes: int, chance: float
 ) -> None:
     full = min(FIRST_WAIT * 2 ** min(probes, 20), LONGEST_WAIT)
-    wait = wait_before_probe(probes, None, chance)
+    wait = wait_before_probe(probes, None, chance, several=False)
     assert full / 2 <= wait <= full
-    assert wait_before_probe(probes, None, 0.0) <= wait_before_probe(probes + 1, None, 0.0)
+    waits = [wait_before_probe(probes + n, None, 0.0, several=False) for n in (0, 1)]
+    assert waits == sorted(waits)
 
 
-@given(st.integers(0, 100), st.floats(0, allow_nan=False), CHANCE)
+@given(st.integers(0, 100), st.floats(0, allow_nan=False), CHANCE, st.booleans())
 def test_a_destination_says_when_it_wants_to_be_asked_again_within_reason(
-    probes: int, retry_after: float, chance: float
+    probes: int, retry_after: float, chance: float, several: bool
 ) -> None:
-    wait = wait_before_probe(probes, retry_after, chance)
-    assert FIRST_WAIT <= wait <= LONGEST_RETRY_AFTER
-    assert wait == retry_after or not FIRST_WAIT <= retry_after <= LONGEST_RETRY_AFTER
+    longest = LONGEST_RETRY_AFTER if several else FIRST_RETRY_AFTER
+    unasked = wait_before_probe(probes, None, chance, several=several)
+    wait = wait_before_probe(probes, retry_after, chance, several=several)
+    assert wait == max(unasked, min(retry_after, longest)), "never sooner than without"
