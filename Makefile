@@ -7,10 +7,10 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults fuzz setup format lint types imports unused clean
+.PHONY: help run test check bench faults openklant fuzz setup format lint types imports unused clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start everything on this machine, with private servers; Ctrl-C stops it
 	@deploy/setup.sh servers runtime
@@ -35,6 +35,11 @@ bench: ## measure throughput and latency, with private servers
 faults: ## break things on purpose and count what is lost (nothing)
 	@deploy/setup.sh servers tools
 	@$(PYTEST) tests/faults $(ARGS)
+
+openklant: ## hand over to a real Open Klant (OPENKLANT_URL=https://.../klantinteracties/api/v1 OPENKLANT_TOKEN=...)
+	@deploy/setup.sh servers tools
+	@if [ -z "$$OPENKLANT_URL" ]; then echo "Skipped: OPENKLANT_URL and OPENKLANT_TOKEN say which Open Klant."; \
+	    else $(PYTEST) tests/integration/test_openklant.py $(ARGS); fi
 
 fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_INPUTS=n for others)
 	@deploy/setup.sh servers tools

@@ -237,6 +237,8 @@ def _send(
         about=given.about,
         about_wamid=quoted.wamid if quoted else "",
         media=given.media,
+        author_kind=given.author.kind if given.author else "",
+        author=given.author.id if given.author else "",
     )
 
 

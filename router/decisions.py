@@ -103,6 +103,9 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     media: UUID | None = None
     purpose: str = ""
     """Of the consent by which it goes to somebody who did not write first; else ''."""
+    author_kind: str = ""
+    author: str = ""
+    """Who wrote it, as the CRM said."""
 
 
 class Heard(msgspec.Struct, frozen=True):

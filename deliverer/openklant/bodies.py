@@ -97,6 +97,44 @@ def contact(delivery: Delivery, what: Said, known: Known, terms: Terms) -> Json:
     }
 
 
+def answer(delivery: Delivery, content: Json, known: Known, terms: Terms) -> Json:
+    """What an employee answered: a contact of its own, to the same citizen."""
+    said = ELSEWHERE + terms.archiver + delivery.dataref if delivery.dataref else _words(content)
+    where = f"{terms.archiver}/v1/messages/{delivery.message}"
+    first, _, _ = said.partition("\n")
+    return {
+        "klantcontact": {
+            "referentienummer": known.number,
+            "kanaal": terms.channel,
+            "onderwerp": "Antwoord via WhatsApp" if delivery.dataref else first[:SUBJECT].strip(),
+            "inhoud": shortened(said, where),
+            "indicatieContactGelukt": True,
+            "taal": UNTOLD,
+            "vertrouwelijk": bool(delivery.dataref),
+            "plaatsgevondenOp": delivery.time.isoformat(),
+            "metadata": _metadata(delivery, known.event),
+        },
+        "betrokkene": {"rol": "klant", "initiator": False, "wasPartij": None},
+    }
+
+
+def employee(id: str) -> Json:
+    """Who wrote it as an actor, by the identification that KISS writes: an address of mail, or what
+    the CRM calls them."""
+    kind = ("msei", "email") if "@" in id else ("obj", "idf")
+    return {
+        "naam": _clean(id)[:NAME] or "Medewerker",
+        "soortActor": "medewerker",
+        "indicatieActief": True,
+        "actoridentificator": {
+            "objectId": _clean(id)[:NAME] or "onbekend",
+            "codeObjecttype": "mdw",
+            "codeRegister": kind[0],
+            "codeSoortObjectId": kind[1],
+        },
+    }
+
+
 def longer(delivery: Delivery, what: Said, there: Json, terms: Terms) -> Json | None:
     """The change that adds a message to a contact as it is there; None when it has it already."""
     known = there.get("metadata") or {}
@@ -190,6 +228,19 @@ def shortened(whole: str, where: str) -> str:
         return whole
     rest = f"{MORE}{where}]"
     return whole[: TEXT - len(rest)] + rest
+
+
+def _words(content: Json) -> str:
+    """Of a message as Meta takes it."""
+    kind = str(content.get("type", ""))
+    inner = content.get(kind) or {}
+    body = inner.get("body")
+    said = body.get("text") if isinstance(body, dict) else body or inner.get("caption")
+    if kind == "template":
+        said = f"sjabloon {inner.get('name', '')}"
+    label = KINDS.get(kind, "" if kind in ("text", "interactive") else kind)
+    whole = " ".join(filter(None, (f"[{label.lower()}]" if label else "", _clean(said or ""))))
+    return whole or "Antwoord via WhatsApp"
 
 
 def _remarks(delivery: Delivery, what: Said, terms: Terms) -> Iterator[str]:

@@ -21,11 +21,20 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     klantcontact: UUID | None = None
     betrokkene: UUID | None = None
     addressed: bool = False
+    """Whether its address is there; of an answer, that it refers to the question."""
     linked: bool = False
     told: list[UUID] = []
     """Events of the messages that it has."""
     fresh: bool = False
     """Whether nothing of it was ever asked for."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A message of ours, as it went to Meta, and who wrote it."""
+
+    content: dict[str, Any]
+    author_kind: str
+    author: str
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +72,27 @@ class Book:
 
     async def passed(self, contact: Contact, *, addressed: bool, linked: bool) -> None:
         await self._pool.execute(_PASSED, self._destination, contact.event, addressed, linked)
+
+    async def written(self, message: UUID) -> Written | None:
+        """What an employee, or anything else of ours, wrote."""
+        for row in await self._pool.fetch(_WRITTEN, message):
+            return Written(msgspec.json.decode(row["content"]), row["author_kind"], row["author"])
+        return None
+
+    async def question(self, conversation: str) -> Contact | None:
+        """The newest that a citizen asked, and Open Klant has."""
+        row = await self._pool.fetchrow(_QUESTION, self._destination, conversation)
+        return Contact(**row) if row else None
+
+    async def answer(self, message: UUID, conversation: str, question: Contact) -> Contact:
+        """The contact of an answer to it, with a number of its own."""
+        if row := await self._pool.fetchrow(_ANSWER, self._destination, message):
+            return Contact(**row)
+        given = (self._destination, message, conversation, question.event)
+        return Contact(**await self._one(_NEW_ANSWER, *given), fresh=True)
+
+    async def answered(self, question: Contact) -> None:
+        await self._pool.execute(_ANSWERED, self._destination, question.event)
 
     async def told(self, contact: Contact, event: UUID, at: datetime) -> None:
         """It has this message, written then."""
@@ -106,9 +136,10 @@ _CONTACT = "event, number, klantcontact, betrokkene, addressed, linked, told"
 # after what was heard last.
 _THERE = f"""
 select {_CONTACT} from deliverer.klantcontact
-where destination = $1 and conversation = $3
+where destination = $1 and conversation = $3 and answers is null
     and (event = $2 or $2 = any(told) or $5::interval is null
-        or heard_at >= $4::timestamptz - $5::interval and cardinality(told) < {MESSAGES})
+        or heard_at >= $4::timestamptz - $5::interval and cardinality(told) < {MESSAGES}
+            and not answered)
 order by event = $2 or $2 = any(told) desc, heard_at desc, event desc limit 1
 """
 _BEGIN = f"""
@@ -136,6 +167,24 @@ set number = nextval('deliverer.referentienummer'), klantcontact = null, betrokk
     addressed = false, linked = false
 where destination = $1 and event = $2
 returning {_CONTACT}
+"""
+_WRITTEN = "select content, author_kind, author from deliverer.ledger where id = $1"
+_QUESTION = f"""
+select {_CONTACT} from deliverer.klantcontact
+where destination = $1 and conversation = $2 and answers is null and klantcontact is not null
+order by heard_at desc, event desc limit 1
+"""
+_ANSWER = f"""
+select {_CONTACT} from deliverer.klantcontact where destination = $1 and event = $2
+"""
+_NEW_ANSWER = f"""
+insert into deliverer.klantcontact (destination, event, conversation, answers, heard_at)
+values ($1, $2, $3, $4, now())
+on conflict (destination, event) do update set event = excluded.event
+returning {_CONTACT}
+"""
+_ANSWERED = """
+update deliverer.klantcontact set answered = true where destination = $1 and event = $2
 """
 _TASK = """
 select event, contact, number, internetaak from deliverer.internetaak

@@ -32,6 +32,8 @@ NUMBERS = 5
 """Numbers that are tried for one contact or task, where others have them: they number alike."""
 TOGETHER, CONTACTS, TASKS = "maak-klantcontact", "klantcontacten", "internetaken"
 PARTIES, ADDRESSES, LINKS = "betrokkenen", "digitaleadressen", "actorklantcontacten"
+SUBJECTS = "onderwerpobjecten"
+Body = Callable[[bodies.Known, Terms], Json]
 
 
 class At(NamedTuple):
@@ -92,6 +94,8 @@ class OpenKlant:
                     yield self._assign
             case events.CLOSED:
                 yield self._end
+            case events.STATUS_CHANGED if at.said.status in events.GONE:
+                yield self._answered
 
     def _is_ours(self, at: At) -> bool:
         department = self._department(at.delivery.tenant, at.said.department)
@@ -124,21 +128,22 @@ class OpenKlant:
         """Made, and everything that hangs on it."""
         doubt = not contact.fresh
         if contact.klantcontact is None:
-            contact = await self._make(at, contact)
+            body = partial(bodies.contact, at.delivery, at.said)
+            contact = await self._make(at, contact, body)
         if not contact.addressed:
             if contact.betrokkene:
                 await self._address(at, str(contact.betrokkene), doubt)
             await self._book.passed(contact, addressed=True, linked=False)
         if not contact.linked:
-            await self._link(at, str(contact.klantcontact), doubt)
+            await self._link(at, str(contact.klantcontact), bodies.OURS, doubt=doubt)
             await self._book.passed(contact, addressed=True, linked=True)
         return contact
 
-    async def _make(self, at: At, contact: Contact) -> Contact:
+    async def _make(self, at: At, contact: Contact, body: Body) -> Contact:
         for _ in range(NUMBERS):
             try:
                 made = await _once(
-                    partial(self._register, at, contact),
+                    partial(self._register, at, contact, body),
                     partial(_ours, at.calls, contact),
                     doubt=not contact.fresh,
                 )
@@ -148,11 +153,9 @@ class OpenKlant:
             return await self._book.made(contact, *_ids(made))
         raise Refused(ALL_TAKEN)
 
-    async def _register(self, at: At, contact: Contact) -> Json:
+    async def _register(self, at: At, contact: Contact, body: Body) -> Json:
         known = bodies.Known(_digits(contact.number), str(contact.event))
-        return await at.calls.post(
-            TOGETHER, bodies.contact(at.delivery, at.said, known, self._terms)
-        )
+        return await at.calls.post(TOGETHER, body(known, self._terms))
 
     async def _address(self, at: At, party: str, doubt: bool) -> None:
         if body := bodies.address(at.said, party):
@@ -162,14 +165,44 @@ class OpenKlant:
                 doubt=doubt,
             )
 
-    async def _link(self, at: At, contact: str, doubt: bool) -> None:
-        """It was us who registered it."""
-        actor = await self._actors.uuid(at.calls, bodies.OURS)
+    async def _link(self, at: At, contact: str, whose: Json, *, doubt: bool) -> None:
+        """Who registered it, or answered."""
+        actor = await self._actors.uuid(at.calls, whose)
         await _once(
             lambda: at.calls.post(
                 LINKS, {"actor": {"uuid": actor}, "klantcontact": {"uuid": contact}}
             ),
             lambda: at.calls.find(LINKS, actor__uuid=actor, klantcontact__uuid=contact),
+            doubt=doubt,
+        )
+
+    async def _answered(self, at: At) -> None:
+        """An employee's answer: a contact that refers to the question, and nothing left to do."""
+        message, conversation = at.delivery.message, at.delivery.conversation
+        written = await self._book.written(message) if message else None
+        question = await self._book.question(conversation)
+        if not (message and written and question and written.author_kind == "employee"):
+            return
+        answer = await self._book.answer(message, conversation, question)
+        doubt = not answer.fresh
+        if answer.klantcontact is None:
+            body = partial(bodies.answer, at.delivery, written.content)
+            answer = await self._make(at, answer, body)
+        if not answer.linked:
+            actor = bodies.employee(written.author)
+            await self._link(at, str(answer.klantcontact), actor, doubt=doubt)
+            await self._book.passed(answer, addressed=False, linked=True)
+        if not answer.addressed:
+            await self._refer(at, str(answer.klantcontact), str(question.klantcontact), doubt)
+            await self._end(at)
+            await self._book.answered(question)
+            await self._book.passed(answer, addressed=True, linked=True)
+
+    async def _refer(self, at: At, answer: str, question: str, doubt: bool) -> None:
+        body = {"klantcontact": {"uuid": answer}, "wasKlantcontact": {"uuid": question}}
+        await _once(
+            lambda: at.calls.post(SUBJECTS, body),
+            lambda: at.calls.find(SUBJECTS, klantcontact__uuid=answer),
             doubt=doubt,
         )
 
@@ -242,6 +275,8 @@ class OpenKlant:
 
     def _why(self, at: At) -> str:
         said = at.said
+        if at.delivery.type == events.STATUS_CHANGED:
+            return "Beantwoord via WhatsApp."
         if at.delivery.type == events.CLOSED:
             return f"Gesprek gesloten. {said.reason or said.outcome or ''}"
         department = self._department(at.delivery.tenant, said.department)

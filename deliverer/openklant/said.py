@@ -10,6 +10,9 @@ RECEIVED = "nl.postkamer.message-received.v1"
 DECIDED = "nl.postkamer.conversation-decided.v1"
 TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
 CLOSED = "nl.postkamer.conversation-closed.v1"
+STATUS_CHANGED = "nl.postkamer.message-status-changed.v1"
+GONE = frozenset({"sent", "delivered", "read", "played"})
+"""Statuses of a message of ours that is on its way, or further."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -32,6 +35,7 @@ class Said(msgspec.Struct, frozen=True, rename="camel"):
     department: str = ""
     type: str = ""
     text: str = ""
+    status: str = ""
     citizen: Citizen | str | None = msgspec.field(name="from", default=None)
     """Who wrote; of a transfer, the department that had the conversation."""
     received_at: datetime | None = None

@@ -1,5 +1,11 @@
-"""The stand-in for Open Klant, over HTTP, and who hands over to it, to be interrupted."""
+"""An Open Klant, over HTTP, and who hands over to it, to be interrupted.
 
+The stand-in, or (`make openklant`) a real one: OPENKLANT_URL, the address of its API, and
+OPENKLANT_TOKEN.
+"""
+
+import os
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -9,6 +15,7 @@ from uuid import UUID
 
 import aiohttp
 import msgspec
+import pytest
 
 from deliverer.answers import Answer, Body
 from deliverer.openklant import bodies
@@ -26,6 +33,8 @@ from services.town import Department, Destination
 from tests.integration.handing import ARCHIVER, NOON
 
 Json = dict[str, Any]
+REAL = os.environ.get("OPENKLANT_URL", "").rstrip("/")
+needs_stand_in = pytest.mark.skipif(bool(REAL), reason="a real one cannot be told to misbehave")
 TYPE = "nl.postkamer.{}.v1"
 NAMES = {"afval": "Openbare Ruimte", "burgerzaken": "Burgerzaken"}
 ELSEWHERE = "belastingen"
@@ -49,7 +58,7 @@ class Road:
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
     ) -> Answer:
         assert isinstance(body, bytes)
-        path = url.partition(BASE)[2]
+        path = url.partition(BASE.removeprefix("/openklant"))[2]
         self.requests.append((method, path, body))
         ends = len(self.requests) == self._nth
         if ends and not self._answered:
@@ -62,17 +71,20 @@ class Road:
 
 
 class Register:
+    """`url` is the stand-in's; what it has, a real one has under REAL."""
+
     def __init__(self, url: str, http: aiohttp.ClientSession, pool: Pool, sender: Sender) -> None:
         self.url, self._http, self._pool, self.sender = url, http, pool, sender
+        self.api = REAL or url + BASE
+        self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
 
     def deliverer(self, road: Road, **given: Any) -> OpenKlant:
         """Of a process that starts now."""
-        url = self.url + BASE
-        known = {"id": "crm", "kind": "openklant", "url": url, "secret": "env:TOKEN"}
+        known = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
         destination = Destination.model_validate(known | given)
         terms = bodies.Terms(destination.channel, ARCHIVER, "https://desk.example/{conversation}")
-        asking = lambda: Calls(road, url, SandboxSettings().openklant_token)  # noqa: E731
-        return OpenKlant(destination, terms, department, Book(self._pool, "crm"), asking)
+        book, asking = Book(self._pool, "crm"), lambda: Calls(road, self.api, self.token)
+        return OpenKlant(destination, terms, department, book, asking)
 
     async def ask(self, method: str, path: str, body: Json | None = None) -> Any:
         async with self._http.request(method, self.url + path, json=body) as answer:
@@ -81,23 +93,72 @@ class Register:
 
     async def has(self, resource: str, body: Json) -> Json:
         """Somebody else's."""
-        calls = Calls(self.sender, self.url + BASE, SandboxSettings().openklant_token)
-        return await calls.post(resource, body)
+        return await Calls(self.sender, self.api, self.token).post(resource, body)
 
     async def change(self, resource: str, uuid: str, body: Json | None) -> None:
         """As an employee does; None takes it away."""
-        headers = {"Authorization": f"Token {SandboxSettings().openklant_token}"}
-        url, method = f"{self.url}{BASE}/{resource}/{uuid}", "PATCH" if body else "DELETE"
+        headers = {"Authorization": f"Token {self.token}"}
+        url, method = f"{self.api}/{resource}/{uuid}", "PATCH" if body else "DELETE"
         async with self._http.request(method, url, json=body, headers=headers) as answer:
             assert answer.status < 300, await answer.text()
 
     async def mode(self, mode: str, **more: Any) -> None:
         await self.ask("POST", "/openklant/mode", {"mode": mode, **more})
 
+    async def forget(self) -> None:
+        """Begin anew: as far as we know there is nothing there; nor is there, of the stand-in."""
+        await self._pool.execute("truncate deliverer.klantcontact, deliverer.internetaak")
+        await self.ask("DELETE", "/openklant/summary")
+
     async def holds(self) -> list[Json]:
-        """Its contacts, each with what hangs on it, the first one first."""
+        """Its contacts, each with what hangs on it, the first one first: all that it has, and of a
+        real one those that are ours."""
+        if REAL:
+            rows = await self._pool.fetch("select number from deliverer.klantcontact order by 1")
+            found = [await self._contact(f"{row['number']:010}") for row in rows]
+            return [one for one in found if one]
         found = await self.ask("GET", "/openklant/summary")
         return [found["contacts"][number] for number in sorted(found["contacts"])]
+
+    async def _contact(self, number: str) -> Json | None:
+        """As the stand-in's summary tells it."""
+        there = await Calls(self.sender, self.api, self.token).find(
+            "klantcontacten", referentienummer=number
+        )
+        if there is None:
+            return None
+        uuid = there["uuid"]
+        parties = await self._all("betrokkenen", hadKlantcontact__uuid=uuid)
+        for party in parties:
+            held = await self._all("digitaleadressen", verstrektDoorBetrokkene__uuid=party["uuid"])
+            party["adressen"] = [
+                {"adres": one["adres"], "soort": one["soortDigitaalAdres"]} for one in held
+            ]
+        tasks = await self._all("internetaken", klantcontact__uuid=uuid)
+        for task in tasks:
+            task["actoren"] = [await self._name(each) for each in task["toegewezenAanActoren"]]
+        links = await self._all("actorklantcontacten", klantcontact__uuid=uuid)
+        return there | {
+            "betrokkenen": parties,
+            "taken": sorted(tasks, key=lambda task: task["referentienummer"]),
+            "actoren": [await self._name(one["actor"]) for one in links],
+            "onderwerpen": [
+                {"wasKlantcontact": one["wasKlantcontact"]["uuid"]}
+                for one in await self._all("onderwerpobjecten", klantcontact__uuid=uuid)
+            ],
+        }
+
+    async def _all(self, resource: str, **filters: str) -> list[Json]:
+        headers = {"Authorization": f"Token {self.token}"}
+        async with self._http.get(
+            f"{self.api}/{resource}", params=filters, headers=headers
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+            return list((await answer.json())["results"])
+
+    async def _name(self, actor: Json) -> str:
+        there = await Calls(self.sender, self.api, self.token).get("actoren", actor["uuid"])
+        return there["naam"] if there else ""
 
 
 @asynccontextmanager
@@ -111,6 +172,9 @@ async def register(pool: Pool) -> AsyncIterator[Register]:
     ):
         made = Register(sandbox.url, http, pool, sender)
         await made.ask("POST", "/openklant/pace", {"factor": 0})
+        if REAL:  # numbers of earlier runs are there still
+            start = 5_000_000_000 + secrets.randbelow(4_000_000_000)
+            await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
         yield made
 
 
@@ -127,13 +191,14 @@ class Conversation:
 
     def __init__(self, conversation: str = "10000001-c1") -> None:
         self.conversation, self.n = conversation, 0
+        self.base = secrets.randbits(64)
 
     def event(self, type: str, after: float, data: Json, **more: Any) -> Delivery:
         """So many seconds after the start."""
         self.n += 1
         at = NOON + timedelta(seconds=after)
         return Delivery(
-            id=UUID(int=(hash(self.conversation) & 0xFFFF_FFFF) << 32 | self.n),
+            id=UUID(int=self.base << 32 | self.n),
             type=TYPE.format(type),
             tenant="almelo",
             conversation=self.conversation,

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,7 +13,14 @@ from deliverer.answers import Answer
 from deliverer.openklant.saga import OpenKlant
 from services.contract import Delivery
 from services.database import Pool
-from tests.integration.register import Conversation, Died, Register, Road, register
+from tests.integration.register import (
+    Conversation,
+    Died,
+    Register,
+    Road,
+    needs_stand_in,
+    register,
+)
 
 STEPS = ("maak-klantcontact", "digitaleadressen", "actoren", "actorklantcontacten", "internetaken")
 """What is posted for a message that is work."""
@@ -61,6 +69,7 @@ def shape(contacts: list[dict[str, Any]]) -> Any:
             "said": (one["kanaal"], one["onderwerp"], one["inhoud"], one["plaatsgevondenOp"]),
             "by": [(p["rol"], p["initiator"], p["adressen"]) for p in one["betrokkenen"]],
             "registered by": one["actoren"],
+            "about": len(one["onderwerpen"]),
             "tasks": [(t["actoren"], t["status"], t["toelichting"]) for t in one["taken"]],
         }
         for one in contacts
@@ -92,19 +101,19 @@ async def test_a_burst_is_one_contact_and_each_department_s_task_is_its_own(
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before a call", "after its answer"])
 async def test_interrupted_anywhere_it_ends_with_one_of_each(
-    town_hall: Register, pool: Pool, answered: bool
+    town_hall: Register, answered: bool
 ) -> None:
     whole = Road(town_hall.sender)
     await handed(town_hall, burst(), whole)
     wanted = shape(await town_hall.holds())
     assert len(whole.requests) > 15
     for nth in range(1, len(whole.requests) + 1):
-        await town_hall.ask("DELETE", "/openklant/summary")
-        await pool.execute("truncate deliverer.klantcontact, deliverer.internetaak")
+        await town_hall.forget()
         await handed(town_hall, burst(), Road(town_hall.sender, nth, answered=answered))
         assert shape(await town_hall.holds()) == wanted, whole.requests[nth - 1][:2]
 
 
+@needs_stand_in
 @pytest.mark.parametrize("mode", ["lost", "half", "late", "reset", "error", "bad-gateway"])
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_post_of_which_the_answer_is_lost_is_found_again(
@@ -121,6 +130,7 @@ async def test_a_post_of_which_the_answer_is_lost_is_found_again(
     assert len(contact["betrokkenen"][0]["adressen"]) == 1
 
 
+@needs_stand_in
 @pytest.mark.parametrize("step", ["maak-klantcontact", "internetaken"])
 async def test_four_that_post_the_same_at_once_end_with_one_of_each(
     town_hall: Register, step: str
@@ -141,6 +151,7 @@ async def test_four_that_post_the_same_at_once_end_with_one_of_each(
     assert [len(one["taken"]) for one in mine] == [1]
 
 
+@needs_stand_in
 async def test_where_others_have_the_number_the_next_is_drawn(town_hall: Register) -> None:
     theirs = {
         "kanaal": "telefoon", "onderwerp": "van een ander", "taal": "nld", "vertrouwelijk": False,
@@ -189,6 +200,7 @@ async def test_what_employees_changed_stays_and_what_they_took_away_is_made_agai
     assert again["inhoud"] == "Daarna" and again["betrokkenen"] and again["actoren"]
 
 
+@needs_stand_in
 async def test_what_it_refuses_is_parked_with_its_codes_and_a_proxy_s_400_is_not(
     town_hall: Register,
 ) -> None:
@@ -210,3 +222,62 @@ async def test_what_it_refuses_is_parked_with_its_codes_and_a_proxy_s_400_is_not
     await town_hall.mode("unauthorized", count=1)
     verdict = deliverer.judge(await deliverer.hand(delivery))
     assert (verdict.outcome, verdict.alarm) == ("paused", True)
+
+
+ANSWERED = """
+insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
+    created_at, due_at, author_kind, author)
+values ($1, '10000001', $2, $1, 'phone', '31612345678',
+    '{"type": "text", "text": {"body": "Wij legen hem morgen."}}', now(), now(), $3,
+    'sanne@almelo.nl')
+"""
+
+
+def conversation_with_an_answer() -> tuple[list[Delivery], UUID, Conversation]:
+    talk = Conversation()
+    asked = [talk.message("De container is vol.", task=True), talk.message("Dorpsstraat", 60)]
+    message = UUID(int=77)
+    sent = talk.event("message-status-changed", 120, {"status": "sent"}, message=message)
+    read = talk.event("message-status-changed", 130, {"status": "read"}, message=message)
+    return [*asked, sent, read], message, talk
+
+
+async def test_an_answer_refers_to_its_question_is_the_employee_s_and_ends_the_task(
+    town_hall: Register, pool: Pool
+) -> None:
+    deliveries, message, talk = conversation_with_an_answer()
+    await pool.execute(ANSWERED, message, talk.conversation, "employee")
+    await handed(town_hall, deliveries, Road(town_hall.sender))
+    question, answer = await town_hall.holds()
+    assert [task["status"] for task in question["taken"]] == ["verwerkt"]
+    assert question["taken"][0]["toelichting"].endswith("Beantwoord via WhatsApp.")
+    assert (answer["inhoud"], answer["actoren"]) == ("Wij legen hem morgen.", ["sanne@almelo.nl"])
+    assert [party["initiator"] for party in answer["betrokkenen"]] == [False]
+    [about] = answer["onderwerpen"]
+    assert about["wasKlantcontact"] == question["uuid"]
+    # What the citizen writes next, however soon, is another question.
+    await taken(town_hall.deliverer(Road(town_hall.sender)), talk.message("En nu?", 140, task=True))
+    assert [len(one["taken"]) for one in await town_hall.holds()] == [1, 0, 1]
+
+
+async def test_an_answer_that_is_interrupted_anywhere_is_there_once(
+    town_hall: Register, pool: Pool
+) -> None:
+    deliveries, message, talk = conversation_with_an_answer()
+    await pool.execute(ANSWERED, message, talk.conversation, "employee")
+    whole = Road(town_hall.sender)
+    await handed(town_hall, deliveries, whole)
+    wanted = shape(await town_hall.holds())
+    for nth in range(1, len(whole.requests) + 1):
+        for answered in (False, True):
+            await town_hall.forget()
+            await handed(town_hall, deliveries, Road(town_hall.sender, nth, answered=answered))
+            assert shape(await town_hall.holds()) == wanted, whole.requests[nth - 1][:2]
+
+
+async def test_what_no_employee_wrote_is_no_answer(town_hall: Register, pool: Pool) -> None:
+    deliveries, message, talk = conversation_with_an_answer()
+    await pool.execute(ANSWERED, message, talk.conversation, "automated")
+    await handed(town_hall, deliveries, Road(town_hall.sender))
+    [question] = await town_hall.holds()
+    assert [task["status"] for task in question["taken"]] == ["te_verwerken"]
