@@ -5,6 +5,8 @@ PYTEST := .venv/bin/pytest
 ARGS ?=
 # Test files that run beside one another, each worker with servers of its own: two fill two cores.
 WORKERS ?= 2
+BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
+# What breaks things on purpose runs alone, afterwards: it waits for what is quiet.
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench faults openklant fuzz setup format lint types imports unused clean
@@ -18,7 +20,8 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 
 test: ## run all tests against real servers (ARGS="-k words" for some)
 	@deploy/setup.sh servers browser tools
-	@$(PYTEST) -n $(WORKERS) --dist loadfile $(ARGS)
+	@if [ -n "$(ARGS)" ]; then $(BESIDE) $(ARGS); \
+	    else $(BESIDE) --ignore=tests/faults --ignore=tests/fuzz && $(PYTEST) tests/faults tests/fuzz; fi
 
 check: ## format, lint, types, import rules, dead dependencies
 	@deploy/setup.sh tools
