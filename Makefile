@@ -20,8 +20,8 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 
 test: ## run all tests against real servers (ARGS="-k words" for some)
 	@deploy/setup.sh servers browser tools
-	@if [ -n "$(ARGS)" ]; then $(BESIDE) $(ARGS); \
-	    else $(BESIDE) --ignore=tests/faults --ignore=tests/fuzz && $(PYTEST) tests/faults tests/fuzz; fi
+	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) --ignore=tests/faults --ignore=tests/fuzz)
+	@$(if $(ARGS),:,$(PYTEST) tests/faults tests/fuzz)
 
 check: ## format, lint, types, import rules, dead dependencies
 	@deploy/setup.sh tools
