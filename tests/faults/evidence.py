@@ -74,7 +74,10 @@ class Seen(msgspec.Struct):
 
     def first_told(self) -> list[dict[str, Any]]:
         """Each event when it came first."""
-        return list({event["id"]: event for event in reversed(self.told)}.values())[::-1]
+        first: dict[str, dict[str, Any]] = {}
+        for event in self.told:
+            first.setdefault(event["id"], event)
+        return list(first.values())
 
     def texts_at_the_crm(self) -> dict[str, list[str]]:
         return _by_conversation(
