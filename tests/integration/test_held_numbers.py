@@ -23,6 +23,8 @@ OTHER = "206540352242923"
 TEXT = {"type": "text", "text": {"body": "Ja."}}
 NOTHING: Any = None  # what is published is not looked at here
 LONG = 30.0
+PROBED_SECONDS = 90.0
+"""A stopped number is tried after 4 s, 16 more, and 64 more: two may be over when all is explained."""
 
 
 class Meta:
@@ -268,5 +270,3 @@ from generate_series(1, $2::int)
 """
 
 _STATES = "select state, count(*) from deliverer.ledger where number = $1 group by state"
-PROBED_SECONDS = 30.0
-"""A stopped number is tried after 4 s, which may be over when all is explained, and after 16 more."""
