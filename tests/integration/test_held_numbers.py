@@ -24,7 +24,7 @@ TEXT = {"type": "text", "text": {"body": "Ja."}}
 NOTHING: Any = None  # what is published is not looked at here
 LONG = 30.0
 PROBED_SECONDS = 90.0
-"""A stopped number is tried after 4 s, 16 more, and 64 more: two may be over when all is explained."""
+"""A stopped number is tried after 4 s, 16 and 64 more; two may be over when all is explained."""
 
 
 class Meta:
