@@ -26,4 +26,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 1
     """Requests that it took."""
     code: str = ""
-    """Of a token endpoint: why there is no token, in a word that the RFC has for it."""
+    """Of a token endpoint: why there is no token, in a word that the RFC has for it; of others what
+    cannot be told from the status."""

@@ -2,12 +2,13 @@
 after it was answered, so that whoever goes on knows what may be there already."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from services.database import Pool
+from services.database import Pool, until_it_answers
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Event of the contact that it hangs on."""
     number: int
     internetaak: UUID | None = None
+    klantcontact: UUID | None = None
+    """Open Klant's of that contact."""
     fresh: bool = False
 
 
@@ -61,42 +64,43 @@ class Book:
         """The one of this message: its own, or that of the burst in which it comes; else a new one
         with a number of its own. `burst` None: whichever is the newest of the conversation."""
         given = (self._destination, event, conversation, at, burst)
-        if row := await self._pool.fetchrow(_THERE, *given):
+        for row in await self._rows(_THERE, *given):
             return Contact(**row)
         return Contact(**await self._one(_BEGIN, *given[:4]), fresh=True)
 
     async def made(self, contact: Contact, klantcontact: UUID, betrokkene: UUID | None) -> Contact:
         ids = klantcontact, betrokkene
-        await self._pool.execute(_MADE, self._destination, contact.event, *ids)
+        await self._rows(_MADE, self._destination, contact.event, *ids)
         return msgspec.structs.replace(contact, klantcontact=klantcontact, betrokkene=betrokkene)
 
     async def passed(self, contact: Contact, *, addressed: bool, linked: bool) -> None:
-        await self._pool.execute(_PASSED, self._destination, contact.event, addressed, linked)
+        await self._rows(_PASSED, self._destination, contact.event, addressed, linked)
 
     async def written(self, message: UUID) -> Written | None:
         """What an employee, or anything else of ours, wrote."""
-        for row in await self._pool.fetch(_WRITTEN, message):
+        for row in await self._rows(_WRITTEN, message):
             return Written(msgspec.json.decode(row["content"]), row["author_kind"], row["author"])
         return None
 
     async def question(self, conversation: str) -> Contact | None:
         """The newest that a citizen asked, and Open Klant has."""
-        row = await self._pool.fetchrow(_QUESTION, self._destination, conversation)
-        return Contact(**row) if row else None
+        for row in await self._rows(_QUESTION, self._destination, conversation):
+            return Contact(**row)
+        return None
 
     async def answer(self, message: UUID, conversation: str, question: Contact) -> Contact:
         """The contact of an answer to it, with a number of its own."""
-        if row := await self._pool.fetchrow(_ANSWER, self._destination, message):
+        for row in await self._rows(_ANSWER, self._destination, message):
             return Contact(**row)
         given = (self._destination, message, conversation, question.event)
         return Contact(**await self._one(_NEW_ANSWER, *given), fresh=True)
 
     async def answered(self, question: Contact) -> None:
-        await self._pool.execute(_ANSWERED, self._destination, question.event)
+        await self._rows(_ANSWERED, self._destination, question.event)
 
     async def told(self, contact: Contact, event: UUID, at: datetime) -> None:
         """It has this message, written then."""
-        await self._pool.execute(_TOLD, self._destination, contact.event, event, at)
+        await self._rows(_TOLD, self._destination, contact.event, event, at)
 
     async def anew(self, contact: Contact) -> Contact:
         """With another number and nothing made: somebody took it away, or the number was taken."""
@@ -105,27 +109,32 @@ class Book:
     async def task(self, event: UUID, conversation: str, contact: Contact) -> Task:
         """That of this event, with a number of its own."""
         given = (self._destination, event, conversation, contact.event)
-        if row := await self._pool.fetchrow(_TASK, *given[:2]):
+        for row in await self._rows(_TASK, *given[:2]):
             return Task(**row)
         return Task(**await self._one(_NEW_TASK, *given), fresh=True)
 
     async def assigned(self, task: Task, internetaak: str) -> None:
-        await self._pool.execute(_ASSIGNED, self._destination, task.event, UUID(internetaak))
+        await self._rows(_ASSIGNED, self._destination, task.event, UUID(internetaak))
 
     async def task_anew(self, task: Task) -> Task:
         return Task(**await self._one(_TASK_ANEW, self._destination, task.event), fresh=True)
 
     async def open(self, conversation: str, but: UUID) -> list[Task]:
         """What is left to do of a conversation, but for what this event itself asks for."""
-        rows = await self._pool.fetch(_OPEN, self._destination, conversation, but)
+        rows = await self._rows(_OPEN, self._destination, conversation, but)
         return [Task(**row) for row in rows]
 
     async def ended(self, task: Task) -> None:
-        await self._pool.execute(_ENDED, self._destination, task.event)
+        await self._rows(_ENDED, self._destination, task.event)
 
     async def _one(self, statement: str, *given: object) -> dict[str, Any]:
-        [row] = await self._pool.fetch(statement, *given)
-        return dict(row)
+        [row] = await self._rows(statement, *given)
+        return row
+
+    async def _rows(self, statement: str, *given: object) -> list[dict[str, Any]]:
+        """However long the database is away: whoever waits has nothing else to do."""
+        fetch = partial(self._pool.fetch, statement, *given)
+        return [dict(row) for row in await until_it_answers(fetch, "register")]
 
 
 MESSAGES = 200
@@ -186,26 +195,27 @@ returning {_CONTACT}
 _ANSWERED = """
 update deliverer.klantcontact set answered = true where destination = $1 and event = $2
 """
-_TASK = """
-select event, contact, number, internetaak from deliverer.internetaak
-where destination = $1 and event = $2
+_OF_TASK = """t.event, t.contact, t.number, t.internetaak, (select k.klantcontact
+    from deliverer.klantcontact k where (k.destination, k.event) = (t.destination, t.contact))"""
+_TASK = f"""
+select {_OF_TASK} from deliverer.internetaak t where destination = $1 and event = $2
 """
-_NEW_TASK = """
-insert into deliverer.internetaak (destination, event, conversation, contact)
+_NEW_TASK = f"""
+insert into deliverer.internetaak as t (destination, event, conversation, contact)
 values ($1, $2, $3, $4)
 on conflict (destination, event) do update set event = excluded.event
-returning event, contact, number, internetaak
+returning {_OF_TASK}
 """
 _ASSIGNED = """
 update deliverer.internetaak set internetaak = $3 where destination = $1 and event = $2
 """
-_TASK_ANEW = """
-update deliverer.internetaak set number = nextval('deliverer.referentienummer')
+_TASK_ANEW = f"""
+update deliverer.internetaak t set number = nextval('deliverer.referentienummer')
 where destination = $1 and event = $2
-returning event, contact, number, internetaak
+returning {_OF_TASK}
 """
-_OPEN = """
-select event, contact, number, internetaak from deliverer.internetaak
+_OPEN = f"""
+select {_OF_TASK} from deliverer.internetaak t
 where destination = $1 and conversation = $2 and event <> $3 and not ended
 order by event
 """

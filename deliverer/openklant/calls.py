@@ -17,6 +17,9 @@ WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
 ALL_TAKEN = Answer(status=409, code="numbers")
 """Others have every number that was tried."""
 NUMBERS_TAKEN = "others in this Open Klant use the numbers that are drawn here (referentienummer)"
+STRANGE = Answer(status=502, code="shape")
+"""Done, for all that we know; but the answer has another shape than its document says."""
+NOT_AS_DOCUMENTED = "Open Klant's answer is not as its document says"
 NOT_OPEN_KLANT = "something before Open Klant answered {}"
 
 
@@ -116,6 +119,8 @@ def judged(answer: Answer) -> Verdict:
     does not know the host name that it was asked under. Pure."""
     if answer.code == ALL_TAKEN.code:
         return Verdict("paused", NUMBERS_TAKEN, alarm=True)
+    if answer.code == STRANGE.code:
+        return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, doubtful=True)
     if answer.status in PARKED and not answer.body.lstrip().startswith(b"{"):
         return Verdict("paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, doubtful=True)
     verdict = judge(answer)

@@ -13,6 +13,7 @@ CLOSED = "nl.postkamer.conversation-closed.v1"
 STATUS_CHANGED = "nl.postkamer.message-status-changed.v1"
 GONE = frozenset({"sent", "delivered", "read", "played"})
 """Statuses of a message of ours that is on its way, or further."""
+FAILED = "failed"
 
 
 class Identity(msgspec.Struct, frozen=True):

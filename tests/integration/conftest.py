@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiormq
 import pytest
@@ -89,3 +90,12 @@ async def place(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Office, Accou
     """What sends to a provider, over that database."""
     async with office(pool, tmp_path) as place:
         yield place
+
+
+@pytest.fixture
+async def town_hall(pool: Pool) -> AsyncIterator[Any]:
+    """An Open Klant, a `tests.integration.register.Register`: which knows of the passwords here."""
+    from tests.integration.register import register
+
+    async with register(pool) as made:
+        yield made

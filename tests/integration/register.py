@@ -6,7 +6,7 @@ OPENKLANT_TOKEN.
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -33,6 +33,8 @@ from services.town import Department, Destination
 from tests.integration.handing import ARCHIVER, NOON
 
 Json = dict[str, Any]
+STEPS = ("maak-klantcontact", "digitaleadressen", "actoren", "actorklantcontacten", "internetaken")
+"""What is posted for a message that is work."""
 REAL = os.environ.get("OPENKLANT_URL", "").rstrip("/")
 needs_stand_in = pytest.mark.skipif(bool(REAL), reason="a real one cannot be told to misbehave")
 TYPE = "nl.postkamer.{}.v1"
@@ -128,27 +130,27 @@ class Register:
         if there is None:
             return None
         uuid = there["uuid"]
-        parties = await self._all("betrokkenen", hadKlantcontact__uuid=uuid)
+        parties = await self.all("betrokkenen", hadKlantcontact__uuid=uuid)
         for party in parties:
-            held = await self._all("digitaleadressen", verstrektDoorBetrokkene__uuid=party["uuid"])
+            held = await self.all("digitaleadressen", verstrektDoorBetrokkene__uuid=party["uuid"])
             party["adressen"] = [
                 {"adres": one["adres"], "soort": one["soortDigitaalAdres"]} for one in held
             ]
-        tasks = await self._all("internetaken", klantcontact__uuid=uuid)
+        tasks = await self.all("internetaken", klantcontact__uuid=uuid)
         for task in tasks:
             task["actoren"] = [await self._name(each) for each in task["toegewezenAanActoren"]]
-        links = await self._all("actorklantcontacten", klantcontact__uuid=uuid)
+        links = await self.all("actorklantcontacten", klantcontact__uuid=uuid)
         return there | {
             "betrokkenen": parties,
             "taken": sorted(tasks, key=lambda task: task["referentienummer"]),
             "actoren": [await self._name(one["actor"]) for one in links],
             "onderwerpen": [
                 {"wasKlantcontact": one["wasKlantcontact"]["uuid"]}
-                for one in await self._all("onderwerpobjecten", klantcontact__uuid=uuid)
+                for one in await self.all("onderwerpobjecten", klantcontact__uuid=uuid)
             ],
         }
 
-    async def _all(self, resource: str, **filters: str) -> list[Json]:
+    async def all(self, resource: str, **filters: str) -> list[Json]:
         headers = {"Authorization": f"Token {self.token}"}
         async with self._http.get(
             f"{self.api}/{resource}", params=filters, headers=headers
@@ -230,3 +232,47 @@ class Conversation:
     def closed(self, after: float) -> Delivery:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}
         return self.event("conversation-closed", after, data)
+
+
+def burst() -> list[Delivery]:
+    """Two messages of one burst, which is passed on, and closed."""
+    talk = Conversation()
+    return [
+        talk.message("De container is vol.", task=True),
+        talk.message("Dorpsstraat 12", after=60),
+        talk.moved("burgerzaken", after=120),
+        talk.closed(after=180),
+    ]
+
+
+async def taken(deliverer: OpenKlant, delivery: Delivery) -> None:
+    answer = await deliverer.hand(delivery)
+    assert answer.status == 200, answer
+    assert deliverer.judge(answer).outcome == "settled"
+
+
+async def handed(town_hall: Register, deliveries: Sequence[Delivery], road: Road) -> None:
+    """All of them, by as many processes as it takes."""
+    left = list(deliveries)
+    deliverer = town_hall.deliverer(road)
+    while left:
+        try:
+            await taken(deliverer, left[0])
+        except Died:
+            deliverer = town_hall.deliverer(road)
+            continue
+        del left[0]
+
+
+def shape(contacts: list[Json]) -> Any:
+    """What there is, but for ids and numbers."""
+    return [
+        {
+            "said": (one["kanaal"], one["onderwerp"], one["inhoud"], one["plaatsgevondenOp"]),
+            "by": [(p["rol"], p["initiator"], p["adressen"]) for p in one["betrokkenen"]],
+            "registered by": one["actoren"],
+            "about": len(one["onderwerpen"]),
+            "tasks": [(t["actoren"], t["status"], t["toelichting"]) for t in one["taken"]],
+        }
+        for one in contacts
+    ]

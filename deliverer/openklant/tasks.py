@@ -1,0 +1,71 @@
+"""Tasks of an Open Klant: what is to be done about a contact, by which department, until it is."""
+
+from functools import partial
+
+from deliverer.openklant import bodies
+from deliverer.openklant.actors import Actors
+from deliverer.openklant.bodies import Terms
+from deliverer.openklant.book import Book, Contact, Task
+from deliverer.openklant.calls import Calls, Json
+from deliverer.openklant.steps import At, Taken, digits, numbered
+from services.town import Department
+
+TASKS = "internetaken"
+
+
+class Tasks:
+    def __init__(self, terms: Terms, book: Book, actors: Actors) -> None:
+        self._terms, self._book, self._actors = terms, book, actors
+
+    async def assigned(self, at: At, contact: Contact, department: Department) -> None:
+        """That of this event, on a contact that is there."""
+        delivery = at.delivery
+        task = await self._book.task(delivery.id, delivery.conversation, contact)
+        if task.internetaak:
+            return
+
+        async def post(row: Task) -> Json:
+            about = digits(row.number), str(contact.klantcontact)
+
+            async def of(actor: str) -> Json:
+                body = bodies.task(delivery, at.said, (*about, actor), self._terms)
+                return await at.calls.post(TASKS, body)
+
+            return await self._actors.acting(at.calls, bodies.department(department), of)
+
+        task, made = await numbered(task, post, partial(_ours, at.calls), self._book.task_anew)
+        await self._book.assigned(task, made["uuid"])
+
+    async def is_open(self, at: At, contact: Contact) -> bool:
+        """Whether something is to be done about it, as far as Open Klant knows."""
+        for task in await self._book.open(at.delivery.conversation, at.delivery.id):
+            there = await _there(at.calls, task) if task.contact == contact.event else None
+            if there and there["status"] != bodies.DONE:
+                return True
+        return False
+
+    async def end(self, at: At, why: str) -> None:
+        """Whatever was still to be done is not any more."""
+        for task in await self._book.open(at.delivery.conversation, at.delivery.id):
+            there = await _there(at.calls, task)
+            if there and (change := bodies.ended(there, why)):
+                await at.calls.patch(TASKS, there["uuid"], change)
+            await self._book.ended(task)
+
+
+async def _there(calls: Calls, task: Task) -> Json | None:
+    """As it is by now; nothing where it was never made, or was taken away."""
+    if task.internetaak:
+        return await calls.get(TASKS, str(task.internetaak))
+    try:
+        return await _ours(calls, task)
+    except Taken:
+        return None
+
+
+async def _ours(calls: Calls, task: Task) -> Json | None:
+    """The task of this number; Taken where it is of no contact of ours."""
+    there = await calls.find(TASKS, referentienummer=digits(task.number))
+    if there and there["aanleidinggevendKlantcontact"]["uuid"] != str(task.klantcontact):
+        raise Taken
+    return there

@@ -1,0 +1,155 @@
+"""What an Open Klant has that is not ours, or has no more; and answers that nobody expects."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from deliverer.answers import Answer
+from services.database import Pool
+from tests.integration.register import Conversation, Register, Road, needs_stand_in, taken
+from tests.watching import until
+
+
+@needs_stand_in
+async def test_where_others_have_the_number_the_next_is_drawn(town_hall: Register) -> None:
+    theirs = {
+        "kanaal": "telefoon", "onderwerp": "van een ander", "taal": "nld", "vertrouwelijk": False,
+    }  # fmt: skip
+    for number in range(4_000_000_000, 4_000_000_003):
+        await town_hall.has("klantcontacten", theirs | {"referentienummer": str(number)})
+    await taken(
+        town_hall.deliverer(Road(town_hall.sender)), Conversation().message("Van ons", task=True)
+    )
+    contacts = await town_hall.holds()
+    assert [one["onderwerp"] for one in contacts] == ["van een ander"] * 3 + ["Van ons"]
+    assert len(contacts[3]["taken"]) == 1
+
+
+async def test_what_employees_changed_stays_and_what_they_took_away_is_made_again(
+    town_hall: Register,
+) -> None:
+    deliverer, talk = town_hall.deliverer(Road(town_hall.sender)), Conversation()
+    await taken(deliverer, talk.message("Eerst", task=True))
+    [contact] = await town_hall.holds()
+    await town_hall.change("klantcontacten", contact["uuid"], {"inhoud": "Eerst (gebeld)"})
+    remark = {"toelichting": "Sanne kijkt ernaar"}
+    await town_hall.change("internetaken", contact["taken"][0]["uuid"], remark)
+    await taken(deliverer, talk.message("Dan", after=60))
+    await taken(deliverer, talk.closed(after=120))
+    [contact] = await town_hall.holds()
+    assert contact["inhoud"] == "Eerst (gebeld)\n\nDan"
+    assert contact["taken"][0]["toelichting"].startswith("Sanne kijkt ernaar\nGesprek gesloten.")
+    await town_hall.change("klantcontacten", contact["uuid"], None)
+    await taken(deliverer, talk.message("Daarna", after=180))
+    [again] = await town_hall.holds()
+    assert again["inhoud"] == "Daarna" and again["betrokkenen"] and again["actoren"]
+
+
+@needs_stand_in
+async def test_what_it_refuses_is_parked_with_its_codes_and_a_proxy_s_400_is_not(
+    town_hall: Register,
+) -> None:
+    deliverer = town_hall.deliverer(Road(town_hall.sender), channel="x" * 50)
+    delivery = Conversation().message("Geheim", task=True)
+    await town_hall.mode("wrong-host", count=1)
+    verdict = deliverer.judge(await deliverer.hand(delivery))
+    assert (verdict.outcome, verdict.alarm) == ("paused", True)
+    unread = msgspec.structs.replace(delivery, data=b'{"text": 5}')
+    assert deliverer.judge(await deliverer.hand(unread)).outcome == "parked"
+    refused = Answer(
+        status=400,
+        body=b'{"code":"invalid","invalidParams":[{"name":"klantcontact.inhoud","code":"max_length",'
+        b'"reason":"Geheim"}]}',
+    )
+    verdict = deliverer.judge(refused)
+    assert verdict.outcome == "parked" and "(klantcontact.inhoud max_length)" in verdict.reason
+    assert "Geheim" not in verdict.reason
+    await town_hall.mode("unauthorized", count=1)
+    verdict = deliverer.judge(await deliverer.hand(delivery))
+    assert (verdict.outcome, verdict.alarm) == ("paused", True)
+
+
+@needs_stand_in
+async def test_a_message_that_comes_after_a_lost_answer_is_added_to_what_is_found(
+    town_hall: Register,
+) -> None:
+    deliverer, talk = town_hall.deliverer(Road(town_hall.sender)), Conversation()
+    await town_hall.mode("lost", resource="maak-klantcontact", method="POST", count=1)
+    first = talk.message("Eerst")
+    assert (await deliverer.hand(first)).status != 200
+    await taken(deliverer, talk.message("Dan", after=60))  # the first was parked meanwhile
+    [contact] = await town_hall.holds()
+    assert contact["inhoud"] == "Eerst\n\nDan"
+
+
+@needs_stand_in
+async def test_a_task_of_somebody_else_s_that_has_our_number_is_left_alone(
+    town_hall: Register, pool: Pool
+) -> None:
+    deliverer, talk = town_hall.deliverer(Road(town_hall.sender)), Conversation()
+    first = talk.message("Eerst")
+    await taken(deliverer, first)
+    [ours] = await town_hall.holds()
+    theirs = await town_hall.has(
+        "klantcontacten",
+        {"kanaal": "telefoon", "onderwerp": "x", "taal": "nld", "vertrouwelijk": False},
+    )
+    task = {"gevraagdeHandeling": "bellen", "status": "te_verwerken", "toegewezenAanActoren": []}
+    about = {"aanleidinggevendKlantcontact": {"uuid": theirs["uuid"]}}
+    await town_hall.has("internetaken", task | about | {"referentienummer": "4100000000"})
+    # As a process leaves it that died before it drew another number.
+    begun = (
+        "insert into deliverer.internetaak (destination, event, conversation, contact, number)"
+        " values ('crm', $1, $2, $3, 4100000000)"
+    )
+    await pool.execute(begun, UUID(int=5), talk.conversation, first.id)
+    await taken(deliverer, talk.closed(after=60))
+    summary = await town_hall.ask("GET", "/openklant/summary")
+    [other] = summary["withoutNumber"]
+    assert [each["status"] for each in other["taken"]] == ["te_verwerken"]
+    assert ours["taken"] == []
+
+
+class Odd:
+    """A sender that is answered with what nobody documented."""
+
+    async def request(self, *_: Any) -> Answer:
+        return Answer(status=200, body=b'{"results": [{"odd": []}], "klantcontact": []}')
+
+
+async def test_answers_of_another_shape_pause_and_call_for_a_person(town_hall: Register) -> None:
+    deliverer = town_hall.deliverer(Road(Odd()))  # type: ignore[arg-type]
+    for _ in range(2):
+        answer = await deliverer.hand(Conversation().message("Eerst", task=True))
+        verdict = deliverer.judge(answer)
+        assert (verdict.outcome, verdict.alarm) == ("paused", True)
+        assert verdict.reason == "Open Klant's answer is not as its document says"
+
+
+@needs_stand_in
+async def test_actors_that_somebody_took_away_are_made_again(town_hall: Register) -> None:
+    deliverer = town_hall.deliverer(Road(town_hall.sender))
+    await taken(deliverer, Conversation("10000001-c1").message("Eerst", task=True))
+    for actor in await town_hall.all("actoren"):
+        await town_hall.change("actoren", actor["uuid"], None)
+    await taken(deliverer, Conversation("10000001-c2").message("Dan", task=True))
+    _, later = await town_hall.holds()
+    assert later["actoren"] == ["Postkamer"]
+    assert [task["actoren"] for task in later["taken"]] == [["Openbare Ruimte"]]
+
+
+WAITS = "select pid from pg_stat_activity where wait_event_type = 'Lock'"
+
+
+async def test_a_database_that_breaks_off_is_waited_for(town_hall: Register, pool: Pool) -> None:
+    deliverer = town_hall.deliverer(Road(town_hall.sender))
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("lock table deliverer.klantcontact in access exclusive mode")
+        work = asyncio.create_task(taken(deliverer, Conversation().message("Eerst", task=True)))
+        pid = await until(lambda: pool.fetchval(WAITS), bool, 10)
+        await pool.execute("select pg_terminate_backend($1)", pid)
+    await work
+    [contact] = await town_hall.holds()
+    assert len(contact["taken"]) == 1
