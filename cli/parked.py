@@ -50,7 +50,7 @@ def group() -> None:
 @_filtered
 @click.option("--unreadable", is_flag=True, help="Envelopes that could not be read, instead.")
 def list_command(as_json: bool, **given: Any) -> None:
-    """Show what is parked, or waits to be tried again, the oldest first.
+    """Show what is parked, stands aside or waits to be tried again, the oldest first.
 
     Without a word of what was said.
     """
