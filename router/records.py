@@ -9,12 +9,13 @@ from uuid import UUID
 
 import msgspec
 
+from router import files
 from router.automatic import AUTHOR, kind
 from router.commands import content
 from router.consents import brought, ended, of_person
 from router.decisions import Decision, Reply, Unit
 from router.outputs import Data, by, person, why, zaak
-from services.contract import Command, Receipt, Record, SendOutcome, Timeout
+from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
 _json = msgspec.json.encode
@@ -105,15 +106,14 @@ def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
         case Command() as command, _:
             kind, data = ORDERS.get(command.type, ("message", _written))
             return kind, data(command, decision)
-        case SendOutcome() | Timeout() as entry, _:
+        case (SendOutcome() | Timeout() | MediaOutcome()) as entry, _:
             return _come_back(entry, decision)
         case _, items.Message() as message:
             return "message", _received(unit, message, decision)
         case _, items.Status() as status:
             return "status", _status(status, decision)
         case _, items.Notice() as notice:
-            told = {"field": notice.field, "event": notice.event}
-            return "notice", told | ended(decision)
+            return "notice", {"field": notice.field, "event": notice.event} | ended(decision)
         case _:
             raise AssertionError("an unknown item is quarantined")
 
@@ -148,9 +148,11 @@ def _content(command: Command) -> Any:
         return None
 
 
-def _come_back(entry: SendOutcome | Timeout, decision: Decision) -> tuple[str, Data]:
+def _come_back(entry: SendOutcome | Timeout | MediaOutcome, decision: Decision) -> tuple[str, Data]:
     if isinstance(entry, Timeout):
         return "conversation", _timed_out(decision)
+    if isinstance(entry, MediaOutcome):
+        return "media", files.kept(entry)
     return "send", _outcome(entry, decision)
 
 
@@ -186,8 +188,7 @@ def _read(command: Command, decision: Decision) -> Data:
 
 
 def _merged(command: Command, decision: Decision) -> Data:
-    merged = {"other": decision.merged} | ended(decision)
-    return _ordered("merged")(command, decision) | merged
+    return _ordered("merged")(command, decision) | {"other": decision.merged} | ended(decision)
 
 
 def _closed(command: Command, decision: Decision) -> Data:
@@ -260,8 +261,8 @@ def _status(status: items.Status, decision: Decision) -> Data:
 
 
 def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
-    continued = {"continued": True} if decision.continued else {}
     marked = {
+        "medium": files.announced(message.content),
         "tags": decision.tags,
         "priority": decision.priority,
         "language": decision.language,
@@ -276,6 +277,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         "held": decision.held,
         "marks": decision.marks,
         "automatic": decision.reply.name if decision.reply else "",
+        "continued": decision.continued,
     }
     return (
         {
@@ -294,6 +296,5 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         }
         | {name: value for name, value in marked.items() if value}
         | ended(decision)
-        | continued
         | zaak(decision)
     )
