@@ -5,13 +5,13 @@ memory, or read one while the event loop waits.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-
-from services.tasks import beside
 
 CONNECT_SECONDS = 5.0
 SCAN_SECONDS = 300.0
@@ -45,49 +45,47 @@ class Scanner:
         """What is in a file. Away or TooLarge, or whatever `pieces` raises."""
         try:
             async with asyncio.timeout(SCAN_SECONDS):
-                reader, writer = await self._connect()
-                try:
-                    return read(await _asked(reader, writer, pieces))
-                finally:
-                    writer.close()
-                    with suppress(OSError):
-                        await writer.wait_closed()
-        except (OSError, TimeoutError, EOFError) as error:
+                with await self._connect() as connection:
+                    return read(await _asked(connection, pieces))
+        except (OSError, TimeoutError) as error:
             raise Away(type(error).__name__) from None
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            if self._url.scheme == "unix":
-                return await asyncio.open_unix_connection(unquote(self._url.path))
-            return await asyncio.open_connection(self._url.hostname, self._url.port)
+    async def _connect(self) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        address: Any
+        if self._url.scheme == "unix":
+            kind, address = socket.AF_UNIX, unquote(self._url.path)
+        else:
+            host, port = self._url.hostname, self._url.port
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            kind, address = found[0][0], found[0][4]
+        connection = socket.socket(kind, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await loop.sock_connect(connection, address)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
-async def _asked(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pieces: AsyncIterator[bytes]
-) -> bytes:
-    """What it says of these pieces. It is listened to meanwhile: what is too large it refuses
-    half-way, and hangs up on whoever has not heard that yet."""
-    async with beside(_answer(reader)) as answer:
-        with suppress(ConnectionError):
-            writer.write(b"zINSTREAM\0")
-            async for piece in pieces:
-                if answer.done():
-                    break
-                if piece:
-                    writer.write(len(piece).to_bytes(4, "big") + piece)
-                    await writer.drain()
-            else:
-                writer.write(bytes(4))
-                await writer.drain()
-        return bytes(await answer)
-
-
-async def _answer(reader: asyncio.StreamReader) -> bytes:
+async def _asked(connection: socket.socket, pieces: AsyncIterator[bytes]) -> bytes:
+    """What it says of these pieces. What is too large it refuses half-way, and hangs up on whoever
+    is still sending: what it said lies in the socket all the same, but not in a stream of
+    asyncio's, which drops it."""
+    loop = asyncio.get_running_loop()
+    with suppress(ConnectionError):
+        await loop.sock_sendall(connection, b"zINSTREAM\0")
+        async for piece in pieces:
+            if piece:
+                await loop.sock_sendall(connection, len(piece).to_bytes(4, "big") + piece)
+        await loop.sock_sendall(connection, bytes(4))
     answer = b""
     while b"\0" not in answer and len(answer) < ANSWER_BYTES:
-        more = await reader.read(ANSWER_BYTES)
+        more = await loop.sock_recv(connection, ANSWER_BYTES)
         if not more:
-            raise EOFError
+            break
         answer += more
     return answer
 
