@@ -14,9 +14,10 @@ from services.database import ANSWER_SECONDS, Pool
 from services.ids import uuid7
 from services.tasks import within
 
-LEASE_SECONDS = 660
-"""For whoever took a file: longer than it may take to fetch it (300 s) and to scan it (300 s). A
-process that ends gives back what it had; from one that is killed others take it after this."""
+LEASE_SECONDS = 60
+"""For whoever took a file, renewed three times in it: from a process that was killed others take it
+after this. One that ends gives back what it had."""
+RENEW_SECONDS = LEASE_SECONDS / 3
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,10 @@ class Book:
         """The one that waits longest; `scanning`: also what was let through unscanned."""
         row = await self._pool.fetchrow(_CLAIM, now, LEASE_SECONDS, scanning)
         return File(**_read(row)) if row else None
+
+    async def renew(self, file: File, now: datetime) -> None:
+        """It is still under way."""
+        await self._pool.execute(_RENEW, file.id, file.attempts, now, LEASE_SECONDS)
 
     async def let_go(self, file: File, now: datetime) -> None:
         """Of what was taken nothing came: another may take it at once."""
@@ -126,6 +131,10 @@ returning id, number, announced, sent_at, state, attempts, mime_type, size
 """
 
 # The attempt is named: a statement that the server carries out late must not touch the next one.
+_RENEW = """
+update archiver.media set due_at = $3 + make_interval(secs => $4) where id = $1 and attempts = $2
+"""
+
 _LET_GO = "update archiver.media set due_at = $3 where id = $1 and attempts = $2"
 
 _PUT_OFF = """

@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 
 from archiver.media.arriving import Arriving, TooLarge
-from archiver.media.book import Book, File
+from archiver.media.book import RENEW_SECONDS, Book, File
 from archiver.media.judging import (
     EXPIRED,
     MALWARE,
@@ -39,7 +39,7 @@ from services.database import DATABASE_ERRORS, until_it_answers
 from services.graph import Account
 from services.objects import Missing, Objects
 from services.scanner import Scanner
-from services.tasks import within
+from services.tasks import beside, within
 
 AT_ONCE = 4
 """Files under way: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 60 MiB together."""
@@ -76,7 +76,8 @@ class Fetcher:
 
     async def _take(self, file: File) -> None:
         try:
-            came = await self._step(file)
+            async with beside(self._renew(file)):
+                came = await self._step(file)
         except asyncio.CancelledError:
             await self._let_go(file)
             raise
@@ -84,6 +85,11 @@ class Fetcher:
             log.error("media.failed", message=file.id, exc_info=error)
             came = Missed("strange")
         await until_it_answers(partial(self._settle, file, came), "media")
+
+    async def _renew(self, file: File) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            await until_it_answers(partial(self._book.renew, file, clock.now()), "media")
 
     async def _step(self, file: File) -> Fetched | Ended | Missed:
         if file.state == "waiting":

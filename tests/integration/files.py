@@ -36,8 +36,8 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(2000)
 
 
 class Provider:
-    """Has files by their id. `good_for` seconds an address is good; what stands in `sick` is
-    answered instead, once each; what it was asked, with the token that came along, is in `asked`."""
+    """Has files by their id. What stands in `sick` is answered instead, once each; what it was
+    asked, with the token that came along, is in `asked`."""
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[str, bytes]] = {}
@@ -90,23 +90,10 @@ class Room:
     def __init__(self, pool: Pool, provider: Provider, fetcher: Fetcher, url: str) -> None:
         self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
         self.book = Book(pool)
+        self.hurried: dict[UUID, int] = {}
 
     async def came(self, media: str, *, sent: timedelta = timedelta(), **told: str) -> UUID:
-        """A message with a file is on the record; the id of both."""
-        now = clock.now()
-        message = clock.new_id()
-        medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
-        data = {
-            "direction": "in", "type": "image", "text": "", "number": NUMBER,
-            "department": "balie", "decision": {"rule": "", "reason": ""},
-            "receivedAt": now, "sentAt": now - sent, "medium": medium,
-        }  # fmt: skip
-        record = Record(
-            id=clock.new_id(), kind="message", at=now, data=msgspec.json.encode(data),
-            tenant="almelo", conversation=CONVERSATION, message=message, sequence=1,
-        )  # fmt: skip
-        await Store(self.pool).add([record])
-        return message
+        return await came(self.pool, media, sent=sent, **told)
 
     async def get(self, id: UUID, token: str = "t") -> tuple[int, bytes, Mapping[str, str]]:
         async with (
@@ -132,12 +119,28 @@ class Room:
                 await asyncio.sleep(0.02)
 
     async def hurry(self, id: UUID) -> None:
-        """Its next attempt is due, unless one is under way."""
-        await self.pool.execute(
-            "update archiver.media set due_at = now() where id = $1 and reason <> '' and"
-            " due_at > now() and due_at < now() + interval '10 minutes'",
-            id,
-        )
+        """Its next attempt is due, once the last one has said why it came to nothing."""
+        row = await self.row(id)
+        if row["reason"] and row["attempts"] != self.hurried.get(id):
+            self.hurried[id] = row["attempts"]
+            await self.pool.execute("update archiver.media set due_at = now() where id = $1", id)
+
+
+async def came(pool: Pool, media: str, *, sent: timedelta = timedelta(), **told: str) -> UUID:
+    """A message with a file is on the record; the id of both."""
+    now, message = clock.now(), clock.new_id()
+    medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
+    data = {
+        "direction": "in", "type": "image", "text": "", "number": NUMBER,
+        "department": "balie", "decision": {"rule": "", "reason": ""},
+        "receivedAt": now, "sentAt": now - sent, "medium": medium,
+    }  # fmt: skip
+    record = Record(
+        id=clock.new_id(), kind="message", at=now, data=msgspec.json.encode(data),
+        tenant="almelo", conversation=CONVERSATION, message=message, sequence=1,
+    )  # fmt: skip
+    await Store(pool).add([record])
+    return message
 
 
 @asynccontextmanager

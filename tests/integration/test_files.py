@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from archiver.media.book import Book
+from archiver.media.book import LEASE_SECONDS, RENEW_SECONDS, Book
 from archiver.media.judging import EXPIRED, LARGEST_BYTES, LIVES, TOO_LARGE, UNSCANNABLE, UNUSABLE
 from services import clock
 from services.database import Pool
@@ -19,7 +19,7 @@ from services.scanner import Away, Scanner
 from services.scanner import TooLarge as ScannerTooLarge
 from services.tasks import beside
 from tests.clamav import EICAR, FOUND, Clamd, clamd
-from tests.integration.files import JPEG, TOKEN, Room, room
+from tests.integration.files import JPEG, TOKEN, Room, came, room
 
 LONG = 20.0
 
@@ -310,3 +310,20 @@ async def test_a_scanner_that_is_none_is_away(tmp_path: Path) -> None:
         for url in (f"unix://{tmp_path}/socket", f"unix://{tmp_path}/none", "tcp://127.0.0.1:1"):
             with pytest.raises(Away):
                 await Scanner(url).look(nothing())
+
+
+async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
+    id = await came(pool, "900")
+    book, now = Book(pool), clock.now()
+    taken = await book.claim(now, scanning=True)
+    assert taken and taken.id == id
+    assert await book.claim(now + timedelta(seconds=LEASE_SECONDS - 1), scanning=True) is None
+    await book.renew(taken, now + timedelta(seconds=RENEW_SECONDS))
+    assert await book.claim(now + timedelta(seconds=LEASE_SECONDS + 1), scanning=True) is None
+    later = now + timedelta(seconds=LEASE_SECONDS + RENEW_SECONDS + 1)
+    again = await book.claim(later, scanning=True)
+    assert again and again.id == id
+    await book.put_off(taken, later, "too late")  # of the one that was thought dead
+    await book.renew(taken, later + timedelta(hours=1))
+    row = await pool.fetchrow("select reason, due_at from archiver.media where id = $1", id)
+    assert row["reason"] == "" and row["due_at"] == later + timedelta(seconds=LEASE_SECONDS)
