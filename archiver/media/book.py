@@ -132,7 +132,8 @@ returning id, number, announced, sent_at, state, attempts, mime_type, size
 
 # The attempt is named: a statement that the server carries out late must not touch the next one.
 _RENEW = """
-update archiver.media set due_at = $3 + make_interval(secs => $4) where id = $1 and attempts = $2
+update archiver.media set due_at = $3::timestamptz + make_interval(secs => $4)
+where id = $1 and attempts = $2
 """
 
 _LET_GO = "update archiver.media set due_at = $3 where id = $1 and attempts = $2"
