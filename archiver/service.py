@@ -15,7 +15,7 @@ from archiver.openapi import document
 from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
-from services.config import Config
+from services.config import UNSCANNED, Config
 from services.consumer import consuming
 from services.database import connected, until_it_answers
 from services.graph import Account
@@ -30,7 +30,6 @@ from services.tasks import beside
 
 POOL_SIZE = 12
 """Connections to PostgreSQL: one writes, one for each file under way, the others answer."""
-UNSCANNED = 'POSTKAMER_SCANNER_URL: is missing, and environment = "production"'
 MONTHS_SECONDS = 24 * 3600.0
 """Between two looks at whether the partitions of the coming months are there."""
 

@@ -14,7 +14,7 @@ MOST = 256
 """Told at once: under 128 KiB."""
 CONFIRM_SECONDS = 10.0
 COUNT_SECONDS = 15.0
-STATES = ("waiting", "fetched")
+STATES, ENDS = ("waiting", "fetched"), ("available", "quarantined", "lost")
 
 
 async def tell(book: Book, partitions: Partitions) -> None:
@@ -29,7 +29,9 @@ async def tell(book: Book, partitions: Partitions) -> None:
 
 
 async def count(book: Book) -> None:
-    """For as long as the service runs."""
+    """For as long as the service runs. What never happened is 0, or its first time shows no rise."""
+    for outcome in ENDS:
+        observe.media.labels(outcome=outcome)
     while True:
         waiting = {each.state: each for each in await until_it_answers(book.waiting, "media")}
         for state in STATES:
