@@ -29,7 +29,7 @@ async def tell(book: Book, partitions: Partitions) -> None:
 
 
 async def count(book: Book) -> None:
-    """For as long as the service runs. What never happened is 0, or its first time shows no rise."""
+    """For as long as the service runs. What never happened is 0: else its first time is no rise."""
     for outcome in ENDS:
         observe.media.labels(outcome=outcome)
     while True:
