@@ -1,11 +1,17 @@
 """Publishing into the partitions: numbered, so that a batch that goes missing shows."""
 
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TypeVar
 from uuid import UUID
 
 from services import observe, topology
-from services.broker import Link, Publisher
-from services.contract import Entry, PartitionBatch
+from services.broker import Link, Publisher, Unconfirmed
+from services.contract import Command, Entry, PartitionBatch, SendOutcome
+
+Told = TypeVar("Told", Command, SendOutcome)
+"""What comes back of itself, and names its number."""
 
 
 class Partitions:
@@ -28,3 +34,16 @@ class Partitions:
         )
         await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
         self._numbers[partition] += 1
+
+    async def tell(self, entries: Sequence[Told], seconds: float) -> list[Told]:
+        """Each into the partition of its number; those that a quorum holds by now."""
+        grouped: dict[int, list[Told]] = {}
+        for entry in entries:
+            partition = topology.partition_of(entry.number, self.count)
+            grouped.setdefault(partition, []).append(entry)
+        told: list[Told] = []
+        for partition, group in grouped.items():
+            with suppress(Unconfirmed):
+                await self.publish(partition, list(group), seconds)
+                told += group
+        return told
