@@ -21,12 +21,16 @@ from deliverer.answers import Answer, Body
 from deliverer.openklant import bodies
 from deliverer.openklant.book import Book
 from deliverer.openklant.calls import Calls
+from deliverer.openklant.closings import Closings
+from deliverer.openklant.handled import Closing
+from deliverer.openklant.looking import Looking, Pace
 from deliverer.openklant.saga import OpenKlant
 from deliverer.sender import Sender, sending
 from deliverer.service import OPEN_KLANT_BYTES
 from sandbox.openklant.answers import BASE
 from sandbox.service import running
 from sandbox.settings import SandboxSettings
+from services import clock
 from services.contract import Delivery
 from services.database import Pool
 from services.town import Department, Destination
@@ -88,6 +92,25 @@ class Register:
         book, asking = Book(self._pool, "crm"), lambda: Calls(road, self.api, self.token)
         return OpenKlant(destination, terms, department, book, asking)
 
+    def closings(self) -> Closings:
+        """Of a process that starts now, long after the last one ended."""
+        return Closings(self._pool, clock.new_id())
+
+    async def looks(self, road: Road) -> bool:
+        """One round of such a process, past all that it looks at at once."""
+        await self._pool.execute("delete from deliverer.look")
+        asking = lambda: Calls(road, self.api, self.token)  # noqa: E731
+        return await Looking("crm", self.closings(), asking, Pace(60, 0)).round()
+
+    async def closes(self) -> list[Closing]:
+        """What waits for the router to be told."""
+        return await self.closings().untold()
+
+    async def does(self, contact: int = 0, task: int = -1) -> None:
+        """An employee does this task of this contact, and says so where the task is."""
+        taken = (await self.holds())[contact]["taken"][task]
+        await self.change("internetaken", taken["uuid"], {"status": "verwerkt"})
+
     async def ask(self, method: str, path: str, body: Json | None = None) -> Any:
         async with self._http.request(method, self.url + path, json=body) as answer:
             assert answer.status < 300, await answer.text()
@@ -109,7 +132,8 @@ class Register:
 
     async def forget(self) -> None:
         """Begin anew: as far as we know there is nothing there; nor is there, of the stand-in."""
-        await self._pool.execute("truncate deliverer.klantcontact, deliverer.internetaak")
+        tables = ("klantcontact", "internetaak", "closing", "look")
+        await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
         await self.ask("DELETE", "/openklant/summary")
 
     async def holds(self) -> list[Json]:
