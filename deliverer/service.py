@@ -81,7 +81,7 @@ async def deliverer(
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         replays = Replays(pool, clock.new_id())
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-        closings = Closings(pool, clock.new_id())
+        closings = Closings(pool)
         tables = settlements, replays, Asides(pool), closings
         shared = Shared(incoming, pool, config.department, *tables, networks, archiver)
         engines = [

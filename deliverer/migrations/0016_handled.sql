@@ -7,6 +7,7 @@ alter table deliverer.internetaak
     add column handled_at timestamptz;              -- when we found that somebody else had done it
 create index internetaak_looked on deliverer.internetaak (destination, looked_at)
     where not ended and not ending and internetaak is not null;
+create index internetaak_conversation on deliverer.internetaak (destination, conversation);
 -- What the router is to be told of it; gone when it was.
 create table deliverer.closing (
     id uuid primary key,
@@ -16,11 +17,10 @@ create table deliverer.closing (
     seen bigint not null,               -- the last of the conversation that was known there
     found_at timestamptz not null default now()
 );
--- One process at a time looks.
+-- Whichever process comes first takes a round.
 create table deliverer.look (
     destination text primary key,
-    process uuid not null,
-    until timestamptz not null
+    next_at timestamptz not null
 );
 grant select, insert, delete on deliverer.closing to postkamer_deliverer;
 grant select, insert, update on deliverer.look to postkamer_deliverer;

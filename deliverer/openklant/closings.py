@@ -6,8 +6,6 @@ from uuid import UUID
 from deliverer.openklant.handled import Closing, Looked
 from services.database import Pool
 
-LEASE_SECONDS = 180.0
-"""For which nobody else looks: longer than a round takes (90 s) and the wait after it (66 s)."""
 LOOKS = 200
 """Tasks of one round."""
 CLOSINGS = 256
@@ -15,16 +13,13 @@ CLOSINGS = 256
 
 
 class Closings:
-    """`process` is whoever looks."""
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
-    def __init__(self, pool: Pool, process: UUID) -> None:
-        self._pool, self._process = pool, process
-
-    async def due(self, destination: str) -> list[Looked]:
-        """Those that were not looked at for longest; none while another process looks, or while a
-        person holds the destination still."""
-        mine = (destination, self._process, LEASE_SECONDS)
-        if not await self._pool.fetchval(_MINE, *mine):
+    async def due(self, destination: str, every: float) -> list[Looked]:
+        """Those that were not looked at for longest, of whichever process comes first: once in so
+        many seconds, of all processes together. None while a person holds the destination still."""
+        if not await self._pool.fetchval(_MINE, destination, every):
             return []
         rows = await self._pool.fetch(_DUE, destination, LOOKS)
         return [Looked(**row) for row in rows]
@@ -57,11 +52,10 @@ class Closings:
 
 
 _MINE = """
-insert into deliverer.look as l (destination, process, until)
-select $1, $2, now() + make_interval(secs => $3)
+insert into deliverer.look as l (destination, next_at)
+select $1, now() + make_interval(secs => $2)
 where not exists (select from deliverer.pause where destination = $1)
-on conflict (destination) do update set process = excluded.process, until = excluded.until
-where l.process = excluded.process or l.until < now()
+on conflict (destination) do update set next_at = excluded.next_at where l.next_at <= now()
 returning true
 """
 _DUE = """
@@ -75,7 +69,8 @@ _LOOKED = """
 update deliverer.internetaak set looked_at = now() where destination = $1 and event = $2
 """
 _HOLD = """
-select event from deliverer.internetaak where destination = $1 and conversation = $2
+select event from deliverer.internetaak
+where destination = $1 and conversation = $2 and not ended
 order by event for update
 """
 _HANDLED = """

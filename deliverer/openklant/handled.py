@@ -11,13 +11,13 @@ from deliverer.openklant import bodies
 from deliverer.openklant.calls import Json
 from services.contract import Author, Command
 
-Found = Literal["open", "done", "gone", "foreign", "strange"]
+Found = Literal["open", "done", "passed", "gone", "foreign", "strange"]
 REASON = "Afgehandeld in Open Klant"
 OUTCOME = "handled"
 LONGEST_WAIT = 900.0
 """Seconds until an Open Klant that is away is looked at again."""
 SPREAD = 0.1
-"""Of a wait, to either side: two destinations in one Open Klant do not keep coming together."""
+"""Of a wait, at most, on top: two destinations in one Open Klant do not keep coming together."""
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -57,12 +57,24 @@ def found(task: Looked, there: Json | None) -> Found:
     return "open" if status == bodies.TO_DO else "strange"
 
 
+def left(task: Looked, other: Json | None) -> Found:
+    """What a task is that is done, by the first that is still to be done about its contact, whoever
+    made that: work that is passed on there is another task, and the one before is done."""
+    if other is None:
+        return "done"
+    try:
+        said = other["status"], other["aanleidinggevendKlantcontact"]["uuid"]
+    except (LookupError, TypeError):
+        return "strange"
+    return "passed" if said == (bodies.TO_DO, str(task.klantcontact)) else "strange"
+
+
 def wait(every: float, failures: int, chance: float) -> float:
     """Seconds until the next round, after so many in a row that got no answers. `chance` is from
     0 to 1."""
     longest = max(every, LONGEST_WAIT)
     doubled: float = every * 2 ** min(failures, 16)
-    return min(doubled, longest) * (1 + SPREAD * (2 * chance - 1))
+    return min(doubled, longest) * (1 + SPREAD * chance)
 
 
 def order(closing: Closing) -> Command:

@@ -14,9 +14,10 @@ from functools import partial
 import msgspec
 import structlog
 
+from deliverer.openklant import bodies
 from deliverer.openklant.calls import Calls, Refused
 from deliverer.openklant.closings import Closings
-from deliverer.openklant.handled import Found, Looked, found, wait
+from deliverer.openklant.handled import Found, Looked, found, left, wait
 from deliverer.openklant.tasks import TASKS
 from services import clock, observe
 from services.database import until_it_answers
@@ -59,7 +60,8 @@ class Looking:
 
     async def round(self) -> bool:
         """Whether it answered; a task that was not looked at keeps its turn."""
-        due = await until_it_answers(partial(self._closings.due, self._id), "closings")
+        mine = partial(self._closings.due, self._id, self._pace.every)
+        due = await until_it_answers(mine, "closings")
         answered = await self._look(due)
         if due:
             outcome = "looked" if answered else "away"
@@ -88,14 +90,21 @@ class Looking:
     async def _one(self, task: Looked, calls: Calls) -> Found:
         """What is found is written down before the next is looked at. Refused without an answer."""
         try:
-            what = found(task, await calls.get(TASKS, str(task.internetaak)))
-        except (RecursionError, UnicodeDecodeError):  # msgspec's, of depth or of a text
+            what = await self._found(task, calls)
+        except (TypeError, UnicodeDecodeError, RecursionError):  # not as its document says
             what = "strange"
         if what == "done":
             done = partial(self._closings.done, self._id, task, clock.new_id())
             await until_it_answers(done, "closings")
         await until_it_answers(partial(self._closings.looked, self._id, task), "closings")
         return what
+
+    async def _found(self, task: Looked, calls: Calls) -> Found:
+        what = found(task, await calls.get(TASKS, str(task.internetaak)))
+        if what != "done":
+            return what
+        about = {"klantcontact__uuid": str(task.klantcontact), "status": bodies.TO_DO}
+        return left(task, await calls.find(TASKS, **about))
 
     def _count(self, counts: Counter[Found]) -> None:
         for what, count in counts.items():

@@ -89,7 +89,7 @@ class Post:
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
         async with linked(url, "test publishes") as out, linked(url, "test consumes") as link:
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
-            replays, closings = Replays(self._pool, me := clock.new_id()), Closings(self._pool, me)
+            replays, closings = Replays(self._pool, clock.new_id()), Closings(self._pool)
             tables = settlements, replays, Asides(self._pool), closings
             shared = Shared(link, self._pool, self.department, *tables, HERE, ARCHIVER)
             own = Credentials((b"key",), secret, certificates)

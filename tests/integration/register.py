@@ -30,7 +30,6 @@ from deliverer.service import OPEN_KLANT_BYTES
 from sandbox.openklant.answers import BASE
 from sandbox.service import running
 from sandbox.settings import SandboxSettings
-from services import clock
 from services.contract import Delivery
 from services.database import Pool
 from services.town import Department, Destination
@@ -93,11 +92,10 @@ class Register:
         return OpenKlant(destination, terms, department, book, asking)
 
     def closings(self) -> Closings:
-        """Of a process that starts now, long after the last one ended."""
-        return Closings(self._pool, clock.new_id())
+        return Closings(self._pool)
 
     async def looks(self, road: Road) -> bool:
-        """One round of such a process, past all that it looks at at once."""
+        """A round, when the next one is due."""
         await self._pool.execute("delete from deliverer.look")
         asking = lambda: Calls(road, self.api, self.token)  # noqa: E731
         return await Looking("crm", self.closings(), asking, Pace(60, 0)).round()

@@ -4,6 +4,7 @@ does."""
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
@@ -66,7 +67,7 @@ async def test_interrupted_while_it_looks_it_finds_the_same_later(
     for talk in (one, other):
         await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
         await town_hall.does(-1)
-    for nth in (1, 2):
+    for nth in (1, 2):  # the task itself, and what else is to be done about its contact
         with pytest.raises(Died):
             await town_hall.looks(Road(town_hall.sender, nth, answered=answered))
     assert await town_hall.looks(road)
@@ -120,6 +121,24 @@ async def test_it_is_closed_for_the_department_that_has_it(town_hall: Register, 
     await town_hall.does()
     assert await town_hall.looks(road)
     assert told(await town_hall.closes()) == [(talk.conversation, "burgerzaken", 2)]
+
+
+async def test_what_is_passed_on_there_is_not_done_before_the_other_did_it(
+    town_hall: Register, pool: Pool, road: Road
+) -> None:
+    """As KISS passes it on: another task about the same contact, and the first one is done."""
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("De container is vol.", task=True))
+    [contact] = await town_hall.holds()
+    about = {"aanleidinggevendKlantcontact": {"uuid": contact["uuid"]}}
+    task = {"gevraagdeHandeling": "bellen", "status": "te_verwerken", "toegewezenAanActoren": []}
+    other = await town_hall.has("internetaken", task | about)
+    await town_hall.does(0, 0)
+    assert await town_hall.looks(road) and await town_hall.looks(road)
+    assert await town_hall.closes() == [] and await pool.fetchval(OPEN) == 1
+    await town_hall.change("internetaken", other["uuid"], {"status": "verwerkt"})
+    assert await town_hall.looks(road)
+    assert told(await town_hall.closes()) == [(talk.conversation, "afval", 1)]
 
 
 async def test_what_is_asked_after_it_was_done_is_work_anew_and_closes_nothing(
@@ -254,18 +273,22 @@ async def test_each_task_has_its_turn_however_many_there_are(
     assert len(paths) == 10 and paths[:5] == paths[5:] and len(set(paths)) == 5
 
 
-async def test_one_process_at_a_time_looks_and_nobody_while_a_person_wants_that(
+async def test_one_process_takes_a_round_and_nobody_while_a_person_wants_that(
     town_hall: Register, pool: Pool, road: Road
 ) -> None:
     talk = Conversation()
     await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
-    one, other = town_hall.closings(), town_hall.closings()
-    assert len(await one.due("crm")) == 1 and await other.due("crm") == []
-    assert len(await one.due("crm")) == 1
-    await pool.execute("update deliverer.look set until = now() - interval '1 second'")
-    assert len(await other.due("crm")) == 1 and await one.due("crm") == []
+    closings = town_hall.closings()
+    found = await asyncio.gather(*(closings.due("crm", 60) for _ in range(8)))
+    assert sorted(map(len, found)) == [0] * 7 + [1]
+    assert await closings.due("crm", 60) == []
+    await pool.execute("update deliverer.look set next_at = now()")
+    assert len(await closings.due("crm", 60)) == 1
+    await pool.execute("update deliverer.look set next_at = now()")
     await pool.execute("insert into deliverer.pause (destination, reason) values ('crm', 'x')")
-    assert await other.due("crm") == []
+    assert await closings.due("crm", 60) == []
+    await pool.execute("delete from deliverer.pause")
+    assert len(await closings.due("crm", 60)) == 1
 
 
 async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
@@ -276,8 +299,8 @@ async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
         talk = Conversation(f"10000001-c{n}")
         await taken(deliverer, talk.message("De container is vol.", task=True))
         await taken(deliverer, talk.message("En nog iets", after=7200, task=True))
-    closings = Closings(pool, clock.new_id())
-    tasks = await closings.due("crm")
+    closings = Closings(pool)
+    tasks = await closings.due("crm", 60)
     assert len(tasks) == 40
     closed = await asyncio.gather(*(closings.done("crm", t, clock.new_id()) for t in tasks))
     assert sum(closed) == 20
@@ -303,9 +326,15 @@ async def test_an_answer_that_fails_after_it_was_closed_is_to_be_done_again(
 @needs_document
 async def test_every_look_is_as_the_document_says(town_hall: Register, road: Road) -> None:
     await taken(town_hall.deliverer(road), Conversation().message("Vol.", task=True))
+    await town_hall.does()
     looks = Road(town_hall.sender)
-    assert await town_hall.looks(looks)
-    [(method, path, body)] = looks.requests
-    assert (method, body) == ("GET", b"")
-    assert "get" in document()["paths"]["/internetaken/{uuid}"]
-    assert re.fullmatch(r"/internetaken/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", path)
+    assert await town_hall.looks(looks) and len(await town_hall.closes()) == 1
+    assert [(method, body) for method, _, body in looks.requests] == [("GET", b"")] * 2
+    (_, one, _), (_, all, _) = looks.requests
+    paths = document()["paths"]
+    assert "get" in paths["/internetaken/{uuid}"]
+    assert re.fullmatch(r"/internetaken/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", one)
+    known = {p["name"]: p["schema"] for p in paths["/internetaken"]["get"]["parameters"]}
+    asked = dict(parse_qsl(urlsplit(all).query))
+    assert set(asked) == {"klantcontact__uuid", "status", "pageSize"} <= set(known)
+    assert asked["status"] in known["status"]["enum"] and UUID(asked["klantcontact__uuid"])

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.openklant.handled import LONGEST_WAIT, SPREAD, Closing, Looked, found, order, wait
+from deliverer.openklant.handled import (
+    LONGEST_WAIT,
+    SPREAD,
+    Closing,
+    Looked,
+    found,
+    left,
+    order,
+    wait,
+)
 from deliverer.openklant.looking import PAUSE_SECONDS, pace
 from services.contract import Author
 from services.town import Destination
@@ -55,12 +64,19 @@ def test_whatever_is_answered_closes_nothing_unless_it_is_right(there: dict[str,
     assert found(TASK, there) in {"foreign", "strange"} or there == THERE
 
 
+def test_what_is_done_about_a_contact_is_done_when_nothing_else_is_to_be_done_about_it() -> None:
+    more = THERE | {"uuid": OTHER, "status": "te_verwerken"}
+    assert (left(TASK, None), left(TASK, more)) == ("done", "passed")
+    for odd in ({"status": "verwerkt"}, {"aanleidinggevendKlantcontact": {"uuid": OTHER}}, {}):
+        assert left(TASK, more | odd if odd else {}) == "strange"
+
+
 @given(st.floats(5, 3600), st.integers(0, 10**6), st.floats(0, 1))
 def test_who_does_not_answer_is_looked_at_ever_less_up_to_a_bound(
     every: float, failures: int, chance: float
 ) -> None:
     seconds = wait(every, failures, chance)
-    assert every * (1 - SPREAD) <= seconds <= max(every, LONGEST_WAIT) * (1 + SPREAD)
+    assert every <= seconds <= max(every, LONGEST_WAIT) * (1 + SPREAD)
     assert wait(every, failures + 1, chance) >= seconds
 
 
