@@ -22,7 +22,10 @@ from deliverer.marks import Marks
 from deliverer.openklant import bodies
 from deliverer.openklant.book import Book
 from deliverer.openklant.calls import Calls
+from deliverer.openklant.closings import Closings
+from deliverer.openklant.looking import Looking, pace
 from deliverer.openklant.saga import OpenKlant
+from deliverer.openklant.telling import tell as tell_closings
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.posting import Posting, Terms
 from deliverer.replays import Replays
@@ -78,7 +81,8 @@ async def deliverer(
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         replays = Replays(pool, clock.new_id())
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-        tables = settlements, replays, Asides(pool)
+        closings = Closings(pool)
+        tables = settlements, replays, Asides(pool), closings
         shared = Shared(incoming, pool, config.department, *tables, networks, archiver)
         engines = [
             await enter(inbound(shared, destination, credentials[destination.id]))
@@ -88,12 +92,15 @@ async def deliverer(
         store = Objects(settings.object_store)
         sends = await enter(_outbound(pool, store, accounts, partitions))
         marks = await enter(_marking(pool, accounts))
+        # Their own numbers: of each source one publish into a partition is unconfirmed at a time.
+        back = Partitions(outgoing, clock.new_id(), config.partitions)
+        closes = await enter(beside(tell_closings(closings, back)))
         count = await enter(beside(_count_parked(settlements, config.destinations)))
         tell = await enter(beside(_tell(settlements, replays)))
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         held = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
-        yield first_to_end(outgoing.task, incoming.task, count, tell, *held, *sends, *marks)
+        yield first_to_end(outgoing.task, incoming.task, count, tell, closes, *held, *sends, *marks)
 
 
 class Shared(NamedTuple):
@@ -105,6 +112,7 @@ class Shared(NamedTuple):
     settlements: Settlements
     replays: Replays
     asides: Asides
+    closings: Closings
     networks: Collection[Network]
     archiver: str
 
@@ -114,13 +122,16 @@ async def inbound(
     shared: Shared, destination: Destination, own: Credentials
 ) -> AsyncIterator[tuple[Consumer, list["asyncio.Task[None]"]]]:
     """One destination at work: its consumer, and the tasks beside it: one writes down what was
-    delivered, one looks whether its certificates have changed."""
+    delivered, one looks whether its certificates have changed, one what was done there."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         settle = await enter(batching(shared.settlements.write, SETTLE))
         receiver = await enter(_receiving(shared, destination, own))
         watch = [await enter(beside(own.certificates.watch()))] if own.certificates else []
+        if isinstance(receiver, OpenKlant):
+            looking = Looking(destination.id, shared.closings, receiver.asking, pace(destination))
+            watch.append(await enter(beside(looking.run())))
         engine = Engine(destination, receiver, shared.settlements, settle)
         work: Work = lambda inbox: Session(engine, shared.replays, shared.asides, inbox).run()  # noqa: E731
         consumer = await enter(consuming(shared.link, queue, FRAMES, work))

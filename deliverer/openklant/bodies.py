@@ -35,7 +35,7 @@ ELSEWHERE = "De inhoud staat in het archief: "
 MORE = "… [ingekort; het geheel: "
 PRIORITIES = {"low": "laag", "high": "hoog", "urgent": "spoed"}
 ASKED = "Beantwoorden via WhatsApp"
-DONE = "verwerkt"
+TO_DO, DONE = "te_verwerken", "verwerkt"
 OURS = {
     "naam": "Postkamer",
     "soortActor": "geautomatiseerde_actor",
@@ -193,7 +193,7 @@ def task(delivery: Delivery, what: Said, about: tuple[str, str, str], terms: Ter
         "aanleidinggevendKlantcontact": {"uuid": on},
         "gevraagdeHandeling": ASKED,
         "toelichting": _clean("\n".join(_remarks(delivery, what, terms)))[:TEXT],
-        "status": "te_verwerken",
+        "status": TO_DO,
         "toegewezenAanActoren": [{"uuid": actor}],
     }
 

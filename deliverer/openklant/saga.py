@@ -46,7 +46,7 @@ class OpenKlant:
     ) -> None:
         self._id, self._department = destination.id, department
         self._burst = timedelta(minutes=destination.burst_minutes)
-        self._book, self._asking, actors = book, asking, Actors()
+        self._book, self.asking, actors = book, asking, Actors()
         self._contacts, self._tasks = Contacts(terms, book, actors), Tasks(terms, book, actors)
         self._steps: Mapping[str, tuple[Step, ...]] = {
             events.RECEIVED: (self._written, self._work),
@@ -63,7 +63,7 @@ class OpenKlant:
     async def hand(self, delivery: Delivery) -> Answer:
         """All that it takes; the answer is that of the call that failed, if any did."""
         try:
-            at = At(delivery, events.said(delivery), self._asking())
+            at = At(delivery, events.said(delivery), self.asking())
         except msgspec.DecodeError:
             return UNREADABLE
         try:

@@ -21,6 +21,9 @@ from deliverer.answers import Answer, Body
 from deliverer.openklant import bodies
 from deliverer.openklant.book import Book
 from deliverer.openklant.calls import Calls
+from deliverer.openklant.closings import Closings
+from deliverer.openklant.handled import Closing
+from deliverer.openklant.looking import Looking, Pace
 from deliverer.openklant.saga import OpenKlant
 from deliverer.sender import Sender, sending
 from deliverer.service import OPEN_KLANT_BYTES
@@ -88,6 +91,24 @@ class Register:
         book, asking = Book(self._pool, "crm"), lambda: Calls(road, self.api, self.token)
         return OpenKlant(destination, terms, department, book, asking)
 
+    def closings(self) -> Closings:
+        return Closings(self._pool)
+
+    async def looks(self, road: Road) -> bool:
+        """A round, when the next one is due."""
+        await self._pool.execute("delete from deliverer.look")
+        asking = lambda: Calls(road, self.api, self.token)  # noqa: E731
+        return await Looking("crm", self.closings(), asking, Pace(60, 0)).round()
+
+    async def closes(self) -> list[Closing]:
+        """What waits for the router to be told."""
+        return await self.closings().untold()
+
+    async def does(self, contact: int = 0, task: int = -1) -> None:
+        """An employee does this task of this contact, and says so where the task is."""
+        taken = (await self.holds())[contact]["taken"][task]
+        await self.change("internetaken", taken["uuid"], {"status": "verwerkt"})
+
     async def ask(self, method: str, path: str, body: Json | None = None) -> Any:
         async with self._http.request(method, self.url + path, json=body) as answer:
             assert answer.status < 300, await answer.text()
@@ -109,7 +130,8 @@ class Register:
 
     async def forget(self) -> None:
         """Begin anew: as far as we know there is nothing there; nor is there, of the stand-in."""
-        await self._pool.execute("truncate deliverer.klantcontact, deliverer.internetaak")
+        tables = ("klantcontact", "internetaak", "closing", "look")
+        await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
         await self.ask("DELETE", "/openklant/summary")
 
     async def holds(self) -> list[Json]:
