@@ -12,7 +12,7 @@ from deliverer.accounts import accounts as accounts_of
 from deliverer.addresses import Network
 from deliverer.asides import Asides
 from deliverer.bearer import bearing
-from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
+from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier, Files
 from deliverer.credentials import Credentials
 from deliverer.engine import Engine, Receiver
 from deliverer.ledger import Ledger
@@ -43,6 +43,7 @@ from services.http import operations, serve
 from services.lifecycle import first_to_end, obstacles
 from services.objects import Objects
 from services.partitions import Partitions
+from services.scanner import configured
 from services.settings import DelivererSettings
 from services.tasks import beside
 from services.town import Department, Destination
@@ -90,7 +91,8 @@ async def deliverer(
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
         store = Objects(settings.object_store)
-        sends = await enter(_outbound(pool, store, accounts, partitions))
+        looker = configured(settings.scanner_url, config)
+        sends = await enter(_outbound(pool, Files(store, looker), accounts, partitions))
         marks = await enter(_marking(pool, accounts))
         # Their own numbers: of each source one publish into a partition is unconfirmed at a time.
         back = Partitions(outgoing, clock.new_id(), config.partitions)
@@ -172,7 +174,7 @@ def open_klant(destination: Destination, shared: Shared, token: str, sender: Sen
 
 @asynccontextmanager
 async def _outbound(
-    pool: Pool, store: Objects, accounts: Mapping[str, Account], partitions: Partitions
+    pool: Pool, files: Files, accounts: Mapping[str, Account], partitions: Partitions
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The way to Meta at work: what relays, sweeps, brings files and sends; sending stops first."""
     names = {number: account.name for number, account in accounts.items()}
@@ -180,7 +182,7 @@ async def _outbound(
     ledger, uploads = Ledger(pool, process, names), Uploads(pool, process, names)
     async with sending(WINDOW) as poster, sending(FILES_AT_ONCE, FILE_SECONDS) as bearer:
         outbound = Outbound(ledger, poster, accounts, partitions)
-        carrier = Carrier(uploads, ledger, store, bearer, accounts)
+        carrier = Carrier(uploads, ledger, files, bearer, accounts)
         async with (
             beside(outbound.relay()) as relay,
             beside(outbound.sweep()) as sweep,
