@@ -210,7 +210,7 @@ def text(delivery: Delivery, what: Said, terms: Terms) -> str:
     """What was said, or where it stands."""
     if delivery.dataref:
         return ELSEWHERE + terms.archiver + delivery.dataref
-    if delivery.message is None:  # it began elsewhere, and came here
+    if delivery.message is None or what.status:  # it came here from elsewhere, or is made again
         return ELSEWHERE + whole_of(delivery, terms)
     kind = KINDS.get(what.type, "")
     whole = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(what.text))))

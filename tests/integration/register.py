@@ -82,6 +82,7 @@ class Register:
         self.url, self._http, self._pool, self.sender = url, http, pool, sender
         self.api = REAL or url + BASE
         self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
+        self._runs = [secrets.token_hex(8)]
 
     def deliverer(self, road: Road, **given: Any) -> OpenKlant:
         """Of a process that starts now."""
@@ -89,7 +90,12 @@ class Register:
         destination = Destination.model_validate(known | given)
         terms = bodies.Terms(destination.channel, ARCHIVER, "https://desk.example/{conversation}")
         book, asking = Book(self._pool, "crm"), lambda: Calls(road, self.api, self.token)
-        return OpenKlant(destination, terms, department, book, asking)
+        return OpenKlant(destination, terms, self._department, book, asking)
+
+    def _department(self, tenant: str, id: str) -> Department | None:
+        """With an actor of this run's own: a real one knows those of earlier ones still."""
+        found = department(tenant, id)
+        return found and found.model_copy(update={"register_id": f"{id}-{self._runs[-1]}"})
 
     def closings(self) -> Closings:
         return Closings(self._pool)
@@ -130,9 +136,16 @@ class Register:
 
     async def forget(self) -> None:
         """Begin anew: as far as we know there is nothing there; nor is there, of the stand-in."""
+        self._runs.append(secrets.token_hex(8))
         tables = ("klantcontact", "internetaak", "closing", "look")
         await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
         await self.ask("DELETE", "/openklant/summary")
+
+    async def departments(self) -> list[Json]:
+        """Their actors, of all its runs."""
+        ids = [f"{name}-{run}" for run in self._runs for name in NAMES]
+        found = [await self.all("actoren", actoridentificatorObjectId=id) for id in ids]
+        return [actor for each in found for actor in each]
 
     async def holds(self) -> list[Json]:
         """Its contacts, each with what hangs on it, the first one first: all that it has, and of a
@@ -200,6 +213,9 @@ async def register(pool: Pool) -> AsyncIterator[Register]:
             start = 5_000_000_000 + secrets.randbelow(4_000_000_000)
             await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
         yield made
+        if REAL:  # who assigns work there would see them among its departments
+            for actor in await made.departments():
+                await made.change("actoren", actor["uuid"], None)
 
 
 def department(tenant: str, department: str) -> Department | None:
