@@ -20,6 +20,8 @@ CORES = 2
 CROWDED = 1.06
 """Times as long that work takes while more are at it than there are cores: the middle between 1.11
 as measured of single posts, 1.09 of maak-klantcontact and 1.03 of the four calls."""
+TICK = 0.001
+"""Seconds between two moments that are told apart."""
 TIMES_KEPT = 10_000
 """How long the last so many took: of a minute at this pace, and in 80 KB."""
 
@@ -56,6 +58,8 @@ class Told(msgspec.Struct, frozen=True, rename="camel"):
     most_at_once: int
     """Requests that it had in hand, those that waited for a worker included."""
     answered: int
+    per_second: float
+    """Of these, from when the first was read until the last was answered."""
     p50: float
     p99: float
     """Seconds from when a request was read until it was answered, of the last ones."""
@@ -73,17 +77,20 @@ class Workers:
         """How much slower than measured it is; 0 is without any waiting, but others' turn."""
         self.factor = factor
         self._most = self._answered = 0
+        self._first = self._last = 0.0
         self._took: deque[float] = deque(maxlen=TIMES_KEPT)
 
     def told(self) -> Told:
         took = [*self._took, *self._took] or [0.0, 0.0]  # there must be two
         times = statistics.quantiles(took, n=100, method="inclusive")
-        return Told(self.factor, self._most, self._answered, times[49], times[98])
+        per_second = self._answered / max(self._last - self._first, TICK)
+        return Told(self.factor, self._most, self._answered, per_second, times[49], times[98])
 
     @asynccontextmanager
     async def worker(self, work: float) -> AsyncIterator[Nap]:
         """One of them; what it gives ends once the work would be done."""
         came = clock.monotonic()
+        self._first = self._first or came
         self._at_hand += 1
         self._most = max(self._most, self._at_hand)
         try:
@@ -96,7 +103,8 @@ class Workers:
         finally:
             self._at_hand -= 1
             self._answered += 1
-            self._took.append(clock.monotonic() - came)
+            self._last = clock.monotonic()
+            self._took.append(self._last - came)
 
     def _nap(self, work: float) -> Nap:
         crowded = self.busy > CORES

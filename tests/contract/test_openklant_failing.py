@@ -164,12 +164,14 @@ async def test_it_tells_how_many_came_at_once_and_how_long_they_waited(client: C
         "factor": 1.0,
         "mostAtOnce": 0,
         "answered": 0,
+        "perSecond": 0.0,
         "p50": 0.0,
         "p99": 0.0,
     }
     await at_once(client, "klantcontacten", CONTACT, 12)
     told, work = await client.control("GET", "pace"), CREATING["klantcontacten"]
     assert (told["mostAtOnce"], told["answered"]) == (12, 12)
+    assert told["perSecond"] < 2 / work
     assert work < told["p50"] < told["p99"]
     assert told["p99"] > 12 * work / 2 * 0.8, "the last one waited for all before it"
 
