@@ -2,7 +2,7 @@
 
 import re
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -124,25 +124,25 @@ def _stand_in(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
 def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -> Iterator[str]:
     last = courses[-1]
     yield ""
-    yield f"{last.looks[-1].settled:,.0f} new conversations through one deliverer, one contact and"
-    yield "one task of each"
+    yield f"{last.looks[-1].settled:,.0f} new conversations through one deliverer"
     shares = (course.rate / _best(one) for one, course in zip(bare, courses, strict=True))
     rates = spread((course.rate for course in courses), ".1f")
     yield f"{'messages/s':40}{rates:>24}{spread(shares):>20} of bare"
     for name, pick in PARTS.items():
-        sizes = spread((pick(course.windows) for course in courses), ".0f")
-        yield f"{f'window, {name}':40}{sizes:>24}"
-    for name in ("p50", "p99"):
-        times = spread((getattr(course.told, name) * 1000 for course in courses), ".0f")
-        yield f"{f'a call there, {name} ms':40}{times:>24}"
-    most = spread((course.told.most_at_once for course in courses), ".0f")
-    yield f"{'calls there at once, at the most':40}{most:>24}"
+        yield _row(f"window, {name}", (pick(course.windows) for course in courses))
+    yield _row("calls there at once, at the most", (c.told.most_at_once for c in courses))
+    yield _row("a call there, p50 ms", (course.told.p50 * 1000 for course in courses))
+    yield _row("a call there, p99 ms", (course.told.p99 * 1000 for course in courses))
+    yield _row("MiB of the deliverer", (c.looks[-1].resident for c in courses))
     for name in last.cores:
-        yield f"{f'cores used by {name}':40}{spread(c.cores[name] for c in courses):>24}"
+        yield _row(f"cores used by {name}", (c.cores[name] for c in courses), ".2f")
     for course in courses:
-        yield f"the window, {course.looks[-1].at - course.looks[0].at:3.0f} s: " + sparks(
-            course.windows
-        )
+        seconds = course.looks[-1].at - course.looks[0].at
+        yield f"the window, {seconds:3.0f} s: {sparks(course.windows)}"
+
+
+def _row(what: str, values: Iterable[float], form: str = ".0f") -> str:
+    return f"{what:40}{spread(values, form):>24}"
 
 
 def sparks(values: Sequence[float]) -> str:

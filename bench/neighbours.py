@@ -72,8 +72,8 @@ def offered(stage: Stage, port: int, others: Mapping[str, Iterable[Delivery]]) -
         told(port, "timed")
         stage.offer("crm", events(OFFERED), PER_SECOND)
         until(port, "crm", before + 1 + WARM_UP + OFFERED, process)
-        times = statistics.quantiles(asked(port, "took")["took"], n=100)
-        sample = Sample(times[49] * 1000, times[98] * 1000, peak(process.pid))
+        took = statistics.quantiles(asked(port, "took")["took"], n=100)
+        sample = Sample(took[49] * 1000, took[98] * 1000, peak(process.pid))
     stage.purge(["crm", *others])
     return sample
 
