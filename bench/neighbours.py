@@ -59,7 +59,9 @@ def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
         report(line)
 
 
-def offered(stage: Stage, port: int, others: Mapping[str, Iterable[Delivery]]) -> Sample:
+def offered(
+    stage: Stage, port: int, others: Mapping[str, Iterable[Delivery]], warm_up: int = WARM_UP
+) -> Sample:
     """To the one that works, at an even rate, while these wait for the others."""
     for id, waiting in others.items():
         stage.hand_over(id, waiting)
@@ -67,11 +69,11 @@ def offered(stage: Stage, port: int, others: Mapping[str, Iterable[Delivery]]) -
     before = counted(port, "crm")
     with running(stage.deliverer(port)) as process:
         until(port, "crm", before + 1, process)
-        stage.offer("crm", events(WARM_UP), PER_SECOND)
-        until(port, "crm", before + 1 + WARM_UP, process)
+        stage.offer("crm", events(warm_up), PER_SECOND)
+        until(port, "crm", before + 1 + warm_up, process)
         told(port, "timed")
         stage.offer("crm", events(OFFERED), PER_SECOND)
-        until(port, "crm", before + 1 + WARM_UP + OFFERED, process)
+        until(port, "crm", before + 1 + warm_up + OFFERED, process)
         took = statistics.quantiles(asked(port, "took")["took"], n=100)
         sample = Sample(took[49] * 1000, took[98] * 1000, peak(process.pid))
     stage.purge(["crm", *others])

@@ -8,6 +8,7 @@ takes, a CRM beside it is offered deliveries at an even rate, as in `bench.neigh
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from os import getloadavg
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ from services import observe
 
 BARE_SECONDS = 3.0
 """Of each load by the bare client."""
+WARM_UP = 600
+"""Deliveries to the CRM before those that count: three seconds, in which the window opens, and with
+it connections to the database for the first time."""
 LOOK_SECONDS = 0.1
 STUCK_SECONDS = 300.0
 """Without an end: longer is no measurement any more."""
@@ -62,7 +66,8 @@ def measure(folder: Path, rounds: int, conversations: int, report: Callable[[str
                     samples[kind].append(_beside(place, waiting))
                     if waiting:
                         meanwhile[kind].append(there.told())
-                report(f"round {turn + 1} of {rounds}: {courses[-1].rate:.1f} messages/s")
+                got = f"{courses[-1].rate:.1f} messages/s; the machine's load {getloadavg()[0]:.1f}"
+                report(f"round {turn + 1} of {rounds}: {got}")
     for line in table(bare, courses, samples, meanwhile):
         report(line)
 
@@ -126,4 +131,4 @@ def _beside(place: Place, waiting: int) -> neighbours.Sample:
     """What the CRM notices of so many that wait for the Open Klant."""
     place.register.empty()
     others = {ID: messages(waiting)} if waiting else {}
-    return offered(place.stage, place.port, others)
+    return offered(place.stage, place.port, others, WARM_UP)
