@@ -39,16 +39,16 @@ class Look(msgspec.Struct, frozen=True):
     settled: float
     otherwise: float
     """Attempts that ended in any other way."""
-    resident: float
-    """MiB."""
 
 
 class Course(msgspec.Struct, frozen=True):
-    """From the first look to the last; what the stand-in tells; and how many cores each used."""
+    """From the first look to the last; what the stand-in tells; how many cores each used; and the
+    most MiB that the deliverer held."""
 
     looks: Sequence[Look]
     told: Told
     cores: Mapping[str, float]
+    memory: float
 
     @property
     def rate(self) -> float:
@@ -65,19 +65,17 @@ _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 def looked(metrics: str, destination: str, at: float) -> Look | None:
     """None while it says nothing of this destination yet."""
-    window, resident, settled, otherwise = 0.0, 0.0, 0.0, 0.0
+    window = settled = otherwise = 0.0
     for name, labels, value in _SAMPLE.findall(metrics):
         mine = f'destination="{destination}"' in labels
-        if name == "process_resident_memory_bytes":
-            resident = float(value) / 2**20
-        elif mine and name == "postkamer_destination_window":
+        if mine and name == "postkamer_destination_window":
             window = float(value)
         elif mine and name == "postkamer_deliveries_total":
             if 'outcome="settled"' in labels:
                 settled += float(value)
             else:
                 otherwise += float(value)
-    return Look(at, window, settled, otherwise, resident) if window else None
+    return Look(at, window, settled, otherwise) if window else None
 
 
 def table(
@@ -133,7 +131,7 @@ def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -
     yield _row("calls there at once, at the most", (c.told.most_at_once for c in courses))
     yield _row("a call there, p50 ms", (course.told.p50 * 1000 for course in courses))
     yield _row("a call there, p99 ms", (course.told.p99 * 1000 for course in courses))
-    yield _row("MiB of the deliverer", (c.looks[-1].resident for c in courses))
+    yield _row("MiB of the deliverer", (course.memory for course in courses))
     for name in last.cores:
         yield _row(f"cores used by {name}", (c.cores[name] for c in courses), ".2f")
     for course in courses:

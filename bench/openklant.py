@@ -18,7 +18,7 @@ from bench.crm import receiver, running
 from bench.neighbours import WAITING, Samples, offered
 from bench.register import ID, Register, amiss, messages
 from bench.stage import Stage, staged
-from bench.usage import processor
+from bench.usage import peak, processor
 from deploy.local.plan import DELIVERER_OPS
 from deploy.local.process import Process
 from deploy.local.state import free_port
@@ -79,11 +79,12 @@ def _drained(place: Place, conversations: int) -> Course:
     place.stage.hand_over(ID, messages(conversations))
     with running(place.stage.deliverer(place.port)) as process:
         looks, spent = _watched(place, process, conversations)
+        memory = peak(process.pid)
     told, held = place.register.told(), place.register.holds(conversations)
     if wrong := amiss(held, conversations):
         raise RuntimeError(f"after {conversations:,} conversations there are {wrong}")
     place.stage.purge([ID])
-    return Course(looks, told, spent)
+    return Course(looks, told, spent, memory)
 
 
 def _watched(
