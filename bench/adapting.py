@@ -60,6 +60,26 @@ class Course(msgspec.Struct, frozen=True):
         return [look.window for look in self.looks]
 
 
+class Meanwhile(msgspec.Struct, frozen=True):
+    """While the CRM beside it was offered deliveries."""
+
+    calls: float
+    """A second, that the Open Klant answered."""
+    idle: float
+    """Of the processors of this machine, whoever used the rest."""
+
+
+class Found(msgspec.Struct):
+    """A sample of each round; what was found beside an Open Klant, by kind."""
+
+    bare: list[Mapping[str, float]] = []
+    courses: list[Course] = []
+    crm: Samples = msgspec.field(default_factory=lambda: {kind: [] for kind in KINDS})
+    meanwhile: dict[str, list[Meanwhile]] = msgspec.field(
+        default_factory=lambda: {kind: [] for kind in KINDS}
+    )
+
+
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 
@@ -78,31 +98,24 @@ def looked(metrics: str, destination: str, at: float) -> Look | None:
     return Look(at, window, settled, otherwise) if window else None
 
 
-def table(
-    bare: Sequence[Mapping[str, float]],
-    courses: Sequence[Course],
-    samples: Samples,
-    meanwhile: Mapping[str, Sequence[Told]],
-) -> Iterator[str]:
-    """`meanwhile`: what the stand-in tells of each kind of `samples` but the first."""
-    yield from _stand_in(bare)
-    yield from _deliverer(bare, courses)
-    yield ""
-    yield f"{PER_SECOND}/s to a CRM that works, while an Open Klant works at its limit"
-    yield from neighbours.times(samples)
-    for kind, told in meanwhile.items():
-        rates = spread((each.per_second / CALLS for each in told), ".1f")
-        yield f"{f'messages/s through it {kind}':50}{rates:>24}"
+def table(found: Found) -> Iterator[str]:
+    yield from _stand_in(found.bare)
+    yield from _deliverer(found.bare, found.courses)
+    yield from _beside(found)
     yield ""
     yield f"{'An Open Klant at its limit':44}{'asked':>10}{'measured':>10}"
     for kind, real in MEASURED.items():
-        off = abs(statistics.median(one[kind] for one in bare) / real - 1)
+        off = abs(statistics.median(one[kind] for one in found.bare) / real - 1)
         yield at_most(f"{kind}, off the real one", OFF, off)
-    shares = [course.rate / _best(one) for one, course in zip(bare, courses, strict=True)]
-    yield at_least("of the bare client's best, at least", OF_BARE, statistics.median(shares))
-    failed = max(course.looks[-1].otherwise for course in courses)
+    shares = statistics.median(_shares(found.bare, found.courses))
+    yield at_least("of the bare client's best, at least", OF_BARE, shares)
+    failed = max(course.looks[-1].otherwise for course in found.courses)
     yield asked("attempts that failed", 0, failed, met=failed == 0)
-    yield from neighbours.verdicts(samples)
+    yield from neighbours.verdicts(found.crm)
+
+
+def _shares(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -> list[float]:
+    return [course.rate / _best(one) for one, course in zip(bare, courses, strict=True)]
 
 
 def _best(bare: Mapping[str, float]) -> float:
@@ -123,7 +136,7 @@ def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -
     last = courses[-1]
     yield ""
     yield f"{last.looks[-1].settled:,.0f} new conversations through one deliverer"
-    shares = (course.rate / _best(one) for one, course in zip(bare, courses, strict=True))
+    shares = _shares(bare, courses)
     rates = spread((course.rate for course in courses), ".1f")
     yield f"{'messages/s':40}{rates:>24}{spread(shares):>20} of bare"
     for name, pick in PARTS.items():
@@ -137,6 +150,16 @@ def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -
     for course in courses:
         seconds = course.looks[-1].at - course.looks[0].at
         yield f"the window, {seconds:3.0f} s: {sparks(course.windows)}"
+
+
+def _beside(found: Found) -> Iterator[str]:
+    yield ""
+    yield f"{PER_SECOND}/s to a CRM that works, while an Open Klant works at its limit"
+    yield from neighbours.times(found.crm)
+    yield f"{'':30}{'messages/s there':>20}{'processors idle':>24}"
+    for kind, each in found.meanwhile.items():
+        rates = spread((one.calls / CALLS for one in each), ".1f")
+        yield f"{kind:30}{rates:>20}{spread(one.idle for one in each):>24}"
 
 
 def _row(what: str, values: Iterable[float], form: str = ".0f") -> str:

@@ -7,22 +7,20 @@ takes, a CRM beside it is offered deliveries at an even rate, as in `bench.neigh
 
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
-from os import getloadavg
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import neighbours, register
-from bench.adapting import KINDS, Course, Look, looked, table
+from bench.adapting import KINDS, Course, Found, Look, Meanwhile, looked, table
 from bench.crm import receiver, running
-from bench.neighbours import WAITING, Samples, offered
+from bench.neighbours import WAITING, offered
 from bench.register import ID, Register, amiss, messages
 from bench.stage import Stage, staged
-from bench.usage import peak, processor
+from bench.usage import machine, peak, processor
 from deploy.local.plan import DELIVERER_OPS
 from deploy.local.process import Process
 from deploy.local.state import free_port
-from sandbox.openklant.pace import Told
 from services import observe
 
 BARE_SECONDS = 3.0
@@ -46,30 +44,30 @@ class Place(NamedTuple):
 
 def measure(folder: Path, rounds: int, conversations: int, report: Callable[[str], None]) -> None:
     observe.log_to_stdout("bench", "error")  # for what is published here
-    port, other = free_port(), free_port()
+    port, other, found = free_port(), free_port(), Found()
     change = lambda text: register.beside(text, port, other)  # noqa: E731
-    bare: list[Mapping[str, float]] = []
-    courses: list[Course] = []
-    samples: Samples = {kind: [] for kind in KINDS}
-    meanwhile: dict[str, list[Told]] = {kind: [] for kind in KINDS[1:]}
     with staged(folder, change) as stage, running(receiver(stage, port)):
         stage.settings["OPENKLANT_TOKEN"] = register.TOKEN
         there = Register(stage, other)
         with running(there.program) as stand_in:
             there.wait(stand_in)
-            place = Place(stage, port, there, stand_in)
             for turn in range(rounds):
-                there.empty()
-                bare.append(there.bare(BARE_SECONDS))
-                courses.append(_drained(place, conversations))
-                for kind, waiting in zip(samples, (0, *WAITING), strict=True):
-                    samples[kind].append(_beside(place, waiting))
-                    if waiting:
-                        meanwhile[kind].append(there.told())
-                got = f"{courses[-1].rate:.1f} messages/s; the machine's load {getloadavg()[0]:.1f}"
-                report(f"round {turn + 1} of {rounds}: {got}")
-    for line in table(bare, courses, samples, meanwhile):
+                _round(Place(stage, port, there, stand_in), conversations, found)
+                report(f"round {turn + 1} of {rounds}: {found.courses[-1].rate:.1f} messages/s")
+    for line in table(found):
         report(line)
+
+
+def _round(place: Place, conversations: int, found: Found) -> None:
+    place.register.empty()
+    found.bare.append(place.register.bare(BARE_SECONDS))
+    found.courses.append(_drained(place, conversations))
+    for kind, waiting in zip(KINDS, (0, *WAITING), strict=True):
+        before, idle = machine()
+        found.crm[kind].append(_beside(place, waiting))
+        after, idle_by_now = machine()
+        share = (idle_by_now - idle) / (after - before)
+        found.meanwhile[kind].append(Meanwhile(place.register.told().per_second, share))
 
 
 def _drained(place: Place, conversations: int) -> Course:

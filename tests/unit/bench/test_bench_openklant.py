@@ -5,10 +5,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.adapting import COLUMNS, KINDS, OF_BARE, Course, Look, looked, sparks, table
+from bench.adapting import (
+    COLUMNS,
+    KINDS,
+    OF_BARE,
+    Course,
+    Found,
+    Look,
+    Meanwhile,
+    looked,
+    sparks,
+    table,
+)
 from bench.bare_register import APART, SINGLE
-from bench.neighbours import Sample, Samples
+from bench.neighbours import Sample
 from bench.register import amiss, messages
+from bench.usage import machine
 from deliverer.openklant.said import said
 from sandbox.openklant.pace import Told
 from services.contract import Delivery
@@ -76,10 +88,11 @@ def course(rate: float, failed: float = 0.0) -> Course:
 
 def lines(rate: float, failed: float = 0.0, late: float = 5.0) -> list[str]:
     bare = {SINGLE: 240.0, APART: 45.0, "4": 38.0, "8": 40.0, "16": 39.0}
-    samples: Samples = {kind: [Sample(4.0, 10.0, 90.0)] for kind in KINDS[:2]}
-    samples[KINDS[2]] = [Sample(late, 10.0, 95.0)]
-    meanwhile = {kind: [Told(1.0, 33, 6000, 160.0, 0.05, 0.2)] for kind in KINDS[1:]}
-    return list(table([bare], [course(rate, failed)], samples, meanwhile))
+    found = Found(bare=[bare], courses=[course(rate, failed)])
+    for kind in KINDS:
+        found.crm[kind].append(Sample(late if kind == KINDS[2] else 4.0, 10.0, 90.0))
+        found.meanwhile[kind].append(Meanwhile(calls=160.0, idle=0.25))
+    return list(table(found))
 
 
 @pytest.mark.parametrize(
@@ -102,5 +115,12 @@ def test_the_verdicts_are_by_the_best_of_the_bare_client_and_by_the_crm_alone(
 
 
 def test_what_went_through_meanwhile_is_told_in_messages_of_four_calls() -> None:
-    rows = [line for line in lines(40) if line.startswith("messages/s through it")]
-    assert [line.split()[-1] for line in rows] == ["40.0", "40.0"]
+    rows = lines(40)[lines(40).index(f"{'':30}{'messages/s there':>20}{'processors idle':>24}") :]
+    assert [row.split()[-2:] for row in rows[1:4]] == [["40.0", "0.25"]] * 3
+
+
+def test_what_the_machine_is_idle_is_part_of_what_passes() -> None:
+    before, idle = machine()
+    while (after := machine())[0] == before:
+        pass
+    assert 0 <= after[1] - idle <= after[0] - before
