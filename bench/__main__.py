@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import deliverer, door, neighbours, router, rules, trip
+from bench import deliverer, door, neighbours, openklant, router, rules, trip
 
 Given = argparse.Namespace
 Part = Callable[[Path, Given], None]
@@ -21,8 +21,12 @@ PARTS: dict[str, tuple[str, Part]] = {
         "Beside destinations that fail",
         lambda at, g: neighbours.measure(at, g.rounds, say),
     ),
+    "openklant": (
+        "An Open Klant at its limit",
+        lambda at, g: openklant.measure(at, max(1, g.rounds // 2), g.conversations, say),
+    ),
 }
-QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000}
+QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000, "conversations": 500}
 
 
 def main() -> int:
@@ -48,6 +52,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=3, help="seconds of a round at the door (3)")
     parser.add_argument(
         "--messages", type=int, default=20_000, help="of the trip, and of a round of the router"
+    )
+    parser.add_argument(
+        "--conversations", type=int, default=1_500, help="of a round at an Open Klant (1,500)"
     )
     return parser.parse_args()
 

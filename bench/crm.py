@@ -32,8 +32,12 @@ secret = "env:CRM_SECRET"
 
 def towards(text: str, port: int) -> str:
     """The configuration with its CRM at the receiver, and those that fail."""
-    there = text.replace("//127.0.0.1:8090/", f"//127.0.0.1:{port}/")
+    there = crm_at(text, port)
     return there + "".join(NEIGHBOUR.format(id=id, port=port) for id in FAILING)
+
+
+def crm_at(text: str, port: int) -> str:
+    return text.replace("//127.0.0.1:8090/", f"//127.0.0.1:{port}/")
 
 
 def receiver(stage: Stage, port: int) -> Program:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from bench.crm import counted, events, receiver, running, told, towards, until
-from bench.results import spread
+from bench.results import at_least, at_most, spread
 from bench.servers import ROOT
 from bench.stage import Stage, staged
 from bench.usage import peak
@@ -126,19 +126,13 @@ def table(samples: Samples, back: Sample, of_steady: float, paced: float) -> Ite
     )
     yield ""
     yield f"{'One deliverer':44}{'asked':>10}{'measured':>10}"
-    of_bare = _shares(samples, ALONE, BARE)
+    yield at_least("of the bare client's rate, at least", OF_BARE, _shares(samples, ALONE, BARE))
     beside = _shares(samples, BESIDE, ALONE)
-    yield _asked("of the bare client's rate, at least", OF_BARE, of_bare, of_bare >= OF_BARE)
-    yield _asked("of its rate, beside a dead destination", OF_STEADY, beside, beside >= OF_STEADY)
-    yield _asked("of its rate, of what waited", OF_STEADY, of_steady, of_steady >= OF_STEADY)
-    off = abs(paced / PER_SECOND - 1)
-    yield _asked("off the pace of a number, at most", OFF_PACE, off, off <= OFF_PACE)
+    yield at_least("of its rate, beside a dead destination", OF_STEADY, beside)
+    yield at_least("of its rate, of what waited", OF_STEADY, of_steady)
+    yield at_most("off the pace of a number, at most", OFF_PACE, abs(paced / PER_SECOND - 1))
 
 
 def _shares(samples: Samples, kind: str, of: str) -> float:
     pairs = zip(samples[kind], samples[of], strict=True)
     return statistics.median(one.rate / other.rate for one, other in pairs)
-
-
-def _asked(what: str, asked: float, measured: float, met: bool) -> str:
-    return f"{what:44}{asked:10.2f}{measured:10.2f}  {'yes' if met else 'NO'}"

@@ -5,18 +5,19 @@ In turns alone, and beside eight others with much waiting, each of which fails i
 """
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from bench.crm import asked, counted, events, receiver, running, told, towards, until
 from bench.receiver import FAILING
-from bench.results import spread
+from bench.results import at_most, spread
 from bench.stage import Stage, staged
 from bench.usage import peak
 from deploy.local.state import free_port
 from services import observe
+from services.contract import Delivery
 
 OFFERED, PER_SECOND = 2_000, 200
 """To the one that works: in ten seconds."""
@@ -50,56 +51,65 @@ def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
     with staged(folder, lambda text: towards(text, port)) as stage, running(receiver(stage, port)):
         for _ in range(rounds):
             for kind, waiting in zip(samples, (0, *WAITING), strict=True):
-                samples[kind].append(_offered(stage, port, waiting))
+                others = {id: events(waiting) for id in FAILING if waiting}
+                samples[kind].append(offered(stage, port, others))
             got = ", ".join(f"{taken[-1].p50:.1f} ms {kind}" for kind, taken in samples.items())
             report(f"round {len(samples[ALONE])} of {rounds}, median: {got}")
     for line in table(samples):
         report(line)
 
 
-def _offered(stage: Stage, port: int, waiting: int) -> Sample:
-    """To the one that works, at an even rate, while the others have so many waiting."""
-    for id in FAILING if waiting else ():
-        stage.hand_over(id, events(waiting))
+def offered(
+    stage: Stage, port: int, others: Mapping[str, Iterable[Delivery]], warm_up: int = WARM_UP
+) -> Sample:
+    """To the one that works, at an even rate, while these wait for the others."""
+    for id, waiting in others.items():
+        stage.hand_over(id, waiting)
     stage.hand_over("crm", events(1))
     before = counted(port, "crm")
     with running(stage.deliverer(port)) as process:
         until(port, "crm", before + 1, process)
-        stage.offer("crm", events(WARM_UP), PER_SECOND)
-        until(port, "crm", before + 1 + WARM_UP, process)
+        stage.offer("crm", events(warm_up), PER_SECOND)
+        until(port, "crm", before + 1 + warm_up, process)
         told(port, "timed")
         stage.offer("crm", events(OFFERED), PER_SECOND)
-        until(port, "crm", before + 1 + WARM_UP + OFFERED, process)
-        times = statistics.quantiles(asked(port, "took")["took"], n=100)
-        sample = Sample(times[49] * 1000, times[98] * 1000, peak(process.pid))
-    stage.purge(["crm", *FAILING])
+        until(port, "crm", before + 1 + warm_up + OFFERED, process)
+        took = statistics.quantiles(asked(port, "took")["took"], n=100)
+        sample = Sample(took[49] * 1000, took[98] * 1000, peak(process.pid))
+    stage.purge(["crm", *others])
     return sample
 
 
 def table(samples: Samples) -> Iterator[str]:
     yield ""
     yield f"{PER_SECOND}/s to a CRM that works; the others answer nothing, break off, or refuse"
+    yield from times(samples)
+    yield ""
+    yield f"{'Beside eight that fail':44}{'asked':>10}{'measured':>10}"
+    yield from verdicts(samples)
+
+
+def times(samples: Samples) -> Iterator[str]:
+    """A row for each kind."""
     yield f"{'':30}{'p50 ms':>20}{'p99 ms':>24}{'MiB':>7}"
     for kind, taken in samples.items():
         yield (
             f"{kind:30}{spread((s.p50 for s in taken), '.1f'):>20}"
             f"{spread((s.p99 for s in taken), '.1f'):>24}{max(s.memory for s in taken):7.0f}"
         )
-    yield ""
-    yield f"{'Beside eight that fail':44}{'asked':>10}{'measured':>10}"
+
+
+def verdicts(samples: Samples) -> Iterator[str]:
+    """Of the kinds: alone, beside others with a little waiting, and with much."""
+    alone, few, many = samples
     for what in ("p50", "p99"):
-        for kind in (FEW, MANY):
-            yield _asked(f"times {what} alone, {kind}", MOST, _times(samples, what, kind, ALONE))
-    yield _asked(
-        "times the memory, with 5 times as much", FLAT, _times(samples, "memory", MANY, FEW)
-    )
+        for kind in (few, many):
+            yield at_most(f"times {what} alone, {kind}", MOST, _times(samples, what, kind, alone))
+    held = _times(samples, "memory", many, few)
+    yield at_most("times the memory, with 5 times as much", FLAT, held)
 
 
 def _times(samples: Samples, what: str, kind: str, of: str) -> float:
     pairs = zip(samples[kind], samples[of], strict=True)
     shares: list[float] = [getattr(one, what) / getattr(other, what) for one, other in pairs]
     return statistics.median(shares)
-
-
-def _asked(what: str, most: float, measured: float) -> str:
-    return f"{what:44}{most:10.2f}{measured:10.2f}  {'yes' if measured <= most else 'NO'}"

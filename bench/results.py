@@ -1,4 +1,4 @@
-"""What the front door's measurements say: samples in, tables out. Pure.
+"""What the front door's measurements say, and how all say it: samples in, tables out. Pure.
 
 Everything is a ratio of two rates of the same round, since the machine is another one each minute;
 the median counts, the lowest and the highest say how far to trust it.
@@ -126,3 +126,16 @@ def demands_table(rates: Rates) -> Iterator[str]:
         met = bool(measured) and statistics.median(measured) >= demand.times
         what = f"times {demand.of}, {demand.case.connections} connections"
         yield f"{what:58}{demand.times:8.1f}{spread(measured):>20}  {'yes' if met else 'NO'}"
+
+
+def asked(what: str, wanted: float, measured: float, *, met: bool) -> str:
+    """One line of what was asked, what came of it, and the verdict."""
+    return f"{what:44}{wanted:10.2f}{measured:10.2f}  {'yes' if met else 'NO'}"
+
+
+def at_most(what: str, most: float, measured: float) -> str:
+    return asked(what, most, measured, met=measured <= most)
+
+
+def at_least(what: str, least: float, measured: float) -> str:
+    return asked(what, least, measured, met=measured >= least)

@@ -1,6 +1,7 @@
 """How far each contact and task has come, in PostgreSQL: written down before it is asked for and
 after it was answered, so that whoever goes on knows what may be there already."""
 
+import asyncio
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -53,11 +54,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool = False
 
 
+CONNECTIONS = 8
+"""Of the pool that all destinations share, at once: half of it, so that however many deliveries are
+under way here, the others find one. Some five hundred statements a second take half a one, and
+eight of them where each waits for 16 ms."""
+
+
 class Book:
     """Of one destination."""
 
     def __init__(self, pool: Pool, destination: str) -> None:
         self._pool, self._destination = pool, destination
+        self._few = asyncio.Semaphore(CONNECTIONS)
 
     async def contact(
         self, event: UUID, conversation: str, at: datetime, burst: timedelta | None
@@ -146,8 +154,11 @@ class Book:
 
     async def _rows(self, statement: str, *given: object) -> list[dict[str, Any]]:
         """However long the database is away: whoever waits has nothing else to do."""
-        fetch = partial(self._pool.fetch, statement, *given)
-        return [dict(row) for row in await until_it_answers(fetch, "register")]
+        return await until_it_answers(partial(self._fetch, statement, *given), "register")
+
+    async def _fetch(self, statement: str, *given: object) -> list[dict[str, Any]]:
+        async with self._few:
+            return [dict(row) for row in await self._pool.fetch(statement, *given)]
 
 
 MESSAGES = 200

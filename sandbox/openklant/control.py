@@ -36,6 +36,7 @@ class Control:
             web.get("/openklant/summary", self._summary),
             web.delete("/openklant/summary", self._clear),
             web.post("/openklant/mode", self._set_mode),
+            web.get("/openklant/pace", self._pace),
             web.post("/openklant/pace", self._set_pace),
         ]
 
@@ -64,10 +65,13 @@ class Control:
         self._modes.put(mode)
         return json(mode)
 
+    async def _pace(self, _: web.Request) -> web.Response:
+        return json(self._workers.told())
+
     async def _set_pace(self, request: web.Request) -> web.Response:
         try:
             pace = msgspec.json.decode(await request.read(), type=Pace)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(400, "this pace is not possible", str(error))
-        self._workers.factor = pace.factor
+        self._workers.set(pace.factor)
         return json(pace)

@@ -153,8 +153,27 @@ async def test_its_pace_can_be_changed(client: Client) -> None:
     begun = time.monotonic()
     await client.post("klantcontacten", CONTACT)
     assert time.monotonic() - begun >= CREATING["klantcontacten"] * 20
+    assert (await client.control("GET", "pace"))["answered"] == 1
     for wrong in ({"factor": -1}, {"factor": 101}, {}, {"factor": 1, "x": 1}):
         assert (await client.ask("POST", f"{client.url}/openklant/pace", wrong)).status == 400
+
+
+async def test_it_tells_how_many_came_at_once_and_how_long_they_waited(client: Client) -> None:
+    await client.control("POST", "pace", {"factor": 1})
+    assert await client.control("GET", "pace") == {
+        "factor": 1.0,
+        "mostAtOnce": 0,
+        "answered": 0,
+        "perSecond": 0.0,
+        "p50": 0.0,
+        "p99": 0.0,
+    }
+    await at_once(client, "klantcontacten", CONTACT, 12)
+    told, work = await client.control("GET", "pace"), CREATING["klantcontacten"]
+    assert (told["mostAtOnce"], told["answered"]) == (12, 12)
+    assert told["perSecond"] < 2 / work
+    assert work < told["p50"] < told["p99"]
+    assert told["p99"] > 12 * work / 2 * 0.8, "the last one waited for all before it"
 
 
 async def test_the_summary_tells_of_each_contact_what_hangs_on_it(client: Client) -> None:

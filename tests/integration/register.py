@@ -177,7 +177,7 @@ class Register:
         links = await self.all("actorklantcontacten", klantcontact__uuid=uuid)
         return there | {
             "betrokkenen": parties,
-            "taken": sorted(tasks, key=lambda task: task["referentienummer"]),
+            "taken": sorted(tasks, key=lambda task: task["referentienummer"] or "~"),
             "actoren": [await self._name(one["actor"]) for one in links],
             "onderwerpen": [
                 {"wasKlantcontact": one["wasKlantcontact"]["uuid"]}

@@ -1,0 +1,19 @@
+"""What is written down of an Open Klant, in a database that others need too."""
+
+import asyncio
+
+from deliverer.openklant.book import CONNECTIONS, Book
+from deliverer.service import POOL_SIZE
+from services import clock
+from services.database import connected
+from services.town import Destination
+
+
+async def test_with_a_whole_window_under_way_half_of_the_connections_are_for_others(
+    migrated: str,
+) -> None:
+    async with connected(migrated, "test", POOL_SIZE) as pool:
+        book = Book(pool, "crm")
+        window = Destination.model_fields["window"].default
+        await asyncio.gather(*(book.open(f"c{n}", clock.new_id()) for n in range(window)))
+        assert pool.get_size() == CONNECTIONS == POOL_SIZE // 2

@@ -1,0 +1,126 @@
+"""The benchmark of an Open Klant at its limit: what it makes of what it sees."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from bench.adapting import (
+    COLUMNS,
+    KINDS,
+    OF_BARE,
+    Course,
+    Found,
+    Look,
+    Meanwhile,
+    looked,
+    sparks,
+    table,
+)
+from bench.bare_register import APART, SINGLE
+from bench.neighbours import Sample
+from bench.register import amiss, messages
+from bench.usage import machine
+from deliverer.openklant.said import said
+from sandbox.openklant.pace import Told
+from services.contract import Delivery
+
+METRICS = """\
+# TYPE postkamer_deliveries_total counter
+postkamer_deliveries_total{destination="openklant",outcome="settled"} 12.0
+postkamer_deliveries_total{destination="openklant",outcome="paused"} 2.0
+postkamer_deliveries_total{destination="crm",outcome="settled"} 99.0
+postkamer_deliveries_created{destination="openklant",outcome="settled"} 1.7e+09
+postkamer_destination_window{destination="openklant"} 8.0
+postkamer_destination_window{destination="crm"} 64.0
+"""
+
+
+def test_a_look_is_of_one_destination_and_of_nothing_before_that_is_there() -> None:
+    assert looked(METRICS, "openklant", 5.0) == Look(5.0, 8.0, 12.0, 2.0)
+    assert looked(METRICS, "other", 5.0) is None
+    assert looked("", "openklant", 5.0) is None
+
+
+def test_the_course_of_a_window_is_drawn_in_bars_as_high_as_its_highest() -> None:
+    assert sparks([4, 8, 32]) == "▂▃█"
+    many = sparks([float(n) for n in range(1, 801)])
+    assert len(many) == COLUMNS
+    assert (sorted(many), many[0], many[-1]) == ([*many], "▁", "█")
+
+
+def held(messages: int) -> dict[str, Any]:
+    """What there is after so many, one contact and one task of each."""
+    of_each = ("klantcontacten", "betrokkenen", "internetaken")
+    counts = dict.fromkeys((*of_each, "digitaleadressen", "actorklantcontacten"), messages)
+    contacts = {str(n): {"metadata": {"gesprek": str(n)}, "taken": [{}]} for n in range(messages)}
+    return {"counts": counts | {"actoren": 2}, "contacts": contacts}
+
+
+def test_nothing_is_amiss_with_one_contact_and_one_task_of_each_conversation() -> None:
+    assert amiss(held(3), 3) == ""
+
+
+def test_what_is_there_twice_or_not_at_all_is_named() -> None:
+    assert amiss(held(2), 3).startswith("2 klantcontacten, 2 betrokkenen, 2 internetaken")
+    twice = held(3)
+    twice["contacts"]["0"]["metadata"]["gesprek"] = "1"
+    assert amiss(twice, 3) == "2 conversations"
+    moved = held(3)
+    moved["contacts"]["0"]["taken"] = []
+    moved["contacts"]["1"]["taken"] = [{}, {}]
+    assert amiss(moved, 3) == "2 contacts with no task, or several"
+
+
+def test_each_message_is_the_first_of_a_citizen_who_can_be_called() -> None:
+    found: list[Delivery] = list(messages(3))
+    assert len({each.conversation for each in found}) == 3
+    assert all(said(each).task and each.message for each in found)
+    numbers = {msgspec.json.decode(each.data)["from"]["identities"][0]["value"] for each in found}
+    assert numbers == {"31600000000", "31600000001", "31600000002"}
+
+
+def course(rate: float, failed: float = 0.0) -> Course:
+    looks = [Look(0.0, 4.0, 1.0, 0.0), Look(10.0, 8.0, 1.0 + 10 * rate, failed)]
+    told = Told(1.0, 33, 6000, 160.0, 0.05, 0.2)
+    return Course(looks, told, {"the stand-in": 0.1}, memory=90.0)
+
+
+def lines(rate: float, failed: float = 0.0, late: float = 5.0) -> list[str]:
+    bare = {SINGLE: 240.0, APART: 45.0, "4": 38.0, "8": 40.0, "16": 39.0}
+    found = Found(bare=[bare], courses=[course(rate, failed)])
+    for kind in KINDS:
+        found.crm[kind].append(Sample(late if kind == KINDS[2] else 4.0, 10.0, 90.0))
+        found.meanwhile[kind].append(Meanwhile(calls=160.0, idle=0.25))
+    return list(table(found))
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ((40 * OF_BARE + 0.1,), ()),
+        ((40 * OF_BARE - 0.1,), ("of the bare client's best",)),
+        ((40, 1.0), ("attempts that failed",)),
+        ((40, 0.0, 6.1), ("times p50 alone, with 5 times",)),
+    ],
+)
+def test_the_verdicts_are_by_the_best_of_the_bare_client_and_by_the_crm_alone(
+    given: tuple[float, ...], wrong: tuple[str, ...]
+) -> None:
+    verdicts = [line for line in lines(*given) if line.split()[-1:] in (["yes"], ["NO"])]
+    assert len(verdicts) == 9
+    refused = [line for line in verdicts if line.endswith("NO")]
+    assert len(refused) == len(wrong)
+    assert all(line.startswith(words) for line, words in zip(refused, wrong, strict=True))
+
+
+def test_what_went_through_meanwhile_is_told_in_messages_of_four_calls() -> None:
+    rows = lines(40)[lines(40).index(f"{'':30}{'messages/s there':>20}{'processors idle':>24}") :]
+    assert [row.split()[-2:] for row in rows[1:4]] == [["40.0", "0.25"]] * 3
+
+
+def test_what_the_machine_is_idle_is_part_of_what_passes() -> None:
+    before, idle = machine()
+    while (after := machine())[0] == before:
+        pass
+    assert 0 <= after[1] - idle <= after[0] - before
