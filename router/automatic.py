@@ -37,7 +37,10 @@ def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Change
 
 def kind(reply: Reply) -> str:
     """Meta's type of it."""
-    return "interactive" if b'"interactive"' in reply.content[:40] else "text"
+    beginning = reply.content[:40]
+    if b'"template"' in beginning:
+        return "template"
+    return "interactive" if b'"interactive"' in beginning else "text"
 
 
 def window_open(now: Conversation, at: datetime) -> bool:

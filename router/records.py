@@ -19,6 +19,7 @@ from services.whatsapp import items
 
 _json = msgspec.json.encode
 BY_ITSELF = 'de tekst "{}" gaat vanzelf uit'
+ASKS = 'het sjabloon "{}" vraagt de inwoner om terug te schrijven: er wacht een antwoord'
 
 
 def receipt_record(receipt: Receipt) -> Record:
@@ -66,9 +67,11 @@ def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> 
 
 def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
     """A text that went out by itself, just after what it answers."""
+    type = kind(reply)
+    because = ASKS if type == "template" else BY_ITSELF
     data = {
         "direction": "out",
-        "type": kind(reply),
+        "type": type,
         "text": reply.text,
         "content": msgspec.Raw(reply.content),
         "author": AUTHOR,
@@ -76,7 +79,7 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
         "language": reply.language,
         "department": decision.department,
         # Why the conversation is here is of the message which it answers.
-        "decision": why(decision) | {"reason": BY_ITSELF.format(reply.name)},
+        "decision": why(decision) | {"reason": because.format(reply.name)},
         "status": "accepted",
         "receivedAt": unit.at,
     }

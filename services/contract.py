@@ -120,7 +120,8 @@ class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", 
     number: str
     conversation: str
     at: datetime
-    state: Literal["sent", "failed", "unknown"]
+    state: Literal["sent", "failed", "unknown", "held"]
+    """held: it waits until the citizen writes again."""
     wamid: str = ""
     code: int = 0
     """Meta's `error.code`; 0 where there is none."""

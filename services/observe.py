@@ -177,6 +177,9 @@ sends_unconfirmed = _gauge(
     "Messages of the last day of which nobody knows whether they were sent",
     "number",
 )
+answers_held = _gauge(
+    "postkamer_answers_held", "Answers that wait until their citizen writes again", "number"
+)
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 parked = _gauge("postkamer_parked", "Deliveries parked", "queue")
