@@ -71,7 +71,7 @@ async def _tell(connection: Connection, rows: Iterable[Any], state: State, at: d
         if "asked" in row:
             reason = not_asked(code, row["asked"])
             await connection.execute(_SAID, row["id"], reason)
-        await tell(connection, outcome(row, state, at, code=code, reason=reason))
+        await tell(connection, outcome(dict(row), state, at, code=code, reason=reason))
 
 
 def not_asked(code: int, why: str) -> str:
@@ -104,7 +104,7 @@ where id in (select l.id from deliverer.ledger l
 returning id, number, conversation, code, reason
 """
 
-# The newest one that asked since they wrote: where that failed, nobody knows that they are to write.
+# By the newest one that asked since they wrote: where that failed, they know of nothing.
 _UNASKED = f"""
 update deliverer.ledger h set state = 'failed', code = first.code
 from (select l.id, asks.code, asks.reason from deliverer.ledger l

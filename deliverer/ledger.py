@@ -89,27 +89,16 @@ class Ledger:
     async def settle(self, line: Line, verdict: Verdict, at: datetime) -> None:
         """Write down what became of an attempt, and the outcome for the router in the same
         transaction. A line that a status has settled meanwhile stays as it is."""
-        message = msgspec.structs.asdict(line)
         async with self._pool.acquire() as connection, connection.transaction():
             match verdict:
-                case Sent(wamid, reason):
-                    if await _change(connection, line, "sent", wamid=wamid, reason=reason):
-                        sent = outcome(message, "sent", at, wamid=wamid, reason=reason)
-                        await tell(connection, sent)
-                case Failed(code, reason):
-                    if await _change(connection, line, "failed", code=code, reason=reason):
-                        failed = outcome(message, "failed", at, code=code, reason=reason)
-                        await tell(connection, failed)
-                case Held(code, reason):
-                    held = (line.id, line.attempt, line.heard_at, line.wrote_at, reason)
-                    if await connection.fetchval(statements.HOLD, *held):
-                        waits = outcome(message, "held", at, code=code, reason=reason)
-                        await tell(connection, waits)
                 case Later(seconds, code, reason, stop):
                     later = (line.id, line.attempt, seconds, code, reason, stop)
                     await connection.execute(statements.LATER, *later)
                 case Unknown(reason):
                     await _change(connection, line, "unknown", reason=reason)
+                case _:
+                    if said := await _ended(connection, line, verdict, at):
+                        await tell(connection, said)
 
     async def explain(self, number: str, code: int, reason: str) -> None:
         """Whoever asks after what only waits for its number is told why."""
@@ -122,7 +111,7 @@ class Ledger:
             await connection.execute(statements.LOST, SENDING_SECONDS)
             rows = await connection.fetch(statements.GIVE_UP, UNKNOWN_SECONDS, UNCONFIRMED)
             for row in rows:
-                await tell(connection, outcome(row, "unknown", at, reason=UNCONFIRMED))
+                await tell(connection, outcome(dict(row), "unknown", at, reason=UNCONFIRMED))
         return len(rows)
 
     async def unconfirmed(self) -> dict[str, int]:
@@ -141,7 +130,7 @@ class Ledger:
                 return 0
             rows = await connection.fetch(statements.WITHOUT, *file, *why)
             for row in rows:
-                failed = outcome(row, "failed", at, code=verdict.code, reason=verdict.reason)
+                failed = outcome(dict(row), "failed", at, code=verdict.code, reason=verdict.reason)
                 await tell(connection, failed)
         return len(rows)
 
@@ -161,6 +150,26 @@ class Ledger:
         )
 
 
+async def _ended(
+    connection: Connection, line: Line, verdict: Sent | Failed | Held, at: datetime
+) -> SendOutcome | None:
+    """What the router is told of an attempt that has come to something; None where something else
+    has settled it."""
+    message = msgspec.structs.asdict(line)
+    match verdict:
+        case Sent(wamid, reason):
+            changed = await _change(connection, line, "sent", wamid=wamid, reason=reason)
+            said = outcome(message, "sent", at, wamid=wamid, reason=reason)
+        case Failed(code, reason):
+            changed = await _change(connection, line, "failed", code=code, reason=reason)
+            said = outcome(message, "failed", at, code=code, reason=reason)
+        case Held(code, reason):
+            held = (line.id, line.attempt, line.heard_at, line.wrote_at, reason)
+            changed = await connection.fetchval(statements.HOLD, *held) is not None
+            said = outcome(message, "held", at, code=code, reason=reason)
+    return said if changed else None
+
+
 async def _change(
     connection: Connection,
     line: Line,
@@ -172,4 +181,3 @@ async def _change(
 ) -> bool:
     done = (line.id, line.attempt, state, wamid, code, reason)
     return await connection.fetchval(statements.CHANGE, *done) is not None
-

@@ -153,12 +153,16 @@ def _about(decision: Decision) -> Data:
 
 def _status(unit: Unit, decision: Decision) -> Data:
     happened = unit.item.at if isinstance(unit.item, items.Status) else None
-    return _about(decision) | {
-        "messageId": decision.message,
-        "status": decision.status,
-        "reason": decision.reason,
-        "at": happened or unit.at,
-    } | _automatic(decision)
+    return (
+        _about(decision)
+        | {
+            "messageId": decision.message,
+            "status": decision.status,
+            "reason": decision.reason,
+            "at": happened or unit.at,
+        }
+        | _automatic(decision)
+    )
 
 
 def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Data:
