@@ -12,7 +12,7 @@ from typing import Any
 
 from deliverer import late
 from deliverer.outcomes import State, outcome, tell
-from deliverer.statements import WRITTEN
+from deliverer.statements import MAY_WAIT, WRITTEN
 from services import clock, observe
 from services.database import Connection, Pool, until_it_answers
 
@@ -149,7 +149,7 @@ from (select l.id, b.heard_at, b.wrote_at from deliverer.ledger l
         where h.state = 'held' and h.person = l.person and h.number = l.number
             and h.position < l.position
         order by h.position limit 1) b
-    where l.state = 'queued' and l.content ->> 'type' <> 'template'
+    where l.state = 'queued' and {MAY_WAIT.format("l")}
         and l.person = any(array(
             select w.person from deliverer.ledger w where w.state = 'held'))
     {_OLDEST}) first

@@ -7,6 +7,7 @@ from typing import Any
 from deliverer.accounts import Account
 from deliverer.graph import PUT_OFF_SECONDS, Failed, Held, Later, Sent, Verdict
 from deliverer.line import Line
+from services.contract import REACTION
 from services.fates import REASONS, WINDOW
 from services.numbers import LateTemplate
 from services.plain import length
@@ -38,8 +39,10 @@ def instead(line: Line, account: Account, now: datetime) -> dict[str, Any] | Non
 
 
 def held(line: Line, account: Account, now: datetime, code: int = 0) -> Held | None:
-    """It waits until they write again, where the number asks them to; None: it fails."""
-    waits = account.asks and _answers(line, account, now)
+    """It waits until they write again, where the number asks them to; None: it fails. For a
+    reaction nobody is asked anything."""
+    reacts = line.content.get("type") == REACTION
+    waits = account.asks and not reacts and _answers(line, account, now)
     return Held(code, HELD) if waits else None
 
 
@@ -61,8 +64,9 @@ def once_more(verdict: Verdict, line: Line, account: Account, now: datetime) -> 
 
 def _answers(line: Line, account: Account, now: datetime) -> bool:
     """Whether they wrote first, not too long ago, and did not say STOP since: a template ordered as
-    such needs consent otherwise, and what came of a text by itself is held to no less."""
-    if line.wrote_at is None or now - line.wrote_at >= account.wrote:
+    such needs consent otherwise, and what came of a text by itself is held to no less. What went
+    out by itself answers a moment that has passed."""
+    if line.automatic or line.wrote_at is None or now - line.wrote_at >= account.wrote:
         return False
     return line.stopped_at is None or line.wrote_at > line.stopped_at
 

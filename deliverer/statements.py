@@ -1,5 +1,6 @@
 """What the ledger reads and writes, in SQL."""
 
+from services.contract import POSTKAMER
 from services.fates import WINDOW
 
 # What stands before a message in the line of its citizen. Not what nobody asked for, while it waits
@@ -14,9 +15,11 @@ BEFORE = """select from deliverer.ledger b
                     and w.state = 'queued' and w.purpose <> '' and w.due_at > now()))
             and not (b.asks and b.state = 'queued' and b.due_at > now())"""
 
-# What is held until its citizen writes again holds back what Meta would not take either. A template
-# may go at any time, and overtakes it: the one that asks them to write above all.
-HELD_BEFORE = """q.content ->> 'type' <> 'template' and exists (select from deliverer.ledger h
+# What may be held until its citizen writes again, and then holds back what is like it. A template
+# may go at any time, and overtakes it: the one that asks them to write above all. A reaction is
+# nobody's answer.
+MAY_WAIT = "{0}.content ->> 'type' not in ('template', 'reaction')"
+HELD_BEFORE = f"""{MAY_WAIT.format("q")} and exists (select from deliverer.ledger h
         where h.person = q.person and h.number = q.number and h.position < q.position
             and h.state = 'held')"""
 
@@ -47,6 +50,7 @@ coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
+(l.author_kind, l.author) = ('{POSTKAMER.kind}', '{POSTKAMER.id}') as automatic,
 l.asks, (l.asks and exists (select from deliverer.ledger h
     where h.person = l.person and h.number = l.number and h.state = 'held'
         and not {WRITTEN.format("h")})) as awaited,

@@ -4,11 +4,8 @@ from datetime import datetime
 
 from router.conversation import Conversation
 from router.decisions import Changes, Identity, Outgoing, Reply, Send, Unit
-from services.contract import Author
+from services.contract import POSTKAMER
 from services.fates import WINDOW
-
-AUTHOR = Author(kind="automated", id="postkamer")
-"""Who wrote it, on the record."""
 
 
 def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Changes:
@@ -31,6 +28,8 @@ def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Change
         address=to.value,
         content=reply.content,
         created_at=unit.at,
+        author_kind=POSTKAMER.kind,
+        author=POSTKAMER.id,
     )
     return Changes(outgoing=outgoing, send=send)
 

@@ -67,6 +67,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The template by which they were asked last to write again, as an answer waits for that; and
     when, unless it failed."""
     asked_at: datetime | None = None
+    ask_named: str = ""
+    """Meta's name for that template, as a keyed hash: a button of it quotes it."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ thumb. Only words that are more than that decide where a conversation belongs.
 
 import msgspec
 
-from router import courtesies, language, sensitive
+from router import asking, courtesies, language, sensitive
 from router.book import Facts
 from router.conversation import Conversation
 from router.decisions import Ground, Unit
@@ -25,7 +25,8 @@ WORDLESS = frozenset(["location", "contacts"])
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """`words`: more than a greeting was said. `passing`: thanks, a thumb, STOP: nothing to do.
+    """`words`: more than a greeting was said. `passing`: thanks, a thumb, STOP, or the button that
+    lets go what waited for it: nothing to do.
     `silent`: no text may answer it, whatever it says. `late`: it is too old to answer. `tags`: the
     person's own."""
 
@@ -47,13 +48,14 @@ def listened(
     facts = facts_of(unit, item, before, number, ground)
     text, courtesy = facts.text, _courtesy(item, facts.text)
     opt = courtesies.opt(text) if text else ""
+    pressed = asking.pressed(item, before, ground)
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
     return Said(
         outcome=judge(ground.rules[number.tenant], facts),
         text=text,
-        words=bool(text or item.content.choice) and not (courtesy or opt),
-        passing=bool(opt) or courtesy == "thanks" or item.content.type in PASSING,
+        words=bool(text or item.content.choice) and not (courtesy or opt or pressed),
+        passing=bool(opt or pressed) or courtesy == "thanks" or item.content.type in PASSING,
         silent=item.content.type in SILENT,
         late=item.sent_at is not None and unit.at - item.sent_at > tenant.talk,
         opt=opt,

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import msgspec
 
-from router.automatic import AUTHOR, kind
+from router.automatic import kind
 from router.commands import content
 from router.consents import brought, ended, of_person
 from router.decisions import Decision, Reply, Unit
 from router.outputs import Data, by, person, why, zaak
-from services.contract import Command, Receipt, Record, SendOutcome, Timeout
+from services.contract import POSTKAMER, Command, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
 _json = msgspec.json.encode
@@ -74,7 +74,7 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
         "type": type,
         "text": reply.text,
         "content": msgspec.Raw(reply.content),
-        "author": AUTHOR,
+        "author": POSTKAMER,
         "name": reply.name,
         "language": reply.language,
         "department": decision.department,

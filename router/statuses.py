@@ -203,8 +203,8 @@ def _decision(
     told = _news(before, after) and conversation is not None and department is not None
     if conversation and told:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
-    if conversation and after.status == "failed":
-        conversation = asking.failing(conversation, after)
+    if conversation:
+        conversation = asking.became(conversation, after)
     whose = department.id if department else after.department
     theirs = conversation is not None and conversation.department == whose
     decision = Decision(

@@ -278,6 +278,16 @@ async def test_what_meta_finds_too_late_waits_for_the_next_message(
     assert [m["type"] for m in late.office.provider.messages] == ["text"] * 2
 
 
+async def test_a_reaction_waits_for_nothing_and_fails_as_it_did(
+    late: Late, account: Account
+) -> None:
+    reaction = {"type": "reaction", "reaction": {"emoji": "x"}}
+    async with late.office.working(**{NUMBER: account}):
+        await late.held()
+        line = await late.office.until(await late.answer(reaction), "failed")
+    assert line["reason"] == WINDOW_CLOSED
+
+
 async def test_what_is_no_answer_any_more_fails_as_it_did(late: Late, account: Account) -> None:
     stopped, stranger = Late(late.office, clock.new_id()), Late(late.office, clock.new_id())
     for n, (who, hours) in enumerate(((stopped, 30), (stranger, 24 * 90))):

@@ -167,6 +167,42 @@ def test_what_failed_by_a_status_of_meta_s_asks_anew_too() -> None:
     assert len(late.asked) == 2
 
 
+def pressed(late: Late, second: float, about: str) -> Any:
+    """The button of a template was pressed."""
+    message = text(f"wamid.{second}", "", **ANNA, sent=second) | {"type": "button"}
+    del message["text"]
+    message |= {"button": {"text": "Ja, stuur maar", "payload": "ja"}, "context": {"id": about}}
+    [(_, decision, _)] = late.router.takes(wrote(message, second=second))
+    return decision
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_who_presses_its_button_asks_for_nothing_more(closed: bool) -> None:
+    late = Late()
+    late.held(late.answers(2 * DAY), 2 * DAY + 1)
+    [ask] = late.asked
+    late.router.takes(outcome(ask, "sent", second=2 * DAY + 2, wamid="wamid.ask"))
+    if closed:
+        given = command("c", second=2 * DAY + 3, type="close", conversation=late.conversation)
+        late.router.takes(given)
+    before = late.router.conversations[late.conversation]
+    decision = pressed(late, 3 * DAY, "wamid.ask")
+    assert (decision.conversation, decision.task) == (late.conversation, False)
+    now = late.router.conversations[late.conversation]
+    assert (now.state.waiting_since, now.closed_at) == (None, before.closed_at)
+    assert now.said_at == moment(3 * DAY)  # it is what lets go
+
+
+def test_the_button_of_another_template_is_somebody_s_work() -> None:
+    late = Late()
+    late.held(late.answers(2 * DAY), 2 * DAY + 1)
+    [ask] = late.asked
+    late.router.takes(outcome(ask, "sent", second=2 * DAY + 2, wamid="wamid.ask"))
+    assert pressed(late, 3 * DAY, "wamid.other").task
+    now = late.router.conversations[late.conversation]
+    assert now.state.waiting_since == moment(3 * DAY)
+
+
 def test_what_waited_and_was_sent_says_no_more_that_it_waits() -> None:
     late = Late()
     message = late.answers(2 * DAY)
