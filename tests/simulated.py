@@ -33,13 +33,17 @@ class SimulatedClock:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_DISABLE_SHM": "1",
         }
-        self.set(at)
+        self._move(at - clock.now())
 
     def set(self, at: datetime) -> None:
-        """It is `at` from here on, and goes on from there."""
-        self._offset = at - clock.now()
+        """It is `at` from here on, and goes on from there. Never back: a clock goes on."""
+        assert at >= self.now(), "the simulated clock would go back"
+        self._move(at - clock.now())
+
+    def _move(self, offset: timedelta) -> None:
+        self._offset = offset
         new = self._file.with_suffix(".new")
-        new.write_text(f"{self._offset.total_seconds():+.3f}\n")
+        new.write_text(f"{offset.total_seconds():+.3f}\n")
         new.chmod(0o644)
         os.replace(new, self._file)
 

@@ -1,6 +1,7 @@
 """Friday 15:00 to Monday 9:00, on a simulated clock, with all of it running: an answer that comes
 too late waits for the citizen, who is asked to write; and goes in order once they did."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from tests.watching import Watch, until
 FRIDAY = datetime(2026, 11, 27, 15, tzinfo=AMSTERDAM)
 MONDAY = datetime(2026, 11, 30, 9, tzinfo=AMSTERDAM)
 SECONDS = 15.0
-FATIMA, JAN = "31600000011", "31600000012"
+FATIMA, JAN, SANNE = "31600000011", "31600000012", "31600000013"
 TEXTS = ("Ja, u kunt hem ophalen.", "Neem uw legitimatie mee.")
 
 
@@ -44,7 +45,6 @@ def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Ite
     town.more, town.database.more = clock.environment, clock.environment
     try:
         town.start()
-        clock.set(FRIDAY)
         yield town
     finally:
         town.stop()
@@ -125,6 +125,8 @@ async def test_a_question_of_friday_afternoon_is_answered_on_monday_though_too_l
     assert got == ["schrijf_terug", *TEXTS]
     for id in (first, second):
         await until(lambda id=id: desk.status(id), _arrived, SECONDS)  # type: ignore[misc]
+    (pressed,) = await watch.events("Ja, stuur maar")
+    assert not pressed["event"]["data"]["task"]
     await _is_on_the_record(watch, conversation, first)
 
 
@@ -158,6 +160,7 @@ async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
     asked = await phone.asks("wanneer komt de kerstmarkt")
     clock.set(MONDAY + timedelta(days=7))
     conversation = asked["conversationId"]
+    assert await _meta_says(watch, JAN) == 131047
     answer = await _answered(desk, conversation, TEXTS[0])
     await _waits(desk, answer)
     assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
@@ -173,6 +176,55 @@ async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
     assert of_it == ["accepted", "failed"]
     await _held(watch, 0)
     assert await phone.got() == ["schrijf_terug"]
+
+
+async def test_whatever_dies_on_the_way_they_are_asked_once_and_answered_once(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
+) -> None:
+    desk, phone = Desk(watch), Phone(watch, session, SANNE)
+    clock.set(FRIDAY + timedelta(days=21))
+    asked = await phone.asks("mag mijn hond los in het park")
+    clock.set(MONDAY + timedelta(days=21))
+    await _without(town, "deliverer")
+    answer = await _answered(desk, asked["conversationId"], TEXTS[0])
+    line = f"select count(*) from deliverer.ledger where id = '{answer}'"
+    await until(lambda: watch.count(line), bool, SECONDS)
+    await _without(town, "router")
+    await _again(town, "deliverer")
+    await until(lambda: watch.count(f"{line} and state = 'held'"), bool, SECONDS)
+    await _without(town, "deliverer")
+    await _again(town, "router")  # what is held is a row: one of the two tells it
+    await _again(town, "deliverer")
+    await _waits(desk, answer)
+    for name in ("router", "deliverer"):
+        await _without(town, name)
+        await _again(town, name)
+    await until(phone.got, bool, SECONDS)
+    await _without(town, "deliverer")
+    await phone.writes("ja graag")
+    await until(lambda: watch.archived("ja graag"), bool, SECONDS)
+    await _again(town, "deliverer")
+    await until(lambda: desk.status(answer), _arrived, SECONDS)
+    assert await phone.got() == ["schrijf_terug", TEXTS[0]]
+
+
+async def _without(town: Installation, name: str) -> None:
+    await asyncio.to_thread(town.kill, name)
+
+
+async def _again(town: Installation, name: str) -> None:
+    await asyncio.to_thread(town.restart, name)
+    await asyncio.to_thread(town.wait_until_ready, name)
+
+
+async def _meta_says(watch: Watch, phone: str) -> int:
+    """Its code for a text by now."""
+    url = f"{watch.town.sandbox}/graph/v26.0/{NUMBER}/messages"
+    text = {"type": "text", "text": {"body": "Ja."}}
+    body = {"messaging_product": "whatsapp", "to": f"+{phone}"} | text
+    headers = {"Authorization": "Bearer sandbox-access-token"}
+    async with watch.session.post(url, json=body, headers=headers) as answer:
+        return int((await answer.json())["error"]["code"])
 
 
 async def _last_template(watch: Watch) -> str:
