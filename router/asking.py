@@ -14,15 +14,11 @@ from router.decisions import Changes, Ground, Identity, Outgoing, Reply, Unit
 from router.knowledge import Knowledge
 from services.contract import SendOutcome
 from services.numbers import AskTemplate
-from services.whatsapp import items
 
 ASKED = "held: wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
 NOT_ASKED = "held: wacht tot de inwoner weer schrijft; daar kon niet om worden gevraagd"
 CLOSED = 131047
 """Meta's code: the citizen wrote over 24 hours ago, whatever we know."""
-
-BUTTON = "button"
-"""Meta's type of a message that a button of a template made."""
 
 Ask = tuple[Reply, Identity]
 """What asks, and where it goes."""
@@ -67,13 +63,6 @@ def became(now: Conversation, message: Outgoing) -> Conversation:
     asked_at = None if message.status == "failed" else now.state.asked_at
     named = message.wamid_hash.hex() if message.wamid_hash else ""
     return now.remembering(asked_at=asked_at, ask_named=named)
-
-
-def pressed(item: items.Message, before: Conversation | None, ground: Ground) -> bool:
-    """Whether they only pressed the button under it: what waited goes, and nobody need do more."""
-    if item.content.type != BUTTON or before is None or not item.quoted:
-        return False
-    return before.state.ask_named == ground.hash("wamid", item.quoted).hex()
 
 
 def _theirs(conversation: str, known: Knowledge) -> Iterator[Conversation]:

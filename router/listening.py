@@ -6,7 +6,7 @@ thumb. Only words that are more than that decide where a conversation belongs.
 
 import msgspec
 
-from router import asking, courtesies, language, sensitive
+from router import courtesies, language, sensitive
 from router.book import Facts
 from router.conversation import Conversation
 from router.decisions import Ground, Unit
@@ -20,6 +20,8 @@ SILENT = frozenset([REACTION, "edit", "revoke", "system", "request_welcome"])
 """Types that no text answers and that ask for nothing new by themselves."""
 PASSING = frozenset([REACTION, "revoke", "system", "request_welcome"])
 """Types of these in which nothing is said at all."""
+BUTTON = "button"
+"""Type of a message that a button of a template made."""
 WORDLESS = frozenset(["location", "contacts"])
 """Types whose words name a place or a person, and no subject."""
 
@@ -48,7 +50,7 @@ def listened(
     facts = facts_of(unit, item, before, number, ground)
     text, courtesy = facts.text, _courtesy(item, facts.text)
     opt = courtesies.opt(text) if text else ""
-    pressed = asking.pressed(item, before, ground)
+    pressed = _pressed(item, before, ground)
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
     return Said(
@@ -83,6 +85,14 @@ def facts_of(
         tags=frozenset((*known, *_own_tags(item, number, ground))),
         state=state_of(before),
     )
+
+
+def _pressed(item: items.Message, before: Conversation | None, ground: Ground) -> bool:
+    """Whether they only pressed the button under what asked them to write: what waited for that
+    goes, and nobody need do more."""
+    if item.content.type != BUTTON or before is None or not item.quoted:
+        return False
+    return before.state.ask_named == ground.hash("wamid", item.quoted).hex()
 
 
 def _sensitive(content: items.Content) -> tuple[str, ...]:
