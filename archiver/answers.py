@@ -35,6 +35,28 @@ class Step(Shown):
     reason: str
 
 
+class Medium(Shown):
+    """A file that came with a message."""
+
+    id: UUID
+    """Of the message: it has one at most."""
+    link: str
+    """Where it is, at this API."""
+    mime_type: str
+    filename: str
+    """As its sender called it; empty where it has no name."""
+    state: Literal["waiting", "available", "quarantined", "lost"]
+    """On its way; there; kept from everybody; not to be got any more."""
+    reason: str
+    """Why it is kept from everybody, or was not got."""
+    size: int | None
+    """Bytes; null while it is on its way."""
+    sha256: str | None
+    """In hex."""
+    scanned: bool
+    """A malware scanner has looked at it."""
+
+
 class Handover(Shown):
     """An event about the message, handed to a department's system."""
 
@@ -102,6 +124,7 @@ class Message(Shown):
     status: str
     """The furthest that it came: received; accepted, sent, delivered, read, played, failed."""
     statuses: tuple[Step, ...]
+    media: tuple[Medium, ...]
     deliveries: tuple[Handover, ...]
     sequence: int
     """Grows within a conversation, and may skip."""

@@ -35,6 +35,19 @@ MESSAGE: Json = {
     "author": None,
     "status": "received",
     "statuses": [],
+    "media": [
+        {
+            "id": MESSAGE_ID,
+            "link": f"/v1/media/{MESSAGE_ID}",
+            "mimeType": "image/jpeg",
+            "filename": "",
+            "state": "available",
+            "reason": "",
+            "size": 48213,
+            "sha256": "6c1b29ad7d6a6e6a1f29a8ef2b6a7a0bb5d2a40ce2b49e0a0d6b5b9f3ad94c17",
+            "scanned": True,
+        }
+    ],
     "deliveries": [
         {
             "destination": "crm",

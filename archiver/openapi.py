@@ -45,6 +45,16 @@ NO_CONVERSATION = Refusal(
     "there is no such conversation", "There is none, or this token may not see it."
 )
 NO_MESSAGE = Refusal("there is no such message", "There is none, or this token may not see it.")
+NO_FILE = Refusal("there is no such file", "There is none, or this token may not see it.")
+GONE = Refusal(
+    "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
+    "It could not be got while Meta had it.",
+)
+KEPT = Refusal(
+    "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
+    "It is quarantined, and why.",
+)
+MISSING = Refusal("this file is not where it should be", "The operator must look.")
 WRONG = Refusal(
     "the query is not what it should be",
     "after or limit is not what it should be; `errors` has both at once.",
@@ -100,6 +110,35 @@ READ_MESSAGE = Operation(
     answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
     refusals={404: [NO_MESSAGE]},
 )
+READ_MEDIA = Operation(
+    method="get",
+    path="/media/{id}",
+    id="readMedia",
+    tag="messages",
+    summary="Read the file that came with a message",
+    description="The bytes as the citizen sent them, to be saved: not to be shown as a page.",
+    roles=["read"],
+    parameters=[MESSAGE],
+    answers={
+        200: Answer(
+            description="The file.",
+            content_type="application/octet-stream",
+            headers=["ETag"],
+            binary=True,
+        ),
+        202: Answer(
+            description="It is on its way: try again after Retry-After.",
+            headers=["Retry-After"],
+            example={"state": "waiting", "reason": ""},
+        ),
+    },
+    refusals={
+        404: [NO_FILE],
+        410: [GONE],
+        451: [KEPT],
+        500: [MISSING],
+    },
+)
 API = Api(
     title="Postkamer: the record",
     version=VERSION,
@@ -113,7 +152,7 @@ API = Api(
         "documentation": "This document.",
     },
 )
-OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, READ_MESSAGE, DOCUMENT)
+OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
 
 document: Json = document_of(API, OPERATIONS)
 """Answered at /v1/openapi.json; see `services.manual.routes`."""

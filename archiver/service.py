@@ -1,33 +1,49 @@
 """The archiver as a process: the archive's queue in, its API out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from archiver.api import Api
 from archiver.intake import FRAMES, Intake
+from archiver.media import relay
+from archiver.media.answering import Files
+from archiver.media.book import Book
+from archiver.media.fetcher import AT_ONCE, Fetcher
+from archiver.media.source import sourcing
 from archiver.openapi import document
 from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
-from services.config import Config
+from services.config import UNSCANNED, Config
 from services.consumer import consuming
 from services.database import connected, until_it_answers
+from services.graph import Account
 from services.http import application, operations, serve
 from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end, obstacles
-from services.settings import ArchiverSettings
+from services.objects import Objects
+from services.partitions import Partitions
+from services.scanner import Scanner
+from services.settings import ArchiverSettings, SettingsError
 from services.tasks import beside
 
-POOL_SIZE = 8
-"""Connections to PostgreSQL: one writes, the others answer."""
+POOL_SIZE = 12
+"""Connections to PostgreSQL: one writes, one for each file under way, the others answer."""
 MONTHS_SECONDS = 24 * 3600.0
 """Between two looks at whether the partitions of the coming months are there."""
 
 
+def scanner(settings: ArchiverSettings, config: Config) -> Scanner | None:
+    """SettingsError where there must be one and is none."""
+    if not settings.scanner_url and config.environment == "production":
+        raise SettingsError([UNSCANNED])
+    return Scanner(settings.scanner_url) if settings.scanner_url else None
+
+
 @asynccontextmanager
 async def archiver(
-    settings: ArchiverSettings, config: Config
+    settings: ArchiverSettings, config: Config, accounts: Mapping[str, Account]
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
     queue = next(q for q in topology.queues(config.partitions, ()) if q.kind == "archive")
@@ -43,10 +59,32 @@ async def archiver(
         ring = await enter(keyring(pool, of_environment(settings, config)))
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
+        book, objects = Book(pool), Objects(settings.object_store)
+        getting = await enter(_getting(settings, config, accounts, book, objects))
+        partitions = Partitions(link, clock.new_id(), config.partitions)
+        tell = await enter(beside(relay.tell(book, partitions)))
+        count = await enter(beside(relay.count(book)))
         reading = Api(store, ring, lambda: intake.behind)
-        api = application([*reading.routes(), *manual.routes(document)])
+        files = Files(store, book, objects, ring, scanned_only=config.environment == "production")
+        api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, ring.task, months, consumer.task)
+        yield first_to_end(link.task, ring.task, months, consumer.task, tell, count, *getting)
+
+
+@asynccontextmanager
+async def _getting(
+    settings: ArchiverSettings,
+    config: Config,
+    accounts: Mapping[str, Account],
+    book: Book,
+    objects: Objects,
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Files on their way, a few at once."""
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(sourcing(objects, AT_ONCE))
+        fetcher = Fetcher(book, source, objects, accounts, scanner(settings, config))
+        works = [beside(fetcher.run()) for _ in range(AT_ONCE)]
+        yield [await stack.enter_async_context(work) for work in works]
 
 
 async def _make_months(store: Store) -> None:

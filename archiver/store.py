@@ -106,11 +106,13 @@ order by sequence, id limit $5
 _MESSAGE = f"{_RECORDS} where message = $1 and kind = 'message' and {_SHOWN}"
 
 _ABOUT = f"""{_RECORDS}
-where message = any($1::uuid[]) and kind in ('send', 'status', 'delivery') and tenant = $2
+where message = any($1::uuid[]) and kind in ('send', 'status', 'delivery', 'media') and tenant = $2
 order by id
 """
 
+# What is new of them; and of these the files that came with messages, to be fetched.
 _INSERT = """
+with added as (
 insert into archiver.record (id, kind, at, tenant, conversation, message, receipt, sequence, data,
     raw)
 select id, kind, at, tenant, conversation, message, receipt, sequence,
@@ -118,5 +120,14 @@ select id, kind, at, tenant, conversation, message, receipt, sequence,
 from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::uuid[],
     $7::uuid[], $8::bigint[], $9::bytea[], $10::bytea[])
     as new (id, kind, at, tenant, conversation, message, receipt, sequence, data, raw)
-on conflict do nothing returning 1
+on conflict do nothing returning id, kind, at, tenant, conversation, message, data
+), files as (
+insert into archiver.media (id, tenant, number, conversation, department, announced, sent_at)
+select coalesce(message, id), tenant, coalesce(data->>'number', ''), conversation,
+    coalesce(data->>'department', ''), data->'medium',
+    least(at, (data->>'sentAt')::timestamptz)
+from added where kind = 'message' and data ? 'medium'
+on conflict do nothing
+)
+select 1 from added
 """

@@ -38,6 +38,7 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "author": data.get("author"),
         "status": max([first, *(s["status"] for s in statuses)], key=lambda s: RANKS.get(s, -1)),
         "statuses": statuses,
+        "media": _media(row, data, told),
         "deliveries": [_delivery(fate, said) for fate, said in told if fate["kind"] == "delivery"],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
@@ -79,6 +80,31 @@ def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]
 def _is_news(said: dict[str, Any], known: Collection[str]) -> bool:
     """It was not sent, or in another form, or Meta told what became of it too early to be known."""
     return said["state"] != "sent" or bool(said["reason"]) or said["status"] not in known
+
+
+def _media(
+    row: Row, data: dict[str, Any], told: Sequence[tuple[Row, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """The file that came with it, as far as it came: what became of it last is what counts."""
+    medium = data.get("medium")
+    if not isinstance(medium, dict):
+        return []
+    known = [said for fate, said in told if fate["kind"] == "media"]
+    last = known[-1] if known else {}
+    id = row["message"] or row["id"]
+    return [
+        {
+            "id": id,
+            "link": f"/v1/media/{id}",
+            "mimeType": last.get("mimeType") or medium["mimeType"],
+            "filename": medium["filename"],
+            "state": last.get("state", "waiting"),
+            "reason": last.get("reason", ""),
+            "size": last.get("size"),
+            "sha256": last.get("sha256"),
+            "scanned": last.get("scanned", False),
+        }
+    ]
 
 
 def _delivery(fate: Row, said: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from deliverer.accounts import accounts
 from gateway.doors import doors
 from router import soundness
 from services import choices, settings
-from services.config import Config, ConfigError, Source, located
+from services.config import UNSCANNED, Config, ConfigError, Source, located
 from services.faults import Fault
 from services.keyring import of_environment
 
@@ -47,6 +47,7 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
         found.warnings += [*read.warnings, *map(line, doubts(read, now))]
         if settings_too:
             found.faults += _token_faults(config, environ)
+            found.faults += _scanner_faults(config, environ)
     if settings_too:
         found.faults += _secret_faults(config, environ)
         faults, warnings = looked(config, sources, path.parent, environ, now)
@@ -99,6 +100,12 @@ def _token_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
     except settings.SettingsError as error:
         return error.faults
     return []
+
+
+def _scanner_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """In production files must be scanned, whatever else is wrong."""
+    missing = not environ.get(f"{settings.PREFIX}SCANNER_URL")
+    return [UNSCANNED] if missing and config.environment == "production" else []
 
 
 def _setting_faults(environ: Mapping[str, str]) -> set[str]:

@@ -139,14 +139,19 @@ def deliverer() -> None:
 def archiver() -> None:
     """Run the archiver: keeps the record and shows it."""
     from archiver.service import archiver as service
+    from archiver.service import scanner
+    from services.graph import accounts
 
     given = loaded(settings.ArchiverSettings)
     town = configured(given.config)
+    token = given.meta_access_token.get_secret_value()
     try:
         of_environment(given, town)
+        scanner(given, town)
+        numbers = accounts(town.numbers, given.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    run("archiver", given.log_level, lambda: service(given, town))
+    run("archiver", given.log_level, lambda: service(given, town, numbers))
 
 
 @main.command()

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import msgspec
 
+from services import graph
 from services.config import Config
 from services.night import Night, compiled
 from services.numbers import LateTemplate, Number
-from services.providers import PROVIDERS, authorized, resource
-from services.settings import SettingsError, resolved
+from services.providers import resource
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,35 +39,23 @@ def accounts(
 ) -> dict[str, Account]:
     """Our number -> its account; the installation's address and token are for numbers at Meta that
     have none of their own. SettingsError with every secret that is missing."""
-    found: dict[str, Account] = {}
-    faults: list[str] = []
-    for number in config.numbers:
-        token = access_token
-        try:
-            if number.access_token:
-                token = resolved(number.access_token, environ)
-        except ValueError as error:
-            faults.append(f"{error} (number {number.id})")
-        account = _account(number, graph_url, token)
-        if tenant := config.tenant(number.tenant):
-            night = compiled(tenant.night)
-            account = msgspec.structs.replace(account, night=night, wrote=tenant.wrote)
-        found[number.id] = account
-    if faults:
-        raise SettingsError(faults)
-    return found
+    there = graph.accounts(config.numbers, graph_url, access_token, environ)
+    return {number.id: _account(number, there[number.id], config) for number in config.numbers}
 
 
-def _account(number: Number, graph_url: str, token: str) -> Account:
-    base = number.graph_url or PROVIDERS[number.provider].graph_url or graph_url
-    return Account(
+def _account(number: Number, there: graph.Account, config: Config) -> Account:
+    account = Account(
         name=f"{number.provider}:{number.meta_id}",
         number=number.id,
         tenant=number.tenant,
-        messages_url=resource(number.provider, base, number.meta_id, "messages"),
-        media_url=resource(number.provider, base, number.meta_id, "media"),
-        headers=authorized(number.provider, token),
+        messages_url=resource(number.provider, there.base, number.meta_id, "messages"),
+        media_url=resource(number.provider, there.base, number.meta_id, "media"),
+        headers=there.headers,
         per_second=number.per_second,
         late=number.late_template,
         asks=number.ask_template is not None,
     )
+    if tenant := config.tenant(number.tenant):
+        night = compiled(tenant.night)
+        account = msgspec.structs.replace(account, night=night, wrote=tenant.wrote)
+    return account

@@ -26,9 +26,7 @@ from deliverer.ledger import Ledger
 from deliverer.line import Line
 from deliverer.nights import nights, unasked
 from deliverer.posting import Poster
-from services import clock, observe, topology
-from services.broker import Unconfirmed
-from services.contract import SendOutcome
+from services import clock, observe
 from services.database import until_it_answers
 from services.partitions import Partitions
 from services.tasks import within
@@ -182,22 +180,11 @@ class Outbound:
         """Outcomes into the partition of their number: rows first, so nothing waits for this."""
         while True:
             outcomes = await until_it_answers(lambda: self._ledger.outcomes(OUTCOMES), "relay")
-            told: list[SendOutcome] = []
-            for partition, entries in self._by_partition(outcomes).items():
-                with suppress(Unconfirmed):
-                    await self._partitions.publish(partition, list(entries), CONFIRM_SECONDS)
-                    told += entries
+            told = await self._partitions.tell(outcomes, CONFIRM_SECONDS)
             if told:
                 await until_it_answers(partial(self._ledger.told, told), "relay")
             if len(told) < OUTCOMES:
                 await asyncio.sleep(LOOK_SECONDS)
-
-    def _by_partition(self, outcomes: list[SendOutcome]) -> dict[int, list[SendOutcome]]:
-        grouped: dict[int, list[SendOutcome]] = {}
-        for outcome in outcomes:
-            partition = topology.partition_of(outcome.number, self._partitions.count)
-            grouped.setdefault(partition, []).append(outcome)
-        return grouped
 
 
 def _tell_of(number: str, hold: Hold) -> None:

@@ -2,6 +2,7 @@
 # Installs what is missing on a Debian or Ubuntu machine, and nothing else:
 #
 #   servers   RabbitMQ and PostgreSQL, as programs only: no service, no cluster, nothing started
+#   scanner   clamd, for the tests of files: without signatures, which are for who runs it for real
 #   browser   Chromium, for the browser tests
 #   clock     libfaketime, for the tests that move the clock
 #   load      wrk, for the benchmarks
@@ -222,12 +223,13 @@ for part in "$@"; do
         need rabbitmq-server test -x /usr/lib/rabbitmq/bin/rabbitmq-server
         need postgresql has_postgresql
         ;;
+    scanner) need clamav-daemon test -x /usr/sbin/clamd ;;
     browser) need chromium has_browser ;;
     clock) need libfaketime has_clock ;;
     load) need wrk command -v wrk ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second holds the first
     tools) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, browser, clock, load, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, clock, load, runtime, tools." ;;
     esac
 done
 

@@ -7,6 +7,11 @@ from router.decisions import Changes, Identity, Outgoing, Reply, Send, Unit
 from services.contract import POSTKAMER
 from services.fates import WINDOW
 
+AUTHOR = POSTKAMER
+"""Who wrote it, on the record."""
+BY_ITSELF = 'de tekst "{}" gaat vanzelf uit'
+ASKS = 'het sjabloon "{}" vraagt de inwoner om terug te schrijven: er wacht een antwoord'
+
 
 def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Changes:
     outgoing = Outgoing(
@@ -40,6 +45,11 @@ def kind(reply: Reply) -> str:
     if b'"template"' in beginning:
         return "template"
     return "interactive" if b'"interactive"' in beginning else "text"
+
+
+def because(reply: Reply) -> str:
+    """Why it goes out, for the record."""
+    return (ASKS if kind(reply) == "template" else BY_ITSELF).format(reply.name)
 
 
 def window_open(now: Conversation, at: datetime) -> bool:

@@ -5,11 +5,11 @@
 
 import msgspec
 
-from router import commands, messages, notices, statuses, timeouts
+from router import commands, files, messages, notices, statuses, timeouts
 from router.decisions import Changes, Decision, Ground, Unit
 from router.discretion import marked
 from router.knowledge import Knowledge
-from services.contract import Command, Receipt, SendOutcome, Timeout
+from services.contract import Command, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.whatsapp import items
 
 
@@ -27,6 +27,8 @@ def _decided(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Ch
             return statuses.outcome(unit, outcome, known, ground)
         case Timeout() as entry:
             return timeouts.timeout(unit, entry, known, ground)
+        case MediaOutcome() as outcome:
+            return files.outcome(unit, outcome, known, ground)
         case Receipt():
             decision, changes = _item(unit, known, ground)
     if unit.item and (sighting := notices.sighting(unit.item)):

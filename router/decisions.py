@@ -14,7 +14,7 @@ from router.early import Early
 from router.rules import Table
 from router.template import Template
 from services.config import Config
-from services.contract import Command, Receipt, SendOutcome, Timeout
+from services.contract import Entry, MediaOutcome, SendOutcome, Timeout
 from services.hours import Hours
 from services.ids import uuid7
 from services.texts import Texts
@@ -31,7 +31,7 @@ class Unit(msgspec.Struct, frozen=True):
     it again."""
 
     key: bytes
-    entry: Receipt | Command | SendOutcome | Timeout
+    entry: Entry
     item: AnyItem | None = None
     """Its number is our own id of it, not Meta's."""
     scope: str = ""
@@ -41,7 +41,9 @@ class Unit(msgspec.Struct, frozen=True):
     def at(self) -> datetime:
         """When it came to us: the time that every decision goes by."""
         entry = self.entry
-        return entry.at if isinstance(entry, SendOutcome | Timeout) else entry.received_at
+        if isinstance(entry, SendOutcome | Timeout | MediaOutcome):
+            return entry.at
+        return entry.received_at
 
     def id(self, purpose: str) -> UUID:
         """An id that is the same however often this unit is decided. It cannot be guessed, for the
@@ -172,8 +174,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided about one unit, kept with it: doing it again says exactly the same.
 
     kind: message (a citizen wrote), echo (archived only), status, notice, accepted (a command),
-    refused (a command), outcome, timeout, quarantined. Ids and sequence numbers are given here and
-    nowhere else; `event` is None where no CRM is told.
+    refused (a command), outcome, media, timeout, quarantined. Ids and sequence numbers are given
+    here and nowhere else; `event` is None where no CRM is told.
     """
 
     kind: str

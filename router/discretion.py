@@ -10,7 +10,7 @@ from services.contract import Delivery
 KEPT = frozenset(
     {
         "conversationId", "messageId", "department", "receivedAt", "sentAt", "at", "status", "task",
-        "provisional", "reopened", "windowUntil",
+        "provisional", "reopened", "windowUntil", "state",
     }
 )  # fmt: skip
 """Of an event's data, what says that there is something to do, and nothing of what or for whom."""

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import msgspec
 
+from router import files
 from router.decisions import Decision, Unit
 from router.discretion import discreet
 from router.merging import REASON
 from router.sensitive import masked
-from services.contract import Command, Delivery, Timeout
+from services.contract import Command, Delivery, MediaOutcome, Timeout
 from services.whatsapp import items
 
 RECEIVED = "nl.postkamer.message-received.v1"
@@ -23,6 +24,7 @@ CLOSED = "nl.postkamer.conversation-closed.v1"
 DECIDED = "nl.postkamer.conversation-decided.v1"
 WAITING = "nl.postkamer.conversation-waiting.v1"
 SAID = "nl.postkamer.text-sent.v1"
+MEDIA_AVAILABLE = "nl.postkamer.media-available.v1"
 WINDOW_CLOSING = "nl.postkamer.window-closing.v1"
 CARE_ALARM = "nl.postkamer.care-alarm.v1"
 HAPPENED = {
@@ -65,14 +67,22 @@ def _events(unit: Unit, decision: Decision) -> Iterator[To]:
     match unit.entry, unit.item:
         case Command() as command, _:
             yield from _steered(unit, command, decision)
-        case Timeout(), _:
-            data = _about(decision) | _situation(decision) | {"reason": decision.reason}
-            yield _own(unit, decision, HAPPENED[decision.happened], decision.event, data)
+        case (Timeout() | MediaOutcome()) as entry, _:
+            type, data = _come_back(entry, decision)
+            yield _own(unit, decision, type, decision.event, data)
         case _, items.Message() as message:
             data = _message_data(unit, message, decision)
             yield _own(unit, decision, RECEIVED, decision.event, data)
         case _:
             yield _own(unit, decision, STATUS_CHANGED, decision.event, _status(unit, decision))
+
+
+def _come_back(entry: Timeout | MediaOutcome, decision: Decision) -> tuple[str, Data]:
+    """Type and data of what happened by itself."""
+    if isinstance(entry, MediaOutcome):
+        return MEDIA_AVAILABLE, _about(decision) | files.told(entry)
+    data = _about(decision) | _situation(decision) | {"reason": decision.reason}
+    return HAPPENED[decision.happened], data
 
 
 def _alarm(unit: Unit, decision: Decision) -> To:
@@ -168,7 +178,8 @@ def _status(unit: Unit, decision: Decision) -> Data:
 def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Data:
     content = message.content
     filename = _shown(content.filename, decision)
-    media = {"id": content.media, "mimeType": content.mime_type, "filename": filename}
+    media = {"id": decision.message, "mimeType": content.mime_type, "filename": filename}
+    media["link"] = files.LINK.format(decision.message)
     return (
         _about(decision)
         | {

@@ -24,7 +24,7 @@ from router.knowledge import Knowledge
 from router.statuses import our_message, wamid_key
 from router.template import Template
 from router.unasked import ORDERS
-from services.contract import Command, SendOutcome, Timeout
+from services.contract import Command, MediaOutcome, SendOutcome, Timeout
 from services.database import Connection
 from services.whatsapp import items
 from services.whatsapp.parse import words
@@ -176,7 +176,7 @@ async def _standings(connection: Connection, units: Iterable[Unit], known: Knowl
 
 
 def _number(unit: Unit) -> str:
-    if isinstance(unit.entry, Command | SendOutcome | Timeout):
+    if isinstance(unit.entry, Command | SendOutcome | Timeout | MediaOutcome):
         return unit.entry.number
     return unit.item.number if unit.item else ""
 
@@ -193,7 +193,11 @@ def _identities(unit: Unit) -> tuple[items.Identity, ...]:
 
 def _conversation_ids(units: Iterable[Unit], known: Knowledge) -> list[str]:
     """Conversations that are named, rather than found through a person."""
-    named = {u.entry.conversation for u in units if isinstance(u.entry, Command | Timeout)}
+    named = {
+        unit.entry.conversation
+        for unit in units
+        if isinstance(unit.entry, Command | Timeout | MediaOutcome)
+    }
     named |= {u.entry.other for u in units if isinstance(u.entry, Command)}
     named |= {outgoing.conversation for outgoing in known.outgoing.values()}
     return [id for id in named if id]

@@ -9,17 +9,16 @@ from uuid import UUID
 
 import msgspec
 
-from router.automatic import kind
+from router import files
+from router.automatic import AUTHOR, because, kind
 from router.commands import content
 from router.consents import brought, ended, of_person
 from router.decisions import Decision, Reply, Unit
 from router.outputs import Data, by, person, why, zaak
-from services.contract import POSTKAMER, Command, Receipt, Record, SendOutcome, Timeout
+from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
 _json = msgspec.json.encode
-BY_ITSELF = 'de tekst "{}" gaat vanzelf uit'
-ASKS = 'het sjabloon "{}" vraagt de inwoner om terug te schrijven: er wacht een antwoord'
 
 
 def receipt_record(receipt: Receipt) -> Record:
@@ -67,19 +66,17 @@ def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> 
 
 def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
     """A text that went out by itself, just after what it answers."""
-    type = kind(reply)
-    because = ASKS if type == "template" else BY_ITSELF
     data = {
         "direction": "out",
-        "type": type,
+        "type": kind(reply),
         "text": reply.text,
         "content": msgspec.Raw(reply.content),
-        "author": POSTKAMER,
+        "author": AUTHOR,
         "name": reply.name,
         "language": reply.language,
         "department": decision.department,
         # Why the conversation is here is of the message which it answers.
-        "decision": why(decision) | {"reason": because.format(reply.name)},
+        "decision": why(decision) | {"reason": because(reply)},
         "status": "accepted",
         "receivedAt": unit.at,
     }
@@ -108,15 +105,14 @@ def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
         case Command() as command, _:
             kind, data = ORDERS.get(command.type, ("message", _written))
             return kind, data(command, decision)
-        case SendOutcome() | Timeout() as entry, _:
+        case (SendOutcome() | Timeout() | MediaOutcome()) as entry, _:
             return _come_back(entry, decision)
         case _, items.Message() as message:
             return "message", _received(unit, message, decision)
         case _, items.Status() as status:
             return "status", _status(status, decision)
         case _, items.Notice() as notice:
-            told = {"field": notice.field, "event": notice.event}
-            return "notice", told | ended(decision)
+            return "notice", {"field": notice.field, "event": notice.event} | ended(decision)
         case _:
             raise AssertionError("an unknown item is quarantined")
 
@@ -151,9 +147,11 @@ def _content(command: Command) -> Any:
         return None
 
 
-def _come_back(entry: SendOutcome | Timeout, decision: Decision) -> tuple[str, Data]:
+def _come_back(entry: SendOutcome | Timeout | MediaOutcome, decision: Decision) -> tuple[str, Data]:
     if isinstance(entry, Timeout):
         return "conversation", _timed_out(decision)
+    if isinstance(entry, MediaOutcome):
+        return "media", files.kept(entry)
     return "send", _outcome(entry, decision)
 
 
@@ -189,8 +187,7 @@ def _read(command: Command, decision: Decision) -> Data:
 
 
 def _merged(command: Command, decision: Decision) -> Data:
-    merged = {"other": decision.merged} | ended(decision)
-    return _ordered("merged")(command, decision) | merged
+    return _ordered("merged")(command, decision) | {"other": decision.merged} | ended(decision)
 
 
 def _closed(command: Command, decision: Decision) -> Data:
@@ -263,8 +260,8 @@ def _status(status: items.Status, decision: Decision) -> Data:
 
 
 def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
-    continued = {"continued": True} if decision.continued else {}
     marked = {
+        "medium": files.announced(message.content),
         "tags": decision.tags,
         "priority": decision.priority,
         "language": decision.language,
@@ -279,6 +276,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         "held": decision.held,
         "marks": decision.marks,
         "automatic": decision.reply.name if decision.reply else "",
+        "continued": decision.continued,
     }
     return (
         {
@@ -297,6 +295,5 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         }
         | {name: value for name, value in marked.items() if value}
         | ended(decision)
-        | continued
         | zaak(decision)
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from router.decisions import UNPROVEN, Ground, Hash, Unit
-from services.contract import Command, Entry, Receipt, SendOutcome, Timeout
+from services.contract import Command, Entry, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.whatsapp.items import AnyItem, Unknown
 from services.whatsapp.parse import Unparseable, identity_key, parse
 
@@ -41,6 +41,8 @@ def units(entry: Entry, ground: Ground) -> Iterator[Unit]:
             yield Unit(ground.hash("outcome", str(entry.id)), entry)
         case Timeout():
             yield Unit(ground.hash("timeout", str(entry.id)), entry)
+        case MediaOutcome():
+            yield Unit(ground.hash("media", str(entry.id)), entry)
 
 
 def whole(entry: Entry, ground: Ground) -> Unit:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from pydantic import Field, TypeAdapter, ValidationError
@@ -19,6 +19,8 @@ from services.town import Contacts, Department, Destination, Tenant
 
 NOBODY = "none"
 """The id of no number."""
+UNSCANNED = 'POSTKAMER_SCANNER_URL: is missing, and environment = "production"'
+"""Of an installation that would show what nobody has looked at (BIO2 8.07.04)."""
 RULES = 10_000
 """Rules of one installation; 2,000 is a large town."""
 
@@ -28,6 +30,8 @@ class Config(Table):
     """Doubling costs about a tenth of the throughput; changing takes empty queues."""
     include: tuple[str, ...] = Field(default=(), max_length=100)
     """Further files, beside this one; `*` stands for any name. Their tables follow this one's."""
+    environment: Literal["test", "production"] = "test"
+    """In production nothing is shown that no malware scanner has looked at."""
     texts: str = ""
     """Folder with what citizens are told, a file for each language. '' tells them nothing."""
     approved_by: str = Field(default="", max_length=200)

@@ -148,7 +148,35 @@ class Timeout(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """When it was told: long after, where nothing ran meanwhile."""
 
 
-Entry = Receipt | Command | SendOutcome | Timeout
+class MediaOutcome(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="media-outcome"
+):
+    """What became of a file that came with a message: the archiver has it, keeps it from everybody,
+    or could not get it."""
+
+    id: UUID
+    message: UUID
+    """Also the id under which the archiver has the file."""
+    tenant: str
+    number: str
+    conversation: str
+    """'' where the message stands in none."""
+    department: str
+    """That has the message."""
+    at: datetime
+    state: Literal["available", "quarantined", "lost"]
+    reason: str = ""
+    """One sentence for whoever waits for it; it holds no personal data."""
+    mime_type: str = ""
+    size: int = 0
+    """Bytes."""
+    sha256: str = ""
+    """In hex, of the file as it was fetched."""
+    scanned: bool = False
+    """Whether a scanner has looked at it."""
+
+
+Entry = Receipt | Command | SendOutcome | Timeout | MediaOutcome
 
 
 class PartitionBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,8 +214,8 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
-    kind: receipt, message, status, notice, note, delivery, send, quarantine, conversation, number,
-    consent, configuration.
+    kind: receipt, message, status, notice, note, delivery, send, media, quarantine, conversation,
+    number, consent, configuration.
     """
 
     id: UUID

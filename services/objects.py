@@ -48,6 +48,11 @@ def upload(object: UUID) -> str:
     return f"upload/{object}"
 
 
+def media(message: UUID) -> str:
+    """The key of the file that came with a message."""
+    return f"media/{message}"
+
+
 class Objects:
     """`url` as the settings have judged it: `file:///folder` or `s3://bucket/prefix`.
 

@@ -182,6 +182,16 @@ answers_held = _gauge(
 )
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
+media = _counter("postkamer_media_total", "Files of citizens by what became of them", "outcome")
+media_attempts = _counter(
+    "postkamer_media_attempts_total", "Attempts that did not bring a file, by why", "outcome"
+)
+media_waiting = _gauge(
+    "postkamer_media_waiting", "Files that wait to be fetched or scanned", "state"
+)
+media_waiting_seconds = _gauge(
+    "postkamer_media_waiting_seconds", "How long ago the oldest of these was sent", "state"
+)
 parked = _gauge("postkamer_parked", "Deliveries parked", "queue")
 notices = _counter("postkamer_notices_total", "Notices of Meta's", "field", "event")
 notice_alarms = _counter(

@@ -34,6 +34,7 @@ CONTACT = {
     "email": "postkamer@example.org",
 }
 """Whoever publishes this fills it in, as in publiccode.yml."""
+BYTES = {"type": "string", "format": "binary"}
 UNCOUNTED = (401, 431)
 """Said before a request is counted among those of a token."""
 LICENCE = {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}
@@ -92,9 +93,7 @@ def _described(operation: Operation) -> str:
 
 
 def _request(content: Content, names: Mapping[int, Json]) -> Json:
-    media: Json = {
-        kind: {"schema": {"type": "string", "format": "binary"}} for kind in content.files
-    }
+    media: Json = {kind: {"schema": BYTES} for kind in content.files}
     if content.model:
         examples = {name: {"value": value} for name, value in content.examples.items()}
         schema = names[id(content.model)]
@@ -119,6 +118,8 @@ def _answer(answer: Answer, operation: Operation, names: Mapping[int, Json]) -> 
     if answer.model:
         shown: Json = {"schema": names[id(answer.model)], "example": answer.example}
         made["content"] = {answer.content_type: shown}
+    elif answer.binary:
+        made["content"] = {answer.content_type: {"schema": BYTES}}
     elif answer.example is not None:
         schema = {"type": "object" if isinstance(answer.example, dict) else "string"}
         made["content"] = {answer.content_type: {"schema": schema, "example": answer.example}}

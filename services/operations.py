@@ -17,10 +17,13 @@ TITLES = {
     404: "Not Found",
     408: "Request Timeout",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
+    451: "Unavailable For Legal Reasons",
+    500: "Internal Server Error",
     503: "Service Unavailable",
 }
 
@@ -76,6 +79,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
     headers: Sequence[str] = ()
     """Names in HEADERS, besides those that all have."""
+    binary: bool = False
+    """Bytes as they are."""
     example: Any = None
 
 

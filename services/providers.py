@@ -25,6 +25,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Header and what stands before the token in it."""
     media_hosts: tuple[str, ...]
     """Where its media are fetched from; the token goes nowhere else."""
+    rehosts: bool = False
+    """It passes on where a file is at Meta's; who fetches it puts the provider's own host there."""
 
 
 PROVIDERS: dict[ProviderId, Provider] = {
@@ -45,6 +47,7 @@ PROVIDERS: dict[ProviderId, Provider] = {
         number_in_path=False,
         authorization=("D360-API-KEY", ""),
         media_hosts=("waba-v2.360dialog.io",),
+        rehosts=True,
     ),
 }
 

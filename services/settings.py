@@ -109,6 +109,19 @@ def _object_store(value: str) -> str:
     return value
 
 
+def _scanner(value: str) -> str:
+    """A host and a port, or a socket by its whole path."""
+    try:
+        parts = urlsplit(value)
+        named = parts.scheme == "tcp" and bool(parts.hostname) and bool(parts.port)
+    except ValueError:
+        named = False
+    socket = value.startswith("unix:///") and len(value) > len("unix:///")
+    if value and not (named or socket):
+        raise ValueError("expected tcp://host:port or unix:///path")
+    return value
+
+
 AmqpUrls = Annotated[SecretStr, AfterValidator(_amqp_urls)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
@@ -119,6 +132,8 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 ObjectStore = Annotated[str, AfterValidator(_object_store)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
+GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+ScannerUrl = Annotated[str, AfterValidator(_scanner)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -182,7 +197,7 @@ class RouterSettings(Settings):
 
 class DelivererSettings(Settings):
     meta_access_token: SecretStr
-    meta_graph_url: str = Field(pattern=r"^https?://\S+$")
+    meta_graph_url: GraphUrl
     object_store: ObjectStore
     private_networks: Networks = ()
     """Beside the internet, where CRMs may be: `10.1.0.0/16`."""
@@ -193,6 +208,11 @@ class DelivererSettings(Settings):
 
 class ArchiverSettings(Settings, TokenSettings):
     archive_key: Key
+    meta_access_token: SecretStr
+    meta_graph_url: GraphUrl
+    object_store: ObjectStore
+    scanner_url: ScannerUrl = ""
+    """Of clamd; empty: no file is scanned."""
     archiver_port: Port = 8083
     archiver_ops_port: Port = 9083
 

@@ -1,7 +1,7 @@
 """Queues, exchanges and who may touch them: one table, from which everything is declared.
 
     exchange       keys = queues                 written by                   read by
-    partitions     router.partition.N            gateway, deliverer, router   router
+    partitions     router.partition.N            gateway, deliverer, archiver router
     destinations   deliverer.destination.ID      router                       deliverer
     archive        archiver.records              router, deliverer            archiver
 
@@ -111,7 +111,7 @@ PERMISSIONS: dict[str, tuple[str, str, str]] = {
         r"^(partitions|archive)$",
         r"^deliverer\.destination\.",
     ),
-    "archiver": (r"^archiver\.records$", r"^$", r"^archiver\.records$"),
+    "archiver": (r"^archiver\.records$", r"^partitions$", r"^archiver\.records$"),
 }
 
 

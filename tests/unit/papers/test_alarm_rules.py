@@ -27,6 +27,8 @@ DAY = 86400
 UNCONFIRMED = 'postkamer_sends_unconfirmed{number="106540352242922"}'
 UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
 FAILS = ["PostkamerSendsFail"]
+WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
+ENDED = 'postkamer_media_total{outcome="%s"}'
 MIXED = {
     "a number of which each fails": ({"failed": "0+3x60"}, 7, FAILS),
     "a number of which each fails from the first": ({"failed": "_ _ _ 40x60"}, 7, FAILS),
@@ -119,6 +121,15 @@ CASES = {
         ["PostkamerBudgetNearlySpent", "PostkamerBudgetSpent"],
     ),
     "a budget of another month": (SPENT, "1.2x3 0 0x30", []),
+    "a file that is not scanned": (WAITS % "fetched", "86500+60x30", ["PostkamerFilesWait"]),
+    "a file that waits for now": (WAITS % "waiting", "3600+60x30", []),
+    "a file that will be gone": (
+        WAITS % "waiting",
+        f"{5 * DAY + 60}+60x30",
+        ["PostkamerFilesAreLost", "PostkamerFilesWait"],
+    ),
+    "a file that nobody may see": (ENDED % "quarantined", "0 0 1x9", ["PostkamerFileQuarantined"]),
+    "files as they should be": (ENDED % "available", "0+5x30", []),
     "a conversation that is held for now": ("postkamer_held_seconds", "3600+60x30", []),
 }
 

@@ -132,7 +132,7 @@ def test_only_the_gateway_is_published_beyond_this_machine() -> None:
 
 def test_the_broker_the_database_and_their_readers_have_no_way_out() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
-    for name in ("rabbitmq", "postgres", "router", "archiver", "migrate", "roles"):
+    for name in ("rabbitmq", "postgres", "router", "migrate", "roles"):
         assert SERVICES[name]["networks"] == ["inside"], name
 
 

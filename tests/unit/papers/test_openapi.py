@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 import archiver.openapi
 import gateway.openapi
 from archiver.api import Api as Archive
+from archiver.media.answering import Files
 from gateway.api import Api as Orders
 from gateway.media import Media
 from gateway.webhook import Webhook
@@ -135,17 +136,21 @@ def faults(document: Json, schema: Json, value: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
 
+def described_in(part: Json) -> list[Json]:
+    """The contents of it that have a form; not: files."""
+    contents = part.get("content", {}).values()
+    return [one for one in contents if one["schema"].get("format") != "binary"]
+
+
 @each
 def test_every_operation_has_examples_and_they_are_what_the_schemas_say(document: Json) -> None:
     for _, _, operation in operations(document):
-        for content in operation.get("requestBody", {}).get("content", {}).values():
-            if content["schema"].get("format") == "binary":
-                continue
+        for content in described_in(operation.get("requestBody", {})):
             assert content["examples"]
             for name, example in content["examples"].items():
                 assert faults(document, content["schema"], example["value"]) == [], name
     for path, status, _, answer in responses(document):
-        for content in answer.get("content", {}).values():
+        for content in described_in(answer):
             given = [content["example"]] if "example" in content else []
             given += [one["value"] for one in content.get("examples", {}).values()]
             assert given, (path, status)
@@ -192,7 +197,11 @@ def test_the_gateways_document_has_every_route_of_it() -> None:
 
 def test_the_archivers_document_has_every_route_of_it() -> None:
     none: Any = None
-    defined = [*Archive(none, none, timedelta).routes(), *routes(DOCUMENTS["archiver"])]
+    defined = [
+        *Archive(none, none, timedelta).routes(),
+        *Files(none, none, none, none, scanned_only=True).routes(),
+        *routes(DOCUMENTS["archiver"]),
+    ]
     assert served(defined) - {("get", "/v1/openapi.html")} == described(DOCUMENTS["archiver"])
 
 

@@ -193,6 +193,7 @@ def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
         outputs.TRANSFERRED,
         outputs.STATUS_CHANGED,
         outputs.CARE_ALARM,
+        outputs.MEDIA_AVAILABLE,
         *outputs.HAPPENED.values(),
     ]
     assert sorted(listed) == sorted(sent)

@@ -124,7 +124,14 @@ def test_an_event_tells_a_crm_what_the_contract_with_it_promises() -> None:
         },
         "receivedAt": "2026-11-25T12:00:03Z",
         "sentAt": "2026-11-25T12:00:00Z",
-        "media": [{"id": "media-1", "mimeType": "", "filename": ""}],
+        "media": [
+            {
+                "id": str(event.message),
+                "mimeType": "",
+                "filename": "",
+                "link": f"/v1/media/{event.message}",
+            }
+        ],
         "decision": {"rule": "afval", "reason": '"container" staat erin (regel afval)'},
         "provisional": False,
         "task": True,

@@ -21,7 +21,7 @@ PUBLISHES = {
     "gateway": {"partitions"},
     "router": {"partitions", "destinations", "archive"},
     "deliverer": {"partitions", "archive"},
-    "archiver": set[str](),
+    "archiver": {"partitions"},
 }
 CONSUMES = {
     "gateway": set[str](),

@@ -1,0 +1,1 @@
+"""Files that citizens send: fetched in time, looked at, and kept; or kept from everybody."""

@@ -1,0 +1,97 @@
+"""Handing out files: to whoever may read the message that one came with, once it may be shown."""
+
+from urllib.parse import quote
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+
+from archiver.media.book import Book, Kept
+from archiver.media.signatures import BEGINS, bare
+from archiver.store import Store
+from services import objects
+from services.access import Rights
+from services.answers import unavailable
+from services.guard import guarded
+from services.http import json, problem
+from services.keyring import Keyring
+from services.objects import Away, Missing, Objects
+
+SOON_SECONDS = 5
+"""Most files are there within a few seconds."""
+NOWHERE = "there is no such file"
+NOT_SHOWN = "this file is kept from everybody: {}"
+LOST = "this file is not there: {}"
+WITHOUT_A_TYPE = "application/octet-stream"
+HEADERS = {
+    # It is somebody else's: no browser is to run, or to guess, what is in it.
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+log = structlog.get_logger()
+
+
+class Files:
+    """`scanned_only`: what no scanner has looked at is not shown."""
+
+    def __init__(
+        self, store: Store, book: Book, objects: Objects, keyring: Keyring, *, scanned_only: bool
+    ) -> None:
+        self._store, self._book, self._objects = store, book, objects
+        self._keyring, self._scanned_only = keyring, scanned_only
+
+    def routes(self) -> list[web.RouteDef]:
+        path = "/v1/media/{id}"
+        return [web.get(path, guarded(self.file, self._keyring, "read"), allow_head=False)]
+
+    async def file(self, request: web.Request, rights: Rights) -> web.StreamResponse:
+        """GET /v1/media/{id}: the bytes; 202 while they are on their way, 451 where they are kept
+        from everybody, 410 where they could not be got."""
+        try:
+            id = UUID(request.match_info["id"])
+        except ValueError:
+            return problem(404, "Not Found", NOWHERE)
+        kept = await self._book.kept(id) if await self._store.message(id, rights) else None
+        if kept is None:
+            return problem(404, "Not Found", NOWHERE)
+        return self._withheld(kept) or await self._sent(request, id, kept)
+
+    def _withheld(self, kept: Kept) -> web.Response | None:
+        match kept.state:
+            case "quarantined":
+                return problem(451, "Unavailable For Legal Reasons", NOT_SHOWN.format(kept.reason))
+            case "lost":
+                return problem(410, "Gone", LOST.format(kept.reason))
+            case "available" if kept.scanned or not self._scanned_only:
+                return None
+        said = {"state": kept.state, "reason": kept.reason}
+        return json(said, 202, {"Retry-After": str(SOON_SECONDS)})
+
+    async def _sent(self, request: web.Request, id: UUID, kept: Kept) -> web.StreamResponse:
+        try:
+            pieces = await self._objects.read(objects.media(id))
+        except Missing:
+            log.error("media.missing", message=id)
+            return problem(500, "Internal Server Error", "this file is not where it should be")
+        except Away as error:
+            log.error("objects.away", reason=str(error))
+            return unavailable("the object store does not answer")
+        answer = web.StreamResponse(headers=headers(kept))
+        answer.content_length = kept.size
+        await answer.prepare(request)
+        async for piece in pieces:
+            await answer.write(piece)
+        await answer.write_eof()
+        return answer
+
+
+def headers(kept: Kept) -> dict[str, str]:
+    """How a file goes out: as a type that no browser runs, to be saved under its own name. Pure."""
+    type = bare(kept.mime_type)
+    name = quote(kept.announced.filename or "bestand", safe="")
+    return HEADERS | {
+        "Content-Type": type if type in BEGINS else WITHOUT_A_TYPE,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        "ETag": f'"{kept.sha256}"',
+    }

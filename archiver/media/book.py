@@ -1,0 +1,175 @@
+"""The table of files: which are to be got, and what became of each; in PostgreSQL."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from archiver.media.judging import Announced, Ended, Fetched
+from services.contract import MediaOutcome
+from services.database import ANSWER_SECONDS, Pool
+from services.ids import uuid7
+from services.tasks import within
+
+LEASE_SECONDS = 60
+"""For whoever took a file, renewed three times in it: from a process that was killed others take it
+after this. One that ends gives back what it had."""
+RENEW_SECONDS = LEASE_SECONDS / 3
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to be got. `attempts` counts the one in hand."""
+
+    id: UUID
+    number: str
+    announced: Announced
+    sent_at: datetime
+    state: str
+    attempts: int
+    mime_type: str
+    size: int
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as whoever asks for it may know it."""
+
+    announced: Announced
+    state: str
+    reason: str
+    mime_type: str
+    size: int
+    sha256: str
+    scanned: bool
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How many files wait, and since when the longest does."""
+
+    state: str
+    count: int
+    since: datetime
+
+
+class Book:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, now: datetime, *, scanning: bool) -> File | None:
+        """The one that waits longest; `scanning`: also what was let through unscanned."""
+        row = await self._pool.fetchrow(_CLAIM, now, LEASE_SECONDS, scanning)
+        return File(**_read(row)) if row else None
+
+    async def renew(self, file: File, now: datetime) -> None:
+        """It is still under way."""
+        await self._pool.execute(_RENEW, file.id, file.attempts, now, LEASE_SECONDS)
+
+    async def let_go(self, file: File, now: datetime) -> None:
+        """Of what was taken nothing came: another may take it at once."""
+        await self._pool.execute(_LET_GO, file.id, file.attempts, now)
+
+    async def put_off(self, file: File, until: datetime, reason: str) -> None:
+        await self._pool.execute(_PUT_OFF, file.id, file.attempts, until, reason)
+
+    async def fetched(self, file: File, got: Fetched, agrees: bool, now: datetime) -> None:
+        """It is in the store; what comes next is due."""
+        await self._pool.execute(
+            _FETCHED, file.id, got.mime_type, got.size, got.sha256, agrees, now
+        )
+
+    async def ended(self, file: File, end: Ended, now: datetime) -> None:
+        """For good; told to the partition unless it knows already."""
+        await self._pool.execute(_ENDED, file.id, end.state, end.reason, end.scanned, now)
+
+    async def untold(self, limit: int) -> list[MediaOutcome]:
+        return [_outcome(**row) for row in await self._pool.fetch(_UNTOLD, limit)]
+
+    async def told(self, outcomes: Iterable[MediaOutcome]) -> None:
+        known = [(one.message, one.state) for one in outcomes]
+        ids, states = zip(*known, strict=True)
+        await self._pool.execute(_TOLD, ids, states)
+
+    async def waiting(self) -> list[Waiting]:
+        return [Waiting(**row) for row in await self._pool.fetch(_WAITING)]
+
+    async def kept(self, id: UUID) -> Kept | None:
+        row = await within(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
+        return Kept(**_read(row)) if row else None
+
+
+def _read(row: Any) -> dict[str, Any]:
+    announced = msgspec.json.decode(row["announced"], type=Announced)
+    return dict(row) | {"announced": announced}
+
+
+def _outcome(
+    *, id: UUID, state: Any, ended_at: datetime, announced_type: str, mime_type: str, **fields: Any
+) -> MediaOutcome:
+    """The same however often it is told; what ends anew, since a scanner looked after all, is
+    another one."""
+    chance = hashlib.blake2b(f"{id} {state}".encode(), digest_size=10).digest()
+    return MediaOutcome(
+        id=uuid7(ended_at, chance),
+        message=id,
+        state=state,
+        at=ended_at,
+        mime_type=mime_type or announced_type,
+        **fields,
+    )
+
+
+_CLAIM = """
+update archiver.media set due_at = $1 + make_interval(secs => $2), attempts = attempts + 1
+where id = (
+    select id from archiver.media
+    where due_at <= $1 and (
+        state in ('waiting', 'fetched') or $3 and state = 'available' and not scanned)
+    order by due_at limit 1 for update skip locked)
+returning id, number, announced, sent_at, state, attempts, mime_type, size
+"""
+
+# The attempt is named: a statement that the server carries out late must not touch the next one.
+_RENEW = """
+update archiver.media set due_at = $3::timestamptz + make_interval(secs => $4)
+where id = $1 and attempts = $2
+"""
+
+_LET_GO = "update archiver.media set due_at = $3 where id = $1 and attempts = $2"
+
+_PUT_OFF = """
+update archiver.media set due_at = $3, reason = $4 where id = $1 and attempts = $2
+"""
+
+_FETCHED = """
+update archiver.media set state = 'fetched', mime_type = $2, size = $3, sha256 = $4, agrees = $5,
+    due_at = $6, attempts = 0, reason = ''
+where id = $1 and state = 'waiting'
+"""
+
+_ENDED = """
+update archiver.media set state = $2, reason = $3, scanned = $4, due_at = $5,
+    ended_at = case when state = $2 then ended_at else $5 end, told = told and state = $2
+where id = $1 and (state in ('waiting', 'fetched') or state = 'available' and not scanned)
+"""
+
+_UNTOLD = """
+select id, tenant, number, conversation, department, state, reason, mime_type, size, sha256,
+    scanned, ended_at, announced->>'mimeType' as announced_type
+from archiver.media where not told order by ended_at limit $1
+"""
+
+_TOLD = """
+update archiver.media m set told = true
+from unnest($1::uuid[], $2::text[]) as t (id, state) where m.id = t.id and m.state = t.state
+"""
+
+_WAITING = """
+select state, count(*) as count, min(sent_at) as since from archiver.media
+where state in ('waiting', 'fetched') group by state
+"""
+
+_KEPT = """
+select announced, state, reason, mime_type, size, sha256, scanned from archiver.media where id = $1
+"""

@@ -1,0 +1,42 @@
+"""What became of files, told to the partitions of their numbers; and how many wait."""
+
+import asyncio
+from functools import partial
+
+from archiver.media.book import Book
+from services import clock, observe
+from services.database import until_it_answers
+from services.partitions import Partitions
+
+LOOK_SECONDS = 0.5
+"""Between two looks at what is not told yet."""
+MOST = 256
+"""Told at once: under 128 KiB."""
+CONFIRM_SECONDS = 10.0
+COUNT_SECONDS = 15.0
+STATES, ENDS = ("waiting", "fetched"), ("available", "quarantined", "lost")
+
+
+async def tell(book: Book, partitions: Partitions) -> None:
+    """For as long as the service runs. Cut off, it leaves what it told to be told again."""
+    while True:
+        untold = await until_it_answers(partial(book.untold, MOST), "media")
+        told = await partitions.tell(untold, CONFIRM_SECONDS)
+        if told:
+            await until_it_answers(partial(book.told, told), "media")
+        if len(told) < MOST:
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def count(book: Book) -> None:
+    """For as long as the service runs. What never happened is 0: else its first time is no rise."""
+    for outcome in ENDS:
+        observe.media.labels(outcome=outcome)
+    while True:
+        waiting = {each.state: each for each in await until_it_answers(book.waiting, "media")}
+        for state in STATES:
+            each = waiting.get(state)
+            age = (clock.now() - each.since).total_seconds() if each else 0.0
+            observe.media_waiting.labels(state=state).set(each.count if each else 0)
+            observe.media_waiting_seconds.labels(state=state).set(max(0.0, age))
+        await asyncio.sleep(COUNT_SECONDS)

@@ -1,0 +1,169 @@
+"""A provider that has files, over real HTTP, and an archiver's part that gets them."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from archiver.media.answering import Files
+from archiver.media.book import Book
+from archiver.media.fetcher import Fetcher
+from archiver.media.source import sourcing
+from archiver.store import Store
+from services import clock
+from services.contract import Record
+from services.database import Pool
+from services.graph import Account
+from services.http import application, serve
+from services.keyring import Keyring
+from services.objects import Objects
+from services.scanner import Scanner
+from services.tasks import beside
+from tests.tokens import bearer, key
+
+NUMBER = "106540352242922"
+CONVERSATION = f"{NUMBER}-{'a' * 26}"
+TOKEN = "Bearer of-the-provider"
+JPEG = b"\xff\xd8\xff\xe0" + bytes(2000)
+
+
+class Provider:
+    """Has files by their id. What stands in `sick` is answered instead, once each; what it was
+    asked, with the token that came along, is in `asked`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[str, bytes]] = {}
+        self.sick: list[tuple[str, int, Any]] = []
+        self.asked: list[tuple[str, str]] = []
+        self.address: Callable[[str, str], str] = lambda origin, id: f"{origin}/bytes/{id}"
+        self.size: int | None = None
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/v26.0/{id}", self._about), web.get("/bytes/{id}", self._bytes)]
+
+    def _note(self, request: web.Request, what: str) -> web.Response | None:
+        self.asked.append((what, request.headers.get("Authorization", "")))
+        if self.sick and self.sick[0][0] == what:
+            _, status, body = self.sick.pop(0)
+            headers = {"Location": "http://127.0.0.1:1/"} if status in (301, 302) else {}
+            return web.json_response(body, status=status, headers=headers)
+        if request.headers.get("Authorization") != TOKEN:
+            return web.json_response({"error": {"code": 190}}, status=401)
+        return None
+
+    async def _about(self, request: web.Request) -> web.Response:
+        if refused := self._note(request, "about"):
+            return refused
+        id = request.match_info["id"]
+        if id not in self.files:
+            return web.json_response({"error": {"code": 100}}, status=400)
+        kind, content = self.files[id]
+        return web.json_response(
+            {
+                "messaging_product": "whatsapp",
+                "url": self.address(str(request.url.origin()), id),
+                "mime_type": kind,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "file_size": str(len(content) if self.size is None else self.size),
+                "id": id,
+            }
+        )
+
+    async def _bytes(self, request: web.Request) -> web.Response:
+        if refused := self._note(request, "bytes"):
+            return refused
+        kind, content = self.files[request.match_info["id"]]
+        return web.Response(body=content, content_type=kind)
+
+
+class Room:
+    """Where files are got, and handed out; times are those of the test."""
+
+    def __init__(self, pool: Pool, provider: Provider, fetcher: Fetcher, url: str) -> None:
+        self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
+        self.book = Book(pool)
+        self.hurried: dict[UUID, int] = {}
+
+    async def came(self, media: str, *, sent: timedelta = timedelta(), **told: str) -> UUID:
+        return await came(self.pool, media, sent=sent, **told)
+
+    async def get(self, id: UUID, token: str = "t") -> tuple[int, bytes, Mapping[str, str]]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.url}/{id}", headers=bearer(token)) as answer,
+        ):
+            return answer.status, await answer.read(), answer.headers
+
+    async def row(self, id: UUID) -> dict[str, Any]:
+        return dict(await self.pool.fetchrow("select * from archiver.media where id = $1", id))
+
+    async def state(self, id: UUID) -> str:
+        return str((await self.row(id))["state"])
+
+    async def until(self, id: UUID, *states: str, seconds: float = 20.0) -> dict[str, Any]:
+        """The row, once it stands so; nothing that it waits for is waited for."""
+        async with asyncio.timeout(seconds):
+            while True:
+                row = await self.row(id)
+                if row["state"] in states:
+                    return row
+                await self.hurry(id)
+                await asyncio.sleep(0.02)
+
+    async def hurry(self, id: UUID) -> None:
+        """Its next attempt is due, once the last one has said why it came to nothing."""
+        row = await self.row(id)
+        if row["reason"] and row["attempts"] != self.hurried.get(id):
+            self.hurried[id] = row["attempts"]
+            await self.pool.execute("update archiver.media set due_at = now() where id = $1", id)
+
+
+async def came(pool: Pool, media: str, *, sent: timedelta = timedelta(), **told: str) -> UUID:
+    """A message with a file is on the record; the id of both."""
+    now, message = clock.now(), clock.new_id()
+    medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
+    data = {
+        "direction": "in", "type": "image", "text": "", "number": NUMBER,
+        "department": "balie", "decision": {"rule": "", "reason": ""},
+        "receivedAt": now, "sentAt": now - sent, "medium": medium,
+    }  # fmt: skip
+    record = Record(
+        id=clock.new_id(), kind="message", at=now, data=msgspec.json.encode(data),
+        tenant="almelo", conversation=CONVERSATION, message=message, sequence=1,
+    )  # fmt: skip
+    await Store(pool).add([record])
+    return message
+
+
+@asynccontextmanager
+async def room(
+    pool: Pool, folder: Path, scanner: Scanner | None = None, *, scanned_only: bool = False,
+    **changed: Any,
+) -> AsyncIterator[Room]:  # fmt: skip
+    provider, objects = Provider(), Objects((folder / "objects").as_uri())
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        port = await enter(serve(application(provider.routes()), "127.0.0.1", 0))
+        account = Account(
+            number=NUMBER, meta_id=NUMBER, base=f"http://127.0.0.1:{port}/v26.0",
+            headers={"Authorization": TOKEN}, media_hosts=("lookaside.fbsbx.com",),
+            names_number=True, rehosts=False,
+        )  # fmt: skip
+        accounts = {NUMBER: msgspec.structs.replace(account, **changed)}
+        source = await enter(sourcing(objects, 4))
+        fetcher = Fetcher(Book(pool), source, objects, accounts, scanner)
+        many = {"per_second": 1000, "burst": 10_000}
+        others = key("other", departments=frozenset({"jeugd"}), **many)
+        ring = Keyring(pool, [key("t", **many), others])
+        files = Files(Store(pool), Book(pool), objects, ring, scanned_only=scanned_only)
+        door = await enter(serve(application(files.routes()), "127.0.0.1", 0))
+        await enter(beside(fetcher.run()))
+        yield Room(pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")

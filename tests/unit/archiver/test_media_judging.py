@@ -1,0 +1,182 @@
+"""What the answers about a file mean, how long is waited, and what a file looks like."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.media import judging
+from archiver.media.answering import headers
+from archiver.media.book import Kept
+from archiver.media.judging import About, Announced, Fetched, Missed
+from archiver.media.signatures import BEGINS, fits
+from archiver.media.source import address
+from services import scanner
+from services.graph import Account, accounts
+from services.numbers import Number
+from services.scanner import Verdict
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+META = Account(
+    number="10000001",
+    meta_id="10000001",
+    base="https://graph.facebook.com/v26.0",
+    headers={"Authorization": "Bearer x"},
+    media_hosts=("graph.facebook.com", "lookaside.fbsbx.com"),
+    names_number=True,
+    rehosts=False,
+)
+BSP = msgspec.structs.replace(
+    META, base="https://waba-v2.360dialog.io", media_hosts=("waba-v2.360dialog.io",), rehosts=True
+)
+HERE = "https://lookaside.fbsbx.com/x?mid=1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "means"),
+    [
+        (200, {"url": HERE, "mime_type": "a/b", "file_size": "7"}, About(HERE, "a/b", 7)),
+        (200, {"url": HERE, "file_size": 7}, About(HERE, "", 7)),
+        (200, {"url": HERE, "file_size": "many"}, About(HERE, "", None)),
+        (200, {"url": HERE, "file_size": -1, "mime_type": 5}, About(HERE, "", None)),
+        (200, {"url": 5}, "strange"),
+        (200, {}, "strange"),
+        (200, [], "strange"),
+        (400, {"error": {"code": 100}}, "unknown"),
+        (400, {"error": {"code": 190}}, "shut"),
+        (403, {"error": {"code": 200}}, "shut"),
+        (400, {"error": {"code": 4}}, "busy"),
+        (400, {"error": {"code": True}}, "strange"),
+        (400, {"error": "no"}, "strange"),
+        (401, {}, "shut"),
+        (404, {}, "unknown"),
+        (429, {}, "busy"),
+        (500, {}, "busy"),
+        (302, {}, "strange"),
+    ],
+)  # fmt: skip
+def test_an_answer_about_a_file(status: int, body: Any, means: Any) -> None:
+    wanted = Missed(means) if isinstance(means, str) else means
+    assert judging.about(status, msgspec.json.encode(body)) == wanted
+
+
+@given(st.integers(100, 599), st.binary(max_size=200))
+def test_no_answer_is_a_fault_of_ours(status: int, body: bytes) -> None:
+    assert isinstance(judging.about(status, body), About | Missed)
+
+
+def test_every_way_to_miss_a_file_has_a_sentence_that_begins_with_its_word() -> None:
+    words = judging.Word.__args__  # type: ignore[attr-defined]
+    assert set(judging.SENTENCES) == set(words)
+    for word, sentence in judging.SENTENCES.items():
+        assert sentence.startswith(f"media_{word}: ")
+
+
+@pytest.mark.parametrize(
+    ("account", "url", "goes"),
+    [
+        (META, HERE, HERE),
+        (META, HERE + "#x", HERE),
+        (META, "https://graph.facebook.com/v26.0/x", "https://graph.facebook.com/v26.0/x"),
+        (META, "http://lookaside.fbsbx.com/x", None),
+        (META, "https://lookaside.fbsbx.com:444/x", None),
+        (META, "https://a:b@lookaside.fbsbx.com/x", None),
+        (META, "https://lookaside.fbsbx.com.evil.example/x", None),
+        (META, "https://[::1/x", None),
+        (META, "", None),
+        (BSP, HERE, "https://waba-v2.360dialog.io/x?mid=1"),
+        (BSP, "https://anything.example/x?mid=1", "https://waba-v2.360dialog.io/x?mid=1"),
+    ],
+)
+def test_where_a_file_is_fetched_from(account: Account, url: str, goes: str | None) -> None:
+    assert address(url, account) == goes
+
+
+@given(st.text(max_size=60))
+def test_a_token_goes_to_the_hosts_that_are_named_and_no_others(url: str) -> None:
+    to = address(url, META)
+    assert to is None or to.startswith(("https://graph.facebook.com", "https://lookaside.fbsbx"))
+
+
+@pytest.mark.parametrize("attempts", range(1, 60))
+def test_waits_grow_to_a_quarter_of_an_hour(attempts: int) -> None:
+    low, high = judging.wait(attempts, 0.0), judging.wait(attempts, 0.999)
+    assert judging.FIRST_WAIT * 0.75 <= low < high <= judging.LONGEST_WAIT * 1.25
+    assert low <= judging.wait(attempts + 1, 0.0)
+
+
+def test_a_week_is_how_long_meta_keeps_it() -> None:
+    sent = NOW - timedelta(days=7)
+    assert judging.expired(sent, NOW) and not judging.expired(sent + timedelta(seconds=1), NOW)
+
+
+def test_as_much_as_was_announced_or_whatever_came_where_nothing_was() -> None:
+    got = Fetched(7, "00", "image/jpeg", b"")
+    assert judging.whole(got, About("", size=7)) and judging.whole(got, About("", size=None))
+    assert not judging.whole(got, About("", size=8))
+
+
+@pytest.mark.parametrize("mime_type", BEGINS)
+def test_a_file_begins_as_its_type_does(mime_type: str) -> None:
+    for where, begins in BEGINS[mime_type]:
+        head = bytes(where) + begins + bytes(16)
+        assert fits(mime_type, head) and fits(f"{mime_type.upper()}; codecs=opus", head)
+    assert not fits(mime_type, b"MZ\x90\x00" + bytes(12))
+    assert not fits(mime_type, b"<html><script>x")
+    assert judging.quarantine(("", mime_type), b"MZ\x90\x00") is not None
+
+
+def test_what_no_table_knows_is_believed() -> None:
+    assert fits("text/plain", b"MZ") and fits("", b"MZ")
+    assert judging.quarantine(("text/plain", ""), b"hallo") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [(b"stream: OK\0", ""), (b"stream: Win.X-1 FOUND\0", "Win.X-1"), (b"stream: OK", "")],
+)
+def test_what_a_scanner_says(answer: bytes, found: str) -> None:
+    assert scanner.read(answer) == Verdict(found)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"\0", b"UNKNOWN COMMAND\0", b"stream: x ERROR\0", b"\xff"]
+)
+def test_what_a_scanner_does_not_say(answer: bytes) -> None:
+    with pytest.raises(scanner.Away):
+        scanner.read(answer)
+
+
+def test_too_large_is_final() -> None:
+    with pytest.raises(scanner.TooLarge):
+        scanner.read(b"INSTREAM size limit exceeded. ERROR\0")
+
+
+@given(st.text(max_size=80), st.text(max_size=40))
+def test_a_name_that_a_citizen_gave_breaks_no_header(filename: str, mime_type: str) -> None:
+    given = Announced(id="1", filename=filename.encode(errors="replace").decode())
+    kept = Kept(
+        announced=given, state="available", reason="", mime_type=mime_type, size=1, sha256="00",
+        scanned=True,
+    )  # fmt: skip
+    for value in headers(kept).values():
+        assert value.isascii() and value.isprintable()
+    assert headers(kept)["Content-Type"] in {*BEGINS, "application/octet-stream"}
+
+
+def test_a_number_at_a_bsp_has_the_address_and_the_token_of_its_own() -> None:
+    numbers = [
+        Number(id="10000001", tenant="almelo", fallback="balie"),
+        Number(
+            id="10000002", tenant="almelo", fallback="balie", provider="360dialog",
+            secrets=("env:SECRET",), access_token="env:TOKEN",
+        ),
+    ]  # fmt: skip
+    there = accounts(numbers, "https://graph.facebook.com/v26.0/", "ours", {"TOKEN": "theirs"})
+    assert there["10000001"].headers == {"Authorization": "Bearer ours"}
+    assert there["10000001"].base == "https://graph.facebook.com/v26.0"
+    assert there["10000002"].headers == {"D360-API-KEY": "theirs"}
+    assert (there["10000002"].rehosts, there["10000002"].names_number) == (True, False)
