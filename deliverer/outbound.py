@@ -163,6 +163,8 @@ class Outbound:
     def _note(self, line: Line, verdict: Verdict) -> None:
         stopped = isinstance(verdict, Later) and verdict.stop
         outcome = STOPPED if stopped else type(verdict).__name__.lower()
+        if verdict == Failed(0, late.NOT_NEEDED):
+            outcome = "unneeded"  # nothing failed
         observe.sends.labels(number=line.number, outcome=outcome).inc()
 
     async def sweep(self) -> None:
