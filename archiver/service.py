@@ -15,7 +15,7 @@ from archiver.openapi import document
 from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
-from services.config import UNSCANNED, Config
+from services.config import Config
 from services.consumer import consuming
 from services.database import connected, until_it_answers
 from services.graph import Account
@@ -24,21 +24,14 @@ from services.keyring import keyring, of_environment
 from services.lifecycle import first_to_end, obstacles
 from services.objects import Objects
 from services.partitions import Partitions
-from services.scanner import Scanner
-from services.settings import ArchiverSettings, SettingsError
+from services.scanner import configured
+from services.settings import ArchiverSettings
 from services.tasks import beside
 
 POOL_SIZE = 12
 """Connections to PostgreSQL: one writes, one for each file under way, the others answer."""
 MONTHS_SECONDS = 24 * 3600.0
 """Between two looks at whether the partitions of the coming months are there."""
-
-
-def scanner(settings: ArchiverSettings, config: Config) -> Scanner | None:
-    """SettingsError where there must be one and is none."""
-    if not settings.scanner_url and config.environment == "production":
-        raise SettingsError([UNSCANNED])
-    return Scanner(settings.scanner_url) if settings.scanner_url else None
 
 
 @asynccontextmanager
@@ -82,7 +75,7 @@ async def _getting(
     """Files on their way, a few at once."""
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(sourcing(objects, AT_ONCE))
-        fetcher = Fetcher(book, source, objects, accounts, scanner(settings, config))
+        fetcher = Fetcher(book, source, objects, accounts, configured(settings.scanner_url, config))
         works = [beside(fetcher.run()) for _ in range(AT_ONCE)]
         yield [await stack.enter_async_context(work) for work in works]
 

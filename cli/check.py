@@ -12,9 +12,10 @@ from deliverer.accounts import accounts
 from gateway.doors import doors
 from router import soundness
 from services import choices, settings
-from services.config import UNSCANNED, Config, ConfigError, Source, located
+from services.config import Config, ConfigError, Source, located
 from services.faults import Fault
 from services.keyring import of_environment
+from services.scanner import UNSCANNED
 
 KINDS = (
     settings.GatewaySettings,

@@ -124,10 +124,12 @@ def deliverer() -> None:
     from deliverer.credentials import credentials
     from deliverer.service import accounts
     from deliverer.service import deliverer as service
+    from services import scanner
 
     given = loaded(settings.DelivererSettings)
     town = configured(given.config)
     try:
+        scanner.configured(given.scanner_url, town)
         own = credentials(town, given.config.parent, os.environ)
         numbers = accounts(given, town, os.environ)
     except settings.SettingsError as error:
@@ -139,7 +141,7 @@ def deliverer() -> None:
 def archiver() -> None:
     """Run the archiver: keeps the record and shows it."""
     from archiver.service import archiver as service
-    from archiver.service import scanner
+    from services import scanner
     from services.graph import accounts
 
     given = loaded(settings.ArchiverSettings)
@@ -147,7 +149,7 @@ def archiver() -> None:
     token = given.meta_access_token.get_secret_value()
     try:
         of_environment(given, town)
-        scanner(given, town)
+        scanner.configured(given.scanner_url, town)
         numbers = accounts(town.numbers, given.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:
         fail(str(error))

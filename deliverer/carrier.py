@@ -5,19 +5,30 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 
 from deliverer.accounts import Account
-from deliverer.files import GONE, Fate, Uploaded, form, judge_upload, once_more
+from deliverer.files import (
+    GONE,
+    MALWARE,
+    UNSCANNABLE,
+    Fate,
+    Uploaded,
+    form,
+    judge_upload,
+    once_more,
+)
 from deliverer.flights import Flights
 from deliverer.graph import STOPPED, Failed, Later
 from deliverer.ledger import Ledger
 from deliverer.posting import Poster
 from deliverer.uploads import File, Job, Uploads
-from services import clock, objects, observe
+from services import clock, objects, observe, scanner
 from services.database import ANSWER_SECONDS, DATABASE_ERRORS, until_it_answers
-from services.objects import Away, Missing, Objects
+from services.objects import Missing, Objects
+from services.scanner import Scanner
 from services.tasks import within
 
 FILES_AT_ONCE = 9
@@ -32,17 +43,24 @@ LOOK_SECONDS = 0.2
 log = structlog.get_logger()
 
 
+class Files(NamedTuple):
+    """Where files are, and who looks at them before they go."""
+
+    store: Objects
+    scanner: Scanner | None = None
+
+
 class Carrier:
     def __init__(
         self,
         uploads: Uploads,
         ledger: Ledger,
-        store: Objects,
+        files: Files,
         poster: Poster,
         accounts: Mapping[str, Account],
     ) -> None:
         self._uploads, self._ledger = uploads, ledger
-        self._store, self._poster = store, poster
+        self._files, self._poster = files, poster
         self._accounts = {account.name: account for account in accounts.values()}
         self._flights = Flights(FILES_AT_ONCE, "upload.failed")
         self._flying: Counter[str] = Counter()
@@ -86,11 +104,13 @@ class Carrier:
 
     async def _bring(self, job: Job, account: Account, file: File) -> Fate:
         try:
-            pieces = await self._store.read(objects.upload(file.object))
+            if found := await self._found(file):
+                return Failed(0, found)
+            pieces = await self._files.store.read(objects.upload(file.object))
         except Missing:
             return Failed(0, GONE)
-        except Away as error:
-            log.error("objects.away", reason=str(error))
+        except (objects.Away, scanner.Away) as error:
+            log.error("upload.not_read", what=type(error).__module__, reason=str(error))
             return once_more(job.attempt, job.tried)
         before, after, content_type = form(file.mime_type, file.object)
         size = len(before) + file.size + len(after)
@@ -98,6 +118,17 @@ class Carrier:
         body = _whole(before, pieces, after)
         answer = await self._poster.post(account.media_url, body, {**account.headers, **headers})
         return judge_upload(answer, job.attempt, job.tried)
+
+    async def _found(self, file: File) -> str:
+        """Why a file may go to nobody; '' where it may."""
+        if self._files.scanner is None:
+            return ""
+        pieces = await self._files.store.read(objects.upload(file.object))
+        try:
+            found = (await self._files.scanner.look(pieces)).found
+        except scanner.TooLarge:
+            return UNSCANNABLE
+        return MALWARE.format(found) if found else ""
 
     async def _settle(self, job: Job, account: Account, fate: Fate) -> None:
         if isinstance(fate, Uploaded):

@@ -13,6 +13,8 @@ from deliverer.graph import ATTEMPTS, PUT_OFF_SECONDS, Failed, Later, decoded, n
 
 GONE = "upload_unknown: dit bestand is er niet meer"
 NOT_BROUGHT = "upload_failed: dit bestand kon niet naar Meta worden gebracht"
+MALWARE = "upload_malware: de virusscanner vond {}"
+UNSCANNABLE = "upload_unscannable: de virusscanner kijkt niet naar een bestand van deze grootte"
 WAITING = "upload_waiting: dit bestand is nog niet bij Meta; Postkamer probeert het opnieuw"
 
 

@@ -12,7 +12,7 @@ from deliverer.accounts import accounts as accounts_of
 from deliverer.addresses import Network
 from deliverer.asides import Asides
 from deliverer.bearer import bearing
-from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier
+from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier, Files
 from deliverer.credentials import Credentials
 from deliverer.engine import Engine, Receiver
 from deliverer.holding import hold
@@ -23,7 +23,10 @@ from deliverer.marks import Marks
 from deliverer.openklant import bodies
 from deliverer.openklant.book import Book
 from deliverer.openklant.calls import Calls
+from deliverer.openklant.closings import Closings
+from deliverer.openklant.looking import Looking, pace
 from deliverer.openklant.saga import OpenKlant
+from deliverer.openklant.telling import tell as tell_closings
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.posting import Posting, Terms
 from deliverer.replays import Replays
@@ -41,6 +44,7 @@ from services.http import operations, serve
 from services.lifecycle import first_to_end, obstacles
 from services.objects import Objects
 from services.partitions import Partitions
+from services.scanner import configured
 from services.settings import DelivererSettings
 from services.tasks import beside
 from services.town import Department, Destination
@@ -79,7 +83,8 @@ async def deliverer(
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         replays = Replays(pool, clock.new_id())
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-        tables = settlements, replays, Asides(pool)
+        closings = Closings(pool)
+        tables = settlements, replays, Asides(pool), closings
         shared = Shared(incoming, pool, config.department, *tables, networks, archiver)
         engines = [
             await enter(inbound(shared, destination, credentials[destination.id]))
@@ -87,14 +92,18 @@ async def deliverer(
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
         store = Objects(settings.object_store)
-        sends = await enter(_outbound(pool, store, accounts, partitions))
+        looker = configured(settings.scanner_url, config)
+        sends = await enter(_outbound(pool, Files(store, looker), accounts, partitions))
         marks = await enter(_marking(pool, accounts))
+        # Their own numbers: of each source one publish into a partition is unconfirmed at a time.
+        back = Partitions(outgoing, clock.new_id(), config.partitions)
+        closes = await enter(beside(tell_closings(closings, back)))
         count = await enter(beside(_count_parked(settlements, config.destinations)))
         tell = await enter(beside(_tell(settlements, replays)))
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         held = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
-        yield first_to_end(outgoing.task, incoming.task, count, tell, *held, *sends, *marks)
+        yield first_to_end(outgoing.task, incoming.task, count, tell, closes, *held, *sends, *marks)
 
 
 class Shared(NamedTuple):
@@ -106,6 +115,7 @@ class Shared(NamedTuple):
     settlements: Settlements
     replays: Replays
     asides: Asides
+    closings: Closings
     networks: Collection[Network]
     archiver: str
 
@@ -115,13 +125,16 @@ async def inbound(
     shared: Shared, destination: Destination, own: Credentials
 ) -> AsyncIterator[tuple[Consumer, list["asyncio.Task[None]"]]]:
     """One destination at work: its consumer, and the tasks beside it: one writes down what was
-    delivered, one looks whether its certificates have changed."""
+    delivered, one looks whether its certificates have changed, one what was done there."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         settle = await enter(batching(shared.settlements.write, SETTLE))
         receiver = await enter(_receiving(shared, destination, own))
         watch = [await enter(beside(own.certificates.watch()))] if own.certificates else []
+        if isinstance(receiver, OpenKlant):
+            looking = Looking(destination.id, shared.closings, receiver.asking, pace(destination))
+            watch.append(await enter(beside(looking.run())))
         engine = Engine(destination, receiver, shared.settlements, settle)
         work: Work = lambda inbox: Session(engine, shared.replays, shared.asides, inbox).run()  # noqa: E731
         consumer = await enter(consuming(shared.link, queue, FRAMES, work))
@@ -162,7 +175,7 @@ def open_klant(destination: Destination, shared: Shared, token: str, sender: Sen
 
 @asynccontextmanager
 async def _outbound(
-    pool: Pool, store: Objects, accounts: Mapping[str, Account], partitions: Partitions
+    pool: Pool, files: Files, accounts: Mapping[str, Account], partitions: Partitions
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The way to Meta at work: what relays, sweeps, brings files and sends; sending stops first."""
     names = {number: account.name for number, account in accounts.items()}
@@ -170,7 +183,7 @@ async def _outbound(
     ledger, uploads = Ledger(pool, process, names), Uploads(pool, process, names)
     async with sending(WINDOW) as poster, sending(FILES_AT_ONCE, FILE_SECONDS) as bearer:
         outbound = Outbound(ledger, poster, accounts, partitions)
-        carrier = Carrier(uploads, ledger, store, bearer, accounts)
+        carrier = Carrier(uploads, ledger, files, bearer, accounts)
         async with (
             beside(outbound.relay()) as relay,
             beside(outbound.sweep()) as sweep,

@@ -36,7 +36,7 @@ def after(case: Case) -> Conversation:
         return now
     open = msgspec.structs.replace(now, closed_at=None)
     # Danger comes last: it is graver than whatever a rule says.
-    return open.remembering(**(_place(case) | _work(case) | _marks(case) | _danger(case)))
+    return open.remembering(**(_place(case) | _work(case, now) | _marks(case) | _danger(case)))
 
 
 def _heard(case: Case) -> dict[str, Any]:
@@ -76,12 +76,12 @@ def _same_burst(case: Case) -> bool:
     return answered is None or answered <= last
 
 
-def _work(case: Case) -> dict[str, Any]:
-    """Since when somebody waits, where this asks for something."""
+def _work(case: Case, now: Conversation) -> dict[str, Any]:
+    """Since when somebody waits, and for what, where this asks for something."""
     state = case.before.state
     if case.said.passing:
         return {}
-    return {"waiting_since": state.waiting_since or case.unit.at}
+    return {"waiting_since": state.waiting_since or case.unit.at, "asked": now.sequence}
 
 
 def _marks(case: Case) -> dict[str, Any]:

@@ -22,6 +22,7 @@ TRANSFERRED = "transferred: dit gesprek is nu bij een andere afdeling"
 CLOSED = "closed: dit gesprek is gesloten"
 TYPE_UNKNOWN = "type_unknown: dit soort opdracht bestaat niet"
 FAULT = "fault: Postkamer kon dit niet uitvoeren; de beheerder moet kijken waarom"
+ASKED = "asked_meanwhile: de inwoner vroeg nog iets dat daar niet is gezien"
 OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
 SAME = "same: dit is hetzelfde gesprek"
 HELD = "held: een van beide gesprekken wordt vastgehouden; laat het eerst los"
@@ -93,13 +94,20 @@ def barred(
         return reason
     if order.type == "transfer":
         return _no_transfer(order, conversation, number, ground)
-    return OUTCOME_NEEDED if order.type == "close" and unfinished(order, conversation) else ""
+    return _no_close(order, conversation) if order.type == "close" else ""
 
 
 def _no_transfer(order: Command, conversation: Conversation, number: Number, ground: Ground) -> str:
     if order.to_department and not exists(number, order.to_department, ground):
         return NO_DEPARTMENT
     return CLOSED if conversation.closed_at else ""
+
+
+def _no_close(order: Command, conversation: Conversation) -> str:
+    """Whoever looked elsewhere says how far that was."""
+    if order.seen is not None and conversation.state.asked > order.seen:
+        return ASKED
+    return OUTCOME_NEEDED if unfinished(order, conversation) else ""
 
 
 def unfinished(order: Command, conversation: Conversation) -> bool:

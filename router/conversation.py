@@ -21,6 +21,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When a person of ours last wrote."""
     waiting_since: datetime | None = None
     """The first message of the citizen that nobody has answered yet."""
+    asked: int = 0
+    """Place in the conversation of the last message that asks for something."""
     escalated: bool = False
     late: bool = False
     """What the citizen said last was too old to answer when it came."""

@@ -61,6 +61,7 @@ class Desk:
             web.post("/desk/actions", self._act),
             web.get("/desk/orders/{id}", self._order),
             web.post("/desk/media", self._upload),
+            web.get("/desk/media/{id}", self._file),
             web.get("/desk/record/{conversation}", self._record),
         ]
 
@@ -115,6 +116,11 @@ class Desk:
             return problem(413, "the file is too large", f"at most {UPLOAD_BYTES} bytes")
         kind = request.content_type
         return await self._asking.gateway("POST", "/v1/media", body, kind=kind)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        """A citizen's, as the archive hands it out."""
+        id = quote(request.match_info["id"], safe="")
+        return await self._asking.file(request, f"/v1/media/{id}")
 
     async def _record(self, request: web.Request) -> web.Response:
         conversation = request.match_info["conversation"]

@@ -19,8 +19,6 @@ from services.town import Contacts, Department, Destination, Tenant
 
 NOBODY = "none"
 """The id of no number."""
-UNSCANNED = 'POSTKAMER_SCANNER_URL: is missing, and environment = "production"'
-"""Of an installation that would show what nobody has looked at (BIO2 8.07.04)."""
 RULES = 10_000
 """Rules of one installation; 2,000 is a large town."""
 

@@ -103,6 +103,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Of a number: open, receive-only, closed."""
     outcome: str = ""
     """Of a closing: what was done about it, forwarded, redirected or handled."""
+    seen: int | None = None
+    """Of a closing: the place in the conversation up to which it was known where somebody dealt
+    with it. What the citizen asked after that was not dealt with, and then nothing is closed."""
     other: str = ""
     """Of a merge: a conversation with the same person."""
     typing: bool = False

@@ -167,6 +167,23 @@ destination_window = _gauge(
 destination_aside = _gauge(
     "postkamer_destination_aside", "Conversations that wait for a message that fails", "destination"
 )
+openklant_rounds = _counter(
+    "postkamer_openklant_rounds_total",
+    "Rounds past tasks in an Open Klant",
+    "destination",
+    "outcome",
+)
+openklant_looks = _counter(
+    "postkamer_openklant_looks_total",
+    "Looks at one task in an Open Klant, by what was found",
+    "destination",
+    "outcome",
+)
+openklant_unseen_seconds = _gauge(
+    "postkamer_openklant_unseen_seconds",
+    "How long ago the task was looked at that waits longest for it",
+    "destination",
+)
 trip_seconds = _histogram("postkamer_trip_seconds", "Webhook in to CRM accepted", TRIP)
 sends = _counter("postkamer_sends_total", "Messages offered to Meta", "number", "outcome")
 marks = _counter(

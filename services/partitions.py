@@ -1,16 +1,17 @@
 """Publishing into the partitions: numbered, so that a batch that goes missing shows."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TypeVar
 from uuid import UUID
 
 from services import observe, topology
 from services.broker import Link, Publisher, Unconfirmed
-from services.contract import Entry, MediaOutcome, PartitionBatch, SendOutcome
+from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
 
-Outcome = TypeVar("Outcome", SendOutcome, MediaOutcome)
+Told = TypeVar("Told", Command, SendOutcome, MediaOutcome)
+"""What comes back of itself, and names its number."""
 
 
 class Partitions:
@@ -34,16 +35,16 @@ class Partitions:
         await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
         self._numbers[partition] += 1
 
-    async def tell(self, outcomes: Iterable[Outcome], seconds: float) -> list[Outcome]:
-        """What became of things, each to the partition of its number; those that a quorum holds.
-        The others are to be told again: whoever tells may wait, and what it tells of may not."""
-        grouped: dict[int, list[Outcome]] = {}
-        for outcome in outcomes:
-            partition = topology.partition_of(outcome.number, self.count)
-            grouped.setdefault(partition, []).append(outcome)
-        told: list[Outcome] = []
-        for partition, theirs in grouped.items():
+    async def tell(self, entries: Sequence[Told], seconds: float) -> list[Told]:
+        """Each into the partition of its number; those that a quorum holds by now. The others are
+        to be told again: whoever tells may wait, and what it tells of may not."""
+        grouped: dict[int, list[Told]] = {}
+        for entry in entries:
+            partition = topology.partition_of(entry.number, self.count)
+            grouped.setdefault(partition, []).append(entry)
+        told: list[Told] = []
+        for partition, group in grouped.items():
             with suppress(Unconfirmed):
-                await self.publish(partition, list(theirs), seconds)
-                told += theirs
+                await self.publish(partition, list(group), seconds)
+                told += group
         return told

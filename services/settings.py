@@ -199,6 +199,8 @@ class DelivererSettings(Settings):
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl
     object_store: ObjectStore
+    scanner_url: ScannerUrl = ""
+    """Of clamd; empty: no file is scanned."""
     private_networks: Networks = ()
     """Beside the internet, where CRMs may be: `10.1.0.0/16`."""
     archiver_url: Url = "http://127.0.0.1:8083"

@@ -166,6 +166,8 @@ class Destination(Table):
     """Of openklant: `kanaal`, as the municipality's list of channels spells it."""
     burst_minutes: int = Field(default=15, ge=0, le=24 * 60)
     """Of openklant: what comes within so many minutes of the message before is one contact."""
+    look_seconds: int = Field(default=60, ge=5, le=3600)
+    """Of openklant: between two looks at which tasks somebody has done there."""
     link: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
     """Of openklant: where an employee sees a conversation, for whose id '{conversation}' stands."""
     to: tuple[Mail, ...] = Field(default=(), max_length=20)

@@ -35,7 +35,7 @@ ELSEWHERE = "De inhoud staat in het archief: "
 MORE = "… [ingekort; het geheel: "
 PRIORITIES = {"low": "laag", "high": "hoog", "urgent": "spoed"}
 ASKED = "Beantwoorden via WhatsApp"
-DONE = "verwerkt"
+TO_DO, DONE = "te_verwerken", "verwerkt"
 OURS = {
     "naam": "Postkamer",
     "soortActor": "geautomatiseerde_actor",
@@ -193,7 +193,7 @@ def task(delivery: Delivery, what: Said, about: tuple[str, str, str], terms: Ter
         "aanleidinggevendKlantcontact": {"uuid": on},
         "gevraagdeHandeling": ASKED,
         "toelichting": _clean("\n".join(_remarks(delivery, what, terms)))[:TEXT],
-        "status": "te_verwerken",
+        "status": TO_DO,
         "toegewezenAanActoren": [{"uuid": actor}],
     }
 
@@ -210,7 +210,7 @@ def text(delivery: Delivery, what: Said, terms: Terms) -> str:
     """What was said, or where it stands."""
     if delivery.dataref:
         return ELSEWHERE + terms.archiver + delivery.dataref
-    if delivery.message is None:  # it began elsewhere, and came here
+    if delivery.message is None or what.status:  # it came here from elsewhere, or is made again
         return ELSEWHERE + whole_of(delivery, terms)
     kind = KINDS.get(what.type, "")
     whole = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(what.text))))

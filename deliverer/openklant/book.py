@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.contract import Delivery
 from services.database import Pool, until_it_answers
 
 
@@ -106,12 +107,13 @@ class Book:
         """With another number and nothing made: somebody took it away, or the number was taken."""
         return Contact(**await self._one(_ANEW, self._destination, contact.event), fresh=True)
 
-    async def task(self, event: UUID, conversation: str, contact: Contact) -> Task:
+    async def task(self, event: Delivery, contact: Contact, department: str) -> Task:
         """That of this event, with a number of its own."""
-        given = (self._destination, event, conversation, contact.event)
+        given = (self._destination, event.id, event.conversation, contact.event)
         for row in await self._rows(_TASK, *given[:2]):
             return Task(**row)
-        return Task(**await self._one(_NEW_TASK, *given), fresh=True)
+        new = await self._one(_NEW_TASK, *given, department, event.sequence)
+        return Task(**new, fresh=True)
 
     async def assigned(self, task: Task, internetaak: str) -> None:
         await self._rows(_ASSIGNED, self._destination, task.event, UUID(internetaak))
@@ -123,6 +125,17 @@ class Book:
         """What is left to do of a conversation, but for what this event itself asks for."""
         rows = await self._rows(_OPEN, self._destination, conversation, but)
         return [Task(**row) for row in rows]
+
+    async def covers(self, task: Task, sequence: int) -> bool:
+        """Whether it is still to be done; then it is about what stands here in the conversation,
+        too."""
+        return bool(await self._rows(_COVERS, self._destination, task.event, sequence))
+
+    async def ending(self, conversation: str, but: UUID) -> list[Task]:
+        """What is `open`, of which we are about to say there that it is done: found so from here
+        on, it need not have been anybody else."""
+        rows = await self._rows(_ENDING, self._destination, conversation, but)
+        return sorted((Task(**row) for row in rows), key=lambda task: task.event)
 
     async def ended(self, task: Task) -> None:
         await self._rows(_ENDED, self._destination, task.event)
@@ -201,8 +214,9 @@ _TASK = f"""
 select {_OF_TASK} from deliverer.internetaak t where destination = $1 and event = $2
 """
 _NEW_TASK = f"""
-insert into deliverer.internetaak as t (destination, event, conversation, contact)
-values ($1, $2, $3, $4)
+insert into deliverer.internetaak as t (destination, event, conversation, contact, department,
+    covers)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (destination, event) do update set event = excluded.event
 returning {_OF_TASK}
 """
@@ -218,5 +232,15 @@ _OPEN = f"""
 select {_OF_TASK} from deliverer.internetaak t
 where destination = $1 and conversation = $2 and event <> $3 and not ended
 order by event
+"""
+_COVERS = """
+update deliverer.internetaak set covers = greatest(covers, $3), ending = false
+where destination = $1 and event = $2 and not ended
+returning event
+"""
+_ENDING = f"""
+update deliverer.internetaak t set ending = true
+where destination = $1 and conversation = $2 and event <> $3 and not ended
+returning {_OF_TASK}
 """
 _ENDED = "update deliverer.internetaak set ended = true where destination = $1 and event = $2"

@@ -58,6 +58,10 @@ class Refused(Exception):
         faults = self.problem.invalid_params if self.problem else []
         return any(fault.code == code and field in fault.name for fault in faults)
 
+    def lacks(self, reference: str) -> bool:
+        """Whether what this field refers to is not there (any more)."""
+        return self.has("invalid", f"{reference}.uuid")
+
     @property
     def words(self) -> str:
         """Which fields it refused and why, in its own codes; nothing that was sent."""

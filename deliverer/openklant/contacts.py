@@ -8,7 +8,7 @@ from deliverer.openklant import bodies
 from deliverer.openklant.actors import Actors
 from deliverer.openklant.bodies import Terms
 from deliverer.openklant.book import Book, Contact, Written
-from deliverer.openklant.calls import Calls, Json
+from deliverer.openklant.calls import Calls, Json, Refused
 from deliverer.openklant.steps import At, Taken, digits, numbered, once
 
 TOGETHER, CONTACTS = "maak-klantcontact", "klantcontacten"
@@ -22,7 +22,20 @@ class Contacts:
         self._terms, self._book, self._actors = terms, book, actors
 
     async def whole(self, at: At, contact: Contact) -> Contact:
-        """A citizen's, made, and everything that hangs on it."""
+        """A citizen's, made, and everything that hangs on it; made again where somebody takes it
+        away meanwhile."""
+        try:
+            return await self._whole(at, contact)
+        except Refused as refused:
+            if not refused.lacks("klantcontact"):
+                raise
+        return await self.again(at, contact)
+
+    async def again(self, at: At, contact: Contact) -> Contact:
+        """Another in the place of one that was taken away."""
+        return await self._whole(at, await self._book.anew(contact))
+
+    async def _whole(self, at: At, contact: Contact) -> Contact:
         doubt = not contact.fresh
         if contact.klantcontact is None:
             contact = await self._made(at, contact, partial(bodies.contact, at.delivery, at.said))
@@ -69,12 +82,18 @@ class Contacts:
         return await self._book.made(contact, *ids)
 
     async def _address(self, at: At, party: str, doubt: bool) -> None:
-        if body := bodies.address(at.said, party):
+        body = bodies.address(at.said, party)
+        if body is None:
+            return
+        try:
             await once(
                 lambda: at.calls.post(ADDRESSES, body),
                 lambda: at.calls.find(ADDRESSES, verstrektDoorBetrokkene__uuid=party),
                 doubt=doubt,
             )
+        except Refused as refused:  # unless there is nobody any more whose it is
+            if not refused.lacks("verstrektDoorBetrokkene"):
+                raise
 
     async def _link(self, at: At, contact: Contact, whose: Json, *, doubt: bool) -> None:
         """Who registered it, or answered."""
@@ -93,11 +112,15 @@ class Contacts:
     async def _refer(self, at: At, answer: Contact, question: Contact, doubt: bool) -> None:
         one, other = str(answer.klantcontact), str(question.klantcontact)
         body = {"klantcontact": {"uuid": one}, "wasKlantcontact": {"uuid": other}}
-        await once(
-            lambda: at.calls.post(SUBJECTS, body),
-            lambda: at.calls.find(SUBJECTS, klantcontact__uuid=one),
-            doubt=doubt,
-        )
+        try:
+            await once(
+                lambda: at.calls.post(SUBJECTS, body),
+                lambda: at.calls.find(SUBJECTS, klantcontact__uuid=one),
+                doubt=doubt,
+            )
+        except Refused as refused:  # unless the question was taken away
+            if not refused.lacks("wasKlantcontact"):
+                raise
 
 
 async def _ours(calls: Calls, contact: Contact) -> Json | None:

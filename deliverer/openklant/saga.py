@@ -46,7 +46,7 @@ class OpenKlant:
     ) -> None:
         self._id, self._department = destination.id, department
         self._burst = timedelta(minutes=destination.burst_minutes)
-        self._book, self._asking, actors = book, asking, Actors()
+        self._book, self.asking, actors = book, asking, Actors()
         self._contacts, self._tasks = Contacts(terms, book, actors), Tasks(terms, book, actors)
         self._steps: Mapping[str, tuple[Step, ...]] = {
             events.RECEIVED: (self._written, self._work),
@@ -63,7 +63,7 @@ class OpenKlant:
     async def hand(self, delivery: Delivery) -> Answer:
         """All that it takes; the answer is that of the call that failed, if any did."""
         try:
-            at = At(delivery, events.said(delivery), self._asking())
+            at = At(delivery, events.said(delivery), self.asking())
         except msgspec.DecodeError:
             return UNREADABLE
         try:
@@ -91,7 +91,7 @@ class OpenKlant:
         contact = await self._contacts.whole(at, before)
         # One that was begun may be of another message, or there with this one already.
         if not before.fresh and not await self._contacts.lengthened(at, contact):
-            await self._contacts.whole(at, await self._book.anew(contact))  # it was taken away
+            await self._contacts.again(at, contact)  # it was taken away
         await self._book.told(contact, delivery.id, written_at)
 
     async def _work(self, at: At) -> None:
@@ -116,7 +116,13 @@ class OpenKlant:
     async def _to_the_department(self, at: At, contact: Contact) -> None:
         if department := self._department_of(at):
             contact = await self._contacts.whole(at, contact)
-            await self._tasks.assigned(at, contact, department)
+            try:
+                await self._tasks.assigned(at, contact, department)
+            except Refused as refused:
+                if not refused.lacks("aanleidinggevendKlantcontact"):
+                    raise
+                contact = await self._contacts.again(at, contact)
+                await self._tasks.assigned(at, contact, department)
 
     async def _newest(self, at: At) -> Contact:
         """The conversation's contact, of which this may be the first that is heard here."""

@@ -20,7 +20,7 @@ class Tasks:
     async def assigned(self, at: At, contact: Contact, department: Department) -> None:
         """That of this event, on a contact that is there."""
         delivery = at.delivery
-        task = await self._book.task(delivery.id, delivery.conversation, contact)
+        task = await self._book.task(delivery, contact, department.id)
         if task.internetaak:
             return
 
@@ -37,16 +37,19 @@ class Tasks:
         await self._book.assigned(task, made["uuid"])
 
     async def is_open(self, at: At, contact: Contact) -> bool:
-        """Whether something is to be done about it, as far as Open Klant knows."""
+        """Whether something is to be done about it, as far as Open Klant knows; then that is about
+        this event, too."""
         for task in await self._book.open(at.delivery.conversation, at.delivery.id):
             there = await _there(at.calls, task) if task.contact == contact.event else None
-            if there and there["status"] != bodies.DONE:
+            if not there or there["status"] == bodies.DONE:
+                continue
+            if await self._book.covers(task, at.delivery.sequence):
                 return True
         return False
 
     async def end(self, at: At, why: str) -> None:
         """Whatever was still to be done is not any more."""
-        for task in await self._book.open(at.delivery.conversation, at.delivery.id):
+        for task in await self._book.ending(at.delivery.conversation, at.delivery.id):
             there = await _there(at.calls, task)
             if there and (change := bodies.ended(there, why)):
                 await at.calls.patch(TASKS, there["uuid"], change)

@@ -48,7 +48,7 @@ UNREADABLE = Refusal(400, "parse_error", "JSON parse error", "ParseError")
 
 
 def invalid(*faults: Fault) -> Refusal:
-    return Refusal(400, "invalid", "Ongeldige invoer.", "ValidationError", tuple(faults))
+    return Refusal(400, "invalid", "Ongeldige invoerwaarde.", "ValidationError", tuple(faults))
 
 
 def not_allowed(method: str, allowed: str) -> Refusal:

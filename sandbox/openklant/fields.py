@@ -7,7 +7,7 @@ import msgspec
 
 Kind = Literal[
     "text", "digits", "slug", "url", "phone", "email", "choice", "yes", "whole", "moment", "date",
-    "metadata", "group", "variant", "ref", "refs",
+    "metadata", "group", "variant", "chosen", "ref", "refs",
 ]  # fmt: skip
 
 

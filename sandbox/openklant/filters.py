@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from operator import eq, ge, gt, le, lt
 from typing import Any, Literal
 
 import msgspec
@@ -14,8 +15,8 @@ from sandbox.openklant.store import Row, Store
 from sandbox.openklant.values import Wrong
 
 Test = Literal[
-    "is", "contains", "uuid", "url", "yes", "any", "moment", "choice", "never", "gt", "gte", "lt",
-    "lte",
+    "is", "has", "contains", "uuid", "url", "yes", "any", "moment", "choice", "never", "gt", "gte",
+    "lt", "lte",
 ]  # fmt: skip
 
 
@@ -84,7 +85,9 @@ FILTERS: Mapping[str, Mapping[str, Filter]] = {
             "hadKlantcontact>klantcontacten", "referentienummer"
         ),
         **row("verstrektedigitaalAdres", "digitaleadressen<verstrektDoorBetrokkene", "uuid"),
-        "verstrektedigitaalAdres__adres": is_("digitaleadressen<verstrektDoorBetrokkene", "adres"),
+        "verstrektedigitaalAdres__adres": Filter(
+            "has", ("digitaleadressen<verstrektDoorBetrokkene", "adres")
+        ),
         "organisatienaam": is_("organisatienaam"),
         "contactnaamVoorletters": is_("contactnaam.voorletters"),
         "contactnaamVoornaam": is_("contactnaam.voornaam"),
@@ -216,27 +219,30 @@ READ: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def fits(store: Store, one: Row, looked_for: Wanted) -> bool:
-    """Whether a row is among what is looked for."""
+def times(store: Store, one: Row, looked_for: Wanted) -> int:
+    """How often a row is among what is looked for.
+
+    The server joins: it lists, and counts, a task once for each of its actors of that name, and a
+    contact once for each such onderwerpobject.
+    """
     filter_, value = looked_for
     if value is None:  # neither true nor false: the server does not filter then
-        return True
+        return 1
     found = [each for each in reach(store, one, filter_.way) if each is not None]
-    match filter_.test:
-        case "never":
-            return False
-        case "any":
-            return bool(found) is value
-        case "contains":
-            return any(value.lower() in each.lower() for each in found)
-        case "gt" | "gte" | "lt" | "lte":
-            return any(COMPARED[filter_.test](each, value) for each in found)
-    return value in found
+    if filter_.test == "any":
+        return int(bool(found) is value)
+    compare: Compare = COMPARED.get(filter_.test, eq)
+    fitting = sum(compare(each, value) for each in found)
+    return fitting if filter_.test == "is" else min(fitting, 1)
 
 
-COMPARED: Mapping[str, Callable[[str, str], bool]] = {
-    "gt": lambda one, other: one > other,
-    "gte": lambda one, other: one >= other,
-    "lt": lambda one, other: one < other,
-    "lte": lambda one, other: one <= other,
+Compare = Callable[[Any, Any], bool]
+COMPARED: Mapping[str, Compare] = {
+    "never": lambda _, __: False,
+    "contains": lambda one, other: other.lower() in one.lower(),
+    "gt": gt,
+    "gte": ge,
+    "lt": lt,
+    "lte": le,
 }
+"""Any other is the same or is not."""

@@ -1,6 +1,7 @@
 """One page of a list: which rows, in which order, and where the next page is. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 
 import msgspec
 from yarl import URL
@@ -104,7 +105,7 @@ def found(store: Store, resource: str, looked_for: list[Wanted]) -> list[Row]:
     rows = [
         row
         for row in candidates(store, resource, looked_for)
-        if all(filters.fits(store, row, each) for each in looked_for)
+        for _ in range(prod(filters.times(store, row, each) for each in looked_for))
     ]
     rows.reverse()
     if resource == "klantcontacten":
@@ -138,7 +139,6 @@ def page_number(said: str, last: int) -> int | None:
 
 
 def at_page(url: URL, number: int) -> str:
-    """The same list at another page; the first is the one without a number."""
-    if number == 1:
-        return str(url.without_query_params("page"))
-    return str(url.update_query(page=number))
+    """The same list at another page, the parameters by name; the first has no number."""
+    others = [(name, said) for name, said in url.query.items() if name != "page"]
+    return str(url.with_query(sorted([*others, ("page", str(number))] if number > 1 else others)))

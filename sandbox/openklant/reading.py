@@ -65,7 +65,7 @@ def variant(field: Field, body: dict[str, Any]) -> Field:
     parts = field.variants.get(said) if isinstance(said, str) else None
     if parts is None:
         return field
-    return Field(kind="group", parts=parts)
+    return Field(kind="chosen", parts=parts)
 
 
 def _one(field: Field, raw: object, exists: Exists) -> Read:
@@ -86,6 +86,14 @@ def _group(field: Field, raw: object, exists: Exists) -> Read:
     found = read(field.parts, raw, exists)
     if not found.faults:
         found.value = fresh(field.parts) | found.value
+    return found
+
+
+def _chosen(field: Field, raw: object, exists: Exists) -> Read:
+    """A group that is not there at all when nothing of it is named."""
+    found = _group(field, raw, exists)
+    if isinstance(raw, dict) and not raw.keys() & field.parts.keys() and not found.faults:
+        found.value = None
     return found
 
 
@@ -121,6 +129,7 @@ def _metadata(field: Field, raw: object, _: Exists) -> Read:
 
 NESTED: dict[str, Callable[[Field, object, Exists], Read]] = {
     "group": _group,
+    "chosen": _chosen,
     "ref": _ref,
     "refs": _refs,
     "metadata": _metadata,

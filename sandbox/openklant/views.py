@@ -57,8 +57,6 @@ class Views(msgspec.Struct, frozen=True):
         shown = self.link(resource, row["uuid"])
         for name, field in RESOURCES[resource].items():
             value = row[name]
-            if field.kind == "variant" and value is None:
-                continue
             shown[name] = self._linked(field.to, value) if field.to else plain(value)
         for name, (other, back) in BACK.get(resource, {}).items():
             rows = self.store.children(other, back, row["uuid"])

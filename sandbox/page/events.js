@@ -37,6 +37,15 @@ export const EVENTS = {
     return { say: "say.arrived", conversation };
   },
 
+  // Of a confidential department only the state is told; the rest is asked of the archive.
+  "nl.postkamer.media-available.v1"(state, { conversationId, messageId, state: now, reason = "" }) {
+    const conversation = state.conversations.get(conversationId);
+    const entry = conversation?.entries.find((one) => one.id === messageId);
+    if (!entry?.media) return null;
+    entry.media = entry.media.map((file) => ({ ...file, state: now, reason }));
+    return now === "available" ? null : { say: "say.file", conversation };
+  },
+
   "nl.postkamer.message-status-changed.v1"(state, data, event) {
     const offer = state.offers.get(data.messageId);
     // Of a message that nobody here knows there is nothing to show.

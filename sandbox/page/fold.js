@@ -72,13 +72,11 @@ const FOLDS = {
   },
 
   // What a confidential event left out, and the archive told.
-  content(state, { conversationId, id, from, type, text, raw, decision, ...told }) {
+  content(state, { conversationId, id, from, type, text, media, decision, ...told }) {
     const conversation = state.conversations.get(conversationId);
     const entry = conversation?.entries.find((one) => one.id === id && one.confidential);
     if (!entry) return null;
     const { tags, priority, due, care, sensitive } = told;
-    const { id: file, mime_type: mimeType } = raw?.[type] ?? {};
-    const media = file ? [{ id: file, mimeType }] : [];
     Object.assign(entry, { sealed: false, type, text, media, ...decision, tags, priority, due, care, sensitive });
     conversation.name = from?.name || conversation.name;
     conversation.identities = from?.identities ?? conversation.identities;

@@ -23,7 +23,8 @@ export function mark(status) {
 
 // For `sync`; where(id) is a department's name, quote() and react() are what the desk can do with it.
 export function entry(one, before, { where, quote, react }) {
-  const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, one.sealed, signOf(one)];
+  const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, one.sealed, signOf(one),
+    ...(one.media ?? []).map(({ state }) => state)];
   const sign = [...seen, document.documentElement.lang].join(" ");
   const make = () => {
     if (one.note) return note(one, where);
@@ -84,8 +85,8 @@ function reason({ reason: words, rule, version }) {
 function contents(one) {
   if (one.sealed) return [h("p", { class: "kind" }, icon("lock"), word("desk.sealed"))];
   const parts = [];
-  const picture = one.media.find(({ mimeType = "" }) => mimeType.startsWith("image/"));
-  if (picture) parts.push(photo(picture, one.text));
+  const [file] = one.media;
+  if (file) parts.push(attached(file, one));
   else if (one.type === "location") parts.push(place({ name: one.text }));
   else if (one.type === "reaction") parts.push(h("p", { class: "kind" }, icon("thumb"), word("type.reaction")));
   else if (one.type !== "text") parts.push(h("p", { class: "kind" }, icon("paper"), word(kind(one.type))));
@@ -93,17 +94,21 @@ function contents(one) {
   return parts;
 }
 
-// The sandbox still has what its own phones sent; anything else is only named.
-function photo({ id }, caption) {
-  const name = h("p", { class: "kind" }, icon("camera"), word("type.image"));
-  const image = h("img", {
-    src: `/phone/media/${encodeURIComponent(id)}`,
-    alt: caption || word("type.image"),
-    width: 200,
-    height: 150,
-    onerror: () => image.replaceWith(name),
-  });
-  return image;
+// A file, as far as it came; a picture is shown, anything else can be opened.
+function attached({ id, state = "waiting", reason = "", filename = "" }, { type, text }) {
+  const name = word(kind(type));
+  if (state !== "available") {
+    const why = state === "waiting" ? word("media.waiting") : `${word(`media.${state}`)} ${meaning(reason)}`;
+    return h("p", { class: `kind is-${state}` }, icon(state === "waiting" ? "clock" : "alert"), `${name}: ${why}`);
+  }
+  const src = `/desk/media/${encodeURIComponent(id)}`;
+  if (type === "image" || type === "sticker") return h("img", { src, alt: text || name, width: 200, height: 150 });
+  return h("p", { class: "kind" }, icon("paper"), h("a", { href: src, download: filename }, filename || name));
+}
+
+// Of a reason, what follows the code that it begins with.
+function meaning(reason) {
+  return reason.slice(reason.indexOf(": ") + 1).trim();
 }
 
 function answer(one) {

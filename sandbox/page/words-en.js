@@ -230,6 +230,11 @@ export const en = {
   "record.messages": "1 message",
   "record.messages.many": "{n} messages",
 
+  "media.waiting": "being fetched and looked at",
+  "media.quarantined": "is not shown.",
+  "media.lost": "cannot be fetched any more.",
+  "say.file": "A citizen's file is not shown.",
+
   "type.text": "Message",
   "type.image": "Photo",
   "type.video": "Video",

@@ -230,6 +230,11 @@ export const nl = {
   "record.messages": "1 bericht",
   "record.messages.many": "{n} berichten",
 
+  "media.waiting": "wordt opgehaald en nagekeken",
+  "media.quarantined": "wordt niet getoond.",
+  "media.lost": "is niet meer op te halen.",
+  "say.file": "Een bestand van een inwoner wordt niet getoond.",
+
   "type.text": "Bericht",
   "type.image": "Foto",
   "type.video": "Video",

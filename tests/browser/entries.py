@@ -60,11 +60,12 @@ def identities(contact: dict[str, Any]) -> list[dict[str, str]]:
     return found + ([{"kind": "phone", "value": contact["wa_id"]}] if "wa_id" in contact else [])
 
 
-def media(message: dict[str, Any]) -> list[dict[str, str]]:
+def media(message: dict[str, Any], id: str) -> list[dict[str, str]]:
     about = message.get(message["type"])
     if not isinstance(about, dict) or "mime_type" not in about:
         return []
-    return [{"id": about["id"], "mimeType": about["mime_type"], "filename": ""}]
+    link = f"/v1/media/{id}"
+    return [{"id": id, "link": link, "mimeType": about["mime_type"], "filename": ""}]
 
 
 def reason(word: str, earlier: str | None) -> str:

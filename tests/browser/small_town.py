@@ -32,6 +32,7 @@ from tests.browser.entries import (
     signed_event,
     words_of,
 )
+from tests.browser.files import Files
 from tests.browser.number_desk import NumberDesk
 
 TOKEN = {"Authorization": "Bearer sandbox-access-token"}
@@ -77,7 +78,7 @@ class SmallTown:
         """Ids of orders that were not done, and why."""
         self.beside: dict[str, Any] = {}
         """What a CRM is told of the next message beside what stands in it: labels, a text."""
-        self.number = NumberDesk(NUMBER)
+        self.number, self.files = NumberDesk(NUMBER), Files(TOKEN)
         self.sequence = 0
         self.http: aiohttp.ClientSession | None = None
 
@@ -90,6 +91,7 @@ class SmallTown:
             web.get("/v1/conversations/{id}/messages", self.record),
             web.get("/v1/messages/{id}", self.became),
             *self.number.routes(),
+            *self.files.routes(),
         ]
 
     async def webhook(self, request: web.Request) -> web.Response:
@@ -117,10 +119,14 @@ class SmallTown:
         told = {name: entry[name] for name in TOLD} | {
             "messageId": entry["id"],
             "from": {"identities": identities(contact), "name": contact["profile"]["name"]},
-            "media": media(message),
+            "media": media(message, entry["id"]),
             **self.beside,
         }
         await self.tell("nl.postkamer.message-received.v1", told)
+        assert self.http
+        if came := await self.files.came(self.http, self.graph, message, entry["id"]):
+            about = {name: told[name] for name in ("conversationId", "department", "messageId")}
+            await self.tell("nl.postkamer.media-available.v1", about | came)
         entry["deliveries"] = [{"state": "settled", "attempts": 1, "at": now()}]
 
     def decide(self, conversation: str, text: str) -> dict[str, Any]:

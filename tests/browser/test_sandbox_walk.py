@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.browser.files import INFECTED
 from tests.browser.page import needs_chromium
 from tests.browser.walks import SENTENCES, conversation, town_and_page
 
@@ -84,6 +85,29 @@ async def test_a_photo_and_a_location_travel_to_the_desk(browser: Browser) -> No
         await mailroom.use(mailroom.button(mailroom.word("phone.location")))
         await expect(mailroom.thread.get_by_text(mailroom.word("type.location"))).to_be_visible()
         await expect(mailroom.chat.get_by_text("Marktplein").first).to_be_visible()
+
+
+async def test_a_file_that_nobody_may_see_says_so(browser: Browser) -> None:
+    async with town_and_page(browser) as (_, mailroom):
+        request = mailroom.page.request
+        upload = await request.post(
+            f"{mailroom.url}/phone/media",
+            data=b"\xff\xd8\xff" + INFECTED,
+            headers={"Content-Type": "image/jpeg"},
+        )
+        message = {
+            "from": "31600000011",
+            "number": "106540352242922",
+            "kind": "image",
+            "media": (await upload.json())["id"],
+            "text": "container",
+        }
+        await request.post(f"{mailroom.url}/phone/messages", data=message)
+        told = "Foto: wordt niet getoond. de virusscanner vond Eicar"
+        await expect(mailroom.thread.get_by_text(told)).to_be_visible()
+        await expect(mailroom.thread.get_by_role("img")).to_have_count(0)
+        await expect(mailroom.announcer).to_contain_text(mailroom.word("say.file"))
+        assert await mailroom.violations() == []
 
 
 async def test_a_thumb_can_be_given_and_taken_back(browser: Browser) -> None:

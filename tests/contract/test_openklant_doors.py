@@ -210,6 +210,28 @@ async def test_the_others_are_found_too_and_a_bare_plus_is_a_blank(client: Clien
     assert (await client.ask("GET", "/internetaken?status=klaar")).status == 400
 
 
+async def test_a_task_is_listed_once_for_each_of_its_actors_of_that_name(client: Client) -> None:
+    uuids = await client.filled()
+    namesake = await client.post("actoren", {"naam": "Reiniging", "soortActor": "medewerker"})
+    [task] = (await client.ask("GET", "/internetaken")).body["results"]
+    both = {"toegewezenAanActoren": [{"uuid": uuids["actor"]}, {"uuid": namesake["uuid"]}]}
+    await client.ask("PATCH", f"/internetaken/{task['uuid']}", both)
+    path = "/internetaken?status=te_verwerken&actoren__naam=Reiniging&pageSize=1"
+    answer = await client.ask("GET", path)
+    assert (answer.body["count"], len(answer.body["results"])) == (2, 1)
+    by_name = "?actoren__naam=Reiniging&page=2&pageSize=1&status=te_verwerken"
+    assert answer.body["next"].endswith(by_name)
+    assert (await client.ask("GET", "/internetaken?status=te_verwerken")).body["count"] == 1
+
+
+async def test_an_actor_of_whom_nothing_more_is_told_has_no_identification(client: Client) -> None:
+    given = {"naam": "Reiniging", "soortActor": "organisatorische_eenheid"}
+    for more in ({}, {"actorIdentificatie": {}}, {"actorIdentificatie": {"functie": "x"}}):
+        assert (await client.post("actoren", given | more))["actorIdentificatie"] is None
+    told = await client.post("actoren", given | {"actorIdentificatie": {"omschrijving": ""}})
+    assert told["actorIdentificatie"]["omschrijving"] == ""
+
+
 async def test_what_is_not_asked_for_is_not_expanded(client: Client) -> None:
     uuids = await client.filled()
     path = f"/klantcontacten/{uuids['klantcontact']}"

@@ -33,6 +33,7 @@ ANSWERS_DIFFER = {
     ("referentie", "pattern"): "empty where nothing was said",
     ("telefoonnummer", "pattern"): "empty where nothing was said",
     ("emailadres", "format"): "empty where nothing was said",
+    ("actorIdentificatie", "type"): "null where nothing was said",
     ("onderwerpobject", "type"): "null where it was not asked for",
     ("toegewezenAanActor", "required"): "of a task for nobody only a uuid, which is null",
     ("uuid", "type"): "of a task for nobody only a uuid, which is null",

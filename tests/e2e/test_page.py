@@ -9,6 +9,7 @@ from playwright.async_api import async_playwright, expect
 
 from tests.browser.page import CHROMIUM, MailroomPage, chromium
 from tests.installation import Installation
+from tests.watching import until
 
 pytestmark = pytest.mark.skipif(
     not Path(CHROMIUM).exists() and not os.environ.get("CI"),
@@ -98,3 +99,15 @@ async def test_a_desk_asks_sends_a_file_notes_passes_on_and_closes(
     await mailroom.choose("close")
     await mailroom.do("")
     await expect(mailroom.thread.get_by_text(mailroom.word("desk.closed"))).to_be_visible()
+
+
+async def test_a_photo_of_a_citizen_is_on_the_desk_as_the_archive_has_it(
+    mailroom: MailroomPage,
+) -> None:
+    await mailroom.use(mailroom.button(mailroom.word("phone.attach")))
+    photo = mailroom.word("phone.sample", what=mailroom.word("sample.container"))
+    await mailroom.use(mailroom.button(photo))
+    shown = mailroom.thread.get_by_role("img", name="Foto").last
+    await expect(shown).to_be_visible(timeout=15_000)
+    assert "/desk/media/" in str(await shown.get_attribute("src"))
+    await until(lambda: shown.evaluate("image => image.naturalWidth"), bool, 10)

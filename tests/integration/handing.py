@@ -14,6 +14,7 @@ from aiohttp import web
 from deliverer.asides import Asides
 from deliverer.certificates import Certificates
 from deliverer.credentials import Credentials
+from deliverer.openklant.closings import Closings
 from deliverer.replays import Replays
 from deliverer.service import Shared, inbound
 from deliverer.settlements import Settlements
@@ -88,7 +89,8 @@ class Post:
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
         async with linked(url, "test publishes") as out, linked(url, "test consumes") as link:
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
-            tables = settlements, Replays(self._pool, clock.new_id()), Asides(self._pool)
+            replays, closings = Replays(self._pool, clock.new_id()), Closings(self._pool)
+            tables = settlements, replays, Asides(self._pool), closings
             shared = Shared(link, self._pool, self.department, *tables, HERE, ARCHIVER)
             own = Credentials((b"key",), secret, certificates)
             async with inbound(shared, destination, own):

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import BodyPartReader, web
 
 from deliverer.accounts import Account
-from deliverer.carrier import FILES_AT_ONCE, Carrier
+from deliverer.carrier import FILES_AT_ONCE, Carrier, Files
 from deliverer.ledger import Ledger
 from deliverer.outbound import WINDOW, Outbound
 from deliverer.sender import sending
@@ -21,6 +21,7 @@ from services import clock, objects
 from services.database import Pool
 from services.http import serve
 from services.objects import Objects
+from services.scanner import Scanner
 from services.tasks import beside
 
 NUMBER = "106540352242922"
@@ -97,6 +98,7 @@ class Office:
 
     def __init__(self, pool: Pool, store: Objects, provider: Provider) -> None:
         self.pool, self.store, self.provider = pool, store, provider
+        self.scanner: Scanner | None = None
 
     async def uploaded(self, content: bytes, tenant: str = "almelo", name: str = "") -> UUID:
         """A file of a CRM's, and its row."""
@@ -138,7 +140,7 @@ class Office:
         async with sending(WINDOW) as poster, sending(FILES_AT_ONCE) as bearer:
             outbound = Outbound(ledger, poster, accounts, nothing)
             uploads = Uploads(self.pool, process, names)
-            carrier = Carrier(uploads, ledger, self.store, bearer, accounts)
+            carrier = Carrier(uploads, ledger, Files(self.store, self.scanner), bearer, accounts)
             async with beside(carrier.carry()), beside(outbound.send()):
                 yield
 

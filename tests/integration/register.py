@@ -21,6 +21,9 @@ from deliverer.answers import Answer, Body
 from deliverer.openklant import bodies
 from deliverer.openklant.book import Book
 from deliverer.openklant.calls import Calls
+from deliverer.openklant.closings import Closings
+from deliverer.openklant.handled import Closing
+from deliverer.openklant.looking import Looking, Pace
 from deliverer.openklant.saga import OpenKlant
 from deliverer.sender import Sender, sending
 from deliverer.service import OPEN_KLANT_BYTES
@@ -79,6 +82,7 @@ class Register:
         self.url, self._http, self._pool, self.sender = url, http, pool, sender
         self.api = REAL or url + BASE
         self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
+        self._runs = [secrets.token_hex(8)]
 
     def deliverer(self, road: Road, **given: Any) -> OpenKlant:
         """Of a process that starts now."""
@@ -86,7 +90,30 @@ class Register:
         destination = Destination.model_validate(known | given)
         terms = bodies.Terms(destination.channel, ARCHIVER, "https://desk.example/{conversation}")
         book, asking = Book(self._pool, "crm"), lambda: Calls(road, self.api, self.token)
-        return OpenKlant(destination, terms, department, book, asking)
+        return OpenKlant(destination, terms, self._department, book, asking)
+
+    def _department(self, tenant: str, id: str) -> Department | None:
+        """With an actor of this run's own: a real one knows those of earlier ones still."""
+        found = department(tenant, id)
+        return found and found.model_copy(update={"register_id": f"{id}-{self._runs[-1]}"})
+
+    def closings(self) -> Closings:
+        return Closings(self._pool)
+
+    async def looks(self, road: Road) -> bool:
+        """A round, when the next one is due."""
+        await self._pool.execute("delete from deliverer.look")
+        asking = lambda: Calls(road, self.api, self.token)  # noqa: E731
+        return await Looking("crm", self.closings(), asking, Pace(60, 0)).round()
+
+    async def closes(self) -> list[Closing]:
+        """What waits for the router to be told."""
+        return await self.closings().untold()
+
+    async def does(self, contact: int = 0, task: int = -1) -> None:
+        """An employee does this task of this contact, and says so where the task is."""
+        taken = (await self.holds())[contact]["taken"][task]
+        await self.change("internetaken", taken["uuid"], {"status": "verwerkt"})
 
     async def ask(self, method: str, path: str, body: Json | None = None) -> Any:
         async with self._http.request(method, self.url + path, json=body) as answer:
@@ -109,8 +136,16 @@ class Register:
 
     async def forget(self) -> None:
         """Begin anew: as far as we know there is nothing there; nor is there, of the stand-in."""
-        await self._pool.execute("truncate deliverer.klantcontact, deliverer.internetaak")
+        self._runs.append(secrets.token_hex(8))
+        tables = ("klantcontact", "internetaak", "closing", "look")
+        await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
         await self.ask("DELETE", "/openklant/summary")
+
+    async def departments(self) -> list[Json]:
+        """Their actors, of all its runs."""
+        ids = [f"{name}-{run}" for run in self._runs for name in NAMES]
+        found = [await self.all("actoren", actoridentificatorObjectId=id) for id in ids]
+        return [actor for each in found for actor in each]
 
     async def holds(self) -> list[Json]:
         """Its contacts, each with what hangs on it, the first one first: all that it has, and of a
@@ -178,6 +213,9 @@ async def register(pool: Pool) -> AsyncIterator[Register]:
             start = 5_000_000_000 + secrets.randbelow(4_000_000_000)
             await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
         yield made
+        if REAL:  # who assigns work there would see them among its departments
+            for actor in await made.departments():
+                await made.change("actoren", actor["uuid"], None)
 
 
 def department(tenant: str, department: str) -> Department | None:

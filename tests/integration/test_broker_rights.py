@@ -16,7 +16,8 @@ KEY = topology.partition_queue(0)
         ("gateway", topology.ARCHIVE, topology.ARCHIVE_QUEUE),
         ("gateway", topology.DESTINATIONS, topology.destination_queue("crm")),
         ("gateway", "", topology.ARCHIVE_QUEUE),
-        ("archiver", topology.PARTITIONS, KEY),
+        ("archiver", topology.ARCHIVE, topology.ARCHIVE_QUEUE),
+        ("archiver", topology.DESTINATIONS, topology.destination_queue("crm")),
         ("deliverer", topology.DESTINATIONS, topology.destination_queue("crm")),
     ],
 )

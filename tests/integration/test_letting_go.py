@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deliverer.answers import Answer, Body
-from deliverer.carrier import Carrier
+from deliverer.carrier import Carrier, Files
 from deliverer.graph import Verdict
 from deliverer.ledger import Ledger
 from deliverer.line import Line
@@ -151,7 +151,7 @@ async def test_a_file_that_was_claimed_as_the_end_came_is_free_for_the_next_proc
     poster, ledger = Poster(), Ledger(office.pool, clock.new_id(), names)
     for at in count():
         uploads = Uploads(office.pool, clock.new_id(), names)
-        carrier = Carrier(uploads, ledger, office.store, poster, {NUMBER: account})
+        carrier = Carrier(uploads, ledger, Files(office.store), poster, {NUMBER: account})
         await stopped(carrier.carry(), at, late)
         if poster.posts:
             break

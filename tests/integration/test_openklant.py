@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.integration.register import (
+    REAL,
     STEPS,
     Conversation,
     Register,
@@ -38,7 +39,7 @@ async def test_a_burst_is_one_contact_and_each_department_s_task_is_its_own(
         "Doorgezet naar Burgerzaken. verkeerd",
     ]
     assert [task["status"] for task in contact["taken"]] == ["verwerkt", "verwerkt"]
-    assert [status for _, _, status in road.answers][:5] == [201, 201, 200, 201, 201]
+    assert {status for method, _, status in road.answers if method == "POST"} == {201}
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before a call", "after its answer"])
@@ -72,7 +73,6 @@ async def test_a_post_of_which_the_answer_is_lost_is_found_again(
     assert len(contact["betrokkenen"][0]["adressen"]) == 1
 
 
-@needs_stand_in
 @pytest.mark.parametrize("step", ["maak-klantcontact", "internetaken"])
 async def test_four_that_post_the_same_at_once_end_with_one_of_each(
     town_hall: Register, step: str
@@ -81,14 +81,15 @@ async def test_four_that_post_the_same_at_once_end_with_one_of_each(
     road = Road(town_hall.sender)
     # Its actors are known already: who makes these is not what they race for.
     await taken(town_hall.deliverer(road), Conversation("10000001-c2").message("Eerst", task=True))
-    await town_hall.mode("race", resource=step, together=4, count=4)
+    if not REAL:  # that one needs nobody to make it sure
+        await town_hall.mode("race", resource=step, together=4, count=4)
     four = [town_hall.deliverer(road) for _ in range(4)]
     answers = await asyncio.gather(*(one.hand(delivery) for one in four))
     assert [answer.status for answer in answers] == [200] * 4
     posts = ("POST", f"/{step}")
     tried = Counter(status for *what, status in road.answers if tuple(what) == posts)
     # One of them may have looked before it posted: somebody had begun.
-    assert tried[201] == 2 and tried[500] + tried[400] >= 2, tried
+    assert tried[201] == 2 and tried[500] + tried[400] >= (0 if REAL else 2), tried
     mine = [one for one in await town_hall.holds() if one["inhoud"] == "De container is vol."]
     assert [len(one["taken"]) for one in mine] == [1]
 

@@ -107,6 +107,16 @@ CASES = {
         "1x30",
         ["PostkamerDeliveryAside"],
     ),
+    "tasks that nobody looks at": (
+        'postkamer_openklant_unseen_seconds{destination="openklant"}',
+        "6900+60x30",
+        ["PostkamerOpenKlantUnseen"],
+    ),
+    "tasks that have their turn": (
+        'postkamer_openklant_unseen_seconds{destination="openklant"}',
+        "1500x30",
+        [],
+    ),
     "a delivery that is parked": (
         'postkamer_parked{queue="crm"}',
         "3 3 3 4x30",

@@ -1,11 +1,13 @@
 """A conversation that is closed: what may still be done in it, and what begins another."""
 
+from typing import Any
+
 import pytest
 from almelo import ANNA, at, command, decisions, events, kept, status, text, told, told_to, wrote
 from desks import Desk, data
 
+from router.checks import ASKED, TRANSFERRED
 from router.checks import CLOSED as CLOSED_ALREADY
-from router.checks import TRANSFERRED
 from router.outputs import CLOSED, STATUS_CHANGED
 
 
@@ -80,3 +82,44 @@ def test_who_has_a_closed_conversation_no_more_hears_only_that() -> None:
         desk.orders("transfer", to_department="groen", departments=["belastingen"])
     )
     assert decision.reason == TRANSFERRED
+
+
+def handled(desk: Desk, seen: int, **more: Any) -> Any:
+    """As whoever looked in another register, which knew the conversation up to there."""
+    [decision] = decisions(desk.orders("close", outcome="handled", seen=seen, **more))
+    return decision
+
+
+def test_what_the_citizen_asked_since_is_not_closed_with_what_somebody_did_elsewhere() -> None:
+    desk = Desk("mijn container is vol")
+    known = desk.now.sequence
+    asked = desk.hears("en wanneer komt u dan?").sequence
+    refused = handled(desk, known)
+    assert (refused.kind, refused.reason) == ("refused", ASKED)
+    assert refused.reason.startswith("asked_meanwhile: ") and desk.now.closed_at is None
+    assert handled(desk, asked).kind == "accepted"
+    assert desk.now.closed_at is not None
+
+
+@pytest.mark.parametrize("words", ["dank u wel", "👍"])
+def test_thanks_ask_for_nothing_and_keep_nothing_open(words: str) -> None:
+    desk = Desk("mijn container is vol")
+    known = desk.now.sequence
+    assert desk.hears(words).sequence > known
+    assert handled(desk, known).kind == "accepted" and desk.now.closed_at is not None
+
+
+def test_what_went_on_to_another_department_is_not_closed_for_the_one_before() -> None:
+    desk = Desk("mijn container is vol")
+    known, here = desk.now.sequence, desk.now.department
+    desk.orders("transfer", to_department="groen" if here != "groen" else "belastingen")
+    assert handled(desk, known, department=here).reason == TRANSFERRED
+    assert desk.now.closed_at is None
+    assert handled(desk, known, department=desk.now.department).kind == "accepted"
+
+
+def test_a_message_that_is_decided_after_the_closing_is_not_swallowed_by_it() -> None:
+    desk = Desk("mijn container is vol")
+    assert handled(desk, desk.now.sequence).kind == "accepted"
+    later = desk.hears("en nu?")
+    assert later.task and (later.reopened or later.conversation != desk.id)

@@ -1,0 +1,340 @@
+"""A task that somebody did in an Open Klant closes its conversation here: once, and nothing else
+does."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import pytest
+
+from deliverer.answers import Answer, Body
+from deliverer.openklant import closings as bounds
+from deliverer.openklant.closings import Closings
+from deliverer.openklant.handled import Closing
+from deliverer.sender import Sender
+from services import clock
+from services.database import Pool
+from tests.contract.test_openklant_openapi import document
+from tests.contract.test_openklant_sent import needs_document
+from tests.integration.register import (
+    Conversation,
+    Died,
+    Register,
+    Road,
+    burst,
+    needs_stand_in,
+    taken,
+)
+from tests.integration.test_openklant_answers import ANSWERED
+from tests.integration.test_openklant_odd import Odd
+
+OPEN = "select count(*) from deliverer.internetaak where not ended"
+
+
+def told(closings: list[Closing]) -> list[tuple[str, str, int]]:
+    return [(each.conversation, each.department, each.seen) for each in closings]
+
+
+@pytest.fixture
+def road(town_hall: Register) -> Road:
+    return Road(town_hall.sender)
+
+
+async def test_a_task_that_an_employee_did_closes_its_conversation_once(
+    town_hall: Register, road: Road
+) -> None:
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("De container is vol.", task=True))
+    assert await town_hall.looks(road) and await town_hall.closes() == []
+    await town_hall.does()
+    assert await town_hall.looks(road)
+    assert told(await town_hall.closes()) == [(talk.conversation, "afval", 1)]
+    before = len(road.requests)
+    assert await town_hall.looks(road), "nothing is left to look at"
+    assert len(road.requests) == before and len(await town_hall.closes()) == 1
+    # The closing comes back: it finds nothing to end, and changes nothing that the employee wrote.
+    await taken(deliverer, talk.closed(after=60))
+    assert len(road.requests) == before
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before it asks", "after the answer"])
+async def test_interrupted_while_it_looks_it_finds_the_same_later(
+    town_hall: Register, road: Road, answered: bool
+) -> None:
+    one, other = Conversation("10000001-c1"), Conversation("10000001-c2")
+    for talk in (one, other):
+        await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
+        await town_hall.does(-1)
+    for nth in (1, 2):  # the task itself, and what else is to be done about its contact
+        with pytest.raises(Died):
+            await town_hall.looks(Road(town_hall.sender, nth, answered=answered))
+    assert await town_hall.looks(road)
+    closes = {each.conversation for each in await town_hall.closes()}
+    assert closes == {one.conversation, other.conversation}
+    assert len(await town_hall.closes()) == 2
+
+
+async def test_what_we_ended_ourselves_was_done_by_nobody_else_wherever_that_stopped(
+    town_hall: Register, road: Road
+) -> None:
+    """Between our word to Open Klant that it is done, and our own note of that, somebody looks."""
+    whole = Road(town_hall.sender)
+    deliverer = town_hall.deliverer(whole)
+    for delivery in burst():
+        await taken(deliverer, delivery)
+    ours = [n for n, (method, _, _) in enumerate(whole.requests, 1) if method == "PATCH"]
+    assert len(ours) == 3, "of the burst's second message, the transfer and the closing"
+    for nth in range(1, len(whole.requests) + 1):
+        await town_hall.forget()
+        dies = Road(town_hall.sender, nth, answered=True)
+        deliverer = town_hall.deliverer(dies)
+        for delivery in burst():
+            try:
+                await taken(deliverer, delivery)
+            except Died:
+                assert await town_hall.looks(road)
+                await taken(town_hall.deliverer(road), delivery)
+        assert await town_hall.looks(road)
+        assert await town_hall.closes() == [], whole.requests[nth - 1][:2]
+
+
+async def test_all_that_is_to_be_done_of_a_conversation_must_be_done(
+    town_hall: Register, road: Road
+) -> None:
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("De container is vol.", task=True))
+    await taken(deliverer, talk.message("En mijn paspoort?", after=7200, task=True))
+    await town_hall.does(0)
+    assert await town_hall.looks(road) and await town_hall.closes() == []
+    await town_hall.does(1)
+    assert await town_hall.looks(road)
+    assert told(await town_hall.closes()) == [(talk.conversation, "afval", 2)]
+
+
+async def test_it_is_closed_for_the_department_that_has_it(town_hall: Register, road: Road) -> None:
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("Mijn paspoort", task=True))
+    await taken(deliverer, talk.moved("burgerzaken", after=60))
+    assert await town_hall.looks(road) and await town_hall.closes() == []
+    await town_hall.does()
+    assert await town_hall.looks(road)
+    assert told(await town_hall.closes()) == [(talk.conversation, "burgerzaken", 2)]
+
+
+async def test_what_is_passed_on_there_is_not_done_before_the_other_did_it(
+    town_hall: Register, pool: Pool, road: Road
+) -> None:
+    """As KISS passes it on: another task about the same contact, and the first one is done."""
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("De container is vol.", task=True))
+    [contact] = await town_hall.holds()
+    about = {"aanleidinggevendKlantcontact": {"uuid": contact["uuid"]}}
+    task = {"gevraagdeHandeling": "bellen", "status": "te_verwerken", "toegewezenAanActoren": []}
+    other = await town_hall.has("internetaken", task | about)
+    await town_hall.does(0, 0)
+    assert await town_hall.looks(road) and await town_hall.looks(road)
+    assert await town_hall.closes() == [] and await pool.fetchval(OPEN) == 1
+    await town_hall.change("internetaken", other["uuid"], {"status": "verwerkt"})
+    assert await town_hall.looks(road)
+    assert told(await town_hall.closes()) == [(talk.conversation, "afval", 1)]
+
+
+async def test_what_is_asked_after_it_was_done_is_work_anew_and_closes_nothing(
+    town_hall: Register, road: Road
+) -> None:
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("De container is vol.", task=True))
+    await taken(deliverer, talk.message("Dorpsstraat 12", after=30, task=True))
+    await town_hall.does()
+    await taken(deliverer, talk.message("Hij stinkt ook", after=60, task=True))
+    assert await town_hall.looks(road) and await town_hall.closes() == []
+    [contact] = await town_hall.holds()
+    assert [task["status"] for task in contact["taken"]] == ["verwerkt", "te_verwerken"]
+    await town_hall.does()
+    assert await town_hall.looks(road)
+    assert told(await town_hall.closes()) == [(talk.conversation, "afval", 3)]
+
+
+async def test_what_reached_nobody_there_is_said_not_to_have_been_seen(
+    town_hall: Register, road: Road
+) -> None:
+    """The router knows of it: it closes nothing that goes on further than that."""
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("De container is vol.", task=True))
+    await taken(deliverer, talk.message("Dorpsstraat 12", after=30, task=True))
+    waits = talk.message("Hij stinkt ook", after=60, task=True)
+    await town_hall.does()
+    assert await town_hall.looks(road)
+    assert told(await town_hall.closes()) == [(talk.conversation, "afval", 2)]
+    await taken(deliverer, waits)
+    [contact] = await town_hall.holds()
+    assert [task["status"] for task in contact["taken"]] == ["verwerkt", "te_verwerken"]
+
+
+class Meanwhile:
+    """A sender after whose first answer about a task something happens, before it is read."""
+
+    def __init__(self, sender: Sender, act: Callable[[], Awaitable[object]]) -> None:
+        self._sender, self._act, self.acted = sender, act, False
+
+    async def request(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Answer:
+        answer = await self._sender.request(method, url, body, headers)
+        if method == "GET" and "internetaken/" in url and not self.acted:
+            self.acted = True
+            await self._act()
+        return answer
+
+
+async def test_a_task_that_was_done_while_a_message_came_in_is_not_all_there_is_to_do(
+    town_hall: Register, road: Road
+) -> None:
+    """Asked, it was still to be done; by the time that it is read, somebody found it done."""
+    talk = Conversation()
+    await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
+
+    async def done() -> None:
+        await town_hall.does()
+        assert await town_hall.looks(road)
+
+    meanwhile = Meanwhile(town_hall.sender, done)
+    late = town_hall.deliverer(Road(meanwhile))  # type: ignore[arg-type]
+    await taken(late, talk.message("Hij stinkt ook", after=60, task=True))
+    assert meanwhile.acted
+    assert told(await town_hall.closes()) == [(talk.conversation, "afval", 1)]
+    [contact] = await town_hall.holds()
+    assert [task["status"] for task in contact["taken"]] == ["verwerkt", "te_verwerken"]
+
+
+async def test_a_task_that_was_taken_away_or_is_another_s_closes_nothing(
+    town_hall: Register, pool: Pool, road: Road
+) -> None:
+    deliverer, talks = town_hall.deliverer(road), [Conversation(f"10000001-c{n}") for n in "12"]
+    for talk in talks:
+        await taken(deliverer, talk.message("De container is vol.", task=True))
+    gone, moved = await town_hall.holds()
+    await town_hall.change("internetaken", gone["taken"][0]["uuid"], None)
+    theirs = await town_hall.has(
+        "klantcontacten",
+        {"kanaal": "telefoon", "onderwerp": "x", "taal": "nld", "vertrouwelijk": False},
+    )
+    about = {"aanleidinggevendKlantcontact": {"uuid": theirs["uuid"]}, "status": "verwerkt"}
+    await town_hall.change("internetaken", moved["taken"][0]["uuid"], about)
+    assert await town_hall.looks(road)
+    assert await town_hall.closes() == [] and await pool.fetchval(OPEN) == 2
+
+
+async def test_answers_of_another_shape_close_nothing_and_stop_nobody(
+    town_hall: Register, pool: Pool, road: Road
+) -> None:
+    deliverer = town_hall.deliverer(road)
+    for n in "12":
+        talk = Conversation(f"10000001-c{n}")
+        await taken(deliverer, talk.message("De container is vol.", task=True))
+    odd = Road(Odd())  # type: ignore[arg-type]
+    assert await town_hall.looks(odd)
+    assert len(odd.requests) == 2
+    assert await town_hall.closes() == [] and await pool.fetchval(OPEN) == 2
+
+
+@needs_stand_in
+@pytest.mark.parametrize("mode", ["error", "unauthorized", "bad-gateway", "too-many", "half"])
+async def test_who_does_not_answer_ends_the_round_and_no_task_loses_its_turn(
+    town_hall: Register, road: Road, mode: str
+) -> None:
+    deliverer = town_hall.deliverer(road)
+    for n in "12":
+        talk = Conversation(f"10000001-c{n}")
+        await taken(deliverer, talk.message("De container is vol.", task=True))
+        await town_hall.does(-1)
+    await town_hall.mode(mode, resource="internetaken", method="GET", count=1)
+    asked = len(road.requests)
+    assert not await town_hall.looks(road)
+    assert len(road.requests) == asked + 1 and await town_hall.closes() == []
+    assert await town_hall.looks(road)
+    assert len(await town_hall.closes()) == 2
+
+
+async def test_each_task_has_its_turn_however_many_there_are(
+    town_hall: Register, road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "LOOKS", 2)
+    deliverer = town_hall.deliverer(road)
+    for n in range(5):
+        talk = Conversation(f"10000001-c{n}")
+        await taken(deliverer, talk.message("De container is vol.", task=True))
+    asked = len(road.requests)
+    for _ in range(5):
+        assert await town_hall.looks(road)
+    paths = [path for _, path, _ in road.requests[asked:]]
+    assert len(paths) == 10 and paths[:5] == paths[5:] and len(set(paths)) == 5
+
+
+async def test_one_process_takes_a_round_and_nobody_while_a_person_wants_that(
+    town_hall: Register, pool: Pool, road: Road
+) -> None:
+    talk = Conversation()
+    await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
+    closings = town_hall.closings()
+    found = await asyncio.gather(*(closings.due("crm", 60) for _ in range(8)))
+    assert sorted(map(len, found)) == [0] * 7 + [1]
+    assert await closings.due("crm", 60) == []
+    await pool.execute("update deliverer.look set next_at = now()")
+    assert len(await closings.due("crm", 60)) == 1
+    await pool.execute("update deliverer.look set next_at = now()")
+    await pool.execute("insert into deliverer.pause (destination, reason) values ('crm', 'x')")
+    assert await closings.due("crm", 60) == []
+    await pool.execute("delete from deliverer.pause")
+    assert len(await closings.due("crm", 60)) == 1
+
+
+async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
+    town_hall: Register, pool: Pool, road: Road
+) -> None:
+    deliverer = town_hall.deliverer(road)
+    for n in range(20):
+        talk = Conversation(f"10000001-c{n}")
+        await taken(deliverer, talk.message("De container is vol.", task=True))
+        await taken(deliverer, talk.message("En nog iets", after=7200, task=True))
+    closings = Closings(pool)
+    tasks = await closings.due("crm", 60)
+    assert len(tasks) == 40
+    closed = await asyncio.gather(*(closings.done("crm", t, clock.new_id()) for t in tasks))
+    assert sum(closed) == 20
+    assert len({each.conversation for each in await town_hall.closes()}) == 20
+
+
+async def test_an_answer_that_fails_after_it_was_closed_is_to_be_done_again(
+    town_hall: Register, pool: Pool, road: Road
+) -> None:
+    deliverer, talk = town_hall.deliverer(road), Conversation()
+    await taken(deliverer, talk.message("De container is vol.", task=True))
+    message = UUID(int=77)
+    await pool.execute(ANSWERED, message, talk.conversation, "employee")
+    await town_hall.does()
+    assert await town_hall.looks(road) and len(await town_hall.closes()) == 1
+    await taken(deliverer, talk.closed(after=60))
+    data = {"status": "failed", "department": "afval", "reason": "131026: onbereikbaar"}
+    await taken(deliverer, talk.event("message-status-changed", 90, data, message=message))
+    question, *_ = await town_hall.holds()
+    assert [task["status"] for task in question["taken"]] == ["verwerkt", "te_verwerken"]
+
+
+@needs_document
+async def test_every_look_is_as_the_document_says(town_hall: Register, road: Road) -> None:
+    await taken(town_hall.deliverer(road), Conversation().message("Vol.", task=True))
+    await town_hall.does()
+    looks = Road(town_hall.sender)
+    assert await town_hall.looks(looks) and len(await town_hall.closes()) == 1
+    assert [(method, body) for method, _, body in looks.requests] == [("GET", b"")] * 2
+    (_, one, _), (_, all, _) = looks.requests
+    paths = document()["paths"]
+    assert "get" in paths["/internetaken/{uuid}"]
+    assert re.fullmatch(r"/internetaken/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", one)
+    known = {p["name"]: p["schema"] for p in paths["/internetaken"]["get"]["parameters"]}
+    asked = dict(parse_qsl(urlsplit(all).query))
+    assert set(asked) == {"klantcontact__uuid", "status", "pageSize"} <= set(known)
+    assert asked["status"] in known["status"]["enum"] and UUID(asked["klantcontact__uuid"])
