@@ -17,7 +17,7 @@ from services.hours import AMSTERDAM
 from services.night import Night
 from services.numbers import LateTemplate
 from tests.integration.provider import NUMBER
-from tests.integration.waiting import ASK, PICTURE, WROTE, Late
+from tests.integration.waiting import ASK, PICTURE, TEXT, WROTE, Late
 
 
 async def test_what_is_late_is_held_whatever_it_is_and_the_router_told_once(
@@ -61,12 +61,14 @@ async def test_once_they_write_all_of_it_goes_in_order_before_anything_newer(
         await late.look()
         await late.writes()
         newest = await late.answer(words[3])
+        other = await late.office.queue(TEXT)  # due later: what may go by now has gone before it
+        await late.office.until(other, "sent")
         for id in ids:
             assert (await late.state(id))[0] == "held"
         await late.look()
         await late.office.until(newest, "sent")
     said = [m["text"]["body"] for m in late.office.provider.messages]
-    assert said == ["0", "1", "2", "3"]
+    assert said == ["Ja.", "0", "1", "2", "3"]
     assert await late.state(ids[1]) == ("sent", "")
 
 
@@ -82,8 +84,9 @@ async def test_nobody_is_asked_at_night_and_an_answer_does_not_wait_for_that(
         await late.writes()
         await late.look()
         await late.office.until(answer, "sent")
+        await late.office.until(await late.answer(), "sent")
         assert (await late.state(ask))[0] == "queued"
-    assert [m["type"] for m in late.office.provider.messages] == ["text"]
+    assert [m["type"] for m in late.office.provider.messages] == ["text"] * 2
 
 
 async def test_with_both_templates_words_that_fit_go_in_the_one_and_the_rest_waits(
@@ -164,6 +167,7 @@ async def test_the_deliverers_own_rights_are_enough(
         await late.writes()
     async with connected(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
         assert await Holding(own).look(clock.now()) == {NUMBER: 1}
+        assert await late.state(first) == ("queued", "")  # it waits for nothing more
         await Ledger(own, clock.new_id(), {}).rest({NUMBER: (clock.now(), "night")})
         assert [line.id for line in await Ledger(own, clock.new_id(), {}).claim(1, set())]
     assert (await late.state(first))[0] in ("queued", "sending")
