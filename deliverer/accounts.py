@@ -26,6 +26,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     per_second: int
     """Messages that it may send."""
     late: LateTemplate | None = None
+    asks: bool = False
+    """Whether what is late is held, and its citizen asked to write."""
     wrote: timedelta = timedelta()
     """Since a citizen last wrote, in which a template to them is an answer."""
     night: Night | None = None
@@ -51,6 +53,7 @@ def _account(number: Number, there: graph.Account, config: Config) -> Account:
         headers=there.headers,
         per_second=number.per_second,
         late=number.late_template,
+        asks=number.ask_template is not None,
     )
     if tenant := config.tenant(number.tenant):
         night = compiled(tenant.night)

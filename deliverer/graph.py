@@ -83,13 +83,20 @@ class Failed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Held(msgspec.Struct, frozen=True):
+    """It was not sent: the citizen wrote too long ago. It waits until they write again."""
+
+    code: int
+    reason: str
+
+
 class Unknown(msgspec.Struct, frozen=True):
     """Nobody knows; a status with our own value settles it."""
 
     reason: Literal["no answer", "no usable answer"]
 
 
-Verdict = Sent | Later | Failed | Unknown
+Verdict = Sent | Later | Failed | Held | Unknown
 
 
 def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> bytes:

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from deliverer.accounts import Account
-from deliverer.graph import PUT_OFF_SECONDS, Failed, Later, Sent, Verdict
+from deliverer.graph import PUT_OFF_SECONDS, Failed, Held, Later, Sent, Verdict
 from deliverer.line import Line
+from services.contract import REACTION
 from services.fates import REASONS, WINDOW
 from services.numbers import LateTemplate
 from services.plain import length
@@ -16,6 +17,8 @@ CLOSED = 131047
 WINDOW_CLOSED = f"window_closed: {REASONS[CLOSED]}"
 IN_TEMPLATE = "late_template: in een sjabloon verstuurd, na 24 uur zonder bericht van de inwoner"
 NEXT_IN_TEMPLATE = "late_template: gaat zo in een sjabloon, na 24 uur zonder bericht van de inwoner"
+HELD = "held: wacht tot de inwoner weer schrijft"
+NOT_NEEDED = "not_needed: er wacht niets meer op een bericht van deze inwoner"
 LATE_CHARACTERS = 900
 """Of an answer in a template: Meta takes 1,024 for all of its body, which says what it is, too."""
 
@@ -35,6 +38,14 @@ def instead(line: Line, account: Account, now: datetime) -> dict[str, Any] | Non
     return _worded(line.content, account.late)
 
 
+def held(line: Line, account: Account, now: datetime, code: int = 0) -> Held | None:
+    """It waits until they write again, where the number asks them to; None: it fails. For a
+    reaction nobody is asked anything."""
+    reacts = line.content.get("type") == REACTION
+    waits = account.asks and not reacts and _answers(line, account, now)
+    return Held(code, HELD) if waits else None
+
+
 def settled(verdict: Verdict) -> Verdict:
     """What became of one that went in the template: whoever asks is told that it did."""
     return Sent(verdict.wamid, IN_TEMPLATE) if isinstance(verdict, Sent) else verdict
@@ -42,17 +53,20 @@ def settled(verdict: Verdict) -> Verdict:
 
 def once_more(verdict: Verdict, line: Line, account: Account, now: datetime) -> Verdict:
     """Meta's word on the window is the last: what it refuses although we thought it open goes in
-    the template, as an attempt with a name of its own."""
+    the template, as an attempt with a name of its own; or is held."""
     refused = isinstance(verdict, Failed) and verdict.code == CLOSED
-    if not refused or line.tried >= PUT_OFF_SECONDS or instead(line, account, now) is None:
+    if not refused or line.content.get("type") == "template":
         return verdict
-    return Later(0, CLOSED, NEXT_IN_TEMPLATE)
+    if line.tried < PUT_OFF_SECONDS and instead(line, account, now) is not None:
+        return Later(0, CLOSED, NEXT_IN_TEMPLATE)
+    return held(line, account, now, CLOSED) or verdict
 
 
 def _answers(line: Line, account: Account, now: datetime) -> bool:
     """Whether they wrote first, not too long ago, and did not say STOP since: a template ordered as
-    such needs consent otherwise, and what came of a text by itself is held to no less."""
-    if line.wrote_at is None or now - line.wrote_at >= account.wrote:
+    such needs consent otherwise, and what came of a text by itself is held to no less. What went
+    out by itself answers a moment that has passed."""
+    if line.automatic or line.wrote_at is None or now - line.wrote_at >= account.wrote:
         return False
     return line.stopped_at is None or line.wrote_at > line.stopped_at
 

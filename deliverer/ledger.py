@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from deliverer import shares, statements
-from deliverer.graph import Failed, Later, Sent, Unknown, Verdict
+from deliverer.graph import Failed, Held, Later, Sent, Unknown, Verdict
 from deliverer.line import Line
-from services import clock
+from deliverer.outcomes import outcome, tell
 from services.contract import SendOutcome
 from services.database import Connection, Pool
 
@@ -29,7 +28,6 @@ EXPLAINED = 1000
 when the number was tried in vain again."""
 UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SendOutcome).decode
 
 
@@ -93,22 +91,14 @@ class Ledger:
         transaction. A line that a status has settled meanwhile stays as it is."""
         async with self._pool.acquire() as connection, connection.transaction():
             match verdict:
-                case Sent(wamid, reason):
-                    if await _change(connection, line, "sent", wamid=wamid, reason=reason):
-                        said = _outcome(msgspec.structs.asdict(line), "sent", at)
-                        said = msgspec.structs.replace(said, wamid=wamid, reason=reason)
-                        await _tell(connection, said)
-                case Failed(code, reason):
-                    if await _change(connection, line, "failed", code=code, reason=reason):
-                        said = _outcome(msgspec.structs.asdict(line), "failed", at)
-                        await _tell(
-                            connection, msgspec.structs.replace(said, code=code, reason=reason)
-                        )
                 case Later(seconds, code, reason, stop):
                     later = (line.id, line.attempt, seconds, code, reason, stop)
                     await connection.execute(statements.LATER, *later)
                 case Unknown(reason):
                     await _change(connection, line, "unknown", reason=reason)
+                case _:
+                    if said := await _ended(connection, line, verdict, at):
+                        await tell(connection, said)
 
     async def explain(self, number: str, code: int, reason: str) -> None:
         """Whoever asks after what only waits for its number is told why."""
@@ -121,8 +111,7 @@ class Ledger:
             await connection.execute(statements.LOST, SENDING_SECONDS)
             rows = await connection.fetch(statements.GIVE_UP, UNKNOWN_SECONDS, UNCONFIRMED)
             for row in rows:
-                said = _outcome(dict(row), "unknown", at)
-                await _tell(connection, msgspec.structs.replace(said, reason=UNCONFIRMED))
+                await tell(connection, outcome(dict(row), "unknown", at, reason=UNCONFIRMED))
         return len(rows)
 
     async def unconfirmed(self) -> dict[str, int]:
@@ -141,9 +130,8 @@ class Ledger:
                 return 0
             rows = await connection.fetch(statements.WITHOUT, *file, *why)
             for row in rows:
-                said = _outcome(dict(row), "failed", at)
-                code, reason = why
-                await _tell(connection, msgspec.structs.replace(said, code=code, reason=reason))
+                failed = outcome(dict(row), "failed", at, code=verdict.code, reason=verdict.reason)
+                await tell(connection, failed)
         return len(rows)
 
     async def outcomes(self, limit: int) -> list[SendOutcome]:
@@ -162,17 +150,24 @@ class Ledger:
         )
 
 
-def _outcome(
-    message: Mapping[str, Any], state: Literal["sent", "failed", "unknown"], at: datetime
-) -> SendOutcome:
-    return SendOutcome(
-        id=clock.new_id(),
-        message=message["id"],
-        number=message["number"],
-        conversation=message["conversation"],
-        at=at,
-        state=state,
-    )
+async def _ended(
+    connection: Connection, line: Line, verdict: Sent | Failed | Held, at: datetime
+) -> SendOutcome | None:
+    """What the router is told of an attempt that has come to something; None where something else
+    has settled it."""
+    message = msgspec.structs.asdict(line)
+    match verdict:
+        case Sent(wamid, reason):
+            changed = await _change(connection, line, "sent", wamid=wamid, reason=reason)
+            said = outcome(message, "sent", at, wamid=wamid, reason=reason)
+        case Failed(code, reason):
+            changed = await _change(connection, line, "failed", code=code, reason=reason)
+            said = outcome(message, "failed", at, code=code, reason=reason)
+        case Held(code, reason):
+            held = (line.id, line.attempt, line.heard_at, line.wrote_at, reason)
+            changed = await connection.fetchval(statements.HOLD, *held) is not None
+            said = outcome(message, "held", at, code=code, reason=reason)
+    return said if changed else None
 
 
 async def _change(
@@ -186,12 +181,3 @@ async def _change(
 ) -> bool:
     done = (line.id, line.attempt, state, wamid, code, reason)
     return await connection.fetchval(statements.CHANGE, *done) is not None
-
-
-async def _tell(connection: Connection, outcome: SendOutcome) -> None:
-    await connection.execute(
-        "insert into deliverer.outcome (id, number, body) values ($1, $2, $3)",
-        outcome.id,
-        outcome.number,
-        _encode(outcome),
-    )

@@ -38,6 +38,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The same of any number of their municipality, as it came in; `stopped_at`: when their last
     STOP came in."""
     stopped_at: datetime | None = None
+    automatic: bool = False
+    """It went out by itself: nobody's answer."""
+    asks: bool = False
+    """It asks the citizen to write, for what is held until they do; `awaited`: something is, and
+    they did not."""
+    awaited: bool = False
     code: int = 0
     """Meta's, to the attempt before."""
 

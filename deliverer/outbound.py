@@ -122,13 +122,16 @@ class Outbound:
         if line.about and not line.about_wamid:
             return Failed(0, MESSAGE_UNKNOWN)
         now = clock.now()
-        if line.purpose and (waits := unasked(line.consented, account.night, now)):
+        if line.asks and not line.awaited:
+            return Failed(0, late.NOT_NEEDED)
+        unasked_for = line.purpose or line.asks
+        if unasked_for and (waits := unasked(line.consented, account.night, now)):
             return waits
         if not late.shut(line, now):
             content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
             return late.once_more(await self._send(line, account, content), line, account, now)
         if (template := late.instead(line, account, now)) is None:
-            return Failed(0, late.WINDOW_CLOSED)
+            return late.held(line, account, now) or Failed(0, late.WINDOW_CLOSED)
         return late.settled(await self._send(line, account, template))
 
     async def _send(self, line: Line, account: Account, content: dict[str, Any]) -> Verdict:
@@ -160,6 +163,8 @@ class Outbound:
     def _note(self, line: Line, verdict: Verdict) -> None:
         stopped = isinstance(verdict, Later) and verdict.stop
         outcome = STOPPED if stopped else type(verdict).__name__.lower()
+        if verdict == Failed(0, late.NOT_NEEDED):
+            outcome = "unneeded"  # nothing failed
         observe.sends.labels(number=line.number, outcome=outcome).inc()
 
     async def sweep(self) -> None:

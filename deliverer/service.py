@@ -15,6 +15,7 @@ from deliverer.bearer import bearing
 from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier, Files
 from deliverer.credentials import Credentials
 from deliverer.engine import Engine, Receiver
+from deliverer.holding import hold
 from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.marking import AT_ONCE, ATTEMPT_SECONDS, Marking
@@ -187,9 +188,10 @@ async def _outbound(
             beside(outbound.relay()) as relay,
             beside(outbound.sweep()) as sweep,
             beside(carrier.carry()) as carry,
+            beside(hold(pool, names)) as held,
             beside(outbound.send()) as send,
         ):
-            yield [relay, sweep, carry, send]
+            yield [relay, sweep, carry, held, send]
 
 
 @asynccontextmanager

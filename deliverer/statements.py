@@ -1,5 +1,8 @@
 """What the ledger reads and writes, in SQL."""
 
+from services.contract import POSTKAMER
+from services.fates import WINDOW
+
 # What stands before a message in the line of its citizen. Not what nobody asked for, while it waits
 # for the morning or to be tried again, nor what waits behind such: an answer overtakes these, and
 # nothing else does.
@@ -9,7 +12,24 @@ BEFORE = """select from deliverer.ledger b
             and not (q.purpose = '' and b.state = 'queued' and b.purpose <> '' and exists (
                 select from deliverer.ledger w
                 where w.person = b.person and w.number = b.number and w.position <= b.position
-                    and w.state = 'queued' and w.purpose <> '' and w.due_at > now()))"""
+                    and w.state = 'queued' and w.purpose <> '' and w.due_at > now()))
+            and not (b.asks and b.state = 'queued' and b.due_at > now())"""
+
+# What may be held until its citizen writes again, and then holds back what is like it. A template
+# may go at any time, and overtakes it: the one that asks them to write above all. A reaction is
+# nobody's answer.
+MAY_WAIT = "{0}.content ->> 'type' not in ('template', 'reaction')"
+HELD_BEFORE = f"""{MAY_WAIT.format("q")} and exists (select from deliverer.ledger h
+        where h.person = q.person and h.number = q.number and h.position < q.position
+            and h.state = 'held')"""
+
+# Whether the citizen of what is held wrote to its number since, and lately enough for Meta. By
+# the conversation too: a merge may have found them to be somebody else.
+WRITTEN = f"""exists (select from router.conversation c
+    where c.number = {{0}}.number and c.person in ({{0}}.person,
+            (select o.person from router.conversation o where o.id = {{0}}.conversation))
+        and coalesce(c.said_at, c.last_inbound_at)
+            > greatest({{0}}.heard_at, now() - interval '{WINDOW.total_seconds()} seconds'))"""
 
 # $2: number -> account.
 FILE = """select {0} from deliverer.upload u
@@ -30,6 +50,10 @@ coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
+(l.author_kind, l.author) = ('{POSTKAMER.kind}', '{POSTKAMER.id}') as automatic,
+l.asks, (l.asks and exists (select from deliverer.ledger h
+    where h.person = l.person and h.number = l.number and h.state = 'held'
+        and not {WRITTEN.format("h")})) as awaited,
 (select max(coalesce(c.said_at, c.last_inbound_at)) from router.conversation c
     where c.person = l.person and c.number = l.number) as heard_at,
 (select max(c.last_inbound_at) from router.conversation c where c.person = l.person) as wrote_at,
@@ -41,6 +65,7 @@ coalesce((select m.filename from gateway.media m where m.id = l.media), '') as m
 PAIR_MESSAGES, PAIR_SECONDS = 45, 270
 
 READY = f"""q.state = 'queued' and q.due_at <= now() and not exists ({BEFORE})
+        and not ({HELD_BEFORE})
         and (q.media is null or not $2::jsonb ? q.number or exists ({FILE.format("", "q")}))
         and (select count(*) from deliverer.ledger p
             where p.person = q.person and p.number = q.number
@@ -107,6 +132,13 @@ update deliverer.ledger set state = $3, wamid = $4, code = $5, reason = $6
 where id = $1 and attempt = $2 and state in ('sending', 'unknown') returning id
 """
 
+# Since when it is tried counts from when it may go.
+HOLD = """
+update deliverer.ledger set state = 'held', held_at = now(), heard_at = $3, wrote_at = $4,
+    code = 0, reason = $5, first_at = null
+where id = $1 and attempt = $2 and state in ('sending', 'unknown') returning id
+"""
+
 LATER = """
 update deliverer.ledger set state = 'queued', due_at = now() + make_interval(secs => $3),
     code = $4, reason = $5, stopped = $6
@@ -116,7 +148,8 @@ where id = $1 and attempt = $2 and state = 'sending'
 REST = """
 update deliverer.ledger l set due_at = n.until, code = 0, reason = n.why
 from unnest($1::text[], $2::timestamptz[], $3::text[]) n (number, until, why)
-where l.number = n.number and l.state = 'queued' and l.purpose <> '' and l.due_at < n.until
+where l.number = n.number and l.state = 'queued' and (l.purpose <> '' or l.asks)
+    and l.due_at < n.until
 """
 
 # No attempt of theirs, so nothing else of them changes.

@@ -4,6 +4,7 @@
 #   servers   RabbitMQ and PostgreSQL, as programs only: no service, no cluster, nothing started
 #   scanner   clamd, for the tests of files: without signatures, which are for who runs it for real
 #   browser   Chromium, for the browser tests
+#   clock     libfaketime, for the tests that move the clock
 #   load      wrk, for the benchmarks
 #   runtime   .venv with what Postkamer needs to run
 #   tools     the same, with what its tests and checks need
@@ -84,6 +85,8 @@ has_postgresql() {
 }
 
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+
+has_clock() { compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1"; }
 
 as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
 
@@ -222,10 +225,11 @@ for part in "$@"; do
         ;;
     scanner) need clamav-daemon test -x /usr/sbin/clamd ;;
     browser) need chromium has_browser ;;
+    clock) need libfaketime has_clock ;;
     load) need wrk command -v wrk ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second holds the first
     tools) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, load, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, clock, load, runtime, tools." ;;
     esac
 done
 

@@ -196,13 +196,16 @@ select number, {", ".join(Said.__struct_fields__)} from router.standing
 where number = any($1::text[])
 """
 
-# Until the router knows better, what the ledger says of why it waits.
+# Until the router knows better, what the ledger says of why it waits; also of what was held and now
+# is on its way.
 _MESSAGE = """
 select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,
-    coalesce(nullif(o.reason, ''), l.reason) as reason, coalesce(nullif(o.code, 0), l.code) as code
+    case when l.state = 'queued' and o.status = 'accepted' then l.reason
+        else coalesce(nullif(o.reason, ''), l.reason) end as reason,
+    coalesce(nullif(o.code, 0), l.code) as code
 from gateway.command c
 left join router.outgoing o on o.id = c.id
-left join deliverer.ledger l on l.id = c.id and l.state = 'queued'
+left join deliverer.ledger l on l.id = c.id and l.state in ('queued', 'held')
 where c.id = $1 and c.tenant = $2 and c.token = $3
     and (c.confirmed_at is not null or o.id is not null)
 """

@@ -4,11 +4,13 @@ from datetime import datetime
 
 from router.conversation import Conversation
 from router.decisions import Changes, Identity, Outgoing, Reply, Send, Unit
-from services.contract import Author
+from services.contract import POSTKAMER
 from services.fates import WINDOW
 
-AUTHOR = Author(kind="automated", id="postkamer")
+AUTHOR = POSTKAMER
 """Who wrote it, on the record."""
+BY_ITSELF = 'de tekst "{}" gaat vanzelf uit'
+ASKS = 'het sjabloon "{}" vraagt de inwoner om terug te schrijven: er wacht een antwoord'
 
 
 def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Changes:
@@ -31,13 +33,23 @@ def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Change
         address=to.value,
         content=reply.content,
         created_at=unit.at,
+        author_kind=POSTKAMER.kind,
+        author=POSTKAMER.id,
     )
     return Changes(outgoing=outgoing, send=send)
 
 
 def kind(reply: Reply) -> str:
     """Meta's type of it."""
-    return "interactive" if b'"interactive"' in reply.content[:40] else "text"
+    beginning = reply.content[:40]
+    if b'"template"' in beginning:
+        return "template"
+    return "interactive" if b'"interactive"' in beginning else "text"
+
+
+def because(reply: Reply) -> str:
+    """Why it goes out, for the record."""
+    return (ASKS if kind(reply) == "template" else BY_ITSELF).format(reply.name)
 
 
 def window_open(now: Conversation, at: datetime) -> bool:

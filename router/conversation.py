@@ -65,6 +65,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     heard: str = ""
     """Meta's name for the message that the citizen wrote last, and when that was."""
     heard_at: datetime | None = None
+    ask: UUID | None = None
+    """The template by which they were asked last to write again, as an answer waits for that; and
+    when, unless it failed."""
+    asked_at: datetime | None = None
+    ask_named: str = ""
+    """Meta's name for that template, as a keyed hash: a button of it quotes it."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

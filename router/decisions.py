@@ -108,6 +108,8 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     author_kind: str = ""
     author: str = ""
     """Who wrote it, as the CRM said."""
+    asks: bool = False
+    """It asks the citizen to write again: it passes what waits for that, and goes by day."""
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -246,6 +248,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     conversation: Conversation | None = None
     identities: tuple[Identity, ...] = ()
     outgoing: Outgoing | None = None
+    asked: Outgoing | None = None
+    """A message that goes out by itself because of what became of another."""
     send: Send | None = None
     settled: tuple[UUID, str] | None = None
     """A send that was not known to have gone, and its wamid: a status with our value settled it."""

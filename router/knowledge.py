@@ -58,8 +58,8 @@ class Knowledge:
 
     def _became(self, changes: Changes) -> None:
         """Of a message of ours."""
-        if changes.outgoing:
-            self.sent(changes.outgoing)
+        for outgoing in filter(None, (changes.outgoing, changes.asked)):
+            self.sent(outgoing)
         if changes.early:
             self.came_early(changes.early)
         if changes.met:

@@ -20,12 +20,15 @@ SILENT = frozenset([REACTION, "edit", "revoke", "system", "request_welcome"])
 """Types that no text answers and that ask for nothing new by themselves."""
 PASSING = frozenset([REACTION, "revoke", "system", "request_welcome"])
 """Types of these in which nothing is said at all."""
+BUTTON = "button"
+"""Type of a message that a button of a template made."""
 WORDLESS = frozenset(["location", "contacts"])
 """Types whose words name a place or a person, and no subject."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """`words`: more than a greeting was said. `passing`: thanks, a thumb, STOP: nothing to do.
+    """`words`: more than a greeting was said. `passing`: thanks, a thumb, STOP, or the button that
+    lets go what waited for it: nothing to do.
     `silent`: no text may answer it, whatever it says. `late`: it is too old to answer. `tags`: the
     person's own."""
 
@@ -47,13 +50,14 @@ def listened(
     facts = facts_of(unit, item, before, number, ground)
     text, courtesy = facts.text, _courtesy(item, facts.text)
     opt = courtesies.opt(text) if text else ""
+    pressed = _pressed(item, before, ground)
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
     return Said(
         outcome=judge(ground.rules[number.tenant], facts),
         text=text,
-        words=bool(text or item.content.choice) and not (courtesy or opt),
-        passing=bool(opt) or courtesy == "thanks" or item.content.type in PASSING,
+        words=bool(text or item.content.choice) and not (courtesy or opt or pressed),
+        passing=bool(opt or pressed) or courtesy == "thanks" or item.content.type in PASSING,
         silent=item.content.type in SILENT,
         late=item.sent_at is not None and unit.at - item.sent_at > tenant.talk,
         opt=opt,
@@ -81,6 +85,14 @@ def facts_of(
         tags=frozenset((*known, *_own_tags(item, number, ground))),
         state=state_of(before),
     )
+
+
+def _pressed(item: items.Message, before: Conversation | None, ground: Ground) -> bool:
+    """Whether they only pressed the button under what asked them to write: what waited for that
+    goes, and nobody need do more."""
+    if item.content.type != BUTTON or before is None or not item.quoted:
+        return False
+    return before.state.ask_named == ground.hash("wamid", item.quoted).hex()
 
 
 def _sensitive(content: items.Content) -> tuple[str, ...]:

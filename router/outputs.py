@@ -163,12 +163,16 @@ def _about(decision: Decision) -> Data:
 
 def _status(unit: Unit, decision: Decision) -> Data:
     happened = unit.item.at if isinstance(unit.item, items.Status) else None
-    return _about(decision) | {
-        "messageId": decision.message,
-        "status": decision.status,
-        "reason": decision.reason,
-        "at": happened or unit.at,
-    }
+    return (
+        _about(decision)
+        | {
+            "messageId": decision.message,
+            "status": decision.status,
+            "reason": decision.reason,
+            "at": happened or unit.at,
+        }
+        | _automatic(decision)
+    )
 
 
 def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Data:
@@ -206,7 +210,6 @@ def _shown(written: str, decision: Decision) -> str:
 
 def _situation(decision: Decision) -> Data:
     """How it stands with the conversation; what there is nothing to say of is left out."""
-    reply = decision.reply
     known = {
         "tags": decision.tags,
         "priority": decision.priority,
@@ -215,11 +218,15 @@ def _situation(decision: Decision) -> Data:
         "care": decision.care,
         "windowUntil": decision.window_until,
         "assignee": decision.assignee,
-        "automatic": {"messageId": reply.id, "name": reply.name, "text": reply.text}
-        if reply
-        else None,
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in known.items() if value} | _automatic(decision)
+
+
+def _automatic(decision: Decision) -> Data:
+    """What went out by itself."""
+    if (reply := decision.reply) is None:
+        return {}
+    return {"automatic": {"messageId": reply.id, "name": reply.name, "text": reply.text}}
 
 
 def why(decision: Decision) -> dict[str, str]:

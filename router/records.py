@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from router import files
-from router.automatic import AUTHOR, kind
+from router.automatic import AUTHOR, because, kind
 from router.commands import content
 from router.consents import brought, ended, of_person
 from router.decisions import Decision, Reply, Unit
@@ -19,7 +19,6 @@ from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcom
 from services.whatsapp import items
 
 _json = msgspec.json.encode
-BY_ITSELF = 'de tekst "{}" gaat vanzelf uit'
 
 
 def receipt_record(receipt: Receipt) -> Record:
@@ -77,7 +76,7 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
         "language": reply.language,
         "department": decision.department,
         # Why the conversation is here is of the message which it answers.
-        "decision": why(decision) | {"reason": BY_ITSELF.format(reply.name)},
+        "decision": why(decision) | {"reason": because(reply)},
         "status": "accepted",
         "receivedAt": unit.at,
     }

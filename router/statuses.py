@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from router import charges
+from router import asking, charges
 from router.charges import Charge
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Outgoing, Unit
@@ -34,13 +34,36 @@ def outcome(
         return _unmatched(unit, said.number, ground), Changes()
     after = before
     if said.state == "sent":
-        # Meta has accepted it; that it left is Meta's to say, in a status.
-        return _met(unit, before, _named(before, said.wamid, ground), known, ground)
+        # Meta has accepted it; that it left is Meta's to say, in a status. It waits no more.
+        named = msgspec.structs.replace(_named(before, said.wamid, ground), reason="")
+        after = named if before.status == "accepted" else _named(before, said.wamid, ground)
+        return _met(unit, before, after, known, ground)
+    if said.state == "held":
+        return _held(unit, said, before, known, ground)
     if _forward(before.status, said.state):
         after = msgspec.structs.replace(
             before, status=said.state, reason=said.reason, code=said.code, changed_at=said.at
         )
     return _decision(unit, "outcome", before, after, known, ground)
+
+
+def _held(
+    unit: Unit, said: SendOutcome, before: Outgoing, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """It waits until its citizen writes again: whoever sent it hears that, and they are asked."""
+    if before.status != "accepted":
+        return _decision(unit, "outcome", before, before, known, ground)
+    reason = asking.reason(unit, said, before, known, ground)
+    after = msgspec.structs.replace(before, reason=reason, changed_at=said.at)
+    decision, changes = _decision(unit, "outcome", before, after, known, ground)
+    asked = asking.ask(unit, said, before, known, ground)
+    if asked is None:
+        return decision, changes
+    conversation = changes.conversation or known.conversations[before.conversation]
+    now, sent = asking.asking(unit, conversation, asked)
+    more = {"conversation": now, "send": sent.send, "asked": sent.outgoing}
+    told = msgspec.structs.replace(decision, reply=asked[0], sequence=conversation.sequence)
+    return told, msgspec.structs.replace(changes, **more)
 
 
 def _met(
@@ -155,6 +178,12 @@ def our_message(said: items.Status) -> UUID | None:
         return None
 
 
+def _news(before: Outgoing, after: Outgoing) -> bool:
+    """Whether there is something to tell whoever sent it: how far it has come, or why not
+    further."""
+    return after.status != before.status or bool(after.reason and after.reason != before.reason)
+
+
 def _forward(old: str, new: str) -> bool:
     return RANKS.get(new, -1) > RANKS[old]
 
@@ -167,13 +196,15 @@ def _unmatched(unit: Unit, number: str, ground: Ground) -> Decision:
 def _decision(
     unit: Unit, kind: str, before: Outgoing, after: Outgoing, known: Knowledge, ground: Ground
 ) -> tuple[Decision, Changes]:
-    """An event for the CRM only when the status changed and a department is there to be told; the
-    record always."""
-    conversation = known.conversations.get(before.conversation)
+    """An event for the CRM only when there is news and a department is there to be told; the record
+    always."""
+    was = conversation = known.conversations.get(before.conversation)
     department = _department(after, conversation, ground)
-    told = after.status != before.status and conversation is not None and department is not None
+    told = _news(before, after) and conversation is not None and department is not None
     if conversation and told:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
+    if conversation:
+        conversation = asking.became(conversation, after)
     whose = department.id if department else after.department
     theirs = conversation is not None and conversation.department == whose
     decision = Decision(
@@ -183,7 +214,7 @@ def _decision(
         conversation=after.conversation,
         department=whose,
         destination=department.destination if department else "",
-        reason=after.reason if after.status != before.status else "",
+        reason=after.reason if _news(before, after) else "",
         sequence=conversation.sequence if conversation and told else 0,
         message=after.id,
         event=unit.id("event") if told else None,
@@ -192,7 +223,7 @@ def _decision(
         zaak=conversation.zaak if conversation and theirs else "",
         held=conversation is not None and conversation.state.held,
     )
-    changed = conversation if told else None
+    changed = conversation if conversation != was else None
     return decision, Changes(conversation=changed, outgoing=after if after != before else None)
 
 

@@ -25,15 +25,15 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
     if conversations := {conversation.id: conversation for conversation in changed}:
         rows = [_conversation_row(c) for c in conversations.values()]
         await connection.execute(statements.UPSERT_CONVERSATION, *columns(rows, 16))
-    outgoing = {c.outgoing.id: c.outgoing for c in changes if c.outgoing}
-    if outgoing:
+    messages = [each for c in changes for each in (c.outgoing, c.asked) if each]
+    if outgoing := {message.id: message for message in messages}:
         rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
         await connection.execute(statements.UPSERT_OUTGOING, *columns(rows, 11))
     if charges := {c.charge.id: c.charge for c in changes if c.charge}:
         rows = [msgspec.structs.astuple(charge) for charge in charges.values()]
         await connection.execute(statements.UPSERT_CHARGE, *columns(rows, 10))
     if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-        await connection.execute(statements.INSERT_SEND, *columns(sends, 14))
+        await connection.execute(statements.INSERT_SEND, *columns(sends, 15))
     if settled := [c.settled for c in changes if c.settled]:
         await connection.execute(statements.SETTLE_SEND, *columns(settled, 2))
     await _early(connection, changes)

@@ -26,6 +26,7 @@ NO_ANSWER_SECONDS = 120.0
 """How long an answer that never comes is held: longer than any client of ours waits."""
 ARRIVES = frozenset(["delivered", "read"])
 """Statuses that tell that a message is on the phone, which is when it is charged."""
+TOO_LATE = 131047
 ANOTHER_PORTFOLIO = 131026
 """A user id of another portfolio than the number's leads to nobody."""
 
@@ -74,7 +75,7 @@ class Graph:
     async def _offer(self, request: web.Request, sent: Sent, send: Send) -> web.StreamResponse:
         self._tell_offered(sent, send)
         behaviour = faults.MAGIC.get(sent.phone, faults.NORMAL)
-        if code := self._refusal(sent, behaviour):
+        if code := self._refusal(sent, send.type, behaviour):
             return self._doors.refuse(Refusal(faults.ERRORS[code]))
         if behaviour.answer == "none":
             with contextlib.suppress(TimeoutError):
@@ -113,11 +114,14 @@ class Graph:
         id = sent.opaque[:ID_LENGTH]
         self._world.stream.publish("offered", {"messageId": id} | whom | what)
 
-    def _refusal(self, sent: Sent, behaviour: faults.Behaviour) -> int:
+    def _refusal(self, sent: Sent, type: str, behaviour: faults.Behaviour) -> int:
         """The code that refuses the message, 0 where it is accepted."""
-        known = self._world.handsets.who(sent.bsuid) if sent.to_bsuid else None
+        handsets = self._world.handsets
+        known = handsets.who(sent.bsuid) if sent.to_bsuid else None
         if known and known.portfolio != sent.number.portfolio:
             return ANOTHER_PORTFOLIO
+        if type != "template" and handsets.closed(sent.number.id, sent.bsuid, clock.now()):
+            return TOO_LATE
         if self._world.settings.limits:
             code = self._limits.refused(sent.number.id, sent.bsuid, clock.monotonic())
             if code:

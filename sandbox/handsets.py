@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sandbox.webhooks import Citizen, Sent
+from services.fates import WINDOW
 
 MESSAGES_KEPT = 20_000
 """Messages of municipalities that tests may ask for, about 1 KiB each."""
@@ -43,6 +44,8 @@ class Handsets:
         self._people: OrderedDict[str, Citizen] = OrderedDict()
         self._holders: OrderedDict[str, Citizen] = OrderedDict()
         """Phone number and who has it now."""
+        self._wrote: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        """Number and bsuid, and when they wrote to it last."""
         self._unread: OrderedDict[tuple[str, str], deque[Sent]] = OrderedDict()
         self.clear()
 
@@ -58,6 +61,18 @@ class Handsets:
             kept.move_to_end(key)
             if len(kept) > PEOPLE_KEPT:
                 kept.popitem(last=False)
+
+    def wrote(self, number: str, bsuid: str, at: datetime) -> None:
+        self._wrote[number, bsuid] = at
+        self._wrote.move_to_end((number, bsuid))
+        if len(self._wrote) > PEOPLE_KEPT:
+            self._wrote.popitem(last=False)
+
+    def closed(self, number: str, bsuid: str, at: datetime) -> bool:
+        """Whether they wrote to it too long ago for anything but a template. Of who never wrote by
+        this phone nothing is known: tests bring what citizens write to the gateway themselves."""
+        wrote = self._wrote.get((number, bsuid))
+        return wrote is not None and at >= wrote + WINDOW
 
     def who(self, bsuid: str) -> Citizen | None:
         return self._people.get(bsuid)

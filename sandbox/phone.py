@@ -75,6 +75,7 @@ class Phone:
             return problem(400, "this message cannot be sent", str(error))
         citizen = writing.citizen(outgoing, number)
         self._world.handsets.meet(citizen)
+        self._world.handsets.wrote(number.id, citizen.bsuid, clock.now())
         id = webhooks.wamid(citizen.phone, self._world.chance, outgoing=False)
         self._publish(outgoing, citizen, id, content)
         message = webhooks.message(citizen, id, clock.now(), content)

@@ -50,6 +50,10 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
+POSTKAMER = Author(kind="automated", id="postkamer")
+"""Who wrote what goes out by itself."""
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="command"):
     """A CRM's order, accepted by the gateway: a message to a citizen, or a change of a
     conversation.
@@ -123,7 +127,8 @@ class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", 
     number: str
     conversation: str
     at: datetime
-    state: Literal["sent", "failed", "unknown"]
+    state: Literal["sent", "failed", "unknown", "held"]
+    """held: it waits until the citizen writes again."""
     wamid: str = ""
     code: int = 0
     """Meta's `error.code`; 0 where there is none."""

@@ -54,6 +54,14 @@ class LateTemplate(Table):
     language: str = Field(default="nl", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
 
 
+class AskTemplate(Table):
+    """An approved template without parameters, which asks a citizen to write again: an answer waits
+    for them, and Meta takes it no more until they do."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
+    language: str = Field(default="nl", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
+
+
 class Number(Registration):
     """`id` is ours and lasts; for Meta's first registration it may simply be Meta's."""
 
@@ -68,7 +76,8 @@ class Number(Registration):
     per_second: int = Field(default=80, ge=1, le=1000)
     """Messages that Meta lets it send: 80, or 1,000 once it has told so."""
     late_template: LateTemplate | None = None
-    """Without one such an answer fails at once."""
+    ask_template: AskTemplate | None = None
+    """For what does not go in a `late_template`: it is held, and the citizen asked to write."""
     read_marks: ReadMarks = "never"
     previous: tuple[Previous, ...] = Field(default=(), max_length=20)
 
@@ -77,6 +86,17 @@ class Number(Registration):
         if self.provider != "meta" and not (self.secrets and self.access_token):
             raise PydanticCustomError(
                 "bsp_secrets", "A number at a BSP needs secrets and an access_token of its own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _asks_with_a_template_of_its_own(self) -> "Number":
+        late, ask = self.late_template, self.ask_template
+        if late and ask and (late.name, late.language) == (ask.name, ask.language):
+            raise PydanticCustomError(
+                "ask_is_late",
+                "late_template takes the words of an answer and ask_template takes none:"
+                " they cannot be the same template",
             )
         return self
 

@@ -194,6 +194,9 @@ sends_unconfirmed = _gauge(
     "Messages of the last day of which nobody knows whether they were sent",
     "number",
 )
+answers_held = _gauge(
+    "postkamer_answers_held", "Answers that wait until their citizen writes again", "number"
+)
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 media = _counter("postkamer_media_total", "Files of citizens by what became of them", "outcome")

@@ -59,6 +59,8 @@ class Database:
         self.folder, self.port = folder.resolve(), port or free_port()
         self.version, self._bin = binaries(self.folder / "data")
         self._durable, self._report = durable, report
+        self.more: dict[str, str] = {}
+        """Variables of the server's beside its own, set before it starts."""
         self.process: Process | None = None
 
     @property
@@ -129,7 +131,7 @@ class Database:
                 *("--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"),
                 *(() if self._durable else ("--no-sync",)),
             ),
-            environment=_environment(),
+            environment=_environment() | self.more,
             folder=self.folder,
             account=account,
             descriptors=(descriptor,),
@@ -150,7 +152,7 @@ class Database:
         return Program(
             name="postgresql",
             arguments=(str(self._bin / "postgres"), "-D", data, *options),
-            environment=_environment(),
+            environment=_environment() | self.more,
             folder=self.folder,
             account=_account(),
             descriptors=(descriptor,),

@@ -46,7 +46,7 @@ export const EVENTS = {
     return now === "available" ? null : { say: "say.file", conversation };
   },
 
-  "nl.postkamer.message-status-changed.v1"(state, data) {
+  "nl.postkamer.message-status-changed.v1"(state, data, event) {
     const offer = state.offers.get(data.messageId);
     // Of a message that nobody here knows there is nothing to show.
     if (!offer && !state.conversations.has(data.conversationId)) return null;
@@ -62,7 +62,8 @@ export const EVENTS = {
     conversation.at ??= data.at;
     const higher = RANKS.indexOf(data.status) > RANKS.indexOf(entry.status);
     if (higher || !RANKS.includes(data.status)) entry.status = data.status;
-    if (data.reason) entry.why = data.reason;
+    if (data.reason || higher) entry.why = data.reason; // what waited waits no more
+    automatic(conversation, data, event);
     return entry.automatic ? null : { say: "say.status", conversation, status: entry.status };
   },
 
@@ -144,7 +145,8 @@ function note(conversation, { id }, about) {
 // What the citizen was told by itself stands on its own; how far it came may have been told before.
 function automatic(conversation, { automatic: told }, { time }) {
   if (!told) return;
-  const { messageId: id, name, text } = told;
+  const { messageId: id, name } = told;
+  const text = told.text || name; // of a template only the name is known
   const known = conversation.entries.find((one) => one.id === id);
   if (known) Object.assign(known, { automatic: name, text });
   else add(conversation.entries, { ...answered(id, text, time), automatic: name });

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import aiormq
+import msgspec
 import pytest
 
 from deploy.local.broker import Broker
 from deploy.local.database import Database
-from services import topology
+from services import clock, topology
 from services.database import Migration, Pool, connected, migrate, migrations
-from tests.integration.provider import Account, Office, office
+from tests.integration.provider import NUMBER, Account, Office, office
+from tests.integration.waiting import HEARD, Late
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("services", "gateway", "router", "deliverer", "archiver")
@@ -90,6 +92,21 @@ async def place(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Office, Accou
     """What sends to a provider, over that database."""
     async with office(pool, tmp_path) as place:
         yield place
+
+
+@pytest.fixture
+def account(place: tuple[Office, Account]) -> Account:
+    """That of a number which asks citizens to write when an answer comes too late."""
+    return msgspec.structs.replace(place[1], asks=True)
+
+
+@pytest.fixture
+async def late(place: tuple[Office, Account]) -> Late:
+    """Of a citizen who wrote 30 hours ago."""
+    office, _ = place
+    late = Late(office, clock.new_id())
+    await office.pool.execute(HEARD, "c", NUMBER, late.person, 30)
+    return late
 
 
 @pytest.fixture

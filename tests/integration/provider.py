@@ -113,10 +113,10 @@ class Office:
         return id
 
     async def queue(self, content: dict[str, Any], person: UUID | None = None, **more: Any) -> UUID:
-        """A line; `more`: number, about, about_wamid, media, purpose."""
+        """A line; `more`: number, about, about_wamid, media, purpose, asks."""
         id = clock.new_id()
         given = {"number": NUMBER, "about": None, "about_wamid": "", "media": None, "purpose": ""}
-        given |= more
+        given |= {"asks": False} | more
         body = msgspec.json.encode(content).decode()
         await self.pool.execute(_LINE, id, person or clock.new_id(), body, *given.values())
         return id
@@ -176,6 +176,6 @@ values ($1, 'crm', $2, $3, 'image/png', $4, '', $5, now())
 
 _LINE = """
 insert into deliverer.ledger (id, conversation, person, address_kind, address, content, number,
-    about, about_wamid, media, purpose, created_at, due_at)
-values ($1, 'c', $2, 'phone', '31612345678', $3, $4, $5, $6, $7, $8, now(), now())
+    about, about_wamid, media, purpose, asks, created_at, due_at)
+values ($1, 'c', $2, 'phone', '31612345678', $3, $4, $5, $6, $7, $8, $9, now(), now())
 """

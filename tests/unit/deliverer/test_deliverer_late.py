@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 from deliverer.accounts import Account
-from deliverer.graph import PUT_OFF_SECONDS, Failed, Later, Sent, Unknown
+from deliverer.graph import PUT_OFF_SECONDS, Failed, Held, Later, Sent, Unknown
 from deliverer.late import (
     CLOSED,
+    HELD,
     IN_TEMPLATE,
     LATE_CHARACTERS,
     NEXT_IN_TEMPLATE,
+    held,
     instead,
     once_more,
     settled,
@@ -125,3 +127,42 @@ def test_what_meta_finds_too_late_goes_in_the_template_at_the_next_attempt() -> 
 def test_whoever_asks_is_told_that_it_went_in_a_template() -> None:
     assert settled(Sent("wamid.a")) == Sent("wamid.a", IN_TEMPLATE)
     assert settled(REFUSED) == REFUSED
+
+
+PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
+REACTION = {"type": "reaction", "reaction": {"emoji": "x"}}
+ASKS = msgspec.structs.replace(ACCOUNT, late=None, asks=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "waits"),
+    [
+        (wrote(2 * DAY), True),
+        (wrote(2 * DAY, words="x" * (LATE_CHARACTERS + 1)), True),
+        (wrote(2 * DAY, content=PICTURE), True),
+        (wrote(2 * DAY, content=REACTION), False),
+        (wrote(2 * DAY, automatic=True), False),
+        (wrote(56 * DAY), False),
+        (wrote(2 * DAY, stopped_at=NOW), False),
+        (line(), False),
+    ],
+)
+def test_an_answer_of_any_length_and_type_waits_where_the_number_asks(
+    given: Line, waits: bool
+) -> None:
+    assert held(given, ASKS, NOW) == (Held(0, HELD) if waits else None)
+    assert held(given, ACCOUNT, NOW) is None
+
+
+def test_what_meta_finds_too_late_goes_in_the_template_if_it_can_and_else_waits() -> None:
+    both = msgspec.structs.replace(ACCOUNT, asks=True)
+    text, picture = wrote(DAY), wrote(DAY, content=PICTURE)
+    assert once_more(REFUSED, text, both, NOW) == Later(0, CLOSED, NEXT_IN_TEMPLATE)
+    for waiting in (picture, wrote(DAY, tried=PUT_OFF_SECONDS)):
+        assert once_more(REFUSED, waiting, both, NOW) == Held(CLOSED, HELD)
+    for no_answer in (line(), wrote(DAY, content=TEMPLATE), wrote(DAY, automatic=True)):
+        assert once_more(REFUSED, no_answer, both, NOW) == REFUSED
+
+
+def test_what_went_out_by_itself_goes_in_no_template_later() -> None:
+    assert instead(wrote(DAY, automatic=True), ACCOUNT, NOW) is None

@@ -236,8 +236,8 @@ class Router:
             self.conversations[conversation.id] = conversation
         self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired}
         self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
-        if changes.outgoing:
-            self.outgoing[changes.outgoing.id] = changes.outgoing
+        for outgoing in filter(None, (changes.outgoing, changes.asked)):
+            self.outgoing[outgoing.id] = outgoing
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge
         self._told.learn(

@@ -1,7 +1,9 @@
 """What the sandbox remembers, and that all of it is bounded."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
+
+import pytest
 
 from router import outputs
 from sandbox import handsets, inbox, media, stream
@@ -173,3 +175,18 @@ def test_an_alarm_of_care_comes_by_a_way_of_its_own_and_is_no_disorder() -> None
         box.add(happened)
     assert box.summary()["orderViolations"] == 0
     assert inbox.CARE_ALARM == outputs.CARE_ALARM
+
+
+def test_meta_s_window_is_shut_a_day_after_they_wrote_to_that_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handsets, "PEOPLE_KEPT", 2)
+    phones, day = Handsets(), timedelta(days=1)
+    phones.wrote("1", "NL.A", AT)
+    assert not phones.closed("1", "NL.A", AT + day - timedelta(seconds=1))
+    assert phones.closed("1", "NL.A", AT + day)
+    assert not phones.closed("2", "NL.A", AT + day)  # nothing is known of who wrote to it
+    for who in ("NL.B", "NL.C"):
+        phones.wrote("1", who, AT)
+    assert not phones.closed("1", "NL.A", AT + day)  # forgotten: the one longest silent
+    assert phones.closed("1", "NL.C", AT + day)

@@ -1,0 +1,239 @@
+"""Friday 15:00 to Monday 9:00, on a simulated clock, with all of it running: an answer that comes
+too late waits for the citizen, who is asked to write; and goes in order once they did."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from deliverer.holding import EXPIRED, HELD_DAYS
+from router.asking import ASKED
+from services.hours import AMSTERDAM
+from tests.citizens import NUMBER
+from tests.e2e.desks import Desk
+from tests.installation import Installation
+from tests.simulated import SimulatedClock, simulated
+from tests.watching import Watch, until
+
+FRIDAY = datetime(2026, 11, 27, 15, tzinfo=AMSTERDAM)
+MONDAY = datetime(2026, 11, 30, 9, tzinfo=AMSTERDAM)
+SECONDS = 15.0
+FATIMA, JAN, SANNE = "31600000011", "31600000012", "31600000013"
+TEXTS = ("Ja, u kunt hem ophalen.", "Neem uw legitimatie mee.")
+
+
+def _open_on_weekdays(text: str) -> str:
+    """The department of whoever asks nothing that a rule knows; nothing goes out by itself."""
+    fallback = 'fallback = "klantcontact"'
+    ask = '\nask_template = {name = "schrijf_terug"}'
+    text = text.replace(fallback, fallback + ask, 1)
+    return text.replace("Mo-Fr 08:30-17:00; PH off", "Mo-Fr 09:00-17:00; PH off", 1)
+
+
+@pytest.fixture(scope="module")
+def clock() -> Iterator[SimulatedClock]:
+    with simulated(FRIDAY) as clock:
+        yield clock
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Iterator[Installation]:
+    town = Installation(tmp_path_factory.mktemp("town"), _open_on_weekdays)
+    town.more, town.database.more = clock.environment, clock.environment
+    try:
+        town.start()
+        yield town
+    finally:
+        town.stop()
+
+
+class Phone:
+    """A citizen's, by the sandbox: Meta as it is, with its own idea of the 24 hours."""
+
+    def __init__(self, watch: Watch, session: aiohttp.ClientSession, number: str) -> None:
+        self.watch, self.session, self.number = watch, session, number
+
+    async def writes(self, words: str, **more: Any) -> None:
+        said = {"from": self.number, "number": NUMBER, "text": words} | more
+        url = f"{self.watch.town.sandbox}/phone/messages"
+        async with self.session.post(url, json=said) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def asks(self, words: str) -> dict[str, Any]:
+        """As the CRM gets it."""
+        await self.writes(words)
+        (event,) = await until(lambda: self.watch.events(words), bool, SECONDS)
+        return dict(event["event"]["data"])
+
+    async def got(self) -> list[str]:
+        """The words of texts and the names of templates, in the order in which Meta took them."""
+        url = f"{self.watch.town.sandbox}/phone/received?after=0"
+        async with self.session.get(url) as answer:
+            arrived = [each for each in await answer.json() if each["phone"] == self.number]
+        return [
+            each["content"]["name"] if each["type"] == "template" else each["content"]["body"]
+            for each in arrived
+        ]
+
+
+async def _answered(desk: Desk, conversation: str, words: str) -> str:
+    status, accepted = await desk.answer(conversation, type="text", text={"body": words})
+    assert status == 202
+    return str(accepted["id"])
+
+
+async def _held(watch: Watch, count: int) -> None:
+    """As the deliverer shows it, at its next look."""
+    held = "postkamer_answers_held"
+    await until(lambda: watch.metric("deliverer", held), lambda n: n == count, SECONDS)
+
+
+async def _waits(desk: Desk, id: str) -> None:
+    told = await until(lambda: desk.status(id), lambda s: s["reason"] == ASKED, SECONDS)
+    assert told["status"] == "accepted"
+
+
+async def test_a_question_of_friday_afternoon_is_answered_on_monday_though_too_late(
+    watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
+) -> None:
+    desk, phone = Desk(watch), Phone(watch, session, FATIMA)
+    asked = await phone.asks("is mijn vergunning al klaar")
+    conversation = asked["conversationId"]
+
+    # The CRM hears of it while the desk is still there. Noon is the hour for what would end in the
+    # weekend; at three that has passed: at once.
+    (closing,) = await until(lambda: watch.told(conversation, "window-closing"), bool, SECONDS)
+    ends = datetime.fromisoformat(closing["windowUntil"])
+    assert timedelta(0) <= ends - (FRIDAY + timedelta(days=1)) < timedelta(minutes=2)
+    assert clock.now() < FRIDAY.replace(hour=17)
+
+    clock.set(MONDAY)  # nobody answered: 66 hours later
+    first = await _answered(desk, conversation, TEXTS[0])
+    await _waits(desk, first)
+    assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
+    second = await _answered(desk, conversation, TEXTS[1])
+    await _waits(desk, second)
+    await _held(watch, 2)
+
+    clock.passes(timedelta(hours=3))
+    ask = await _last_template(watch)
+    await phone.writes("Ja, stuur maar", kind="button", row="ja", about=ask)
+    got = await until(phone.got, lambda got: len(got) == 3, SECONDS)
+    assert got == ["schrijf_terug", *TEXTS]
+    for id in (first, second):
+        await until(lambda id=id: desk.status(id), _arrived, SECONDS)  # type: ignore[misc]
+    (pressed,) = await watch.events("Ja, stuur maar")
+    assert not pressed["event"]["data"]["task"]
+    await _is_on_the_record(watch, conversation, first)
+
+
+async def _is_on_the_record(watch: Watch, conversation: str, held: str) -> None:
+    """What was said, in order; and of an answer that waited also that."""
+    said = await until(lambda: watch.messages(conversation), lambda m: len(m) == 5, SECONDS)
+    assert [(m["direction"], m["type"], m["text"]) for m in said] == [
+        ("in", "text", "is mijn vergunning al klaar"),
+        ("out", "text", TEXTS[0]),
+        ("out", "template", ""),
+        ("out", "text", TEXTS[1]),
+        ("in", "button", "Ja, stuur maar"),
+    ]
+    assert said[2]["author"] == {"kind": "automated", "id": "postkamer"}
+    states = (
+        "select count(*) from archiver.record where kind = 'send'"
+        f" and message = '{held}' and data->>'state' in ('held', 'sent')"
+    )
+    await until(lambda: watch.count(states), lambda n: n == 2, SECONDS)
+    told = await watch.told(conversation, "message-status-changed")
+    mine = [(each["status"], each["reason"]) for each in told if each["messageId"] == held]
+    assert mine[0] == ("accepted", ASKED)
+    assert mine[-1] == ("delivered", "")
+
+
+async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
+    watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
+) -> None:
+    desk, phone = Desk(watch), Phone(watch, session, JAN)
+    clock.set(FRIDAY + timedelta(days=7))
+    asked = await phone.asks("wanneer komt de kerstmarkt")
+    clock.set(MONDAY + timedelta(days=7))
+    conversation = asked["conversationId"]
+    assert await _meta_says(watch, JAN) == 131047
+    answer = await _answered(desk, conversation, TEXTS[0])
+    await _waits(desk, answer)
+    assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
+
+    clock.passes(timedelta(days=HELD_DAYS, minutes=-10))
+    await _held(watch, 1)
+    assert (await desk.status(answer))["status"] == "accepted"
+    clock.passes(timedelta(minutes=10))
+    told = await until(lambda: desk.status(answer), lambda s: s["status"] != "accepted", SECONDS)
+    assert (told["status"], told["reason"]) == ("failed", EXPIRED)
+    events = await watch.told(conversation, "message-status-changed")
+    of_it = [each["status"] for each in events if each["messageId"] == answer]
+    assert of_it == ["accepted", "failed"]
+    await _held(watch, 0)
+    assert await phone.got() == ["schrijf_terug"]
+
+
+async def test_whatever_dies_on_the_way_they_are_asked_once_and_answered_once(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
+) -> None:
+    desk, phone = Desk(watch), Phone(watch, session, SANNE)
+    clock.set(FRIDAY + timedelta(days=21))
+    asked = await phone.asks("mag mijn hond los in het park")
+    clock.set(MONDAY + timedelta(days=21))
+    await _without(town, "deliverer")
+    answer = await _answered(desk, asked["conversationId"], TEXTS[0])
+    line = f"select count(*) from deliverer.ledger where id = '{answer}'"
+    await until(lambda: watch.count(line), bool, SECONDS)
+    await _without(town, "router")
+    await _again(town, "deliverer")
+    await until(lambda: watch.count(f"{line} and state = 'held'"), bool, SECONDS)
+    await _without(town, "deliverer")
+    await _again(town, "router")  # what is held is a row: one of the two tells it
+    await _again(town, "deliverer")
+    await _waits(desk, answer)
+    for name in ("router", "deliverer"):
+        await _without(town, name)
+        await _again(town, name)
+    await until(phone.got, bool, SECONDS)
+    await _without(town, "deliverer")
+    await phone.writes("ja graag")
+    await until(lambda: watch.archived("ja graag"), bool, SECONDS)
+    await _again(town, "deliverer")
+    await until(lambda: desk.status(answer), _arrived, SECONDS)
+    assert await phone.got() == ["schrijf_terug", TEXTS[0]]
+
+
+async def _without(town: Installation, name: str) -> None:
+    await asyncio.to_thread(town.kill, name)
+
+
+async def _again(town: Installation, name: str) -> None:
+    await asyncio.to_thread(town.restart, name)
+    await asyncio.to_thread(town.wait_until_ready, name)
+
+
+async def _meta_says(watch: Watch, phone: str) -> int:
+    """Its code for a text by now."""
+    url = f"{watch.town.sandbox}/graph/v26.0/{NUMBER}/messages"
+    text = {"type": "text", "text": {"body": "Ja."}}
+    body = {"messaging_product": "whatsapp", "to": f"+{phone}"} | text
+    headers = {"Authorization": "Bearer sandbox-access-token"}
+    async with watch.session.post(url, json=body, headers=headers) as answer:
+        return int((await answer.json())["error"]["code"])
+
+
+async def _last_template(watch: Watch) -> str:
+    """Meta's name for it, which the button's answer quotes."""
+    url = f"{watch.town.sandbox}/phone/received?after=0"
+    async with watch.session.get(url) as answer:
+        templates = [each for each in await answer.json() if each["type"] == "template"]
+    return str(templates[-1]["wamid"])
+
+
+def _arrived(told: dict[str, Any]) -> bool:
+    return bool(told["status"] == "delivered")
