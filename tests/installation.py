@@ -83,6 +83,11 @@ class Installation:
     def archiver(self) -> str:
         return f"http://127.0.0.1:{self.ports['POSTKAMER_ARCHIVER_PORT']}"
 
+    @property
+    def objects(self) -> Path:
+        """Where files are."""
+        return self.folder / ".local" / "objects"
+
     def operations(self, name: str) -> str:
         """The operations port of a process."""
         return f"http://127.0.0.1:{self._asked[name]}"

@@ -115,6 +115,15 @@ class Parts:
         )
         return msgspec.structs.replace(part, messages=tuple(ids))
 
+    async def with_a_file(self, part: Part) -> None:
+        """Its last message has one, in which stands whose it is."""
+        said = {"conversation": part.conversation, "text": part.mark}
+        content, id = msgspec.json.encode(said), part.messages[-1]
+        folder = self.town.objects / "media"
+        folder.mkdir(exist_ok=True)
+        (folder / id).write_bytes(content)
+        await self.rows(_FILE, id, part.tenant, part.conversation, part.department, len(content))
+
     async def moved(self, part: Part, department: str, mark: str) -> Part:
         """The part of another department, after a transfer."""
         path = f"/v1/conversations/{part.conversation}/_transfer"
@@ -130,7 +139,7 @@ class Parts:
         assert status == 202, said
         return msgspec.json.decode(said)
 
-    async def rows(self, sql: str, *values: str) -> list[str]:
+    async def rows(self, sql: str, *values: str | int) -> list[str]:
         """Lines that the database's owner finds; the values are ours, and hold no quotes."""
         said = await asyncio.to_thread(self.town.database.execute, sql.format(*values))
         return said.splitlines()
@@ -164,3 +173,9 @@ def _is_id(value: str) -> bool:
     except ValueError:
         return any(value.startswith(f"{number}-") for number in NUMBERS.values())
     return True
+
+_FILE = """
+insert into archiver.media (id, tenant, number, conversation, department, announced, sent_at,
+    state, size)
+values ('{0}', '{1}', '', '{2}', '{3}', '{{"id": "1"}}', now(), 'available', {4})
+"""

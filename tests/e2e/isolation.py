@@ -29,6 +29,7 @@ def url_of(operation: Operation, part: Part, town: Installation) -> str:
     subjects = {
         "conversations": part.conversation,
         "messages": part.messages[-1],
+        "media": part.messages[-1],
         "numbers": NUMBERS[part.tenant],
     }
     for n, step in enumerate(steps):

@@ -70,6 +70,8 @@ def world(town: Installation) -> World:
             theirs = await parts.opened("hengelo", "balie", "buurmerk")
             upload = await uploaded(parts, "almelo-send")
             made = [waste, passport, first, then, last, theirs]
+            for part in made:
+                await parts.with_a_file(part)
             return World(parts.tokens, made, upload)
 
     return asyncio.run(build())
