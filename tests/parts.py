@@ -174,6 +174,7 @@ def _is_id(value: str) -> bool:
         return any(value.startswith(f"{number}-") for number in NUMBERS.values())
     return True
 
+
 _FILE = """
 insert into archiver.media (id, tenant, number, conversation, department, announced, sent_at,
     state, size)
