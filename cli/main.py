@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from cli import check as checks
-from cli import costs, desk, destination, explain, explaining, parked, replay, rules, tokens
+from cli import costs, desk, destination, explain, explaining, files, parked, replay, rules, tokens
 from cli.times import Time
 from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
@@ -200,7 +200,14 @@ def check(path: Path | None, as_json: bool) -> None:
 
 
 main.add_command(costs.command)
-for _group in (*desk.GROUPS, destination.group, parked.group, rules.group, tokens.group):
+for _group in (
+    *desk.GROUPS,
+    destination.group,
+    files.group,
+    parked.group,
+    rules.group,
+    tokens.group,
+):
     main.add_command(_group)
 
 

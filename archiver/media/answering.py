@@ -63,7 +63,7 @@ class Files:
                 return problem(451, "Unavailable For Legal Reasons", NOT_SHOWN.format(kept.reason))
             case "lost":
                 return problem(410, "Gone", LOST.format(kept.reason))
-            case "available" if kept.scanned or not self._scanned_only:
+            case "available" if kept.scanned or kept.released or not self._scanned_only:
                 return None
         said = {"state": kept.state, "reason": kept.reason}
         return json(said, 202, {"Retry-After": str(SOON_SECONDS)})

@@ -43,6 +43,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     sha256: str
     scanned: bool
+    released: bool = False
+    """Somebody let it through, whatever was found."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -125,7 +127,8 @@ update archiver.media set due_at = $1 + make_interval(secs => $2), attempts = at
 where id = (
     select id from archiver.media
     where due_at <= $1 and (
-        state in ('waiting', 'fetched') or $3 and state = 'available' and not scanned)
+        state in ('waiting', 'fetched')
+        or $3 and state = 'available' and not scanned and released_by = '')
     order by due_at limit 1 for update skip locked)
 returning id, number, announced, sent_at, state, attempts, mime_type, size
 """
@@ -151,7 +154,8 @@ where id = $1 and state = 'waiting'
 _ENDED = """
 update archiver.media set state = $2, reason = $3, scanned = $4, due_at = $5,
     ended_at = case when state = $2 then ended_at else $5 end, told = told and state = $2
-where id = $1 and (state in ('waiting', 'fetched') or state = 'available' and not scanned)
+where id = $1 and (state in ('waiting', 'fetched')
+    or state = 'available' and not scanned and released_by = '')
 """
 
 _UNTOLD = """
@@ -171,5 +175,6 @@ where state in ('waiting', 'fetched') group by state
 """
 
 _KEPT = """
-select announced, state, reason, mime_type, size, sha256, scanned from archiver.media where id = $1
+select announced, state, reason, mime_type, size, sha256, scanned, released_by <> '' as released
+from archiver.media where id = $1
 """

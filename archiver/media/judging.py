@@ -52,6 +52,7 @@ UNUSABLE = "media_unusable: Meta noemde dit bestand bij een id dat geen id is"
 TOO_LARGE = "media_too_large: dit bestand is groter dan 100 MB"
 MALWARE = "media_malware: de virusscanner vond {}"
 UNSCANNABLE = "media_unscannable: de virusscanner kijkt niet naar een bestand van deze grootte"
+RELEASED = "media_released: vrijgegeven door {}"
 DIFFERS = "media_type_differs: dit bestand is niet van het soort dat het zegt te zijn ({})"
 
 

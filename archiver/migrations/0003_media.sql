@@ -17,11 +17,13 @@ create table archiver.media (
     sha256 text not null default '',    -- in hex, of what was fetched
     agrees boolean,                     -- whether that is what the webhook said
     scanned boolean not null default false,
+    released_by text not null default '', -- who let it through, whatever was found
     reason text not null default '',
     ended_at timestamptz,
     told boolean not null default true  -- whether the partition of the number knows of the end
 );
 create index media_due on archiver.media (due_at) where state in ('waiting', 'fetched');
 create index media_untold on archiver.media (ended_at) where not told;
-create index media_unscanned on archiver.media (due_at) where state = 'available' and not scanned;
+create index media_unscanned on archiver.media (due_at)
+    where state = 'available' and not scanned and released_by = '';
 grant select, insert, update on archiver.media to postkamer_archiver;

@@ -3,6 +3,7 @@ real folder and a real PostgreSQL, handed out over real HTTP."""
 
 import asyncio
 import hashlib
+import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -20,6 +21,7 @@ from services.scanner import TooLarge as ScannerTooLarge
 from services.tasks import beside
 from tests.clamav import EICAR, FOUND, Clamd, clamd
 from tests.integration.files import JPEG, TOKEN, Room, came, room
+from tests.integration.parked import commands
 
 LONG = 20.0
 
@@ -327,3 +329,29 @@ async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool:
     await book.renew(taken, later + timedelta(hours=1))
     row = await pool.fetchrow("select reason, due_at from archiver.media where id = $1", id)
     assert row["reason"] == "" and row["due_at"] == later + timedelta(seconds=LEASE_SECONDS)
+
+
+async def test_a_person_lets_through_what_is_kept_from_everybody_and_answers_for_it(
+    pool: Pool, empty: str, tmp_path: Path, scanner: Clamd
+) -> None:
+    command = commands(empty)
+    async with room(pool, tmp_path, Scanner(scanner.url), scanned_only=True) as place:
+        program = b"MZ\x90\x00 a program " + bytes(100)
+        place.provider.files = {"900": ("image/jpeg", program), "901": ("image/jpeg", JPEG + EICAR)}
+        ids = [await place.came("900"), await place.came("901")]
+        for id in ids:
+            await place.until(id, "quarantined")
+        await place.book.told(await place.book.untold(10))
+        listed = await asyncio.to_thread(command, "files", "list", "--json")
+        assert {one["id"] for one in json.loads(listed.stdout)} == {str(id) for id in ids}
+        for id, content in zip(ids, (program, JPEG + EICAR), strict=True):
+            done = await asyncio.to_thread(command, "files", "release", str(id), "--by", "A. Arts")
+            assert done.exit_code == 0, done.output
+            assert (await place.get(id))[:2] == (200, content)
+        await place.until(await place.came("902"), "waiting")  # whoever gets files looks past these
+        told = await place.book.untold(10)
+        assert {one.reason for one in told} == {"media_released: vrijgegeven door A. Arts"}
+        assert [(await place.state(id)) for id in ids] == ["available", "available"]
+        again = await asyncio.to_thread(command, "files", "release", str(ids[0]), "--by", "A. Arts")
+        assert again.exit_code == 1
+    assert "lantaarn" not in (await asyncio.to_thread(command, "files", "list")).stdout
