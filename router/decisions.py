@@ -18,6 +18,7 @@ from services.contract import Entry, MediaOutcome, SendOutcome, Timeout
 from services.hours import Hours
 from services.ids import uuid7
 from services.texts import Texts
+from services.town import Department
 from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
@@ -291,3 +292,12 @@ class Ground(msgspec.Struct, frozen=True):
     """Tags of a person: (tenant, telephone number without +)."""
     texts: Texts = Texts({}, {})
     version: str = ""
+
+    def department(
+        self, tenant: str, id: str, conversation: Conversation | None
+    ) -> Department | None:
+        """Where it is gone, whoever has the conversation now."""
+        there = self.config.department(tenant, id)
+        if there is None and conversation:
+            there = self.config.department(conversation.tenant, conversation.department)
+        return there

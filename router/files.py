@@ -59,7 +59,7 @@ def outcome(
 ) -> tuple[Decision, Changes]:
     """Told to whoever has the message that it came with; the record always."""
     conversation = known.conversations.get(said.conversation)
-    department = _department(said, conversation, ground)
+    department = ground.department(said.tenant, said.department, conversation)
     told = conversation is not None and department is not None
     if conversation and told:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
@@ -77,16 +77,6 @@ def outcome(
         held=conversation is not None and conversation.state.held,
     )
     return decision, Changes(conversation=conversation if told else None)
-
-
-def _department(
-    said: MediaOutcome, conversation: Conversation | None, ground: Ground
-) -> Department | None:
-    """Where that of the message is gone, whoever has the conversation now."""
-    there = ground.config.department(said.tenant, said.department)
-    if there is None and conversation:
-        there = ground.config.department(conversation.tenant, conversation.department)
-    return there
 
 
 def _zaak(conversation: Conversation | None, department: Department | None) -> str:

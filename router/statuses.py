@@ -12,14 +12,12 @@ import msgspec
 
 from router import asking, charges
 from router.charges import Charge
-from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Outgoing, Unit
 from router.early import Early
 from router.knowledge import Knowledge
 from router.messages import kept
 from services.contract import SendOutcome
 from services.fates import DONE, RANKS, sentence
-from services.town import Department
 from services.whatsapp import items
 
 _json = msgspec.json.Decoder(dict[str, Any])
@@ -199,7 +197,7 @@ def _decision(
     """An event for the CRM only when there is news and a department is there to be told; the record
     always."""
     was = conversation = known.conversations.get(before.conversation)
-    department = _department(after, conversation, ground)
+    department = ground.department(after.tenant, after.department, conversation)
     told = _news(before, after) and conversation is not None and department is not None
     if conversation and told:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
@@ -225,13 +223,3 @@ def _decision(
     )
     changed = conversation if conversation != was else None
     return decision, Changes(conversation=changed, outgoing=after if after != before else None)
-
-
-def _department(
-    message: Outgoing, conversation: Conversation | None, ground: Ground
-) -> Department | None:
-    """Whoever sent it; where that department is gone, whoever has the conversation now."""
-    there = ground.config.department(message.tenant, message.department)
-    if there is None and conversation:
-        there = ground.config.department(conversation.tenant, conversation.department)
-    return there
