@@ -293,11 +293,9 @@ class Ground(msgspec.Struct, frozen=True):
     texts: Texts = Texts({}, {})
     version: str = ""
 
-    def department(
-        self, tenant: str, id: str, conversation: Conversation | None
-    ) -> Department | None:
+    def department(self, tenant: str, id: str, now: Conversation | None) -> Department | None:
         """Where it is gone, whoever has the conversation now."""
         there = self.config.department(tenant, id)
-        if there is None and conversation:
-            there = self.config.department(conversation.tenant, conversation.department)
-        return there
+        if there or now is None:
+            return there
+        return self.config.department(now.tenant, now.department)
