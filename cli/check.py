@@ -46,9 +46,11 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
         config = Config.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
         found.warnings += [*read.warnings, *map(line, doubts(read, now))]
+        unscanned = _scanner_faults(config, environ)
         if settings_too:
-            found.faults += _token_faults(config, environ)
-            found.faults += _scanner_faults(config, environ)
+            found.faults += [*_token_faults(config, environ), *unscanned]
+        else:
+            found.warnings += unscanned
     if settings_too:
         found.faults += _secret_faults(config, environ)
         faults, warnings = looked(config, sources, path.parent, environ, now)

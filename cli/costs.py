@@ -63,6 +63,8 @@ def command(
 async def looked_up(pool: Pool, wanted: Wanted, file: Path | None) -> Costs:
     """What the month cost; by no amounts where no configuration is given."""
     config = choices.load(file).config if file else None
+    if config and wanted.tenant and not config.tenant(wanted.tenant):
+        raise Refused(f"{wanted.tenant}: deze gemeente staat niet in de configuratie")
     try:
         groups = await spent(pool, wanted.month, wanted.tenant)
     except TooMany as error:

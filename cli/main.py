@@ -188,7 +188,10 @@ def migrate_command() -> None:
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 @click.option("--json", "as_json", is_flag=True)
 def check(path: Path | None, as_json: bool) -> None:
-    """Check all of the configuration: every fault at once, and warnings."""
+    """Check all of the configuration: every fault at once, and warnings.
+
+    With --config that file and what it includes, and not the environment: its secrets and addresses.
+    """
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     found = checks.check(file, os.environ, clock.now(), settings_too=path is None)
     if as_json:

@@ -82,6 +82,7 @@ MAGIC: dict[str, Behaviour] = {
     "31601131026": Behaviour(statuses=FAILED, late_code=131026),
     "31601131047": Behaviour(statuses=FAILED, late_code=131047),
     "31601131053": Behaviour(statuses=("sent", "failed"), late_code=131053),
+    "31602131047": Behaviour(code=131047, times=1),
     "31602130429": Behaviour(code=130429, times=2),
     "31602131000": Behaviour(code=131000, times=2),
     "31602131016": Behaviour(code=131016, times=2),

@@ -126,6 +126,12 @@ class Graph:
             code = self._limits.refused(sent.number.id, sent.bsuid, clock.monotonic())
             if code:
                 return code
+        return (
+            0 if (behaviour.code, type) == (TOO_LATE, "template") else self._told(sent, behaviour)
+        )
+
+    def _told(self, sent: Sent, behaviour: faults.Behaviour) -> int:
+        """What is told of this citizen: the code so many times, or always."""
         if not behaviour.code or not behaviour.times:
             return behaviour.code
         self._refusals[sent.phone] += 1

@@ -38,6 +38,7 @@ EXAMPLES = (
 """Citizens to try with; 06-00 numbers belong to nobody. The last one hides hers."""
 
 TROUBLED = (
+    Citizen("31602131047", "Mila Janssen"),
     Citizen("31601131047", "Kees Mulder"),
     Citizen("31600131026", "Aylin Demir"),
     Citizen("31600000499", "Tom Bakker"),

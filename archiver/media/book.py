@@ -82,7 +82,7 @@ class Book:
         )
 
     async def ended(self, file: File, end: Ended, now: datetime) -> None:
-        """For good; told to the partition unless it knows already."""
+        """For good: told to its partition, also that it was looked at after all."""
         await self._pool.execute(_ENDED, file.id, end.state, end.reason, end.scanned, now)
 
     async def untold(self, limit: int) -> list[MediaOutcome]:
@@ -111,7 +111,7 @@ def _outcome(
 ) -> MediaOutcome:
     """The same however often it is told; what ends anew, since a scanner looked after all, is
     another one."""
-    chance = hashlib.blake2b(f"{id} {state}".encode(), digest_size=10).digest()
+    chance = hashlib.blake2b(f"{id} {state} {ended_at}".encode(), digest_size=10).digest()
     return MediaOutcome(
         id=uuid7(ended_at, chance),
         message=id,
@@ -153,7 +153,7 @@ where id = $1 and state = 'waiting'
 
 _ENDED = """
 update archiver.media set state = $2, reason = $3, scanned = $4, due_at = $5,
-    ended_at = case when state = $2 then ended_at else $5 end, told = told and state = $2
+    ended_at = $5, told = false
 where id = $1 and (state in ('waiting', 'fetched')
     or state = 'available' and not scanned and released_by = '')
 """

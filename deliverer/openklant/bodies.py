@@ -32,6 +32,7 @@ KINDS = {
     "reaction": "Reactie",
 }  # fmt: skip
 ELSEWHERE = "De inhoud staat in het archief: "
+FILE = "[bestand {} {}]"
 MORE = "… [ingekort; het geheel: "
 PRIORITIES = {"low": "laag", "high": "hoog", "urgent": "spoed"}
 ASKED = "Beantwoorden via WhatsApp"
@@ -213,7 +214,9 @@ def text(delivery: Delivery, what: Said, terms: Terms) -> str:
     if delivery.message is None or what.status:  # it came here from elsewhere, or is made again
         return ELSEWHERE + whole_of(delivery, terms)
     kind = KINDS.get(what.type, "")
-    whole = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(what.text))))
+    said = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(what.text))))
+    files = (FILE.format(_clean(one.filename), terms.archiver + one.link) for one in what.media)
+    whole = "\n".join((said, *(" ".join(file.split()) for file in files)))
     return shortened(whole, f"{terms.archiver}/v1/messages/{delivery.message}")
 
 

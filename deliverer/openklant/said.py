@@ -30,12 +30,20 @@ class Why(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Medium(msgspec.Struct, frozen=True):
+    """A file that came with it; its link is a path at the archiver."""
+
+    link: str = ""
+    filename: str = ""
+
+
 class Said(msgspec.Struct, frozen=True, rename="camel"):
     """The data of any event; of one that does not say all, what it says."""
 
     department: str = ""
     type: str = ""
     text: str = ""
+    media: list[Medium] = []
     status: str = ""
     citizen: Citizen | str | None = msgspec.field(name="from", default=None)
     """Who wrote; of a transfer, the department that had the conversation."""

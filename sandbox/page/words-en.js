@@ -257,6 +257,7 @@ export const en = {
   "suggest.2": "De ondergrondse container zit vol",
   "suggest.3": "Ik wil een dakkapel plaatsen. Heb ik een vergunning nodig?",
 
+  "trouble.31602131047": "answer comes too late, 24 hours are over",
   "trouble.31601131047": "answer fails later, 24 hours are over",
   "trouble.31600131026": "not reachable, Meta refuses",
   "trouble.31600000499": "Meta accepts, the connection breaks",

@@ -257,6 +257,7 @@ export const nl = {
   "suggest.2": "De ondergrondse container zit vol",
   "suggest.3": "Ik wil een dakkapel plaatsen. Heb ik een vergunning nodig?",
 
+  "trouble.31602131047": "antwoord komt te laat, 24 uur voorbij",
   "trouble.31601131047": "antwoord mislukt later, 24 uur voorbij",
   "trouble.31600131026": "niet bereikbaar, Meta weigert",
   "trouble.31600000499": "Meta neemt aan, de verbinding breekt",
