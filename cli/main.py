@@ -190,7 +190,7 @@ def migrate_command() -> None:
 def check(path: Path | None, as_json: bool) -> None:
     """Check all of the configuration: every fault at once, and warnings.
 
-    With --config that file and what it includes, and not the environment: its secrets and addresses.
+    With --config that file and what it includes, and not the environment: no secrets, no addresses.
     """
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     found = checks.check(file, os.environ, clock.now(), settings_too=path is None)

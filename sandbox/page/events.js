@@ -72,7 +72,7 @@ export const EVENTS = {
     const conversation = open(state, data);
     conversation.department = data.department;
     if (data.by) settle(stands(conversation, data), { provisional: false, task: true });
-    note(conversation, event, { note: "moved", from, reason: data.reason, assignee: data.assignee });
+    note(conversation, event, { note: "moved", from, reason: data.reason, assignee: data.assignee, given: Boolean(data.by) });
     automatic(conversation, data, event);
     return { say: "say.moved", conversation };
   },

@@ -3,7 +3,7 @@
 import { kind, place } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
 import { marks, signOf } from "/page/marks.js";
-import { clock, moment, word } from "/page/words.js";
+import { clock, meaning, moment, word } from "/page/words.js";
 
 const SHOWN = 90; // characters of a text that went out by itself, before it is unfolded
 const MARKS = {
@@ -96,19 +96,14 @@ function contents(one) {
 
 // A file, as far as it came; a picture is shown, anything else can be opened.
 function attached({ id, state = "waiting", reason = "", filename = "" }, { type, text }) {
-  const name = word(kind(type));
+  const name = filename || word(kind(type));
   if (state !== "available") {
-    const why = state === "waiting" ? word("media.waiting") : `${word(`media.${state}`)} ${meaning(reason)}`;
-    return h("p", { class: `kind is-${state}` }, icon(state === "waiting" ? "clock" : "alert"), `${name}: ${why}`);
+    const why = state === "waiting" ? word("media.waiting") : `${word(`media.${state}`)}: ${meaning(reason)}`;
+    return h("p", { class: `kind is-${state}` }, icon(state === "waiting" ? "clock" : "alert"), `${name} ${why}`);
   }
   const src = `/desk/media/${encodeURIComponent(id)}`;
   if (type === "image" || type === "sticker") return h("img", { src, alt: text || name, width: 200, height: 150 });
-  return h("p", { class: "kind" }, icon("paper"), h("a", { href: src, download: filename }, filename || name));
-}
-
-// Of a reason, what follows the code that it begins with.
-function meaning(reason) {
-  return reason.slice(reason.indexOf(": ") + 1).trim();
+  return h("p", { class: "kind" }, icon("paper"), h("a", { href: src, download: filename }, name));
 }
 
 function answer(one) {

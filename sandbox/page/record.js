@@ -5,7 +5,7 @@ import { kind } from "/page/contents.js";
 import { following, h, icon, sync } from "/page/dom.js";
 import { marks } from "/page/marks.js";
 import { departmentName, tenantOf } from "/page/state.js";
-import { after, clock, counted, word } from "/page/words.js";
+import { after, clock, counted, meaning, word } from "/page/words.js";
 
 const CATCH_UP_MS = [250, 1500]; // the archive is a moment behind what the page was told
 const ID_SHOWN = 8;
@@ -66,7 +66,8 @@ function item(page, message) {
   const incoming = message.direction === "in";
   const statuses = message.statuses ?? [];
   const told = statuses.length + (message.deliveries ?? []).length;
-  const sign = [message.status, told, message.department, document.documentElement.lang];
+  const files = (message.media ?? []).map(({ state }) => state);
+  const sign = [message.status, told, message.department, ...files, document.documentElement.lang];
   const title = titled(message, incoming, name);
   const make = () =>
     h(
@@ -122,12 +123,22 @@ function received(message, name) {
   if (message.automatic) {
     found.push({ icon: "gear", text: word("desk.automatic"), detail: message.automatic });
   }
-  for (const { state, attempts, at } of message.deliveries ?? []) {
+  const files = message.media ?? [];
+  const handed = (message.deliveries ?? []).filter(({ state }, nth) => state === "parked" || nth === 0);
+  for (const { state, attempts, at } of handed) { // that a file came is told by itself
     const [drawing, key] = HANDED[state] ?? HANDED.settled;
     const detail = attempts > 1 && word("record.attempts", { n: attempts });
     found.push({ icon: drawing, text: word(key), detail, at, bad: state === "parked" });
   }
-  return found;
+  return [...found, ...files.map(file)];
+}
+
+// What became of a file that came with it.
+function file({ state, reason, filename, scanned }) {
+  const shown = state === "available" ? (scanned ? "scanned" : "available") : state;
+  const drawing = { waiting: "clock", available: "tick", scanned: "tick" }[shown] ?? "alert";
+  const bad = state === "quarantined" || state === "lost";
+  return { icon: drawing, text: word(`record.file.${shown}`), detail: filename || meaning(reason), bad };
 }
 
 function drawn({ author }, incoming) {
@@ -152,6 +163,9 @@ function sent(message) {
   const own = message.author?.kind === "automated" ? "record.decided.text" : "record.taken";
   const found = [{ icon: "pen", text: word(own), at: message.receivedAt }];
   for (const { status, at, reason } of message.statuses ?? []) {
+    if (status === "accepted" && reason) {
+      found.push({ icon: "clock", text: word("record.out.waits"), detail: meaning(reason), at });
+    }
     if (!(status in SENT)) continue;
     const [drawing, key] = SENT[status];
     found.push({ icon: drawing, text: word(key), detail: reason, at, bad: status === "failed" });

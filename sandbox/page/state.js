@@ -28,8 +28,10 @@ export function said(conversation) {
 }
 
 // A conversation waits when somebody has to do something: the citizen spoke last and it is a task,
-// or the answer did not arrive.
+// or the answer did not arrive; or a colleague passed it on.
 export function waits(conversation) {
+  const moved = conversation.entries.findLastIndex((one) => one.given);
+  if (moved > conversation.entries.findLastIndex((one) => one.mine)) return !conversation.closed;
   const last = said(conversation).findLast((one) => one.mine || one.task);
   return !conversation.closed && Boolean(last) && (!last.mine || last.status === "failed");
 }

@@ -27,6 +27,11 @@ export function word(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+// Of a reason of the mailroom's, what follows the code that it begins with.
+export function meaning(reason = "") {
+  return reason.slice(reason.indexOf(": ") + 1).trim();
+}
+
 export function hasWord(key) {
   return key in TABLES[language];
 }

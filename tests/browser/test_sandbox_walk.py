@@ -103,7 +103,7 @@ async def test_a_file_that_nobody_may_see_says_so(browser: Browser) -> None:
             "text": "container",
         }
         await request.post(f"{mailroom.url}/phone/messages", data=message)
-        told = "Foto: wordt niet getoond. de virusscanner vond Eicar"
+        told = "Foto wordt niet getoond: de virusscanner vond Eicar"
         await expect(mailroom.thread.get_by_text(told)).to_be_visible()
         await expect(mailroom.thread.get_by_role("img")).to_have_count(0)
         await expect(mailroom.announcer).to_contain_text(mailroom.word("say.file"))
