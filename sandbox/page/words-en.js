@@ -283,7 +283,6 @@ export const en = {
   "say.outage.on": "The CRM has an outage now.",
   "say.outage.off": "The CRM works again.",
   "say.missed": "{count} events went too fast to show.",
-
   "error.send": "The message was not sent.",
   "error.answer": "The answer was not sent.",
   "error.order": "It was not done.",

@@ -283,7 +283,6 @@ export const nl = {
   "say.outage.on": "Het CRM heeft nu een storing.",
   "say.outage.off": "Het CRM werkt weer.",
   "say.missed": "{count} gebeurtenissen gingen te snel om te tonen.",
-
   "error.send": "Het bericht is niet verstuurd.",
   "error.answer": "Het antwoord is niet verstuurd.",
   "error.order": "Het is niet gedaan.",
