@@ -6,10 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from archiver.api import Api
 from archiver.intake import FRAMES, Intake
-from archiver.media import relay
+from archiver.media import fetcher, relay
+from archiver.media import looker as looking
 from archiver.media.answering import Files
 from archiver.media.book import Book
-from archiver.media.fetcher import AT_ONCE, Fetcher
+from archiver.media.fetcher import Fetcher
+from archiver.media.looker import Looker
 from archiver.media.source import sourcing
 from archiver.openapi import document
 from archiver.store import Store
@@ -28,7 +30,7 @@ from services.scanner import configured
 from services.settings import ArchiverSettings
 from services.tasks import beside
 
-POOL_SIZE = 12
+POOL_SIZE = 16
 """Connections to PostgreSQL: one writes, one for each file under way, the others answer."""
 MONTHS_SECONDS = 24 * 3600.0
 """Between two looks at whether the partitions of the coming months are there."""
@@ -73,11 +75,13 @@ async def _getting(
     objects: Objects,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Files on their way, a few at once."""
+    looker = Looker(book, objects, configured(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(sourcing(objects, AT_ONCE))
-        fetcher = Fetcher(book, source, objects, accounts, configured(settings.scanner_url, config))
-        works = [beside(fetcher.run()) for _ in range(AT_ONCE)]
-        yield [await stack.enter_async_context(work) for work in works]
+        source = await stack.enter_async_context(sourcing(objects, fetcher.AT_ONCE))
+        getter = Fetcher(book, source, objects, accounts)
+        works = [getter.run() for _ in range(fetcher.AT_ONCE)]
+        works += [looker.run() for _ in range(looking.AT_ONCE)]
+        yield [await stack.enter_async_context(beside(work)) for work in works]
 
 
 async def _make_months(store: Store) -> None:

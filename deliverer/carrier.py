@@ -69,7 +69,8 @@ class Carrier:
         """Bring what is waited for, for as long as the service runs; at its end let it go, for
         the next process to do again."""
         try:
-            await until_it_answers(self._uploads.start_again, "uploads")
+            again = partial(self._uploads.start_again, scanning=self._files.scanner is not None)
+            await until_it_answers(again, "uploads")
             while True:
                 jobs = await self._claim()
                 for job in jobs:
@@ -132,7 +133,8 @@ class Carrier:
 
     async def _settle(self, job: Job, account: Account, fate: Fate) -> None:
         if isinstance(fate, Uploaded):
-            await self._uploads.brought(job, fate.id)
+            scanned = self._files.scanner is not None
+            await self._uploads.brought(job, fate.id, scanned=scanned)
             return
         failed = await self._ledger.without((job.media, account.number), fate, clock.now())
         observe.sends.labels(number=account.number, outcome="failed").inc(failed)

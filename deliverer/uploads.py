@@ -49,9 +49,12 @@ class Uploads:
         rows = await self._pool.fetch(_CLAIM, accounts, limit, CLAIM_SECONDS, self._process)
         return [Job(**dict(row)) for row in rows]
 
-    async def start_again(self) -> None:
-        """What waits because its number was stopped is due: that may have been mended."""
+    async def start_again(self, *, scanning: bool) -> None:
+        """What waits because its number was stopped is due: that may have been mended. And where
+        files are scanned, what was brought when they were not."""
         await self._pool.execute(_START_AGAIN)
+        if scanning:
+            await self._pool.execute(_UNSCANNED)
 
     async def let_go(self) -> None:
         """Whatever this process is at, known to it or not, another may bring."""
@@ -61,11 +64,11 @@ class Uploads:
         row = await self._pool.fetchrow(_FILE, media)
         return File(**dict(row)) if row else None
 
-    async def brought(self, job: Job, provider_id: str) -> None:
+    async def brought(self, job: Job, provider_id: str, *, scanned: bool = False) -> None:
         """It is there. What was there, and is no longer, is forgotten on the way."""
         async with self._pool.acquire() as connection, connection.transaction():
             claim = (job.media, job.account, job.attempt)
-            await connection.execute(_BROUGHT, *claim, provider_id, KEPT_DAYS)
+            await connection.execute(_BROUGHT, *claim, provider_id, KEPT_DAYS, scanned)
             await connection.execute(_FORGET)
 
     async def put_off(self, job: Job, seconds: float, stopped: bool) -> None:
@@ -104,7 +107,7 @@ _FILE = "select object, tenant, mime_type, size from gateway.media where id = $1
 # The attempt is named: a statement that the server carries out late must not touch the next one.
 _BROUGHT = """
 update deliverer.upload set provider_id = $4, due_at = now() + make_interval(days => $5),
-    claimed_by = null
+    claimed_by = null, scanned = $6
 where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """
 
@@ -117,6 +120,11 @@ where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """
 
 _START_AGAIN = "update deliverer.upload set due_at = now() where stopped and due_at > now()"
+
+_UNSCANNED = """
+update deliverer.upload set due_at = now()
+where provider_id <> '' and not scanned and due_at > now()
+"""
 
 _LET_GO = """
 update deliverer.upload set due_at = now(), claimed_by = null where claimed_by = $1

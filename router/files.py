@@ -16,8 +16,9 @@ LINK = "/v1/media/{}"
 
 
 def announced(content: Content) -> dict[str, str]:
-    """A file as Meta announced it, for the archiver to fetch; nothing where there is none."""
-    if not content.media:
+    """A file as Meta announced it, for the archiver to fetch; nothing where there is none. One that
+    Meta gives no id is one all the same: it cannot be got, and that is said."""
+    if not (content.media or content.mime_type):
         return {}
     return {
         "id": content.media,

@@ -190,7 +190,7 @@ def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Dat
             "from": person(message.person) | {"name": _shown(message.person.name, decision)},
             "receivedAt": unit.at,
             "sentAt": message.sent_at,
-            "media": [media] if content.media else [],
+            "media": [media] if files.announced(content) else [],
             "decision": why(decision),
             "provisional": decision.provisional,
             "task": decision.task,

@@ -48,9 +48,9 @@ def upload(object: UUID) -> str:
     return f"upload/{object}"
 
 
-def media(message: UUID) -> str:
-    """The key of the file that came with a message."""
-    return f"media/{message}"
+def media(object: UUID) -> str:
+    """The key of a file that came with a message."""
+    return f"media/{object}"
 
 
 class Objects:

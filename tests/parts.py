@@ -177,6 +177,6 @@ def _is_id(value: str) -> bool:
 
 _FILE = """
 insert into archiver.media (id, tenant, number, conversation, department, announced, sent_at,
-    state, size)
-values ('{0}', '{1}', '', '{2}', '{3}', '{{"id": "1"}}', now(), 'available', {4})
+    state, object, size)
+values ('{0}', '{1}', '', '{2}', '{3}', '{{"id": "1"}}', now(), 'available', '{0}', {4})
 """

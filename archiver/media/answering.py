@@ -23,6 +23,9 @@ NOWHERE = "there is no such file"
 NOT_SHOWN = "this file is kept from everybody: {}"
 LOST = "this file is not there: {}"
 WITHOUT_A_TYPE = "application/octet-stream"
+NAME, ENDING = 150, 12
+"""Characters of a file's name that are told, and those of its end; each takes up to 12 bytes in a
+header."""
 HEADERS = {
     # It is somebody else's: no browser is to run, or to guess, what is in it.
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
@@ -70,7 +73,9 @@ class Files:
 
     async def _sent(self, request: web.Request, id: UUID, kept: Kept) -> web.StreamResponse:
         try:
-            pieces = await self._objects.read(objects.media(id))
+            if kept.object is None:
+                raise Missing
+            pieces = await self._objects.read(objects.media(kept.object))
         except Missing:
             log.error("media.missing", message=id)
             return problem(500, "Internal Server Error", "this file is not where it should be")
@@ -89,9 +94,14 @@ class Files:
 def headers(kept: Kept) -> dict[str, str]:
     """How a file goes out: as a type that no browser runs, to be saved under its own name. Pure."""
     type = bare(kept.mime_type)
-    name = quote(kept.announced.filename or "bestand", safe="")
+    name = quote(shortened(kept.announced.filename) or "bestand", safe="")
     return HEADERS | {
         "Content-Type": type if type in BEGINS else WITHOUT_A_TYPE,
         "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
         "ETag": f'"{kept.sha256}"',
     }
+
+
+def shortened(name: str) -> str:
+    """A citizen's name for a file, and its end, which says what it is: a header has 8 KiB. Pure."""
+    return name if len(name) <= NAME else f"{name[: NAME - ENDING - 1]}…{name[-ENDING:]}"

@@ -1,7 +1,7 @@
 """The table of files: which are to be got, and what became of each; in PostgreSQL."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime
     state: str
     attempts: int
+    object: UUID
+    """Its name in the store."""
+    left: UUID | None = None
+    """Under which an earlier attempt may have left something."""
     mime_type: str
     size: int
 
@@ -37,6 +41,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A file as whoever asks for it may know it."""
 
     announced: Announced
+    object: UUID | None
     state: str
     reason: str
     mime_type: str
@@ -59,10 +64,19 @@ class Book:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, now: datetime, *, scanning: bool) -> File | None:
-        """The one that waits longest; `scanning`: also what was let through unscanned."""
-        row = await self._pool.fetchrow(_CLAIM, now, LEASE_SECONDS, scanning)
+    async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
+        """The one that waits longest, of a number that is not `full`; it comes under this name."""
+        row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, object, full)
         return File(**_read(row)) if row else None
+
+    async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
+        """The same of those that were fetched; `again`: also what was let through unscanned."""
+        row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS, again)
+        return File(**_read(row)) if row else None
+
+    async def names(self, file: File) -> bool:
+        """Whether what was fetched under this name is the file."""
+        return bool(await self._pool.fetchval(_NAMES, file.id, file.object))
 
     async def renew(self, file: File, now: datetime) -> None:
         """It is still under way."""
@@ -75,23 +89,24 @@ class Book:
     async def put_off(self, file: File, until: datetime, reason: str) -> None:
         await self._pool.execute(_PUT_OFF, file.id, file.attempts, until, reason)
 
-    async def fetched(self, file: File, got: Fetched, agrees: bool, now: datetime) -> None:
+    async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
         """It is in the store; what comes next is due."""
-        await self._pool.execute(
-            _FETCHED, file.id, got.mime_type, got.size, got.sha256, agrees, now
-        )
+        what = (got.mime_type, got.size, got.sha256, got.agrees)
+        await self._pool.execute(_FETCHED, file.id, file.object, *what, now)
 
-    async def ended(self, file: File, end: Ended, now: datetime) -> None:
-        """For good: told to its partition, also that it was looked at after all."""
-        await self._pool.execute(_ENDED, file.id, end.state, end.reason, end.scanned, now)
+    async def ended(self, file: File, end: Ended, now: datetime) -> bool:
+        """For good: told to its partition, also that it was looked at after all. Not where another
+        has it by now."""
+        what = (end.state, end.reason, end.scanned)
+        return bool(await self._pool.fetchval(_ENDED, file.id, file.attempts, *what, now))
 
     async def untold(self, limit: int) -> list[MediaOutcome]:
         return [_outcome(**row) for row in await self._pool.fetch(_UNTOLD, limit)]
 
     async def told(self, outcomes: Iterable[MediaOutcome]) -> None:
-        known = [(one.message, one.state) for one in outcomes]
-        ids, states = zip(*known, strict=True)
-        await self._pool.execute(_TOLD, ids, states)
+        known = [(one.message, one.at) for one in outcomes]
+        ids, ends = zip(*known, strict=True)
+        await self._pool.execute(_TOLD, ids, ends)
 
     async def waiting(self) -> list[Waiting]:
         return [Waiting(**row) for row in await self._pool.fetch(_WAITING)]
@@ -122,16 +137,28 @@ def _outcome(
     )
 
 
-_CLAIM = """
-update archiver.media set due_at = $1 + make_interval(secs => $2), attempts = attempts + 1
+_TO_FETCH = """
+update archiver.media m set due_at = $1::timestamptz + make_interval(secs => $2),
+    attempts = attempts + 1, object = $3
+from (select id, object as left from archiver.media
+    where state = 'waiting' and due_at <= $1 and number <> all($4::text[])
+    order by due_at limit 1 for update skip locked) old
+where m.id = old.id
+returning m.id, number, announced, sent_at, state, attempts, object, old.left, mime_type, size
+"""
+
+_TO_LOOK_AT = """
+update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
+    attempts = attempts + 1
 where id = (
     select id from archiver.media
-    where due_at <= $1 and (
-        state in ('waiting', 'fetched')
+    where due_at <= $1 and (state = 'fetched'
         or $3 and state = 'available' and not scanned and released_by = '')
     order by due_at limit 1 for update skip locked)
-returning id, number, announced, sent_at, state, attempts, mime_type, size
+returning id, number, announced, sent_at, state, attempts, object, mime_type, size
 """
+
+_NAMES = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
 
 # The attempt is named: a statement that the server carries out late must not touch the next one.
 _RENEW = """
@@ -146,16 +173,17 @@ update archiver.media set due_at = $3, reason = $4 where id = $1 and attempts = 
 """
 
 _FETCHED = """
-update archiver.media set state = 'fetched', mime_type = $2, size = $3, sha256 = $4, agrees = $5,
-    due_at = $6, attempts = 0, reason = ''
-where id = $1 and state = 'waiting'
+update archiver.media set state = 'fetched', mime_type = $3, size = $4, sha256 = $5, agrees = $6,
+    due_at = $7, attempts = 0, reason = ''
+where id = $1 and object = $2 and state = 'waiting'
 """
 
 _ENDED = """
-update archiver.media set state = $2, reason = $3, scanned = $4, due_at = $5,
-    ended_at = $5, told = false
-where id = $1 and (state in ('waiting', 'fetched')
+update archiver.media set state = $3, reason = $4, scanned = $5, due_at = $6, ended_at = $6,
+    told = false
+where id = $1 and attempts = $2 and (state in ('waiting', 'fetched')
     or state = 'available' and not scanned and released_by = '')
+returning true
 """
 
 _UNTOLD = """
@@ -166,7 +194,7 @@ from archiver.media where not told order by ended_at limit $1
 
 _TOLD = """
 update archiver.media m set told = true
-from unnest($1::uuid[], $2::text[]) as t (id, state) where m.id = t.id and m.state = t.state
+from unnest($1::uuid[], $2::timestamptz[]) as t (id, at) where m.id = t.id and m.ended_at = t.at
 """
 
 _WAITING = """
@@ -175,6 +203,7 @@ where state in ('waiting', 'fetched') group by state
 """
 
 _KEPT = """
-select announced, state, reason, mime_type, size, sha256, scanned, released_by <> '' as released
+select announced, object, state, reason, mime_type, size, sha256, scanned,
+    released_by <> '' as released
 from archiver.media where id = $1
 """

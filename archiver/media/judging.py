@@ -4,6 +4,7 @@ Nearly everything is tried again for as long as Meta keeps the file. Whether an 
 because it is too old, or because our token may not see it, Meta does not say; so that is too.
 """
 
+import base64
 import re
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -24,6 +25,11 @@ ANSWER_BYTES = 16 * 1024
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Of a file at Meta: it is a part of an address."""
+
+TYPE = re.compile(r"[ -~]{1,255}")
+PAGE = "text/html"
+TRIES = 3
+"""Of what begins otherwise than its kind does."""
 
 Word = Literal[
     "unknown", "shut", "busy", "unreached", "strange", "elsewhere", "cut", "store", "scanner"
@@ -82,6 +88,8 @@ class Fetched(msgspec.Struct, frozen=True):
     """In hex."""
     mime_type: str
     head: bytes
+    agrees: bool = True
+    """With the hash of the webhook."""
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -109,15 +117,18 @@ def about(status: int, body: bytes) -> About | Missed:
     if status == 200:
         if not isinstance(url, str) or not url:
             return Missed("strange")
-        mime_type = said.get("mime_type")
-        type = mime_type if isinstance(mime_type, str) else ""
-        return About(url, type, _size(said.get("file_size")))
+        return About(url, _type(said.get("mime_type")), _size(said.get("file_size")))
     return Missed(_refused(status, said.get("error")))
 
 
-def given(status: int) -> Missed | None:
-    """What the status means where the bytes should be; None: here they come."""
-    return None if status == 200 else Missed(_refused(status, None))
+def given(status: int, content_type: str, encoding: str, said: About) -> Missed | None:
+    """What the answer means where the bytes should be; None: here they come. A page in the place
+    of a file is somebody's word that stands between, and bytes that were compressed though we asked
+    for them as they are, are other bytes."""
+    if status != 200:
+        return Missed(_refused(status, None))
+    page = bare(content_type) == PAGE and bare(said.mime_type) != PAGE
+    return Missed("strange") if page or encoding not in ("", "identity") else None
 
 
 def _refused(status: int, error: object) -> Word:
@@ -143,15 +154,35 @@ def _decoded(body: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def _type(given: object) -> str:
+    """Nothing but what a type is made of: it is written down, and stands in a header."""
+    return given if isinstance(given, str) and TYPE.fullmatch(given) else ""
+
+
 def _size(given: object) -> int | None:
     """Meta writes it as a text; a number would do."""
     text = str(given)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
-def whole(fetched: Fetched, said: About) -> bool:
-    """Whether as much came as was announced."""
-    return said.size is None or said.size == fetched.size
+def is_whole(got: Fetched, said: About, announced: Announced, attempts: int) -> Fetched | Missed:
+    """As much as was announced, and of its kind: what begins otherwise is fetched anew, for it may
+    be another's word in its place, until it has come so often."""
+    if said.size is not None and said.size != got.size:
+        return Missed("cut")
+    types = (announced.mime_type, got.mime_type)
+    if attempts < TRIES and quarantine(types, got.head):
+        return Missed("strange")
+    # Meta does not say of what the hash is taken: that it differs is noted and no more.
+    in_base64 = base64.b64encode(bytes.fromhex(got.sha256)).decode()
+    agrees = announced.sha256 in ("", in_base64, got.sha256)
+    return msgspec.structs.replace(got, agrees=agrees)
+
+
+def gone(missed: Missed) -> Ended:
+    """After seven days; with why it did not come before, where that was not its age."""
+    why = "" if missed.word == "unknown" else f" (steeds: {SENTENCES[missed.word]})"
+    return Ended("lost", EXPIRED + why)
 
 
 def quarantine(mime_types: tuple[str, ...], head: bytes) -> Ended | None:

@@ -55,7 +55,9 @@ class Source:
             async with self._session.get(
                 url, headers=account.headers, allow_redirects=False, timeout=bound
             ) as answer:
-                if missed := given(answer.status):
+                encoding = answer.headers.get("Content-Encoding", "").lower()
+                content_type = answer.headers.get("Content-Type", "")
+                if missed := given(answer.status, content_type, encoding, said):
                     return missed
                 if (answer.content_length or 0) > LARGEST_BYTES:
                     raise TooLarge
@@ -101,6 +103,9 @@ def address(url: str, account: Account) -> str | None:
 async def sourcing(objects: Objects, connections: int) -> AsyncIterator[Source]:
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(
-        connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        connector=connector,
+        auto_decompress=False,  # bytes are kept as they come
+        headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
+        cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
         yield Source(session, objects)

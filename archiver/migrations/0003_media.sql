@@ -12,6 +12,7 @@ create table archiver.media (
         check (state in ('waiting', 'fetched', 'available', 'quarantined', 'lost')),
     attempts int not null default 0,    -- at what it waits for now
     due_at timestamptz not null default now(),
+    object uuid,                        -- its name in the store: another for each attempt to get it
     mime_type text not null default '',
     size bigint not null default 0,     -- bytes
     sha256 text not null default '',    -- in hex, of what was fetched

@@ -16,6 +16,7 @@ from aiohttp import web
 from archiver.media.answering import Files
 from archiver.media.book import Book
 from archiver.media.fetcher import Fetcher
+from archiver.media.looker import Looker
 from archiver.media.source import sourcing
 from archiver.store import Store
 from services import clock
@@ -45,6 +46,8 @@ class Provider:
         self.asked: list[tuple[str, str]] = []
         self.address: Callable[[str, str], str] = lambda origin, id: f"{origin}/bytes/{id}"
         self.size: int | None = None
+        self.hangs: asyncio.Event | None = None
+        """Until then the file called `hangs` is not told of."""
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v26.0/{id}", self._about), web.get("/bytes/{id}", self._bytes)]
@@ -53,6 +56,8 @@ class Provider:
         self.asked.append((what, request.headers.get("Authorization", "")))
         if self.sick and self.sick[0][0] == what:
             _, status, body = self.sick.pop(0)
+            if isinstance(body, web.Response):
+                return web.Response(body=body.body, headers=body.headers)
             headers = {"Location": "http://127.0.0.1:1/"} if status in (301, 302) else {}
             return web.json_response(body, status=status, headers=headers)
         if request.headers.get("Authorization") != TOKEN:
@@ -63,6 +68,8 @@ class Provider:
         if refused := self._note(request, "about"):
             return refused
         id = request.match_info["id"]
+        if id == "hangs" and self.hangs:
+            await self.hangs.wait()
         if id not in self.files:
             return web.json_response({"error": {"code": 100}}, status=400)
         kind, content = self.files[id]
@@ -81,7 +88,7 @@ class Provider:
         if refused := self._note(request, "bytes"):
             return refused
         kind, content = self.files[request.match_info["id"]]
-        return web.Response(body=content, content_type=kind)
+        return web.Response(body=content, content_type=kind.rstrip("\0"))
 
 
 class Room:
@@ -92,8 +99,8 @@ class Room:
         self.book = Book(pool)
         self.hurried: dict[UUID, int] = {}
 
-    async def came(self, media: str, *, sent: timedelta = timedelta(), **told: str) -> UUID:
-        return await came(self.pool, media, sent=sent, **told)
+    async def came(self, media: str, **more: Any) -> UUID:
+        return await came(self.pool, media, **more)
 
     async def get(self, id: UUID, token: str = "t") -> tuple[int, bytes, Mapping[str, str]]:
         async with (
@@ -126,12 +133,19 @@ class Room:
             await self.pool.execute("update archiver.media set due_at = now() where id = $1", id)
 
 
-async def came(pool: Pool, media: str, *, sent: timedelta = timedelta(), **told: str) -> UUID:
+async def came(
+    pool: Pool,
+    media: str,
+    *,
+    sent: timedelta = timedelta(),
+    number: str = NUMBER,
+    **told: str,
+) -> UUID:
     """A message with a file is on the record; the id of both."""
     now, message = clock.now(), clock.new_id()
     medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
     data = {
-        "direction": "in", "type": "image", "text": "", "number": NUMBER,
+        "direction": "in", "type": "image", "text": "", "number": number,
         "department": "balie", "decision": {"rule": "", "reason": ""},
         "receivedAt": now, "sentAt": now - sent, "medium": medium,
     }  # fmt: skip
@@ -157,13 +171,18 @@ async def room(
             headers={"Authorization": TOKEN}, media_hosts=("lookaside.fbsbx.com",),
             names_number=True, rehosts=False,
         )  # fmt: skip
-        accounts = {NUMBER: msgspec.structs.replace(account, **changed)}
+        account = msgspec.structs.replace(account, **changed)
+        accounts = {NUMBER: account, "20000002": account}
         source = await enter(sourcing(objects, 4))
-        fetcher = Fetcher(Book(pool), source, objects, accounts, scanner)
+        fetcher, looker = (
+            Fetcher(Book(pool), source, objects, accounts),
+            Looker(Book(pool), objects, scanner),
+        )
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = Keyring(pool, [key("t", **many), others])
         files = Files(Store(pool), Book(pool), objects, ring, scanned_only=scanned_only)
         door = await enter(serve(application(files.routes()), "127.0.0.1", 0))
         await enter(beside(fetcher.run()))
+        await enter(beside(looker.run()))
         yield Room(pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")

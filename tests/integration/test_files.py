@@ -2,6 +2,7 @@
 real folder and a real PostgreSQL, handed out over real HTTP."""
 
 import asyncio
+import gzip
 import hashlib
 import json
 import os
@@ -10,17 +11,28 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
+from aiohttp import web
 
-from archiver.media.book import LEASE_SECONDS, RENEW_SECONDS, Book
-from archiver.media.judging import EXPIRED, LARGEST_BYTES, LIVES, TOO_LARGE, UNSCANNABLE, UNUSABLE
+from archiver.media.book import LEASE_SECONDS, RENEW_SECONDS, Book, File
+from archiver.media.judging import (
+    EXPIRED,
+    LARGEST_BYTES,
+    LIVES,
+    TOO_LARGE,
+    UNSCANNABLE,
+    UNUSABLE,
+    Announced,
+    Fetched,
+)
 from services import clock
 from services.database import Pool
 from services.scanner import Away, Scanner
 from services.scanner import TooLarge as ScannerTooLarge
 from services.tasks import beside
 from tests.clamav import EICAR, FOUND, Clamd, clamd
-from tests.integration.files import JPEG, TOKEN, Room, came, room
+from tests.integration.files import JPEG, NUMBER, TOKEN, Room, came, room
 from tests.integration.parked import commands
 
 LONG = 20.0
@@ -72,6 +84,80 @@ async def test_an_address_that_is_over_is_asked_for_anew(scanned: Room) -> None:
     assert asked == ["about", "bytes", "about", "bytes"]
 
 
+async def test_a_type_that_no_database_takes_is_none(scanned: Room) -> None:
+    scanned.provider.files["900"] = ("image/jpeg\0", JPEG)
+    row = await scanned.until(await scanned.came("900"), "available", "quarantined")
+    assert (row["state"], row["mime_type"]) == ("available", "image/jpeg")
+
+
+async def test_a_name_of_any_length_keeps_nobody_from_the_file(scanned: Room) -> None:
+    scanned.provider.files["900"] = ("image/jpeg", JPEG)
+    id = await scanned.came("900", filename="é" * 5000 + ".jpg")
+    await scanned.until(id, "available")
+    status, body, headers = await scanned.get(id)
+    assert (status, body) == (200, JPEG)
+    assert headers["Content-Disposition"].endswith(".jpg")
+
+
+async def test_a_number_whose_provider_hangs_leaves_the_others_their_files(
+    pool: Pool, tmp_path: Path
+) -> None:
+    async with room(pool, tmp_path) as place:
+        hangs = asyncio.Event()
+        place.provider.hangs = hangs
+        place.provider.files["900"] = ("image/jpeg", JPEG)
+        hanging = [await place.came("hangs") for _ in range(20)]
+        other = await place.came("900", number="20000002")
+        async with (
+            beside(place.fetcher.run()),
+            beside(place.fetcher.run()),
+            beside(place.fetcher.run()),
+        ):
+            await place.until(other, "available", seconds=10)
+            assert {await place.state(id) for id in hanging} == {"waiting"}
+            hangs.set()
+
+
+async def test_who_was_thought_dead_changes_nothing_of_what_another_fetched(
+    pool: Pool, tmp_path: Path, scanner: Clamd
+) -> None:
+    async with room(pool, tmp_path, Scanner(scanner.url), scanned_only=True) as place:
+        place.provider.files["900"] = ("image/jpeg", JPEG)
+        id = await came(pool, "900")
+        await place.until(id, "available")
+        row = await place.row(id)
+        stale = await place.book.to_fetch(clock.now(), clock.new_id(), [])
+        assert stale is None
+        late = msgspec.structs.replace(STALE, id=id, object=clock.new_id())
+        place.provider.files["900"] = ("image/jpeg", JPEG + EICAR)
+        await place.fetcher._take(late)
+        assert (await place.row(id)) == row
+        assert (await place.get(id))[:2] == (200, JPEG)
+        files = [path.name for path in (tmp_path / "objects").rglob("*") if path.is_file()]
+        assert files == [str(row["object"])]
+
+
+STALE = File(
+    id=UUID(int=1), number=NUMBER, announced=Announced(id="900", mime_type="image/jpeg"),
+    sent_at=clock.now(), state="waiting", attempts=1, object=UUID(int=1), mime_type="", size=0,
+)  # fmt: skip
+"""As somebody took it long ago."""
+
+
+async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_path: Path) -> None:
+    id = await came(pool, "900")
+    taken = await Book(pool).to_fetch(clock.now(), clock.new_id(), [])
+    assert taken
+    await pool.execute("update archiver.media set due_at = now()")  # its time is over
+    folder = tmp_path / "objects" / "media"
+    folder.mkdir(parents=True)
+    (folder / f"{taken.object}#1").write_bytes(JPEG)
+    async with room(pool, tmp_path) as place:
+        place.provider.files["900"] = ("image/jpeg", JPEG)
+        await place.until(id, "available")
+        assert [path.name for path in folder.iterdir()] == [str((await place.row(id))["object"])]
+
+
 async def test_an_id_that_is_older_than_seven_days_says_so(scanned: Room) -> None:
     id = await scanned.came("900", sent=LIVES + timedelta(hours=1))
     row = await scanned.until(id, "lost")
@@ -87,6 +173,12 @@ async def test_what_is_old_and_there_all_the_same_is_got(scanned: Room) -> None:
     await scanned.until(await scanned.came("900", sent=timedelta(days=20)), "available")
 
 
+PAGE = web.Response(text="<html>Even geduld</html>", content_type="text/html")
+OTHERS = web.Response(body=b"Even geduld", content_type="image/jpeg")
+COMPRESSED = web.Response(
+    body=gzip.compress(JPEG), headers={"Content-Encoding": "gzip", "Content-Type": "image/jpeg"}
+)
+ODD = {"url": "http://127.0.0.1:1/", "mime_type": "image/jpeg\0"}
 SICK = {
     "token": [("about", 401, {"error": {"code": 190}})],
     "not to be seen": [("about", 400, {"error": {"code": 100}})],
@@ -97,6 +189,10 @@ SICK = {
     "sends elsewhere": [("about", 302, {})],
     "bytes broken": [("bytes", 503, {})],
     "bytes elsewhere": [("bytes", 301, {})],
+    "a page in its place": [("bytes", 200, PAGE)],
+    "another's bytes in its place": [("bytes", 200, OTHERS)],
+    "what no database takes": [("about", 200, ODD)],
+    "compressed": [("bytes", 200, COMPRESSED)],
     "both addresses over": [("bytes", 404, {}), ("bytes", 403, {})],
 }
 
@@ -317,14 +413,20 @@ async def test_a_scanner_that_is_none_is_away(tmp_path: Path) -> None:
 async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
     id = await came(pool, "900")
     book, now = Book(pool), clock.now()
-    taken = await book.claim(now, scanning=True)
-    assert taken and taken.id == id
-    assert await book.claim(now + timedelta(seconds=LEASE_SECONDS - 1), scanning=True) is None
+    taken = await book.to_fetch(now, clock.new_id(), [])
+    assert taken and taken.id == id and taken.left is None
+    soon = now + timedelta(seconds=LEASE_SECONDS - 1)
+    assert await book.to_fetch(soon, clock.new_id(), []) is None
     await book.renew(taken, now + timedelta(seconds=RENEW_SECONDS))
-    assert await book.claim(now + timedelta(seconds=LEASE_SECONDS + 1), scanning=True) is None
+    soon = now + timedelta(seconds=LEASE_SECONDS + 1)
+    assert await book.to_fetch(soon, clock.new_id(), []) is None
     later = now + timedelta(seconds=LEASE_SECONDS + RENEW_SECONDS + 1)
-    again = await book.claim(later, scanning=True)
-    assert again and again.id == id
+    assert await book.to_fetch(later, clock.new_id(), [taken.number]) is None
+    again = await book.to_fetch(later, clock.new_id(), [])
+    assert again and (again.id, again.left) == (id, taken.object)
+    got = Fetched(1, "aa", "image/jpeg", b"")
+    await book.fetched(taken, got, later)  # who comes too late changes nothing
+    assert not await book.names(taken) and not await book.names(again)
     await book.put_off(taken, later, "too late")  # of the one that was thought dead
     await book.renew(taken, later + timedelta(hours=1))
     row = await pool.fetchrow("select reason, due_at from archiver.media where id = $1", id)

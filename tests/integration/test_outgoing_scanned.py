@@ -49,3 +49,22 @@ async def test_while_the_scanner_is_away_a_file_waits(
         finally:
             one.stop()
     assert office.provider.files == [("image/png", PNG)]
+
+
+async def test_what_was_brought_before_there_was_a_scanner_is_looked_at_before_it_goes_again(
+    place: tuple[Office, Account], tmp_path: Path
+) -> None:
+    office, account = place
+    bad, good = await office.uploaded(PNG + EICAR), await office.uploaded(PNG)
+    async with office.working(**{NUMBER: account}):
+        for media in (bad, good):
+            await office.until(await office.queue(IMAGE, media=media), "sent")
+    with clamd(tmp_path / "clamd") as one:
+        office.scanner = Scanner(one.url)
+        async with office.working(**{NUMBER: account}):
+            again = await office.queue(IMAGE, media=bad)
+            assert (await office.until(again, "failed"))["reason"].startswith("upload_malware")
+            await office.until(await office.queue(IMAGE, media=good), "sent")
+        async with office.working(**{NUMBER: account}):
+            await office.until(await office.queue(IMAGE, media=good), "sent")
+    assert len(office.provider.files) == 3, "what was scanned once is not brought again"

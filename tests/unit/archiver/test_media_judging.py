@@ -114,9 +114,45 @@ def test_a_week_is_how_long_meta_keeps_it() -> None:
 
 
 def test_as_much_as_was_announced_or_whatever_came_where_nothing_was() -> None:
-    got = Fetched(7, "00", "image/jpeg", b"")
-    assert judging.whole(got, About("", size=7)) and judging.whole(got, About("", size=None))
-    assert not judging.whole(got, About("", size=8))
+    got = Fetched(7, "00", "image/jpeg", b"\xff\xd8\xff")
+    said = Announced(id="1", mime_type="image/jpeg")
+    assert judging.is_whole(got, About("", size=7), said, 1) == got
+    assert judging.is_whole(got, About("", size=None), said, 1) == got
+    assert judging.is_whole(got, About("", size=8), said, 1) == Missed("cut")
+    other = msgspec.structs.replace(said, sha256="11")
+    noted = judging.is_whole(got, About(""), other, 1)
+    assert isinstance(noted, Fetched) and not noted.agrees
+
+
+def test_what_begins_otherwise_is_fetched_anew_and_then_looked_at_all_the_same() -> None:
+    got = Fetched(7, "00", "image/jpeg", b"Even geduld")
+    said = Announced(id="1", mime_type="image/jpeg")
+    for attempts in range(1, judging.TRIES):
+        assert judging.is_whole(got, About(""), said, attempts) == Missed("strange")
+    assert judging.is_whole(got, About(""), said, judging.TRIES) == got
+
+
+@pytest.mark.parametrize(
+    ("status", "type", "encoding", "means"),
+    [
+        (200, "image/jpeg", "", None),
+        (200, "", "identity", None),
+        (200, "text/html; charset=utf-8", "", "strange"),
+        (200, "image/jpeg", "gzip", "strange"),
+        (404, "text/html", "", "unknown"),
+        (503, "text/html", "", "busy"),
+    ],
+)
+def test_what_comes_where_the_bytes_should_be(
+    status: int, type: str, encoding: str, means: Any
+) -> None:
+    said = About(HERE, "image/jpeg")
+    assert judging.given(status, type, encoding, said) == (Missed(means) if means else None)
+
+
+def test_what_was_not_got_in_time_says_why_where_that_was_not_its_age() -> None:
+    assert judging.gone(Missed("unknown")).reason == judging.EXPIRED
+    assert "media_store" in judging.gone(Missed("store")).reason
 
 
 @pytest.mark.parametrize("mime_type", BEGINS)
@@ -160,7 +196,7 @@ def test_a_name_that_a_citizen_gave_breaks_no_header(filename: str, mime_type: s
     given = Announced(id="1", filename=filename.encode(errors="replace").decode())
     kept = Kept(
         announced=given, state="available", reason="", mime_type=mime_type, size=1, sha256="00",
-        scanned=True,
+        scanned=True, object=None,
     )  # fmt: skip
     for value in headers(kept).values():
         assert value.isascii() and value.isprintable()
