@@ -27,7 +27,7 @@ from gateway.changes import (
     Tie,
     Transfer,
 )
-from gateway.contents import content_of, disclosure_faults, upload_of
+from gateway.contents import content_of, disclosure_faults, link_of, upload_of
 from gateway.reading import Fault
 from gateway.standing import Held
 from gateway.words import words_of
@@ -71,7 +71,14 @@ def faults(body: Message | Change, rights: Rights, config: Config) -> list[Fault
     found = terms_faults(body, rights, config, moves=isinstance(body, Transfer))
     if not isinstance(body, Change):
         found += disclosure_faults(body, _disclosure(rights, config))
+        found += _link_faults(body, config)
     return found
+
+
+def _link_faults(body: Message, config: Config) -> Iterator[Fault]:
+    """What Meta fetches from elsewhere, nobody of ours has looked at."""
+    if config.environment == "production" and (where := link_of(body)):
+        yield Fault(where, "must be an upload (`id`): in production files are scanned")
 
 
 def terms_faults(

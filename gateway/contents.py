@@ -85,19 +85,29 @@ def disclosure_faults(message: Message, disclosure: str) -> list[Fault]:
 
 def upload_of(message: Message) -> Upload | None:
     """The upload that goes along; no message has room for two."""
+    for medium, kind, where in _media(message):
+        if medium.id:
+            return Upload(medium.id, kind, f"{where}/id")
+    return None
+
+
+def link_of(message: Message) -> str:
+    """Where it names a file that is elsewhere; '' where it names none."""
+    return next((f"{where}/link" for medium, _, where in _media(message) if medium.link), "")
+
+
+def _media(message: Message) -> Iterator[tuple[Any, str, str]]:
+    """The files of a message, each with its kind and where it stands."""
     match message:
-        case MediaMessage(media=media) if media.id:
-            return Upload(media.id, media.kind, "/media/id")
+        case MediaMessage(media=media):
+            yield media, media.kind, "/media"
         case InteractiveMessage(interactive=interactive):
             header = getattr(interactive, "header", None)
-            if isinstance(header, MediaHeader) and header.id:
-                return Upload(header.id, header.kind, "/interactive/header/id")
+            if isinstance(header, MediaHeader):
+                yield header, header.kind, "/interactive/header"
         case TemplateMessage(template=template):
             for n, kind, medium in _header_media(template):
-                if medium.id:
-                    where = f"/template/components/{n}/parameters/0/{kind}/id"
-                    return Upload(medium.id, kind, where)
-    return None
+                yield medium, kind, f"/template/components/{n}/parameters/0/{kind}"
 
 
 def disclosed(message: Message, disclosure: str) -> str:

@@ -144,3 +144,13 @@ def test_what_stands_against_a_message(
     given: dict[str, Any], token: Rights, expected: list[str]
 ) -> None:
     assert pointers(given, token) == expected
+
+
+def test_in_production_nobody_is_sent_a_file_that_nobody_looked_at() -> None:
+    media = {"kind": "document", "link": "https://www.almelo.nl/a.pdf"}
+    order = {name: value for name, value in IN_CONVERSATION.items() if name != "text"}
+    given = body(bodies.MESSAGE, order | {"type": "media", "media": media})
+    production = CONFIG.model_copy(update={"environment": "production"})
+    assert faults(given, rights("kcc"), CONFIG) == []
+    [fault] = faults(given, rights("kcc"), production)
+    assert (fault.pointer, "scanned" in fault.detail) == ("/media/link", True)

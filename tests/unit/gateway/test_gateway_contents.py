@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway import examples
-from gateway.contents import Upload, content_of, disclosure_faults, upload_of
+from gateway.contents import Upload, content_of, disclosure_faults, link_of, upload_of
 from gateway.reading import Fault
 from gateway.words import words_of
 from sandbox.requests import Send, check
@@ -176,6 +176,19 @@ def test_an_upload_has_its_place_without_an_id(
     text = content_of(message(name, **members)).decode()
     assert examples.UPLOAD not in text
     assert json.dumps(place, separators=(",", ":"), ensure_ascii=False)[1:-1] in text
+
+
+def test_a_file_that_is_elsewhere_is_found_where_an_upload_would_be() -> None:
+    def linked(members: dict[str, Any]) -> Any:
+        upload, link = f'"id": "{examples.UPLOAD}"', '"link": "https://www.almelo.nl/a.pdf"'
+        return json.loads(json.dumps(members).replace(upload, link))
+
+    assert link_of(message("photo")) == "/media/link"
+    assert link_of(message("buttons", **linked(WITH_HEADER))) == "/interactive/header/link"
+    parameter = "/template/components/0/parameters/0/document/link"
+    assert link_of(message("template", **linked(WITH_PARAMETER))) == parameter
+    for name in examples.MESSAGES.keys() - {"photo"}:
+        assert link_of(message(name)) == "", name
 
 
 def test_what_has_a_link_or_no_file_has_no_upload() -> None:
