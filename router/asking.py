@@ -1,10 +1,12 @@
 """An answer came too late for Meta and is held: whoever sent it hears so, and its citizen is asked,
 by a template of the number's, to write again. Pure.
 
-Asked once, however many answers wait, until they write; anew when Meta did not bring it.
+Asked once, however many answers wait, until they write; anew when Meta did not bring it, and for an
+answer that comes much later.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import msgspec
 
@@ -13,6 +15,7 @@ from router.conversation import Conversation
 from router.decisions import Changes, Ground, Identity, Outgoing, Reply, Unit
 from router.knowledge import Knowledge
 from services.contract import SendOutcome
+from services.fates import ASK_COUNTS
 from services.numbers import AskTemplate
 
 ASKED = "held: wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
@@ -27,7 +30,7 @@ Ask = tuple[Reply, Identity]
 def reason(unit: Unit, said: SendOutcome, held: Outgoing, known: Knowledge, ground: Ground) -> str:
     """Why the answer waits, for whoever sent it."""
     theirs = list(_theirs(held.conversation, known))
-    if _wrote(said, theirs) or _asked(theirs):
+    if _wrote(said, theirs) or _asked(theirs, unit.at):
         return ASKED
     return ASKED if ask(unit, said, held, known, ground) else NOT_ASKED
 
@@ -38,7 +41,9 @@ def ask(
     """None where they were asked, have written meanwhile, or cannot be asked."""
     number = ground.config.number(held.number)
     theirs = list(_theirs(held.conversation, known))
-    if not (theirs and number and number.ask_template) or _wrote(said, theirs) or _asked(theirs):
+    if not (theirs and number and number.ask_template) or _wrote(said, theirs):
+        return None
+    if _asked(theirs, unit.at):
         return None
     to = people.address(theirs[0].person, number, known)
     return (_reply(unit, number.ask_template), to) if to else None
@@ -82,10 +87,13 @@ def _wrote(said: SendOutcome, theirs: list[Conversation]) -> bool:
     return any(automatic.window_open(each, said.at) for each in theirs)
 
 
-def _asked(theirs: list[Conversation]) -> bool:
+def _asked(theirs: list[Conversation], now: datetime) -> bool:
+    """Whether what asked them is for this answer too."""
     asked = max((each.state.asked_at for each in theirs if each.state.asked_at), default=None)
     heard = max((each.last_inbound_at for each in theirs if each.last_inbound_at), default=None)
-    return asked is not None and (heard is None or heard <= asked)
+    if asked is None or now >= asked + ASK_COUNTS:
+        return False
+    return heard is None or heard <= asked
 
 
 def _reply(unit: Unit, template: AskTemplate) -> Reply:

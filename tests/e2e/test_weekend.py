@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deliverer.holding import EXPIRED, HELD_DAYS
+from deliverer.holding import EXPIRED
 from router.asking import ASKED
+from services.fates import HELD_FOR
 from services.hours import AMSTERDAM
 from tests.citizens import NUMBER
 from tests.e2e.desks import Desk
@@ -174,7 +175,7 @@ async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
     await _waits(desk, answer)
     assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
 
-    clock.passes(timedelta(days=HELD_DAYS, minutes=-10))
+    clock.passes(timedelta(days=HELD_FOR.days, minutes=-10))
     await _held(watch, 1)
     assert (await desk.status(answer))["status"] == "accepted"
     clock.passes(timedelta(minutes=10))

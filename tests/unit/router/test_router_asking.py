@@ -1,5 +1,6 @@
 """An answer that came too late is held: who sent it hears so, and its citizen is asked once."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from router.asking import ASKED, CLOSED, NOT_ASKED
 from router.outputs import STATUS_CHANGED
 from services.config import parse
 from services.contract import SendOutcome
+from services.fates import ASK_COUNTS, HELD_FOR
 
 DAY = 86400.0
 ASK = '[[numbers]]\nid = "10000001"\nask_template = {name = "schrijf_terug", language = "nl"}'
@@ -165,6 +167,33 @@ def test_what_failed_by_a_status_of_meta_s_asks_anew_too() -> None:
     late.router.takes(told(given, second=2 * DAY + 2))
     late.held(late.answers(2 * DAY + 3), 2 * DAY + 4)
     assert len(late.asked) == 2
+
+
+DAYS = ASK_COUNTS.total_seconds()
+
+
+@pytest.mark.parametrize(("later", "asks"), [(DAYS - 60, 1), (DAYS, 2), (14 * DAY, 2)])
+def test_an_answer_that_comes_much_later_asks_anew(later: float, asks: int) -> None:
+    """The question of a week ago is forgotten, or nothing waits for its answer any more."""
+    late = Late()
+    late.held(late.answers(2 * DAY), 2 * DAY)
+    [event] = events(late.held(late.answers(2 * DAY + later), 2 * DAY + later))
+    data = msgspec.json.decode(event.data)
+    assert (data["reason"], "automatic" in data) == (ASKED, asks == 2)
+    assert len(late.asked) == asks
+    late.held(late.answers(2 * DAY + later + 1), 2 * DAY + later + 1)
+    assert len(late.asked) == asks
+
+
+def test_of_days_with_an_answer_each_few_ask() -> None:
+    late = Late()
+    for day in range(2, 14):
+        late.held(late.answers(day * DAY), day * DAY)
+    assert len(late.asked) == 4
+
+
+def test_what_asked_counts_only_while_something_may_wait_for_it() -> None:
+    assert timedelta(hours=24 + 24) < ASK_COUNTS < HELD_FOR
 
 
 def pressed(late: Late, second: float, about: str) -> Any:
