@@ -22,6 +22,8 @@ ASKED = "held: wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een
 NOT_ASKED = "held: wacht tot de inwoner weer schrijft; daar kon niet om worden gevraagd"
 CLOSED = 131047
 """Meta's code: the citizen wrote over 24 hours ago, whatever we know."""
+ASKS = 3
+"""Whose buttons are known: as many as are asked while one answer waits."""
 
 Ask = tuple[Reply, Identity]
 """What asks, and where it goes."""
@@ -62,12 +64,13 @@ def asking(unit: Unit, before: Conversation, asked: Ask) -> tuple[Conversation, 
 
 def became(now: Conversation, message: Outgoing) -> Conversation:
     """After it is known what became of a message of ours: if that was to ask and it failed, nobody
-    was asked; and what Meta calls it, a button of it quotes."""
+    was asked; and what Meta calls it, a button of it quotes, also once they were asked again."""
     if now.state.ask != message.id:
         return now
     asked_at = None if message.status == "failed" else now.state.asked_at
-    named = message.wamid_hash.hex() if message.wamid_hash else ""
-    return now.remembering(asked_at=asked_at, ask_named=named)
+    named = [message.wamid_hash.hex()] if message.wamid_hash else []
+    names = tuple(dict.fromkeys((*now.state.asks_named, *named)))[-ASKS:]
+    return now.remembering(asked_at=asked_at, asks_named=names)
 
 
 def _theirs(conversation: str, known: Knowledge) -> Iterator[Conversation]:

@@ -1,5 +1,6 @@
 """An answer that came too late is held: who sent it hears so, and its citizen is asked once."""
 
+import math
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from almelo import ANNA, TOML, Router, command, decisions, events, kept, outcome
 from almelo import at as moment
 from almelo import status as stated
 
-from router.asking import ASKED, CLOSED, NOT_ASKED
+from router.asking import ASKED, ASKS, CLOSED, NOT_ASKED
 from router.outputs import STATUS_CHANGED
 from services.config import parse
 from services.contract import SendOutcome
@@ -220,6 +221,17 @@ def test_who_presses_its_button_asks_for_nothing_more(closed: bool) -> None:
     now = late.router.conversations[late.conversation]
     assert (now.state.waiting_since, now.closed_at) == (None, before.closed_at)
     assert now.said_at == moment(3 * DAY)  # it is what lets go
+
+
+@pytest.mark.parametrize("about", ["wamid.2", "wamid.5", "wamid.8"])
+def test_who_was_asked_again_may_press_the_button_of_any_of_them(about: str) -> None:
+    late = Late()
+    for day in (2, 5, 8):
+        late.held(late.answers(day * DAY), day * DAY)
+        sent = outcome(late.asked[-1], "sent", second=day * DAY + 1, wamid=f"wamid.{day}")
+        late.router.takes(sent)
+    assert len(late.asked) == math.ceil(HELD_FOR / ASK_COUNTS) == ASKS
+    assert not pressed(late, 9 * DAY, about).task
 
 
 def test_the_button_of_another_template_is_somebody_s_work() -> None:
