@@ -16,11 +16,14 @@ from cli.costing import BY, Allowance, Budget, Costs, Row, Sum, Wanted, costs
 from cli.tables import Refused, fail, on_tables, say
 from cli.times import Month
 from router.budgets import TooMany, spent
+from router.spending import Group
 from services import choices, clock
+from services.config import Config
 from services.database import Pool
 from services.hours import MONTHS
 from services.prices import FREE_SERVICE_FROM, month_of
 
+NOWHERE = "staat niet in de configuratie"
 CENT = Decimal("0.01")
 HEADS = {"tenant": "gemeente", "department": "afdeling", "number": "nummer"}
 HEADS |= {"category": "categorie"}
@@ -63,13 +66,29 @@ def command(
 async def looked_up(pool: Pool, wanted: Wanted, file: Path | None) -> Costs:
     """What the month cost; by no amounts where no configuration is given."""
     config = choices.load(file).config if file else None
-    if config and wanted.tenant and not config.tenant(wanted.tenant):
-        raise Refused(f"{wanted.tenant}: deze gemeente staat niet in de configuratie")
     try:
         groups = await spent(pool, wanted.month, wanted.tenant)
     except TooMany as error:
         raise Refused(str(error)) from None
+    if config and (unknown := "\n".join(strange(wanted, config, groups))):
+        raise Refused(unknown)
     return costs(groups, wanted, config)
+
+
+def strange(wanted: Wanted, config: Config, groups: Sequence[Group]) -> Iterator[str]:
+    """What was asked for and is nowhere; a department or a number that is gone from the
+    configuration may have cost something before."""
+    within = wanted.tenant
+    if within and not config.tenant(within):
+        yield f"{within}: deze gemeente {NOWHERE}"
+        return
+    for given, what, ours, before in (
+        (wanted.department, "deze afdeling", config.departments, {g.department for g in groups}),
+        (wanted.number, "dit nummer", config.numbers, {g.number for g in groups}),
+    ):
+        here = {each.id for each in ours if within in (None, each.tenant)}
+        if given and given not in here | before:
+            yield f"{given}: {what} {f'van {within} ' if within else ''}{NOWHERE}"
 
 
 def lines(found: Costs) -> Iterator[str]:

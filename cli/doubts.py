@@ -12,6 +12,7 @@ from services.choices import Choices
 from services.config import Config, located
 from services.faults import Fault
 from services.hours import AMSTERDAM, Closing
+from services.prices import CATEGORIES, month_of, rate_of
 
 
 def doubts(choices: Choices, now: datetime) -> list[Fault]:
@@ -19,7 +20,7 @@ def doubts(choices: Choices, now: datetime) -> list[Fault]:
     config = choices.config
     found = [*shadows.doubts(config), *impossible.doubts(config, now)]
     found += [each for look in LOOKS for each in look(config)]
-    found += [*_never_open(config, now), *_past(config, now)]
+    found += [*_never_open(config, now), *_past(config, now), *_budgets(config, now)]
     texts = unreached.texts(config, choices.texts) if config.texts else ()
     return sorted([*(located(choices.sources, *each) for each in found), *texts])
 
@@ -100,11 +101,25 @@ def _moved_numbers(config: Config) -> Iterator[Found]:
             )
 
 
-def _budgets(config: Config) -> Iterator[Found]:
+def _budgets(config: Config, now: datetime) -> Iterator[Found]:
+    if rate_of(config.rates, month_of(now)):
+        return
+    first = min((rate.first for rate in config.rates), default=None)
+    why = f"as no [[rates]] hold before {first}," if first else "without [[rates]]"
     for n, tenant in enumerate(config.tenants):
-        if tenant.budget is not None and not config.rates:
+        if tenant.budget is not None:
             where = ("tenants", n, "budget")
-            yield where, f"tenant {tenant.id}: without [[rates]] nobody can tell what it spends"
+            yield where, f"tenant {tenant.id}: {why} nobody can tell what it spends"
+
+
+def _categories(config: Config) -> Iterator[Found]:
+    """What Meta charges under another name is not counted: no budget would alarm."""
+    for n, rate in enumerate(config.rates):
+        for category in rate.amounts:
+            if category not in CATEGORIES:
+                where = ("rates", n, "amounts", category)
+                known = ", ".join(sorted(CATEGORIES))
+                yield where, f"{category!r} is no category of Meta's that we know: {known}"
 
 
 def _unnamed_portfolios(config: Config) -> Iterator[Found]:
@@ -141,7 +156,7 @@ LOOKS: tuple[Callable[[Config], Iterator[Found]], ...] = (
     _care,
     _confidential,
     _moved_numbers,
-    _budgets,
+    _categories,
     _unnamed_portfolios,
     _in_the_clear,
 )

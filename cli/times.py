@@ -29,6 +29,10 @@ class Time(click.ParamType[datetime]):
         return (at if at.tzinfo else at.replace(tzinfo=self._zone)).astimezone(UTC)
 
 
+YEARS = range(2000, 3000)
+"""Of which a month may be asked for: nothing was sent before, and dates end not long after."""
+
+
 class Month(click.ParamType[date]):
     """Its first day."""
 
@@ -36,8 +40,11 @@ class Month(click.ParamType[date]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         try:
-            if len(value) == len("2026-11"):
-                return date.fromisoformat(f"{value}-01")
+            first = date.fromisoformat(f"{value}-01") if len(value) == len("2026-11") else None
         except ValueError:
-            pass
-        self.fail("expected a month such as 2026-11", param, ctx)
+            first = None
+        if first is None:
+            self.fail("expected a month such as 2026-11", param, ctx)
+        if first.year not in YEARS:
+            self.fail(f"no month from {YEARS[0]}-01 to {YEARS[-1]}-12", param, ctx)
+        return first

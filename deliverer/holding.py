@@ -13,14 +13,11 @@ from typing import Any
 from deliverer import late
 from deliverer.outcomes import State, outcome, tell
 from deliverer.statements import MAY_WAIT, WRITTEN
-from services import clock, observe
+from services import clock, fates, observe
 from services.database import Connection, Pool, until_it_answers
 
 LOOK_SECONDS = 1.0
 """Between two looks: what a citizen waits at most who has written, and then is answered."""
-HELD_DAYS = 7
-"""After which whoever sent it hears that nothing came back, and may try another way. As long as
-Meta itself goes on trying; whoever wants to write has done so by then."""
 ASK_AGAIN_SECONDS = 60.0
 """From being held to failing because the citizen could not be asked: the router asks anew when it
 failed the time before, and has done so by then."""
@@ -29,7 +26,7 @@ ROWS = 500
 
 STOPPED = "opted_out: de inwoner stuurde STOP; dit antwoord is niet verstuurd"
 EXPIRED = (
-    f"window_closed: de inwoner schreef {HELD_DAYS} dagen lang niet terug;"
+    f"window_closed: de inwoner schreef {fates.HELD_FOR.days} dagen lang niet terug;"
     " dit antwoord is niet verstuurd"
 )
 NOT_ASKED = "ask_failed: de vraag om terug te schrijven kwam niet aan"
@@ -49,8 +46,8 @@ class Holding:
         if not waited:
             return {}
         await self._change(at, "failed", _STOPPED, STOPPED)
-        await self._change(at, "failed", _UNASKED, ASK_AGAIN_SECONDS)
-        await self._change(at, "failed", _EXPIRED, HELD_DAYS, EXPIRED)
+        await self._change(at, "failed", _UNASKED, ASK_AGAIN_SECONDS, *_COUNTS)
+        await self._change(at, "failed", _EXPIRED, fates.HELD_FOR, EXPIRED)
         await self._pool.execute(_RELEASE, ROWS)
         await self._change(at, "held", _FOLLOW, late.HELD)
         return waited
@@ -91,6 +88,8 @@ async def hold(pool: Pool, numbers: Iterable[str]) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+_COUNTS = (fates.ASK_COUNTS, late.NOT_NEEDED)
+
 _HAS_STOPPED = """exists (select from router.withdrawal w
     where w.person = l.person and w.by = 'stop' and w.at > l.wrote_at)"""
 
@@ -104,19 +103,21 @@ where id in (select l.id from deliverer.ledger l
 returning id, number, conversation, code, reason
 """
 
-# By the newest one that asked since they wrote: where that failed, they know of nothing.
+# By what asked since they wrote, and not so long before that they were asked anew: where all of it
+# failed, they know of nothing. What was not needed did not fail, and what they wrote releases.
 _UNASKED = f"""
 update deliverer.ledger h set state = 'failed', code = first.code
 from (select l.id, asks.code, asks.reason from deliverer.ledger l
     cross join lateral (
-        select a.state, coalesce(nullif(o.code, 0), a.code) as code, o.status,
+        select a.state = 'failed' or coalesce(o.status = 'failed', false) as failed,
+            coalesce(nullif(o.code, 0), a.code) as code,
             coalesce(nullif(o.reason, ''), a.reason) as reason
         from deliverer.ledger a left join router.outgoing o on o.id = a.id
-        where a.person = l.person and a.number = l.number and a.asks and a.created_at > l.wrote_at
-        order by a.position desc limit 1) asks
-    where l.state = 'held' and l.held_at < now() - make_interval(secs => $2)
-        and (asks.state = 'failed' or asks.status = 'failed')
-    {_OLDEST}) first
+        where a.person = l.person and a.number = l.number and a.asks and a.reason <> $4
+            and a.created_at > greatest(l.wrote_at, l.held_at - $3::interval)
+        order by failed, a.position desc limit 1) asks
+    where l.state = 'held' and l.held_at < now() - make_interval(secs => $2) and asks.failed
+        and not {WRITTEN.format("l")} {_OLDEST}) first
 where h.id = first.id
 returning h.id, h.number, h.conversation, h.code, h.reason, first.reason as asked
 """
@@ -126,7 +127,7 @@ _SAID = "update deliverer.ledger set reason = $2 where id = $1"
 _EXPIRED = f"""
 update deliverer.ledger set state = 'failed', reason = $3
 where id in (select l.id from deliverer.ledger l
-    where l.state = 'held' and l.held_at < now() - make_interval(days => $2)
+    where l.state = 'held' and l.held_at < now() - $2::interval
         and not {WRITTEN.format("l")} {_OLDEST})
 returning id, number, conversation, code, reason
 """

@@ -1,10 +1,12 @@
 """An answer came too late for Meta and is held: whoever sent it hears so, and its citizen is asked,
 by a template of the number's, to write again. Pure.
 
-Asked once, however many answers wait, until they write; anew when Meta did not bring it.
+Asked once, however many answers wait, until they write; anew when Meta did not bring it, and for an
+answer that comes much later.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import msgspec
 
@@ -13,12 +15,15 @@ from router.conversation import Conversation
 from router.decisions import Changes, Ground, Identity, Outgoing, Reply, Unit
 from router.knowledge import Knowledge
 from services.contract import SendOutcome
+from services.fates import ASK_COUNTS
 from services.numbers import AskTemplate
 
 ASKED = "held: wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
 NOT_ASKED = "held: wacht tot de inwoner weer schrijft; daar kon niet om worden gevraagd"
 CLOSED = 131047
 """Meta's code: the citizen wrote over 24 hours ago, whatever we know."""
+ASKS = 3
+"""Whose buttons are known: as many as are asked while one answer waits."""
 
 Ask = tuple[Reply, Identity]
 """What asks, and where it goes."""
@@ -27,7 +32,7 @@ Ask = tuple[Reply, Identity]
 def reason(unit: Unit, said: SendOutcome, held: Outgoing, known: Knowledge, ground: Ground) -> str:
     """Why the answer waits, for whoever sent it."""
     theirs = list(_theirs(held.conversation, known))
-    if _wrote(said, theirs) or _asked(theirs):
+    if _wrote(said, theirs) or _asked(theirs, unit.at):
         return ASKED
     return ASKED if ask(unit, said, held, known, ground) else NOT_ASKED
 
@@ -38,7 +43,9 @@ def ask(
     """None where they were asked, have written meanwhile, or cannot be asked."""
     number = ground.config.number(held.number)
     theirs = list(_theirs(held.conversation, known))
-    if not (theirs and number and number.ask_template) or _wrote(said, theirs) or _asked(theirs):
+    if not (theirs and number and number.ask_template) or _wrote(said, theirs):
+        return None
+    if _asked(theirs, unit.at):
         return None
     to = people.address(theirs[0].person, number, known)
     return (_reply(unit, number.ask_template), to) if to else None
@@ -57,12 +64,13 @@ def asking(unit: Unit, before: Conversation, asked: Ask) -> tuple[Conversation, 
 
 def became(now: Conversation, message: Outgoing) -> Conversation:
     """After it is known what became of a message of ours: if that was to ask and it failed, nobody
-    was asked; and what Meta calls it, a button of it quotes."""
+    was asked; and what Meta calls it, a button of it quotes, also once they were asked again."""
     if now.state.ask != message.id:
         return now
     asked_at = None if message.status == "failed" else now.state.asked_at
-    named = message.wamid_hash.hex() if message.wamid_hash else ""
-    return now.remembering(asked_at=asked_at, ask_named=named)
+    named = [message.wamid_hash.hex()] if message.wamid_hash else []
+    names = tuple(dict.fromkeys((*now.state.asks_named, *named)))[-ASKS:]
+    return now.remembering(asked_at=asked_at, asks_named=names)
 
 
 def _theirs(conversation: str, known: Knowledge) -> Iterator[Conversation]:
@@ -82,10 +90,13 @@ def _wrote(said: SendOutcome, theirs: list[Conversation]) -> bool:
     return any(automatic.window_open(each, said.at) for each in theirs)
 
 
-def _asked(theirs: list[Conversation]) -> bool:
+def _asked(theirs: list[Conversation], now: datetime) -> bool:
+    """Whether what asked them is for this answer too."""
     asked = max((each.state.asked_at for each in theirs if each.state.asked_at), default=None)
     heard = max((each.last_inbound_at for each in theirs if each.last_inbound_at), default=None)
-    return asked is not None and (heard is None or heard <= asked)
+    if asked is None or now >= asked + ASK_COUNTS:
+        return False
+    return heard is None or heard <= asked
 
 
 def _reply(unit: Unit, template: AskTemplate) -> Reply:

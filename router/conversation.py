@@ -69,8 +69,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The template by which they were asked last to write again, as an answer waits for that; and
     when, unless it failed."""
     asked_at: datetime | None = None
-    ask_named: str = ""
-    """Meta's name for that template, as a keyed hash: a button of it quotes it."""
+    asks_named: tuple[str, ...] = ()
+    """Meta's names for the last of these templates, as keyed hashes: a button of one quotes it."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

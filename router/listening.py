@@ -92,7 +92,7 @@ def _pressed(item: items.Message, before: Conversation | None, ground: Ground) -
     goes, and nobody need do more."""
     if item.content.type != BUTTON or before is None or not item.quoted:
         return False
-    return before.state.ask_named == ground.hash("wamid", item.quoted).hex()
+    return ground.hash("wamid", item.quoted).hex() in before.state.asks_named
 
 
 def _sensitive(content: items.Content) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import structlog
 from router import notices
 from router.decisions import Decided, Decision
 from services import observe
-from services.prices import Rate, month_of, rate_of
+from services.prices import CATEGORIES, Rate, month_of, rate_of
 from services.whatsapp import items
 
 TYPES = frozenset(
@@ -17,14 +17,6 @@ TYPES = frozenset(
     ]
 )  # fmt: skip
 """Message types that have a label of their own; Meta adds new ones."""
-
-CATEGORIES = frozenset(
-    [
-        "service", "utility", "marketing", "marketing_lite", "authentication",
-        "authentication-international", "referral_conversion",
-    ]
-)  # fmt: skip
-"""Categories of Meta's prices that have a label of their own."""
 
 log = structlog.get_logger()
 

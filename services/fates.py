@@ -5,6 +5,15 @@ from datetime import timedelta
 WINDOW = timedelta(hours=24)
 """After a citizen's last message, in which anything may be sent; later only templates: Meta's
 customer service window."""
+HELD_FOR = timedelta(days=7)
+"""After which whoever sent an answer that waits for its citizen hears that nothing came back, and
+may try another way. As long as Meta itself goes on trying; whoever wants to write has done so by
+then."""
+ASK_COUNTS = timedelta(days=3)
+"""How long what asked a citizen to write is for the answers that come after it, too; for one later
+than that they are asked anew. Longer than the night and the day after which it went or failed, so
+that two are never under way; well under `HELD_FOR`, so that no answer waits long for what was asked
+about another. Nobody is asked more often than that, and each costs a template."""
 
 ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
 RANKS = {word: rank for rank, word in enumerate(ORDER)}

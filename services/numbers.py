@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.providers import ProviderId
@@ -11,7 +11,8 @@ MetaId = Annotated[str, Field(pattern=r"^[0-9]{5,32}$")]
 EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
 """Where a secret is: never the secret itself."""
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,253}$", to_lower=True)]
+"""In lower case, as a name is in an address that was taken apart."""
 ReadMarks = Literal["never", "asked", "answered"]
 """Whether citizens see that we read what they wrote: when a CRM asks for it; and also just before
 a person answers."""

@@ -21,6 +21,13 @@ FREE_SERVICE = 1000
 none of it is kept for the next month. Meta's page on non-template messages, September 2026."""
 FREE_SERVICE_FROM = date(2026, 10, 1)
 """Before this month all service messages were free, without a number to them."""
+CATEGORIES = frozenset(
+    [
+        "service", "utility", "marketing", "marketing_lite", "authentication",
+        "authentication-international", "referral_conversion",
+    ]
+)  # fmt: skip
+"""Categories of Meta's prices that we know. One that it adds counts where a rate has it."""
 EXACT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deliverer.holding import EXPIRED, HELD_DAYS
+from deliverer.holding import EXPIRED
 from router.asking import ASKED
+from services.fates import HELD_FOR
 from services.hours import AMSTERDAM
 from tests.citizens import NUMBER
 from tests.e2e.desks import Desk
@@ -81,7 +82,7 @@ class Phone:
 
 async def _answered(desk: Desk, conversation: str, words: str) -> str:
     status, accepted = await desk.answer(conversation, type="text", text={"body": words})
-    assert status == 202
+    assert status == 202, accepted
     return str(accepted["id"])
 
 
@@ -174,7 +175,7 @@ async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
     await _waits(desk, answer)
     assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
 
-    clock.passes(timedelta(days=HELD_DAYS, minutes=-10))
+    clock.passes(timedelta(days=HELD_FOR.days, minutes=-10))
     await _held(watch, 1)
     assert (await desk.status(answer))["status"] == "accepted"
     clock.passes(timedelta(minutes=10))
@@ -184,6 +185,11 @@ async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
     assert [status for status, _ in told_of_it] == ["accepted", "failed"]
     await _held(watch, 0)
     assert await phone.got() == ["schrijf_terug"]
+
+    # What asked a week ago is no question any more: for what is answered now there is another.
+    await _waits(desk, await _answered(desk, conversation, TEXTS[1]))
+    got = await until(phone.got, lambda got: len(got) == 2, SECONDS)
+    assert got == ["schrijf_terug"] * 2
 
 
 async def test_whatever_dies_on_the_way_they_are_asked_once_and_answered_once(

@@ -250,6 +250,47 @@ async def test_the_share_of_a_budget_is_that_of_the_month_and_goes_with_the_budg
     assert share() is None
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--tenant", "nope"], ["nope: deze gemeente staat niet in de configuratie"]),
+        (["--department", "nope"], ["nope: deze afdeling staat niet in de configuratie"]),
+        (
+            ["--department", "nope", "--number", "99999"],
+            [
+                "nope: deze afdeling staat niet in de configuratie",
+                "99999: dit nummer staat niet in de configuratie",
+            ],
+        ),
+        (
+            ["--tenant", "almelo", "--number", "20000001"],
+            ["20000001: dit nummer van almelo staat niet in de configuratie"],
+        ),
+    ],
+)
+@pytest.mark.usefixtures("pool")
+async def test_who_is_not_in_the_configuration_is_not_told_to_cost_nothing(
+    empty: str, file: Path, asked: list[str], said: list[str]
+) -> None:
+    words = "".join(f"{each}\n" for each in said)
+    assert await run(empty, file, *asked) == (1, "", words)
+
+
+@pytest.fixture
+def renamed(tmp_path: Path) -> Path:
+    path = tmp_path / "renamed.toml"
+    path.write_text(TOWN.replace('"kcc"', '"balie"'))
+    return path
+
+
+async def test_a_department_that_is_gone_is_told_what_it_cost(
+    pool: Pool, empty: str, renamed: Path
+) -> None:
+    await pool.execute(INSERT, clock.new_id(), EDGES[1], "regular")
+    asked = ("--month", MONTH, "--department", "kcc", "--json")
+    assert json.loads(await postkamer(empty, renamed, *asked))["total"]["delivered"] == 1
+
+
 @pytest.fixture
 def slip(tmp_path: Path) -> Path:
     path = tmp_path / "slip.toml"

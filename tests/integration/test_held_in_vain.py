@@ -1,20 +1,34 @@
 """Answers that were held, and whose citizen never writes: they end, and the ledger goes on."""
 
+import asyncio
+
 import pytest
 
 from deliverer.accounts import Account
 from deliverer.holding import (
     ASK_AGAIN_SECONDS,
     EXPIRED,
-    HELD_DAYS,
     MENDED,
     NOT_ASKED,
     STOPPED,
 )
 from deliverer.late import HELD, NOT_NEEDED, WINDOW_CLOSED
 from services import clock
+from services.fates import ASK_COUNTS, HELD_FOR
 from tests.integration.provider import NUMBER
 from tests.integration.waiting import AGED, HEARD, STOP, Late
+from tests.watching import until
+
+PASSED = """
+update deliverer.ledger set created_at = created_at - make_interval(secs => $2),
+    held_at = held_at - make_interval(secs => $2), wrote_at = wrote_at - make_interval(secs => $2),
+    heard_at = heard_at - make_interval(secs => $2)
+where person = $1
+"""
+STANDS = """
+select exists (select from pg_locks where not granted
+    and relation = 'deliverer.outcome'::regclass)
+"""
 
 
 async def test_a_week_of_silence_ends_it_and_what_it_held_back_goes_on(
@@ -24,7 +38,7 @@ async def test_a_week_of_silence_ends_it_and_what_it_held_back_goes_on(
     async with late.office.working(**{NUMBER: account}):
         first, second = await late.held(), await late.answer()
         await late.look()
-        await pool.execute(AGED, first, HELD_DAYS * 86400.0 - 60)
+        await pool.execute(AGED, first, HELD_FOR.total_seconds() - 60)
         await late.look()
         assert (await late.state(first))[0] == "held"
         await pool.execute(AGED, first, 61.0)
@@ -89,6 +103,85 @@ async def test_asked_anew_it_waits_though_the_question_before_failed(
         await late.office.pool.execute(AGED, first, ASK_AGAIN_SECONDS)
         await late.look()
     assert (await late.state(first))[0] == "held"
+
+
+async def test_a_second_question_that_fails_ends_only_what_waits_for_it(
+    late: Late, account: Account
+) -> None:
+    """Whom the first one reached may write until the week is over."""
+    async with late.office.working(**{NUMBER: account}):
+        first = await late.held()
+        await late.office.until(await late.ask(), "sent")
+        later = ASK_COUNTS.total_seconds() + ASK_AGAIN_SECONDS
+        await late.office.pool.execute(PASSED, late.person, later)
+        second = await late.answer()
+        await late.look()
+        assert (await late.state(second))[0] == "held"
+        late.office.provider.message_answers = [(400, {"error": {"code": 132015}})]
+        await late.office.until(await late.ask(), "failed")
+        await late.office.pool.execute(AGED, second, ASK_AGAIN_SECONDS)
+        await late.look()
+    assert (await late.state(first))[0] == "held"
+    assert (await late.state(second))[0] == "failed"
+
+
+@pytest.mark.parametrize("failed_first", [False, True])
+async def test_whom_the_question_never_reached_is_answered_when_they_write_all_the_same(
+    late: Late, account: Account, failed_first: bool
+) -> None:
+    """Also where its turn comes, and it is not needed, before anybody looks at what waits."""
+    async with late.office.working(**{NUMBER: account}):
+        first = await late.held()
+        if failed_first:
+            late.office.provider.message_answers = [(400, {"error": {"code": 132015}})]
+            await late.office.until(await late.ask(), "failed")
+        await late.office.pool.execute(AGED, first, ASK_AGAIN_SECONDS)
+        await late.writes()
+        ask = await late.office.until(await late.ask(), "failed")
+        assert ask["reason"] == NOT_NEEDED
+        await late.look()
+        await late.office.until(first, "sent")
+    assert await late.told(first) == [("held", HELD), ("sent", "")]
+
+
+async def test_a_question_that_was_not_needed_has_not_failed_for_what_still_waits(
+    late: Late, account: Account
+) -> None:
+    """Nor was anybody asked by it: where the one before failed, they know of nothing."""
+    async with late.office.working(**{NUMBER: account}):
+        first = await late.held()
+        await late.writes()
+        await late.office.until(await late.ask(), "failed")
+        await late.silent()
+        await late.office.pool.execute(AGED, first, ASK_AGAIN_SECONDS)
+        await late.look()
+        assert (await late.state(first))[0] == "held"
+        late.office.provider.message_answers = [(400, {"error": {"code": 132015}})]
+        await late.office.until(await late.ask(), "failed")
+        await late.look()
+    assert (await late.state(first))[0] == "failed"
+
+
+async def test_a_stop_that_comes_between_two_statements_of_a_look_lets_nothing_go(
+    late: Late, account: Account
+) -> None:
+    """The look stands still at what it tells of another answer; then it comes."""
+    pool, other = late.office.pool, Late(late.office, clock.new_id())
+    await pool.execute(HEARD, "o", NUMBER, other.person, 30)
+    async with late.office.working(**{NUMBER: account}):
+        first, expired = await late.held(), await other.held()
+    await pool.execute(AGED, expired, HELD_FOR.total_seconds() + 1)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("lock table deliverer.outcome in exclusive mode")
+        look = asyncio.create_task(late.look())
+        await until(lambda: pool.fetchval(STANDS), bool, 10)
+        await pool.execute(STOP, late.person)
+        await late.writes()
+    await look
+    assert (await late.state(first))[0] == "held"
+    await late.look()
+    assert await late.state(first) == ("failed", STOPPED)
+    assert await late.state(expired) == ("failed", EXPIRED)
 
 
 async def test_nobody_is_asked_for_what_waits_no_more(late: Late, account: Account) -> None:

@@ -20,6 +20,10 @@ values ($1, 'almelo', $2, $3, 'kcc', '', '', now(), now(), now() - make_interval
     '{kcc}')
 """
 WROTE = "update router.conversation set last_inbound_at = now(), said_at = now() where person = $1"
+SILENT = """
+update router.conversation set last_inbound_at = now() - interval '30 hours', said_at = null
+where person = $1
+"""
 STOP = "insert into router.withdrawal values ('almelo', $1, 'stop', now())"
 OUTGOING = """
 insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at,
@@ -52,6 +56,10 @@ class Late:
 
     async def writes(self) -> None:
         await self.office.pool.execute(WROTE, self.person)
+
+    async def silent(self) -> None:
+        """They wrote before all of it, and not since."""
+        await self.office.pool.execute(SILENT, self.person)
 
     async def look(self) -> dict[str, int]:
         return await self.holding.look(clock.now())

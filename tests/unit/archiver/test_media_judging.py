@@ -95,6 +95,14 @@ def test_where_a_file_is_fetched_from(account: Account, url: str, goes: str | No
     assert address(url, account) == goes
 
 
+def test_a_host_is_named_in_any_case() -> None:
+    hosts = ("Lookaside.FBSBX.com",)
+    number = Number(id="10000001", tenant="almelo", fallback="balie", media_hosts=hosts)
+    account = msgspec.structs.replace(META, media_hosts=number.media_hosts)
+    for url in (HERE, HERE.replace("lookaside", "LookAside")):
+        assert address(url, account) == url
+
+
 @given(st.text(max_size=60))
 def test_a_token_goes_to_the_hosts_that_are_named_and_no_others(url: str) -> None:
     to = address(url, META)

@@ -1,6 +1,6 @@
 """What a month cost, in words: for a manager in a terminal, and for a spreadsheet."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ import pytest
 
 from cli.costing import Wanted, costs
 from cli.costs import _csv, lines, money
+from cli.doubts import doubts
 from router.spending import Group
+from services import choices
 from services.config import Config, parse
 from tests.installation import ROOT
 from tests.unit.cli.calls import TOML, postkamer
@@ -163,6 +165,9 @@ def test_a_spreadsheet_gets_exact_amounts() -> None:
     ("arguments", "words"),
     [
         (["--month", "2026-13"], "expected a month such as 2026-11"),
+        (["--month", "9999-12"], "no month from 2000-01 to 2999-12"),
+        (["--month", "0001-01"], "no month from 2000-01 to 2999-12"),
+        (["--month", "1999-12"], "no month from 2000-01 to 2999-12"),
         (["--month", "november"], "expected a month such as 2026-11"),
         (["--month", "2026-1-"], "expected a month such as 2026-11"),
         (["--by", "citizen"], "'citizen' is not one of"),
@@ -188,3 +193,33 @@ def test_a_budget_without_rates_is_doubtful(file: Path) -> None:
     assert doubt in postkamer("check", "--config", file).stdout
     file.write_text(text + RATES)
     assert doubt not in postkamer("check", "--config", file).stdout
+
+
+BUDGET = TOML.replace('name = "Gemeente Almelo"', 'name = "Gemeente Almelo"\nbudget = "9"')
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+FUTURE = RATES.replace("2026-10-01", "2026-12-01")
+NOT_YET = "as no [[rates]] hold before 2026-12-01, nobody can tell what it spends"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (BUDGET + RATES, []),
+        (BUDGET + RATES + FUTURE, []),
+        (BUDGET + FUTURE, [f"tenant almelo: {NOT_YET}"]),
+        (TOML + FUTURE, []),
+    ],
+)
+def test_a_budget_whose_rates_do_not_hold_yet_is_doubtful(
+    text: str, found: list[str], file: Path
+) -> None:
+    file.write_text(text)
+    assert [each.what for each in doubts(choices.load(file), NOW)] == found
+
+
+def test_a_category_that_meta_does_not_have_is_doubtful_where_it_stands(file: Path) -> None:
+    file.write_text(TOML + RATES.replace("utility", "utilty"))
+    [doubt] = doubts(choices.load(file), NOW)
+    assert doubt.what.startswith("'utilty' is no category of Meta's that we know: ")
+    assert ", service, utility" in doubt.what
+    assert "utilty" in file.read_text().splitlines()[doubt.line - 1]

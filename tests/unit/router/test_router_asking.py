@@ -1,5 +1,7 @@
 """An answer that came too late is held: who sent it hears so, and its citizen is asked once."""
 
+import math
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +11,11 @@ from almelo import ANNA, TOML, Router, command, decisions, events, kept, outcome
 from almelo import at as moment
 from almelo import status as stated
 
-from router.asking import ASKED, CLOSED, NOT_ASKED
+from router.asking import ASKED, ASKS, CLOSED, NOT_ASKED
 from router.outputs import STATUS_CHANGED
 from services.config import parse
 from services.contract import SendOutcome
+from services.fates import ASK_COUNTS, HELD_FOR
 
 DAY = 86400.0
 ASK = '[[numbers]]\nid = "10000001"\nask_template = {name = "schrijf_terug", language = "nl"}'
@@ -167,6 +170,33 @@ def test_what_failed_by_a_status_of_meta_s_asks_anew_too() -> None:
     assert len(late.asked) == 2
 
 
+DAYS = ASK_COUNTS.total_seconds()
+
+
+@pytest.mark.parametrize(("later", "asks"), [(DAYS - 60, 1), (DAYS, 2), (14 * DAY, 2)])
+def test_an_answer_that_comes_much_later_asks_anew(later: float, asks: int) -> None:
+    """The question of a week ago is forgotten, or nothing waits for its answer any more."""
+    late = Late()
+    late.held(late.answers(2 * DAY), 2 * DAY)
+    [event] = events(late.held(late.answers(2 * DAY + later), 2 * DAY + later))
+    data = msgspec.json.decode(event.data)
+    assert (data["reason"], "automatic" in data) == (ASKED, asks == 2)
+    assert len(late.asked) == asks
+    late.held(late.answers(2 * DAY + later + 1), 2 * DAY + later + 1)
+    assert len(late.asked) == asks
+
+
+def test_of_days_with_an_answer_each_few_ask() -> None:
+    late = Late()
+    for day in range(2, 14):
+        late.held(late.answers(day * DAY), day * DAY)
+    assert len(late.asked) == 4
+
+
+def test_what_asked_counts_only_while_something_may_wait_for_it() -> None:
+    assert timedelta(hours=24 + 24) < ASK_COUNTS < HELD_FOR
+
+
 def pressed(late: Late, second: float, about: str) -> Any:
     """The button of a template was pressed."""
     message = text(f"wamid.{second}", "", **ANNA, sent=second) | {"type": "button"}
@@ -191,6 +221,17 @@ def test_who_presses_its_button_asks_for_nothing_more(closed: bool) -> None:
     now = late.router.conversations[late.conversation]
     assert (now.state.waiting_since, now.closed_at) == (None, before.closed_at)
     assert now.said_at == moment(3 * DAY)  # it is what lets go
+
+
+@pytest.mark.parametrize("about", ["wamid.2", "wamid.5", "wamid.8"])
+def test_who_was_asked_again_may_press_the_button_of_any_of_them(about: str) -> None:
+    late = Late()
+    for day in (2, 5, 8):
+        late.held(late.answers(day * DAY), day * DAY)
+        sent = outcome(late.asked[-1], "sent", second=day * DAY + 1, wamid=f"wamid.{day}")
+        late.router.takes(sent)
+    assert len(late.asked) == math.ceil(HELD_FOR / ASK_COUNTS) == ASKS
+    assert not pressed(late, 9 * DAY, about).task
 
 
 def test_the_button_of_another_template_is_somebody_s_work() -> None:
