@@ -1,4 +1,4 @@
-"""What a citizen asks after an answer was written, in an Open Klant: that answer leaves it to do."""
+"""What a citizen asks in an Open Klant after an answer was written: that leaves it to do."""
 
 from uuid import UUID
 
