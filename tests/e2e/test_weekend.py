@@ -25,7 +25,7 @@ FATIMA, JAN, SANNE = "31600000011", "31600000012", "31600000013"
 TEXTS = ("Ja, u kunt hem ophalen.", "Neem uw legitimatie mee.")
 
 
-def _open_on_weekdays(text: str) -> str:
+def open_on_weekdays(text: str) -> str:
     """The department of whoever asks nothing that a rule knows; nothing goes out by itself."""
     fallback = 'fallback = "klantcontact"'
     ask = '\nask_template = {name = "schrijf_terug"}'
@@ -41,7 +41,7 @@ def clock() -> Iterator[SimulatedClock]:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Iterator[Installation]:
-    town = Installation(tmp_path_factory.mktemp("town"), _open_on_weekdays)
+    town = Installation(tmp_path_factory.mktemp("town"), open_on_weekdays)
     town.more, town.database.more = clock.environment, clock.environment
     try:
         town.start()
