@@ -14,6 +14,10 @@ from services.faults import Fault
 from services.hours import AMSTERDAM, Closing
 from services.prices import CATEGORIES, month_of, rate_of
 
+KLANTINTERACTIES = "/klantinteracties/api/v1"
+CONVERSATION = "{conversation}"
+"""In a destination's link: the id of the one to look at."""
+
 
 def doubts(choices: Choices, now: datetime) -> list[Fault]:
     """By file and line; `now` is when, for hours and closing days that are over."""
@@ -143,6 +147,19 @@ def _in_the_clear(config: Config) -> Iterator[Found]:
             yield where, f"destination {destination.id}: its token_url is not https"
 
 
+def _open_klants(config: Config) -> Iterator[Found]:
+    for n, d in enumerate(config.destinations):
+        if d.kind != "openklant":
+            continue
+        where, url = ("destinations", n), urlsplit(d.url)
+        if not url.path.rstrip("/").endswith(KLANTINTERACTIES) or url.query or url.fragment:
+            said = f"destination {d.id}: its url does not end in {KLANTINTERACTIES}"
+            yield (*where, "url"), said
+        if d.link and CONVERSATION not in d.link:
+            said = f"destination {d.id}: its link leads to no {CONVERSATION}"
+            yield (*where, "link"), said
+
+
 def _far_by_http(address: str) -> bool:
     url = urlsplit(address)
     return url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1")
@@ -159,4 +176,5 @@ LOOKS: tuple[Callable[[Config], Iterator[Found]], ...] = (
     _categories,
     _unnamed_portfolios,
     _in_the_clear,
+    _open_klants,
 )

@@ -35,6 +35,7 @@ def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Change
         created_at=unit.at,
         author_kind=POSTKAMER.kind,
         author=POSTKAMER.id,
+        place=now.sequence,
     )
     return Changes(outgoing=outgoing, send=send)
 

@@ -239,6 +239,7 @@ def _send(
         media=given.media,
         author_kind=given.author.kind if given.author else "",
         author=given.author.id if given.author else "",
+        place=conversation.sequence,
     )
 
 

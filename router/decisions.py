@@ -111,6 +111,8 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     """Who wrote it, as the CRM said."""
     asks: bool = False
     """It asks the citizen to write again: it passes what waits for that, and goes by day."""
+    place: int = 0
+    """In the conversation: it answers nothing that came in after that."""
 
 
 class Heard(msgspec.Struct, frozen=True):

@@ -116,17 +116,18 @@ on conflict (id) do update set category = excluded.category, type = excluded.typ
 # The wamid of a message of ours is in the ledger, once it was sent; until then the deliverer waits.
 INSERT_SEND = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    created_at, due_at, about, about_wamid, media, purpose, author_kind, author, asks)
+    created_at, due_at, about, about_wamid, media, purpose, author_kind, author, asks,
+    place)
 select id, number, conversation, person, address_kind, address,
     convert_from(content, 'UTF8')::jsonb, created_at, created_at, about,
     coalesce(nullif(about_wamid, ''), (select wamid from deliverer.ledger q where q.id = new.about),
         ''),
-    media, purpose, author_kind, author, asks
+    media, purpose, author_kind, author, asks, place
 from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
     $7::bytea[], $8::timestamptz[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
-    $13::text[], $14::text[], $15::boolean[])
+    $13::text[], $14::text[], $15::boolean[], $16::bigint[])
     as new (id, number, conversation, person, address_kind, address, content, created_at, about,
-        about_wamid, media, purpose, author_kind, author, asks)
+        about_wamid, media, purpose, author_kind, author, asks, place)
 on conflict (id) do nothing
 """
 

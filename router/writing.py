@@ -33,7 +33,7 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
         rows = [msgspec.structs.astuple(charge) for charge in charges.values()]
         await connection.execute(statements.UPSERT_CHARGE, *columns(rows, 10))
     if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-        await connection.execute(statements.INSERT_SEND, *columns(sends, 15))
+        await connection.execute(statements.INSERT_SEND, *columns(sends, 16))
     if settled := [c.settled for c in changes if c.settled]:
         await connection.execute(statements.SETTLE_SEND, *columns(settled, 2))
     await _early(connection, changes)

@@ -247,7 +247,10 @@ def _words(content: Json) -> str:
 
 
 def _remarks(delivery: Delivery, what: Said, terms: Terms) -> Iterator[str]:
-    """For who does the work: why it is theirs, and until when it can be done."""
+    """For who does the work: where it is, why it is theirs, and until when it can be done. What is
+    longest may be cut off, and the first is what nobody can do without."""
+    if terms.link:
+        yield f"Gesprek: {terms.link.replace('{conversation}', delivery.conversation)}"
     if reason := what.decision.reason or what.reason:
         yield f"Waarom hier: {reason}"
     if what.priority in PRIORITIES:
@@ -258,8 +261,6 @@ def _remarks(delivery: Delivery, what: Said, terms: Terms) -> Iterator[str]:
         yield f"Wettelijke termijn: {what.due:%d-%m-%Y}"
     if what.window_until:
         yield f"Antwoorden via WhatsApp kan tot {moment(what.window_until)}"
-    if terms.link:
-        yield f"Gesprek: {terms.link.replace('{conversation}', delivery.conversation)}"
 
 
 def _subject(what: Said) -> str:

@@ -38,6 +38,8 @@ class Written(msgspec.Struct, frozen=True):
     content: dict[str, Any]
     author_kind: str
     author: str
+    place: int
+    """In the conversation, where it was accepted: what came in after that it does not answer."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,15 +69,13 @@ class Book:
         self._pool, self._destination = pool, destination
         self._few = asyncio.Semaphore(CONNECTIONS)
 
-    async def contact(
-        self, event: UUID, conversation: str, at: datetime, burst: timedelta | None
-    ) -> Contact:
+    async def contact(self, event: Delivery, at: datetime, burst: timedelta | None) -> Contact:
         """The one of this message: its own, or that of the burst in which it comes; else a new one
         with a number of its own. `burst` None: whichever is the newest of the conversation."""
-        given = (self._destination, event, conversation, at, burst)
-        for row in await self._rows(_THERE, *given):
+        given = (self._destination, event.id, event.conversation, at)
+        for row in await self._rows(_THERE, *given, burst):
             return Contact(**row)
-        return Contact(**await self._one(_BEGIN, *given[:4]), fresh=True)
+        return Contact(**await self._one(_BEGIN, *given, event.sequence), fresh=True)
 
     async def made(self, contact: Contact, klantcontact: UUID, betrokkene: UUID | None) -> Contact:
         ids = klantcontact, betrokkene
@@ -88,12 +88,12 @@ class Book:
     async def written(self, message: UUID) -> Written | None:
         """What an employee, or anything else of ours, wrote."""
         for row in await self._rows(_WRITTEN, message):
-            return Written(msgspec.json.decode(row["content"]), row["author_kind"], row["author"])
+            return Written(**row | {"content": msgspec.json.decode(row["content"])})
         return None
 
-    async def question(self, conversation: str) -> Contact | None:
-        """The newest that a citizen asked, and Open Klant has."""
-        for row in await self._rows(_QUESTION, self._destination, conversation):
+    async def question(self, conversation: str, before: int) -> Contact | None:
+        """The newest that a citizen began to ask before this place, and Open Klant has."""
+        for row in await self._rows(_QUESTION, self._destination, conversation, before):
             return Contact(**row)
         return None
 
@@ -104,8 +104,9 @@ class Book:
         given = (self._destination, message, conversation, question.event)
         return Contact(**await self._one(_NEW_ANSWER, *given), fresh=True)
 
-    async def answered(self, question: Contact) -> None:
-        await self._rows(_ANSWERED, self._destination, question.event)
+    async def answered(self, question: Contact, before: int) -> None:
+        """By what was written at this place; unless something in it was asked after that."""
+        await self._rows(_ANSWERED, self._destination, question.event, before)
 
     async def told(self, contact: Contact, event: UUID, at: datetime) -> None:
         """It has this message, written then."""
@@ -139,10 +140,11 @@ class Book:
         too."""
         return bool(await self._rows(_COVERS, self._destination, task.event, sequence))
 
-    async def ending(self, conversation: str, but: UUID) -> list[Task]:
-        """What is `open`, of which we are about to say there that it is done: found so from here
-        on, it need not have been anybody else."""
-        rows = await self._rows(_ENDING, self._destination, conversation, but)
+    async def ending(self, event: Delivery, before: int) -> list[Task]:
+        """What is `open` and about nothing after this place, of which we are about to say there
+        that it is done: found so from here on, it need not have been anybody else."""
+        given = (self._destination, event.conversation, event.id, before)
+        rows = await self._rows(_ENDING, *given)
         return sorted((Task(**row) for row in rows), key=lambda task: task.event)
 
     async def ended(self, task: Task) -> None:
@@ -176,8 +178,8 @@ where destination = $1 and conversation = $3 and answers is null
 order by event = $2 or $2 = any(told) desc, heard_at desc, event desc limit 1
 """
 _BEGIN = f"""
-insert into deliverer.klantcontact (destination, event, conversation, heard_at)
-values ($1, $2, $3, $4)
+insert into deliverer.klantcontact (destination, event, conversation, heard_at, place)
+values ($1, $2, $3, $4, $5)
 on conflict (destination, event) do update set event = excluded.event
 returning {_CONTACT}
 """
@@ -201,10 +203,15 @@ set number = nextval('deliverer.referentienummer'), klantcontact = null, betrokk
 where destination = $1 and event = $2
 returning {_CONTACT}
 """
-_WRITTEN = "select content, author_kind, author from deliverer.ledger where id = $1"
+# A line from before places were written down came after all that there is.
+_WRITTEN = f"""
+select content, author_kind, author, coalesce(place, {2**63 - 1}) as place
+from deliverer.ledger where id = $1
+"""
 _QUESTION = f"""
 select {_CONTACT} from deliverer.klantcontact
 where destination = $1 and conversation = $2 and answers is null and klantcontact is not null
+    and place <= $3
 order by heard_at desc, event desc limit 1
 """
 _ANSWER = f"""
@@ -217,7 +224,11 @@ on conflict (destination, event) do update set event = excluded.event
 returning {_CONTACT}
 """
 _ANSWERED = """
-update deliverer.klantcontact set answered = true where destination = $1 and event = $2
+update deliverer.klantcontact k set answered = true
+where destination = $1 and event = $2 and not exists (
+    select from deliverer.internetaak t
+    where t.destination = $1 and t.conversation = k.conversation and t.contact = $2
+        and not t.ended and t.covers > $3)
 """
 _OF_TASK = """t.event, t.contact, t.number, t.internetaak, (select k.klantcontact
     from deliverer.klantcontact k where (k.destination, k.event) = (t.destination, t.contact))"""
@@ -251,7 +262,7 @@ returning event
 """
 _ENDING = f"""
 update deliverer.internetaak t set ending = true
-where destination = $1 and conversation = $2 and event <> $3 and not ended
+where destination = $1 and conversation = $2 and event <> $3 and not ended and covers <= $4
 returning {_OF_TASK}
 """
 _ENDED = "update deliverer.internetaak set ended = true where destination = $1 and event = $2"

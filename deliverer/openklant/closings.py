@@ -17,7 +17,7 @@ class Closings:
         self._pool = pool
 
     async def due(self, destination: str, every: float) -> list[Looked]:
-        """Those that were not looked at for longest, of whichever process comes first: once in so
+        """Those that were not asked for for longest, of whichever process comes first: once in so
         many seconds, of all processes together. None while a person holds the destination still."""
         if not await self._pool.fetchval(_MINE, destination, every):
             return []
@@ -26,6 +26,10 @@ class Closings:
 
     async def looked(self, destination: str, task: Looked) -> None:
         await self._pool.execute(_LOOKED, destination, task.event)
+
+    async def refused(self, destination: str, task: Looked) -> None:
+        """It was not looked at, and still comes after the others."""
+        await self._pool.execute(_REFUSED, destination, task.event)
 
     async def done(self, destination: str, task: Looked, id: UUID) -> bool:
         """Somebody did it. Whether that leaves nothing to do in its conversation: then the router
@@ -63,10 +67,14 @@ select t.event, t.conversation, t.internetaak, (select k.klantcontact
     from deliverer.klantcontact k where (k.destination, k.event) = (t.destination, t.contact))
 from deliverer.internetaak t
 where destination = $1 and not ended and not ending and internetaak is not null
-order by looked_at limit $2
+order by asked_at limit $2
 """
 _LOOKED = """
-update deliverer.internetaak set looked_at = now() where destination = $1 and event = $2
+update deliverer.internetaak set looked_at = now(), asked_at = now()
+where destination = $1 and event = $2
+"""
+_REFUSED = """
+update deliverer.internetaak set asked_at = now() where destination = $1 and event = $2
 """
 _HOLD = """
 select event from deliverer.internetaak

@@ -11,9 +11,13 @@ from deliverer.openklant import bodies
 from deliverer.openklant.calls import Json
 from services.contract import Author, Command
 
-Found = Literal["open", "done", "passed", "gone", "foreign", "strange"]
+Found = Literal["open", "done", "passed", "gone", "foreign", "strange", "refused"]
 REASON = "Afgehandeld in Open Klant"
 OUTCOME = "handled"
+EVERYBODYS = frozenset({0, 401, 408, 429, 502, 503, 504})
+"""Statuses that are about no task: no answer, who we are, how busy it is, a proxy without it."""
+REFUSED = 3
+"""Tasks that a round begins with: when each of them is refused, so are the others."""
 LONGEST_WAIT = 900.0
 """Seconds until an Open Klant that is away is looked at again."""
 SPREAD = 0.1
@@ -67,6 +71,12 @@ def left(task: Looked, other: Json | None) -> Found:
     except (LookupError, TypeError):
         return "strange"
     return "passed" if said == (bodies.TO_DO, str(task.klantcontact)) else "strange"
+
+
+def is_away(status: int, refused: int, looked: int) -> bool:
+    """Whether the last refusal is everybody's lot, after so many refused of so many in this round;
+    else it is that one task's, and others are not to wait for it."""
+    return status in EVERYBODYS or refused == looked >= REFUSED
 
 
 def wait(every: float, failures: int, chance: float) -> float:

@@ -2,7 +2,8 @@
 
 Open Klant cannot list what was done lately: of `internetaken` it knows no filter by when, and its
 list of all that was ever done, by everybody, only grows. So each task of ours is asked for by its
-id, one after the other, the one first that was not looked at for longest.
+id, one after the other, the one first that was not asked for for longest. One that it refuses to
+show is no reason to leave the others.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ import structlog
 from deliverer.openklant import bodies
 from deliverer.openklant.calls import Calls, Refused
 from deliverer.openklant.closings import Closings
-from deliverer.openklant.handled import Found, Looked, found, left, wait
+from deliverer.openklant.handled import Found, Looked, found, is_away, left, wait
 from deliverer.openklant.tasks import TASKS
 from services import clock, observe
 from services.database import until_it_answers
@@ -59,7 +60,7 @@ class Looking:
             await asyncio.sleep(wait(self._pace.every, failures, random.random()))
 
     async def round(self) -> bool:
-        """Whether it answered; a task that was not looked at keeps its turn."""
+        """Whether it answered; a task that was not asked for keeps its turn."""
         mine = partial(self._closings.due, self._id, self._pace.every)
         due = await until_it_answers(mine, "closings")
         answered = await self._look(due)
@@ -78,11 +79,13 @@ class Looking:
             for task in due:
                 if loop.time() > end:
                     break
-                counts[await self._one(task, calls)] += 1
+                try:
+                    counts[await self._one(task, calls)] += 1
+                except Refused as refused:
+                    counts["refused"] += 1
+                    if await self._away(task, refused.answer.status, counts):
+                        return False
                 await asyncio.sleep(self._pace.pause)
-        except Refused as refused:
-            log.warning("openklant.away", destination=self._id, status=refused.answer.status)
-            return False
         finally:
             self._count(counts)
         return True
@@ -98,6 +101,16 @@ class Looking:
             await until_it_answers(done, "closings")
         await until_it_answers(partial(self._closings.looked, self._id, task), "closings")
         return what
+
+    async def _away(self, task: Looked, status: int, counts: Counter[Found]) -> bool:
+        """Whether nobody gets an answer, or only this task does not; it comes last in any case."""
+        await until_it_answers(partial(self._closings.refused, self._id, task), "closings")
+        if is_away(status, counts["refused"], counts.total()):
+            log.warning("openklant.away", destination=self._id, status=status)
+            return True
+        ids = {"record": str(task.event), "internetaak": str(task.internetaak)}
+        log.error("openklant.refused", destination=self._id, status=status, **ids)
+        return False
 
     async def _found(self, task: Looked, calls: Calls) -> Found:
         what = found(task, await calls.get(TASKS, str(task.internetaak)))

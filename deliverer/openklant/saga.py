@@ -84,8 +84,7 @@ class OpenKlant:
         """What a citizen wrote: a contact of its own, or one more of a burst."""
         delivery = at.delivery
         written_at = events.written_at(delivery, at.said)
-        mine = (delivery.id, delivery.conversation, written_at)
-        before = await self._book.contact(*mine, self._burst)
+        before = await self._book.contact(delivery, written_at, self._burst)
         if delivery.id in before.told:
             return
         contact = await self._contacts.whole(at, before)
@@ -96,16 +95,15 @@ class OpenKlant:
 
     async def _work(self, at: At) -> None:
         if at.said.task:
-            await self._assign_once(at)
+            await self._assign_once(at, await self._newest(at))
 
     async def _arrived(self, at: At) -> None:
         department = self._department_of(at)
         if department and department.destination == self._id:
             await self._assign(at)
 
-    async def _assign_once(self, at: At) -> None:
+    async def _assign_once(self, at: At, contact: Contact) -> None:
         """Work, unless what is already to be done about its contact is this too."""
-        contact = await self._newest(at)
         if not await self._tasks.is_open(at, contact):
             await self._to_the_department(at, contact)
 
@@ -127,40 +125,45 @@ class OpenKlant:
     async def _newest(self, at: At) -> Contact:
         """The conversation's contact, of which this may be the first that is heard here."""
         written_at = events.written_at(at.delivery, at.said)
-        return await self._book.contact(at.delivery.id, at.delivery.conversation, written_at, None)
+        return await self._book.contact(at.delivery, written_at, None)
 
     async def _answered(self, at: At) -> None:
-        """An employee's answer: a contact that refers to the question, and nothing left to do."""
+        """An employee's answer: a contact that refers to the question, and nothing left to do of
+        what was asked before it."""
         if at.said.status not in events.GONE:
             return
-        written, question = await self._by_an_employee(at), await self._question(at)
+        written = await self._by_an_employee(at)
+        question = await self._question(at, written)
         if not (written and question and at.delivery.message):
             return
         mine = (at.delivery.message, at.delivery.conversation)
         answer = await self._book.answer(*mine, question)
         if not answer.addressed:
             answer = await self._contacts.answering(at, answer, written, question)
-            await self._end(at)
-            await self._book.answered(question)
+            await self._tasks.end(at, self._why(at), written.place)
+            await self._book.answered(question, written.place)
             await self._book.passed(answer, addressed=True, linked=True)
 
     async def _failed(self, at: At) -> None:
         """An employee's answer did not arrive: it is to be done still, or again."""
         if at.said.status != events.FAILED:
             return
-        if await self._by_an_employee(at) and await self._question(at):
-            await self._assign_once(at)
+        if question := await self._question(at, await self._by_an_employee(at)):
+            await self._assign_once(at, question)
 
     async def _by_an_employee(self, at: At) -> Written | None:
         message = at.delivery.message
         written = await self._book.written(message) if message else None
-        return written if written and written.author_kind == "employee" else None
+        return written if written and is_answer(written) else None
 
-    async def _question(self, at: At) -> Contact | None:
-        return await self._book.question(at.delivery.conversation)
+    async def _question(self, at: At, written: Written | None) -> Contact | None:
+        """What it answers, or would have."""
+        if written is None:
+            return None
+        return await self._book.question(at.delivery.conversation, written.place)
 
     async def _end(self, at: At) -> None:
-        await self._tasks.end(at, self._why(at))
+        await self._tasks.end(at, self._why(at), at.delivery.sequence)
 
     def _why(self, at: At) -> str:
         """What was to be done is not any more: for whoever looks at it."""
@@ -172,3 +175,8 @@ class OpenKlant:
         department = self._department_of(at)
         name = department.name if department else said.department
         return f"Doorgezet naar {name}. {said.reason}"
+
+
+def is_answer(written: Written) -> bool:
+    """Whether an employee says something; a thumb under a question says nothing to it. Pure."""
+    return written.author_kind == "employee" and written.content.get("type") != "reaction"

@@ -47,9 +47,9 @@ class Tasks:
                 return True
         return False
 
-    async def end(self, at: At, why: str) -> None:
-        """Whatever was still to be done is not any more."""
-        for task in await self._book.ending(at.delivery.conversation, at.delivery.id):
+    async def end(self, at: At, why: str, before: int) -> None:
+        """Whatever was still to be done is not any more, unless something after this place is."""
+        for task in await self._book.ending(at.delivery, before):
             there = await _there(at.calls, task)
             if there and (change := bodies.ended(there, why)):
                 await at.calls.patch(TASKS, there["uuid"], change)

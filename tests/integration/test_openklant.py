@@ -34,8 +34,8 @@ async def test_a_burst_is_one_contact_and_each_department_s_task_is_its_own(
     first, second = contact["taken"]
     assert (first["actoren"], second["actoren"]) == (["Openbare Ruimte"], ["Burgerzaken"])
     assert first["toelichting"].splitlines() == [
-        'Waarom hier: "container" staat erin',
         "Gesprek: https://desk.example/10000001-c1",
+        'Waarom hier: "container" staat erin',
         "Doorgezet naar Burgerzaken. verkeerd",
     ]
     assert [task["status"] for task in contact["taken"]] == ["verwerkt", "verwerkt"]

@@ -1,5 +1,6 @@
 """What is doubtful about a town that works: what nobody reaches, hours, care, names, addresses."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,8 @@ WAKES_NOBODY = [f"tenant {id}: its care rules wake nobody" for id in ("almelo", 
 BEFORE = '{phone_number_id = "555555", until = 2026-01-01T00:00:00Z}'
 CLOSED = "department kcc of almelo never opens again"
 CLOSING = "[[closings]]\nfirst = {}\n"
+API = "https://ok.example/klantinteracties/api/v1"
+NO_API = "destination crm: its url does not end in /klantinteracties/api/v1"
 SECOND = 'name = "Klantcontact"\n'
 
 
@@ -33,6 +36,12 @@ def almelo(more: str) -> str:
 def first(key: str, value: str) -> str:
     """The town with something more in its first department."""
     return TOML.replace(SECOND, f"{SECOND}{key} = {value}\n", 1)
+
+
+def open_klant(url: str, link: str = "") -> str:
+    """The town whose CRM is one."""
+    given = f'kind = "openklant"\nurl = "{url}"\nlink = "{link}"\n'
+    return re.sub(r'kind = "cloudevents"\nurl = "[^"]*"\n', given, TOML, count=1)
 
 
 def said(folder: Path, town: str, now: datetime = NOW) -> list[str]:
@@ -116,6 +125,16 @@ def said(folder: Path, town: str, now: datetime = NOW) -> list[str]:
         (first("confidential", 'true\npublic_name = "De gemeente"'), []),
         (TOML.replace("https", "http"), ["destination crm: its url is not https"]),
         (TOML.replace("https://crm.example", "http://[::1]:8090"), []),
+        # An Open Klant.
+        (open_klant(API), []),
+        (open_klant(f"{API}/"), []),
+        (open_klant(f"{API}?x=1"), [NO_API]),
+        (open_klant("https://ok.example"), [NO_API]),
+        (open_klant(API, "https://desk.example/?c={conversation}"), []),
+        (
+            open_klant(API, "https://desk.example/"),
+            ["destination crm: its link leads to no {conversation}"],
+        ),
         (
             TOML.replace("fallback", f"previous = [{BEFORE}]\nfallback", 1),
             [

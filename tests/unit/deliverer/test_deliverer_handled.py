@@ -13,6 +13,7 @@ from deliverer.openklant.handled import (
     Closing,
     Looked,
     found,
+    is_away,
     left,
     order,
     wait,
@@ -69,6 +70,26 @@ def test_what_is_done_about_a_contact_is_done_when_nothing_else_is_to_be_done_ab
     assert (left(TASK, None), left(TASK, more)) == ("done", "passed")
     for odd in ({"status": "verwerkt"}, {"aanleidinggevendKlantcontact": {"uuid": OTHER}}, {}):
         assert left(TASK, more | odd if odd else {}) == "strange"
+
+
+@pytest.mark.parametrize(
+    ("status", "refused", "looked", "away"),
+    [
+        (0, 1, 1, True),
+        (401, 1, 9, True),
+        (429, 1, 1, True),
+        (503, 1, 1, True),
+        (500, 1, 1, False),
+        (403, 2, 2, False),
+        (400, 3, 3, True),
+        (500, 3, 4, False),
+        (500, 50, 51, False),
+    ],
+)
+def test_one_that_is_refused_is_refused_alone_unless_nobody_is_answered(
+    status: int, refused: int, looked: int, away: bool
+) -> None:
+    assert is_away(status, refused, looked) is away
 
 
 @given(st.floats(5, 3600), st.integers(0, 10**6), st.floats(0, 1))

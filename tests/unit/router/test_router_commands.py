@@ -35,6 +35,7 @@ def test_an_answer_goes_to_the_citizen_of_the_conversation_and_takes_its_next_nu
     assert changes.send
     assert (changes.send.id, changes.send.address_kind) == (order.id, "phone")
     assert (changes.send.address, changes.send.created_at) == ("31611111111", at(5))
+    assert changes.send.place == decision.sequence
     assert msgspec.json.decode(changes.send.content) == {
         "type": "text",
         "text": {"body": "Goedemiddag"},
