@@ -30,6 +30,8 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
     size: int
     sent_at: datetime
     attempts: int
+    object: UUID | None
+    """Its name in the object store, under `media/`."""
 
 
 @click.group("files")
@@ -58,6 +60,8 @@ def _lines(found: Sequence[File]) -> Iterator[str]:
         yield f"{one.id}  {one.sent_at:%Y-%m-%d %H:%M:%S}Z  {one.state}  {one.tenant}"
         tried = f"attempt {one.attempts}: " if one.state in ("waiting", "fetched") else ""
         yield f"    {one.mime_type or '-'}  {one.size} bytes  {tried}{one.reason or 'on its way'}"
+        if one.state == "quarantined":
+            yield f"    media/{one.object}"
     yield f"{len(found)} file{'s' * (len(found) != 1)}"
 
 
@@ -90,7 +94,7 @@ async def _released(pool: Pool, file: UUID, by: str) -> bool:
 _LIST = """
 select id, tenant, department, conversation, state, reason,
     coalesce(nullif(mime_type, ''), announced->>'mimeType', '') as mime_type, size, sent_at,
-    attempts
+    attempts, object
 from archiver.media where state = any($1::text[]) order by sent_at limit $2
 """
 

@@ -71,7 +71,9 @@ class Book:
 
     async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
         """The same of those that were fetched; `again`: also what was let through unscanned."""
-        row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS, again)
+        row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS)
+        if row is None and again:
+            row = await self._pool.fetchrow(_TO_LOOK_AT_AGAIN, now, LEASE_SECONDS)
         return File(**_read(row)) if row else None
 
     async def names(self, file: File) -> bool:
@@ -80,14 +82,14 @@ class Book:
 
     async def renew(self, file: File, now: datetime) -> None:
         """It is still under way."""
-        await self._pool.execute(_RENEW, file.id, file.attempts, now, LEASE_SECONDS)
+        await self._pool.execute(_RENEW, *_held(file), now, LEASE_SECONDS)
 
     async def let_go(self, file: File, now: datetime) -> None:
         """Of what was taken nothing came: another may take it at once."""
-        await self._pool.execute(_LET_GO, file.id, file.attempts, now)
+        await self._pool.execute(_LET_GO, *_held(file), now)
 
     async def put_off(self, file: File, until: datetime, reason: str) -> None:
-        await self._pool.execute(_PUT_OFF, file.id, file.attempts, until, reason)
+        await self._pool.execute(_PUT_OFF, *_held(file), until, reason)
 
     async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
         """It is in the store; what comes next is due."""
@@ -98,7 +100,7 @@ class Book:
         """For good: told to its partition, also that it was looked at after all. Not where another
         has it by now."""
         what = (end.state, end.reason, end.scanned)
-        return bool(await self._pool.fetchval(_ENDED, file.id, file.attempts, *what, now))
+        return bool(await self._pool.fetchval(_ENDED, *_held(file), *what, now))
 
     async def untold(self, limit: int) -> list[MediaOutcome]:
         return [_outcome(**row) for row in await self._pool.fetch(_UNTOLD, limit)]
@@ -121,6 +123,10 @@ def _read(row: Any) -> dict[str, Any]:
     return dict(row) | {"announced": announced}
 
 
+def _held(file: File) -> tuple[UUID, int, UUID]:
+    return file.id, file.attempts, file.object
+
+
 def _outcome(
     *, id: UUID, state: Any, ended_at: datetime, announced_type: str, mime_type: str, **fields: Any
 ) -> MediaOutcome:
@@ -137,39 +143,48 @@ def _outcome(
     )
 
 
+# Materialized: joined as it is, the row could be looked for anew for each row of the table, and all
+# of them be taken.
 _TO_FETCH = """
+with old as materialized (
+    select id, object as left from archiver.media
+    where state = 'waiting' and due_at <= $1 and number <> all($4::text[])
+    order by due_at limit 1 for update skip locked)
 update archiver.media m set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1, object = $3
-from (select id, object as left from archiver.media
-    where state = 'waiting' and due_at <= $1 and number <> all($4::text[])
-    order by due_at limit 1 for update skip locked) old
-where m.id = old.id
+from old where m.id = old.id
 returning m.id, number, announced, sent_at, state, attempts, object, old.left, mime_type, size
 """
 
-_TO_LOOK_AT = """
+_LOOK_AT = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1
 where id = (
-    select id from archiver.media
-    where due_at <= $1 and (state = 'fetched'
-        or $3 and state = 'available' and not scanned and released_by = '')
+    select id from archiver.media where due_at <= $1 and {0}
     order by due_at limit 1 for update skip locked)
 returning id, number, announced, sent_at, state, attempts, object, mime_type, size
 """
+_TO_LOOK_AT = _LOOK_AT.format("state = 'fetched'")
+_UNSCANNED = "state = 'available' and not scanned and released_by = ''"
+_TO_LOOK_AT_AGAIN = _LOOK_AT.format(_UNSCANNED)
+"""Each by an index of its own."""
 
 _NAMES = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
 
-# The attempt is named: a statement that the server carries out late must not touch the next one.
+# What is held is named: a statement that the server carries out late, or one of somebody who was
+# thought dead, must not touch what another has. A fetch has an object of its own, a look a number.
 _RENEW = """
-update archiver.media set due_at = $3::timestamptz + make_interval(secs => $4)
-where id = $1 and attempts = $2
+update archiver.media set due_at = $4::timestamptz + make_interval(secs => $5)
+where id = $1 and attempts = $2 and object = $3
 """
 
-_LET_GO = "update archiver.media set due_at = $3 where id = $1 and attempts = $2"
+_LET_GO = """
+update archiver.media set due_at = $4 where id = $1 and attempts = $2 and object = $3
+"""
 
 _PUT_OFF = """
-update archiver.media set due_at = $3, reason = $4 where id = $1 and attempts = $2
+update archiver.media set due_at = $4, reason = $5
+where id = $1 and attempts = $2 and object = $3
 """
 
 _FETCHED = """
@@ -178,11 +193,11 @@ update archiver.media set state = 'fetched', mime_type = $3, size = $4, sha256 =
 where id = $1 and object = $2 and state = 'waiting'
 """
 
-_ENDED = """
-update archiver.media set state = $3, reason = $4, scanned = $5, due_at = $6, ended_at = $6,
+_ENDED = f"""
+update archiver.media set state = $4, reason = $5, scanned = $6, due_at = $7, ended_at = $7,
     told = false
-where id = $1 and attempts = $2 and (state in ('waiting', 'fetched')
-    or state = 'available' and not scanned and released_by = '')
+where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetched')
+    or {_UNSCANNED})
 returning true
 """
 

@@ -27,7 +27,7 @@ from archiver.media.working import LOOK_SECONDS, Came, take
 from services import clock, objects
 from services.database import until_it_answers
 from services.graph import Account
-from services.objects import Away, Objects
+from services.objects import Away, Missing, Objects
 
 AT_ONCE = 6
 """Files under way: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 90 MiB together."""
@@ -45,19 +45,26 @@ class Fetcher:
         self._accounts = accounts
         self._busy: Counter[str] = Counter()
         """Number -> its files under way."""
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """One file after the other, for as long as the service runs; several of these share it."""
         while True:
-            full = [number for number, files in self._busy.items() if files >= OF_A_NUMBER]
-            claim = partial(self._book.to_fetch, clock.now(), clock.new_id(), full)
-            if file := await until_it_answers(claim, "media"):
+            async with self._turn:  # or several would see the same number free
+                if file := await until_it_answers(self._claim, "media"):
+                    self._busy[file.number] += 1
+            if file:
                 await self._take(file)
             else:
                 await asyncio.sleep(LOOK_SECONDS)
 
+    async def _claim(self) -> File | None:
+        """Each try with a name of its own: the answer to one that was carried out may be lost."""
+        full = [number for number, files in self._busy.items() if files >= OF_A_NUMBER]
+        return await self._book.to_fetch(clock.now(), clock.new_id(), full)
+
     async def _take(self, file: File) -> None:
-        self._busy[file.number] += 1
+        """Of a number that is counted as busy."""
         try:
             if file.left:
                 await self._forget(file.left)
@@ -73,7 +80,7 @@ class Fetcher:
 
     async def _forget(self, object: UUID) -> None:
         """What was begun, or is nobody's; a store that is away keeps it, and nobody is shown it."""
-        with suppress(Away):
+        with suppress(Away, Missing):
             await self._store.delete(objects.media(object))
 
     async def _fetch(self, file: File) -> Came:

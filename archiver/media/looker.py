@@ -1,7 +1,6 @@
 """Looking at files that were fetched: of the kind that they say they are, and without malware."""
 
 import asyncio
-from functools import partial
 
 from archiver.media.book import Book, File
 from archiver.media.judging import MALWARE, UNSCANNABLE, Ended, Missed, quarantine
@@ -24,7 +23,7 @@ class Looker:
         when there was no scanner, once there is one."""
         again = self._scanner is not None
         while True:
-            claim = partial(self._book.to_look_at, clock.now(), again=again)
+            claim = lambda: self._book.to_look_at(clock.now(), again=again)  # noqa: E731
             if file := await until_it_answers(claim, "media"):
                 await take(self._book, file, self._look)
             else:

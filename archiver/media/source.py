@@ -13,7 +13,7 @@ import aiohttp
 from archiver.media.arriving import Arriving, TooLarge
 from archiver.media.judging import ANSWER_BYTES, LARGEST_BYTES, About, Missed, about, given
 from services.graph import Account
-from services.objects import Away, Objects
+from services.objects import Away, Missing, Objects
 
 CONNECT_SECONDS, SILENT_SECONDS = 5.0, 30.0
 """For a connection, and between two pieces."""
@@ -64,7 +64,7 @@ class Source:
                 arriving = Arriving(answer.content.iter_chunked(PIECE_BYTES))
                 await self._objects.put(key, arriving.pieces())
                 return arriving
-        except Away:
+        except (Away, Missing):  # a bucket that is gone is missing too
             return Missed("store")
         except aiohttp.ClientPayloadError:
             return Missed("cut")

@@ -23,7 +23,9 @@ create table archiver.media (
     ended_at timestamptz,
     told boolean not null default true  -- whether the partition of the number knows of the end
 );
-create index media_due on archiver.media (due_at) where state in ('waiting', 'fetched');
+create unique index media_object on archiver.media (object);
+create index media_to_fetch on archiver.media (due_at) where state = 'waiting';
+create index media_to_look_at on archiver.media (due_at) where state = 'fetched';
 create index media_untold on archiver.media (ended_at) where not told;
 create index media_unscanned on archiver.media (due_at)
     where state = 'available' and not scanned and released_by = '';

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from archiver.media.book import LEASE_SECONDS, RENEW_SECONDS, Book, File
+from archiver.media.fetcher import AT_ONCE, OF_A_NUMBER
 from archiver.media.judging import (
     EXPIRED,
     LARGEST_BYTES,
@@ -24,6 +26,7 @@ from archiver.media.judging import (
     UNSCANNABLE,
     UNUSABLE,
     Announced,
+    Ended,
     Fetched,
 )
 from services import clock
@@ -108,13 +111,12 @@ async def test_a_number_whose_provider_hangs_leaves_the_others_their_files(
         place.provider.files["900"] = ("image/jpeg", JPEG)
         hanging = [await place.came("hangs") for _ in range(20)]
         other = await place.came("900", number="20000002")
-        async with (
-            beside(place.fetcher.run()),
-            beside(place.fetcher.run()),
-            beside(place.fetcher.run()),
-        ):
+        async with AsyncExitStack() as stack:
+            for _ in range(AT_ONCE - 1):
+                await stack.enter_async_context(beside(place.fetcher.run()))
             await place.until(other, "available", seconds=10)
             assert {await place.state(id) for id in hanging} == {"waiting"}
+            assert place.fetcher._busy[NUMBER] == OF_A_NUMBER
             hangs.set()
 
 
@@ -457,3 +459,30 @@ async def test_a_person_lets_through_what_is_kept_from_everybody_and_answers_for
         again = await asyncio.to_thread(command, "files", "release", str(ids[0]), "--by", "A. Arts")
         assert again.exit_code == 1
     assert "lantaarn" not in (await asyncio.to_thread(command, "files", "list")).stdout
+
+
+async def test_a_claim_takes_one_however_few_the_planner_thinks_there_are(pool: Pool) -> None:
+    await came(pool, "900")
+    await pool.execute("analyze archiver.media")
+    for n in range(10):
+        await came(pool, f"90{n}")
+    now = clock.now()
+    assert await Book(pool).to_fetch(now, clock.new_id(), [])
+    assert await pool.fetchval("select count(*) from archiver.media where attempts > 0") == 1
+
+
+async def test_who_comes_too_late_with_a_fetch_ends_nothing_that_is_looked_at(pool: Pool) -> None:
+    id, book = await came(pool, "900"), Book(pool)
+    now = clock.now()
+    late = await book.to_fetch(now, clock.new_id(), [])
+    after = now + timedelta(seconds=LEASE_SECONDS + 1)
+    again = await book.to_fetch(after, clock.new_id(), [])
+    assert late and again
+    await book.fetched(again, Fetched(1, "aa", "image/jpeg", b""), after)
+    look = await book.to_look_at(after, again=False)
+    assert look and look.attempts == late.attempts
+    assert not await book.ended(late, Ended("lost", EXPIRED), after)
+    await book.put_off(late, after + timedelta(days=1), "too late")
+    row = dict(await pool.fetchrow("select state, reason from archiver.media where id = $1", id))
+    assert row == {"state": "fetched", "reason": ""}
+    assert await book.ended(look, Ended("available", scanned=True), after)
