@@ -34,7 +34,6 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     left: UUID | None = None
     """Under which an earlier attempt may have left something."""
     mime_type: str
-    size: int
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +64,14 @@ class Book:
         self._pool = pool
 
     async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
-        """The one that waits longest, of a number that is not `full`; it comes under this name."""
-        row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, object, full)
-        return File(**_read(row)) if row else None
+        """The one that waits longest, of a number that is not `full`; it is to come under this
+        name, once it is `begun`."""
+        row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
+        return File(**_read(row), object=object) if row else None
+
+    async def begun(self, file: File) -> bool:
+        """It comes under its name from here on; not where another has it by now."""
+        return bool(await self._pool.fetchval(_BEGUN, *_held(file)))
 
     async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
         """The same of those that were fetched; `again`: also what was let through unscanned."""
@@ -143,31 +147,24 @@ def _outcome(
     )
 
 
-# Materialized: joined as it is, the row could be looked for anew for each row of the table, and all
-# of them be taken.
-_TO_FETCH = """
-with old as materialized (
-    select id, object as left from archiver.media
-    where state = 'waiting' and due_at <= $1 and number <> all($4::text[])
-    order by due_at limit 1 for update skip locked)
-update archiver.media m set due_at = $1::timestamptz + make_interval(secs => $2),
-    attempts = attempts + 1, object = $3
-from old where m.id = old.id
-returning m.id, number, announced, sent_at, state, attempts, object, old.left, mime_type, size
-"""
-
-_LOOK_AT = """
+_TAKE = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1
 where id = (
     select id from archiver.media where due_at <= $1 and {0}
     order by due_at limit 1 for update skip locked)
-returning id, number, announced, sent_at, state, attempts, object, mime_type, size
+returning id, number, announced, sent_at, state, attempts, {1}, mime_type
 """
-_TO_LOOK_AT = _LOOK_AT.format("state = 'fetched'")
+_TO_FETCH = _TAKE.format("state = 'waiting' and number <> all($3::text[])", "object as left")
+_TO_LOOK_AT = _TAKE.format("state = 'fetched'", "object")
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
-_TO_LOOK_AT_AGAIN = _LOOK_AT.format(_UNSCANNED)
+_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, "object")
 """Each by an index of its own."""
+
+_BEGUN = """
+update archiver.media set object = $3 where id = $1 and attempts = $2 and state = 'waiting'
+returning true
+"""
 
 _NAMES = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
 

@@ -4,7 +4,6 @@ who comes too late with one touches nobody else's."""
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -66,25 +65,36 @@ class Fetcher:
     async def _take(self, file: File) -> None:
         """Of a number that is counted as busy."""
         try:
-            if file.left:
-                await self._forget(file.left)
             came = await take(self._book, file, self._fetch)
         finally:
             self._busy[file.number] -= 1
         # Of one that came when another had taken it over the row names another object.
-        if not isinstance(came, Fetched) or not await self._is_named(file):
-            await self._forget(file.object)
+        if isinstance(came, Fetched) and not await self._is_named(file):
+            await self._forgot(file.object)
 
     async def _is_named(self, file: File) -> bool:
         return await until_it_answers(partial(self._book.names, file), "media")
 
-    async def _forget(self, object: UUID) -> None:
-        """What was begun, or is nobody's; a store that is away keeps it, and nobody is shown it."""
-        with suppress(Away, Missing):
+    async def _forgot(self, object: UUID) -> bool:
+        """Whether what was begun under this name, or is nobody's, is gone."""
+        try:
             await self._store.delete(objects.media(object))
+        except Missing:  # the bucket too
+            return True
+        except Away:
+            return False
+        return True
 
     async def _fetch(self, file: File) -> Came:
+        """The row names what there may be in the store until that is gone: so whoever is killed
+        leaves nothing that nobody knows of."""
+        if file.left and not await self._forgot(file.left):
+            return Missed("store")
+        if not await until_it_answers(partial(self._book.begun, file), "media"):
+            return Missed("strange")  # another has it, and nothing of this is written down
         came = await self._tried(file)
+        if not isinstance(came, Fetched):
+            await self._forgot(file.object)
         if isinstance(came, Missed) and expired(file.sent_at, clock.now()):
             return gone(came)
         return came

@@ -13,6 +13,8 @@ from deploy.local.broker import Broker
 from deploy.local.database import Database
 from services import clock, topology
 from services.database import Migration, Pool, connected, migrate, migrations
+from services.scanner import Scanner
+from tests.clamav import Clamd, clamd
 from tests.integration.provider import NUMBER, Account, Office, office
 from tests.integration.waiting import HEARD, Late
 
@@ -115,4 +117,19 @@ async def town_hall(pool: Pool) -> AsyncIterator[Any]:
     from tests.integration.register import register
 
     async with register(pool) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
+    with clamd(tmp_path_factory.mktemp("clamd")) as one:
+        yield one
+
+
+@pytest.fixture
+async def scanned(pool: Pool, tmp_path: Path, scanner: Clamd) -> AsyncIterator[Any]:
+    """Where files are got and scanned, a `tests.integration.files.Room`."""
+    from tests.integration.files import room
+
+    async with room(pool, tmp_path, Scanner(scanner.url)) as made:
         yield made

@@ -109,6 +109,10 @@ class Room:
         ):
             return answer.status, await answer.read(), answer.headers
 
+    async def asked(self) -> list[str]:
+        """What the provider was asked, in order."""
+        return [what for what, _ in self.provider.asked]
+
     async def row(self, id: UUID) -> dict[str, Any]:
         return dict(await self.pool.fetchrow("select * from archiver.media where id = $1", id))
 
@@ -133,28 +137,29 @@ class Room:
             await self.pool.execute("update archiver.media set due_at = now() where id = $1", id)
 
 
-async def came(
-    pool: Pool,
-    media: str,
-    *,
-    sent: timedelta = timedelta(),
-    number: str = NUMBER,
-    **told: str,
-) -> UUID:
-    """A message with a file is on the record; the id of both."""
-    now, message = clock.now(), clock.new_id()
+def record(
+    media: str, *, sent: timedelta = timedelta(), number: str = NUMBER, **told: str
+) -> Record:
+    """A message with a file."""
+    now = clock.now()
     medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
     data = {
         "direction": "in", "type": "image", "text": "", "number": number,
         "department": "balie", "decision": {"rule": "", "reason": ""},
         "receivedAt": now, "sentAt": now - sent, "medium": medium,
     }  # fmt: skip
-    record = Record(
+    return Record(
         id=clock.new_id(), kind="message", at=now, data=msgspec.json.encode(data),
-        tenant="almelo", conversation=CONVERSATION, message=message, sequence=1,
+        tenant="almelo", conversation=CONVERSATION, message=clock.new_id(), sequence=1,
     )  # fmt: skip
-    await Store(pool).add([record])
-    return message
+
+
+async def came(pool: Pool, media: str, **more: Any) -> UUID:
+    """A message with a file is on the record; the id of both."""
+    one = record(media, **more)
+    await Store(pool).add([one])
+    assert one.message
+    return one.message
 
 
 @asynccontextmanager
