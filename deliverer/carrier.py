@@ -37,6 +37,9 @@ OF_AN_ACCOUNT = 3
 """The same of one account: one that hangs leaves the others two thirds."""
 FILE_SECONDS = 180.0
 """For one file in all: 100 MiB at 4.7 Mbit/s, and nine of them at 42."""
+SCAN_SECONDS = 60.0
+"""For the scanner to look at one; what takes it longer is tried again, as what Meta takes none of.
+"""
 LOOK_SECONDS = 0.2
 """Between two looks for files that had none: what a citizen waits for it at most."""
 

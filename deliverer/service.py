@@ -12,7 +12,7 @@ from deliverer.accounts import accounts as accounts_of
 from deliverer.addresses import Network
 from deliverer.asides import Asides
 from deliverer.bearer import bearing
-from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, Carrier, Files
+from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, SCAN_SECONDS, Carrier, Files
 from deliverer.credentials import Credentials
 from deliverer.engine import Engine, Receiver
 from deliverer.holding import hold
@@ -92,7 +92,7 @@ async def deliverer(
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
         store = Objects(settings.object_store)
-        looker = configured(settings.scanner_url, config)
+        looker = configured(settings.scanner_url, config, SCAN_SECONDS)
         sends = await enter(_outbound(pool, Files(store, looker), accounts, partitions))
         marks = await enter(_marking(pool, accounts))
         # Their own numbers: of each source one publish into a partition is unconfirmed at a time.

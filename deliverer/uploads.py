@@ -10,8 +10,8 @@ from services.database import Pool
 
 KEPT_DAYS = 29
 """Meta keeps what was uploaded for 30 days."""
-CLAIM_SECONDS = 400
-"""Longer than a file takes to be scanned (150 s), brought (180 s) and its result to be written (30
+CLAIM_SECONDS = 290
+"""Longer than a file takes to be scanned (60 s), brought (180 s) and its result to be written (30
 s): then whoever was at it has ended, and another may."""
 
 

@@ -197,10 +197,11 @@ insert into access.budget as b (name, arrival, asked, granted)
 select $1, now + $2, now, true
 from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) clock
 on conflict (name) do update set (arrival, asked, granted) = (
-    select case when due - excluded.asked <= $3 then due + $2 else due end, excluded.asked,
-        due - excluded.asked <= $3
-    from (select case when b.arrival between excluded.asked and excluded.asked + $4
-        then b.arrival else excluded.asked end as due) held
+    select case when due - asked <= $3 then due + $2 else due end, asked, due - asked <= $3
+    from (select asked, case when b.arrival between asked and asked + $4
+            then b.arrival else asked end as due
+        from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as asked) now
+    ) held
 )
 returning arrival, asked, granted
 """

@@ -43,13 +43,13 @@ class Verdict(msgspec.Struct, frozen=True):
 class Scanner:
     """`url` as the settings have judged it: `tcp://host:port` or `unix:///path`."""
 
-    def __init__(self, url: str) -> None:
-        self._url = urlsplit(url)
+    def __init__(self, url: str, seconds: float = SCAN_SECONDS) -> None:
+        self._url, self._seconds = urlsplit(url), seconds
 
     async def look(self, pieces: AsyncIterator[bytes]) -> Verdict:
         """What is in a file. Away or TooLarge, or whatever `pieces` raises."""
         try:
-            async with asyncio.timeout(SCAN_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 with await self._connect() as connection:
                     return read(await _asked(connection, pieces))
         except (OSError, TimeoutError) as error:
@@ -75,11 +75,11 @@ class Scanner:
         return connection
 
 
-def configured(url: str, config: Config) -> Scanner | None:
+def configured(url: str, config: Config, seconds: float = SCAN_SECONDS) -> Scanner | None:
     """The one that is named; SettingsError where there must be one and is none."""
     if not url and config.environment == "production":
         raise SettingsError([UNSCANNED])
-    return Scanner(url) if url else None
+    return Scanner(url, seconds) if url else None
 
 
 async def _asked(connection: socket.socket, pieces: AsyncIterator[bytes]) -> bytes:

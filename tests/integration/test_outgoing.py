@@ -192,7 +192,7 @@ async def test_a_process_that_was_killed_keeps_a_file_for_minutes_only(
     uploads = carrier.Uploads(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
     (job,) = await uploads.claim(4)
     assert await uploads.claim(4) == []
-    soon = "select due_at - now() < interval '7 minutes' from deliverer.upload"
+    soon = "select due_at - now() < interval '5 minutes' from deliverer.upload"
     assert await office.pool.fetchval(soon)
     await office.pool.execute("update deliverer.upload set due_at = now()")
     async with office.working(**{NUMBER: account}):
