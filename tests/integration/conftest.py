@@ -120,6 +120,14 @@ async def town_hall(pool: Pool) -> AsyncIterator[Any]:
         yield made
 
 
+@pytest.fixture
+def road(town_hall: Any) -> Any:
+    """To it, a `tests.integration.road.Road`."""
+    from tests.integration.road import Road
+
+    return Road(town_hall.sender)
+
+
 @pytest.fixture(scope="session")
 def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
     with clamd(tmp_path_factory.mktemp("clamd")) as one:

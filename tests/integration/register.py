@@ -6,7 +6,7 @@ OPENKLANT_TOKEN.
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -17,7 +17,6 @@ import aiohttp
 import msgspec
 import pytest
 
-from deliverer.answers import Answer, Body
 from deliverer.openklant import bodies
 from deliverer.openklant.book import Book
 from deliverer.openklant.calls import Calls
@@ -34,6 +33,7 @@ from services.contract import Delivery
 from services.database import Pool
 from services.town import Department, Destination
 from tests.integration.handing import ARCHIVER, NOON
+from tests.integration.road import Died, Road
 
 Json = dict[str, Any]
 STEPS = ("maak-klantcontact", "digitaleadressen", "actoren", "actorklantcontacten", "internetaken")
@@ -44,35 +44,6 @@ TYPE = "nl.postkamer.{}.v1"
 NAMES = {"afval": "Openbare Ruimte", "burgerzaken": "Burgerzaken"}
 ELSEWHERE = "belastingen"
 """A department whose work goes to another destination."""
-
-
-class Died(Exception):
-    """The process, between two of its steps."""
-
-
-class Road:
-    """A sender that ends its process before the `nth` request, or when its answer is there."""
-
-    def __init__(self, sender: Sender, nth: int = 0, *, answered: bool = False) -> None:
-        self._sender, self._nth, self._answered = sender, nth, answered
-        self.requests: list[tuple[str, str, bytes]] = []
-        self.answers: list[tuple[str, str, int]] = []
-        """Method, path and status."""
-
-    async def request(
-        self, method: str, url: str, body: Body, headers: Mapping[str, str]
-    ) -> Answer:
-        assert isinstance(body, bytes)
-        path = url.partition(BASE.removeprefix("/openklant"))[2]
-        self.requests.append((method, path, body))
-        ends = len(self.requests) == self._nth
-        if ends and not self._answered:
-            raise Died
-        answer = await self._sender.request(method, url, body, headers)
-        self.answers.append((method, path, answer.status))
-        if ends:
-            raise Died
-        return answer
 
 
 class Register:
@@ -314,3 +285,7 @@ def shape(contacts: list[Json]) -> Any:
         }
         for one in contacts
     ]
+
+
+def told(closings: list[Closing]) -> list[tuple[str, str, int]]:
+    return [(each.conversation, each.department, each.seen) for each in closings]

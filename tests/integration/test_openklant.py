@@ -10,13 +10,13 @@ from tests.integration.register import (
     STEPS,
     Conversation,
     Register,
-    Road,
     burst,
     handed,
     needs_stand_in,
     shape,
     taken,
 )
+from tests.integration.road import Road
 
 
 async def test_a_burst_is_one_contact_and_each_department_s_task_is_its_own(

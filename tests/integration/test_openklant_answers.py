@@ -6,16 +6,8 @@ from uuid import UUID
 from services.contract import Delivery
 from services.database import Pool
 from tests.contract.test_openklant_sent import faults, needs_document
-from tests.integration.register import (
-    STEPS,
-    Conversation,
-    Register,
-    Road,
-    burst,
-    handed,
-    shape,
-    taken,
-)
+from tests.integration.register import STEPS, Conversation, Register, burst, handed, shape, taken
+from tests.integration.road import Road
 
 ANSWERED = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,

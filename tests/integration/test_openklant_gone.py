@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from services.database import Pool
-from tests.integration.register import Conversation, Died, Register, Road, taken
+from tests.integration.register import Conversation, Register, taken
+from tests.integration.road import Died, Road
 from tests.integration.test_openklant_answers import ANSWERED
 
 

@@ -1,45 +1,17 @@
 """A task that somebody did in an Open Klant closes its conversation here: once, and nothing else
 does."""
 
-import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
-import pytest
-
 from deliverer.answers import Answer, Body
-from deliverer.openklant import closings as bounds
-from deliverer.openklant.closings import Closings
-from deliverer.openklant.handled import Closing
 from deliverer.sender import Sender
-from services import clock
 from services.database import Pool
-from tests.contract.test_openklant_openapi import document
-from tests.contract.test_openklant_sent import needs_document
-from tests.integration.register import (
-    Conversation,
-    Died,
-    Register,
-    Road,
-    burst,
-    needs_stand_in,
-    taken,
-)
+from tests.integration.register import Conversation, Register, burst, taken, told
+from tests.integration.road import Died, Road
 from tests.integration.test_openklant_answers import ANSWERED
-from tests.integration.test_openklant_odd import Odd
 
 OPEN = "select count(*) from deliverer.internetaak where not ended"
-
-
-def told(closings: list[Closing]) -> list[tuple[str, str, int]]:
-    return [(each.conversation, each.department, each.seen) for each in closings]
-
-
-@pytest.fixture
-def road(town_hall: Register) -> Road:
-    return Road(town_hall.sender)
 
 
 async def test_a_task_that_an_employee_did_closes_its_conversation_once(
@@ -57,23 +29,6 @@ async def test_a_task_that_an_employee_did_closes_its_conversation_once(
     # The closing comes back: it finds nothing to end, and changes nothing that the employee wrote.
     await taken(deliverer, talk.closed(after=60))
     assert len(road.requests) == before
-
-
-@pytest.mark.parametrize("answered", [False, True], ids=["before it asks", "after the answer"])
-async def test_interrupted_while_it_looks_it_finds_the_same_later(
-    town_hall: Register, road: Road, answered: bool
-) -> None:
-    one, other = Conversation("10000001-c1"), Conversation("10000001-c2")
-    for talk in (one, other):
-        await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
-        await town_hall.does(-1)
-    for nth in (1, 2):  # the task itself, and what else is to be done about its contact
-        with pytest.raises(Died):
-            await town_hall.looks(Road(town_hall.sender, nth, answered=answered))
-    assert await town_hall.looks(road)
-    closes = {each.conversation for each in await town_hall.closes()}
-    assert closes == {one.conversation, other.conversation}
-    assert len(await town_hall.closes()) == 2
 
 
 async def test_what_we_ended_ourselves_was_done_by_nobody_else_wherever_that_stopped(
@@ -227,86 +182,6 @@ async def test_a_task_that_was_taken_away_or_is_another_s_closes_nothing(
     assert await town_hall.closes() == [] and await pool.fetchval(OPEN) == 2
 
 
-async def test_answers_of_another_shape_close_nothing_and_stop_nobody(
-    town_hall: Register, pool: Pool, road: Road
-) -> None:
-    deliverer = town_hall.deliverer(road)
-    for n in "12":
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-    odd = Road(Odd())  # type: ignore[arg-type]
-    assert await town_hall.looks(odd)
-    assert len(odd.requests) == 2
-    assert await town_hall.closes() == [] and await pool.fetchval(OPEN) == 2
-
-
-@needs_stand_in
-@pytest.mark.parametrize("mode", ["unauthorized", "bad-gateway", "too-many", "half"])
-async def test_who_does_not_answer_ends_the_round_and_no_task_is_left_out(
-    town_hall: Register, road: Road, mode: str
-) -> None:
-    deliverer = town_hall.deliverer(road)
-    for n in "12":
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-        await town_hall.does(-1)
-    await town_hall.mode(mode, resource="internetaken", method="GET", count=1)
-    asked = len(road.requests)
-    assert not await town_hall.looks(road)
-    assert len(road.requests) == asked + 1 and await town_hall.closes() == []
-    assert await town_hall.looks(road)
-    assert len(await town_hall.closes()) == 2
-
-
-async def test_each_task_has_its_turn_however_many_there_are(
-    town_hall: Register, road: Road, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bounds, "LOOKS", 2)
-    deliverer = town_hall.deliverer(road)
-    for n in range(5):
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-    asked = len(road.requests)
-    for _ in range(5):
-        assert await town_hall.looks(road)
-    paths = [path for _, path, _ in road.requests[asked:]]
-    assert len(paths) == 10 and paths[:5] == paths[5:] and len(set(paths)) == 5
-
-
-async def test_one_process_takes_a_round_and_nobody_while_a_person_wants_that(
-    town_hall: Register, pool: Pool, road: Road
-) -> None:
-    talk = Conversation()
-    await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
-    closings = town_hall.closings()
-    found = await asyncio.gather(*(closings.due("crm", 60) for _ in range(8)))
-    assert sorted(map(len, found)) == [0] * 7 + [1]
-    assert await closings.due("crm", 60) == []
-    await pool.execute("update deliverer.look set next_at = now()")
-    assert len(await closings.due("crm", 60)) == 1
-    await pool.execute("update deliverer.look set next_at = now()")
-    await pool.execute("insert into deliverer.pause (destination, reason) values ('crm', 'x')")
-    assert await closings.due("crm", 60) == []
-    await pool.execute("delete from deliverer.pause")
-    assert len(await closings.due("crm", 60)) == 1
-
-
-async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
-    town_hall: Register, pool: Pool, road: Road
-) -> None:
-    deliverer = town_hall.deliverer(road)
-    for n in range(20):
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-        await taken(deliverer, talk.message("En nog iets", after=7200, task=True))
-    closings = Closings(pool)
-    tasks = await closings.due("crm", 60)
-    assert len(tasks) == 40
-    closed = await asyncio.gather(*(closings.done("crm", t, clock.new_id()) for t in tasks))
-    assert sum(closed) == 20
-    assert len({each.conversation for each in await town_hall.closes()}) == 20
-
-
 async def test_an_answer_that_fails_after_it_was_closed_is_to_be_done_again(
     town_hall: Register, pool: Pool, road: Road
 ) -> None:
@@ -321,20 +196,3 @@ async def test_an_answer_that_fails_after_it_was_closed_is_to_be_done_again(
     await taken(deliverer, talk.event("message-status-changed", 90, data, message=message))
     question, *_ = await town_hall.holds()
     assert [task["status"] for task in question["taken"]] == ["verwerkt", "te_verwerken"]
-
-
-@needs_document
-async def test_every_look_is_as_the_document_says(town_hall: Register, road: Road) -> None:
-    await taken(town_hall.deliverer(road), Conversation().message("Vol.", task=True))
-    await town_hall.does()
-    looks = Road(town_hall.sender)
-    assert await town_hall.looks(looks) and len(await town_hall.closes()) == 1
-    assert [(method, body) for method, _, body in looks.requests] == [("GET", b"")] * 2
-    (_, one, _), (_, all, _) = looks.requests
-    paths = document()["paths"]
-    assert "get" in paths["/internetaken/{uuid}"]
-    assert re.fullmatch(r"/internetaken/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", one)
-    known = {p["name"]: p["schema"] for p in paths["/internetaken"]["get"]["parameters"]}
-    asked = dict(parse_qsl(urlsplit(all).query))
-    assert set(asked) == {"klantcontact__uuid", "status", "pageSize"} <= set(known)
-    assert asked["status"] in known["status"]["enum"] and UUID(asked["klantcontact__uuid"])

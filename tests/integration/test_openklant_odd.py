@@ -9,15 +9,8 @@ import pytest
 
 from deliverer.answers import Answer
 from services.database import Pool
-from tests.integration.register import (
-    REAL,
-    Conversation,
-    Died,
-    Register,
-    Road,
-    needs_stand_in,
-    taken,
-)
+from tests.integration.register import REAL, Conversation, Register, needs_stand_in, taken
+from tests.integration.road import Died, Road
 from tests.watching import until
 
 THEIRS = {"kanaal": "telefoon", "onderwerp": "x", "taal": "nld", "vertrouwelijk": False}

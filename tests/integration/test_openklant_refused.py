@@ -7,7 +7,8 @@ import pytest
 from deliverer.answers import Answer, Body
 from deliverer.sender import Sender
 from services.database import Pool
-from tests.integration.register import Conversation, Register, Road, taken
+from tests.integration.register import Conversation, Register, taken
+from tests.integration.road import Road
 
 
 class Sick:

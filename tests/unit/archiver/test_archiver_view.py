@@ -1,95 +1,29 @@
 """Records as the API shows them."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
+from recorded_rows import (
+    DECISION,
+    MARKED,
+    MESSAGE,
+    NOON,
+    NOT_MARKED,
+    OLD,
+    RECEIVED,
+    SENT,
+    row,
+    sent,
+    shown,
+    told,
+)
 
 from archiver import view
-
-NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-MESSAGE = UUID(int=1)
-
-
-def row(kind: str, data: dict[str, Any], second: int = 0, **changed: Any) -> dict[str, Any]:
-    """A row of archiver.record, as the store gives it."""
-    fields: dict[str, Any] = {
-        "id": UUID(int=1000 + second),
-        "kind": kind,
-        "at": NOON + timedelta(seconds=second),
-        "conversation": "10000001-x",
-        "message": MESSAGE,
-        "sequence": 1,
-        "data": msgspec.json.encode(data).decode(),
-        "raw": b"",
-    }
-    return fields | changed
-
-
-DECISION = {"rule": "afval", "reason": '"container" staat erin (regel afval)'}
-OLD = DECISION | {"version": None}
-"""As it is shown where its record names no version."""
-MARKED = {
-    "tags": ["officieel"],
-    "priority": "high",
-    "language": "nl",
-    "due": "2027-01-01",
-    "care": "threat",
-    "sensitive": ["bsn"],
-    "automatic": "bsn",
-    "provisional": True,
-    "held": True,
-    "marks": ["waarom"],
-}
-NOT_MARKED = {
-    "tags": [],
-    "priority": None,
-    "language": None,
-    "due": None,
-    "care": None,
-    "sensitive": [],
-    "automatic": None,
-    "provisional": False,
-    "held": False,
-    "marks": [],
-}
-WRITTEN = {"type": "text", "text": "Één", "department": "groen", "decision": DECISION}
-RECEIVED = WRITTEN | {
-    "direction": "in",
-    "from": {"identities": [{"kind": "phone", "value": "31611111111"}], "name": "Anna"},
-    "wamid": "wamid.theirs",
-    "receivedAt": "2026-11-25T12:00:00Z",
-    "sentAt": "2026-11-25T11:59:59Z",
-}
-SENT = WRITTEN | {
-    "direction": "out",
-    "author": {"kind": "employee", "id": "sanne"},
-    "status": "accepted",
-    "receivedAt": "2026-11-25T12:00:00Z",
-}
-
-
-def told(word: str, second: int = 0, at: str | None = "2026-11-25T12:01:00Z") -> dict[str, Any]:
-    """What Meta said of it."""
-    data = {"status": word, "wamid": "wamid.ours", "at": at, "code": 0, "reason": "", "pricing": {}}
-    return row("status", data, second)
-
-
-def sent(state: str, status: str, wamid: str = "", reason: str = "") -> dict[str, Any]:
-    """What the deliverer heard."""
-    data = {"state": state, "status": status, "wamid": wamid, "code": 0, "reason": reason}
-    return row("send", data | {"at": "2026-11-25T12:00:30Z"})
-
-
-def shown(message: dict[str, Any], *about: dict[str, Any], raw: bytes = b"") -> dict[str, Any]:
-    """One message, as a client reads it."""
-    [made] = view.messages([row("message", message, raw=raw)], about)
-    result: dict[str, Any] = json.loads(msgspec.json.encode(made))
-    return result
 
 
 def test_a_message_of_a_citizen_is_shown_with_its_decision_and_its_original() -> None:
@@ -282,40 +216,3 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
         ],
         "notes": view.notes([row("note", NOTED)]),
     }
-
-
-MEDIUM = {"id": "900", "mimeType": "image/jpeg", "sha256": "x", "filename": "lantaarn.jpg"}
-CAME = {
-    "state": "available",
-    "reason": "",
-    "mimeType": "image/jpeg",
-    "size": 7,
-    "sha256": "aa",
-    "scanned": True,
-}
-
-
-def test_a_file_is_on_its_way_until_the_record_says_what_became_of_it() -> None:
-    link = f"/v1/media/{MESSAGE}"
-    [before] = shown(RECEIVED | {"medium": MEDIUM})["media"]
-    assert before == {
-        "id": str(MESSAGE),
-        "link": link,
-        "mimeType": "image/jpeg",
-        "filename": "lantaarn.jpg",
-        "state": "waiting",
-        "reason": "",
-        "size": None,
-        "sha256": None,
-        "scanned": False,
-    }
-    [there] = shown(RECEIVED | {"medium": MEDIUM}, row("media", CAME, 3))["media"]
-    assert there == before | {"state": "available", "size": 7, "sha256": "aa", "scanned": True}
-    found = CAME | {"state": "quarantined", "reason": "media_malware: x"}
-    both = row("media", CAME, 3), row("media", found, 9)
-    [last] = shown(RECEIVED | {"medium": MEDIUM}, *both)["media"]
-    assert (last["state"], last["reason"]) == ("quarantined", "media_malware: x")
-
-
-def test_a_message_of_ours_has_no_file_of_a_citizen() -> None:
-    assert shown(SENT | {"media": str(MESSAGE)})["media"] == []
