@@ -46,7 +46,7 @@ async def archiver(
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
         pool = await enter(connected(url, "postkamer-archiver", POOL_SIZE))
-        link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver"))
+        link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver consumes"))
         store = Store(pool)
         months = await enter(beside(_make_months(store)))
         intake = Intake(store)
@@ -55,33 +55,36 @@ async def archiver(
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
         book, objects = Book(pool), Objects(settings.object_store)
-        getting = await enter(_getting(settings, config, accounts, book, objects))
-        partitions = Partitions(link, clock.new_id(), config.partitions)
-        tell = await enter(beside(relay.tell(book, partitions)))
-        count = await enter(beside(relay.count(book)))
+        works = await enter(_files(settings, config, accounts, book, objects))
         reading = Api(store, ring, lambda: intake.behind)
-        files = Files(store, book, objects, ring, scanned_only=config.environment == "production")
+        only = config.environment == "production"
+        files = Files(store, book, objects, ring, scanned_only=only)
         api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, ring.task, months, consumer.task, tell, count, *getting)
+        yield first_to_end(link.task, ring.task, months, consumer.task, *works)
 
 
 @asynccontextmanager
-async def _getting(
+async def _files(
     settings: ArchiverSettings,
     config: Config,
     accounts: Mapping[str, Account],
     book: Book,
     objects: Objects,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Files on their way, a few at once."""
+    """Files got and looked at, a few at once; what became of them is told over a connection that
+    reads nothing: one that the broker blocks may not stop the record."""
     looker = Looker(book, objects, configured(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(sourcing(objects, fetcher.AT_ONCE))
+        enter = stack.enter_async_context
+        link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver publishes"))
+        partitions = Partitions(link, clock.new_id(), config.partitions)
+        source = await enter(sourcing(objects, fetcher.AT_ONCE))
         getter = Fetcher(book, source, objects, accounts)
-        works = [getter.run() for _ in range(fetcher.AT_ONCE)]
+        works = [relay.tell(book, partitions), relay.count(book)]
+        works += [getter.run() for _ in range(fetcher.AT_ONCE)]
         works += [looker.run() for _ in range(looking.AT_ONCE)]
-        yield [await stack.enter_async_context(beside(work)) for work in works]
+        yield [link.task, *[await enter(beside(work)) for work in works]]
 
 
 async def _make_months(store: Store) -> None:

@@ -46,12 +46,10 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
         config = Config.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
         found.warnings += [*read.warnings, *map(line, doubts(read, now))]
-        unscanned = _scanner_faults(config, environ)
-        if settings_too:
-            found.faults += [*_token_faults(config, environ), *unscanned]
-        else:
-            found.warnings += unscanned
+        seen = found.faults if settings_too else found.warnings
+        seen += _scanner_faults(config, environ)
     if settings_too:
+        found.faults += _token_faults(config, environ) if config.tenants else []
         found.faults += _secret_faults(config, environ)
         faults, warnings = looked(config, sources, path.parent, environ, now)
         found.faults += faults

@@ -36,10 +36,7 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
 
 @click.group("files")
 def group() -> None:
-    """Files of citizens.
-
-    POSTKAMER_DATABASE_URL, as its owner.
-    """
+    """Files of citizens (POSTKAMER_DATABASE_URL, as its owner)."""
 
 
 @group.command("list")

@@ -55,21 +55,26 @@ class Source:
             async with self._session.get(
                 url, headers=account.headers, allow_redirects=False, timeout=bound
             ) as answer:
-                encoding = answer.headers.get("Content-Encoding", "").lower()
-                content_type = answer.headers.get("Content-Type", "")
-                if missed := given(answer.status, content_type, encoding, said):
-                    return missed
-                if (answer.content_length or 0) > LARGEST_BYTES:
-                    raise TooLarge
-                arriving = Arriving(answer.content.iter_chunked(PIECE_BYTES))
-                await self._objects.put(key, arriving.pieces())
-                return arriving
+                return await self._taken(answer, said, key)
         except (Away, Missing):  # a bucket that is gone is missing too
             return Missed("store")
         except aiohttp.ClientPayloadError:
             return Missed("cut")
         except LOST:
             return Missed("unreached")
+
+    async def _taken(
+        self, answer: aiohttp.ClientResponse, said: About, key: str
+    ) -> Arriving | Missed:
+        encoding = answer.headers.get("Content-Encoding", "").lower()
+        content_type = answer.headers.get("Content-Type", "")
+        if missed := given(answer.status, content_type, encoding, said):
+            return missed
+        if (answer.content_length or 0) > LARGEST_BYTES:
+            raise TooLarge
+        arriving = Arriving(answer.content.iter_chunked(PIECE_BYTES))
+        await self._objects.put(key, arriving.pieces())
+        return arriving
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:
