@@ -1,7 +1,7 @@
-"""What happened, into the record: take, write in one transaction, acknowledge.
+"""What happened, into the record: take, seal, write in one transaction, acknowledge.
 
-A batch that the database refuses is taken record by record; the record that it refuses is kept
-aside whole, its siblings go on.
+While one batch is written the next is sealed. A batch that the database refuses is taken record by
+record; what cannot be sealed, or is refused, is kept aside whole, its siblings go on.
 """
 
 import asyncio
@@ -12,38 +12,68 @@ from functools import partial
 import msgspec
 import structlog
 
-from archiver.store import Store
+from archiver.aside import Aside
+from archiver.record.writing import Entry, Unsealable, Writer
 from services import clock, contract, observe
-from services.consumer import Inbox
+from services.consumer import Inbox, Stopping
 from services.contract import ArchiveBatch, Record
 from services.database import until_it_answers
 from services.incoming import Incoming
+from services.tasks import beside, first
 
 FRAMES = 64
 """Envelopes in hand, of 256 KiB each: 16 MiB, enough to cover the pace at full speed."""
+AT_ONCE = FRAMES // 2
+"""Of one batch: while it is written, the other half is sealed."""
 PACE_SECONDS = 0.05
 """Between the starts of two transactions: nobody waits for the archive."""
 
 log = structlog.get_logger()
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """Envelopes, what they held, and that as it is written."""
+
+    frames: list[Incoming]
+    records: list[Record]
+    entries: list[Entry]
+
+
 class Intake:
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, writer: Writer, aside: Aside) -> None:
+        self._writer, self._aside = writer, aside
         self.behind = timedelta()
         """What happened so long ago is being written now."""
 
     async def work(self, inbox: Inbox) -> None:
         """Until the channel is lost or let go."""
-        loop = asyncio.get_running_loop()
-        while True:
-            frames = await inbox.take(FRAMES)
-            started = loop.time()
-            records = [record for frame in frames for record in await self._read(frame)]
-            if records:
-                await self._write(records)
-            await inbox.ack_all(frames)
-            await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
+        ready: asyncio.Queue[Batch] = asyncio.Queue(maxsize=1)
+        async with beside(self._write_all(inbox, ready)) as writing:
+            try:
+                while True:
+                    frames = await first(inbox.take(AT_ONCE), writing)
+                    batch = await first(self._sealed(frames), writing)
+                    await first(ready.put(batch), writing)
+            except Stopping:
+                await first(ready.join(), writing)
+                raise
+
+    async def _sealed(self, frames: list[Incoming]) -> Batch:
+        records = [record for frame in frames for record in await self._read(frame)]
+        try:
+            seal = partial(self._writer.sealed, records)
+            return Batch(frames, records, await until_it_answers(seal, "keys"))
+        except Unsealable:
+            pass
+        entries = [entry for record in records for entry in await self._sealed_alone(record)]
+        return Batch(frames, records, entries)
+
+    async def _sealed_alone(self, record: Record) -> list[Entry]:
+        try:
+            return await until_it_answers(partial(self._writer.sealed, [record]), "keys")
+        except Unsealable as error:
+            await self._refuse(record, str(error))
+            return []
 
     async def _read(self, frame: Incoming) -> list[Record]:
         """The records of an envelope. KeyError for a newer version's: it stays in the queue."""
@@ -56,27 +86,40 @@ class Intake:
         await self._put_aside("an envelope that cannot be read", frame.body)
         return []
 
-    async def _write(self, records: Sequence[Record]) -> None:
-        try:
-            await until_it_answers(lambda: self._store.add(records), "records")
-        except Exception as error:
-            log.warning("records.refused", count=len(records), exc_info=error)
-            for record in records:
-                await self._write_alone(record)
-        for record in records:
-            observe.archive_records.labels(kind=record.kind).inc()
-        self.behind = clock.now() - max(record.at for record in records)
-        observe.archive_lag_seconds.set(self.behind.total_seconds())
+    async def _write_all(self, inbox: Inbox, ready: "asyncio.Queue[Batch]") -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = await ready.get()
+            started = loop.time()
+            await self._write(batch)
+            await inbox.ack_all(batch.frames)
+            ready.task_done()
+            await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
 
-    async def _write_alone(self, record: Record) -> None:
+    async def _write(self, batch: Batch) -> None:
         try:
-            await until_it_answers(lambda: self._store.add([record]), "record")
+            await until_it_answers(partial(self._writer.write, batch.entries), "records")
         except Exception as error:
+            log.warning("records.refused", count=len(batch.entries), exc_info=error)
+            for entry in batch.entries:
+                await self._write_alone(entry, batch.records)
+        for record in batch.records:
+            observe.archive_records.labels(kind=record.kind).inc()
+        if batch.records:
+            self.behind = clock.now() - max(record.at for record in batch.records)
+            observe.archive_lag_seconds.set(self.behind.total_seconds())
+
+    async def _write_alone(self, entry: Entry, records: Sequence[Record]) -> None:
+        try:
+            await until_it_answers(partial(self._writer.write, [entry]), "record")
+        except Exception as error:
+            record = next(one for one in records if one.id == entry.open.id)
             log.error("record.refused", record=record.id, kind=record.kind, exc_info=error)
-            await self._put_aside(
-                "the database refused this record", msgspec.msgpack.encode(record)
-            )
+            await self._refuse(record, "the database refused this record")
+
+    async def _refuse(self, record: Record, reason: str) -> None:
+        await self._put_aside(reason, msgspec.msgpack.encode(record))
 
     async def _put_aside(self, reason: str, body: bytes) -> None:
         observe.quarantined.labels(reason=reason).inc()
-        await until_it_answers(partial(self._store.put_aside, reason, body), "aside")
+        await until_it_answers(partial(self._aside.put, reason, body), "aside")

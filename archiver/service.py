@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from archiver import months, older
 from archiver.api import Api
+from archiver.aside import Aside
 from archiver.intake import FRAMES, Intake
 from archiver.media import fetcher, relay
 from archiver.media import looker as looking
@@ -14,12 +16,16 @@ from archiver.media.fetcher import Fetcher
 from archiver.media.looker import Looker
 from archiver.media.source import sourcing
 from archiver.openapi import document
+from archiver.record import signing
+from archiver.record.keys import Keys
+from archiver.record.signing import Signer
+from archiver.record.writing import Writer
 from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
 from services.config import Config
 from services.consumer import consuming
-from services.database import connected, until_it_answers
+from services.database import Pool, connected, until_it_answers
 from services.graph import Account
 from services.http import application, operations, serve
 from services.keyring import keyring, of_environment
@@ -27,13 +33,11 @@ from services.lifecycle import first_to_end, obstacles
 from services.objects import Objects
 from services.partitions import Partitions
 from services.scanner import configured
-from services.settings import ArchiverSettings
+from services.settings import ArchiverSettings, derived_key, in_bytes
 from services.tasks import beside
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: one writes, one for each file under way, the others answer."""
-MONTHS_SECONDS = 24 * 3600.0
-"""Between two looks at whether the partitions of the coming months are there."""
 
 
 @asynccontextmanager
@@ -47,21 +51,24 @@ async def archiver(
         url = settings.database_url.get_secret_value()
         pool = await enter(connected(url, "postkamer-archiver", POOL_SIZE))
         link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver consumes"))
-        store = Store(pool)
-        months = await enter(beside(_make_months(store)))
-        intake = Intake(store)
+        keys = Keys(pool, [in_bytes(key) for key in settings.archive_key])
+        writer, store = Writer(pool, keys), Store(pool, keys)
+        begun = await enter(beside(_begin(pool, keys, writer)))
+        intake = Intake(writer, Aside(pool, keys))
         consumer = await enter(consuming(link, queue, FRAMES, intake.work))
         ring = await enter(keyring(pool, of_environment(settings, config)))
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
-        book, objects = Book(pool), Objects(settings.object_store)
+        book, objects = Book(pool, keys), Objects(settings.object_store)
+        signer = Signer(config.log, derived_key(settings.archive_key, signing.PURPOSE))
+        signs = await enter(beside(signing.keep(pool, signer, objects)))
         works = await enter(_files(settings, config, accounts, book, objects))
         reading = Api(store, ring, lambda: intake.behind)
         only = config.environment == "production"
         files = Files(store, book, objects, ring, scanned_only=only)
         api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, ring.task, months, consumer.task, *works)
+        yield first_to_end(link.task, ring.task, begun, consumer.task, signs, *works)
 
 
 @asynccontextmanager
@@ -87,7 +94,9 @@ async def _files(
         yield [link.task, *[await enter(beside(work)) for work in works]]
 
 
-async def _make_months(store: Store) -> None:
-    while True:
-        await until_it_answers(lambda: store.make_months(clock.now().date()), "months")
-        await asyncio.sleep(MONTHS_SECONDS)
+async def _begin(pool: Pool, keys: Keys, writer: Writer) -> None:
+    """What comes before all else; then the months, for as long as the service runs."""
+    await until_it_answers(keys.check, "keys")
+    await until_it_answers(lambda: months.make(pool, clock.now().date()), "months")
+    await older.move(pool, writer)
+    await months.keep(pool)

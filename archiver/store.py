@@ -1,45 +1,27 @@
-"""The archive's tables: add and read, nothing else; the role of the service can do no more."""
+"""What the archiver's API reads of the record: opened, and only what whoever asks may know."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+import structlog
+
+from archiver.record.keys import Keys, Row
+from archiver.record.sealing import Shut, unseal_content
+from services import observe
 from services.access import Rights
-from services.contract import Record
 from services.database import ANSWER_SECONDS, Pool
 from services.tasks import within
-
-MONTHS_AHEAD = 13
-"""Partitions made in advance: a service that runs for a year without a restart has room."""
 
 NOTES = 200
 """Of a conversation, in one answer; more are in the record, and nobody reads them one by one."""
 
+log = structlog.get_logger()
+
 
 class Store:
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def make_months(self, today: date) -> None:
-        await self._pool.execute(
-            "select archiver.make_months($1, $2)", today.replace(day=1), MONTHS_AHEAD
-        )
-
-    async def add(self, records: Sequence[Record]) -> int:
-        """Write what is not there yet, in one transaction; how many were new."""
-        rows = [
-            (r.id, r.kind, r.at, r.tenant, r.conversation, r.message, r.receipt, r.sequence,
-             r.data, r.raw)
-            for r in records
-        ]  # fmt: skip
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        return len(await self._pool.fetch(_INSERT, *columns))
-
-    async def put_aside(self, reason: str, body: bytes) -> None:
-        await self._pool.execute(
-            "insert into archiver.quarantine (reason, body) values ($1, $2)", reason, body
-        )
+    def __init__(self, pool: Pool, keys: Keys) -> None:
+        self._pool, self._keys = pool, keys
 
     async def conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
         """What happened to a conversation: opened, moved; `left` is true of what was followed by
@@ -67,7 +49,27 @@ class Store:
 
     async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         rows = await within(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
-        return [dict(row) for row in rows]
+        return list(opened(rows, self._keys))
+
+
+def opened(rows: Iterable[Row], keys: Keys) -> Iterable[dict[str, Any]]:
+    """Rows with what was sealed in them, without those of which that was destroyed; and without
+    those that were altered, which is said: `postkamer archive verify` tells which."""
+    for row in rows:
+        if row["salt"] is None or row["wrapped"] is None:
+            continue
+        try:
+            above = keys.of_row(row)
+            content = unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
+        except Shut as error:
+            observe.archive_shut.inc()
+            log.error("entry.shut", record=row["id"], reason=str(error))
+            continue
+        yield dict(row) | {
+            "data": content.data,
+            "raw": content.raw,
+            "contact": content.contact,
+        }
 
 
 def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
@@ -75,59 +77,46 @@ def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
     return rights.tenant, sorted(rights.departments) or None
 
 
-_RECORDS = """
-select id, kind, at, conversation, message, sequence, data, raw from archiver.record
+KEPT = """
+select e.id, e.position, e.kind, e.at, e.tenant, e.conversation, e.department, e.message, e.receipt,
+    e.item, e.sequence, e.salt, e.sealed, k.version, k.wrapped, m.wrapped as above, m.master
 """
+_KEYS = """
+left join archiver.conversation_key k using (tenant, conversation)
+left join archiver.municipality_key m using (tenant, purpose, version)
+"""
+RECORDS = f"{KEPT} from archiver.entry e {_KEYS}"
+"""Entries with what opens them, if it is there."""
 
-_SHOWN = "tenant = $2 and ($3::text[] is null or data->>'department' = any($3))"
+_SHOWN = "e.tenant = $2 and ($3::text[] is null or e.department = any($3))"
 """Rights are per part of a conversation: what one department did stays that department's, also
 when the conversation has moved."""
 
 _CONVERSATION = f"""
-select id, at, sequence, data, left_behind as left from (
-    select id, at, sequence, data, tenant, coalesce(bool_or(data->>'department' <> all($3)) over (
+{KEPT}, e.left_behind as left from (
+    select *, coalesce(bool_or(department <> all($3)) over (
         order by sequence desc, id desc rows between unbounded preceding and 1 preceding
     ), false) as left_behind
-    from archiver.record where conversation = $1 and kind = 'conversation'
-) as record where {_SHOWN}
-order by sequence, id
+    from archiver.entry where conversation = $1 and kind = 'conversation'
+) as e {_KEYS} where {_SHOWN}
+order by e.sequence, e.id
 """
 """In one pass: a conversation may have moved a thousand times."""
 
-_NOTES = f"""{_RECORDS}
-where conversation = $1 and kind = 'note' and {_SHOWN} order by sequence desc, id desc limit $4
+_NOTES = f"""{RECORDS}
+where e.conversation = $1 and e.kind = 'note' and {_SHOWN}
+order by e.sequence desc, e.id desc limit $4
 """
 
-_MESSAGES = f"""{_RECORDS}
-where conversation = $1 and kind = 'message' and {_SHOWN} and sequence > $4
-order by sequence, id limit $5
+_MESSAGES = f"""{RECORDS}
+where e.conversation = $1 and e.kind = 'message' and {_SHOWN} and e.sequence > $4
+order by e.sequence, e.id limit $5
 """
 
-_MESSAGE = f"{_RECORDS} where message = $1 and kind = 'message' and {_SHOWN}"
+_MESSAGE = f"{RECORDS} where e.message = $1 and e.kind = 'message' and {_SHOWN}"
 
-_ABOUT = f"""{_RECORDS}
-where message = any($1::uuid[]) and kind in ('send', 'status', 'delivery', 'media') and tenant = $2
-order by id
-"""
-
-# What is new of them; and of these the files that came with messages, to be fetched.
-_INSERT = """
-with added as (
-insert into archiver.record (id, kind, at, tenant, conversation, message, receipt, sequence, data,
-    raw)
-select id, kind, at, tenant, conversation, message, receipt, sequence,
-    convert_from(data, 'UTF8')::jsonb, raw
-from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::uuid[],
-    $7::uuid[], $8::bigint[], $9::bytea[], $10::bytea[])
-    as new (id, kind, at, tenant, conversation, message, receipt, sequence, data, raw)
-on conflict do nothing returning id, kind, at, tenant, conversation, message, data
-), files as (
-insert into archiver.media (id, tenant, number, conversation, department, announced, sent_at)
-select coalesce(message, id), tenant, coalesce(data->>'number', ''), conversation,
-    coalesce(data->>'department', ''), data->'medium',
-    least(at, (data->>'sentAt')::timestamptz)
-from added where kind = 'message' and data ? 'medium'
-on conflict do nothing
-)
-select 1 from added
+_ABOUT = f"""{RECORDS}
+where e.message = any($1::uuid[]) and e.kind in ('send', 'status', 'delivery', 'media')
+    and e.tenant = $2
+order by e.id
 """

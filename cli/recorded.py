@@ -123,12 +123,13 @@ _data = msgspec.json.Decoder(Data)
 
 
 def row(given: Any) -> Row:
-    """What the database gives: `data` as text, the rest as it is. Of kind UNREAD where its data is
+    """What the archive gives, opened. Of kind UNREAD where its data is
     of another form than any that is known."""
+    fields = {name: given[name] for name in Row.__struct_fields__}
     try:
-        return Row(**{**given, "data": _data.decode(given["data"])})
+        return Row(**fields | {"data": _data.decode(given["data"])})
     except msgspec.ValidationError:
-        return Row(**{**given, "data": Data(), "kind": UNREAD})
+        return Row(**fields | {"data": Data(), "kind": UNREAD})
 
 
 def in_order(rows: Iterable[Row]) -> Iterator[Row]:

@@ -11,6 +11,8 @@ from typing import Any
 import click
 import msgspec
 
+from archiver.record.keys import Keys, Locked
+from archiver.store import RECORDS, opened
 from cli.differences import lines
 from cli.recorded import Row, row
 from cli.replaying import Replay
@@ -23,6 +25,7 @@ from services import choices, clock, settings
 from services.config import ConfigError
 from services.database import DATABASE_ERRORS, Connection, connected
 from services.ids import made_at
+from services.settings import in_bytes
 
 BATCH = 500
 """Records in memory at once, some 5 KB each; and a few more, of the same millisecond."""
@@ -40,78 +43,91 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 async def replayed(
-    url: str, town: choices.Choices, asked: Asked, progress: Callable[[datetime], None]
+    given: settings.ArchiveSettings,
+    town: choices.Choices,
+    asked: Asked,
+    progress: Callable[[datetime], None],
 ) -> Replay:
-    """All of it decided anew; ConfigError where the rules cannot decide."""
+    """All of it decided anew; ConfigError where the rules cannot decide, Locked where the record
+    cannot be opened."""
     ground = grounded(town, keyed_hash(b"replayed"))
+    url = given.database_url.get_secret_value()
     replay = Replay(ground, asked.examples)
     async with (
-        connected(url, "postkamer-replay", 1) as pool,
+        connected(url, "postkamer-replay", 2) as pool,
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        async for rows in _batches(connection, asked):
+        keys = Keys(pool, [in_bytes(key) for key in given.archive_key])
+        await keys.check()
+        past = Past(connection, keys)
+        async for rows in past.batches(asked):
             unknown = replay.unknown(rows)
             if unknown:
-                replay.met(await _met(connection, unknown))
-                replay.resume(await _past(connection, unknown, rows[0], ground))
+                replay.met(await past.met(unknown))
+                replay.resume(await past.of(unknown, rows[0], ground))
             replay.take(rows)
             progress(rows[-1].at)
     progress(asked.until)
     return replay
 
 
-async def _batches(connection: Connection, asked: Asked) -> AsyncIterator[list[Row]]:
-    query = _RECORDS, asked.since, asked.until, asked.number
-    async for rows in _cut(connection.cursor(*query, prefetch=BATCH)):
-        yield rows
+class Past:
+    """The record, opened, as it was when we began to read."""
+
+    def __init__(self, connection: Connection, keys: Keys) -> None:
+        self._connection, self._keys = connection, keys
+
+    async def batches(self, asked: Asked) -> AsyncIterator[list[Row]]:
+        query = _RECORDS, asked.since, asked.until
+        async for rows in _cut(self._connection.cursor(*query, prefetch=BATCH)):
+            if read := [row for row in self._read(rows) if asked.number in ("", row.number)]:
+                yield read
+
+    async def of(self, conversations: list[str], first: Row, ground: Ground) -> Replay:
+        """Of those that had begun before this record, and of those that they were merged with."""
+        while True:
+            past, named = Replay(ground, as_it_was=True), set(conversations)
+            past.met(await self.met(conversations))
+            cursor = self._connection.cursor(_PASTS, list(named), first.id, prefetch=BATCH)
+            async for found in _cut(cursor):
+                rows = self._read(found)
+                past.take(rows)
+                named |= {row.data.other for row in rows} - {""}
+            if len(named) == len(conversations):
+                return past
+            conversations = list(named)
+
+    async def met(self, conversations: list[str]) -> list[str]:
+        """Those whose citizen had written before, and been told how this works."""
+        found = await self._connection.fetch(_MET, conversations, AGAIN_AFTER)
+        return [each["id"] for each in found]
+
+    def _read(self, rows: list[Any]) -> list[Row]:
+        return [row(each) for each in opened(rows, self._keys)]
 
 
-async def _past(
-    connection: Connection, conversations: list[str], first: Row, ground: Ground
-) -> Replay:
-    """Of those that had begun before this record, and of those that they were merged with."""
-    while True:
-        past, named = Replay(ground, as_it_was=True), set(conversations)
-        past.met(await _met(connection, conversations))
-        cursor = connection.cursor(_PASTS, list(named), first.id, prefetch=BATCH)
-        async for rows in _cut(cursor):
-            past.take(rows)
-            named |= {row.data.other for row in rows} - {""}
-        if len(named) == len(conversations):
-            return past
-        conversations = list(named)
-
-
-async def _met(connection: Connection, conversations: list[str]) -> list[str]:
-    """Those whose citizen had written before, and been told how this works."""
-    return [found["id"] for found in await connection.fetch(_MET, conversations, AGAIN_AFTER)]
-
-
-async def _cut(found: AsyncIterable[Any]) -> AsyncIterator[list[Row]]:
+async def _cut(found: AsyncIterable[Any]) -> AsyncIterator[list[Any]]:
     """One batch ends where a millisecond does: what came together is read together."""
-    rows: list[Row] = []
+    rows: list[Any] = []
     async for each in found:
-        if len(rows) >= BATCH and made_at(each["id"]) > made_at(rows[-1].id):
+        if len(rows) >= BATCH and made_at(each["id"]) > made_at(rows[-1]["id"]):
             yield rows
             rows = []
-        rows.append(row(each))
+        rows.append(each)
     if rows:
         yield rows
 
 
-_RECORDS = """
-select id, kind, at, conversation, sequence, data, raw from archiver.record
-where id >= archiver.first_id($1) and id < archiver.first_id($2)
-    and kind in ('message', 'conversation', 'number')
-    and $3 in ('', split_part(conversation, '-', 1), data->>'number')
-order by id
+_RECORDS = f"""{RECORDS}
+where e.id >= archiver.first_id($1) and e.id < archiver.first_id($2)
+    and e.kind in ('message', 'conversation', 'number')
+order by e.id
 """
-_PASTS = """
-select id, kind, at, conversation, sequence, data, raw from archiver.record
-where conversation = any($1::text[]) and conversation <> ''
-    and id < $2 and kind in ('message', 'conversation')
-order by id
+_PASTS = f"""{RECORDS}
+where e.conversation = any($1::text[]) and e.conversation <> ''
+    and e.id < $2 and e.kind in ('message', 'conversation')
+order by e.id
 """
 """The index holds what has a conversation, and is used only where that is said."""
 _MET = """
@@ -148,10 +164,10 @@ def command(path: Path | None, as_json: bool, until: datetime | None, **given: A
     if asked.since >= asked.until:
         _fail("--until: expected a time after --since", 2)
     try:
-        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
+        where = settings.load(settings.ArchiveSettings, os.environ)
         town = choices.load(Path(file))
-        replay = asyncio.run(replayed(url, town, asked, _progress(asked)))
-    except (settings.SettingsError, ConfigError) as error:
+        replay = asyncio.run(replayed(where, town, asked, _progress(asked)))
+    except (settings.SettingsError, ConfigError, Locked) as error:
         _fail(str(error))
     except DATABASE_ERRORS as error:
         _fail(f"replay: {error or type(error).__name__}")

@@ -34,6 +34,8 @@ class Config(Table):
     """Folder with what citizens are told, a file for each language. '' tells them nothing."""
     approved_by: str = Field(default="", max_length=200)
     """Who answers for this version of it, on the record."""
+    log: str = Field(default="postkamer", pattern=r"^[A-Za-z0-9./-]{1,100}$")
+    """Name of the archive's log on its checkpoints, such as your domain; once chosen it stays."""
     tenants: tuple[Tenant, ...] = Field(min_length=1)
     numbers: tuple[Number, ...] = Field(min_length=1)
     departments: tuple[Department, ...] = Field(min_length=1)

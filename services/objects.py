@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
 PIECE_BYTES = 5 * 1024 * 1024
@@ -30,7 +30,7 @@ REQUEST_SECONDS, CONNECT_SECONDS = 60.0, 5.0
 """For one request to S3, of a part at most, and for its connection."""
 RETRY_SECONDS = 60.0
 """After that S3 is away; until then a request to it is repeated."""
-KEY = re.compile(r"[a-z]+/[0-9a-f-]{36}")
+KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9]{20})")
 
 T = TypeVar("T")
 
@@ -43,6 +43,10 @@ class Missing(Exception):
     """There is no such object."""
 
 
+class Taken(Exception):
+    """There is one of this name already."""
+
+
 def upload(object: UUID) -> str:
     """The key of a file that a CRM uploaded."""
     return f"upload/{object}"
@@ -51,6 +55,11 @@ def upload(object: UUID) -> str:
 def media(object: UUID) -> str:
     """The key of a file that came with a message."""
     return f"media/{object}"
+
+
+def checkpoint(size: int) -> str:
+    """The key of a checkpoint of the log, by the log's size."""
+    return f"checkpoint/{size:020}"
 
 
 class Objects:
@@ -82,6 +91,25 @@ class Objects:
         if self._folder:
             await _answered(asyncio.to_thread(_write_through, self._folder, path))
 
+    async def create(self, key: str, content: bytes) -> None:
+        """Store a small object where there is none of this name. Taken or Away."""
+        path = _checked(key)
+        work = obstore.put_async(self._store, path, content, mode="create", use_multipart=False)
+        await _answered(work)
+        if self._folder:
+            await _answered(asyncio.to_thread(_write_through, self._folder, path))
+
+    async def names(self, folder: str) -> AsyncIterator[str]:
+        """The keys that begin with this word, in their order. Away."""
+        stream = obstore.list(self._store, folder, chunk_size=1000).__aiter__()
+        while True:
+            try:
+                found = await _answered(anext(stream))
+            except StopAsyncIteration:
+                return
+            for one in sorted(found, key=lambda each: each["path"]):
+                yield str(one["path"])
+
     async def read(self, key: str) -> AsyncIterator[bytes]:
         """The pieces of an object, from its first byte. Missing or Away, also half-way."""
         found = await _answered(obstore.get_async(self._store, _checked(key)))
@@ -110,6 +138,8 @@ async def _answered(work: Awaitable[T]) -> T:
         return await work
     except FileNotFoundError:
         raise Missing from None
+    except AlreadyExistsError:
+        raise Taken from None
     except (BaseError, OSError) as error:
         raise Away(type(error).__name__) from None
 

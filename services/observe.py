@@ -198,6 +198,13 @@ answers_held = _gauge(
     "postkamer_answers_held", "Answers that wait until their citizen writes again", "number"
 )
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
+archive_shut = _counter(
+    "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
+)
+archive_size = _gauge("postkamer_archive_entries", "Entries in the log at its last checkpoint")
+archive_checkpoint = _gauge(
+    "postkamer_archive_checkpoint_timestamp_seconds", "When the last checkpoint was signed"
+)
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 media = _counter("postkamer_media_total", "Files of citizens by what became of them", "outcome")
 media_attempts = _counter(

@@ -8,7 +8,7 @@ import binascii
 import errno
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -128,7 +128,12 @@ Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_le
 Tokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_named), Field(min_length=1)]
 """Names, `name@municipality` where there are several, and tokens: a name has two while its token is
 replaced."""
-Key = Annotated[SecretStr, AfterValidator(_key)]
+Keys = Annotated[
+    tuple[Annotated[SecretStr, AfterValidator(_key)], ...],
+    BeforeValidator(_split),
+    Field(min_length=1),
+]
+"""The one of now, then those of before."""
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 ObjectStore = Annotated[str, AfterValidator(_object_store)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
@@ -143,6 +148,12 @@ class DatabaseSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     database_url: DatabaseUrl
+
+
+class ArchiveSettings(DatabaseSettings):
+    """What opens the record."""
+
+    archive_key: Keys
 
 
 class BrokerSettings(BaseModel):
@@ -191,7 +202,7 @@ class GatewaySettings(Settings, TokenSettings):
 
 
 class RouterSettings(Settings):
-    archive_key: Key
+    archive_key: Keys
     router_ops_port: Port = 9081
 
 
@@ -209,7 +220,7 @@ class DelivererSettings(Settings):
 
 
 class ArchiverSettings(Settings, TokenSettings):
-    archive_key: Key
+    archive_key: Keys
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl
     object_store: ObjectStore
@@ -274,7 +285,12 @@ def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
     return f"{name}: is missing" if kind == "missing" else f"{name}: {what}"
 
 
-def derived_key(master: SecretStr, purpose: str) -> bytes:
-    """A key of 32 bytes for one purpose, from the master key: its holder cannot go back."""
-    raw = base64.b64decode(master.get_secret_value())
-    return hashlib.blake2b(purpose.encode(), key=raw, digest_size=32).digest()
+def derived_key(masters: Sequence[SecretStr], purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, from the first master key that there ever was: its holder
+    cannot go back. A new one before it changes nothing here: what was hashed stays findable."""
+    return hashlib.blake2b(purpose.encode(), key=in_bytes(masters[-1]), digest_size=32).digest()
+
+
+def in_bytes(key: SecretStr) -> bytes:
+    """A master key as it is used."""
+    return base64.b64decode(key.get_secret_value())

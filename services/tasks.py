@@ -41,6 +41,20 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
+async def first(work: Coroutine[Any, Any, T], other: "asyncio.Task[Any]") -> T:
+    """What `work` gives, unless `other`, which should not end, ends before: then its error."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task, other], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            other.result()
+            raise RuntimeError("it ended, and should not have")
+        return task.result()
+    finally:
+        if not task.done():
+            await end(task)
+
+
 _left_behind: set["asyncio.Task[Any]"] = set()
 
 

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy.local.broker import Broker
-from deploy.local.database import Database
 from deploy.local.plan import PORTS, REAL, SERVICES, Service, environment
 from deploy.local.process import Process, Program
 from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
+from tests.recorded import KEY, Readable
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
@@ -45,8 +45,6 @@ destination = "crm"
 """A second municipality, whose number is in the other partition than the example's."""
 TOKENS = "sandbox@almelo:sandbox-api-token,neighbour@hengelo:neighbour-api-token"
 READY_SECONDS = 60.0
-KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-"""32 bytes in base64; protects nothing but test data."""
 
 
 class Installation:
@@ -62,7 +60,7 @@ class Installation:
         self.config.write_text(change(example + NEIGHBOUR))
         self._passwords = {name: token() for name in REAL}
         self.broker = Broker(folder / "rabbitmq", definitions(self.config, self._passwords))
-        self.database = Database(folder / "postgresql", durable=False)
+        self.database = Readable(folder / "postgresql", durable=False)
         self.services: dict[str, Process] = {}
         self.more: dict[str, str] = {}
         """Variables that a test sets before the services start."""

@@ -148,9 +148,9 @@ class Parts:
         return await until(lambda: self.rows(sql, *values), bool, SECONDS)
 
 
-_CONVERSATION = """select distinct conversation from archiver.record
+_CONVERSATION = """select distinct conversation from opened.record
 where kind = 'message' and data->>'text' like '{0} %'"""
-_MESSAGES = """select message from archiver.record
+_MESSAGES = """select message from opened.record
 where kind = 'message' and data->>'text' like '{0} %' order by id"""
 _THERE = "select id from router.conversation where id = '{0}' and department = '{1}'"
 

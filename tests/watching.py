@@ -68,7 +68,7 @@ class Watch:
     async def archived(self, run: str) -> list[tuple[str, str]]:
         """(conversation, text) of the messages of a run in the archive, in their order."""
         sql = (
-            "select conversation || '|' || (data->>'text') from archiver.record"
+            "select conversation || '|' || (data->>'text') from opened.record"
             f" where kind = 'message' and data->>'text' like '{run}%'"
             " order by conversation, sequence"
         )

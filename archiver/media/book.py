@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 
 from archiver.media.judging import Announced, Ended, Fetched
+from archiver.record.keys import Keys, Row
+from archiver.record.sealing import Shut, unseal
 from services.contract import MediaOutcome
 from services.database import ANSWER_SECONDS, Pool
 from services.ids import uuid7
@@ -60,14 +62,14 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Book:
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, keys: Keys) -> None:
+        self._pool, self._keys = pool, keys
 
     async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
         """The one that waits longest, of a number that is not `full`; it is to come under this
         name, once it is `begun`."""
         row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
-        return File(**_read(row), object=object) if row else None
+        return File(**await self._file(row), object=object) if row else None
 
     async def begun(self, file: File) -> bool:
         """It comes under its name from here on; not where another has it by now."""
@@ -78,7 +80,7 @@ class Book:
         row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS)
         if row is None and again:
             row = await self._pool.fetchrow(_TO_LOOK_AT_AGAIN, now, LEASE_SECONDS)
-        return File(**_read(row)) if row else None
+        return File(**await self._file(row)) if row else None
 
     async def names(self, file: File) -> bool:
         """Whether what was fetched under this name is the file."""
@@ -119,12 +121,22 @@ class Book:
 
     async def kept(self, id: UUID) -> Kept | None:
         row = await within(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
-        return Kept(**_read(row)) if row else None
+        return Kept(**await self._file(row)) if row else None
 
-
-def _read(row: Any) -> dict[str, Any]:
-    announced = msgspec.json.decode(row["announced"], type=Announced)
-    return dict(row) | {"announced": announced}
+    async def _file(self, row: Row) -> dict[str, Any]:
+        """With what was announced, opened. Without its key nobody can ask for it by its id."""
+        fields = dict(row)
+        place = fields.pop("tenant"), fields.pop("conversation")
+        salt, sealed = fields.pop("salt"), fields.pop("sealed")
+        about = fields.pop("about")
+        if sealed is None:  # of before things were sealed
+            return fields | {"announced": msgspec.json.decode(row["announced"], type=Announced)}
+        key = await self._keys.known(place)
+        try:
+            plain = unseal(key, salt, sealed, about.bytes) if key else b'{"id":""}'
+        except Shut:
+            plain = b'{"id":""}'
+        return fields | {"announced": msgspec.json.decode(plain, type=Announced)}
 
 
 def _held(file: File) -> tuple[UUID, int, UUID]:
@@ -147,18 +159,22 @@ def _outcome(
     )
 
 
+_SEALED = "tenant, conversation, salt, sealed, id as about"
+
 _TAKE = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1
 where id = (
     select id from archiver.media where due_at <= $1 and {0}
     order by due_at limit 1 for update skip locked)
-returning id, number, announced, sent_at, state, attempts, {1}, mime_type
+returning id, number, announced, sent_at, state, attempts, {1}, mime_type, {2}
 """
-_TO_FETCH = _TAKE.format("state = 'waiting' and number <> all($3::text[])", "object as left")
-_TO_LOOK_AT = _TAKE.format("state = 'fetched'", "object")
+_TO_FETCH = _TAKE.format(
+    "state = 'waiting' and number <> all($3::text[])", "object as left", _SEALED
+)
+_TO_LOOK_AT = _TAKE.format("state = 'fetched'", "object", _SEALED)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
-_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, "object")
+_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, "object", _SEALED)
 """Each by an index of its own."""
 
 _BEGUN = """
@@ -214,8 +230,8 @@ select state, count(*) as count, min(sent_at) as since from archiver.media
 where state in ('waiting', 'fetched') group by state
 """
 
-_KEPT = """
-select announced, object, state, reason, mime_type, size, sha256, scanned,
+_KEPT = f"""
+select {_SEALED}, announced, object, state, reason, mime_type, size, sha256, scanned,
     released_by <> '' as released
 from archiver.media where id = $1
 """

@@ -74,5 +74,5 @@ async def test_consent_is_put_on_record_and_ended_over_the_api_and_is_in_the_arc
     assert (await ends(desk, ended))["status"] == "done"
     assert missing(await sends(desk, bart, purpose="herinneringen"))
     assert missing(await ends(desk, await desk.post("/v1/consents", agreed | {"givenAt": GIVEN})))
-    kept = "select count(*) from archiver.record where kind = 'consent' and tenant = 'almelo'"
+    kept = "select count(*) from opened.record where kind = 'consent' and tenant = 'almelo'"
     await until(lambda: watch.count(kept), lambda count: count >= 3, 10)

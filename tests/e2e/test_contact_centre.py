@@ -101,7 +101,7 @@ async def test_a_closed_number_says_so_and_loses_nothing(watch: Watch, postkamer
     await writes(watch, "dicht vandaag", 903)
     await until(lambda: received(watch, 903), lambda texts: texts == [CLOSED], 10)
     assert (await postkamer("number", "state", "open")).exit_code == 0
-    kept = "select count(*) from archiver.record where kind = 'number'"
+    kept = "select count(*) from opened.record where kind = 'number'"
     await until(lambda: watch.count(kept), lambda n: n >= 2, 10)
 
 
@@ -113,7 +113,7 @@ async def test_an_alarm_is_seen_from_a_terminal_and_on_the_record(
     done = await postkamer("care", "confirm", conversation, "--author", "wacht")
     assert (done.exit_code, done.stdout) == (0, f"{conversation}: done\n")
     confirmed = (
-        "select count(*) from archiver.record where kind = 'conversation'"
+        "select count(*) from opened.record where kind = 'conversation'"
         f" and conversation = '{conversation}' and data->>'event' = 'confirmed'"
     )
     await until(lambda: watch.count(confirmed), lambda n: n == 1, 10)

@@ -215,5 +215,5 @@ _CONVERSATION_NOW = """select department, closed_at is not null, zaak from route
 where id = '{0}'"""
 _DONE = """select distinct coalesce(data->>'token', data->'by'->>'token'), tenant,
     coalesce(data->>'from', data->>'department')
-from archiver.record
+from opened.record
 where conversation <> '' and coalesce(data->>'token', data->'by'->>'token') is not null"""

@@ -256,7 +256,7 @@ async def everything_is_in_the_archive(
         for n in range(traffic.written[phone])
     )
     continued = (
-        "select count(distinct conversation) from archiver.record"
+        "select count(distinct conversation) from opened.record"
         " where kind = 'message' and data->>'continued' = 'true'"
     )
     assert await watch.count(continued) == len(CITIZENS)

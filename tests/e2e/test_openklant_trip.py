@@ -120,7 +120,7 @@ async def closings(watch: Watch, conversation: str) -> list[str]:
     """Reason, outcome, token and author of each closing on the record."""
     sql = (
         "select concat_ws('|', data->>'reason', data->>'outcome', data->'by'->>'token',"
-        " data->'by'->'author'->>'kind') from archiver.record where kind = 'conversation'"
+        " data->'by'->'author'->>'kind') from opened.record where kind = 'conversation'"
         f" and conversation = '{conversation}' and data->>'event' = 'closed'"
     )
     return (await asyncio.to_thread(watch.town.database.execute, sql)).splitlines()

@@ -152,7 +152,7 @@ async def test_a_note_is_kept_and_goes_nowhere_and_a_zaak_goes_along_from_then_o
     assert (await desk.does(conversation, "_note", text="Belde ook al", author=AUTHOR))[0] == 202
     assert (await desk.does(conversation, "_link", zaak="ZAAK-2026-12"))[0] == 202
     noted = (
-        "select count(*) from archiver.record where kind = 'note'"
+        "select count(*) from opened.record where kind = 'note'"
         f" and conversation = '{conversation}' and data->>'text' = 'Belde ook al'"
     )
     await until(lambda: watch.count(noted), lambda n: n == 1, 10)

@@ -146,7 +146,7 @@ async def test_an_archiver_that_is_killed_loses_no_file_and_tells_of_each_once(
         data = await told(watch, message["conversationId"], 90)
         assert data["state"] == "available"
         assert await got(watch, message["media"][0]["link"]) == (200, JPEG + bytes([n]))
-    records = "select count(*) from archiver.record where kind = 'media' and message = any('{%s}')"
+    records = "select count(*) from opened.record where kind = 'media' and message = any('{%s}')"
     ids = ",".join(message["messageId"] for message in messages)
     await until(lambda: watch.count(records % ids), lambda n: n == len(messages), 10)
 

@@ -117,7 +117,7 @@ async def test_a_greeting_that_nothing_follows_is_decided_once(
     assert "na de groet" in told[0]["reason"]
     await until(lambda: watch.count(WAITING), lambda n: n == 0, SECONDS)
     kept = (
-        "select count(*) from archiver.record where kind = 'conversation'"
+        "select count(*) from opened.record where kind = 'conversation'"
         f" and conversation = '{conversation}' and data->>'event' = 'decided'"
     )
     await until(lambda: watch.count(kept), lambda n: n == 1, SECONDS)

@@ -149,7 +149,7 @@ async def _is_on_the_record(watch: Watch, conversation: str, held: str) -> None:
     ]
     assert said[2]["author"] == {"kind": "automated", "id": "postkamer"}
     states = (
-        "select count(*) from archiver.record where kind = 'send'"
+        "select count(*) from opened.record where kind = 'send'"
         f" and message = '{held}' and data->>'state' in ('held', 'sent')"
     )
     await until(lambda: watch.count(states), lambda n: n == 2, SECONDS)

@@ -19,10 +19,10 @@ _decode = msgspec.msgpack.Decoder(Decision).decode
 DECIDED = "select wamid, decision from router.inbox where wamid like $1"
 ALL = "select decision from router.inbox"
 ARCHIVED = """
-select id::text, conversation, sequence, data from archiver.record
+select id::text, conversation, sequence, data from opened.record
 where kind = 'message' and data->>'wamid' like $1 order by conversation, sequence
 """
-COUNT = "select count(*) from archiver.record where kind = 'message' and data->>'wamid' like '{}%'"
+COUNT = "select count(*) from opened.record where kind = 'message' and data->>'wamid' like '{}%'"
 
 
 class Arrivals:

@@ -184,7 +184,7 @@ async def archived(town: Installation, run: str) -> dict[str, dict[str, Any]]:
     """What is on the record of each message of a run, by what was written."""
     rows = await asyncio.to_thread(
         town.database.execute,
-        f"select data from archiver.record where kind = 'message' and data->>'text' like '{run} %'",
+        f"select data from opened.record where kind = 'message' and data->>'text' like '{run} %'",
     )
     return {said["text"]: said for said in map(msgspec.json.decode, rows.splitlines())}
 

@@ -80,11 +80,9 @@ async def check_orders(scene: Scene) -> None:
         assert event["event"]["data"]["department"] == transfer.department == TO
         assert event["sequence"] == transfer.sequence
     assert await scene.sent() == [scene.answer]
-    kept = "select count(*) from archiver.record where id in ('{}', '{}')"
+    kept = "select count(*) from opened.record where id in ('{}', '{}')"
     assert await scene.watch.count(kept.format(transfer.record, answer.record)) == 2
-    orders = (
-        "select count(*) from archiver.record where conversation = '{}' and data->>'order' <> ''"
-    )
+    orders = "select count(*) from opened.record where conversation = '{}' and data->>'order' <> ''"
     assert await scene.watch.count(orders.format(scene.conversations[MOVED])) == 1
 
 

@@ -72,7 +72,7 @@ async def test_a_message_that_the_crm_refuses_is_parked_with_its_reason_and_the_
     )
     assert await watch.count(parked) == 1
     records = (
-        "select count(*) from archiver.record where kind = 'delivery' and data->>'state' = 'parked'"
+        "select count(*) from opened.record where kind = 'delivery' and data->>'state' = 'parked'"
     )
     await until(lambda: watch.count(records), lambda n: n == 1, 10)
 
@@ -277,7 +277,7 @@ async def test_a_crm_that_fails_in_one_way_after_the_other_and_refuses_one_in_te
         await until(partial(_metric, session, town, PAUSED), lambda value: value == 0, 30)
     await _mode(session, town, mode="bad-request", oneIn=10)
     refused = (
-        "select d.event from deliverer.delivery d join archiver.record r on r.message = d.message"
+        "select d.event from deliverer.delivery d join opened.record r on r.message = d.message"
         " where d.state = 'parked' and r.kind = 'message' and r.data->>'text' like 'angry%'"
     )
 

@@ -58,14 +58,14 @@ async def test_while_rules_change_each_message_is_decided_by_one_version_of_them
     assert counts.keys() == rules.versions.keys()
     assert min(counts.values()) >= EACH * CHANGES // 2 - WRITERS * CHANGES
     kept = await watch.count("select count(*) from router.version")
-    recorded = "select count(*) from archiver.record where kind = 'configuration'"
+    recorded = "select count(*) from opened.record where kind = 'configuration'"
     assert kept == await watch.count(recorded) == len(VERSIONS)
     # Each was on record before the first message that was decided by it.
     late = """
-        select count(*) from archiver.record m join router.version v
+        select count(*) from opened.record m join router.version v
             on m.data->'decision'->>'version' = v.version
         where m.kind = 'message' and not exists (
-            select from archiver.record c where c.id = v.record and c.written_at <= m.written_at)
+            select from opened.record c where c.id = v.record and c.written_at <= m.written_at)
     """
     assert await watch.count(late) == 0
 

@@ -29,7 +29,7 @@ STRIKES, CITIZENS = 8, 10
 SETTLE_SECONDS = 30.0
 DUE = "select count(*) from router.timer where due_at <= now()"
 KEPT = """
-select conversation || ' ' || (data->>'event') from archiver.record where kind = 'conversation'
+select conversation || ' ' || (data->>'event') from opened.record where kind = 'conversation'
 and data->>'event' in ('decided', 'waiting', 'closed', 'alarmed', 'unconfirmed')
 """
 

@@ -77,7 +77,7 @@ class Accounts:
     def missing_items(self, town: Installation) -> Iterator[str]:
         """What is wrong with the records of items: each once, in bytes that it came in."""
         rows = town.database.execute(
-            f"select encode(sha256(raw), 'hex') from archiver.record where {DECIDED}"
+            f"select encode(sha256(raw), 'hex') from opened.record where {DECIDED}"
         ).splitlines()
         expected = self.items + self.unparseable
         if not expected <= len(rows) <= expected + 2 * self.doubtful.total():
@@ -94,7 +94,7 @@ class Accounts:
 def archived_receipts(town: Installation) -> Counter[str]:
     """Bodies in the archive, how often."""
     rows = town.database.execute(
-        "select encode(sha256(raw), 'hex'), count(*) from archiver.record"
+        "select encode(sha256(raw), 'hex'), count(*) from opened.record"
         " where kind = 'receipt' group by 1"
     )
     pairs = (row.split("|") for row in rows.splitlines())
@@ -104,11 +104,11 @@ def archived_receipts(town: Installation) -> Counter[str]:
 def faults(town: Installation) -> list[str]:
     """What was put aside because we could not, and not because of what it was."""
     rows = town.database.execute(
-        "select data->>'reason', left(encode(raw, 'escape'), 400) from archiver.record"
+        "select data->>'reason', left(encode(raw, 'escape'), 400) from opened.record"
         f" where {FAULTS} limit 20"
     ).splitlines()
     without = town.database.execute(
-        "select count(*) from archiver.record where kind = 'quarantine'"
+        "select count(*) from opened.record where kind = 'quarantine'"
         " and coalesce(data->>'reason', '') = ''"
     )
     refused = town.database.execute("select reason, count(*) from archiver.quarantine group by 1")

@@ -91,7 +91,7 @@ def known(town: Installation) -> Known:
         body = webhook(text(f"{WORD} grofvuil", f"wamid.{WORD}.{n}", n))
         headers = {"X-Hub-Signature-256": signature(body)}
         urlopen(Request(f"{town.gateway}/webhooks/whatsapp", body, headers)).close()
-    sql = "select conversation, message from archiver.record where kind = 'message'"
+    sql = "select conversation, message from opened.record where kind = 'message'"
     rows = _until(lambda: town.database.execute(sql).splitlines(), CITIZENS)
     pairs = [row.split("|") for row in rows]
     return Known([pair[0] for pair in pairs], [pair[1] for pair in pairs])
@@ -233,7 +233,7 @@ def test_an_api_does_what_its_document_says(town: Installation, known: Known, se
         print(f"  {line}")
     assert calls.done > DONE_SHARE * INPUTS
     assert calls.answers[503] <= AWAY_SHARE * INPUTS
-    sql = "select distinct message from archiver.record where kind = 'message'"
+    sql = "select distinct message from opened.record where kind = 'message'"
     _until(
         lambda: list(known.accepted & set(town.database.execute(sql).splitlines())),
         len(known.accepted),

@@ -110,7 +110,7 @@ async def _settled(run: Run) -> None:
     sql = f"select count(*) filter (where kind = 'receipt'), count(*) filter (where {DECIDED})"
 
     async def look() -> tuple[int, ...]:
-        row = await asyncio.to_thread(town.database.execute, f"{sql} from archiver.record")
+        row = await asyncio.to_thread(town.database.execute, f"{sql} from opened.record")
         return tuple(map(int, row.split("|")))
 
     def arrived(seen: tuple[int, ...]) -> bool:

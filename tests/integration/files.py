@@ -18,7 +18,6 @@ from archiver.media.book import Book
 from archiver.media.fetcher import Fetcher
 from archiver.media.looker import Looker
 from archiver.media.source import sourcing
-from archiver.store import Store
 from services import clock
 from services.contract import Record
 from services.database import Pool
@@ -28,6 +27,7 @@ from services.keyring import Keyring
 from services.objects import Objects
 from services.scanner import Scanner
 from services.tasks import beside
+from tests.recorded import keys_of, reader_of, writer_of
 from tests.tokens import bearer, key
 
 NUMBER = "106540352242922"
@@ -94,9 +94,11 @@ class Provider:
 class Room:
     """Where files are got, and handed out; times are those of the test."""
 
-    def __init__(self, pool: Pool, provider: Provider, fetcher: Fetcher, url: str) -> None:
+    def __init__(
+        self, book: Book, pool: Pool, provider: Provider, fetcher: Fetcher, url: str
+    ) -> None:
         self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
-        self.book = Book(pool)
+        self.book = book
         self.hurried: dict[UUID, int] = {}
 
     async def came(self, media: str, **more: Any) -> UUID:
@@ -154,10 +156,14 @@ def record(
     )  # fmt: skip
 
 
+async def book_of(pool: Pool) -> Book:
+    return Book(pool, await keys_of(pool))
+
+
 async def came(pool: Pool, media: str, **more: Any) -> UUID:
     """A message with a file is on the record; the id of both."""
     one = record(media, **more)
-    await Store(pool).add([one])
+    await (await writer_of(pool)).add([one])
     assert one.message
     return one.message
 
@@ -168,6 +174,7 @@ async def room(
     **changed: Any,
 ) -> AsyncIterator[Room]:  # fmt: skip
     provider, objects = Provider(), Objects((folder / "objects").as_uri())
+    book = await book_of(pool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         port = await enter(serve(application(provider.routes()), "127.0.0.1", 0))
@@ -180,14 +187,14 @@ async def room(
         accounts = {NUMBER: account, "20000002": account}
         source = await enter(sourcing(objects, 4))
         fetcher, looker = (
-            Fetcher(Book(pool), source, objects, accounts),
-            Looker(Book(pool), objects, scanner),
+            Fetcher(book, source, objects, accounts),
+            Looker(book, objects, scanner),
         )
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = Keyring(pool, [key("t", **many), others])
-        files = Files(Store(pool), Book(pool), objects, ring, scanned_only=scanned_only)
+        files = Files(await reader_of(pool), book, objects, ring, scanned_only=scanned_only)
         door = await enter(serve(application(files.routes()), "127.0.0.1", 0))
         await enter(beside(fetcher.run()))
         await enter(beside(looker.run()))
-        yield Room(pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")
+        yield Room(book, pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")

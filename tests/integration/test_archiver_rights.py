@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from archiver.api import Api
-from archiver.store import NOTES, Store
+from archiver.store import NOTES
 from services import clock
 from services.access import Rights
 from services.contract import Record
@@ -23,6 +23,7 @@ from services.database import Pool
 from services.http import application, serve
 from services.ids import made_at, uuid7
 from services.keyring import Keyring
+from tests.recorded import reader_of, writer_of
 from tests.tokens import bearer, key
 
 NOW = clock.now()
@@ -122,7 +123,7 @@ ALL_RIGHTS = [
 
 @pytest.fixture
 async def pool(pool: Pool) -> Pool:
-    await Store(pool).add([record for part in WORLD for record in part.records])
+    await (await writer_of(pool)).add([record for part in WORLD for record in part.records])
     return pool
 
 
@@ -140,7 +141,9 @@ async def reader(pool: Pool, rights: Rights) -> AsyncIterator[Reader]:
     given = msgspec.structs.asdict(rights) | {"per_second": 1000, "burst": 10_000}
     ring = Keyring(pool, [key("t", **given)])
     async with (
-        serve(application(Api(Store(pool), ring, timedelta).routes()), "127.0.0.1", 0) as port,
+        serve(
+            application(Api(await reader_of(pool), ring, timedelta).routes()), "127.0.0.1", 0
+        ) as port,
         aiohttp.ClientSession() as session,
     ):
         yield Reader(f"http://127.0.0.1:{port}", session)
@@ -228,7 +231,7 @@ async def test_a_conversation_shows_the_steps_of_its_readers_departments(pool: P
 async def test_of_many_notes_the_newest_are_shown_oldest_first(pool: Pool) -> None:
     part = WORLD[0]
     more = [_note((part.tenant, part.conversation), "balie", 100 + n) for n in range(NOTES)]
-    await Store(pool).add(more)
+    await (await writer_of(pool)).add(more)
     rights = Rights(name="t", tenant=part.tenant, roles=frozenset(["read"]))
     async with reader(pool, rights) as ask:
         _, said = await ask.get(f"/v1/conversations/{part.conversation}")

@@ -6,12 +6,13 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
-from archiver.store import Store
+from archiver import months
 from deploy.local.database import Database
 from services import clock
 from services.contract import Record
 from services.database import MigrationError, connected, may_try_again, migrate
 from tests.integration.conftest import all_migrations
+from tests.recorded import writer_of
 from tests.watching import until
 
 
@@ -47,21 +48,34 @@ async def test_a_migration_that_fails_leaves_nothing_behind(empty: str) -> None:
 FORBIDDEN = [
     ("archiver", "update archiver.record set kind = 'x'"),
     ("archiver", "delete from archiver.record"),
-    ("archiver", "truncate archiver.record"),
-    ("archiver", "drop table archiver.record"),
+    ("archiver", "update archiver.entry set salt = null"),
+    ("archiver", "update archiver.entry set kind = 'x'"),
+    ("archiver", "delete from archiver.entry"),
+    ("archiver", "truncate archiver.entry"),
+    ("archiver", "drop table archiver.entry"),
+    ("archiver", "update archiver.node set hash = ''"),
+    ("archiver", "delete from archiver.node"),
+    ("archiver", "update archiver.checkpoint set note = ''"),
+    ("archiver", "delete from archiver.checkpoint"),
+    ("archiver", "delete from archiver.head"),
+    ("archiver", "insert into archiver.head values (false, 0, '')"),
+    ("archiver", "update archiver.conversation_key set wrapped = ''"),
+    ("archiver", "delete from archiver.conversation_key"),
+    ("archiver", "delete from archiver.municipality_key"),
+    ("archiver", "delete from archiver.quarantine"),
     ("archiver", "create table archiver.mine (n int)"),
     ("archiver", "select * from router.conversation"),
     ("gateway", "select * from router.conversation"),
     ("gateway", "select wamid_hash from router.outgoing"),
     ("gateway", "insert into router.inbox values ('', gen_random_uuid(), '')"),
-    ("gateway", "select * from archiver.record"),
+    ("gateway", "select * from archiver.entry"),
     ("router", "update router.inbox set decision = ''"),
     ("router", "delete from router.inbox"),
     ("router", "select address from deliverer.ledger"),
     ("router", "delete from deliverer.ledger"),
     ("router", "select * from gateway.command"),
     ("deliverer", "select * from router.identity"),
-    ("deliverer", "select * from archiver.record"),
+    ("deliverer", "select * from archiver.entry"),
     ("deliverer", "delete from deliverer.delivery"),
     ("deliverer", "insert into gateway.upload values (gen_random_uuid(), now())"),
     ("deliverer", "delete from gateway.media"),
@@ -99,15 +113,16 @@ async def test_records_are_added_once_and_land_in_the_partition_of_their_month(
 ) -> None:
     await migrate(empty, all_migrations())
     async with connected(empty, "test", 2) as pool:
-        store = Store(pool)
-        await store.make_months(clock.now().date())
-        await store.make_months(clock.now().date())
+        writer = await writer_of(pool)
+        await months.make(pool, clock.now().date())
+        await months.make(pool, clock.now().date())
         records = [_record(n) for n in range(100)]
-        assert await store.add(records) == 100
-        assert await store.add(records) == 0
-        month = f"record_{clock.now():%Y_%m}"
-        assert await pool.fetchval(f"select count(*) from archiver.{month}") == 100
-        assert await pool.fetchval("select count(*) from archiver.record_elsewhere") == 0
+        assert await writer.add(records) == 100
+        assert await writer.add(records) == 0
+        assert await writer.add([*records[:10], _record(1)]) == 1
+        month = f"entry_{clock.now():%Y_%m}"
+        assert await pool.fetchval(f"select count(*) from archiver.{month}") == 101
+        assert await pool.fetchval("select count(*) from archiver.entry_elsewhere") == 0
 
 
 async def test_a_month_is_left_where_it_is_when_a_record_of_it_is_being_written_meanwhile(
@@ -116,20 +131,21 @@ async def test_a_month_is_left_where_it_is_when_a_record_of_it_is_being_written_
     await migrate(empty, all_migrations())
     far = date(clock.now().year + 5, 1, 1)
     record = (
-        "insert into archiver.record (id, kind, at, tenant, conversation, sequence, data, raw)"
-        " values (archiver.first_id($1), 'message', now(), '', '', 0, '{}', '')"
+        "insert into archiver.entry (id, position, kind, at, tenant, conversation, department,"
+        " sequence, sealed, leaf)"
+        " values (archiver.first_id($1), 0, 'message', now(), '', '', '', 0, '', '')"
     )
     waits = "select count(*) from pg_locks where not granted"
     async with connected(empty, "test", 3) as pool:
         async with pool.acquire() as writer, writer.transaction():
             await writer.execute(record, datetime(far.year, 1, 2, tzinfo=UTC))
-            making = asyncio.create_task(Store(pool).make_months(far))
+            making = asyncio.create_task(months.make(pool, far))
             await until(lambda: pool.fetchval(waits), bool, 10)
         await making
-        made = await pool.fetchval("select to_regclass($1)", f"archiver.record_{far.year}_01")
+        made = await pool.fetchval("select to_regclass($1)", f"archiver.entry_{far.year}_01")
         assert made is None
-        assert await pool.fetchval("select count(*) from archiver.record_elsewhere") == 1
-        assert await pool.fetchval("select to_regclass($1)", f"archiver.record_{far.year}_02")
+        assert await pool.fetchval("select count(*) from archiver.entry_elsewhere") == 1
+        assert await pool.fetchval("select to_regclass($1)", f"archiver.entry_{far.year}_02")
 
 
 async def test_a_record_that_the_database_refuses_is_the_data_s_fault(empty: str) -> None:
@@ -137,7 +153,7 @@ async def test_a_record_that_the_database_refuses_is_the_data_s_fault(empty: str
     async with connected(empty, "test", 2) as pool:
         bad = Record(id=clock.new_id(), kind="message", at=clock.now(), data=b"{}", tenant="\x00")
         with pytest.raises(asyncpg.PostgresError) as raised:
-            await Store(pool).add([bad])
+            await (await writer_of(pool)).add([bad])
         assert not may_try_again(raised.value)
 
 

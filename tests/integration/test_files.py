@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from archiver.media.book import Book
 from archiver.media.judging import (
     EXPIRED,
     LARGEST_BYTES,
@@ -23,7 +22,7 @@ from archiver.media.judging import (
 from services.database import Pool
 from services.scanner import Scanner
 from tests.clamav import Clamd
-from tests.integration.files import JPEG, TOKEN, Room, room
+from tests.integration.files import JPEG, TOKEN, Room, book_of, room
 
 LONG = 20.0
 
@@ -71,7 +70,7 @@ async def test_an_id_that_is_older_than_seven_days_says_so(scanned: Room) -> Non
     assert row["reason"] == EXPIRED
     status, body, _ = await scanned.get(id)
     assert status == 410 and b"7 dagen" in body
-    [told] = await Book(scanned.pool).untold(10)
+    [told] = await (await book_of(scanned.pool)).untold(10)
     assert (told.state, told.reason, told.message) == ("lost", EXPIRED, id)
 
 

@@ -16,13 +16,13 @@ from archiver.media.judging import (
     Ended,
     Fetched,
 )
-from archiver.store import Store
 from services import clock
 from services.database import Pool
 from services.scanner import Scanner
 from services.tasks import beside
 from tests.clamav import EICAR, Clamd
-from tests.integration.files import JPEG, NUMBER, Room, came, record, room
+from tests.integration.files import JPEG, NUMBER, Room, book_of, came, record, room
+from tests.recorded import writer_of
 from tests.watching import until
 
 LONG = 20.0
@@ -93,9 +93,10 @@ async def test_a_claim_of_which_the_answer_is_lost_costs_no_other_its_file(
     pool: Pool, tmp_path: Path
 ) -> None:
     first, second = await came(pool, "900"), await came(pool, "901")
+    forgetful = Forgetful(await book_of(pool))
     async with room(pool, tmp_path) as place:
         place.provider.files = {n: ("image/jpeg", JPEG + n.encode()) for n in ("900", "901")}
-        place.fetcher._book = Forgetful(Book(pool))  # type: ignore[assignment]
+        place.fetcher._book = forgetful  # type: ignore[assignment]
         await place.until(second, "available")
         assert await place.state(first) == "waiting"
         await pool.execute("update archiver.media set due_at = now() where state = 'waiting'")
@@ -108,7 +109,7 @@ async def test_a_message_that_is_recorded_again_brings_no_file_anew(scanned: Roo
     scanned.provider.files["900"] = ("image/jpeg", JPEG)
     message = record("900")
     for _ in range(2):
-        await Store(scanned.pool).add([message])
+        await (await writer_of(scanned.pool)).add([message])
         assert message.message
         await scanned.until(message.message, "available")
     assert [what for what, _ in scanned.provider.asked] == ["about", "bytes"]
@@ -116,7 +117,7 @@ async def test_a_message_that_is_recorded_again_brings_no_file_anew(scanned: Roo
 
 async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_path: Path) -> None:
     id = await came(pool, "900")
-    book = Book(pool)
+    book = await book_of(pool)
     taken = await book.to_fetch(clock.now(), clock.new_id(), [])
     assert taken and await book.begun(taken)
     await pool.execute("update archiver.media set due_at = now()")  # its time is over
@@ -170,7 +171,7 @@ async def test_the_outcome_is_the_same_however_often_it_is_told(scanned: Room) -
 
 async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
     id = await came(pool, "900")
-    book, now = Book(pool), clock.now()
+    book, now = await book_of(pool), clock.now()
     taken = await book.to_fetch(now, clock.new_id(), [])
     assert taken and taken.id == id and taken.left is None
     assert await book.begun(taken)
@@ -199,12 +200,12 @@ async def test_a_claim_takes_one_however_few_the_planner_thinks_there_are(pool: 
     for n in range(10):
         await came(pool, f"90{n}")
     now = clock.now()
-    assert await Book(pool).to_fetch(now, clock.new_id(), [])
+    assert await (await book_of(pool)).to_fetch(now, clock.new_id(), [])
     assert await pool.fetchval("select count(*) from archiver.media where attempts > 0") == 1
 
 
 async def test_who_comes_too_late_with_a_fetch_ends_nothing_that_is_looked_at(pool: Pool) -> None:
-    id, book = await came(pool, "900"), Book(pool)
+    id, book = await came(pool, "900"), await book_of(pool)
     now = clock.now()
     late = await book.to_fetch(now, clock.new_id(), [])
     assert late and await book.begun(late)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from archiver.media.book import Book
 from archiver.media.judging import (
     UNSCANNABLE,
 )
@@ -15,7 +14,7 @@ from services.database import Pool
 from services.scanner import Away, Scanner
 from services.scanner import TooLarge as ScannerTooLarge
 from tests.clamav import EICAR, FOUND, Clamd, clamd
-from tests.integration.files import JPEG, Room, room
+from tests.integration.files import JPEG, Room, book_of, room
 from tests.integration.parked import commands
 
 LONG = 20.0
@@ -65,7 +64,7 @@ async def test_without_a_scanner_a_file_is_handed_out_where_that_may_be_and_look
         assert (await place.get(id))[0] == 200
     async with room(pool, tmp_path, scanned_only=True) as place:
         assert (await place.get(id))[0] == 202, "in production nothing unscanned is shown"
-    book = Book(pool)
+    book = await book_of(pool)
     [told] = await book.untold(10)
     await book.told([told])
     async with room(pool, tmp_path, Scanner(scanner.url), scanned_only=True) as place:

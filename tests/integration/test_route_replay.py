@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from archiver.store import Store
+from archiver import months
 from services.database import Pool
+from tests.recorded import KEY, writer_of
 from tests.unit.cli.calls import postkamer
 from tests.voorbeeldstad import FOLDER
 from tests.week import MONDAY, NUMBER, TOWN, Week, town
@@ -53,14 +54,15 @@ async def week(pool: Pool) -> Week:
 
 
 async def _recorded(pool: Pool, week: Week) -> None:
-    store = Store(pool)
-    await store.make_months(MONDAY.date())
-    assert await store.add(week.records) == len({record.id for record in week.records})
+    await months.make(pool, MONDAY.date())
+    writer = await writer_of(pool)
+    assert await writer.add(week.records) == len({record.id for record in week.records})
 
 
 async def _asked(url: str, file: Path, *more: object, code: int = 0) -> Any:
     """What the command says, and has changed nothing by."""
     env = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(file)}
+    env["POSTKAMER_ARCHIVE_KEY"] = KEY
     command = ("route", "replay", *more)
     done = await asyncio.to_thread(lambda: postkamer(*command, env=env))
     assert done.exit_code == code, done.output
@@ -94,7 +96,7 @@ async def test_other_rules_make_a_table_without_a_word_of_anybody(
 ) -> None:
     new = file.parent / "new.toml"
     new.write_text(TOWN.replace('"container", "afval"', '"vuilnis"'))
-    before = await pool.fetchval("select count(*) from archiver.record")
+    before = await pool.fetchval("select count(*) from archiver.entry")
     found = await _shown(empty, file, "--config", new)
     assert found["elsewhere"]["conversations"] == 40
     assert {(m["from"], m["to"]) for m in found["moves"]} >= {("afval", "balie")}
@@ -105,7 +107,7 @@ async def test_other_rules_make_a_table_without_a_word_of_anybody(
     assert [line for line in shown.splitlines() if " -> " in line] == [
         f'afval -> balie: "{text}"' for text in ("afval", f"{SECRET} 1")
     ]
-    assert await pool.fetchval("select count(*) from archiver.record") == before
+    assert await pool.fetchval("select count(*) from archiver.entry") == before
 
 
 async def test_of_another_number_nothing_is_looked_at(empty: str, file: Path, week: Week) -> None:

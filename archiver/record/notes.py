@@ -1,0 +1,104 @@
+"""A checkpoint as a signed note: the size of the log and its root, as others write these too. Pure.
+
+    <origin>                     which log it is
+    <size>                       entries, in digits
+    <root>                       base64
+    <time>                       RFC 3339, UTC
+
+    — <origin> <signature>       base64 of the key's id (4 bytes) and an Ed25519 signature (64)
+
+Signed is everything up to and with the line break before the empty line (C2SP: signed-note and
+tlog-checkpoint).
+"""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+ED25519 = b"\x01"
+"""C2SP's number of the kind of key."""
+ID_BYTES = 4
+DASH = "\N{EM DASH}"
+
+
+class Untrue(Exception):
+    """It is no checkpoint, or it is not signed with the key that it should be."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    origin: str
+    size: int
+    root: bytes
+    at: datetime
+
+
+def public(seed: bytes) -> bytes:
+    """The public key of a signer: 32 bytes."""
+    key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def key_id(origin: str, public_key: bytes) -> bytes:
+    return sha256(origin.encode() + b"\n" + ED25519 + public_key).digest()[:ID_BYTES]
+
+
+def verifier(origin: str, public_key: bytes) -> str:
+    """The public key as it is published: `<origin>+<id>+<base64>`."""
+    key = base64.b64encode(ED25519 + public_key).decode()
+    return f"{origin}+{key_id(origin, public_key).hex()}+{key}"
+
+
+def body(checkpoint: Checkpoint) -> str:
+    root = base64.b64encode(checkpoint.root).decode()
+    at = checkpoint.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n{at}\n"
+
+
+def signed(checkpoint: Checkpoint, seed: bytes) -> str:
+    """The note."""
+    text = body(checkpoint)
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(text.encode())
+    id = key_id(checkpoint.origin, public(seed))
+    return f"{text}\n{DASH} {checkpoint.origin} {base64.b64encode(id + signature).decode()}\n"
+
+
+def read(note: str) -> Checkpoint:
+    """What it says, whoever signed it. Untrue."""
+    try:
+        origin, size, root, at = note.partition("\n\n")[0].split("\n")
+        return Checkpoint(
+            origin, int(size), base64.b64decode(root, validate=True), datetime.fromisoformat(at)
+        )
+    except (ValueError, binascii.Error):
+        raise Untrue("it is no checkpoint") from None
+
+
+def checked(note: str, origin: str, public_key: bytes) -> Checkpoint:
+    """What it says, signed with this key. Untrue."""
+    text, _, lines = note.partition("\n\n")
+    found = read(note)
+    if found.origin != origin:
+        raise Untrue("it is of another log")
+    for line in lines.splitlines():
+        start = f"{DASH} {origin} "
+        if line.startswith(start) and _is_good(line.removeprefix(start), origin, public_key, text):
+            return found
+    raise Untrue("no signature on it is of this key")
+
+
+def _is_good(signature: str, origin: str, public_key: bytes, text: str) -> bool:
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        if raw[:ID_BYTES] != key_id(origin, public_key):
+            return False
+        key = Ed25519PublicKey.from_public_bytes(public_key)
+        key.verify(raw[ID_BYTES:], text.encode() + b"\n")
+    except (binascii.Error, ValueError, InvalidSignature):
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""Checkpoints: what the log is now, signed; into a table, and to where the database's administrator
+cannot write."""
+
+import asyncio
+from functools import partial
+
+import msgspec
+import structlog
+
+from archiver.record import notes
+from archiver.record.merkle import grown
+from archiver.record.notes import Checkpoint
+from services import clock, objects, observe
+from services.database import Pool, until_it_answers
+from services.objects import Away, Objects, Taken
+
+SIGN_SECONDS = 60.0
+"""Between two checkpoints, where anything was added: as long as somebody could change what nobody
+has signed yet."""
+PURPOSE = "checkpoints"
+"""What the signer's key is derived from the master key for."""
+
+log = structlog.get_logger()
+
+
+class Signer(msgspec.Struct, frozen=True):
+    """The log's name, and the secret key that signs for it (32 bytes)."""
+
+    origin: str
+    seed: bytes
+
+    @property
+    def public(self) -> bytes:
+        return notes.public(self.seed)
+
+    @property
+    def verifier(self) -> str:
+        """As it is published."""
+        return notes.verifier(self.origin, self.public)
+
+
+async def sign(pool: Pool, signer: Signer, store: Objects) -> Checkpoint:
+    """The newest checkpoint, made where there was none of this size. Away: it is in the table, and
+    not yet outside."""
+    async with pool.acquire() as connection:
+        head = await connection.fetchrow("select size, peaks from archiver.head")
+        assert head is not None  # it was made with its table
+        tree, now = grown(head["size"], head["peaks"]), clock.now()
+        made = Checkpoint(signer.origin, tree.size, tree.root(), now)
+        await connection.execute(_ADD, made.size, now, notes.signed(made, signer.seed))
+        note = await connection.fetchval(_OF_SIZE, made.size)
+    await _kept_outside(store, note)
+    return notes.read(note)
+
+
+async def _kept_outside(store: Objects, note: str) -> None:
+    key = objects.checkpoint(notes.read(note).size)
+    try:
+        await store.create(key, note.encode())
+    except Taken:
+        return  # two archivers, or the same size again
+
+
+async def keep(pool: Pool, signer: Signer, store: Objects) -> None:
+    """For as long as the service runs."""
+    while True:
+        try:
+            made = await until_it_answers(partial(sign, pool, signer, store), "checkpoint")
+            observe.archive_size.set(made.size)
+            observe.archive_checkpoint.set(made.at.timestamp())
+        except Away as error:
+            log.error("checkpoint.not_outside", reason=str(error))
+        await asyncio.sleep(SIGN_SECONDS)
+
+
+_ADD = """
+insert into archiver.checkpoint (size, at, note) values ($1, $2, $3) on conflict do nothing
+"""
+_OF_SIZE = "select note from archiver.checkpoint where size = $1"

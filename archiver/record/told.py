@@ -1,0 +1,66 @@
+"""What is read of a record's data before it is sealed: whose it is, whom it is about, its words.
+Pure."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.contract import Record
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """By what Meta knows somebody."""
+
+    kind: str
+    value: str
+
+
+class Person(msgspec.Struct, frozen=True):
+    identities: tuple[Identity, ...] = ()
+    name: str = ""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """As much of it as is read here; the rest may be anything."""
+
+    department: str | None = None
+    type: str | None = None
+    direction: str | None = None
+    text: str | None = None
+    from_: Person | None = msgspec.field(name="from", default=None)
+    to: str | None = None
+    number: str | None = None
+    sent_at: datetime | None = None
+    medium: dict[str, Any] | None = None
+    changes: tuple[Identity, ...] = ()
+    """Of an identity: what somebody is called from now on, and no longer."""
+
+
+_read = msgspec.json.Decoder(Told).decode
+_of_department = msgspec.json.Decoder(
+    msgspec.defstruct("Department", [("department", str | None, None)], frozen=True)
+).decode
+SPEAK = frozenset(("message", "note", "consent", "identity"))
+"""Kinds of record that tell more than whose they are."""
+PHONE = "phone"
+
+
+def told(record: Record) -> Told:
+    """msgspec.DecodeError where its data is no JSON object, or not what its kind says."""
+    if record.kind in SPEAK:
+        return _read(record.data)
+    return Told(department=_of_department(record.data).department)  # type: ignore[attr-defined]
+
+
+def people(told: Told) -> list[Identity]:
+    """By what whoever it is about is known."""
+    named = [*(told.from_.identities if told.from_ else ()), *told.changes]
+    if told.to:
+        named.append(Identity(PHONE, told.to))
+    return [Identity(one.kind, plain(one)) for one in named if one.value]
+
+
+def plain(identity: Identity) -> str:
+    """The same number is the same, with its + or without."""
+    return identity.value.removeprefix("+") if identity.kind == PHONE else identity.value

@@ -1,0 +1,85 @@
+"""The record opened, for tests that ask it in SQL: what the archiver has sealed, in a table of the
+same database, `opened.record`, as far as it has come when it is asked."""
+
+import asyncio
+import base64
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from archiver.record.keys import Keys
+from archiver.record.writing import Writer
+from archiver.store import RECORDS, Store, opened
+from deploy.local.database import OWNER, Database
+from services.database import Pool, connected
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+"""The master key of installations in tests."""
+MASTER = base64.b64decode(KEY)
+
+TABLE = """
+create schema if not exists opened;
+create table if not exists opened.record (
+    id uuid primary key, position bigint, kind text, at timestamptz, tenant text, conversation text,
+    department text, message uuid, receipt uuid, item int, sequence bigint, data jsonb, raw bytea,
+    contact bytea, written_at timestamptz
+)
+"""
+COLUMNS = (
+    "id", "position", "kind", "at", "tenant", "conversation", "department", "message", "receipt",
+    "item", "sequence", "data", "raw", "contact",
+)  # fmt: skip
+
+
+async def keys_of(pool: Pool, master: bytes = MASTER) -> Keys:
+    """Checked, so that they can be used."""
+    keys = Keys(pool, [master])
+    await keys.check()
+    return keys
+
+
+async def writer_of(pool: Pool) -> Writer:
+    return Writer(pool, await keys_of(pool))
+
+
+async def reader_of(pool: Pool) -> Store:
+    return Store(pool, await keys_of(pool))
+
+
+async def rows_of(pool: Pool, master: bytes = MASTER, after: int = -1) -> list[dict[str, Any]]:
+    """Every entry that can be opened, in the order of the log."""
+    keys = await keys_of(pool, master)
+    sql = f"{RECORDS} where e.position > $1 order by e.position"
+    return list(opened(await pool.fetch(sql, after), keys))
+
+
+async def refresh(pool: Pool, master: bytes = MASTER) -> None:
+    """`opened.record` as the record is now."""
+    await pool.execute(TABLE)
+    last = await pool.fetchval("select coalesce(max(position), -1) from opened.record")
+    rows = [
+        tuple(row[name].decode() if name == "data" else row[name] for name in COLUMNS)
+        for row in await rows_of(pool, master, last)
+    ]
+    places = ", ".join(f"${n + 1}" for n in range(len(COLUMNS)))
+    sql = (
+        f"insert into opened.record ({', '.join(COLUMNS)}) values ({places}) on conflict do nothing"
+    )
+    await pool.executemany(sql, rows)
+    await pool.execute(
+        "update opened.record o set written_at = e.written_at from archiver.entry e"
+        " where o.id = e.id and o.written_at is null"
+    )
+
+
+class Readable(Database):
+    """A database of which the record can be asked: `opened.record` is as it is when it is asked."""
+
+    def execute(self, sql: str, database: str = OWNER) -> str:
+        if "opened.record" in sql:
+            with ThreadPoolExecutor(1) as thread:  # there may be a loop here already
+                thread.submit(lambda: asyncio.run(self._refresh())).result()
+        return super().execute(sql, database)
+
+    async def _refresh(self) -> None:
+        async with connected(self.url, "test", 1) as pool:
+            await refresh(pool)
