@@ -14,6 +14,7 @@ from archiver.media.fetcher import Fetcher
 from archiver.media.looker import Looker
 from archiver.media.source import sourcing
 from archiver.openapi import document
+from archiver.operations import recording
 from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
@@ -49,6 +50,7 @@ async def archiver(
         link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver consumes"))
         store = Store(pool)
         months = await enter(beside(_make_months(store)))
+        typed = await enter(beside(recording(pool, store.add)))
         intake = Intake(store)
         consumer = await enter(consuming(link, queue, FRAMES, intake.work))
         ring = await enter(keyring(pool, of_environment(settings, config)))
@@ -61,7 +63,7 @@ async def archiver(
         files = Files(store, book, objects, ring, scanned_only=only)
         api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, ring.task, months, consumer.task, *works)
+        yield first_to_end(link.task, ring.task, months, typed, consumer.task, *works)
 
 
 @asynccontextmanager
