@@ -16,6 +16,7 @@ from archiver.media.fetcher import Fetcher
 from archiver.media.looker import Looker
 from archiver.media.source import sourcing
 from archiver.openapi import document
+from archiver.operations import recording
 from archiver.record import signing
 from archiver.record.keys import Keys
 from archiver.record.signing import Signer
@@ -54,6 +55,7 @@ async def archiver(
         keys = Keys(pool, [in_bytes(key) for key in settings.archive_key])
         writer, store = Writer(pool, keys), Store(pool, keys)
         begun = await enter(beside(_begin(pool, keys, writer)))
+        typed = await enter(beside(recording(pool, writer.add)))
         intake = Intake(writer, Aside(pool, keys))
         consumer = await enter(consuming(link, queue, FRAMES, intake.work))
         ring = await enter(keyring(pool, of_environment(settings, config)))
@@ -68,7 +70,7 @@ async def archiver(
         files = Files(store, book, objects, ring, scanned_only=only)
         api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, ring.task, begun, consumer.task, signs, *works)
+        yield first_to_end(link.task, ring.task, begun, typed, consumer.task, signs, *works)
 
 
 @asynccontextmanager

@@ -9,9 +9,10 @@ from typing import Any
 import click
 import msgspec
 
+from cli.acting import Operation, on_record
 from cli.tables import fail, on_tables, say
 from services import choices, config
-from services.database import Pool
+from services.database import Connection, Pool
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -32,12 +33,15 @@ async def shown(pool: Pool, ids: Sequence[str]) -> list[Shown]:
     return [Shown(**row) for row in await pool.fetch(_SHOW, list(ids))]
 
 
-async def hold(pool: Pool, id: str, reason: str) -> None:
-    await pool.execute(_HOLD, id, reason)
+async def hold(connection: Connection, id: str, reason: str) -> tuple[None, Operation]:
+    await connection.execute(_HOLD, id, reason)
+    return None, Operation(what="destination pause", about=id, data={"reason": reason})
 
 
-async def free(pool: Pool, id: str) -> None:
-    await pool.execute("delete from deliverer.pause where destination = $1", id)
+async def free(connection: Connection, id: str) -> tuple[None, Operation | None]:
+    """Nothing is done where it was not held."""
+    freed = await connection.fetchval(_FREE, id)
+    return None, Operation(what="destination resume", about=id) if freed else None
 
 
 _SHOW = """
@@ -59,6 +63,7 @@ _HOLD = """
 insert into deliverer.pause (destination, reason) values ($1, $2)
 on conflict (destination) do update set reason = excluded.reason
 """
+_FREE = "delete from deliverer.pause where destination = $1 returning true"
 
 
 @click.group("destination")
@@ -110,7 +115,7 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
     In order, until it is resumed. What is under way is finished; it takes a second to hold.
     """
     _known(id, path)
-    on_tables("destination", lambda pool: hold(pool, id, reason))
+    on_record("destination", lambda connection: hold(connection, id, reason))
     say({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
 
 
@@ -119,7 +124,7 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
 def resume_command(id: str, path: Path | None, as_json: bool) -> None:
     """Deliver to ID again, in order."""
     _known(id, path)
-    on_tables("destination", lambda pool: free(pool, id))
+    on_record("destination", lambda connection: free(connection, id))
     say({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
 
 

@@ -8,13 +8,13 @@ import click
 import msgspec
 
 from archiver.media.judging import RELEASED
+from cli.acting import NAME, Operation, named, on_record
 from cli.tables import fail, on_tables, say
-from services.database import Pool
+from services.database import Connection, Pool
 
 MOST = 1000
 """Shown at once; there are more only when something is very wrong."""
 STATES = ("waiting", "fetched", "quarantined", "lost")
-LONGEST_NAME = 100
 
 
 class File(msgspec.Struct, frozen=True, rename="camel"):
@@ -71,10 +71,9 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
 
     The department is told, and the record says who did it.
     """
-    name = by.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        fail(f"--by: expected a name of 1 to {LONGEST_NAME} characters")
-    if not on_tables("files", lambda pool: _released(pool, file, name)):
+    if (name := named(by)) is None:
+        fail(f"--by: {NAME}")
+    if not on_record("files", lambda connection: _released(connection, file, name), name):
         fail("no file that is kept from everybody has this id")
     told = ["released; the department is told within seconds"]
     say({"id": file, "state": "available"}, told, as_json=as_json)
@@ -84,8 +83,12 @@ async def _listed(pool: Pool, states: Sequence[str]) -> list[File]:
     return [File(**row) for row in await pool.fetch(_LIST, states, MOST)]
 
 
-async def _released(pool: Pool, file: UUID, by: str) -> bool:
-    return bool(await pool.fetchval(_RELEASE, file, by, RELEASED.format(by)))
+async def _released(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:
+    row = await connection.fetchrow(_RELEASE, file, by, RELEASED.format(by))
+    if row is None:
+        return False, None
+    data = {name: row[name] for name in ("department", "conversation")}
+    return True, Operation(what="files release", about=str(file), tenant=row["tenant"], data=data)
 
 
 _LIST = """
@@ -98,5 +101,5 @@ from archiver.media where state = any($1::text[]) order by sent_at limit $2
 _RELEASE = """
 update archiver.media set state = 'available', released_by = $2, reason = $3, ended_at = now(),
     told = false
-where id = $1 and state = 'quarantined' returning true
+where id = $1 and state = 'quarantined' returning tenant, department, conversation
 """

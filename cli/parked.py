@@ -9,12 +9,14 @@ import click
 import msgspec
 
 from cli import parking
+from cli.acting import Operation, on_record
 from cli.destination import configured
 from cli.parking import Filter, Kept, Parked
 from cli.tables import fail, on_tables, say
 from cli.times import Time
-from services.database import Pool
+from services.database import Connection
 
+Work = Callable[[Connection, Filter], Awaitable[int]]
 PER_SECOND, FASTEST = 20, 200
 """Of what is tried again, unless told otherwise, and at most: it goes between what comes in, and a
 deliverer holds twice of it in hand (`deliverer.replays.IN_HAND`)."""
@@ -117,24 +119,26 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **given: Any) 
     """
     per_second, dry_run, path = (given.pop(name) for name in ("per_second", "dry_run", "path"))
     wanted = _narrow(Filter(**given), everything)
-    work: Callable[[Pool, Filter], Awaitable[int]]
+    work: Work
     if cancel:
         work, what = (parking.waiting if dry_run else parking.take_back), "parked again"
+        done = Operation(what="parked replay --cancel")
     else:
         work, what = _again(configured(path), None if dry_run else per_second), "tried again"
-    count = on_tables("parked", lambda pool: work(pool, wanted))
+        done = Operation(what="parked replay", data={"perSecond": per_second})
+    count = _carried_out(work, wanted, None if dry_run else done)
     words = f"{count} {'would be' if dry_run else 'are'} {what}"
     say({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
 
 
-def _again(to: Sequence[str], per_second: int | None) -> Callable[[Pool, Filter], Awaitable[int]]:
+def _again(to: Sequence[str], per_second: int | None) -> Work:
     """Has them tried again; without a rate, says how many that would be."""
 
-    async def work(pool: Pool, wanted: Filter) -> int:
-        await parking.possible(pool, wanted, to)
+    async def work(connection: Connection, wanted: Filter) -> int:
+        await parking.possible(connection, wanted, to)
         if per_second is None:
-            return await parking.counted(pool, wanted)
-        return await parking.replay(pool, wanted, per_second, to)
+            return await parking.counted(connection, wanted)
+        return await parking.replay(connection, wanted, per_second, to)
 
     return work
 
@@ -152,10 +156,31 @@ def drop_command(as_json: bool, everything: bool, reason: str, dry_run: bool, **
     the same.
     """
     wanted = _narrow(Filter(**given), everything)
-    work = parking.counted if dry_run else lambda pool, wanted: parking.drop(pool, wanted, reason)
-    count = on_tables("parked", lambda pool: work(pool, wanted))
+    work: Work = parking.counted if dry_run else lambda c, which: parking.drop(c, which, reason)
+    done = None if dry_run else Operation(what="parked drop", data={"reason": reason})
+    count = _carried_out(work, wanted, done)
     words = f"{count} would be given up" if dry_run else f"{count} are given up"
     say({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
+
+
+def _carried_out(work: Work, wanted: Filter, done: Operation | None) -> int:
+    """How many it was for; on the record as `done`, unless it was for none or only counted."""
+
+    async def change(connection: Connection) -> tuple[int, Operation | None]:
+        count = await work(connection, wanted)
+        return count, _of(done, wanted, count) if done and count else None
+
+    return on_record("parked", change)
+
+
+def _of(done: Operation, wanted: Filter, count: int) -> Operation:
+    """With what it was for."""
+    return msgspec.structs.replace(
+        done,
+        about=wanted.destination or "",
+        tenant=wanted.tenant or "",
+        data=done.data | wanted.told() | {"count": count},
+    )
 
 
 def _narrow(wanted: Filter, everything: bool) -> Filter:

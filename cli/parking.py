@@ -9,10 +9,12 @@ import msgspec
 
 from cli.tables import Refused
 from services.contract import Delivery
-from services.database import Pool
+from services.database import Connection, Pool
 
 MOST = 1000
 """Deliveries in one list, the oldest."""
+NAMED = 100
+"""Events by their ids in one record of what a person did, 4 kB; it says how many there were."""
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
 NOBODY = (
     "{0!r} is not in the configuration, so nobody would deliver its {1}: put it back there, or say "
@@ -36,6 +38,11 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def narrows(self) -> bool:
         return self != Filter(unreadable=self.unreadable)
+
+    def told(self) -> dict[str, Any]:
+        """What was given, for the record: of many events the first."""
+        given = msgspec.to_builtins(self) | {"events": [str(id) for id in self.events[:NAMED]]}
+        return {name: value for name, value in given.items() if value not in (None, [], False)}
 
     def values(self) -> tuple[Any, ...]:
         """As `WHICH` takes them."""
@@ -86,20 +93,20 @@ async def listed(pool: Pool, wanted: Filter) -> list[Parked]:
     return [Parked(**row) for row in rows]
 
 
-async def counted(pool: Pool, wanted: Filter) -> int:
-    count: int = await pool.fetchval(_COUNT.format(PARKED), *wanted.values())
+async def counted(connection: Connection, wanted: Filter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(PARKED), *wanted.values())
     return count
 
 
-async def waiting(pool: Pool, wanted: Filter) -> int:
-    count: int = await pool.fetchval(_COUNT.format(WAITING), *wanted.values())
+async def waiting(connection: Connection, wanted: Filter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(WAITING), *wanted.values())
     return count
 
 
-async def take_back(pool: Pool, wanted: Filter) -> int:
+async def take_back(connection: Connection, wanted: Filter) -> int:
     """Have what waits to be tried again parked as before; how many. What a deliverer has under way
     by now it finishes, and what came of it is written down."""
-    rows = await pool.fetch(_TAKE_BACK, *wanted.values())
+    rows = await connection.fetch(_TAKE_BACK, *wanted.values())
     return len(rows)
 
 
@@ -117,29 +124,29 @@ async def kept(pool: Pool, event: UUID) -> list[tuple[Parked, Kept]]:
     ]
 
 
-async def replay(pool: Pool, wanted: Filter, per_second: int, to: Sequence[str]) -> int:
+async def replay(connection: Connection, wanted: Filter, per_second: int, to: Sequence[str]) -> int:
     """Have them tried again from now on, the oldest first, so many a second; how many. What is for
     others than these destinations stays as it is."""
-    rows = await pool.fetch(_REPLAY, *wanted.values(), per_second, list(to))
+    rows = await connection.fetch(_REPLAY, *wanted.values(), per_second, list(to))
     return len(rows)
 
 
-async def possible(pool: Pool, wanted: Filter, to: Sequence[str]) -> None:
+async def possible(connection: Connection, wanted: Filter, to: Sequence[str]) -> None:
     """Whether there is somebody to deliver all of it."""
-    await not_given_up(pool, wanted.events)
-    if others := await pool.fetch(_FOR_OTHERS, *wanted.values(), list(to)):
+    await not_given_up(connection, wanted.events)
+    if others := await connection.fetch(_FOR_OTHERS, *wanted.values(), list(to)):
         raise Refused("\n".join(NOBODY.format(row["destination"], row["n"]) for row in others))
 
 
-async def drop(pool: Pool, wanted: Filter, reason: str) -> int:
+async def drop(connection: Connection, wanted: Filter, reason: str) -> int:
     """Give them up, for a reason that goes on the record; how many."""
-    rows = await pool.fetch(_DROP, *wanted.values(), reason)
+    rows = await connection.fetch(_DROP, *wanted.values(), reason)
     return len(rows)
 
 
-async def not_given_up(pool: Pool, events: Sequence[UUID]) -> None:
+async def not_given_up(connection: Connection, events: Sequence[UUID]) -> None:
     """Of what is named: there is nothing left of it to try again."""
-    if gone := await pool.fetch(_GIVEN_UP, list(events)):
+    if gone := await connection.fetch(_GIVEN_UP, list(events)):
         raise Refused("\n".join(GIVEN_UP.format(row["event"]) for row in gone))
 
 

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -12,10 +12,11 @@ from uuid import UUID
 import click
 import msgspec
 
+from cli.acting import Operation, on_record
 from cli.rollback import KEPT, Plan, carried_out, planned
 from cli.tables import Refused, fail, on_tables, say
 from services import choices
-from services.database import Pool
+from services.database import Connection, Pool
 
 MOST = 1000
 """Versions in one list, the newest: a new one each working day makes four years."""
@@ -59,9 +60,9 @@ def held(path: str) -> str:
         return ""
 
 
-async def files_of(pool: Pool, version: str) -> dict[str, str]:
+async def files_of(tables: "Pool | Connection", version: str) -> dict[str, str]:
     """Name -> text; Refused when there is no such version."""
-    kept = await pool.fetchval("select files from router.version where version = $1", version)
+    kept = await tables.fetchval("select files from router.version where version = $1", version)
     if kept is None:
         raise Refused(f"there is no version {version!r}: see postkamer rules list")
     return msgspec.msgpack.decode(kept, type=dict[str, str])
@@ -153,17 +154,35 @@ def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bo
     if not given:
         fail("POSTKAMER_CONFIG: is missing", 2)
         return
-    files, first = on_tables("rules", lambda pool: files_of(pool, version)), Path(given)
-    try:
-        plan = planned(version, files, first)
-        if not dry_run:
-            carried_out(plan, files, first)
-    except Refused as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"rules: {error.filename or first}: {error.strerror or error}")
+    plan = _back(version, Path(given), dry_run=dry_run)
     said = msgspec.to_builtins(plan) | {"dryRun": dry_run}
     say(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
+
+
+def _back(version: str, first: Path, *, dry_run: bool) -> Plan:
+    """What it takes; done, unless that is all that was asked."""
+    files: dict[str, str] = {}
+
+    async def change(connection: Connection) -> tuple[Plan, Operation | None]:
+        files.update(await files_of(connection, version))
+        plan = _safely(first, lambda: planned(version, files, first))
+        data = {"written": plan.written, "aside": plan.aside}
+        done = Operation(what="rules rollback", about=version, data=data)
+        return plan, done if plan.replaced and not dry_run else None
+
+    def last(plan: Plan) -> None:
+        _safely(first, lambda: carried_out(plan, files, first))
+
+    return on_record("rules", change, last=last)
+
+
+def _safely(first: Path, work: Callable[[], T]) -> T:
+    """What it gives; what is wrong with a file is no fault of the database."""
+    try:
+        return work()
+    except OSError as error:
+        said = f"rules: {error.filename or first}: {error.strerror or error}"
+        raise Refused(said) from None
 
 
 def _told(plan: Plan, *, dry_run: bool) -> Iterator[str]:

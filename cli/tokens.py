@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from cli.acting import Operation, on_record
 from cli.tables import Refused, on_tables, say
 from cli.times import Time
 from services import choices, clock, config, settings
 from services.access import BURST, REQUESTS_PER_SECOND, ROLES, Role
-from services.database import Pool
+from services.database import Connection, Pool
 from services.keyring import LARGEST, digest
 
 PREFIX = "pk_"
@@ -96,12 +97,12 @@ def fresh(chance: bytes) -> str:
     return PREFIX + base64.urlsafe_b64encode(chance).decode().rstrip("=")
 
 
-async def add(pool: Pool, wanted: Wanted) -> str:
+async def add(connection: Connection, wanted: Wanted) -> str:
     """Write a new token down; the token itself, which nobody can find again."""
     token = fresh(secrets.token_bytes(RANDOM_BYTES))
-    if await pool.fetchval(_VALID) >= LARGEST:
+    if await connection.fetchval(_VALID) >= LARGEST:
         raise Refused(f"there are {LARGEST} valid tokens already; revoke one first")
-    added = await pool.fetchval(
+    added = await connection.fetchval(
         _ADD,
         wanted.name,
         digest(token),
@@ -124,12 +125,28 @@ async def listed(pool: Pool) -> list[Listed]:
     return [Listed(**row) for row in await pool.fetch(_LIST)]
 
 
-async def revoke(pool: Pool, name: str) -> datetime:
+async def revoke(connection: Connection, name: str) -> tuple[datetime, Operation | None]:
     """End a token; when that was done, which may have been before."""
-    at: datetime | None = await pool.fetchval(_REVOKE, name)
-    if at is None:
+    found = await connection.fetchrow(_OF_NAME, name)
+    if found is None:
         raise Refused(f"there is no token {name!r}")
-    return at
+    if found["revoked_at"]:
+        return found["revoked_at"], None
+    at: datetime = await connection.fetchval(_REVOKE, name)
+    return at, Operation(what="token revoke", tenant=found["tenant"], about=name)
+
+
+def added(wanted: Wanted) -> Operation:
+    """With what the token may do, and until when."""
+    data = {
+        "roles": sorted(set(wanted.roles)),
+        "departments": sorted(set(wanted.departments)),
+        "people": wanted.people,
+        "perSecond": wanted.per_second,
+        "burst": wanted.burst,
+        "expiresAt": wanted.expires_at,
+    }
+    return Operation(what="token add", tenant=wanted.tenant, about=wanted.name, data=data)
 
 
 _VALID = """
@@ -149,10 +166,8 @@ select name, tenant, roles, departments, people, per_second, burst, created_at, 
 from access.token order by tenant, name
 """
 
-_REVOKE = """
-update access.token set revoked_at = coalesce(revoked_at, now()) where name = $1
-returning revoked_at
-"""
+_OF_NAME = "select tenant, revoked_at from access.token where name = $1 for update"
+_REVOKE = "update access.token set revoked_at = now() where name = $1 returning revoked_at"
 
 
 @click.group("token")
@@ -175,14 +190,14 @@ def group() -> None:
 def add_command(path: Path | None, as_json: bool, **given: Any) -> None:
     """Make the token NAME and print it: this once."""
 
-    async def work(pool: Pool) -> str:
-        return await add(pool, wanted)
+    async def work(connection: Connection) -> tuple[str, Operation]:
+        return await add(connection, wanted), added(wanted)
 
     wanted = Wanted(**given)
     if wrong := _judged(wanted, path):
         click.echo("\n".join(wrong), err=True)
         raise SystemExit(2)
-    token = on_tables("token", work)
+    token = on_record("token", work)
     say({"name": wanted.name, "token": token}, [token], as_json=as_json)
 
 
@@ -224,10 +239,6 @@ def _line(token: Listed) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def revoke_command(name: str, as_json: bool) -> None:
     """End the token NAME, within seconds and for ever."""
-
-    async def work(pool: Pool) -> datetime:
-        return await revoke(pool, name)
-
-    at = on_tables("token", work)
+    at = on_record("token", lambda connection: revoke(connection, name))
     words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
     say({"name": name, "revokedAt": at}, [words], as_json=as_json)

@@ -9,6 +9,7 @@ from router import commands, files, messages, notices, statuses, timeouts
 from router.decisions import Changes, Decision, Ground, Unit
 from router.discretion import marked
 from router.knowledge import Knowledge
+from router.renames import with_renames
 from services.contract import Command, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.whatsapp import items
 
@@ -16,6 +17,7 @@ from services.whatsapp import items
 def decide(unit: Unit, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
     """What is to be done with `unit`; never raises for what a citizen, Meta or a CRM sent."""
     decision, changes = _decided(unit, known, ground)
+    decision = with_renames(unit, decision, changes, known)
     return marked(decision, ground.config), changes
 
 

@@ -11,6 +11,7 @@ from router.charges import Charge
 from router.consent import Consent, OptOut, Withdrawal
 from router.conversation import Conversation, Mark
 from router.early import Early
+from router.rename import Renamed
 from router.rules import Table
 from router.template import Template
 from services.config import Config
@@ -241,6 +242,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the consent by which a template goes to somebody who did not write first."""
     ended: tuple[str, ...] = ()
     """Purposes for which consent ended here."""
+    identity: UUID | None = None
+    """Id of the record that says that somebody is called otherwise from here on."""
+    renamed: tuple[Renamed, ...] = ()
     happened: str = ""
     """Of a time-out: decided, waiting, closed, alarmed; '' where it meant nothing any more."""
 

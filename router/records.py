@@ -15,6 +15,7 @@ from router.commands import content
 from router.consents import brought, ended, of_person
 from router.decisions import Decision, Reply, Unit
 from router.outputs import Data, by, person, why, zaak
+from router.renames import kept as renamed
 from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
@@ -32,12 +33,13 @@ def receipt_record(receipt: Receipt) -> Record:
 def records(unit: Unit, decision: Decision) -> Iterator[Record]:
     """The records of one decision, in order."""
     if decision.opened:
-        yield _record(
-            unit, decision, "conversation", decision.opened, _happened("opened", decision)
-        )
+        opened = _happened("opened", decision)
+        yield _record(unit, decision, "conversation", decision.opened, opened)
     if decision.transfer:
         moved = _happened("transferred", decision) | {"from": decision.moved_from}
         yield _record(unit, decision, "conversation", decision.transfer, moved)
+    if decision.identity:
+        yield _record(unit, decision, "identity", decision.identity, renamed(unit, decision))
     if isinstance(unit.entry, Timeout) and not decision.happened:
         return  # there was nothing left to do
     kind_of, data = _own(unit, decision)
@@ -47,7 +49,6 @@ def records(unit: Unit, decision: Decision) -> Iterator[Record]:
 
 
 def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
-    receipt = unit.entry if isinstance(unit.entry, Receipt) else None
     own = id == decision.record
     return Record(
         id=id,
@@ -57,9 +58,9 @@ def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> 
         tenant=decision.tenant,
         conversation=decision.conversation,
         message=decision.message if own else None,
-        receipt=receipt.id if receipt else None,
+        receipt=unit.entry.id if isinstance(unit.entry, Receipt) else None,
         # What happened to the conversation stands just before the message that caused it.
-        sequence=decision.sequence if own else decision.sequence - 1,
+        sequence=decision.sequence - (kind == "conversation" and not own),
         raw=unit.item.raw if own and unit.item else b"",
     )
 

@@ -218,7 +218,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, media, quarantine, conversation,
-    number, consent, configuration.
+    number, consent, identity, configuration, operation.
     """
 
     id: UUID

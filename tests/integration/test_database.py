@@ -87,6 +87,13 @@ FORBIDDEN = [
     ("gateway", "select purpose from router.consent"),
     ("deliverer", "select source from router.consent"),
     ("deliverer", "update router.consent set ended_at = null"),
+    ("archiver", "update access.operation set by = 'x'"),
+    ("archiver", "delete from access.operation"),
+    (
+        "archiver",
+        "insert into access.operation (id, by, what) values (gen_random_uuid(), 'x', 'x')",
+    ),
+    ("gateway", "select * from access.operation"),
 ]
 
 

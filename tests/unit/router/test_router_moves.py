@@ -86,7 +86,8 @@ def test_after_a_move_a_citizen_goes_on_in_the_same_conversation_and_the_record_
     [moved] = decisions(said)
     assert (moved.conversation, moved.continued) == (first.conversation, True)
     assert moved.conversation.startswith(f"{BEFORE}-")
-    [record] = kept(said)
+    [renamed, record] = kept(said)
+    assert renamed.kind == "identity"
     data = msgspec.json.decode(record.data)
     assert (data["continued"], data["number"]) == (True, NUMBER)
     again = town.hears(AFTER, bsuid="NL.bsp")
