@@ -12,7 +12,7 @@ BOX = "□"
 """For what cannot be shown; every font has it."""
 CUT = "\x1f"
 """Where a long word may be broken; no text has it, since controls are taken out."""
-LONGEST_WORD, PART = 28, 12
+LONGEST_WORD, PART = 32, 12
 """Characters: a word longer than that, longer than nearly all Dutch words, may be broken after each
 part. The narrowest line, of a name beside its value, has room for a part of the widest letters."""
 NARROW_WORD, NARROW_PART = 16, 8

@@ -36,7 +36,7 @@ STANDARD: Final = "a-2b"
 LARGEST, LARGEST_TEXT = 5_000, 4_000_000
 """Messages in one PDF, and characters of all that is on its pages: typst takes half a GiB for
 either, and some 20 seconds a round. Who has more asks by period."""
-ROUNDS = 6
+ROUNDS = 8
 """Of typst, in which it says what no font has. Three are enough nearly always: marks, all else, and
 one with nothing to say; but a letter without its mark may be without a font as well."""
 

@@ -1,7 +1,7 @@
 """A report as its pages lay it out: headings, facts, conversations by day, tables. Pure."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, starmap
 from typing import Any
 
 from archiver.dossier import wording
@@ -30,21 +30,22 @@ def shown(report: Report) -> Json:
         "reference": report.request.id if report.request else "",
         "facts": _named(_facts(report)),
         "figures": _figures(report),
-        "contents": len(report.conversations) > LONG_CONVERSATIONS
-        or messages(report) > LONG_MESSAGES,
+        "contents": _is_long(report),
         "purposes": [[purpose.text, purpose.ground] for purpose in report.purposes],
         "retention": list(report.retention),
         "source": report.source,
         "automated": report.automated,
-        "conversations": [
-            _conversation(number, each) for number, each in enumerate(report.conversations, 1)
-        ],
+        "conversations": list(starmap(_conversation, enumerate(report.conversations, 1))),
         "tables": tables(report),
         "rights": [[right.name, right.text] for right in report.rights],
         "complaint": report.complaint,
-        "authority": report.authority,
         "ask": _named(_ask(report)),
     }
+
+
+def _is_long(report: Report) -> bool:
+    many = len(report.conversations) > LONG_CONVERSATIONS
+    return many or messages(report) > LONG_MESSAGES
 
 
 def _named(facts: Iterable[tuple[str, str]]) -> Facts:
@@ -91,16 +92,7 @@ def _conversation(number: int, told: Conversation) -> Json:
     days = groupby(enumerate(told.messages, 1), key=lambda each: wording.weekday(each[1].at))
     return {
         "title": f"Gesprek {number}: {day(wording.here(told.opened_at))}",
-        "facts": _named(
-            (
-                ("Begonnen", moment(told.opened_at)),
-                ("Afgesloten", moment(told.closed_at) or "nog niet"),
-                ("Behandeld door", ", ".join(told.departments)),
-                ("Zaak", told.zaak),
-                ("Bewaard tot", day(told.kept_until)),
-                ("Kenmerk", told.id),
-            )
-        ),
+        "facts": _named(_handling(told)),
         "days": [
             {"day": name, "messages": [_message(f"{number}.{at}", said) for at, said in those]}
             for name, those in days
@@ -110,6 +102,15 @@ def _conversation(number: int, told: Conversation) -> Json:
             for note in told.notes
         ],
     }
+
+
+def _handling(told: Conversation) -> Iterator[tuple[str, str]]:
+    yield "Begonnen", moment(told.opened_at)
+    yield "Afgesloten", moment(told.closed_at) or "nog niet"
+    yield "Behandeld door", ", ".join(told.departments)
+    yield "Zaak", told.zaak
+    yield "Bewaard tot", day(told.kept_until)
+    yield "Kenmerk", told.id
 
 
 def _text(text: str) -> Json:
