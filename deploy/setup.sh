@@ -4,6 +4,7 @@
 #   servers   RabbitMQ and PostgreSQL, as programs only: no service, no cluster, nothing started
 #   scanner   clamd, for the tests of files: without signatures, which are for who runs it for real
 #   browser   Chromium, for the browser tests
+#   paper     the Noto fonts for reports as PDF, emoji too, and poppler, which reads them in the tests
 #   clock     libfaketime, for the tests that move the clock
 #   load      wrk, for the benchmarks
 #   runtime   .venv with what Postkamer needs to run
@@ -13,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-FREE_MIB=1024      # the packages take about 400 MiB, .venv 100 (runtime) to 400 (tools)
+FREE_MIB=1024      # the packages take about 450 MiB, .venv 200 (runtime) to 500 (tools)
 LOG=.local/log/setup.log
 OFFLINE=.local/log/package-lists-failed
 POLICY=/usr/sbin/policy-rc.d
@@ -225,11 +226,16 @@ for part in "$@"; do
         ;;
     scanner) need clamav-daemon test -x /usr/sbin/clamd ;;
     browser) need chromium has_browser ;;
+    paper)
+        need fonts-noto-core test -e /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
+        need fonts-noto-color-emoji test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
+        need poppler-utils command -v pdftotext
+        ;;
     clock) need libfaketime has_clock ;;
     load) need wrk command -v wrk ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second holds the first
     tools) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, clock, load, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, load, runtime, tools." ;;
     esac
 done
 
