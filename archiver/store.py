@@ -79,11 +79,15 @@ def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
 
 KEPT = """
 select e.id, e.position, e.kind, e.at, e.tenant, e.conversation, e.department, e.message, e.receipt,
-    e.item, e.sequence, e.salt, e.sealed, k.version, k.wrapped, m.wrapped as above, m.master
+    e.item, e.sequence, e.salt, e.sealed, k.version, k.wrapped, m.wrapped as above, m.master,
+    k.tenant as under_tenant, k.conversation as under
 """
 _KEYS = """
-left join archiver.conversation_key k using (tenant, conversation)
-left join archiver.municipality_key m using (tenant, purpose, version)
+left join archiver.conversation_key k on (k.tenant, k.conversation) = (
+    case when e.kind = 'destruction' then '' else e.tenant end,
+    case when e.kind = 'destruction' then '' else e.conversation end)
+left join archiver.municipality_key m
+    on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
 """
 RECORDS = f"{KEPT} from archiver.entry e {_KEYS}"
 """Entries with what opens them, if it is there."""

@@ -83,9 +83,10 @@ class Keys:
 
     def of_row(self, row: Row) -> bytes:
         """A conversation's key, from a row with the wrapped ones. Shut."""
-        name = _name(row["tenant"], "content", row["version"])
+        name = _name(row["under_tenant"], "content", row["version"])
         above = self._opened(self._master(row["master"]), row["above"], name)
-        return self._opened(above, row["wrapped"], conversation_name(row))
+        wrapped_for = conversation_name(row["under_tenant"], row["under"])
+        return self._opened(above, row["wrapped"], wrapped_for)
 
     def _master(self, named: str) -> bytes:
         try:
@@ -127,10 +128,7 @@ class Keys:
         """Not where the municipality's key was replaced, or destroyed, between two statements."""
         row = await self._newest(tenant, "content")
         above, version = self._of_municipality(tenant, "content", row), row["version"]
-        made = [
-            _wrapped(above, conversation_name({"tenant": tenant, "conversation": one}))
-            for one in conversations
-        ]
+        made = [_wrapped(above, conversation_name(tenant, one)) for one in conversations]
         try:
             await self._pool.execute(_ADD, tenant, conversations, version, made)
         except Exception as error:
@@ -156,13 +154,14 @@ def _name(tenant: str, purpose: Purpose, version: int) -> str:
     return f"{purpose} {tenant} {version}"
 
 
-def conversation_name(row: Row) -> str:
+def conversation_name(tenant: str, conversation: str) -> str:
     """Without the version above: another key may be wrapped around it."""
-    return f"conversation {row['tenant']} {row['conversation']}"
+    return f"conversation {tenant} {conversation}"
 
 
 KEYS = """
-select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master
+select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
+    k.tenant as under_tenant, k.conversation as under
 from unnest($1::text[], $2::text[]) as wanted (tenant, conversation)
 join archiver.conversation_key k using (tenant, conversation)
 join archiver.municipality_key m using (tenant, purpose, version)

@@ -15,13 +15,15 @@ from uuid import UUID
 import msgspec
 
 from archiver.record.entry import Open, hash_of, opened
-from archiver.record.keys import Keys, Place
+from archiver.record.keys import NOWHERE, Keys, Place
 from archiver.record.merkle import Tree, grown
 from archiver.record.sealing import SALT_BYTES, Content, Shut, seal, seal_content
 from archiver.record.told import Told, people, told
 from services.contract import Record
 from services.database import Connection, Pool
 
+DESTRUCTION = "destruction"
+"""The kind of record that says that something cannot be opened any more."""
 HASH_BYTES = 16
 """Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
 
@@ -126,8 +128,8 @@ def _told(record: Record) -> Told:
 
 
 def place_of(record: Record) -> Place:
-    """Under which key it lies."""
-    return record.tenant, record.conversation
+    """Under which key it lies. What is said of a destruction outlives what was destroyed."""
+    return NOWHERE if record.kind == DESTRUCTION else (record.tenant, record.conversation)
 
 
 def person_hash(key: bytes, kind: str, value: str) -> bytes:

@@ -1,0 +1,88 @@
+"""A log with some entries in it, signed twice; and what a person with all rights may do to it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from archiver.record import verifying
+from archiver.record.signing import Signer, sign
+from archiver.record.verifying import Asked, Trust
+from archiver.record.walking import Finding
+from archiver.record.writing import Writer
+from services import clock
+from services.contract import Record
+from services.database import Pool
+from services.objects import Objects
+from tests.recorded import writer_of
+
+NUMBER = "106540352242922"
+SEED = bytes(range(32))
+ENTRIES, FIRST_SIGNED = 700, 300
+"""Two tiles and a bit; a checkpoint in the middle of the second."""
+
+
+def conversation(n: int) -> str:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return f"{NUMBER}-{letters[n // 26 % 26]}{letters[n % 26] * 25}"
+
+
+def message(n: int, tenant: str = "almelo", **more: object) -> Record:
+    data = {
+        "direction": "in",
+        "type": "text",
+        "text": f"bericht {n}",
+        "department": "balie" if n % 3 else "jeugd",
+        "decision": {"rule": "", "reason": ""},
+        "from": {"identities": [{"kind": "phone", "value": f"3161{n:07}"}], "name": "Fatima"},
+        "receivedAt": clock.now(),
+    }
+    return Record(
+        id=clock.new_id(),
+        kind="message",
+        at=clock.now(),
+        data=msgspec.json.encode(data | more),
+        tenant=tenant,
+        conversation=conversation(n // 5),
+        message=clock.new_id(),
+        sequence=n,
+        raw=b'{"id":"wamid.%d"}' % n,
+    )
+
+
+class Log:
+    """A log, and what is signed of it."""
+
+    def __init__(self, pool: Pool, writer: Writer, outside: Objects) -> None:
+        self.pool, self.writer, self.outside = pool, writer, outside
+        self.signer = Signer("test/log", SEED)
+        self.records: list[Record] = []
+
+    async def grow(self, count: int) -> None:
+        made = [message(len(self.records) + n) for n in range(count)]
+        self.records += made
+        await self.writer.add(made)
+
+    async def sign(self) -> int:
+        return (await sign(self.pool, self.signer, self.outside)).size
+
+    async def findings(self, *, outside: bool = True, **asked: object) -> list[Finding]:
+        trust = Trust(self.signer.origin, self.signer.public)
+        store = self.outside if outside else None
+        async with self.pool.acquire() as connection, connection.transaction(
+            isolation="repeatable_read", readonly=True
+        ):  # fmt: skip
+            wanted = Asked(trust=trust, outside=store, **asked)  # type: ignore[arg-type]
+            found = verifying.findings(connection, wanted, lambda seen, of: None)
+            return [one async for one in found]
+
+
+@asynccontextmanager
+async def logged(pool: Pool, folder: Path) -> AsyncIterator[Log]:
+    log = Log(pool, await writer_of(pool), Objects((folder / "outside").as_uri()))
+    await log.grow(FIRST_SIGNED)
+    await log.sign()
+    await log.grow(ENTRIES - FIRST_SIGNED)
+    await log.sign()
+    yield log
