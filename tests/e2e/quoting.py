@@ -104,8 +104,10 @@ class Between:
 
     def _quoting(self, where: str, status: int, content: dict[str, Any]) -> web.Response:
         self.quoted[where] += 1
-        headers = {"Content-Type": "application/json", "X-Quoted": "yes"}
-        return web.Response(status=status, body=msgspec.json.encode(content), headers=headers)
+        headers = {"Content-Type": "application/json", "X-About": phone(0)}
+        said = {"about": f"{phone(0)} {self._marks['name']}"} | content
+        body = msgspec.json.encode(said)
+        return web.Response(status=status, reason=f"No {phone(0)}", body=body, headers=headers)
 
     async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
         url = self._sandbox + request.raw_path
