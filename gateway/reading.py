@@ -1,10 +1,11 @@
 """Reading what a CRM sends: bytes in, a model or every fault of it out. Pure, and never raises.
 
 A fault is a JSON pointer (RFC 6901) and a sentence of ours; what was sent stands in neither, but
-for the name of a member that we do not know.
+for the name of a member that we do not know, where it looks like one.
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
@@ -24,8 +25,11 @@ DIGITS = 18
 """Of a whole number: what every reader of JSON holds exactly or nearly so."""
 FAULTS = 100
 """In one answer; who has more will look again."""
-NAME_CHARACTERS = 100
-"""Of a name in a pointer; a name that we know is shorter."""
+NAME = re.compile(r"(?!(?:\D*\d){5})[A-Za-z_][A-Za-z0-9_-]{0,39}")
+"""What the name of a member is like; all that we know are. Another may be what somebody is known by
+(a telephone number, a wamid), and an answer is logged by proxies and shown on screens."""
+UNNAMED = "*"
+"""Stands in a pointer for a name that is not like one."""
 
 SENTENCES = {
     "bool_type": "must be true or false",
@@ -200,7 +204,7 @@ def _is_text(text: str) -> bool:
 
 def _token(name: str | int) -> str:
     """One step of a pointer."""
-    return str(name).replace("~", "~0").replace("/", "~1")[:NAME_CHARACTERS]
+    return str(name) if isinstance(name, int) or NAME.fullmatch(name) else UNNAMED
 
 
 def _told(error: ValidationError, given: Any) -> Iterator[tuple[str, str]]:

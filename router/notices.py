@@ -23,8 +23,9 @@ from services.whatsapp.people import CONTACT, named
 
 Act = Callable[[Unit, Notice, Knowledge, Ground], Changes]
 
-NAME = re.compile(r"[a-z0-9_]{1,64}")
-"""What a name of Meta's may look like here: it stands in a table and in the log."""
+NAME = re.compile(r"(?!(?:\D*\d){5})[a-z0-9_]{1,64}")
+"""What a name of Meta's may look like here: it stands in a table and in the log. With more digits
+it could be somebody's telephone number."""
 TEMPLATE_NAME, WORD = 512, 64
 """Characters of what stands in a key: Meta's own bound of a template's name, and room for the rest.
 An index refuses what is much longer."""

@@ -40,7 +40,8 @@ class FaultShown(Shown):
     """One thing wrong with a request."""
 
     pointer: str
-    """JSON pointer (RFC 6901) to it in the body; empty for the body as a whole."""
+    """JSON pointer (RFC 6901) to it in the body; empty for the body as a whole. `*` in it stands
+    for the name of a member that may itself be somebody's."""
     detail: str
     parameter: str = ""
     """Instead of a pointer: the header, or the member of the query, in which it is."""

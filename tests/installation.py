@@ -7,6 +7,7 @@ and start it again, and have a second process of a service stand by.
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -45,6 +46,7 @@ destination = "crm"
 """A second municipality, whose number is in the other partition than the example's."""
 TOKENS = "sandbox@almelo:sandbox-api-token,neighbour@hengelo:neighbour-api-token"
 READY_SECONDS = 60.0
+COMMAND_SECONDS = 30.0
 
 
 class Installation:
@@ -137,6 +139,22 @@ class Installation:
             process.stop()
         self.broker.stop()
         self.database.stop()
+
+    def says(self, *arguments: str) -> str:
+        """What a command of the operator's says, as the owner of the database, whatever becomes of
+        it."""
+        owner = {"POSTKAMER_DATABASE_URL": self.database.url}
+        ran = subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            env=self._settings("operator") | owner,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        return ran.stdout
 
     def logs(self) -> str:
         """Everything that the services have logged."""

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from deploy.compose import definitions
+from deploy.local.database import SETTINGS
 from sandbox import settings as sandbox
 from services import choices, topology
 from services.settings import (
@@ -48,6 +49,7 @@ with TemporaryDirectory() as there:
     TOWN = choices.load(inside(Path(there))).config
 GIVEN = re.compile(r"\$\{(\w+):\?[^}]*\}")
 """`${NAME:?what to do}`: compose refuses to start where it is missing or empty."""
+QUIET = {"log_error_verbosity", "log_parameter_max_length", "log_parameter_max_length_on_error"}
 KEY = "A" * 43 + "="
 """32 bytes in base64."""
 
@@ -231,3 +233,12 @@ def test_every_role_that_the_migrations_make_gets_its_own_password() -> None:
     for role, value in made:
         assert taken[value] == f"{role.upper()}_DATABASE_PASSWORD"
         assert taken[value] in SERVICES["roles"]["environment"]
+
+
+def test_the_database_logs_no_values_of_rows_and_statements_here_as_under_make_run() -> None:
+    quiet = {name: value for name, value in SETTINGS.items() if name in QUIET}
+    assert quiet.keys() == QUIET
+    given = SERVICES["postgres"]["command"][1:]
+    assert dict(each.removeprefix("-c").split("=") for each in given) == quiet
+    paper = (ROOT / "docs" / "containers.md").read_text()
+    assert [name for name, value in quiet.items() if f"{name} = {value}" not in paper] == []

@@ -230,6 +230,7 @@ def sightings(*came: Receipt) -> list[Any]:
         (told("Not A Field 31611111111", x=1), ("field", OTHER)),
         (told("x" * 65, x=1), ("field", OTHER)),
         (wrote(text("w", "", phone="31611111111", kind="hologram")), ("type", "hologram")),
+        (wrote(text("w", "", phone="31611111111", kind="31611111111")), ("type", "other")),
         (wrote(text("w", "", phone="31611111111", kind="+31 6")), ("type", OTHER)),
         (told("account_update", event="NEW_WORD"), ("event", "account_update_new_word")),
         (told("account_update", event="Anna 06"), ("event", OTHER)),
