@@ -9,7 +9,7 @@ from router.decisions import Decision, Timer, Unit
 from router.grounds import grounded
 from router.knowledge import Knowledge
 from router.records import receipt_record, records
-from router.units import keyed_hash, units
+from router.units import items_of, keyed_hash, units
 from services import texts
 from services.choices import Choices, version
 from services.config import parse
@@ -181,7 +181,7 @@ class Week:
             signature="",
             body=webhook(*messages, number=NUMBER),
         )
-        self.records.append(receipt_record(receipt))
+        self.records.append(receipt_record(receipt, items_of(receipt) or ()))
         return self._takes(receipt)
 
     def orders(self, type: str, conversation: str = "", **more: Any) -> Decision:
