@@ -6,7 +6,7 @@ by level, so that no piece is found within a text.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -16,10 +16,13 @@ from services.whatsapp.lenient import elements, members
 
 FEW = 8
 """Items that are looked for by their bytes alone, in a tenth of the time of a walk."""
-LEVELS = 11
-"""Of nesting above an item; a message of history stands deepest, in a thread in a chunk."""
+LEVELS = 10
+"""The level of the list in which the deepest items stand, a message of history in a thread in a
+chunk; the body itself is 0."""
 CHANGES = 3
 """The level of the list of changes: its elements are told apart, as contacts are of one change."""
+_OBJECT = ord("{")
+_CONTAINERS = frozenset(b"{[")
 
 
 Part = Literal["item", "contact"]
@@ -60,14 +63,22 @@ class _Value(msgspec.Struct, frozen=True):
     raw: bytes
     change: int
 
+    @property
+    def key(self) -> tuple[int, bytes]:
+        return self.change, self.raw
+
+    def of(self, item: int, part: Part) -> _Piece:
+        return _Piece(self.at, self.at + len(self.raw), item, part)
+
 
 class _Lost(Exception):
     """Something does not stand where it should."""
 
 
 def cut(body: bytes, items: Sequence[AnyItem]) -> Cut:
-    """`body` without what `parse` found in it. Whole where something of it does not stand there as
-    it is: because the body had to be mended, or a name stands in an object twice."""
+    """`body` without what `parse` found in it. Whole where something of it is not found: because
+    the body had to be mended, a name stands in an object twice, or an odd item is like something
+    around another."""
     try:
         pieces = _pieces(body, items)
     except (_Lost, msgspec.DecodeError, UnicodeDecodeError):
@@ -158,10 +169,6 @@ class _Search:
                 self.within(value, at + start, level + 1)
 
 
-_OBJECT = ord("{")
-_CONTAINERS = frozenset(b"{[")
-
-
 def _shared_out(body: bytes, items: Sequence[AnyItem], found: Iterable[_Value]) -> list[_Piece]:
     """Whose piece each value is: equal items in the order in which they stand; a contact is of the
     first item of its change that it came with, and of nobody where there is none."""
@@ -172,30 +179,23 @@ def _shared_out(body: bytes, items: Sequence[AnyItem], found: Iterable[_Value]) 
     others: list[_Value] = []
     owners: dict[tuple[int, bytes], int] = {}
     for value in found:
-        if not (places := waiting.get(value.raw)):
+        if places := waiting.get(value.raw):
+            nth = places.popleft()
+            pieces.append(value.of(nth, ITEM))
+            key = value.change, items[nth].contact
+            owners[key] = min(nth, owners.get(key, nth))
+        else:
             others.append(value)
-            continue
-        nth = places.popleft()
-        pieces.append(_Piece(value.at, value.at + len(value.raw), nth, ITEM))
-        key = value.change, items[nth].contact
-        owners[key] = min(nth, owners.get(key, nth))
     if len(pieces) < len(items):
         raise _Lost
-    before = [p for piece in pieces if (p := _before(body, piece, items[piece.item].contact))]
-    return (
-        pieces
-        + before
-        + [
-            _Piece(value.at, value.at + len(value.raw), owner, CONTACT)
-            for value in others
-            if (owner := owners.get((value.change, value.raw))) is not None
-        ]
-    )
+    named = [v.of(owner, CONTACT) for v in others if (owner := owners.get(v.key)) is not None]
+    return [*pieces, *named, *_heads(body, items, pieces)]
 
 
-def _before(body: bytes, piece: _Piece, contact: bytes) -> _Piece | None:
+def _heads(body: bytes, items: Sequence[AnyItem], pieces: Iterable[_Piece]) -> Iterator[_Piece]:
     """What names the citizen of a thread of history: it stands right before the first message."""
-    at = piece.at - len(contact)
-    if contact and at >= 0 and body.startswith(contact, at):
-        return _Piece(at, piece.at, piece.item, CONTACT)
-    return None
+    for piece in pieces:
+        contact = items[piece.item].contact
+        at = piece.at - len(contact)
+        if contact and at >= 0 and body.startswith(contact, at):
+            yield _Piece(at, piece.at, piece.item, CONTACT)

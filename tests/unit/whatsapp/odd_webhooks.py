@@ -1,5 +1,7 @@
 """Webhook bodies that are not as they should be, for the tests beside this."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from services.whatsapp.items import AnyItem
@@ -32,6 +34,17 @@ def nested(levels: int) -> bytes:
 def only(body: bytes) -> AnyItem:
     (item,) = parse(body)
     return item
+
+
+Pieces = dict[tuple[int, str], bytes]
+
+
+def pieces(items: Iterable[AnyItem]) -> Pieces:
+    """As the records of the items have them."""
+    found: Pieces = {}
+    for nth, item in enumerate(items):
+        found |= {(nth, "item"): item.raw, (nth, "contact"): item.contact}
+    return found
 
 
 def travels(item: AnyItem) -> bool:

@@ -2,20 +2,18 @@
 
 import json
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from odd_webhooks import BAD_ITEMS, GOOD, webhook
+from odd_webhooks import BAD_ITEMS, GOOD, Pieces, pieces, webhook
 
 from services.whatsapp import cutting
 from services.whatsapp.cutting import Cut, Hole, cut, joined
-from services.whatsapp.items import AnyItem
-from services.whatsapp.parse import Unparseable, parse
+from services.whatsapp.parse import parse
 from services.whatsapp.people import MAX_CONTACT
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
@@ -23,16 +21,6 @@ PATHS = sorted(EXAMPLES.glob("*.json"))
 NUMBER, BORNE = "106540352242922", "106540352242923"
 PRIVATE = (b"3160000", b"wamid.", b"wacid.", b"Noor", b"Daan", b"Sanne", b"NL.", b"Kerkstraat")
 """What the examples say of citizens: telephones, ids, names, the names that Meta gives, words."""
-
-Pieces = dict[tuple[int, str], bytes]
-
-
-def pieces(items: Iterable[AnyItem]) -> Pieces:
-    """As the records of the items have them."""
-    found: Pieces = {}
-    for nth, item in enumerate(items):
-        found |= {(nth, "item"): item.raw, (nth, "contact"): item.contact}
-    return found
 
 
 def cut_whole(body: bytes) -> tuple[Cut, Pieces]:
@@ -201,55 +189,6 @@ def test_of_well_formed_bodies_the_rest_says_nothing_of_anybody(
     said = (b"3161111111", b"wamid", b"woorden", b"Burger")
     assert [word for word in said if word in done.rest] == []
     assert done.holes == sorted(done.holes, key=lambda hole: hole.at)
-
-
-JSON = st.recursive(
-    st.sampled_from([None, 1, "1", "316", "x", [], {}]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["messages", "statuses", "contacts", "history", "threads", "errors", "id", "wa_id",
-                 "from", "calls", "user_preferences", "metadata", "type"]
-            ), inner, max_size=4)
-    ),
-    max_leaves=12,
-)  # fmt: skip
-
-
-@settings(max_examples=300)
-@given(
-    st.lists(
-        st.builds(
-            lambda field, value: {"field": field, "value": value},
-            st.sampled_from(["messages", "history", "calls", "user_preferences", "?"]),
-            JSON,
-        ),
-        max_size=3,
-    ),
-    st.sampled_from([0, 8]),
-)
-def test_anything_that_can_be_read_comes_together_again(
-    changes: list[dict[str, Any]], few: int
-) -> None:
-    content = body(*changes)
-    items = parse(content)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(cutting, "FEW", few)
-        assert joined(cut(content, items), pieces(items)) == content
-
-
-@settings(max_examples=300)
-@given(st.sampled_from(PATHS), st.data())
-def test_examples_with_broken_bytes_come_together_again(path: Path, data: st.DataObject) -> None:
-    whole = path.read_bytes()
-    at = data.draw(st.integers(0, len(whole) - 1))
-    broken = whole[:at] + data.draw(st.binary(max_size=4)) + whole[at + 1 :]
-    try:
-        items = parse(broken)
-    except Unparseable:
-        assume(False)
-    assert joined(cut(broken, items), pieces(items)) == broken
 
 
 @given(st.lists(st.sampled_from([*BAD_ITEMS, GOOD]), max_size=12))
