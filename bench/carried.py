@@ -27,7 +27,13 @@ class Sample(msgspec.Struct, frozen=True):
 def missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
     """What did not come out as often as it had to, of the records and events; '' when all did."""
     new = 0 if kind == AGAIN else messages
-    due = {"receipt": messages, RECORD: 1, "message": new, RECEIVED: new}
+    due = {
+        "receipt": messages,
+        RECORD: 1,
+        "message": new,
+        RECEIVED: new,
+        "segment": messages - new,
+    }
     return ", ".join(
         f"{found.get(name, 0):,} of {count:,} {name}"
         for name, count in due.items()

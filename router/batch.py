@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from router.decide import decide, set_aside
-from router.decisions import Changes, Decided, Decision, Ground, Unit
+from router.decisions import Changes, Decided, Decision, Ground, Repeat, Unit
 from router.knowledge import Knowledge
 
 ITEMS, BYTES = 256, 256 * 1024
@@ -17,23 +17,34 @@ T = TypeVar("T")
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What is to be said, and of that what is new; how many units Meta repeated, and the faults of
-    ours that put one aside."""
+    """What is to be said, and of that what is new; what came again in another place, how many units
+    were repeats at all, and the faults of ours that put one aside."""
 
     said: list[Decided]
     fresh: list[Decided]
+    again: list[Repeat]
     repeats: int
     faults: list[Exception]
 
 
+class Settled(msgspec.Struct, frozen=True):
+    """What is decided and committed: what is to be said, and what came again."""
+
+    said: list[Decided]
+    again: list[Repeat]
+
+
 def decide_batch(todo: Iterable[Unit], known: Knowledge, ground: Ground) -> Batch:
     """Each unit once. A fault in deciding one puts that one aside and no other."""
-    batch = Batch([], [], 0, [])
+    batch = Batch([], [], [], 0, [])
     repeats = 0
     mentioned: set[bytes] = set()
     for unit in todo:
         if before := known.decided.get(unit.key):
-            if before[0] == unit.entry.id and unit.key not in mentioned:
+            if unit.again or before[0] != unit.entry.id:
+                batch.again.append((unit, before[1]))
+                repeats += 1
+            elif unit.key not in mentioned:
                 batch.said.append((unit, before[1], Changes()))
             else:
                 repeats += 1

@@ -38,6 +38,10 @@ class Unit(msgspec.Struct, frozen=True):
     """Its number is our own id of it, not Meta's."""
     scope: str = ""
     """The portfolio that it came from: Meta's BSUIDs hold within one."""
+    place: int | None = None
+    """Of the item among all of its body, from 0."""
+    again: bool = False
+    """It stood in this body before."""
 
     @property
     def at(self) -> datetime:
@@ -283,6 +287,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Decided = tuple[Unit, Decision, Changes]
+Repeat = tuple[Unit, Decision]
+"""What came again, and what was decided of it when it came first."""
 
 
 class Ground(msgspec.Struct, frozen=True):

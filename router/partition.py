@@ -17,16 +17,16 @@ import msgspec
 import structlog
 
 from router import outputs, records, tally
-from router.batch import ITEMS, chunks, decide_batch
+from router.batch import ITEMS, Settled, chunks, decide_batch
 from router.decide import set_aside
 from router.decisions import Decided, Ground, Unit
 from router.gaps import Gaps
 from router.store import Store
-from router.units import units, whole
+from router.units import items_of, units_of, whole
 from services import clock, contract, observe, topology
 from services.broker import Publisher, publish_until_confirmed
 from services.consumer import Inbox
-from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Receipt, Record
+from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Record
 from services.database import until_it_answers
 from services.incoming import Incoming
 
@@ -131,16 +131,17 @@ class Partition:
     async def _process(self, entries: Sequence[Entry], turn: Turn) -> None:
         """Decide, commit and publish these entries."""
         if entries:
-            todo = [unit for entry in entries for unit in units(entry, turn.ground)]
-            said = await self._settle(todo, turn)
-            await self._publish(entries, said, turn.lost)
-            tally.count(said)
+            opened = [(entry, items_of(entry)) for entry in entries]
+            todo = [unit for one in opened for unit in units_of(*one, turn.ground)]
+            settled = await self._settle(todo, turn)
+            await self._publish(opened, settled, turn.lost)
+            tally.count(settled.said)
 
     async def _refuse(self, entry: Entry, turn: Turn) -> None:
         """Put an entry aside that was in hand when the router crashed."""
         unit = whole(entry, turn.ground)
         said = await self._put_aside(unit, "it was in hand when the router crashed, twice", turn)
-        await self._publish([entry], [said], turn.lost)
+        await self._publish([(entry, None)], Settled([said], []), turn.lost)
         tally.count([said])
 
     async def _put_aside(self, unit: Unit, reason: str, turn: Turn) -> Decided:
@@ -153,7 +154,7 @@ class Partition:
         await until_it_answers(commit, "item")
         return alone
 
-    async def _settle(self, todo: Sequence[Unit], turn: Turn) -> list[Decided]:
+    async def _settle(self, todo: Sequence[Unit], turn: Turn) -> Settled:
         """Decided and committed: all at once, or one by one when the database refuses them."""
         try:
             return await until_it_answers(lambda: self._decide(todo, turn), "batch")
@@ -161,20 +162,22 @@ class Partition:
             if not _is_data(error):
                 raise
             log.warning("batch.refused", partition=self.number, count=len(todo), exc_info=error)
-        said: list[Decided] = []
+        every = Settled([], [])
         for unit in todo:
-            said += await self._settle_alone(unit, turn)
-        return said
+            alone = await self._settle_alone(unit, turn)
+            every.said.extend(alone.said)
+            every.again.extend(alone.again)
+        return every
 
-    async def _settle_alone(self, unit: Unit, turn: Turn) -> list[Decided]:
+    async def _settle_alone(self, unit: Unit, turn: Turn) -> Settled:
         try:
             return await until_it_answers(lambda: self._decide([unit], turn), "item")
         except Exception as error:
             if not _is_data(error):
                 raise
-        return [await self._put_aside(unit, "the database refused it", turn)]
+        return Settled([await self._put_aside(unit, "the database refused it", turn)], [])
 
-    async def _decide(self, todo: Sequence[Unit], turn: Turn) -> list[Decided]:
+    async def _decide(self, todo: Sequence[Unit], turn: Turn) -> Settled:
         known = await self._store.load(todo, turn.ground)
         batch = decide_batch(todo, known, turn.ground)
         tally.failed(batch.faults)
@@ -182,18 +185,19 @@ class Partition:
             tally.sighted(await self._store.commit(self.number, turn.epoch, batch.fresh))
             tally.charged(batch.fresh, turn.ground.config.rates)
         tally.repeated(batch.repeats)
-        return batch.said
+        return Settled(batch.said, batch.again)
 
-    async def _publish(self, entries: Sequence[Entry], said: Sequence[Decided], lost: Lost) -> None:
+    async def _publish(
+        self, opened: Sequence[records.Opened], settled: Settled, lost: Lost
+    ) -> None:
         """Archive first."""
-        kept = [records.receipt_record(e) for e in entries if isinstance(e, Receipt)]
-        kept += [r for unit, decision, _ in said for r in records.records(unit, decision)]
+        kept = records.kept(opened, settled.said, settled.again)
         for chunk in chunks(kept, _size_of_record):
             await publish_until_confirmed(
                 self._archive, topology.ARCHIVE_QUEUE, ArchiveBatch(records=chunk), may_stop=lost
             )
         told: list[outputs.To] = []
-        for unit, decision, _ in said:
+        for unit, decision, _ in settled.said:
             events = list(outputs.deliveries(unit, decision))
             if decision.held:
                 events = await self._hold(events)
@@ -240,7 +244,7 @@ class Partition:
 
 
 def _size_of_record(record: Record) -> int:
-    return len(record.raw) + len(record.data) + 200
+    return len(record.raw) + len(record.data) + len(record.contact) + 200
 
 
 def _is_data(error: Exception) -> bool:

@@ -3,40 +3,80 @@
 Made from the unit and the decision alone, so that saying it again says the same.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 import msgspec
 
 from router import files
 from router.automatic import AUTHOR, because, kind
-from router.commands import content
-from router.consents import brought, ended, of_person
-from router.decisions import Decision, Reply, Unit
-from router.outputs import Data, by, person, why, zaak
+from router.consents import ended
+from router.decisions import Decided, Decision, Repeat, Reply, Unit
+from router.ordered import ORDERS, happened, written
+from router.outputs import Data, person, why, zaak
 from router.renames import kept as renamed
-from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcome, Timeout
+from services.contract import Command, Entry, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
+from services.whatsapp.cutting import cut
 
 _json = msgspec.json.encode
 
 
-def receipt_record(receipt: Receipt) -> Record:
-    """The signed bytes as they came in. The same for every copy of the receipt."""
-    proof = {"door": receipt.door, "proof": receipt.proof, "signature": receipt.signature}
+Opened = tuple[Entry, Sequence[items.AnyItem] | None]
+"""An entry, and what its body holds where that was looked at and could be read."""
+
+
+def kept(
+    entries: Iterable[Opened], said: Iterable[Decided], again: Iterable[Repeat]
+) -> list[Record]:
+    """Everything that a batch leaves."""
+    found = [receipt_record(e, inside or ()) for e, inside in entries if isinstance(e, Receipt)]
+    found += [record for unit, decision, _ in said for record in records(unit, decision)]
+    return found + [segment(unit, decision) for unit, decision in again if unit.item]
+
+
+def receipt_record(receipt: Receipt, inside: Sequence[items.AnyItem]) -> Record:
+    """What its items left of the signed bytes, and where they stood; all of them where nobody
+    looked, or nothing could be cut out. The same for every copy of the receipt."""
+    envelope = cut(receipt.body, inside)
+    data = _proof(receipt) | {"signature": receipt.signature, "holes": envelope.holes}
     return Record(
-        id=receipt.id, kind="receipt", at=receipt.received_at, data=_json(proof), raw=receipt.body
+        id=receipt.id, kind="receipt", at=receipt.received_at, data=_json(data), raw=envelope.rest
+    )
+
+
+def _proof(receipt: Receipt) -> Data:
+    """What the check of the signature said. It stands with each item too: the envelope may go."""
+    return {"door": receipt.door, "proof": receipt.proof}
+
+
+def segment(unit: Unit, decision: Decision) -> Record:
+    """The bytes of an item that came again: what it says is on the record, and this place in this
+    body is not. It belongs where the item was put when it came first."""
+    assert isinstance(unit.entry, Receipt) and unit.item
+    return Record(
+        id=unit.id(f"segment {unit.entry.id} {unit.place}"),
+        kind="segment",
+        at=unit.at,
+        data=_json({"department": decision.department} | _proof(unit.entry)),
+        tenant=decision.tenant,
+        conversation=decision.conversation,
+        message=decision.message,
+        receipt=unit.entry.id,
+        sequence=decision.sequence,
+        raw=unit.item.raw,
+        item=unit.place,
+        contact=unit.item.contact,
     )
 
 
 def records(unit: Unit, decision: Decision) -> Iterator[Record]:
     """The records of one decision, in order."""
     if decision.opened:
-        opened = _happened("opened", decision)
+        opened = happened("opened", decision)
         yield _record(unit, decision, "conversation", decision.opened, opened)
     if decision.transfer:
-        moved = _happened("transferred", decision) | {"from": decision.moved_from}
+        moved = happened("transferred", decision) | {"from": decision.moved_from}
         yield _record(unit, decision, "conversation", decision.transfer, moved)
     if decision.identity:
         yield _record(unit, decision, "identity", decision.identity, renamed(unit, decision))
@@ -50,6 +90,10 @@ def records(unit: Unit, decision: Decision) -> Iterator[Record]:
 
 def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
     own = id == decision.record
+    receipt = unit.entry if isinstance(unit.entry, Receipt) else None
+    if own and receipt:
+        data = data | _proof(receipt)
+    item = unit.item if own else None
     return Record(
         id=id,
         kind=kind,
@@ -58,10 +102,12 @@ def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> 
         tenant=decision.tenant,
         conversation=decision.conversation,
         message=decision.message if own else None,
-        receipt=unit.entry.id if isinstance(unit.entry, Receipt) else None,
+        receipt=receipt.id if receipt else None,
         # What happened to the conversation stands just before the message that caused it.
         sequence=decision.sequence - (kind == "conversation" and not own),
-        raw=unit.item.raw if own and unit.item else b"",
+        raw=item.raw if item else b"",
+        item=unit.place if item else None,
+        contact=item.contact if item else b"",
     )
 
 
@@ -93,18 +139,13 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
     )
 
 
-def _happened(event: str, decision: Decision) -> Data:
-    happened = {"event": event, "department": decision.department, "decision": why(decision)}
-    return happened | zaak(decision)
-
-
 def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
     """Kind and data of the record of the unit itself."""
     if decision.kind == "quarantined":
         return "quarantine", {"reason": decision.reason}
     match unit.entry, unit.item:
         case Command() as command, _:
-            kind, data = ORDERS.get(command.type, ("message", _written))
+            kind, data = ORDERS.get(command.type, ("message", written))
             return kind, data(command, decision)
         case (SendOutcome() | Timeout() | MediaOutcome()) as entry, _:
             return _come_back(entry, decision)
@@ -118,36 +159,6 @@ def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
             raise AssertionError("an unknown item is quarantined")
 
 
-def _written(command: Command, decision: Decision) -> Data:
-    return (
-        {
-            "direction": "out",
-            "type": command.type,
-            "text": command.text,
-            "content": _content(command),
-            "author": command.author,
-            "token": command.token,
-            "to": command.to,
-            "department": decision.department,
-            "decision": why(decision),
-            "status": decision.status,
-            "receivedAt": command.received_at,
-            "quoted": command.about,
-            "media": command.media,
-        }
-        | brought(command, decision)
-        | zaak(decision)
-    )
-
-
-def _content(command: Command) -> Any:
-    """As JSON; None where it is none, which is refused wherever it is written."""
-    try:
-        return msgspec.json.decode(content(command))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
 def _come_back(entry: SendOutcome | Timeout | MediaOutcome, decision: Decision) -> tuple[str, Data]:
     if isinstance(entry, Timeout):
         return "conversation", _timed_out(decision)
@@ -157,85 +168,10 @@ def _come_back(entry: SendOutcome | Timeout | MediaOutcome, decision: Decision) 
 
 
 def _timed_out(decision: Decision) -> Data:
-    data = _happened(decision.happened, decision)
+    data = happened(decision.happened, decision)
     if decision.alarm:
         data |= {"care": decision.alarm.care, "asked": decision.alarm.destination}
     return data
-
-
-def _ordered(event: str) -> Callable[[Command, Decision], Data]:
-    """What was done with a conversation, or refused."""
-
-    def data(command: Command, decision: Decision) -> Data:
-        done = event if decision.kind == "accepted" else "refused"
-        ordered = {"order": command.type, "by": by(command), "status": decision.status}
-        return _happened(done, decision) | ordered | {"reason": command.reason}
-
-    return data
-
-
-def _transferred(command: Command, decision: Decision) -> Data:
-    to = {"from": decision.moved_from, "to": command.to_department}
-    return _ordered("transferred")(command, decision) | to
-
-
-def _linked(command: Command, decision: Decision) -> Data:
-    return _ordered("linked")(command, decision) | {"zaak": command.zaak}
-
-
-def _read(command: Command, decision: Decision) -> Data:
-    return _ordered("read")(command, decision) | {"typing": command.typing}
-
-
-def _merged(command: Command, decision: Decision) -> Data:
-    return _ordered("merged")(command, decision) | {"other": decision.merged} | ended(decision)
-
-
-def _closed(command: Command, decision: Decision) -> Data:
-    return _ordered("closed")(command, decision) | {"outcome": command.outcome or None}
-
-
-def _of_number(command: Command, decision: Decision) -> Data:
-    """What the contact centre says of a number."""
-    return {
-        "event": command.type,
-        "number": command.number,
-        "text": command.text,
-        "state": command.state or None,
-        "until": command.until,
-        "by": by(command),
-        "status": decision.status,
-    }
-
-
-def _noted(command: Command, decision: Decision) -> Data:
-    return {
-        "id": command.id,
-        "text": command.text,
-        "author": command.author,
-        "token": command.token,
-        "department": decision.department,
-        "status": decision.status,
-        "decision": why(decision),
-        "receivedAt": command.received_at,
-    } | zaak(decision)
-
-
-ORDERS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
-    "transfer": ("conversation", _transferred),
-    "close": ("conversation", _closed),
-    "link": ("conversation", _linked),
-    "read": ("conversation", _read),
-    "confirm": ("conversation", _ordered("confirmed")),
-    "release": ("conversation", _ordered("released")),
-    "merge": ("conversation", _merged),
-    "notice": ("number", _of_number),
-    "state": ("number", _of_number),
-    "note": ("note", _noted),
-    "consent": ("consent", of_person),
-    "withdraw": ("consent", of_person),
-}
-"""Type of an order that is no message -> the kind and the data of its record."""
 
 
 def _outcome(outcome: SendOutcome, decision: Decision) -> Data:

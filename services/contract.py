@@ -218,7 +218,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, media, quarantine, conversation,
-    number, consent, identity, configuration, operation.
+    number, consent, identity, configuration, operation, segment. A segment is an item that came
+    again in another body, or twice in one: its bytes alone.
     """
 
     id: UUID
@@ -232,7 +233,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     receipt: UUID | None = None
     sequence: int = 0
     raw: bytes = b""
-    """Bytes kept as they came, for a receipt the whole body."""
+    """Bytes kept as they came, for a receipt what its items left of the body."""
+    item: int | None = None
+    """Place of what it is made of among the items of its receipt, from 0."""
+    contact: bytes = b""
+    """The entry of `contacts` that came with it, as it stood."""
 
 
 class ArchiveBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,15 @@ import base64
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
+
+from archiver.receipts import Envelope
 from archiver.record.keys import Keys
 from archiver.record.writing import Writer
 from archiver.store import RECORDS, Store, opened
 from deploy.local.database import OWNER, Database
 from services.database import Pool, connected
+from services.whatsapp.cutting import Cut, joined
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 """The master key of installations in tests."""
@@ -22,8 +26,11 @@ create table if not exists opened.record (
     id uuid primary key, position bigint, kind text, at timestamptz, tenant text, conversation text,
     department text, message uuid, receipt uuid, item int, sequence bigint, data jsonb, raw bytea,
     contact bytea, written_at timestamptz
-)
+);
+create index if not exists record_receipt on opened.record (receipt);
+create table if not exists opened.receipt (id uuid primary key, body bytea)
 """
+"""`opened.receipt`: webhook bodies put together again."""
 COLUMNS = (
     "id", "position", "kind", "at", "tenant", "conversation", "department", "message", "receipt",
     "item", "sequence", "data", "raw", "contact",
@@ -71,11 +78,32 @@ async def refresh(pool: Pool, master: bytes = MASTER) -> None:
     )
 
 
+async def join(pool: Pool) -> None:
+    """`opened.receipt` as far as bodies can be put together by now."""
+    rows = await pool.fetch(
+        "select id, data, raw from opened.record r where kind = 'receipt'"
+        " and not exists (select from opened.receipt o where o.id = r.id)"
+    )
+    pieces: dict[Any, dict[tuple[int, str], bytes]] = {row["id"]: {} for row in rows}
+    for row in await pool.fetch(
+        "select receipt, item, raw, contact from opened.record"
+        " where item is not null and receipt = any($1::uuid[])",
+        list(pieces),
+    ):
+        pieces[row["receipt"]][row["item"], "item"] = row["raw"]
+        pieces[row["receipt"]][row["item"], "contact"] = row["contact"]
+    for row in rows:
+        holes = msgspec.json.decode(row["data"], type=Envelope).holes
+        if (body := joined(Cut(row["raw"], holes), pieces[row["id"]])) is not None:
+            add = "insert into opened.receipt values ($1, $2) on conflict do nothing"
+            await pool.execute(add, row["id"], body)
+
+
 class Readable(Database):
     """A database of which the record can be asked: `opened.record` is as it is when it is asked."""
 
     def execute(self, sql: str, database: str = OWNER) -> str:
-        if "opened.record" in sql:
+        if "opened." in sql:
             with ThreadPoolExecutor(1) as thread:  # there may be a loop here already
                 thread.submit(lambda: asyncio.run(self._refresh())).result()
         return super().execute(sql, database)
@@ -83,3 +111,4 @@ class Readable(Database):
     async def _refresh(self) -> None:
         async with connected(self.url, "test", 1) as pool:
             await refresh(pool)
+            await join(pool)

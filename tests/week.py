@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from router.batch import decide_batch
 from router.decisions import Decision, Timer, Unit
 from router.grounds import grounded
 from router.knowledge import Knowledge
-from router.records import receipt_record, records
-from router.units import keyed_hash, units
+from router.records import receipt_record, records, segment
+from router.units import items_of, keyed_hash, units
 from services import texts
 from services.choices import Choices, version
 from services.config import parse
@@ -181,7 +183,16 @@ class Week:
             signature="",
             body=webhook(*messages, number=NUMBER),
         )
-        self.records.append(receipt_record(receipt))
+        self._last = receipt
+        return self._came(receipt)
+
+    def repeats(self) -> None:
+        """Meta sends the last body once more."""
+        again = msgspec.structs.replace(self._last, id=self._id("receipt"), received_at=self.now)
+        assert self._came(again) == []
+
+    def _came(self, receipt: Receipt) -> list[Decision]:
+        self.records.append(receipt_record(receipt, items_of(receipt) or ()))
         return self._takes(receipt)
 
     def orders(self, type: str, conversation: str = "", **more: Any) -> Decision:
@@ -216,6 +227,7 @@ class Week:
             self.records += records(unit, decision)
             self._timers = {k: t for k, t in self._timers.items() if t.id != changes.fired}
             self._timers |= {(t.conversation, t.kind): t for t in changes.timers}
+        self.records += [segment(unit, decision) for unit, decision in batch.again]
         return [decision for _, decision, _ in batch.said]
 
     def _text(self, citizen: int, body: str) -> dict[str, Any]:

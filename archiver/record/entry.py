@@ -38,7 +38,7 @@ def opened(record: Record, department: str) -> Open:
         department=department,
         message=record.message,
         receipt=record.receipt,
-        item=None,
+        item=record.item,
         sequence=record.sequence,
     )
 

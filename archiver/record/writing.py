@@ -76,7 +76,7 @@ class Writer:
         if above is None or record.tenant not in self._hashing:
             raise Unsealable("the key of its conversation or municipality cannot be opened")
         entry, salt = opened(record, said.department or ""), os.urandom(SALT_BYTES)
-        content = Content(record.data, record.raw)
+        content = Content(record.data, record.raw, record.contact)
         sealed = seal_content(above, salt, content, record.id.bytes)
         return Entry(
             open=entry,

@@ -53,6 +53,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """Meta's phone_number_id of our number, '' where the item belongs to no number."""
     field: str = ""
     """The webhook field it came under, e.g. `messages`."""
+    contact: bytes = b""
+    """What names its citizen beside it: the JSON of the matching entry of `contacts`; in history
+    without one, the beginning of the thread, up to its first message."""
 
     @property
     def key(self) -> str:
@@ -63,8 +66,7 @@ class Message(Item, frozen=True, kw_only=True):
     """Something a citizen wrote; or an echo of what staff wrote in the Business app, or history.
 
     Which of the three, `field` says: `messages`, `smb_message_echoes`, `history`. `person` is the
-    citizen in all of them. `contact` is the JSON of the matching entry of `contacts`, where there
-    was one.
+    citizen in all of them.
     """
 
     id: str
@@ -77,7 +79,6 @@ class Message(Item, frozen=True, kw_only=True):
     referral: dict[str, Any] = {}
     group: str = ""
     errors: tuple[int, ...] = ()
-    contact: bytes = b""
     outgoing: bool = False
     """Written by staff, not by the citizen; only in echoes and history."""
     becomes: tuple[Identity, ...] = ()

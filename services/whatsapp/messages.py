@@ -22,6 +22,7 @@ from services.whatsapp.lenient import (
 from services.whatsapp.notices import errors, notice, unknown
 from services.whatsapp.people import (
     ADDRESSEE,
+    MAX_CONTACT,
     SENDER,
     Contacts,
     named,
@@ -33,11 +34,13 @@ from services.whatsapp.people import (
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """What an item stands in: its change, the people named beside it, and whose thread it is."""
+    """What an item stands in: its change, the people named beside it; whose thread it is, and how
+    that begins."""
 
     change: Change
     contacts: Contacts
     owner: tuple[Identity, ...] = ()
+    head: bytes = b""
 
 
 def messages(change: Change, lists: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
@@ -98,8 +101,19 @@ def _thread(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     thread = members(raw)
     if thread is None:
         raise Odd("no object where one belongs")
-    within = Frame(frame.change, frame.contacts, tuple(thread_owner(thread)))
-    yield from _each(within, thread.get("messages"), _historic)
+    listed = thread.get("messages")
+    owner = tuple(thread_owner(thread))
+    within = Frame(frame.change, frame.contacts, owner, _head(raw, listed))
+    yield from _each(within, listed, _historic)
+
+
+def _head(raw: bytes, listed: msgspec.Raw | None) -> bytes:
+    """What stands in a thread before its first message: the citizen's number, as Meta writes it."""
+    first = next(iter(elements(listed) or ()), None)
+    if listed is None or first is None:
+        return b""
+    at = raw.find(first, raw.find(listed))
+    return raw[:at] if at <= MAX_CONTACT else b""
 
 
 def _historic(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
@@ -138,7 +152,7 @@ def _message(
         referral=fields(value.get("referral")),
         group=text(value.get("group_id")),
         errors=tuple([code(error.get("code")) for error in objects(value.get("errors"))]),
-        contact=contact,
+        contact=contact or frame.head,
         outgoing=outgoing,
         becomes=becomes,
     )
@@ -160,7 +174,7 @@ def _status(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     if not id and not status:
         raise Odd("status without an id or a state")
     error = next(iter(objects(value.get("errors"))), {})
-    person, _ = _complete(frame, recipient(value))
+    person, contact = _complete(frame, recipient(value))
     details = text(fields(error.get("error_data")).get("details"))
     yield Status(
         raw=raw,
@@ -176,6 +190,7 @@ def _status(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
         code=code(error.get("code")),
         reason=details or text(error.get("title")) or text(error.get("message")),
         pricing=fields(value.get("pricing")),
+        contact=contact,
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 from services.whatsapp.envelope import Change
 from services.whatsapp.items import AnyItem, Notice, Unknown
 from services.whatsapp.lenient import Odd, elements, fields, read, record, text
+from services.whatsapp.people import Contacts
 
 Paths = dict[str, str]
 """For each list with parts, or '' for the value itself, the path of Meta's word in it."""
@@ -56,13 +57,16 @@ def notices(change: Change, members: dict[str, msgspec.Raw]) -> Iterator[AnyItem
     if not parts:
         yield notice(change, change.raw, paths.get("", ""))
         return
+    beside = Contacts(elements(members.get("contacts")) or [])
     for part, path in parts:
-        yield notice(change, bytes(part), path)
+        yield notice(change, bytes(part), path, beside)
     if "errors" in members:
         yield errors(change, bytes(members["errors"]))
 
 
-def notice(change: Change, raw: bytes, path: str) -> Notice | Unknown:
+def notice(
+    change: Change, raw: bytes, path: str, beside: Contacts | None = None
+) -> Notice | Unknown:
     """One notice, with Meta's word for what happened at `path` in it."""
     try:
         value = record(raw)
@@ -71,7 +75,9 @@ def notice(change: Change, raw: bytes, path: str) -> Notice | Unknown:
     word: Any = value
     for name in path.split("."):
         word = fields(word).get(name)
-    return _notice(change, raw, text(word), value)
+    told = _notice(change, raw, text(word), value)
+    contact = beside.naming(value) if beside else b""
+    return msgspec.structs.replace(told, contact=contact) if contact else told
 
 
 def errors(change: Change, raw: bytes) -> Notice | Unknown:

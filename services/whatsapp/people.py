@@ -9,6 +9,9 @@ import msgspec
 from services.whatsapp.items import Identity, Person
 from services.whatsapp.lenient import Odd, fields, members, record, scalar, text
 
+MAX_CONTACT = 8192
+"""Bytes of what names a citizen, to be kept with each item of theirs; Meta's are under 300."""
+
 _KIND = attrgetter("kind")
 _PUNCTUATION = str.maketrans("", "", "+-() ")
 
@@ -28,12 +31,13 @@ PARTICIPANT = {
     "recipient_participant_parent_user_id": "parent_bsuid",
     "recipient_participant_id": "address",
 }
+ANYBODY = {**PARTICIPANT, **RECIPIENT, **ADDRESSEE, **SENDER, **CONTACT}
 NEW_NAMES = {**CONTACT, "new_wa_id": "address"}  # the older name of `wa_id`
 OLD_NAMES = {"previous_user_id": "bsuid", "previous_parent_user_id": "parent_bsuid"}
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """An entry of `contacts`: its JSON, and the person it describes."""
+    """An entry of `contacts`: its JSON, unless that is too large, and the person it describes."""
 
     raw: bytes
     person: Person
@@ -64,6 +68,15 @@ class Contacts:
         both = _best_first([*known, *person.identities])
         return Person(identities=both, name=person.name, username=person.username), contact.raw
 
+    def naming(self, value: dict[str, Any]) -> bytes:
+        """The JSON of the contact that something in `value` points at: to be kept with it, which
+        does not say that both are one person."""
+        if self._by_value:
+            for identity in named(value, ANYBODY):
+                if contact := self._by_value.get(identity.value):
+                    return contact.raw
+        return b""
+
     def _find(self, known: list[Identity]) -> Contact | None:
         """The contact by the best identifier; never one with the BSUID of somebody else."""
         for identity in known:
@@ -92,7 +105,7 @@ def _contact(raw: bytes) -> Contact | None:
         name=text(profile.get("name")),
         username=text(profile.get("username")),
     )
-    return Contact(raw, person)
+    return Contact(raw if len(raw) <= MAX_CONTACT else b"", person)
 
 
 def named(source: dict[str, Any], names: dict[str, str]) -> list[Identity]:

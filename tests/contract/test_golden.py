@@ -34,7 +34,7 @@ KINDS: dict[str, type[Any]] = {
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.json"))
 FULL = [name for name in NAMES if name.endswith("--full")]
 OLDEST = [name for name in NAMES if name.endswith("--oldest")]
-BYTES = {"body", "content", "data", "raw"}
+BYTES = {"body", "contact", "content", "data", "raw"}
 """Fields of bytes: shown as the text that they mostly are."""
 
 

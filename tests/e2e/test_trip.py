@@ -46,7 +46,7 @@ async def test_the_same_webhook_posted_five_times_at_once_is_there_once(
     await until(lambda: watch.archived("repeated"), bool, 5)
     assert len(await watch.archived("repeated")) == 1
     assert len(await watch.events("repeated")) == 1
-    receipts = "select count(*) from opened.record where kind = 'receipt' and raw like '%repeated%'"
+    receipts = "select count(*) from opened.receipt where body like '%repeated%'"
     await until(lambda: watch.count(receipts), lambda n: n == 5, 5)
 
 
@@ -205,7 +205,7 @@ async def test_a_body_of_two_municipalities_is_cut_in_two_and_each_gets_its_own(
             NEIGHBOUR_NUMBER,
         ),
     }
-    receipts = "select count(*) from opened.record where kind = 'receipt' and raw like '%both%'"
+    receipts = "select count(*) from opened.receipt where body like '%both%'"
     await until(lambda: watch.count(receipts), lambda n: n == 1, 5)
 
 

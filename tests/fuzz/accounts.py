@@ -94,8 +94,7 @@ class Accounts:
 def archived_receipts(town: Installation) -> Counter[str]:
     """Bodies in the archive, how often."""
     rows = town.database.execute(
-        "select encode(sha256(raw), 'hex'), count(*) from opened.record"
-        " where kind = 'receipt' group by 1"
+        "select encode(sha256(body), 'hex'), count(*) from opened.receipt group by 1"
     )
     pairs = (row.split("|") for row in rows.splitlines())
     return Counter({body: int(times) for body, times in pairs})

@@ -40,6 +40,7 @@ async def week(pool: Pool) -> Week:
         [first] = week.hears(citizen, f"{SECRET} {citizen}")
         week.passes(minutes=7)
         week.hears(citizen, "hallo?", "is er iemand?")
+        week.repeats()
         if citizen % 3 == 0:
             week.orders("transfer", first.conversation, to_department="balie", reason="x")
         if citizen % 4 == 0:
@@ -76,6 +77,7 @@ async def _shown(url: str, file: Path, *more: object, since: datetime = MONDAY) 
 
 async def test_the_rules_of_then_make_no_difference(empty: str, file: Path, week: Week) -> None:
     found = await _shown(empty, file)
+    assert sum(r.kind == "segment" for r in week.records) == 2 * 39
     heard = sum(r.kind == "message" and b'"direction":"in"' in r.data for r in week.records)
     assert (found["messages"], found["conversations"]) == (heard, 41)
     assert found["elsewhere"] == {"messages": 0, "conversations": 0}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,13 @@ from deploy.local.broker import Broker
 from router.rulebook import UNRECORDED, Rulebook
 from router.store import Store
 from router.units import keyed_hash
-from services import choices, clock, contract, topology
+from services import choices, clock, topology
 from services.broker import Publisher, linked
 from services.choices import Choices
 from services.config import ConfigError
-from services.consumer import Inbox, consuming
-from services.contract import ArchiveBatch, Record
 from services.database import Pool, connected
 from services.tasks import beside
+from tests.integration.archived import Heard, hearing
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until
 
@@ -44,7 +43,6 @@ id = "crm"
 kind = "cloudevents"
 url = "https://crm.example/events"
 """
-QUEUE = topology.queues(0, [])[0]
 HASH = keyed_hash(b"k" * 32)
 
 
@@ -52,25 +50,6 @@ def chosen(folder: Path, approved_by: str) -> Choices:
     path = folder / "postkamer.toml"
     path.write_text(TOML.format(approved_by))
     return choices.load(path)
-
-
-class Heard:
-    """What came into the archive's queue."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    async def work(self, inbox: Inbox) -> None:
-        while True:
-            frames = await inbox.take(64)
-            for frame in frames:
-                batch = contract.decode(frame.kind, frame.body)
-                assert isinstance(batch, ArchiveBatch)
-                self.records += batch.records
-            await inbox.ack_all(frames)
-
-    async def count(self) -> int:
-        return len(self.records)
 
 
 @pytest.fixture
@@ -82,11 +61,7 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def heard(broker: Broker) -> AsyncIterator[Heard]:
-    heard = Heard()
-    async with AsyncExitStack() as stack:
-        url = broker.url_for("archiver", PASSWORDS["archiver"])
-        link = await stack.enter_async_context(linked(url, "test archive"))
-        await stack.enter_async_context(consuming(link, QUEUE, 64, heard.work))
+    async with hearing(broker) as heard:
         yield heard
 
 

@@ -151,8 +151,8 @@ def test_what_did_not_come_out_is_named() -> None:
     came = {"receipt": 5, "message": 5, RECEIVED: 5, "configuration": 1, "conversation": 5}
     assert missing(NEW, 5, came) == ""
     assert missing(KNOWN, 5, came | {"message": 4}) == "4 of 5 message"
-    assert missing(AGAIN, 5, came) == f"5 of 0 message, 5 of 0 {RECEIVED}"
-    assert missing(AGAIN, 5, {"receipt": 5, "configuration": 1}) == ""
+    assert missing(AGAIN, 5, came) == f"5 of 0 message, 5 of 0 {RECEIVED}, 0 of 5 segment"
+    assert missing(AGAIN, 5, {"receipt": 5, "configuration": 1, "segment": 5}) == ""
 
 
 def of(rate: float) -> list[carried.Sample]:

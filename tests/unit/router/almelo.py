@@ -10,7 +10,7 @@ import msgspec
 from router.batch import decide_batch
 from router.charges import Charge
 from router.conversation import Conversation
-from router.decisions import Changes, Decided, Decision, Ground, Identity, Outgoing, Timer
+from router.decisions import Changes, Decided, Decision, Ground, Identity, Outgoing, Repeat, Timer
 from router.grounds import grounded
 from router.knowledge import Knowledge
 from router.outputs import deliveries
@@ -195,12 +195,15 @@ class Router:
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
+        self.again: list[Repeat] = []
+        """What came again in the batch that was last."""
 
     def takes(self, *entries: Entry) -> list[Decided]:
         """One batch: everything that is said, in order."""
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, self._knowledge(), self.ground)
         assert self.faulty or not batch.faults, batch.faults
+        self.again = batch.again
         for unit, decision, changes in batch.fresh:
             self.inbox[unit.key] = unit.entry.id, decision
             self._keep(changes)

@@ -30,6 +30,7 @@ from almelo import (
 
 from router.outputs import RECEIVED, STATUS_CHANGED, TRANSFERRED
 from router.records import receipt_record
+from router.units import items_of
 from services.config import parse
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
@@ -156,8 +157,10 @@ def test_every_item_leaves_a_record_with_its_own_bytes_and_its_receipt() -> None
     [decision] = [d for _, d in router.inbox.values()]
     assert (record.message, opening.message) == (decision.message, None)
     assert record.id != record.message
-    whole = receipt_record(came)
-    assert (whole.id, whole.raw, whole.kind) == (came.id, content, "receipt")
+    assert (record.item, opening.item) == (0, None)
+    envelope = receipt_record(came, items_of(came) or ())
+    assert (envelope.id, envelope.kind) == (came.id, "receipt")
+    assert envelope.raw == content.replace(record.raw, b"")
 
 
 def test_citizens_municipalities_and_numbers_do_not_share_a_conversation() -> None:

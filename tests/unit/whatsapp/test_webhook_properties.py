@@ -1,14 +1,17 @@
 """What must hold for anything at all that comes in, tried on generated bodies."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_webhooks import BAD_ITEMS, GOOD, travels, webhook
+from odd_webhooks import BAD_ITEMS, GOOD, pieces, travels, webhook
 
-from services.whatsapp import envelope
+from services.whatsapp import cutting, envelope
+from services.whatsapp.cutting import Cut, cut, joined
 from services.whatsapp.items import AnyItem, Message
 from services.whatsapp.parse import Unparseable, identity_key, keys_in, parse
 
@@ -130,7 +133,19 @@ def holds(body: bytes) -> list[AnyItem] | None:
     for item in items:
         assert travels(item)
         assert all(isinstance(part, str) for part in identity_key(item))
+    for way in WAYS:
+        assert joined(way(body, items), pieces(items)) == body
     return items
+
+
+def walked(body: bytes, items: Sequence[AnyItem]) -> Cut:
+    """Cut by a walk, however few items there are."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cutting, "FEW", 0)
+        return cut(body, items)
+
+
+WAYS = (cut, walked)
 
 
 @given(ENVELOPES, st.booleans())
@@ -142,6 +157,9 @@ def test_whatever_stands_in_an_envelope_comes_out_item_by_item(given: Any, ascii
     assert items is not None
     assert all(item.raw in body for item in items)
     assert len(items) >= len(given["entry"])
+    for way in WAYS:
+        taken = [hole.item for hole in way(body, items).holes if hole.part == "item"]
+        assert sorted(taken) in ([], list(range(len(items))))  # nothing, or all of it
 
 
 @given(st.binary(max_size=200))

@@ -1,0 +1,40 @@
+"""What goes to the archive, where no archiver runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deploy.local.broker import Broker
+from services import contract, topology
+from services.broker import linked
+from services.consumer import Inbox, consuming
+from services.contract import ArchiveBatch, Record
+from tests.integration.conftest import PASSWORDS
+
+QUEUE = topology.queues(0, [])[0]
+
+
+class Heard:
+    """What came into the archive's queue."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def work(self, inbox: Inbox) -> None:
+        while True:
+            frames = await inbox.take(64)
+            for frame in frames:
+                batch = contract.decode(frame.kind, frame.body)
+                assert isinstance(batch, ArchiveBatch)
+                self.records += batch.records
+            await inbox.ack_all(frames)
+
+    async def count(self) -> int:
+        return len(self.records)
+
+
+@asynccontextmanager
+async def hearing(broker: Broker) -> AsyncIterator[Heard]:
+    heard = Heard()
+    url = broker.url_for("archiver", PASSWORDS["archiver"])
+    async with linked(url, "test archive") as link, consuming(link, QUEUE, 64, heard.work):
+        yield heard
