@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.record.keys import Keys
-from archiver.store import RECORDS, opened
+from archiver.record.reading import RECORDS, opened
 from services.database import Connection
 from services.whatsapp.cutting import CONTACT, ITEM, Cut, Hole, joined
 

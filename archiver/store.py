@@ -1,22 +1,17 @@
 """What the archiver's API reads of the record: opened, and only what whoever asks may know."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import structlog
-
-from archiver.record.keys import Keys, Row
-from archiver.record.sealing import Shut, unseal_content
-from services import observe
+from archiver.record.keys import Keys
+from archiver.record.reading import KEPT, KEYS, RECORDS, opened
 from services.access import Rights
 from services.database import ANSWER_SECONDS, Pool
 from services.tasks import within
 
 NOTES = 200
 """Of a conversation, in one answer; more are in the record, and nobody reads them one by one."""
-
-log = structlog.get_logger()
 
 
 class Store:
@@ -52,45 +47,10 @@ class Store:
         return list(opened(rows, self._keys))
 
 
-def opened(rows: Iterable[Row], keys: Keys) -> Iterable[dict[str, Any]]:
-    """Rows with what was sealed in them, without those of which that was destroyed; and without
-    those that were altered, which is said: `postkamer archive verify` tells which."""
-    for row in rows:
-        if row["salt"] is None or row["wrapped"] is None:
-            continue
-        try:
-            above = keys.of_row(row)
-            content = unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
-        except Shut as error:
-            observe.archive_shut.inc()
-            log.error("entry.shut", record=row["id"], reason=str(error))
-            continue
-        yield dict(row) | {
-            "data": content.data,
-            "raw": content.raw,
-            "contact": content.contact,
-        }
-
-
 def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
     """The municipality, and the departments: None for all of them."""
     return rights.tenant, sorted(rights.departments) or None
 
-
-KEPT = """
-select e.id, e.position, e.kind, e.at, e.tenant, e.conversation, e.department, e.message, e.receipt,
-    e.item, e.sequence, e.salt, e.sealed, k.version, k.wrapped, m.wrapped as above, m.master,
-    k.tenant as under_tenant, k.conversation as under
-"""
-_KEYS = """
-left join archiver.conversation_key k on (k.tenant, k.conversation) = (
-    case when e.kind = 'destruction' then '' else e.tenant end,
-    case when e.kind = 'destruction' then '' else e.conversation end)
-left join archiver.municipality_key m
-    on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
-"""
-RECORDS = f"{KEPT} from archiver.entry e {_KEYS}"
-"""Entries with what opens them, if it is there."""
 
 _SHOWN = "e.tenant = $2 and ($3::text[] is null or e.department = any($3))"
 """Rights are per part of a conversation: what one department did stays that department's, also
@@ -102,7 +62,7 @@ _CONVERSATION = f"""
         order by sequence desc, id desc rows between unbounded preceding and 1 preceding
     ), false) as left_behind
     from archiver.entry where conversation = $1 and kind = 'conversation'
-) as e {_KEYS} where {_SHOWN}
+) as e {KEYS} where {_SHOWN}
 order by e.sequence, e.id
 """
 """In one pass: a conversation may have moved a thousand times."""

@@ -45,7 +45,7 @@ def on_record(
         async with pool.acquire() as connection, connection.transaction():
             found, operation = await change(connection)
             if operation:
-                await _write(connection, operation, by or operator(os.environ))
+                await write(connection, operation, by or operator(os.environ))
                 if last:
                     last(found)
         return found
@@ -53,7 +53,8 @@ def on_record(
     return on_tables(command, work)
 
 
-async def _write(connection: Connection, operation: Operation, by: str) -> None:
+async def write(connection: Connection, operation: Operation, by: str) -> None:
+    """The row of an operation: in the transaction of what was done, where that is one."""
     data = msgspec.json.encode(operation.data).decode()
     given = operation.tenant, by, operation.what, operation.about, data
     await connection.execute(_WRITE, clock.new_id(), *given)

@@ -15,8 +15,20 @@ from typing import Any
 import click
 import msgspec
 
+from cli import (
+    archive,
+    costs,
+    desk,
+    destination,
+    explain,
+    explaining,
+    files,
+    parked,
+    replay,
+    rules,
+    tokens,
+)
 from cli import check as checks
-from cli import costs, desk, destination, explain, explaining, files, parked, replay, rules, tokens
 from cli.times import Time
 from router.soundness import sound
 from services import broker, choices, clock, config, lifecycle, observe, settings, topology
@@ -204,6 +216,7 @@ def check(path: Path | None, as_json: bool) -> None:
 
 main.add_command(costs.command)
 for _group in (
+    archive.group,
     *desk.GROUPS,
     destination.group,
     files.group,

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from archiver.record.keys import Keys, Locked
-from archiver.store import RECORDS, opened
+from archiver.record.reading import RECORDS, opened
 from cli.differences import lines
 from cli.recorded import Row, row
 from cli.replaying import Replay

@@ -95,7 +95,7 @@ def _header(value: SecretStr) -> SecretStr:
     return value
 
 
-def _object_store(value: str) -> str:
+def object_store(value: str) -> str:
     """A folder by its whole path, or a bucket; S3's keys do not belong in it."""
     try:
         parts = urlsplit(value)
@@ -135,7 +135,7 @@ Keys = Annotated[
 ]
 """The one of now, then those of before."""
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
-ObjectStore = Annotated[str, AfterValidator(_object_store)]
+ObjectStore = Annotated[str, AfterValidator(object_store)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 ScannerUrl = Annotated[str, AfterValidator(_scanner)]

@@ -10,8 +10,9 @@ import msgspec
 
 from archiver.receipts import Envelope
 from archiver.record.keys import Keys
+from archiver.record.reading import RECORDS, opened
 from archiver.record.writing import Writer
-from archiver.store import RECORDS, Store, opened
+from archiver.store import Store
 from deploy.local.database import OWNER, Database
 from services.database import Pool, connected
 from services.whatsapp.cutting import Cut, joined

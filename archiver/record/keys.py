@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import structlog
 
 from archiver.record.sealing import KEY_BYTES, NONCE_BYTES, Shut, fingerprint, unwrap, wrap
-from services.database import Pool
+from services.database import Connection, Pool
 
 REMEMBERED = 20_000
 """Unwrapped keys in memory, some 300 bytes each."""
@@ -41,7 +41,8 @@ class Keys:
         """`pool` may also be one connection, for whoever only reads."""
         self._pool = pool
         self._masters = {fingerprint(key): key for key in masters}
-        self._now = fingerprint(masters[0])
+        self.newest = fingerprint(masters[0])
+        """Which master key new ones are laid under."""
         self._known: OrderedDict[bytes, bytes] = OrderedDict()
         self._checked = asyncio.Event()
 
@@ -83,12 +84,19 @@ class Keys:
 
     def of_row(self, row: Row) -> bytes:
         """A conversation's key, from a row with the wrapped ones. Shut."""
-        name = _name(row["under_tenant"], "content", row["version"])
-        above = self._opened(self._master(row["master"]), row["above"], name)
+        name = name_of(row["under_tenant"], "content", row["version"])
+        above = self._opened(self.master(row["master"]), row["above"], name)
         wrapped_for = conversation_name(row["under_tenant"], row["under"])
         return self._opened(above, row["wrapped"], wrapped_for)
 
-    def _master(self, named: str) -> bytes:
+    async def municipal(self, connection: Connection, tenant: str, version: int) -> bytes:
+        """A municipality's key of a version that is there. Shut."""
+        row = await connection.fetchrow(_OF_VERSION, tenant, version)
+        assert row is not None
+        return self._of_municipality(tenant, "content", row)
+
+    def master(self, named: str) -> bytes:
+        """By its fingerprint. Shut where it was not given."""
         try:
             return self._masters[named]
         except KeyError:
@@ -110,8 +118,8 @@ class Keys:
         return self._of_municipality(tenant, "hash", await self._newest(tenant, "hash"))
 
     def _of_municipality(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
-        name = _name(tenant, purpose, row["version"])
-        return self._opened(self._master(row["master"]), row["wrapped"], name)
+        name = name_of(tenant, purpose, row["version"])
+        return self._opened(self.master(row["master"]), row["wrapped"], name)
 
     async def _rows(self, places: Collection[Place]) -> dict[Place, Row]:
         tenants, conversations = zip(*places, strict=True)
@@ -141,8 +149,8 @@ class Keys:
         """A municipality's key, made where there is none."""
         if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
             return row
-        wrapped = _wrapped(self._masters[self._now], _name(tenant, purpose, 1))
-        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self._now, wrapped)
+        wrapped = _wrapped(self._masters[self.newest], name_of(tenant, purpose, 1))
+        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest, wrapped)
         return await self._newest(tenant, purpose)
 
 
@@ -150,7 +158,7 @@ def _wrapped(above: bytes, name: str) -> bytes:
     return wrap(above, os.urandom(KEY_BYTES), name, os.urandom(NONCE_BYTES))
 
 
-def _name(tenant: str, purpose: Purpose, version: int) -> str:
+def name_of(tenant: str, purpose: Purpose, version: int) -> str:
     return f"{purpose} {tenant} {version}"
 
 
@@ -170,6 +178,11 @@ join archiver.municipality_key m using (tenant, purpose, version)
 _NEWEST = """
 select version, wrapped, master from archiver.municipality_key
 where tenant = $1 and purpose = $2 order by version desc limit 1
+"""
+
+_OF_VERSION = """
+select version, wrapped, master from archiver.municipality_key
+where tenant = $1 and purpose = 'content' and version = $2
 """
 
 _ADD = """

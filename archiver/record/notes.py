@@ -54,6 +54,19 @@ def verifier(origin: str, public_key: bytes) -> str:
     return f"{origin}+{key_id(origin, public_key).hex()}+{key}"
 
 
+def read_verifier(text: str) -> tuple[str, bytes]:
+    """Origin and public key of what was published. Untrue."""
+    origin, _, rest = text.strip().partition("+")
+    id, _, key = rest.partition("+")
+    try:
+        raw = base64.b64decode(key, validate=True)
+    except binascii.Error:
+        raw = b""
+    if len(raw) != 33 or raw[:1] != ED25519 or key_id(origin, raw[1:]).hex() != id:
+        raise Untrue("expected a public key as postkamer archive key prints it")
+    return origin, raw[1:]
+
+
 def body(checkpoint: Checkpoint) -> str:
     root = base64.b64encode(checkpoint.root).decode()
     at = checkpoint.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

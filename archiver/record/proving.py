@@ -8,7 +8,10 @@ import msgspec
 
 from archiver.record import merkle, notes
 from archiver.record.entry import Open, leaf
+from archiver.record.keys import Keys
 from archiver.record.merkle import Range, folded, hash_of, kept_under, siblings, whole
+from archiver.record.reading import RECORDS
+from archiver.record.sealing import own_key
 from services.database import Connection
 
 
@@ -64,6 +67,17 @@ def holds(proof: Proof, leaf_hash: bytes) -> bool:
     root = merkle.proved(leaf_hash, proof.position, proof.size, proof.path)
     made = merkle.leaf_hash(proof.leaf.encode())
     return leaf_hash == made and root == notes.read(proof.checkpoint).root
+
+
+async def opened(connection: Connection, keys: Keys, proof: Proof) -> Proof:
+    """With the key by which what is sealed is read. Unproven where it was destroyed."""
+    id = UUID(msgspec.json.decode(proof.leaf)[1])
+    rows = await connection.fetch(f"{RECORDS} where e.id = $1", id)
+    for row in rows:
+        if row["salt"] is not None and row["wrapped"] is not None:
+            key = own_key(keys.of_row(row), row["salt"])
+            return msgspec.structs.replace(proof, key=key)
+    raise Unproven("what it says was destroyed; without --open it can be proved that it was there")
 
 
 async def hashes_of(connection: Connection, part: Range) -> Sequence[bytes]:

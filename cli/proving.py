@@ -1,0 +1,186 @@
+"""`postkamer archive verify`, `prove`, `checkpoint`, `key`, `receipt`: it is as it was."""
+
+import hashlib
+import hmac
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+import msgspec
+
+from archiver.receipts import Gone, Whole, whole
+from archiver.record.keys import Keys
+from archiver.record.proving import Proof, Unproven, opened, proof
+from archiver.record.signing import sign
+from archiver.record.verifying import SAID, Asked, findings
+from archiver.record.walking import Finding
+from cli.opening import Progress, answered, on_archive, signer, store, trust
+from cli.tables import Refused, say
+from cli.times import Time
+from services import settings
+from services.database import Pool, connected
+
+
+class Verified(msgspec.Struct, frozen=True, rename="camel"):
+    """What came of going over the log."""
+
+    entries: int
+    seconds: float
+    outside: bool
+    """Whether what is kept outside the database was looked at."""
+    findings: list[Finding]
+
+
+@click.command()
+@click.option("--since", type=Time(), help="Only what came after the last checkpoint before then.")
+@click.option("--public-key", help="As it was published; else the one of POSTKAMER_ARCHIVE_KEY.")
+@click.option("--json", "as_json", is_flag=True)
+def verify(since: datetime | None, public_key: str | None, as_json: bool) -> None:
+    """Go over the whole record, and name the first thing that is not as it was.
+
+    With --public-key the master key is not needed. Checkpoints in POSTKAMER_OBJECT_STORE count too.
+    Exit code 1 when anything is wrong.
+    """
+    shows = Progress("entries")
+
+    async def work() -> Verified:
+        asked = Asked(trust(public_key), since, store())
+        found: list[Finding] = []
+        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
+        async with (
+            connected(url, "postkamer-verify", 1) as pool,
+            pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            async for one in findings(connection, asked, shows):
+                if len(found) < SAID:
+                    found.append(one)
+        return Verified(shows.done, shows.seconds, asked.outside is not None, found)
+
+    done = answered("verify", work)
+    say(done, _verified(done), as_json=as_json)
+    raise SystemExit(1 if done.findings else 0)
+
+
+def _verified(done: Verified) -> list[str]:
+    rate = f"{done.entries:,} entries in {done.seconds:.1f} s, {done.entries / done.seconds:,.0f}/s"
+    lines = [] if done.outside else ["Checkpoints outside were not looked at: no object store."]
+    if not done.findings:
+        return [*lines, f"{rate}: nothing is wrong."]
+    first, *others = done.findings
+    lines += [
+        f"{rate}: it is not what it was.",
+        "The first thing that is wrong:",
+        f"  {_of(first)}",
+    ]
+    if others:
+        lines += ["And:", *(f"  {_of(one)}" for one in others[:20])]
+    if len(others) > 20:
+        lines.append(f"  and {len(others) - 20} more (--json has up to {SAID})")
+    return lines
+
+
+def _of(finding: Finding) -> str:
+    place = "" if finding.position is None else f"{finding.position}: "
+    return f"{place}{finding.sentence}" + (f" (entry {finding.entry})" if finding.entry else "")
+
+
+@click.command()
+@click.argument("message", type=click.UUID)
+@click.option("--out", type=click.Path(path_type=Path), help="A file; else it is printed.")
+@click.option("--open", "opens", is_flag=True, help="With the key by which its content is read.")
+def prove(message: UUID, out: Path | None, opens: bool) -> None:
+    """Prove that a MESSAGE, or another entry by its id, is in the record.
+
+    A stranger checks it by the recipe in docs/archive.md. Without --open it tells nothing of what
+    was said.
+    """
+
+    async def work(pool: Pool, keys: Keys) -> Proof:
+        own = signer()
+        async with (
+            pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            try:
+                made = await proof(connection, message, own.verifier)
+                return await opened(connection, keys, made) if opens else made
+            except Unproven as error:
+                raise Refused(str(error)) from None
+
+    text = msgspec.json.format(msgspec.json.encode(on_archive("prove", work))).decode() + "\n"
+    if out:
+        out.write_text(text)
+        click.echo(f"written to {out}")
+    else:
+        click.echo(text, nl=False)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def checkpoint(as_json: bool) -> None:
+    """Sign the record as it is now, and keep that outside the database too."""
+
+    async def work(pool: Pool, keys: Keys) -> Any:
+        outside = store()
+        if outside is None:
+            raise Refused("POSTKAMER_OBJECT_STORE: is missing")
+        return await sign(pool, signer(), outside)
+
+    made = on_archive("checkpoint", work)
+    found = {"size": made.size, "root": made.root.hex(), "at": made.at}
+    say(found, [f"{made.size:,} entries, signed {made.at:%Y-%m-%d %H:%M:%S}Z"], as_json=as_json)
+
+
+@click.command()
+def key() -> None:
+    """Print the public key that checkpoints are checked with: publish it, on your website say."""
+
+    async def work() -> str:
+        return signer().verifier
+
+    click.echo(answered("key", work))
+
+
+@click.command()
+@click.argument("receipt", type=click.UUID)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A file for the body.")
+@click.option("--json", "as_json", is_flag=True)
+def receipt(receipt: UUID, out: Path, as_json: bool) -> None:
+    """Put a webhook body together again, as it was signed.
+
+    With POSTKAMER_META_APP_SECRETS its signature is checked once more.
+    """
+
+    async def work(pool: Pool, keys: Keys) -> Whole:
+        async with pool.acquire() as connection:
+            try:
+                return await whole(connection, keys, receipt)
+            except Gone as error:
+                raise Refused(str(error)) from None
+
+    found = on_archive("receipt", work)
+    out.write_bytes(found.body)
+    holds = _signature_holds(found)
+    told = {"bytes": len(found.body), "proof": found.envelope.proof, "signatureHolds": holds}
+    words = {True: "and it holds", False: "AND IT DOES NOT HOLD", None: "not checked again"}
+    line = f"{len(found.body)} bytes; signature: {found.envelope.proof}, {words[holds]}"
+    say(told, [line], as_json=as_json)
+    raise SystemExit(1 if holds is False else 0)
+
+
+def _signature_holds(found: Whole) -> bool | None:
+    """None where there is no secret to check it with."""
+    given = settings.read("POSTKAMER_META_APP_SECRETS", os.environ)
+    if not given or not found.envelope.signature:
+        return None
+    signed = found.envelope.signature.removeprefix("sha256=")
+    secrets = [secret.strip().encode() for secret in given.split(",") if secret.strip()]
+    macs = [hmac.new(secret, found.body, hashlib.sha256).hexdigest() for secret in secrets]
+    return any(hmac.compare_digest(mac, signed) for mac in macs)
+
+
+COMMANDS = (verify, prove, checkpoint, key, receipt)
