@@ -1,0 +1,49 @@
+"""Records of before there was a log go into it when the archiver starts, and lie open no more."""
+
+import msgspec
+
+from archiver import older
+from archiver.record.writing import Writer
+from services.contract import Record
+from services.database import Pool, connected
+from tests.integration.logged import message
+from tests.recorded import keys_of, rows_of, writer_of
+
+ADD = """
+insert into archiver.record (id, kind, at, tenant, conversation, message, receipt, sequence, data,
+    raw)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10)
+"""
+
+
+async def _lay_open(pool: Pool, records: list[Record]) -> None:
+    for r in records:
+        given = (r.id, r.kind, r.at, r.tenant, r.conversation, r.message, r.receipt, r.sequence)
+        await pool.execute(ADD, *given, r.data.decode(), r.raw)
+
+
+async def test_they_are_moved_once_with_the_rights_of_the_service(pool: Pool, empty: str) -> None:
+    records = [message(n) for n in range(older.AT_ONCE + 7)]
+    await _lay_open(pool, records)
+    async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
+        writer = Writer(own, await keys_of(own))
+        await writer.add(records[:5])  # it was killed when it had moved some
+        await older.move(own, writer)
+        await older.move(own, writer)
+    assert await pool.fetchval("select count(*) from archiver.record") == 0
+    rows = await rows_of(pool)
+    assert len(rows) == len(records)
+    kept = {row["id"]: row for row in rows}
+    for record in records:
+        row = kept[record.id]
+        assert msgspec.json.decode(row["data"]) == msgspec.json.decode(record.data)
+        same = ("kind", "at", "tenant", "conversation", "message", "sequence", "raw")
+        assert [row[name] for name in same] == [getattr(record, name) for name in same]
+
+
+async def test_only_what_is_in_the_log_is_taken_away(pool: Pool) -> None:
+    one, other = message(1), message(2)
+    await _lay_open(pool, [one, other])
+    await (await writer_of(pool)).add([one])
+    await pool.execute("select archiver.moved($1::uuid[])", [one.id, other.id])
+    assert await pool.fetchval("select id from archiver.record") == other.id
