@@ -37,11 +37,21 @@ def on_archive(command: str, work: Callable[[Pool, Keys], Awaitable[T]]) -> T:
         given = settings.load(settings.ArchiveSettings, os.environ)
         url = given.database_url.get_secret_value()
         async with connected(url, f"postkamer-{command}", 2) as pool:
-            keys = Keys(pool, [settings.in_bytes(key) for key in given.archive_key])
-            await keys.check()
+            keys = await keys_of(pool)
+            assert keys  # or the settings would have been refused
             return await work(pool, keys)
 
     return answered(command, found)
+
+
+async def keys_of(pool: Pool) -> Keys | None:
+    """None where no master key is given. Locked where it is another's."""
+    if settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
+        return None
+    given = settings.load(settings.ArchiveSettings, os.environ)
+    keys = Keys(pool, [settings.in_bytes(key) for key in given.archive_key])
+    await keys.check()
+    return keys
 
 
 def answered(command: str, work: Callable[[], Awaitable[T]]) -> T:

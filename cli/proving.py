@@ -17,7 +17,7 @@ from archiver.record.proving import Proof, Unproven, opened, proof
 from archiver.record.signing import sign
 from archiver.record.verifying import SAID, Asked, findings
 from archiver.record.walking import Finding
-from cli.opening import Progress, answered, on_archive, signer, store, trust
+from cli.opening import Progress, answered, keys_of, on_archive, signer, store, trust
 from cli.tables import Refused, say
 from cli.times import Time
 from services import settings
@@ -47,14 +47,14 @@ def verify(since: datetime | None, public_key: str | None, as_json: bool) -> Non
     shows = Progress("entries")
 
     async def work() -> Verified:
-        asked = Asked(trust(public_key), since, store())
         found: list[Finding] = []
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
         async with (
-            connected(url, "postkamer-verify", 1) as pool,
+            connected(url, "postkamer-verify", 2) as pool,
             pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            asked = Asked(trust(public_key), since, store(), await keys_of(pool))
             async for one in findings(connection, asked, shows):
                 if len(found) < SAID:
                     found.append(one)

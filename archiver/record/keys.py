@@ -175,6 +175,13 @@ join archiver.conversation_key k using (tenant, conversation)
 join archiver.municipality_key m using (tenant, purpose, version)
 """
 
+ALL_KEYS = """
+select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
+    k.tenant as under_tenant, k.conversation as under
+from archiver.conversation_key k
+join archiver.municipality_key m using (tenant, purpose, version)
+"""
+
 _NEWEST = """
 select version, wrapped, master from archiver.municipality_key
 where tenant = $1 and purpose = $2 order by version desc limit 1

@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from archiver.record import notes
+from archiver.record.keys import ALL_KEYS, Keys
 from archiver.record.merkle import HASH_BYTES
 from archiver.record.notes import Untrue
 from archiver.record.proving import hashes_of
+from archiver.record.sealing import Shut
 from archiver.record.walking import TILE_ENTRIES, Finding, Signed, Walk
 from services import objects
 from services.database import Connection
@@ -37,6 +39,8 @@ class Asked(msgspec.Struct, frozen=True):
     since: datetime | None = None
     outside: Objects | None = None
     """Where checkpoints are kept beside the database."""
+    keys: Keys | None = None
+    """With them it is looked whether every key still opens."""
 
 
 Progress = Callable[[int, int], None]
@@ -52,20 +56,24 @@ async def findings(
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
         yield Finding("head", "the row that says how far the log has come is gone or broken")
         return
-    signed: list[Signed] = []
-    async for one in _signed(connection, asked):
-        if isinstance(one, Finding):
-            yield one
-        else:
-            signed.append(one)
-    start = await _start(connection, asked.since)
-    walk = Walk(start, await _peaks(connection, start), signed)
+    walk, wrong = await _prepared(connection, asked)
+    for found in wrong:
+        yield found
     async for found in _walked(connection, walk, head["size"], progress):
         yield found
     for found in _at_the_end(walk, head):
         yield found
-    async for found in _beside(connection, head["size"], walk.broken):
+    async for found in _beside(connection, head["size"], asked.keys, whole=not walk.broken):
         yield found
+
+
+async def _prepared(connection: Connection, asked: Asked) -> tuple[Walk, list[Finding]]:
+    """What is signed, to be held against; and what is wrong with that itself."""
+    signed = [one async for one in _signed(connection, asked)]
+    wrong = [one for one in signed if isinstance(one, Finding)]
+    start = await _start(connection, asked.since)
+    peaks = await _peaks(connection, start)
+    return Walk(start, peaks, [one for one in signed if isinstance(one, Signed)]), wrong
 
 
 async def _walked(
@@ -105,9 +113,11 @@ def _at_the_end(walk: Walk, head: Any) -> list[Finding]:
     return []
 
 
-async def _beside(connection: Connection, size: int, broken: bool) -> AsyncIterator[Finding]:
+async def _beside(
+    connection: Connection, size: int, keys: Keys | None, *, whole: bool
+) -> AsyncIterator[Finding]:
     """What no entry shows: hashes of nothing, and keys that are gone without a word."""
-    if not broken:
+    if whole:
         expected = sum(size >> level for level in range(8, 64, 8))
         if await connection.fetchval("select count(*) from archiver.node") != expected:
             yield Finding("node", f"of the hashes that are kept there should be {expected}")
@@ -115,6 +125,21 @@ async def _beside(connection: Connection, size: int, broken: bool) -> AsyncItera
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
             entry = str(row["id"])
             yield Finding(what, sentence.format(row["conversation"]), row["position"], entry)
+    if keys:
+        async for found in _shut(connection, keys):
+            yield found
+
+
+async def _shut(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
+    """Keys that are there and do not open."""
+    async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
+        try:
+            keys.of_row(row)
+        except Shut:
+            sentence = (
+                f"the key of conversation {row['conversation'] or '-'} is not the one of then"
+            )
+            yield Finding("key", sentence)
 
 
 async def _signed(connection: Connection, asked: Asked) -> AsyncIterator[Signed | Finding]:

@@ -13,6 +13,7 @@ from archiver.record.notes import Checkpoint
 from services import clock
 from services.database import Pool
 from tests.integration.logged import ENTRIES, FIRST_SIGNED, Log, conversation, logged
+from tests.recorded import keys_of
 
 PLACE = 400
 """An entry in the second tile, which is signed with the second checkpoint alone."""
@@ -174,8 +175,8 @@ DEEDS: list[tuple[str, Deed, str, int | None]] = [
     (
         "one is taken out, and all made to fit",
         _rewritten(f"delete from archiver.entry {ONE}"),
-        "root",
-        FIRST_SIGNED,
+        "short",
+        ENTRIES - 1,
     ),
     ("all is as it was long ago", _roll_back, "short", FIRST_SIGNED),
     ("a hash that was kept", sql("update archiver.node set hash = sha256(hash)"), "tile", 0),
@@ -213,6 +214,17 @@ async def test_every_deed_is_found_and_named(
     await deed(log)
     found = await log.findings()
     assert (what, position) in [(one.what, one.position) for one in found], found[:3]
+
+
+async def test_a_key_that_opens_no_more_is_found_by_whoever_has_the_master_key(log: Log) -> None:
+    await log.pool.execute(
+        "update archiver.conversation_key"
+        " set wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) where conversation = $1",
+        conversation(3),
+    )
+    assert await log.findings() == []
+    [found] = await log.findings(keys=await keys_of(log.pool))
+    assert (found.what, conversation(3) in found.sentence) == ("key", True)
 
 
 async def test_a_checkpoint_that_is_missing_outside_is_said(log: Log, tmp_path: Path) -> None:
