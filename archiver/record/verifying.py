@@ -14,7 +14,7 @@ from archiver.record import notes
 from archiver.record.keys import ALL_KEYS, Keys
 from archiver.record.merkle import HASH_BYTES
 from archiver.record.notes import Untrue
-from archiver.record.proving import hashes_of
+from archiver.record.proving import Unproven, hashes_of
 from archiver.record.sealing import Shut
 from archiver.record.walking import TILE_ENTRIES, Finding, Signed, Walk
 from services import objects
@@ -71,9 +71,12 @@ async def _prepared(connection: Connection, asked: Asked) -> tuple[Walk, list[Fi
     """What is signed, to be held against; and what is wrong with that itself."""
     signed = [one async for one in _signed(connection, asked)]
     wrong = [one for one in signed if isinstance(one, Finding)]
+    good = [one for one in signed if isinstance(one, Signed)]
     start = await _start(connection, asked.since)
-    peaks = await _peaks(connection, start)
-    return Walk(start, peaks, [one for one in signed if isinstance(one, Signed)]), wrong
+    try:
+        return Walk(start, await _peaks(connection, start), good), wrong
+    except Unproven as error:  # without these there is no beginning but the first
+        return Walk(0, (), good), [*wrong, Finding("node", str(error))]
 
 
 async def _walked(

@@ -246,6 +246,15 @@ async def test_since_then_looks_at_what_came_since_and_at_no_more(log: Log) -> N
     assert [one.position for one in await log.findings()] == [100, 1500]
 
 
+async def test_without_the_hashes_of_before_it_begins_at_the_beginning(log: Log) -> None:
+    await log.grow(600)
+    await log.sign()
+    after = clock.now()
+    await log.pool.execute("delete from archiver.node where index = 1")
+    found = await log.findings(since=after)
+    assert [one.what for one in found][:2] == ["node", "node"]
+
+
 async def test_what_was_destroyed_with_a_word_is_no_finding(log: Log) -> None:
     destroyer = Destroyer(log.pool, log.writer)
     await destroyer.conversation("almelo", conversation(3), "test")
