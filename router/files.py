@@ -37,6 +37,7 @@ def kept(said: MediaOutcome) -> dict[str, Any]:
         "size": said.size,
         "sha256": said.sha256,
         "scanned": said.scanned,
+        "object": said.object,
         "department": said.department,
         "at": said.at,
     }

@@ -177,6 +177,8 @@ class MediaOutcome(
     """In hex, of the file as it was fetched."""
     scanned: bool = False
     """Whether a scanner has looked at it."""
+    object: str = ""
+    """Its name in the object store: the SHA-256, in hex, of how it lies there, sealed."""
 
 
 Entry = Receipt | Command | SendOutcome | Timeout | MediaOutcome

@@ -30,7 +30,10 @@ REQUEST_SECONDS, CONNECT_SECONDS = 60.0, 5.0
 """For one request to S3, of a part at most, and for its connection."""
 RETRY_SECONDS = 60.0
 """After that S3 is away; until then a request to it is repeated."""
-KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9]{20})")
+KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20})")
+
+SEALED = "sealed"
+READ_ONLY = 0o400
 
 T = TypeVar("T")
 
@@ -53,8 +56,13 @@ def upload(object: UUID) -> str:
 
 
 def media(object: UUID) -> str:
-    """The key of a file that came with a message."""
+    """The key of a file that comes with a message, until it is whole."""
     return f"media/{object}"
+
+
+def sealed(sha256: str) -> str:
+    """The key that it has for good: by the SHA-256, in hex, of what lies there."""
+    return f"{SEALED}/{sha256}"
 
 
 def checkpoint(size: int) -> str:
@@ -98,6 +106,18 @@ class Objects:
         await _answered(work)
         if self._folder:
             await _answered(asyncio.to_thread(_write_through, self._folder, path))
+
+    async def keep(self, key: str, name: str) -> None:
+        """Give an object the name that it has for good, which says what is in it: where there is
+        one of that name it is the same, of a try of which the answer was lost. In a folder nobody
+        writes in it from then on. Missing or Away."""
+        path, new = _checked(key), _checked(name)
+        try:
+            await _answered(obstore.rename_async(self._store, path, new, overwrite=False))
+        except Taken:
+            await self.delete(key)
+        if self._folder:
+            await _answered(asyncio.to_thread(_fix, self._folder, path, new))
 
     async def names(self, folder: str) -> AsyncIterator[str]:
         """The keys that begin with this word, in their order. Away."""
@@ -171,6 +191,7 @@ def _bucket(url: str) -> S3Store:
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL."""
     return S3Store.from_url(
         url,
+        copy_if_not_exists="multipart",  # Amazon's way; other stores may overwrite
         client_options={
             "allow_http": True,  # where AWS_ENDPOINT_URL says so: a store on a network of its own
             "timeout": timedelta(seconds=REQUEST_SECONDS),
@@ -184,11 +205,22 @@ def _write_through(folder: Path, key: str) -> None:
     """To disk: obstore writes a file beside its place and renames it, and syncs neither."""
     path = folder / key
     for place in (path, path.parent, folder):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync(place)
+
+
+def _fix(folder: Path, old: str, new: str) -> None:
+    """Read-only, and on disk; and that the old name is gone too: nobody looks for it again."""
+    (folder / new).chmod(READ_ONLY)
+    _write_through(folder, new)
+    _sync((folder / old).parent)
+
+
+def _sync(place: Path) -> None:
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _remove_parts(path: Path) -> None:

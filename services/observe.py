@@ -210,6 +210,9 @@ media = _counter("postkamer_media_total", "Files of citizens by what became of t
 media_attempts = _counter(
     "postkamer_media_attempts_total", "Attempts that did not bring a file, by why", "outcome"
 )
+media_damaged = _counter(
+    "postkamer_media_damaged_total", "Times that a file was not there or not what was kept"
+)
 media_waiting = _gauge(
     "postkamer_media_waiting", "Files that wait to be fetched or scanned", "state"
 )

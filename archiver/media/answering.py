@@ -7,9 +7,10 @@ import structlog
 from aiohttp import web
 
 from archiver.media.book import Book, Kept
+from archiver.media.reading import damaged, read
 from archiver.media.signatures import BEGINS, bare
+from archiver.record.sealing import Shut
 from archiver.store import Store
-from services import objects
 from services.access import Rights
 from services.answers import unavailable
 from services.guard import guarded
@@ -22,6 +23,8 @@ SOON_SECONDS = 5
 NOWHERE = "there is no such file"
 NOT_SHOWN = "this file is kept from everybody: {}"
 LOST = "this file is not there: {}"
+MISSING = "this file is not where it should be"
+DAMAGED = "this file is not what was kept"
 WITHOUT_A_TYPE = "application/octet-stream"
 NAME, ENDING = 150, 12
 """Characters of a file's name that are told, and those of its end; each takes up to 12 bytes in a
@@ -31,6 +34,8 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+
+BROKEN = (Shut, Missing, Away)
 
 log = structlog.get_logger()
 
@@ -73,22 +78,38 @@ class Files:
 
     async def _sent(self, request: web.Request, id: UUID, kept: Kept) -> web.StreamResponse:
         try:
-            if kept.object is None:
-                raise Missing
-            pieces = await self._objects.read(objects.media(kept.object))
-        except Missing:
-            log.error("media.missing", message=id)
-            return problem(500, "Internal Server Error", "this file is not where it should be")
-        except Away as error:
-            log.error("objects.away", reason=str(error))
-            return unavailable("the object store does not answer")
+            pieces = await read(self._objects, kept)
+            begins = await anext(pieces, b"")
+        except BROKEN as error:
+            return _refused(id, error)
         answer = web.StreamResponse(headers=headers(kept))
         answer.content_length = kept.size
         await answer.prepare(request)
-        async for piece in pieces:
-            await answer.write(piece)
+        await answer.write(begins)
+        try:
+            async for piece in pieces:
+                await answer.write(piece)
+        except BROKEN as error:
+            _refused(id, error)
+            _cut(request)
+            return answer
         await answer.write_eof()
         return answer
+
+
+def _refused(id: UUID, error: Shut | Missing | Away) -> web.Response:
+    if isinstance(error, Away):
+        log.error("objects.away", reason=str(error))
+        return unavailable("the object store does not answer")
+    damaged(id, error)
+    what = MISSING if isinstance(error, Missing) else DAMAGED
+    return problem(500, "Internal Server Error", what)
+
+
+def _cut(request: web.Request) -> None:
+    """Without an end: fewer bytes than were announced look whole to nobody."""
+    if request.transport:
+        request.transport.close()
 
 
 def headers(kept: Kept) -> dict[str, str]:

@@ -1,10 +1,12 @@
-"""A file while it arrives: counted, hashed, its beginning kept; never the whole of it in memory."""
+"""A file while it arrives: counted, hashed, its beginning noted, and sealed as it passes; never
+the whole of it in memory."""
 
 import hashlib
 from collections.abc import AsyncIterator
 
 from archiver.media.judging import LARGEST_BYTES, Fetched
 from archiver.media.signatures import HEAD_BYTES
+from archiver.record.streaming import Lock, Sealing
 
 
 class TooLarge(Exception):
@@ -12,12 +14,17 @@ class TooLarge(Exception):
 
 
 class Arriving:
-    def __init__(self, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, content: AsyncIterator[bytes], lock: Lock) -> None:
         self._content = content
         self._hash = hashlib.sha256()
         self._size, self._head = 0, b""
+        self._sealing = Sealing(lock, self._counted())
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Sealed."""
+        return self._sealing.pieces()
+
+    async def _counted(self) -> AsyncIterator[bytes]:
         async for piece in self._content:
             self._size += len(piece)
             if self._size > LARGEST_BYTES:
@@ -28,4 +35,10 @@ class Arriving:
             yield piece
 
     def fetched(self, mime_type: str) -> Fetched:
-        return Fetched(self._size, self._hash.hexdigest(), mime_type, self._head[:HEAD_BYTES])
+        return Fetched(
+            self._size,
+            self._hash.hexdigest(),
+            mime_type,
+            self._head[:HEAD_BYTES],
+            object=self._sealing.sha256(),
+        )

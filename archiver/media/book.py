@@ -1,7 +1,9 @@
 """The table of files: which are to be got, and what became of each; in PostgreSQL."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,8 +11,9 @@ from uuid import UUID
 import msgspec
 
 from archiver.media.judging import Announced, Ended, Fetched
-from archiver.record.keys import Keys, Row
-from archiver.record.sealing import Shut, unseal
+from archiver.record.keys import Keys, Place, Row
+from archiver.record.sealing import SALT_BYTES, Shut, own_key, unseal
+from archiver.record.streaming import Lock
 from services.contract import MediaOutcome
 from services.database import ANSWER_SECONDS, Pool
 from services.ids import uuid7
@@ -20,6 +23,8 @@ LEASE_SECONDS = 60
 """For whoever took a file, renewed three times in it: from a process that was killed others take it
 after this. One that ends gives back what it had."""
 RENEW_SECONDS = LEASE_SECONDS / 3
+PURPOSE = b"file"
+"""Of the key of what is in one; what was announced of it lies under another."""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +37,16 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     attempts: int
     object: UUID
-    """Its name in the store."""
+    """Its name in the store until it is whole; for good, where it lies open."""
+    ciphertext_sha256: str = ""
+    """Its name there once it is whole, sealed."""
     left: UUID | None = None
+    left_sealed: str = ""
     """Under which an earlier attempt may have left something."""
+    salt: bytes = b""
+    """Of its lock, where it is to be fetched."""
+    lock: Lock | None
+    """None where it has no key any more."""
     mime_type: str
 
 
@@ -43,6 +55,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     announced: Announced
     object: UUID | None
+    ciphertext_sha256: str
+    lock: Lock | None
     state: str
     reason: str
     mime_type: str
@@ -69,11 +83,19 @@ class Book:
         """The one that waits longest, of a number that is not `full`; it is to come under this
         name, once it is `begun`."""
         row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
-        return File(**await self._file(row), object=object) if row else None
+        if row is None:
+            return None
+        salt = os.urandom(SALT_BYTES)  # of each attempt: under one key never two contents
+        fields = await self._file(dict(row) | {"file_salt": salt}, first=True)
+        return File(**fields, object=object, salt=salt)
 
     async def begun(self, file: File) -> bool:
         """It comes under its name from here on; not where another has it by now."""
-        return bool(await self._pool.fetchval(_BEGUN, *_held(file)))
+        return bool(await self._pool.fetchval(_BEGUN, *_held(file), file.salt))
+
+    async def named(self, file: File, ciphertext_sha256: str) -> bool:
+        """It is whole, and is to have this name; not where another has it by now."""
+        return bool(await self._pool.fetchval(_NAMED, *_held(file), ciphertext_sha256))
 
     async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
         """The same of those that were fetched; `again`: also what was let through unscanned."""
@@ -100,7 +122,7 @@ class Book:
     async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
         """It is in the store; what comes next is due."""
         what = (got.mime_type, got.size, got.sha256, got.agrees)
-        await self._pool.execute(_FETCHED, file.id, file.object, *what, now)
+        await self._pool.execute(_FETCHED, *_held(file), *what, now)
 
     async def ended(self, file: File, end: Ended, now: datetime) -> bool:
         """For good: told to its partition, also that it was looked at after all. Not where another
@@ -123,20 +145,38 @@ class Book:
         row = await within(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
         return Kept(**await self._file(row)) if row else None
 
-    async def _file(self, row: Row) -> dict[str, Any]:
-        """With what was announced, opened. Without its key nobody can ask for it by its id."""
-        fields = dict(row)
-        place = fields.pop("tenant"), fields.pop("conversation")
-        salt, sealed = fields.pop("salt"), fields.pop("sealed")
-        about = fields.pop("about")
-        if sealed is None:  # of before things were sealed
-            return fields | {"announced": msgspec.json.decode(row["announced"], type=Announced)}
-        key = await self._keys.known(place)
-        try:
-            plain = unseal(key, salt, sealed, about.bytes) if key else b'{"id":""}'
-        except Shut:
-            plain = b'{"id":""}'
-        return fields | {"announced": msgspec.json.decode(plain, type=Announced)}
+    async def _file(self, row: Row, *, first: bool = False) -> dict[str, Any]:
+        """With its lock, and what was announced, opened. Without its key nobody can ask for it by
+        its id. `first`: it is to be fetched."""
+        place = row["tenant"], row["conversation"]
+        # Of before things were sealed the conversation may have no key yet.
+        key = await self._key(place, made=first and row["sealed"] is None)
+        fields = {name: value for name, value in row.items() if name not in _OPENS}
+        return fields | {"announced": _announced(row, key), "lock": _lock(row, key)}
+
+    async def _key(self, place: Place, *, made: bool) -> bytes | None:
+        if not made:
+            return await self._keys.known(place)
+        with suppress(Shut):
+            return (await self._keys.of_conversations([place])).get(place)
+        return None
+
+
+def _announced(row: Row, key: bytes | None) -> Announced:
+    plain = b'{"id":""}'
+    if row["sealed"] is None:  # of before things were sealed
+        plain = row["announced"]
+    elif key and row["salt"]:
+        with suppress(Shut):
+            plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
+    return msgspec.json.decode(plain, type=Announced)
+
+
+def _lock(row: Row, key: bytes | None) -> Lock | None:
+    """Of what is in it."""
+    if not (key and row["file_salt"]):
+        return None
+    return Lock(own_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
 
 
 def _held(file: File) -> tuple[UUID, int, UUID]:
@@ -159,7 +199,8 @@ def _outcome(
     )
 
 
-_SEALED = "tenant, conversation, salt, sealed, id as about"
+_SEALED = "tenant, conversation, salt, sealed, file_salt, id as about"
+_OPENS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about"}
 
 _TAKE = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
@@ -170,15 +211,25 @@ where id = (
 returning id, number, announced, sent_at, state, attempts, {1}, mime_type, {2}
 """
 _TO_FETCH = _TAKE.format(
-    "state = 'waiting' and number <> all($3::text[])", "object as left", _SEALED
+    "state = 'waiting' and number <> all($3::text[])",
+    "object as left, ciphertext_sha256 as left_sealed",
+    _SEALED,
 )
-_TO_LOOK_AT = _TAKE.format("state = 'fetched'", "object", _SEALED)
+_LIES = "object, ciphertext_sha256"
+_TO_LOOK_AT = _TAKE.format("state = 'fetched'", _LIES, _SEALED)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
-_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, "object", _SEALED)
+_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, _LIES, _SEALED)
 """Each by an index of its own."""
 
 _BEGUN = """
-update archiver.media set object = $3 where id = $1 and attempts = $2 and state = 'waiting'
+update archiver.media set object = $3, file_salt = $4, ciphertext_sha256 = ''
+where id = $1 and attempts = $2 and state = 'waiting'
+returning true
+"""
+
+_NAMED = """
+update archiver.media set ciphertext_sha256 = $4
+where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
 returning true
 """
 
@@ -201,9 +252,9 @@ where id = $1 and attempts = $2 and object = $3
 """
 
 _FETCHED = """
-update archiver.media set state = 'fetched', mime_type = $3, size = $4, sha256 = $5, agrees = $6,
-    due_at = $7, attempts = 0, reason = ''
-where id = $1 and object = $2 and state = 'waiting'
+update archiver.media set state = 'fetched', mime_type = $4, size = $5, sha256 = $6, agrees = $7,
+    due_at = $8, attempts = 0, reason = ''
+where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
 """
 
 _ENDED = f"""
@@ -216,7 +267,8 @@ returning true
 
 _UNTOLD = """
 select id, tenant, number, conversation, department, state, reason, mime_type, size, sha256,
-    scanned, ended_at, announced->>'mimeType' as announced_type
+    scanned, ended_at, announced->>'mimeType' as announced_type,
+    case when state = 'lost' then '' else ciphertext_sha256 end as object
 from archiver.media where not told order by ended_at limit $1
 """
 
@@ -231,7 +283,7 @@ where state in ('waiting', 'fetched') group by state
 """
 
 _KEPT = f"""
-select {_SEALED}, announced, object, state, reason, mime_type, size, sha256, scanned,
+select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, sha256, scanned,
     released_by <> '' as released
 from archiver.media where id = $1
 """

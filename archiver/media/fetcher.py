@@ -11,6 +11,7 @@ from archiver.media.arriving import Arriving, TooLarge
 from archiver.media.book import Book, File
 from archiver.media.judging import (
     TOO_LARGE,
+    UNOPENABLE,
     UNUSABLE,
     About,
     Ended,
@@ -23,6 +24,7 @@ from archiver.media.judging import (
 )
 from archiver.media.source import Source
 from archiver.media.working import LOOK_SECONDS, Came, take
+from archiver.record.streaming import Lock
 from services import clock, objects
 from services.database import until_it_answers
 from services.graph import Account
@@ -70,15 +72,17 @@ class Fetcher:
             self._busy[file.number] -= 1
         # Of one that came when another had taken it over the row names another object.
         if isinstance(came, Fetched) and not await self._is_named(file):
-            await self._forgot(file.object)
+            await self._forgot(file.object, came.object)
 
     async def _is_named(self, file: File) -> bool:
         return await until_it_answers(partial(self._book.names, file), "media")
 
-    async def _forgot(self, object: UUID) -> bool:
-        """Whether what was begun under this name, or is nobody's, is gone."""
+    async def _forgot(self, object: UUID, sealed: str) -> bool:
+        """Whether what was begun under these names, or is nobody's, is gone."""
         try:
             await self._store.delete(objects.media(object))
+            if sealed:
+                await self._store.delete(objects.sealed(sealed))
         except Missing:  # the bucket too
             return True
         except Away:
@@ -88,16 +92,29 @@ class Fetcher:
     async def _fetch(self, file: File) -> Came:
         """The row names what there may be in the store until that is gone: so whoever is killed
         leaves nothing that nobody knows of."""
-        if file.left and not await self._forgot(file.left):
+        if file.left and not await self._forgot(file.left, file.left_sealed):
             return Missed("store")
         if not await until_it_answers(partial(self._book.begun, file), "media"):
             return Missed("strange")  # another has it, and nothing of this is written down
-        came = await self._tried(file)
+        came, sealed = await self._tried(file), ""
+        if isinstance(came, Fetched):
+            sealed = came.object
+            came = await self._kept(file, came)
         if not isinstance(came, Fetched):
-            await self._forgot(file.object)
+            await self._forgot(file.object, sealed)
         if isinstance(came, Missed) and expired(file.sent_at, clock.now()):
             return gone(came)
         return came
+
+    async def _kept(self, file: File, got: Fetched) -> Fetched | Missed:
+        """Under the name that it has for good, which the row has before the store does."""
+        if not await until_it_answers(partial(self._book.named, file, got.object), "media"):
+            return Missed("strange")  # another has it
+        try:
+            await self._store.keep(objects.media(file.object), objects.sealed(got.object))
+        except (Away, Missing):
+            return Missed("store")
+        return got
 
     async def _tried(self, file: File) -> Came:
         account = self._accounts.get(file.number)
@@ -105,18 +122,22 @@ class Fetcher:
             return Missed("shut")  # the number was taken out of the configuration
         if not usable(file.announced.id):
             return Ended("lost", UNUSABLE)
+        if file.lock is None:
+            return Ended("lost", UNOPENABLE)
         try:
-            return await self._from(account, file)
+            return await self._from(account, file, file.lock)
         except TooLarge:
             return Ended("lost", TOO_LARGE)
 
-    async def _from(self, account: Account, file: File) -> Came:
+    async def _from(self, account: Account, file: File, lock: Lock) -> Came:
+        """Of an address that is over came no byte, so under this lock nothing lies then."""
         missed = Missed("unknown")
         for _ in range(ADDRESSES):
             said = await self._source.about(account, file.announced.id)
             if isinstance(said, Missed):
                 return said
-            came = await self._source.fetch(account, said, objects.media(file.object))
+            key = objects.media(file.object)
+            came = await self._source.fetch(account, said, key, lock)
             if isinstance(came, Arriving):
                 return _judged(file, came, said)
             missed = came

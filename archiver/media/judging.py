@@ -32,7 +32,16 @@ TRIES = 3
 """Of what begins otherwise than its kind does."""
 
 Word = Literal[
-    "unknown", "shut", "busy", "unreached", "strange", "elsewhere", "cut", "store", "scanner"
+    "unknown",
+    "shut",
+    "busy",
+    "unreached",
+    "strange",
+    "elsewhere",
+    "cut",
+    "store",
+    "scanner",
+    "damaged",
 ]
 SENTENCES: dict[Word, str] = {
     "unknown": "media_unknown: Meta kent dit bestand niet, of ons token mag het niet zien",
@@ -44,9 +53,10 @@ SENTENCES: dict[Word, str] = {
     "cut": "media_cut: er kwam een ander aantal bytes dan Meta noemde",
     "store": "media_store: de opslag neemt het bestand nu niet aan",
     "scanner": "media_scanner: de virusscanner kijkt nu niet",
+    "damaged": "media_damaged: in de opslag ligt iets anders dan wat er bewaard is",
 }
 """Why it is not there yet. All of these are tried again."""
-STOPS: frozenset[Word] = frozenset({"shut", "elsewhere"})
+STOPS: frozenset[Word] = frozenset({"shut", "elsewhere", "damaged"})
 """A person must mend something."""
 SHUT_CODES = frozenset({0, 3, 10, 190})
 """Meta's codes of an app or a token that may not; 200 to 299 (permissions) too."""
@@ -55,6 +65,7 @@ UNKNOWN_CODE = 100
 
 EXPIRED = "media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder"
 UNUSABLE = "media_unusable: Meta noemde dit bestand bij een id dat geen id is"
+UNOPENABLE = "media_unopenable: de sleutel van dit bestand is er niet meer"
 TOO_LARGE = "media_too_large: dit bestand is groter dan 100 MB"
 MALWARE = "media_malware: de virusscanner vond {}"
 UNSCANNABLE = "media_unscannable: de virusscanner kijkt niet naar een bestand van deze grootte"
@@ -90,6 +101,8 @@ class Fetched(msgspec.Struct, frozen=True):
     head: bytes
     agrees: bool = True
     """With the hash of the webhook."""
+    object: str = ""
+    """Its name there: the SHA-256, in hex, of how it lies there, sealed."""
 
 
 class Missed(msgspec.Struct, frozen=True):

@@ -3,8 +3,17 @@
 import asyncio
 
 from archiver.media.book import Book, File
-from archiver.media.judging import MALWARE, UNSCANNABLE, Ended, Missed, quarantine
+from archiver.media.judging import (
+    MALWARE,
+    UNOPENABLE,
+    UNSCANNABLE,
+    Ended,
+    Missed,
+    quarantine,
+)
+from archiver.media.reading import damaged, read
 from archiver.media.working import LOOK_SECONDS, take
+from archiver.record.sealing import Shut
 from services import clock, objects, scanner
 from services.database import until_it_answers
 from services.objects import Missing, Objects
@@ -30,10 +39,15 @@ class Looker:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, file: File) -> Ended | Missed:
+        if file.ciphertext_sha256 and file.lock is None:
+            return Ended("lost", UNOPENABLE)
         try:
             return await self._looked_at(file)
-        except (objects.Away, Missing):
+        except objects.Away:
             return Missed("store")
+        except (Missing, Shut) as error:
+            damaged(file.id, error)
+            return Missed("store" if isinstance(error, Missing) else "damaged")
         except scanner.Away:
             return Missed("scanner")
         except scanner.TooLarge:
@@ -45,12 +59,12 @@ class Looker:
             return differs
         if self._scanner is None:
             return Ended("available")
-        pieces = await self._store.read(objects.media(file.object))
+        pieces = await read(self._store, file)
         if found := (await self._scanner.look(pieces)).found:
             return Ended("quarantined", MALWARE.format(found), scanned=True)
         return Ended("available", scanned=True)
 
     async def _head(self, file: File) -> bytes:
-        async for piece in await self._store.read(objects.media(file.object)):
+        async for piece in await read(self._store, file):
             return piece
         return b""

@@ -12,6 +12,7 @@ import aiohttp
 
 from archiver.media.arriving import Arriving, TooLarge
 from archiver.media.judging import ANSWER_BYTES, LARGEST_BYTES, About, Missed, about, given
+from archiver.record.streaming import Lock
 from services.graph import Account
 from services.objects import Away, Missing, Objects
 
@@ -42,9 +43,9 @@ class Source:
         except LOST:
             return Missed("unreached")
 
-    async def fetch(self, account: Account, said: About, key: str) -> Arriving | Missed:
-        """Into the store under this key, whole or not at all; TooLarge for what no citizen can have
-        sent."""
+    async def fetch(self, account: Account, said: About, key: str, lock: Lock) -> Arriving | Missed:
+        """Into the store under this key, sealed, whole or not at all; TooLarge for what no citizen
+        can have sent."""
         url = address(said.url, account)
         if url is None:
             return Missed("elsewhere")
@@ -55,7 +56,7 @@ class Source:
             async with self._session.get(
                 url, headers=account.headers, allow_redirects=False, timeout=bound
             ) as answer:
-                return await self._taken(answer, said, key)
+                return await self._taken(answer, said, key, lock)
         except (Away, Missing):  # a bucket that is gone is missing too
             return Missed("store")
         except aiohttp.ClientPayloadError:
@@ -64,7 +65,7 @@ class Source:
             return Missed("unreached")
 
     async def _taken(
-        self, answer: aiohttp.ClientResponse, said: About, key: str
+        self, answer: aiohttp.ClientResponse, said: About, key: str, lock: Lock
     ) -> Arriving | Missed:
         encoding = answer.headers.get("Content-Encoding", "").lower()
         content_type = answer.headers.get("Content-Type", "")
@@ -72,7 +73,7 @@ class Source:
             return missed
         if (answer.content_length or 0) > LARGEST_BYTES:
             raise TooLarge
-        arriving = Arriving(answer.content.iter_chunked(PIECE_BYTES))
+        arriving = Arriving(answer.content.iter_chunked(PIECE_BYTES), lock)
         await self._objects.put(key, arriving.pieces())
         return arriving
 

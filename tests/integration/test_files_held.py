@@ -1,7 +1,6 @@
 """Files in somebody's hand: who dies, comes late or asks twice loses nobody's and takes no more."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -62,14 +61,16 @@ async def test_who_was_thought_dead_changes_nothing_of_what_another_fetched(
             place.provider.files["hangs"] = ("image/jpeg", JPEG + EICAR)
             stands_still.set()
             await until(place.asked, lambda asked: asked.count("bytes") == 2, LONG)
-            folder = tmp_path / "objects" / "media"
-            await until(lambda: listed(folder), lambda names: names == [str(row["object"])], LONG)
+            sealed = [row["ciphertext_sha256"]]
+            await until(lambda: listed(tmp_path), lambda names: names == sealed, LONG)
         assert await place.row(id) == row
         assert (await place.get(id))[:2] == (200, JPEG)
 
 
 async def listed(folder: Path) -> list[str]:
-    return await asyncio.to_thread(os.listdir, folder)
+    """All that there is in the store, while it comes or for good."""
+    found = await asyncio.to_thread(lambda: list((folder / "objects").rglob("*")))
+    return [path.name for path in found if path.is_file()]
 
 
 class Forgetful:
@@ -127,7 +128,7 @@ async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_
     async with room(pool, tmp_path) as place:
         place.provider.files["900"] = ("image/jpeg", JPEG)
         await place.until(id, "available")
-        assert [path.name for path in folder.iterdir()] == [str((await place.row(id))["object"])]
+        assert await listed(tmp_path) == [(await place.row(id))["ciphertext_sha256"]]
 
 
 async def test_two_that_get_files_get_each_once(pool: Pool, tmp_path: Path, scanner: Clamd) -> None:

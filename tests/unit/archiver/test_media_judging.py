@@ -204,7 +204,7 @@ def test_a_name_that_a_citizen_gave_breaks_no_header(filename: str, mime_type: s
     given = Announced(id="1", filename=filename.encode(errors="replace").decode())
     kept = Kept(
         announced=given, state="available", reason="", mime_type=mime_type, size=1, sha256="00",
-        scanned=True, object=None,
+        scanned=True, object=None, ciphertext_sha256="", lock=None,
     )  # fmt: skip
     for value in headers(kept).values():
         assert value.isascii() and value.isprintable()

@@ -1,0 +1,32 @@
+"""Files as they are read again: opened while they come, and never a byte that is not as it was."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import structlog
+
+from archiver.media.book import File, Kept
+from archiver.record.sealing import Shut
+from archiver.record.streaming import opened
+from services import objects, observe
+from services.objects import Missing, Objects
+
+log = structlog.get_logger()
+
+
+async def read(store: Objects, file: File | Kept) -> AsyncIterator[bytes]:
+    """Its pieces. Missing, Away or Shut, also half-way."""
+    if file.object is None:
+        raise Missing
+    if not file.ciphertext_sha256:  # it was fetched before files were sealed
+        return await store.read(objects.media(file.object))
+    if file.lock is None:
+        raise Shut("its key is gone")
+    return opened(file.lock, await store.read(objects.sealed(file.ciphertext_sha256)))
+
+
+def damaged(message: UUID, error: Shut | Missing) -> None:
+    """Counted and logged: what lies there is not what was kept, or nothing lies there."""
+    observe.media_damaged.inc()
+    what = "media.missing" if isinstance(error, Missing) else "media.damaged"
+    log.error(what, message=message)
