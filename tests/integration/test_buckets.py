@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services import clock
 from services.http import serve
-from services.objects import PIECE_BYTES, Away, Missing, Objects, upload
+from services.objects import PIECE_BYTES, Away, Missing, Objects, media, sealed, upload
 
 DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
 
@@ -36,6 +36,12 @@ class Bucket:
         body, query = await request.read(), request.query
         if self.away:
             return web.Response(status=403)
+        if source := request.headers.get("x-amz-copy-source"):
+            there = self.objects.get(source.removeprefix("files/"))
+            if there is None:
+                return web.Response(status=404)
+            self.parts[query["uploadId"]][int(query["partNumber"])] = there
+            return self._xml("CopyPartResult", "<ETag>e</ETag>")
         if part := query.get("partNumber"):
             self.parts[query["uploadId"]][int(part)] = body
         else:
@@ -48,6 +54,8 @@ class Bucket:
         if "uploads" in request.query:
             self.parts[key] = {}
             return self._xml("InitiateMultipartUploadResult", f"<UploadId>{key}</UploadId>")
+        if request.headers.get("If-None-Match") == "*" and key in self.objects:
+            return web.Response(status=412)
         parts = self.parts.pop(request.query["uploadId"])
         self.objects[key] = b"".join(parts[n] for n in sorted(parts))
         return self._xml("CompleteMultipartUploadResult", "<ETag>e</ETag>")
@@ -114,6 +122,22 @@ async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
     assert (bucket.objects, bucket.parts) == ({}, {})
     with pytest.raises(Missing):
         await store.read(key)
+
+
+async def test_what_is_whole_gets_its_name_in_a_bucket_once(bucket: Bucket) -> None:
+    store, key, name = Objects("s3://files/x"), media(clock.new_id()), sealed("a" * 64)
+    await store.put(key, pieces(7))
+    await store.keep(key, name)
+    assert bucket.objects == {f"x/{name}": bytes(7)}
+    await store.put(key, pieces(9))
+    await store.keep(key, name)  # of a try of which the answer was lost
+    assert (bucket.objects, bucket.parts) == ({f"x/{name}": bytes(7)}, {})
+    with pytest.raises(Missing):
+        await store.keep(key, sealed("b" * 64))
+    bucket.away = True
+    with pytest.raises(Away):
+        await store.keep(key, sealed("b" * 64))
+    assert bucket.objects.keys() == {f"x/{name}"}
 
 
 @pytest.mark.parametrize("size", [1, 3 * PIECE_BYTES])

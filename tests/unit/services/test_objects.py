@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services import clock
-from services.objects import PIECE_BYTES, Missing, Objects, upload
+from services.objects import PIECE_BYTES, Missing, Objects, media, sealed, upload
 
 
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:
@@ -43,10 +43,7 @@ async def test_a_file_and_where_it_stands_are_on_disk_before_it_counts(
 ) -> None:
     synced: list[str] = []
 
-    def fsync(handle: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
-
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(at(handle)))
     key = upload(clock.new_id())
     await Objects(tmp_path.as_uri()).put(key, pieces(b"x"))
     assert synced == [str(tmp_path / key), str(tmp_path / "upload"), str(tmp_path)]
@@ -92,6 +89,30 @@ async def test_a_delete_takes_along_what_a_killed_process_left(tmp_path: Path) -
         (tmp_path / name).write_bytes(b"half")
     await objects.delete(key)
     assert len(files(tmp_path)) == 1
+
+
+async def test_what_is_whole_gets_the_name_that_it_has_for_good_and_nobody_writes_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects, key, name = Objects(tmp_path.as_uri()), media(clock.new_id()), sealed("a" * 64)
+    await objects.put(key, pieces(b"whole"))
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(at(handle)))
+    await objects.keep(key, name)
+    assert synced == [str(tmp_path / each) for each in (name, "sealed", "", "media")]
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o400
+    await objects.put(key, pieces(b"other"))
+    await objects.keep(key, name)  # of a try of which the answer was lost
+    assert files(tmp_path) == ["a" * 64]
+    assert await read(objects, name) == b"whole"
+    with pytest.raises(Missing):
+        await objects.keep(key, sealed("b" * 64))
+    await objects.delete(name)
+    assert files(tmp_path) == []
+
+
+def at(handle: int) -> str:
+    return os.readlink(f"/proc/self/fd/{handle}")
 
 
 @pytest.mark.parametrize("key", ["../etc/passwd", "upload/x", "upload/../" + "a" * 36, "/", ""])

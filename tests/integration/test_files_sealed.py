@@ -1,0 +1,345 @@
+"""Files as they lie in the store: sealed, under the hash of what lies there; and nothing else of a
+damaged one is given than what is as it was kept."""
+
+import asyncio
+import hashlib
+import stat
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from archiver.media.book import LEASE_SECONDS, File
+from archiver.media.judging import UNOPENABLE, Announced, Fetched
+from archiver.record.streaming import CHUNK_BYTES, Sealing
+from services import clock, objects, observe
+from services.database import Pool
+from services.objects import Objects
+from services.scanner import Scanner
+from services.tasks import beside
+from tests.clamav import Clamd
+from tests.integration.files import JPEG, Room, book_of, came, room
+from tests.tokens import bearer
+from tests.watching import until
+
+LONG = 20.0
+LARGE = JPEG + bytes(range(256)) * 4096
+"""Some chunks, the last not full."""
+
+
+def lying(folder: Path) -> dict[str, Path]:
+    """Name in the store -> the file."""
+    store = folder / "objects"
+    found = [path for path in store.rglob("*") if path.is_file()]
+    return {str(path.relative_to(store)): path for path in found}
+
+
+async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
+    """A file that came and is handed out."""
+    place.provider.files[id] = ("image/jpeg", content)
+    message = await place.came(id)
+    await place.until(message, "available")
+    return message
+
+
+async def test_a_file_lies_sealed_under_the_hash_of_what_lies_there(
+    pool: Pool, tmp_path: Path
+) -> None:
+    async with room(pool, tmp_path) as place:
+        first, second = await got(place), await got(place, id="901")
+        there = lying(tmp_path)
+        rows = [await place.row(first), await place.row(second)]
+        assert there.keys() == {f"sealed/{row['ciphertext_sha256']}" for row in rows}
+        assert len(there) == 2, "the same file from two messages: sealed, it is the same nowhere"
+        for name, path in there.items():
+            body = path.read_bytes()
+            assert name == f"sealed/{hashlib.sha256(body).hexdigest()}"
+            assert stat.S_IMODE(path.stat().st_mode) == 0o400
+            assert JPEG[:4] not in body[:64] and LARGE[-64:] not in body
+        assert {row["size"] for row in rows} == {len(LARGE)}
+        assert {row["sha256"] for row in rows} == {hashlib.sha256(LARGE).hexdigest()}
+        assert (await place.get(first))[:2] == (await place.get(second))[:2] == (200, LARGE)
+        told = {one.message: one.object for one in await place.book.untold(10)}
+        assert told == {row["id"]: row["ciphertext_sha256"] for row in rows}
+
+
+async def test_an_empty_file_is_one_too(pool: Pool, tmp_path: Path) -> None:
+    async with room(pool, tmp_path) as place:
+        place.provider.files["900"] = ("text/plain", b"")
+        id = await place.came("900", mimeType="text/plain")
+        await place.until(id, "available")
+        assert (await place.get(id))[:2] == (200, b"")
+
+
+async def test_what_was_fetched_in_the_clear_is_read_still_and_looked_at(
+    pool: Pool, tmp_path: Path, scanner: Clamd
+) -> None:
+    waits, object = await came(pool, "900"), clock.new_id()
+    folder = tmp_path / "objects" / "media"
+    folder.mkdir(parents=True)
+    (folder / str(object)).write_bytes(JPEG)
+    what = (object, len(JPEG), hashlib.sha256(JPEG).hexdigest())
+    await pool.execute(
+        "update archiver.media set state = 'fetched', object = $1, size = $2, sha256 = $3", *what
+    )
+    async with room(pool, tmp_path, Scanner(scanner.url)) as place:
+        assert (await place.until(waits, "available"))["scanned"]
+        assert (await place.get(waits))[:2] == (200, JPEG)
+
+
+async def test_what_was_announced_in_the_clear_is_fetched_and_sealed(
+    pool: Pool, tmp_path: Path
+) -> None:
+    id = await came(pool, "900")
+    await pool.execute(
+        "update archiver.media set sealed = null, salt = null, conversation = 'of before',"
+        ' announced = \'{"id": "900", "mimeType": "image/jpeg"}\''
+    )
+    async with room(pool, tmp_path) as place:
+        place.provider.files["900"] = ("image/jpeg", JPEG)
+        row = await place.until(id, "available")
+        assert list(lying(tmp_path)) == [f"sealed/{row['ciphertext_sha256']}"]
+        kept = await place.book.kept(id)
+        assert kept and kept.lock and kept.announced == Announced("900", "image/jpeg")
+
+
+def flipped(at: int) -> Callable[[bytes], bytes]:
+    return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+
+
+DAMAGES: dict[str, tuple[Callable[[bytes], bytes], int]] = {
+    "a bit in the beginning": (flipped(0), 0),
+    "a bit further on": (flipped(3 * CHUNK_BYTES), 2),
+    "a bit at the end": (flipped(-1), len(LARGE) // CHUNK_BYTES),
+    "the end is gone": (lambda body: body[:-1], len(LARGE) // CHUNK_BYTES),
+    "whole chunks are gone": (lambda body: body[: 4 * (CHUNK_BYTES + 16)], 3),
+    "nothing is left": (lambda _: b"", 0),
+    "there is more": (lambda body: body + b"x", len(LARGE) // CHUNK_BYTES),
+}
+"""What became of it, and how many chunks are as they were."""
+
+
+async def taken(place: Room, id: UUID) -> tuple[int, bytes, bool]:
+    """Status, what came, and whether that looked whole."""
+    got = b""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{place.url}/{id}", headers=bearer("t")) as answer,
+    ):
+        try:
+            async for piece in answer.content.iter_any():
+                got += piece
+        except aiohttp.ClientPayloadError:
+            return answer.status, got, False
+        return answer.status, got, True
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+async def test_of_a_damaged_file_no_byte_is_given_that_is_not_as_it_was(
+    pool: Pool, tmp_path: Path, how: str
+) -> None:
+    damage, chunks = DAMAGES[how]
+    async with room(pool, tmp_path) as place:
+        id = await got(place)
+        [path] = lying(tmp_path).values()
+        path.chmod(0o600)
+        path.write_bytes(damage(path.read_bytes()))
+        before = counted()
+        with capture_logs() as logs:
+            status, body, whole = await taken(place, id)
+        assert counted() == before + 1
+        assert [log["message"] for log in logs if log["event"] == "media.damaged"] == [id]
+        if chunks:
+            assert (status, whole) == (200, False)
+            assert body == LARGE[: chunks * CHUNK_BYTES]
+        else:
+            assert (status, whole) == (500, True)
+            assert b"this file is not what was kept" in body
+        again = await got(place, JPEG, id="901")
+        assert (await place.get(again))[:2] == (200, JPEG), "of others nothing is wrong"
+
+
+def counted() -> float:
+    return observe.REGISTRY.get_sample_value("postkamer_media_damaged_total") or 0.0
+
+
+async def test_files_that_changed_places_are_nobodys(pool: Pool, tmp_path: Path) -> None:
+    async with room(pool, tmp_path) as place:
+        ids = [await got(place, JPEG + id.encode(), id) for id in ("900", "901")]
+        one, other = lying(tmp_path).values()
+        first, second = one.read_bytes(), other.read_bytes()
+        for path, body in ((one, second), (other, first)):
+            path.chmod(0o600)
+            path.write_bytes(body)
+        assert [(await place.get(id))[0] for id in ids] == [500, 500]
+        # Nor when a row is made to name another's, with all that opens it.
+        for path, body in ((one, first), (other, second)):
+            path.write_bytes(body)
+        rows = [await place.row(id) for id in ids]
+        await pool.execute("update archiver.media set ciphertext_sha256 = '', file_salt = null")
+        for id, row in zip(ids, rows[::-1], strict=True):
+            named = (row["file_salt"], row["ciphertext_sha256"])
+            await pool.execute(
+                "update archiver.media set file_salt = $2, ciphertext_sha256 = $3 where id = $1",
+                id,
+                *named,
+            )
+        assert [(await place.get(id))[0] for id in ids] == [500, 500]
+
+
+async def test_what_is_gone_from_the_store_is_said_and_counted(pool: Pool, tmp_path: Path) -> None:
+    async with room(pool, tmp_path) as place:
+        id = await got(place)
+        [path] = lying(tmp_path).values()
+        path.unlink()
+        before = counted()
+        status, body, _ = await place.get(id)
+        assert (status, counted()) == (500, before + 1)
+        assert b"this file is not where it should be" in body
+
+
+async def test_what_is_damaged_before_it_was_scanned_waits_until_it_is_mended(
+    pool: Pool, tmp_path: Path
+) -> None:
+    one = Clamd(tmp_path / "clamd")
+    async with room(pool, tmp_path, Scanner(one.url)) as place:
+        place.provider.files["900"] = ("image/jpeg", LARGE)
+        id = await place.came("900")
+        await place.until(id, "fetched")
+        [path] = lying(tmp_path).values()
+        whole = path.read_bytes()
+        path.chmod(0o600)
+        path.write_bytes(flipped(-1)(whole))
+        one.start()
+        try:
+            async with asyncio.timeout(LONG):
+                while not (await place.row(id))["reason"].startswith("media_damaged"):
+                    await place.hurry(id)
+                    await asyncio.sleep(0.02)
+            assert (await place.get(id))[0] == 202
+            path.write_bytes(whole)
+            await place.until(id, "available")
+        finally:
+            one.stop()
+        assert (await place.get(id))[:2] == (200, LARGE)
+
+
+async def dies(pool: Pool, store: Objects, after: str) -> File:
+    """Somebody gets a file, and is killed after this."""
+    book, now = await book_of(pool), clock.now()
+    file = await book.to_fetch(now, clock.new_id(), [])
+    assert file and file.lock and await book.begun(file)
+
+    async def content() -> AsyncIterator[bytes]:
+        yield LARGE
+
+    sealing = Sealing(file.lock, content())
+    if after != "begun":
+        await store.put(objects.media(file.object), sealing.pieces())
+    if after in ("named", "kept", "fetched"):
+        assert await book.named(file, sealing.sha256())
+    if after in ("kept", "fetched"):
+        await store.keep(objects.media(file.object), objects.sealed(sealing.sha256()))
+    if after == "fetched":
+        sha256 = hashlib.sha256(LARGE).hexdigest()
+        got = Fetched(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())
+        await book.fetched(file, got, now)
+    return file
+
+
+@pytest.mark.parametrize("after", ["begun", "put", "named", "kept", "fetched"])
+async def test_whoever_is_killed_leaves_nothing_that_nobody_knows_of(
+    pool: Pool, tmp_path: Path, after: str
+) -> None:
+    id = await came(pool, "900")
+    await dies(pool, Objects((tmp_path / "objects").as_uri()), after)
+    left = set(lying(tmp_path))
+    await pool.execute("update archiver.media set due_at = now()")  # its time is over
+    async with room(pool, tmp_path) as place:
+        place.provider.files["900"] = ("image/jpeg", LARGE)
+        row = await place.until(id, "available")
+        there = {f"sealed/{row['ciphertext_sha256']}"}
+        assert set(lying(tmp_path)) == there
+        assert (there == left) == (after == "fetched"), "what was done is not done again"
+        assert (await place.get(id))[:2] == (200, LARGE)
+
+
+class Slow:
+    """A store that stands still, the first time, when a file is to get its last name."""
+
+    def __init__(self, store: Objects, *, before: bool) -> None:
+        self._store, self._before = store, before
+        self.reached, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def keep(self, key: str, name: str) -> None:
+        if self._before:
+            await self._stand_still()
+        await self._store.keep(key, name)
+        await self._stand_still()
+
+    async def _stand_still(self) -> None:
+        if not self.reached.is_set():
+            self.reached.set()
+            await self.goes_on.wait()
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_who_stood_still_at_the_last_name_leaves_another_s_file_alone(
+    pool: Pool, tmp_path: Path, *, before: bool
+) -> None:
+    async with room(pool, tmp_path) as place:
+        place.provider.files["900"] = ("image/jpeg", LARGE)
+        slow = Slow(place.fetcher._store, before=before)
+        place.fetcher._store = slow  # type: ignore[assignment]
+        id = await place.came("900")
+        await slow.reached.wait()
+        first = await place.row(id)
+        assert first["state"] == "waiting" and first["ciphertext_sha256"], "named before it is"
+        await pool.execute("update archiver.media set due_at = now()")  # its time is over
+        async with beside(place.fetcher.run()):
+            row = await place.until(id, "available")
+            assert row["ciphertext_sha256"] != first["ciphertext_sha256"]
+            slow.goes_on.set()
+            left = lambda: asyncio.to_thread(lying, tmp_path)  # noqa: E731
+            await until(left, lambda names: len(names) == 1, LONG)
+        assert list(lying(tmp_path)) == [f"sealed/{row['ciphertext_sha256']}"]
+        assert await place.row(id) == row
+        assert (await place.get(id))[:2] == (200, LARGE)
+
+
+async def test_who_was_thought_dead_names_nothing_any_more(pool: Pool) -> None:
+    id, book, now = await came(pool, "900"), await book_of(pool), clock.now()
+    late = await book.to_fetch(now, clock.new_id(), [])
+    assert late and await book.begun(late) and await book.named(late, "aa")
+    after = now + timedelta(seconds=LEASE_SECONDS + 1)
+    again = await book.to_fetch(after, clock.new_id(), [])
+    assert again and (again.left, again.left_sealed) == (late.object, "aa")
+    assert again.lock != late.lock, "under one key never two contents"
+    got = Fetched(1, "bb", "image/jpeg", b"", object="aa")
+    await book.fetched(late, got, after)  # what is being swept is no file
+    assert not await book.named(late, "cc") and not await book.names(late)
+    assert await book.begun(again)
+    row = await pool.fetchrow("select * from archiver.media where id = $1", id)
+    assert (row["state"], row["ciphertext_sha256"]) == ("waiting", "")
+    assert row["file_salt"] == again.salt != late.salt
+
+
+async def test_what_is_in_a_file_is_lost_with_the_key_of_its_conversation(
+    pool: Pool, tmp_path: Path, scanner: Clamd
+) -> None:
+    id, waits = await came(pool, "900"), await came(pool, "901")
+    await dies(pool, Objects((tmp_path / "objects").as_uri()), "fetched")
+    await pool.execute("delete from archiver.conversation_key")
+    async with room(pool, tmp_path, Scanner(scanner.url)) as place:
+        assert (await place.until(id, "lost"))["reason"] == UNOPENABLE
+        await place.until(waits, "lost")
+        assert (await place.get(id))[0] == 404
+        assert place.provider.asked == []
