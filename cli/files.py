@@ -1,16 +1,26 @@
 """`postkamer files`: files of citizens that wait or are kept from everybody; look, let through."""
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 import click
 import msgspec
 
+from archiver.media.book import Book
 from archiver.media.judging import RELEASED
-from cli.acting import NAME, Operation, named, on_record
-from cli.tables import fail, on_tables, say
+from archiver.media.reading import read
+from archiver.record.keys import Keys
+from archiver.record.sealing import Shut
+from cli.acting import NAME, Operation, named, on_record, write
+from cli.opening import STORE, on_archive, store
+from cli.tables import Refused, fail, on_tables, say
 from services.database import Connection, Pool
+from services.objects import Missing
 
 MOST = 1000
 """Shown at once; there are more only when something is very wrong."""
@@ -30,8 +40,8 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
     size: int
     sent_at: datetime
     attempts: int
-    object: UUID | None
-    """Its name in the object store, under `media/`."""
+    object: str
+    """Its name in the object store, where it is sealed; '' where nothing of it was begun."""
 
 
 @click.group("files")
@@ -58,7 +68,7 @@ def _lines(found: Sequence[File]) -> Iterator[str]:
         tried = f"attempt {one.attempts}: " if one.state in ("waiting", "fetched") else ""
         yield f"    {one.mime_type or '-'}  {one.size} bytes  {tried}{one.reason or 'on its way'}"
         if one.state == "quarantined":
-            yield f"    media/{one.object}"
+            yield f"    {one.object}"
     yield f"{len(found)} file{'s' * (len(found) != 1)}"
 
 
@@ -79,6 +89,59 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
     say({"id": file, "state": "available"}, told, as_json=as_json)
 
 
+@group.command("open")
+@click.argument("file", type=click.UUID)
+@click.option("--to", "out", required=True, type=click.Path(path_type=Path), help="A new file.")
+@click.option("--by", required=True, help="Who looks at it; on the record.")
+@click.option("--json", "as_json", is_flag=True)
+def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
+    """Write a file as the citizen sent it, for a person who must look at one that is kept from
+    everybody: it may be malware.
+
+    Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
+    """
+    if (name := named(by)) is None:
+        fail(f"--by: {NAME}")
+    size = on_archive("files", lambda pool, keys: _opened(pool, keys, file, out, name))
+    say({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
+
+
+async def _opened(pool: Pool, keys: Keys, file: UUID, out: Path, by: str) -> int:
+    """On the record first."""
+    row = await pool.fetchrow(_OPEN, file)
+    kept = await Book(pool, keys).kept(file) if row else None
+    if row is None or kept is None:
+        raise Refused("no file that is here has this id")
+    if (objects := store()) is None:
+        raise Refused(f"{STORE}: is missing")
+    data = {name: row[name] for name in ("department", "conversation")}
+    done = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)
+    async with pool.acquire() as connection:
+        await write(connection, done, by)
+    try:
+        with _new(out) as written:
+            async for piece in await read(objects, kept):
+                written.write(piece)
+            return written.tell()
+    except (Shut, Missing):
+        raise Refused("this file is not what was kept, or not there") from None
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    """For nobody else to read; and none that did not become whole."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refused(f"--to: {error.strerror}") from None
+    with os.fdopen(handle, "wb") as file:
+        try:
+            yield file
+        except BaseException:
+            path.unlink()
+            raise
+
+
 async def _listed(pool: Pool, states: Sequence[str]) -> list[File]:
     return [File(**row) for row in await pool.fetch(_LIST, states, MOST)]
 
@@ -94,8 +157,14 @@ async def _released(connection: Connection, file: UUID, by: str) -> tuple[bool, 
 _LIST = """
 select id, tenant, department, conversation, state, reason,
     coalesce(nullif(mime_type, ''), announced->>'mimeType', '') as mime_type, size, sent_at,
-    attempts, object
+    attempts, case when ciphertext_sha256 <> '' then 'sealed/' || ciphertext_sha256
+        else coalesce('media/' || object, '') end as object
 from archiver.media where state = any($1::text[]) order by sent_at limit $2
+"""
+
+_OPEN = """
+select tenant, department, conversation from archiver.media
+where id = $1 and state in ('fetched', 'available', 'quarantined')
 """
 
 _RELEASE = """

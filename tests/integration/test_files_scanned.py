@@ -122,7 +122,10 @@ async def test_a_person_lets_through_what_is_kept_from_everybody_and_answers_for
             await place.until(id, "quarantined")
         await place.book.told(await place.book.untold(10))
         listed = await asyncio.to_thread(command, "files", "list", "--json")
-        assert {one["id"] for one in json.loads(listed.stdout)} == {str(id) for id in ids}
+        there = {str(id): f"sealed/{(await place.row(id))['ciphertext_sha256']}" for id in ids}
+        assert {one["id"]: one["object"] for one in json.loads(listed.stdout)} == there
+        listed = await asyncio.to_thread(command, "files", "list")
+        assert all(f"    {name}\n" in listed.stdout for name in there.values())
         for id, content in zip(ids, (program, JPEG + EICAR), strict=True):
             done = await asyncio.to_thread(command, "files", "release", str(id), "--by", "A. Arts")
             assert done.exit_code == 0, done.output
