@@ -55,6 +55,11 @@ KEPT = Refusal(
     "It is quarantined, and why.",
 )
 MISSING = Refusal("this file is not where it should be", "The operator must look.")
+DAMAGED = Refusal(
+    "this file is not what was kept",
+    "What lies there was altered: the operator must look. Where that shows half-way, the answer"
+    " ends before its Content-Length.",
+)
 WRONG = Refusal(
     "the query is not what it should be",
     "after or limit is not what it should be; `errors` has both at once.",
@@ -136,7 +141,7 @@ READ_MEDIA = Operation(
         404: [NO_FILE],
         410: [GONE],
         451: [KEPT],
-        500: [MISSING],
+        500: [MISSING, DAMAGED],
     },
 )
 API = Api(

@@ -22,14 +22,15 @@ class Destroyer:
         self._pool, self._writer = pool, writer
 
     async def entry(self, id: UUID, ground: str) -> bool:
-        """One entry, and where a message came more than once its bytes there; whether there is
-        one."""
+        """One entry, with the file that came with it, and where a message came more than once its
+        bytes there; whether there is one."""
         row = await self._pool.fetchrow(_ENTRY, id)
         if row is None:
             return False
         for one in await self._pool.fetch(_SAME, id):
             await self._say(row["tenant"], row["conversation"], ground, one["id"])
             await self._pool.execute(_ONE, one["id"])
+            await self._pool.execute(_FILE, one["id"])
             await self._pool.execute(_ENVELOPES, [one["receipt"]])
         return True
 
@@ -78,6 +79,11 @@ where e.id = $1 and e.kind = 'message'
 """
 
 _ONE = "update archiver.entry set salt = null where id = $1"
+
+_FILE = """
+update archiver.media m set salt = null, file_salt = null from archiver.entry e
+where e.id = $1 and e.kind = 'message' and m.id = coalesce(e.message, e.id)
+"""
 
 _ENVELOPES = """
 update archiver.entry set salt = null where id = any($1::uuid[]) and kind = 'receipt'

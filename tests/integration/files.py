@@ -14,11 +14,13 @@ import msgspec
 from aiohttp import web
 
 from archiver.media.answering import Files
-from archiver.media.book import Book
+from archiver.media.book import Book, File
 from archiver.media.fetcher import Fetcher
+from archiver.media.judging import Fetched
 from archiver.media.looker import Looker
 from archiver.media.source import sourcing
-from services import clock
+from archiver.record.streaming import Sealing
+from services import clock, objects
 from services.contract import Record
 from services.database import Pool
 from services.graph import Account
@@ -34,6 +36,8 @@ NUMBER = "106540352242922"
 CONVERSATION = f"{NUMBER}-{'a' * 26}"
 TOKEN = "Bearer of-the-provider"
 JPEG = b"\xff\xd8\xff\xe0" + bytes(2000)
+LARGE = JPEG + bytes(range(256)) * 4096
+"""Some chunks, the last not full."""
 
 
 class Provider:
@@ -173,7 +177,7 @@ async def room(
     pool: Pool, folder: Path, scanner: Scanner | None = None, *, scanned_only: bool = False,
     **changed: Any,
 ) -> AsyncIterator[Room]:  # fmt: skip
-    provider, objects = Provider(), Objects((folder / "objects").as_uri())
+    provider, store = Provider(), Objects((folder / "objects").as_uri())
     book = await book_of(pool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -185,16 +189,58 @@ async def room(
         )  # fmt: skip
         account = msgspec.structs.replace(account, **changed)
         accounts = {NUMBER: account, "20000002": account}
-        source = await enter(sourcing(objects, 4))
+        source = await enter(sourcing(store, 4))
         fetcher, looker = (
-            Fetcher(book, source, objects, accounts),
-            Looker(book, objects, scanner),
+            Fetcher(book, source, store, accounts),
+            Looker(book, store, scanner),
         )
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = Keyring(pool, [key("t", **many), others])
-        files = Files(await reader_of(pool), book, objects, ring, scanned_only=scanned_only)
+        files = Files(await reader_of(pool), book, store, ring, scanned_only=scanned_only)
         door = await enter(serve(application(files.routes()), "127.0.0.1", 0))
         await enter(beside(fetcher.run()))
         await enter(beside(looker.run()))
         yield Room(book, pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")
+
+
+def lying(folder: Path) -> dict[str, Path]:
+    """Name in the store -> the file."""
+    store = folder / "objects"
+    found = [path for path in store.rglob("*") if path.is_file()]
+    return {str(path.relative_to(store)): path for path in found}
+
+
+async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
+    """A file that came and is handed out."""
+    place.provider.files[id] = ("image/jpeg", content)
+    message = await place.came(id)
+    await place.until(message, "available")
+    return message
+
+
+def flipped(at: int) -> Callable[[bytes], bytes]:
+    return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+
+
+async def dies(pool: Pool, store: Objects, after: str) -> File:
+    """Somebody gets a file, and is killed after this."""
+    book, now = await book_of(pool), clock.now()
+    file = await book.to_fetch(now, clock.new_id(), [])
+    assert file and file.lock and await book.begun(file)
+
+    async def content() -> AsyncIterator[bytes]:
+        yield LARGE
+
+    sealing = Sealing(file.lock, content())
+    if after != "begun":
+        await store.put(objects.media(file.object), sealing.pieces())
+    if after in ("named", "kept", "fetched"):
+        assert await book.named(file, sealing.sha256())
+    if after in ("kept", "fetched"):
+        await store.keep(objects.media(file.object), objects.sealed(sealing.sha256()))
+    if after == "fetched":
+        sha256 = hashlib.sha256(LARGE).hexdigest()
+        got = Fetched(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())
+        await book.fetched(file, got, now)
+    return file

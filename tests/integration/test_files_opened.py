@@ -11,8 +11,7 @@ from cli.main import main
 from services.database import Pool
 from services.scanner import Scanner
 from tests.clamav import EICAR, Clamd
-from tests.integration.files import JPEG, Room, room
-from tests.integration.test_files_sealed import flipped, lying
+from tests.integration.files import JPEG, Room, flipped, lying, room
 from tests.recorded import KEY
 
 

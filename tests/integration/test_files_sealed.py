@@ -4,47 +4,27 @@ damaged one is given than what is as it was kept."""
 import asyncio
 import hashlib
 import stat
-from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from archiver.media.book import LEASE_SECONDS, File
-from archiver.media.judging import UNOPENABLE, Announced, Fetched
-from archiver.record.streaming import CHUNK_BYTES, Sealing
-from services import clock, objects, observe
+from archiver.media.judging import UNOPENABLE, Announced
+from archiver.record.destroying import Destroyer
+from archiver.record.streaming import CHUNK_BYTES
+from services import clock, observe
 from services.database import Pool
 from services.objects import Objects
 from services.scanner import Scanner
-from services.tasks import beside
 from tests.clamav import Clamd
-from tests.integration.files import JPEG, Room, book_of, came, room
+from tests.integration.files import JPEG, LARGE, Room, came, dies, flipped, got, lying, room
+from tests.recorded import writer_of
 from tests.tokens import bearer
-from tests.watching import until
 
 LONG = 20.0
-LARGE = JPEG + bytes(range(256)) * 4096
-"""Some chunks, the last not full."""
-
-
-def lying(folder: Path) -> dict[str, Path]:
-    """Name in the store -> the file."""
-    store = folder / "objects"
-    found = [path for path in store.rglob("*") if path.is_file()]
-    return {str(path.relative_to(store)): path for path in found}
-
-
-async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
-    """A file that came and is handed out."""
-    place.provider.files[id] = ("image/jpeg", content)
-    message = await place.came(id)
-    await place.until(message, "available")
-    return message
 
 
 async def test_a_file_lies_sealed_under_the_hash_of_what_lies_there(
@@ -106,10 +86,6 @@ async def test_what_was_announced_in_the_clear_is_fetched_and_sealed(
         assert list(lying(tmp_path)) == [f"sealed/{row['ciphertext_sha256']}"]
         kept = await place.book.kept(id)
         assert kept and kept.lock and kept.announced == Announced("900", "image/jpeg")
-
-
-def flipped(at: int) -> Callable[[bytes], bytes]:
-    return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
 
 
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], int]] = {
@@ -229,107 +205,15 @@ async def test_what_is_damaged_before_it_was_scanned_waits_until_it_is_mended(
         assert (await place.get(id))[:2] == (200, LARGE)
 
 
-async def dies(pool: Pool, store: Objects, after: str) -> File:
-    """Somebody gets a file, and is killed after this."""
-    book, now = await book_of(pool), clock.now()
-    file = await book.to_fetch(now, clock.new_id(), [])
-    assert file and file.lock and await book.begun(file)
-
-    async def content() -> AsyncIterator[bytes]:
-        yield LARGE
-
-    sealing = Sealing(file.lock, content())
-    if after != "begun":
-        await store.put(objects.media(file.object), sealing.pieces())
-    if after in ("named", "kept", "fetched"):
-        assert await book.named(file, sealing.sha256())
-    if after in ("kept", "fetched"):
-        await store.keep(objects.media(file.object), objects.sealed(sealing.sha256()))
-    if after == "fetched":
-        sha256 = hashlib.sha256(LARGE).hexdigest()
-        got = Fetched(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())
-        await book.fetched(file, got, now)
-    return file
-
-
-@pytest.mark.parametrize("after", ["begun", "put", "named", "kept", "fetched"])
-async def test_whoever_is_killed_leaves_nothing_that_nobody_knows_of(
-    pool: Pool, tmp_path: Path, after: str
-) -> None:
-    id = await came(pool, "900")
-    await dies(pool, Objects((tmp_path / "objects").as_uri()), after)
-    left = set(lying(tmp_path))
-    await pool.execute("update archiver.media set due_at = now()")  # its time is over
+async def test_what_is_in_a_file_is_lost_with_its_message(pool: Pool, tmp_path: Path) -> None:
     async with room(pool, tmp_path) as place:
-        place.provider.files["900"] = ("image/jpeg", LARGE)
-        row = await place.until(id, "available")
-        there = {f"sealed/{row['ciphertext_sha256']}"}
-        assert set(lying(tmp_path)) == there
-        assert (there == left) == (after == "fetched"), "what was done is not done again"
-        assert (await place.get(id))[:2] == (200, LARGE)
-
-
-class Slow:
-    """A store that stands still, the first time, when a file is to get its last name."""
-
-    def __init__(self, store: Objects, *, before: bool) -> None:
-        self._store, self._before = store, before
-        self.reached, self.goes_on = asyncio.Event(), asyncio.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def keep(self, key: str, name: str) -> None:
-        if self._before:
-            await self._stand_still()
-        await self._store.keep(key, name)
-        await self._stand_still()
-
-    async def _stand_still(self) -> None:
-        if not self.reached.is_set():
-            self.reached.set()
-            await self.goes_on.wait()
-
-
-@pytest.mark.parametrize("before", [True, False])
-async def test_who_stood_still_at_the_last_name_leaves_another_s_file_alone(
-    pool: Pool, tmp_path: Path, *, before: bool
-) -> None:
-    async with room(pool, tmp_path) as place:
-        place.provider.files["900"] = ("image/jpeg", LARGE)
-        slow = Slow(place.fetcher._store, before=before)
-        place.fetcher._store = slow  # type: ignore[assignment]
-        id = await place.came("900")
-        await slow.reached.wait()
-        first = await place.row(id)
-        assert first["state"] == "waiting" and first["ciphertext_sha256"], "named before it is"
-        await pool.execute("update archiver.media set due_at = now()")  # its time is over
-        async with beside(place.fetcher.run()):
-            row = await place.until(id, "available")
-            assert row["ciphertext_sha256"] != first["ciphertext_sha256"]
-            slow.goes_on.set()
-            left = lambda: asyncio.to_thread(lying, tmp_path)  # noqa: E731
-            await until(left, lambda names: len(names) == 1, LONG)
-        assert list(lying(tmp_path)) == [f"sealed/{row['ciphertext_sha256']}"]
-        assert await place.row(id) == row
-        assert (await place.get(id))[:2] == (200, LARGE)
-
-
-async def test_who_was_thought_dead_names_nothing_any_more(pool: Pool) -> None:
-    id, book, now = await came(pool, "900"), await book_of(pool), clock.now()
-    late = await book.to_fetch(now, clock.new_id(), [])
-    assert late and await book.begun(late) and await book.named(late, "aa")
-    after = now + timedelta(seconds=LEASE_SECONDS + 1)
-    again = await book.to_fetch(after, clock.new_id(), [])
-    assert again and (again.left, again.left_sealed) == (late.object, "aa")
-    assert again.lock != late.lock, "under one key never two contents"
-    got = Fetched(1, "bb", "image/jpeg", b"", object="aa")
-    await book.fetched(late, got, after)  # what is being swept is no file
-    assert not await book.named(late, "cc") and not await book.names(late)
-    assert await book.begun(again)
-    row = await pool.fetchrow("select * from archiver.media where id = $1", id)
-    assert (row["state"], row["ciphertext_sha256"]) == ("waiting", "")
-    assert row["file_salt"] == again.salt != late.salt
+        ids = [await got(place, JPEG, "900"), await got(place, JPEG, "901")]
+        entry = await pool.fetchval("select id from archiver.entry where message = $1", ids[0])
+        assert await Destroyer(pool, await writer_of(pool)).entry(entry, "its time is over")
+        assert [(await place.get(id))[0] for id in ids] == [404, 200]
+        lost, other = [await place.book.kept(id) for id in ids]
+        assert lost and lost.lock is None and lost.announced == Announced("")
+        assert other and other.lock
 
 
 async def test_what_is_in_a_file_is_lost_with_the_key_of_its_conversation(

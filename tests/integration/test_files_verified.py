@@ -13,8 +13,7 @@ from archiver.media.verifying import damaged
 from services import clock
 from services.database import Pool
 from services.objects import Away, Objects
-from tests.integration.files import JPEG, came, room
-from tests.integration.test_files_sealed import dies, flipped, got, lying
+from tests.integration.files import JPEG, came, dies, flipped, got, lying, room
 
 Found = list[tuple[str, str, UUID | None]]
 """What, its name in the store, and the message."""

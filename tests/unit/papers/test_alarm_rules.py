@@ -139,6 +139,12 @@ CASES = {
         ["PostkamerFilesAreLost", "PostkamerFilesWait"],
     ),
     "a file that nobody may see": (ENDED % "quarantined", "0 0 1x9", ["PostkamerFileQuarantined"]),
+    "a file that was altered": (
+        "postkamer_media_damaged_total",
+        "0 0 1x9",
+        ["PostkamerFileDamaged"],
+    ),
+    "a file that was mended": ("postkamer_media_damaged_total", "0 1 1x30", []),
     "files as they should be": (ENDED % "available", "0+5x30", []),
     "a conversation that is held for now": ("postkamer_held_seconds", "3600+60x30", []),
 }
