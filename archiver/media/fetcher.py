@@ -100,8 +100,8 @@ class Fetcher:
         if isinstance(came, Fetched):
             sealed = came.object
             came = await self._kept(file, came)
-        if not isinstance(came, Fetched):
-            await self._forgot(file.object, sealed)
+        if not isinstance(came, Fetched) and not await self._forgot(file.object, sealed):
+            return Missed("store")  # nobody sweeps what has ended
         if isinstance(came, Missed) and expired(file.sent_at, clock.now()):
             return gone(came)
         return came

@@ -12,7 +12,7 @@ from archiver.media.book import LEASE_SECONDS
 from archiver.media.judging import Fetched
 from services import clock
 from services.database import Pool
-from services.objects import Objects
+from services.objects import Away, Objects
 from services.tasks import beside
 from tests.integration.files import LARGE, book_of, came, dies, lying, room
 from tests.watching import until
@@ -81,6 +81,36 @@ async def test_who_stood_still_at_the_last_name_leaves_another_s_file_alone(
         assert list(lying(tmp_path)) == [f"sealed/{row['ciphertext_sha256']}"]
         assert await place.row(id) == row
         assert (await place.get(id))[:2] == (200, LARGE)
+
+
+class Stuck:
+    """A store that deletes nothing, the first time."""
+
+    def __init__(self, store: Objects) -> None:
+        self._store, self.refused = store, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def delete(self, key: str) -> None:
+        self.refused += 1
+        if self.refused == 1:
+            raise Away("it does not answer")
+        await self._store.delete(key)
+
+
+async def test_nothing_is_given_up_while_something_of_it_may_be_there(
+    pool: Pool, tmp_path: Path
+) -> None:
+    async with room(pool, tmp_path) as place:
+        stuck = Stuck(place.fetcher._store)
+        place.fetcher._store = stuck  # type: ignore[assignment]
+        id = await place.came("../me")
+        reason = lambda: pool.fetchval("select reason from archiver.media")  # noqa: E731
+        assert (await until(reason, bool, LONG)).startswith("media_store")
+        assert await place.state(id) == "waiting"
+        await place.until(id, "lost")
+        assert stuck.refused > 1
 
 
 async def test_who_was_thought_dead_names_nothing_any_more(pool: Pool) -> None:

@@ -16,11 +16,12 @@ from services.ids import uuid7
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 SHA256 = "6c1b29ad7d6a6e6a1f29a8ef2b6a7a0bb5d2a40ce2b49e0a0d6b5b9f3ad94c17"
+OBJECT = SHA256[::-1]
 
 
 def file(message: UUID, conversation: str, department: str = "groen", **more: Any) -> MediaOutcome:
     given: dict[str, Any] = {"state": "available", "size": 48213, "sha256": SHA256} | more
-    given |= {"mime_type": "image/jpeg", "scanned": True, "at": at(9)}
+    given |= {"mime_type": "image/jpeg", "scanned": True, "at": at(9), "object": OBJECT}
     return MediaOutcome(
         id=uuid7(at(9), message.bytes[:9] + given["state"][:1].encode()),
         message=message,
@@ -66,7 +67,8 @@ def test_whoever_has_the_message_is_told_in_its_place_and_the_record_always() ->
     [record] = kept(said)
     assert (record.kind, record.message, record.sequence) == ("media", first.message, 2)
     assert record.conversation == first.conversation
-    assert msgspec.json.decode(record.data)["department"] == "groen"
+    data = msgspec.json.decode(record.data)
+    assert (data["department"], data["object"]) == ("groen", OBJECT)
 
 
 @pytest.mark.parametrize("state", ["quarantined", "lost"])
