@@ -3,14 +3,16 @@
 import hashlib
 import hmac
 import os
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import click
 import msgspec
 
+from archiver.media import verifying
 from archiver.receipts import Gone, Whole, whole
 from archiver.record.keys import Keys
 from archiver.record.proving import Proof, Unproven, opened, proof
@@ -22,64 +24,96 @@ from cli.tables import Refused, say
 from cli.times import Time
 from services import settings
 from services.database import Pool, connected
+from services.objects import Objects
+
+T = TypeVar("T")
+SHOWN = 20
+"""Findings that are printed; nobody reads more."""
 
 
 class Verified(msgspec.Struct, frozen=True, rename="camel"):
-    """What came of going over the log."""
+    """What came of going over the log, and over the files where that was asked."""
 
     entries: int
     seconds: float
     outside: bool
     """Whether what is kept outside the database was looked at."""
     findings: list[Finding]
+    files: int | None = None
+    file_findings: list[verifying.Finding] = []
 
 
 @click.command()
 @click.option("--since", type=Time(), help="Only what came after the last checkpoint before then.")
 @click.option("--public-key", help="As it was published; else the one of POSTKAMER_ARCHIVE_KEY.")
+@click.option("--media", is_flag=True, help="Read every file in the object store too.")
 @click.option("--json", "as_json", is_flag=True)
-def verify(since: datetime | None, public_key: str | None, as_json: bool) -> None:
+def verify(since: datetime | None, public_key: str | None, media: bool, as_json: bool) -> None:
     """Go over the whole record, and name the first thing that is not as it was.
 
     With --public-key the master key is not needed. Checkpoints in POSTKAMER_OBJECT_STORE count too.
     Exit code 1 when anything is wrong.
     """
-    shows = Progress("entries")
 
     async def work() -> Verified:
-        found: list[Finding] = []
+        outside = store()
+        if media and outside is None:
+            raise Refused("POSTKAMER_OBJECT_STORE: is missing")
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
-        async with (
-            connected(url, "postkamer-verify", 2) as pool,
-            pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            asked = Asked(trust(public_key), since, store(), await keys_of(pool))
-            async for one in findings(connection, asked, shows):
-                if len(found) < SAID:
-                    found.append(one)
-        return Verified(shows.done, shows.seconds, asked.outside is not None, found)
+        async with connected(url, "postkamer-verify", 2) as pool:
+            asked = Asked(trust(public_key), since, outside, await keys_of(pool))
+            done = await _gone_over(pool, asked)
+            return await _read_over(pool, outside, done) if media and outside else done
 
     done = answered("verify", work)
     say(done, _verified(done), as_json=as_json)
-    raise SystemExit(1 if done.findings else 0)
+    raise SystemExit(1 if done.findings or done.file_findings else 0)
+
+
+async def _gone_over(pool: Pool, asked: Asked) -> Verified:
+    shows = Progress("entries")
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        found = await _first(findings(connection, asked, shows))
+    return Verified(shows.done, shows.seconds, asked.outside is not None, found)
+
+
+async def _read_over(pool: Pool, outside: Objects, done: Verified) -> Verified:
+    shows = Progress("files")
+    found = await _first(verifying.damaged(pool, outside, shows))
+    return msgspec.structs.replace(done, files=shows.done, file_findings=found)
+
+
+async def _first(found: AsyncIterator[T]) -> list[T]:
+    """As many as are said; the rest is looked for all the same, so that the end is the end."""
+    said: list[T] = []
+    async for one in found:
+        if len(said) < SAID:
+            said.append(one)
+    return said
 
 
 def _verified(done: Verified) -> list[str]:
     rate = f"{done.entries:,} entries in {done.seconds:.1f} s, {done.entries / done.seconds:,.0f}/s"
     lines = [] if done.outside else ["Checkpoints outside were not looked at: no object store."]
-    if not done.findings:
-        return [*lines, f"{rate}: nothing is wrong."]
-    first, *others = done.findings
-    lines += [
-        f"{rate}: it is not what it was.",
-        "The first thing that is wrong:",
-        f"  {_of(first)}",
-    ]
+    lines += _told(rate, [_of(one) for one in done.findings])
+    if done.files is not None:
+        files = [f"{one.object}: {one.sentence}" for one in done.file_findings]
+        lines += _told(f"{done.files:,} files", files)
+    return lines
+
+
+def _told(what: str, wrong: list[str]) -> list[str]:
+    if not wrong:
+        return [f"{what}: nothing is wrong."]
+    first, *others = wrong
+    lines = [f"{what}: not as it was.", "The first thing that is wrong:", f"  {first}"]
     if others:
-        lines += ["And:", *(f"  {_of(one)}" for one in others[:20])]
-    if len(others) > 20:
-        lines.append(f"  and {len(others) - 20} more (--json has up to {SAID})")
+        lines += ["And:", *(f"  {one}" for one in others[:SHOWN])]
+    if len(others) > SHOWN:
+        lines.append(f"  and {len(others) - SHOWN} more (--json has up to {SAID})")
     return lines
 
 

@@ -146,6 +146,7 @@ async def test_verify_says_how_fast_and_what_is_wrong(
     assert found["entries"] == ENTRIES
     assert found["outside"] is True
     assert found["findings"][0]["entry"] == str(log.records[7].id)
+    assert "0 files: nothing is wrong" in await said(env, "verify", "--media", code=1)
     other = Signer("postkamer", bytes(32)).verifier
     assert "no signature on it is of this key" in await said(
         env, "verify", "--public-key", other, code=1
