@@ -22,10 +22,11 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A delivery that waits, and how often it failed while others passed."""
+    """A delivery that waits, how often it failed while others passed, and was tried in all."""
 
     delivery: Delivery
     failed: int
+    attempts: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -53,7 +54,9 @@ class Asides:
         """Of conversations whose first delivery is due, that one and those behind it, in order; of
         so many conversations."""
         rows = await self._pool.fetch(_DUE, destination, list(conversations), most, TOGETHER)
-        return [Waiting(_decode(row["body"]).delivery, row["failed"]) for row in rows]
+        return [
+            Waiting(_decode(row["body"]).delivery, row["failed"], row["attempts"]) for row in rows
+        ]
 
 
 def _row(destination: str, job: Job) -> tuple[Any, ...]:
@@ -81,7 +84,7 @@ where d.state in ('aside', 'replay')
 """
 
 _DUE = """
-select d.body, d.failed from (
+select d.body, d.failed, d.attempts from (
     select c.conversation, head.due_at from unnest($2::text[]) as c (conversation)
     cross join lateral (
         select due_at from deliverer.delivery
@@ -90,7 +93,7 @@ select d.body, d.failed from (
     ) head
     where head.due_at <= now() order by head.due_at limit $3
 ) as due cross join lateral (
-    select body, failed, place, event from deliverer.delivery
+    select body, failed, attempts, place, event from deliverer.delivery
     where destination = $1 and conversation = due.conversation and state = 'aside'
     order by place, event limit $4
 ) d

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import structlog
 
 from deliverer.accounts import Account
+from deliverer.attempts import with_a_file
 from deliverer.files import (
     GONE,
     MALWARE,
@@ -23,6 +24,7 @@ from deliverer.files import (
 from deliverer.flights import Flights
 from deliverer.graph import STOPPED, Failed, Later
 from deliverer.ledger import Ledger
+from deliverer.noting import Note
 from deliverer.posting import Poster
 from deliverer.uploads import File, Job, Uploads
 from services import clock, objects, observe, scanner
@@ -61,9 +63,10 @@ class Carrier:
         files: Files,
         poster: Poster,
         accounts: Mapping[str, Account],
+        note: Note,
     ) -> None:
         self._uploads, self._ledger = uploads, ledger
-        self._files, self._poster = files, poster
+        self._files, self._poster, self._attempted = files, poster, note
         self._accounts = {account.name: account for account in accounts.values()}
         self._flights = Flights(FILES_AT_ONCE, "upload.failed")
         self._flying: Counter[str] = Counter()
@@ -102,6 +105,8 @@ class Carrier:
             mine = file is not None and file.tenant == account.tenant
             fate = await self._bring(job, account, file) if file and mine else Failed(0, GONE)
             self._note(account, fate)
+            if isinstance(fate, Later):
+                self._attempted(with_a_file(account, job.media, job.attempt, fate))
             await until_it_answers(partial(self._settle, job, account, fate), "uploads")
         finally:
             self._flying[job.account] -= 1

@@ -10,7 +10,9 @@ from typing import Protocol
 import structlog
 
 from deliverer.answers import Answer
+from deliverer.attempts import at_a_destination
 from deliverer.lanes import Frame, Job
+from deliverer.noting import Note
 from deliverer.policy import Verdict
 from deliverer.settlements import ASIDE, Settlement, Settlements, parked, settlement
 from services import clock, contract, observe
@@ -43,15 +45,20 @@ class Engine:
         receiver: Receiver,
         settlements: Settlements,
         settle: Batcher[Settlement],
+        note: Note,
     ) -> None:
         self.destination, self._receiver = destination, receiver
-        self._settlements, self._settle = settlements, settle
+        self._settlements, self._settle, self._note = settlements, settle, note
 
     async def attempt(self, job: Job) -> tuple[Answer, Verdict]:
         """One, and what its answer says by itself."""
         job.attempts += 1
         answer = await self._receiver.hand(job.delivery)
         return answer, self._receiver.judge(answer)
+
+    def failed(self, job: Job, answer: Answer, verdict: Verdict) -> None:
+        """It is tried again; nothing waits until that is on the record."""
+        self._note(at_a_destination(job, self.destination.id, answer, verdict))
 
     async def settle(self, job: Job, answer: Answer, verdict: Verdict) -> None:
         """Return once it is written down for good."""

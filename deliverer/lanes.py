@@ -37,6 +37,8 @@ class Job(msgspec.Struct):
     """Deliveries of others that had been taken when it failed last."""
     aside: bool = False
     """Whether it came from the table of those that stand aside."""
+    before: int = 0
+    """Attempts before it came from a table."""
 
     @property
     def is_apart(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -11,12 +11,14 @@ import structlog
 
 from deliverer import late
 from deliverer.accounts import Account
+from deliverer.attempts import at_the_provider
 from deliverer.flights import Flights
 from deliverer.gate import Gate, Hold
 from deliverer.graph import (
     STOPPED,
     Failed,
     Later,
+    Unknown,
     Verdict,
     filled,
     judge,
@@ -25,6 +27,7 @@ from deliverer.graph import (
 from deliverer.ledger import Ledger
 from deliverer.line import Line
 from deliverer.nights import nights, unasked
+from deliverer.noting import Note
 from deliverer.posting import Poster
 from services import clock, observe
 from services.database import until_it_answers
@@ -48,6 +51,8 @@ TOO_FAST = 130429
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
 MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
+Meaning = Callable[[Verdict], Verdict]
+
 log = structlog.get_logger()
 
 
@@ -58,9 +63,10 @@ class Outbound:
         poster: Poster,
         accounts: Mapping[str, Account],
         partitions: Partitions,
+        note: Note,
     ) -> None:
         self._ledger, self._poster, self._partitions = ledger, poster, partitions
-        self._accounts = accounts
+        self._accounts, self._attempted = accounts, note
         # One that fails stays `sending`; the sweep makes it `unknown`, and a status settles it.
         self._flights = Flights(WINDOW, "send.failed")
         self._gates = {number: Gate(each.per_second) for number, each in accounts.items()}
@@ -129,17 +135,24 @@ class Outbound:
             return waits
         if not late.shut(line, now):
             content = filled(line.content, line.about_wamid, line.media_id, line.media_name)
-            return late.once_more(await self._send(line, account, content), line, account, now)
+            again = partial(late.once_more, line=line, account=account, now=now)
+            return await self._send(line, account, content, again)
         if (template := late.instead(line, account, now)) is None:
             return late.held(line, account, now) or Failed(0, late.WINDOW_CLOSED)
-        return late.settled(await self._send(line, account, template))
+        return await self._send(line, account, template, late.settled)
 
-    async def _send(self, line: Line, account: Account, content: dict[str, Any]) -> Verdict:
+    async def _send(
+        self, line: Line, account: Account, content: dict[str, Any], means: Meaning
+    ) -> Verdict:
+        """The attempt itself, and what its answer means for this message."""
         body = request(line.address_kind, line.address, content, line.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}
         answer = await self._poster.post(account.messages_url, body, headers)
-        verdict = judge(answer, line.attempt, line.tried)
-        self._learn(line, verdict)
+        said = judge(answer, line.attempt, line.tried)
+        self._learn(line, said)
+        verdict = means(said)
+        if isinstance(verdict, Later | Unknown):
+            self._attempted(at_the_provider(line, account, answer.status, verdict))
         return verdict
 
     def _learn(self, line: Line, verdict: Verdict) -> None:

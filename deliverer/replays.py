@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer.lanes import Job
 from deliverer.settlements import Settlement
 from services.contract import Delivery
 from services.database import Pool
@@ -33,6 +34,12 @@ class Again(msgspec.Struct, frozen=True):
     replays: int
     failed: int = 0
     """Times since, while others passed."""
+    attempts: int = 0
+    """In all, until now."""
+
+    @property
+    def job(self) -> Job:
+        return Job(self.delivery, None, self.replays, failed=self.failed, before=self.attempts)
 
 
 _decode = msgspec.msgpack.Decoder(_Kept).decode
@@ -61,7 +68,7 @@ class Replays:
             _CLAIM, self._process, destination, CLAIM_SECONDS, most, before
         )
         again = [
-            Again(_decode(row["body"]).delivery, row["replays"], row["failed"])
+            Again(_decode(row["body"]).delivery, row["replays"], row["failed"], row["attempts"])
             for row in rows
             if row["body"]
         ]
@@ -93,7 +100,7 @@ class Replays:
 # is written down anew only when half of its time is over, and its words are not read again.
 _CLAIM = """
 with due as (
-    select destination, event, body, replays, failed, due_at, claimed_by, claimed_until
+    select destination, event, body, replays, failed, attempts, due_at, claimed_by, claimed_until
     from deliverer.delivery
     where destination = $2 and state = 'replay' and due_at <= now()
         and (claimed_by = $1 or claimed_until is null or claimed_until < now())
@@ -110,7 +117,8 @@ with due as (
         and (q.claimed_by is distinct from $1
             or q.claimed_until < now() + make_interval(secs => $3 / 2))
 )
-select event, case when event = any($5) then null else body end as body, replays, failed
+select event, case when event = any($5) then null else body end as body, replays, failed,
+    attempts
 from due
 order by due_at, event
 """

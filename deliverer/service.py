@@ -20,6 +20,7 @@ from deliverer.ledger import Ledger
 from deliverer.mailer import mailing
 from deliverer.marking import AT_ONCE, ATTEMPT_SECONDS, Marking
 from deliverer.marks import Marks
+from deliverer.noting import Note, noting
 from deliverer.openklant import bodies
 from deliverer.openklant.book import Book
 from deliverer.openklant.calls import Calls
@@ -81,19 +82,20 @@ async def deliverer(
         outgoing = await enter(linked(amqp, "deliverer publishes"))
         incoming = await enter(linked(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
+        attempts = await enter(noting(Publisher(outgoing, topology.ARCHIVE)))
         replays = Replays(pool, clock.new_id())
-        networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         closings = Closings(pool)
         tables = settlements, replays, Asides(pool), closings
-        shared = Shared(incoming, pool, config.department, *tables, networks, archiver)
+        more = settings.private_networks, settings.archiver_url.rstrip("/"), attempts.note
+        shared = Shared(incoming, pool, config.department, *tables, *more)
         engines = [
             await enter(inbound(shared, destination, credentials[destination.id]))
             for destination in config.destinations
         ]
         partitions = Partitions(outgoing, clock.new_id(), config.partitions)
-        store = Objects(settings.object_store)
         looker = configured(settings.scanner_url, config, SCAN_SECONDS)
-        sends = await enter(_outbound(pool, Files(store, looker), accounts, partitions))
+        files = Files(Objects(settings.object_store), looker)
+        sends = await enter(_outbound(pool, files, accounts, partitions, attempts.note))
         marks = await enter(_marking(pool, accounts))
         # Their own numbers: of each source one publish into a partition is unconfirmed at a time.
         back = Partitions(outgoing, clock.new_id(), config.partitions)
@@ -103,7 +105,8 @@ async def deliverer(
         app = operations(lambda: obstacles(pool, [consumer for consumer, _ in engines]))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         held = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
-        yield first_to_end(outgoing.task, incoming.task, count, tell, closes, *held, *sends, *marks)
+        links = outgoing.task, incoming.task, attempts.task
+        yield first_to_end(*links, count, tell, closes, *held, *sends, *marks)
 
 
 class Shared(NamedTuple):
@@ -118,6 +121,7 @@ class Shared(NamedTuple):
     closings: Closings
     networks: Collection[Network]
     archiver: str
+    note: Note
 
 
 @asynccontextmanager
@@ -135,7 +139,7 @@ async def inbound(
         if isinstance(receiver, OpenKlant):
             looking = Looking(destination.id, shared.closings, receiver.asking, pace(destination))
             watch.append(await enter(beside(looking.run())))
-        engine = Engine(destination, receiver, shared.settlements, settle)
+        engine = Engine(destination, receiver, shared.settlements, settle, shared.note)
         work: Work = lambda inbox: Session(engine, shared.replays, shared.asides, inbox).run()  # noqa: E731
         consumer = await enter(consuming(shared.link, queue, FRAMES, work))
         yield consumer, [settle.task, *watch]
@@ -175,15 +179,19 @@ def open_klant(destination: Destination, shared: Shared, token: str, sender: Sen
 
 @asynccontextmanager
 async def _outbound(
-    pool: Pool, files: Files, accounts: Mapping[str, Account], partitions: Partitions
+    pool: Pool,
+    files: Files,
+    accounts: Mapping[str, Account],
+    partitions: Partitions,
+    note: Note,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The way to Meta at work: what relays, sweeps, brings files and sends; sending stops first."""
     names = {number: account.name for number, account in accounts.items()}
     process = clock.new_id()
     ledger, uploads = Ledger(pool, process, names), Uploads(pool, process, names)
     async with sending(WINDOW) as poster, sending(FILES_AT_ONCE, FILE_SECONDS) as bearer:
-        outbound = Outbound(ledger, poster, accounts, partitions)
-        carrier = Carrier(uploads, ledger, files, bearer, accounts)
+        outbound = Outbound(ledger, poster, accounts, partitions, note)
+        carrier = Carrier(uploads, ledger, files, bearer, accounts, note)
         async with (
             beside(outbound.relay()) as relay,
             beside(outbound.sweep()) as sweep,

@@ -133,7 +133,7 @@ class Session:
             self._again -= self._lanes.without(found.over)
             for again in found.again:
                 self._again.add(again.delivery.id)
-                self._lanes.add(Job(again.delivery, None, again.replays, failed=again.failed))
+                self._lanes.add(again.job)
             few = self._health.probes > 0
             for job in [] if still else await self._standing.due(few=few):
                 self._lanes.add(job)
@@ -207,9 +207,9 @@ class Session:
         # destination failed says nothing about now.
         current = self._health.probes == probes
         if verdict.outcome == "aside":
-            asked = min(answer.retry_after or 0.0, FIRST_RETRY_AFTER)
-            await self._stand_aside(job, max(verdict.wait, asked))
+            await self._stand_aside(job, answer, verdict)
         elif verdict.outcome == "paused":
+            self._engine.failed(job, answer, verdict)
             self._failing.add(job.delivery.conversation)
             if current:
                 self._pause(answer, verdict)
@@ -246,14 +246,16 @@ class Session:
         if self._frames >= FRAMES and not self._lanes.has_untried and not self._in_flight:
             await self._keep(self._lanes.all_tried(), WAITS[0])
 
-    async def _stand_aside(self, job: Job, wait: float) -> None:
+    async def _stand_aside(self, job: Job, answer: Answer, verdict: Verdict) -> None:
         """It waits in the table, and what comes after it in its conversation; what a person set to
         be tried again goes alone."""
         log.error("delivery.aside", destination=self._id, record=job.delivery.id)
+        self._engine.failed(job, answer, verdict)
         jobs = [self._lanes.done(job)] if job.replays else self._lanes.clear(job)
         self._launch()
         # Nothing comes between: what is added from here on knows that it stands aside.
-        await self._keep(jobs, wait)
+        asked = min(answer.retry_after or 0.0, FIRST_RETRY_AFTER)
+        await self._keep(jobs, max(verdict.wait, asked))
 
     async def _keep(self, jobs: list[Job], wait: float = 0.0) -> None:
         await self._standing.keep(jobs, wait)

@@ -91,7 +91,14 @@ class Standing:
 
     def _job(self, waiting: Waiting) -> Job:
         taken = self._taken.get(waiting.delivery.id, 0)
-        return Job(waiting.delivery, None, failed=waiting.failed, taken=taken, aside=True)
+        return Job(
+            waiting.delivery,
+            None,
+            failed=waiting.failed,
+            taken=taken,
+            aside=True,
+            before=waiting.attempts,
+        )
 
     def done(self, job: Job, *, settled: bool) -> bool:
         """Whether it was the last in hand of its conversation: there may be more in the table."""

@@ -219,9 +219,10 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
-    kind: receipt, message, status, notice, note, delivery, send, media, quarantine, conversation,
-    number, consent, identity, configuration, operation, segment. A segment is an item that came
-    again in another body, or twice in one: its bytes alone.
+    kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
+    conversation, number, consent, identity, configuration, operation, segment. An attempt is one
+    that settled nothing. A segment is an item that came again in another body, or twice in one: its
+    bytes alone.
     """
 
     id: UUID

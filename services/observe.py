@@ -198,6 +198,9 @@ answers_held = _gauge(
     "postkamer_answers_held", "Answers that wait until their citizen writes again", "number"
 )
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
+attempts_unrecorded = _counter(
+    "postkamer_attempts_unrecorded_total", "Failed attempts that did not come on the record"
+)
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
 )

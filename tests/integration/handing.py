@@ -14,6 +14,7 @@ from aiohttp import web
 from deliverer.asides import Asides
 from deliverer.certificates import Certificates
 from deliverer.credentials import Credentials
+from deliverer.noting import noting
 from deliverer.openklant.closings import Closings
 from deliverer.replays import Replays
 from deliverer.service import Shared, inbound
@@ -91,10 +92,12 @@ class Post:
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
             replays, closings = Replays(self._pool, clock.new_id()), Closings(self._pool)
             tables = settlements, replays, Asides(self._pool), closings
-            shared = Shared(link, self._pool, self.department, *tables, HERE, ARCHIVER)
             own = Credentials((b"key",), secret, certificates)
-            async with inbound(shared, destination, own):
-                yield
+            async with noting(Publisher(out, topology.ARCHIVE)) as attempts:
+                more = HERE, ARCHIVER, attempts.note
+                shared = Shared(link, self._pool, self.department, *tables, *more)
+                async with inbound(shared, destination, own):
+                    yield
 
     async def receives(self, count: int) -> None:
         url = self._broker.url_for("router", PASSWORDS["router"])

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import BodyPartReader, web
 
 from deliverer.accounts import Account
+from deliverer.attempts import Attempt
 from deliverer.carrier import FILES_AT_ONCE, Carrier, Files
 from deliverer.ledger import Ledger
 from deliverer.outbound import WINDOW, Outbound
@@ -99,6 +100,8 @@ class Office:
     def __init__(self, pool: Pool, store: Objects, provider: Provider) -> None:
         self.pool, self.store, self.provider = pool, store, provider
         self.scanner: Scanner | None = None
+        self.attempts: list[Attempt] = []
+        """That settled nothing."""
 
     async def uploaded(self, content: bytes, tenant: str = "almelo", name: str = "") -> UUID:
         """A file of a CRM's, and its row."""
@@ -138,9 +141,10 @@ class Office:
         ledger = Ledger(self.pool, process, names)
         nothing: Any = None  # what is published is not looked at here
         async with sending(WINDOW) as poster, sending(FILES_AT_ONCE) as bearer:
-            outbound = Outbound(ledger, poster, accounts, nothing)
+            outbound = Outbound(ledger, poster, accounts, nothing, self.attempts.append)
             uploads = Uploads(self.pool, process, names)
-            carrier = Carrier(uploads, ledger, Files(self.store, self.scanner), bearer, accounts)
+            files, note = Files(self.store, self.scanner), self.attempts.append
+            carrier = Carrier(uploads, ledger, files, bearer, accounts, note)
             async with beside(carrier.carry()), beside(outbound.send()):
                 yield
 

@@ -59,7 +59,7 @@ def working(office: Office, meta: Meta, account: Account) -> Any:
         for number in meta.says
     }
     ledger = Ledger(office.pool, clock.new_id(), {number: number for number in accounts})
-    return beside(Outbound(ledger, meta, accounts, NOTHING).send())
+    return beside(Outbound(ledger, meta, accounts, NOTHING, office.attempts.append).send())
 
 
 async def backlog(office: Office, count: int, number: str = NUMBER) -> None:

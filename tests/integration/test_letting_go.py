@@ -118,6 +118,11 @@ class Heard:
         self.done["let_go"] += 1
 
 
+def sending(office: Office, ledger: Any, poster: Poster, account: Account) -> Any:
+    note = office.attempts.append
+    return Outbound(ledger, poster, {NUMBER: account}, NOTHING, note).send()
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(LONG):
         while not holds():
@@ -133,7 +138,7 @@ async def test_a_message_that_was_claimed_as_the_end_came_is_not_left_behind(
     poster = Poster()
     for at in count():
         ledger = Ledger(office.pool, clock.new_id(), {NUMBER: account.name})
-        await stopped(Outbound(ledger, poster, {NUMBER: account}, NOTHING).send(), at, late)
+        await stopped(sending(office, ledger, poster, account), at, late)
         state = (await office.line(id))["state"]
         assert (at, state) == (at, "sent" if poster.posts else "queued")
         if poster.posts:
@@ -151,7 +156,8 @@ async def test_a_file_that_was_claimed_as_the_end_came_is_free_for_the_next_proc
     poster, ledger = Poster(), Ledger(office.pool, clock.new_id(), names)
     for at in count():
         uploads = Uploads(office.pool, clock.new_id(), names)
-        carrier = Carrier(uploads, ledger, Files(office.store), poster, {NUMBER: account})
+        files, note = Files(office.store), office.attempts.append
+        carrier = Carrier(uploads, ledger, files, poster, {NUMBER: account}, note)
         await stopped(carrier.carry(), at, late)
         if poster.posts:
             break
@@ -168,7 +174,7 @@ async def test_what_flies_as_the_end_comes_is_not_given_back_and_comes_to_its_en
     poster = Poster()
     poster.may_answer.clear()
     ledger: Any = Heard(Ledger(office.pool, clock.new_id(), {NUMBER: account.name}))
-    work = asyncio.create_task(Outbound(ledger, poster, {NUMBER: account}, NOTHING).send())
+    work = asyncio.create_task(sending(office, ledger, poster, account))
     await until(lambda: poster.posts == 1)
     work.cancel()
     await until(lambda: ledger.done["let_go"] == 1)
@@ -188,7 +194,7 @@ async def test_an_attempt_whose_end_is_learnt_late_does_not_make_the_next_one_go
     poster = Poster(Answer(status=429, body=body, retry_after=0.01))
     poster.may_answer.clear()
     ledger: Any = Heard(Ledger(office.pool, clock.new_id(), {NUMBER: account.name}), lost=1)
-    work = asyncio.create_task(Outbound(ledger, poster, {NUMBER: account}, NOTHING).send())
+    work = asyncio.create_task(sending(office, ledger, poster, account))
     await until(lambda: ledger.done["settle"] == 2)  # the first attempt, and again
     claims = ledger.done["claim"]
     await until(lambda: ledger.done["claim"] >= claims + 2)

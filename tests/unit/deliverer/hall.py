@@ -12,6 +12,7 @@ from handover import delivery
 from deliverer import cloudevents
 from deliverer.answers import Answer
 from deliverer.asides import TOGETHER, Waiting
+from deliverer.attempts import Attempt
 from deliverer.engine import Engine
 from deliverer.lanes import Job
 from deliverer.posting import Poster, Posting, Terms
@@ -146,12 +147,12 @@ class Table:
         now, found = asyncio.get_running_loop().time(), list[Waiting]()
         for whose in conversations:
             rows = sorted(
-                (place, due, job.delivery, job.failed)
+                (place, due, Waiting(job.delivery, job.failed, job.attempts))
                 for due, place, job in self._aside.values()
                 if job.delivery.conversation == whose
             )
             if rows and rows[0][1] <= now:
-                found += [Waiting(delivery, failed) for _, _, delivery, failed in rows[:TOGETHER]]
+                found += [waiting for _, _, waiting in rows[:TOGETHER]]
         return found
 
 
@@ -160,6 +161,7 @@ class Hall:
 
     def __init__(self, crm: Crm, window: int = 4, per_second: int | None = None) -> None:
         self.crm, self.book = crm, Book()
+        self.attempts: list[Attempt] = []
         self.opens()
         destination = Destination(
             id="crm",
@@ -175,7 +177,8 @@ class Hall:
     def posts_through(self, poster: Poster) -> None:
         terms = Terms("https://crm.example", (b"key",), "")
         book: Any = self.book
-        self.engine = Engine(self.destination, Posting(terms, cloudevents, poster), book, book)
+        receiver, note = Posting(terms, cloudevents, poster), self.attempts.append
+        self.engine = Engine(self.destination, receiver, book, book, note)
 
     def opens(self) -> None:
         """A channel, with nothing in it."""
