@@ -15,6 +15,7 @@ from deliverer.asides import TOGETHER, Waiting
 from deliverer.attempts import Attempt
 from deliverer.engine import Engine
 from deliverer.lanes import Job
+from deliverer.noting import Note
 from deliverer.posting import Poster, Posting, Terms
 from deliverer.replays import Again, Look
 from deliverer.session import FRAMES, Session
@@ -159,9 +160,17 @@ class Table:
 class Hall:
     """An engine at work on a channel of its own."""
 
-    def __init__(self, crm: Crm, window: int = 4, per_second: int | None = None) -> None:
+    def __init__(
+        self,
+        crm: Crm,
+        window: int = 4,
+        per_second: int | None = None,
+        note: Note | None = None,
+    ) -> None:
         self.crm, self.book = crm, Book()
         self.attempts: list[Attempt] = []
+        """That settled nothing, where nobody else is told of them."""
+        self._note = note or self.attempts.append
         self.opens()
         destination = Destination(
             id="crm",
@@ -177,8 +186,8 @@ class Hall:
     def posts_through(self, poster: Poster) -> None:
         terms = Terms("https://crm.example", (b"key",), "")
         book: Any = self.book
-        receiver, note = Posting(terms, cloudevents, poster), self.attempts.append
-        self.engine = Engine(self.destination, receiver, book, book, note)
+        receiver = Posting(terms, cloudevents, poster)
+        self.engine = Engine(self.destination, receiver, book, book, self._note)
 
     def opens(self) -> None:
         """A channel, with nothing in it."""

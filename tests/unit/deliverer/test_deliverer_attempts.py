@@ -1,0 +1,168 @@
+"""What the record says of attempts that settled nothing; on a clock that jumps."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hall import OK, Crm, Hall, of
+from handover import NOON, delivery
+from timeless import run
+
+from deliverer.accounts import Account
+from deliverer.answers import Answer
+from deliverer.attempts import (
+    Attempt,
+    at_a_destination,
+    at_the_provider,
+    record,
+    with_a_file,
+)
+from deliverer.graph import Later, Unknown
+from deliverer.health import WAITS
+from deliverer.lanes import Job
+from deliverer.late import CLOSED, NEXT_IN_TEMPLATE
+from deliverer.line import Line
+from deliverer.policy import Verdict, judge
+
+ID = UUID(int=9)
+NUMBER = "106540352242922"
+ACCOUNT = Account(
+    name=f"meta:{NUMBER}",
+    number=NUMBER,
+    tenant="almelo",
+    messages_url="",
+    media_url="",
+    headers={},
+    per_second=80,
+)
+LINE = Line(
+    id=UUID(int=7),
+    number=NUMBER,
+    conversation="10000001-a",
+    address_kind="phone",
+    address="31612345678",
+    content={"type": "text", "text": {"body": "Uw paspoort ligt klaar."}},
+    attempt=3,
+)
+
+
+def said(attempt: Attempt) -> dict[str, Any]:
+    decoded: dict[str, Any] = msgspec.json.decode(record(attempt, ID, NOON).data)
+    return decoded
+
+
+def test_a_record_says_which_delivery_failed_for_the_how_manyth_time_and_why() -> None:
+    answer = Answer(status=503, body=b"van 31612345678")
+    job = Job(delivery(7), None, attempts=2, before=3)
+    made = record(at_a_destination(job, "crm", answer, judge(answer)), ID, NOON)
+    assert (made.id, made.kind, made.at) == (ID, "attempt", NOON)
+    assert (made.tenant, made.conversation, made.message) == ("almelo", "a", UUID(int=7))
+    assert msgspec.json.decode(made.data) == {
+        "destination": "crm",
+        "event": str(delivery(7).id),
+        "attempt": 5,
+        "status": 503,
+        "outcome": "paused",
+        "reason": "the destination answered 503",
+        "whose": "destination",
+    }
+    assert (made.raw, made.contact) == (b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "whose"),
+    [
+        (Answer(failure="refused"), None, "destination"),
+        (Answer(status=401, whose="token endpoint", code="invalid_client"), None, "token endpoint"),
+        (Answer(status=500), Verdict("aside", "the destination answered 500"), "message"),
+    ],
+)
+def test_it_says_whose_fault_it_may_be(answer: Answer, verdict: Any, whose: str) -> None:
+    attempt = at_a_destination(Job(delivery(7), None), "crm", answer, verdict or judge(answer))
+    assert said(attempt)["whose"] == whose
+    assert said(attempt)["status"] == answer.status
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "whose"),
+    [
+        (Later(4.0, 130429, "130429: te snel"), "later", "provider"),
+        (Later(60.0, 190, "190: verlopen", stop=True), "stopped", "account"),
+        (Later(0.0, CLOSED, NEXT_IN_TEMPLATE), "later", "message"),
+        (Unknown("no answer"), "unknown", "provider"),
+    ],
+)
+def test_a_message_s_says_what_the_provider_answered_and_not_to_whom_it_went(
+    verdict: Later | Unknown, outcome: str, whose: str
+) -> None:
+    made = record(at_the_provider(LINE, ACCOUNT, 400, verdict), ID, NOON)
+    assert (made.tenant, made.conversation, made.message) == ("almelo", "10000001-a", LINE.id)
+    assert msgspec.json.decode(made.data) == {
+        "number": NUMBER,
+        "attempt": 3,
+        "status": 400,
+        "code": getattr(verdict, "code", 0),
+        "outcome": outcome,
+        "reason": verdict.reason,
+        "whose": whose,
+    }
+
+
+def test_a_file_s_is_of_no_message() -> None:
+    made = record(with_a_file(ACCOUNT, ID, 2, Later(16.0, 0, "upload_waiting")), ID, NOON)
+    assert (made.tenant, made.conversation, made.message) == ("almelo", "", None)
+    data = msgspec.json.decode(made.data)
+    assert (data["media"], data["attempt"], data["outcome"]) == (str(ID), 2, "later")
+
+
+def test_each_attempt_that_settled_nothing_is_told_and_no_other() -> None:
+    async def work() -> None:
+        crm = Crm(lambda n: OK if n != 1 or crm.numbers.count(1) > 3 else Answer(status=503))
+        hall = Hall(crm)
+        hall.receives(of(1, "a"))
+        await hall.works(lambda: hall.channel.acked == [1])
+        assert [said(attempt)["attempt"] for attempt in hall.attempts] == [1, 2, 3]
+        [settled] = hall.book.settled
+        assert (settled.state, settled.attempts) == ("settled", 4)
+        hall.receives(*(of(n, "abc"[n % 3]) for n in range(2, 40)), of(40, "a"))
+        await hall.works(lambda: hall.channel.acked == [1, 2])
+        assert len(hall.attempts) == 3
+
+    run(work())
+
+
+def test_what_is_refused_for_good_leaves_the_record_of_that_alone() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda _: Answer(status=422)))
+        hall.receives(of(1, "a"))
+        await hall.works(lambda: hall.channel.acked == [1])
+        assert [s.state for s in hall.book.settled] == ["parked"]
+        assert hall.attempts == []
+
+    run(work())
+
+
+def test_what_stands_aside_is_counted_on() -> None:
+    async def work() -> None:
+        hall = Hall(Crm(lambda n: Answer(status=500) if n == 1 else OK, seconds=0.05))
+        hall.receives(of(1, "a"))
+        others = asyncio.create_task(steady(hall))
+        await hall.works(lambda: any(s.state == "parked" for s in hall.book.settled))
+        others.cancel()
+        [parked] = [s for s in hall.book.settled if s.state == "parked"]
+        told = [said(attempt) for attempt in hall.attempts]
+        assert {each["event"] for each in told} == {str(parked.event)}
+        assert [each["attempt"] for each in told] == list(range(1, parked.attempts))
+        aside = [each["whose"] for each in told if each["outcome"] == "aside"]
+        assert aside == ["message"] * len(WAITS)
+
+    run(work())
+
+
+async def steady(hall: Hall) -> None:
+    """A message of somebody else's every second."""
+    for n in range(100, 10_000):
+        hall.receives(of(n, f"citizen {n}"))
+        await asyncio.sleep(1)
