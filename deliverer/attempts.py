@@ -6,7 +6,8 @@ each one before the last what it came to.
     outcome    what follows                                  whose fault it may be
     paused     the destination is probed until it works      destination, token endpoint
     aside      it waits with its conversation; others go     message
-    later      it did not go, and is tried again             provider; message: the time to write
+    later      it did not go, and is tried again             provider; message: too late for it;
+                                                             postkamer: its store or scanner
     stopped    the same, and a person must mend something    account: of ours, or the way to it
     unknown    it may have gone; a status may still say so   provider
 """
@@ -26,7 +27,7 @@ from deliverer.line import Line
 from deliverer.policy import Verdict
 from services.contract import Record
 
-Whose = Literal["destination", "token endpoint", "message", "provider", "account"]
+Whose = Literal["destination", "token endpoint", "message", "provider", "account", "postkamer"]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +68,17 @@ def at_the_provider(line: Line, account: Account, status: int, verdict: Later | 
     )
 
 
-def with_a_file(account: Account, media: UUID, attempt: int, later: Later) -> Attempt:
-    """To bring one to the provider: of no message, for any number of them may wait for it."""
+def with_a_file(
+    account: Account, media: UUID, attempt: int, answer: Answer | None, later: Later
+) -> Attempt:
+    """To bring one to the provider: of no message, for any number of them may wait for it. No
+    answer: it was not asked, for the file could not be read or scanned."""
     of = {"number": account.number, "media": media, "attempt": attempt}
-    return Attempt(tenant=account.tenant, data=of | _put_off(later))
+    if answer is None:
+        data = of | {"status": 0} | _put_off(later) | {"whose": "postkamer"}
+    else:
+        data = of | {"status": answer.status} | _put_off(later)
+    return Attempt(tenant=account.tenant, data=data)
 
 
 def _put_off(verdict: Later | Unknown) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import structlog
 
 from deliverer.accounts import Account
+from deliverer.answers import Answer
 from deliverer.attempts import with_a_file
 from deliverer.files import (
     GONE,
@@ -105,8 +106,6 @@ class Carrier:
             mine = file is not None and file.tenant == account.tenant
             fate = await self._bring(job, account, file) if file and mine else Failed(0, GONE)
             self._note(account, fate)
-            if isinstance(fate, Later):
-                self._attempted(with_a_file(account, job.media, job.attempt, fate))
             await until_it_answers(partial(self._settle, job, account, fate), "uploads")
         finally:
             self._flying[job.account] -= 1
@@ -120,13 +119,19 @@ class Carrier:
             return Failed(0, GONE)
         except (objects.Away, scanner.Away) as error:
             log.error("upload.not_read", what=type(error).__module__, reason=str(error))
-            return once_more(job.attempt, job.tried)
+            return self._told(job, account, None, once_more(job.attempt, job.tried))
         before, after, content_type = form(file.mime_type, file.object)
         size = len(before) + file.size + len(after)
         headers = {"Content-Type": content_type, "Content-Length": str(size)}
         body = _whole(before, pieces, after)
         answer = await self._poster.post(account.media_url, body, {**account.headers, **headers})
-        return judge_upload(answer, job.attempt, job.tried)
+        return self._told(job, account, answer, judge_upload(answer, job.attempt, job.tried))
+
+    def _told(self, job: Job, account: Account, answer: Answer | None, fate: Fate) -> Fate:
+        """What came of it: where that is nothing yet, the record is told."""
+        if isinstance(fate, Later):
+            self._attempted(with_a_file(account, job.media, job.attempt, answer, fate))
+        return fate
 
     async def _found(self, file: File) -> str:
         """Why a file may go to nobody; '' where it may."""

@@ -20,7 +20,7 @@ from services.contract import ArchiveBatch, Record
 
 WAITING = 4096
 """Attempts that wait while the archive takes nothing: all that fly to sixteen destinations at their
-widest window (256), failing at once, and some 10 MiB."""
+widest window (256), failing at once, and some 9 MiB."""
 NOTE = Bounds(
     pace=0.2,  # nobody reads it sooner, and a window that fails together is one message or two
     enough=256,

@@ -106,7 +106,8 @@ async def test_what_meta_puts_off_is_tried_again_and_says_why_it_waits(
 ) -> None:
     office, account = place
     office.provider.answers = [(502, {})]
-    id = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
+    media = await office.uploaded(b"\x89PNG")
+    id = await office.queue(IMAGE, media=media)
     async with office.working(**{NUMBER: account}):
         async with asyncio.timeout(10):
             while (await office.line(id))["reason"] != WAITING:
@@ -118,6 +119,9 @@ async def test_what_meta_puts_off_is_tried_again_and_says_why_it_waits(
                 await asyncio.sleep(0.02)
         line = await office.until(id, "sent")
     assert line["reason"] == ""
+    [told] = office.attempts
+    data = {"number": NUMBER, "media": media, "attempt": 1, "status": 502, "code": 0}
+    assert told.data == data | {"outcome": "later", "reason": WAITING, "whose": "provider"}
 
 
 async def test_a_file_that_could_not_be_brought_for_a_day_fails_its_message(

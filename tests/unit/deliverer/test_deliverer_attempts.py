@@ -111,10 +111,15 @@ def test_a_message_s_says_what_the_provider_answered_and_not_to_whom_it_went(
 
 
 def test_a_file_s_is_of_no_message() -> None:
-    made = record(with_a_file(ACCOUNT, ID, 2, Later(16.0, 0, "upload_waiting")), ID, NOON)
+    later = Later(16.0, 0, "upload_waiting")
+    attempt = with_a_file(ACCOUNT, ID, 2, Answer(status=502), later)
+    made = record(attempt, ID, NOON)
     assert (made.tenant, made.conversation, made.message) == ("almelo", "", None)
-    data = msgspec.json.decode(made.data)
+    data = said(attempt)
     assert (data["media"], data["attempt"], data["outcome"]) == (str(ID), 2, "later")
+    assert (data["status"], data["whose"]) == (502, "provider")
+    unread = said(with_a_file(ACCOUNT, ID, 2, None, later))
+    assert (unread["status"], unread["whose"]) == (0, "postkamer")
 
 
 def test_each_attempt_that_settled_nothing_is_told_and_no_other() -> None:
