@@ -11,6 +11,7 @@ import yaml
 
 from deliverer.graph import STOPPED, Failed, Sent
 from router.decisions import UNPROVEN
+from services import topology
 from services.observe import REGISTRY
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
@@ -29,6 +30,25 @@ UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
 FAILS = ["PostkamerSendsFail"]
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
 ENDED = 'postkamer_media_total{outcome="%s"}'
+OF_THE_BROKER = ("rabbitmq_queue_messages_ready", "rabbitmq_queue_messages_ready_bytes")
+"""Of each queue, as RabbitMQ's own plugin tells them."""
+IN_QUEUE = 'rabbitmq_queue_messages_ready%s{queue="archiver.records",vhost="postkamer"}'
+RECORDED = 'postkamer_archive_records_total{kind="message"}'
+SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
+QUARTER = 5 * 10**9
+BESIDE: dict[str, tuple[dict[str, str], int, list[str]]] = {
+    "a record that nobody writes": (
+        {IN_QUEUE % "": "0+5x60", RECORDED: "700x60"}, 30, ["PostkamerArchiveStands"]
+    ),
+    "a record that catches up": ({IN_QUEUE % "": "0+5x60", RECORDED: "700+9x60"}, 30, []),
+    "a record that nobody signs": (
+        {SIGNED: "60x60", RECORDED: "700+9x60"}, 30, ["PostkamerArchiveUnsigned"]
+    ),
+    "a record that is signed": ({SIGNED: "0+60x60", RECORDED: "700+9x60"}, 30, []),
+    "a record with nothing new to sign": ({SIGNED: "60x60", RECORDED: "700x60"}, 30, []),
+    "the first after a night": ({SIGNED: "60x30 1860+60x30", RECORDED: "7x29 8+9x30"}, 31, []),
+}  # fmt: skip
+"""What two series tell together, the minute at which is looked, and what goes off."""
 MIXED = {
     "a number of which each fails": ({"failed": "0+3x60"}, 7, FAILS),
     "a number of which each fails from the first": ({"failed": "_ _ _ 40x60"}, 7, FAILS),
@@ -123,6 +143,24 @@ CASES = {
         ["PostkamerParked"],
     ),
     "what is parked still": ('postkamer_parked{queue="crm"}', "3x30", []),
+    "an archive's queue that grows": (
+        IN_QUEUE % "_bytes",
+        f"{QUARTER + 1}x30",
+        ["PostkamerArchiveQueueGrows"],
+    ),
+    "an archive's queue after a night": (IN_QUEUE % "_bytes", f"{QUARTER - 1}x30", []),
+    "a record that is late": (
+        "postkamer_archive_lag_seconds",
+        "310+60x30",
+        ["PostkamerArchiveLate"],
+    ),
+    "a record that was late": ("postkamer_archive_lag_seconds", "0 400 400 2x30", []),
+    "what cannot be opened": (
+        "postkamer_archive_shut_total",
+        "0 0 0 1x9",
+        ["PostkamerArchiveShut"],
+    ),
+    "what could not be opened once": ("postkamer_archive_shut_total", "2x30", []),
     "a budget that lasts": (SPENT, "0.1+0.02x30", []),
     "a budget that is nearly spent": (SPENT, "0.8x30", ["PostkamerBudgetNearlySpent"]),
     "a budget that is spent": (
@@ -153,6 +191,7 @@ CASES = {
 def metrics() -> dict[str, set[str]]:
     """Name -> labels of everything that the services count, and of what Prometheus adds."""
     found = {"up": {"job", "service", "instance"}}
+    found |= {name: {"queue", "vhost"} for name in OF_THE_BROKER}
     for metric in REGISTRY._collector_to_names:
         for name in REGISTRY._collector_to_names[metric]:
             found[name] = set(getattr(metric, "_labelnames", ()))
@@ -162,7 +201,7 @@ def metrics() -> dict[str, set[str]]:
 def test_every_metric_and_label_in_an_alarm_is_one_of_ours() -> None:
     known = metrics()
     for rule in RULES:
-        names = re.findall(r"\bup\b|postkamer_\w+", rule["expr"])
+        names = re.findall(r"\bup\b|(?:postkamer|rabbitmq)_\w+", rule["expr"])
         assert names and set(names) <= known.keys(), rule["alert"]
         used = re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
         assert set(used) <= set.union(*(known[name] for name in names)), rule["alert"]
@@ -187,6 +226,14 @@ def test_the_alarm_about_what_fails_names_outcomes_as_the_deliverer_counts_them(
         for each in found.split("|")
     }
     assert outcomes == {verdict.__name__.lower() for verdict in (Failed, Sent)}
+
+
+def test_the_alarm_about_the_archives_queue_goes_off_at_a_quarter_of_its_limit() -> None:
+    [rule] = [rule for rule in RULES if rule["alert"] == "PostkamerArchiveQueueGrows"]
+    [queue] = [queue for queue in topology.queues(0, ()) if queue.kind == "archive"]
+    assert re.findall(r"\d{4,}", rule["expr"]) == [str(queue.max_bytes // 4)] == [str(QUARTER)]
+    for each in RULES:
+        assert set(re.findall(r'queue="(.*?)"', each["expr"])) <= {topology.ARCHIVE_QUEUE}
 
 
 def test_prometheus_loads_the_rules() -> None:
@@ -233,3 +280,10 @@ def goes_off(series: dict[str, str], minute: int, alerts: list[str], folder: Pat
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
+@pytest.mark.parametrize("name", BESIDE)
+def test_an_alarm_about_the_record_looks_at_what_comes_in_too(name: str, tmp_path: Path) -> None:
+    series, minute, alerts = BESIDE[name]
+    goes_off(series, minute, alerts, tmp_path)
