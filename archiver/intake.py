@@ -65,6 +65,8 @@ class Intake:
             return Batch(frames, records, await until_it_answers(seal, "keys"))
         except Unsealable:
             pass
+        except Exception as error:
+            log.warning("records.unsealable", count=len(records), exc_info=error)
         entries = [entry for record in records for entry in await self._sealed_alone(record)]
         return Batch(frames, records, entries)
 
@@ -73,7 +75,10 @@ class Intake:
             return await until_it_answers(partial(self._writer.sealed, [record]), "keys")
         except Unsealable as error:
             await self._refuse(record, str(error))
-            return []
+        except Exception as error:
+            log.error("record.unsealable", record=record.id, kind=record.kind, exc_info=error)
+            await self._refuse(record, "it cannot be sealed")
+        return []
 
     async def _read(self, frame: Incoming) -> list[Record]:
         """The records of an envelope. KeyError for a newer version's: it stays in the queue."""

@@ -119,6 +119,14 @@ class Objects:
         if self._folder:
             await _answered(asyncio.to_thread(_fix, self._folder, path, new))
 
+    async def holds(self, key: str) -> bool:
+        """Whether there is one of this name. Away."""
+        try:
+            await _answered(obstore.head_async(self._store, _checked(key)))
+        except Missing:
+            return False
+        return True
+
     async def names(self, folder: str) -> AsyncIterator[str]:
         """The keys that begin with this word, in their order. Away."""
         stream = obstore.list(self._store, folder, chunk_size=1000).__aiter__()

@@ -59,7 +59,8 @@ class Keys:
 
     async def of_conversations(self, places: Collection[Place]) -> dict[Place, bytes]:
         """The keys of these, made where there were none; without those that cannot be opened, which
-        is logged."""
+        is logged. Waits for `check`."""
+        await self._checked.wait()
         rows = await self._rows(places)
         missing = set(places) - set(rows)
         if missing:
@@ -128,7 +129,8 @@ class Keys:
 
     async def _make(self, places: Collection[Place]) -> None:
         for tenant in {tenant for tenant, _ in places}:
-            names = [conversation for whose, conversation in places if whose == tenant]
+            # In one order: two archivers that make the same would wait for each other.
+            names = sorted(conversation for whose, conversation in places if whose == tenant)
             while not await self._made(tenant, names):
                 log.info("key.replaced", tenant=tenant)
 

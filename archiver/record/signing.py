@@ -49,16 +49,26 @@ async def sign(pool: Pool, signer: Signer, store: Objects) -> Checkpoint:
         made = Checkpoint(signer.origin, tree.size, tree.root(), now)
         await connection.execute(_ADD, made.size, now, notes.signed(made, signer.seed))
         note = await connection.fetchval(_OF_SIZE, made.size)
-    await _kept_outside(store, note)
+    for size in reversed(await _not_outside(pool, store, made.size)):
+        await _kept_outside(store, size, await pool.fetchval(_OF_SIZE, size))
     return notes.read(note)
 
 
-async def _kept_outside(store: Objects, note: str) -> None:
-    key = objects.checkpoint(notes.read(note).size)
+async def _not_outside(pool: Pool, store: Objects, size: int | None) -> list[int]:
+    """Back from this one, up to one that is: they go in their order, so before it all are. More
+    than one where the store was away, or a process ended between the table and the store."""
+    missing: list[int] = []
+    while size is not None and not await store.holds(objects.checkpoint(size)):
+        missing.append(size)
+        size = await pool.fetchval(_BEFORE, size)
+    return missing
+
+
+async def _kept_outside(store: Objects, size: int, note: str) -> None:
     try:
-        await store.create(key, note.encode())
+        await store.create(objects.checkpoint(size), note.encode())
     except Taken:
-        return  # two archivers, or the same size again
+        return  # two archivers
 
 
 async def keep(pool: Pool, signer: Signer, store: Objects) -> None:
@@ -77,3 +87,4 @@ _ADD = """
 insert into archiver.checkpoint (size, at, note) values ($1, $2, $3) on conflict do nothing
 """
 _OF_SIZE = "select note from archiver.checkpoint where size = $1"
+_BEFORE = "select max(size) from archiver.checkpoint where size < $1"

@@ -10,8 +10,9 @@ from archiver.record.destroying import Destroyer
 from archiver.record.entry import Open, hash_of
 from archiver.record.merkle import Tree, grown
 from archiver.record.notes import Checkpoint
-from services import clock
+from services import clock, objects
 from services.database import Pool
+from services.objects import Away, Objects
 from tests.integration.logged import ENTRIES, FIRST_SIGNED, Log, conversation, logged
 from tests.recorded import keys_of
 
@@ -262,3 +263,22 @@ async def test_what_was_destroyed_with_a_word_is_no_finding(log: Log) -> None:
     assert await log.findings() == []
     await log.pool.execute(f"delete from archiver.entry where position = {PLACE}")
     assert [one.what for one in await log.findings()][:1] == ["missing"]
+
+
+async def test_what_was_signed_while_the_store_outside_was_away_is_kept_there_afterwards(
+    log: Log, tmp_path: Path
+) -> None:
+    """As when an archiver ends between the table and the store."""
+    there, away = log.outside, Objects((tmp_path / "away").as_uri())
+    (tmp_path / "away" / "checkpoint").write_text("a file where the folder should be")
+    log.outside = away
+    for _ in range(2):
+        await log.grow(10)
+        with pytest.raises(Away):
+            await log.sign()
+    log.outside = there
+    sizes = [ENTRIES + 10, ENTRIES + 20]
+    assert [one.what for one in await log.findings()] == ["outside"] * 2
+    assert await log.sign() == sizes[-1]
+    assert await log.findings() == []
+    assert all([await there.holds(objects.checkpoint(size)) for size in sizes])

@@ -1,0 +1,123 @@
+"""The archive stands still: nobody waits for it, until its queue is full. From then on no CRM is
+told what is not on its way into the record, and in the end the door says so.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+
+from services import topology
+from services.broker import linked
+from tests.citizens import write
+from tests.faults.archivers import waiting
+from tests.faults.test_alarm import Citizens
+from tests.installation import Installation
+from tests.watching import Watch, until
+
+CITIZENS, EACH = 30, 8
+SETTLE_SECONDS = 60.0
+SMALL = {"archive": 150_000, "partition": 60_000}
+"""Bytes: some hundred messages each."""
+FULL = "the queue is full"
+NAMES = {"archive": r"^archiver\.records$", "partition": r"^router\.partition\."}
+
+
+async def test_while_the_archive_stands_still_every_message_goes_its_way(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    run = "still"
+    await asyncio.to_thread(town.kill, "archiver")
+
+    async def one(citizen: int) -> None:
+        async for _ in write(session, town.gateway, citizen, EACH, run):
+            pass
+
+    async with linked(town.broker.url, "test") as link:
+        sizes = [await waiting(link)]
+        for citizens in (range(CITIZENS // 2), range(CITIZENS // 2, CITIZENS)):
+            await asyncio.gather(*(one(citizen) for citizen in citizens))
+            count = (citizens[-1] + 1) * EACH
+            await until(lambda: watch.events(run), lambda e, n=count: len(e) >= n, SETTLE_SECONDS)  # type: ignore[misc]
+            sizes.append(await waiting(link))
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert await watch.archived(run) == []
+    await asyncio.to_thread(town.restart, "archiver")
+    await until(
+        lambda: watch.archived(run), lambda rows: len(rows) == CITIZENS * EACH, SETTLE_SECONDS
+    )
+
+
+async def test_once_its_queue_is_full_no_crm_is_told_what_is_not_in_it_and_the_door_closes(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    await asyncio.to_thread(town.kill, "archiver")
+    with limited(town, "archive"), limited(town, "partition"):
+        citizens = Citizens(session, town, "full")
+        await until(lambda: refused(citizens), bool, SETTLE_SECONDS)
+        assert await watch.metric(
+            "router", f'postkamer_unconfirmed_publishes_total{{reason="{FULL}"}}'
+        )
+        await asyncio.to_thread(town.kill, "router")
+    told = {event["event"]["data"]["text"] for event in await watch.events("full ")}
+    await asyncio.to_thread(town.restart, "archiver")
+    async with linked(town.broker.url, "test") as link:
+        await until(lambda: waiting(link), lambda n: n == 0, SETTLE_SECONDS)
+    kept = await until(lambda: texts(watch), told.issubset, SETTLE_SECONDS)
+    assert told and len(kept) < len(citizens.taken), "the router went on"
+    await asyncio.to_thread(town.restart, "router")
+    before = await citizens.count()
+    await until(citizens.count, lambda n: n > before + 50, SETTLE_SECONDS)
+    citizens.stopped = True
+    await citizens.task
+    await drained(watch, set(citizens.taken))
+
+
+async def refused(citizens: Citizens) -> bool:
+    return any(status == 503 for status, _ in citizens.answers)
+
+
+async def texts(watch: Watch) -> set[str]:
+    return {said for _, said in await watch.archived("full ")}
+
+
+async def drained(watch: Watch, taken: set[str]) -> None:
+    """All of it is at the CRM and in the archive, once and in order."""
+    rows = await until(
+        lambda: watch.archived("full "), lambda rows: len(rows) >= len(taken), SETTLE_SECONDS
+    )
+    events = await until(
+        lambda: watch.events("full "),
+        lambda seen: len({event["id"] for event in seen}) >= len(taken),
+        SETTLE_SECONDS,
+    )
+    first: dict[str, Any] = {}
+    for event in events:
+        first.setdefault(event["id"], event["event"]["data"]["text"])
+    for said in ([said for _, said in rows], list(first.values())):
+        assert len(said) == len(set(said)) and set(said) >= taken
+        assert all(numbers == sorted(numbers) for numbers in by_citizen(said))
+
+
+def by_citizen(said: list[str]) -> list[list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for one in said:
+        citizen, _, n = one.rpartition(" ")
+        found[citizen].append(int(n))
+    return list(found.values())
+
+
+@contextmanager
+def limited(town: Installation, kind: str) -> Iterator[None]:
+    """Queues of a kind hold as little as here."""
+    policy = {"max-length-bytes": SMALL[kind], "overflow": "reject-publish"}
+    where = ("-p", topology.VHOST, "--priority", "50", "--apply-to", "queues")
+    town.broker.control("set_policy", *where, f"small-{kind}", NAMES[kind], json.dumps(policy))
+    try:
+        yield
+    finally:
+        town.broker.control("clear_policy", "-p", topology.VHOST, f"small-{kind}")

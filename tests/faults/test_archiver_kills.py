@@ -1,0 +1,196 @@
+"""Archivers are killed again and again while records come in, and all that was published is in the
+log once, in an unbroken chain.
+
+`make faults ARGS="-s tests/faults/test_archiver_kills.py"`, with
+POSTKAMER_TEST_ARCHIVER_MESSAGES=50000 and POSTKAMER_TEST_ARCHIVER_KILLS=300 for many.
+"""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from itertools import chain, cycle
+from operator import eq, le
+
+import msgspec
+import pytest
+
+from archiver.aside import ABOUT
+from archiver.record.keys import NOWHERE
+from archiver.record.sealing import unseal
+from services import clock, topology
+from services.contract import ArchiveBatch, Record
+from services.database import Pool
+from tests.faults.archivers import (
+    FIRST,
+    MOMENTS,
+    REACH_SECONDS,
+    SECOND,
+    SETTLE_SECONDS,
+    Archivers,
+    archiving,
+    locked,
+    unacknowledged,
+)
+from tests.faults.happened import envelopes
+from tests.faults.kept import check, findings, whole
+from tests.installation import Installation, installed
+from tests.recorded import keys_of
+from tests.watching import until
+
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "6000"))
+"""Of citizens; some three records each."""
+KILLS = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_KILLS", "40"))
+"""By SIGKILL, of a real archiver; a second each."""
+STOPS = 4
+"""By SIGTERM, in the middle."""
+EVERY = 16
+"""Deaths between two of the database, and between two ends of all connections to the broker."""
+
+FLOWING = 0.85
+"""The part of all records after which nobody is killed any more, with some still to come."""
+
+pytestmark = pytest.mark.timeout(180 + 3 * KILLS + MESSAGES // 50)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("archivers")) as town:
+        yield town
+
+
+@pytest.fixture
+async def archivers(town: Installation) -> AsyncIterator[Archivers]:
+    async with archiving(town) as archivers:
+        yield archivers
+
+
+async def test_however_often_archivers_are_killed_each_record_is_in_the_log_once(
+    archivers: Archivers,
+) -> None:
+    batches = list(envelopes(MESSAGES, "kills"))
+    total = sum(map(len, batches))
+
+    began, flowing = time.monotonic(), asyncio.create_task(all_of(archivers, batches))
+    for round, moment in enumerate(cycle(MOMENTS)):
+        share = int(FLOWING * total) * archivers.deaths.total() // KILLS
+        await until(archivers.written, partial(le, share), SETTLE_SECONDS)
+        names = await MOMENTS[moment](archivers)
+        await archivers.dies(moment, *names)
+        await archivers.starts(*names)
+        await besides(archivers, round)
+        if archivers.deaths.total() >= KILLS:
+            break
+    assert not flowing.done(), "nothing flowed any more"
+    await flowing
+    await until(archivers.written, lambda n: n >= total, SETTLE_SECONDS)
+    await archivers.drained()
+    show(archivers, time.monotonic() - began)
+    await check(archivers.pool, archivers.published, archivers.before, archivers.town.objects)
+    hits = Counter(moment for moment, hit in archivers.deaths.elements() if hit)
+    assert hits.total() > KILLS // 2, "most had nothing in hand, so little was tried"
+
+
+async def besides(archivers: Archivers, round: int) -> None:
+    """What else happens to an archive."""
+    town = archivers.town
+    if round % EVERY == EVERY // 2:
+        await asyncio.to_thread(town.database.kill)
+        await asyncio.to_thread(town.database.start)
+    elif round % EVERY == EVERY - 1:
+        close = ("close_all_connections", "--vhost", topology.VHOST, "a test")
+        await asyncio.to_thread(town.broker.control, *close)
+
+
+def show(archivers: Archivers, seconds: float) -> None:
+    deaths = Counter[str](moment for moment, _ in archivers.deaths.elements())
+    print(
+        f"\n{deaths.total()} archivers killed in {seconds:.0f} s while {MESSAGES} messages flowed:"
+        f" {len(archivers.published)} records in {archivers.envelopes} envelopes; had work in hand:"
+    )
+    for moment, count in deaths.items():
+        print(f"{moment:20} {archivers.deaths[moment, True]:4} of {count:4}")
+
+
+async def test_an_archiver_that_is_asked_to_stop_finishes_what_it_writes_and_loses_no_confirm(
+    archivers: Archivers,
+) -> None:
+    await asyncio.to_thread(archivers.town.kill, SECOND)
+    flow, left = list(envelopes(STOPS * 300, "stops")), 0
+    for stop in range(STOPS):
+        some = flow[stop::STOPS]
+        flowing = asyncio.create_task(all_of(archivers, some))
+        await archivers.busiest()
+        assert await asyncio.to_thread(archivers.town.services[FIRST].stop)
+        assert archivers.town.services[FIRST].exit_code == 0
+        await flowing
+        there = await archivers.there()
+        unwritten = [one for one in some if not there.issuperset(r.id for r in one)]
+        assert all(there.isdisjoint(r.id for r in one) for one in unwritten)
+        # More: it was written and not confirmed. Less: it was confirmed and not written.
+        await until(archivers.waiting, partial(eq, len(unwritten)), REACH_SECONDS)
+        left += len(unwritten)
+        await archivers.starts(FIRST)
+        await archivers.drained()
+    assert 0 < left < len(flow), "none was asked in the middle"
+    await check(archivers.pool, archivers.published, archivers.before, archivers.town.objects)
+
+
+async def all_of(archivers: Archivers, batches: Sequence[list[Record]]) -> None:
+    for records in batches:
+        await archivers.publish(records)
+
+
+def bad_ones() -> dict[str, list[Record]]:
+    """Why it cannot become an entry -> each that cannot."""
+    (good, *_), *_ = envelopes(1, "bad")
+
+    def changed(**to: object) -> Record:
+        return msgspec.structs.replace(good, id=clock.new_id(), kind="message", **to)
+
+    return {
+        "its data is not what its kind says": [changed(data=b"{"), changed(data=b"\xff")],
+        "it cannot be sealed": [changed(conversation="a\0b"), changed(tenant="a\0b")],
+        "the database refused this record": [
+            changed(data=b'{"department":"a\\u0000b"}'),
+            changed(sequence=2**63),
+        ],
+    }
+
+
+async def test_what_cannot_become_an_entry_is_kept_aside_once_and_its_siblings_are_in_the_log(
+    archivers: Archivers,
+) -> None:
+    """Killed while the first is put aside, then once all is done and the broker does not know."""
+    await asyncio.to_thread(archivers.town.kill, SECOND)
+    bad = bad_ones()
+    batches = list(envelopes(36, "siblings"))
+    for batch, one in zip(batches, chain(*bad.values()), strict=False):
+        siblings = [*batch[:1], one, *batch[1:]]
+        batches = [siblings if each is batch else each for each in batches]
+    async with locked(archivers, "archiver.quarantine") as wanted:
+        for batch in batches:
+            await archivers.put(ArchiveBatch(records=batch))
+        await wanted()
+        assert await archivers.dies("aside", FIRST)
+    await archivers.starts(FIRST)
+    names = await unacknowledged(archivers)
+    await archivers.dies("unacknowledged", *names)
+    await archivers.starts(FIRST)
+    await archivers.drained()
+    kept = await aside(archivers.pool)
+    assert kept == sorted((why, msgspec.msgpack.encode(r)) for why, rs in bad.items() for r in rs)
+    refused = {record.id for record in chain(*bad.values())}
+    good = [record for record in chain(*batches) if record.id not in refused]
+    await whole(archivers.pool, good, archivers.before)
+    assert await findings(archivers.pool, archivers.town.objects) == []
+
+
+async def aside(pool: Pool) -> list[tuple[str, bytes]]:
+    """What is kept aside, opened."""
+    keys = await (await keys_of(pool)).of_conversations([NOWHERE])
+    rows = await pool.fetch("select reason, salt, sealed from archiver.quarantine")
+    opened = [unseal(keys[NOWHERE], row["salt"], row["sealed"], ABOUT) for row in rows]
+    return sorted((row["reason"], body) for row, body in zip(rows, opened, strict=True))
