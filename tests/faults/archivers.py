@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,8 +23,8 @@ from tests.installation import Installation
 from tests.watching import until
 
 REACH_SECONDS, SETTLE_SECONDS = 40.0, 120.0
-AHEAD = 2500
-"""Records that are published and not written yet: enough for both, and never all of them."""
+AHEAD = 1200
+"""Records that are published and not written yet: more than one of them takes into its hand."""
 FIRST, SECOND = "archiver", "archiver-2"
 WAITING = """
 select count(*) from pg_stat_activity where application_name = 'postkamer-archiver'
@@ -43,6 +43,11 @@ class Archivers:
         self.envelopes = 0
         self.deaths: Counter[tuple[str, bool]] = Counter()
         """(moment, whether envelopes were in the hand of whoever died)."""
+        self.pace = 0
+        """Records after which nothing more is published, but for whoever waits to have some."""
+        self.hungry = self.over = False
+        self.until_dead = AsyncExitStack()
+        """What holds them where they are, until they are dead."""
         self.before = 0
         """Entries that were there when we came."""
 
@@ -57,10 +62,22 @@ class Archivers:
         return set(await self.one("select array_agg(id) from archiver.entry"))
 
     async def publish(self, records: Sequence[Record]) -> None:
-        """Until it is confirmed; not too far ahead of what is written."""
-        await until(self.written, lambda n: n > len(self.published) - AHEAD, REACH_SECONDS)
+        """Until it is confirmed."""
         await self.put(ArchiveBatch(records=list(records)))
         self.published += records
+
+    async def flow(self, batches: Iterable[Sequence[Record]]) -> None:
+        """One after the other as they are wanted, until no more are."""
+        for records in batches:
+            await until(self._wanted, bool, SETTLE_SECONDS)
+            if self.over:
+                return
+            await self.publish(records)
+
+    async def _wanted(self) -> bool:
+        count = len(self.published)
+        ahead = count >= await self.written() + AHEAD
+        return self.over or (not ahead and (self.hungry or count < self.pace))
 
     async def put(self, batch: ArchiveBatch) -> None:
         queue = topology.ARCHIVE_QUEUE
@@ -83,6 +100,7 @@ class Archivers:
             tap.let_go()
             await until(partial(_open, tap), lambda n: n == 0, REACH_SECONDS)
             self.deaths[moment, tap.left > 0] += 1
+        await self.until_dead.aclose()
         return any(self.taps[name].left for name in names)
 
     async def held(self) -> dict[str, int]:
@@ -148,6 +166,7 @@ async def unacknowledged(archivers: Archivers) -> Sequence[str]:
 
 async def starting(archivers: Archivers) -> Sequence[str]:
     """One is ended and started, and has just come as far as the broker."""
+    archivers.hungry = False
     name = random.choice([FIRST, SECOND])
     await asyncio.to_thread(archivers.town.kill, name)
     await archivers.starts(name)
@@ -156,7 +175,9 @@ async def starting(archivers: Archivers) -> Sequence[str]:
 
 
 async def both(archivers: Archivers) -> Sequence[str]:
-    """While both have something to do."""
+    """Both have something in hand, and one is in the middle of its transaction."""
+    wanted = await archivers.until_dead.enter_async_context(locked(archivers, "archiver.entry"))
+    await wanted()
     await until(archivers.held, lambda hands: all(hands.values()), REACH_SECONDS)
     return [FIRST, SECOND]
 
