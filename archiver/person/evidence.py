@@ -9,7 +9,7 @@ from archiver.person.linking import Names, Seen
 from archiver.record.told import PHONE, Identity, Person, plain
 
 KINDS = ("message", "identity", "consent", "conversation")
-MERGE = "merge"
+MERGE, SYSTEM = "merge", "system"
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -23,6 +23,7 @@ class Said(msgspec.Struct, frozen=True):
 
     sender: Person | str | None = msgspec.field(name="from", default=None)
     to: str | None = None
+    type: str | None = None
     changes: tuple[Change, ...] = ()
     cause: str = ""
     event: str = ""
@@ -51,7 +52,16 @@ def seen(row: Mapping[str, Any]) -> Iterator[Seen]:
         names, changed["moved"] = names | changed["moved"], frozenset()
     if names or merged or changed["gained"] or changed["moved"]:
         gained, moved = changed["gained"], changed["moved"]
-        yield Seen(place=place, at=at, names=names, gained=gained, moved=moved, merged=merged)
+        hearsay = row["kind"] == "message" and said.type == SYSTEM
+        yield Seen(
+            place=place,
+            at=at,
+            names=names,
+            gained=gained,
+            moved=moved,
+            merged=merged,
+            hearsay=hearsay,
+        )
     if changed["ended"]:
         yield Seen(place=place, at=at, ended=changed["ended"])
 

@@ -56,7 +56,7 @@ class Finder:
             await self._look(new)
             known |= new
             persons = People(self._seen).asked(wanted)
-            new = frozenset[Identity]().union(*(each.names for each in persons)) - known
+            new = frozenset[Identity]().union(*(each.said for each in persons)) - known
         return self._found(wanted, persons)
 
     def hashes(self, names: Iterable[Identity]) -> tuple[bytes, ...]:

@@ -19,7 +19,8 @@ Names = frozenset[Identity]
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """By what somebody was known at some moment: in a conversation, or in an entry that stands in
     none (`place`). `moved`: a number that was somebody else's until then; `merged`: a conversation
-    with the same person, as somebody said who knew."""
+    with the same person, as somebody said who knew; `hearsay`: what Meta says that somebody was
+    called, who may be known by what they are called from then on alone."""
 
     place: str
     at: datetime
@@ -28,6 +29,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     moved: Names = frozenset()
     ended: Names = frozenset()
     merged: str = ""
+    hearsay: bool = False
 
     @property
     def every(self) -> Names:
@@ -35,15 +37,19 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True):
+    """`said`: what else Meta said that they were called: by it more of them may be found."""
+
     places: frozenset[str]
     names: Names
+    said: Names = frozenset()
 
 
 class People:
     """All who were seen, and who had which telephone number last."""
 
     def __init__(self, seen: Iterable[Seen]) -> None:
-        self._seen = sorted(seen, key=_order)
+        self._all = sorted(seen, key=_order)
+        self._seen = list(_believed(self._all))
         self._above = {each.place: each.place for each in self._seen}
         self._own = _own(self._seen)
         self._last: dict[Identity, str] = {}
@@ -51,13 +57,14 @@ class People:
         self._by_numbers()
 
     def persons(self) -> list[Person]:
-        together: dict[str, list[Seen]] = {}
-        for each in self._seen:
-            together.setdefault(self._top(each.place), []).append(each)
+        together: dict[str, list[tuple[Seen, Seen]]] = {}
+        for pair in zip(self._seen, self._all, strict=True):
+            together.setdefault(self._top(pair[0].place), []).append(pair)
         return [
             Person(
-                frozenset(each.place for each in those),
-                frozenset().union(*(each.every for each in those)),
+                frozenset(each.place for each, _ in those),
+                frozenset[Identity]().union(*(each.every for each, _ in those)),
+                frozenset[Identity]().union(*(said.every for _, said in those)),
             )
             for those in together.values()
         ]
@@ -88,20 +95,20 @@ class People:
         continued, holder = _continued(self._seen), dict[Identity, str]()
         for each in self._seen:
             for number in each.ended:
-                if self._same(holder.get(number, ""), each.place):
-                    del holder[number]
+                gone = holder.pop(number, "")
+                if gone and self._may(gone, each.place, continued):
+                    self._join(gone, each.place)
             for number in filter(_is_number, each.names | each.gained | each.moved):
                 before = holder.get(number)
                 if before and number not in each.moved and self._may(before, each.place, continued):
                     self._join(before, each.place)
-                holder[number] = self._last[number] = each.place
+                if not each.hearsay:
+                    holder[number] = self._last[number] = each.place
 
     def _may(self, before: str, place: str, continued: Collection[str]) -> bool:
         theirs, ours = self._own[self._top(before)], self._own[self._top(place)]
-        return self._same(before, place) or not (theirs and ours) or place in continued
-
-    def _same(self, one: str, other: str) -> bool:
-        return bool(one) and self._top(one) == self._top(other)
+        same = self._top(before) == self._top(place)
+        return same or not (theirs and ours) or place in continued
 
     def _top(self, place: str) -> str:
         while (above := self._above[place]) != place:
@@ -119,6 +126,19 @@ class People:
 def _order(seen: Seen) -> tuple[datetime, int]:
     """What came at once: a number is somebody's before they write with it, and until they have."""
     return seen.at, 0 if seen.moved else 2 if seen.ended else 1
+
+
+def _believed(seen: Iterable[Seen]) -> Iterator[Seen]:
+    """What Meta says that somebody was called, only where that is known: else it may be somebody
+    else in whose conversation it was put."""
+    known: set[Identity] = set()
+    for each in seen:
+        own = _own_of(each.every)
+        if each.hearsay and not own <= known:
+            yield msgspec.structs.replace(each, names=frozenset())
+            continue
+        known |= own
+        yield each
 
 
 def _own(seen: Sequence[Seen]) -> dict[str, Names]:

@@ -26,6 +26,8 @@ from services.hours import AMSTERDAM
 Row = Mapping[str, Any]
 Called = Callable[[str], str]
 """A department's id -> its name."""
+STATES = {"settled": "delivered"}
+"""A delivery's state on the record -> as a report has it, where that is another word."""
 FATES = ("send", "status", "delivery", "media", "annotation")
 
 
@@ -184,7 +186,8 @@ class Deliveries:
         for row in rows:
             if row["kind"] == "delivery":
                 data = msgspec.json.decode(row["data"])
-                self._count(data["destination"], data["state"], row["at"])
+                state = STATES.get(data["state"], data["state"])
+                self._count(data["destination"], state, row["at"])
 
     def _count(self, destination: str, state: str, at: datetime) -> None:
         before = self._found.get((destination, state))

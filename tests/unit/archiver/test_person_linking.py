@@ -18,10 +18,10 @@ A, B = Identity("bsuid", "NL.1"), Identity("bsuid", "NL.2")
 
 
 def at(place: str, day: int, *names: Identity, **more: Any) -> Seen:
-    given = {name: frozenset(value) for name, value in more.items() if name != "merged"}
-    merged = more.get("merged", "")
-    when = NOON + timedelta(days=day)
-    return Seen(place=place, at=when, names=frozenset(names), merged=merged, **given)
+    given = {
+        name: frozenset(value) if isinstance(value, list) else value for name, value in more.items()
+    }
+    return Seen(place=place, at=NOON + timedelta(days=day), names=frozenset(names), **given)
 
 
 CASES: dict[str, tuple[list[Seen], list[Identity], set[str]]] = {
@@ -76,6 +76,27 @@ CASES: dict[str, tuple[list[Seen], list[Identity], set[str]]] = {
     ),
     "two that were merged": (
         [at("c1", 1, P), at("c2", 2, Q), at("c2", 3, merged="c1")],
+        [Q],
+        {"c1", "c2"},
+    ),
+    "hearsay of a name that is known": (
+        [at("c1", 1, A), at("c2", 2, A, hearsay=True), at("c2", 2, gained=[B])],
+        [B],
+        {"c1", "c2"},
+    ),
+    "hearsay of a name that nobody had": (
+        [at("c1", 1, P, A), at("c1", 2, P, B, hearsay=True), at("c2", 3, Q, B)],
+        [B],
+        {"c2"},
+    ),
+    "hearsay of a number that ended": (
+        [
+            at("c1", 1, P),
+            at("c2", 2, P, hearsay=True),
+            at("c2", 2, gained=[Q]),
+            at("c2", 2, ended=[P]),
+            at("c3", 3, P),
+        ],
         [Q],
         {"c1", "c2"},
     ),
