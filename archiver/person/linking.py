@@ -130,12 +130,12 @@ def _order(seen: Seen) -> tuple[datetime, int]:
 
 def _believed(seen: Iterable[Seen]) -> Iterator[Seen]:
     """What Meta says that somebody was called, only where that is known: else it may be somebody
-    else in whose conversation it was put."""
+    else in whose conversation it was put. Beside a name of their own a number tells nothing."""
     known: set[Identity] = set()
     for each in seen:
         own = _own_of(each.every)
-        if each.hearsay and not own <= known:
-            yield msgspec.structs.replace(each, names=frozenset())
+        if each.hearsay and own:
+            yield msgspec.structs.replace(each, names=own if own <= known else frozenset())
             continue
         known |= own
         yield each
