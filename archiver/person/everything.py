@@ -28,7 +28,7 @@ from archiver.person.telling import (
     within,
 )
 from archiver.record.keys import Keys
-from archiver.store import RECORDS, opened
+from archiver.record.reading import RECORDS, opened
 from services.database import Connection
 
 MOST = 20_000

@@ -10,9 +10,9 @@ import msgspec
 from archiver.person.evidence import KINDS, seen
 from archiver.person.linking import Names, People, Person, Seen
 from archiver.record.keys import Keys
+from archiver.record.reading import RECORDS, opened
 from archiver.record.told import PHONE, Identity, plain
 from archiver.record.writing import person_hash
-from archiver.store import RECORDS, opened
 from services.database import Connection
 
 MOST_PLACES = 2_000

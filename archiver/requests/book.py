@@ -10,11 +10,11 @@ import msgspec
 
 from archiver.person.finding import Found
 from archiver.record.keys import Keys
+from archiver.record.reading import RECORDS, opened
 from archiver.record.told import Identity
 from archiver.record.writing import Writer
 from archiver.requests import terms
 from archiver.requests.grounds import Kind
-from archiver.store import RECORDS, opened
 from services import clock
 from services.contract import Record
 from services.database import Connection, Pool

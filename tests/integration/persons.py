@@ -19,6 +19,7 @@ from router.records import receipt_record, records
 from services import clock
 from services.contract import Entry, Receipt, Record
 from services.database import Pool
+from services.whatsapp.parse import parse
 from tests.citizens import WABA
 from tests.installation import EXAMPLE
 from tests.integration.batches import NUMBER, Office
@@ -47,7 +48,8 @@ class Desk:
         """Decided, and on the record."""
         said = await self.office.takes(*entries)
         kept = [record for unit, decision, *_ in said for record in records(unit, decision)]
-        kept += [receipt_record(entry) for entry in entries if isinstance(entry, Receipt)]
+        receipts = [entry for entry in entries if isinstance(entry, Receipt)]
+        kept += [receipt_record(each, list(parse(each.body))) for each in receipts]
         await self.writer.add(kept)
         return said
 
