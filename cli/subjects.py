@@ -167,7 +167,7 @@ def _report(wanted: Wanted, who: Found, every: Everything, request: Request | No
     told, today = theirs.privacy, wanted.now.astimezone(AMSTERDAM).date()
     return Report(
         municipality=Municipality(name=theirs.name, contact=told.contact, officer=told.officer),
-        about=tuple(_identifiers(who)),
+        about=(*_identifiers(who), *(_name(each) for each in every.names)),
         made_at=wanted.now,
         made_by=wanted.made_by,
         request=request,
@@ -181,6 +181,10 @@ def _report(wanted: Wanted, who: Found, every: Everything, request: Request | No
         views=every.views,
         copies=copies(town, tenant, every.deliveries, today),
     )
+
+
+def _name(given: str) -> Identifier:
+    return Identifier(kind="name", value=given, asked=False)
 
 
 def _identifiers(who: Found) -> list[Identifier]:

@@ -24,6 +24,7 @@ from archiver.person.telling import (
     Part,
     conversation,
     looks,
+    own_words,
     renames,
     within,
 )
@@ -42,6 +43,8 @@ Progress = Callable[[int, int], None]
 
 
 class Everything(msgspec.Struct, frozen=True):
+    names: tuple[str, ...]
+    """That they gave themselves."""
     conversations: tuple[Conversation, ...]
     consents: tuple[Consent, ...]
     changes: tuple[IdentityChange, ...]
@@ -61,12 +64,13 @@ class Reader:
         """TooMuch where it is more than one report holds."""
         conversations, agreed = list[Conversation](), list[Row]()
         changes, views = list[IdentityChange](), list[View]()
-        deliveries, left = Deliveries(), MOST
+        deliveries, names, left = Deliveries(), dict[str, None](), MOST
         async for done, part in self._parts(found, period):
             left -= len(part.rows)
             if left < 0:
                 raise TooMuch(MANY.format(MOST))
             agreed += [row for row in part.rows if row["kind"] in AGREED and _agrees(row)]
+            names |= dict.fromkeys(own_words(part.rows))
             changes += renames(part.rows)
             views += looks(part.rows, called)
             deliveries.add(part.fates)
@@ -75,6 +79,7 @@ class Reader:
             progress(done, len(found.conversations))
         by_time = sorted(changes, key=lambda each: each.at)
         return Everything(
+            tuple(names),
             tuple(conversations),
             consents(agreed),
             tuple(by_time),

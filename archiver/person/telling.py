@@ -142,6 +142,15 @@ def _note(row: Row, called: Called) -> Note:
     )
 
 
+def own_words(rows: Iterable[Row]) -> Iterable[str]:
+    """What they called themselves, in WhatsApp, when they wrote."""
+    for row in rows:
+        if row["kind"] == "message":
+            sender = msgspec.json.decode(row["data"]).get("from")
+            if isinstance(sender, dict) and sender.get("name"):
+                yield sender["name"]
+
+
 def looks(rows: Iterable[Row], called: Called) -> Iterable[View]:
     """Who looked, without who they are."""
     for row in rows:

@@ -113,9 +113,15 @@ class Desk:
 
 
 def body(messages: Sequence[dict[str, Any]]) -> bytes:
+    contacts = [
+        {"profile": {"name": f"naam van {name}"}, "user_id": name}
+        for message in messages
+        if message["type"] == "text" and (name := message.get("from_user_id"))
+    ]
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "31546541111", "phone_number_id": NUMBER},
+        "contacts": contacts,
         "messages": list(messages),
     }
     entry = {"id": WABA, "changes": [{"field": "messages", "value": value}]}

@@ -71,6 +71,7 @@ async def test_of_three_citizens_in_one_body_each_gets_their_own_and_no_more(
         assert [(each["value"], each["asked"]) for each in report["about"]] == [
             (citizen.phone, True),
             (citizen.bsuid, False),
+            (f"naam van {citizen.bsuid}", False),
         ]
 
 
