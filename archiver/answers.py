@@ -57,6 +57,14 @@ class Medium(Shown):
     """A malware scanner has looked at it."""
 
 
+class Annotation(Shown):
+    """A rectification (AVG, article 16): it stands beside the message, which stays as it was."""
+
+    at: datetime.datetime
+    by: str
+    text: str
+
+
 class Handover(Shown):
     """An event about the message, handed to a department's system."""
 
@@ -125,6 +133,8 @@ class Message(Shown):
     """The furthest that it came: received; accepted, sent, delivered, read, played, failed."""
     statuses: tuple[Step, ...]
     media: tuple[Medium, ...]
+    annotations: tuple[Annotation, ...]
+    """Oldest first."""
     deliveries: tuple[Handover, ...]
     sequence: int
     """Grows within a conversation, and may skip."""

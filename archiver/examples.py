@@ -48,6 +48,13 @@ MESSAGE: Json = {
             "scanned": True,
         }
     ],
+    "annotations": [
+        {
+            "at": "2026-11-23T06:40:00Z",
+            "by": "P. Bakker",
+            "text": "De container stond aan de overkant",
+        }
+    ],
     "deliveries": [
         {
             "destination": "crm",

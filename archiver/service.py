@@ -21,6 +21,7 @@ from archiver.record import signing
 from archiver.record.keys import Keys
 from archiver.record.signing import Signer
 from archiver.record.writing import Writer
+from archiver.requests import counting
 from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
@@ -64,13 +65,16 @@ async def archiver(
         book, objects = Book(pool, keys), Objects(settings.object_store)
         signer = Signer(config.log, derived_key(settings.archive_key, signing.PURPOSE))
         signs = await enter(beside(signing.keep(pool, signer, objects)))
+        tenants = [tenant.id for tenant in config.tenants]
+        asked = await enter(beside(counting.count(pool, tenants)))
         works = await enter(_files(settings, config, accounts, book, objects))
         reading = Api(store, ring, lambda: intake.behind)
         only = config.environment == "production"
         files = Files(store, book, objects, ring, scanned_only=only)
         api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, ring.task, begun, typed, consumer.task, signs, *works)
+        told = (begun, typed, signs, asked)
+        yield first_to_end(link.task, ring.task, consumer.task, *told, *works)
 
 
 @asynccontextmanager

@@ -38,8 +38,8 @@ class Store:
         return await self._rows(_MESSAGE, id, *_theirs(rights))
 
     async def about(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
-        """What became of these messages: sends, statuses, deliveries; oldest first. Theirs are the
-        rights on the message that they are about, so ask only for what was found."""
+        """What became of these messages, and what was written beside them; oldest first. Theirs are
+        the rights on the message that they are about, so ask only for what was found."""
         return await self._rows(_ABOUT, list(messages), rights.tenant)
 
     async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ order by e.sequence, e.id limit $5
 _MESSAGE = f"{RECORDS} where e.message = $1 and e.kind = 'message' and {_SHOWN}"
 
 _ABOUT = f"""{RECORDS}
-where e.message = any($1::uuid[]) and e.kind in ('send', 'status', 'delivery', 'media')
-    and e.tenant = $2
+where e.message = any($1::uuid[]) and e.tenant = $2
+    and e.kind in ('send', 'status', 'delivery', 'media', 'annotation')
 order by e.id
 """

@@ -8,6 +8,7 @@ import msgspec
 from services.fates import RANKS
 
 Row = Mapping[str, Any]
+ANNOTATION = "annotation"
 
 
 def messages(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
@@ -39,6 +40,7 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "status": max([first, *(s["status"] for s in statuses)], key=lambda s: RANKS.get(s, -1)),
         "statuses": statuses,
         "media": _media(row, data, told),
+        "annotations": [_beside(fate, said) for fate, said in told if fate["kind"] == ANNOTATION],
         "deliveries": [_delivery(fate, said) for fate, said in told if fate["kind"] == "delivery"],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
@@ -105,6 +107,11 @@ def _media(
             "scanned": last.get("scanned", False),
         }
     ]
+
+
+def _beside(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+    """A rectification: the message stays as it was."""
+    return {"at": fate["at"], "by": said["by"], "text": said["text"]}
 
 
 def _delivery(fate: Row, said: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""`postkamer archive`: the record; its proof, its keys, what is in it."""
+"""`postkamer archive`: the record; its proof, its keys, what is in it, and about whom."""
 
 import click
 
-from cli import keeping, proving
+from cli import keeping, proving, requests, subjects
 
 
 @click.group("archive")
@@ -10,5 +10,10 @@ def group() -> None:
     """The record (POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY)."""
 
 
-for _command in (*proving.COMMANDS, *keeping.COMMANDS):
+for _command in (
+    *proving.COMMANDS,
+    *keeping.COMMANDS,
+    *subjects.COMMANDS,
+    requests.group,
+):
     group.add_command(_command)

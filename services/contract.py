@@ -220,9 +220,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
-    conversation, number, consent, identity, configuration, operation, segment. An attempt is one
-    that settled nothing. A segment is an item that came again in another body, or twice in one: its
-    bytes alone.
+    conversation, number, consent, identity, configuration, operation, annotation, request, segment.
+    An attempt is one that settled nothing. A segment is an item that came again in another body, or
+    twice in one: its bytes alone.
     """
 
     id: UUID

@@ -209,6 +209,12 @@ archive_checkpoint = _gauge(
     "postkamer_archive_checkpoint_timestamp_seconds", "When the last checkpoint was signed"
 )
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
+requests = _gauge(
+    "postkamer_requests",
+    "Requests of citizens about their data that are not decided: all, due within 5 days, overdue",
+    "tenant",
+    "state",
+)
 media = _counter("postkamer_media_total", "Files of citizens by what became of them", "outcome")
 media_attempts = _counter(
     "postkamer_media_attempts_total", "Attempts that did not bring a file, by why", "outcome"

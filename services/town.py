@@ -32,6 +32,28 @@ class Alarm(Table):
     confirm_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
 
+Sentence = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Purpose(Table):
+    """What data is used for, and the ground in the law."""
+
+    text: Sentence
+    ground: str = Field(default="", max_length=200)
+
+
+class Privacy(Table):
+    """What a municipality tells citizens who ask about their data."""
+
+    contact: str = Field(default="", max_length=500)
+    """Where they can ask more."""
+    officer: str = Field(default="", max_length=200)
+    """How to reach the officer for data protection."""
+    purposes: tuple[Purpose, ...] = Field(default=(), max_length=20)
+    retention: tuple[Sentence, ...] = Field(default=(), max_length=20)
+    """How long what is kept."""
+
+
 class Tenant(Table):
     id: Id
     name: str = Field(min_length=1, max_length=200)
@@ -64,6 +86,9 @@ class Tenant(Table):
     """Before a department closes, to be told of who can be answered by template alone when it is
     open again. 0: never."""
     care: Alarm = Alarm()
+    backup_days: int = Field(default=35, ge=0, le=3660)
+    """For which back-ups are kept: until then they hold what was destroyed."""
+    privacy: Privacy = Privacy()
 
     @property
     def wrote(self) -> timedelta:

@@ -68,6 +68,7 @@ STATES = {
     "lost": "niet bewaard",
     "delivered": "aangekomen",
     "parked": "apart gezet",
+    "dropped": "niet bezorgd",
 }
 """Of files, and of what went to a system."""
 AUTHORS = {

@@ -41,7 +41,7 @@ _read = msgspec.json.Decoder(Told).decode
 _of_department = msgspec.json.Decoder(
     msgspec.defstruct("Department", [("department", str | None, None)], frozen=True)
 ).decode
-SPEAK = frozenset(("message", "note", "consent", "identity"))
+SPEAK = frozenset(("message", "note", "consent", "identity", "request"))
 """Kinds of record that tell more than whose they are."""
 PHONE = "phone"
 

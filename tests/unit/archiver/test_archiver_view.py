@@ -43,6 +43,7 @@ def test_a_message_of_a_citizen_is_shown_with_its_decision_and_its_original() ->
         "status": "received",
         "statuses": [],
         "media": [],
+        "annotations": [],
         "deliveries": [],
         "sequence": 1,
         "receivedAt": "2026-11-25T12:00:00Z",
@@ -215,4 +216,15 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
             | {"reason": "klaar"},
         ],
         "notes": view.notes([row("note", NOTED)]),
+    }
+
+
+def test_a_rectification_stands_beside_the_message_and_changes_nothing_of_it() -> None:
+    bare = shown(RECEIVED)
+    said = {"by": "P. Bakker", "text": "Het was de overkant", "request": "", "department": "groen"}
+    beside = row("annotation", said, 9)
+    assert shown(RECEIVED, beside) == bare | {
+        "annotations": [
+            {"at": "2026-11-25T12:00:09Z", "by": "P. Bakker", "text": "Het was de overkant"}
+        ]
     }

@@ -24,6 +24,7 @@ NOTICES = 'postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}'
 SENDS = 'postkamer_sends_total{number="106540352242922",outcome="%s"}'
 ENDS = 'postkamer_destination_certificate_not_after_seconds{destination="crm"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
+REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 DAY = 86400
 UNCONFIRMED = 'postkamer_sends_unconfirmed{number="106540352242922"}'
 UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
@@ -184,6 +185,9 @@ CASES = {
     ),
     "a file that was mended": ("postkamer_media_damaged_total", "0 1 1x30", []),
     "files as they should be": (ENDED % "available", "0+5x30", []),
+    "a request with three weeks": (REQUESTS % "soon", "0x30", []),
+    "a request that is due": (REQUESTS % "soon", "1x30", ["PostkamerRequestEnds"]),
+    "a request that is overdue": (REQUESTS % "overdue", "1x30", ["PostkamerRequestOverdue"]),
     "a conversation that is held for now": ("postkamer_held_seconds", "3600+60x30", []),
 }
 

@@ -14,13 +14,14 @@ from services import choices
 from services.hours import Closing
 from services.prices import Rate
 from services.rules import Care, Condition, Group, Menu, Option, Rule
-from services.town import Alarm, Contacts, Department, Destination, OAuth, Tenant
+from services.town import Alarm, Contacts, Department, Destination, OAuth, Privacy, Tenant
 
 ROOT = Path(__file__).parents[3]
 PAPER = (ROOT / "docs" / "routing.md").read_text()
 TABLES: dict[str, type[BaseModel]] = {
     "`[[tenants]]`": Tenant,
     "`[tenants.care]`": Alarm,
+    "`[tenants.privacy]`": Privacy,
     "`[[departments]]`": Department,
     "`[[destinations]]`": Destination,
     "`[destinations.oauth]`": OAuth,

@@ -1,0 +1,1 @@
+"""What citizens ask about their data: dates, terms, grounds, and what they are told."""

@@ -1,0 +1,128 @@
+"""Whom a command is about: it need not stand in a shell's history, and is never shown."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO, TypeVar, cast
+
+import click
+import msgspec
+
+from archiver.person.finding import Finder, Found, TooMuch
+from archiver.record.keys import Keys, Locked
+from archiver.record.sealing import Shut
+from archiver.record.told import PHONE, Identity
+from cli.tables import Refused, fail
+from services import choices, settings
+from services.config import Config, ConfigError
+from services.database import Connection, Pool
+from services.settings import in_bytes
+
+E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
+WRITTEN = re.compile(r"[ ().\-\u00a0]")
+"""What people write between the digits."""
+BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
+LONGEST_FILE = 1_000
+"""Characters of a file with one number."""
+NO_PHONE = "expected a telephone number with its country code, such as +31612345678"
+NO_BSUID = "expected Meta's id of a person, such as NL.13491208655302741918"
+NOBODY = "say whom: --phone, --phone-file or --bsuid"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Whom(msgspec.Struct, frozen=True):
+    town: Config
+    tenant: str
+    names: tuple[Identity, ...]
+
+
+def options(command: F) -> F:
+    """Adds them to a command; `whom` reads what they give."""
+    for add in (
+        click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
+        click.option("--tenant", help="The municipality, where there are several."),
+        click.option("--bsuid", "bsuids", multiple=True, help="Meta's id of the person."),
+        click.option(
+            "--phone-file",
+            type=click.File("r", encoding="utf-8"),
+            help="A file with the number, - for standard input: then no history has it.",
+        ),
+        click.option("--phone", help="Their telephone number, with its country code."),
+    ):
+        command = add(command)
+    return command
+
+
+def whom(
+    phone: str | None,
+    phone_file: TextIO | None,
+    bsuids: tuple[str, ...],
+    tenant: str | None,
+    path: Path | None,
+) -> Whom:
+    """Or what is wrong with it, without what was given, and the end."""
+    given = [phone] if phone is not None else []
+    if phone_file:
+        given.append(_file(phone_file))
+    numbers = [WRITTEN.sub("", each.strip()) for each in given]
+    if not all(map(E164.fullmatch, numbers)):
+        fail(f"--phone: {NO_PHONE}", 2)
+    if not all(map(BSUID.fullmatch, bsuids)):
+        fail(f"--bsuid: {NO_BSUID}", 2)
+    if not (numbers or bsuids):
+        fail(NOBODY, 2)
+    names = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
+    town = configured(path)
+    return Whom(
+        town, tenant_of(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
+    )
+
+
+def _file(given: TextIO) -> str:
+    try:
+        return given.read(LONGEST_FILE)
+    except UnicodeDecodeError:  # it quotes what it could not read
+        return ""
+
+
+def configured(path: Path | None) -> Config:
+    file = path or os.environ.get("POSTKAMER_CONFIG")
+    if not file:
+        fail("POSTKAMER_CONFIG: is missing", 2)
+    try:
+        return choices.load(Path(file)).config
+    except ConfigError as error:
+        fail(str(error))
+
+
+def tenant_of(town: Config, asked: str | None) -> str:
+    known = [tenant.id for tenant in town.tenants]
+    if asked is None and len(known) == 1:
+        return known[0]
+    if asked not in known:
+        what = f"there is no {asked!r}; there is" if asked else "say which:"
+        fail(f"--tenant: {what} {', '.join(known)}", 2)
+    return asked
+
+
+async def keys_on(connection: Connection) -> Keys:
+    """Of the record, on the connection of a transaction. Refused where they are others."""
+    given = settings.load(settings.ArchiveSettings, os.environ)
+    keys = Keys(cast(Pool, connection), [in_bytes(key) for key in given.archive_key])
+    try:
+        await keys.check()
+    except Locked as error:
+        raise Refused(str(error)) from None
+    return keys
+
+
+async def found(connection: Connection, keys: Keys, asked: Whom) -> Found:
+    """Refused where nobody can be looked for, or it is too much."""
+    try:
+        hashing = await keys.hashing(asked.tenant)
+        return await Finder(connection, keys, asked.tenant, hashing).find(asked.names)
+    except Shut:
+        raise Refused(f"the key of {asked.tenant} does not open: nobody can be found") from None
+    except TooMuch as error:
+        raise Refused(str(error)) from None
