@@ -19,9 +19,11 @@ from archiver.openapi import document
 from archiver.operations import recording
 from archiver.record import signing
 from archiver.record.keys import Keys
+from archiver.record.processing import Activities
 from archiver.record.signing import Signer
 from archiver.record.writing import Writer
 from archiver.store import Store
+from archiver.views import viewing
 from services import clock, manual, topology
 from services.broker import linked
 from services.config import Config
@@ -53,8 +55,9 @@ async def archiver(
         pool = await enter(connected(url, "postkamer-archiver", POOL_SIZE))
         link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver consumes"))
         keys = Keys(pool, [in_bytes(key) for key in settings.archive_key])
-        writer, store = Writer(pool, keys), Store(pool, keys)
-        begun = await enter(beside(_begin(pool, keys, writer)))
+        activities = Activities({t.id: t.processing_activity for t in config.tenants})
+        writer, store = Writer(pool, keys, activities), Store(pool, keys)
+        begun = await enter(beside(_begin(pool, keys, writer, config.processing_months)))
         typed = await enter(beside(recording(pool, writer.add)))
         intake = Intake(writer, Aside(pool, keys))
         consumer = await enter(consuming(link, queue, FRAMES, intake.work))
@@ -65,12 +68,14 @@ async def archiver(
         signer = Signer(config.log, derived_key(settings.archive_key, signing.PURPOSE))
         signs = await enter(beside(signing.keep(pool, signer, objects)))
         works = await enter(_files(settings, config, accounts, book, objects))
-        reading = Api(store, ring, lambda: intake.behind)
+        views = await enter(viewing(writer))
+        reading = Api(store, views, ring, lambda: intake.behind)
         only = config.environment == "production"
-        files = Files(store, book, objects, ring, scanned_only=only)
+        files = Files(store, book, objects, views, ring, scanned_only=only)
         api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        yield first_to_end(link.task, ring.task, begun, typed, consumer.task, signs, *works)
+        parts = (link.task, ring.task, views.task, begun, typed, consumer.task, signs, *works)
+        yield first_to_end(*parts)
 
 
 @asynccontextmanager
@@ -96,9 +101,9 @@ async def _files(
         yield [link.task, *[await enter(beside(work)) for work in works]]
 
 
-async def _begin(pool: Pool, keys: Keys, writer: Writer) -> None:
+async def _begin(pool: Pool, keys: Keys, writer: Writer, kept: int) -> None:
     """What comes before all else; then the months, for as long as the service runs."""
     await until_it_answers(keys.check, "keys")
     await until_it_answers(lambda: months.make(pool, clock.now().date()), "months")
     await older.move(pool, writer)
-    await months.keep(pool)
+    await months.keep(pool, kept)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,10 @@ import msgspec
 from archiver.record.entry import Open, hash_of, opened
 from archiver.record.keys import NOWHERE, Keys, Place
 from archiver.record.merkle import Tree, grown
+from archiver.record.processing import SUBJECT_TYPE, Action, Activities, action
 from archiver.record.sealing import SALT_BYTES, Content, Shut, seal, seal_content
 from archiver.record.told import Told, people, told
+from services.answers import VERSION
 from services.contract import Record
 from services.database import Connection, Pool
 
@@ -26,6 +29,10 @@ DESTRUCTION = "destruction"
 """The kind of record that says that something cannot be opened any more."""
 HASH_BYTES = 16
 """Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
+RESOURCE = f"postkamer {VERSION}"
+"""What did it, in the processing log."""
+CONVERSATION = "conversation"
+"""What is hashed for the processing log."""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -47,15 +54,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     leaf: bytes
     subjects: tuple[bytes, ...] = ()
     file: File | None = None
+    action: Action | None = None
 
 
 class Unsealable(Exception):
     """A record that cannot be sealed: it goes aside, and its siblings go on."""
 
 
+UNNAMED = Activities()
+
+
 class Writer:
-    def __init__(self, pool: Pool, keys: Keys) -> None:
-        self._pool, self._keys = pool, keys
+    def __init__(self, pool: Pool, keys: Keys, activities: Activities = UNNAMED) -> None:
+        self._pool, self._keys, self._activities = pool, keys, activities
         self._hashing: dict[str, bytes] = {}
 
     async def add(self, records: Sequence[Record]) -> int:
@@ -85,6 +96,12 @@ class Writer:
             leaf=hash_of(entry, sealed),
             subjects=tuple(self._hashes(record.tenant, said)),
             file=_file(record, said, above),
+            action=action(
+                record,
+                said,
+                self._activities.of(record.tenant),
+                partial(person_hash, self._hashing[record.tenant], CONVERSATION),
+            ),
         )
 
     def _hashes(self, tenant: str, said: Told) -> Iterable[bytes]:
@@ -113,6 +130,10 @@ async def _append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> N
     await connection.execute(_ENTRIES, *_columns(_row(e, first + n) for n, e in enumerate(new)))
     if files := [e for e in new if e.file]:
         await connection.execute(_FILES, *_columns(map(_file_row, files)))
+    if done := [entry.action for entry in new if entry.action]:
+        await connection.execute(
+            _ACTIONS, *_columns(map(_action_row, done)), SUBJECT_TYPE, RESOURCE
+        )
     if about := [row for entry in new for row in _subject_rows(entry)]:
         await connection.execute(_SUBJECTS, *_columns(about))
     if tree.done:
@@ -167,6 +188,13 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
     return (id, *whose, file.sent_at, file.mime_type, file.salt, file.sealed)
 
 
+def _action_row(of: Action) -> tuple[Any, ...]:
+    return (
+        of.trace, of.span, of.parent, of.name, of.status, of.at, of.tenant, of.activity,
+        of.subject, of.processor,
+    )  # fmt: skip
+
+
 def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
     of = entry.open
     for hash in entry.subjects:
@@ -194,6 +222,16 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
     $7::text[], $8::bytea[], $9::bytea[])
     as new (id, tenant, number, conversation, department, sent_at, type, salt, sealed)
 on conflict do nothing
+"""
+
+# What is written is done: an action ends when it has begun.
+_ACTIONS = """
+insert into archiver.processing (trace_id, span_id, parent_span_id, name, status, start_time,
+    end_time, tenant, activity, subject, foreign_processor, subject_type, resource)
+select trace, span, parent, name, status, at, at, tenant, activity, subject, processor, $11, $12
+from unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::timestamptz[],
+    $7::text[], $8::text[], $9::bytea[], $10::text[])
+    as new (trace, span, parent, name, status, at, tenant, activity, subject, processor)
 """
 
 # Of each conversation once for each name; what stands in none is told entry by entry.
