@@ -2,7 +2,7 @@
 
 import click
 
-from cli import keeping, proving
+from cli import exposure, keeping, processing, proving, viewing
 
 
 @click.group("archive")
@@ -11,4 +11,6 @@ def group() -> None:
 
 
 for _command in (*proving.COMMANDS, *keeping.COMMANDS):
+    group.add_command(_command)
+for _command in (viewing.command, exposure.command, processing.command):
     group.add_command(_command)
