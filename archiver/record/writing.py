@@ -4,6 +4,7 @@ Whoever writes holds the row of the head, so there is one writer at a time, and 
 already is left out before places are given: a batch that comes again changes nothing.
 """
 
+import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -68,6 +69,14 @@ class Writer:
     def __init__(self, pool: Pool, keys: Keys, activities: Activities = UNNAMED) -> None:
         self._pool, self._keys, self._activities = pool, keys, activities
         self._hashing: dict[str, bytes] = {}
+        self._writing, self._turn = 0, asyncio.Lock()
+        """In the order in which they came: who waits for the head's row is passed by whoever comes
+        when it is free, and a busy intake comes again and again."""
+
+    @property
+    def busy(self) -> bool:
+        """Somebody writes, or waits for their turn."""
+        return self._writing > 0
 
     async def add(self, records: Sequence[Record]) -> int:
         """Write what is not there yet; how many were new. Unsealable where one cannot be."""
@@ -112,6 +121,14 @@ class Writer:
         """What is not there yet, whole or not at all; how many were new."""
         if not entries:
             return 0
+        self._writing += 1
+        try:
+            async with self._turn:
+                return await self._write(entries)
+        finally:
+            self._writing -= 1
+
+    async def _write(self, entries: Sequence[Entry]) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_HEAD)
             assert head is not None  # it was made with its table
