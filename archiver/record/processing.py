@@ -19,7 +19,7 @@ TRACE_BYTES, SPAN_BYTES = 16, 8
 SEARCH = "search"
 """What a view says of itself where somebody searched."""
 RECEIVED, SENT, PASSED_ON = "bericht ontvangen", "bericht verstuurd", "bericht doorgegeven"
-SHOWN, SEARCHED, ASKED = "gesprek ingezien", "gesprek gevonden", "inzageverzoek beantwoord"
+SHOWN, SEARCHED, ASKED = "gesprek ingezien", "gesprek gevonden", "verzoek over gegevens behandeld"
 FAILED = frozenset(("failed", "parked"))
 """What a status, or a state, of something that was not done is called."""
 
