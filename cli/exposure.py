@@ -12,12 +12,12 @@ import click
 import msgspec
 
 from archiver.record.keys import Keys
-from archiver.store import RECORDS
+from archiver.record.reading import RECORDS
 from cli.acting import Operation, on_record
 from cli.exposing import Citizen, Exposed, Person, Seen, TooMany, reached, slices
 from cli.tables import Refused, fail, say
 from cli.times import Time
-from cli.unsealed import Opened, batches, keys_of
+from cli.unsealed import Opened, batches, keys_on
 from services import clock
 from services.database import Connection
 
@@ -128,7 +128,7 @@ def command(as_json: bool, **given: Any) -> None:
         fail(sentence, 2)
 
     async def change(connection: Connection) -> tuple[Exposure, Operation]:
-        keys = await keys_of(connection)
+        keys = await keys_on(connection)
         try:
             found = await exposure(connection, keys, wanted, _progress(wanted))
         except TooMany as error:

@@ -7,11 +7,12 @@ from typing import Any, TypeAlias
 import click
 import msgspec
 
+from archiver.record.keys import Keys
 from archiver.record.told import PHONE, Identity, plain
 from archiver.record.writing import CONVERSATION, person_hash
-from cli.tables import on_tables
+from cli.opening import on_archive
 from cli.times import Time
-from cli.unsealed import BATCH, keys_of, municipalities
+from cli.unsealed import BATCH, municipalities
 from services import clock
 from services.database import Connection, Pool
 
@@ -31,21 +32,21 @@ def command(
     """Show what was done with citizens' data; the oldest first. Nobody is named in it."""
     shown: Callable[[Row], str] = _json if as_json else line
 
-    async def work(pool: Pool) -> None:
+    async def work(pool: Pool, keys: Keys) -> None:
         async with pool.acquire() as connection, connection.transaction(readonly=True):
-            subjects = None if phone is None else await pseudonyms(connection, phone)
+            subjects = None if phone is None else await pseudonyms(connection, keys, phone)
             wanted = since, until or clock.now(), tenant, subjects
             cursor = await connection.cursor(_ROWS, *wanted)
             while rows := await cursor.fetch(BATCH):
                 click.echo("\n".join(map(shown, rows)))
 
-    on_tables("archive", work)
+    on_archive("processing", work)
 
 
-async def pseudonyms(connection: Connection, phone: str) -> list[bytes]:
+async def pseudonyms(connection: Connection, keys: Keys, phone: str) -> list[bytes]:
     """Under which whoever has this number stands in the log."""
     value, found = plain(Identity(PHONE, phone)), list[bytes]()
-    for tenant, key in (await municipalities(connection, await keys_of(connection))).items():
+    for tenant, key in (await municipalities(connection, keys)).items():
         rows = await connection.fetch(_CONVERSATIONS, tenant, person_hash(key, PHONE, value))
         found += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
     return found

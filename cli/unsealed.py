@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from archiver.record.keys import Keys, Locked
-from archiver.store import opened
+from archiver.record.reading import opened
 from cli.tables import Refused
 from services import settings
 from services.database import Connection, Pool
@@ -17,8 +17,8 @@ BATCH = 500
 """Rows in memory at once, some 5 KB each."""
 
 
-async def keys_of(connection: Connection) -> Keys:
-    """Of the archive behind this connection. Refused where the master key is another's."""
+async def keys_on(connection: Connection) -> Keys:
+    """For whoever has no other. Refused where the master key is another's, or none is given."""
     given = settings.load(settings.ArchiveSettings, os.environ)
     keys = Keys(cast(Pool, connection), [in_bytes(key) for key in given.archive_key])
     try:

@@ -9,12 +9,13 @@ import click
 import msgspec
 
 from archiver.record.keys import Keys
+from archiver.record.reading import RECORDS
 from archiver.record.told import EMPLOYEE
 from archiver.record.writing import person_hash
-from archiver.store import RECORDS
-from cli.tables import fail, on_tables
+from cli.opening import on_archive
+from cli.tables import fail
 from cli.times import Time
-from cli.unsealed import batches, keys_of, municipalities
+from cli.unsealed import batches, municipalities
 from services import clock
 from services.database import Connection, Pool
 
@@ -110,12 +111,12 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **giv
     wanted = Wanted(since or ALWAYS, until or clock.now(), **given)
     shown: Callable[[View], str] = _json if as_json else View.line
 
-    async def work(pool: Pool) -> None:
+    async def work(pool: Pool, keys: Keys) -> None:
         async with pool.acquire() as connection, connection.transaction(readonly=True):
-            async for one in views(connection, await keys_of(connection), wanted):
+            async for one in views(connection, keys, wanted):
                 click.echo(shown(one))
 
-    on_tables("archive", work)
+    on_archive("views", work)
 
 
 def _json(view: View) -> str:
