@@ -70,6 +70,10 @@ async def test_a_desk_that_looks_on_writes_no_view_for_each_look(
     async with session.get(f"{town.sandbox}/stream"):  # a page that listens
         await until(status, lambda found: found == 200, 20)
         before = await watch.count(_OF.format(conversation))
+        times = {await _asked(town)}
+        while len(times) < 4:
+            times |= {await until(lambda: _asked(town), lambda at: at not in times, 20)}
+        assert await watch.count(_OF.format(conversation)) == before, "it looked, at nothing new"
         sent = text("toeschouwer nog een container", "wamid.toeschouwer.2", 5802)
         assert await post(session, town.gateway, webhook(sent)) == 200
         seen = lambda: watch.count(_OF.format(conversation))  # noqa: E731
@@ -78,3 +82,9 @@ async def test_a_desk_that_looks_on_writes_no_view_for_each_look(
 
 
 _OF = """select count(*) from opened.record where kind = 'view' and conversation = '{}'"""
+
+
+async def _asked(town: Installation) -> str:
+    """When the sandbox's token was last used."""
+    sql = "select asked from access.budget where name = 'sandbox'"
+    return await asyncio.to_thread(town.database.execute, sql)

@@ -1,6 +1,7 @@
 """What was seen, added up: places in as few pieces as they take, and messages among them."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ def test_joined_pieces_hold_the_same_places_and_do_not_touch(some: list[tuple[in
     found = joined(some)
     held = {n for first, last in some for n in range(first, last + 1)}
     assert {n for first, last in found for n in range(first, last + 1)} == held
-    assert all(b[0] > a[1] + 1 for a, b in zip(found, found[1:], strict=False))
+    assert all(b[0] > a[1] + 1 for a, b in pairwise(found))
 
 
 def view(what: str, **said: Any) -> dict[str, Any]:
