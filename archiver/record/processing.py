@@ -5,7 +5,7 @@ Whose data it is, is told by a pseudonym of the conversation, which is a person'
 municipality; who worked on it is never told here: that is in the log itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -53,24 +53,24 @@ def activity(tenant: str) -> str:
     return f"urn:postkamer:{tenant}:whatsapp"
 
 
-def action(
-    record: Record, said: Told, activity: str, subject: Callable[[str], bytes]
-) -> Action | None:
-    """What was done with somebody's data; None where a record tells of nothing such. `subject`
-    makes the pseudonym of a conversation."""
-    name, done = _name(record.kind, said), said.done
-    if not (name and record.tenant and record.conversation):
-        return None
+def is_action(record: Record) -> bool:
+    """Whether it is something that was done with somebody's data."""
+    return record.kind in NAMES and bool(record.tenant and record.conversation)
+
+
+def action(record: Record, said: Told, activity: str, subject: bytes) -> Action:
+    """What was done; `subject` is the pseudonym of its conversation."""
+    done = said.done
     return Action(
         trace=_hex(done.trace, TRACE_BYTES) or (record.message or record.id).bytes,
         span=span_of(record.id),
         parent=_hex(done.parent_span, SPAN_BYTES),
-        name=name,
+        name=_name(record.kind, said),
         status="Error" if said.status in FAILED or done.state in FAILED else "Ok",
         at=record.at,
         tenant=record.tenant,
         activity=activity,
-        subject=subject(record.conversation),
+        subject=subject,
         # Their trace, so somebody's who has one: known by the token, which nobody can make up.
         processor=processor(record.tenant, done.token) if done.parent_span else None,
     )
@@ -86,18 +86,20 @@ def processor(tenant: str, token: str) -> str:
 
 
 def _name(kind: str, said: Told) -> str:
-    if kind == "message":
-        return RECEIVED if said.direction == "in" else SENT
-    if kind == "view":
-        return SEARCHED if said.done.what == SEARCH else SHOWN
-    return NAMES.get(kind, "")
+    if kind == "message" and said.direction != "in":
+        return SENT
+    if kind == "view" and said.done.what == SEARCH:
+        return SEARCHED
+    return NAMES[kind]
 
 
-NAMES = {"delivery": PASSED_ON, "request": ASKED}
-"""Kinds of record that are an action with somebody's data, whatever they say."""
+NAMES = {"message": RECEIVED, "delivery": PASSED_ON, "view": SHOWN, "request": ASKED}
+"""Kinds of record that are an action, and what it is mostly called."""
 
 
 def _hex(text: str, length: int) -> bytes | None:
+    if not text:
+        return None
     try:
         found = bytes.fromhex(text)
     except ValueError:

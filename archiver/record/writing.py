@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ import msgspec
 from archiver.record.entry import Open, hash_of, opened
 from archiver.record.keys import NOWHERE, Keys, Place
 from archiver.record.merkle import Tree, grown
-from archiver.record.processing import SUBJECT_TYPE, Action, Activities, action
+from archiver.record.processing import SUBJECT_TYPE, Action, Activities, action, is_action
 from archiver.record.sealing import SALT_BYTES, Content, Shut, seal, seal_content
 from archiver.record.told import Told, people, told
 from services.answers import VERSION
@@ -105,13 +104,12 @@ class Writer:
             leaf=hash_of(entry, sealed),
             subjects=tuple(self._hashes(record.tenant, said)),
             file=_file(record, said, above),
-            action=action(
-                record,
-                said,
-                self._activities.of(record.tenant),
-                partial(person_hash, self._hashing[record.tenant], CONVERSATION),
-            ),
+            action=self._action(record, said) if is_action(record) else None,
         )
+
+    def _action(self, record: Record, said: Told) -> Action:
+        subject = person_hash(self._hashing[record.tenant], CONVERSATION, record.conversation)
+        return action(record, said, self._activities.of(record.tenant), subject)
 
     def _hashes(self, tenant: str, said: Told) -> Iterable[bytes]:
         for one in people(said):
@@ -147,9 +145,9 @@ async def _append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> N
     await connection.execute(_ENTRIES, *_columns(_row(e, first + n) for n, e in enumerate(new)))
     if files := [e for e in new if e.file]:
         await connection.execute(_FILES, *_columns(map(_file_row, files)))
-    if done := [entry.action for entry in new if entry.action]:
-        await connection.execute(
-            _ACTIONS, *_columns(map(_action_row, done)), SUBJECT_TYPE, RESOURCE
+    if done := [_action_row(entry.action) for entry in new if entry.action]:
+        await connection.copy_records_to_table(
+            "processing", schema_name="archiver", columns=ACTION, records=done
         )
     if about := [row for entry in new for row in _subject_rows(entry)]:
         await connection.execute(_SUBJECTS, *_columns(about))
@@ -206,9 +204,10 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
 
 
 def _action_row(of: Action) -> tuple[Any, ...]:
+    """What is written is done: an action ends when it has begun."""
     return (
-        of.trace, of.span, of.parent, of.name, of.status, of.at, of.tenant, of.activity,
-        of.subject, of.processor,
+        of.trace, of.span, of.parent, of.name, of.status, of.at, of.at, RESOURCE, of.tenant,
+        of.activity, of.subject, SUBJECT_TYPE, of.processor,
     )  # fmt: skip
 
 
@@ -241,15 +240,11 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
 on conflict do nothing
 """
 
-# What is written is done: an action ends when it has begun.
-_ACTIONS = """
-insert into archiver.processing (trace_id, span_id, parent_span_id, name, status, start_time,
-    end_time, tenant, activity, subject, foreign_processor, subject_type, resource)
-select trace, span, parent, name, status, at, at, tenant, activity, subject, processor, $11, $12
-from unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::timestamptz[],
-    $7::text[], $8::text[], $9::bytea[], $10::text[])
-    as new (trace, span, parent, name, status, at, tenant, activity, subject, processor)
-"""
+ACTION = (
+    "trace_id", "span_id", "parent_span_id", "name", "status", "start_time", "end_time", "resource",
+    "tenant", "activity", "subject", "subject_type", "foreign_processor",
+)  # fmt: skip
+"""By COPY, which costs a third of an insert: each is there once, as the entry beside it."""
 
 # Of each conversation once for each name; what stands in none is told entry by entry.
 _SUBJECTS = """
