@@ -10,6 +10,7 @@ from aiohttp import web
 
 from archiver import view
 from archiver.store import Store
+from archiver.views import Views
 from services import clock
 from services.access import Rights
 from services.answers import unavailable
@@ -45,8 +46,11 @@ DIGITS = re.compile(r"[0-9]{1,19}")
 class Api:
     """`behind` says how old what is written to the record now is."""
 
-    def __init__(self, store: Store, keyring: Keyring, behind: Callable[[], timedelta]) -> None:
-        self._store, self._keyring, self._behind = store, keyring, behind
+    def __init__(
+        self, store: Store, views: Views, keyring: Keyring, behind: Callable[[], timedelta]
+    ) -> None:
+        self._store, self._views = store, views
+        self._keyring, self._behind = keyring, behind
 
     def routes(self) -> list[web.RouteDef]:
         table = {
@@ -55,7 +59,9 @@ class Api:
             "/v1/messages/{id}": self.message,
         }
         return [
-            web.get(path, guarded(handler, self._keyring, "read"), allow_head=False)
+            web.get(
+                path, guarded(self._views.door(handler), self._keyring, "read"), allow_head=False
+            )
             for path, handler in table.items()
         ]
 
@@ -65,7 +71,9 @@ class Api:
         rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
             return problem(404, "Not Found", "there is no such conversation")
-        return json(view.conversation(id, rows, await self._store.notes(id, rights)))
+        notes = await self._store.notes(id, rights)
+        await self._views.shown(request, "conversation", [*rows, *notes])
+        return json(view.conversation(id, rows, notes))
 
     async def messages(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
@@ -82,6 +90,7 @@ class Api:
         page, more = rows[:limit], len(rows) > limit
         about = await self._store.about([row["message"] for row in page], rights)
         body = {"messages": view.messages(page, about)}
+        await self._views.shown(request, "messages", page)
         return json(body | {"next": page[-1]["sequence"] if more else None})
 
     async def message(self, request: web.Request, rights: Rights) -> web.Response:
@@ -95,7 +104,9 @@ class Api:
             if on_its_way(id, clock.now(), self._behind()):
                 return unavailable(NOT_YET)
             return problem(404, "Not Found", "there is no such message")
-        return json(view.messages(rows, await self._store.about([id], rights))[0])
+        body = view.messages(rows, await self._store.about([id], rights))[0]
+        await self._views.shown(request, "message", rows)
+        return json(body)
 
 
 def on_its_way(id: UUID, now: datetime, behind: timedelta) -> bool:

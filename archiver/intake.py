@@ -25,6 +25,9 @@ FRAMES = 64
 """Envelopes in hand, of 256 KiB each: 16 MiB, enough to cover the pace at full speed."""
 AT_ONCE = FRAMES // 2
 """Of one batch: while it is written, the other half is sealed."""
+TOGETHER, SHARED = 1000, 200
+"""Records in one transaction, a tenth of a second; and where others write too, since whoever looks
+at the record waits for it."""
 PACE_SECONDS = 0.05
 """Between the starts of two transactions: nobody waits for the archive."""
 
@@ -102,17 +105,24 @@ class Intake:
             await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
 
     async def _write(self, batch: Batch) -> None:
-        try:
-            await until_it_answers(partial(self._writer.write, batch.entries), "records")
-        except Exception as error:
-            log.warning("records.refused", count=len(batch.entries), exc_info=error)
-            for entry in batch.entries:
-                await self._write_alone(entry, batch.records)
+        start = 0
+        while start < len(batch.entries):
+            end = start + (SHARED if self._writer.busy else TOGETHER)
+            await self._write_some(batch.entries[start:end], batch.records)
+            start = end
         for record in batch.records:
             observe.archive_records.labels(kind=record.kind).inc()
         if batch.records:
             self.behind = clock.now() - max(record.at for record in batch.records)
             observe.archive_lag_seconds.set(self.behind.total_seconds())
+
+    async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
+        try:
+            await until_it_answers(partial(self._writer.write, entries), "records")
+        except Exception as error:
+            log.warning("records.refused", count=len(entries), exc_info=error)
+            for entry in entries:
+                await self._write_alone(entry, records)
 
     async def _write_alone(self, entry: Entry, records: Sequence[Record]) -> None:
         try:

@@ -1,14 +1,19 @@
 """The archiver's API as its document describes it: a table of operations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from archiver import examples
 from archiver.answers import Conversation, Message, Messages
 from archiver.api import LARGEST_PAGE, PAGE
+from archiver.viewer import EMPLOYEE, LONGEST, MUST, REASON, TRACE
+from archiver.viewer import MISSING as NAME_MISSING
+from archiver.views import NOT_WRITTEN
+from archiver.views import WRONG as WRONG_HEADERS
 from services import ids
 from services.answers import VERSION
 from services.openapi import document_of
-from services.operations import DOCUMENT, Answer, Api, Operation, Refusal
+from services.operations import AWAY, DOCUMENT, Answer, Api, Operation, Refusal
 
 Json = dict[str, Any]
 
@@ -40,6 +45,39 @@ LIMIT: Json = {
     "description": "Messages on a page.",
     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
 }
+LOOKING: tuple[Json, ...] = (
+    {
+        "name": EMPLOYEE,
+        "in": "header",
+        "description": "Who looks, as you call them; on the record. Needed where people read with"
+        " the token.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST[EMPLOYEE]},
+        "example": "m.devries",
+    },
+    {
+        "name": REASON,
+        "in": "header",
+        "description": "Why; on the record. Printable, in UTF-8, as the one before.",
+        "schema": {"type": "string", "maxLength": LONGEST[REASON]},
+        "example": "klacht 2026-118",
+    },
+    {
+        "name": TRACE,
+        "in": "header",
+        "description": "W3C Trace Context: the processing log has this look under your trace.",
+        "schema": {"type": "string"},
+        "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    },
+)
+"""Of whatever shows something: each look is on the record."""
+
+NAMELESS = Refusal(
+    WRONG_HEADERS,
+    "Without a name where people read with the token, or a header is not what it should be.",
+    {"code": NAME_MISSING, "errors": [{"pointer": "", "detail": MUST, "parameter": EMPLOYEE}]},
+)
+UNSEEN = Refusal(NOT_WRITTEN, "That you look could not be written down, so nothing is shown.")
+SHOWING: dict[int, Sequence[Refusal]] = {400: [NAMELESS], 503: [AWAY, UNSEEN]}
 
 NO_CONVERSATION = Refusal(
     "there is no such conversation", "There is none, or this token may not see it."
@@ -81,13 +119,13 @@ READ_CONVERSATION = Operation(
     tag="conversations",
     summary="Read what happened to a conversation and was noted of it",
     roles=["read"],
-    parameters=[CONVERSATION],
+    parameters=[CONVERSATION, *LOOKING],
     answers={
         200: Answer(
             description="The conversation.", model=Conversation, example=examples.CONVERSATION
         )
     },
-    refusals={404: [NO_CONVERSATION]},
+    refusals=SHOWING | {404: [NO_CONVERSATION]},
 )
 READ_MESSAGES = Operation(
     method="get",
@@ -97,10 +135,11 @@ READ_MESSAGES = Operation(
     summary="Read the messages of a conversation",
     description="Oldest first, a page at a time.",
     roles=["read"],
-    parameters=[CONVERSATION, AFTER, LIMIT],
+    parameters=[CONVERSATION, AFTER, LIMIT, *LOOKING],
     answers={200: Answer(description="A page.", model=Messages, example=examples.MESSAGES)},
-    refusals={
-        400: [WRONG],
+    refusals=SHOWING
+    | {
+        400: [WRONG, NAMELESS],
         404: [NO_CONVERSATION],
     },
 )
@@ -111,9 +150,9 @@ READ_MESSAGE = Operation(
     tag="messages",
     summary="Read a message",
     roles=["read"],
-    parameters=[MESSAGE],
+    parameters=[MESSAGE, *LOOKING],
     answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
-    refusals={404: [NO_MESSAGE]},
+    refusals=SHOWING | {404: [NO_MESSAGE]},
 )
 READ_MEDIA = Operation(
     method="get",
@@ -123,7 +162,7 @@ READ_MEDIA = Operation(
     summary="Read the file that came with a message",
     description="The bytes as the citizen sent them, to be saved: not to be shown as a page.",
     roles=["read"],
-    parameters=[MESSAGE],
+    parameters=[MESSAGE, *LOOKING],
     answers={
         200: Answer(
             description="The file.",
@@ -137,7 +176,8 @@ READ_MEDIA = Operation(
             example={"state": "waiting", "reason": ""},
         ),
     },
-    refusals={
+    refusals=SHOWING
+    | {
         404: [NO_FILE],
         410: [GONE],
         451: [KEPT],
@@ -149,8 +189,9 @@ API = Api(
     version=VERSION,
     summary="What was said, decided and delivered, for whoever may read it",
     description="The record of a municipality's conversations on WhatsApp. A token sees its own"
-    " municipality, and of that what its departments handled. Times are in UTC. Expect new members"
-    " in an answer.",
+    " municipality, and of that what its departments handled. Each look is on the record before"
+    " its answer leaves: who, when, at what and why. Times are in UTC. Expect new members in an"
+    " answer.",
     tags={
         "conversations": "What belongs together.",
         "messages": "What was said.",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
 
 from archiver import months, older
 from archiver.api import Api
@@ -19,10 +20,12 @@ from archiver.openapi import document
 from archiver.operations import recording
 from archiver.record import signing
 from archiver.record.keys import Keys
+from archiver.record.processing import Activities
 from archiver.record.signing import Signer
 from archiver.record.writing import Writer
 from archiver.requests import counting
 from archiver.store import Store
+from archiver.views import viewing
 from services import clock, manual, topology
 from services.broker import linked
 from services.config import Config
@@ -54,27 +57,51 @@ async def archiver(
         pool = await enter(connected(url, "postkamer-archiver", POOL_SIZE))
         link = await enter(linked(settings.amqp_url.get_secret_value(), "archiver consumes"))
         keys = Keys(pool, [in_bytes(key) for key in settings.archive_key])
-        writer, store = Writer(pool, keys), Store(pool, keys)
-        begun = await enter(beside(_begin(pool, keys, writer)))
-        typed = await enter(beside(recording(pool, writer.add)))
+        activities = Activities({t.id: t.processing_activity for t in config.tenants})
+        writer, store = Writer(pool, keys, activities), Store(pool, keys)
+        objects = Objects(settings.object_store)
+        tended = await enter(_tended(settings, config, Archive(pool, keys, writer), objects))
         intake = Intake(writer, Aside(pool, keys))
         consumer = await enter(consuming(link, queue, FRAMES, intake.work))
         ring = await enter(keyring(pool, of_environment(settings, config)))
         ready = operations(lambda: obstacles(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
-        book, objects = Book(pool, keys), Objects(settings.object_store)
-        signer = Signer(config.log, derived_key(settings.archive_key, signing.PURPOSE))
-        signs = await enter(beside(signing.keep(pool, signer, objects)))
-        tenants = [tenant.id for tenant in config.tenants]
-        asked = await enter(beside(counting.count(pool, tenants)))
+        book = Book(pool, keys)
         works = await enter(_files(settings, config, accounts, book, objects))
-        reading = Api(store, ring, lambda: intake.behind)
+        views = await enter(viewing(writer))
+        reading = Api(store, views, ring, lambda: intake.behind)
         only = config.environment == "production"
-        files = Files(store, book, objects, ring, scanned_only=only)
+        files = Files(store, book, objects, views, ring, scanned_only=only)
         api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        told = (begun, typed, signs, asked)
-        yield first_to_end(link.task, ring.task, consumer.task, *told, *works)
+        parts = (link.task, ring.task, views.task, consumer.task, *tended, *works)
+        yield first_to_end(*parts)
+
+
+class Archive(NamedTuple):
+    """The record, and what opens and writes it."""
+
+    pool: Pool
+    keys: Keys
+    writer: Writer
+
+
+@asynccontextmanager
+async def _tended(
+    settings: ArchiverSettings, config: Config, archive: Archive, objects: Objects
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """What the record needs besides what comes in: months, what people typed, checkpoints, and how
+    many requests of citizens wait."""
+    pool, keys, writer = archive
+    signer = Signer(config.log, derived_key(settings.archive_key, signing.PURPOSE))
+    works = [
+        _begin(pool, keys, writer, config.processing_months),
+        recording(pool, writer.add),
+        signing.keep(pool, signer, objects),
+        counting.count(pool, [tenant.id for tenant in config.tenants]),
+    ]
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(beside(work)) for work in works]
 
 
 @asynccontextmanager
@@ -100,9 +127,9 @@ async def _files(
         yield [link.task, *[await enter(beside(work)) for work in works]]
 
 
-async def _begin(pool: Pool, keys: Keys, writer: Writer) -> None:
+async def _begin(pool: Pool, keys: Keys, writer: Writer, kept: int) -> None:
     """What comes before all else; then the months, for as long as the service runs."""
     await until_it_answers(keys.check, "keys")
     await until_it_answers(lambda: months.make(pool, clock.now().date()), "months")
     await older.move(pool, writer)
-    await months.keep(pool)
+    await months.keep(pool, kept)

@@ -2,7 +2,7 @@
 
 import click
 
-from cli import keeping, proving, requests, subjects
+from cli import exposure, keeping, processing, proving, requests, subjects, viewing
 
 
 @click.group("archive")
@@ -14,6 +14,9 @@ for _command in (
     *proving.COMMANDS,
     *keeping.COMMANDS,
     *subjects.COMMANDS,
+    viewing.command,
+    exposure.command,
+    processing.command,
     requests.group,
 ):
     group.add_command(_command)

@@ -238,7 +238,9 @@ def _line(token: Listed) -> str:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True)
 def revoke_command(name: str, as_json: bool) -> None:
-    """End the token NAME, within seconds and for ever."""
+    """End the token NAME, within seconds and for ever. Whose data it saw is told by
+    `postkamer archive exposure`."""
     at = on_record("token", lambda connection: revoke(connection, name))
     words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
-    say({"name": name, "revokedAt": at}, [words], as_json=as_json)
+    saw = f"Whose data it saw: postkamer archive exposure --token {name} --from TIME --to TIME"
+    say({"name": name, "revokedAt": at}, [words, saw], as_json=as_json)

@@ -10,6 +10,8 @@ from services.http import problem
 OF_A_FILE = ("Content-Type", "Content-Length", "Content-Disposition", "X-Content-Type-Options")
 """Headers that the page gets with one."""
 PIECE_BYTES = 64 * 1024
+LOOKING = {"Postkamer-Employee": "sandbox", "Postkamer-Reason": "aan het bureau van de sandbox"}
+"""Who looks at the record, and why."""
 
 
 class Asking:
@@ -35,11 +37,11 @@ class Asking:
 
     async def archiver(self, path: str) -> web.Response:
         url = self._settings.archiver_url + path
-        return await self._ask("GET", url, None, {}, "the archive does not answer")
+        return await self._ask("GET", url, None, LOOKING, "the archive does not answer")
 
     async def file(self, request: web.Request, path: str) -> web.StreamResponse:
         """A file of the archiver's, as it comes; a refusal as any other."""
-        headers = {"Authorization": f"Bearer {self._settings.api_token}"}
+        headers = LOOKING | {"Authorization": f"Bearer {self._settings.api_token}"}
         url = self._settings.archiver_url + path
         try:
             async with self._http.get(url, headers=headers) as given:

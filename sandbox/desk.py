@@ -52,8 +52,8 @@ class Desk:
     def __init__(self, asking: Asking, *, stream: Stream) -> None:
         self._asking = asking
         self._stream = stream
-        self._watched: OrderedDict[str, int] = OrderedDict()
-        """Conversation and the hash of its record when it was last looked at."""
+        self._watched: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
+        """Conversation and the messages of it that were seen."""
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -125,32 +125,45 @@ class Desk:
     async def _record(self, request: web.Request) -> web.Response:
         conversation = request.match_info["conversation"]
         record = await self._fetch(conversation)
-        if record.status == 200 and isinstance(record.body, bytes):
-            self._watched[conversation] = hash(record.body)
+        if record.status == HTTPStatus.OK:
+            self._watched[conversation] = messages(record)
             self._watched.move_to_end(conversation)
             if len(self._watched) > WATCHED_MOST:
                 self._watched.popitem(last=False)
         return record
 
-    async def _fetch(self, conversation: str) -> web.Response:
-        return await self._asking.archiver(
-            f"/v1/conversations/{quote(conversation, safe='')}/messages"
-        )
+    async def _fetch(self, conversation: str, after: int = 0) -> web.Response:
+        path = f"/v1/conversations/{quote(conversation, safe='')}/messages"
+        return await self._asking.archiver(f"{path}?after={after}" if after else path)
 
     async def watch(self) -> None:
-        """Tell the pages of every change in the records that they look at, for ever."""
+        """Tell the pages of what is new in the records that they look at, for ever."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if not self._stream.listeners:
                 continue
-            for conversation, known in list(self._watched.items()):
-                record = await self._fetch(conversation)
-                if record.status != 200 or not isinstance(record.body, bytes):
-                    continue
-                if hash(record.body) != known:
-                    self._watched[conversation] = hash(record.body)
-                    changed: dict[str, Any] = {"conversationId": conversation}
-                    self._stream.publish("record", changed | {"record": msgspec.Raw(record.body)})
+            for conversation, seen in list(self._watched.items()):
+                await self._look(conversation, seen)
+
+    async def _look(self, conversation: str, seen: list[dict[str, Any]]) -> None:
+        """Only for what was not seen: each look at a message is on the record. What became of one
+        that was, the pages ask when they hear of it."""
+        record = await self._fetch(
+            conversation, max((m.get("sequence", 0) for m in seen), default=0)
+        )
+        known = {message["id"] for message in seen}
+        if new := [message for message in messages(record) if message["id"] not in known]:
+            seen += new
+            told = {"conversationId": conversation, "record": {"messages": seen}}
+            self._stream.publish("record", told)
+
+
+def messages(record: web.Response) -> list[dict[str, Any]]:
+    """Those in an answer of the archive; pure."""
+    if record.status != HTTPStatus.OK or not isinstance(record.body, bytes):
+        return []
+    found: list[dict[str, Any]] = msgspec.json.decode(record.body)["messages"]
+    return found
 
 
 def said(answer: Answer, body: dict[str, Any], result: web.Response) -> dict[str, Any]:

@@ -36,6 +36,9 @@ class Config(Table):
     """Who answers for this version of it, on the record."""
     log: str = Field(default="postkamer", pattern=r"^[A-Za-z0-9./-]{1,100}$")
     """Name of the archive's log on its checkpoints, such as your domain; once chosen it stays."""
+    processing_months: int = Field(default=24, ge=13, le=240)
+    """That the processing log is kept: what was done in the last two years, as long as people ask
+    and complain about. Who looked stays in the record as long as what they saw."""
     tenants: tuple[Tenant, ...] = Field(min_length=1)
     numbers: tuple[Number, ...] = Field(min_length=1)
     departments: tuple[Department, ...] = Field(min_length=1)

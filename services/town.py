@@ -18,6 +18,9 @@ AUTOMATIC = (
 """Texts that go out by themselves unless a municipality says otherwise. Not: those that cost a
 message and tell nothing that the citizen waits for."""
 
+ADDRESS = r"^((https?://|urn:)[!-~]+)?$"
+"""Of something in a register: a URI, or ''."""
+
 
 def _with_a_name(secret: str) -> str:
     if secret == "env:":
@@ -89,6 +92,9 @@ class Tenant(Table):
     backup_days: int = Field(default=35, ge=0, le=3660)
     """For which back-ups are kept: until then they hold what was destroyed."""
     privacy: Privacy = Privacy()
+    processing_activity: str = Field(default="", max_length=500, pattern=ADDRESS)
+    """URI of this in the municipality's register of processing activities, which stands in each row
+    of the processing log; of this version of it. '' is a name of ours."""
 
     @property
     def wrote(self) -> timedelta:

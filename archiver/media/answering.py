@@ -1,5 +1,6 @@
 """Handing out files: to whoever may read the message that one came with, once it may be shown."""
 
+from collections.abc import Sequence
 from urllib.parse import quote
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from archiver.media.reading import damaged, read
 from archiver.media.signatures import BEGINS, bare
 from archiver.record.sealing import Shut
 from archiver.store import Store
+from archiver.viewer import Row
+from archiver.views import Views
 from services.access import Rights
 from services.answers import unavailable
 from services.guard import guarded
@@ -44,14 +47,22 @@ class Files:
     """`scanned_only`: what no scanner has looked at is not shown."""
 
     def __init__(
-        self, store: Store, book: Book, objects: Objects, keyring: Keyring, *, scanned_only: bool
+        self,
+        store: Store,
+        book: Book,
+        objects: Objects,
+        views: Views,
+        keyring: Keyring,
+        *,
+        scanned_only: bool,
     ) -> None:
         self._store, self._book, self._objects = store, book, objects
-        self._keyring, self._scanned_only = keyring, scanned_only
+        self._views, self._keyring, self._scanned_only = views, keyring, scanned_only
 
     def routes(self) -> list[web.RouteDef]:
         path = "/v1/media/{id}"
-        return [web.get(path, guarded(self.file, self._keyring, "read"), allow_head=False)]
+        handler = guarded(self._views.door(self.file), self._keyring, "read")
+        return [web.get(path, handler, allow_head=False)]
 
     async def file(self, request: web.Request, rights: Rights) -> web.StreamResponse:
         """GET /v1/media/{id}: the bytes; 202 while they are on their way, 451 where they are kept
@@ -60,10 +71,11 @@ class Files:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem(404, "Not Found", NOWHERE)
-        kept = await self._book.kept(id) if await self._store.message(id, rights) else None
+        rows = await self._store.message(id, rights)
+        kept = await self._book.kept(id) if rows else None
         if kept is None:
             return problem(404, "Not Found", NOWHERE)
-        return self._withheld(kept) or await self._sent(request, id, kept)
+        return self._withheld(kept) or await self._sent(request, id, kept, rows)
 
     def _withheld(self, kept: Kept) -> web.Response | None:
         match kept.state:
@@ -76,12 +88,15 @@ class Files:
         said = {"state": kept.state, "reason": kept.reason}
         return json(said, 202, {"Retry-After": str(SOON_SECONDS)})
 
-    async def _sent(self, request: web.Request, id: UUID, kept: Kept) -> web.StreamResponse:
+    async def _sent(
+        self, request: web.Request, id: UUID, kept: Kept, rows: Sequence[Row]
+    ) -> web.StreamResponse:
         try:
             pieces = await read(self._objects, kept)
             begins = await anext(pieces, b"")
         except BROKEN as error:
             return _refused(id, error)
+        await self._views.shown(request, "file", rows)
         answer = web.StreamResponse(headers=headers(kept))
         answer.content_length = kept.size
         await answer.prepare(request)

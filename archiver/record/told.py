@@ -21,6 +21,22 @@ class Person(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """As much as is read of a delivery, and of a view."""
+
+    department: str | None = None
+    state: str | None = None
+    """Of a delivery."""
+    what: str = ""
+    """Of a view: message, messages, file, search ..."""
+    token: str = ""
+    employee: str = ""
+    """Of a view: who looked."""
+    trace: str = ""
+    parent_span: str = ""
+    """In hex: the trace in which it was asked for, and the span of whoever has one themselves."""
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """As much of it as is read here; the rest may be anything."""
 
@@ -35,21 +51,31 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     medium: dict[str, Any] | None = None
     changes: tuple[Identity, ...] = ()
     """Of an identity: what somebody is called from now on, and no longer."""
+    status: str | None = None
+    """Of a message of ours, when it was accepted."""
+    done: Done = Done()
+    """Of a delivery, and of a view."""
 
 
 _read = msgspec.json.Decoder(Told).decode
+_done = msgspec.json.Decoder(Done).decode
 _of_department = msgspec.json.Decoder(
     msgspec.defstruct("Department", [("department", str | None, None)], frozen=True)
 ).decode
 SPEAK = frozenset(("message", "note", "consent", "identity", "request"))
 """Kinds of record that tell more than whose they are."""
-PHONE = "phone"
+DONE = frozenset(("delivery", "view"))
+"""Kinds of what was done with what was told."""
+PHONE, EMPLOYEE = "phone", "employee"
 
 
 def told(record: Record) -> Told:
     """msgspec.DecodeError where its data is no JSON object, or not what its kind says."""
     if record.kind in SPEAK:
         return _read(record.data)
+    if record.kind in DONE:
+        done = _done(record.data)
+        return Told(department=done.department, done=done)
     return Told(department=_of_department(record.data).department)  # type: ignore[attr-defined]
 
 
@@ -58,6 +84,8 @@ def people(told: Told) -> list[Identity]:
     named = [*(told.from_.identities if told.from_ else ()), *told.changes]
     if told.to:
         named.append(Identity(PHONE, told.to))
+    if told.done.employee:
+        named.append(Identity(EMPLOYEE, told.done.employee))
     return [Identity(one.kind, plain(one)) for one in named if one.value]
 
 

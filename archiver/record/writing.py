@@ -4,6 +4,7 @@ Whoever writes holds the row of the head, so there is one writer at a time, and 
 already is left out before places are given: a batch that comes again changes nothing.
 """
 
+import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -17,8 +18,10 @@ import msgspec
 from archiver.record.entry import Open, hash_of, opened
 from archiver.record.keys import NOWHERE, Keys, Place
 from archiver.record.merkle import Tree, grown
+from archiver.record.processing import SUBJECT_TYPE, Action, Activities, action, is_action
 from archiver.record.sealing import SALT_BYTES, Content, Shut, seal, seal_content
 from archiver.record.told import Told, people, told
+from services.answers import VERSION
 from services.contract import Record
 from services.database import Connection, Pool
 
@@ -26,6 +29,10 @@ DESTRUCTION = "destruction"
 """The kind of record that says that something cannot be opened any more."""
 HASH_BYTES = 16
 """Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
+RESOURCE = f"postkamer {VERSION}"
+"""What did it, in the processing log."""
+CONVERSATION = "conversation"
+"""What is hashed for the processing log."""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -47,16 +54,28 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     leaf: bytes
     subjects: tuple[bytes, ...] = ()
     file: File | None = None
+    action: Action | None = None
 
 
 class Unsealable(Exception):
     """A record that cannot be sealed: it goes aside, and its siblings go on."""
 
 
+UNNAMED = Activities()
+
+
 class Writer:
-    def __init__(self, pool: Pool, keys: Keys) -> None:
-        self._pool, self._keys = pool, keys
+    def __init__(self, pool: Pool, keys: Keys, activities: Activities = UNNAMED) -> None:
+        self._pool, self._keys, self._activities = pool, keys, activities
         self._hashing: dict[str, bytes] = {}
+        self._writing, self._turn = 0, asyncio.Lock()
+        """In the order in which they came: who waits for the head's row is passed by whoever comes
+        when it is free, and a busy intake comes again and again."""
+
+    @property
+    def busy(self) -> bool:
+        """Somebody writes, or waits for their turn."""
+        return self._writing > 0
 
     async def add(self, records: Sequence[Record]) -> int:
         """Write what is not there yet; how many were new. Unsealable where one cannot be."""
@@ -85,7 +104,12 @@ class Writer:
             leaf=hash_of(entry, sealed),
             subjects=tuple(self._hashes(record.tenant, said)),
             file=_file(record, said, above),
+            action=self._action(record, said) if is_action(record) else None,
         )
+
+    def _action(self, record: Record, said: Told) -> Action:
+        subject = person_hash(self._hashing[record.tenant], CONVERSATION, record.conversation)
+        return action(record, said, self._activities.of(record.tenant), subject)
 
     def _hashes(self, tenant: str, said: Told) -> Iterable[bytes]:
         for one in people(said):
@@ -95,6 +119,14 @@ class Writer:
         """What is not there yet, whole or not at all; how many were new."""
         if not entries:
             return 0
+        self._writing += 1
+        try:
+            async with self._turn:
+                return await self._write(entries)
+        finally:
+            self._writing -= 1
+
+    async def _write(self, entries: Sequence[Entry]) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_HEAD)
             assert head is not None  # it was made with its table
@@ -113,6 +145,10 @@ async def _append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> N
     await connection.execute(_ENTRIES, *_columns(_row(e, first + n) for n, e in enumerate(new)))
     if files := [e for e in new if e.file]:
         await connection.execute(_FILES, *_columns(map(_file_row, files)))
+    if done := [_action_row(entry.action) for entry in new if entry.action]:
+        await connection.copy_records_to_table(
+            "processing", schema_name="archiver", columns=ACTION, records=done
+        )
     if about := [row for entry in new for row in _subject_rows(entry)]:
         await connection.execute(_SUBJECTS, *_columns(about))
     if tree.done:
@@ -167,6 +203,14 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
     return (id, *whose, file.sent_at, file.mime_type, file.salt, file.sealed)
 
 
+def _action_row(of: Action) -> tuple[Any, ...]:
+    """What is written is done: an action ends when it has begun."""
+    return (
+        of.trace, of.span, of.parent, of.name, of.status, of.at, of.at, RESOURCE, of.tenant,
+        of.activity, of.subject, SUBJECT_TYPE, of.processor,
+    )  # fmt: skip
+
+
 def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
     of = entry.open
     for hash in entry.subjects:
@@ -195,6 +239,12 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
     as new (id, tenant, number, conversation, department, sent_at, type, salt, sealed)
 on conflict do nothing
 """
+
+ACTION = (
+    "trace_id", "span_id", "parent_span_id", "name", "status", "start_time", "end_time", "resource",
+    "tenant", "activity", "subject", "subject_type", "foreign_processor",
+)  # fmt: skip
+"""By COPY, which costs a third of an insert: each is there once, as the entry beside it."""
 
 # Of each conversation once for each name; what stands in none is told entry by entry.
 _SUBJECTS = """

@@ -48,6 +48,8 @@ class Services:
         self.asked: list[tuple[str, bytes]] = []
         """Path and body of what else the desks asked for."""
         self.record: list[dict[str, Any]] = []
+        self.looked: list[str] = []
+        """After which place in a conversation its record was asked for."""
         self.news = asyncio.Event()
 
     async def webhook(self, request: web.Request) -> web.Response:
@@ -83,8 +85,12 @@ class Services:
         assert "Idempotency-Key" not in request.headers
         return web.json_response({"read": request.path})
 
-    async def messages(self, _: web.Request) -> web.Response:
-        return web.json_response({"messages": self.record})
+    async def messages(self, request: web.Request) -> web.Response:
+        assert request.headers["Postkamer-Employee"] == "sandbox"
+        self.looked.append(after := request.query.get("after", ""))
+        last = int(after or 0)
+        new = [m for m in self.record if m.get("sequence", last + 1) > last]
+        return web.json_response({"messages": new})
 
     async def until(self, n: int) -> list[dict[str, Any]]:
         """The webhooks, once there are `n`."""

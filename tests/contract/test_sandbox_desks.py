@@ -209,7 +209,19 @@ async def test_the_record_is_the_archivers_and_its_changes_are_told(sandbox: Wor
     async with sandbox.http.get(sandbox.url + "/stream") as stream:
         sandbox.services.record = [{"id": "m1"}]
         text = await read_until(stream, "event: record")
-    assert '"messages": [{"id": "m1"}]' in text
+    assert '"messages":[{"id":"m1"}]' in text
+
+
+async def test_a_desk_asks_the_record_only_for_what_it_has_not_seen(sandbox: World) -> None:
+    sandbox.services.record = [{"id": "m1", "sequence": 3}]
+    await sandbox.ask("GET", "/desk/record/c1")
+    async with sandbox.http.get(sandbox.url + "/stream") as stream:
+        sandbox.services.record.append({"id": "m2", "sequence": 7})
+        text = await read_until(stream, "event: record")
+        assert '"messages":[{"id":"m1","sequence":3},{"id":"m2","sequence":7}]' in text
+        sandbox.services.record.append({"id": "m3", "sequence": 9})
+        await read_until(stream, '"m3"')
+    assert {after for after in sandbox.services.looked if after} == {"3", "7"}
 
 
 async def test_without_gateway_and_archiver_the_sandbox_says_so() -> None:

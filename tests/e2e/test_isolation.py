@@ -209,11 +209,19 @@ async def test_after_all_of_it_no_conversation_has_changed_that_was_not_the_toke
         assert rights.may(*ORDERING)
         assert rights.tenant == tenant
         assert rights.handles(department)
+    for line in await parts.rows(_LOOKED):
+        name, tenant, department = line.split("|")
+        rights = parts.rights[name]
+        assert rights.may("read")
+        assert (rights.tenant, rights.handles(department)) == (tenant, True)
 
 
+_LOOKED = """select distinct data->>'token', tenant, department from opened.record
+where kind = 'view' and data->>'token' in (select name from access.token)"""
 _CONVERSATION_NOW = """select department, closed_at is not null, zaak from router.conversation
 where id = '{0}'"""
 _DONE = """select distinct coalesce(data->>'token', data->'by'->>'token'), tenant,
     coalesce(data->>'from', data->>'department')
 from opened.record
-where conversation <> '' and coalesce(data->>'token', data->'by'->>'token') is not null"""
+where conversation <> '' and kind <> 'view'
+    and coalesce(data->>'token', data->'by'->>'token') is not null"""

@@ -20,6 +20,7 @@ from archiver.media.judging import Fetched
 from archiver.media.looker import Looker
 from archiver.media.source import sourcing
 from archiver.record.streaming import Sealing
+from archiver.views import viewing
 from services import clock, objects
 from services.contract import Record
 from services.database import Pool
@@ -197,7 +198,9 @@ async def room(
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = Keyring(pool, [key("t", **many), others])
-        files = Files(await reader_of(pool), book, store, ring, scanned_only=scanned_only)
+        views = await enter(viewing(await writer_of(pool)))
+        reader = await reader_of(pool)
+        files = Files(reader, book, store, views, ring, scanned_only=scanned_only)
         door = await enter(serve(application(files.routes()), "127.0.0.1", 0))
         await enter(beside(fetcher.run()))
         await enter(beside(looker.run()))

@@ -16,6 +16,7 @@ import pytest
 
 from archiver.api import Api
 from archiver.store import NOTES
+from archiver.views import viewing
 from services import clock
 from services.access import Rights
 from services.contract import Record
@@ -141,8 +142,11 @@ async def reader(pool: Pool, rights: Rights) -> AsyncIterator[Reader]:
     given = msgspec.structs.asdict(rights) | {"per_second": 1000, "burst": 10_000}
     ring = Keyring(pool, [key("t", **given)])
     async with (
+        viewing(await writer_of(pool)) as views,
         serve(
-            application(Api(await reader_of(pool), ring, timedelta).routes()), "127.0.0.1", 0
+            application(Api(await reader_of(pool), views, ring, timedelta).routes()),
+            "127.0.0.1",
+            0,
         ) as port,
         aiohttp.ClientSession() as session,
     ):

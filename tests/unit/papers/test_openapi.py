@@ -14,6 +14,7 @@ import archiver.openapi
 import gateway.openapi
 from archiver.api import Api as Archive
 from archiver.media.answering import Files
+from archiver.views import Views
 from gateway.api import Api as Orders
 from gateway.media import Media
 from gateway.webhook import Webhook
@@ -198,8 +199,8 @@ def test_the_gateways_document_has_every_route_of_it() -> None:
 def test_the_archivers_document_has_every_route_of_it() -> None:
     none: Any = None
     defined = [
-        *Archive(none, none, timedelta).routes(),
-        *Files(none, none, none, none, scanned_only=True).routes(),
+        *Archive(none, Views(none), none, timedelta).routes(),
+        *Files(none, none, none, Views(none), none, scanned_only=True).routes(),
         *routes(DOCUMENTS["archiver"]),
     ]
     assert served(defined) - {("get", "/v1/openapi.html")} == described(DOCUMENTS["archiver"])

@@ -1,0 +1,102 @@
+"""`postkamer archive processing`: the processing log, as Logboek Dataverwerkingen 1.0 calls it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import click
+import msgspec
+
+from archiver.record.keys import Keys
+from archiver.record.told import PHONE, Identity, plain
+from archiver.record.writing import CONVERSATION, person_hash
+from cli.opening import on_archive
+from cli.times import Time
+from cli.unsealed import BATCH, municipalities
+from services import clock
+from services.database import Connection, Pool
+
+Row: TypeAlias = Any
+"""By name: asyncpg's, or a dict."""
+
+
+@click.command("processing")
+@click.option("--from", "since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
+@click.option("--to", "until", type=Time(), help="Now otherwise.")
+@click.option("--tenant", default="", help="Of one municipality alone.")
+@click.option("--subject-phone", "phone", help="Of one citizen alone, by their number.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each, with LDV's names.")
+def command(
+    since: datetime, until: datetime | None, tenant: str, phone: str | None, as_json: bool
+) -> None:
+    """Show what was done with citizens' data; the oldest first. Nobody is named in it."""
+    shown: Callable[[Row], str] = _json if as_json else line
+
+    async def work(pool: Pool, keys: Keys) -> None:
+        async with pool.acquire() as connection, connection.transaction(readonly=True):
+            subjects = None if phone is None else await pseudonyms(connection, keys, phone)
+            wanted = since, until or clock.now(), tenant, subjects
+            cursor = await connection.cursor(_ROWS, *wanted)
+            while rows := await cursor.fetch(BATCH):
+                click.echo("\n".join(map(shown, rows)))
+
+    on_archive("processing", work)
+
+
+async def pseudonyms(connection: Connection, keys: Keys, phone: str) -> list[bytes]:
+    """Under which whoever has this number stands in the log."""
+    value, found = plain(Identity(PHONE, phone)), list[bytes]()
+    for tenant, key in (await municipalities(connection, keys)).items():
+        rows = await connection.fetch(_CONVERSATIONS, tenant, person_hash(key, PHONE, value))
+        found += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
+    return found
+
+
+def logged(row: Row) -> dict[str, Any]:
+    """A row by LDV's names: bytes in hex, times in milliseconds since 1970. Pure."""
+    program, _, version = row["resource"].partition(" ")
+    attributes = {
+        "dpl.core.processing_activity_id": row["activity"],
+        "dpl.core.data_subject_id": row["subject"].hex(),
+        "dpl.core.data_subject_id_type": row["subject_type"],
+    }
+    if row["foreign_processor"]:
+        attributes["dpl.core.foreign_operation.processor"] = row["foreign_processor"]
+    parent = {"parent_span_id": row["parent_span_id"].hex()} if row["parent_span_id"] else {}
+    return {
+        "trace_id": row["trace_id"].hex(),
+        "span_id": row["span_id"].hex(),
+        **parent,
+        "name": row["name"],
+        "status": row["status"],
+        "start_time": _milliseconds(row["start_time"]),
+        "end_time": _milliseconds(row["end_time"]),
+        "resource": {"attributes": {"service.name": program, "service.version": version}},
+        "attributes": attributes,
+    }
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _json(row: Row) -> str:
+    return msgspec.json.encode(logged(row)).decode()
+
+
+def line(row: Row) -> str:
+    wrong = "" if row["status"] == "Ok" else f", {row['status']}"
+    at, subject = row["start_time"], row["subject"].hex()
+    return f"{at:%Y-%m-%d %H:%M:%S}Z  {row['tenant']}  {subject}  {row['name']}{wrong}"
+
+
+_ROWS = """
+select * from archiver.processing
+where start_time >= $1 and start_time < $2 and $3 in ('', tenant)
+    and ($4::bytea[] is null or subject = any($4))
+order by start_time, span_id
+"""
+_CONVERSATIONS = """
+select distinct conversation from archiver.subject
+where tenant = $1 and hash = $2 and conversation <> ''
+"""
