@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import deliverer, door, neighbours, openklant, router, rules, trip
+from bench import archiver, deliverer, door, neighbours, openklant, router, rules, trip
 
 Given = argparse.Namespace
 Part = Callable[[Path, Given], None]
@@ -17,6 +17,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "rules": ("Many rules", lambda at, g: rules.measure(at, g.rounds, say)),
     "router": ("One router", lambda at, g: router.measure(at, g.rounds, g.messages, say)),
     "deliverer": ("One deliverer", lambda at, g: deliverer.measure(at, g.rounds, g.messages, say)),
+    "archiver": ("One archiver", lambda at, g: archiver.measure(at, g.rounds, g.messages, say)),
     "neighbours": (
         "Beside destinations that fail",
         lambda at, g: neighbours.measure(at, g.rounds, say),
