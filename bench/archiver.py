@@ -81,7 +81,8 @@ def _happened(stage: Stage, first: int, citizens: int) -> Iterator[list[Record]]
     about = [word for rule in config.config.rules for word in rule.words]
     texts = written(examples(EXAMPLES.read_text()), about, seed=first)
     ground = grounded(config, keyed_hash(b"bench"))
-    return envelopes(split(first, citizens), texts, clock.now(), ground, NUMBERS)
+    waves = ((wave, clock.now()) for wave in split(first, citizens))
+    return envelopes(waves, texts, ground, NUMBERS)
 
 
 async def _watched(stage: Stage, pool: Pool, size: int, process: Process) -> Round:

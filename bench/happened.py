@@ -40,23 +40,22 @@ CLERK = Author(kind="employee", id="m.devries")
 
 
 def envelopes(
-    waves: Iterable[Wave],
+    waves: Iterable[tuple[Wave, datetime]],
     texts: Iterator[str],
-    at: datetime,
     ground: Ground,
     numbers: Sequence[str] = (NUMBER,),
 ) -> Iterator[list[Record]]:
     """What each message to the archive holds; two messages of each citizen, one each way."""
-    for wave in waves:
+    for wave, at in waves:
         known = Knowledge()
         for entries in _entries(wave, texts, at, numbers, known):
             yield from _left(entries, known, ground)
 
 
-def split(first: int, citizens: int) -> Iterator[Wave]:
-    """As many at once as the router has in hand."""
-    for start in range(first, first + citizens, TOGETHER):
-        yield Wave(start, min(TOGETHER, first + citizens - start))
+def split(first: int, citizens: int, together: int = TOGETHER) -> Iterator[Wave]:
+    """So many at once."""
+    for start in range(first, first + citizens, together):
+        yield Wave(start, min(together, first + citizens - start))
 
 
 def _entries(
