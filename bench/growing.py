@@ -52,14 +52,14 @@ def table(batches: Sequence[Batch], bytes: int) -> Iterator[str]:
     """A row for each tenth; then what was asked."""
     total = sum(batch.count for batch in batches)
     yield ""
-    yield f"{'records before':>14}{'records/s':>12}{'us a record':>14}{'CPU us: ours':>15}{'theirs':>9}"
+    yield f"{'before':>14}{'records/s':>12}{'us a record':>14}{'CPU us: ours':>16}{'theirs':>8}"
     for tenth in range(TENTHS):
         first, last = total * tenth // TENTHS, total * (tenth + 1) // TENTHS
         part = [batch for batch in batches if first <= batch.before < last]
         if not part:
             continue
         took, ours, theirs = (each(part, name) for name in ("took", "ours", "theirs"))
-        yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{ours:15.0f}{theirs:9.0f}"
+        yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{ours:16.0f}{theirs:8.0f}"
     yield f"{bytes / total:,.0f} bytes of disk a record, indexes included"
     yield ""
     yield f"{'A record of ' + f'{total:,}':44}{'asked':>10}{'measured':>10}"

@@ -1,4 +1,4 @@
-"""What router and deliverer put on the record, made as they make it: records of real decisions. Pure.
+"""What router and deliverer put on the record, made as they make it, of real decisions. Pure.
 
 A citizen writes, and is answered; Meta says of the answer that it was delivered, and read. Each
 leaves what it leaves in a town hall: envelopes, conversations, messages, outcomes, statuses, and

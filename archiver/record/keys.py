@@ -169,8 +169,8 @@ def conversation_name(tenant: str, conversation: str) -> str:
     return f"conversation {tenant} {conversation}"
 
 
-# One look-up each, however little the database knows of a table that is young: joined, each would be
-# looked for among all keys of its municipality.
+# One look-up each, however little the database knows of a table that is young: in a mere join each
+# is looked for among all keys of its municipality.
 KEYS = """
 select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
