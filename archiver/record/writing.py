@@ -4,6 +4,7 @@ Whoever writes holds the row of the head, so there is one writer at a time, and 
 already is left out before places are given: a batch that comes again changes nothing.
 """
 
+import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -24,6 +25,9 @@ from services.database import Connection, Pool
 
 DESTRUCTION = "destruction"
 """The kind of record that says that something cannot be opened any more."""
+TOGETHER = 256
+"""Sealed without a pause, in some 4 ms: then the batch before gets on its way to the database, and
+whoever asks gets an answer."""
 HASH_BYTES = 16
 """Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
 
@@ -70,7 +74,12 @@ class Writer:
         for tenant in {record.tenant for record in records} - set(self._hashing):
             with suppress(Shut):
                 self._hashing[tenant] = await self._keys.hashing(tenant)
-        return [self._sealed(record, said, keys.get(place_of(record))) for record, said in read]
+        sealed: list[Entry] = []
+        for nth, (record, said) in enumerate(read):
+            if nth % TOGETHER == 0:
+                await asyncio.sleep(0)
+            sealed.append(self._sealed(record, said, keys.get(place_of(record))))
+        return sealed
 
     def _sealed(self, record: Record, said: Told, above: bytes | None) -> Entry:
         if above is None or record.tenant not in self._hashing:
