@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import deliverer, door, neighbours, openklant, router, rules, trip
+from bench import archiver, deliverer, door, neighbours, openklant, record, router, rules, trip
 
 Given = argparse.Namespace
 Part = Callable[[Path, Given], None]
@@ -17,6 +17,8 @@ PARTS: dict[str, tuple[str, Part]] = {
     "rules": ("Many rules", lambda at, g: rules.measure(at, g.rounds, say)),
     "router": ("One router", lambda at, g: router.measure(at, g.rounds, g.messages, say)),
     "deliverer": ("One deliverer", lambda at, g: deliverer.measure(at, g.rounds, g.messages, say)),
+    "archiver": ("One archiver", lambda at, g: archiver.measure(at, g.rounds, g.messages, say)),
+    "record": ("A record that grows", lambda at, g: record.measure(at, g.records, say)),
     "neighbours": (
         "Beside destinations that fail",
         lambda at, g: neighbours.measure(at, g.rounds, say),
@@ -26,7 +28,7 @@ PARTS: dict[str, tuple[str, Part]] = {
         lambda at, g: openklant.measure(at, max(1, g.rounds // 2), g.conversations, say),
     ),
 }
-QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000, "conversations": 500}
+QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000, "conversations": 500, "records": 120_000}
 
 
 def main() -> int:
@@ -51,10 +53,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all but the trip (5)")
     parser.add_argument("--seconds", type=int, default=3, help="seconds of a round at the door (3)")
     parser.add_argument(
-        "--messages", type=int, default=20_000, help="of the trip, and of a round of the router"
+        "--messages", type=int, default=20_000, help="of the trip, and of a round of a service"
     )
     parser.add_argument(
         "--conversations", type=int, default=1_500, help="of a round at an Open Klant (1,500)"
+    )
+    parser.add_argument(
+        "--records", type=int, default=200_000, help="of the record that grows (200,000)"
     )
     return parser.parse_args()
 

@@ -22,7 +22,7 @@ from deploy.local.state import token
 from router.batch import chunks
 from services import choices, clock, contract, topology
 from services.broker import Publisher, linked
-from services.contract import ArchiveBatch, Batch, Delivery, DeliveryBatch, Receipt
+from services.contract import ArchiveBatch, Batch, Delivery, DeliveryBatch, Receipt, Record
 from services.partitions import Partitions
 from tests.installation import EXAMPLE, NEIGHBOUR
 
@@ -42,6 +42,10 @@ class Stage:
         self._passwords = passwords
         self.config = choices.load(_config(folder)).config
         self.settings = surroundings(folder, _config(folder), broker.url, database.url)
+
+    @property
+    def config_file(self) -> Path:
+        return _config(self.folder)
 
     @property
     def metrics(self) -> str:
@@ -65,6 +69,16 @@ class Stage:
             "POSTKAMER_META_GRAPH_URL": f"http://127.0.0.1:{port}/graph",
         }
         return self._program("deliverer", ("cli.main", "deliverer"), own)
+
+    def archiver(self) -> Program:
+        """The same."""
+        password = self._passwords["archiver"]
+        own = {
+            "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_archiver", password),
+            "POSTKAMER_AMQP_URL": self.broker.url_for("archiver", password),
+            "POSTKAMER_API_TOKENS": f"sandbox@{self.config.tenants[0].id}:{token()}",
+        }
+        return self._program("archiver", ("cli.main", "archiver"), own)
 
     def hand_over(self, destination: str, events: Iterable[Delivery]) -> None:
         """Put events into a destination's queue, as the router does."""
@@ -131,6 +145,21 @@ class Stage:
                 count += 1
         return count
 
+    async def tell(self, envelopes: Iterable[list[Record]]) -> int:
+        """Put records into the archive's queue, as router and deliverer do; how many envelopes."""
+        count = 0
+        async with linked(self.broker.url, "bench") as link:
+            publisher = Publisher(link, topology.ARCHIVE)
+            for records in envelopes:
+                batch = ArchiveBatch(records=records)
+                await publisher.publish(topology.ARCHIVE_QUEUE, batch, PUBLISH_SECONDS)
+                count += 1
+        return count
+
+    async def untold(self, channel: AbstractChannel) -> int:
+        """Envelopes for the archive that nobody has taken."""
+        return await _count(channel, topology.ARCHIVE_QUEUE)
+
     async def waiting(self, channel: AbstractChannel) -> int:
         """Envelopes that nobody has taken."""
         names = map(topology.partition_queue, range(self.config.partitions))
@@ -158,7 +187,7 @@ def staged(folder: Path, change: Callable[[str], str] = lambda text: text) -> It
         stage = Stage(folder, broker, database, passwords)
         migrate = [sys.executable, "-m", "cli.main", "migrate"]
         subprocess.run(migrate, env=stage.settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-        for name in ("router", "deliverer"):
+        for name in ("router", "deliverer", "archiver"):
             database.execute(f"alter role postkamer_{name} login password '{passwords[name]}'")
         yield stage
 

@@ -169,12 +169,18 @@ def conversation_name(tenant: str, conversation: str) -> str:
     return f"conversation {tenant} {conversation}"
 
 
+# One look-up each, however little the database knows of a table that is young: in a mere join each
+# is looked for among all keys of its municipality.
 KEYS = """
 select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
 from unnest($1::text[], $2::text[]) as wanted (tenant, conversation)
-join archiver.conversation_key k using (tenant, conversation)
-join archiver.municipality_key m using (tenant, purpose, version)
+cross join lateral (
+    select * from archiver.conversation_key k
+    where (k.tenant, k.conversation) = (wanted.tenant, wanted.conversation) limit 1
+) as k
+join archiver.municipality_key m
+    on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
 """
 
 ALL_KEYS = """

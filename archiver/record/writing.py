@@ -27,6 +27,9 @@ from services.database import Connection, Pool
 
 DESTRUCTION = "destruction"
 """The kind of record that says that something cannot be opened any more."""
+TOGETHER = 256
+"""Sealed without a pause, in some 4 ms: then the batch before gets on its way to the database, and
+whoever asks gets an answer."""
 HASH_BYTES = 16
 """Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
 RESOURCE = f"postkamer {VERSION}"
@@ -89,7 +92,12 @@ class Writer:
         for tenant in {record.tenant for record in records} - set(self._hashing):
             with suppress(Shut):
                 self._hashing[tenant] = await self._keys.hashing(tenant)
-        return [self._sealed(record, said, keys.get(place_of(record))) for record, said in read]
+        sealed: list[Entry] = []
+        for nth, (record, said) in enumerate(read):
+            if nth % TOGETHER == 0:
+                await asyncio.sleep(0)
+            sealed.append(self._sealed(record, said, keys.get(place_of(record))))
+        return sealed
 
     def _sealed(self, record: Record, said: Told, above: bytes | None) -> Entry:
         if above is None or record.tenant not in self._hashing:
@@ -130,7 +138,8 @@ class Writer:
         async with self._pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_HEAD)
             assert head is not None  # it was made with its table
-            known = await connection.fetch(_KNOWN, [entry.open.id for entry in entries])
+            ids = [entry.open.id for entry in entries]
+            known = await connection.fetch(_KNOWN, ids, min(ids), max(ids))
             there = {row["id"] for row in known}
             new = list({e.open.id: e for e in entries if e.open.id not in there}.values())
             if new:
@@ -142,7 +151,10 @@ async def _append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> N
     first = tree.size
     for entry in new:
         tree.append(entry.leaf)
-    await connection.execute(_ENTRIES, *_columns(_row(e, first + n) for n, e in enumerate(new)))
+    rows = [_row(entry, first + n) for n, entry in enumerate(new)]
+    await connection.copy_records_to_table(
+        "entry", schema_name="archiver", columns=_COLUMNS, records=rows
+    )
     if files := [e for e in new if e.file]:
         await connection.execute(_FILES, *_columns(map(_file_row, files)))
     if done := [_action_row(entry.action) for entry in new if entry.action]:
@@ -219,15 +231,14 @@ def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
 
 _HEAD = "select size, peaks from archiver.head for update"
 
-_KNOWN = "select id from archiver.entry where id = any($1::uuid[])"
+# Between these two: other months are not looked into.
+_KNOWN = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"
 
-_ENTRIES = """
-insert into archiver.entry (id, position, kind, at, tenant, conversation, department, message,
-    receipt, item, sequence, salt, sealed, leaf)
-select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[],
-    $6::text[], $7::text[], $8::uuid[], $9::uuid[], $10::int[], $11::bigint[], $12::bytea[],
-    $13::bytea[], $14::bytea[])
-"""
+_COLUMNS = (
+    "id", "position", "kind", "at", "tenant", "conversation", "department", "message",
+    "receipt", "item", "sequence", "salt", "sealed", "leaf",
+)  # fmt: skip
+"""Of `_row`; in binary they go in as they are, and cost half of what they cost as arrays."""
 
 _FILES = """
 insert into archiver.media (id, tenant, number, conversation, department, sent_at, announced, salt,

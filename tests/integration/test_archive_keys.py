@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from archiver.record.keys import Keys, Locked
+from archiver.record.keys import KEYS, Keys, Locked
 from archiver.record.writing import Writer
 from services.database import Pool
 from tests.integration.logged import ENTRIES, Log, logged, message
@@ -114,3 +115,29 @@ async def test_a_key_that_was_swapped_or_altered_opens_nothing_and_stops_nobody_
 async def test_a_master_key_that_is_none_of_the_archive_s_is_told_so(log: Log, pool: Pool) -> None:
     with pytest.raises(Locked, match="POSTKAMER_ARCHIVE_KEY: it does not open this archive"):
         await Keys(pool, [bytes(32)]).check()
+
+
+async def test_a_key_is_looked_up_by_itself_in_a_table_of_which_nothing_is_known(
+    pool: Pool,
+) -> None:
+    """A statement that was planned when there were no keys is used as they come by the thousand."""
+    await pool.execute("analyze archiver.conversation_key, archiver.municipality_key")
+    keys, count = await keys_of(pool), 1000
+    await keys.of_conversations({("almelo", f"c{n}") for n in range(count)})
+    async with pool.acquire() as connection:
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        await connection.execute(f"prepare looked (text[], text[]) as {KEYS}")
+        plan = await connection.fetchval(
+            "explain (analyze, format json) execute looked ("
+            f"array_fill('almelo'::text, array[{count}]),"
+            f"string_to_array('{','.join(f'c{n}' for n in range(count))}', ','))"
+        )
+    assert max(_touched(json.loads(plan)[0]["Plan"])) <= 2 * count
+
+
+def _touched(plan: dict[str, Any]) -> Iterator[float]:
+    """Rows that each step of a plan came to, in all its rounds."""
+    seen = plan["Actual Rows"] + plan.get("Rows Removed by Join Filter", 0)
+    yield (seen + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    for step in plan.get("Plans", ()):
+        yield from _touched(step)

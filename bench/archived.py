@@ -1,0 +1,46 @@
+"""What the archiver's measurements say: rounds in, tables out. Pure."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from bench.results import at_least, spread
+
+ARCHIVER, KEYED, PLAIN = KINDS = ("archiver", "COPY, with its key", "COPY, no index")
+OF_BARE = 0.3
+"""Asked: of the rate of a bare COPY of the same rows."""
+PROCESSES = {"process": "archiver", "postgresql": "PostgreSQL", "rabbitmq": "RabbitMQ"}
+
+
+class Round(msgspec.Struct, frozen=True):
+    """Records/s of each kind; seconds of processor time that each process spent for a record while
+    the archiver worked; the most MiB that the archiver held."""
+
+    rates: dict[str, float]
+    spent: dict[str, float]
+    memory: float
+
+
+def table(rounds: Sequence[Round]) -> Iterator[str]:
+    """Each kind beside the archiver; what it used; then what was asked."""
+    yield ""
+    yield f"{'':22}{'records/s':>26}{'archiver, of it':>22}"
+    for kind in KINDS:
+        rates = spread((one.rates[kind] for one in rounds), ",.0f")
+        yield f"{kind:22}{rates:>26}{spread(_shares(rounds, kind)):>22}"
+    yield ""
+    yield f"{'':22}{'CPU us a record':>26}{'MiB':>8}"
+    for process, name in PROCESSES.items():
+        spent = spread((one.spent[process] * 1e6 for one in rounds), ".0f")
+        memory = f"{max(one.memory for one in rounds):8.0f}" if process == "process" else ""
+        yield f"{name:22}{spent:>26}{memory}"
+    yield ""
+    yield f"{'One archiver':44}{'asked':>10}{'measured':>10}"
+    for kind in (KEYED, PLAIN):
+        measured = statistics.median(_shares(rounds, kind))
+        yield at_least(f"of the rate of a {kind}", OF_BARE, measured)
+
+
+def _shares(rounds: Sequence[Round], of: str) -> list[float]:
+    return [one.rates[ARCHIVER] / one.rates[of] for one in rounds]

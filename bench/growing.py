@@ -1,0 +1,104 @@
+"""What the measurements of a record that grows say: samples in, tables out. Pure."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from bench.results import at_least, at_most
+
+WARM_UP, PART = 5_000, 50_000
+"""Records: left out, and how many at the beginning are held against as many at the end."""
+TIMES, FLAT = 1.3, 1.1
+"""Asked: of the cost of a record at the end, and of the memory of going over all, in times what it
+was at the beginning."""
+TENTHS = 10
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Some records written together: how many there were before, and how many these are; seconds
+    that passed; seconds of processor time of ours and of PostgreSQL's."""
+
+    before: int
+    count: int
+    took: float
+    ours: float
+    theirs: float
+
+    @property
+    def cpu(self) -> float:
+        return self.ours + self.theirs
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """Going over all of it, in a process of its own: MiB at the most until a tenth of the way, and
+    until the end; what was found."""
+
+    entries: int
+    seconds: float
+    early: float
+    peak: float
+    found: dict[str, int]
+
+
+class Proved(msgspec.Struct, frozen=True):
+    """Milliseconds."""
+
+    p50: float
+    p99: float
+
+
+def table(batches: Sequence[Batch], bytes: int) -> Iterator[str]:
+    """A row for each tenth; then what was asked."""
+    total = sum(batch.count for batch in batches)
+    yield ""
+    yield f"{'before':>14}{'records/s':>12}{'us a record':>14}{'CPU us: ours':>16}{'theirs':>8}"
+    for tenth in range(TENTHS):
+        first, last = total * tenth // TENTHS, total * (tenth + 1) // TENTHS
+        part = [batch for batch in batches if first <= batch.before < last]
+        if not part:
+            continue
+        took, ours, theirs = (each(part, name) for name in ("took", "ours", "theirs"))
+        yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{ours:16.0f}{theirs:8.0f}"
+    yield f"{bytes / total:,.0f} bytes of disk a record, indexes included"
+    yield ""
+    yield f"{'A record of ' + f'{total:,}':44}{'asked':>10}{'measured':>10}"
+    for what, name in (("time", "took"), ("processor time", "cpu")):
+        yield at_most(f"times the {what}, the last {PART:,}", TIMES, grown(batches, name))
+
+
+def each(batches: Sequence[Batch], name: str) -> float:
+    """Microseconds for a record."""
+    spent: float = sum(getattr(batch, name) for batch in batches)
+    return spent / sum(batch.count for batch in batches) * 1e6
+
+
+def grown(batches: Sequence[Batch], name: str) -> float:
+    """What a record costs at the end, in times what it cost at the beginning."""
+    total = sum(batch.count for batch in batches)
+    begin = [batch for batch in batches if WARM_UP <= batch.before < WARM_UP + PART]
+    end = [batch for batch in batches if batch.before >= total - PART]
+    return each(end, name) / each(begin, name)
+
+
+def of_the_proof(
+    whole: Verified, tampered: Verified, done: Sequence[str], proved: Proved
+) -> Iterator[str]:
+    """Going over all of it, and proofs; `done`: what was tampered with."""
+    yield ""
+    yield (
+        f"archive verify: {whole.entries:,} entries in {whole.seconds:.1f} s, "
+        f"{whole.entries / whole.seconds:,.0f}/s, {whole.peak:.0f} MiB"
+    )
+    yield f"prove: {proved.p50:.1f} ms, {proved.p99:.1f} ms at most of 99 in 100"
+    yield ""
+    yield f"{'Its proof':44}{'asked':>10}{'measured':>10}"
+    yield at_most("times the memory of a tenth of it", FLAT, whole.peak / whole.early)
+    yield at_most("findings where nothing is wrong", 0, sum(whole.found.values()))
+    found = sum(tampered.found.get(what, 0) > 0 for what in done)
+    yield at_least(f"found of {', '.join(done)}", len(done), found)
+
+
+def middle(milliseconds: Sequence[float]) -> Proved:
+    parts = statistics.quantiles(milliseconds, n=100)
+    return Proved(parts[49], parts[98])

@@ -1,0 +1,138 @@
+"""The record as it grows: what one more costs, going over all of it, and proofs.
+
+Written in this process, in batches, on a database that waits for its disk and is as it is shipped.
+The records are real ones of two years: their ids go through the months, and so does the table.
+"""
+
+import asyncio
+import base64
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from archiver.record.keys import Keys
+from archiver.record.proving import proof
+from archiver.record.signing import Signer, sign
+from archiver.record.writing import Writer
+from bench.growing import Batch, Proved, Verified, middle, of_the_proof, table
+from bench.happened import EACH, envelopes, split
+from bench.rules import EXAMPLES
+from bench.servers import EXAMPLE, KEY, ROOT, surroundings
+from bench.usage import processor
+from bench.verified import TAMPERED
+from bench.writing import examples, written
+from deploy.local.database import Database
+from router.grounds import grounded
+from router.units import keyed_hash
+from services import choices, clock
+from services.contract import Record
+from services.database import Pool, connected
+from services.lifecycle import settle
+from services.objects import Objects
+
+AT_ONCE = 2_000
+"""Records of a batch."""
+DAYS, MONTHS = 730, 26
+"""That the record goes through; the table has partitions of as many months."""
+TOGETHER = 32
+"""Citizens who write at one time."""
+SIGNED = 10
+"""Batches between two checkpoints."""
+PROOFS = 200
+SIGNER = Signer("bench.example/log", bytes(range(32)))
+
+
+def measure(folder: Path, records: int, report: Callable[[str], None]) -> None:
+    """Measure and print."""
+    folder.mkdir(parents=True)
+    with Database(folder / "postgresql") as database:
+        settings = surroundings(folder, EXAMPLE, "", database.url)
+        migrate = [sys.executable, "-m", "cli.main", "migrate"]
+        subprocess.run(migrate, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        batches, size, proved = asyncio.run(_kept(folder, database, records))
+        for line in table(batches, size):
+            report(line)
+        whole, tampered = _verified(settings), _verified(settings, "tampered")
+    for line in of_the_proof(whole, tampered, list(TAMPERED), proved):
+        report(line)
+
+
+async def _kept(folder: Path, database: Database, records: int) -> tuple[list[Batch], int, Proved]:
+    """What each batch cost, the bytes that all take, and how long proofs take."""
+    async with connected(database.url, "bench", 2) as pool:
+        begin = clock.now() - timedelta(days=DAYS)
+        months = "select archiver.make_months_of('entry', $1, $2)"
+        await pool.execute(months, begin.date().replace(day=1), MONTHS)
+        keys = Keys(pool, [base64.b64decode(KEY)])
+        await keys.check()
+        batches = await _grown(pool, Writer(pool, keys), database, _happened(records), folder)
+        return batches, await pool.fetchval(_BYTES), await _proved(pool)
+
+
+def _happened(records: int) -> Iterator[Record]:
+    """Through two years, until now."""
+    config = choices.load(EXAMPLE)
+    about = [word for rule in config.config.rules for word in rule.words]
+    texts = written(examples(EXAMPLES.read_text()), about, seed=1)
+    citizens, now = -(-records // EACH), clock.now()
+    waves = (
+        (wave, now - timedelta(days=DAYS) * (1 - wave.first / citizens))
+        for wave in split(0, citizens, TOGETHER)
+    )
+    made = envelopes(waves, texts, grounded(config, keyed_hash(b"bench")))
+    return itertools.islice((record for envelope in made for record in envelope), records)
+
+
+async def _grown(
+    pool: Pool, writer: Writer, database: Database, records: Iterator[Record], folder: Path
+) -> list[Batch]:
+    """Batch by batch, and signed now and then as the archiver does."""
+    store = Objects((folder / ".local" / "objects").as_uri())
+    assert database.process
+    server, batches, before = database.process.pid, list[Batch](), 0
+    settle()
+    while batch := list(itertools.islice(records, AT_ONCE)):
+        spent, theirs, began = time.process_time(), processor(server), time.monotonic()
+        new = await writer.add(batch)
+        took, ours = time.monotonic() - began, time.process_time() - spent
+        assert new == len(batch)
+        batches.append(Batch(before, new, took, ours, processor(server) - theirs))
+        before += new
+        if len(batches) % SIGNED == 0:
+            await sign(pool, SIGNER, store)
+    await sign(pool, SIGNER, store)
+    return batches
+
+
+async def _proved(pool: Pool) -> Proved:
+    """Of messages throughout the record."""
+    took = []
+    async with pool.acquire() as connection:
+        size = await connection.fetchval("select size from archiver.head")
+        for n in range(PROOFS):
+            id = await connection.fetchval(_MESSAGE, size * n // PROOFS)
+            began = time.monotonic()
+            await proof(connection, id, SIGNER.verifier)
+            took.append((time.monotonic() - began) * 1000)
+    return middle(took)
+
+
+def _verified(settings: Mapping[str, str], *how: str) -> Verified:
+    command = [sys.executable, "-m", "bench.verified", SIGNER.verifier, *how]
+    ran = subprocess.run(command, env=dict(settings), stdout=subprocess.PIPE, cwd=ROOT, check=True)
+    return msgspec.json.decode(ran.stdout, type=Verified)
+
+
+_BYTES = """
+select sum(pg_total_relation_size(relid))::bigint from pg_partition_tree('archiver.entry')
+"""
+
+_MESSAGE = """
+select id from archiver.entry where position >= $1 and kind = 'message' order by position limit 1
+"""
