@@ -13,7 +13,6 @@ from pydantic import TypeAdapter
 from gateway import bodies, changes, commands, keys
 from gateway.commands import Given
 from gateway.intake import Intake, NotDurable
-from gateway.reading import BODY_BYTES, Fault, read, sound
 from gateway.store import Acceptance, Accepted, AnsweredMeanwhile, Store
 from services import clock, topology
 from services.access import Rights, Role
@@ -22,6 +21,7 @@ from services.contract import Command
 from services.guard import guarded
 from services.http import json, problem, read_body, unavailable
 from services.keyring import Keyring
+from services.reading import BODY_BYTES, Fault, read, sound
 
 BODY_SECONDS = 10.0
 TAKEN = ("application/json", "application/x-www-form-urlencoded")

@@ -1,8 +1,8 @@
 """In which ways the gateway refuses an order, as its document says them. Pure."""
 
 from gateway import examples
-from gateway.reading import BODY_BYTES
 from services.operations import Refusal
+from services.reading import BODY_BYTES
 
 WRONG = Refusal(
     "the body is not what it should be",

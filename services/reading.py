@@ -13,7 +13,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.bounds import OURS
+from services.bounds import OURS
 
 T = TypeVar("T")
 
