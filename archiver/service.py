@@ -21,6 +21,8 @@ from archiver.record import signing
 from archiver.record.keys import Keys
 from archiver.record.signing import Signer
 from archiver.record.writing import Writer
+from archiver.search.answering import Searching
+from archiver.search.finding import Finder
 from archiver.store import Store
 from services import clock, manual, topology
 from services.broker import linked
@@ -68,7 +70,9 @@ async def archiver(
         reading = Api(store, ring, lambda: intake.behind)
         only = config.environment == "production"
         files = Files(store, book, objects, ring, scanned_only=only)
-        api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
+        searching = Searching(Finder(pool, keys, store), store, ring)
+        doors = [*reading.routes(), *searching.routes(), *files.routes()]
+        api = application([*doors, *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
         yield first_to_end(link.task, ring.task, begun, typed, consumer.task, signs, *works)
 

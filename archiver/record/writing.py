@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.record.entry import Open, hash_of, opened
+from archiver.record.indexing import Sought, sought
 from archiver.record.keys import NOWHERE, Keys, Place
 from archiver.record.merkle import Tree, grown
 from archiver.record.sealing import SALT_BYTES, Content, Shut, seal, seal_content
@@ -47,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     leaf: bytes
     subjects: tuple[bytes, ...] = ()
     file: File | None = None
+    sought: Sought | None = None
 
 
 class Unsealable(Exception):
@@ -85,6 +87,7 @@ class Writer:
             leaf=hash_of(entry, sealed),
             subjects=tuple(self._hashes(record.tenant, said)),
             file=_file(record, said, above),
+            sought=sought(record, said, self._hashing[record.tenant]),
         )
 
     def _hashes(self, tenant: str, said: Told) -> Iterable[bytes]:
@@ -113,6 +116,8 @@ async def _append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> N
     await connection.execute(_ENTRIES, *_columns(_row(e, first + n) for n, e in enumerate(new)))
     if files := [e for e in new if e.file]:
         await connection.execute(_FILES, *_columns(map(_file_row, files)))
+    if found := [_sought_row(e, first + n) for n, e in enumerate(new) if e.sought]:
+        await connection.execute(_SEARCHABLE, *_columns(found))
     if about := [row for entry in new for row in _subject_rows(entry)]:
         await connection.execute(_SUBJECTS, *_columns(about))
     if tree.done:
@@ -167,6 +172,14 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
     return (id, *whose, file.sent_at, file.mime_type, file.salt, file.sealed)
 
 
+def _sought_row(entry: Entry, position: int) -> tuple[Any, ...]:
+    of, by = entry.open, entry.sought
+    assert by is not None
+    place = (of.id, position, of.at, of.tenant, of.department, of.conversation, of.kind)
+    words = "{" + ",".join(map(str, by.words)) + "}"
+    return (*place, by.type, by.direction, words)
+
+
 def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
     of = entry.open
     for hash in entry.subjects:
@@ -194,6 +207,16 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
     $7::text[], $8::bytea[], $9::bytea[])
     as new (id, tenant, number, conversation, department, sent_at, type, salt, sealed)
 on conflict do nothing
+"""
+
+# Arrays of different lengths cannot go in one array: as text.
+_SEARCHABLE = """
+insert into archiver.searchable (id, position, at, tenant, department, conversation, kind, type,
+    direction, words)
+select id, position, at, tenant, department, conversation, kind, type, direction, words::bigint[]
+from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+    $7::text[], $8::text[], $9::text[], $10::text[])
+    as new (id, position, at, tenant, department, conversation, kind, type, direction, words)
 """
 
 # Of each conversation once for each name; what stands in none is told entry by entry.
