@@ -106,8 +106,7 @@ class Looking:
         await self._connection.execute(_BOUND, str(int(seconds * 1000)))
 
     async def _where(self, asked: Search, tenant: str) -> Where:
-        log = await self._connection.fetchrow(_LOG)
-        assert log is not None  # it was made with its table
+        [log] = await self._fetch(Query(_LOG, []), _NARROWER)
         given = asked.place.as_of if asked.place else asked.as_of
         as_of = log["size"] if given is None else min(given, log["size"])
         where = Where(as_of=as_of, key=self._key, oldest=log["oldest"])
@@ -116,7 +115,8 @@ class Looking:
     async def _about(self, person: Citizen, tenant: str, where: Where) -> Where:
         """Where a person's messages stand."""
         hashed = person_hash(self._key, person.kind, plain(person.identity))
-        rows = await self._connection.fetch(_SUBJECT, tenant, hashed, SUBJECTS + 1)
+        named = Query(_SUBJECT, [tenant, hashed, SUBJECTS + 1])
+        rows = await self._fetch(named, _NARROWER)
         if len(rows) > SUBJECTS:
             raise TooBroad(f"this person is in over {SUBJECTS} conversations")
         within = sorted({row["conversation"] for row in rows} - {""})
@@ -149,7 +149,7 @@ select set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 
 """A plan is made for these words: of which there are few is known."""
 
 _LOG = """
-select size, (select min(id) from archiver.searchable) as oldest from archiver.head
+select size, (select id from archiver.searchable order by id limit 1) as oldest from archiver.head
 """
 """Nothing below its size is still to come: whoever writes holds that row."""
 

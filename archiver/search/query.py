@@ -121,7 +121,7 @@ def stretches(asked: Search, where: Where, now: datetime) -> list[tuple[UUID, UU
             first = max(first, UUID(int=min(last.int + 1, LAST.int)))
     if where.oldest is None or first >= end:
         return []
-    cuts = [cut for cut in _months(max(first, where.oldest), now) if first < cut < end]
+    cuts = [cut for cut in _months(where.oldest, now) if first < cut < end]
     edges = [first, *cuts[-MONTHS:], end]
     found = list(pairwise(edges))
     return found[::-1] if asked.order == "newest" else found
