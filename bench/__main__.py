@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import deliverer, door, neighbours, openklant, router, rules, trip
+from bench import deliverer, door, neighbours, openklant, router, rules, search, trip
 
 Given = argparse.Namespace
 Part = Callable[[Path, Given], None]
@@ -21,12 +21,13 @@ PARTS: dict[str, tuple[str, Part]] = {
         "Beside destinations that fail",
         lambda at, g: neighbours.measure(at, g.rounds, say),
     ),
+    "search": ("Looking in the record", lambda at, g: search.measure(at, g.records, say)),
     "openklant": (
         "An Open Klant at its limit",
         lambda at, g: openklant.measure(at, max(1, g.rounds // 2), g.conversations, say),
     ),
 }
-QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000, "conversations": 500}
+QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000, "conversations": 500, "records": 100_000}
 
 
 def main() -> int:
@@ -55,6 +56,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--conversations", type=int, default=1_500, help="of a round at an Open Klant (1,500)"
+    )
+    parser.add_argument(
+        "--records",
+        type=int,
+        default=200_000,
+        help="to look in (200,000; 5,000,000 in half an hour)",
     )
     return parser.parse_args()
 
