@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -109,7 +110,7 @@ class Town:
 
     def _message(self, about: "About", at: datetime, nth: int) -> Iterator[Record]:
         came = nth % 2 == 0
-        said = {
+        said: dict[str, Any] = {
             "direction": "in" if came else "out",
             "type": "text",
             "text": self._text(),

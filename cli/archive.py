@@ -2,7 +2,7 @@
 
 import click
 
-from cli import keeping, proving
+from cli import keeping, proving, searching
 
 
 @click.group("archive")
@@ -10,5 +10,5 @@ def group() -> None:
     """The record (POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY)."""
 
 
-for _command in (*proving.COMMANDS, *keeping.COMMANDS):
+for _command in (*proving.COMMANDS, *keeping.COMMANDS, searching.command):
     group.add_command(_command)

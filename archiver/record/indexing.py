@@ -52,8 +52,8 @@ def sought(record: Record, told: Told, key: bytes) -> Sought | None:
         return None
     texts = [told.text or "", *_names(told), *_read(told.content)]
     words = telling(" ".join(texts))[:MOST]
-    numbers = sorted({number(key, word) for word in words})
-    return Sought(told.type or record.kind, told.direction or "", tuple(numbers))
+    numbers = {number(key, word) for word in words} | {handled(key, told.department or "")}
+    return Sought(told.type or record.kind, told.direction or "", tuple(sorted(numbers)))
 
 
 def telling(text: str) -> list[str]:
@@ -63,9 +63,21 @@ def telling(text: str) -> list[str]:
 
 @lru_cache(REMEMBERED)
 def number(key: bytes, word: str) -> int:
-    """Of all forms of a word, within 64 bits with a sign, as PostgreSQL has them."""
-    hashed = blake2b(root(word).encode(), key=key, digest_size=8, person=b"word")
-    return int.from_bytes(hashed.digest(), "big", signed=True)
+    """Of all forms of a word."""
+    return _hashed(key, b"word", root(word))
+
+
+@lru_cache(REMEMBERED)
+def handled(key: bytes, department: str) -> int:
+    """Of what a department had, beside its words: what has a common word and is of one department
+    is found without a look at all that has the word."""
+    return _hashed(key, b"department", department)
+
+
+def _hashed(key: bytes, what: bytes, text: str) -> int:
+    """Within 64 bits with a sign, as PostgreSQL has them."""
+    digest = blake2b(text.encode(), key=key, digest_size=8, person=what).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def _names(told: Told) -> Iterator[str]:

@@ -14,14 +14,14 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.record.indexing import number, telling
+from archiver.record.indexing import handled, number, telling
 from archiver.search.asked import COUNTED, Search
 from services.access import Rights
 from services.ids import first_of, made_at
 
 MONTHS = 120
 """Looked through one by one; what is older, in one go."""
-LAST = UUID(int=2**128 - 1)
+FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 SOMEWHERE = "s.conversation <> ''"
 """The index holds these alone, and is used only where that is said."""
 
@@ -58,8 +58,8 @@ def hits(asked: Search, rights: Rights, where: Where, now: datetime) -> Query:
     limit = given(asked.limit + 1)
     way = "desc" if asked.order == "newest" else "asc"
     found = [
-        f"(select s.id from archiver.searchable s where {holds} and s.id >= {given(first)}"
-        f" and s.id < {given(end)} order by uuid_send(s.id) {way} limit {limit})"
+        f"(select s.id from archiver.searchable s where {holds}{_between(first, end, given)}"
+        f" order by uuid_send(s.id) {way} limit {limit})"
         for first, end in stretches(asked, where, now)
     ]
     if not found:
@@ -71,8 +71,7 @@ def total(asked: Search, rights: Rights, where: Where) -> Query:
     """How many there are; one more than are counted, where there are more."""
     given = _Arguments()
     holds = _conditions(asked, rights, where, given)
-    first, end = _bounds(asked)
-    holds += f" and s.id >= {given(first)} and s.id < {given(end)}"
+    holds += _between(*_bounds(asked), given)
     rows = f"select 1 from archiver.searchable s where {holds}"
     if asked.count == "bounded":
         rows += f" limit {given(COUNTED + 1)}"
@@ -88,17 +87,24 @@ def _conditions(asked: Search, rights: Rights, where: Where, given: _Arguments) 
         ("type", asked.types),
         ("direction", [asked.direction] if asked.direction else ()),
     )
+    if rights.departments or asked.departments:
+        holds.append(_handled(asked, rights, where.key, given))
     holds += [f"s.{column} = any({given(list(values))})" for column, values in among if values]
     if asked.conversation:
         holds.append(f"s.conversation = {given(asked.conversation)} and {SOMEWHERE}")
     if where.conversations is not None:
         holds.append(_of_person(where.conversations, where.entries, given))
     if asked.words:
-        holds.append(_said(asked.words, where.key, given))
+        holds.append(_all_of(telling(asked.words), where.key, given))
     if asked.any_of:
-        said = (_said(text, where.key, given) for text in asked.any_of)
-        holds.append(f"({' or '.join(said)})")
+        holds.append(_one_of(asked.any_of, where.key, given))
     return " and ".join(holds)
+
+
+def _between(first: UUID, end: UUID, given: _Arguments) -> str:
+    """Without what says nothing: a range is thought to hold few, where little is known yet."""
+    since = f" and s.id >= {given(first)}" if first != FIRST else ""
+    return since + (f" and s.id < {given(end)}" if end != LAST else "")
 
 
 def _of_person(conversations: Sequence[str], entries: Sequence[UUID], given: _Arguments) -> str:
@@ -106,8 +112,23 @@ def _of_person(conversations: Sequence[str], entries: Sequence[UUID], given: _Ar
     return f"({within} or s.id = any({given(list(entries))}))" if entries else within
 
 
-def _said(text: str, key: bytes, given: _Arguments) -> str:
-    return f"s.words @> {given([number(key, word) for word in telling(text)])}::bigint[]"
+def _handled(asked: Search, rights: Rights, key: bytes, given: _Arguments) -> str:
+    """The same as the columns say, as the index has it."""
+    theirs = [each for each in asked.departments or rights.departments if rights.handles(each)]
+    return f"s.words && {given([handled(key, each) for each in sorted(theirs)])}::bigint[]"
+
+
+def _one_of(texts: Sequence[str], key: bytes, given: _Arguments) -> str:
+    """Those of one word together: the index goes once for all of them."""
+    several = [telling(text) for text in texts]
+    single = [number(key, words[0]) for words in several if len(words) == 1]
+    ways = [f"s.words && {given(single)}::bigint[]"] if single else []
+    ways += [_all_of(words, key, given) for words in several if len(words) > 1]
+    return f"({' or '.join(ways)})"
+
+
+def _all_of(words: Sequence[str], key: bytes, given: _Arguments) -> str:
+    return f"s.words @> {given([number(key, word) for word in words])}::bigint[]"
 
 
 def stretches(asked: Search, where: Where, now: datetime) -> list[tuple[UUID, UUID]]:
@@ -138,5 +159,5 @@ def _months(oldest: UUID, now: datetime) -> list[UUID]:
 
 def _bounds(asked: Search) -> tuple[UUID, UUID]:
     """The ids of the time that is asked for."""
-    first = first_of(asked.since) if asked.since else UUID(int=0)
+    first = first_of(asked.since) if asked.since else FIRST
     return first, first_of(asked.until) if asked.until else LAST
