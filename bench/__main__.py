@@ -61,7 +61,7 @@ def _arguments() -> argparse.Namespace:
         "--records",
         type=int,
         default=200_000,
-        help="to look in (200,000; 5,000,000 in half an hour)",
+        help="to look in (200,000; millions take an hour)",
     )
     return parser.parse_args()
 

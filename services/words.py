@@ -150,8 +150,9 @@ def stem(word: str) -> Stem:
 
 def root(word: str) -> str:
     """The one of both stems that tells forms apart less often: fiets and fietsen are one. For who
-    looks something up, and would rather find too much."""
-    return stem(word)[1]
+    looks something up, and would rather find too much. Numbers and the like have no forms: 100 is
+    not 10."""
+    return stem(word)[1] if word.isalpha() else word
 
 
 def start_of_stem(word: str) -> str:

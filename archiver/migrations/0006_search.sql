@@ -13,7 +13,10 @@ create table archiver.searchable (
     direction text not null,            -- in, out, echo; '' for a note
     words bigint[] not null
 ) partition by range (id);
-create index searchable_words on archiver.searchable using gin (words);
+-- What is new waits in a list that each question reads whole, until it has this size (kB). Measured:
+-- without it the index costs three times as much; with 4 MB as much, and a batch at times a second.
+create index searchable_words on archiver.searchable using gin (words)
+    with (gin_pending_list_limit = 1024);
 create index searchable_conversation on archiver.searchable (conversation)
     where conversation <> '';
 create table archiver.searchable_elsewhere partition of archiver.searchable default;

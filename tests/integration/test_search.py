@@ -62,6 +62,7 @@ async def test_words_are_found_in_any_form(pool: Pool, text: str, words: str) ->
         ("Dat moet u weten", "wet"),
         ("De zwembadsluiting", "zwembad"),
         ("zwembad", "zwembad sluiting"),
+        ("Markt 100, 7600 AA", "10"),
         ("zwemmen in het bad", "zwembad"),
         ("🚗", "🚲"),
         ("", "zwembad"),
