@@ -234,7 +234,8 @@ async def _sizes(pool: Pool) -> str:
     assert row is not None
     each = row["bytes"] / max(1, row["rows"])
     share = row["bytes"] / row["entries"]
-    return f"{row['rows']:,} messages in the index, {each:,.0f} bytes each, {share:.2f} of the record\n"
+    rows = f"{row['rows']:,} messages in the index"
+    return f"{rows}, {each:,.0f} bytes each, {share:.2f} of the record\n"
 
 
 async def _asked(finder: Finder, questions: Sequence[Json], spent: Callable[[], float]) -> Taken:
