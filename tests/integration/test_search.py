@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from archiver.record.destroying import Destroyer
 from archiver.search.asked import COUNTED
 from services.contract import Record
 from services.database import Pool
@@ -215,11 +216,22 @@ async def test_what_was_destroyed_is_missing_and_that_is_said(pool: Pool) -> Non
         ids = [str(records[n].message) for n in (0, 2)]
         assert sorted(one["id"] for one in again["messages"]) == sorted(ids)
         assert (again["total"], again["gone"]) == (3, 1)
-        await pool.execute(
-            "delete from archiver.searchable where conversation = $1", conversation("weg")
-        )
-        after = await ask.page(words="vol", asOf=first["asOf"])
-        assert (after["total"], after["gone"]) == (2, 0)
+
+
+async def test_who_destroys_something_takes_it_out_of_the_index(pool: Pool) -> None:
+    writer = await writer_of(pool)
+    records = [message("vol"), message("vol", within="weg"), message("vol", tenant="hengelo")]
+    await writer.add(records)
+    destroyer = Destroyer(pool, writer)
+    async with asking(pool, rights_of()) as ask:
+        first = await ask.page(words="vol")
+        await destroyer.conversation("almelo", conversation("weg"), "its time is over")
+        again = await ask.page(words="vol", asOf=first["asOf"])
+        assert (first["total"], again["total"], again["gone"]) == (2, 1, 0)
+        await destroyer.entry(records[0].id, "its time is over")
+        assert (await ask.page(words="vol"))["total"] == 0
+    await destroyer.municipality("hengelo", "it is no more")
+    assert await pool.fetchval("select count(*) from archiver.searchable") == 0
 
 
 async def test_a_hit_that_is_opened_holds_what_was_looked_for(pool: Pool) -> None:
