@@ -196,3 +196,27 @@ class Conversation(Shown):
     """Oldest first."""
     notes: tuple[Note, ...]
     """The newest 200, oldest first; of those alone that this token may see."""
+
+
+class FoundNote(Note):
+    """A note that was found."""
+
+    conversation_id: str
+    department: str
+
+
+class Page(Shown):
+    """What was found: messages and notes, each in the order that was asked for."""
+
+    messages: tuple[Message, ...]
+    notes: tuple[FoundNote, ...]
+    gone: int
+    """Hits of this page that were destroyed meanwhile: nobody can open them any more."""
+    next: str | None
+    """The `after` of the next page; null on the last."""
+    total: int
+    """Of all pages."""
+    total_is_exact: bool
+    """False where there are more than were counted."""
+    as_of: int
+    """The place in the log up to which was looked; with it the same question finds the same."""

@@ -111,3 +111,44 @@ CONVERSATION: Json = {
         }
     ],
 }
+
+SEARCHES: Json = {
+    "words": {"words": "volle container"},
+    "closely": {
+        "anyOf": ["zwembad", "zwemles kinderen"],
+        "from": "2026-11-01T00:00:00+01:00",
+        "until": "2026-12-01T00:00:00+01:00",
+        "departments": ["sport", "openbare-ruimte"],
+        "types": ["text", "note"],
+        "limit": 20,
+        "count": "exact",
+    },
+    "person": {
+        "person": {"kind": "phone", "value": "+31600000011"},
+        "direction": "in",
+        "order": "oldest",
+    },
+    "again": {
+        "words": "volle container",
+        "asOf": 412806,
+        "after": "412806-018fe5a452b77d7e9a4e0d2f0c6f3c11",
+    },
+}
+PAGE: Json = {
+    "messages": [MESSAGE],
+    "notes": [
+        {
+            "id": "018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",
+            "at": "2026-11-20T08:20:11Z",
+            "author": {"kind": "employee", "id": "m.devries"},
+            "text": "Container is vol, ophalen voor vrijdag",
+            "conversationId": CONVERSATION_ID,
+            "department": "openbare-ruimte",
+        }
+    ],
+    "gone": 1,
+    "next": "412806-018fe5a452b77d7e9a4e0d2f0c6f3c11",
+    "total": 61,
+    "totalIsExact": True,
+    "asOf": 412806,
+}

@@ -12,7 +12,7 @@ from services.database import Pool, until_it_answers
 AHEAD = 13
 """Made in advance: a service that runs for a year without a restart has room."""
 LOOK_SECONDS = 24 * 3600.0
-TABLES = ("entry",)
+TABLES = ("entry", "searchable")
 
 log = structlog.get_logger()
 

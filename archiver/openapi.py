@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from archiver import examples
-from archiver.answers import Conversation, Message, Messages
+from archiver.answers import Conversation, Message, Messages, Page
 from archiver.api import LARGEST_PAGE, PAGE
+from archiver.search.asked import SEARCH
 from archiver.viewer import EMPLOYEE, LONGEST, MUST, REASON, TRACE
 from archiver.viewer import MISSING as NAME_MISSING
 from archiver.views import NOT_WRITTEN
@@ -13,7 +14,8 @@ from archiver.views import WRONG as WRONG_HEADERS
 from services import ids
 from services.answers import VERSION
 from services.openapi import document_of
-from services.operations import AWAY, DOCUMENT, Answer, Api, Operation, Refusal
+from services.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, Refusal
+from services.reading import UNTAKEN
 
 Json = dict[str, Any]
 
@@ -184,6 +186,32 @@ READ_MEDIA = Operation(
         500: [MISSING, DAMAGED],
     },
 )
+UNFIT = Refusal(
+    "the body is not what it should be",
+    "The body is not what it should be; `errors` has every fault at once.",
+    {"errors": [{"pointer": "/until", "detail": "must be later than from"}]},
+)
+TOO_BROAD = Refusal(
+    "it takes too long to count: ask for a shorter time, or count bounded",
+    "`too_broad`: finding takes over 3 seconds, or counting exactly over 10.",
+    {"code": "too_broad"},
+)
+SEARCH_MESSAGES = Operation(
+    method="post",
+    path="/messages/_search",
+    id="searchMessages",
+    tag="messages",
+    summary="Find messages and notes",
+    description="By their words, who wrote them, when, and who handled them. Words"
+    " are found in any form (`fiets`, `fietsen`), never in the middle of another. An answer says"
+    " as of which place in the log it is: with that `asOf` the same question finds the same"
+    " later, but for what was destroyed meanwhile.",
+    roles=["read"],
+    parameters=[*LOOKING],
+    content=Content(model=SEARCH, examples=examples.SEARCHES),
+    answers={200: Answer(description="A page.", model=Page, example=examples.PAGE)},
+    refusals=SHOWING | {400: [UNFIT, TOO_BROAD, NAMELESS]} | UNTAKEN,
+)
 API = Api(
     title="Postkamer: the record",
     version=VERSION,
@@ -198,7 +226,7 @@ API = Api(
         "documentation": "This document.",
     },
 )
-OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
+OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, SEARCH_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
 
 document: Json = document_of(API, OPERATIONS)
 """Answered at /v1/openapi.json; see `services.manual.routes`."""

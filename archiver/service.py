@@ -24,6 +24,8 @@ from archiver.record.processing import Activities
 from archiver.record.signing import Signer
 from archiver.record.writing import Writer
 from archiver.requests import counting
+from archiver.search.answering import Searching
+from archiver.search.finding import Finder
 from archiver.store import Store
 from archiver.views import viewing
 from services import clock, manual, topology
@@ -72,7 +74,9 @@ async def archiver(
         reading = Api(store, views, ring, lambda: intake.behind)
         only = config.environment == "production"
         files = Files(store, book, objects, views, ring, scanned_only=only)
-        api = application([*reading.routes(), *files.routes(), *manual.routes(document)])
+        searching = Searching(Finder(pool, keys, store), store, views, ring)
+        doors = [*reading.routes(), *searching.routes(), *files.routes()]
+        api = application([*doors, *manual.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
         parts = (link.task, ring.task, views.task, consumer.task, *tended, *works)
         yield first_to_end(*parts)

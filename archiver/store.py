@@ -37,6 +37,10 @@ class Store:
     async def message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
         return await self._rows(_MESSAGE, id, *_theirs(rights))
 
+    async def entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+        """These, in no order."""
+        return await self._rows(_ENTRIES, list(ids), *_theirs(rights))
+
     async def about(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """What became of these messages, and what was written beside them; oldest first. Theirs are
         the rights on the message that they are about, so ask only for what was found."""
@@ -78,6 +82,8 @@ order by e.sequence, e.id limit $5
 """
 
 _MESSAGE = f"{RECORDS} where e.message = $1 and e.kind = 'message' and {_SHOWN}"
+
+_ENTRIES = f"{RECORDS} where e.id = any($1::uuid[]) and {_SHOWN}"
 
 _ABOUT = f"""{RECORDS}
 where e.message = any($1::uuid[]) and e.tenant = $2

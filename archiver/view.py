@@ -143,6 +143,18 @@ def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
+def page(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
+    """Messages and notes that were found, each in the order given, and where the notes stand."""
+    noted = [row for row in rows if row["kind"] == "note"]
+    places = [
+        {"conversationId": row["conversation"], "department": row["department"]} for row in noted
+    ]
+    return {
+        "messages": messages([row for row in rows if row["kind"] == "message"], about),
+        "notes": [note | place for note, place in zip(notes(noted), places, strict=True)],
+    }
+
+
 def conversation(id: str, rows: Sequence[Row], noted: Sequence[Row]) -> dict[str, Any]:
     """A conversation from what happened to it, and what was noted, each oldest first. Without a
     department where it is another's now, of whom the reader may know nothing."""

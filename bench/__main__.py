@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import archiver, deliverer, door, neighbours, openklant, record, router, rules, trip
+from bench import search as searching
 
 Given = argparse.Namespace
 Part = Callable[[Path, Given], None]
@@ -23,6 +24,7 @@ PARTS: dict[str, tuple[str, Part]] = {
         "Beside destinations that fail",
         lambda at, g: neighbours.measure(at, g.rounds, say),
     ),
+    "search": ("Looking in the record", lambda at, g: searching.measure(at, g.records, say)),
     "openklant": (
         "An Open Klant at its limit",
         lambda at, g: openklant.measure(at, max(1, g.rounds // 2), g.conversations, say),
@@ -59,7 +61,10 @@ def _arguments() -> argparse.Namespace:
         "--conversations", type=int, default=1_500, help="of a round at an Open Klant (1,500)"
     )
     parser.add_argument(
-        "--records", type=int, default=200_000, help="of the record that grows (200,000)"
+        "--records",
+        type=int,
+        default=200_000,
+        help="of the record that grows, and to look in (200,000; millions take an hour)",
     )
     return parser.parse_args()
 

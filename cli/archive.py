@@ -2,7 +2,7 @@
 
 import click
 
-from cli import exposure, keeping, processing, proving, requests, subjects, viewing
+from cli import exposure, keeping, processing, proving, requests, searching, subjects, viewing
 
 
 @click.group("archive")
@@ -17,6 +17,7 @@ for _command in (
     viewing.command,
     exposure.command,
     processing.command,
+    searching.command,
     requests.group,
 ):
     group.add_command(_command)

@@ -18,7 +18,6 @@ from gateway.contents import upload_of
 from gateway.intake import Intake
 from gateway.numbers import Numbers
 from gateway.orders import Order, Orders, conflict, transferred, unusable
-from gateway.reading import Fault
 from gateway.standing import Held, Standing, silence, standing
 from gateway.store import Store
 from gateway.uploads import Uploads
@@ -30,6 +29,7 @@ from services.guard import guarded
 from services.http import json, problem
 from services.ids import CONVERSATION
 from services.keyring import Keyring
+from services.reading import Fault
 
 SILENT = {
     "marks_off": "this number shows nobody that a message was read",

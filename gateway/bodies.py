@@ -1,6 +1,6 @@
 """Messages to citizens, as a CRM orders them. Pure.
 
-Read with `gateway.reading.read(body, MESSAGE)`, which gives every fault at once.
+Read with `services.reading.read(body, MESSAGE)`, which gives every fault at once.
 """
 
 from typing import Annotated, Literal
@@ -8,7 +8,11 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
-from gateway.bounds import (
+from gateway.cards import ContactCard
+from gateway.emoji import EMOJI
+from gateway.interactive import Interactive
+from gateway.templates import Template
+from services.bounds import (
     ID_OR_LINK,
     SPARED,
     Body,
@@ -26,10 +30,6 @@ from gateway.bounds import (
     spared,
     wrong,
 )
-from gateway.cards import ContactCard
-from gateway.emoji import EMOJI
-from gateway.interactive import Interactive
-from gateway.templates import Template
 
 TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
 """Meta's."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from gateway.bounds import SPARED, Body, Form, Link, Words, spared, wrong
+from services.bounds import SPARED, Body, Form, Link, Words, spared, wrong
 
 Short = Annotated[str, Words(256)]
 """Meta names no limit; a card with longer names is no card."""

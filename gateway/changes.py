@@ -1,6 +1,6 @@
 """What a desk orders beside messages: of a conversation, and of a number. Pure.
 
-Read with `gateway.reading.read(body, TRANSFER)` and so on, which gives every fault at once.
+Read with `services.reading.read(body, TRANSFER)` and so on, which gives every fault at once.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
 from gateway.bodies import TEXT_CHARACTERS, Author, Consent, Recipient
-from gateway.bounds import (
+from services import plain
+from services.access import Role
+from services.asking import asks
+from services.bounds import (
     SPARED,
     Body,
     Conversation,
@@ -24,9 +27,6 @@ from gateway.bounds import (
     spared,
     wrong,
 )
-from services import plain
-from services.access import Role
-from services.asking import asks
 from services.texts import PLACEHOLDER
 
 

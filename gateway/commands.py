@@ -1,6 +1,6 @@
 """From a body that was read to the router's command, or what stands against it. Pure.
 
-What the body alone can say, `gateway.reading` has looked at; here it meets the token and the
+What the body alone can say, `services.reading` has looked at; here it meets the token and the
 configuration.
 """
 
@@ -28,12 +28,12 @@ from gateway.changes import (
     Transfer,
 )
 from gateway.contents import content_of, disclosure_faults, link_of, upload_of
-from gateway.reading import Fault
 from gateway.standing import Held
 from gateway.words import words_of
 from services import contract
 from services.access import Rights
 from services.config import Config
+from services.reading import Fault
 
 Change = Transfer | Close | Note | Tie | Read | Confirm | Release | Merge
 KINDS: dict[type[Change], str] = {

@@ -25,7 +25,6 @@ from gateway.bodies import (
     TemplateMessage,
     TextMessage,
 )
-from gateway.bounds import Body
 from gateway.interactive import (
     BODY_CHARACTERS,
     AskContact,
@@ -38,7 +37,6 @@ from gateway.interactive import (
     TextHeader,
     Url,
 )
-from gateway.reading import Fault
 from gateway.templates import (
     Component,
     DocumentParameter,
@@ -52,7 +50,9 @@ from gateway.templates import (
     TextParameter,
     VideoParameter,
 )
+from services.bounds import Body
 from services.plain import length
+from services.reading import Fault
 
 Json = dict[str, Any]
 

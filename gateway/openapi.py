@@ -7,10 +7,10 @@ from pydantic import TypeAdapter
 from gateway import examples
 from gateway.operations import CHANGES, CONSENTS, NUMBERS, READ, SEND, UPLOAD
 from gateway.parameters import HANDSHAKE
-from gateway.refusals import SLOW
 from services.answers import VERSION
 from services.openapi import document_of
 from services.operations import DOCUMENT, Answer, Api, Content, Operation, Refusal
+from services.reading import SLOW
 
 Json = dict[str, Any]
 

@@ -13,21 +13,16 @@ from pydantic import TypeAdapter
 from gateway import bodies, changes, commands, keys
 from gateway.commands import Given
 from gateway.intake import Intake, NotDurable
-from gateway.reading import BODY_BYTES, Fault, read, sound
 from gateway.store import Acceptance, Accepted, AnsweredMeanwhile, Store
 from services import clock, topology
 from services.access import Rights, Role
 from services.config import Config
 from services.contract import Command
 from services.guard import guarded
-from services.http import json, problem, read_body, unavailable
+from services.http import json, problem, unavailable
 from services.keyring import Keyring
-
-BODY_SECONDS = 10.0
-TAKEN = ("application/json", "application/x-www-form-urlencoded")
-"""Content types of an order. The second is what curl and its like say when nobody told them; what
-comes under it is read as JSON too."""
-CHARSETS = ("utf-8", "utf8")
+from services.reading import Fault, read, sound
+from services.taking import Refused, taken, unfit
 
 T = TypeVar("T")
 
@@ -58,14 +53,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             at=clock.now(),
             **more,
         )
-
-
-class Refused(Exception):
-    """An order that is not taken; `answer` says why."""
-
-    def __init__(self, answer: web.Response) -> None:
-        super().__init__("refused")
-        self.answer = answer
 
 
 class Orders:
@@ -139,37 +126,16 @@ class Orders:
 
 
 async def _order(request: web.Request, rights: Rights) -> Order:
-    """An order as it came; Refused when it is not JSON, or did not come in time and bounds."""
-    if needed := _unreadable(request):
-        raise Refused(problem(415, "Unsupported Media Type", needed))
-    try:
-        body = await read_body(request, BODY_BYTES, BODY_SECONDS)
-    except TimeoutError:
-        late = "the body did not arrive in time"
-        raise Refused(problem(408, "Request Timeout", late)) from None
-    if body is None:
-        large = f"a body is at most {BODY_BYTES} bytes"
-        raise Refused(problem(413, "Content Too Large", large))
+    """An order as it came; Refused when its body cannot be taken."""
+    body = await taken(request)
     key = keys.sole(request.headers.getall(keys.HEADER, []))
     return Order(rights=rights, path=request.path, key=key, body=body)
-
-
-def _unreadable(request: web.Request) -> str:
-    """Why a body cannot be read as what its headers say; '' when it can."""
-    given = request.headers
-    if "Content-Encoding" in given:  # it would be unpacked to a size that nobody knows
-        return "the body must have no Content-Encoding"
-    if "Content-Type" in given and request.content_type not in TAKEN:
-        return "the body must be application/json"
-    if (request.charset or CHARSETS[0]).lower() not in CHARSETS:
-        return "the body must be in UTF-8"
-    return ""
 
 
 def unusable(faults: list[Fault], *, key: str = "known") -> web.Response:
     """400 with all of them, and that there is no key when there is none."""
     if key:
-        return problem(400, "Bad Request", "the body is not what it should be", errors=faults)
+        return unfit(faults)
     all = [Fault("", keys.NEEDED, keys.HEADER), *faults]
     return problem(400, "Bad Request", "the request is not what it should be", errors=all)
 

@@ -1,8 +1,8 @@
 """In which ways the gateway refuses an order, as its document says them. Pure."""
 
 from gateway import examples
-from gateway.reading import BODY_BYTES
 from services.operations import Refusal
+from services.reading import UNTAKEN
 
 WRONG = Refusal(
     "the body is not what it should be",
@@ -56,11 +56,5 @@ UNFIT = Refusal(
         ]
     },
 )
-SLOW = Refusal("the body did not arrive in time", "The body did not arrive in time.")
-LARGE = Refusal(f"a body is at most {BODY_BYTES} bytes", "The body is too large.")
-NO_JSON = Refusal(
-    "the body must be application/json",
-    "The body is not application/json in UTF-8, or has a Content-Encoding.",
-)
-BODY: dict[int, list[Refusal]] = {400: [WRONG], 408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
+BODY: dict[int, list[Refusal]] = {400: [WRONG]} | UNTAKEN
 """Of every order."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
-from gateway.bounds import (
+from services.bounds import (
     ID_OR_LINK,
     SPARED,
     Body,

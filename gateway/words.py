@@ -12,7 +12,6 @@ from gateway.bodies import (
     TemplateMessage,
     TextMessage,
 )
-from gateway.bounds import Body
 from gateway.contents import caption, disclosed, under
 from gateway.interactive import Buttons, Flow, Interactive, List, TextHeader, Url
 from gateway.templates import (
@@ -24,6 +23,7 @@ from gateway.templates import (
     Template,
     TextParameter,
 )
+from services.bounds import Body
 
 
 def words_of(message: Message, disclosure: str = "") -> str:

@@ -10,9 +10,9 @@ from functools import lru_cache
 import msgspec
 
 from router.book import Book, Facts, Hits
-from router.lexicon import plain_words
 from services import hours
 from services.rules import Condition
+from services.words import plain_words
 
 TYPES = {
     "text": "een tekst", "image": "een foto", "video": "een video", "audio": "een spraakbericht",

@@ -1,7 +1,6 @@
 """Thousands of words and phrases as one automaton: which of them a citizen says. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -9,7 +8,18 @@ from typing import Literal
 
 import msgspec
 
-from router.spelling import KEPT, SHORTEST, Stem, Words, meant, misspellable, start_of_stem, stem
+from router.spelling import SHORTEST, Words, meant, misspellable
+from services.words import (
+    EMOJI,
+    KEPT,
+    LETTERS,
+    TOKEN,
+    Stem,
+    folded,
+    start_of_stem,
+    stem,
+    tokens,
+)
 
 MOST_WORDS = 1000
 """Words and emoji of a text that are read; WhatsApp's longest text is 4,096 characters."""
@@ -21,8 +31,6 @@ PART = 4
 """Letters beside a star: fewer are in every other word."""
 CACHED = 8192
 """Different words of texts for which a lexicon remembers what they match; about 2 MB."""
-FOLDED = 4096
-"""Different characters for which is remembered how they fold."""
 
 How = Literal["exact", "joined", "stem", "part", "mistake"]
 HOWS: tuple[How, ...] = ("exact", "joined", "stem", "part", "mistake")
@@ -30,16 +38,8 @@ HOWS: tuple[How, ...] = ("exact", "joined", "stem", "part", "mistake")
 together (rij bewijs, idkaart); another form of it; a compound with it; a misspelling of it."""
 EXACT, JOINED, STEM, PARTLY, MISTAKE = range(len(HOWS))
 
-_UNSEEN = dict.fromkeys([0xAD, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080)])
-"""A soft hyphen, an emoji's style and skin, the letters of a flag such as England's."""
-_LETTERS = r"[^\W_]+"
-_PICTURE = r"[\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-_EMOJI = rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTURE}(?:\u200d{_PICTURE})*"
-_FOREIGN = re.compile(r"[^\x00-\x7f]")
-_WORD = re.compile(_LETTERS)
-_TOKEN = re.compile(f"{_LETTERS}|{_EMOJI}")
-_TERM = re.compile(rf"\*?{_LETTERS}\*?|{_EMOJI}")
-_LOOSE = re.compile(rf"{_LETTERS}\*{_LETTERS}|\*{_LETTERS}\*|(?<![^\W_])\*(?![^\W_])")
+_TERM = re.compile(rf"\*?{LETTERS}\*?|{EMOJI}")
+_LOOSE = re.compile(rf"{LETTERS}\*{LETTERS}|\*{LETTERS}\*|(?<![^\W_])\*(?![^\W_])")
 """A star within a word, on both its sides, or by itself."""
 
 Term = str
@@ -120,32 +120,9 @@ def fault(phrase: str) -> str:
     return _read(phrase)[1]
 
 
-def plain_words(text: str) -> list[str]:
-    """Words in lower case without accents: `Één fiéts!` -> een fiets. An underscore is WhatsApp's
-    mark for italics."""
-    return _WORD.findall(_folded(text))
-
-
-def _folded(text: str) -> str:
-    return _FOREIGN.sub(lambda found: _fold(found[0]), text).lower()
-
-
-@lru_cache(FOLDED)
-def _fold(character: str) -> str:
-    """In lower case without accents. Letters in another shape (bold ones from a keyboard app) are
-    decomposed before: they have no lower case of their own. One by one, for to put many marks on
-    one letter in Unicode's order takes quadratic time."""
-    if ord(character) in _UNSEEN:
-        return ""
-    folded = unicodedata.normalize("NFKD", character).casefold()
-    decomposed = unicodedata.normalize("NFKD", folded)
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
-
-
 def _tokens(text: str) -> list[str]:
     """The words and emoji that are read."""
-    folded = _folded(text)
-    return (_WORD if folded.isascii() else _TOKEN).findall(folded)[:MOST_WORDS]
+    return tokens(text)[:MOST_WORDS]
 
 
 def _readings(tokens: list[str]) -> Iterator[Sequence[int]]:
@@ -210,18 +187,18 @@ def _parts(vocabulary: Vocabulary, word: str) -> Iterator[Term]:
 
 def _read(phrase: str) -> tuple[list[Term], str]:
     """Its terms, and what is wrong with it."""
-    folded = _folded(phrase.strip())
-    if len(folded) > 1 and folded[0] == folded[-1] == '"':
-        terms = [f'"{token}' for token in _TOKEN.findall(folded)]
-        return terms, _fault(folded, terms)
-    terms = _TERM.findall(folded)
-    return terms, _fault(folded, terms)
+    plain = folded(phrase.strip())
+    if len(plain) > 1 and plain[0] == plain[-1] == '"':
+        terms = [f'"{token}' for token in TOKEN.findall(plain)]
+        return terms, _fault(plain, terms)
+    terms = _TERM.findall(plain)
+    return terms, _fault(plain, terms)
 
 
-def _fault(folded: str, terms: list[Term]) -> str:
+def _fault(plain: str, terms: list[Term]) -> str:
     if not terms:
         return "There is no word or emoji in it"
-    if _LOOSE.search(folded) or (terms[0][0] == '"' and "*" in folded):
+    if _LOOSE.search(plain) or (terms[0][0] == '"' and "*" in plain):
         return "A star stands for the rest of a word: at its end or at its start, outside quotes"
     if any("*" in term and len(term) <= PART for term in terms):
         return f"At least {PART} letters must stand beside a star"

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from router.lexicon import plain_words
 from services import wording
 from services.config import Config
 from services.rules import Menu, Option
 from services.whatsapp import items
+from services.words import plain_words
 
 BACK = Option(id="terug", title=wording.BACK, reply="terug")
 """What stands under every menu within a menu."""

@@ -8,13 +8,14 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 import re2
 
 from router.book import Book
-from router.lexicon import fault, plain_words
+from router.lexicon import fault
 from router.rules import holds_for
 from services.choices import Choices
 from services.config import Config, ConfigError, located, whole_of
 from services.faults import Location
 from services.rules import Care, Condition, Rule
 from services.town import Tenant
+from services.words import plain_words
 
 Found = tuple[Location, str]
 PATTERNS = (

@@ -4,12 +4,12 @@ import re
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 import msgspec
-import snowballstemmer
+
+from services.words import APART, stem
 
 SHORTEST = 6
 """Letters of a word that may be misspelled: one letter off a shorter one mostly is another word."""
@@ -21,78 +21,6 @@ HEARD = 7
 """Letters, as heard, from which a word may be written by ear all through: reibeweis."""
 LONG = 10
 """Letters, as heard, from which there may be a slip in a word written by ear: lantarenpalen."""
-
-KEPT = 2
-"""Letters at the start of a word that no form of it changes: vez, ves."""
-STEMMED = 1024
-"""Words of which the stems are remembered: a word is asked for several times while it is read."""
-
-Stem = tuple[str, str]
-
-_FORMS = """
-aanmelden aangemeld
-aanvragen aangevraagd aanvraagt
-afsluiten afgesloten
-auto autos
-bad baden
-bedreigen bedreigd bedreigt bedreigde
-betalen betaald betaalt betaalde
-blad bladeren bladen
-bouwen gebouwd bouwt
-dag dagen
-dak daken
-dumpen gedumpt
-fietspad fietspaden
-foto fotos
-gat gaten
-glas glazen
-huren gehuurd huurt
-inschrijven ingeschreven inschrijft
-kaart kaartje kaartjes
-kappen gekapt
-kind kinderen
-legen geleegd leegt
-lid leden
-melden gemeld meldt
-mishandelen mishandeld mishandelt
-ophalen opgehaald ophaalt
-overlijden overleden overlijdt
-pad paden
-parkeren parkeer parkeert geparkeerd
-plant plantje plantjes
-schip schepen
-slopen gesloopt sloopt
-slot sloten
-snoeien gesnoeid snoeit
-stad steden
-stelen gestolen steelt
-trouwen getrouwd trouwt trouwde
-uitschrijven uitgeschreven uitschrijft
-verbod verboden
-verbouwen verbouwd verbouwt verbouwde
-verhuizen verhuisd verhuist verhuisde
-verhuren verhuurd verhuurt
-verlengen verlengd verlengt
-verliezen verloren verliest
-vermoorden vermoord vermoordt
-verstoppen verstopt
-voetpad voetpaden
-weg wegen
-zwembad zwembaden
-"""
-
-FORMS = {form: words[0] for words in map(str.split, _FORMS.splitlines()) for form in words[1:]}
-"""Form -> word, where no rule leads from the one to the other."""
-
-_APART = """
-beetje belast belasten belastend belastende beschikbaar beschikbare brons brugge dans eens eentje
-etentje gelukkig gelukkige gevoelig geweldig geweldige gezonden haren hit hits kans langs losjes
-mens middelbaar miss netjes niets nieuws ongelukkig ongelukkige openen openheid opening overheid
-pers plaat reeds slotte spanje steeds uitjes voorzien voorziene voren waren wassen watjes weetje
-weren
-"""
-APART = frozenset(_APART.split())
-"""Right words with a stem of their own, whatever both stemmers say: `geweldig` is no `geweld`."""
 
 _NOT_MISTAKES = """
 aanbidding aanbieding aanfluiting aansluiting aannemen aannemer aanrader aanrander bedriegen
@@ -151,49 +79,6 @@ bp ck dt ei iy
 """
 CONFUSED = frozenset(frozenset(pair) for pair in _CONFUSED.split())
 """Letters beside each other on a keyboard, and those that sound alike."""
-
-
-def _stemmer(algorithm: str) -> Callable[[str], str]:
-    stemmer = snowballstemmer.stemmer(algorithm)
-    stemmer.maxCacheSize = 0  # PyStemmer's own: to keep it small costs more than to stem again
-    stemming: Callable[[str], str] = stemmer.stemWord
-    return stemming
-
-
-_KRAAIJ_POHLMANN, _PORTER = _stemmer("dutch"), _stemmer("dutch_porter")
-
-
-@lru_cache(STEMMED)
-def stem(word: str) -> Stem:
-    """What all forms of a word share: muis, muizen, muisje.
-
-    Two stemmers must agree. Kraaij and Pohlmann's takes `wel` for `geweld`, `zin` for `gezin` and
-    `mening` for `gemeente`; Porter's takes `gaat` for `gat` and `weten` for `wet`. Little deceives
-    both.
-    """
-    word = FORMS.get(word, word)
-    if word in APART:
-        return "", word
-    if word.endswith(("je", "jes")) and len(word) >= SHORTEST:  # only the one knows diminutives
-        word = _KRAAIJ_POHLMANN(word)
-    return _KRAAIJ_POHLMANN(word), _ported(word)
-
-
-def start_of_stem(word: str) -> str:
-    """How `stem(word)[1]` begins, where that can be said at once; '' where it cannot."""
-    return "" if word in FORMS or word.endswith(("je", "jes")) else word[:KEPT]
-
-
-def _ported(word: str) -> str:
-    """Porter's stem, with an s that he leaves after a vowel taken off too: vakanties."""
-    once = _softened(_PORTER(word))
-    return _softened(_PORTER(once[:-1])) if once.endswith("s") and len(once) > 3 else once
-
-
-def _softened(stem: str) -> str:
-    """Spelled as at the end of a word: huiz, vergunn -> huis, vergun."""
-    last = {"z": "s", "v": "f"}.get(stem[-1:], stem[-1:])
-    return stem[:-1] if stem[-2:-1] == last and len(stem) > 2 else stem[:-1] + last
 
 
 def heard(word: str) -> str:

@@ -31,6 +31,7 @@ class Destroyer:
             await self._say(row["tenant"], row["conversation"], ground, one["id"])
             await self._pool.execute(_ONE, one["id"])
             await self._pool.execute(_FILE, one["id"])
+            await self._pool.execute(_FOUND, one["id"])
             await self._pool.execute(_ENVELOPES, [one["receipt"]])
         return True
 
@@ -39,6 +40,7 @@ class Destroyer:
         await self._say(tenant, conversation, ground)
         await self._pool.execute(_KEY, tenant, conversation)
         await self._pool.execute(_SUBJECTS, tenant, conversation)
+        await self._pool.execute(_FOUND_IN, tenant, conversation)
         await self._envelopes(_RECEIPTS_OF_CONVERSATION, tenant, conversation)
 
     async def municipality(self, tenant: str, ground: str) -> None:
@@ -47,6 +49,7 @@ class Destroyer:
         await self._pool.execute(_KEYS, tenant)
         await self._pool.execute(_MUNICIPAL, tenant)
         await self._pool.execute(_ALL_SUBJECTS, tenant)
+        await self._pool.execute(_ALL_FOUND, tenant)
         await self._envelopes(_RECEIPTS_OF_MUNICIPALITY, tenant)
 
     async def _envelopes(self, of: str, *whose: str) -> None:
@@ -94,6 +97,10 @@ _KEYS = "delete from archiver.conversation_key where tenant = $1"
 _MUNICIPAL = "delete from archiver.municipality_key where tenant = $1"
 _SUBJECTS = "delete from archiver.subject where tenant = $1 and conversation = $2"
 _ALL_SUBJECTS = "delete from archiver.subject where tenant = $1"
+
+_FOUND = "delete from archiver.searchable where id = $1"
+_FOUND_IN = "delete from archiver.searchable where tenant = $1 and conversation = $2"
+_ALL_FOUND = "delete from archiver.searchable where tenant = $1"
 
 _RECEIPTS_OF_CONVERSATION = """
 select distinct receipt from archiver.entry

@@ -49,6 +49,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     number: str | None = None
     sent_at: datetime | None = None
     medium: dict[str, Any] | None = None
+    content: Any = None
+    """Of what went out, as Meta takes it."""
     changes: tuple[Identity, ...] = ()
     """Of an identity: what somebody is called from now on, and no longer."""
     status: str | None = None

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.record.entry import Open, hash_of, opened
+from archiver.record.indexing import Sought, sought
 from archiver.record.keys import NOWHERE, Keys, Place
 from archiver.record.merkle import Tree, grown
 from archiver.record.processing import SUBJECT_TYPE, Action, Activities, action, is_action
@@ -58,6 +59,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     subjects: tuple[bytes, ...] = ()
     file: File | None = None
     action: Action | None = None
+    sought: Sought | None = None
 
 
 class Unsealable(Exception):
@@ -113,6 +115,7 @@ class Writer:
             subjects=tuple(self._hashes(record.tenant, said)),
             file=_file(record, said, above),
             action=self._action(record, said) if is_action(record) else None,
+            sought=sought(record, said, self._hashing[record.tenant]),
         )
 
     def _action(self, record: Record, said: Told) -> Action:
@@ -160,6 +163,10 @@ async def _append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> N
     if done := [_action_row(entry.action) for entry in new if entry.action]:
         await connection.copy_records_to_table(
             "processing", schema_name="archiver", columns=ACTION, records=done
+        )
+    if found := [_sought_row(e, first + n) for n, e in enumerate(new) if e.sought]:
+        await connection.copy_records_to_table(
+            "searchable", schema_name="archiver", columns=SOUGHT, records=found
         )
     if about := [row for entry in new for row in _subject_rows(entry)]:
         await connection.execute(_SUBJECTS, *_columns(about))
@@ -223,6 +230,13 @@ def _action_row(of: Action) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _sought_row(entry: Entry, position: int) -> tuple[Any, ...]:
+    of, by = entry.open, entry.sought
+    assert by is not None
+    place = (of.id, position, of.at, of.tenant, of.department, of.conversation, of.kind)
+    return (*place, by.type, by.direction, by.words)
+
+
 def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
     of = entry.open
     for hash in entry.subjects:
@@ -256,6 +270,10 @@ ACTION = (
     "tenant", "activity", "subject", "subject_type", "foreign_processor",
 )  # fmt: skip
 """By COPY, which costs a third of an insert: each is there once, as the entry beside it."""
+SOUGHT = (
+    "id", "position", "at", "tenant", "department", "conversation", "kind", "type", "direction",
+    "words",
+)  # fmt: skip
 
 # Of each conversation once for each name; what stands in none is told entry by entry.
 _SUBJECTS = """

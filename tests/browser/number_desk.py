@@ -6,9 +6,9 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from gateway.changes import NO_NOTICE, NOTICE, STATE, Notice, State
-from gateway.reading import read
 from services import clock
 from services.http import problem
+from services.reading import read
 
 SAYING: dict[tuple[str, str], TypeAdapter[Any]] = {
     ("PUT", "notice"): NOTICE,

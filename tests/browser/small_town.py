@@ -18,9 +18,9 @@ from pydantic import TypeAdapter
 from gateway.bodies import MESSAGE, Message, ReactionMessage
 from gateway.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close, Read, Transfer
 from gateway.contents import content_of, upload_of
-from gateway.reading import read
 from services import clock
 from services.http import problem, serve
+from services.reading import read
 from tests.browser.entries import (
     identities,
     incoming,

@@ -5,6 +5,7 @@ with a subject that is not known here fails.
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -44,12 +45,14 @@ GUARDED = [operation for operation in operations() if operation.roles]
 OPEN = [operation for operation in operations() if not operation.roles]
 LISTING = [one for one in GUARDED if one.method == "GET" and "{" not in one.path]
 """Those without a subject: what they list is asked for by itself."""
+SEARCHING = [one for one in GUARDED if one.path.endswith("/_search")]
+"""So are those: what they find."""
 each_guarded = pytest.mark.parametrize(
     "operation", GUARDED, ids=lambda one: f"{one.door} {one.method} {one.path}"
 )
 each_with_a_subject = pytest.mark.parametrize(
     "operation",
-    [one for one in GUARDED if one not in LISTING],
+    [one for one in GUARDED if one not in (*LISTING, *SEARCHING)],
     ids=lambda one: f"{one.door} {one.method} {one.path}",
 )
 
@@ -129,6 +132,30 @@ async def test_a_list_has_what_is_of_the_municipality_and_of_nobody_else(
             continue
         (listed,) = msgspec.json.decode(said)["numbers"]
         assert (status, listed["id"]) == (200, NUMBERS[rights.tenant])
+
+
+@pytest.mark.parametrize("operation", SEARCHING, ids=lambda one: one.path)
+async def test_a_search_finds_and_counts_what_is_the_token_s_and_nothing_else(
+    parts: Parts, world: World, operation: Operation
+) -> None:
+    assert operation.path == "/v1/messages/_search"  # of another one, say here what it finds
+    for rights, part in itertools.product(RIGHTS, world.parts):
+        url, token = url_of(operation, part, parts.town), parts.tokens[rights.name]
+        status, said, _ = await parts.ask("POST", url, token, json={"words": part.mark})
+        assert_tells_nothing(said, rights, world)
+        if not rights.may(*operation.roles):
+            assert status == 403
+            continue
+        found = msgspec.json.decode(said)
+        mine = {*part.messages} if part.is_for(rights) else set()
+        assert (status, found["total"]) == (200, len(mine))
+        assert {one["id"] for one in found["messages"]} == mine
+        person = {"kind": "phone", "value": part.to}
+        for way in ({"conversation": part.conversation}, {"person": person}):
+            status, said, _ = await parts.ask("POST", url, token, json=way)
+            assert_tells_nothing(said, rights, world)
+            seen = has_seen(rights, part, world)
+            assert (status, msgspec.json.decode(said)["total"] > 0) == (200, seen)
 
 
 @each_guarded

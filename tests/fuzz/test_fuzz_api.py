@@ -197,7 +197,11 @@ def _filled(body: dict[str, Any], known: Known, draw: Any) -> dict[str, Any]:
         "from": DEPARTMENTS,
         "with": known.conversations,
         "until": [(clock.now() + timedelta(hours=1)).isoformat()],
+        "conversation": known.conversations,
+        "words": [WORD, "grofvuil"],
     }
+    if "T" in str(body.get("from")):  # a time: of what is looked for
+        del there["from"]
     for name, value in body.items():
         if isinstance(value, dict):
             _filled(value, known, draw)

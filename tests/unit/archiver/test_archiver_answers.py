@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from archiver import examples, view
-from archiver.answers import Conversation, Happened, Message, Messages, Note
+from archiver.answers import Conversation, Happened, Message, Messages, Note, Page
 from tests.unit.archiver.test_archiver_view import NOTED, RECEIVED, SENT, row, sent, shown, told
 
 
@@ -17,6 +17,7 @@ from tests.unit.archiver.test_archiver_view import NOTED, RECEIVED, SENT, row, s
         (Message, examples.MESSAGE),
         (Messages, examples.MESSAGES),
         (Conversation, examples.CONVERSATION),
+        (Page, examples.PAGE),
     ],
 )
 def test_every_example_is_an_answer(model: type[BaseModel], example: object) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter
 
-from gateway.reading import read
 from gateway.standing import Held
 from services.access import Rights
 from services.config import parse
+from services.reading import read
 
 NUMBER, NEIGHBOUR = "106540352242922", "206540352242923"
 CONVERSATION = f"{NUMBER}-{'a2' * 13}"

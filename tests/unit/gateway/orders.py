@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gateway import bodies, changes, examples
-from gateway.reading import read
+from services.reading import read
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from gateway import changes, examples
-from gateway.reading import read
+from services.reading import read
 from tests.unit.gateway.orders import Json, faults
 
 NOTICE, CLOSED = examples.NOTICE, examples.STATES["closed"]

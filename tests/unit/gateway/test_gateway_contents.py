@@ -7,10 +7,10 @@ import pytest
 
 from gateway import examples
 from gateway.contents import Upload, content_of, disclosure_faults, link_of, upload_of
-from gateway.reading import Fault
 from gateway.words import words_of
 from sandbox.requests import Send, check
 from services.ids import CONVERSATION
+from services.reading import Fault
 from tests.unit.gateway.orders import message
 from tests.unit.gateway.sending import as_sent
 

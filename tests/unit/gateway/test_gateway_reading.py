@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from gateway import bodies, changes, examples
-from gateway.bounds import OURS
-from gateway.reading import BODY_BYTES, DEPTH, OTHERWISE, SENTENCES, UNIONS, Fault, read
+from services.bounds import OURS
+from services.reading import BODY_BYTES, DEPTH, OTHERWISE, SENTENCES, UNIONS, Fault, read
 from tests.unit.gateway.orders import ORDERS, Json, at, changed, faults, paths
 
 MARK = "GEHEIM"

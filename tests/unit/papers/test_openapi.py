@@ -14,6 +14,7 @@ import archiver.openapi
 import gateway.openapi
 from archiver.api import Api as Archive
 from archiver.media.answering import Files
+from archiver.search.answering import Searching
 from archiver.views import Views
 from gateway.api import Api as Orders
 from gateway.media import Media
@@ -200,6 +201,7 @@ def test_the_archivers_document_has_every_route_of_it() -> None:
     none: Any = None
     defined = [
         *Archive(none, Views(none), none, timedelta).routes(),
+        *Searching(none, none, Views(none), none).routes(),
         *Files(none, none, none, Views(none), none, scanned_only=True).routes(),
         *routes(DOCUMENTS["archiver"]),
     ]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import lexicon
-from router.lexicon import LONGEST_WORD, MOST_WORDS, Found, compiled, fault, plain_words
+from router.lexicon import LONGEST_WORD, MOST_WORDS, Found, compiled, fault
+from services.words import plain_words
 
 
 def said(text: str, *phrases: str) -> dict[str, str]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ruled import DOES, town
 
 from router.book import Facts
-from router.lexicon import plain_words
 from router.rules import Marks, compile_rules, judge, steps
 from services.rules import Care, Condition, Rule
+from services.words import plain_words
 
 WORDS = ("boom", "bal", "gat", "weg", "put")
 GROUPS = {"een": ["boom", "gat weg"], "twee": ["put"]}

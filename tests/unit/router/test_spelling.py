@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import spelling
-from router.lexicon import plain_words
-from router.spelling import FORMS, NOT_MISTAKES, heard, meant, misspellable, mistaken, stem
+from router.spelling import NOT_MISTAKES, heard, meant, misspellable, mistaken
+from services import words
+from services.words import FORMS, KEPT, plain_words, start_of_stem, stem
 
 _WORDS = """
 aangifte afvalcontainer belasting bijstand container geboorteaangifte gemeente grofvuil huwelijk
@@ -147,7 +148,7 @@ def test_numbers_and_short_words_are_never_misspelled() -> None:
 
 
 def test_no_form_is_listed_that_the_stemmers_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spelling, "FORMS", {})
+    monkeypatch.setattr(words, "FORMS", {})
     anew = stem.__wrapped__  # not what is remembered
     assert [form for form, word in FORMS.items() if anew(form) == anew(word)] == []
 
@@ -209,4 +210,4 @@ def test_a_word_in_any_script_can_be_stemmed_and_heard(word: str) -> None:
 @given(POOL | st.text(st.characters(categories=["L", "N"]), max_size=12))
 def test_the_start_of_a_stem_is_known_without_the_stem(text: str) -> None:
     for word in plain_words(text):
-        assert len(word) < 3 or spelling.start_of_stem(word) in ("", stem(word)[1][: spelling.KEPT])
+        assert len(word) < 3 or start_of_stem(word) in ("", stem(word)[1][:KEPT])

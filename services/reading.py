@@ -13,7 +13,8 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.bounds import OURS
+from services.bounds import OURS
+from services.operations import Refusal
 
 T = TypeVar("T")
 
@@ -56,6 +57,15 @@ SENTENCES = {
 was sent."""
 UNIONS = ("union_tag_invalid", "union_tag_not_found")
 """Errors of an object's `type` that pydantic places at the object."""
+SLOW = Refusal("the body did not arrive in time", "The body did not arrive in time.")
+LARGE = Refusal(f"a body is at most {BODY_BYTES} bytes", "The body is too large.")
+NO_JSON = Refusal(
+    "the body must be application/json",
+    "The body is not application/json in UTF-8, or has a Content-Encoding.",
+)
+UNTAKEN: dict[int, list[Refusal]] = {408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
+"""For which a body is not even read."""
+
 NO_TEXT = "holds U+0000 or half a character (an unpaired surrogate), which cannot be stored"
 OTHERWISE = "is not what it should be"
 """For a type that is not in the table: none is known, and a test looks for them."""

@@ -1,0 +1,1 @@
+"""Looking in the record: what is asked, in SQL, what is found."""

@@ -1,0 +1,261 @@
+"""Looking in the record: how long it takes, and what the index costs whoever writes.
+
+The record is made here, by the writer that the archiver has: two years of a town, of which each
+third record is a message with words in it. Asked as the API asks: found, counted, opened.
+"""
+
+import asyncio
+import base64
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from archiver.record.indexing import sought
+from archiver.record.keys import Keys
+from archiver.record.told import told
+from archiver.record.writing import Entry, Writer
+from archiver.search.asked import SEARCH
+from archiver.search.finding import Finder
+from archiver.store import Store
+from bench.results import at_most, spread
+from bench.servers import KEY
+from bench.townspeople import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
+from bench.usage import processor
+from cli.main import MIGRATED, ROOT
+from deploy.local.database import Database
+from services.access import Rights
+from services.contract import Record
+from services.database import Pool, connected, migrate, migrations
+
+BATCH = 2_000
+"""Records written at once, as the archiver does when it has to catch up."""
+QUESTIONS = 40
+"""Of each kind, each about something else."""
+ROUNDS = 20
+"""Batches with and without the index, in turns, at the end."""
+MOST_MS = 200.0
+"""Asked of each kind but one."""
+EXACTLY = "frequent word, counted exactly"
+RIGHTS = Rights(name="bench", tenant=TENANT, roles=frozenset(["read"]))
+Json = dict[str, Any]
+Report = Callable[[str], None]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What can be asked about."""
+
+    town: Town
+    conversations: int
+    chance: random.Random
+
+    @property
+    def rare(self) -> str:
+        return self.chance.choice(self.town.vocabulary[-5000:])
+
+    @property
+    def medium(self) -> str:
+        return self.chance.choice(self.town.vocabulary[500:1500])
+
+    @property
+    def frequent(self) -> str:
+        return self.chance.choice(self.town.vocabulary[:20])
+
+    @property
+    def person(self) -> Json:
+        value = self.town.phone(self.chance.randrange(self.conversations))
+        return {"person": {"kind": "phone", "value": value}}
+
+    @property
+    def period(self) -> Json:
+        """A month, anywhere."""
+        days = self.chance.randrange(30 * (MONTHS - 1))
+        since = self.town.begins + timedelta(days=days)
+        return {"from": since.isoformat(), "until": (since + timedelta(days=30)).isoformat()}
+
+    @property
+    def department(self) -> Json:
+        return {"departments": [self.chance.choice(DEPARTMENTS)]}
+
+
+KINDS: dict[str, Callable[[Asked], Json]] = {
+    "a rare word": lambda a: {"words": a.rare},
+    "a medium word": lambda a: {"words": a.medium},
+    "a frequent word": lambda a: {"words": a.frequent},
+    "the most frequent word": lambda a: {"words": GREETING},
+    "the same, oldest first": lambda a: {"words": GREETING, "order": "oldest"},
+    "two medium words": lambda a: {"words": f"{a.medium} {a.medium}"},
+    "two frequent words": lambda a: {"words": f"{a.frequent} {a.frequent}"},
+    "one of three words": lambda a: {"anyOf": [a.rare, a.medium, a.medium]},
+    "no such word": lambda a: {"words": "qqqqqq"},
+    "a person": lambda a: a.person,
+    "person, frequent word": lambda a: a.person | {"words": a.frequent},
+    "person, period": lambda a: a.person | a.period,
+    "a period": lambda a: a.period,
+    "period, medium word": lambda a: a.period | {"words": a.medium},
+    "period, frequent word": lambda a: a.period | {"words": a.frequent},
+    "word, department, period": lambda a: a.period | a.department | {"words": a.medium},
+    "frequent word, department": lambda a: a.department | {"words": a.frequent},
+    "a department": lambda a: a.department,
+    EXACTLY: lambda a: {"words": a.frequent, "count": "exact"},
+}
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Of one kind: milliseconds of each question, how many were found; and of the processor, on the
+    average: what else the machine does does not count in it."""
+
+    ms: list[float]
+    totals: list[int]
+    processor_ms: float
+
+    @property
+    def late(self) -> float:
+        """19 times of 20 it is not later."""
+        return sorted(self.ms)[int(0.95 * (len(self.ms) - 1))]
+
+
+def measure(folder: Path, records: int, report: Report) -> None:
+    """Make the record, ask, print."""
+    with Database(folder / "postgresql", durable=False) as database:
+        assert database.process
+        spent = partial(_spent, database.process.pid)
+        asyncio.run(_measure(database.url, records, spent, report))
+
+
+def _spent(server: int) -> float:
+    """Seconds of processors, of ours and of the server's."""
+    return time.process_time() + processor(server)
+
+
+async def _measure(url: str, records: int, spent: Callable[[], float], report: Report) -> None:
+    await migrate(url, [m for n in MIGRATED for m in migrations(n, ROOT / n / "migrations")])
+    town = Town(records)
+    async with connected(url, "bench", 8) as pool:
+        keys = Keys(pool, [base64.b64decode(KEY)])
+        await keys.check()
+        await _months(pool, town.begins)
+        for line in await _written(Writer(pool, keys), town, records):
+            report(line)
+        await pool.execute("analyze archiver.searchable, archiver.entry, archiver.subject")
+        report(await _sizes(pool))
+        finder = Finder(pool, keys, Store(pool, keys))
+        asked = Asked(town, max(1, records // 15), random.Random(11))
+        taken = {}
+        for name, kind in KINDS.items():
+            questions = [kind(asked) for _ in range(QUESTIONS)]
+            taken[name] = await _asked(finder, questions, spent)
+    for line in table(taken):
+        report(line)
+
+
+async def _written(writer: Writer, town: Town, records: int) -> list[str]:
+    made, began = town.records(), time.monotonic()
+    written = await _fill(writer, made, records - 2 * ROUNDS * BATCH)
+    rate = f"{written:,} records written, {written / (time.monotonic() - began):,.0f}/s"
+    return [rate, *await _writing(writer, made)]
+
+
+async def _months(pool: Pool, begins: datetime) -> None:
+    for parent in ("entry", "searchable"):
+        months = "select archiver.make_months_of($1, $2, $3)"
+        await pool.execute(months, parent, begins.date(), MONTHS + 2)
+
+
+async def _fill(writer: Writer, made: Iterator[Record], records: int) -> int:
+    """While one batch is written the next is sealed, as in the archiver."""
+    written, ahead = 0, None
+    while written < records and (batch := list(islice(made, BATCH))):
+        entries = await writer.sealed(batch)
+        if ahead:
+            await ahead
+        ahead = asyncio.create_task(writer.write(entries))
+        written += len(batch)
+        await asyncio.sleep(0)
+    if ahead:
+        await ahead
+    return written
+
+
+async def _writing(writer: Writer, made: Iterator[Record]) -> list[str]:
+    """Batches with and without what makes them found, in turns."""
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    words: list[float] = []
+    for turn in range(2 * ROUNDS):
+        batch = list(islice(made, BATCH))
+        if not batch:
+            break
+        entries = await writer.sealed(batch)
+        found = turn % 2 == 0
+        if not found:
+            entries = [msgspec.structs.replace(entry, sought=None) for entry in entries]
+        spent[found].append(await _timed(writer, entries))
+        words.append(_reading(batch))
+    us = {found: [s / BATCH * 1e6 for s in some] for found, some in spent.items()}
+    return [
+        "written in a transaction, us a record:",
+        f"  with the index     {spread(us[True], '.1f')}",
+        f"  without            {spread(us[False], '.1f')}",
+        f"  its words, before  {spread(words, '.1f')}",
+    ]
+
+
+async def _timed(writer: Writer, entries: Sequence[Entry]) -> float:
+    began = time.monotonic()
+    await writer.write(entries)
+    return time.monotonic() - began
+
+
+def _reading(batch: Sequence[Record]) -> float:
+    """Microseconds of a record for the numbers of its words."""
+    read = [(record, told(record)) for record in batch]
+    began = time.process_time()
+    for record, said in read:
+        sought(record, said, b"k" * 32)
+    return (time.process_time() - began) / len(batch) * 1e6
+
+
+async def _sizes(pool: Pool) -> str:
+    size = """
+    select count(*) as rows, (select sum(pg_total_relation_size(relid))
+        from pg_partition_tree('archiver.searchable') where isleaf) as bytes,
+        (select sum(pg_total_relation_size(relid))
+        from pg_partition_tree('archiver.entry') where isleaf) as entries
+    from archiver.searchable
+    """
+    row = await pool.fetchrow(size)
+    assert row is not None
+    each = row["bytes"] / max(1, row["rows"])
+    share = row["bytes"] / row["entries"]
+    rows = f"{row['rows']:,} messages in the index"
+    return f"{rows}, {each:,.0f} bytes each, {share:.2f} of the record\n"
+
+
+async def _asked(finder: Finder, questions: Sequence[Json], spent: Callable[[], float]) -> Taken:
+    ms, totals, before = [], [], spent()
+    for each in questions:
+        question = SEARCH.validate_json(msgspec.json.encode(each))
+        began = time.monotonic()
+        found = await finder.find(question, RIGHTS)
+        ms.append((time.monotonic() - began) * 1000)
+        totals.append(found.hits.total)
+    return Taken(ms, totals, (spent() - before) / len(ms) * 1000)
+
+
+def table(taken: Mapping[str, Taken]) -> Iterator[str]:
+    """Each kind of question, and what was asked of all of them."""
+    heads = f"{'p50':>9}{'p95':>9}{'processor':>11}{'hits':>9}"
+    yield f"{'ms to find, count and open a page':34}{heads}"
+    for name, each in taken.items():
+        times = f"{statistics.median(each.ms):9.1f}{each.late:9.1f}{each.processor_ms:11.1f}"
+        yield f"{name:34}{times}{statistics.median(each.totals):9,.0f}"
+    yield ""
+    worst = max(each.late for name, each in taken.items() if name != EXACTLY)
+    yield at_most("the slowest kind, p95 in ms", MOST_MS, worst)
