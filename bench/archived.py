@@ -7,7 +7,14 @@ import msgspec
 
 from bench.results import at_least, spread
 
-ARCHIVER, KEYED, PLAIN = KINDS = ("archiver", "COPY, with its key", "COPY, no index")
+ARCHIVER, WHOLE, KEYED, PLAIN = KINDS = (
+    "archiver",
+    "COPY, all of it",
+    "COPY, with its key",
+    "COPY, no index",
+)
+"""All of it: the entries with all their indexes, and the rows of the tables beside them (search,
+people, processing); then the entries alone."""
 OF_BARE = 0.3
 """Asked: of the rate of a bare COPY of the same rows."""
 PROCESSES = {"process": "archiver", "postgresql": "PostgreSQL", "rabbitmq": "RabbitMQ"}
@@ -37,7 +44,7 @@ def table(rounds: Sequence[Round]) -> Iterator[str]:
         yield f"{name:22}{spent:>26}{memory}"
     yield ""
     yield f"{'One archiver':44}{'asked':>10}{'measured':>10}"
-    for kind in (KEYED, PLAIN):
+    for kind in (WHOLE, KEYED, PLAIN):
         measured = statistics.median(_shares(rounds, kind))
         yield at_least(f"of the rate of a {kind}", OF_BARE, measured)
 

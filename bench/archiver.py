@@ -9,12 +9,12 @@ into two tables: with the primary key of theirs, and with no index at all.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import aio_pika
 
-from bench.archived import ARCHIVER, KEYED, PLAIN, Round, table
+from bench.archived import ARCHIVER, KEYED, PLAIN, WHOLE, Round, table
 from bench.happened import EACH, envelopes, split
 from bench.rules import EXAMPLES
 from bench.stage import Stage, staged
@@ -34,6 +34,8 @@ STUCK_SECONDS = 600.0
 """For all of a round: longer is no measurement any more."""
 LOOK_SECONDS = 0.02
 """Between two looks at how far it has come; broker and database are asked, and not the process."""
+WRITTEN = ("entry", "searchable", "processing", "subject")
+"""What the archiver writes of a record; they are only added to."""
 TABLES = {KEYED: "alter table bare add primary key (id)", PLAIN: ""}
 """What each table for a bare COPY has beside its columns."""
 
@@ -63,6 +65,7 @@ async def _round(stage: Stage, first: int, citizens: int) -> Round:
         before = await pool.fetchval(_SIZE)
         process = Process(stage.archiver())
         process.start()
+        beside = await _rows(pool)
         try:
             while await stage.untold(channel) == filled:
                 process.must_run()
@@ -73,6 +76,7 @@ async def _round(stage: Stage, first: int, citizens: int) -> Round:
         if left := await stage.untold(channel):
             raise RuntimeError(f"{left} envelopes were not acknowledged")
         found.rates.update(await _bare(pool, before))
+        found.rates[WHOLE] = await _whole(pool, citizens * EACH, beside)
     return found
 
 
@@ -112,6 +116,26 @@ async def _bare(pool: Pool, first: int) -> dict[str, float]:
         rates[kind] = len(rows) / (time.monotonic() - began)
         await pool.execute("drop table bare")
     return rates
+
+
+async def _whole(pool: Pool, count: int, before: Mapping[str, int]) -> float:
+    """Records/s of COPYs of all that was written, into tables with the indexes of those."""
+    seconds = 0.0
+    for name, rows_before in before.items():
+        rows = await pool.fetch(f"select * from archiver.{name} offset $1", rows_before)
+        await pool.execute(f"create table bare (like archiver.{name} including indexes)")
+        columns, given = list(rows[0].keys()), [tuple(row) for row in rows]
+        began = time.monotonic()
+        await pool.copy_records_to_table(
+            "bare", records=given, columns=columns, timeout=STUCK_SECONDS
+        )
+        seconds += time.monotonic() - began
+        await pool.execute("drop table bare")
+    return count / seconds
+
+
+async def _rows(pool: Pool) -> dict[str, int]:
+    return {name: await pool.fetchval(f"select count(*) from archiver.{name}") for name in WRITTEN}
 
 
 _SIZE = "select size from archiver.head"

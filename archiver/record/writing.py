@@ -28,8 +28,8 @@ from services.database import Connection, Pool
 
 DESTRUCTION = "destruction"
 """The kind of record that says that something cannot be opened any more."""
-TOGETHER = 256
-"""Sealed without a pause, in some 4 ms: then the batch before gets on its way to the database, and
+TOGETHER = 100
+"""Sealed without a pause, in some 2 ms: then the batch before gets on its way to the database, and
 whoever asks gets an answer."""
 HASH_BYTES = 16
 """Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.archived import ARCHIVER, KEYED, PLAIN, Round
+from bench.archived import ARCHIVER, KEYED, PLAIN, WHOLE, Round
 from bench.archived import table as table_of_archiver
 from bench.growing import PART, WARM_UP, Batch, Proved, Verified, middle, of_the_proof, table
 from bench.happened import EACH, TOGETHER, envelopes, split
@@ -70,7 +70,8 @@ def test_citizens_come_so_many_at_once() -> None:
 
 def a_round(rate: float, keyed: float, plain: float) -> Round:
     spent = {"process": 2.4e-5, "postgresql": 2.1e-5, "rabbitmq": 1e-6}
-    return Round({ARCHIVER: rate, KEYED: keyed, PLAIN: plain}, spent, memory=rate / 100)
+    rates = {ARCHIVER: rate, WHOLE: rate * 2, KEYED: keyed, PLAIN: plain}
+    return Round(rates, spent, memory=rate / 100)
 
 
 def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
@@ -80,7 +81,8 @@ def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
     assert row.split()[-2:] == ["0.40", "(0.40-0.40)"]
     (used,) = [line for line in lines if line.startswith("archiver") and "24" in line]
     assert used.split() == ["archiver", "24", "(24-24)", "200"]
-    assert [line.split()[-2:] for line in lines[-2:]] == [["0.40", "yes"], ["0.20", "NO"]]
+    judged = [line.split()[-2:] for line in lines[-3:]]
+    assert judged == [["0.50", "yes"], ["0.40", "yes"], ["0.20", "NO"]]
 
 
 def batches(last: float) -> list[Batch]:
