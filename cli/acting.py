@@ -17,6 +17,7 @@ from services.database import Connection, Pool
 
 OPERATOR = "POSTKAMER_OPERATOR"
 LONGEST_NAME = 100
+LONGEST_REASON = 200
 NAME = f"expected a name of 1 to {LONGEST_NAME} characters"
 T = TypeVar("T")
 
@@ -71,6 +72,14 @@ def operator(environ: Mapping[str, str]) -> str:
     if (name := named(environ.get(OPERATOR) or _login())) is None:
         raise Refused(f"{OPERATOR}: {NAME}")
     return name
+
+
+def reason(given: str | None, option: str = "--why") -> str:
+    """Why something was looked at, as it goes on the record. Refused without one."""
+    text = (given or "").strip()
+    if not 0 < len(text) <= LONGEST_REASON or not text.isprintable():
+        raise Refused(f"{option}: expected a reason of 1 to {LONGEST_REASON} characters")
+    return text
 
 
 def named(given: str) -> str | None:

@@ -19,11 +19,12 @@ from archiver.record.proving import Proof, Unproven, opened, proof
 from archiver.record.signing import sign
 from archiver.record.verifying import SAID, Asked, findings
 from archiver.record.walking import Finding
+from cli.acting import Operation, operator, reason, write
 from cli.opening import Progress, answered, keys_of, on_archive, signer, store, trust
 from cli.tables import Refused, say
 from cli.times import Time
 from services import settings
-from services.database import Pool, connected
+from services.database import Connection, Pool, connected
 from services.objects import Objects
 
 T = TypeVar("T")
@@ -126,24 +127,25 @@ def _of(finding: Finding) -> str:
 @click.argument("message", type=click.UUID)
 @click.option("--out", type=click.Path(path_type=Path), help="A file; else it is printed.")
 @click.option("--open", "opens", is_flag=True, help="With the key by which its content is read.")
-def prove(message: UUID, out: Path | None, opens: bool) -> None:
+@click.option("--why", help="With --open: the reason; on the record. Without personal data.")
+def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None:
     """Prove that a MESSAGE, or another entry by its id, is in the record.
 
     A stranger checks it by the recipe in docs/archive.md. Without --open it tells nothing of what
-    was said.
+    was said; with it, that you looked is on the record.
     """
 
     async def work(pool: Pool, keys: Keys) -> Proof:
         own = signer()
-        async with (
-            pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with pool.acquire() as connection, connection.transaction():
             try:
                 made = await proof(connection, message, own.verifier)
-                return await opened(connection, keys, made) if opens else made
+                if opens:
+                    made = await opened(connection, keys, made)
+                    await _looked(connection, "archive prove", message, why)
             except Unproven as error:
                 raise Refused(str(error)) from None
+        return made
 
     text = msgspec.json.format(msgspec.json.encode(on_archive("prove", work))).decode() + "\n"
     if out:
@@ -182,19 +184,22 @@ def key() -> None:
 @click.command()
 @click.argument("receipt", type=click.UUID)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A file for the body.")
+@click.option("--why", required=True, help="The reason; on the record. Without personal data.")
 @click.option("--json", "as_json", is_flag=True)
-def receipt(receipt: UUID, out: Path, as_json: bool) -> None:
-    """Put a webhook body together again, as it was signed.
+def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
+    """Put a webhook body together again, as it was signed; that you looked is on the record.
 
     With POSTKAMER_META_APP_SECRETS its signature is checked once more.
     """
 
     async def work(pool: Pool, keys: Keys) -> Whole:
-        async with pool.acquire() as connection:
+        async with pool.acquire() as connection, connection.transaction():
             try:
-                return await whole(connection, keys, receipt)
+                found = await whole(connection, keys, receipt)
             except Gone as error:
                 raise Refused(str(error)) from None
+            await _looked(connection, "archive receipt", receipt, why)
+        return found
 
     found = on_archive("receipt", work)
     out.write_bytes(found.body)
@@ -204,6 +209,12 @@ def receipt(receipt: UUID, out: Path, as_json: bool) -> None:
     line = f"{len(found.body)} bytes; signature: {found.envelope.proof}, {words[holds]}"
     say(told, [line], as_json=as_json)
     raise SystemExit(1 if holds is False else 0)
+
+
+async def _looked(connection: Connection, what: str, id: UUID, why: str | None) -> None:
+    """On the record before anything is shown."""
+    operation = Operation(what=what, about=str(id), data={"why": reason(why)})
+    await write(connection, operation, operator(os.environ))
 
 
 def _signature_holds(found: Whole) -> bool | None:

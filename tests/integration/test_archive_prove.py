@@ -81,7 +81,10 @@ async def test_a_stranger_checks_a_proof_and_reads_what_it_may(
     assert done.returncode == 0, done.stderr
     assert f"entry {record.id}, a message of almelo" in done.stdout
     assert f"bericht {place}" not in done.stdout + file.read_text()
-    await said(env, "prove", record.message, "--out", file, "--open")
+    assert "--why: expected a reason" in await said(env, "prove", record.message, "--open", code=1)
+    await said(env, "prove", record.message, "--out", file, "--open", "--why", "klacht 12")
+    looked = await log.pool.fetchrow("select what, by, about, data from access.operation")
+    assert looked and (looked["what"], looked["by"]) == ("archive prove", "sanne")
     assert f'"bericht {place}"' in checked(recipe, file, key).stdout
 
 
