@@ -41,6 +41,13 @@ COMMANDS = (
     "costs",
     "check",
     "topology show",
+    "archive verify",
+    "archive verify --media --json",
+    "archive checkpoint",
+    "archive key",
+    "archive request list",
+    "archive views --token sandbox",
+    "archive processing --from 2026-01-01 --to 2036-01-01",
 )
 """What an operator looks at day by day; none with an option that shows what was said."""
 PARKED = 3
