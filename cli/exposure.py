@@ -15,9 +15,10 @@ from archiver.record.keys import Keys
 from archiver.record.reading import RECORDS
 from cli.acting import Operation, on_record
 from cli.exposing import Citizen, Exposed, Person, Seen, TooMany, reached, slices
+from cli.opening import keys_on
 from cli.tables import Refused, fail, say
 from cli.times import Time
-from cli.unsealed import Opened, batches, keys_on
+from cli.unsealed import Opened, batches
 from services import clock
 from services.database import Connection
 

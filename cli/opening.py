@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import click
 
@@ -18,7 +18,7 @@ from archiver.record.signing import Signer
 from archiver.record.verifying import Trust
 from cli.tables import Refused, fail
 from services import choices, config, settings
-from services.database import DATABASE_ERRORS, Pool, connected
+from services.database import DATABASE_ERRORS, Connection, Pool, connected
 from services.objects import Away, Objects
 
 LOG = "postkamer"
@@ -37,21 +37,28 @@ def on_archive(command: str, work: Callable[[Pool, Keys], Awaitable[T]]) -> T:
         given = settings.load(settings.ArchiveSettings, os.environ)
         url = given.database_url.get_secret_value()
         async with connected(url, f"postkamer-{command}", 2) as pool:
-            keys = await keys_of(pool)
-            assert keys  # or the settings would have been refused
-            return await work(pool, keys)
+            return await work(pool, await keys_on(pool))
 
     return answered(command, found)
 
 
-async def keys_of(pool: Pool) -> Keys | None:
-    """None where no master key is given. Locked where it is another's."""
+async def keys_on(connection: "Connection | Pool") -> Keys:
+    """Of the record, for the connection of a transaction too. SettingsError where no master key is
+    given, Refused where it is another's."""
+    given = settings.load(settings.ArchiveSettings, os.environ)
+    keys = Keys(cast(Pool, connection), [settings.in_bytes(key) for key in given.archive_key])
+    try:
+        await keys.check()
+    except Locked as error:
+        raise Refused(str(error)) from None
+    return keys
+
+
+async def keys_if_given(pool: Pool) -> Keys | None:
+    """None where no master key is given."""
     if settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
         return None
-    given = settings.load(settings.ArchiveSettings, os.environ)
-    keys = Keys(pool, [settings.in_bytes(key) for key in given.archive_key])
-    await keys.check()
-    return keys
+    return await keys_on(pool)
 
 
 def answered(command: str, work: Callable[[], Awaitable[T]]) -> T:
@@ -62,7 +69,7 @@ def answered(command: str, work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
-    except (Refused, Locked, Shut, settings.SettingsError, config.ConfigError) as error:
+    except (Refused, Shut, settings.SettingsError, config.ConfigError) as error:
         fail(str(error))
     except Away as error:
         fail(f"{STORE}: it does not answer ({error})")

@@ -4,20 +4,19 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, TextIO, TypeVar
 
 import click
 import msgspec
 
 from archiver.person.finding import Finder, Found, TooMuch
-from archiver.record.keys import Keys, Locked
+from archiver.record.keys import Keys
 from archiver.record.sealing import Shut
 from archiver.record.told import PHONE, Identity
 from cli.tables import Refused, fail
-from services import choices, settings
+from services import choices
 from services.config import Config, ConfigError
-from services.database import Connection, Pool
-from services.settings import in_bytes
+from services.database import Connection
 
 E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
 WRITTEN = re.compile(r"[ ().\-\u00a0]")
@@ -104,17 +103,6 @@ def tenant_of(town: Config, asked: str | None) -> str:
         what = f"there is no {asked!r}; there is" if asked else "say which:"
         fail(f"--tenant: {what} {', '.join(known)}", 2)
     return asked
-
-
-async def keys_on(connection: Connection) -> Keys:
-    """Of the record, on the connection of a transaction. Refused where they are others."""
-    given = settings.load(settings.ArchiveSettings, os.environ)
-    keys = Keys(cast(Pool, connection), [in_bytes(key) for key in given.archive_key])
-    try:
-        await keys.check()
-    except Locked as error:
-        raise Refused(str(error)) from None
-    return keys
 
 
 async def found(connection: Connection, keys: Keys, asked: Whom) -> Found:

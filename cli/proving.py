@@ -20,7 +20,7 @@ from archiver.record.signing import sign
 from archiver.record.verifying import SAID, Asked, findings
 from archiver.record.walking import Finding
 from cli.acting import Operation, operator, reason, write
-from cli.opening import Progress, answered, keys_of, on_archive, signer, store, trust
+from cli.opening import Progress, answered, keys_if_given, on_archive, signer, store, trust
 from cli.tables import Refused, say
 from cli.times import Time
 from services import settings
@@ -62,7 +62,7 @@ def verify(since: datetime | None, public_key: str | None, media: bool, as_json:
             raise Refused("POSTKAMER_OBJECT_STORE: is missing")
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
         async with connected(url, "postkamer-verify", 2) as pool:
-            asked = Asked(trust(public_key), since, outside, await keys_of(pool))
+            asked = Asked(trust(public_key), since, outside, await keys_if_given(pool))
             done = await _gone_over(pool, asked)
             return await _read_over(pool, outside, done) if media and outside else done
 

@@ -11,11 +11,13 @@ from typing import Any
 import click
 import msgspec
 
-from archiver.record.keys import Keys, Locked
+from archiver.record.keys import Keys
 from archiver.record.reading import RECORDS, opened
 from cli.differences import lines
+from cli.opening import keys_on
 from cli.recorded import Row, row
 from cli.replaying import Replay
+from cli.tables import Refused
 from cli.times import Time
 from router.decisions import Ground
 from router.grounds import grounded
@@ -25,7 +27,6 @@ from services import choices, clock, settings
 from services.config import ConfigError
 from services.database import DATABASE_ERRORS, Connection, connected
 from services.ids import made_at
-from services.settings import in_bytes
 
 BATCH = 500
 """Records in memory at once, some 5 KB each; and a few more, of the same millisecond."""
@@ -43,24 +44,21 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 async def replayed(
-    given: settings.ArchiveSettings,
+    url: str,
     town: choices.Choices,
     asked: Asked,
     progress: Callable[[datetime], None],
 ) -> Replay:
-    """All of it decided anew; ConfigError where the rules cannot decide, Locked where the record
+    """All of it decided anew; ConfigError where the rules cannot decide, Refused where the record
     cannot be opened."""
     ground = grounded(town, keyed_hash(b"replayed"))
-    url = given.database_url.get_secret_value()
     replay = Replay(ground, asked.examples)
     async with (
         connected(url, "postkamer-replay", 2) as pool,
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        keys = Keys(pool, [in_bytes(key) for key in given.archive_key])
-        await keys.check()
-        past = Past(connection, keys)
+        past = Past(connection, await keys_on(pool))
         async for rows in past.batches(asked):
             unknown = replay.unknown(rows)
             if unknown:
@@ -164,10 +162,11 @@ def command(path: Path | None, as_json: bool, until: datetime | None, **given: A
     if asked.since >= asked.until:
         _fail("--until: expected a time after --since", 2)
     try:
-        where = settings.load(settings.ArchiveSettings, os.environ)
+        found = settings.load(settings.ArchiveSettings, os.environ)
+        where = found.database_url.get_secret_value()
         town = choices.load(Path(file))
         replay = asyncio.run(replayed(where, town, asked, _progress(asked)))
-    except (settings.SettingsError, ConfigError, Locked) as error:
+    except (settings.SettingsError, ConfigError, Refused) as error:
         _fail(str(error))
     except DATABASE_ERRORS as error:
         _fail(f"replay: {error or type(error).__name__}")

@@ -17,7 +17,8 @@ from archiver.requests.book import Asked, Book, Request, Step
 from archiver.requests.grounds import EXTENSIONS, KINDS, REFUSALS, extension, listed, refusal
 from archiver.requests.letters import letter
 from cli.acting import NAME, Operation, named, on_record
-from cli.persons import Whom, configured, found, keys_on, options, whom
+from cli.opening import keys_on
+from cli.persons import Whom, configured, found, options, whom
 from cli.requested import Shown, lines, row_of, step_of, today
 from cli.tables import Refused, fail, on_tables, say
 from services import clock, plain

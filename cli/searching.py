@@ -1,6 +1,5 @@
 """`postkamer archive search`: find messages and notes; who looked, and why, is on the record."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,15 +8,14 @@ import click
 import msgspec
 
 from archiver import view
-from archiver.record.keys import Keys, Locked
 from archiver.record.sealing import Shut
 from archiver.search.asked import LARGEST_PAGE, PAGE, SEARCH, Search
 from archiver.search.finding import Bounds, Found, Looking, TooBroad, opened
 from archiver.store import Store
 from cli.acting import Operation, on_record
+from cli.opening import keys_on
 from cli.tables import Refused, fail, say
 from cli.times import Time
-from services import settings
 from services.access import Rights
 from services.database import Connection
 from services.hours import AMSTERDAM
@@ -114,15 +112,13 @@ class Asked(msgspec.Struct, frozen=True):
 
     async def found(self, connection: Connection) -> tuple[Found, Operation]:
         """What there is, and that somebody looked."""
-        given = settings.load(settings.ArchiveSettings, os.environ)
-        keys = Keys(connection, [settings.in_bytes(key) for key in given.archive_key])  # type: ignore[arg-type]
+        keys = await keys_on(connection)
         try:
-            await keys.check()
             tenant = await self._whose(connection)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
             key = await keys.hashing(tenant)
             hits = await Looking(connection, key, BOUNDS).hits(self.asked, rights)
-        except (Locked, Shut, TooBroad) as error:
+        except (Shut, TooBroad) as error:
             raise Refused(str(error)) from None
         if self.count:
             hits = msgspec.structs.replace(hits, ids=[], next=None)

@@ -28,7 +28,8 @@ from archiver.person.everything import Everything, Reader
 from archiver.person.finding import Found, TooMuch
 from archiver.requests import book
 from cli.acting import NAME, Operation, named, on_record
-from cli.persons import Whom, found, keys_on, options, whom
+from cli.opening import keys_on
+from cli.persons import Whom, found, options, whom
 from cli.tables import Refused, fail, say
 from services import clock
 from services.config import Config

@@ -1,31 +1,16 @@
 """Commands that open the record: its keys, and its rows a few at a time."""
 
-import os
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from archiver.record.keys import Keys, Locked
+from archiver.record.keys import Keys
 from archiver.record.reading import opened
-from cli.tables import Refused
-from services import settings
-from services.database import Connection, Pool
-from services.settings import in_bytes
+from services.database import Connection
 
 BATCH = 500
 """Rows in memory at once, some 5 KB each."""
-
-
-async def keys_on(connection: Connection) -> Keys:
-    """For whoever has no other. Refused where the master key is another's, or none is given."""
-    given = settings.load(settings.ArchiveSettings, os.environ)
-    keys = Keys(cast(Pool, connection), [in_bytes(key) for key in given.archive_key])
-    try:
-        await keys.check()
-    except Locked as error:
-        raise Refused(str(error)) from None
-    return keys
 
 
 class Opened(msgspec.Struct, frozen=True):
