@@ -64,7 +64,7 @@ HAPPENED = {
     "rabbitmq/rabbitmq.log": (r"closing AMQP connection",),
     "postkamer parked list": (r"register  hengelo", r"crm  almelo"),
     "postkamer files list --state quarantined": (r"media_malware",),
-    "names of files": (r"media/", r"upload/"),
+    "names of files": (r"sealed/", r"upload/"),
     "addresses in answers": (r"/v1/messages/",),
     "requests to others": (r"/openklant/\S+\?", r"/graph/", r"/crm/events"),
     "events beside their data": (r"/v1/media/",),

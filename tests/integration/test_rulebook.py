@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from archiver.store import Store as Archive
 from deploy.local.broker import Broker
 from router.rulebook import UNRECORDED, Rulebook
 from router.store import Store
@@ -22,6 +21,7 @@ from services.database import Pool, connected
 from services.tasks import beside
 from tests.integration.archived import Heard, hearing
 from tests.integration.conftest import PASSWORDS
+from tests.recorded import writer_of
 from tests.watching import until
 
 TOML = """\
@@ -109,7 +109,7 @@ async def test_two_routers_and_later_starts_say_the_same_and_the_archive_keeps_i
     said = {record.id: record for record in heard.records}
     assert said.keys() == {row["record"] for row in kept}
     assert all(record == said[record.id] for record in heard.records)
-    archive = Archive(pool)
+    archive = await writer_of(pool)
     assert await archive.add(heard.records[:2]) == 1
     assert await archive.add(heard.records) == 1
 
