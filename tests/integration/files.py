@@ -7,12 +7,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import aiohttp
 import msgspec
 from aiohttp import web
 
+from archiver.media import fetcher as fetcher_loop
+from archiver.media import looker as looker_loop
 from archiver.media.answering import Files
 from archiver.media.book import Book, File
 from archiver.media.fetcher import Fetcher
@@ -182,6 +185,11 @@ async def room(
     book = await book_of(pool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        for loop in (
+            fetcher_loop,
+            looker_loop,
+        ):  # a second between two looks, for each of a hundred
+            stack.enter_context(patch.object(loop, "LOOK_SECONDS", 0.02))
         port = await enter(serve(application(provider.routes()), "127.0.0.1", 0))
         account = Account(
             number=NUMBER, meta_id=NUMBER, base=f"http://127.0.0.1:{port}/v26.0",
