@@ -43,7 +43,7 @@ class Keys:
         self._masters = {fingerprint(key): key for key in masters}
         self.newest = fingerprint(masters[0])
         """Which master key new ones are laid under."""
-        self._known: OrderedDict[bytes, bytes] = OrderedDict()
+        self._known: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
         self._checked = asyncio.Event()
 
     async def check(self) -> None:
@@ -85,6 +85,8 @@ class Keys:
 
     def of_row(self, row: Row) -> bytes:
         """A conversation's key, from a row with the wrapped ones. Shut."""
+        if row["above"] is None:
+            raise Shut("the key above it is gone")
         name = name_of(row["under_tenant"], "content", row["version"])
         above = self._opened(self.master(row["master"]), row["above"], name)
         wrapped_for = conversation_name(row["under_tenant"], row["under"])
@@ -104,12 +106,14 @@ class Keys:
             raise Shut(f"it lies under the master key {named}, which was not given") from None
 
     def _opened(self, above: bytes, wrapped: bytes, name: str) -> bytes:
-        """Known by its wrapped bytes, so only whoever reads the row comes to it."""
-        if key := self._known.get(wrapped):
-            self._known.move_to_end(wrapped)
+        """Known by its wrapped bytes, so only whoever reads the row comes to it; and by what it is
+        for and lies under, or another's that was put in its place would pass for it."""
+        row = above, wrapped, name
+        if key := self._known.get(row):
+            self._known.move_to_end(row)
             return key
         key = unwrap(above, wrapped, name)
-        self._known[wrapped] = key
+        self._known[row] = key
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return key
@@ -121,6 +125,12 @@ class Keys:
     def _of_municipality(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
         name = name_of(tenant, purpose, row["version"])
         return self._opened(self.master(row["master"]), row["wrapped"], name)
+
+    def of_municipal_row(self, row: Row) -> bytes:
+        """From a row of MUNICIPAL_KEYS. Shut."""
+        if row["wrapped"] is None:
+            raise Shut("it is gone")
+        return self._of_municipality(row["tenant"], row["purpose"], row)
 
     async def _rows(self, places: Collection[Place]) -> dict[Place, Row]:
         tenants, conversations = zip(*places, strict=True)
@@ -187,8 +197,17 @@ ALL_KEYS = """
 select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
 from archiver.conversation_key k
-join archiver.municipality_key m using (tenant, purpose, version)
+left join archiver.municipality_key m using (tenant, purpose, version)
 """
+
+MUNICIPAL_KEYS = """
+select t.tenant, p.purpose, m.version, m.wrapped, m.master
+from (select distinct tenant from archiver.conversation_key) t
+cross join (values ('content'), ('hash')) p (purpose)
+left join archiver.municipality_key m using (tenant, purpose)
+where t.tenant <> '' or p.purpose = 'content'
+"""
+"""Of each municipality that has anything, both; null where there is none."""
 
 _NEWEST = """
 select version, wrapped, master from archiver.municipality_key

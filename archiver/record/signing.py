@@ -9,7 +9,7 @@ import structlog
 
 from archiver.record import notes
 from archiver.record.merkle import grown
-from archiver.record.notes import Checkpoint
+from archiver.record.notes import Checkpoint, Untrue
 from services import clock, objects, observe
 from services.database import Pool, until_it_answers
 from services.objects import Away, Objects, Taken
@@ -47,11 +47,26 @@ async def sign(pool: Pool, signer: Signer, store: Objects) -> Checkpoint:
         assert head is not None  # it was made with its table
         tree, now = grown(head["size"], head["peaks"]), clock.now()
         made = Checkpoint(signer.origin, tree.size, tree.root(), now)
-        await connection.execute(_ADD, made.size, now, notes.signed(made, signer.seed))
-        note = await connection.fetchval(_OF_SIZE, made.size)
+        own = notes.signed(made, signer.seed)
+        await connection.execute(_ADD, made.size, now, own)
     for size in reversed(await _not_outside(pool, store, made.size)):
-        await _kept_outside(store, size, await pool.fetchval(_OF_SIZE, size))
-    return notes.read(note)
+        note = await pool.fetchval(_OF_SIZE, size)
+        if _is_ours(note, signer):
+            await _kept_outside(store, size, note)
+        elif size == made.size:
+            await _kept_outside(store, size, own)
+    note = await pool.fetchval(_OF_SIZE, made.size)
+    return notes.read(note) if _is_ours(note, signer) else made
+
+
+def _is_ours(note: str, signer: Signer) -> bool:
+    """What somebody else put into the table goes no further: `archive verify` names it."""
+    try:
+        notes.checked(note, signer.origin, signer.public)
+    except Untrue as error:
+        log.error("checkpoint.forged", reason=str(error))
+        return False
+    return True
 
 
 async def _not_outside(pool: Pool, store: Objects, size: int | None) -> list[int]:

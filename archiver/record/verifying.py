@@ -4,6 +4,7 @@ Of one moment: whoever writes meanwhile changes nothing that is looked at. Memor
 entries come in the order of their places, some at once.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,16 +12,21 @@ from typing import Any
 import msgspec
 
 from archiver.record import notes
-from archiver.record.keys import ALL_KEYS, Keys
+from archiver.record.keys import ALL_KEYS, MUNICIPAL_KEYS, Keys
 from archiver.record.merkle import HASH_BYTES
 from archiver.record.notes import Untrue
 from archiver.record.proving import Unproven, hashes_of
-from archiver.record.sealing import Shut
+from archiver.record.reading import RECORDS
+from archiver.record.sealing import Shut, unseal_content
 from archiver.record.walking import TILE_ENTRIES, Finding, Signed, Walk
 from services import objects
 from services.database import Connection
 from services.objects import Missing, Objects
 
+CHECKPOINT = re.compile(r"[0-9]{20}")
+"""Its name outside; whatever else lies there is somebody's."""
+SIGNED_MINUTES = 15
+"""Within which what comes is signed, with a lot of room."""
 AT_ONCE = 2000
 """Entries in memory, some 1 KB each."""
 SAID = 1000
@@ -63,6 +69,9 @@ async def findings(
         yield found
     for found in _at_the_end(walk, head):
         yield found
+    if since := await connection.fetchval(_UNSIGNED, walk.covered, SIGNED_MINUTES):
+        sentence = f"nobody signed what came from {walk.covered} on, since {since:%Y-%m-%d %H:%M}Z"
+        yield Finding("unsigned", sentence, walk.covered)
     async for found in _beside(connection, head["size"], asked.keys, whole=not walk.broken):
         yield found
 
@@ -131,10 +140,18 @@ async def _beside(
     if keys:
         async for found in _shut(connection, keys):
             yield found
+        async for found in _forged(connection, keys):
+            yield found
 
 
 async def _shut(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
-    """Keys that are there and do not open."""
+    """Keys that are there and do not open, and those of municipalities that are not there."""
+    for row in await connection.fetch(MUNICIPAL_KEYS):
+        try:
+            keys.of_municipal_row(row)
+        except Shut as error:
+            whose = f"the {row['purpose']} key of municipality {row['tenant'] or '-'}"
+            yield Finding("key", f"{whose} is not the one of then: {error}")
     async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
         try:
             keys.of_row(row)
@@ -143,6 +160,16 @@ async def _shut(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
                 f"the key of conversation {row['conversation'] or '-'} is not the one of then"
             )
             yield Finding("key", sentence)
+
+
+async def _forged(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
+    """Destructions that we did not say: whoever has no key can seal none."""
+    async for row in connection.cursor(_DESTRUCTIONS, prefetch=AT_ONCE):
+        try:
+            unseal_content(keys.of_row(row), row["salt"], row["sealed"], row["id"].bytes)
+        except (Shut, TypeError):  # also without a salt
+            sentence = "this destruction is not one that was sealed here"
+            yield Finding("destruction", sentence, row["position"], str(row["id"]))
 
 
 async def _signed(connection: Connection, asked: Asked) -> AsyncIterator[Signed | Finding]:
@@ -166,8 +193,8 @@ async def _signed(connection: Connection, asked: Asked) -> AsyncIterator[Signed 
 
 async def _kept_outside(store: Objects, least: int) -> AsyncIterator[tuple[int, str]]:
     async for key in store.names("checkpoint"):
-        size = int(key.rpartition("/")[2])
-        if size < least:
+        name = key.rpartition("/")[2]
+        if not CHECKPOINT.fullmatch(name) or (size := int(name)) < least:
             continue
         try:
             pieces = [piece async for piece in await store.read(objects.checkpoint(size))]
@@ -220,11 +247,18 @@ _NODES_ABOVE = """
 select level, index, hash from archiver.node where level > 8 and index between $1 and $2
 """
 
+_UNSIGNED = """
+select written_at from archiver.entry
+where position = $1 and written_at < now() - make_interval(mins => $2)
+"""
+
 _BEFORE = "select max(size) from archiver.checkpoint where at < $1"
 
+_DESTRUCTIONS = f"{RECORDS} where e.kind = 'destruction' order by e.position"
+
 _COVERS = """
-d.kind = 'destruction' and d.tenant = {0}.tenant and (d.message = {0}.id
-    or (d.message is null and d.conversation in ('', {0}.conversation)))
+d.kind = 'destruction' and d.position > {0}.position and d.tenant = {0}.tenant
+    and (d.message = {0}.id or (d.message is null and d.conversation in ('', {0}.conversation)))
 """
 _DESTROYED = f"select from archiver.entry d where {_COVERS.format('e')}"
 

@@ -54,6 +54,11 @@ class Walk:
         """Places are missing or doubled: nothing can be said of roots from there on."""
 
     @property
+    def covered(self) -> int:
+        """As many entries as the last checkpoint is of."""
+        return self._signed[-1].size if self._signed else 0
+
+    @property
     def size(self) -> int:
         return self._upper.size * TILE_ENTRIES + len(self._tile)
 
