@@ -15,12 +15,14 @@ class Aside:
     def __init__(self, pool: Pool, keys: Keys) -> None:
         self._pool, self._keys = pool, keys
 
-    async def put(self, reason: str, body: bytes) -> None:
-        """`reason` holds no personal data. What is kept already is kept once: it comes again where
-        the process ended before its envelope was acknowledged."""
+    async def put(self, reason: str, body: bytes) -> UUID:
+        """Its id there; `reason` holds no personal data. What is kept already is kept once: it
+        comes again where the process ended before its envelope was acknowledged."""
         keys, salt = await self._keys.of_conversations([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, ABOUT)
-        await self._pool.execute(_PUT, _id(keys[NOWHERE], body), reason, salt, sealed)
+        id = _id(keys[NOWHERE], body)
+        await self._pool.execute(_PUT, id, reason, salt, sealed)
+        return id
 
 
 def _id(key: bytes, body: bytes) -> UUID:

@@ -96,11 +96,11 @@ async def _tended(
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """What the record needs besides what comes in: months, what people typed, checkpoints, and how
     many requests of citizens wait."""
-    pool, keys, writer = archive
+    pool = archive.pool
     signer = Signer(config.log, derived_key(settings.archive_key, signing.PURPOSE))
     works = [
-        _begin(pool, keys, writer, config.processing_months),
-        recording(pool, writer.add),
+        _begin(archive, config.processing_months),
+        recording(pool, archive.writer.add),
         signing.keep(pool, signer, objects),
         counting.count(pool, [tenant.id for tenant in config.tenants]),
     ]
@@ -131,9 +131,10 @@ async def _files(
         yield [link.task, *[await enter(beside(work)) for work in works]]
 
 
-async def _begin(pool: Pool, keys: Keys, writer: Writer, kept: int) -> None:
+async def _begin(archive: Archive, kept: int) -> None:
     """What comes before all else; then the months, for as long as the service runs."""
+    pool, keys, writer = archive
     await until_it_answers(keys.check, "keys")
     await until_it_answers(lambda: months.make(pool, clock.now().date()), "months")
-    await older.move(pool, writer)
+    await older.move(pool, writer, Aside(pool, keys))
     await months.keep(pool, kept)

@@ -108,6 +108,17 @@ def store() -> Objects | None:
     return Objects(settings.object_store(url))
 
 
+def private(path: Path, body: bytes) -> None:
+    """Into a file for whoever makes it alone: it is somebody's personal data."""
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # also where there was one
+            file.write(body)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+
+
 class Progress:
     """How far it has come, on the terminal where there is one."""
 

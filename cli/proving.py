@@ -20,7 +20,7 @@ from archiver.record.signing import sign
 from archiver.record.verifying import SAID, Asked, findings
 from archiver.record.walking import Finding
 from cli.acting import Operation, operator, reason, write
-from cli.opening import Progress, answered, keys_if_given, on_archive, signer, store, trust
+from cli.opening import Progress, answered, keys_if_given, on_archive, private, signer, store, trust
 from cli.tables import Refused, say
 from cli.times import Time
 from services import settings
@@ -149,7 +149,7 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
 
     text = msgspec.json.format(msgspec.json.encode(on_archive("prove", work))).decode() + "\n"
     if out:
-        out.write_text(text)
+        private(out, text.encode())
         click.echo(f"written to {out}")
     else:
         click.echo(text, nl=False)
@@ -202,7 +202,7 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
         return found
 
     found = on_archive("receipt", work)
-    out.write_bytes(found.body)
+    private(out, found.body)
     holds = _signature_holds(found)
     told = {"bytes": len(found.body), "proof": found.envelope.proof, "signatureHolds": holds}
     words = {True: "and it holds", False: "AND IT DOES NOT HOLD", None: "not checked again"}

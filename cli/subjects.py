@@ -1,7 +1,6 @@
 """`postkamer archive subject` and `annotate`: everything about one person, for that person; and
 what is to be read beside a message that is not right."""
 
-import os
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -28,7 +27,7 @@ from archiver.person.everything import Everything, Reader
 from archiver.person.finding import Found, TooMuch
 from archiver.requests import book
 from cli.acting import NAME, Operation, named, on_record
-from cli.opening import keys_on
+from cli.opening import keys_on, private
 from cli.persons import Whom, found, options, whom
 from cli.tables import Refused, fail, say
 from services import clock
@@ -83,10 +82,10 @@ def subject(as_json: Path | None, as_pdf: Path | None, **given: Any) -> None:
     if made.others:
         click.echo(OTHERS.format(made.others), err=True)
     if as_json:
-        _write(as_json, written(made.report))
+        private(as_json, written(made.report))
     if as_pdf:
         try:
-            _write(as_pdf, pdf(made.report))
+            private(as_pdf, pdf(made.report))
         except Unprintable as error:
             fail(str(error))
     told = f"{len(made.report.conversations)} conversations, {messages(made.report)} messages"
@@ -214,16 +213,6 @@ def _progress() -> Callable[[int, int], None]:
     if not sys.stderr.isatty():
         return lambda done, of: None
     return lambda done, of: click.echo(f"\r{done} of {of} ", err=True, nl=done == of)
-
-
-def _write(path: Path, body: bytes) -> None:
-    """For whoever makes it alone: it is somebody's personal data."""
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-            file.write(body)
-    except OSError as error:
-        fail(f"{path}: {error.strerror}")
 
 
 _REQUEST = """

@@ -22,8 +22,8 @@ class Destroyer:
         self._pool, self._writer = pool, writer
 
     async def entry(self, id: UUID, ground: str) -> bool:
-        """One entry, with the file that came with it, and where a message came more than once its
-        bytes there; whether there is one."""
+        """One entry, with the file that came with it, what became of a message and was said of it,
+        and where it came more than once its bytes there; whether there is one."""
         row = await self._pool.fetchrow(_ENTRY, id)
         if row is None:
             return False
@@ -40,6 +40,7 @@ class Destroyer:
         await self._say(tenant, conversation, ground)
         await self._pool.execute(_KEY, tenant, conversation)
         await self._pool.execute(_SUBJECTS, tenant, conversation)
+        await self._pool.execute(_FILES, tenant, conversation)
         await self._pool.execute(_FOUND_IN, tenant, conversation)
         await self._envelopes(_RECEIPTS_OF_CONVERSATION, tenant, conversation)
 
@@ -49,6 +50,7 @@ class Destroyer:
         await self._pool.execute(_KEYS, tenant)
         await self._pool.execute(_MUNICIPAL, tenant)
         await self._pool.execute(_ALL_SUBJECTS, tenant)
+        await self._pool.execute(_ALL_FILES, tenant)
         await self._pool.execute(_ALL_FOUND, tenant)
         await self._envelopes(_RECEIPTS_OF_MUNICIPALITY, tenant)
 
@@ -77,15 +79,25 @@ _SAME = """
 select e.id, e.receipt from archiver.entry e where e.id = $1
 union all
 select s.id, s.receipt from archiver.entry e
-join archiver.entry s on s.message = e.message and s.kind = 'segment'
+join archiver.entry s on s.message = e.message
+    and s.kind in ('segment', 'status', 'send', 'media', 'annotation')
 where e.id = $1 and e.kind = 'message'
 """
 
 _ONE = "update archiver.entry set salt = null where id = $1"
 
 _FILE = """
-update archiver.media m set salt = null, file_salt = null from archiver.entry e
+update archiver.media m set salt = null, file_salt = null, sha256 = '' from archiver.entry e
 where e.id = $1 and e.kind = 'message' and m.id = coalesce(e.message, e.id)
+"""
+
+# The hash of what was in a file would tell whoever has it that it was sent.
+_FILES = """
+update archiver.media set salt = null, file_salt = null, sha256 = ''
+where tenant = $1 and conversation = $2
+"""
+_ALL_FILES = """
+update archiver.media set salt = null, file_salt = null, sha256 = '' where tenant = $1
 """
 
 _ENVELOPES = """

@@ -176,6 +176,8 @@ async def _append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> N
 
 
 def _told(record: Record) -> Told:
+    if record.at.tzinfo is None:
+        raise Unsealable("its time has no zone")
     try:
         return told(record)
     except msgspec.DecodeError:

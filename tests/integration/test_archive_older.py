@@ -3,6 +3,7 @@
 import msgspec
 
 from archiver import older
+from archiver.aside import Aside
 from archiver.record.writing import Writer
 from services.contract import Record
 from services.database import Pool, connected
@@ -28,8 +29,9 @@ async def test_they_are_moved_once_with_the_rights_of_the_service(pool: Pool, em
     async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
         writer = Writer(own, await keys_of(own))
         await writer.add(records[:5])  # it was killed when it had moved some
-        await older.move(own, writer)
-        await older.move(own, writer)
+        aside = Aside(own, await keys_of(own))
+        await older.move(own, writer, aside)
+        await older.move(own, writer, aside)
     assert await pool.fetchval("select count(*) from archiver.record") == 0
     rows = await rows_of(pool)
     assert len(rows) == len(records)
@@ -47,3 +49,17 @@ async def test_only_what_is_in_the_log_is_taken_away(pool: Pool) -> None:
     await (await writer_of(pool)).add([one])
     await pool.execute("select archiver.moved($1::uuid[])", [one.id, other.id])
     assert await pool.fetchval("select id from archiver.record") == other.id
+
+
+async def test_one_that_cannot_be_sealed_goes_aside_and_stops_no_other(
+    pool: Pool, empty: str
+) -> None:
+    good, bad = message(1), message(2, text=5)
+    await _lay_open(pool, [good, bad])
+    async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
+        keys = await keys_of(own)
+        await older.move(own, Writer(own, keys), Aside(own, keys))
+    assert await pool.fetchval("select count(*) from archiver.record") == 0
+    assert [row["id"] for row in await rows_of(pool)] == [good.id]
+    [kept] = await pool.fetch("select reason, body, sealed from archiver.quarantine")
+    assert (kept["reason"], kept["body"]) == ("its data is not what its kind says", b"")

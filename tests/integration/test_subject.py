@@ -16,6 +16,7 @@ from archiver.record.told import Identity
 from router.store import Store
 from services.contract import Author
 from services.database import Pool, connected
+from services.hours import AMSTERDAM
 from tests.integration.batches import Office, consent
 from tests.integration.persons import TENANT, Citizen, Desk, typed
 from tests.recorded import keys_of, writer_of
@@ -215,7 +216,7 @@ async def test_it_is_on_the_record_who_asked_and_why_and_not_about_whom(
 
 async def test_of_a_period_it_has_what_was_said_in_it(desk: Desk, about: Asking) -> None:
     await desk.heard((ANNA, "hallo"))
-    today = desk.office.start.date()
+    today = desk.office.start.astimezone(AMSTERDAM).date()
     asked = ("--phone", ANNA.phone)
     assert texts(await about(*asked, "--since", "2000-01-01", "--until", f"{today}"))
     past = await about(*asked, "--until", "2000-01-01")
