@@ -44,13 +44,20 @@ DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class Api:
-    """`behind` says how old what is written to the record now is."""
+    """`behind` says how old what is written to the record now is; `confidential`, whether a
+    department of a municipality is."""
 
     def __init__(
-        self, store: Store, views: Views, keyring: Keyring, behind: Callable[[], timedelta]
+        self,
+        store: Store,
+        views: Views,
+        keyring: Keyring,
+        behind: Callable[[], timedelta],
+        confidential: Callable[[str, str], bool] = lambda tenant, department: False,
     ) -> None:
         self._store, self._views = store, views
         self._keyring, self._behind = keyring, behind
+        self._confidential = confidential
 
     def routes(self) -> list[web.RouteDef]:
         table = {
@@ -73,7 +80,12 @@ class Api:
             return problem(404, "Not Found", "there is no such conversation")
         notes = await self._store.notes(id, rights)
         await self._views.shown(request, "conversation", [*rows, *notes])
-        return json(view.conversation(id, rows, notes))
+
+        def tells(former: str) -> bool:
+            """Whether who got it may know who had it: as in the event of a transfer."""
+            return rights.handles(former) or not self._confidential(rights.tenant, former)
+
+        return json(view.conversation(id, rows, notes, tells))
 
     async def messages(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is

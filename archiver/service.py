@@ -71,7 +71,8 @@ async def archiver(
         book = Book(pool, keys)
         works = await enter(_files(settings, config, accounts, book, objects))
         views = await enter(viewing(writer))
-        reading = Api(store, views, ring, lambda: intake.behind)
+        secret = lambda tenant, id: config.confidential(tenant, [id])  # noqa: E731
+        reading = Api(store, views, ring, lambda: intake.behind, secret)
         only = config.environment == "production"
         files = Files(store, book, objects, views, ring, scanned_only=only)
         searching = Searching(Finder(pool, keys, store), store, views, ring)

@@ -1,6 +1,6 @@
 """Records as an API shows them: a message with its decision, its fate, its original. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -155,9 +155,16 @@ def page(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def conversation(id: str, rows: Sequence[Row], noted: Sequence[Row]) -> dict[str, Any]:
+def everybody(department: str) -> bool:
+    return True
+
+
+def conversation(
+    id: str, rows: Sequence[Row], noted: Sequence[Row], tells: Callable[[str], bool] = everybody
+) -> dict[str, Any]:
     """A conversation from what happened to it, and what was noted, each oldest first. Without a
-    department where it is another's now, of whom the reader may know nothing."""
+    department where it is another's now, of whom the reader may know nothing; nor what one said,
+    when it passed it on, of which `tells` says that they may not know."""
     steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
     zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
     return {
@@ -166,14 +173,16 @@ def conversation(id: str, rows: Sequence[Row], noted: Sequence[Row]) -> dict[str
         "department": None if rows[-1]["left"] else steps[-1][1]["department"],
         "decision": _decision(steps[-1][1]["decision"]),
         "zaak": zaken[-1] if zaken else None,
-        "history": [_step(row, step) for row, step in steps],
+        "history": [_step(row, step, tells) for row, step in steps],
         "notes": notes(noted),
     }
 
 
-def _step(row: Row, step: dict[str, Any]) -> dict[str, Any]:
+def _step(row: Row, step: dict[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
     """What happened; null for what it does not say. What a rule did has no author."""
     by = step.get("by") or {}
+    if (former := step.get("from")) and not tells(former):
+        step, by = step | {"from": None, "reason": None}, {}
     return {
         "event": step["event"],
         "department": step["department"],

@@ -14,7 +14,18 @@ import structlog
 from aiohttp import web
 
 from archiver.record.writing import Unsealable, Writer
-from archiver.viewer import MISSING, MUST, Fault, Row, Viewer, faults, parts, records, viewer
+from archiver.viewer import (
+    MISSING,
+    MUST,
+    Fault,
+    Part,
+    Row,
+    Viewer,
+    faults,
+    parts,
+    records,
+    viewer,
+)
 from services import clock, observe
 from services.access import Rights
 from services.answers import problem, unavailable
@@ -81,9 +92,15 @@ class Views:
     ) -> None:
         """Return once it is on the record that these were shown; Unrecorded otherwise. `listed`:
         they are not all that lies between the first and the last of them."""
-        found = list(parts(rows, listed=listed))
-        if not found:
-            return
+        if found := list(parts(rows, listed=listed)):
+            await self._written(request, what, found)
+
+    async def asked(self, request: web.Request, what: str, count: int) -> None:
+        """The same of a question of which nothing was shown: how many there are tells as well."""
+        nothing = Part(conversation="", department="", count=count, first=0, last=0)
+        await self._written(request, what, [nothing])
+
+    async def _written(self, request: web.Request, what: str, found: Sequence[Part]) -> None:
         now = clock.now()
         ids = [clock.new_id(now) for _ in found]
         answer = _Answer(records(request[VIEWER], what, found, ids, now))

@@ -48,9 +48,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
             said = row["said"]
             if any(said.get(name) != value for name, value in self.whose.items()):
                 continue
+            if not row["conversation"]:  # somebody asked, and nobody was shown
+                continue
             if not self.destination:
                 exposed.add_view(row)
-            elif row["conversation"] and reached(said):
+            elif reached(said):
                 exposed.add_delivery(row)
 
 

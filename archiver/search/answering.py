@@ -39,7 +39,10 @@ class Searching:
             found = await self._finder.find(asked, rights)
         except TooBroad as error:
             return problem(400, "Bad Request", str(error), code="too_broad")
-        await self._views.shown(request, "search", found.rows, listed=True)
+        if found.rows:
+            await self._views.shown(request, "search", found.rows, listed=True)
+        else:
+            await self._views.asked(request, "search", found.hits.total)
         return await self._answer(found, rights)
 
     async def _answer(self, found: Found, rights: Rights) -> web.Response:

@@ -244,7 +244,7 @@ async def test_after_all_of_it_no_conversation_has_changed_that_was_not_the_toke
 
 
 _LOOKED = """select distinct data->>'token', tenant, department from opened.record
-where kind = 'view' and data->>'token' in (select name from access.token)"""
+where kind = 'view' and conversation <> '' and data->>'token' in (select name from access.token)"""
 _CONVERSATION_NOW = """select department, closed_at is not null, zaak from router.conversation
 where id = '{0}'"""
 _DONE = """select distinct coalesce(data->>'token', data->'by'->>'token'), tenant,

@@ -219,6 +219,19 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
     }
 
 
+def test_who_had_it_before_and_why_they_passed_it_on_may_be_kept_from_a_reader() -> None:
+    by = {"token": "crm", "author": {"kind": "employee", "id": "jeugd.jansen"}}
+    data = {"event": "transferred", "department": "groen", "decision": DECISION, "from": "jeugd"}
+    rows = [row("conversation", data | {"reason": "na de melding", "by": by}, left=False)]
+    told, kept = (
+        view.conversation("10000001-x", rows, [], tells)["history"][0]
+        for tells in (lambda former: True, lambda former: former != "jeugd")
+    )
+    assert (told["from"], told["reason"]) == ("jeugd", "na de melding")
+    assert (kept["from"], kept["reason"], kept["author"]) == (None, None, None)
+    assert kept["department"] == "groen"
+
+
 def test_a_rectification_stands_beside_the_message_and_changes_nothing_of_it() -> None:
     bare = shown(RECEIVED)
     said = {"by": "P. Bakker", "text": "Het was de overkant", "request": "", "department": "groen"}
