@@ -22,11 +22,10 @@ from services.database import until_it_answers
 from services.incoming import Incoming
 from services.tasks import beside, first
 
-FRAMES = 128
-"""Envelopes in hand, of 256 KiB each: 32 MiB."""
-AT_ONCE = FRAMES // 4
-"""Of one batch: while it is written the next is sealed, and those after it arrive. With two batches
-in hand, every other one was of the one or two envelopes that had come by then."""
+FRAMES = 64
+"""Envelopes in hand, of 256 KiB each: 16 MiB."""
+AT_ONCE = FRAMES // 2
+"""Of one batch: while it is written, the other half is sealed."""
 TOGETHER, SHARED = 4000, 200
 """Records in one transaction, a sixth of a second; and where others write too, since whoever looks
 at the record waits for it."""
