@@ -182,6 +182,8 @@ async def both(archivers: Archivers) -> Sequence[str]:
     return [FIRST, SECOND]
 
 
+COPIED = {"archiver.entry": 'COPY "archiver"."entry"'}
+"""How a statement begins that writes into a table, where it is no insert."""
 Moment = Callable[[Archivers], Awaitable[Sequence[str]]]
 MOMENTS: dict[str, Moment] = {
     "just taken": just_taken,
@@ -197,7 +199,8 @@ async def locked(archivers: Archivers, table: str) -> AsyncIterator[Callable[[],
     """With nobody writing into a table; gives what waits until an archiver wants to."""
 
     async def wanted() -> None:
-        count = partial(archivers.one, WAITING, f"%insert into {table}%")
+        begins = COPIED.get(table, f"insert into {table}")
+        count = partial(archivers.one, WAITING, f"%{begins}%")
         await until(count, bool, REACH_SECONDS)
 
     async with archivers.pool.acquire() as connection, connection.transaction():
