@@ -22,10 +22,11 @@ from services.database import until_it_answers
 from services.incoming import Incoming
 from services.tasks import beside, first
 
-FRAMES = 64
-"""Envelopes in hand, of 256 KiB each: 16 MiB."""
-AT_ONCE = FRAMES // 2
-"""Of one batch: while it is written, the other half is sealed."""
+FRAMES = 128
+"""Envelopes in hand, of 256 KiB each: 32 MiB."""
+AT_ONCE = FRAMES // 4
+"""Of one batch: while it is written the next is sealed, and those after it arrive. With two batches
+in hand, every other one was of the one or two envelopes that had come by then."""
 TOGETHER, SHARED = 4000, 200
 """Records in one transaction, a sixth of a second; and where others write too, since whoever looks
 at the record waits for it."""
@@ -111,10 +112,10 @@ class Intake:
             end = start + (SHARED if self._writer.busy else TOGETHER)
             await self._write_some(batch.entries[start:end], batch.records)
             start = end
-        for kind, count in Counter(record.kind for record in batch.records).items():
+        for kind, count in Counter(entry.open.kind for entry in batch.entries).items():
             observe.archive_records.labels(kind=kind).inc(count)
-        if batch.records:
-            self.behind = clock.now() - max(record.at for record in batch.records)
+        if batch.entries:
+            self.behind = clock.now() - max(entry.open.at for entry in batch.entries)
             observe.archive_lag_seconds.set(self.behind.total_seconds())
 
     async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:

@@ -15,9 +15,10 @@ import msgspec
 from archiver.media import verifying
 from archiver.receipts import Gone, Whole, whole
 from archiver.record.keys import Keys
+from archiver.record.lost import SAID
 from archiver.record.proving import Proof, Unproven, opened, proof
 from archiver.record.signing import sign
-from archiver.record.verifying import SAID, Asked, findings
+from archiver.record.verifying import Asked, findings
 from archiver.record.walking import Finding
 from cli.acting import Operation, operator, reason, write
 from cli.opening import Progress, answered, keys_if_given, on_archive, private, signer, store, trust

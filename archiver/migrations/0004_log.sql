@@ -92,7 +92,11 @@ declare
     after uuid;
     there boolean;
 begin
-    if parent not in ('entry') then
+    if not exists (
+        select from pg_partitioned_table p join pg_class c on c.oid = p.partrelid
+        where c.relnamespace = 'archiver'::regnamespace and c.relname = parent
+            and parent <> 'record'
+    ) then
         raise exception 'there are no months of %', parent;
     end if;
     for n in 0 .. least(months, 120) - 1 loop

@@ -16,8 +16,8 @@ from archiver.record.told import Told
 from services.contract import Record
 from services.words import root, tokens
 
-REMEMBERED = 65_536
-"""Numbers of words in memory, some 200 bytes each: 13 MB. Most words of a text are among them."""
+REMEMBERED = 16_384
+"""Numbers of words in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
 MOST = 2000
 """Different words of one record: a text of WhatsApp's has 4,096 characters."""
 PARTS = 4000

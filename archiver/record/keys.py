@@ -15,8 +15,9 @@ import structlog
 from archiver.record.sealing import KEY_BYTES, NONCE_BYTES, Shut, fingerprint, unwrap, wrap
 from services.database import Connection, Pool
 
-REMEMBERED = 20_000
-"""Unwrapped keys in memory, some 300 bytes each."""
+REMEMBERED = 4_000
+"""Unwrapped keys in memory, some 500 bytes each: 2 MB. More conversations than are under way at
+once; another is unwrapped in 2 us."""
 NOWHERE = ("", "")
 """Under which lies what belongs to no municipality: receipts, and what was put aside."""
 FOREIGN_KEY_VIOLATION = "23503"

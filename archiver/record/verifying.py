@@ -6,18 +6,17 @@ entries come in the order of their places, some at once.
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from archiver.record import notes
-from archiver.record.keys import ALL_KEYS, MUNICIPAL_KEYS, Keys
+from archiver.record.keys import Keys
+from archiver.record.lost import AT_ONCE, lost
 from archiver.record.merkle import HASH_BYTES
 from archiver.record.notes import Untrue
 from archiver.record.proving import Unproven, hashes_of
-from archiver.record.reading import RECORDS
-from archiver.record.sealing import Shut, unseal_content
 from archiver.record.walking import TILE_ENTRIES, Finding, Signed, Walk
 from services import objects
 from services.database import Connection
@@ -25,12 +24,10 @@ from services.objects import Missing, Objects
 
 CHECKPOINT = re.compile(r"[0-9]{20}")
 """Its name outside; whatever else lies there is somebody's."""
+SECOND = timedelta(seconds=1)
+"""A note says when it was signed to the second."""
 SIGNED_MINUTES = 15
 """Within which what comes is signed, with a lot of room."""
-AT_ONCE = 2000
-"""Entries in memory, some 1 KB each."""
-SAID = 1000
-"""Findings that are said; whoever has more has seen enough."""
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -65,15 +62,13 @@ async def findings(
     walk, wrong = await _prepared(connection, asked)
     for found in wrong:
         yield found
-    async for found in _walked(connection, walk, head["size"], progress):
-        yield found
-    for found in _at_the_end(walk, head):
-        yield found
-    if since := await connection.fetchval(_UNSIGNED, walk.covered, SIGNED_MINUTES):
-        sentence = f"nobody signed what came from {walk.covered} on, since {since:%Y-%m-%d %H:%M}Z"
-        yield Finding("unsigned", sentence, walk.covered)
-    async for found in _beside(connection, head["size"], asked.keys, whole=not walk.broken):
-        yield found
+    for part in (
+        _walked(connection, walk, head["size"], progress),
+        _closed(connection, walk, head),
+        lost(connection, asked.keys),
+    ):
+        async for found in part:
+            yield found
 
 
 async def _prepared(connection: Connection, asked: Asked) -> tuple[Walk, list[Finding]]:
@@ -114,9 +109,20 @@ async def _nodes(
     return {(row["level"], row["index"]): row["hash"] for row in rows}
 
 
+async def _closed(connection: Connection, walk: Walk, head: Any) -> AsyncIterator[Finding]:
+    """What shows once all entries were looked at."""
+    if not walk.broken:
+        for found in _at_the_end(walk, head):
+            yield found
+        expected = sum(head["size"] >> level for level in range(8, 64, 8))
+        if await connection.fetchval("select count(*) from archiver.node") != expected:
+            yield Finding("node", f"of the hashes that are kept there should be {expected}")
+    if since := await connection.fetchval(_UNSIGNED, walk.covered, SIGNED_MINUTES):
+        sentence = f"nobody signed what came from {walk.covered} on, since {since:%Y-%m-%d %H:%M}Z"
+        yield Finding("unsigned", sentence, walk.covered)
+
+
 def _at_the_end(walk: Walk, head: Any) -> list[Finding]:
-    if walk.broken:
-        return []
     if walk.size != head["size"]:
         sentence = f"there are {walk.size} entries, and the log counts {head['size']}"
         return [Finding("head", sentence, min(walk.size, head["size"]))]
@@ -125,59 +131,16 @@ def _at_the_end(walk: Walk, head: Any) -> list[Finding]:
     return []
 
 
-async def _beside(
-    connection: Connection, size: int, keys: Keys | None, *, whole: bool
-) -> AsyncIterator[Finding]:
-    """What no entry shows: hashes of nothing, and keys that are gone without a word."""
-    if whole:
-        expected = sum(size >> level for level in range(8, 64, 8))
-        if await connection.fetchval("select count(*) from archiver.node") != expected:
-            yield Finding("node", f"of the hashes that are kept there should be {expected}")
-    for what, sql, sentence in _UNSAID:
-        async for row in connection.cursor(sql, prefetch=AT_ONCE):
-            entry = str(row["id"])
-            yield Finding(what, sentence.format(row["conversation"]), row["position"], entry)
-    if keys:
-        async for found in _shut(connection, keys):
-            yield found
-        async for found in _forged(connection, keys):
-            yield found
-
-
-async def _shut(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
-    """Keys that are there and do not open, and those of municipalities that are not there."""
-    for row in await connection.fetch(MUNICIPAL_KEYS):
-        try:
-            keys.of_municipal_row(row)
-        except Shut as error:
-            whose = f"the {row['purpose']} key of municipality {row['tenant'] or '-'}"
-            yield Finding("key", f"{whose} is not the one of then: {error}")
-    async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
-        try:
-            keys.of_row(row)
-        except Shut:
-            sentence = (
-                f"the key of conversation {row['conversation'] or '-'} is not the one of then"
-            )
-            yield Finding("key", sentence)
-
-
-async def _forged(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
-    """Destructions that we did not say: whoever has no key can seal none."""
-    async for row in connection.cursor(_DESTRUCTIONS, prefetch=AT_ONCE):
-        try:
-            unseal_content(keys.of_row(row), row["salt"], row["sealed"], row["id"].bytes)
-        except (Shut, TypeError):  # also without a salt
-            sentence = "this destruction is not one that was sealed here"
-            yield Finding("destruction", sentence, row["position"], str(row["id"]))
-
-
 async def _signed(connection: Connection, asked: Asked) -> AsyncIterator[Signed | Finding]:
     """Each checkpoint that is signed as it should be; a finding for each other."""
     inside: dict[int, str] = {}
     async for row in connection.cursor(_CHECKPOINTS, asked.since, prefetch=AT_ONCE):
         inside[row["size"]] = row["note"]
-        yield _trusted(row["note"], row["size"], "in the table", asked.trust)
+        made = _trusted(row["note"], row["size"], "in the table", asked.trust)
+        yield made
+        if isinstance(made, Signed) and abs(row["at"] - made.at) >= SECOND:
+            sentence = f"the checkpoint of {made.size} entries was not signed when its row says"
+            yield Finding("checkpoint", sentence, made.size)
     if asked.outside is None:
         return
     async for size, note in _kept_outside(asked.outside, min(inside, default=0)):
@@ -211,7 +174,7 @@ def _trusted(note: str, size: int, where: str, trust: Trust) -> Signed | Finding
     if made.size != size:
         sentence = f"the checkpoint of {size} entries {where} is one of {made.size}"
         return Finding("checkpoint", sentence, size)
-    return Signed(size, made.root, f"{where}, {made.at:%Y-%m-%d %H:%M:%S}Z")
+    return Signed(size, made.root, f"{where}, {made.at:%Y-%m-%d %H:%M:%S}Z", made.at)
 
 
 async def _start(connection: Connection, since: datetime | None) -> int:
@@ -234,7 +197,7 @@ from archiver.entry where position >= $1 order by position, id
 """
 
 _CHECKPOINTS = """
-select size, note from archiver.checkpoint
+select size, at, note from archiver.checkpoint
 where $1::timestamptz is null or size >= coalesce(
     (select max(size) from archiver.checkpoint where at < $1), 0)
 order by size
@@ -253,37 +216,3 @@ where position = $1 and written_at < now() - make_interval(mins => $2)
 """
 
 _BEFORE = "select max(size) from archiver.checkpoint where at < $1"
-
-_DESTRUCTIONS = f"{RECORDS} where e.kind = 'destruction' order by e.position"
-
-_COVERS = """
-d.kind = 'destruction' and d.position > {0}.position and d.tenant = {0}.tenant
-    and (d.message = {0}.id or (d.message is null and d.conversation in ('', {0}.conversation)))
-"""
-_DESTROYED = f"select from archiver.entry d where {_COVERS.format('e')}"
-
-_UNSAID = (
-    (
-        "key",
-        f"""
-        select e.conversation, min(e.position) as position,
-            (array_agg(e.id order by e.position))[1] as id
-        from archiver.entry e left join archiver.conversation_key k using (tenant, conversation)
-        where k.tenant is null and e.kind <> 'destruction' and not exists ({_DESTROYED})
-        group by e.tenant, e.conversation order by 2 limit {SAID}
-        """,
-        "the key of conversation {} is gone, and no destruction is on the record",
-    ),
-    (
-        "salt",
-        f"""
-        select e.conversation, e.position, e.id from archiver.entry e
-        where e.salt is null and not exists ({_DESTROYED}) and not exists (
-            select from archiver.entry x join archiver.entry d on {_COVERS.format("x")}
-            where e.kind = 'receipt' and x.receipt = e.id)
-        order by e.position limit {SAID}
-        """,
-        "the salt of this entry is gone, and no destruction is on the record",
-    ),
-)
-"""What is gone without a word: of keys and of salts."""

@@ -6,6 +6,7 @@ the narrowest name that there is for it.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -38,6 +39,7 @@ class Signed(msgspec.Struct, frozen=True):
     size: int
     root: bytes
     where: str
+    at: datetime
 
 
 class Walk:

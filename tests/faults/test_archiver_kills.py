@@ -155,6 +155,7 @@ def bad_ones() -> dict[str, list[Record]]:
 
     return {
         "its data is not what its kind says": [changed(data=b"{"), changed(data=b"\xff")],
+        "its time has no zone": [changed(at=good.at.replace(tzinfo=None))],
         "it cannot be sealed": [changed(conversation="a\0b"), changed(tenant="a\0b")],
         "the database refused this record": [
             changed(data=b'{"department":"a\\u0000b"}'),

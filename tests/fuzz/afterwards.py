@@ -10,8 +10,6 @@ from tests.installation import Installation
 
 LOOKS = 100
 """At the memory of each service, over a whole run."""
-CACHES = {"archiver": 48}
-"""MiB besides: keys of 20,000 conversations and numbers of 65,536 words are remembered."""
 GROWTH_MIB = 16
 """Of the most that is resident, from the second fifth of a run to its last: bodies of 4 MiB come
 and go, so that what is held at one moment is chance; but the most does not rise."""
@@ -48,9 +46,7 @@ class Processes:
             "words of citizens": list(_words_of_citizens(self._town)),
             "faults logged": _faults(self._town),
             "started again": [n for n in REAL if self._town.services[n].pid != self._pids[n]],
-            "grown": [
-                n for n, seen in self.memory.items() if grown(seen) > GROWTH_MIB + CACHES.get(n, 0)
-            ],
+            "grown": [n for n, seen in self.memory.items() if grown(seen) > GROWTH_MIB],
         }
         return {what: lines[:SHOWN] for what, lines in found.items() if lines}
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from archiver.record.destroying import Destroyer
+from archiver.record.entry import Open, hash_of
 from archiver.record.merkle import grown, leaf_hash
+from archiver.record.sealing import nonce
 from archiver.record.walking import Finding
 from services import clock
 from services.database import Pool
@@ -109,3 +111,64 @@ async def test_what_somebody_else_lays_beside_the_checkpoints_stops_nothing(
     assert await log.sign() == 701
     assert (tmp_path / "outside" / "checkpoint" / f"{701:020}").read_text() != "x"
     assert {one.what for one in await _found(log)} == {"checkpoint"}
+
+
+async def test_a_key_that_was_taken_away_and_made_anew_hides_nothing(log: Log) -> None:
+    """The next message of the conversation gets a key, and the older ones do not open with it."""
+    delete = "delete from archiver.conversation_key where conversation = $1"
+    await log.pool.execute(delete, conversation(3))
+    late = log.records[15]
+    more = {name: getattr(late, name) for name in late.__struct_fields__}
+    await log.writer.add([type(late)(**more | {"id": clock.new_id(), "message": clock.new_id()})])
+    await log.sign()
+    found = await _found(log)
+    assert [(one.what, one.position) for one in found] == [("shut", n) for n in range(15, 20)]
+
+
+async def test_what_was_destroyed_and_is_put_back(log: Log) -> None:
+    keys = "select * from archiver.conversation_key where conversation = $1"
+    key = await log.pool.fetchrow(keys, conversation(3))
+    salt = await log.pool.fetchval("select salt from archiver.entry where position = 400")
+    destroyer = Destroyer(log.pool, log.writer)
+    await destroyer.conversation("almelo", conversation(3), "test")
+    await destroyer.entry(log.records[400].id, "test")
+    await log.sign()
+    assert key and await _found(log) == []
+    back = "insert into archiver.conversation_key values ($1, $2, $3, $4, $5)"
+    await log.pool.execute(back, *key.values())
+    await log.pool.execute("update archiver.entry set salt = $1 where position = 400", salt)
+    found = await _found(log)
+    assert [(one.what, one.position) for one in found] == [
+        ("restored", n) for n in (*range(15, 20), 400)
+    ]
+
+
+async def test_an_entry_that_nobody_with_a_key_has_sealed(log: Log) -> None:
+    head = await log.pool.fetchrow("select size, peaks from archiver.head")
+    assert head
+    made = Open(
+        id=clock.new_id(), kind="message", at=clock.now(), tenant="almelo",
+        conversation=conversation(3), department="balie", message=clock.new_id(), receipt=None,
+        item=None, sequence=99,
+    )  # fmt: skip
+    sealed = nonce(bytes(16)) + bytes(80)
+    leaf = hash_of(made, sealed)
+    values = {name: getattr(made, name) for name in Open.__struct_fields__}
+    row = values | {"position": head["size"], "salt": bytes(16), "sealed": sealed, "leaf": leaf}
+    places = ", ".join(f"${n + 1}" for n in range(len(row)))
+    await log.pool.execute(
+        f"insert into archiver.entry ({', '.join(row)}) values ({places})", *row.values()
+    )
+    tree = grown(head["size"], head["peaks"])
+    tree.append(leaf)
+    change = "update archiver.head set size = $1, peaks = $2"
+    await log.pool.execute(change, tree.size, tree.edge())
+    await log.sign()
+    assert await log.findings() == [], "that there is something, and nobody sees what"
+    assert [(one.what, one.position) for one in await _found(log)] == [("shut", head["size"])]
+
+
+async def test_when_a_checkpoint_was_signed_is_what_its_note_says(log: Log) -> None:
+    await log.pool.execute("update archiver.checkpoint set at = '2000-01-01' where size = 700")
+    found = await log.findings(since=clock.now())
+    assert ("checkpoint", 700) in [(one.what, one.position) for one in found]
