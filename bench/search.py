@@ -29,7 +29,8 @@ from bench.results import at_most, spread
 from bench.servers import KEY
 from bench.townspeople import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.usage import processor
-from cli.main import MIGRATED, ROOT
+from cli.example import ROOT
+from cli.main import MIGRATED
 from deploy.local.database import Database
 from services.access import Rights
 from services.contract import Record

@@ -8,7 +8,7 @@ from archiver.record import rotating
 from archiver.record.keys import Keys
 from cli.acting import Operation, operator, write
 from cli.opening import Progress, on_archive
-from cli.tables import fail, say
+from cli.tables import Refused, fail, say
 from services.database import Pool
 
 
@@ -29,7 +29,8 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
         if municipality is None:
             done = await rotating.master(pool, keys)
         else:
-            of = await rotating.under(pool, municipality)
+            if (of := await rotating.under(pool, municipality)) == 0:
+                raise Refused(f"no municipality {municipality!r} has anything in the record")
             done = await rotating.municipality(
                 pool, keys, municipality, lambda count: shows(count, of)
             )

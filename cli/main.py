@@ -24,19 +24,19 @@ from cli import (
     explaining,
     files,
     parked,
+    queues,
     replay,
     rules,
     tokens,
 )
 from cli import check as checks
+from cli.example import EXAMPLE, ROOT
 from cli.times import Time
 from router.soundness import sound
-from services import broker, choices, clock, config, lifecycle, observe, settings, topology
+from services import choices, clock, config, lifecycle, observe, settings
 from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
 from services.keyring import of_environment
 
-ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
 OF_THE_EXAMPLE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
 MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
 """In this order: the roles first, and what is granted before whom it is granted to needs it."""
@@ -222,52 +222,10 @@ for _group in (
     files.group,
     parked.group,
     rules.group,
+    queues.group,
     tokens.group,
 ):
     main.add_command(_group)
-
-
-@main.group("topology")
-def topology_group() -> None:
-    """Queues, exchanges, policies and permissions."""
-
-
-def _table(path: Path | None) -> list[topology.Queue]:
-    town = configured(path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE)))
-    return topology.queues(town.partitions, [d.id for d in town.destinations])
-
-
-@topology_group.command()
-@click.option("--config", "path", type=Path)
-def definitions(path: Path | None) -> None:
-    """Print RabbitMQ's definitions, without users: exchanges, queues, bindings, policies."""
-    click.echo(msgspec.json.format(msgspec.json.encode(topology.definitions(_table(path), {}))))
-
-
-@topology_group.command()
-@click.option("--config", "path", type=Path)
-def declare(path: Path | None) -> None:
-    """Make exchanges, queues and bindings in the broker (POSTKAMER_AMQP_URL, as administrator)."""
-    url = loaded(settings.BrokerSettings).amqp_url.get_secret_value()
-    table = _table(path)
-    try:
-        asyncio.run(broker.declare(url, table))
-    except broker.BROKER_ERRORS as error:
-        fail(f"topology declare: {error}")
-    click.echo(f"{len(table)} queues are there")
-
-
-@topology_group.command()
-@click.option("--config", "path", type=Path)
-@click.option("--json", "as_json", is_flag=True)
-def show(path: Path | None, as_json: bool) -> None:
-    """Show the queues."""
-    table = _table(path)
-    if as_json:
-        click.echo(msgspec.json.encode(table))
-        return
-    for line in topology.drawn(table):
-        click.echo(line)
 
 
 @main.group()

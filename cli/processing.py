@@ -11,6 +11,8 @@ from archiver.record.keys import Keys
 from archiver.record.told import PHONE, Identity, plain
 from archiver.record.writing import CONVERSATION, person_hash
 from cli.opening import on_archive
+from cli.persons import E164, NO_PHONE, WRITTEN
+from cli.tables import fail
 from cli.times import Time
 from cli.unsealed import BATCH, municipalities
 from services import clock
@@ -30,6 +32,8 @@ def command(
     since: datetime, until: datetime | None, tenant: str, phone: str | None, as_json: bool
 ) -> None:
     """Show what was done with citizens' data; the oldest first. Nobody is named in it."""
+    if phone is not None and not E164.fullmatch(phone := WRITTEN.sub("", phone.strip())):
+        fail(f"--subject-phone: {NO_PHONE}", 2)
     shown: Callable[[Row], str] = _json if as_json else line
 
     async def work(pool: Pool, keys: Keys) -> None:

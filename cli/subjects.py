@@ -247,8 +247,12 @@ async def _annotated(
     if row is None:
         raise Refused(f"there is no message {message}, or it was destroyed")
     tenant, now = row["tenant"], clock.now()
-    if data["request"] and not await connection.fetchrow(_REQUEST, data["request"], tenant):
-        raise Refused(f"{tenant} has no request {data['request']!r}")
+    if data["request"]:
+        request = await connection.fetchrow(_REQUEST, data["request"], tenant)
+        if request is None:
+            raise Refused(f"{tenant} has no request {data['request']!r}")
+        if row["conversation"] not in request["conversations"]:
+            raise Refused(f"{data['request']} is not about whoever this message is from or to")
     record = Record(
         id=clock.new_id(now),
         kind="annotation",

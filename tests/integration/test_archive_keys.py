@@ -99,6 +99,16 @@ async def test_which_key_is_to_be_new_must_be_said(env: dict[str, str]) -> None:
     assert "expected one of" in await said(env, "rotate", code=2)
 
 
+async def test_no_key_is_made_for_a_municipality_that_has_nothing(
+    log: Log, pool: Pool, env: dict[str, str]
+) -> None:
+    given = env | {"POSTKAMER_ARCHIVE_KEY": KEY}
+    told = await said(given, "rotate", "--municipality", "almeloo", code=1)
+    assert "no municipality 'almeloo' has anything in the record" in told
+    keys = "select count(*) from archiver.municipality_key where tenant = 'almeloo'"
+    assert await pool.fetchval(keys) == 0
+
+
 async def test_a_key_that_was_swapped_or_altered_opens_nothing_and_stops_nobody_else(
     log: Log, pool: Pool
 ) -> None:

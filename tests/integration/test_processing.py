@@ -99,6 +99,11 @@ async def test_of_one_citizen_the_export_has_theirs_alone(pool: Pool, empty: str
     assert told(await typed(empty, "processing", *ended)) == []
 
 
+async def test_what_is_no_number_is_said_to_be_none(pool: Pool, empty: str) -> None:
+    said = await typed(empty, "processing", "--from", "2026-11-20", "--subject-phone", "geen")
+    assert said.exit_code == 2 and "--subject-phone: expected a telephone number" in said.stderr
+
+
 @pytest.mark.parametrize(
     ("today", "count", "expected"),
     [

@@ -1,9 +1,9 @@
-"""`postkamer archive request` and `annotate`, on a real PostgreSQL: dates, terms, grounds, and what
-is on the record of them."""
+"""`postkamer archive request`, on a real PostgreSQL: dates, terms, grounds, and what is on the
+record of them."""
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -15,13 +15,11 @@ from archiver.requests.counting import STATES, count
 from archiver.requests.grounds import REFUSALS
 from router.store import Store
 from services import clock, observe
-from services.access import Rights
 from services.database import Pool, connected
 from services.hours import AMSTERDAM
 from services.tasks import beside
 from tests.integration.batches import Office
 from tests.integration.persons import TENANT, Citizen, Desk, day, typed
-from tests.integration.test_archiver_rights import reader
 from tests.recorded import rows_of, writer_of
 from tests.watching import until
 
@@ -255,42 +253,6 @@ async def test_who_is_not_on_the_record_may_ask_too_and_is_found_again(
     subject = await pool.fetchrow("select conversation, entry, hash from archiver.subject")
     assert subject and (subject["conversation"], subject["entry"]) == ("", row["id"])
     assert subject["hash"] in await pool.fetchval("select hashes from archiver.request")
-
-
-async def test_a_rectification_is_shown_with_its_message_and_alters_nothing(
-    desk: Desk, empty: str, pool: Pool
-) -> None:
-    await desk.heard((ANNA, "mijn container is vol"))
-    before = await pool.fetchrow("select * from archiver.entry where kind = 'message'")
-    assert before
-    id = before["message"]
-    said = await typed(empty, "annotate", str(id), "--text", "de overkant", *BY, "--json")
-    assert said.exit_code == 0, said.output
-    rights = Rights(name="t", tenant=TENANT, roles=frozenset(["read"]))
-    async with reader(pool, rights) as ask:
-        _, body = await ask.get(f"/v1/messages/{id}")
-    [beside_it] = msgspec.json.decode(body)["annotations"]
-    at = datetime.fromisoformat(beside_it.pop("at"))
-    assert abs(datetime.now(UTC) - at) < timedelta(minutes=5)
-    assert beside_it == {"by": "P. Bakker", "text": "de overkant"}
-    assert await pool.fetchrow("select * from archiver.entry where id = $1", before["id"]) == before
-    other = await pool.fetchrow("select * from archiver.entry where kind = 'annotation'")
-    assert other and other["department"] == before["department"]
-    assert other["conversation"] == before["conversation"]
-
-
-async def test_what_is_not_there_any_more_gets_no_rectification(
-    desk: Desk, empty: str, pool: Pool
-) -> None:
-    await desk.heard((ANNA, "hallo"))
-    id = await pool.fetchval("select message from archiver.entry where kind = 'message'")
-    await pool.execute("delete from archiver.conversation_key where conversation <> ''")
-    for message in (id, clock.new_id()):
-        said = await typed(empty, "annotate", str(message), "--text", "x", *BY)
-        assert said.exit_code == 1 and "or it was destroyed" in said.stderr
-    assert await pool.fetchval("select count(*) from archiver.conversation_key") == 1
-    for wrong in (("--text", " ", *BY), ("--text", "x", "--by", "")):
-        assert (await typed(empty, "annotate", str(id), *wrong)).exit_code == 2
 
 
 async def test_with_another_key_nothing_is_written(pool: Pool, empty: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.town import big_town
-from cli.main import EXAMPLE
+from cli.example import EXAMPLE
 from tests.unit.cli.calls import SETTINGS, TOML, postkamer
 
 FOLDER = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/texts"

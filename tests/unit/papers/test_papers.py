@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from cli.example import EXAMPLE
 from cli.explain import explain
-from cli.main import EXAMPLE, main
+from cli.main import main
 from deliverer import policy
 from deliverer.cloudevents import Event
 from router import outputs

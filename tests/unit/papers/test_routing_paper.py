@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cli.main import EXAMPLE
+from cli.example import EXAMPLE
 from services import choices
 from services.hours import Closing
 from services.prices import Rate
