@@ -79,7 +79,7 @@ def table(
     town: Installation, arrived: int, took: float, spent: Mapping[str, float]
 ) -> Iterator[str]:
     """What was carried, and what each process used for it."""
-    sql = "select count(*) from archiver.record where kind = 'message'"
+    sql = "select count(*) from archiver.entry where kind = 'message'"
     archived = int(town.database.execute(sql))
     yield ""
     yield f"{arrived:,} at the CRM after {took:.1f} s: {arrived / took:,.0f} messages/s"
