@@ -12,7 +12,7 @@ from aiohttp import web
 from sandbox.asking import Asking
 from sandbox.stream import Stream
 from services import clock
-from services.http import problem, read_body
+from services.http import json, problem, read_body
 
 WATCHED_MOST = 8
 """Conversations whose record is followed: one for each page that is likely to be open."""
@@ -123,8 +123,11 @@ class Desk:
         return await self._asking.file(request, f"/v1/media/{id}")
 
     async def _record(self, request: web.Request) -> web.Response:
+        """Empty, and followed, while the archive has yet to get what the desks see already."""
         conversation = request.match_info["conversation"]
         record = await self._fetch(conversation)
+        if record.status == HTTPStatus.NOT_FOUND:
+            record = json({"messages": []})
         if record.status == HTTPStatus.OK:
             self._watched[conversation] = messages(record)
             self._watched.move_to_end(conversation)

@@ -88,6 +88,8 @@ class Services:
     async def messages(self, request: web.Request) -> web.Response:
         assert request.headers["Postkamer-Employee"] == "sandbox"
         self.looked.append(after := request.query.get("after", ""))
+        if not self.record:  # as the archiver, which has not heard of it yet
+            return web.json_response({"code": "not-found"}, status=404)
         last = int(after or 0)
         new = [m for m in self.record if m.get("sequence", last + 1) > last]
         return web.json_response({"messages": new})

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 import pytest
+from aio_pika.exceptions import PublishError
 
 from deploy.local.broker import Broker
 from services import clock, topology
@@ -216,14 +217,19 @@ async def test_a_consumer_that_the_broker_cancels_is_there_again(broker: Broker)
         # Deleting the queue cancels its consumers; the consumer declares it again and holds on.
         broker.control("delete_queue", "-p", topology.VHOST, queue.name)
         admin = await aio_pika.connect(broker.url)
-        channel = await admin.channel()
+        channel = await admin.channel(on_return_raises=True)
 
-        async def publish() -> bool:
-            message = aio_pika.Message(b"x", type="x")
-            await channel.default_exchange.publish(message, routing_key=queue.name, mandatory=False)
-            return got.is_set()
+        async def queued() -> bool:
+            """One message only: the queue has no room for a second."""
+            message = aio_pika.Message(b"x", type="x", message_id="1")
+            try:
+                await channel.default_exchange.publish(message, routing_key=queue.name)
+            except PublishError:
+                return False
+            return True
 
-        await until(publish, bool, 20)
+        await until(queued, bool, 20)
+        await asyncio.wait_for(got.wait(), 20)
         await admin.close()
     broker.control("delete_queue", "-p", topology.VHOST, queue.name)
 
