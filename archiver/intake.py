@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from archiver.aside import Aside
-from archiver.record.writing import Entry, Unsealable, Writer
+from archiver.record.appending import Entry
+from archiver.record.writing import Outdated, Unsealable, Writer
 from services import clock, contract, observe
 from services.consumer import Inbox, Stopping
 from services.contract import ArchiveBatch, Record
@@ -65,15 +66,16 @@ class Intake:
 
     async def _sealed(self, frames: list[Incoming]) -> Batch:
         records = [record for frame in frames for record in await self._read(frame)]
+        return Batch(frames, records, await self._entries(records))
+
+    async def _entries(self, records: list[Record]) -> list[Entry]:
         try:
-            seal = partial(self._writer.sealed, records)
-            return Batch(frames, records, await until_it_answers(seal, "keys"))
+            return await until_it_answers(partial(self._writer.sealed, records), "keys")
         except Unsealable:
             pass
         except Exception as error:
             log.warning("records.unsealable", count=len(records), exc_info=error)
-        entries = [entry for record in records for entry in await self._sealed_alone(record)]
-        return Batch(frames, records, entries)
+        return [entry for record in records for entry in await self._sealed_alone(record)]
 
     async def _sealed_alone(self, record: Record) -> list[Entry]:
         try:
@@ -110,7 +112,11 @@ class Intake:
         start = 0
         while start < len(batch.entries):
             end = start + (SHARED if self._writer.busy else TOGETHER)
-            await self._write_some(batch.entries[start:end], batch.records)
+            try:
+                await self._write_some(batch.entries[start:end], batch.records)
+            except Outdated:  # what of it is there already is left out
+                entries = await self._entries(batch.records)
+                batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
         for kind, count in Counter(entry.open.kind for entry in batch.entries).items():
             observe.archive_records.labels(kind=kind).inc(count)
@@ -121,6 +127,8 @@ class Intake:
     async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
         try:
             await until_it_answers(partial(self._writer.write, entries), "records")
+        except Outdated:
+            raise
         except Exception as error:
             log.warning("records.refused", count=len(entries), exc_info=error)
             for entry in entries:
@@ -129,6 +137,8 @@ class Intake:
     async def _write_alone(self, entry: Entry, records: Sequence[Record]) -> None:
         try:
             await until_it_answers(partial(self._writer.write, [entry]), "record")
+        except Outdated:
+            raise
         except Exception as error:
             record = next(one for one in records if one.id == entry.open.id)
             log.error("record.refused", record=record.id, kind=record.kind, exc_info=error)

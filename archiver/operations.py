@@ -1,7 +1,7 @@
 """What people did by command (`postkamer token revoke` ...), into the record.
 
-A row is added and then marked. Whoever dies between finds it again, and adding it again adds
-nothing.
+A row lies open until it is in the record, sealed; then it is taken away. Whoever dies between finds
+it again, and adding it again adds nothing.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ async def _record(pool: Pool, add: Add) -> int:
         if not records:
             return refused
         added = await _added(records, add)
-        await until_it_answers(partial(pool.execute, _MARK, added), "operations")
+        await until_it_answers(partial(pool.execute, _MOVED, added), "operations")
         observe.archive_records.labels(kind="operation").inc(len(added))
         after, refused = records[-1].id, refused + len(records) - len(added)
 
@@ -76,6 +76,6 @@ def _made(row: Any) -> Record:
 
 _UNRECORDED = """
 select id, at, tenant, by, what, about, data from access.operation
-where not recorded and id > $1 order by id limit $2
+where id > $1 order by id limit $2
 """
-_MARK = "update access.operation set recorded = true where id = any($1::uuid[])"
+_MOVED = "select archiver.operations_moved($1::uuid[])"

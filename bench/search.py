@@ -18,10 +18,11 @@ from typing import Any
 
 import msgspec
 
+from archiver.record.appending import Entry
 from archiver.record.indexing import sought
 from archiver.record.keys import Keys
 from archiver.record.told import told
-from archiver.record.writing import Entry, Writer
+from archiver.record.writing import Writer
 from archiver.search.asked import SEARCH
 from archiver.search.finding import Finder
 from archiver.store import Store

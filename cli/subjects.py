@@ -25,7 +25,7 @@ from archiver.dossier.report import (
 from archiver.person.copies import copies
 from archiver.person.everything import Everything, Reader
 from archiver.person.finding import Found, TooMuch
-from archiver.requests import book
+from archiver.record.writing import within
 from cli.acting import NAME, Operation, named, on_record
 from cli.opening import keys_on, private
 from cli.persons import Whom, found, options, whom
@@ -262,7 +262,7 @@ async def _annotated(
         conversation=row["conversation"],
         message=message,
     )
-    await book.writer(connection, keys).add([record])
+    await within(connection, keys).add([record])
     done = {"request": data["request"], "annotation": record.id}
     return record.id, Operation(
         what="archive annotate", about=str(message), tenant=tenant, data=done

@@ -1,77 +1,95 @@
 """Destroying: what opens a thing is taken away, in one place, so that every copy of it is lost.
 
-First it is on the record that it will be gone; then it is gone. Done again, it changes nothing but
-the record. Of a receipt of which anything was destroyed the envelope goes too: put together again,
-the signed bytes would tell what was in it. Who may have this done, and when, is not decided here.
+In one transaction, which holds the head of the log: it is on the record that it is gone, it is
+gone, and what was sealed before and not written yet is sealed anew. Done again, it changes nothing
+but the record. Of a receipt of which anything was destroyed the envelope goes too: put together
+again, the signed bytes would tell what was in it. Who may have this done, and when, is not decided
+here.
 """
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import msgspec
 
-from archiver.record.writing import DESTRUCTION, Writer
+from archiver.record.keys import Keys
+from archiver.record.writing import DESTRUCTION, within
 from services import clock
 from services.contract import Record
-from services.database import Pool
+from services.database import Connection, Pool
+
+LONGEST_SECONDS = 600.0
+"""Of one statement: a whole municipality has millions of rows to be found by. Nothing is written
+meanwhile; it waits in its queue."""
 
 
 class Destroyer:
     """`pool` is the owner's: the archiver's role takes nothing away."""
 
-    def __init__(self, pool: Pool, writer: Writer) -> None:
-        self._pool, self._writer = pool, writer
+    def __init__(self, pool: Pool, keys: Keys) -> None:
+        self._pool, self._keys = pool, keys
 
     async def entry(self, id: UUID, ground: str) -> bool:
         """One entry, with the file that came with it, what became of a message and was said of it,
         and where it came more than once its bytes there; whether there is one."""
-        row = await self._pool.fetchrow(_ENTRY, id)
-        if row is None:
-            return False
-        for one in await self._pool.fetch(_SAME, id):
-            await self._say(row["tenant"], row["conversation"], ground, one["id"])
-            await self._pool.execute(_ONE, one["id"])
-            await self._pool.execute(_FILE, one["id"])
-            await self._pool.execute(_FOUND, one["id"])
-            await self._pool.execute(_ENVELOPES, [one["receipt"]])
+        async with self._destroying() as connection:
+            row = await connection.fetchrow(_ENTRY, id)
+            if row is None:
+                return False
+            same = await connection.fetch(_SAME, id)
+            ids = [one["id"] for one in same]
+            whose = row["tenant"], row["conversation"]
+            await self._say(connection, [_said(*whose, ground, one) for one in ids])
+            for sql in (_ONES, _FILE, _FOUND):
+                await connection.execute(sql, ids)
+            await connection.execute(_ENVELOPES, [one["receipt"] for one in same])
         return True
 
     async def conversation(self, tenant: str, conversation: str, ground: str) -> None:
         """All of a conversation."""
-        await self._say(tenant, conversation, ground)
-        await self._pool.execute(_KEY, tenant, conversation)
-        await self._pool.execute(_SUBJECTS, tenant, conversation)
-        await self._pool.execute(_FILES, tenant, conversation)
-        await self._pool.execute(_FOUND_IN, tenant, conversation)
-        await self._envelopes(_RECEIPTS_OF_CONVERSATION, tenant, conversation)
+        async with self._destroying() as connection:
+            await self._say(connection, [_said(tenant, conversation, ground)])
+            await _all(connection, _OF_CONVERSATION, tenant, conversation)
 
     async def municipality(self, tenant: str, ground: str) -> None:
         """All of a municipality."""
-        await self._say(tenant, "", ground)
-        await self._pool.execute(_KEYS, tenant)
-        await self._pool.execute(_MUNICIPAL, tenant)
-        await self._pool.execute(_ALL_SUBJECTS, tenant)
-        await self._pool.execute(_ALL_FILES, tenant)
-        await self._pool.execute(_ALL_FOUND, tenant)
-        await self._envelopes(_RECEIPTS_OF_MUNICIPALITY, tenant)
+        async with self._destroying() as connection:
+            await self._say(connection, [_said(tenant, "", ground)])
+            await _all(connection, _OF_MUNICIPALITY, tenant)
 
-    async def _envelopes(self, of: str, *whose: str) -> None:
-        rows = await self._pool.fetch(of, *whose)
-        await self._pool.execute(_ENVELOPES, [row["receipt"] for row in rows])
+    @asynccontextmanager
+    async def _destroying(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_COUNTED)
+            yield connection
 
-    async def _say(
-        self, tenant: str, conversation: str, ground: str, entry: UUID | None = None
-    ) -> None:
-        record = Record(
-            id=clock.new_id(),
-            kind=DESTRUCTION,
-            at=clock.now(),
-            data=msgspec.json.encode({"ground": ground}),
-            tenant=tenant,
-            conversation=conversation,
-            message=entry,
-        )
-        await self._writer.add([record])
+    async def _say(self, connection: Connection, records: list[Record]) -> None:
+        await within(connection, self._keys).add(records)
 
+
+async def _all(connection: Connection, statements: Sequence[str], *whose: str) -> None:
+    """The last of them: of which receipts the envelopes go."""
+    *taken, receipts = statements
+    for sql in taken:
+        await connection.execute(sql, *whose, timeout=LONGEST_SECONDS)
+    rows = await connection.fetch(receipts, *whose, timeout=LONGEST_SECONDS)
+    await connection.execute(_ENVELOPES, [row["receipt"] for row in rows], timeout=LONGEST_SECONDS)
+
+
+def _said(tenant: str, conversation: str, ground: str, entry: UUID | None = None) -> Record:
+    return Record(
+        id=clock.new_id(),
+        kind=DESTRUCTION,
+        at=clock.now(),
+        data=msgspec.json.encode({"ground": ground}),
+        tenant=tenant,
+        conversation=conversation,
+        message=entry,
+    )
+
+
+_COUNTED = "update archiver.head set destructions = destructions + 1"
 
 _ENTRY = "select tenant, conversation from archiver.entry where id = $1"
 
@@ -84,40 +102,46 @@ join archiver.entry s on s.message = e.message
 where e.id = $1 and e.kind = 'message'
 """
 
-_ONE = "update archiver.entry set salt = null where id = $1"
+_ONES = "update archiver.entry set salt = null where id = any($1::uuid[])"
 
 _FILE = """
 update archiver.media m set salt = null, file_salt = null, sha256 = '' from archiver.entry e
-where e.id = $1 and e.kind = 'message' and m.id = coalesce(e.message, e.id)
+where e.id = any($1::uuid[]) and e.kind = 'message' and m.id = coalesce(e.message, e.id)
 """
 
-# The hash of what was in a file would tell whoever has it that it was sent.
-_FILES = """
-update archiver.media set salt = null, file_salt = null, sha256 = ''
-where tenant = $1 and conversation = $2
-"""
-_ALL_FILES = """
-update archiver.media set salt = null, file_salt = null, sha256 = '' where tenant = $1
-"""
+_FOUND = "delete from archiver.searchable where id = any($1::uuid[])"
 
 _ENVELOPES = """
 update archiver.entry set salt = null where id = any($1::uuid[]) and kind = 'receipt'
 """
 
-_KEY = "delete from archiver.conversation_key where tenant = $1 and conversation = $2"
-_KEYS = "delete from archiver.conversation_key where tenant = $1"
-_MUNICIPAL = "delete from archiver.municipality_key where tenant = $1"
-_SUBJECTS = "delete from archiver.subject where tenant = $1 and conversation = $2"
-_ALL_SUBJECTS = "delete from archiver.subject where tenant = $1"
-
-_FOUND = "delete from archiver.searchable where id = $1"
-_FOUND_IN = "delete from archiver.searchable where tenant = $1 and conversation = $2"
-_ALL_FOUND = "delete from archiver.searchable where tenant = $1"
-
-_RECEIPTS_OF_CONVERSATION = """
-select distinct receipt from archiver.entry
-where tenant = $1 and conversation = $2 and receipt is not null
-"""
-_RECEIPTS_OF_MUNICIPALITY = """
-select distinct receipt from archiver.entry where tenant = $1 and receipt is not null
-"""
+# The hash of what was in a file would tell whoever has it that it was sent. Of what a citizen asked
+# about their data it is known which citizen, until the last conversation that it was about is gone.
+_OF_CONVERSATION = (
+    "delete from archiver.conversation_key where tenant = $1 and conversation = $2",
+    "delete from archiver.subject where tenant = $1 and conversation = $2",
+    """
+    update archiver.media set salt = null, file_salt = null, sha256 = ''
+    where tenant = $1 and conversation = $2
+    """,
+    "delete from archiver.searchable where tenant = $1 and conversation = $2",
+    """
+    update archiver.request r set hashes = '{}'
+    where r.tenant = $1 and $2 = any(r.conversations) and not exists (
+        select from archiver.conversation_key k
+        where k.tenant = r.tenant and k.conversation = any(r.conversations))
+    """,
+    """
+    select distinct receipt from archiver.entry
+    where tenant = $1 and conversation = $2 and receipt is not null
+    """,
+)
+_OF_MUNICIPALITY = (
+    "delete from archiver.conversation_key where tenant = $1",
+    "delete from archiver.municipality_key where tenant = $1",
+    "delete from archiver.subject where tenant = $1",
+    "update archiver.media set salt = null, file_salt = null, sha256 = '' where tenant = $1",
+    "delete from archiver.searchable where tenant = $1",
+    "update archiver.request set hashes = '{}' where tenant = $1",
+    "select distinct receipt from archiver.entry where tenant = $1 and receipt is not null",
+)

@@ -1,10 +1,9 @@
 """Requests in PostgreSQL: a row each, without a name or a number; and each step of them on the
 record, in the same transaction."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -12,12 +11,12 @@ from archiver.person.finding import Found
 from archiver.record.keys import Keys
 from archiver.record.reading import RECORDS, opened
 from archiver.record.told import Identity
-from archiver.record.writing import Writer
+from archiver.record.writing import within
 from archiver.requests import terms
 from archiver.requests.grounds import Kind
 from services import clock
 from services.contract import Record
-from services.database import Connection, Pool
+from services.database import Connection
 
 LISTED = 1_000
 """Requests in one list, the first due first."""
@@ -70,7 +69,7 @@ class Book:
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection, self._keys = connection, keys
-        self._writer = writer(connection, keys)
+        self._writer = within(connection, keys)
 
     async def open(self, asked: Asked, found: Found, now: datetime) -> Request:
         number = await self._connection.fetchval("select nextval('archiver.request_number')")
@@ -147,22 +146,6 @@ class Book:
             conversation=request.conversations[-1] if request.conversations else "",
         )
         await self._writer.add([record])
-
-
-class _One:
-    """The connection of a transaction, as what a writer takes one from."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
-        yield self._connection
-
-
-def writer(connection: Connection, keys: Keys) -> Writer:
-    """One that writes in the transaction of this connection."""
-    return Writer(cast(Pool, _One(connection)), keys)
 
 
 def _person(names: Iterable[Identity]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Archive:
     def __init__(self, town: Installation, pool: Pool, keys: Keys) -> None:
         self.town, self.pool, self.keys = town, pool, keys
         self.writer = Writer(pool, keys)
-        self.destroyer = Destroyer(pool, self.writer)
+        self.destroyer = Destroyer(pool, keys)
 
     async def receipt(self) -> UUID:
         sql = "select receipt from archiver.entry where kind = 'message' and receipt is not null"

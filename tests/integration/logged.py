@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 from archiver.record import verifying
+from archiver.record.destroying import Destroyer
+from archiver.record.keys import Keys
 from archiver.record.signing import Signer, sign
 from archiver.record.verifying import Asked, Trust
 from archiver.record.walking import Finding
@@ -15,7 +17,7 @@ from services import clock
 from services.contract import Record
 from services.database import Pool
 from services.objects import Objects
-from tests.recorded import writer_of
+from tests.recorded import keys_of
 
 NUMBER = "106540352242922"
 SEED = bytes(range(32))
@@ -54,8 +56,9 @@ def message(n: int, tenant: str = "almelo", **more: object) -> Record:
 class Log:
     """A log, and what is signed of it."""
 
-    def __init__(self, pool: Pool, writer: Writer, outside: Objects) -> None:
-        self.pool, self.writer, self.outside = pool, writer, outside
+    def __init__(self, pool: Pool, keys: Keys, outside: Objects) -> None:
+        self.pool, self.outside = pool, outside
+        self.writer, self.destroyer = Writer(pool, keys), Destroyer(pool, keys)
         self.signer = Signer("test/log", SEED)
         self.records: list[Record] = []
 
@@ -80,7 +83,7 @@ class Log:
 
 @asynccontextmanager
 async def logged(pool: Pool, folder: Path) -> AsyncIterator[Log]:
-    log = Log(pool, await writer_of(pool), Objects((folder / "outside").as_uri()))
+    log = Log(pool, await keys_of(pool), Objects((folder / "outside").as_uri()))
     await log.grow(FIRST_SIGNED)
     await log.sign()
     await log.grow(ENTRIES - FIRST_SIGNED)

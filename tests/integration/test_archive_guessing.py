@@ -87,7 +87,7 @@ async def test_a_guess_is_confirmed_before_and_not_after(pool: Pool) -> None:
     await writer.add([message()])
     before = await _confirmed(pool, keys)
     assert before == {THEIRS, TEXT, BSN}, "by the keyed hashes, with the keys; and by nothing else"
-    await Destroyer(pool, writer).conversation("almelo", WHERE, "test")
+    await Destroyer(pool, keys).conversation("almelo", WHERE, "test")
     assert await _confirmed(pool, keys) == set()
 
 
@@ -97,7 +97,7 @@ async def test_of_one_message_that_was_destroyed_nothing_is_confirmed_of_what_it
     writer, keys = await writer_of(pool), await keys_of(pool)
     record = message()
     await writer.add([record])
-    await Destroyer(pool, writer).entry(record.id, "test")
+    await Destroyer(pool, keys).entry(record.id, "test")
     # That somebody wrote is told by the conversation that is left; what was said is not.
     assert await _confirmed(pool, keys) <= {THEIRS}
 

@@ -14,7 +14,6 @@ import pytest
 from pydantic import SecretStr
 
 from archiver.record import signing
-from archiver.record.destroying import Destroyer
 from archiver.record.signing import Signer
 from services.database import Pool
 from services.settings import derived_key
@@ -115,7 +114,7 @@ async def test_what_was_destroyed_is_proved_all_the_same_and_not_read(
     log: Log, env: dict[str, str], recipe: Path, tmp_path: Path
 ) -> None:
     record, file = log.records[10], tmp_path / "proof.json"
-    await Destroyer(log.pool, log.writer).conversation("almelo", record.conversation, "test")
+    await log.destroyer.conversation("almelo", record.conversation, "test")
     await said(env, "prove", record.message, "--out", file)
     assert checked(recipe, file, await said(env, "key")).returncode == 0
     assert "was destroyed" in await said(

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from archiver.record import notes
-from archiver.record.destroying import Destroyer
 from archiver.record.entry import Open, hash_of
 from archiver.record.merkle import Tree, grown
 from archiver.record.notes import Checkpoint
@@ -257,7 +256,7 @@ async def test_without_the_hashes_of_before_it_begins_at_the_beginning(log: Log)
 
 
 async def test_what_was_destroyed_with_a_word_is_no_finding(log: Log) -> None:
-    destroyer = Destroyer(log.pool, log.writer)
+    destroyer = log.destroyer
     await destroyer.conversation("almelo", conversation(3), "test")
     await destroyer.entry(log.records[PLACE].id, "test")
     assert await log.findings() == []

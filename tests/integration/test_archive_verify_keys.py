@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from archiver.record.destroying import Destroyer
 from archiver.record.entry import Open, hash_of
 from archiver.record.merkle import grown, leaf_hash
 from archiver.record.sealing import nonce
@@ -28,8 +27,8 @@ async def _found(log: Log) -> list[Finding]:
 
 
 async def test_with_the_keys_what_nobody_touched_is_as_it_was(log: Log) -> None:
-    await Destroyer(log.pool, log.writer).conversation("almelo", conversation(1), "test")
-    await Destroyer(log.pool, log.writer).entry(log.records[400].id, "test")
+    await log.destroyer.conversation("almelo", conversation(1), "test")
+    await log.destroyer.entry(log.records[400].id, "test")
     await log.sign()
     assert await _found(log) == []
 
@@ -56,7 +55,7 @@ async def test_a_municipality_s_key_is_taken_away(log: Log, purpose: str) -> Non
 
 
 async def test_a_destruction_excuses_nothing_that_came_after_it(log: Log) -> None:
-    await Destroyer(log.pool, log.writer).conversation("almelo", conversation(3), "test")
+    await log.destroyer.conversation("almelo", conversation(3), "test")
     late = log.records[15]
     again = [
         type(late)(**{name: getattr(late, name) for name in late.__struct_fields__} | change)
@@ -129,7 +128,7 @@ async def test_what_was_destroyed_and_is_put_back(log: Log) -> None:
     keys = "select * from archiver.conversation_key where conversation = $1"
     key = await log.pool.fetchrow(keys, conversation(3))
     salt = await log.pool.fetchval("select salt from archiver.entry where position = 400")
-    destroyer = Destroyer(log.pool, log.writer)
+    destroyer = log.destroyer
     await destroyer.conversation("almelo", conversation(3), "test")
     await destroyer.entry(log.records[400].id, "test")
     await log.sign()

@@ -21,7 +21,7 @@ from services.objects import Objects
 from services.scanner import Scanner
 from tests.clamav import Clamd
 from tests.integration.files import JPEG, LARGE, Room, came, dies, flipped, got, lying, room
-from tests.recorded import writer_of
+from tests.recorded import keys_of
 from tests.tokens import bearer
 
 LONG = 20.0
@@ -209,7 +209,7 @@ async def test_what_is_in_a_file_is_lost_with_its_message(pool: Pool, tmp_path: 
     async with room(pool, tmp_path) as place:
         ids = [await got(place, JPEG, "900"), await got(place, JPEG, "901")]
         entry = await pool.fetchval("select id from archiver.entry where message = $1", ids[0])
-        assert await Destroyer(pool, await writer_of(pool)).entry(entry, "its time is over")
+        assert await Destroyer(pool, await keys_of(pool)).entry(entry, "its time is over")
         assert [(await place.get(id))[0] for id in ids] == [404, 200]
         lost, other = [await place.book.kept(id) for id in ids]
         assert lost and lost.lock is None and lost.announced == Announced("")

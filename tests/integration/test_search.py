@@ -21,7 +21,7 @@ from tests.integration.found import (
     note,
     rights_of,
 )
-from tests.recorded import writer_of
+from tests.recorded import keys_of, writer_of
 
 FATIMA, SAM = "31600000011", "31600000012"
 
@@ -223,7 +223,7 @@ async def test_who_destroys_something_takes_it_out_of_the_index(pool: Pool) -> N
     writer = await writer_of(pool)
     records = [message("vol"), message("vol", within="weg"), message("vol", tenant="hengelo")]
     await writer.add(records)
-    destroyer = Destroyer(pool, writer)
+    destroyer = Destroyer(pool, await keys_of(pool))
     async with asking(pool, rights_of()) as ask:
         first = await ask.page(words="vol")
         await destroyer.conversation("almelo", conversation("weg"), "its time is over")

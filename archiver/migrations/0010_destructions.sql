@@ -1,0 +1,12 @@
+-- How often anything was destroyed. Whoever seals notes it before looking at a key: what was sealed
+-- before a destruction and would be written after it is sealed anew, or it would lie under a key that
+-- is gone, and be found by words that were taken away.
+alter table archiver.head add column destructions bigint not null default 0;
+
+-- What was done by command lies open only until it is in the log.
+create function archiver.operations_moved(ids uuid[]) returns void
+    language sql security definer set search_path = pg_catalog
+    as $$ delete from access.operation o using archiver.entry e
+        where o.id = any(ids) and e.id = o.id and e.kind = 'operation' $$;
+revoke all on function archiver.operations_moved(uuid[]) from public;
+grant execute on function archiver.operations_moved(uuid[]) to postkamer_archiver;
