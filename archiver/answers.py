@@ -218,5 +218,5 @@ class Page(Shown):
     """Of all pages."""
     total_is_exact: bool
     """False where there are more than were counted."""
-    as_of: int
-    """The place in the log up to which was looked; with it the same question finds the same."""
+    as_of: str
+    """Up to where in the record was looked; with it the same question finds the same."""

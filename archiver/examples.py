@@ -6,6 +6,7 @@ Json = dict[str, Any]
 
 MESSAGE_ID = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
 CONVERSATION_ID = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
+AS_OF = "7d1f0c5be2a94386b0f7715ec8d2396a41e0b58f92cd3a67"
 DECISION: Json = {
     "rule": "afval",
     "reason": '"container" staat erin (regel afval)',
@@ -130,8 +131,8 @@ SEARCHES: Json = {
     },
     "again": {
         "words": "volle container",
-        "asOf": 412806,
-        "after": "412806-018fe5a452b77d7e9a4e0d2f0c6f3c11",
+        "asOf": AS_OF,
+        "after": f"{AS_OF}.018fe5a452b77d7e9a4e0d2f0c6f3c11",
     },
 }
 PAGE: Json = {
@@ -147,8 +148,8 @@ PAGE: Json = {
         }
     ],
     "gone": 1,
-    "next": "412806-018fe5a452b77d7e9a4e0d2f0c6f3c11",
+    "next": f"{AS_OF}.018fe5a452b77d7e9a4e0d2f0c6f3c11",
     "total": 61,
     "totalIsExact": True,
-    "asOf": 412806,
+    "asOf": AS_OF,
 }

@@ -10,7 +10,7 @@ import msgspec
 from archiver import view
 from archiver.record.sealing import Shut
 from archiver.search.asked import LARGEST_PAGE, PAGE, SEARCH, Search
-from archiver.search.finding import Bounds, Found, Looking, TooBroad, opened
+from archiver.search.finding import Bounds, Elsewhere, Found, Looking, TooBroad, opened
 from archiver.store import Store
 from cli.acting import Operation, on_record
 from cli.opening import keys_on
@@ -52,7 +52,7 @@ OPTIONS = {
 @click.option("--oldest", is_flag=True, help="The oldest first; the newest otherwise.")
 @click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), default=PAGE, show_default=True)
 @click.option("--after", help="The next page: what the one before said.")
-@click.option("--as-of", type=int, help="As the record was then: what an answer said.")
+@click.option("--as-of", help="As the record was then: what an answer said.")
 @click.option("--count", is_flag=True, help="Count all, and show none.")
 @click.option("--tenant", help="The municipality's id; needed where there are several.")
 @click.option("--why", required=True, help="The reason; on the record. Without personal data.")
@@ -118,6 +118,8 @@ class Asked(msgspec.Struct, frozen=True):
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
             key = await keys.hashing(tenant)
             hits = await Looking(connection, key, BOUNDS).hits(self.asked, rights)
+        except Elsewhere as error:
+            raise Refused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
         except (Shut, TooBroad) as error:
             raise Refused(str(error)) from None
         if self.count:

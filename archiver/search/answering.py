@@ -4,14 +4,14 @@ from aiohttp import web
 
 from archiver import view
 from archiver.search.asked import SEARCH
-from archiver.search.finding import Finder, Found, TooBroad
+from archiver.search.finding import Elsewhere, Finder, Found, TooBroad
 from archiver.store import Store
 from archiver.views import Views
 from services.access import Rights
 from services.guard import guarded
 from services.http import json, problem
 from services.keyring import Keyring
-from services.reading import read
+from services.reading import Fault, read
 from services.taking import Refused, taken, unfit
 
 PATH = "/v1/messages/_search"
@@ -39,6 +39,8 @@ class Searching:
             found = await self._finder.find(asked, rights)
         except TooBroad as error:
             return problem(400, "Bad Request", str(error), code="too_broad")
+        except Elsewhere as error:
+            return unfit([Fault(f"/{error.member}", error.SENTENCE)])
         if found.rows:
             await self._views.shown(request, "search", found.rows, listed=True)
         else:

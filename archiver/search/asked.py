@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, field_v
 
 from archiver.record.indexing import telling
 from archiver.record.told import Identity
+from archiver.search import as_of
 from services.bounds import (
     SPARED,
     Body,
@@ -29,8 +30,6 @@ WORDS, CHARACTERS = 20, 1000
 """Of one question: a sentence and more."""
 ALTERNATIVES, LISTED = 10, 100
 """Of `anyOf`; of departments and types."""
-POSITIONS = 10**18
-"""Below which every place in the log lies."""
 
 
 def _telling(text: str) -> str:
@@ -60,8 +59,8 @@ class Citizen(Body):
         return Identity(self.kind, self.value)
 
 
-Position = Annotated[int, Field(ge=0, lt=POSITIONS)]
-After = Annotated[str, Form("[0-9]{1,18}-[0-9a-f]{32}", "must be the `next` of a page")]
+AsOf = Annotated[str, Form(as_of.FORM, "must be the `asOf` of an answer")]
+After = Annotated[str, Form(rf"{as_of.FORM}\.[0-9a-f]{{32}}", "must be the `next` of a page")]
 
 
 class Search(Body):
@@ -91,7 +90,7 @@ class Search(Body):
     """Which comes first."""
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
     """Hits on a page."""
-    as_of: Annotated[Position | None, SPARED] = spared()
+    as_of: Annotated[AsOf | None, SPARED] = spared()
     """The `asOf` of an earlier answer: of the record as it was then. Left out: as it is now."""
     after: Annotated[After | None, SPARED] = spared()
     """`next` of the page before, which is of the same `asOf`."""
@@ -126,13 +125,13 @@ SEARCH = TypeAdapter(Search)
 class Cursor(msgspec.Struct, frozen=True):
     """Where a page ends: the record as it was then, and the last hit."""
 
-    as_of: int
+    as_of: str
     last: UUID
 
     @classmethod
     def read(cls, text: str) -> "Cursor":
-        as_of, _, last = text.partition("-")
-        return cls(int(as_of), UUID(last))
+        as_of, _, last = text.partition(".")
+        return cls(as_of, UUID(last))
 
     def __str__(self) -> str:
-        return f"{self.as_of}-{self.last.hex}"
+        return f"{self.as_of}.{self.last.hex}"

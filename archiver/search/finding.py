@@ -1,6 +1,7 @@
 """Looking through the record, and opening what is found, for whoever may read it."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,18 +10,22 @@ import msgspec
 from archiver.record.keys import Keys
 from archiver.record.told import plain
 from archiver.record.writing import person_hash
-from archiver.search import query
+from archiver.search import as_of, query
 from archiver.search.asked import COUNTED, Citizen, Cursor, Search
 from archiver.search.query import Query, Where
 from archiver.store import Store
 from services import clock
 from services.access import Rights
 from services.database import Connection, Pool
+from services.ids import first_of
 
 AT_ONCE = 4
 """Of the pool's connections: the record is written over one, files have six."""
 SUBJECTS = 5000
 """Conversations of one person, and messages in none; who has more is a machine."""
+AHEAD = timedelta(days=1)
+"""That a clock of ours may be ahead: an id is not of a later time than when it was written, and so
+much."""
 CANCELLED = "57014"
 """PostgreSQL's word for a statement that took longer than it may."""
 
@@ -28,6 +33,17 @@ CANCELLED = "57014"
 class TooBroad(Exception):
     """It takes too long, or there is too much: not to be tried again as it is. Says what to ask
     instead."""
+
+
+class Elsewhere(Exception):
+    """An `asOf`, or the one in an `after`, that this municipality was not told: whoever asks is to
+    ask anew. `member` of the question."""
+
+    SENTENCE = "is of no answer of ours"
+
+    def __init__(self, member: str) -> None:
+        super().__init__(member)
+        self.member = member
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -44,7 +60,7 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
     total: int
     exact: bool
-    as_of: int
+    as_of: str
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +79,7 @@ class Finder:
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def find(self, asked: Search, rights: Rights) -> Found:
-        """TooBroad; TimeoutError while too many others are at it."""
+        """TooBroad, Elsewhere; TimeoutError while too many others are at it."""
         async with asyncio.timeout(Bounds().find):
             await self._turns.acquire()
         try:
@@ -84,15 +100,15 @@ class Looking:
         self._connection, self._key, self._bounds = connection, key, bounds
 
     async def hits(self, asked: Search, rights: Rights) -> Hits:
-        """TooBroad."""
+        """TooBroad, Elsewhere."""
         await self._within(self._bounds.find)
         where = await self._where(asked, rights.tenant)
         found = await self._fetch(query.hits(asked, rights, where, clock.now()), _NARROWER)
         page = [row["id"] for row in found[: asked.limit]]
-        more = Cursor(where.as_of, page[-1]) if len(found) > asked.limit else None
         total, exact = await self._total(asked, rights, where)
-        next = str(more) if more else None
-        return Hits(ids=page, next=next, total=total, exact=exact, as_of=where.as_of)
+        told = as_of.told(self._key, where.as_of)
+        next = str(Cursor(told, page[-1])) if len(found) > asked.limit else None
+        return Hits(ids=page, next=next, total=total, exact=exact, as_of=told)
 
     async def _total(self, asked: Search, rights: Rights, where: Where) -> tuple[int, bool]:
         if asked.count == "exact":
@@ -107,10 +123,22 @@ class Looking:
 
     async def _where(self, asked: Search, tenant: str) -> Where:
         [log] = await self._fetch(Query(_LOG, []), _NARROWER)
-        given = asked.place.as_of if asked.place else asked.as_of
-        as_of = log["size"] if given is None else min(given, log["size"])
-        where = Where(as_of=as_of, key=self._key, oldest=log["oldest"])
+        place = self._place(asked)
+        where = Where(as_of=log["size"], key=self._key, oldest=log["oldest"])
+        if place is not None and place < log["size"]:
+            [then] = await self._fetch(Query(_WRITTEN, [place]), _NARROWER)
+            latest = first_of(then["written_at"] + AHEAD)
+            where = msgspec.structs.replace(where, as_of=place, latest=latest)
         return await self._about(asked.person, tenant, where) if asked.person else where
+
+    def _place(self, asked: Search) -> int | None:
+        given = asked.place.as_of if asked.place else asked.as_of
+        if given is None:
+            return None
+        place = as_of.place(self._key, given)
+        if place is None:
+            raise Elsewhere("after" if asked.place else "asOf")
+        return place
 
     async def _about(self, person: Citizen, tenant: str, where: Where) -> Where:
         """Where a person's messages stand."""
@@ -152,6 +180,8 @@ _LOG = """
 select size, (select id from archiver.searchable order by id limit 1) as oldest from archiver.head
 """
 """Nothing below its size is still to come: whoever writes holds that row."""
+
+_WRITTEN = "select written_at from archiver.entry where position = $1"
 
 _SUBJECT = """
 select conversation, entry from archiver.subject where tenant = $1 and hash = $2 limit $3

@@ -36,6 +36,8 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     entries: Sequence[UUID] = ()
     oldest: UUID | None = None
     """The first thing there is to find."""
+    latest: UUID = LAST
+    """An id that nothing has reached that was in the record then."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ def total(asked: Search, rights: Rights, where: Where) -> Query:
     """How many there are; one more than are counted, where there are more."""
     given = _Arguments()
     holds = _conditions(asked, rights, where, given)
-    holds += _between(*_bounds(asked), given)
+    holds += _between(*_bounds(asked, where), given)
     rows = f"select 1 from archiver.searchable s where {holds}"
     if asked.count == "bounded":
         rows += f" limit {given(COUNTED + 1)}"
@@ -133,7 +135,7 @@ def _all_of(words: Sequence[str], key: bytes, given: _Arguments) -> str:
 
 def stretches(asked: Search, where: Where, now: datetime) -> list[tuple[UUID, UUID]]:
     """Of the ids to look through, month by month, the nearest first: first and end of each."""
-    first, end = _bounds(asked)
+    first, end = _bounds(asked, where)
     if asked.place:
         last = asked.place.last
         if asked.order == "newest":
@@ -157,7 +159,8 @@ def _months(oldest: UUID, now: datetime) -> list[UUID]:
     return found
 
 
-def _bounds(asked: Search) -> tuple[UUID, UUID]:
+def _bounds(asked: Search, where: Where) -> tuple[UUID, UUID]:
     """The ids of the time that is asked for."""
     first = first_of(asked.since) if asked.since else FIRST
-    return first, first_of(asked.until) if asked.until else LAST
+    end = first_of(asked.until) if asked.until else LAST
+    return first, min(end, where.latest)

@@ -1,13 +1,16 @@
 """Messages and notes are found by their words, on a real PostgreSQL, and so is nothing else."""
 
 import itertools
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from archiver.record.destroying import Destroyer
+from archiver.search import as_of
 from archiver.search.asked import COUNTED
+from services import clock
 from services.contract import Record
 from services.database import Pool
 from tests.integration.found import (
@@ -197,10 +200,42 @@ async def test_the_same_question_finds_the_same_later(pool: Pool) -> None:
         await written(pool, message("vol"), message("vol", at=NOON - minutes(5)))
         assert await ask.page(words="vol", asOf=first["asOf"]) == first
         assert (await ask.page(words="vol"))["total"] == 4
-        assert (await ask.page(words="vol", asOf=0))["total"] == 0
-        beyond = await ask.page(words="vol", asOf=10**17)
+        key = await (await keys_of(pool)).hashing("almelo")
+        nothing = await ask.page(words="vol", asOf=as_of.told(key, 0))
+        assert (nothing["total"], nothing["messages"]) == (0, [])
+        beyond = await ask.page(words="vol", asOf=as_of.told(key, 10**17))
         looks = 4  # which are in the log as well, also the one that found nothing
-        assert (beyond["total"], beyond["asOf"]) == (4, len(old) + 2 + looks)
+        assert (beyond["total"], as_of.place(key, beyond["asOf"])) == (4, len(old) + 2 + looks)
+
+
+async def test_of_what_was_written_with_a_clock_that_was_ahead_all_is_found_again(
+    pool: Pool,
+) -> None:
+    """The record of then is looked for up to when it was written."""
+    ahead = message("vol", at=clock.now() + minutes(90))
+    await written(pool, message("vol"), ahead)
+    async with asking(pool, rights_of()) as ask:
+        first = await ask.page(words="vol")
+        await written(pool, message("vol"))
+        again = await ask.page(words="vol", asOf=first["asOf"])
+        assert (again["total"], again) == (2, first)
+
+
+async def test_nobody_learns_from_an_answer_how_much_there_is(pool: Pool) -> None:
+    """Of the others: the log is of all municipalities."""
+    async with asking(pool, rights_of()) as ask, asking(pool, rights_of("hengelo")) as other:
+        await written(pool, message("vol"), message("vol", tenant="hengelo"))
+        ours, theirs = await ask.page(words="vol"), await other.page(words="vol")
+        for page in (ours, theirs):
+            assert re.fullmatch(as_of.FORM, page["asOf"])
+        status, told = await ask.post({"words": "vol", "asOf": theirs["asOf"]})
+        assert (status, told["errors"]) == (
+            400,
+            [{"pointer": "/asOf", "detail": "is of no answer of ours"}],
+        )
+        made_up = f"{'a' * 48}.{'0' * 32}"
+        status, told = await ask.post({"words": "vol", "after": made_up})
+        assert (status, told["errors"][0]["pointer"]) == (400, "/after")
 
 
 async def test_what_was_destroyed_is_missing_and_that_is_said(pool: Pool) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from archiver.search import as_of
 from cli.main import main
 from services.database import Pool
 from tests.integration.found import NOON, citizen, conversation, message, minutes, note
-from tests.recorded import KEY, writer_of
+from tests.recorded import KEY, keys_of, writer_of
 
 PHONE = "31600000011"
 WHY = ("--why", "Woo-verzoek 2026-17")
@@ -34,6 +35,11 @@ async def ran(url: str, *arguments: str, why: tuple[str, ...] = WHY, key: str = 
     return await asyncio.to_thread(CliRunner().invoke, main, command, env=env)
 
 
+async def told(pool: Pool, place: int, tenant: str = "almelo") -> str:
+    """That place in the log, as an answer has it."""
+    return as_of.told(await (await keys_of(pool)).hashing(tenant), place)
+
+
 async def operations(pool: Pool) -> list[dict[str, Any]]:
     found = await pool.fetch("select * from access.operation order by id")
     return [dict(row) | {"data": json.loads(row["data"])} for row in found]
@@ -42,22 +48,22 @@ async def operations(pool: Pool) -> list[dict[str, Any]]:
 async def test_it_shows_a_table_in_dutch_time_that_no_terminal_acts_upon(
     pool: Pool, empty: str
 ) -> None:
-    done = await ran(empty, "zwembad")
+    done, then = await ran(empty, "zwembad"), await told(pool, 3)
     assert done.stdout.splitlines() == [
         "2026-11-20 13:02  sport  note   Belde over het zwembad",
         "2026-11-20 13:01  balie  image  Zwembaden [31m gaan open",
         "2026-11-20 13:00  balie  text   Het zwembad is dicht",
-        "3 found (--as-of 3)",
+        f"3 found (--as-of {then})",
     ]
     assert done.exit_code == 0
 
 
 async def test_pages_follow_on_each_other(pool: Pool, empty: str) -> None:
-    texts, after = [], ()
+    texts, after, then = [], (), await told(pool, 3)
     for _ in range(3):
         page = json.loads((await ran(empty, "zwembad", "--limit", "1", "--json", *after)).stdout)
         texts += [one["text"] for one in (*page["messages"], *page["notes"])]
-        assert (page["total"], page["totalIsExact"], page["asOf"]) == (3, True, 3)
+        assert (page["total"], page["totalIsExact"], page["asOf"]) == (3, True, then)
         after = ("--after", page["next"] or "")
     assert page["next"] is None
     assert [text[:5] for text in texts] == ["Belde", "Zwemb", "Het z"]
@@ -74,7 +80,6 @@ async def test_pages_follow_on_each_other(pool: Pool, empty: str) -> None:
         (("--direction", "in"), 2),
         (("--any", "belde", "--any", "dicht"), 2),
         (("--since", "2026-11-20T13:01", "--until", "2026-11-20T13:02"), 1),
-        (("--as-of", "1"), 1),
         (("--oldest",), 3),
         (("--tenant", "almelo"), 3),
     ],
@@ -86,6 +91,17 @@ async def test_it_counts_what_fits_and_shows_none(
     told = json.loads(done.stdout)
     assert (told["total"], told["totalIsExact"]) == (found, True)
     assert told.keys() == {"total", "totalIsExact", "asOf"}
+
+
+async def test_it_counts_what_there_was_then(pool: Pool, empty: str) -> None:
+    done = await ran(empty, "zwembad", "--count", "--json", "--as-of", await told(pool, 1))
+    assert json.loads(done.stdout) == {
+        "total": 1,
+        "totalIsExact": True,
+        "asOf": await told(pool, 1),
+    }
+    other = await ran(empty, "zwembad", "--as-of", "a" * 48)
+    assert (other.exit_code, other.stderr) == (1, "--as-of: is of no answer of ours\n")
 
 
 async def test_who_looked_and_why_is_on_the_record_and_not_for_what(pool: Pool, empty: str) -> None:
@@ -100,7 +116,7 @@ async def test_who_looked_and_why_is_on_the_record_and_not_for_what(pool: Pool, 
         "until": None,
         "total": 1,
         "shown": 1,
-        "asOf": 3,
+        "asOf": await told(pool, 3),
     }
 
 
@@ -137,6 +153,6 @@ async def test_where_there_are_several_municipalities_one_must_be_named(
     await (await writer_of(pool)).add([message("Zwembad", tenant="hengelo")])
     done = await ran(empty, "zwembad")
     assert (done.exit_code, done.stderr) == (1, "--tenant: expected one of almelo, hengelo\n")
-    told = await ran(empty, "zwembad", "--tenant", "hengelo", "--count")
-    assert told.stdout == "1 found (--as-of 4)\n"
+    found = await ran(empty, "zwembad", "--tenant", "hengelo", "--count")
+    assert found.stdout == f"1 found (--as-of {await told(pool, 4, 'hengelo')})\n"
     assert (await ran(empty, "zwembad", "--tenant", "borne")).exit_code == 1

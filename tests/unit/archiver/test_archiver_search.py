@@ -117,7 +117,7 @@ def test_months_are_looked_through_one_by_one_and_none_twice() -> None:
 
 def test_a_page_goes_on_where_the_one_before_ended() -> None:
     last = uuid7(NOW - timedelta(days=40), bytes(10))
-    after = str(Cursor(5, last))
+    after = str(Cursor("a" * 48, last))
     newest = stretches(asked(after=after), where(), NOW)
     assert newest[0][1] == last
     oldest = stretches(asked(after=after, order="oldest"), where(), NOW)
