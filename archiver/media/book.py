@@ -10,9 +10,10 @@ from uuid import UUID
 
 import msgspec
 
+from archiver.media import opening
 from archiver.media.judging import Announced, Ended, Fetched
 from archiver.record.keys import Keys, Place, Row
-from archiver.record.sealing import SALT_BYTES, Shut, own_key, unseal
+from archiver.record.sealing import SALT_BYTES, Shut
 from archiver.record.streaming import Lock
 from services.contract import MediaOutcome
 from services.database import ANSWER_SECONDS, Pool
@@ -23,8 +24,6 @@ LEASE_SECONDS = 60
 """For whoever took a file, renewed three times in it: from a process that was killed others take it
 after this. One that ends gives back what it had."""
 RENEW_SECONDS = LEASE_SECONDS / 3
-PURPOSE = b"file"
-"""Of the key of what is in one; what was announced of it lies under another."""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +120,8 @@ class Book:
 
     async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
         """It is in the store; what comes next is due."""
-        what = (got.mime_type, got.size, got.sha256, got.agrees)
+        digest = opening.digest(file.lock, got.sha256) if file.lock else None
+        what = (got.mime_type, got.size, digest, got.agrees)
         await self._pool.execute(_FETCHED, *_held(file), *what, now)
 
     async def ended(self, file: File, end: Ended, now: datetime) -> bool:
@@ -131,7 +131,9 @@ class Book:
         return bool(await self._pool.fetchval(_ENDED, *_held(file), *what, now))
 
     async def untold(self, limit: int) -> list[MediaOutcome]:
-        return [_outcome(**row) for row in await self._pool.fetch(_UNTOLD, limit)]
+        rows = await self._pool.fetch(_UNTOLD, limit)
+        keys = await self._keys.known({opening.place(row) for row in rows}) if rows else {}
+        return [_outcome(row, keys.get(opening.place(row))) for row in rows]
 
     async def told(self, outcomes: Iterable[MediaOutcome]) -> None:
         known = [(one.message, one.at) for one in outcomes]
@@ -148,59 +150,47 @@ class Book:
     async def _file(self, row: Row, *, first: bool = False) -> dict[str, Any]:
         """With its lock, and what was announced, opened. Without its key nobody can ask for it by
         its id. `first`: it is to be fetched."""
-        place = row["tenant"], row["conversation"]
         # Of before things were sealed the conversation may have no key yet.
-        key = await self._key(place, made=first and row["sealed"] is None)
+        key = await self._key(opening.place(row), made=first and row["sealed"] is None)
         fields = {name: value for name, value in row.items() if name not in _OPENS}
-        return fields | {"announced": _announced(row, key), "lock": _lock(row, key)}
+        if "digest" in row:
+            fields["sha256"] = opening.sha256(row, key)
+        opened = {"announced": opening.announced(row, key), "lock": opening.lock_of(row, key)}
+        return fields | opened
 
     async def _key(self, place: Place, *, made: bool) -> bytes | None:
         if not made:
-            return await self._keys.known(place)
+            return (await self._keys.known([place])).get(place)
         with suppress(Shut):
             return (await self._keys.of_conversations([place])).get(place)
         return None
-
-
-def _announced(row: Row, key: bytes | None) -> Announced:
-    plain = b'{"id":""}'
-    if row["sealed"] is None:  # of before things were sealed
-        plain = row["announced"]
-    elif key and row["salt"]:
-        with suppress(Shut):
-            plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
-    return msgspec.json.decode(plain, type=Announced)
-
-
-def _lock(row: Row, key: bytes | None) -> Lock | None:
-    """Of what is in it."""
-    if not (key and row["file_salt"]):
-        return None
-    return Lock(own_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
 
 
 def _held(file: File) -> tuple[UUID, int, UUID]:
     return file.id, file.attempts, file.object
 
 
-def _outcome(
-    *, id: UUID, state: Any, ended_at: datetime, announced_type: str, mime_type: str, **fields: Any
-) -> MediaOutcome:
+def _outcome(row: Row, key: bytes | None) -> MediaOutcome:
     """The same however often it is told; what ends anew, since a scanner looked after all, is
     another one."""
-    chance = hashlib.blake2b(f"{id} {state} {ended_at}".encode(), digest_size=10).digest()
+    message, state, ended_at = row["about"], row["state"], row["ended_at"]
+    chance = hashlib.blake2b(f"{message} {state} {ended_at}".encode(), digest_size=10).digest()
     return MediaOutcome(
         id=uuid7(ended_at, chance),
-        message=id,
-        state=state,
+        message=message,
         at=ended_at,
-        mime_type=mime_type or announced_type,
-        **fields,
+        mime_type=row["mime_type"] or row["announced_type"],
+        sha256=opening.sha256(row, key),
+        **{name: row[name] for name in _TOLD_AS_IT_IS},
     )
 
 
 _SEALED = "tenant, conversation, salt, sealed, file_salt, id as about"
-_OPENS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about"}
+_OPENS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about", "digest"}
+_TOLD_AS_IT_IS = (
+    "tenant", "number", "conversation", "department", "state", "reason", "size", "scanned",
+    "object",
+)  # fmt: skip
 
 _TAKE = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
@@ -252,7 +242,7 @@ where id = $1 and attempts = $2 and object = $3
 """
 
 _FETCHED = """
-update archiver.media set state = 'fetched', mime_type = $4, size = $5, sha256 = $6, agrees = $7,
+update archiver.media set state = 'fetched', mime_type = $4, size = $5, digest = $6, agrees = $7,
     due_at = $8, attempts = 0, reason = ''
 where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
 """
@@ -266,8 +256,8 @@ returning true
 """
 
 _UNTOLD = """
-select id, tenant, number, conversation, department, state, reason, mime_type, size, sha256,
-    scanned, ended_at, announced->>'mimeType' as announced_type,
+select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
+    sha256, digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
 from archiver.media where not told order by ended_at limit $1
 """
@@ -283,7 +273,7 @@ where state in ('waiting', 'fetched') group by state
 """
 
 _KEPT = f"""
-select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, sha256, scanned,
+select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, sha256, digest, scanned,
     released_by <> '' as released
 from archiver.media where id = $1
 """

@@ -3,6 +3,10 @@
 -- is gone, and be found by words that were taken away.
 alter table archiver.head add column destructions bigint not null default 0;
 
+-- The hash of what is in a file, sealed: in the open it would tell whoever has an older copy of this
+-- table, and the file, that it was sent. `sha256` stays that of the files that lie open.
+alter table archiver.media add column digest bytea;
+
 -- What was done by command lies open only until it is in the log.
 create function archiver.operations_moved(ids uuid[]) returns void
     language sql security definer set search_path = pg_catalog

@@ -69,9 +69,10 @@ class Keys:
             rows |= await self._rows(missing)
         return self.opened(rows.values())
 
-    async def known(self, place: Place) -> bytes | None:
-        """The key of this conversation; None where there is none any more, or it does not open."""
-        return self.opened((await self._rows([place])).values()).get(place)
+    async def known(self, places: Collection[Place]) -> dict[Place, bytes]:
+        """The keys of these conversations; without those that are not there any more, or do not
+        open."""
+        return self.opened((await self._rows(places)).values())
 
     def opened(self, rows: Iterable[Row]) -> dict[Place, bytes]:
         """Those that open, of rows of `KEYS`."""

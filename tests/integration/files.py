@@ -230,6 +230,13 @@ async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
     return message
 
 
+async def hash_of(place: Room, id: UUID) -> str:
+    """The SHA-256 of what was fetched, in hex."""
+    kept = await place.book.kept(id)
+    assert kept
+    return kept.sha256
+
+
 def flipped(at: int) -> Callable[[bytes], bytes]:
     return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
 

@@ -2,6 +2,7 @@
 damaged one is given than what is as it was kept."""
 
 import asyncio
+import base64
 import hashlib
 import stat
 from collections.abc import Callable
@@ -20,7 +21,18 @@ from services.database import Pool
 from services.objects import Objects
 from services.scanner import Scanner
 from tests.clamav import Clamd
-from tests.integration.files import JPEG, LARGE, Room, came, dies, flipped, got, lying, room
+from tests.integration.files import (
+    JPEG,
+    LARGE,
+    Room,
+    came,
+    dies,
+    flipped,
+    got,
+    hash_of,
+    lying,
+    room,
+)
 from tests.recorded import keys_of
 from tests.tokens import bearer
 
@@ -42,10 +54,29 @@ async def test_a_file_lies_sealed_under_the_hash_of_what_lies_there(
             assert stat.S_IMODE(path.stat().st_mode) == 0o400
             assert JPEG[:4] not in body[:64] and LARGE[-64:] not in body
         assert {row["size"] for row in rows} == {len(LARGE)}
-        assert {row["sha256"] for row in rows} == {hashlib.sha256(LARGE).hexdigest()}
+        known = [await hash_of(place, row["id"]) for row in rows]
+        assert known == [hashlib.sha256(LARGE).hexdigest()] * 2
+        assert rows[0]["digest"] != rows[1]["digest"], "nobody sees that they are the same"
         assert (await place.get(first))[:2] == (await place.get(second))[:2] == (200, LARGE)
         told = {one.message: one.object for one in await place.book.untold(10)}
         assert told == {row["id"]: row["ciphertext_sha256"] for row in rows}
+
+
+async def test_who_has_the_file_and_the_table_cannot_tell_that_it_was_sent(
+    pool: Pool, tmp_path: Path
+) -> None:
+    """From an older copy either, once it was destroyed."""
+    async with room(pool, tmp_path) as place:
+        id = await got(place, JPEG)
+        copy = str(await pool.fetchval("select m::text from archiver.media m"))
+        hash = hashlib.sha256(JPEG)
+        for looks in (hash.hexdigest(), base64.b64encode(hash.digest()).decode()):
+            assert looks not in copy
+        [told] = await place.book.untold(10)
+        assert told.sha256 == await hash_of(place, id) == hash.hexdigest()
+        await Destroyer(pool, await keys_of(pool)).conversation("almelo", told.conversation, "test")
+        [told] = await place.book.untold(10)
+        assert told.sha256 == await hash_of(place, id) == ""
 
 
 async def test_an_empty_file_is_one_too(pool: Pool, tmp_path: Path) -> None:
