@@ -28,6 +28,9 @@ FRAMES = 128
 AT_ONCE = FRAMES // 4
 """Of one batch: while it is written the next is sealed, and those after it arrive. With two batches
 in hand, every other one was of the one or two envelopes that had come by then."""
+AT_ONCE_BYTES = 1024 * 1024
+"""And no more bytes: of each there are its envelopes, its records and its entries, in the batch that
+is sealed and in the one that is written."""
 TOGETHER, SHARED = 4000, 200
 """Records in one transaction, a sixth of a second; and where others write too, since whoever looks
 at the record waits for it."""
@@ -57,7 +60,7 @@ class Intake:
         async with beside(self._write_all(inbox, ready)) as writing:
             try:
                 while True:
-                    frames = await first(inbox.take(AT_ONCE), writing)
+                    frames = await first(inbox.take(AT_ONCE, AT_ONCE_BYTES), writing)
                     batch = await first(self._sealed(frames), writing)
                     await first(ready.put(batch), writing)
             except Stopping:

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import accumulate
 from typing import Any
 
 import structlog
@@ -37,6 +38,14 @@ class Stopping(Exception):
     """No more work is taken; what is in hand is finished."""
 
 
+def _fitting(waiting: Sequence[Incoming], most_bytes: int | None) -> int:
+    """How many of them, from the first on, are within the bound; one always is. Pure."""
+    if most_bytes is None:
+        return len(waiting)
+    sizes = accumulate(len(one.body) for one in waiting)
+    return max(1, sum(size <= most_bytes for size in sizes))
+
+
 class Inbox:
     """What one channel delivered and nobody has taken yet; at most the prefetch."""
 
@@ -49,8 +58,9 @@ class Inbox:
         self.in_hand = 0
         self.last_delivery: float | None = None
 
-    async def take(self, limit: int) -> list[Incoming]:
-        """At least one message and at most `limit`, oldest first; Lost or Stopping instead."""
+    async def take(self, limit: int, most_bytes: int | None = None) -> list[Incoming]:
+        """At least one message and at most `limit`, oldest first, of so many bytes together unless
+        one alone has more; Lost or Stopping instead."""
         while not self._waiting or self.stopping or self.lost.is_set():
             if self.lost.is_set():
                 raise Lost
@@ -58,7 +68,8 @@ class Inbox:
                 raise Stopping
             self._changed.clear()
             await self._changed.wait()
-        taken, self._waiting = self._waiting[:limit], self._waiting[limit:]
+        count = _fitting(self._waiting[:limit], most_bytes)
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
     async def ack_all(self, taken: Sequence[Incoming]) -> None:

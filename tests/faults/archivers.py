@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from archiver.intake import FRAMES
 from deploy.local.state import free_port
 from services import topology
 from services.broker import Link, Publisher, linked, publish_until_confirmed
@@ -23,8 +24,9 @@ from tests.installation import Installation
 from tests.watching import until
 
 REACH_SECONDS, SETTLE_SECONDS = 40.0, 120.0
-AHEAD = 1200
-"""Records that are published and not written yet: more than one of them takes into its hand."""
+AHEAD = 20 * FRAMES
+"""Records that are published and not written yet: more than one of them takes into its hand, whose
+envelopes have up to 18."""
 FIRST, SECOND = "archiver", "archiver-2"
 WAITING = """
 select count(*) from pg_stat_activity where application_name = 'postkamer-archiver'
