@@ -28,10 +28,11 @@ FRAMES = 128
 AT_ONCE = FRAMES // 4
 """Of one batch: while it is written the next is sealed, and those after it arrive. With two batches
 in hand, every other one was of the one or two envelopes that had come by then."""
-AT_ONCE_BYTES = 1024 * 1024
-"""And no more bytes: of each there are its envelopes, its records and its entries, in the batch that
-is sealed and in the one that is written."""
-TOGETHER, SHARED = 4000, 200
+AT_ONCE_BYTES = 4 * 1024 * 1024
+"""And no more bytes: as many records as go into one transaction. Of a batch there are its
+envelopes, its records and its entries, and there are three: one is sealed, one is ready, one is
+written."""
+TOGETHER, SHARED = 5000, 200
 """Records in one transaction, a sixth of a second; and where others write too, since whoever looks
 at the record waits for it."""
 PACE_SECONDS = 0.05

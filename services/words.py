@@ -107,6 +107,8 @@ def tokens(text: str) -> list[str]:
 
 
 def folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     return _FOREIGN.sub(lambda found: _fold(found[0]), text).lower()
 
 

@@ -83,6 +83,8 @@ def told(record: Record) -> Told:
 
 def people(told: Told) -> list[Identity]:
     """By what whoever it is about is known."""
+    if not (told.from_ or told.to or told.changes or told.done.employee):
+        return []  # as of most
     named = [*(told.from_.identities if told.from_ else ()), *told.changes]
     if told.to:
         named.append(Identity(PHONE, told.to))
