@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from archiver.record.checkpoints import Trust
 from archiver.record.entry import Open, hash_of
 from archiver.record.notes import read_verifier
-from archiver.record.verifying import Asked, Trust, findings
+from archiver.record.verifying import Asked, findings
 from bench.growing import TENTHS, Verified
 from bench.usage import peak
 from cli.opening import Progress

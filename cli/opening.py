@@ -11,11 +11,11 @@ from typing import TypeVar, cast
 import click
 
 from archiver.record import signing
+from archiver.record.checkpoints import Trust
 from archiver.record.keys import Keys, Locked
 from archiver.record.notes import Untrue, read_verifier
 from archiver.record.sealing import Shut
 from archiver.record.signing import Signer
-from archiver.record.verifying import Trust
 from cli.tables import Refused, fail
 from services import choices, config, settings
 from services.database import DATABASE_ERRORS, Connection, Pool, connected

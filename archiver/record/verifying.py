@@ -4,37 +4,23 @@ Of one moment: whoever writes meanwhile changes nothing that is looked at. Memor
 entries come in the order of their places, some at once.
 """
 
-import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from archiver.record import notes
+from archiver.record.checkpoints import Checkpoints, Trust
 from archiver.record.keys import Keys
 from archiver.record.lost import AT_ONCE, lost
 from archiver.record.merkle import HASH_BYTES
-from archiver.record.notes import Untrue
 from archiver.record.proving import Unproven, hashes_of
 from archiver.record.walking import TILE_ENTRIES, Finding, Signed, Walk
-from services import objects
 from services.database import Connection
-from services.objects import Missing, Objects
+from services.objects import Objects
 
-CHECKPOINT = re.compile(r"[0-9]{20}")
-"""Its name outside; whatever else lies there is somebody's."""
-SECOND = timedelta(seconds=1)
-"""A note says when it was signed to the second."""
 SIGNED_MINUTES = 15
 """Within which what comes is signed, with a lot of room."""
-
-
-class Trust(msgspec.Struct, frozen=True):
-    """Whose signature counts."""
-
-    origin: str
-    public_key: bytes
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -59,11 +45,15 @@ async def findings(
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
         yield Finding("head", "the row that says how far the log has come is gone or broken")
         return
-    walk, wrong = await _prepared(connection, asked)
+    first = int(await connection.fetchval(_BEFORE, asked.since) or 0) if asked.since else 0
+    signed = Checkpoints(connection, asked.trust, first, asked.outside)
+    walk, wrong = await _begun(connection, first)
     for found in wrong:
         yield found
     for part in (
-        _walked(connection, walk, head["size"], progress),
+        _before(walk, signed),
+        _walked(connection, walk, signed, lambda seen: progress(seen, head["size"])),
+        _after(walk, signed),
         _closed(connection, walk, head),
         lost(connection, asked.keys),
     ):
@@ -71,41 +61,60 @@ async def findings(
             yield found
 
 
-async def _prepared(connection: Connection, asked: Asked) -> tuple[Walk, list[Finding]]:
-    """What is signed, to be held against; and what is wrong with that itself."""
-    signed = [one async for one in _signed(connection, asked)]
-    wrong = [one for one in signed if isinstance(one, Finding)]
-    good = [one for one in signed if isinstance(one, Signed)]
-    start = await _start(connection, asked.since)
+async def _begun(connection: Connection, first: int) -> tuple[Walk, list[Finding]]:
+    """From the beginning of the tile in which this place is. Of the tiles before, what was signed
+    of them shows whether they are the ones of then."""
+    start = first // TILE_ENTRIES * TILE_ENTRIES
     try:
-        return Walk(start, await _peaks(connection, start), good), wrong
+        return Walk(start, await hashes_of(connection, (0, start)) if start else ()), []
     except Unproven as error:  # without these there is no beginning but the first
-        return Walk(0, (), good), [*wrong, Finding("node", str(error))]
+        return Walk(0, ()), [Finding("node", str(error))]
+
+
+async def _before(walk: Walk, signed: Checkpoints) -> AsyncIterator[Finding]:
+    """What is signed of the place where the walk begins, and what is kept outside alone."""
+    async for one in _expected(walk, signed.gone()):
+        yield one
+    async for one in _expected(walk, signed.between(walk.size, walk.size)):
+        yield one
+    for found in walk.signed():
+        yield found
 
 
 async def _walked(
-    connection: Connection, walk: Walk, size: int, progress: Progress
+    connection: Connection, walk: Walk, signed: Checkpoints, progress: Callable[[int], None]
 ) -> AsyncIterator[Finding]:
-    for one in walk.signed():
-        yield one
-    upper = await _nodes(connection, 9, 0, size >> 16)
     cursor = await connection.cursor(_ENTRIES, walk.size)
     while rows := await cursor.fetch(AT_ONCE):
-        first = walk.size // TILE_ENTRIES
-        kept = upper | await _nodes(connection, 8, first, first + AT_ONCE // TILE_ENTRIES + 1)
+        async for one in _expected(walk, signed.between(walk.size + 1, walk.size + len(rows))):
+            yield one
+        kept = await _nodes(connection, walk.size // TILE_ENTRIES)
         for row in rows:
-            for one in walk.take(row, kept):
-                yield one
-        progress(walk.size, size)
-    for one in walk.ended():
+            for found in walk.take(row, kept):
+                yield found
+        progress(walk.size)
+
+
+async def _after(walk: Walk, signed: Checkpoints) -> AsyncIterator[Finding]:
+    """What is signed of more than there is."""
+    async for one in _expected(walk, signed.between(walk.size + 1)):
         yield one
+    for found in walk.ended():
+        yield found
 
 
-async def _nodes(
-    connection: Connection, level: int, first: int, last: int
-) -> dict[tuple[int, int], bytes]:
-    """Kept hashes of a level; above 8 of all those, which are few."""
-    rows = await connection.fetch(_NODES_OF_8 if level == 8 else _NODES_ABOVE, first, last)
+async def _expected(walk: Walk, signed: AsyncIterator[Signed | Finding]) -> AsyncIterator[Finding]:
+    """What is wrong with checkpoints themselves; the walk is held against the others."""
+    async for one in signed:
+        if isinstance(one, Finding):
+            yield one
+        else:
+            walk.expect(one)
+
+
+async def _nodes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:
+    """The kept hashes of some tiles from this one on, and those above them."""
+    rows = await connection.fetch(_NODES, tile, tile + AT_ONCE // TILE_ENTRIES + 1)
     return {(row["level"], row["index"]): row["hash"] for row in rows}
 
 
@@ -131,83 +140,16 @@ def _at_the_end(walk: Walk, head: Any) -> list[Finding]:
     return []
 
 
-async def _signed(connection: Connection, asked: Asked) -> AsyncIterator[Signed | Finding]:
-    """Each checkpoint that is signed as it should be; a finding for each other."""
-    inside: dict[int, str] = {}
-    async for row in connection.cursor(_CHECKPOINTS, asked.since, prefetch=AT_ONCE):
-        inside[row["size"]] = row["note"]
-        made = _trusted(row["note"], row["size"], "in the table", asked.trust)
-        yield made
-        if isinstance(made, Signed) and abs(row["at"] - made.at) >= SECOND:
-            sentence = f"the checkpoint of {made.size} entries was not signed when its row says"
-            yield Finding("checkpoint", sentence, made.size)
-    if asked.outside is None:
-        return
-    async for size, note in _kept_outside(asked.outside, min(inside, default=0)):
-        known = inside.pop(size, None)
-        if known is None:
-            sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"
-            yield Finding("checkpoint", sentence, size)
-        if known != note:
-            yield _trusted(note, size, "kept outside", asked.trust)
-    for size in inside:
-        yield Finding("outside", f"the checkpoint of {size} entries is not kept outside", size)
-
-
-async def _kept_outside(store: Objects, least: int) -> AsyncIterator[tuple[int, str]]:
-    async for key in store.names("checkpoint"):
-        name = key.rpartition("/")[2]
-        if not CHECKPOINT.fullmatch(name) or (size := int(name)) < least:
-            continue
-        try:
-            pieces = [piece async for piece in await store.read(objects.checkpoint(size))]
-        except Missing:
-            continue
-        yield size, b"".join(pieces).decode(errors="replace")
-
-
-def _trusted(note: str, size: int, where: str, trust: Trust) -> Signed | Finding:
-    try:
-        made = notes.checked(note, trust.origin, trust.public_key)
-    except Untrue as error:
-        return Finding("checkpoint", f"the checkpoint of {size} entries {where}: {error}", size)
-    if made.size != size:
-        sentence = f"the checkpoint of {size} entries {where} is one of {made.size}"
-        return Finding("checkpoint", sentence, size)
-    return Signed(size, made.root, f"{where}, {made.at:%Y-%m-%d %H:%M:%S}Z", made.at)
-
-
-async def _start(connection: Connection, since: datetime | None) -> int:
-    """The beginning of the tile in which the last checkpoint before then ends."""
-    if since is None:
-        return 0
-    size = await connection.fetchval(_BEFORE, since)
-    return int(size or 0) // TILE_ENTRIES * TILE_ENTRIES
-
-
-async def _peaks(connection: Connection, start: int) -> Sequence[bytes]:
-    """Of the tiles before; what was signed of them shows whether they are the ones of then."""
-    return await hashes_of(connection, (0, start)) if start else ()
-
-
 _ENTRIES = """
 select position, id, kind, at, tenant, conversation, department, message, receipt, item, sequence,
     salt, sealed, leaf
 from archiver.entry where position >= $1 order by position, id
 """
 
-_CHECKPOINTS = """
-select size, at, note from archiver.checkpoint
-where $1::timestamptz is null or size >= coalesce(
-    (select max(size) from archiver.checkpoint where at < $1), 0)
-order by size
-"""
-
-_NODES_OF_8 = """
-select level, index, hash from archiver.node where level = 8 and index between $1 and $2
-"""
-_NODES_ABOVE = """
-select level, index, hash from archiver.node where level > 8 and index between $1 and $2
+# Of the levels above those that the tiles are in: 256 at each have one over them.
+_NODES = """
+select level, index, hash from archiver.node, generate_series(8, 56, 8) as above
+where level = above and index between $1 >> (above - 8) and $2 >> (above - 8)
 """
 
 _UNSIGNED = """

@@ -5,6 +5,7 @@ leaf, each tile against what was kept, and the whole against what was signed: so
 the narrowest name that there is for it.
 """
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -17,6 +18,8 @@ from archiver.record.merkle import hash_of as root_of
 from archiver.record.sealing import NONCE_BYTES, nonce
 
 TILE_ENTRIES = 1 << TILE
+EXPECTED = 4000
+"""Checkpoints that are held at once: more than are of the entries that are looked at together."""
 Row: TypeAlias = Any
 """By name: asyncpg's, or a dict."""
 Kept = Mapping[tuple[int, int], bytes]
@@ -45,24 +48,27 @@ class Signed(msgspec.Struct, frozen=True):
 class Walk:
     """Begins where a tile does; `upper` is the tree of the tiles before."""
 
-    def __init__(self, start: int, peaks: Sequence[bytes], signed: Sequence[Signed]) -> None:
+    def __init__(self, start: int, peaks: Sequence[bytes]) -> None:
         self._upper = Tree(start // TILE_ENTRIES, peaks)
         self._tile: list[bytes] = []
-        self._signed = sorted((one for one in signed if one.size >= start), key=lambda s: s.size)
-        self._next = 0
+        self._signed: list[Signed] = []
+        self.covered = 0
+        """As many entries as the last checkpoint is of."""
         self._good = start
         """As far as it was found to be what was signed."""
         self.broken = False
         """Places are missing or doubled: nothing can be said of roots from there on."""
 
     @property
-    def covered(self) -> int:
-        """As many entries as the last checkpoint is of."""
-        return self._signed[-1].size if self._signed else 0
-
-    @property
     def size(self) -> int:
         return self._upper.size * TILE_ENTRIES + len(self._tile)
+
+    def expect(self, signed: Signed) -> None:
+        """What is still to come, that it is held against."""
+        if signed.size >= self.size:
+            self.covered = max(self.covered, signed.size)
+            if len(self._signed) < EXPECTED:
+                insort(self._signed, signed, key=lambda one: one.size)
 
     def peaks(self) -> list[bytes]:
         """The right edge of the tree over all entries."""
@@ -119,9 +125,8 @@ class Walk:
     def signed(self) -> list[Finding]:
         """Held against what was signed of exactly this size."""
         found = []
-        while self._next < len(self._signed) and self._signed[self._next].size == self.size:
-            one = self._signed[self._next]
-            self._next += 1
+        while self._signed and self._signed[0].size == self.size:
+            one = self._signed.pop(0)
             if self.broken:
                 continue
             if self.root() == one.root:
@@ -140,7 +145,7 @@ class Walk:
                 f"the log ends at {self.size}, and {one.size} entries were signed ({one.where})",
                 self.size,
             )
-            for one in self._signed[self._next :][:1]
+            for one in self._signed[:1]
         ]
 
 

@@ -16,10 +16,11 @@ from pydantic import SecretStr
 
 from archiver.receipts import Gone, whole
 from archiver.record import signing
+from archiver.record.checkpoints import Trust
 from archiver.record.destroying import Destroyer
 from archiver.record.keys import Keys
 from archiver.record.signing import Signer
-from archiver.record.verifying import Asked, Trust, findings
+from archiver.record.verifying import Asked, findings
 from archiver.record.writing import Writer
 from services.database import Pool, connected
 from services.objects import Objects

@@ -9,9 +9,10 @@ import msgspec
 from pydantic import SecretStr
 
 from archiver.record import signing, verifying
+from archiver.record.checkpoints import Trust
 from archiver.record.signing import Signer, sign
 from archiver.record.told import people, told
-from archiver.record.verifying import Asked, Trust
+from archiver.record.verifying import Asked
 from archiver.record.walking import Finding
 from archiver.record.writing import person_hash
 from services.contract import Record

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 
 from archiver.record import verifying
+from archiver.record.checkpoints import Trust
 from archiver.record.destroying import Destroyer
 from archiver.record.keys import Keys
 from archiver.record.signing import Signer, sign
-from archiver.record.verifying import Asked, Trust
+from archiver.record.verifying import Asked
 from archiver.record.walking import Finding
 from archiver.record.writing import Writer
 from services import clock

@@ -1,0 +1,130 @@
+"""What was signed of the log: in the table, and as it is kept where the database's administrator
+cannot write. A signature each, held against its row and against its copy; memory stays flat."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from archiver.record import notes
+from archiver.record.notes import Untrue
+from archiver.record.walking import Finding, Signed
+from services import objects
+from services.database import Connection
+from services.objects import Missing, Objects
+
+NAME = re.compile(r"[0-9]{20}")
+"""Of one that is kept outside; whatever else lies there is somebody's."""
+SECOND = timedelta(seconds=1)
+"""A note says when it was signed to the second."""
+AT_ONCE, READ = 1000, 16
+"""In memory, some 1 KB each; and read at a time from outside."""
+GONE = 1000
+"""Of those that are kept outside alone, that are looked at."""
+LAST = 2**62
+"""Beyond every size."""
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """Whose signature counts."""
+
+    origin: str
+    public_key: bytes
+
+
+class Checkpoints:
+    """From this size on; `outside` is where copies are kept, if it is to be looked at."""
+
+    def __init__(
+        self, connection: Connection, trust: Trust, first: int, outside: Objects | None
+    ) -> None:
+        self._connection, self._trust, self._first = connection, trust, first
+        self._outside = outside
+
+    async def between(self, first: int, last: int = LAST) -> AsyncIterator[Signed | Finding]:
+        """Of these sizes, in order: each that is signed as it should be, and what is wrong. Away
+        where the store outside does not answer."""
+        first = max(first, self._first)
+        while rows := await self._connection.fetch(_ROWS, first, last, AT_ONCE):
+            for start in range(0, len(rows), READ):
+                some = rows[start : start + READ]
+                for row, copy in zip(some, await self._copies(some), strict=True):
+                    for one in self._held(row, copy):
+                        yield one
+            first = rows[-1]["size"] + 1
+
+    async def gone(self) -> AsyncIterator[Signed | Finding]:
+        """Those that are kept outside and are not in the table. Away."""
+        if self._outside is None:
+            return
+        for size in await self._without_a_row(self._outside):
+            sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"
+            yield Finding("checkpoint", sentence, size)
+            if note := await self._copy(size):
+                yield self._trusted(note, size, "kept outside")
+
+    async def _without_a_row(self, outside: Objects) -> list[int]:
+        found: list[int] = []
+        sizes: list[int] = []
+        async for key in outside.names("checkpoint"):
+            name = key.rpartition("/")[2]
+            if NAME.fullmatch(name) and int(name) >= self._first:
+                sizes.append(int(name))
+            if len(sizes) == AT_ONCE:
+                found += await self._missing(sizes)
+                sizes.clear()
+        return sorted([*found, *await self._missing(sizes)])[:GONE]
+
+    async def _missing(self, sizes: Sequence[int]) -> list[int]:
+        return [row["size"] for row in await self._connection.fetch(_MISSING, sizes)]
+
+    def _held(self, row: Any, copy: str | None) -> list[Signed | Finding]:
+        """A row against what it says itself, and against its copy."""
+        size = row["size"]
+        made = self._trusted(row["note"], size, "in the table")
+        found: list[Signed | Finding] = [made]
+        if isinstance(made, Signed) and abs(row["at"] - made.at) >= SECOND:
+            sentence = f"the checkpoint of {size} entries was not signed when its row says"
+            found.append(Finding("checkpoint", sentence, size))
+        if self._outside and copy is None:
+            sentence = f"the checkpoint of {size} entries is not kept outside"
+            found.append(Finding("outside", sentence, size))
+        elif copy is not None and copy != row["note"]:
+            found.append(self._trusted(copy, size, "kept outside"))
+        return found
+
+    async def _copies(self, rows: Sequence[Any]) -> list[str | None]:
+        return await asyncio.gather(*(self._copy(row["size"]) for row in rows))
+
+    async def _copy(self, size: int) -> str | None:
+        """None where there is none."""
+        if self._outside is None:
+            return None
+        try:
+            pieces = [piece async for piece in await self._outside.read(objects.checkpoint(size))]
+        except Missing:
+            return None
+        return b"".join(pieces).decode(errors="replace")
+
+    def _trusted(self, note: str, size: int, where: str) -> Signed | Finding:
+        try:
+            made = notes.checked(note, self._trust.origin, self._trust.public_key)
+        except Untrue as error:
+            return Finding("checkpoint", f"the checkpoint of {size} entries {where}: {error}", size)
+        if made.size != size:
+            sentence = f"the checkpoint of {size} entries {where} is one of {made.size}"
+            return Finding("checkpoint", sentence, size)
+        return Signed(size, made.root, f"{where}, {made.at:%Y-%m-%d %H:%M:%S}Z", made.at)
+
+
+_ROWS = """
+select size, at, note from archiver.checkpoint where size between $1 and $2 order by size limit $3
+"""
+
+_MISSING = """
+select size from unnest($1::bigint[]) as kept (size)
+where not exists (select from archiver.checkpoint c where c.size = kept.size)
+"""
