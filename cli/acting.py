@@ -61,6 +61,12 @@ async def write(connection: Connection, operation: Operation, by: str) -> None:
     await connection.execute(_WRITE, clock.new_id(), *given)
 
 
+async def looked(pool: Pool, operation: Operation) -> None:
+    """On the record before anything of it is shown."""
+    async with pool.acquire() as connection:
+        await write(connection, operation, operator(os.environ))
+
+
 _WRITE = """
 insert into access.operation (id, tenant, by, what, about, data)
 values ($1, $2, $3, $4, $5, $6::jsonb)

@@ -36,17 +36,20 @@ class Whom(msgspec.Struct, frozen=True):
     names: tuple[Identity, ...]
 
 
+phone_file = click.option(
+    "--phone-file",
+    type=click.File("r", encoding="utf-8"),
+    help="A file with the number, - for standard input: then no history has it.",
+)
+
+
 def options(command: F) -> F:
     """Adds them to a command; `whom` reads what they give."""
     for add in (
         click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
         click.option("--tenant", help="The municipality, where there are several."),
         click.option("--bsuid", "bsuids", multiple=True, help="Meta's id of the person."),
-        click.option(
-            "--phone-file",
-            type=click.File("r", encoding="utf-8"),
-            help="A file with the number, - for standard input: then no history has it.",
-        ),
+        phone_file,
         click.option("--phone", help="Their telephone number, with its country code."),
     ):
         command = add(command)
@@ -61,12 +64,7 @@ def whom(
     path: Path | None,
 ) -> Whom:
     """Or what is wrong with it, without what was given, and the end."""
-    given = [phone] if phone is not None else []
-    if phone_file:
-        given.append(_file(phone_file))
-    numbers = [WRITTEN.sub("", each.strip()) for each in given]
-    if not all(map(E164.fullmatch, numbers)):
-        fail(f"--phone: {NO_PHONE}", 2)
+    numbers = phones(phone, phone_file)
     if not all(map(BSUID.fullmatch, bsuids)):
         fail(f"--bsuid: {NO_BSUID}", 2)
     if not (numbers or bsuids):
@@ -76,6 +74,18 @@ def whom(
     return Whom(
         town, tenant_of(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
     )
+
+
+def phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
+    """What was given as an option and in a file, without what people write between the digits; or
+    the end."""
+    given = [phone] if phone is not None else []
+    if file:
+        given.append(_file(file))
+    numbers = [WRITTEN.sub("", each.strip()) for each in given]
+    if not all(map(E164.fullmatch, numbers)):
+        fail(f"{option}: {NO_PHONE}", 2)
+    return numbers
 
 
 def _file(given: TextIO) -> str:

@@ -1,8 +1,8 @@
 """`postkamer archive processing`: the processing log, as Logboek Dataverwerkingen 1.0 calls it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 import click
 import msgspec
@@ -10,9 +10,9 @@ import msgspec
 from archiver.record.keys import Keys
 from archiver.record.told import PHONE, Identity, plain
 from archiver.record.writing import CONVERSATION, person_hash
+from cli.acting import Operation, looked
 from cli.opening import on_archive
-from cli.persons import E164, NO_PHONE, WRITTEN
-from cli.tables import fail
+from cli.persons import phone_file, phones
 from cli.times import Time
 from cli.unsealed import BATCH, municipalities
 from services import clock
@@ -27,19 +27,29 @@ Row: TypeAlias = Any
 @click.option("--to", "until", type=Time(), help="Now otherwise.")
 @click.option("--tenant", default="", help="Of one municipality alone.")
 @click.option("--subject-phone", "phone", help="Of one citizen alone, by their number.")
+@phone_file
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each, with LDV's names.")
 def command(
-    since: datetime, until: datetime | None, tenant: str, phone: str | None, as_json: bool
+    since: datetime,
+    until: datetime | None,
+    tenant: str,
+    phone: str | None,
+    phone_file: TextIO | None,
+    as_json: bool,
 ) -> None:
-    """Show what was done with citizens' data; the oldest first. Nobody is named in it."""
-    if phone is not None and not E164.fullmatch(phone := WRITTEN.sub("", phone.strip())):
-        fail(f"--subject-phone: {NO_PHONE}", 2)
+    """Show what was done with citizens' data; the oldest first. Nobody is named in it.
+
+    That you asked is on the record.
+    """
+    numbers = phones(phone, phone_file, "--subject-phone")
     shown: Callable[[Row], str] = _json if as_json else line
+    asked = {"since": since, "until": until or clock.now(), "of one citizen": bool(numbers)}
 
     async def work(pool: Pool, keys: Keys) -> None:
+        await looked(pool, Operation(what="archive processing", tenant=tenant, data=asked))
         async with pool.acquire() as connection, connection.transaction(readonly=True):
-            subjects = None if phone is None else await pseudonyms(connection, keys, phone)
-            wanted = since, until or clock.now(), tenant, subjects
+            subjects = await pseudonyms(connection, keys, numbers) if numbers else None
+            wanted = asked["since"], asked["until"], tenant, subjects
             cursor = await connection.cursor(_ROWS, *wanted)
             while rows := await cursor.fetch(BATCH):
                 click.echo("\n".join(map(shown, rows)))
@@ -47,11 +57,12 @@ def command(
     on_archive("processing", work)
 
 
-async def pseudonyms(connection: Connection, keys: Keys, phone: str) -> list[bytes]:
-    """Under which whoever has this number stands in the log."""
-    value, found = plain(Identity(PHONE, phone)), list[bytes]()
+async def pseudonyms(connection: Connection, keys: Keys, phones: Sequence[str]) -> list[bytes]:
+    """Under which whoever has one of these numbers stands in the log."""
+    values, found = [plain(Identity(PHONE, phone)) for phone in phones], list[bytes]()
     for tenant, key in (await municipalities(connection, keys)).items():
-        rows = await connection.fetch(_CONVERSATIONS, tenant, person_hash(key, PHONE, value))
+        hashes = [person_hash(key, PHONE, value) for value in values]
+        rows = await connection.fetch(_CONVERSATIONS, tenant, hashes)
         found += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
     return found
 
@@ -102,5 +113,5 @@ order by start_time, span_id
 """
 _CONVERSATIONS = """
 select distinct conversation from archiver.subject
-where tenant = $1 and hash = $2 and conversation <> ''
+where tenant = $1 and hash = any($2::bytea[]) and conversation <> ''
 """

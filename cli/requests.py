@@ -1,6 +1,5 @@
 """`postkamer archive request`: what citizens ask about their data: dates, terms, grounds."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,11 +77,12 @@ async def _opened(connection: Connection, given: Whom, asked: Asked) -> tuple[Re
 def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
     """Show the requests, the first due first."""
 
-    async def work(connection: Connection) -> list[Request]:
-        book = Book(connection, await keys_on(connection))
-        return await book.listed(open=only_open, before=today() if overdue else None)
+    async def work(pool: Pool) -> list[Request]:
+        async with pool.acquire() as connection:
+            book = Book(connection, await keys_on(connection))
+            return await book.listed(open=only_open, before=today() if overdue else None)
 
-    requests = [row_of(each) for each in _reading(work)]
+    requests = [row_of(each) for each in on_tables("archive", work)]
     say(requests, map(str, requests), as_json=as_json)
 
 
@@ -91,9 +91,8 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
 @Where
 @Json
 def show_command(id: str, path: Path | None, as_json: bool) -> None:
-    """Show the request ID: its steps, and who else has copies."""
-    town = configured(path)
-    known = _reading(lambda connection: _known(connection, id, town))
+    """Show the request ID: its steps, and who else has copies. That you looked is on the record."""
+    known = _looked(id, "show", configured(path))
     shown = Shown(
         request=row_of(known.request),
         steps=[step_of(at, step) for at, step in known.steps],
@@ -106,9 +105,12 @@ def show_command(id: str, path: Path | None, as_json: bool) -> None:
 @click.argument("id")
 @Where
 def letter_command(id: str, path: Path | None) -> None:
-    """Print what the citizen is written about the request ID, as it is now: in Dutch."""
+    """Print what the citizen is written about the request ID, as it is now: in Dutch.
+
+    That you had it printed is on the record.
+    """
     town = configured(path)
-    known = _reading(lambda connection: _known(connection, id, town))
+    known = _looked(id, "letter", town)
     text = next((step.text for _, step in known.steps[::-1] if step.event == "decided"), "")
     theirs = town.tenant(known.request.tenant)
     name = theirs.name if theirs else known.request.tenant
@@ -204,14 +206,14 @@ async def _known(connection: Connection, id: str, town: Config) -> Known:
     return Known(request, await book.steps(request), elsewhere)
 
 
-def _reading(work: Callable[[Connection], Awaitable[T]]) -> T:
-    """What is found in one transaction, which changes nothing."""
+def _looked(id: str, what: str, town: Config) -> Known:
+    """What there is to know of a request, once it is on the record that somebody looked."""
 
-    async def within(pool: Pool) -> T:
-        async with pool.acquire() as connection, connection.transaction():
-            return await work(connection)
+    async def work(connection: Connection) -> tuple[Known, Operation]:
+        known = await _known(connection, id, town)
+        return known, _operation(what, known.request)
 
-    return on_tables("archive", within)
+    return on_record("archive", work)
 
 
 def _name(by: str) -> str:

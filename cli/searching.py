@@ -14,6 +14,7 @@ from archiver.search.finding import Bounds, Elsewhere, Found, Looking, TooBroad,
 from archiver.store import Store
 from cli.acting import Operation, on_record
 from cli.opening import keys_on
+from cli.persons import phone_file, phones
 from cli.tables import Refused, fail, say
 from cli.times import Time
 from services.access import Rights
@@ -45,6 +46,7 @@ OPTIONS = {
 @click.option("--until", type=Time(), help="And before this time.")
 @click.option("--department", "departments", multiple=True, help="Its id; may be given again.")
 @click.option("--phone", help="In a conversation of whoever has this number.")
+@phone_file
 @click.option("--bsuid", help="In a conversation of whom Meta knows as this.")
 @click.option("--type", "types", multiple=True, help="Meta's word, or note; may be given again.")
 @click.option("--direction", type=click.Choice(["in", "out", "echo"]))
@@ -65,6 +67,10 @@ def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **given
     reason = why.strip()
     if not 0 < len(reason) <= REASON or not reason.isprintable():
         fail(f"--why: expected a reason of 1 to {REASON} characters", 2)
+    numbers = phones(given["phone"], given["phone_file"])
+    if len(numbers) + bool(given["bsuid"]) > 1:
+        fail("--phone, --phone-file and --bsuid: one of them", 2)
+    given["phone"] = numbers[0] if numbers else None
     asked = read(msgspec.json.encode(question(given, count=count)), SEARCH)
     if isinstance(asked, list):
         fail("\n".join(map(_fault, asked)), 2)

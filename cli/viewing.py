@@ -12,6 +12,7 @@ from archiver.record.keys import Keys
 from archiver.record.reading import RECORDS
 from archiver.record.told import EMPLOYEE
 from archiver.record.writing import person_hash
+from cli.acting import Operation, looked
 from cli.opening import on_archive
 from cli.tables import fail
 from cli.times import Time
@@ -105,18 +106,33 @@ order by e.at, e.id
 @click.option("--to", "until", type=Time(), help="Now otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
 def command(since: datetime | None, until: datetime | None, as_json: bool, **given: str) -> None:
-    """Show who looked at the record, when, at what, and why; the oldest first."""
+    """Show who looked at the record, when, at what, and why; the oldest first.
+
+    That you asked is on the record.
+    """
     if not any(given.values()):
         fail("--conversation, --employee or --token: one of them is needed", 2)
     wanted = Wanted(since or ALWAYS, until or clock.now(), **given)
     shown: Callable[[View], str] = _json if as_json else View.line
 
     async def work(pool: Pool, keys: Keys) -> None:
+        await looked(pool, _operation(wanted))
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             async for one in views(connection, keys, wanted):
                 click.echo(shown(one))
 
     on_archive("views", work)
+
+
+def _operation(wanted: Wanted) -> Operation:
+    """Not the employee's name: of the operation it is known who they are, and not what is asked."""
+    data = {
+        "since": wanted.since,
+        "until": wanted.until,
+        "token": wanted.token,
+        "of one employee": bool(wanted.employee),
+    }
+    return Operation(what="archive views", about=wanted.conversation, data=data)
 
 
 def _json(view: View) -> str:

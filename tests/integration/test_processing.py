@@ -2,6 +2,7 @@
 a real PostgreSQL."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -97,6 +98,19 @@ async def test_of_one_citizen_the_export_has_theirs_alone(pool: Pool, empty: str
         assert len(told(await typed(empty, "processing", *given))) == count
     ended = ("--from", "2026-11-20", "--to", AT.isoformat(), "--json")
     assert told(await typed(empty, "processing", *ended)) == []
+
+
+async def test_who_asks_is_on_the_record_and_not_after_whom(
+    pool: Pool, empty: str, tmp_path: Path
+) -> None:
+    await (await writer_of(pool)).add(world())
+    file = tmp_path / "number"
+    file.write_text(f"+{PHONE}")
+    given = ("--from", "2026-11-20", "--phone-file", str(file), "--json")
+    assert len(told(await typed(empty, "processing", *given))) == 5
+    [asked] = await pool.fetch("select what, by, data::text from access.operation")
+    assert (asked["what"], asked["by"]) == ("archive processing", "S. Jansen")
+    assert '"of one citizen": true' in asked["data"] and PHONE not in asked["data"]
 
 
 async def test_what_is_no_number_is_said_to_be_none(pool: Pool, empty: str) -> None:

@@ -86,9 +86,14 @@ async def test_a_request_is_due_a_month_later_and_each_step_is_on_the_record(
     assert places[0].startswith("crm, het systeem van") and "Back-ups" in places
     said = await pool.fetch("select what, by, about from access.operation order by id")
     assert [tuple(row) for row in said] == [
-        (f"archive request {step}", "P. Bakker", request["id"])
-        for step in ("open", "extend", "decide")
+        ("archive request open", "P. Bakker", request["id"]),
+        ("archive request extend", "P. Bakker", request["id"]),
+        ("archive request decide", "P. Bakker", request["id"]),
+        ("archive request show", "sanne", request["id"]),
     ]
+    assert (await typed(empty, "request", "letter", request["id"])).exit_code == 0
+    last = "select what, by from access.operation order by id desc limit 1"
+    assert tuple(await pool.fetchrow(last)) == ("archive request letter", "sanne")
 
 
 async def test_of_whom_it_is_stands_in_the_table_as_a_hash_only(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,20 @@ async def test_it_counts_what_fits_and_shows_none(
     assert told.keys() == {"total", "totalIsExact", "asOf"}
 
 
+async def test_the_number_need_not_stand_in_a_history(
+    pool: Pool, empty: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "number"
+    file.write_text(f"+{PHONE}\n")
+    done = await ran(empty, "--phone-file", str(file), "--count", "--json")
+    assert json.loads(done.stdout)["total"] == 2
+    both = await ran(empty, "--phone-file", str(file), "--phone", PHONE, "--count")
+    assert (both.exit_code, both.stderr) == (
+        2,
+        "--phone, --phone-file and --bsuid: one of them\n",
+    )
+
+
 async def test_it_counts_what_there_was_then(pool: Pool, empty: str) -> None:
     done = await ran(empty, "zwembad", "--count", "--json", "--as-of", await told(pool, 1))
     assert json.loads(done.stdout) == {
@@ -125,7 +140,9 @@ async def test_who_looked_and_why_is_on_the_record_and_not_for_what(pool: Pool, 
     [
         (("het",), WHY, "WORDS: has no word but those that are in nearly every message"),
         (("zwembad", "--any", "de"), WHY, "--any: has no word but those that are in nearly every"),
-        (("--phone", "x"), WHY, "--phone or --bsuid: must be a phone number"),
+        (("--phone", "x"), WHY, "--phone: expected a telephone number"),
+        (("--bsuid", "!"), WHY, "--phone or --bsuid: must be a phone number"),
+        (("--phone", PHONE, "--bsuid", "NL.1"), WHY, "--phone, --phone-file and --bsuid: one"),
         (("--after", "x", "--conversation", "y"), WHY, "--conversation: must be the id"),
         (("zwembad",), ("--why", " "), "--why: expected a reason of 1 to 200 characters"),
         (("zwembad",), (), "Missing option '--why'"),

@@ -187,6 +187,10 @@ async def test_who_looked_is_listed_by_conversation_by_employee_and_by_token(
     words = (await typed(empty, "views", "--employee", "j.bakker")).stdout
     assert f"crm, j.bakker  message {messages[3].id} of {id_of(THERE)} (balie): klacht" in words
     assert (await typed(empty, "views")).exit_code == 2
+    asked = await pool.fetch("select what, by, about, data::text from access.operation order by id")
+    assert {(row["what"], row["by"]) for row in asked} == {("archive views", "S. Jansen")}
+    assert [row["about"] for row in asked[:3]] == [id_of(HERE), id_of(THERE), ""]
+    assert len(asked) == 8 and not any("m.devries" in row["data"] for row in asked)
 
 
 async def test_a_view_is_in_the_processing_log_in_the_trace_of_whoever_asked(
