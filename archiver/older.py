@@ -1,11 +1,16 @@
-"""Records of before there was a log, which lay open: sealed, and into it; once, when it starts."""
+"""What lay open before there was a log: sealed, and records into it; once, when it starts."""
 
+import os
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import structlog
 
 from archiver.aside import Aside
+from archiver.media.opening import place
+from archiver.record.keys import Keys
+from archiver.record.sealing import SALT_BYTES, seal
 from archiver.record.writing import Unsealable, Writer
 from services.contract import Record
 from services.database import Pool, until_it_answers
@@ -16,9 +21,35 @@ AT_ONCE = 500
 log = structlog.get_logger()
 
 
-async def move(pool: Pool, writer: Writer, aside: Aside) -> None:
-    """Until none is left. Cut off, it goes on when it is started again. What cannot be sealed goes
-    aside."""
+async def move(pool: Pool, keys: Keys, writer: Writer) -> None:
+    """Until none is left. Cut off, it goes on when it is started again."""
+    aside = Aside(pool, keys)
+    await _records(pool, writer, aside)
+    await _put_aside(pool, aside)
+    await _announced(pool, keys)
+
+
+async def _put_aside(pool: Pool, aside: Aside) -> None:
+    while row := await until_it_answers(lambda: pool.fetchrow(_ASIDE), "older"):
+        id = await until_it_answers(partial(aside.put, row["reason"], row["body"]), "older")
+        await until_it_answers(partial(pool.execute, _SEALED_ASIDE, row["id"], id), "older")
+
+
+async def _announced(pool: Pool, keys: Keys) -> None:
+    """Of files: all but of which kind they are."""
+    while rows := await until_it_answers(lambda: pool.fetch(_ANNOUNCED, AT_ONCE), "older"):
+        places = {place(row) for row in rows}
+        known = await until_it_answers(partial(keys.of_conversations, places), "older")
+        for row in rows:
+            salt = os.urandom(SALT_BYTES)
+            plain = row["announced"].encode()
+            sealed = seal(known[place(row)], salt, plain, row["id"].bytes)
+            given = row["id"], salt, sealed
+            await until_it_answers(partial(pool.execute, _SEAL_ANNOUNCED, *given), "older")
+
+
+async def _records(pool: Pool, writer: Writer, aside: Aside) -> None:
+    """What cannot be sealed goes aside."""
     moved = 0
     while rows := await until_it_answers(lambda: pool.fetch(_OLDEST, AT_ONCE), "older"):
         records = [_record(dict(row)) for row in rows]
@@ -55,6 +86,18 @@ def _record(row: dict[str, object]) -> Record:
 _OLDEST = """
 select id, kind, at, data, tenant, conversation, message, receipt, sequence, raw
 from archiver.record order by id limit $1
+"""
+
+_ASIDE = "select id, reason, body from archiver.quarantine where sealed is null limit 1"
+_SEALED_ASIDE = "select archiver.sealed_aside($1, $2)"
+
+_ANNOUNCED = """
+select id, tenant, conversation, announced::text from archiver.media where sealed is null limit $1
+"""
+_SEAL_ANNOUNCED = """
+update archiver.media set salt = $2, sealed = $3,
+    announced = jsonb_build_object('mimeType', announced->'mimeType')
+where id = $1 and sealed is null
 """
 
 _MOVED_ASIDE = "select archiver.moved_aside($1, $2)"

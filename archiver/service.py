@@ -137,5 +137,5 @@ async def _begin(archive: Archive, kept: int) -> None:
     pool, keys, writer = archive
     await until_it_answers(keys.check, "keys")
     await until_it_answers(lambda: months.make(pool, clock.now().date()), "months")
-    await older.move(pool, writer, Aside(pool, keys))
+    await older.move(pool, keys, writer)
     await months.keep(pool, kept)

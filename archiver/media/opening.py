@@ -1,14 +1,16 @@
 """What of a file's row only opens with the key of its conversation. Pure."""
 
 from contextlib import suppress
+from typing import Any, TypeAlias
 
 import msgspec
 
 from archiver.media.judging import Announced
-from archiver.record.keys import Place, Row
 from archiver.record.sealing import Shut, own_key, seal, unseal
 from archiver.record.streaming import Lock
 
+Row: TypeAlias = Any
+"""By name: asyncpg's, or a dict."""
 PURPOSE = b"file"
 """Of the key of what is in one; what was announced of it lies under another."""
 DIGEST = b"digest"
@@ -46,5 +48,6 @@ def sha256(row: Row, key: bytes | None) -> str:
     return ""
 
 
-def place(row: Row) -> Place:
+def place(row: Row) -> tuple[str, str]:
+    """Municipality and conversation."""
     return row["tenant"], row["conversation"]

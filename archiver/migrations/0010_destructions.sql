@@ -7,6 +7,14 @@ alter table archiver.head add column destructions bigint not null default 0;
 -- table, and the file, that it was sent. `sha256` stays that of the files that lie open.
 alter table archiver.media add column digest bytea;
 
+-- What lay open in the quarantine goes once it is there sealed.
+create function archiver.sealed_aside(was uuid, aside uuid) returns void
+    language sql security definer set search_path = pg_catalog
+    as $$ delete from archiver.quarantine o using archiver.quarantine n
+        where o.id = was and o.sealed is null and n.id = aside and n.sealed is not null $$;
+revoke all on function archiver.sealed_aside(uuid, uuid) from public;
+grant execute on function archiver.sealed_aside(uuid, uuid) to postkamer_archiver;
+
 -- What was done by command lies open only until it is in the log.
 create function archiver.operations_moved(ids uuid[]) returns void
     language sql security definer set search_path = pg_catalog

@@ -11,7 +11,7 @@ from hashlib import blake2b, sha256
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 KEY_BYTES, SALT_BYTES, NONCE_BYTES = 32, 16, 12
 
@@ -67,6 +67,19 @@ def unseal_content(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> Co
         return _decode(unseal(above, salt, sealed, about))
     except msgspec.DecodeError:
         raise Shut("what was sealed is no entry") from None
+
+
+def veil(above: bytes, plain: bytes, purpose: bytes) -> bytes:
+    """The same for the same, each time, so that it can be compared (RFC 5297)."""
+    return AESSIV(own_key(above, b"", purpose)).encrypt(plain, None)
+
+
+def unveil(above: bytes, veiled: bytes, purpose: bytes) -> bytes:
+    """Shut where it does not open."""
+    try:
+        return AESSIV(own_key(above, b"", purpose)).decrypt(veiled, None)
+    except (InvalidTag, ValueError):
+        raise Shut("it was altered, or this is not its key") from None
 
 
 def wrap(above: bytes, key: bytes, name: str, once: bytes) -> bytes:

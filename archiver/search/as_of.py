@@ -5,28 +5,22 @@ other departments, write. The same place is always told as the same, so that ans
 compared; another municipality's, and one that was made up, does not open.
 """
 
-from hashlib import blake2b
+from archiver.record.sealing import Shut, unveil, veil
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-
-KEY_BYTES, PLACE_BYTES = 32, 8
+PLACE_BYTES = 8
 FORM = "[0-9a-f]{48}"
-"""Of a place of 8 bytes, sealed by RFC 5297 in 24."""
+"""Of a place, sealed in 24 bytes."""
+PURPOSE = b"as of"
 
 
 def told(key: bytes, place: int) -> str:
     """`key`: by which words and people of the municipality are found."""
-    return _cipher(key).encrypt(place.to_bytes(PLACE_BYTES, "big"), None).hex()
+    return veil(key, place.to_bytes(PLACE_BYTES, "big"), PURPOSE).hex()
 
 
 def place(key: bytes, text: str) -> int | None:
     """None for what this municipality was never told."""
     try:
-        return int.from_bytes(_cipher(key).decrypt(bytes.fromhex(text), None), "big")
-    except (InvalidTag, ValueError):
+        return int.from_bytes(unveil(key, bytes.fromhex(text), PURPOSE), "big")
+    except (Shut, ValueError):
         return None
-
-
-def _cipher(key: bytes) -> AESSIV:
-    return AESSIV(blake2b(key=key, digest_size=KEY_BYTES, person=b"as of").digest())

@@ -3,11 +3,15 @@
 import msgspec
 
 from archiver import older
-from archiver.aside import Aside
+from archiver.aside import ABOUT
+from archiver.media.book import Book
+from archiver.record.keys import NOWHERE
+from archiver.record.sealing import unseal
 from archiver.record.writing import Writer
+from services import clock
 from services.contract import Record
 from services.database import Pool, connected
-from tests.integration.logged import message
+from tests.integration.logged import NUMBER, message
 from tests.recorded import keys_of, rows_of, writer_of
 
 ADD = """
@@ -27,11 +31,11 @@ async def test_they_are_moved_once_with_the_rights_of_the_service(pool: Pool, em
     records = [message(n) for n in range(older.AT_ONCE + 7)]
     await _lay_open(pool, records)
     async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
-        writer = Writer(own, await keys_of(own))
+        keys = await keys_of(own)
+        writer = Writer(own, keys)
         await writer.add(records[:5])  # it was killed when it had moved some
-        aside = Aside(own, await keys_of(own))
-        await older.move(own, writer, aside)
-        await older.move(own, writer, aside)
+        await older.move(own, keys, writer)
+        await older.move(own, keys, writer)
     assert await pool.fetchval("select count(*) from archiver.record") == 0
     rows = await rows_of(pool)
     assert len(rows) == len(records)
@@ -58,8 +62,38 @@ async def test_one_that_cannot_be_sealed_goes_aside_and_stops_no_other(
     await _lay_open(pool, [good, bad])
     async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
         keys = await keys_of(own)
-        await older.move(own, Writer(own, keys), Aside(own, keys))
+        await older.move(own, keys, Writer(own, keys))
     assert await pool.fetchval("select count(*) from archiver.record") == 0
     assert [row["id"] for row in await rows_of(pool)] == [good.id]
     [kept] = await pool.fetch("select reason, body, sealed from archiver.quarantine")
     assert (kept["reason"], kept["body"]) == ("its data is not what its kind says", b"")
+
+
+async def test_what_lay_open_aside_and_of_files_is_sealed_as_it_was(pool: Pool, empty: str) -> None:
+    bodies = {b"\x81no envelope", b"another of 31600000011"}
+    for body in bodies:
+        await pool.execute(
+            "insert into archiver.quarantine (reason, body) values ('odd', $1)", body
+        )
+    file = clock.new_id()
+    of = Announced("900", "image/jpeg", "x", "Jan de Boer.jpg")
+    announced = {"id": "900", "mimeType": of.mime_type, "sha256": "x", "filename": of.filename}
+    await pool.execute(
+        "insert into archiver.media (id, tenant, number, conversation, department, announced,"
+        " sent_at) values ($1, 'almelo', $2, 'of-before', 'balie', $3::jsonb, now())",
+        file,
+        NUMBER,
+        msgspec.json.encode(announced).decode(),
+    )
+    async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
+        keys = await keys_of(own)
+        for _ in range(2):
+            await older.move(own, keys, Writer(own, keys))
+        rows = await own.fetch("select reason, body, salt, sealed from archiver.quarantine")
+        key = (await keys.of_conversations([NOWHERE]))[NOWHERE]
+        assert {unseal(key, row["salt"], row["sealed"], ABOUT) for row in rows} == bodies
+        assert {(row["reason"], row["body"]) for row in rows} == {("odd", b"")}
+        left = await own.fetchval("select announced::text from archiver.media")
+        assert msgspec.json.decode(left) == {"mimeType": "image/jpeg"}
+        kept = await Book(own, keys).kept(file)
+        assert kept and kept.announced == of
