@@ -1,15 +1,14 @@
 """What lay open before there was a log: sealed, and records into it; once, when it starts."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
 import structlog
 
 from archiver.aside import Aside
-from archiver.media.opening import place
-from archiver.record.keys import Keys
+from archiver.record.keys import Keys, Place
 from archiver.record.sealing import SALT_BYTES, seal
 from archiver.record.writing import Unsealable, Writer
 from services.contract import Record
@@ -38,14 +37,18 @@ async def _put_aside(pool: Pool, aside: Aside) -> None:
 async def _announced(pool: Pool, keys: Keys) -> None:
     """Of files: all but of which kind they are."""
     while rows := await until_it_answers(lambda: pool.fetch(_ANNOUNCED, AT_ONCE), "older"):
-        places = {place(row) for row in rows}
+        places = {_place(row) for row in rows}
         known = await until_it_answers(partial(keys.of_conversations, places), "older")
         for row in rows:
             salt = os.urandom(SALT_BYTES)
             plain = row["announced"].encode()
-            sealed = seal(known[place(row)], salt, plain, row["id"].bytes)
+            sealed = seal(known[_place(row)], salt, plain, row["id"].bytes)
             given = row["id"], salt, sealed
             await until_it_answers(partial(pool.execute, _SEAL_ANNOUNCED, *given), "older")
+
+
+def _place(row: Mapping[str, str]) -> Place:
+    return row["tenant"], row["conversation"]
 
 
 async def _records(pool: Pool, writer: Writer, aside: Aside) -> None:

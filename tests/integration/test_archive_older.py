@@ -5,6 +5,7 @@ import msgspec
 from archiver import older
 from archiver.aside import ABOUT
 from archiver.media.book import Book
+from archiver.media.judging import Announced
 from archiver.record.keys import NOWHERE
 from archiver.record.sealing import unseal
 from archiver.record.writing import Writer
