@@ -1,14 +1,14 @@
 """What lay open before there was a log: sealed, and records into it; once, when it starts."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
 import structlog
 
 from archiver.aside import Aside
-from archiver.record.keys import Keys, Place
+from archiver.record.keys import Keys, Place, Row
 from archiver.record.sealing import SALT_BYTES, seal
 from archiver.record.writing import Unsealable, Writer
 from services.contract import Record
@@ -47,7 +47,7 @@ async def _announced(pool: Pool, keys: Keys) -> None:
             await until_it_answers(partial(pool.execute, _SEAL_ANNOUNCED, *given), "older")
 
 
-def _place(row: Mapping[str, str]) -> Place:
+def _place(row: Row) -> Place:
     return row["tenant"], row["conversation"]
 
 
