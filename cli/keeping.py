@@ -1,15 +1,16 @@
-"""`postkamer archive rotate`: new keys above old ones."""
+"""`postkamer archive rotate`, `reindex`: new keys above old ones, and what things are found by."""
 
 import os
 
 import click
 
-from archiver.record import rotating
+from archiver.record import indexed, rotating
 from archiver.record.keys import Keys
+from archiver.record.writing import Outdated
 from cli.acting import Operation, operator, write
 from cli.opening import Progress, on_archive
 from cli.tables import Refused, fail, say
-from services.database import Pool
+from services.database import Connection, Pool
 
 
 @click.command()
@@ -49,4 +50,50 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
     say({"count": done}, [f"{done:,} {what} lie under a new one"], as_json=as_json)
 
 
-COMMANDS = (rotate,)
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def reindex(as_json: bool) -> None:
+    """Lay anew what is missing or wrong of that by which messages and people are found.
+
+    `archive verify --index` tells whether anything is. While everything runs; cut off, it is asked
+    again.
+    """
+    shows = Progress("entries")
+
+    async def work(pool: Pool, keys: Keys) -> dict[str, int]:
+        done = {"laid": await _laid(pool, keys, shows)}
+        async with pool.acquire() as connection, connection.transaction():
+            done["taken"] = await indexed.put_out(connection)
+            operation = Operation(what="archive reindex", data=done)
+            await write(connection, operation, operator(os.environ))
+        return done
+
+    done = on_archive("reindex", work)
+    lines = [f"{done['laid']:,} rows were laid anew, {done['taken']:,} taken away"]
+    say(done, lines, as_json=as_json)
+
+
+async def _laid(pool: Pool, keys: Keys, shows: Progress) -> int:
+    count = 0
+    async with (
+        pool.acquire() as reading,
+        reading.transaction(isolation="repeatable_read", readonly=True),
+        pool.acquire() as writing,
+    ):
+        then = await indexed.state(reading)
+        async for found in indexed.missing(reading, keys):
+            if found.words or found.subjects:
+                async with writing.transaction():
+                    count += await _lay(writing, found, then.destructions)
+            shows(found.seen, then.size)
+    return count
+
+
+async def _lay(writing: Connection, found: indexed.Missing, destroyed: int) -> int:
+    try:
+        return await indexed.lay(writing, found, destroyed)
+    except Outdated:
+        raise Refused("something was destroyed meanwhile: ask again") from None
+
+
+COMMANDS = (rotate, reindex)

@@ -14,6 +14,7 @@ import msgspec
 
 from archiver.media import verifying
 from archiver.receipts import Gone, Whole, whole
+from archiver.record import indexed
 from archiver.record.keys import Keys
 from archiver.record.lost import SAID
 from archiver.record.proving import Proof, Unproven, opened, proof
@@ -21,7 +22,17 @@ from archiver.record.signing import sign
 from archiver.record.verifying import Asked, findings
 from archiver.record.walking import Finding
 from cli.acting import Operation, operator, reason, write
-from cli.opening import Progress, answered, keys_if_given, on_archive, private, signer, store, trust
+from cli.opening import (
+    Progress,
+    answered,
+    keys_if_given,
+    keys_on,
+    on_archive,
+    private,
+    signer,
+    store,
+    trust,
+)
 from cli.tables import Refused, say
 from cli.times import Time
 from services import settings
@@ -43,14 +54,24 @@ class Verified(msgspec.Struct, frozen=True, rename="camel"):
     findings: list[Finding]
     files: int | None = None
     file_findings: list[verifying.Finding] = []
+    index: bool = False
+    """Whether what things are found by was looked at."""
+    index_findings: list[Finding] = []
+
+    @property
+    def is_right(self) -> bool:
+        return not (self.findings or self.file_findings or self.index_findings)
 
 
 @click.command()
 @click.option("--since", type=Time(), help="Only what came after the last checkpoint before then.")
 @click.option("--public-key", help="As it was published; else the one of POSTKAMER_ARCHIVE_KEY.")
 @click.option("--media", is_flag=True, help="Read every file in the object store too.")
+@click.option("--index", is_flag=True, help="Hold what things are found by against what they are.")
 @click.option("--json", "as_json", is_flag=True)
-def verify(since: datetime | None, public_key: str | None, media: bool, as_json: bool) -> None:
+def verify(
+    since: datetime | None, public_key: str | None, media: bool, index: bool, as_json: bool
+) -> None:
     """Go over the whole record, and name the first thing that is not as it was.
 
     With --public-key the master key is not needed. Checkpoints in POSTKAMER_OBJECT_STORE count too.
@@ -63,13 +84,15 @@ def verify(since: datetime | None, public_key: str | None, media: bool, as_json:
             raise Refused("POSTKAMER_OBJECT_STORE: is missing")
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
         async with connected(url, "postkamer-verify", 2) as pool:
-            asked = Asked(trust(public_key), since, outside, await keys_if_given(pool))
-            done = await _gone_over(pool, asked)
+            keys = await keys_on(pool) if index else await keys_if_given(pool)
+            done = await _gone_over(pool, Asked(trust(public_key), since, outside, keys))
+            if index and keys:
+                done = await _found_over(pool, keys, done)
             return await _read_over(pool, outside, done) if media and outside else done
 
     done = answered("verify", work)
     say(done, _verified(done), as_json=as_json)
-    raise SystemExit(1 if done.findings or done.file_findings else 0)
+    raise SystemExit(0 if done.is_right else 1)
 
 
 async def _gone_over(pool: Pool, asked: Asked) -> Verified:
@@ -80,6 +103,16 @@ async def _gone_over(pool: Pool, asked: Asked) -> Verified:
     ):
         found = await _first(findings(connection, asked, shows))
     return Verified(shows.done, shows.seconds, asked.outside is not None, found)
+
+
+async def _found_over(pool: Pool, keys: Keys, done: Verified) -> Verified:
+    shows = Progress("entries")
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        found = await _first(indexed.findings(connection, keys, shows))
+    return msgspec.structs.replace(done, index=True, index_findings=found)
 
 
 async def _read_over(pool: Pool, outside: Objects, done: Verified) -> Verified:
@@ -101,6 +134,8 @@ def _verified(done: Verified) -> list[str]:
     rate = f"{done.entries:,} entries in {done.seconds:.1f} s, {done.entries / done.seconds:,.0f}/s"
     lines = [] if done.outside else ["Checkpoints outside were not looked at: no object store."]
     lines += _told(rate, [_of(one) for one in done.findings])
+    if done.index:
+        lines += _told("What things are found by", [_of(one) for one in done.index_findings])
     if done.files is not None:
         files = [f"{one.object}: {one.sentence}" for one in done.file_findings]
         lines += _told(f"{done.files:,} files", files)
