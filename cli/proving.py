@@ -88,7 +88,9 @@ def verify(
             done = await _gone_over(pool, Asked(trust(public_key), since, outside, keys))
             if index and keys:
                 done = await _found_over(pool, keys, done)
-            return await _read_over(pool, outside, done) if media and outside else done
+            if media and outside:
+                done = await _read_over(pool, outside, keys, done)
+            return done
 
     done = answered("verify", work)
     say(done, _verified(done), as_json=as_json)
@@ -115,9 +117,9 @@ async def _found_over(pool: Pool, keys: Keys, done: Verified) -> Verified:
     return msgspec.structs.replace(done, index=True, index_findings=found)
 
 
-async def _read_over(pool: Pool, outside: Objects, done: Verified) -> Verified:
+async def _read_over(pool: Pool, outside: Objects, keys: Keys | None, done: Verified) -> Verified:
     shows = Progress("files")
-    found = await _first(verifying.damaged(pool, outside, shows))
+    found = await _first(verifying.damaged(pool, outside, shows, keys))
     return msgspec.structs.replace(done, files=shows.done, file_findings=found)
 
 

@@ -1,5 +1,6 @@
-"""Whether what was kept of files is still there, and is what it was. No key is needed: a sealed
-file is named by what lies there, and of one that lies open the row has the hash."""
+"""Whether what was kept of files is still there, and is what it was. No key is needed for it: a
+sealed file is named by what lies there, and of one that lies open the row has the hash. With the
+master key it is held against the record too, which says of each what it is named."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -9,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from archiver.record.keys import Keys
+from archiver.record.reading import COLUMNS, KEYS, opened
 from services import objects
 from services.database import Pool
 from services.objects import Missing, Objects
@@ -21,26 +24,36 @@ Row: TypeAlias = Any
 """By name: asyncpg's."""
 Progress: TypeAlias = Callable[[int, int], None]
 """Files looked at, of how many."""
-SENTENCES = {
+What = Literal["missing", "damaged", "unnamed", "another"]
+SENTENCES: dict[What, str] = {
     "missing": "there is nothing of this name in the object store",
     "damaged": "what lies there is not what was kept",
     "unnamed": "no message has this file",
+    "another": "the record says that this file came with the message, and its table does not",
 }
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """As much of what the record says of a file."""
+
+    object: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True, rename="camel"):
     """Something that is wrong, in one sentence; with its name in the store, and the message that
     it came with."""
 
-    what: Literal["missing", "damaged", "unnamed"]
+    what: What
     sentence: str
     object: str
     message: UUID | None = None
 
 
-async def damaged(pool: Pool, store: Objects, progress: Progress) -> AsyncIterator[Finding]:
-    """What is wrong, in the order of the messages, then what belongs to none; memory stays flat.
-    Away where the store does not answer."""
+async def damaged(
+    pool: Pool, store: Objects, progress: Progress, keys: Keys | None = None
+) -> AsyncIterator[Finding]:
+    """What is wrong, in the order of the messages, then what belongs to none, then what the record
+    knows otherwise; memory stays flat. Away where the store does not answer."""
     count, done = await pool.fetchval(_COUNT), 0
     after = UUID(int=0)
     while rows := await pool.fetch(_ROWS, after, ROWS):
@@ -53,6 +66,9 @@ async def damaged(pool: Pool, store: Objects, progress: Progress) -> AsyncIterat
         after = rows[-1]["id"]
     async for found in _unnamed(pool, store):
         yield found
+    if keys:
+        async for found in _unlike(pool, keys):
+            yield found
 
 
 async def _some(pool: Pool, store: Objects, rows: Sequence[Row]) -> list[Finding]:
@@ -116,9 +132,18 @@ async def _is_there(store: Objects, key: str) -> bool:
     return True
 
 
-def _finding(
-    what: Literal["missing", "damaged", "unnamed"], key: str, message: UUID | None = None
-) -> Finding:
+async def _unlike(pool: Pool, keys: Keys) -> AsyncIterator[Finding]:
+    """What the record said last of a file is what its row says."""
+    after = UUID(int=0)
+    while rows := await pool.fetch(_SAID, after, ROWS):
+        for row in opened(rows, keys):
+            named = msgspec.json.decode(row["data"], type=_Kept).object
+            if named and named != row["ciphertext_sha256"]:
+                yield _finding("another", objects.sealed(named), row["message"])
+        after = rows[-1]["message"]
+
+
+def _finding(what: What, key: str, message: UUID | None = None) -> Finding:
     return Finding(what, SENTENCES[what], key, message)
 
 
@@ -131,6 +156,14 @@ order by id limit $2
 """
 
 _STILL = f"select true from archiver.media where id = $1 and object = $2 and {_KEPT}"
+
+# Of each message the last that was said; by ids of messages, since there are no others here.
+_SAID = f"""
+select r.*, m.ciphertext_sha256 from (
+    select distinct on (e.message) {COLUMNS} from archiver.entry e {KEYS}
+    where e.kind = 'media' and e.message > $1 order by e.message, e.position desc limit $2
+) as r left join archiver.media m on m.id = r.message order by r.message
+"""
 
 _NAMED = """
 select ciphertext_sha256 from archiver.media where ciphertext_sha256 = any($1::text[])

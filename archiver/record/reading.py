@@ -32,11 +32,12 @@ def opened(rows: Iterable[Row], keys: Keys) -> Iterable[dict[str, Any]]:
         }
 
 
-KEPT = """
-select e.id, e.position, e.kind, e.at, e.tenant, e.conversation, e.department, e.message, e.receipt,
+COLUMNS = """
+e.id, e.position, e.kind, e.at, e.tenant, e.conversation, e.department, e.message, e.receipt,
     e.item, e.sequence, e.salt, e.sealed, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
 """
+KEPT = f"select {COLUMNS}"
 KEYS = """
 left join archiver.conversation_key k on (k.tenant, k.conversation) = (
     case when e.kind = 'destruction' then '' else e.tenant end,

@@ -6,22 +6,29 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from archiver.media import verifying
 from archiver.media.verifying import damaged
+from archiver.record.keys import Keys
 from services import clock
+from services.contract import Record
 from services.database import Pool
 from services.objects import Away, Objects
 from tests.integration.files import JPEG, came, dies, flipped, got, lying, room
+from tests.recorded import keys_of, writer_of
 
 Found = list[tuple[str, str, UUID | None]]
 """What, its name in the store, and the message."""
 
 
-async def found(pool: Pool, folder: Path, progress: Any = lambda *_: None) -> Found:
+async def found(
+    pool: Pool, folder: Path, progress: Any = lambda *_: None, keys: Keys | None = None
+) -> Found:
     store = Objects((folder / "objects").as_uri())
-    return [(one.what, one.object, one.message) async for one in damaged(pool, store, progress)]
+    looked = damaged(pool, store, progress, keys)
+    return [(one.what, one.object, one.message) async for one in looked]
 
 
 async def kept(pool: Pool, folder: Path, count: int) -> list[tuple[str, UUID]]:
@@ -122,3 +129,43 @@ async def test_a_store_that_is_away_is_not_damage(
     monkeypatch.setattr(Objects, "read", away)
     with pytest.raises(Away):
         await found(pool, tmp_path)
+
+
+def said(message: UUID, name: str) -> Record:
+    """On the record of a file, as the router has it written."""
+    data = {"state": "available" if name else "lost", "object": name.rpartition("/")[2]}
+    now = clock.now()
+    return Record(
+        id=clock.new_id(now),
+        kind="media",
+        at=now,
+        data=msgspec.json.encode(data),
+        tenant="almelo",
+        message=message,
+    )
+
+
+async def test_with_the_master_key_files_are_held_against_the_record(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes one away whole, and puts another in the place of one, in the table too."""
+    monkeypatch.setattr(verifying, "ROWS", 3)
+    files = await kept(pool, tmp_path, 8)
+    writer, keys = await writer_of(pool), await keys_of(pool)
+    for name, id in files:
+        await writer.add([said(id, "")])
+        await writer.add([said(id, name)])
+    await writer.add([said(clock.new_id(), "")])
+    assert await found(pool, tmp_path, keys=keys) == []
+    (taken, first), (swapped, second) = files[2], files[6]
+    lying(tmp_path)[taken].unlink()
+    await pool.execute("delete from archiver.media where id = $1", first)
+    body = lying(tmp_path)[swapped].read_bytes() + b"x"
+    other = hashlib.sha256(body).hexdigest()
+    lying(tmp_path)[swapped].unlink()
+    (tmp_path / "objects" / "sealed" / other).write_bytes(body)
+    change = "update archiver.media set ciphertext_sha256 = $2 where id = $1"
+    await pool.execute(change, second, other)
+    assert await found(pool, tmp_path) == []
+    wrong = [("another", taken, first), ("another", swapped, second)]
+    assert await found(pool, tmp_path, keys=keys) == wrong
