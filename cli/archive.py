@@ -2,7 +2,17 @@
 
 import click
 
-from cli import exposure, keeping, processing, proving, requests, searching, subjects, viewing
+from cli import (
+    aside,
+    exposure,
+    keeping,
+    processing,
+    proving,
+    requests,
+    searching,
+    subjects,
+    viewing,
+)
 
 
 @click.group("archive")
@@ -19,5 +29,6 @@ for _command in (
     processing.command,
     searching.command,
     requests.group,
+    aside.group,
 ):
     group.add_command(_command)

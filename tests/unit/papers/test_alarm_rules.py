@@ -162,6 +162,16 @@ CASES = {
         ["PostkamerArchiveShut"],
     ),
     "what could not be opened once": ("postkamer_archive_shut_total", "2x30", []),
+    "what is put aside": (
+        'postkamer_quarantined_total{service="archiver",reason="it cannot be sealed"}',
+        "0 0 0 1x9",
+        ["PostkamerArchiveAside"],
+    ),
+    "what the router cannot read": (
+        'postkamer_quarantined_total{service="router",reason="frame unreadable"}',
+        "0 0 0 1x9",
+        [],
+    ),
     "a budget that lasts": (SPENT, "0.1+0.02x30", []),
     "a budget that is nearly spent": (SPENT, "0.8x30", ["PostkamerBudgetNearlySpent"]),
     "a budget that is spent": (
