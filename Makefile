@@ -19,7 +19,7 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 	@exec setpriv --pdeathsig TERM $(PYTHON) -m deploy.local
 
 test: ## run all tests against real servers (ARGS="-k words" for some)
-	@deploy/setup.sh servers scanner browser paper clock tools
+	@deploy/setup.sh servers scanner browser paper clock alarms tools
 	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) --ignore=tests/faults --ignore=tests/fuzz)
 	@$(if $(ARGS),:,$(PYTEST) tests/faults tests/fuzz)
 
@@ -49,7 +49,7 @@ fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_IN
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -s tests/fuzz $(ARGS)
 
 setup: ## install what the above need, without running anything
-	@deploy/setup.sh servers scanner browser paper clock tools
+	@deploy/setup.sh servers scanner browser paper clock alarms tools
 
 format: ## put the code in its one form
 	@deploy/setup.sh tools

@@ -6,6 +6,7 @@
 #   browser   Chromium, for the browser tests
 #   paper     the Noto fonts for reports as PDF, emoji too, and poppler, which reads them in the tests
 #   clock     libfaketime, for the tests that move the clock
+#   alarms    promtool, for the tests of the alarm rules
 #   load      wrk, for the benchmarks
 #   runtime   .venv with what Postkamer needs to run
 #   tools     the same, with what its tests and checks need
@@ -232,10 +233,11 @@ for part in "$@"; do
         need poppler-utils command -v pdftotext
         ;;
     clock) need libfaketime has_clock ;;
+    alarms) need promtool command -v promtool ;;
     load) need wrk command -v wrk ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second holds the first
     tools) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, load, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, load, runtime, tools." ;;
     esac
 done
 
