@@ -1,0 +1,99 @@
+"""What somebody with all rights may do to the record, and what `postkamer archive verify` calls it.
+
+Those that leave the rest to be looked at are done together, each elsewhere in the log; after the
+others nothing more can be told, so each is done by itself.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from archiver.record.entry import Open, hash_of
+from archiver.record.walking import TILE_ENTRIES, Finding
+from services.database import Connection
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """`share`: where in the log, which its SQL has as $1. `what`: what is found, `near` entries
+    from there."""
+
+    name: str
+    share: float
+    what: str
+    sql: str
+    near: int = TILE_ENTRIES
+
+    def place(self, size: int) -> int:
+        return int(size * self.share)
+
+    def is_found(self, size: int, findings: Sequence[Finding]) -> bool:
+        """Pure."""
+        place = self.place(size)
+        return any(
+            one.what == self.what
+            and (one.position is None or abs(one.position - place) <= self.near)
+            for one in findings
+        )
+
+
+SIGNED = 25_000
+"""Entries between two checkpoints of the bench, and some."""
+_SET = "update archiver.entry set"
+_NEXT = "where size = (select min(size) from archiver.checkpoint where size > $1)"
+_NOTE = f"update archiver.checkpoint set note = note || 'x' {_NEXT}"
+_UNSIGNED = f"delete from archiver.checkpoint {_NEXT}"
+_KEY = """
+delete from archiver.conversation_key k using archiver.entry e
+where e.position = (select min(position) from archiver.entry
+    where position >= $1 and conversation <> '')
+and (k.tenant, k.conversation) = (e.tenant, e.conversation)
+"""
+_TWICE = """
+insert into archiver.entry
+select (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).*
+from archiver.entry e where position = $1
+"""
+_SWAPPED = "position = 2 * $1::bigint + 1 - position where position between $1 and $1::bigint + 1"
+_TILE = "where level = 8 and index = $1::bigint >> 8"
+_HASH = f"set hash = sha256(hash) {_TILE}"
+_PEAKS = "peaks = sha256(peaks) || substr(peaks, 33) where $1::bigint = 0"
+_ONE = "where position = $1"
+_FITS = ""
+"""Its leaf is made anew, which takes more than SQL."""
+TOGETHER = (
+    Deed("content", 0.05, "altered", f"{_SET} sealed = sealed || 'x'::bytea {_ONE}"),
+    Deed("department", 0.10, "altered", f"{_SET} department = 'elsewhere' {_ONE}"),
+    Deed("time", 0.15, "altered", f"{_SET} at = at - interval '1 day' {_ONE}"),
+    Deed("order", 0.20, "altered", f"{_SET} sequence = sequence + 2 {_ONE}"),
+    Deed("leaf", 0.25, "altered", f"{_SET} leaf = sha256(leaf) {_ONE}"),
+    Deed("salt", 0.30, "salt", f"{_SET} salt = sha256(salt) {_ONE}"),
+    Deed("salt gone", 0.35, "salt", f"{_SET} salt = null {_ONE}"),
+    Deed("places changed", 0.40, "tile", f"{_SET} {_SWAPPED}"),
+    Deed("fits its leaf", 0.45, "tile", _FITS),
+    Deed("kept hash gone", 0.50, "node", f"delete from archiver.node {_TILE}"),
+    Deed("checkpoint altered", 0.55, "checkpoint", _NOTE, SIGNED),
+    Deed("checkpoint gone", 0.65, "checkpoint", _UNSIGNED, SIGNED),
+    Deed("key gone", 0.75, "key", _KEY, SIGNED),
+    Deed("taken out", 0.95, "missing", f"delete from archiver.entry {_ONE}"),
+)
+ALONE = (
+    Deed(
+        "kept hash altered", 0.30, "tile", f"update archiver.node set hash = sha256(hash) {_TILE}"
+    ),
+    Deed("put in", 0.50, "doubled", _TWICE),
+    Deed("end cut off", 0.90, "short", "delete from archiver.entry where position >= $1"),
+    Deed("log's hash", 0.0, "head", f"update archiver.head set {_PEAKS}"),
+)
+DEEDS = (*TOGETHER, *ALONE)
+
+
+async def do(connection: Connection, deed: Deed, size: int) -> None:
+    place = deed.place(size)
+    if deed.sql != _FITS:
+        await connection.execute(deed.sql, place)
+        return
+    row = await connection.fetchrow("select * from archiver.entry where position = $1", place)
+    assert row is not None
+    own = {name: row[name] for name in Open.__struct_fields__} | {"department": "elsewhere"}
+    sql = f"{_SET} department = $2, leaf = $3 where position = $1"
+    await connection.execute(sql, place, "elsewhere", hash_of(Open(**own), row["sealed"]))
