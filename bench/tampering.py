@@ -72,8 +72,8 @@ TOGETHER = (
     Deed("fits its leaf", 0.45, "tile", _FITS),
     Deed("kept hash gone", 0.50, "node", f"delete from archiver.node {_TILE}"),
     Deed("checkpoint altered", 0.55, "checkpoint", _NOTE, SIGNED),
-    Deed("checkpoint gone", 0.65, "checkpoint", _UNSIGNED, SIGNED),
-    Deed("key gone", 0.75, "key", _KEY, SIGNED),
+    Deed("checkpoint gone", 0.70, "checkpoint", _UNSIGNED, SIGNED),
+    Deed("key gone", 0.85, "key", _KEY, SIGNED),
     Deed("taken out", 0.95, "missing", f"delete from archiver.entry {_ONE}"),
 )
 ALONE = (

@@ -13,6 +13,7 @@ tlog-checkpoint).
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -25,6 +26,8 @@ ED25519 = b"\x01"
 """C2SP's number of the kind of key."""
 ID_BYTES = 4
 DASH = "\N{EM DASH}"
+SIGNATURE = re.compile(rf"{DASH} \S+ [A-Za-z0-9+/]+=*", re.ASCII)
+"""Others may sign beside us."""
 
 
 class Untrue(Exception):
@@ -94,12 +97,14 @@ def read(note: str) -> Checkpoint:
 
 def checked(note: str, origin: str, public_key: bytes) -> Checkpoint:
     """What it says, signed with this key. Untrue."""
-    text, _, lines = note.partition("\n\n")
-    found = read(note)
+    text, _, below = note.partition("\n\n")
+    found, lines = read(note), below.split("\n")
     if found.origin != origin:
         raise Untrue("it is of another log")
-    for line in lines.splitlines():
-        start = f"{DASH} {origin} "
+    if lines.pop() or not all(map(SIGNATURE.fullmatch, lines)):
+        raise Untrue("something stands below it that is no signature")
+    start = f"{DASH} {origin} "
+    for line in lines:
         if line.startswith(start) and _is_good(line.removeprefix(start), origin, public_key, text):
             return found
     raise Untrue("no signature on it is of this key")

@@ -47,6 +47,10 @@ def test_signatures_of_others_beside_ours_are_passed_over() -> None:
             NOTE.replace("\N{EM DASH} example.org/log ", "\N{EM DASH} example.org/log !"),
             "no signature",
         ),
+        *[
+            (odd, "something stands below it that is no signature")
+            for odd in (NOTE + "x", NOTE + "x\n", NOTE + "\n", NOTE[:-1], NOTE[:-1] + " \n")
+        ],
     ],
 )
 def test_what_is_not_signed_so_is_untrue(note: str, why: str) -> None:
