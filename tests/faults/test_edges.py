@@ -270,8 +270,9 @@ async def test_a_crm_that_fails_in_one_way_after_the_other_and_refuses_one_in_te
                 break
         return written
 
-    was = "select event from deliverer.delivery where state = 'parked'"
-    parked_before = set((await asyncio.to_thread(town.database.execute, was)).split())
+    # What is told of earlier tests' messages may still come, and be refused too.
+    ours = "position('\"angry '::bytea in body) > 0"
+    were = f"select event from deliverer.delivery where state = 'parked' and {ours}"
     citizens = [asyncio.create_task(one(citizen)) for citizen in range(CITIZENS)]
     for mode in ("reset", "error", "half", "too-many", "large", "redirect", "lost", "refuse"):
         await _mode(session, town, mode=mode, count=3)
@@ -283,7 +284,7 @@ async def test_a_crm_that_fails_in_one_way_after_the_other_and_refuses_one_in_te
         """How many are settled: came, or are parked. One may be both: it came, its answer was lost,
         and then it was refused."""
         came = {event["id"] for event in await watch.events("angry")}
-        parked = set((await asyncio.to_thread(town.database.execute, was)).split()) - parked_before
+        parked = set((await asyncio.to_thread(town.database.execute, were)).split())
         return len(came | parked), len(came), len(parked)
 
     await until(settled, lambda n: n[2] > CITIZENS, 60)
