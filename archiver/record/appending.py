@@ -149,9 +149,10 @@ where conversation = '' or not exists (
 on conflict do nothing
 """
 
+# What somebody put there before is found by `archive verify`, and stops nobody from writing.
 _NODES = """
 insert into archiver.node (level, index, hash)
-select * from unnest($1::int[], $2::bigint[], $3::bytea[])
+select * from unnest($1::int[], $2::bigint[], $3::bytea[]) on conflict do nothing
 """
 
 _GROWN = "update archiver.head set size = $1, peaks = $2"

@@ -3,6 +3,7 @@ cannot write. A signature each, held against its row and against its copy; memor
 
 import asyncio
 import re
+from array import array
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -24,8 +25,8 @@ AT_ONCE, READ = 1000, 16
 """In memory, some 1 KB each; and read at a time from outside."""
 GONE = 1000
 """Of those that are kept outside alone, that are looked at."""
-LAST = 2**62
-"""Beyond every size."""
+FIRST, LAST = -(2**63), 2**63 - 1
+"""Whatever sizes somebody may have put into the table."""
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -36,13 +37,27 @@ class Trust(msgspec.Struct, frozen=True):
 
 
 class Checkpoints:
-    """From this size on; `outside` is where copies are kept, if it is to be looked at."""
+    """`outside` is where copies are kept, if it is to be looked at."""
 
-    def __init__(
-        self, connection: Connection, trust: Trust, first: int, outside: Objects | None
-    ) -> None:
-        self._connection, self._trust, self._first = connection, trust, first
+    def __init__(self, connection: Connection, trust: Trust, outside: Objects | None) -> None:
+        self._connection, self._trust, self._first = connection, trust, FIRST
         self._outside = outside
+        self._names = array("q")
+        """Sizes of those that are kept outside."""
+
+    async def list_outside(self) -> None:
+        """Before anything is asked of the database: what is signed after that moment is not missed
+        there. 8 bytes each. Away."""
+        if self._outside is None:
+            return
+        async for key in self._outside.names("checkpoint"):
+            name = key.rpartition("/")[2]
+            if NAME.fullmatch(name) and (size := int(name)) <= LAST:
+                self._names.append(size)
+
+    def since(self, first: int) -> None:
+        """From this size on only."""
+        self._first = first
 
     async def between(self, first: int, last: int = LAST) -> AsyncIterator[Signed | Finding]:
         """Of these sizes, in order: each that is signed as it should be, and what is wrong. Away
@@ -54,29 +69,23 @@ class Checkpoints:
                 for row, copy in zip(some, await self._copies(some), strict=True):
                     for one in self._held(row, copy):
                         yield one
-            first = rows[-1]["size"] + 1
+            if (first := rows[-1]["size"] + 1) > last:
+                return
 
     async def gone(self) -> AsyncIterator[Signed | Finding]:
         """Those that are kept outside and are not in the table. Away."""
-        if self._outside is None:
-            return
-        for size in await self._without_a_row(self._outside):
+        for size in await self._without_a_row():
             sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"
             yield Finding("checkpoint", sentence, size)
             if note := await self._copy(size):
                 yield self._trusted(note, size, "kept outside")
 
-    async def _without_a_row(self, outside: Objects) -> list[int]:
+    async def _without_a_row(self) -> list[int]:
         found: list[int] = []
-        sizes: list[int] = []
-        async for key in outside.names("checkpoint"):
-            name = key.rpartition("/")[2]
-            if NAME.fullmatch(name) and int(name) >= self._first:
-                sizes.append(int(name))
-            if len(sizes) == AT_ONCE:
-                found += await self._missing(sizes)
-                sizes.clear()
-        return sorted([*found, *await self._missing(sizes)])[:GONE]
+        for start in range(0, len(self._names), AT_ONCE):
+            some = [n for n in self._names[start : start + AT_ONCE] if n >= self._first]
+            found += await self._missing(some)
+        return sorted(found)[:GONE]
 
     async def _missing(self, sizes: Sequence[int]) -> list[int]:
         return [row["size"] for row in await self._connection.fetch(_MISSING, sizes)]

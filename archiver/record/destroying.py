@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.record.keys import Keys
+from archiver.record.told import Destroyed as Said
 from archiver.record.writing import DESTRUCTION, within
 from services import clock
 from services.contract import Record
@@ -41,7 +42,7 @@ class Destroyer:
             ids = [one["id"] for one in same]
             whose = row["tenant"], row["conversation"]
             await self._say(connection, [_said(*whose, ground, one) for one in ids])
-            for sql in (_ONES, _FILE, _FOUND):
+            for sql in (_ONES, _FILE, _FOUND, _ALONE):
                 await connection.execute(sql, ids)
             await connection.execute(_ENVELOPES, [one["receipt"] for one in same])
         return True
@@ -56,6 +57,7 @@ class Destroyer:
         """All of a municipality."""
         async with self._destroying() as connection:
             await self._say(connection, [_said(tenant, "", ground)])
+            await connection.execute(_NO_NEW_KEYS)
             await _all(connection, _OF_MUNICIPALITY, tenant)
 
     @asynccontextmanager
@@ -82,12 +84,15 @@ def _said(tenant: str, conversation: str, ground: str, entry: UUID | None = None
         id=clock.new_id(),
         kind=DESTRUCTION,
         at=clock.now(),
-        data=msgspec.json.encode({"ground": ground}),
+        data=msgspec.json.encode(Said(ground, tenant, conversation, entry)),
         tenant=tenant,
         conversation=conversation,
         message=entry,
     )
 
+
+# A key that is made meanwhile would lie under one that goes.
+_NO_NEW_KEYS = "lock table archiver.conversation_key in share row exclusive mode"
 
 _COUNTED = "update archiver.head set destructions = destructions + 1"
 
@@ -104,10 +109,20 @@ where e.id = $1 and e.kind = 'message'
 
 _ONES = "update archiver.entry set salt = null where id = any($1::uuid[])"
 
-_FILE = """
-update archiver.media m set salt = null, file_salt = null, sha256 = '' from archiver.entry e
+# One that is on its way is not to come: who has it in hand finds that it is theirs no more.
+_SHUT = """
+salt = null, file_salt = null, sha256 = '', digest = null,
+    state = case when state = 'waiting' then 'lost' else state end,
+    reason = case when state = 'waiting' then 'its message was destroyed' else reason end
+"""
+
+_FILE = f"""
+update archiver.media m set {_SHUT} from archiver.entry e
 where e.id = any($1::uuid[]) and e.kind = 'message' and m.id = coalesce(e.message, e.id)
 """
+
+# Whom an entry that stands in no conversation is about is said of it alone.
+_ALONE = "delete from archiver.subject where conversation = '' and entry = any($1::uuid[])"
 
 _FOUND = "delete from archiver.searchable where id = any($1::uuid[])"
 
@@ -120,8 +135,8 @@ update archiver.entry set salt = null where id = any($1::uuid[]) and kind = 'rec
 _OF_CONVERSATION = (
     "delete from archiver.conversation_key where tenant = $1 and conversation = $2",
     "delete from archiver.subject where tenant = $1 and conversation = $2",
-    """
-    update archiver.media set salt = null, file_salt = null, sha256 = ''
+    f"""
+    update archiver.media set {_SHUT}
     where tenant = $1 and conversation = $2
     """,
     "delete from archiver.searchable where tenant = $1 and conversation = $2",
@@ -140,7 +155,7 @@ _OF_MUNICIPALITY = (
     "delete from archiver.conversation_key where tenant = $1",
     "delete from archiver.municipality_key where tenant = $1",
     "delete from archiver.subject where tenant = $1",
-    "update archiver.media set salt = null, file_salt = null, sha256 = '' where tenant = $1",
+    f"update archiver.media set {_SHUT} where tenant = $1",
     "delete from archiver.searchable where tenant = $1",
     "update archiver.request set hashes = '{}' where tenant = $1",
     "select distinct receipt from archiver.entry where tenant = $1 and receipt is not null",

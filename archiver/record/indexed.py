@@ -79,7 +79,10 @@ async def dark(connection: Connection) -> list[Finding]:
     """What is found by words, and was destroyed or is not in the log."""
     rows = await connection.fetch(_DARK, AT_ONCE)
     sentence = "something is found by its words that nobody can read"
-    return [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
+    found = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
+    if await connection.fetchval(f"select exists (select {_FORGOTTEN})"):
+        found.append(Finding("index", "somebody is found whose conversation was destroyed"))
+    return found
 
 
 class State(msgspec.Struct, frozen=True):
@@ -113,8 +116,9 @@ async def lay(connection: Connection, found: Missing, destroyed: int) -> int:
 
 
 async def put_out(connection: Connection) -> int:
-    """Take away what is found by words and nobody can read; how many rows."""
-    return int((await connection.execute(_PUT_OUT)).rpartition(" ")[2])
+    """Take away what is found and nobody can read; how many rows."""
+    gone = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
+    return sum(int(said.rpartition(" ")[2]) for said in gone)
 
 
 def _expected(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
@@ -181,6 +185,11 @@ _UNREADABLE = """
 from archiver.searchable s where not exists (
     select from archiver.entry e join archiver.conversation_key k using (tenant, conversation)
     where e.id = s.id and e.salt is not null)
+"""
+_FORGOTTEN = """
+from archiver.subject s where conversation <> '' and not exists (
+    select from archiver.conversation_key k
+    where (k.tenant, k.conversation) = (s.tenant, s.conversation))
 """
 _DARK = f"select s.id, s.position {_UNREADABLE} order by s.position limit $1"
 _PUT_OUT = f"delete {_UNREADABLE}"

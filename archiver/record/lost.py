@@ -6,11 +6,14 @@ whether a destruction was said here, is seen with it.
 """
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from archiver.record.keys import ALL_KEYS, MUNICIPAL_KEYS, Keys, Row
 from archiver.record.reading import KEPT, KEYS
-from archiver.record.sealing import Shut, unseal_content
+from archiver.record.sealing import Content, Shut, unseal_content
+from archiver.record.told import Destroyed
 from archiver.record.walking import Finding
 from services.database import Connection
 
@@ -25,8 +28,18 @@ async def lost(connection: Connection, keys: Keys | None) -> AsyncIterator[Findi
     for what, sql, sentence in _UNSAID:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
             yield _at(row, what, sentence.format(row["conversation"]))
-    if keys is None:
-        return
+    async for found in _opened(connection, keys) if keys else _gone(connection):
+        yield found
+
+
+async def _gone(connection: Connection) -> AsyncIterator[Finding]:
+    """Keys of municipalities, as far as it is seen without the master key."""
+    for row in await connection.fetch(MUNICIPAL_KEYS):
+        if row["wrapped"] is None:
+            yield Finding("key", f"the {_named(row)} is gone")
+
+
+async def _opened(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
     async for found in _keys(connection, keys):
         yield found
     async for row in connection.cursor(_ENTRIES, prefetch=AT_ONCE):
@@ -37,18 +50,30 @@ async def lost(connection: Connection, keys: Keys | None) -> AsyncIterator[Findi
 def _fault(row: Row, keys: Keys) -> tuple[str, str] | None:
     """What is wrong with an entry as it opens, or does not. Of a key that does not, it is said
     once."""
-    opens = _opens(row, keys)
+    content = _content(row, keys)
     if row["kind"] == "destruction":
-        return None if opens else ("destruction", "this destruction was not sealed here")
-    if opens and row["destroyed"]:
+        is_ours = isinstance(content, Content) and _says_so(row, content)
+        return None if is_ours else ("destruction", "this destruction was not sealed here")
+    if isinstance(content, Content) and row["destroyed"]:
         return "restored", "this entry was destroyed, and can be opened again"
-    if opens is False and not row["destroyed"]:
+    if content is False and not row["destroyed"]:
         return "shut", "this entry does not open with the key of its conversation"
     return None
 
 
-def _opens(row: Row, keys: Keys) -> bool | None:
-    """None where its key or its salt is not there, or the key itself does not open."""
+def _says_so(row: Row, content: Content) -> bool:
+    """What is sealed of a destruction is what stands open."""
+    try:
+        said = msgspec.json.decode(content.data, type=Destroyed)
+    except msgspec.DecodeError:
+        return False
+    whose = said.tenant, said.conversation, said.entry
+    return whose == (row["tenant"], row["conversation"], row["message"])
+
+
+def _content(row: Row, keys: Keys) -> Content | Literal[False] | None:
+    """What is sealed; False where it does not open. None where its key or its salt is not there, or
+    the key itself does not open."""
     if row["salt"] is None or row["wrapped"] is None:
         return None
     try:
@@ -56,10 +81,9 @@ def _opens(row: Row, keys: Keys) -> bool | None:
     except Shut:
         return None
     try:
-        unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
+        return unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
     except Shut:
         return False
-    return True
 
 
 async def _keys(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
@@ -68,14 +92,17 @@ async def _keys(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
         try:
             keys.of_municipal_row(row)
         except Shut as error:
-            whose = f"the {row['purpose']} key of municipality {row['tenant'] or '-'}"
-            yield Finding("key", f"{whose} is not the one of then: {error}")
+            yield Finding("key", f"the {_named(row)} is not the one of then: {error}")
     async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
         try:
             keys.of_row(row)
         except Shut:
             whose = f"the key of conversation {row['conversation'] or '-'}"
             yield Finding("key", f"{whose} is not the one of then")
+
+
+def _named(row: Row) -> str:
+    return f"{row['purpose']} key of municipality {row['tenant'] or '-'}"
 
 
 def _at(row: Any, what: str, sentence: str) -> Finding:
@@ -119,6 +146,9 @@ _ENTRIES = f"""
 with d as materialized (
     select kind, position, tenant, message, conversation from archiver.entry
     where kind = 'destruction')
-{KEPT}, exists (select from d where {_COVERS.format("e")}) as destroyed
+{KEPT}, exists (select from d where {_COVERS.format("e")}) or (
+    e.kind = 'receipt' and exists (
+        select from archiver.entry x join d on {_COVERS.format("x")} where x.receipt = e.id)
+) as destroyed
 from archiver.entry e {KEYS} order by e.position
 """

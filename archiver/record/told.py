@@ -3,6 +3,7 @@ Pure."""
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -35,6 +36,16 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     trace: str = ""
     parent_span: str = ""
     """In hex: the trace in which it was asked for, and the span of whoever has one themselves."""
+
+
+class Destroyed(msgspec.Struct, frozen=True):
+    """What is said of a destruction, sealed: that nobody makes one out of another, or of something
+    else. `entry`: of one entry; without a conversation, of the whole municipality."""
+
+    ground: str
+    tenant: str
+    conversation: str
+    entry: UUID | None
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

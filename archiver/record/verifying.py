@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from archiver.record.checkpoints import Checkpoints, Trust
+from archiver.record.checkpoints import FIRST, Checkpoints, Trust
 from archiver.record.keys import Keys
 from archiver.record.lost import AT_ONCE, lost
 from archiver.record.merkle import HASH_BYTES
@@ -41,17 +41,20 @@ async def findings(
 ) -> AsyncIterator[Finding]:
     """What is wrong, in the order of the log. `connection` is in a transaction that reads as of one
     moment. Away where the store outside does not answer."""
+    signed = Checkpoints(connection, asked.trust, asked.outside)
+    await signed.list_outside()
     head = await connection.fetchrow("select size, peaks from archiver.head")
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
         yield Finding("head", "the row that says how far the log has come is gone or broken")
         return
     first = int(await connection.fetchval(_BEFORE, asked.since) or 0) if asked.since else 0
-    signed = Checkpoints(connection, asked.trust, first, asked.outside)
+    if first:
+        signed.since(first)
     walk, wrong = await _begun(connection, first)
     for found in wrong:
         yield found
     for part in (
-        _before(walk, signed),
+        _before(connection, walk, signed),
         _walked(connection, walk, signed, lambda seen: progress(seen, head["size"])),
         _after(walk, signed),
         _closed(connection, walk, head),
@@ -71,11 +74,16 @@ async def _begun(connection: Connection, first: int) -> tuple[Walk, list[Finding
         return Walk(0, ()), [Finding("node", str(error))]
 
 
-async def _before(walk: Walk, signed: Checkpoints) -> AsyncIterator[Finding]:
-    """What is signed of the place where the walk begins, and what is kept outside alone."""
+async def _before(
+    connection: Connection, walk: Walk, signed: Checkpoints
+) -> AsyncIterator[Finding]:
+    """What has no place in the log, what is signed of the place where the walk begins, and what is
+    kept outside alone."""
+    for row in await connection.fetch(_NO_PLACE, AT_ONCE):
+        yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
     async for one in _expected(walk, signed.gone()):
         yield one
-    async for one in _expected(walk, signed.between(walk.size, walk.size)):
+    async for one in _expected(walk, signed.between(FIRST, walk.size)):
         yield one
     for found in walk.signed():
         yield found
@@ -156,5 +164,7 @@ _UNSIGNED = """
 select written_at from archiver.entry
 where position = $1 and written_at < now() - make_interval(mins => $2)
 """
+
+_NO_PLACE = "select id from archiver.entry where position < 0 limit $1"
 
 _BEFORE = "select max(size) from archiver.checkpoint where at < $1"
