@@ -7,7 +7,7 @@ record; what cannot be sealed, or is refused, is kept aside whole, its siblings 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -37,6 +37,8 @@ TOGETHER, SHARED = 5000, 200
 at the record waits for it."""
 PACE_SECONDS = 0.05
 """Between the starts of two transactions: nobody waits for the archive."""
+
+NEVER = datetime.fromtimestamp(0, UTC)
 
 log = structlog.get_logger()
 
@@ -149,8 +151,16 @@ class Intake:
             await self._refuse(record, "the database refused this record")
 
     async def _refuse(self, record: Record, reason: str) -> None:
-        await self._put_aside(reason, msgspec.msgpack.encode(record))
+        await self._put_aside(reason, _whole(record))
 
     async def _put_aside(self, reason: str, body: bytes) -> None:
         observe.quarantined.labels(reason=reason).inc()
         await until_it_answers(partial(self._aside.put, reason, body), "aside")
+
+
+def _whole(record: Record) -> bytes:
+    """As it is kept aside; without its time, where that is one that cannot be told in UTC."""
+    try:
+        return msgspec.msgpack.encode(record)
+    except OverflowError:
+        return msgspec.msgpack.encode(msgspec.structs.replace(record, at=NEVER))

@@ -132,7 +132,7 @@ async def _made(connection: Connection, wanted: Wanted) -> tuple[Made, Operation
     except TooMuch as error:
         raise Refused(str(error)) from None
     made = Made(_report(wanted, who, every, request), who.others)
-    return made, _operation(wanted, who, made.report)
+    return made, _operation(wanted, made.report)
 
 
 async def _request(connection: Connection, wanted: Wanted, who: Found) -> Request | None:
@@ -148,11 +148,10 @@ async def _request(connection: Connection, wanted: Wanted, who: Found) -> Reques
     return Request(id=wanted.request, received_on=row["received_on"], due_on=row["due_on"])
 
 
-def _operation(wanted: Wanted, who: Found, report: Report) -> Operation:
-    """Whom it was about as hashes that only the municipality's key makes."""
+def _operation(wanted: Wanted, report: Report) -> Operation:
+    """Whom it was about by their conversations: a hash would tell when these are destroyed."""
     data = {
         "why": wanted.why,
-        "subject": [each.hex() for each in who.hashes],
         "conversations": [each.id for each in report.conversations if each.id],
         "since": wanted.period.since,
         "until": wanted.period.until,

@@ -23,14 +23,14 @@ _data = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def marked(decision: Decision, config: Config) -> Decision:
     """Whether who has it, or had it, is told no content."""
     tenant = decision.tenant
-    now = _confidential(config, tenant, decision.department, decision.destination)
-    before = _confidential(config, tenant, decision.moved_from, decision.former_destination)
+    now = is_confidential(config, tenant, decision.department, decision.destination)
+    before = is_confidential(config, tenant, decision.moved_from, decision.former_destination)
     if not (now or before):
         return decision
     return msgspec.structs.replace(decision, confidential=now, former_confidential=before)
 
 
-def _confidential(config: Config, tenant: str, department: str, destination: str) -> bool:
+def is_confidential(config: Config, tenant: str, department: str, destination: str) -> bool:
     to = config.destination(destination)
     return config.confidential(tenant, [department]) or (to is not None and to.confidential)
 

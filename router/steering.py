@@ -13,6 +13,7 @@ from router import automatic, marks, merging, people, replies, unasked
 from router.aftermath import having_said
 from router.conversation import Conversation
 from router.decisions import Changes, Decision, Ground, Identity, Reply, Unit
+from router.discretion import is_confidential
 from router.knowledge import Knowledge
 from router.rules import TRANSFER, Verdict
 from router.saying import Candidate, by_itself
@@ -68,7 +69,10 @@ def _whereto(given: Command, before: Conversation, ground: Ground) -> Verdict:
     desk = number.fallback if number else before.department
     if before.state.moves >= MOVES:
         return Verdict(desk, TRANSFER, TOO_OFTEN)
-    reason = f"{REASON}: {given.reason}" if given.reason else REASON
+    # It goes on with the conversation, to whoever has it next; in the history it stands by itself.
+    destination = _destination(before, ground)
+    silent = is_confidential(ground.config, before.tenant, before.department, destination)
+    reason = f"{REASON}: {given.reason}" if given.reason and not silent else REASON
     return Verdict(given.to_department or desk, TRANSFER, reason)
 
 

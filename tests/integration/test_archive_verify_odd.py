@@ -3,7 +3,7 @@ while it is gone over."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from archiver.media.book import Book
 from archiver.media.judging import Fetched
 from archiver.record import indexed
 from archiver.record.destroying import Destroyer
+from archiver.record.proving import proof
 from archiver.record.signing import sign
 from archiver.record.walking import Finding
 from archiver.record.writing import Writer, person_hash
@@ -113,6 +114,19 @@ async def test_a_checkpoint_of_a_size_that_cannot_be_is_found(log: Log, size: in
     await log.pool.execute("insert into archiver.checkpoint values ($1, now(), 'x')", size)
     found = await log.findings(outside=False)
     assert [(one.what, one.position) for one in found] == [("checkpoint", size)]
+    async with log.pool.acquire() as connection:
+        made = await proof(connection, log.records[3].id, log.signer.verifier)
+    assert made.size == ENTRIES
+
+
+async def test_of_a_record_whose_time_nobody_can_tell_the_rest_is_kept(pool: Pool) -> None:
+    keys, good = await keys_of(pool), message(1)
+    never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+    intake = Intake(Writer(pool, keys), Aside(pool, keys))
+    records = [msgspec.structs.replace(message(2), at=never), good]
+    await intake._write(Batch([], records, await intake._entries(records)))
+    assert await pool.fetchval("select count(*) from archiver.quarantine") == 1
+    assert await pool.fetchval("select id from archiver.entry") == good.id
 
 
 class Meanwhile(Objects):

@@ -57,6 +57,18 @@ def test_nor_is_anything_else_that_happens_there(config: Config) -> None:
 
 
 @each
+def test_why_it_was_passed_on_does_not_go_with_it(config: Config) -> None:
+    """To a department that is not confidential: in what it is told, then and later."""
+    hall = Stadhuis(given=config)
+    hall.hears("jeugdzorg")
+    hall.orders("transfer", to_department="klantcontact", reason="reden")
+    hall.hears("dank u")
+    told = [event for event in hall.told if event.department == "klantcontact"]
+    assert {TRANSFERRED, RECEIVED} <= {event.type for event in told}
+    assert not any("reden" in event.data.decode() for event in told)
+
+
+@each
 def test_who_is_woken_is_not_told_what_kind_of_danger_it_is(config: Config) -> None:
     hall = Stadhuis(given=config)
     decision = hall.hears("ik wil dood")
