@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from functools import partial
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -35,16 +36,19 @@ async def _put_aside(pool: Pool, aside: Aside) -> None:
 
 
 async def _announced(pool: Pool, keys: Keys) -> None:
-    """Of files: all but of which kind they are."""
-    while rows := await until_it_answers(lambda: pool.fetch(_ANNOUNCED, AT_ONCE), "older"):
+    """Of files: all but of which kind they are. One whose key does not open stays as it is, which
+    is logged, and keeps no other."""
+    after = UUID(int=0)
+    while rows := await until_it_answers(partial(pool.fetch, _ANNOUNCED, after, AT_ONCE), "older"):
         places = {_place(row) for row in rows}
         known = await until_it_answers(partial(keys.of_conversations, places), "older")
         for row in rows:
-            salt = os.urandom(SALT_BYTES)
-            plain = row["announced"].encode()
-            sealed = seal(known[_place(row)], salt, plain, row["id"].bytes)
-            given = row["id"], salt, sealed
-            await until_it_answers(partial(pool.execute, _SEAL_ANNOUNCED, *given), "older")
+            if key := known.get(_place(row)):
+                salt = os.urandom(SALT_BYTES)
+                sealed = seal(key, salt, row["announced"].encode(), row["id"].bytes)
+                do = partial(pool.execute, _SEAL_ANNOUNCED, row["id"], salt, sealed)
+                await until_it_answers(do, "older")
+        after = rows[-1]["id"]
 
 
 def _place(row: Row) -> Place:
@@ -95,7 +99,8 @@ _ASIDE = "select id, reason, body from archiver.quarantine where sealed is null 
 _SEALED_ASIDE = "select archiver.sealed_aside($1, $2)"
 
 _ANNOUNCED = """
-select id, tenant, conversation, announced::text from archiver.media where sealed is null limit $1
+select id, tenant, conversation, announced::text from archiver.media
+where sealed is null and id > $1 order by id limit $2
 """
 _SEAL_ANNOUNCED = """
 update archiver.media set salt = $2, sealed = $3,

@@ -48,7 +48,9 @@ class Destroyer:
         return True
 
     async def conversation(self, tenant: str, conversation: str, ground: str) -> None:
-        """All of a conversation."""
+        """All of a conversation; ValueError without one, which would be said of all of them."""
+        if not conversation:
+            raise ValueError("which conversation?")
         async with self._destroying() as connection:
             await self._say(connection, [_said(tenant, conversation, ground)])
             await _all(connection, _OF_CONVERSATION, tenant, conversation)

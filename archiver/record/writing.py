@@ -35,9 +35,8 @@ HASH_BYTES = 16
 """Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
 CONVERSATION = "conversation"
 """What is hashed for the processing log."""
-
-
 UNIQUE_VIOLATION = "23505"
+"""PostgreSQL's word for an id that is there already."""
 
 
 class Outdated(Exception):

@@ -76,7 +76,7 @@ async def test_what_lay_open_aside_and_of_files_is_sealed_as_it_was(pool: Pool, 
         await pool.execute(
             "insert into archiver.quarantine (reason, body) values ('odd', $1)", body
         )
-    file = clock.new_id()
+    file, other = clock.new_id(), clock.new_id()
     of = Announced("900", "image/jpeg", "x", "Jan de Boer.jpg")
     announced = {"id": "900", "mimeType": of.mime_type, "sha256": "x", "filename": of.filename}
     await pool.execute(
@@ -86,6 +86,16 @@ async def test_what_lay_open_aside_and_of_files_is_sealed_as_it_was(pool: Pool, 
         NUMBER,
         msgspec.json.encode(announced).decode(),
     )
+    await pool.execute(
+        "insert into archiver.media (id, tenant, number, conversation, department, announced,"
+        " sent_at) select $1, tenant, number, 'shut', department, announced, sent_at"
+        " from archiver.media",
+        other,
+    )
+    await (await keys_of(pool)).of_conversations([("almelo", "shut")])
+    await pool.execute(
+        "update archiver.conversation_key set wrapped = 'x' where conversation = 'shut'"
+    )
     async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
         keys = await keys_of(own)
         for _ in range(2):
@@ -94,7 +104,9 @@ async def test_what_lay_open_aside_and_of_files_is_sealed_as_it_was(pool: Pool, 
         key = (await keys.of_conversations([NOWHERE]))[NOWHERE]
         assert {unseal(key, row["salt"], row["sealed"], ABOUT) for row in rows} == bodies
         assert {(row["reason"], row["body"]) for row in rows} == {("odd", b"")}
-        left = await own.fetchval("select announced::text from archiver.media")
+        what = "select announced::text from archiver.media where id = $1"
+        left = await own.fetchval(what, file)
+        assert msgspec.json.decode(await own.fetchval(what, other)) == announced
         assert msgspec.json.decode(left) == {"mimeType": "image/jpeg"}
         kept = await Book(own, keys).kept(file)
         assert kept and kept.announced == of
