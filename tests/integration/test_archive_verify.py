@@ -227,35 +227,6 @@ async def test_a_key_that_opens_no_more_is_found_by_whoever_has_the_master_key(l
     assert (found.what, conversation(3) in found.sentence) == ("key", True)
 
 
-async def test_checkpoints_of_each_entry_are_held_against_the_log_one_and_all(
-    log: Log,
-) -> None:
-    """More of them than are looked at together."""
-    for _ in range(40):
-        await log.grow(1)
-        await log.sign()
-    assert await log.findings() == []
-    await log.pool.execute(
-        "update archiver.checkpoint set note = (select note from archiver.checkpoint"
-        " where size = $1) where size in ($2, $3)",
-        ENTRIES,
-        ENTRIES + 3,
-        ENTRIES + 37,
-    )
-    found = await log.findings(outside=False)
-    assert [(one.what, one.position) for one in found] == [
-        ("checkpoint", ENTRIES + 3),
-        ("checkpoint", ENTRIES + 37),
-    ]
-    await log.pool.execute("delete from archiver.checkpoint where size = $1", ENTRIES + 5)
-    found = await log.findings()
-    gone = [one for one in found if "gone from its table" in one.sentence]
-    assert [one.position for one in gone] == [ENTRIES + 5]
-    await log.pool.execute("delete from archiver.entry where position >= $1", ENTRIES + 10)
-    found = await log.findings(outside=False)
-    assert [one.what for one in found].count("short") == 1
-
-
 async def test_a_checkpoint_that_is_missing_outside_is_said(log: Log, tmp_path: Path) -> None:
     for path in (tmp_path / "outside" / "checkpoint").iterdir():
         if path.name.endswith(f"{ENTRIES}"):

@@ -1,25 +1,18 @@
 """The alarms that Prometheus is given name what the services count, and go off when they should."""
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from promtool import FOLDER, goes_off, needs_promtool
 
 from deliverer.graph import STOPPED, Failed, Sent
 from router.decisions import UNPROVEN
 from services import topology
 from services.observe import REGISTRY
 
-needs_promtool = pytest.mark.skipif(
-    not shutil.which("promtool") and not os.environ.get("CI"),
-    reason="promtool comes with Prometheus",
-)
-FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
 RULES: list[dict[str, Any]] = [
     rule
     for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
@@ -274,31 +267,6 @@ def test_an_alarm_about_what_fails_looks_at_what_goes_too(name: str, tmp_path: P
     goes_off(
         {SENDS % each: counted for each, counted in outcomes.items()}, minute, alerts, tmp_path
     )
-
-
-def goes_off(series: dict[str, str], minute: int, alerts: list[str], folder: Path) -> None:
-    """These, and no others, at that minute."""
-    case = {
-        "interval": "1m",
-        "input_series": [{"series": s, "values": values} for s, values in series.items()],
-        "promql_expr_test": [
-            {
-                "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
-                "eval_time": f"{minute}m",
-                "exp_samples": [
-                    {"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in alerts
-                ],
-            }
-        ],
-    }
-    tests = folder / "tests.yml"
-    rules = str(FOLDER / "rules.yml")
-    tests.write_text(yaml.safe_dump({"rule_files": [rules], "tests": [case]}))
-    done = subprocess.run(
-        ["promtool", "test", "rules", str(tests)],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @needs_promtool
