@@ -13,14 +13,14 @@ from functools import partial
 import msgspec
 import structlog
 
-from archiver.aside import Aside
-from archiver.record.appending import Entry
-from archiver.record.writing import Outdated, Unsealable, Writer
-from services import clock, contract, observe
-from services.consumer import Inbox, Stopping
+from archiver.log.append import Entry
+from archiver.log.writer import Outdated, Unsealable, Writer
+from archiver.quarantine import Aside
+from services import clock, contract, metrics
+from services.amqp.consumer import Inbox, Stopping
+from services.amqp.incoming import Incoming
 from services.contract import ArchiveBatch, Record
-from services.database import until_it_answers
-from services.incoming import Incoming
+from services.postgres.database import until_it_answers
 from services.tasks import beside, first
 
 FRAMES = 128
@@ -125,10 +125,10 @@ class Intake:
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
         for kind, count in Counter(entry.open.kind for entry in batch.entries).items():
-            observe.archive_records.labels(kind=kind).inc(count)
+            metrics.archive_records.labels(kind=kind).inc(count)
         if batch.entries:
             self.behind = clock.now() - max(entry.open.at for entry in batch.entries)
-            observe.archive_lag_seconds.set(self.behind.total_seconds())
+            metrics.archive_lag_seconds.set(self.behind.total_seconds())
 
     async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
         try:
@@ -154,7 +154,7 @@ class Intake:
         await self._put_aside(reason, _whole(record))
 
     async def _put_aside(self, reason: str, body: bytes) -> None:
-        observe.quarantined.labels(reason=reason).inc()
+        metrics.quarantined.labels(reason=reason).inc()
         await until_it_answers(partial(self._aside.put, reason, body), "aside")
 
 

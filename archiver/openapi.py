@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from archiver import examples
-from archiver.answers import Conversation, Message, Messages, Page
-from archiver.api import LARGEST_PAGE, PAGE
-from archiver.search.asked import SEARCH
-from archiver.viewer import EMPLOYEE, LONGEST, MUST, REASON, TRACE
-from archiver.viewer import MISSING as NAME_MISSING
-from archiver.views import NOT_WRITTEN
-from archiver.views import WRONG as WRONG_HEADERS
+from archiver.api import examples
+from archiver.api.access_log import NOT_WRITTEN
+from archiver.api.access_log import WRONG as WRONG_HEADERS
+from archiver.api.responses import Conversation, Message, Messages, Page
+from archiver.api.routes import LARGEST_PAGE, PAGE
+from archiver.api.viewer import EMPLOYEE, LONGEST, MUST, REASON, TRACE
+from archiver.api.viewer import MISSING as NAME_MISSING
+from archiver.search.request import SEARCH
 from services import ids
-from services.answers import VERSION
-from services.openapi import document_of
-from services.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, Refusal
-from services.reading import UNTAKEN
+from services.api.json_body import UNTAKEN
+from services.api.openapi import document_of
+from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, Refusal
+from services.http.problems import VERSION
 
 Json = dict[str, Any]
 

@@ -5,42 +5,44 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
-from archiver import months, older
-from archiver.api import Api
-from archiver.aside import Aside
+from archiver import legacy_sealing, table_partitions
+from archiver.api.access_log import viewing
+from archiver.api.queries import Store
+from archiver.api.routes import Api
+from archiver.encryption.key_store import Keys
+from archiver.index.processing_log import Activities
 from archiver.intake import FRAMES, Intake
+from archiver.log import checkpoint_signer
+from archiver.log.checkpoint_signer import Signer
+from archiver.log.writer import Writer
 from archiver.media import fetcher, relay
-from archiver.media import looker as looking
-from archiver.media.answering import Files
-from archiver.media.book import Book
+from archiver.media import scan_worker as looking
 from archiver.media.fetcher import Fetcher
-from archiver.media.looker import Looker
-from archiver.media.source import sourcing
+from archiver.media.provider_client import sourcing
+from archiver.media.routes import Files
+from archiver.media.scan_worker import Looker
+from archiver.media.store import Book
 from archiver.openapi import document
-from archiver.operations import recording
-from archiver.record import signing
-from archiver.record.keys import Keys
-from archiver.record.processing import Activities
-from archiver.record.signing import Signer
-from archiver.record.writing import Writer
-from archiver.requests import counting
-from archiver.search.answering import Searching
-from archiver.search.finding import Finder
-from archiver.store import Store
-from archiver.views import viewing
-from services import clock, manual, topology
-from services.broker import linked
-from services.config import Config
-from services.consumer import consuming
-from services.database import Pool, connected, until_it_answers
-from services.graph import Account
-from services.http import application, operations, serve
-from services.keyring import keyring, of_environment
+from archiver.operator_actions import recording
+from archiver.quarantine import Aside
+from archiver.search.routes import Searching
+from archiver.search.search import Finder
+from archiver.subject_access.requests import request_metrics
+from services import clock
+from services.amqp import topology
+from services.amqp.consumer import consuming
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import linked
+from services.api import docs_page
+from services.config.accounts import Account
+from services.config.model import Config
+from services.config.settings import ArchiverSettings, derived_key, in_bytes
+from services.files.clamd import configured
+from services.files.object_store import Objects
+from services.http.application import application, operations, serve
+from services.http.token_store import keyring, of_environment
 from services.lifecycle import first_to_end, obstacles
-from services.objects import Objects
-from services.partitions import Partitions
-from services.scanner import configured
-from services.settings import ArchiverSettings, derived_key, in_bytes
+from services.postgres.database import Pool, connected, until_it_answers
 from services.tasks import beside
 
 POOL_SIZE = 16
@@ -77,7 +79,7 @@ async def archiver(
         files = Files(store, book, objects, views, ring, scanned_only=only)
         searching = Searching(Finder(pool, keys, store), store, views, ring)
         doors = [*reading.routes(), *searching.routes(), *files.routes()]
-        api = application([*doors, *manual.routes(document)])
+        api = application([*doors, *docs_page.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
         parts = (link.task, ring.task, views.task, consumer.task, *tended, *works)
         yield first_to_end(*parts)
@@ -98,12 +100,12 @@ async def _tended(
     """What the record needs besides what comes in: months, what people typed, checkpoints, and how
     many requests of citizens wait."""
     pool = archive.pool
-    signer = Signer(config.log, derived_key(settings.archive_key, signing.PURPOSE))
+    signer = Signer(config.log, derived_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
         _begin(archive, config.processing_months),
         recording(pool, archive.writer.add),
-        signing.keep(pool, signer, objects),
-        counting.count(pool, [tenant.id for tenant in config.tenants]),
+        checkpoint_signer.keep(pool, signer, objects),
+        request_metrics.count(pool, [tenant.id for tenant in config.tenants]),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(beside(work)) for work in works]
@@ -136,6 +138,6 @@ async def _begin(archive: Archive, kept: int) -> None:
     """What comes before all else; then the months, for as long as the service runs."""
     pool, keys, writer = archive
     await until_it_answers(keys.check, "keys")
-    await until_it_answers(lambda: months.make(pool, clock.now().date()), "months")
-    await older.move(pool, keys, writer)
-    await months.keep(pool, kept)
+    await until_it_answers(lambda: table_partitions.make(pool, clock.now().date()), "months")
+    await legacy_sealing.move(pool, keys, writer)
+    await table_partitions.keep(pool, kept)

@@ -7,14 +7,24 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import archiver, deliverer, door, neighbours, openklant, record, router, rules, trip
+from bench import (
+    archiver,
+    deliverer,
+    end_to_end,
+    gateway,
+    noisy_neighbour,
+    openklant,
+    record,
+    router,
+    rules,
+)
 from bench import search as searching
 
 Given = argparse.Namespace
 Part = Callable[[Path, Given], None]
 PARTS: dict[str, tuple[str, Part]] = {
-    "door": ("The front door", lambda at, g: door.measure(at, g.rounds, g.seconds, say)),
-    "trip": ("The whole trip", lambda at, g: trip.measure(at, g.messages, say)),
+    "door": ("The front door", lambda at, g: gateway.measure(at, g.rounds, g.seconds, say)),
+    "trip": ("The whole trip", lambda at, g: end_to_end.measure(at, g.messages, say)),
     "rules": ("Many rules", lambda at, g: rules.measure(at, g.rounds, say)),
     "router": ("One router", lambda at, g: router.measure(at, g.rounds, g.messages, say)),
     "deliverer": ("One deliverer", lambda at, g: deliverer.measure(at, g.rounds, g.messages, say)),
@@ -22,7 +32,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "record": ("A record that grows", lambda at, g: record.measure(at, g.records, say)),
     "neighbours": (
         "Beside destinations that fail",
-        lambda at, g: neighbours.measure(at, g.rounds, say),
+        lambda at, g: noisy_neighbour.measure(at, g.rounds, say),
     ),
     "search": ("Looking in the record", lambda at, g: searching.measure(at, g.records, say)),
     "openklant": (

@@ -14,18 +14,19 @@ from pathlib import Path
 
 import aio_pika
 
-from bench.archived import ARCHIVER, KEYED, PLAIN, WHOLE, Round, table
-from bench.happened import EACH, envelopes, split
+from bench.archive_workload import EACH, envelopes, split
+from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, Round, table
+from bench.harness import Stage, staged
 from bench.rules import EXAMPLES
-from bench.stage import Stage, staged
+from bench.texts import examples, written
 from bench.usage import peak
-from bench.writing import examples, written
 from deploy.local.process import Process
-from router.grounds import grounded
-from router.units import keyed_hash
-from services import choices, clock, observe
+from router.handlers.units import keyed_hash
+from router.ruleset.context import grounded
+from services import clock, metrics
+from services.config import loader
 from services.contract import Record
-from services.database import Pool, connected
+from services.postgres.database import Pool, connected
 from tests.citizens import NUMBER
 from tests.installation import NEIGHBOUR_NUMBER
 
@@ -42,7 +43,7 @@ TABLES = {KEYED: "alter table bare add primary key (id)", PLAIN: ""}
 
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     """Measure and print; half of the `messages` are answers."""
-    observe.log_to_stdout("bench", "error")  # for what is published here
+    metrics.log_to_stdout("bench", "error")  # for what is published here
     samples: list[Round] = []
     with staged(folder) as stage:
         for turn in range(rounds):
@@ -81,7 +82,7 @@ async def _round(stage: Stage, first: int, citizens: int) -> Round:
 
 
 def _happened(stage: Stage, first: int, citizens: int) -> Iterator[list[Record]]:
-    config = choices.load(stage.config_file)
+    config = loader.load(stage.config_file)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = written(examples(EXAMPLES.read_text()), about, seed=first)
     ground = grounded(config, keyed_hash(b"bench"))

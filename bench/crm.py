@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import msgspec
 
+from bench.harness import Stage
 from bench.receiver import FAILING
 from bench.servers import ROOT
-from bench.stage import Stage
 from deploy.local.process import Process, Program
 from services import clock
 from services.contract import Delivery

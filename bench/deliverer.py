@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 
 from bench.crm import counted, events, receiver, running, told, towards, until
+from bench.harness import Stage, staged
 from bench.results import at_least, at_most, spread
 from bench.servers import ROOT
-from bench.stage import Stage, staged
 from bench.usage import peak
 from deploy.local.state import free_port
-from services import observe
+from services import metrics
 from tests.citizens import NUMBER
 
 CONNECTIONS = 64
@@ -47,7 +47,7 @@ BARE, ALONE, BESIDE = "bare client", "deliverer", "beside a dead one"
 
 
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
-    observe.log_to_stdout("bench", "error")  # for what is published here
+    metrics.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
     change = lambda text: towards(text, port)  # noqa: E731
     samples: Samples = {BARE: [], ALONE: [], BESIDE: []}
@@ -67,7 +67,7 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
 
 def _bare(port: int, requests: int) -> float:
     url = f"http://127.0.0.1:{port}/bare"
-    command = [sys.executable, "-m", "bench.bare_poster", url, str(CONNECTIONS), str(requests)]
+    command = [sys.executable, "-m", "bench.baseline_http", url, str(CONNECTIONS), str(requests)]
     return float(subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True).stdout)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from bench.open_loop import Outcome
 from bench.results import Sample
-from bench.steady import Outcome
 
 ROOT = Path(__file__).parent.parent
 ANSWER_SECONDS = 30
@@ -35,6 +35,6 @@ def most(port: int, lines: Path, connections: int, seconds: int) -> Sample:
 def steady(port: int, lines: Path, connections: int, rate: float, seconds: int) -> Outcome:
     """So many in each second, whether the ones before are answered or not."""
     arguments = (str(port), str(lines), str(connections), str(rate), str(seconds))
-    command = [sys.executable, "-m", "bench.steady", *arguments]
+    command = [sys.executable, "-m", "bench.open_loop", *arguments]
     ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True)
     return msgspec.json.decode(ran.stdout, type=Outcome)

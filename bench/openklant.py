@@ -11,17 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import neighbours, register
-from bench.adapting import KINDS, Course, Found, Look, Meanwhile, looked, table
+from bench import noisy_neighbour, openklant_stand_in
 from bench.crm import receiver, running
-from bench.neighbours import WAITING, offered
-from bench.register import ID, Register, amiss, messages
-from bench.stage import Stage, staged
+from bench.harness import Stage, staged
+from bench.noisy_neighbour import WAITING, offered
+from bench.openklant_report import KINDS, Course, Found, Look, Meanwhile, looked, table
+from bench.openklant_stand_in import ID, Register, amiss, messages
 from bench.usage import machine, peak, processor
 from deploy.local.plan import DELIVERER_OPS
 from deploy.local.process import Process
 from deploy.local.state import free_port
-from services import observe
+from services import metrics
 
 BARE_SECONDS = 3.0
 """Of each load by the bare client."""
@@ -43,11 +43,11 @@ class Place(NamedTuple):
 
 
 def measure(folder: Path, rounds: int, conversations: int, report: Callable[[str], None]) -> None:
-    observe.log_to_stdout("bench", "error")  # for what is published here
+    metrics.log_to_stdout("bench", "error")  # for what is published here
     port, other, found = free_port(), free_port(), Found()
-    change = lambda text: register.beside(text, port, other)  # noqa: E731
+    change = lambda text: openklant_stand_in.beside(text, port, other)  # noqa: E731
     with staged(folder, change) as stage, running(receiver(stage, port)):
-        stage.settings["OPENKLANT_TOKEN"] = register.TOKEN
+        stage.settings["OPENKLANT_TOKEN"] = openklant_stand_in.TOKEN
         there = Register(stage, other)
         with running(there.program) as stand_in:
             there.wait(stand_in)
@@ -126,7 +126,7 @@ def _metrics(stage: Stage) -> str:
         return ""
 
 
-def _beside(place: Place, waiting: int) -> neighbours.Sample:
+def _beside(place: Place, waiting: int) -> noisy_neighbour.Sample:
     """What the CRM notices of so many that wait for the Open Klant."""
     place.register.empty()
     others = {ID: messages(waiting)} if waiting else {}

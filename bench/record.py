@@ -16,25 +16,26 @@ from pathlib import Path
 
 import msgspec
 
-from archiver.record.keys import Keys
-from archiver.record.proving import proof
-from archiver.record.signing import Signer, sign
-from archiver.record.writing import Writer
+from archiver.encryption.key_store import Keys
+from archiver.log.checkpoint_signer import Signer, sign
+from archiver.log.inclusion_proof import proof
+from archiver.log.writer import Writer
 from bench import tampering
-from bench.growing import Batch, Proved, Verified, middle, of_the_proof, table
-from bench.happened import EACH, envelopes, split
+from bench.archive_workload import EACH, envelopes, split
+from bench.log_report import Batch, Proved, Verified, middle, of_the_proof, table
 from bench.rules import EXAMPLES
 from bench.servers import EXAMPLE, KEY, ROOT, surroundings
+from bench.texts import examples, written
 from bench.usage import processor
-from bench.writing import examples, written
-from deploy.local.database import Database
-from router.grounds import grounded
-from router.units import keyed_hash
-from services import choices, clock
+from deploy.local.postgresql import Database
+from router.handlers.units import keyed_hash
+from router.ruleset.context import grounded
+from services import clock
+from services.config import loader
 from services.contract import Record
-from services.database import Pool, connected
+from services.files.object_store import Objects
 from services.lifecycle import settle
-from services.objects import Objects
+from services.postgres.database import Pool, connected
 
 AT_ONCE = 2_000
 """Records of a batch."""
@@ -77,7 +78,7 @@ async def _kept(folder: Path, database: Database, records: int) -> tuple[list[Ba
 
 def _happened(records: int) -> Iterator[Record]:
     """Through two years, until now."""
-    config = choices.load(EXAMPLE)
+    config = loader.load(EXAMPLE)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = written(examples(EXAMPLES.read_text()), about, seed=1)
     citizens, now = -(-records // EACH), clock.now()
@@ -124,7 +125,7 @@ async def _proved(pool: Pool) -> Proved:
 
 
 def _verified(settings: Mapping[str, str], *how: str) -> Verified:
-    command = [sys.executable, "-m", "bench.verified", SIGNER.verifier, *how]
+    command = [sys.executable, "-m", "bench.verify_process", SIGNER.verifier, *how]
     ran = subprocess.run(command, env=dict(settings), stdout=subprocess.PIPE, cwd=ROOT, check=True)
     return msgspec.json.decode(ran.stdout, type=Verified)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from bench.steady import Outcome
+from bench.open_loop import Outcome
 
 BARE, SINGLE, GATEWAY = KINDS = ("bare HTTP and HMAC", "a publish per webhook", "gateway")
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import aio_pika
 
-from bench.carried import AGAIN, BARE, KINDS, KNOWN, NEW, Sample, counted, missing, table
+from bench.harness import Stage, staged
+from bench.receipts import Wave, envelopes, receipts
+from bench.router_report import AGAIN, BARE, KINDS, KNOWN, NEW, Sample, counted, missing, table
 from bench.rules import EXAMPLES
-from bench.stage import Stage, staged
-from bench.traffic import Wave, envelopes, receipts
+from bench.texts import examples, written
 from bench.usage import peak
-from bench.writing import examples, written
 from deploy.local.process import Process
-from services import clock, observe
+from services import clock, metrics
 from tests.citizens import NUMBER
 from tests.installation import NEIGHBOUR_NUMBER
 
@@ -38,7 +38,7 @@ more often would cost what is measured."""
 
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     """Measure and print; `rounds` of each kind, `messages` in each."""
-    observe.log_to_stdout("bench", "error")  # for what is published here
+    metrics.log_to_stdout("bench", "error")  # for what is published here
     samples: dict[str, list[Sample]] = {kind: [] for kind in KINDS}
     with staged(folder) as stage:
         for turn in range(rounds):

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import msgspec
 
+from bench.large_config import big_town, words_of_a_town
+from bench.receipts import Wave, receipts
 from bench.results import spread
-from bench.town import big_town, words_of_a_town
-from bench.traffic import Wave, receipts
-from bench.writing import examples, subjects, written
-from router.batch import decide_batch
-from router.book import Facts
-from router.decisions import Ground, Unit
-from router.grounds import grounded
-from router.knowledge import Knowledge
-from router.rules import judge
-from router.units import keyed_hash, units
-from services import choices, clock
+from bench.texts import examples, subjects, written
+from router.handlers.batch import decide_batch
+from router.handlers.units import keyed_hash, units
+from router.model.decision import Ground, Unit
+from router.model.snapshot import Knowledge
+from router.rules.engine import judge
+from router.rules.matcher import Facts
+from router.ruleset.context import grounded
+from services import clock
+from services.config import loader
 from services.lifecycle import settle
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +95,7 @@ def laid_out(folder: Path, size: Size) -> Path:
 def compiled(path: Path) -> tuple[Ground, float]:
     """What is decided by, and the seconds that it took to make."""
     began = time.process_time()
-    ground = grounded(choices.load(path), keyed_hash(b"bench"))
+    ground = grounded(loader.load(path), keyed_hash(b"bench"))
     return ground, time.process_time() - began
 
 

@@ -18,24 +18,24 @@ from typing import Any
 
 import msgspec
 
-from archiver.record.appending import Entry
-from archiver.record.indexing import sought
-from archiver.record.keys import Keys
-from archiver.record.told import told
-from archiver.record.writing import Writer
-from archiver.search.asked import SEARCH
-from archiver.search.finding import Finder
-from archiver.store import Store
+from archiver.api.queries import Store
+from archiver.encryption.key_store import Keys
+from archiver.index.blind_index import sought
+from archiver.index.record_fields import told
+from archiver.log.append import Entry
+from archiver.log.writer import Writer
+from archiver.search.request import SEARCH
+from archiver.search.search import Finder
+from bench.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.results import at_most, spread
 from bench.servers import KEY
-from bench.townspeople import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.usage import processor
-from cli.example import ROOT
 from cli.main import MIGRATED
-from deploy.local.database import Database
-from services.access import Rights
+from cli.support.example_config import ROOT
+from deploy.local.postgresql import Database
 from services.contract import Record
-from services.database import Pool, connected, migrate, migrations
+from services.http.rights import Rights
+from services.postgres.database import Pool, connected, migrate, migrations
 
 BATCH = 2_000
 """Records written at once, as the archiver does when it has to catch up."""

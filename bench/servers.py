@@ -14,12 +14,12 @@ from pathlib import Path
 import aio_pika
 
 from bench.results import BARE, GATEWAY, SINGLE
-from deploy.local.broker import Broker
-from deploy.local.database import Database
 from deploy.local.plan import PORTS, environment
+from deploy.local.postgresql import Database
+from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
-from services import choices
+from services.config import loader
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
@@ -50,7 +50,7 @@ class Servers:
 @contextmanager
 def serving(folder: Path) -> Iterator[Servers]:
     """All of them, until the context is left."""
-    town = choices.load(EXAMPLE).config
+    town = loader.load(EXAMPLE).config
     passwords = {name: token() for name in ("gateway", "router", "deliverer", "archiver")}
     broker = Broker(folder / "rabbitmq", definitions(EXAMPLE, passwords))
     database = Database(folder / "postgresql", durable=False)
@@ -67,7 +67,7 @@ def _command(kind: str, port: int) -> list[str]:
     if kind == GATEWAY:
         return [sys.executable, "-m", "cli.main", "gateway"]
     ceiling = "single" if kind == SINGLE else "bare"
-    return [sys.executable, "-m", "bench.ceilings", ceiling, str(port)]
+    return [sys.executable, "-m", "bench.baseline_gateway", ceiling, str(port)]
 
 
 def surroundings(folder: Path, config: Path, amqp: str, database: str) -> dict[str, str]:

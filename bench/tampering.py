@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from archiver.record.entry import Open, hash_of
-from archiver.record.walking import TILE_ENTRIES, Finding
-from services.database import Connection
+from archiver.audit.log_walk import TILE_ENTRIES, Finding
+from archiver.log.entry import Open, hash_of
+from services.postgres.database import Connection
 
 
 class Deed(msgspec.Struct, frozen=True):

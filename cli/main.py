@@ -15,27 +15,20 @@ from typing import Any
 import click
 import msgspec
 
-from cli import (
-    archive,
-    costs,
-    desk,
-    destination,
-    explain,
-    explaining,
-    files,
-    parked,
-    queues,
-    replay,
-    rules,
-    tokens,
-)
-from cli import check as checks
-from cli.example import EXAMPLE, ROOT
-from cli.times import Time
-from router.soundness import sound
-from services import choices, clock, config, lifecycle, observe, settings
-from services.database import DATABASE_ERRORS, MigrationError, migrate, migrations
-from services.keyring import of_environment
+from cli import contact_centre, tokens, topology
+from cli.archive import files, group
+from cli.check import check as checks
+from cli.costs import costs
+from cli.deliveries import destination, parked
+from cli.replay import replay
+from cli.routing import explain, explaining, rule_versions
+from cli.support.example_config import EXAMPLE, ROOT
+from cli.support.time_options import Time
+from router.ruleset.validation import sound
+from services import clock, lifecycle, metrics
+from services.config import loader, model, settings
+from services.http.token_store import of_environment
+from services.postgres.database import DATABASE_ERRORS, MigrationError, migrate, migrations
 
 OF_THE_EXAMPLE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
 MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
@@ -56,15 +49,15 @@ def fail(message: str, code: int = 1) -> None:
     sys.exit(code)
 
 
-def configured(path: Path) -> config.Config:
+def configured(path: Path) -> model.Config:
     return chosen(path).config
 
 
-def chosen(path: Path) -> choices.Choices:
+def chosen(path: Path) -> loader.Choices:
     """All that a municipality decides, or every fault of it, and the end."""
     try:
-        return sound(choices.load(path))
-    except config.ConfigError as error:
+        return sound(loader.load(path))
+    except model.ConfigError as error:
         fail(str(error))
         raise
 
@@ -79,7 +72,7 @@ def loaded(kind: type[settings.AnySettings]) -> settings.AnySettings:
 
 def run(name: str, level: str, service: Callable[[], Service]) -> None:
     """Run a service until it is stopped; its exit code becomes ours."""
-    observe.log_to_stdout(name, level)
+    metrics.log_to_stdout(name, level)
     try:
         sys.exit(lifecycle.in_loop(lifecycle.run(service)))
     except OSError as error:
@@ -90,9 +83,9 @@ def run(name: str, level: str, service: Callable[[], Service]) -> None:
 @click.option("--worker", type=(int, int), hidden=True, help="Number, and pid of the supervisor.")
 def gateway(worker: tuple[int, int] | None) -> None:
     """Run the front door: webhooks and CRM commands in."""
+    from gateway.process_supervisor import end_with, operations_port, workers
     from gateway.service import gateway as service
     from gateway.service import opened
-    from gateway.workers import end_with, operations_port, workers
 
     given = loaded(settings.GatewaySettings)
     town = chosen(given.config)
@@ -136,12 +129,12 @@ def deliverer() -> None:
     from deliverer.credentials import credentials
     from deliverer.service import accounts
     from deliverer.service import deliverer as service
-    from services import scanner
+    from services.files import clamd
 
     given = loaded(settings.DelivererSettings)
     town = configured(given.config)
     try:
-        scanner.configured(given.scanner_url, town)
+        clamd.configured(given.scanner_url, town)
         own = credentials(town, given.config.parent, os.environ)
         numbers = accounts(given, town, os.environ)
     except settings.SettingsError as error:
@@ -153,15 +146,15 @@ def deliverer() -> None:
 def archiver() -> None:
     """Run the archiver: keeps the record and shows it."""
     from archiver.service import archiver as service
-    from services import scanner
-    from services.graph import accounts
+    from services.config.accounts import accounts
+    from services.files import clamd
 
     given = loaded(settings.ArchiverSettings)
     town = configured(given.config)
     token = given.meta_access_token.get_secret_value()
     try:
         of_environment(given, town)
-        scanner.configured(given.scanner_url, town)
+        clamd.configured(given.scanner_url, town)
         numbers = accounts(town.numbers, given.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
@@ -216,13 +209,13 @@ def check(path: Path | None, as_json: bool) -> None:
 
 main.add_command(costs.command)
 for _group in (
-    archive.group,
-    *desk.GROUPS,
+    group.group,
+    *contact_centre.GROUPS,
     destination.group,
     files.group,
     parked.group,
-    rules.group,
-    queues.group,
+    rule_versions.group,
+    topology.group,
     tokens.group,
 ):
     main.add_command(_group)

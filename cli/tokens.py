@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from cli.acting import Operation, on_record
-from cli.tables import Refused, on_tables, say
-from cli.times import Time
-from services import choices, clock, config, settings
-from services.access import BURST, REQUESTS_PER_SECOND, ROLES, Role
-from services.database import Connection, Pool
-from services.keyring import LARGEST, digest
+from cli.support.audit import Operation, on_record
+from cli.support.database import Refused, on_tables, say
+from cli.support.time_options import Time
+from services import clock
+from services.config import loader, model, settings
+from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
+from services.http.token_store import LARGEST, digest
+from services.postgres.database import Connection, Pool
 
 PREFIX = "pk_"
 """So that scanners of leaked secrets can know one: this, and 43 characters of base64url."""
@@ -60,7 +61,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def faults(
-    wanted: Wanted, town: config.Config, now: datetime, taken: Collection[str] = ()
+    wanted: Wanted, town: model.Config, now: datetime, taken: Collection[str] = ()
 ) -> list[str]:
     """What is wrong with it in this municipality; `taken` are names of the environment. Pure."""
     found = []
@@ -206,9 +207,9 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
     if not file:
         return ["POSTKAMER_CONFIG: is missing"]
     try:
-        town = choices.load(Path(file)).config
+        town = loader.load(Path(file)).config
         return faults(wanted, town, clock.now(), of_environment(os.environ))
-    except config.ConfigError as error:
+    except model.ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from None
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deliverer import certificates
-from deliverer.certificates import Certificates, WrongFiles
 from deliverer.secrets import Keys, client_secrets, keys
-from services.config import Config
-from services.settings import SettingsError
-from services.town import Destination
+from deliverer.transport import client_certificates
+from deliverer.transport.client_certificates import Certificates, WrongFiles
+from services.config.model import Config
+from services.config.organisation import Destination
+from services.config.settings import SettingsError
 
 
 class Credentials(NamedTuple):
@@ -28,8 +28,8 @@ def credentials(config: Config, folder: Path, environ: Mapping[str, str]) -> dic
     shown: dict[str, Certificates] = {}
     for destination in config.destinations:
         try:
-            if there := certificates.paths(destination, folder, environ):
-                loaded = certificates.load(there)
+            if there := client_certificates.paths(destination, folder, environ):
+                loaded = client_certificates.load(there)
                 shown[destination.id] = Certificates(destination.id, there, loaded)
         except WrongFiles as error:
             faults += [sentence(destination, *wrong) for wrong in error.faults]

@@ -3,10 +3,10 @@ files that hold one."""
 
 from collections.abc import Callable, Iterator, Mapping
 
-from deliverer import cloudevents
-from services.config import Config
-from services.settings import SettingsError, read, resolved
-from services.town import Destination
+from deliverer.destinations import cloudevents
+from services.config.model import Config
+from services.config.organisation import Destination
+from services.config.settings import SettingsError, read, resolved
 
 Keys = tuple[bytes, ...]
 """With which a destination's events are signed: two while its secret is replaced. Of mail one, the

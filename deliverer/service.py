@@ -6,49 +6,50 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from deliverer import cloudevents, mail
-from deliverer.accounts import Account
-from deliverer.accounts import accounts as accounts_of
-from deliverer.addresses import Network
-from deliverer.asides import Asides
-from deliverer.bearer import bearing
-from deliverer.carrier import FILE_SECONDS, FILES_AT_ONCE, SCAN_SECONDS, Carrier, Files
+from deliverer.audit.recorder import Note, noting
 from deliverer.credentials import Credentials
-from deliverer.engine import Engine, Receiver
-from deliverer.holding import hold
-from deliverer.ledger import Ledger
-from deliverer.mailer import mailing
-from deliverer.marking import AT_ONCE, ATTEMPT_SECONDS, Marking
-from deliverer.marks import Marks
-from deliverer.noting import Note, noting
-from deliverer.openklant import bodies
-from deliverer.openklant.book import Book
-from deliverer.openklant.calls import Calls
-from deliverer.openklant.closings import Closings
-from deliverer.openklant.looking import Looking, pace
-from deliverer.openklant.saga import OpenKlant
-from deliverer.openklant.telling import tell as tell_closings
-from deliverer.outbound import WINDOW, Outbound
-from deliverer.posting import Posting, Terms
-from deliverer.replays import Replays
-from deliverer.sender import ANSWER_BYTES, Sender, of_the_system, sending
-from deliverer.session import FRAMES, Session
-from deliverer.settlements import Settlements
-from deliverer.uploads import Uploads
-from services import clock, observe, topology
-from services.batcher import Bounds, batching
-from services.broker import Link, Publisher, linked
-from services.config import Config
-from services.consumer import Consumer, Work, consuming
-from services.database import Pool, connected, until_it_answers
-from services.http import operations, serve
+from deliverer.crm.attempt import Engine, Receiver
+from deliverer.crm.http_receiver import Posting, Terms
+from deliverer.crm.oauth_session import bearing
+from deliverer.crm.replays import Replays
+from deliverer.crm.session import FRAMES, Session
+from deliverer.crm.settlements import Settlements
+from deliverer.crm.sidelined_store import Asides
+from deliverer.destinations import cloudevents, email
+from deliverer.destinations.openklant import payloads
+from deliverer.destinations.openklant.client import Calls
+from deliverer.destinations.openklant.closing_relay import tell as tell_closings
+from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.saga import OpenKlant
+from deliverer.destinations.openklant.store import Book
+from deliverer.destinations.openklant.task_poller import Looking, pace
+from deliverer.meta.accounts import Account
+from deliverer.meta.accounts import accounts as accounts_of
+from deliverer.meta.held_messages import hold
+from deliverer.meta.ledger import Ledger
+from deliverer.meta.media_upload_store import Uploads
+from deliverer.meta.media_uploader import FILE_SECONDS, FILES_AT_ONCE, SCAN_SECONDS, Carrier, Files
+from deliverer.meta.read_receipt_store import Marks
+from deliverer.meta.read_receipts import AT_ONCE, ATTEMPT_SECONDS, Marking
+from deliverer.meta.send_loop import WINDOW, Outbound
+from deliverer.transport.http_client import ANSWER_BYTES, Sender, of_the_system, sending
+from deliverer.transport.smtp_client import mailing
+from deliverer.transport.ssrf import Network
+from services import clock, metrics
+from services.amqp import topology
+from services.amqp.batcher import Bounds, batching
+from services.amqp.consumer import Consumer, Work, consuming
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import Link, Publisher, linked
+from services.config.model import Config
+from services.config.organisation import Department, Destination
+from services.config.settings import DelivererSettings
+from services.files.clamd import configured
+from services.files.object_store import Objects
+from services.http.application import operations, serve
 from services.lifecycle import first_to_end, obstacles
-from services.objects import Objects
-from services.partitions import Partitions
-from services.scanner import configured
-from services.settings import DelivererSettings
+from services.postgres.database import Pool, connected, until_it_answers
 from services.tasks import beside
-from services.town import Department, Destination
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: for each destination, the ledger, the relay, and some room."""
@@ -153,7 +154,7 @@ async def _receiving(
     terms = Terms(destination.url, own.keys, shared.archiver)
     if destination.kind == "mail":
         async with mailing(destination, own.keys[0]) as mailer:
-            yield Posting(terms, mail, mailer)
+            yield Posting(terms, email, mailer)
         return
     tls = own.certificates.context if own.certificates else of_the_system
     connections, most = destination.window + 1, ANSWER_BYTES
@@ -170,7 +171,7 @@ async def _receiving(
 def open_klant(destination: Destination, shared: Shared, token: str, sender: Sender) -> OpenKlant:
     return OpenKlant(
         destination,
-        bodies.Terms(destination.channel, shared.archiver, destination.link),
+        payloads.Terms(destination.channel, shared.archiver, destination.link),
         shared.department,
         Book(shared.pool, destination.id),
         lambda: Calls(sender, destination.url, token),
@@ -235,5 +236,5 @@ async def _count_parked(settlements: Settlements, destinations: tuple[Destinatio
     while True:
         for destination in destinations:
             count = await until_it_answers(partial(settlements.parked, destination.id), "parked")
-            observe.parked.labels(queue=destination.id).set(count)
+            metrics.parked.labels(queue=destination.id).set(count)
         await asyncio.sleep(COUNT_SECONDS)

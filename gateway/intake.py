@@ -11,10 +11,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 
 from gateway.admission import DOOR, PARTITION, Load, Measure, decide
-from services.batcher import Batcher, Bounds, Full, Late, batching
-from services.broker import Link, Unconfirmed
+from services.amqp.batcher import Batcher, Bounds, Full, Late, batching
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import Link, Unconfirmed
 from services.contract import Command, Entry, Receipt
-from services.partitions import Partitions
 
 CONFIRM_SECONDS = 1.5
 """From taking a request to its confirm; then 503, well before a sender's own time-out."""

@@ -4,28 +4,29 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from gateway.api import Api
-from gateway.doors import Door, doors
+from gateway.api.command_store import Store
+from gateway.api.message_routes import Api
+from gateway.api_docs.document import document
 from gateway.intake import Intake, intake
-from gateway.media import Media
-from gateway.openapi import document
-from gateway.store import Store
-from gateway.uploads import Uploads
-from gateway.webhook import PATH, Client, Webhook
-from services import clock, manual
-from services.broker import linked
-from services.choices import Choices, load
-from services.config import Config
-from services.database import Pool, connected
-from services.http import MANY, Route, application, operations, serve
-from services.keyring import keyring, of_environment
+from gateway.media.routes import Media
+from gateway.media.upload_store import Uploads
+from gateway.webhook.endpoints import Door, doors
+from gateway.webhook.handler import PATH, Client, Webhook
+from services import clock
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import linked
+from services.api import docs_page
+from services.config.loader import Choices, load
+from services.config.model import Config
+from services.config.reload import follow
+from services.config.settings import GatewaySettings
+from services.files.object_store import Objects
+from services.http.application import MANY, Route, application, operations, serve
+from services.http.server import AHEAD
+from services.http.token_store import keyring, of_environment
 from services.lifecycle import first_to_end
-from services.listener import AHEAD
-from services.objects import Objects
-from services.partitions import Partitions
-from services.settings import GatewaySettings
+from services.postgres.database import Pool, connected
 from services.tasks import beside
-from services.watching import follow
 
 POOL_SIZE = 8
 """Connections to PostgreSQL, for /v1/ alone."""
@@ -59,7 +60,7 @@ async def gateway(
             return link.obstacles()
 
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
-        app = application([*webhook.routes(), *api, *manual.routes(document)])
+        app = application([*webhook.routes(), *api, *docs_page.routes(document)])
         app[AHEAD] = {PATH: webhook.receive}
         shared = settings.gateway_workers > 1
         where = settings.bind, settings.gateway_port

@@ -4,22 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from router.budgets import Budgets
-from router.partition import FRAMES, Partition
-from router.relay import Relay
-from router.rulebook import Rulebook
-from router.store import Store
-from router.units import keyed_hash
-from services import clock, topology
-from services.broker import Publisher, linked
-from services.choices import Choices
-from services.config import Config
-from services.consumer import consuming
-from services.database import connected
-from services.http import operations, serve
+from router.active_rules import Rulebook
+from router.budget_monitor import Budgets
+from router.handlers.units import keyed_hash
+from router.partition.worker import FRAMES, Partition
+from router.store.store import Store
+from router.timer_relay import Relay
+from services import clock
+from services.amqp import topology
+from services.amqp.consumer import consuming
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import Publisher, linked
+from services.config.loader import Choices
+from services.config.model import Config
+from services.config.settings import RouterSettings, derived_key
+from services.http.application import operations, serve
 from services.lifecycle import first_to_end, obstacles
-from services.partitions import Partitions
-from services.settings import RouterSettings, derived_key
+from services.postgres.database import connected
 from services.tasks import beside
 
 POOL_SIZE = 8

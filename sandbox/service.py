@@ -9,27 +9,29 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from sandbox import meta, pages, town
-from sandbox.asking import Asking
-from sandbox.attachments import Attachments
-from sandbox.carriers import Carriers
-from sandbox.centre import Centre
-from sandbox.contents import Contents
-from sandbox.crm import Crm
-from sandbox.desk import Desk
-from sandbox.graph import Graph
-from sandbox.handsets import Handsets
-from sandbox.media import Media
-from sandbox.meta import Meta
-from sandbox.numbers import Numbers
+from sandbox import organisation, page_server
+from sandbox.crm.contact_centre import Centre
+from sandbox.crm.dataref_fetcher import Contents
+from sandbox.crm.desk import Desk
+from sandbox.crm.postkamer_client import Asking
+from sandbox.crm.receiver import Crm
+from sandbox.event_stream import Stream
+from sandbox.meta import webhook_sender
+from sandbox.meta.graph_api import Graph
+from sandbox.meta.handsets import Handsets
+from sandbox.meta.media_routes import Attachments
+from sandbox.meta.media_store import Media
+from sandbox.meta.number_directory import Numbers
+from sandbox.meta.number_move_routes import Carriers
+from sandbox.meta.webhook_sender import Meta
+from sandbox.meta.world import World
 from sandbox.openklant.control import Control
-from sandbox.phone import Phone
+from sandbox.organisation import Carrier, Town
+from sandbox.phone.routes import Phone
 from sandbox.settings import SandboxSettings
-from sandbox.stream import Stream
-from sandbox.town import Carrier, Town
-from sandbox.world import World
-from services import choices, clock
-from services.http import MANY, application, problem, serve
+from services import clock
+from services.config import loader
+from services.http.application import MANY, application, problem, serve
 from services.lifecycle import first_to_end
 from services.tasks import beside
 
@@ -50,8 +52,12 @@ async def sandbox(settings: SandboxSettings) -> AsyncIterator["asyncio.Future[ob
 @asynccontextmanager
 async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
     """The sandbox, and where it listens; ConfigError for a postkamer.toml with faults."""
-    shown = town.of(choices.load(settings.config).config) if settings.config else town.EXAMPLE
-    async with meta.session() as http:
+    shown = (
+        organisation.of(loader.load(settings.config).config)
+        if settings.config
+        else organisation.EXAMPLE
+    )
+    async with webhook_sender.session() as http:
         world = make(settings, shown, http)
         asking = Asking(settings, http)
         contents = Contents(asking, stream=world.stream)
@@ -101,12 +107,12 @@ def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) ->
 
 def others(world: World) -> list[web.RouteDef]:
     """The phones, their files at Meta's, the page and the stream."""
-    found = pages.files()
+    found = page_server.files()
     return [
         *Attachments(world).routes(),
         *Carriers(world).routes(),
-        *Phone(world, pages.samples(found)).routes(),
-        *pages.routes(world.town, found),
+        *Phone(world, page_server.samples(found)).routes(),
+        *page_server.routes(world.town, found),
         web.get("/stream", world.stream.listen),
     ]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.settings import SettingsError, read
+from services.config.settings import SettingsError, read
 
 HIGHEST_PORT = 65_535
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from services.consumer import Consumer
-from services.database import Pool, answers
+from services.amqp.consumer import Consumer
+from services.postgres.database import Pool, answers
 
 T = TypeVar("T")
 Service = Callable[[], AbstractAsyncContextManager["asyncio.Future[object]"]]

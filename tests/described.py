@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from archiver.openapi import document as archiver
-from gateway.openapi import document as gateway
+from gateway.api_docs.document import document as gateway
 
 
 class Operation(msgspec.Struct, frozen=True):

@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from deploy.local.broker import Broker
 from deploy.local.plan import PORTS, REAL, SERVICES, Service, environment
 from deploy.local.process import Process, Program
+from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
 from tests.recorded import KEY, Readable

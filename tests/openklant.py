@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import aiohttp
 from yarl import URL
 
-from sandbox.openklant import taking
-from sandbox.openklant.answers import BASE
+from sandbox.openklant import writes
+from sandbox.openklant.error_responses import BASE
 from sandbox.openklant.store import Row, Store
-from sandbox.openklant.taking import Checked, Stamp
+from sandbox.openklant.writes import Checked, Stamp
 from sandbox.settings import SandboxSettings
 
 Json = dict[str, Any]
@@ -110,18 +110,18 @@ class Register:
 
     def check(self, resource: str, body: object, before: Row | None = None) -> list[str]:
         """Each fault as `name code`; none when it is taken."""
-        found = taking.check(self.store, resource, body, before, partial=before is not None)
+        found = writes.check(self.store, resource, body, before, partial=before is not None)
         return [] if isinstance(found, Checked) else [f"{f.name} {f.code}" for f in found]
 
     def take(self, resource: str, body: object) -> Row:
-        found = taking.check(self.store, resource, body)
+        found = writes.check(self.store, resource, body)
         assert isinstance(found, Checked), found
-        return taking.create(self.store, found, Stamp(AT, self.new_id))
+        return writes.create(self.store, found, Stamp(AT, self.new_id))
 
     def change(self, resource: str, row: Row, body: object) -> Row:
-        found = taking.check(self.store, resource, body, row, partial=True)
+        found = writes.check(self.store, resource, body, row, partial=True)
         assert isinstance(found, Checked), found
-        return taking.change(self.store, found, AT)
+        return writes.change(self.store, found, AT)
 
     def body(self, resource: str) -> Json:
         """One that is taken."""

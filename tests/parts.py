@@ -11,7 +11,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from services.access import Rights
+from services.http.rights import Rights
 from tests.citizens import NUMBER, phone, post, text, webhook
 from tests.installation import NEIGHBOUR_NUMBER, Installation
 from tests.tokens import GENEROUS, admitted, bearer, made

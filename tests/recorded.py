@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from archiver.receipts import Envelope
-from archiver.record.keys import Keys
-from archiver.record.reading import RECORDS, opened
-from archiver.record.writing import Writer
-from archiver.store import Store
-from deploy.local.database import OWNER, Database
-from services.database import Pool, connected
-from services.whatsapp.cutting import Cut, joined
+from archiver.api.queries import Store
+from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.key_store import Keys
+from archiver.log.writer import Writer
+from archiver.receipt_assembly import Envelope
+from deploy.local.postgresql import OWNER, Database
+from services.postgres.database import Pool, connected
+from services.whatsapp.segments import Cut, joined
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 """The master key of installations in tests."""

@@ -5,9 +5,9 @@ from typing import Any
 import aiohttp
 
 from cli.tokens import Wanted, add
-from services.access import Rights
-from services.database import connected
-from services.keyring import Key, digest
+from services.http.rights import Rights
+from services.http.token_store import Key, digest
+from services.postgres.database import connected
 from tests.watching import until
 
 GENEROUS = {"per_second": 1000, "burst": 10_000}

@@ -6,17 +6,17 @@ from uuid import UUID
 
 import msgspec
 
-from router.batch import decide_batch
-from router.decisions import Decision, Timer, Unit
-from router.grounds import grounded
-from router.knowledge import Knowledge
-from router.records import receipt_record, records, segment
-from router.units import items_of, keyed_hash, units
-from services import texts
-from services.choices import Choices, version
-from services.config import parse
+from router.handlers.batch import decide_batch
+from router.handlers.units import items_of, keyed_hash, units
+from router.model.decision import Decision, Timer, Unit
+from router.model.snapshot import Knowledge
+from router.output.archive_records import receipt_record, records, segment
+from router.ruleset.context import grounded
+from services.config.loader import Choices, version
+from services.config.model import parse
 from services.contract import Author, Command, Entry, Receipt, Record
 from services.ids import uuid7
+from services.texts import catalogue
 from tests.citizens import phone, text, webhook
 from tests.ringing import timeout
 from tests.voorbeeldstad import FOLDER, VALUES
@@ -132,7 +132,7 @@ menu = "onderwerp"
 
 def town(said: str = TOWN) -> Choices:
     """With the texts of the example."""
-    return Choices(parse(said, "town.toml"), texts.load(FOLDER), {}, version({"town": said}))
+    return Choices(parse(said, "town.toml"), catalogue.load(FOLDER), {}, version({"town": said}))
 
 
 class Week:

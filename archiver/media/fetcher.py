@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
-from archiver.media.arriving import Arriving, TooLarge
-from archiver.media.book import Book, File
-from archiver.media.judging import (
+from archiver.encryption.stream_sealing import Lock
+from archiver.media.claim import LOOK_SECONDS, Came, take
+from archiver.media.download_stream import Arriving, TooLarge
+from archiver.media.fetch_policy import (
     TOO_LARGE,
     UNOPENABLE,
     UNUSABLE,
@@ -22,13 +23,13 @@ from archiver.media.judging import (
     is_whole,
     usable,
 )
-from archiver.media.source import Source
-from archiver.media.working import LOOK_SECONDS, Came, take
-from archiver.record.streaming import Lock
-from services import clock, objects
-from services.database import until_it_answers
-from services.graph import Account
-from services.objects import Away, Missing, Objects
+from archiver.media.provider_client import Source
+from archiver.media.store import Book, File
+from services import clock
+from services.config.accounts import Account
+from services.files import object_store
+from services.files.object_store import Away, Missing, Objects
+from services.postgres.database import until_it_answers
 
 AT_ONCE = 6
 """Files under way: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 90 MiB together."""
@@ -80,9 +81,9 @@ class Fetcher:
     async def _forgot(self, object: UUID, sealed: str) -> bool:
         """Whether what was begun under these names, or is nobody's, is gone."""
         try:
-            await self._store.delete(objects.media(object))
+            await self._store.delete(object_store.media(object))
             if sealed:
-                await self._store.delete(objects.sealed(sealed))
+                await self._store.delete(object_store.sealed(sealed))
         except Missing:  # the bucket too
             return True
         except Away:
@@ -111,7 +112,7 @@ class Fetcher:
         if not await until_it_answers(partial(self._book.named, file, got.object), "media"):
             return Missed("strange")  # another has it
         try:
-            await self._store.keep(objects.media(file.object), objects.sealed(got.object))
+            await self._store.keep(object_store.media(file.object), object_store.sealed(got.object))
         except (Away, Missing):
             return Missed("store")
         return got
@@ -136,7 +137,7 @@ class Fetcher:
             said = await self._source.about(account, file.announced.id)
             if isinstance(said, Missed):
                 return said
-            key = objects.media(file.object)
+            key = object_store.media(file.object)
             came = await self._source.fetch(account, said, key, lock)
             if isinstance(came, Arriving):
                 return _judged(file, came, said)

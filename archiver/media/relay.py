@@ -3,10 +3,10 @@
 import asyncio
 from functools import partial
 
-from archiver.media.book import Book
-from services import clock, observe
-from services.database import until_it_answers
-from services.partitions import Partitions
+from archiver.media.store import Book
+from services import clock, metrics
+from services.amqp.partition_publisher import Partitions
+from services.postgres.database import until_it_answers
 
 LOOK_SECONDS = 0.5
 """Between two looks at what is not told yet."""
@@ -31,12 +31,12 @@ async def tell(book: Book, partitions: Partitions) -> None:
 async def count(book: Book) -> None:
     """For as long as the service runs. What never happened is 0: else its first time is no rise."""
     for outcome in ENDS:
-        observe.media.labels(outcome=outcome)
+        metrics.media.labels(outcome=outcome)
     while True:
         waiting = {each.state: each for each in await until_it_answers(book.waiting, "media")}
         for state in STATES:
             each = waiting.get(state)
             age = (clock.now() - each.since).total_seconds() if each else 0.0
-            observe.media_waiting.labels(state=state).set(each.count if each else 0)
-            observe.media_waiting_seconds.labels(state=state).set(max(0.0, age))
+            metrics.media_waiting.labels(state=state).set(each.count if each else 0)
+            metrics.media_waiting_seconds.labels(state=state).set(max(0.0, age))
         await asyncio.sleep(COUNT_SECONDS)

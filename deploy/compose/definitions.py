@@ -12,8 +12,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from services import choices, config, topology
-from services.settings import SettingsError, read
+from services.amqp import topology
+from services.config import loader, model
+from services.config.settings import SettingsError, read
 
 
 def variable(service: str) -> str:
@@ -43,7 +44,7 @@ def document(environ: Mapping[str, str]) -> str:
     path = read("POSTKAMER_CONFIG", environ)
     if path is None:
         raise SettingsError(["POSTKAMER_CONFIG: is missing"])
-    town = choices.load(Path(path)).config
+    town = loader.load(Path(path)).config
     table = topology.queues(town.partitions, [d.id for d in town.destinations])
     return json.dumps(topology.definitions(table, passwords(environ)), indent=1)
 
@@ -54,7 +55,7 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
         return 2
     try:
         text = document(environ)
-    except (SettingsError, config.ConfigError) as error:
+    except (SettingsError, model.ConfigError) as error:
         print(error, file=sys.stderr)
         return 1
     new = Path(f"{arguments[0]}.new")

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.local import plan
-from deploy.local.refusal import Refusal
+from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State, write_private
 from deploy.local.supervisor import Stopped, Supervisor, check_disk, check_ports, only_one

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.refusal import Refusal
+from deploy.local.errors import Refusal
 
 HIGHEST_PORT = 65_535
 

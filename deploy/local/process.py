@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.family import POLL_SECONDS, descendants, identity, runs, see_off
-from deploy.local.refusal import Refusal, last_lines
+from deploy.local.errors import Refusal, last_lines
+from deploy.local.process_tree import POLL_SECONDS, descendants, identity, runs, see_off
 
 STOP_SECONDS = 30.0
 """For a clean stop; longer than the 25 s after which a service ends itself, come what may."""

@@ -5,14 +5,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from deploy.local.broker import Broker, Ports
-from deploy.local.database import Database
+from deploy.local.errors import Refusal
 from deploy.local.plan import REAL
+from deploy.local.postgresql import Database
 from deploy.local.process import Process
-from deploy.local.refusal import Refusal
+from deploy.local.rabbitmq import Broker, Ports
 from deploy.local.state import State
-from services import choices, config, topology
-from services.settings import read
+from services.amqp import topology
+from services.config import loader, model
+from services.config.settings import read
 
 AMQP, DATABASE = "POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"
 
@@ -107,8 +108,8 @@ class Servers:
 def definitions(path: Path, passwords: Mapping[str, str]) -> dict[str, Any]:
     """The broker's definitions for the configuration in `path`."""
     try:
-        town = choices.load(path).config
-    except config.ConfigError as error:
+        town = loader.load(path).config
+    except model.ConfigError as error:
         raise Refusal(f"The configuration is not right:\n{error}") from error
     destinations = [destination.id for destination in town.destinations]
     return topology.definitions(topology.queues(town.partitions, destinations), passwords)

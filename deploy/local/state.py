@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.local.refusal import Refusal
+from deploy.local.errors import Refusal
 
 PORTS = range(20_000, 32_768)
 """Below Linux's ephemeral range (32768 and up), where a client's socket could sit on a port that

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 
 from deploy.local import plan
-from deploy.local.family import POLL_SECONDS
+from deploy.local.errors import Refusal, last_lines
 from deploy.local.process import Process, Program
-from deploy.local.refusal import Refusal, last_lines
+from deploy.local.process_tree import POLL_SECONDS
 from deploy.local.state import obstacle
 
 READY_SECONDS = 60.0

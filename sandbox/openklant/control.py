@@ -5,13 +5,13 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from sandbox.openklant.doors import OpenKlant
-from sandbox.openklant.fields import RESOURCES, TOGETHER
+from sandbox.openklant.latency import Workers
 from sandbox.openklant.modes import Mode, Modes
-from sandbox.openklant.pace import Workers
+from sandbox.openklant.routes import OpenKlant
+from sandbox.openklant.schema import RESOURCES, TOGETHER
 from sandbox.openklant.store import CONTACTS_KEPT, Store
 from sandbox.openklant.summary import summary
-from services.http import json, problem
+from services.http.application import json, problem
 
 LIST_MOST = 1_000
 """Contacts in a summary that does not say how many."""

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox.openklant import values
-from sandbox.openklant.fields import Field
-from sandbox.openklant.reading import Fault
+from sandbox.openklant import field_values
+from sandbox.openklant.field_values import Wrong
+from sandbox.openklant.schema import Field
 from sandbox.openklant.store import Row, Store
-from sandbox.openklant.values import Wrong
+from sandbox.openklant.validation import Fault
 
 Test = Literal[
     "is", "has", "contains", "uuid", "url", "yes", "any", "moment", "choice", "never", "gt", "gte",
@@ -199,7 +199,7 @@ def _text(said: str) -> Any:
 
 
 def _address(said: str) -> Any:
-    values.url(Field(), said)
+    field_values.url(Field(), said)
     try:
         return str(uuid.UUID(said.rstrip("/").rpartition("/")[2]))
     except ValueError:
@@ -211,7 +211,7 @@ READ: Mapping[str, Callable[[str], Any]] = {
     "url": _address,
     "yes": lambda said: {"true": True, "false": False}.get(said.lower()),
     "any": lambda said: {"true": True, "false": False}.get(said.lower()),
-    "moment": lambda said: values.moment(Field(), said),
+    "moment": lambda said: field_values.moment(Field(), said),
     "gt": lambda said: date.fromisoformat(said).isoformat(),
     "gte": lambda said: date.fromisoformat(said).isoformat(),
     "lt": lambda said: date.fromisoformat(said).isoformat(),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sandbox.openklant.answers import (
+from sandbox.openklant.error_responses import (
     BROKEN,
     FORBIDDEN,
     NOT_FOUND,
@@ -14,7 +14,7 @@ from sandbox.openklant.answers import (
     TOO_MANY,
     Refusal,
 )
-from sandbox.openklant.pace import WORKERS
+from sandbox.openklant.latency import WORKERS
 
 HANG_SECONDS = 600.0
 """How long an answer is held in the mode `hang`: longer than any client waits."""

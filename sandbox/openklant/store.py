@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sandbox.openklant.fields import RESOURCES, UNIQUE
+from sandbox.openklant.schema import RESOURCES, UNIQUE
 
 Row = dict[str, Any]
 

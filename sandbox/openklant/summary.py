@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.openklant.fields import RESOURCES
+from sandbox.openklant.schema import RESOURCES
+from sandbox.openklant.serializers import plain
 from sandbox.openklant.store import Row, Store
-from sandbox.openklant.views import plain
 
 Json = dict[str, Any]
 

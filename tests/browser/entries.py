@@ -6,7 +6,7 @@ from base64 import b32encode
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.events import signature
+from sandbox.crm.event_validation import signature
 from services import clock
 
 SECRET = b"sandbox-crm-secret"

@@ -5,10 +5,10 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.changes import NO_NOTICE, NOTICE, STATE, Notice, State
+from gateway.requests.changes import NO_NOTICE, NOTICE, STATE, Notice, State
 from services import clock
-from services.http import problem
-from services.reading import read
+from services.api.json_body import read
+from services.http.application import problem
 
 SAYING: dict[tuple[str, str], TypeAdapter[Any]] = {
     ("PUT", "notice"): NOTICE,

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Playwright, expect
 
-from sandbox import pages
+from sandbox import page_server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 """The same browsers, in the same order, as deploy/setup.sh is content with."""
@@ -37,7 +37,7 @@ def words(language: str) -> dict[str, str]:
     """The texts of the page in one language."""
     import re
 
-    table = pages.files()[f"words-{language}.js"].content.decode()
+    table = page_server.files()[f"words-{language}.js"].content.decode()
     return dict(re.findall(r'^  "([a-z0-9_.-]+)": "(.*)",$', table, re.MULTILINE))
 
 

@@ -15,12 +15,12 @@ import aiohttp
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.bodies import MESSAGE, Message, ReactionMessage
-from gateway.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close, Read, Transfer
-from gateway.contents import content_of, upload_of
+from gateway.commands.graph_payload import content_of, upload_of
+from gateway.requests.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close, Read, Transfer
+from gateway.requests.messages import MESSAGE, Message, ReactionMessage
 from services import clock
-from services.http import problem, serve
-from services.reading import read
+from services.api.json_body import read
+from services.http.application import problem, serve
 from tests.browser.entries import (
     identities,
     incoming,

@@ -7,14 +7,14 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, async_playwright, expect
 
 import archiver.openapi
-import gateway.openapi
-from services.http import application, serve
-from services.manual import routes
+import gateway.api_docs.document
+from services.api.docs_page import routes
+from services.http.application import application, serve
 from tests.browser.page import ARTIFACTS, RULES, chromium, needs_chromium
 
 pytestmark = needs_chromium
 
-DOCUMENTS = {"gateway": gateway.openapi.document, "archiver": archiver.openapi.document}
+DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver.openapi.document}
 
 
 @pytest.fixture(params=DOCUMENTS)

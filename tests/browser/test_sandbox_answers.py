@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from gateway.bodies import MediaMessage, ReactionMessage, TextMessage
-from gateway.changes import Close, Note, Transfer
+from gateway.requests.changes import Close, Note, Transfer
+from gateway.requests.messages import MediaMessage, ReactionMessage, TextMessage
 from tests.browser.page import MailroomPage, needs_chromium
 from tests.browser.small_town import SmallTown
 from tests.browser.walks import town_and_page

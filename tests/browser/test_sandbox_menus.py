@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from router import menus
-from services.rules import Menu, Option
+from router.conversation import menus
+from services.config.routing_rules import Menu, Option
 from tests.browser.entries import outgoing
 from tests.browser.page import MailroomPage, needs_chromium
 from tests.browser.small_town import SmallTown

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from gateway.changes import Close, Confirm, Transfer
+from gateway.requests.changes import Close, Confirm, Transfer
 from services import clock
 from tests.browser.page import MailroomPage, needs_chromium
 from tests.browser.small_town import SmallTown

@@ -10,19 +10,19 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from sandbox import town
-from sandbox.events import signature
+from sandbox import organisation
+from sandbox.crm.event_validation import signature
+from sandbox.meta.webhook_payloads import headers
+from sandbox.organisation import Carrier
 from sandbox.service import Running, running
 from sandbox.settings import SandboxSettings
-from sandbox.town import Carrier
-from sandbox.webhooks import headers
-from services.http import problem, serve
+from services.http.application import problem, serve
 
 SECRETS: dict[Carrier, str] = {
     "meta": "sandbox-app-secret",
     "360dialog": "sandbox-platform-secret",
 }
-NUMBER = town.EXAMPLE.numbers[0].id
+NUMBER = organisation.EXAMPLE.numbers[0].id
 TOKEN = {"Authorization": "Bearer sandbox-access-token"}
 TEXT: dict[str, Any] = {
     "messaging_product": "whatsapp",

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from gateway import examples
-from gateway.contents import content_of
+from gateway.api_docs import examples
+from gateway.commands.graph_payload import content_of
 from tests.contract.test_sandbox_openapi import DOCUMENT, faults_against, merged, schema
 from tests.unit.gateway.orders import message
 from tests.unit.gateway.sending import as_sent

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.decisions import Decision
+from router.model.decision import Decision
 from services import contract
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -7,8 +7,8 @@ from collections import Counter
 import aiohttp
 import pytest
 
+from sandbox.openklant.latency import CREATING
 from sandbox.openklant.modes import BY_OTHERS, REFUSALS
-from sandbox.openklant.pace import CREATING
 from tests.contract.sandbox_world import World
 from tests.openklant import CONTACT, Answer, Client, Json
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
-from sandbox.openklant.fields import RESOURCES, Field
 from sandbox.openklant.filters import FILTERS
-from sandbox.openklant.views import EXPANDS
+from sandbox.openklant.schema import RESOURCES, Field
+from sandbox.openklant.serializers import EXPANDS
 from tests.contract.sandbox_world import World
 from tests.openklant import ACTORS, ADDRESS, FILE, MESSAGE, NUMBER, TASK, Answer, Client, Json
 

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from deliverer.openklant import bodies
-from deliverer.openklant.said import said
-from sandbox.openklant.taking import Checked, check
+from deliverer.destinations.openklant import payloads
+from deliverer.destinations.openklant.events import said
+from sandbox.openklant.writes import Checked, check
 from services.contract import Delivery
 from tests.contract.test_openklant_openapi import DOCUMENT, document
 from tests.integration.handing import NOON
 from tests.integration.register import department
 from tests.openklant import Register
 
-TERMS = bodies.Terms("WhatsApp", "https://archief.example", "https://kcc.example/{conversation}")
+TERMS = payloads.Terms("WhatsApp", "https://archief.example", "https://kcc.example/{conversation}")
 IDENTITY = st.one_of(
     st.tuples(st.just("phone"), st.text(string.digits, max_size=16)),
     st.tuples(st.just("bsuid"), st.text(string.ascii_letters + ".", min_size=1, max_size=140)),
@@ -72,13 +72,13 @@ def event(data: dict[str, Any], *, whole: bool = True) -> Delivery:
 def sent(delivery: Delivery) -> dict[str, Any]:
     """Resource -> what is posted to it."""
     what = said(delivery)
-    known = bodies.Known("4000000000", str(delivery.id))
+    known = payloads.Known("4000000000", str(delivery.id))
     made = {
-        "maak-klantcontact": bodies.contact(delivery, what, known, TERMS),
-        "internetaken": bodies.task(delivery, what, ("4000000001", CONTACT, ACTOR), TERMS),
-        "actoren": bodies.OURS,
+        "maak-klantcontact": payloads.contact(delivery, what, known, TERMS),
+        "internetaken": payloads.task(delivery, what, ("4000000001", CONTACT, ACTOR), TERMS),
+        "actoren": payloads.OURS,
     }
-    if address := bodies.address(what, PARTY):
+    if address := payloads.address(what, PARTY):
         made["digitaleadressen"] = address
     return msgspec.json.decode(msgspec.json.encode(made))  # type: ignore[no-any-return]
 
@@ -118,7 +118,7 @@ def test_whatever_was_written_it_is_as_the_document_says(data: dict[str, Any], w
         assert faults(f"/{resource}", body) == []
     ours = department("almelo", "afval")
     assert ours
-    assert faults("/actoren", bodies.department(ours)) == []
+    assert faults("/actoren", payloads.department(ours)) == []
 
 
 @settings(max_examples=200, deadline=None)
@@ -140,22 +140,24 @@ def test_a_burst_never_outgrows_its_contact_and_says_where_the_rest_is(texts: li
     there: dict[str, Any] = {"inhoud": "Dag.", "metadata": {"gebeurtenis": "first"}}
     for n, text in enumerate(texts):
         delivery = msgspec.structs.replace(event({"text": text}), id=UUID(int=n))
-        change = bodies.longer(delivery, said(delivery), there, TERMS)
-        assert change and len(change["inhoud"]) <= bodies.TEXT
+        change = payloads.longer(delivery, said(delivery), there, TERMS)
+        assert change and len(change["inhoud"]) <= payloads.TEXT
         there |= change
-        assert bodies.longer(delivery, said(delivery), there, TERMS) is None, "it is there already"
+        assert payloads.longer(delivery, said(delivery), there, TERMS) is None, (
+            "it is there already"
+        )
     each = [
-        bodies.text(event({"text": text}), said(event({"text": text})), TERMS) for text in texts
+        payloads.text(event({"text": text}), said(event({"text": text})), TERMS) for text in texts
     ]
     all = "\n\n".join(["Dag.", *each])
-    assert there["inhoud"] == all or (bodies.MORE in there["inhoud"] and len(all) > bodies.TEXT)
+    assert there["inhoud"] == all or (payloads.MORE in there["inhoud"] and len(all) > payloads.TEXT)
     assert there["metadata"]["gebeurtenis"] == "first"
 
 
 def test_a_telephone_number_has_its_plus_and_is_nobody_s_but_who_wrote() -> None:
     identities = [{"kind": "bsuid", "value": "NL.123"}, {"kind": "phone", "value": "31612345678"}]
     what = said(event({"from": {"identities": identities}}))
-    assert bodies.address(what, PARTY) == {
+    assert payloads.address(what, PARTY) == {
         "verstrektDoorBetrokkene": {"uuid": PARTY},
         "verstrektDoorPartij": None,
         "adres": "+31612345678",
@@ -163,8 +165,8 @@ def test_a_telephone_number_has_its_plus_and_is_nobody_s_but_who_wrote() -> None
         "omschrijving": "WhatsApp",
     }
     what = said(event({"from": {"identities": identities[:1]}}))
-    assert (bodies.address(what, PARTY) or {})["soortDigitaalAdres"] == "overig"
-    assert bodies.address(said(event({"from": {"identities": []}})), PARTY) is None
+    assert (payloads.address(what, PARTY) or {})["soortDigitaalAdres"] == "overig"
+    assert payloads.address(said(event({"from": {"identities": []}})), PARTY) is None
 
 
 def test_of_what_is_confidential_only_where_it_stands_is_said() -> None:

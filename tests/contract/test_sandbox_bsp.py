@@ -5,8 +5,8 @@ from typing import Any
 
 import aiohttp
 
-from sandbox.webhooks import Citizen
-from services.providers import PROVIDERS, authorized, resource
+from sandbox.meta.webhook_payloads import Citizen
+from services.config.providers import PROVIDERS, authorized, resource
 from tests.contract.sandbox_world import FROM, NUMBER, TEXT, TOKEN, World
 
 KEY = authorized("360dialog", f"sandbox-d360-{NUMBER}")

@@ -15,11 +15,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from sandbox import faults, graph, requests, webhooks
-from sandbox.media import Media
-from sandbox.requests import Send
-from sandbox.town import Number
-from sandbox.webhooks import Citizen, Sent
+from sandbox.meta import graph_api, graph_errors, send_validation, webhook_payloads
+from sandbox.meta.media_store import Media
+from sandbox.meta.send_validation import Send
+from sandbox.meta.webhook_payloads import Citizen, Sent
+from sandbox.organisation import Number
 
 Json = dict[str, Any]
 
@@ -174,11 +174,11 @@ NEWER_KINDS = [
 def test_what_can_be_asked_with_one_tap_is_taken_and_its_action_must_be_its_own(
     body: Json,
 ) -> None:
-    assert isinstance(requests.check(body), Send)
+    assert isinstance(send_validation.check(body), Send)
     changed = body["interactive"] | {"action": {"name": "another"}}
-    assert not isinstance(requests.check(body | {"interactive": changed}), Send)
+    assert not isinstance(send_validation.check(body | {"interactive": changed}), Send)
     unknown = body["interactive"] | {"type": "carousel"}
-    assert not isinstance(requests.check(body | {"interactive": unknown}), Send)
+    assert not isinstance(send_validation.check(body | {"interactive": unknown}), Send)
 
 
 def request_schema(kind: str) -> Json:
@@ -193,35 +193,35 @@ def as_v23(body: Json) -> Json:
 @pytest.mark.parametrize("body", REQUESTS, ids=[f"{r['type']}-{i}" for i, r in enumerate(REQUESTS)])
 def test_our_requests_are_what_meta_describes_and_the_stand_in_takes_them(body: Json) -> None:
     assert faults_against(request_schema(body["type"]), as_v23(body)) == []
-    assert isinstance(requests.check(body), Send)
+    assert isinstance(send_validation.check(body), Send)
 
 
 @pytest.mark.parametrize("missing", ["messaging_product", "to", "text"])
 def test_a_request_that_meta_describes_otherwise_is_refused_by_both(missing: str) -> None:
     body = {name: value for name, value in REQUESTS[0].items() if name != missing}
     assert faults_against(request_schema("text"), as_v23(body))
-    assert not isinstance(requests.check(body), Send)
+    assert not isinstance(send_validation.check(body), Send)
 
 
 def test_a_read_receipt_is_what_meta_describes() -> None:
     receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
     assert faults_against(schema("MarkMessageRequestPayload"), receipt) == []
-    assert requests.read_receipt_fault(receipt) == ""
+    assert send_validation.read_receipt_fault(receipt) == ""
     assert faults_against(schema("MarkMessageResponsePayload"), {"success": True}) == []
 
 
 def test_the_answer_to_a_message_is_what_meta_describes() -> None:
-    answer = graph.receipt(SENT)
+    answer = graph_api.receipt(SENT)
     assert faults_against(schema("MessageResponsePayload"), answer) == []
     assert answer["contacts"] == [{"input": "+31600000011", "wa_id": "31600000011"}]
     assert answer["messages"] == [{"id": "wamid.X"}]
 
 
-@pytest.mark.parametrize("code", faults.ERRORS)
+@pytest.mark.parametrize("code", graph_errors.ERRORS)
 def test_every_error_has_the_body_that_meta_describes(code: int) -> None:
-    body = faults.answer(faults.ERRORS[code], trace="A1")
+    body = graph_errors.answer(graph_errors.ERRORS[code], trace="A1")
     assert faults_against(schema("ErrorResponse"), body) == []
-    assert faults_against(schema("StatusError"), faults.status_error(code)) == []
+    assert faults_against(schema("StatusError"), graph_errors.status_error(code)) == []
 
 
 def test_the_answer_about_media_is_what_meta_describes() -> None:
@@ -236,15 +236,15 @@ ABOUT = {"context": {"from": NUMBER.phone, "id": "wamid.X"}}
 
 def contents() -> Iterator[Json]:
     about = Media(Random(1)).add("image/png", b"x").about()
-    yield webhooks.text("Mijn paspoort is verlopen / één €")
-    yield webhooks.media("image", about, "De container")
-    yield webhooks.media("document", about | {"filename": "a.pdf"})
-    yield webhooks.location(52.35, 6.66, "Marktplein", "Marktplein 1")
-    yield webhooks.reaction("wamid.X", "👍")
-    yield ABOUT | webhooks.choice("afval", "Afval", "list_reply")
-    yield ABOUT | webhooks.choice("ja", "Ja", "button_reply")
-    yield ABOUT | webhooks.button("ja", "Ja")
-    yield webhooks.card("31600000011", "Fatima El Amrani", asked=False)
+    yield webhook_payloads.text("Mijn paspoort is verlopen / één €")
+    yield webhook_payloads.media("image", about, "De container")
+    yield webhook_payloads.media("document", about | {"filename": "a.pdf"})
+    yield webhook_payloads.location(52.35, 6.66, "Marktplein", "Marktplein 1")
+    yield webhook_payloads.reaction("wamid.X", "👍")
+    yield ABOUT | webhook_payloads.choice("afval", "Afval", "list_reply")
+    yield ABOUT | webhook_payloads.choice("ja", "Ja", "button_reply")
+    yield ABOUT | webhook_payloads.button("ja", "Ja")
+    yield webhook_payloads.card("31600000011", "Fatima El Amrani", asked=False)
 
 
 REPLIES = {
@@ -260,8 +260,8 @@ def message_schema(kind: str) -> Json:
 
 def test_every_webhook_with_a_message_is_what_meta_describes() -> None:
     for content in contents():
-        message = webhooks.message(CITIZEN, "wamid.X", AT, content)
-        body = webhooks.incoming(NUMBER, CITIZEN, message)
+        message = webhook_payloads.message(CITIZEN, "wamid.X", AT, content)
+        body = webhook_payloads.incoming(NUMBER, CITIZEN, message)
         assert faults_against(schema("WebhookPayload"), body) == [], content["type"]
         assert faults_against(message_schema(content["type"]), message) == [], content["type"]
         if content["type"] == "interactive":
@@ -272,15 +272,15 @@ def test_every_webhook_with_a_message_is_what_meta_describes() -> None:
 @pytest.mark.parametrize("name", ["sent", "delivered", "read", "failed"])
 def test_every_webhook_with_a_status_is_what_meta_describes(name: str) -> None:
     code = 131047 if name == "failed" else 0
-    body = webhooks.status(SENT, name, AT, code)
+    body = webhook_payloads.status(SENT, name, AT, code)
     assert faults_against(schema("WebhookPayload"), body) == []
     status = body["entry"][0]["changes"][0]["value"]["statuses"][0]
     assert faults_against(schema("Statuses"), status) == []
 
 
 def test_a_webhook_that_meta_describes_otherwise_is_noticed() -> None:
-    message = webhooks.message(CITIZEN, "wamid.X", AT, webhooks.text("hoi"))
-    body = webhooks.incoming(NUMBER, CITIZEN, message)
+    message = webhook_payloads.message(CITIZEN, "wamid.X", AT, webhook_payloads.text("hoi"))
+    body = webhook_payloads.incoming(NUMBER, CITIZEN, message)
     del body["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"]
     assert faults_against(schema("WebhookPayload"), body)
     assert faults_against(schema("TextMessage_2"), message | {"timestamp": 5})

@@ -6,9 +6,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer import cloudevents, graph
-from sandbox import events, requests
-from sandbox.requests import Send
+from deliverer.destinations import cloudevents
+from deliverer.meta import graph_api
+from sandbox.crm import event_validation
+from sandbox.meta import send_validation
+from sandbox.meta.send_validation import Send
 from sandbox.settings import crm_secret
 from services.contract import Delivery
 
@@ -35,8 +37,8 @@ def test_our_message_is_one_that_meta_accepts(
     kind: str, address: str, phone: str, bsuid: str
 ) -> None:
     content = {"type": "text", "text": {"body": "Goedemorgen"}}
-    body = msgspec.json.decode(graph.request(kind, address, content, f"{ID}.1"))
-    sent = requests.check(body)
+    body = msgspec.json.decode(graph_api.request(kind, address, content, f"{ID}.1"))
+    sent = send_validation.check(body)
     assert isinstance(sent, Send)
     assert (sent.phone, sent.bsuid, sent.opaque) == (phone, bsuid, f"{ID}.1")
 
@@ -45,9 +47,9 @@ def test_our_message_is_one_that_meta_accepts(
 def test_our_event_is_one_that_a_crm_trusts_and_understands(secret: str) -> None:
     body = cloudevents.body(DELIVERY, "")
     headers = cloudevents.headers(DELIVERY, body, [cloudevents.key_of(secret)], NOW)
-    assert events.distrust(headers, body, crm_secret(secret), NOW.timestamp()) == ""
-    assert events.split(headers["Content-Type"], body) == [body]
-    event, faults = events.read(body)
+    assert event_validation.distrust(headers, body, crm_secret(secret), NOW.timestamp()) == ""
+    assert event_validation.split(headers["Content-Type"], body) == [body]
+    event, faults = event_validation.read(body)
     assert faults == []
     assert event is not None
     assert (event.id, event.sequence, event.conversation) == (str(ID), 17, "106540352242922-a")

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sandbox.webhooks import wamid
+from sandbox.meta.webhook_payloads import wamid
 from services import clock
 from tests.citizens import NUMBER
 from tests.tokens import bearer

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from deploy.local.plan import REAL
-from sandbox.openklant.answers import BASE
+from sandbox.openklant.error_responses import BASE
 from sandbox.settings import SandboxSettings
 from tests.citizens import NUMBER, post
 from tests.clamav import EICAR, Clamd

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from services import clock
-from services.access import Rights
+from services.http.rights import Rights
 from tests.described import Operation
 from tests.installation import Installation
 from tests.parts import NUMBERS, Part, Parts, ids_in

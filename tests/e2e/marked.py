@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sandbox.webhooks import wamid
+from sandbox.meta.webhook_payloads import wamid
 from tests.citizens import NUMBER, WABA, WRITTEN
 from tests.traces import Marks, phone
 

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from sandbox.openklant.answers import BASE
+from sandbox.openklant.error_responses import BASE
 from tests.traces import Marks, phone
 
 SECRETS = {"authorization", "webhook-signature"}

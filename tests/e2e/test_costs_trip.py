@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from services import clock
-from services.prices import month_of
+from services.config.pricing import month_of
 from tests.citizens import NUMBER
 from tests.e2e.desks import Desk
 from tests.installation import Installation

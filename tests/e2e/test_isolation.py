@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.changes import ORDERING
-from services.access import Rights
+from gateway.requests.changes import ORDERING
+from services.http.rights import Rights
 from tests.described import Operation, operations
 from tests.e2e.isolation import (
     NOWHERE,

@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deliverer.statements import PAIR_MESSAGES
-from sandbox.webhooks import Citizen
+from deliverer.meta.ledger_sql import PAIR_MESSAGES
+from sandbox.meta.webhook_payloads import Citizen
 from services import clock
 from tests.citizens import NUMBER, post, signature, webhook
 from tests.citizens import text as message

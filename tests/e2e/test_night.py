@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services import clock
-from services.hours import AMSTERDAM
+from services.calendar.opening_hours import AMSTERDAM
 from tests.citizens import NUMBER, phone
 from tests.e2e.desks import AUTHOR, Desk, wrote
 from tests.installation import Installation, installed

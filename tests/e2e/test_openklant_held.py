@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from router.asking import ASKED
+from router.conversation.reopen_request import ASKED
 from sandbox.settings import SandboxSettings
 from tests.e2e.desks import Desk
 from tests.e2e.test_openklant_trip import with_open_klant

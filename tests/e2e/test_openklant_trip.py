@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.openklant.answers import BASE
+from sandbox.openklant.error_responses import BASE
 from sandbox.settings import SandboxSettings
 from tests.citizens import post, signature, text, webhook
 from tests.e2e.desks import Desk

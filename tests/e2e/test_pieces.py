@@ -14,17 +14,17 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from archiver.receipts import Gone, whole
-from archiver.record import signing
-from archiver.record.checkpoints import Trust
-from archiver.record.destroying import Destroyer
-from archiver.record.keys import Keys
-from archiver.record.signing import Signer
-from archiver.record.verifying import Asked, findings
-from archiver.record.writing import Writer
-from services.database import Pool, connected
-from services.objects import Objects
-from services.settings import derived_key
+from archiver.audit.checkpoints import Trust
+from archiver.audit.log import Asked, findings
+from archiver.encryption.key_store import Keys
+from archiver.log import checkpoint_signer
+from archiver.log.checkpoint_signer import Signer
+from archiver.log.erasure import Destroyer
+from archiver.log.writer import Writer
+from archiver.receipt_assembly import Gone, whole
+from services.config.settings import derived_key
+from services.files.object_store import Objects
+from services.postgres.database import Pool, connected
 from tests.citizens import NEIGHBOUR_TOKEN, SECRET, TOKEN, post, text, webhook
 from tests.installation import NEIGHBOUR_NUMBER, Installation
 from tests.recorded import KEY, keys_of
@@ -70,10 +70,10 @@ class Archive:
 
     async def wrong(self) -> list[Any]:
         """What the log says of itself, after it was signed once more."""
-        seed = derived_key([SecretStr(KEY)], signing.PURPOSE)
+        seed = derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE)
         signer = Signer("postkamer", seed)
         store = Objects(self.town.objects.as_uri())
-        await signing.sign(self.pool, signer, store)
+        await checkpoint_signer.sign(self.pool, signer, store)
         asked = Asked(Trust("postkamer", signer.public), outside=store)
         async with self.pool.acquire() as connection, connection.transaction(
             isolation="repeatable_read", readonly=True

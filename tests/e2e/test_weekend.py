@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deliverer.holding import EXPIRED
-from router.asking import ASKED
-from services.fates import HELD_FOR
-from services.hours import AMSTERDAM
+from deliverer.meta.held_messages import EXPIRED
+from router.conversation.reopen_request import ASKED
+from services.calendar.opening_hours import AMSTERDAM
+from services.whatsapp.delivery_status import HELD_FOR
 from tests.citizens import NUMBER
 from tests.e2e.desks import AUTHOR, Desk
 from tests.installation import Installation

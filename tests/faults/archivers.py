@@ -15,10 +15,10 @@ from uuid import UUID
 
 from archiver.intake import FRAMES
 from deploy.local.state import free_port
-from services import topology
-from services.broker import Link, Publisher, linked, publish_until_confirmed
+from services.amqp import topology
+from services.amqp.publisher import Link, Publisher, linked, publish_until_confirmed
 from services.contract import ArchiveBatch, Record
-from services.database import Pool, connected, until_it_answers
+from services.postgres.database import Pool, connected, until_it_answers
 from tests.faults.tap import Tap, tap_to
 from tests.installation import Installation
 from tests.watching import until

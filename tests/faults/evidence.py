@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from router.decisions import Decision
-from router.outputs import why
+from router.model.decision import Decision
+from router.output.crm_events import why
 from tests.watching import Watch, until
 
 RECEIVED = "nl.postkamer.message-received.v1"

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from deliverer.settlements import Settlement
-from deliverer.settlements import record as settled
-from router.decisions import Changes, Decided, Decision, Unit
-from router.records import kept
-from router.units import items_of
+from deliverer.crm.settlements import Settlement
+from deliverer.crm.settlements import record as settled
+from router.handlers.units import items_of
+from router.model.decision import Changes, Decided, Decision, Unit
+from router.output.archive_records import kept
 from services import clock
 from services.contract import Receipt, Record
 from tests.citizens import NUMBER, WABA, phone, text, webhook

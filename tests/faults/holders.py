@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import msgspec
 
-from services.topology import partition_of
+from services.amqp.topology import partition_of
 from tests.installation import Installation
 
 PARTITIONS = 2

@@ -8,17 +8,18 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
-from archiver.record import signing, verifying
-from archiver.record.checkpoints import Trust
-from archiver.record.signing import Signer, sign
-from archiver.record.told import people, told
-from archiver.record.verifying import Asked
-from archiver.record.walking import Finding
-from archiver.record.writing import person_hash
+from archiver.audit import log
+from archiver.audit.checkpoints import Trust
+from archiver.audit.log import Asked
+from archiver.audit.log_walk import Finding
+from archiver.index.record_fields import people, told
+from archiver.log import checkpoint_signer
+from archiver.log.checkpoint_signer import Signer, sign
+from archiver.log.writer import person_hash
+from services.config.settings import derived_key
 from services.contract import Record
-from services.database import Pool
-from services.objects import Objects
-from services.settings import derived_key
+from services.files.object_store import Objects
+from services.postgres.database import Pool
 from tests.recorded import KEY, keys_of, rows_of
 
 LOG = "postkamer"
@@ -58,7 +59,7 @@ def _says(row: dict[str, Any], wanted: dict[Any, Record]) -> bool:
 
 async def findings(pool: Pool, store: Path) -> list[Finding]:
     """What is wrong, after everything has been signed; also with what is kept outside."""
-    signer = Signer(LOG, derived_key([SecretStr(KEY)], signing.PURPOSE))
+    signer = Signer(LOG, derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
     outside = Objects(store.as_uri())
     await sign(pool, signer, outside)
     asked = Asked(trust=Trust(LOG, signer.public), outside=outside)
@@ -66,7 +67,7 @@ async def findings(pool: Pool, store: Path) -> list[Finding]:
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = verifying.findings(connection, asked, lambda seen, of: None)
+        found = log.findings(connection, asked, lambda seen, of: None)
         return [one async for one in found]
 
 

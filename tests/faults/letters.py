@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from deliverer.ledger import SENDING_SECONDS, UNKNOWN_SECONDS
+from deliverer.meta.ledger import SENDING_SECONDS, UNKNOWN_SECONDS
 from services.contract import SendOutcome
 from tests.citizens import post, text, webhook
 from tests.faults.evidence import Arrivals, arriving, decided

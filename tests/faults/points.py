@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import asyncpg
 
-from router.decisions import Decision
-from services import topology
+from router.model.decision import Decision
+from services.amqp import topology
 from tests.faults.witness import Heard, Witness
 from tests.watching import Watch, until
 

@@ -11,14 +11,14 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from cli import explain
-from router.decide import decide
-from router.decisions import Ground
-from router.grounds import grounded
-from router.knowledge import Knowledge
-from router.outputs import why
-from router.units import keyed_hash
-from services import choices
+from cli.routing import explain
+from router.handlers.dispatch import decide
+from router.handlers.units import keyed_hash
+from router.model.decision import Ground
+from router.model.snapshot import Knowledge
+from router.output.crm_events import why
+from router.ruleset.context import grounded
+from services.config import loader
 from tests.citizens import NUMBER, post, text, webhook
 from tests.installation import NEIGHBOUR, Installation
 from tests.watching import Watch, until
@@ -114,7 +114,7 @@ class Rules:
         """Version -> what decides by it; in the order of VERSIONS."""
         for content in VERSIONS.values():
             self.write(content)
-            found = choices.load(town.config)
+            found = loader.load(town.config)
             self.versions[found.version] = grounded(found, keyed_hash(b"k"))
 
     def write(self, content: str) -> None:

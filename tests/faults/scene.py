@@ -7,8 +7,8 @@ import re
 import signal
 from typing import Any
 
-from router.decisions import Decision
-from services.choices import load
+from router.model.decision import Decision
+from services.config.loader import load
 from tests.citizens import phone, post, text, webhook
 from tests.faults.evidence import Arrivals, Seen, arriving, decided, seen
 from tests.faults.points import gone

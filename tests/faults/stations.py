@@ -12,7 +12,7 @@ from functools import partial
 
 import asyncpg
 
-from services import topology
+from services.amqp import topology
 from tests.citizens import NUMBER
 from tests.faults.holders import PARTITIONS
 from tests.faults.letters import CLAIMED, PUBLISHED, REACH_SECONDS, SESSIONS, SETTLED, Letters

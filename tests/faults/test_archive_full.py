@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 
-from services import topology
-from services.broker import linked
+from services.amqp import topology
+from services.amqp.publisher import linked
 from tests.citizens import write
 from tests.faults.archivers import waiting
 from tests.faults.test_alarm import Citizens

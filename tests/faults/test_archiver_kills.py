@@ -17,12 +17,13 @@ from operator import eq, le
 import msgspec
 import pytest
 
-from archiver.aside import ABOUT
-from archiver.record.keys import NOWHERE
-from archiver.record.sealing import unseal
-from services import clock, topology
+from archiver.encryption.key_store import NOWHERE
+from archiver.encryption.sealing import unseal
+from archiver.quarantine import ABOUT
+from services import clock
+from services.amqp import topology
 from services.contract import ArchiveBatch, Record
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.faults.archivers import (
     FIRST,
     MOMENTS,

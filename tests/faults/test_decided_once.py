@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from router.decisions import Decision
-from router.partition import FRAMES
+from router.model.decision import Decision
+from router.partition.worker import FRAMES
 from services.contract import ArchiveBatch, DeliveryBatch
 from tests.faults.evidence import Seen, decided, of_conversation
 from tests.faults.points import ACKNOWLEDGEMENT, COMMIT, DONE, EVENT, HOLDS, RECORD, point, waiting

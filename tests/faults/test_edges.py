@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from deliverer.gate import OF_A_NUMBER
+from deliverer.meta.number_breaker import OF_A_NUMBER
 from tests.citizens import NUMBER, TOKEN, phone, write
 from tests.installation import Installation
 from tests.tokens import admitted, bearer, made

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from services import choices
+from services.config import loader
 from tests.faults.reloading import EACH, SECONDS, VERSIONS, WRITERS, Rules, Writing, check, in_force
 from tests.installation import Installation
 from tests.watching import BEARER, Watch, until
@@ -148,7 +148,7 @@ async def test_a_department_that_is_new_is_known_at_the_door_and_to_the_router(
     new = town.config.with_suffix(".new")
     new.write_text(town.config.read_text() + department + 'destination = "crm"\n')
     new.replace(town.config)
-    version = choices.load(town.config).version
+    version = loader.load(town.config).version
     for service in ("router", "gateway"):
         await until(lambda: in_force(watch, service), lambda now: now == version, SECONDS)  # noqa: B023
     assert await ordered() == 202

@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from deploy.local.family import alive, descendants
 from deploy.local.process import Process
-from gateway.workers import OPERATIONS_STEP
+from deploy.local.process_tree import alive, descendants
+from gateway.process_supervisor import OPERATIONS_STEP
 from tests.citizens import post, text, webhook
 from tests.installation import Installation, answers
 from tests.watching import Watch, until

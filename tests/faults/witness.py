@@ -13,9 +13,10 @@ import aio_pika
 import msgspec
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
-from router.decisions import Decision
-from services import contract, topology
-from services.choices import load
+from router.model.decision import Decision
+from services import contract
+from services.amqp import topology
+from services.config.loader import load
 from services.contract import ArchiveBatch, Delivery, DeliveryBatch, PartitionBatch, Record, Timeout
 from tests.installation import Installation
 from tests.watching import until

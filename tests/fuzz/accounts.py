@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.whatsapp.parse import Unparseable, identity_key, parse
+from services.whatsapp.parser import Unparseable, identity_key, parse
 from tests.installation import Installation
 
 DECIDED = "kind in ('message', 'status', 'notice', 'quarantine') and receipt is not null"

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from deploy.local.broker import Broker
-from services import contract, topology
-from services.broker import linked
-from services.consumer import Inbox, consuming
+from deploy.local.rabbitmq import Broker
+from services import contract
+from services.amqp import topology
+from services.amqp.consumer import Inbox, consuming
+from services.amqp.publisher import linked
 from services.contract import ArchiveBatch, Record
 from tests.integration.conftest import PASSWORDS
 

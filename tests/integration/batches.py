@@ -5,16 +5,17 @@ from typing import Any
 
 import msgspec
 
-from router.batch import decide_batch
-from router.decisions import Decided, Ground
-from router.rules import compile_config
-from router.store import Store
-from router.units import keyed_hash, units
-from services import choices, clock
+from router.handlers.batch import decide_batch
+from router.handlers.units import keyed_hash, units
+from router.model.decision import Decided, Ground
+from router.rules.engine import compile_config
+from router.store.store import Store
+from services import clock
+from services.config import loader
 from services.contract import Command, Entry, Receipt
 from tests.installation import EXAMPLE
 
-CONFIG = choices.load(EXAMPLE).config
+CONFIG = loader.load(EXAMPLE).config
 GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
 NUMBER = CONFIG.numbers[0].id
 WABA = "102290129340398"

@@ -9,11 +9,12 @@ import aiormq
 import msgspec
 import pytest
 
-from deploy.local.broker import Broker
-from deploy.local.database import Database
-from services import clock, topology
-from services.database import Migration, Pool, connected, migrate, migrations
-from services.scanner import Scanner
+from deploy.local.postgresql import Database
+from deploy.local.rabbitmq import Broker
+from services import clock
+from services.amqp import topology
+from services.files.clamd import Scanner
+from services.postgres.database import Migration, Pool, connected, migrate, migrations
 from tests.clamav import Clamd, clamd
 from tests.integration.provider import NUMBER, Account, Office, office
 from tests.integration.waiting import HEARD, Late

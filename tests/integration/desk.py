@@ -7,20 +7,21 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from gateway.api import Api
-from gateway.changes import ORDERING
-from gateway.store import Store
-from gateway.uploads import Uploads
-from services import choices, clock
-from services.config import Config
+from gateway.api.command_store import Store
+from gateway.api.message_routes import Api
+from gateway.media.upload_store import Uploads
+from gateway.requests.changes import ORDERING
+from services import clock
+from services.config import loader
+from services.config.model import Config
 from services.contract import Command
-from services.database import Pool
-from services.http import application, serve
-from services.keyring import Keyring
+from services.http.application import application, serve
+from services.http.token_store import Keyring
+from services.postgres.database import Pool
 from tests.installation import EXAMPLE
 from tests.tokens import GENEROUS, bearer, key
 
-TOWN = choices.load(EXAMPLE).config
+TOWN = loader.load(EXAMPLE).config
 NUMBER = TOWN.numbers[0].id
 CONVERSATION = f"{NUMBER}-{'a2' * 13}"
 

@@ -14,24 +14,25 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from archiver.api.access_log import viewing
+from archiver.encryption.stream_sealing import Sealing
 from archiver.media import fetcher as fetcher_loop
-from archiver.media import looker as looker_loop
-from archiver.media.answering import Files
-from archiver.media.book import Book, File
+from archiver.media import scan_worker as looker_loop
+from archiver.media.fetch_policy import Fetched
 from archiver.media.fetcher import Fetcher
-from archiver.media.judging import Fetched
-from archiver.media.looker import Looker
-from archiver.media.source import sourcing
-from archiver.record.streaming import Sealing
-from archiver.views import viewing
-from services import clock, objects
+from archiver.media.provider_client import sourcing
+from archiver.media.routes import Files
+from archiver.media.scan_worker import Looker
+from archiver.media.store import Book, File
+from services import clock
+from services.config.accounts import Account
 from services.contract import Record
-from services.database import Pool
-from services.graph import Account
-from services.http import application, serve
-from services.keyring import Keyring
-from services.objects import Objects
-from services.scanner import Scanner
+from services.files import object_store
+from services.files.clamd import Scanner
+from services.files.object_store import Objects
+from services.http.application import application, serve
+from services.http.token_store import Keyring
+from services.postgres.database import Pool
 from services.tasks import beside
 from tests.recorded import keys_of, reader_of, writer_of
 from tests.tokens import bearer, key
@@ -252,11 +253,11 @@ async def dies(pool: Pool, store: Objects, after: str) -> File:
 
     sealing = Sealing(file.lock, content())
     if after != "begun":
-        await store.put(objects.media(file.object), sealing.pieces())
+        await store.put(object_store.media(file.object), sealing.pieces())
     if after in ("named", "kept", "fetched"):
         assert await book.named(file, sealing.sha256())
     if after in ("kept", "fetched"):
-        await store.keep(objects.media(file.object), objects.sealed(sealing.sha256()))
+        await store.keep(object_store.media(file.object), object_store.sealed(sealing.sha256()))
     if after == "fetched":
         sha256 = hashlib.sha256(LARGE).hexdigest()
         got = Fetched(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())

@@ -9,17 +9,17 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from archiver.record.writing import Writer
-from archiver.search.answering import PATH, Searching
-from archiver.search.finding import Finder
-from archiver.store import Store
-from archiver.views import viewing
+from archiver.api.access_log import viewing
+from archiver.api.queries import Store
+from archiver.log.writer import Writer
+from archiver.search.routes import PATH, Searching
+from archiver.search.search import Finder
 from services import clock
-from services.access import Rights
 from services.contract import Record
-from services.database import Pool
-from services.http import application, serve
-from services.keyring import Keyring
+from services.http.application import application, serve
+from services.http.rights import Rights
+from services.http.token_store import Keyring
+from services.postgres.database import Pool
 from tests.recorded import keys_of
 from tests.tokens import bearer, key
 

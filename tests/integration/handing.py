@@ -11,21 +11,22 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from deliverer.asides import Asides
-from deliverer.certificates import Certificates
+from deliverer.audit.recorder import noting
 from deliverer.credentials import Credentials
-from deliverer.noting import noting
-from deliverer.openklant.closings import Closings
-from deliverer.replays import Replays
+from deliverer.crm.replays import Replays
+from deliverer.crm.settlements import Settlements
+from deliverer.crm.sidelined_store import Asides
+from deliverer.destinations.openklant.closing_store import Closings
 from deliverer.service import Shared, inbound
-from deliverer.settlements import Settlements
-from deploy.local.broker import Broker
-from services import clock, topology
-from services.broker import Publisher, linked
+from deliverer.transport.client_certificates import Certificates
+from deploy.local.rabbitmq import Broker
+from services import clock
+from services.amqp import topology
+from services.amqp.publisher import Publisher, linked
+from services.config.organisation import Department, Destination
 from services.contract import Delivery, DeliveryBatch
-from services.database import Pool
 from services.ids import uuid7
-from services.town import Department, Destination
+from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

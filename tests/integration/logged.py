@@ -6,18 +6,18 @@ from pathlib import Path
 
 import msgspec
 
-from archiver.record import verifying
-from archiver.record.checkpoints import Trust
-from archiver.record.destroying import Destroyer
-from archiver.record.keys import Keys
-from archiver.record.signing import Signer, sign
-from archiver.record.verifying import Asked
-from archiver.record.walking import Finding
-from archiver.record.writing import Writer
+from archiver.audit import log
+from archiver.audit.checkpoints import Trust
+from archiver.audit.log import Asked
+from archiver.audit.log_walk import Finding
+from archiver.encryption.key_store import Keys
+from archiver.log.checkpoint_signer import Signer, sign
+from archiver.log.erasure import Destroyer
+from archiver.log.writer import Writer
 from services import clock
 from services.contract import Record
-from services.database import Pool
-from services.objects import Objects
+from services.files.object_store import Objects
+from services.postgres.database import Pool
 from tests.recorded import keys_of
 
 NUMBER = "106540352242922"
@@ -78,7 +78,7 @@ class Log:
             isolation="repeatable_read", readonly=True
         ):  # fmt: skip
             wanted = Asked(trust=trust, outside=store, **asked)  # type: ignore[arg-type]
-            found = verifying.findings(connection, wanted, lambda seen, of: None)
+            found = log.findings(connection, wanted, lambda seen, of: None)
             return [one async for one in found]
 
 

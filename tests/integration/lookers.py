@@ -12,15 +12,15 @@ import msgspec
 from aiohttp import web
 from click.testing import Result
 
-from archiver.api import Api
-from archiver.views import Views, viewing
+from archiver.api.access_log import Views, viewing
+from archiver.api.routes import Api
 from services import clock
-from services.access import Rights
 from services.contract import Record
-from services.database import Pool
-from services.guard import Handler, guarded
-from services.http import application, json, serve
-from services.keyring import Keyring
+from services.http.application import application, json, serve
+from services.http.bearer_auth import Handler, guarded
+from services.http.rights import Rights
+from services.http.token_store import Keyring
+from services.postgres.database import Pool
 from tests.recorded import KEY, reader_of, rows_of, writer_of
 from tests.tokens import GENEROUS, bearer, key
 from tests.unit.cli.calls import postkamer

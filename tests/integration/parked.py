@@ -10,10 +10,10 @@ from uuid import UUID
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from deliverer.settlements import Settlement, Settlements, parked, settlement
+from deliverer.crm.settlements import Settlement, Settlements, parked, settlement
 from services.contract import Delivery
-from services.database import Pool, connected, migrate
 from services.ids import uuid7
+from services.postgres.database import Pool, connected, migrate
 from tests.installation import EXAMPLE
 from tests.integration.conftest import all_migrations
 

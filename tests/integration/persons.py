@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 from click.testing import CliRunner, Result
 
-from archiver.record.writing import Writer
+from archiver.log.writer import Writer
 from cli.main import main
-from deliverer.settlements import Settlement, record
-from router.decisions import Decided
-from router.placing import REOPENS
-from router.records import receipt_record, records
+from deliverer.crm.settlements import Settlement, record
+from router.conversation.placement import REOPENS
+from router.model.decision import Decided
+from router.output.archive_records import receipt_record, records
 from services import clock
 from services.contract import Entry, Receipt, Record
-from services.database import Pool
-from services.whatsapp.parse import parse
+from services.postgres.database import Pool
+from services.whatsapp.parser import parse
 from tests.citizens import WABA
 from tests.installation import EXAMPLE
 from tests.integration.batches import NUMBER, Office

@@ -11,18 +11,19 @@ from uuid import UUID
 import msgspec
 from aiohttp import BodyPartReader, web
 
-from deliverer.accounts import Account
-from deliverer.attempts import Attempt
-from deliverer.carrier import FILES_AT_ONCE, Carrier, Files
-from deliverer.ledger import Ledger
-from deliverer.outbound import WINDOW, Outbound
-from deliverer.sender import sending
-from deliverer.uploads import Uploads
-from services import clock, objects
-from services.database import Pool
-from services.http import serve
-from services.objects import Objects
-from services.scanner import Scanner
+from deliverer.audit.attempts import Attempt
+from deliverer.meta.accounts import Account
+from deliverer.meta.ledger import Ledger
+from deliverer.meta.media_upload_store import Uploads
+from deliverer.meta.media_uploader import FILES_AT_ONCE, Carrier, Files
+from deliverer.meta.send_loop import WINDOW, Outbound
+from deliverer.transport.http_client import sending
+from services import clock
+from services.files import object_store
+from services.files.clamd import Scanner
+from services.files.object_store import Objects
+from services.http.application import serve
+from services.postgres.database import Pool
 from services.tasks import beside
 
 NUMBER = "106540352242922"
@@ -110,7 +111,7 @@ class Office:
         async def pieces() -> AsyncIterator[bytes]:
             yield content
 
-        await self.store.put(objects.upload(object), pieces())
+        await self.store.put(object_store.upload(object), pieces())
         values = (id, tenant, object, len(content), name)
         await self.pool.execute(_MEDIA, *values)
         return id

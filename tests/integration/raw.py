@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from services.answers import HEADERS
-from services.http import application, problem, read_body
+from services.http.application import application, problem, read_body
+from services.http.problems import HEADERS
 
 HOST = b"Host: x\r\n"
 POST = b"POST /seen HTTP/1.1\r\n" + HOST

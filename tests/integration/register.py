@@ -17,21 +17,21 @@ import aiohttp
 import msgspec
 import pytest
 
-from deliverer.openklant import bodies
-from deliverer.openklant.book import Book
-from deliverer.openklant.calls import Calls
-from deliverer.openklant.closings import Closings
-from deliverer.openklant.handled import Closing
-from deliverer.openklant.looking import Looking, Pace
-from deliverer.openklant.saga import OpenKlant
-from deliverer.sender import Sender, sending
+from deliverer.destinations.openklant import payloads
+from deliverer.destinations.openklant.client import Calls
+from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.saga import OpenKlant
+from deliverer.destinations.openklant.store import Book
+from deliverer.destinations.openklant.task_poller import Looking, Pace
+from deliverer.destinations.openklant.task_status import Closing
 from deliverer.service import OPEN_KLANT_BYTES
-from sandbox.openklant.answers import BASE
+from deliverer.transport.http_client import Sender, sending
+from sandbox.openklant.error_responses import BASE
 from sandbox.service import running
 from sandbox.settings import SandboxSettings
+from services.config.organisation import Department, Destination
 from services.contract import Delivery
-from services.database import Pool
-from services.town import Department, Destination
+from services.postgres.database import Pool
 from tests.integration.handing import ARCHIVER, NOON
 from tests.integration.road import Died, Road
 
@@ -59,7 +59,7 @@ class Register:
         """Of a process that starts now."""
         known = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
         destination = Destination.model_validate(known | given)
-        terms = bodies.Terms(destination.channel, ARCHIVER, "https://desk.example/{conversation}")
+        terms = payloads.Terms(destination.channel, ARCHIVER, "https://desk.example/{conversation}")
         book, asking = Book(self._pool, "crm"), lambda: Calls(road, self.api, self.token)
         return OpenKlant(destination, terms, self._department, book, asking)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from deliverer.answers import Answer, Body
-from deliverer.sender import Sender
-from sandbox.openklant.answers import BASE
+from deliverer.transport.http_client import Sender
+from deliverer.transport.response import Answer, Body
+from sandbox.openklant.error_responses import BASE
 
 
 class Died(Exception):

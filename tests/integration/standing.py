@@ -2,21 +2,23 @@
 
 from contextlib import AsyncExitStack
 
-from deploy.local.broker import Broker
-from router.decisions import Ground
-from router.partition import FRAMES, Partition
-from router.rules import compile_config
-from router.store import Store
-from router.units import keyed_hash
-from services import choices, clock, topology
-from services.broker import Publisher, linked
-from services.consumer import consuming
+from deploy.local.rabbitmq import Broker
+from router.handlers.units import keyed_hash
+from router.model.decision import Ground
+from router.partition.worker import FRAMES, Partition
+from router.rules.engine import compile_config
+from router.store.store import Store
+from services import clock
+from services.amqp import topology
+from services.amqp.consumer import consuming
+from services.amqp.publisher import Publisher, linked
+from services.config import loader
 from services.contract import Entry, PartitionBatch, Receipt
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.installation import EXAMPLE
 from tests.integration.conftest import PASSWORDS
 
-CONFIG = choices.load(EXAMPLE).config
+CONFIG = loader.load(EXAMPLE).config
 GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
 QUEUE = topology.queues(2, ["crm"])[0]
 

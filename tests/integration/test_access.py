@@ -12,14 +12,14 @@ import pytest
 from aiohttp import web
 
 from cli.tokens import Wanted, add, revoke
-from deploy.local.database import Database
+from deploy.local.postgresql import Database
 from services import clock
-from services.access import Rights, Role
-from services.database import Pool, connected
-from services.guard import guarded
-from services.http import application, serve
-from services.keyring import REFRESH_SECONDS, Keyring, keyring
-from services.rates import left, limit
+from services.http.application import application, serve
+from services.http.bearer_auth import guarded
+from services.http.rate_limit import left, limit
+from services.http.rights import Rights, Role
+from services.http.token_store import REFRESH_SECONDS, Keyring, keyring
+from services.postgres.database import Pool, connected
 from tests.tokens import bearer, key
 
 SEVERAL = 40
@@ -134,7 +134,7 @@ async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be
         before = await asked(url, token)
         await ring.refresh()
         assert (before[0], (await asked(url, token))[0]) == (503, 200)
-        monkeypatch.setattr("services.keyring.TRUST_SECONDS", 0.0)
+        monkeypatch.setattr("services.http.token_store.TRUST_SECONDS", 0.0)
         assert (await asked(url, token))[0] == 503
         assert (await asked(url, "e"))[0] == 200
         await pool.close()

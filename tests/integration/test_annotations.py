@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from router.store import Store
+from router.store.store import Store
 from services import clock
-from services.access import Rights
-from services.database import Pool, connected
-from services.hours import AMSTERDAM
+from services.calendar.opening_hours import AMSTERDAM
+from services.http.rights import Rights
+from services.postgres.database import Pool, connected
 from tests.integration.batches import Office
 from tests.integration.persons import TENANT, Citizen, Desk, typed
 from tests.integration.test_archiver_rights import reader

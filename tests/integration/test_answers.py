@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from msgspec import UNSET, UnsetType
 
-from gateway.store import UNCONFIRMED, Acceptance, Accepted, AnsweredMeanwhile, Store
+from gateway.api.command_store import UNCONFIRMED, Acceptance, Accepted, AnsweredMeanwhile, Store
 from services import clock
-from services.access import Rights
-from services.database import Pool, connected
+from services.http.rights import Rights
+from services.postgres.database import Pool, connected
 
 CONVERSATION = "106540352242922-a2a2a2a2a2a2a2a2a2a2a2a2a2"
 

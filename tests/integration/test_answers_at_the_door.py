@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.store import Acceptance, Store
+from gateway.api.command_store import Acceptance, Store
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.desk import CONVERSATION, TOWN, desk_of, opened
 
 OWN, OTHER = "burgerzaken", "openbare-ruimte"

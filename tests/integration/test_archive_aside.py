@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.aside import Aside
+from archiver.quarantine import Aside
 from services import contract
 from services.contract import ArchiveBatch
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.logged import message
 from tests.integration.lookers import typed
 from tests.recorded import keys_of, rows_of, writer_of

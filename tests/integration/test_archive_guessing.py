@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from archiver.record.destroying import Destroyer
-from archiver.record.indexing import number
-from archiver.record.keys import Keys
-from archiver.record.writing import person_hash
+from archiver.encryption.key_store import Keys
+from archiver.index.blind_index import number
+from archiver.log.erasure import Destroyer
+from archiver.log.writer import person_hash
 from services import clock
 from services.contract import Record
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.logged import NUMBER
 from tests.recorded import keys_of, writer_of
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from archiver.record import indexed
-from archiver.record.writing import Outdated
-from services.database import Pool
+from archiver.audit import search_index
+from archiver.log.writer import Outdated
+from services.postgres.database import Pool
 from tests.integration.found import NOON, asking, citizen, conversation, message, note, rights_of
 from tests.integration.logged import Log, logged
 from tests.integration.lookers import typed
@@ -127,17 +127,17 @@ async def test_what_was_destroyed_is_not_found_again(pool: Pool, tmp_path: Path)
         await put_back(log)
         keys = await keys_of(pool)
         async with pool.acquire() as connection, connection.transaction():
-            assert [one.sentence for one in await indexed.dark(connection)] == [NOBODY] * 6
-            assert await indexed.put_out(connection) == 6
+            assert [one.sentence for one in await search_index.dark(connection)] == [NOBODY] * 6
+            assert await search_index.put_out(connection) == 6
         await pool.execute("delete from archiver.searchable")
         async with pool.acquire() as reading, reading.transaction(isolation="repeatable_read"):
-            then = await indexed.state(reading)
-            some = await anext(indexed.missing(reading, keys))
+            then = await search_index.state(reading)
+            some = await anext(search_index.missing(reading, keys))
             assert some.words
             await log.destroyer.conversation("almelo", log.records[100].conversation, "test")
             async with pool.acquire() as writing, writing.transaction():
                 with pytest.raises(Outdated):
-                    await indexed.lay(writing, some, then.destructions)
+                    await search_index.lay(writing, some, then.destructions)
 
 
 async def put_back(log: Log) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from archiver.record.keys import KEYS, Keys, Locked
-from archiver.record.writing import Writer
-from services.database import Pool
+from archiver.encryption.key_store import KEYS, Keys, Locked
+from archiver.log.writer import Writer
+from services.postgres.database import Pool
 from tests.integration.logged import ENTRIES, Log, logged, message
 from tests.integration.test_archive_prove import said
 from tests.recorded import KEY, MASTER, keys_of, rows_of

@@ -2,16 +2,16 @@
 
 import msgspec
 
-from archiver import older
-from archiver.aside import ABOUT
-from archiver.media.book import Book
-from archiver.media.judging import Announced
-from archiver.record.keys import NOWHERE
-from archiver.record.sealing import unseal
-from archiver.record.writing import Writer
+from archiver import legacy_sealing
+from archiver.encryption.key_store import NOWHERE
+from archiver.encryption.sealing import unseal
+from archiver.log.writer import Writer
+from archiver.media.fetch_policy import Announced
+from archiver.media.store import Book
+from archiver.quarantine import ABOUT
 from services import clock
 from services.contract import Record
-from services.database import Pool, connected
+from services.postgres.database import Pool, connected
 from tests.integration.logged import NUMBER, message
 from tests.recorded import keys_of, rows_of, writer_of
 
@@ -29,14 +29,14 @@ async def _lay_open(pool: Pool, records: list[Record]) -> None:
 
 
 async def test_they_are_moved_once_with_the_rights_of_the_service(pool: Pool, empty: str) -> None:
-    records = [message(n) for n in range(older.AT_ONCE + 7)]
+    records = [message(n) for n in range(legacy_sealing.AT_ONCE + 7)]
     await _lay_open(pool, records)
     async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
         keys = await keys_of(own)
         writer = Writer(own, keys)
         await writer.add(records[:5])  # it was killed when it had moved some
-        await older.move(own, keys, writer)
-        await older.move(own, keys, writer)
+        await legacy_sealing.move(own, keys, writer)
+        await legacy_sealing.move(own, keys, writer)
     assert await pool.fetchval("select count(*) from archiver.record") == 0
     rows = await rows_of(pool)
     assert len(rows) == len(records)
@@ -63,7 +63,7 @@ async def test_one_that_cannot_be_sealed_goes_aside_and_stops_no_other(
     await _lay_open(pool, [good, bad])
     async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
         keys = await keys_of(own)
-        await older.move(own, keys, Writer(own, keys))
+        await legacy_sealing.move(own, keys, Writer(own, keys))
     assert await pool.fetchval("select count(*) from archiver.record") == 0
     assert [row["id"] for row in await rows_of(pool)] == [good.id]
     [kept] = await pool.fetch("select reason, body, sealed from archiver.quarantine")
@@ -99,7 +99,7 @@ async def test_what_lay_open_aside_and_of_files_is_sealed_as_it_was(pool: Pool, 
     async with connected(f"{empty}?role=postkamer_archiver", "test", 3) as own:
         keys = await keys_of(own)
         for _ in range(2):
-            await older.move(own, keys, Writer(own, keys))
+            await legacy_sealing.move(own, keys, Writer(own, keys))
         rows = await own.fetch("select reason, body, salt, sealed from archiver.quarantine")
         key = (await keys.of_conversations([NOWHERE]))[NOWHERE]
         assert {unseal(key, row["salt"], row["sealed"], ABOUT) for row in rows} == bodies

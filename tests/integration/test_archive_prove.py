@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from archiver.record import signing
-from archiver.record.signing import Signer
-from services.database import Pool
-from services.settings import derived_key
+from archiver.log import checkpoint_signer
+from archiver.log.checkpoint_signer import Signer
+from services.config.settings import derived_key
+from services.postgres.database import Pool
 from tests.integration.logged import ENTRIES, FIRST_SIGNED, Log, logged
 from tests.recorded import KEY
 from tests.unit.cli.calls import postkamer
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 async def log(pool: Pool, tmp_path: Path) -> AsyncIterator[Log]:
     async with logged(pool, tmp_path) as log:
-        log.signer = Signer("postkamer", derived_key([SecretStr(KEY)], signing.PURPOSE))
+        log.signer = Signer("postkamer", derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
         await pool.execute("delete from archiver.checkpoint")
         for path in (tmp_path / "outside" / "checkpoint").iterdir():
             path.unlink()

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from archiver.record import notes
-from archiver.record.entry import Open, hash_of
-from archiver.record.merkle import Tree, grown
-from archiver.record.notes import Checkpoint
-from services import clock, objects
-from services.database import Pool
-from services.objects import Away, Objects
+from archiver.encryption import signed_note
+from archiver.encryption.signed_note import Checkpoint
+from archiver.log.entry import Open, hash_of
+from archiver.log.merkle import Tree, grown
+from services import clock
+from services.files import object_store
+from services.files.object_store import Away, Objects
+from services.postgres.database import Pool
 from tests.integration.logged import ENTRIES, FIRST_SIGNED, Log, conversation, logged
 from tests.recorded import keys_of
 
@@ -84,7 +85,7 @@ async def _forge(log: Log) -> None:
     assert row
     root = grown(row["size"], row["peaks"]).root()
     made = Checkpoint(log.signer.origin, row["size"], root, clock.now())
-    note = notes.signed(made, bytes(32))
+    note = signed_note.signed(made, bytes(32))
     change = "update archiver.checkpoint set note = $1 where size = $2"
     await log.pool.execute(change, note, row["size"])
 
@@ -280,4 +281,4 @@ async def test_what_was_signed_while_the_store_outside_was_away_is_kept_there_af
     assert [one.what for one in await log.findings()] == ["outside"] * 2
     assert await log.sign() == sizes[-1]
     assert await log.findings() == []
-    assert all([await there.holds(objects.checkpoint(size)) for size in sizes])
+    assert all([await there.holds(object_store.checkpoint(size)) for size in sizes])

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from archiver.record.entry import Open, hash_of
-from archiver.record.merkle import grown, leaf_hash
-from archiver.record.sealing import nonce
-from archiver.record.walking import Finding
+from archiver.audit.log_walk import Finding
+from archiver.encryption.sealing import nonce
+from archiver.log.entry import Open, hash_of
+from archiver.log.merkle import grown, leaf_hash
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.logged import Log, conversation, logged
 from tests.recorded import keys_of
 

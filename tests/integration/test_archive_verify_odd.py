@@ -9,20 +9,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from archiver.aside import Aside
+from archiver.audit import search_index
+from archiver.audit.log_walk import Finding
 from archiver.intake import Batch, Intake
-from archiver.media.book import Book
-from archiver.media.judging import Fetched
-from archiver.record import indexed
-from archiver.record.destroying import Destroyer
-from archiver.record.proving import proof
-from archiver.record.signing import sign
-from archiver.record.walking import Finding
-from archiver.record.writing import Writer, person_hash
+from archiver.log.checkpoint_signer import sign
+from archiver.log.erasure import Destroyer
+from archiver.log.inclusion_proof import proof
+from archiver.log.writer import Writer, person_hash
+from archiver.media.fetch_policy import Fetched
+from archiver.media.store import Book
+from archiver.quarantine import Aside
 from services import clock
 from services.contract import Record
-from services.database import Pool
-from services.objects import Objects
+from services.files.object_store import Objects
+from services.postgres.database import Pool
 from tests.integration.files import came
 from tests.integration.logged import ENTRIES, Log, conversation, logged, message
 from tests.integration.test_archive_verify import COPIED, _again
@@ -104,9 +104,9 @@ async def test_what_is_put_back_after_a_destruction_is_found(log: Log) -> None:
     await pool.execute("insert into archiver.subject select * from before on conflict do nothing")
     assert whats(await log.findings(keys=keys)) == ["restored"]
     async with pool.acquire() as connection, connection.transaction():
-        assert whats(await indexed.dark(connection)) == ["index"]
-        assert await indexed.put_out(connection) == 1
-        assert await indexed.dark(connection) == []
+        assert whats(await search_index.dark(connection)) == ["index"]
+        assert await search_index.put_out(connection) == 1
+        assert await search_index.dark(connection) == []
 
 
 @pytest.mark.parametrize("size", [-1, 2**62 + 1, 2**63 - 1])

@@ -14,16 +14,16 @@ import aiohttp
 import msgspec
 import pytest
 
-from archiver.api import Api
-from archiver.store import NOTES
-from archiver.views import viewing
+from archiver.api.access_log import viewing
+from archiver.api.queries import NOTES
+from archiver.api.routes import Api
 from services import clock
-from services.access import Rights
 from services.contract import Record
-from services.database import Pool
-from services.http import application, serve
+from services.http.application import application, serve
+from services.http.rights import Rights
+from services.http.token_store import Keyring
 from services.ids import made_at, uuid7
-from services.keyring import Keyring
+from services.postgres.database import Pool
 from tests.recorded import reader_of, writer_of
 from tests.tokens import bearer, key
 

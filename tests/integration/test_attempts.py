@@ -7,14 +7,14 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from deliverer.attempts import Attempt
-from deliverer.graph import NOT_REACHED
-from deliverer.noting import noting
-from deploy.local.broker import Broker
-from services import topology
-from services.broker import Publisher, linked
+from deliverer.audit.attempts import Attempt
+from deliverer.audit.recorder import noting
+from deliverer.meta.graph_api import NOT_REACHED
+from deploy.local.rabbitmq import Broker
+from services.amqp import topology
+from services.amqp.publisher import Publisher, linked
 from services.contract import Record
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.archived import Heard, hearing
 from tests.integration.conftest import PASSWORDS
 from tests.integration.handing import Post, serving

@@ -8,10 +8,11 @@ import aio_pika
 import pytest
 from aio_pika.exceptions import PublishError
 
-from deploy.local.broker import Broker
-from services import clock, topology
-from services.broker import Link, Publisher, Unconfirmed, linked
-from services.consumer import Consumer, Inbox, Incoming, consuming
+from deploy.local.rabbitmq import Broker
+from services import clock
+from services.amqp import topology
+from services.amqp.consumer import Consumer, Inbox, Incoming, consuming
+from services.amqp.publisher import Link, Publisher, Unconfirmed, linked
 from services.contract import ArchiveBatch, Batch, PartitionBatch, Record
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from deploy.local.broker import SETTINGS, Broker
-from services import clock, topology
-from services.broker import Publisher, Unconfirmed, publish_until_confirmed
+from deploy.local.rabbitmq import SETTINGS, Broker
+from services import clock
+from services.amqp import topology
+from services.amqp.connection import BLOCKED, Link, linked
+from services.amqp.publisher import Publisher, Unconfirmed, publish_until_confirmed
 from services.contract import PartitionBatch
-from services.link import BLOCKED, Link, linked
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until
 

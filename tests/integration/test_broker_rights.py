@@ -3,8 +3,8 @@
 import aiormq
 import pytest
 
-from deploy.local.broker import Broker
-from services import topology
+from deploy.local.rabbitmq import Broker
+from services.amqp import topology
 from tests.integration.conftest import PASSWORDS
 
 KEY = topology.partition_queue(0)

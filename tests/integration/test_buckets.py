@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from services import clock
-from services.http import serve
-from services.objects import PIECE_BYTES, Away, Missing, Objects, media, sealed, upload
+from services.files.object_store import PIECE_BYTES, Away, Missing, Objects, media, sealed, upload
+from services.http.application import serve
 
 DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
 

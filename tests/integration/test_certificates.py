@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from deliverer.answers import Answer
-from deliverer.certificates import Certificates, load
-from deliverer.policy import judge
-from deliverer.sender import sending
-from deploy.local.broker import Broker
-from services.database import Pool
+from deliverer.crm.response_policy import judge
+from deliverer.transport.client_certificates import Certificates, load
+from deliverer.transport.http_client import sending
+from deliverer.transport.response import Answer
+from deploy.local.rabbitmq import Broker
+from services.postgres.database import Pool
 from services.tasks import beside
 from tests.authority import Authority, Issued
 from tests.integration.handing import HERE, Crm, Post, serving

@@ -7,18 +7,19 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.openklant.closings import Closings
-from deliverer.openklant.handled import Looked, order
-from deliverer.openklant.telling import tell, tell_some
-from deploy.local.broker import Broker
-from router.outputs import CLOSED, deliveries
-from router.store import Store
-from services import clock, contract, topology
-from services.broker import linked
-from services.consumer import Inbox, consuming
+from deliverer.destinations.openklant.closing_relay import tell, tell_some
+from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.task_status import Looked, order
+from deploy.local.rabbitmq import Broker
+from router.output.crm_events import CLOSED, deliveries
+from router.store.store import Store
+from services import clock, contract
+from services.amqp import topology
+from services.amqp.consumer import Inbox, consuming
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import linked
 from services.contract import Command, PartitionBatch
-from services.database import Pool, connected
-from services.partitions import Partitions
+from services.postgres.database import Pool, connected
 from services.tasks import beside
 from tests.citizens import text, webhook
 from tests.integration.batches import NUMBER, Office

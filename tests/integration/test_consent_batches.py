@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from router.store import Store
-from services.database import Pool, connected
-from services.fates import WITHDRAWN
+from router.store.store import Store
+from services.postgres.database import Pool, connected
+from services.whatsapp.delivery_status import WITHDRAWN
 from tests.citizens import text, webhook
 from tests.integration.batches import ANNA, Office, consent, template
 

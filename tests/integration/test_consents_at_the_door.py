@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway import examples
+from gateway.api_docs import examples
 from services import clock
-from services.database import Pool, connected
+from services.postgres.database import Pool, connected
 from tests.integration.desk import NUMBER, Desk, desk_of
 
 KEY, OTHER_KEY = [("Idempotency-Key", "k")], [("Idempotency-Key", "other")]

@@ -17,14 +17,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from deploy.local.broker import Broker
-from router.budgets import Budgets
-from router.decisions import Ground
-from router.grounds import grounded
-from router.units import keyed_hash
-from services import choices, clock, config, observe
+from deploy.local.rabbitmq import Broker
+from router.budget_monitor import Budgets
+from router.handlers.units import keyed_hash
+from router.model.decision import Ground
+from router.ruleset.context import grounded
+from services import clock, metrics
+from services.config import loader, model
 from services.contract import Entry
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.installation import ROOT
 from tests.integration.november import (
     BEGIN,
@@ -64,7 +65,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ground(file: Path) -> Ground:
-    return grounded(choices.load(file), keyed_hash(b"k" * 32))
+    return grounded(loader.load(file), keyed_hash(b"k" * 32))
 
 
 async def run(url: str, file: Path | None, *arguments: str) -> tuple[int | None, str, str]:
@@ -124,7 +125,7 @@ async def month(
 
 def counted(name: str) -> float:
     """Over all categories."""
-    found = [s for m in observe.REGISTRY.collect() for s in m.samples if s.name == name]
+    found = [s for m in metrics.REGISTRY.collect() for s in m.samples if s.name == name]
     return sum(sample.value for sample in found)
 
 
@@ -229,14 +230,14 @@ async def test_the_share_of_a_budget_is_that_of_the_month_and_goes_with_the_budg
 ) -> None:
     def share() -> float | None:
         labels = {"tenant": "almelo"}
-        return observe.REGISTRY.get_sample_value("postkamer_budget_used_ratio", labels)
+        return metrics.REGISTRY.get_sample_value("postkamer_budget_used_ratio", labels)
 
     text = TOWN.replace('"250.00"', '"2.00"').partition("[[rates]]")[0]
     text += '[[rates]]\nfrom = 2020-01-01\namounts = {service = "0.5"}\n'
     current = text
 
     async def given() -> Ground:
-        return msgspec.structs.replace(ground, config=config.parse(current, "postkamer.toml"))
+        return msgspec.structs.replace(ground, config=model.parse(current, "postkamer.toml"))
 
     now, then = clock.now(), clock.now() - timedelta(days=40)
     whens = [(now, "regular")] * 3 + [(now, "free_customer_service"), (then, "regular")]

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
-from archiver import months
-from deploy.local.database import Database
+from archiver import table_partitions
+from deploy.local.postgresql import Database
 from services import clock
 from services.contract import Record
-from services.database import MigrationError, connected, may_try_again, migrate
+from services.postgres.database import MigrationError, connected, may_try_again, migrate
 from tests.integration.conftest import all_migrations
 from tests.recorded import writer_of
 from tests.watching import until
@@ -34,7 +34,7 @@ async def test_a_migration_that_was_changed_afterwards_is_refused(empty: str) ->
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(empty: str) -> None:
-    from services.database import Migration
+    from services.postgres.database import Migration
 
     bad = Migration("services", 9999, "bad", "create table half_done (n int); select nonsense;")
     with pytest.raises(MigrationError, match="services/9999_bad does not apply"):
@@ -121,8 +121,8 @@ async def test_records_are_added_once_and_land_in_the_partition_of_their_month(
     await migrate(empty, all_migrations())
     async with connected(empty, "test", 2) as pool:
         writer = await writer_of(pool)
-        await months.make(pool, clock.now().date())
-        await months.make(pool, clock.now().date())
+        await table_partitions.make(pool, clock.now().date())
+        await table_partitions.make(pool, clock.now().date())
         records = [_record(n) for n in range(100)]
         assert await writer.add(records) == 100
         assert await writer.add(records) == 0
@@ -146,7 +146,7 @@ async def test_a_month_is_left_where_it_is_when_a_record_of_it_is_being_written_
     async with connected(empty, "test", 3) as pool:
         async with pool.acquire() as writer, writer.transaction():
             await writer.execute(record, datetime(far.year, 1, 2, tzinfo=UTC))
-            making = asyncio.create_task(months.make(pool, far))
+            making = asyncio.create_task(table_partitions.make(pool, far))
             await until(lambda: pool.fetchval(waits), bool, 10)
         await making
         made = await pool.fetchval("select to_regclass($1)", f"archiver.entry_{far.year}_01")

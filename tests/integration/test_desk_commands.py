@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from cli import calls
+from cli.support import gateway_client
 from tests.unit.cli.calls import postkamer
 
 CONVERSATION = f"10000001-{'a2' * 13}"
@@ -83,7 +83,7 @@ class StandIn:
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(calls, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(gateway_client, "LOOK_SECONDS", 0.001)
     gateway = StandIn()
     thread = threading.Thread(target=gateway.server.serve_forever, args=(0.01,))
     thread.start()
@@ -154,7 +154,7 @@ def test_what_the_router_refuses_ends_with_1_and_its_reason(there: StandIn) -> N
 def test_what_takes_long_is_said_to_be_accepted(
     there: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "SETTLED_SECONDS", 0.01)
+    monkeypatch.setattr(gateway_client, "SETTLED_SECONDS", 0.01)
     there.accepts("PUT /v1/numbers/10000001/state", WAITS)
     done = there.run("number", "state", "receive-only", "--number", "10000001")
     assert done.exit_code == 0

@@ -8,17 +8,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from archiver.aside import Aside
 from archiver.intake import FRAMES, Intake
-from archiver.record.appending import Entry
-from archiver.record.destroying import Destroyer
-from archiver.record.writing import Outdated, Writer
-from deploy.local.broker import Broker
-from services import topology
-from services.broker import Publisher, linked
-from services.consumer import consuming
+from archiver.log.append import Entry
+from archiver.log.erasure import Destroyer
+from archiver.log.writer import Outdated, Writer
+from archiver.quarantine import Aside
+from deploy.local.rabbitmq import Broker
+from services.amqp import topology
+from services.amqp.consumer import consuming
+from services.amqp.publisher import Publisher, linked
 from services.contract import ArchiveBatch, Record
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.archived import QUEUE
 from tests.integration.conftest import PASSWORDS
 from tests.integration.logged import logged, message

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli import exposing
+from cli.archive import breach_report
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.lookers import (
     AT,
     Said,
@@ -163,7 +163,7 @@ async def test_of_too_many_a_part_of_the_period_is_asked_for(
     empty: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exposing, "MOST", 1)
+    monkeypatch.setattr(breach_report, "MOST", 1)
     await (await writer_of(pool)).add(
         [delivered(messages[name][0], "crm", AT) for name in ("een", "twee")]
     )

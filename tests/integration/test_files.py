@@ -12,15 +12,9 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from archiver.media.judging import (
-    EXPIRED,
-    LARGEST_BYTES,
-    LIVES,
-    TOO_LARGE,
-    UNUSABLE,
-)
-from services.database import Pool
-from services.scanner import Scanner
+from archiver.media.fetch_policy import EXPIRED, LARGEST_BYTES, LIVES, TOO_LARGE, UNUSABLE
+from services.files.clamd import Scanner
+from services.postgres.database import Pool
 from tests.clamav import Clamd
 from tests.integration.files import JPEG, TOKEN, Room, book_of, hash_of, room
 

@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from archiver.media.book import LEASE_SECONDS, RENEW_SECONDS, Book, File
+from archiver.media.fetch_policy import EXPIRED, Ended, Fetched
 from archiver.media.fetcher import AT_ONCE, OF_A_NUMBER
-from archiver.media.judging import (
-    EXPIRED,
-    Ended,
-    Fetched,
-)
+from archiver.media.store import LEASE_SECONDS, RENEW_SECONDS, Book, File
 from services import clock
-from services.database import Pool
-from services.scanner import Scanner
+from services.files.clamd import Scanner
+from services.postgres.database import Pool
 from services.tasks import beside
 from tests.clamav import EICAR, Clamd
 from tests.integration.files import JPEG, NUMBER, Room, book_of, came, record, room

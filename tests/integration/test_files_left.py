@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from archiver.media.book import LEASE_SECONDS
-from archiver.media.judging import Fetched
+from archiver.media.fetch_policy import Fetched
+from archiver.media.store import LEASE_SECONDS
 from services import clock
-from services.database import Pool
-from services.objects import Away, Objects
+from services.files.object_store import Away, Objects
+from services.postgres.database import Pool
 from services.tasks import beside
 from tests.integration.files import LARGE, book_of, came, dies, lying, room
 from tests.watching import until

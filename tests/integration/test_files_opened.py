@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from services.database import Pool
-from services.scanner import Scanner
+from services.files.clamd import Scanner
+from services.postgres.database import Pool
 from tests.clamav import EICAR, Clamd
 from tests.integration.files import JPEG, Room, flipped, lying, room
 from tests.recorded import KEY

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from archiver.media.judging import (
-    UNSCANNABLE,
-)
-from services.database import Pool
-from services.scanner import Away, Scanner
-from services.scanner import TooLarge as ScannerTooLarge
+from archiver.media.fetch_policy import UNSCANNABLE
+from services.files.clamd import Away, Scanner
+from services.files.clamd import TooLarge as ScannerTooLarge
+from services.postgres.database import Pool
 from tests.clamav import EICAR, FOUND, Clamd, clamd
 from tests.integration.files import JPEG, Room, book_of, room
 from tests.integration.parked import commands

@@ -13,13 +13,13 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from archiver.media.judging import UNOPENABLE, Announced
-from archiver.record.destroying import Destroyer
-from archiver.record.streaming import CHUNK_BYTES
-from services import clock, observe
-from services.database import Pool
-from services.objects import Objects
-from services.scanner import Scanner
+from archiver.encryption.stream_sealing import CHUNK_BYTES
+from archiver.log.erasure import Destroyer
+from archiver.media.fetch_policy import UNOPENABLE, Announced
+from services import clock, metrics
+from services.files.clamd import Scanner
+from services.files.object_store import Objects
+from services.postgres.database import Pool
 from tests.clamav import Clamd
 from tests.integration.files import (
     JPEG,
@@ -172,7 +172,7 @@ async def test_of_a_damaged_file_no_byte_is_given_that_is_not_as_it_was(
 
 
 def counted() -> float:
-    return observe.REGISTRY.get_sample_value("postkamer_media_damaged_total") or 0.0
+    return metrics.REGISTRY.get_sample_value("postkamer_media_damaged_total") or 0.0
 
 
 async def test_files_that_changed_places_are_nobodys(pool: Pool, tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.media import verifying
-from archiver.media.verifying import damaged
-from archiver.record.keys import Keys
+from archiver.audit import media
+from archiver.audit.media import damaged
+from archiver.encryption.key_store import Keys
 from services import clock
 from services.contract import Record
-from services.database import Pool
-from services.objects import Away, Objects
+from services.files.object_store import Away, Objects
+from services.postgres.database import Pool
 from tests.integration.files import JPEG, came, dies, flipped, got, lying, room
 from tests.recorded import keys_of, writer_of
 
@@ -47,7 +47,7 @@ def altered(path: Path, how: Callable[[bytes], bytes]) -> None:
 async def test_of_what_is_as_it_was_nothing_is_said(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "ROWS", 5)
+    monkeypatch.setattr(media, "ROWS", 5)
     await kept(pool, tmp_path, 12)
     await came(pool, "waits")
     seen: list[tuple[int, int]] = []
@@ -58,7 +58,7 @@ async def test_of_what_is_as_it_was_nothing_is_said(
 async def test_each_thing_that_is_wrong_is_named_with_its_message(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "ROWS", 3)
+    monkeypatch.setattr(media, "ROWS", 3)
     files = await kept(pool, tmp_path, 8)
     there = lying(tmp_path)
     (flip, _), (cut, _), (longer, _), (gone, _), (one, _), (other, _), (empty, _), _ = files
@@ -149,7 +149,7 @@ async def test_with_the_master_key_files_are_held_against_the_record(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody takes one away whole, and puts another in the place of one, in the table too."""
-    monkeypatch.setattr(verifying, "ROWS", 3)
+    monkeypatch.setattr(media, "ROWS", 3)
     files = await kept(pool, tmp_path, 8)
     writer, keys = await writer_of(pool), await keys_of(pool)
     for name, id in files:

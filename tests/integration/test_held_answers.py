@@ -5,17 +5,15 @@ from datetime import timedelta
 
 import msgspec
 
-from deliverer.accounts import Account
-from deliverer.holding import (
-    Holding,
-)
-from deliverer.late import CLOSED, HELD, IN_TEMPLATE
-from deliverer.ledger import Ledger
+from deliverer.meta.accounts import Account
+from deliverer.meta.closed_window import CLOSED, HELD, IN_TEMPLATE
+from deliverer.meta.held_messages import Holding
+from deliverer.meta.ledger import Ledger
 from services import clock
-from services.database import connected
-from services.hours import AMSTERDAM
-from services.night import Night
-from services.numbers import LateTemplate
+from services.calendar.opening_hours import AMSTERDAM
+from services.calendar.quiet_hours import Night
+from services.config.numbers import LateTemplate
+from services.postgres.database import connected
 from tests.integration.provider import NUMBER
 from tests.integration.waiting import ASK, PICTURE, TEXT, WROTE, Late
 from tests.watching import until

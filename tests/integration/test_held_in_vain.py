@@ -4,17 +4,11 @@ import asyncio
 
 import pytest
 
-from deliverer.accounts import Account
-from deliverer.holding import (
-    ASK_AGAIN_SECONDS,
-    EXPIRED,
-    MENDED,
-    NOT_ASKED,
-    STOPPED,
-)
-from deliverer.late import HELD, NOT_NEEDED, WINDOW_CLOSED
+from deliverer.meta.accounts import Account
+from deliverer.meta.closed_window import HELD, NOT_NEEDED, WINDOW_CLOSED
+from deliverer.meta.held_messages import ASK_AGAIN_SECONDS, EXPIRED, MENDED, NOT_ASKED, STOPPED
 from services import clock
-from services.fates import ASK_COUNTS, HELD_FOR
+from services.whatsapp.delivery_status import ASK_COUNTS, HELD_FOR
 from tests.integration.provider import NUMBER
 from tests.integration.waiting import AGED, HEARD, STOP, Late
 from tests.watching import until

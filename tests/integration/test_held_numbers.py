@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from deliverer.answers import Answer, Body
-from deliverer.carrier import FILES_AT_ONCE, OF_AN_ACCOUNT
-from deliverer.gate import IN_A_ROW, OF_A_NUMBER, UNWELL
-from deliverer.ledger import Ledger
-from deliverer.outbound import WINDOW, Outbound
+from deliverer.meta.ledger import Ledger
+from deliverer.meta.media_uploader import FILES_AT_ONCE, OF_AN_ACCOUNT
+from deliverer.meta.number_breaker import IN_A_ROW, OF_A_NUMBER, UNWELL
+from deliverer.meta.send_loop import WINDOW, Outbound
+from deliverer.transport.response import Answer, Body
 from services import clock
 from services.tasks import beside
 from tests.integration.provider import NUMBER, Account, Office

@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.broker import Broker
-from router.batch import ITEMS
-from router.decisions import Ground
-from router.partition import FRAMES
-from router.rules import compile_config
-from router.store import Store
-from router.units import keyed_hash
-from services import choices, clock, contract, topology
-from services.broker import linked
-from services.consumer import Inbox, consuming
+from deploy.local.rabbitmq import Broker
+from router.handlers.batch import ITEMS
+from router.handlers.units import keyed_hash
+from router.model.decision import Ground
+from router.partition.worker import FRAMES
+from router.rules.engine import compile_config
+from router.store.store import Store
+from services import clock, contract
+from services.amqp import topology
+from services.amqp.consumer import Inbox, consuming
+from services.amqp.publisher import linked
+from services.config import loader
 from services.contract import Command, Delivery, DeliveryBatch
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.citizens import NUMBER, text, webhook
 from tests.installation import EXAMPLE
 from tests.integration.conftest import PASSWORDS
@@ -44,7 +46,7 @@ FIRST = 1_795_000_000
 def ground(tmp_path: Path) -> Ground:
     path = tmp_path / "postkamer.toml"
     path.write_text(HOLDS + EXAMPLE.read_text("utf-8"), "utf-8")
-    config = choices.load(path).config
+    config = loader.load(path).config
     return Ground(config, compile_config(config), keyed_hash(b"k" * 32))
 
 

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from services import http
-from services.answers import HEADERS
-from services.http import application, held, problem, serve
+from services.http import application as http_application
+from services.http.application import application, held, problem, serve
+from services.http.problems import HEADERS
+from services.http.server import LINGER_SECONDS, LINGERING
 from services.lifecycle import in_loop
-from services.listener import LINGER_SECONDS, LINGERING
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -256,7 +256,7 @@ async def test_a_port_that_is_taken_is_an_oserror() -> None:
 def test_a_refusal_is_held_for_a_moment_unless_a_body_is_still_to_come(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "HOLD_SECONDS", 0.4)
+    monkeypatch.setattr(http_application, "HOLD_SECONDS", 0.4)
 
     async def page(request: web.Request) -> web.Response:
         return await held(request, problem(503, "Service Unavailable"), 0.0)

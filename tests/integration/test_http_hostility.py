@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from services.http import application, serve
+from services.http.application import application, serve
 from services.lifecycle import in_loop
 from tests.integration.raw import CHUNKED, HOST, POST, SECRET, THREE, Seen, closing, refused, said
 

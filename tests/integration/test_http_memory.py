@@ -6,7 +6,7 @@ import tracemalloc
 
 from aiohttp import web
 
-from services.http import application, read_body, serve
+from services.http.application import application, read_body, serve
 from services.lifecycle import in_loop
 from tests.integration.raw import CHUNKED, POST, closing
 

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from deliverer.graph import Later, Sent
-from deliverer.ledger import PACE_SECONDS, Ledger
-from deliverer.pace import SPARE_SECONDS
-from deliverer.statements import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
+from deliverer.meta.graph_api import Later, Sent
+from deliverer.meta.ledger import PACE_SECONDS, Ledger
+from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
+from deliverer.transport.pacer import SPARE_SECONDS
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 
 _INSERT = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,

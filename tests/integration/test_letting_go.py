@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from deliverer.answers import Answer, Body
-from deliverer.carrier import Carrier, Files
-from deliverer.graph import Verdict
-from deliverer.ledger import Ledger
-from deliverer.line import Line
-from deliverer.outbound import Outbound
-from deliverer.uploads import Uploads
+from deliverer.meta.graph_api import Verdict
+from deliverer.meta.ledger import Ledger
+from deliverer.meta.ledger_entry import Line
+from deliverer.meta.media_upload_store import Uploads
+from deliverer.meta.media_uploader import Carrier, Files
+from deliverer.meta.send_loop import Outbound
+from deliverer.transport.response import Answer, Body
 from services import clock
 from tests.integration.provider import NUMBER, Account, Office
 

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from deliverer import mail
-from deliverer.mailer import mailing
-from deliverer.policy import judge
+from deliverer.crm.response_policy import judge
+from deliverer.destinations import email
+from deliverer.transport.smtp_client import mailing
+from services.config.organisation import Destination
 from services.contract import Delivery
-from services.town import Destination
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DELIVERY = Delivery(
@@ -69,9 +69,9 @@ async def posted(url: str, login: bytes = b"") -> tuple[str, bool]:
     destination = Destination(
         id="piket", kind="mail", url=url, to=to, sender="postkamer@voorbeeldstad.example"
     )
-    content = mail.body(DELIVERY, "")
+    content = email.body(DELIVERY, "")
     async with mailing(destination, login) as mailer:
-        answer = await mailer.post(url, content, mail.headers(DELIVERY, content, (), NOON))
+        answer = await mailer.post(url, content, email.headers(DELIVERY, content, (), NOON))
     verdict = judge(answer)
     return verdict.outcome, verdict.alarm
 

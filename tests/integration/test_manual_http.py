@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from gateway.openapi import document
-from services.http import application, serve
-from services.manual import routes
+from gateway.api_docs.document import document
+from services.api.docs_page import routes
+from services.http.application import application, serve
 
 
 @pytest.fixture

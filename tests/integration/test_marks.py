@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from deliverer.marking import ATTEMPTS, Marking
-from deliverer.marks import TERM_SECONDS, TYPING_SECONDS, Marks
-from deliverer.sender import sending
-from router.statements import UPSERT_MARK
-from services import clock, observe
-from services.database import Pool, connected
+from deliverer.meta.read_receipt_store import TERM_SECONDS, TYPING_SECONDS, Marks
+from deliverer.meta.read_receipts import ATTEMPTS, Marking
+from deliverer.transport.http_client import sending
+from router.store.sql import UPSERT_MARK
+from services import clock, metrics
+from services.postgres.database import Pool, connected
 from services.tasks import beside
 from tests.integration.provider import NUMBER, Account, Office
 
@@ -59,7 +59,7 @@ async def until_offered(office: Office, count: int) -> None:
 
 def counted(outcome: str) -> float:
     labels = {"number": NUMBER, "outcome": outcome}
-    return observe.REGISTRY.get_sample_value("postkamer_marks_total", labels) or 0
+    return metrics.REGISTRY.get_sample_value("postkamer_marks_total", labels) or 0
 
 
 async def test_a_mark_is_offered_once_and_is_then_forgotten(place: Place) -> None:

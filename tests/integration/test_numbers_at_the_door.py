@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from deploy.local.broker import Broker
+from deploy.local.rabbitmq import Broker
 from gateway.intake import Intake, intake
-from services import clock, contract, topology
-from services.broker import linked
-from services.consumer import Inbox, consuming
+from services import clock, contract
+from services.amqp import topology
+from services.amqp.consumer import Inbox, consuming
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import linked
 from services.contract import Command, PartitionBatch
-from services.database import Pool, connected
-from services.partitions import Partitions
+from services.postgres.database import Pool, connected
 from tests.integration.conftest import PASSWORDS
 from tests.integration.desk import NUMBER, Desk, desk_of
 

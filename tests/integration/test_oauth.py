@@ -9,14 +9,14 @@ import pytest
 from aiohttp import BasicAuth, web
 from structlog.testing import capture_logs
 
-from deliverer.answers import Answer
-from deliverer.bearer import bearing
-from deliverer.certificates import load
-from deliverer.policy import Verdict, judge
-from deliverer.sender import sending
-from deploy.local.broker import Broker
-from services.database import Pool
-from services.town import Destination
+from deliverer.crm.oauth_session import bearing
+from deliverer.crm.response_policy import Verdict, judge
+from deliverer.transport.client_certificates import load
+from deliverer.transport.http_client import sending
+from deliverer.transport.response import Answer
+from deploy.local.rabbitmq import Broker
+from services.config.organisation import Destination
+from services.postgres.database import Pool
 from tests.authority import Authority
 from tests.integration.handing import HERE, Crm, Post, serving
 from tests.watching import until

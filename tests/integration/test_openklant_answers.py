@@ -4,7 +4,7 @@ import json
 from uuid import UUID
 
 from services.contract import Delivery
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.contract.test_openklant_sent import faults, needs_document
 from tests.integration.register import STEPS, Conversation, Register, burst, handed, shape, taken
 from tests.integration.road import Road

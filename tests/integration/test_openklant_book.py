@@ -2,11 +2,11 @@
 
 import asyncio
 
-from deliverer.openklant.book import CONNECTIONS, Book
+from deliverer.destinations.openklant.store import CONNECTIONS, Book
 from deliverer.service import POOL_SIZE
 from services import clock
-from services.database import connected
-from services.town import Destination
+from services.config.organisation import Destination
+from services.postgres.database import connected
 
 
 async def test_with_a_whole_window_under_way_half_of_the_connections_are_for_others(

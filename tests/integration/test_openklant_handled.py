@@ -4,9 +4,9 @@ does."""
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
-from deliverer.answers import Answer, Body
-from deliverer.sender import Sender
-from services.database import Pool
+from deliverer.transport.http_client import Sender
+from deliverer.transport.response import Answer, Body
+from services.postgres.database import Pool
 from tests.integration.register import Conversation, Register, burst, taken, told
 from tests.integration.road import Died, Road
 from tests.integration.test_openklant_answers import ANSWERED

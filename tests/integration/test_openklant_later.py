@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.register import Conversation, Register, taken
 from tests.integration.road import Road
 from tests.integration.test_openklant_answers import ANSWERED

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.answers import Answer
-from services.database import Pool
+from deliverer.transport.response import Answer
+from services.postgres.database import Pool
 from tests.integration.register import REAL, Conversation, Register, needs_stand_in, taken
 from tests.integration.road import Died, Road
 from tests.watching import until

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from deliverer.answers import Answer, Body
-from deliverer.sender import Sender
-from services.database import Pool
+from deliverer.transport.http_client import Sender
+from deliverer.transport.response import Answer, Body
+from services.postgres.database import Pool
 from tests.integration.register import Conversation, Register, taken
 from tests.integration.road import Road
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from deliverer.openklant import closings as bounds
-from deliverer.openklant.closings import Closings
+from deliverer.destinations.openklant import closing_store as bounds
+from deliverer.destinations.openklant.closing_store import Closings
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.contract.test_openklant_openapi import document
 from tests.contract.test_openklant_sent import needs_document
 from tests.integration.register import Conversation, Register, needs_stand_in, taken

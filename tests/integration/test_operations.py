@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from archiver.operations import MOST, recording
-from cli.acting import LONGEST_NAME
+from archiver.operator_actions import MOST, recording
 from cli.main import main
-from cli.rollback import KEPT
-from services import choices, clock
-from services.access import ROLES
+from cli.routing.rollback import KEPT
+from cli.support.audit import LONGEST_NAME
+from services import clock
+from services.config import loader
 from services.contract import Record
-from services.database import Pool, connected
+from services.http.rights import ROLES
 from services.ids import made_at
+from services.postgres.database import Pool, connected
 from services.tasks import beside
 from tests.installation import EXAMPLE
 from tests.integration.parked import filled, ids, on
@@ -129,7 +130,7 @@ def test_a_file_that_cannot_be_written_leaves_no_row(rules: Town) -> None:
     failed = rules("rollback", rules.first.version)
     assert (failed.exit_code, failed.stderr[:7]) == (1, "rules: ")
     assert done(rules.url) == []
-    assert choices.load(rules.path).version == rules.second.version
+    assert loader.load(rules.path).version == rules.second.version
 
 
 NOTHING = [
@@ -167,7 +168,7 @@ def test_what_cannot_go_on_record_is_not_done(rules: Town) -> None:
     assert typed(rules.url, *TOKEN).exit_code == 1
     assert typed(rules.url, "token", "list").stdout == ""
     assert rules("rollback", rules.first.version).exit_code == 1
-    assert choices.load(rules.path).version == rules.second.version
+    assert loader.load(rules.path).version == rules.second.version
     assert rules.path.read_text() == TOML.format("")
 
 

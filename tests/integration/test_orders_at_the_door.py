@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.changes import VERBS
-from gateway.uploads import Upload
+from gateway.media.upload_store import Upload
+from gateway.requests.changes import VERBS
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.desk import CONVERSATION, NUMBER, Desk, desk_of
 
 CHANGE = f"conversations/{CONVERSATION}"

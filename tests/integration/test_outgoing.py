@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from deliverer import carrier
-from deliverer.files import GONE, NOT_BROUGHT, WAITING
-from deliverer.graph import STOPPED
-from deliverer.outbound import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
-from services import clock, observe
+from deliverer.meta import media_uploader
+from deliverer.meta.graph_api import STOPPED
+from deliverer.meta.media_upload import GONE, NOT_BROUGHT, WAITING
+from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
+from services import clock, metrics
 from tests.integration.provider import ACCOUNT, NUMBER, Account, Office
 
 TEXT = {"type": "text", "text": {"body": "Ja."}}
@@ -20,7 +20,7 @@ IMAGE = {"type": "image", "image": {"caption": "Zo."}}
 def stopped() -> float:
     """How often the number was stopped, as an alarm sees it."""
     labels = {"number": NUMBER, "outcome": STOPPED}
-    return observe.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
+    return metrics.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
 
 
 async def test_a_file_is_brought_before_its_message_and_the_message_has_its_id(
@@ -193,7 +193,7 @@ async def test_a_process_that_was_killed_keeps_a_file_for_minutes_only(
     office, account = place
     media = await office.uploaded(b"\x89PNG")
     id = await office.queue(IMAGE, media=media)
-    uploads = carrier.Uploads(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
+    uploads = media_uploader.Uploads(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
     (job,) = await uploads.claim(4)
     assert await uploads.claim(4) == []
     soon = "select due_at - now() < interval '5 minutes' from deliverer.upload"

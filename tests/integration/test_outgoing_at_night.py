@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from services import clock
-from services.fates import WITHDRAWN
-from services.hours import AMSTERDAM
-from services.night import Night
+from services.calendar.opening_hours import AMSTERDAM
+from services.calendar.quiet_hours import Night
+from services.whatsapp.delivery_status import WITHDRAWN
 from tests.integration.provider import NUMBER, Account, Office
 
 TEXT = {"type": "text", "text": {"body": "Ja."}}

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from deliverer.late import CLOSED, IN_TEMPLATE, LATE_CHARACTERS, WINDOW_CLOSED
-from deliverer.ledger import Ledger
+from deliverer.meta.closed_window import CLOSED, IN_TEMPLATE, LATE_CHARACTERS, WINDOW_CLOSED
+from deliverer.meta.ledger import Ledger
 from services import clock
+from services.config.numbers import LateTemplate
 from services.contract import SendOutcome
-from services.database import connected
-from services.numbers import LateTemplate
+from services.postgres.database import connected
 from tests.integration.provider import NUMBER, Account, Office
 
 TEXT = {"type": "text", "text": {"body": "Ja."}}

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deliverer.files import MALWARE, UNSCANNABLE, WAITING
-from services.scanner import Scanner
+from deliverer.meta.media_upload import MALWARE, UNSCANNABLE, WAITING
+from services.files.clamd import Scanner
 from tests.clamav import EICAR, FOUND, Clamd, clamd
 from tests.integration.provider import NUMBER, Account, Office
 from tests.watching import until

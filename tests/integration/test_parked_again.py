@@ -8,14 +8,14 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from cli.parked import FASTEST
-from cli.parking import Filter, replay
-from deliverer import replays
-from deliverer.replays import CLAIM_SECONDS, IN_HAND
-from deliverer.settlements import parked, settlement
-from deploy.local.broker import Broker
+from cli.deliveries.parked import FASTEST
+from cli.deliveries.parked_store import Filter, replay
+from deliverer.crm import replays
+from deliverer.crm.replays import CLAIM_SECONDS, IN_HAND
+from deliverer.crm.settlements import parked, settlement
+from deploy.local.rabbitmq import Broker
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.handing import Crm, Post, delivery, serving
 
 MANY = 3 * FASTEST

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from cli.parking import GIVEN_UP, NOBODY
-from deliverer.replays import Replays
-from deliverer.settlements import Settlement, record
-from services.database import Pool
+from cli.deliveries.parked_store import GIVEN_UP, NOBODY
+from deliverer.crm.replays import Replays
+from deliverer.crm.settlements import Settlement, record
+from services.postgres.database import Pool
 from tests.integration.parked import (
     ANSWER,
     ONE,

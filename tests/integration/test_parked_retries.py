@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from cli.parked import FASTEST
-from deliverer.replays import CLAIM_SECONDS, IN_HAND, Replays
-from deliverer.session import LOOK_SECONDS
-from deliverer.settlements import Settlement, record
+from cli.deliveries.parked import FASTEST
+from deliverer.crm.replays import CLAIM_SECONDS, IN_HAND, Replays
+from deliverer.crm.session import LOOK_SECONDS
+from deliverer.crm.settlements import Settlement, record
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.parked import (
     ONE,
     OTHER,

@@ -7,16 +7,17 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deploy.local.broker import Broker
-from router.batch import decide_batch
-from router.checks import FAULT
-from router.partition import STARTS
-from router.store import Fenced, Store
-from router.units import units
-from services import clock, topology
-from services.consumer import Inbox, Incoming
+from deploy.local.rabbitmq import Broker
+from router.conversation.refusals import FAULT
+from router.handlers.batch import decide_batch
+from router.handlers.units import units
+from router.partition.worker import STARTS
+from router.store.store import Fenced, Store
+from services import clock
+from services.amqp import topology
+from services.amqp.consumer import Inbox, Incoming
 from services.contract import Command, Entry, PartitionBatch, encode
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.citizens import text, webhook
 from tests.integration.standing import CONFIG, GROUND, QUEUE, Standing, receipt
 from tests.watching import until

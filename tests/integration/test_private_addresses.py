@@ -5,8 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from deliverer.answers import Answer
-from deliverer.sender import sending
+from deliverer.transport.http_client import sending
+from deliverer.transport.response import Answer
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])

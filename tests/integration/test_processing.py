@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from archiver import months
-from archiver.record.processing import PASSED_ON, RECEIVED, SENT, Activities
-from archiver.record.writing import Writer
+from archiver import table_partitions
+from archiver.index.processing_log import PASSED_ON, RECEIVED, SENT, Activities
+from archiver.log.writer import Writer
 from services import clock
-from services.database import Pool, connected
 from services.ids import uuid7
+from services.postgres.database import Pool, connected
 from tests.integration.lookers import AT, Said, delivered, id_of, opening, record, said, told, typed
 from tests.recorded import keys_of, writer_of
 
@@ -127,18 +127,18 @@ async def test_what_is_no_number_is_said_to_be_none(pool: Pool, empty: str) -> N
     ],
 )
 def test_the_first_month_that_is_kept(today: date, count: int, expected: date) -> None:
-    assert months.months_before(today, count) == expected
+    assert table_partitions.months_before(today, count) == expected
 
 
 async def test_what_is_past_its_term_goes_and_a_year_stays_whatever_is_asked(
     pool: Pool, archivers: Pool
 ) -> None:
     today = clock.now().date()
-    past = {count: months.months_before(today, count) for count in (0, 11, 14, 30, 50)}
+    past = {count: table_partitions.months_before(today, count) for count in (0, 11, 14, 30, 50)}
     await pool.execute("select archiver.make_processing_months($1, 40)", past[30])
     messages = [_of(day) for day in past.values()]
     await (await writer_of(pool)).add([one.record for one in messages])
-    await months.forget(archivers, today, 24)
+    await table_partitions.forget(archivers, today, 24)
     assert await _months(pool) == sorted(past[count] for count in (0, 11, 14))
     await archivers.execute("select archiver.forget_processing('2999-01-01')")
     assert await _months(pool) == sorted(past[count] for count in (0, 11))

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from deploy.local.broker import Broker
+from deploy.local.rabbitmq import Broker
 from services.contract import Receipt, Record
-from services.database import Pool
-from services.whatsapp.cutting import Cut, Hole, joined
+from services.postgres.database import Pool
+from services.whatsapp.segments import Cut, Hole, joined
 from tests.citizens import text, webhook
 from tests.integration.archived import Heard, hearing
 from tests.integration.standing import Standing, receipt

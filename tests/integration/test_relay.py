@@ -9,16 +9,17 @@ from uuid import UUID
 
 import pytest
 
-from deploy.local.broker import Broker
-from router.relay import MOST, Relay
-from router.store import AGAIN, Store
-from services import clock, contract, observe, topology
-from services.broker import linked
-from services.consumer import Inbox, Work, consuming
+from deploy.local.rabbitmq import Broker
+from router.store.store import AGAIN, Store
+from router.timer_relay import MOST, Relay
+from services import clock, contract, metrics
+from services.amqp import topology
+from services.amqp.consumer import Inbox, Work, consuming
+from services.amqp.partition_publisher import Partitions
+from services.amqp.publisher import linked
 from services.contract import PartitionBatch, Timeout
-from services.database import Pool, connected
 from services.ids import uuid7
-from services.partitions import Partitions
+from services.postgres.database import Pool, connected
 from services.tasks import beside
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until
@@ -140,7 +141,7 @@ async def test_what_is_due_is_told_to_its_partition_and_what_is_not_waits(
     }
     assert await told_at(pool, late) == await told_at(pool, now) == NOON
     assert await told_at(pool, later) is None
-    assert observe.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 90
+    assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 90
     relays.now += SECOND
     assert await relay.tell() == 1
     assert [each.id for each in await relays.told()] == [later]
@@ -162,7 +163,7 @@ async def test_what_was_told_and_is_still_there_is_told_again_after_ten_minutes(
     await pool.execute("delete from router.timer")
     relays.now += AGAIN
     assert await relay.tell() == 0
-    assert observe.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 0
+    assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 0
 
 
 async def test_it_is_told_how_long_the_oldest_event_is_held(relay: Relay, pool: Pool) -> None:
@@ -174,10 +175,10 @@ async def test_it_is_told_how_long_the_oldest_event_is_held(relay: Relay, pool: 
             uuid7(NOON - timedelta(hours=hours), bytes(10)),
         )
     await relay.tell()
-    assert observe.REGISTRY.get_sample_value(held) == 30 * 3600
+    assert metrics.REGISTRY.get_sample_value(held) == 30 * 3600
     await pool.execute("delete from router.held")
     await relay.tell()
-    assert observe.REGISTRY.get_sample_value(held) == 0
+    assert metrics.REGISTRY.get_sample_value(held) == 0
 
 
 async def test_two_routers_at_once_tell_each_time_out_once(relays: Relays, pool: Pool) -> None:
@@ -210,7 +211,7 @@ async def test_a_partition_that_takes_nothing_in_keeps_no_other_from_its_time_ou
         assert await told_at(pool, newest) == NOON
         # It has rested: its number's are tried again, and are the first again.
         newer = await waits(pool, NOON, free)
-        monkeypatch.setattr("router.relay.Relay._at_rest", lambda _: [])
+        monkeypatch.setattr("router.timer_relay.Relay._at_rest", lambda _: [])
         assert await relay.tell() == 0
         assert await told_at(pool, newer) is await told_at(pool, oldest[0]) is None
 
@@ -261,8 +262,8 @@ async def test_a_relay_that_is_cut_off_leaves_what_it_told_to_be_told_again(
 async def test_without_a_broker_nothing_is_told_and_with_it_everything_is(
     relays: Relays, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("router.relay.CONFIRM_SECONDS", 0.2)
-    monkeypatch.setattr("router.relay.REST_SECONDS", 0.0)
+    monkeypatch.setattr("router.timer_relay.CONFIRM_SECONDS", 0.2)
+    monkeypatch.setattr("router.timer_relay.REST_SECONDS", 0.0)
     id = await waits(pool, NOON)
     async with linked("amqp://127.0.0.1:1/postkamer", "nobody") as link:
         assert await Relay(relays.store, Partitions(link, clock.new_id(), COUNT)).tell() == 0

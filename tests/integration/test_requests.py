@@ -10,13 +10,13 @@ import asyncpg
 import msgspec
 import pytest
 
-from archiver.requests import terms
-from archiver.requests.counting import STATES, count
-from archiver.requests.grounds import REFUSALS
-from router.store import Store
-from services import clock, observe
-from services.database import Pool, connected
-from services.hours import AMSTERDAM
+from archiver.subject_access.requests import deadlines
+from archiver.subject_access.requests.legal_grounds import REFUSALS
+from archiver.subject_access.requests.request_metrics import STATES, count
+from router.store.store import Store
+from services import clock, metrics
+from services.calendar.opening_hours import AMSTERDAM
+from services.postgres.database import Pool, connected
 from services.tasks import beside
 from tests.integration.batches import Office
 from tests.integration.persons import TENANT, Citizen, Desk, day, typed
@@ -59,8 +59,8 @@ async def test_a_request_is_due_a_month_later_and_each_step_is_on_the_record(
     [conversation] = await desk.heard((ANNA, "wis alles van mij"))
     await desk.delivered(conversation, "crm")
     request = await opened(empty)
-    assert request["dueOn"] == f"{terms.due(TODAY)}" and request["state"] == "open"
-    until = terms.months_after(TODAY, 3)
+    assert request["dueOn"] == f"{deadlines.due(TODAY)}" and request["state"] == "open"
+    until = deadlines.months_after(TODAY, 3)
     await done(
         empty, "extend", request["id"], "--until", f"{until}", "--ground", "ingewikkeld", *BY
     )
@@ -74,7 +74,7 @@ async def test_a_request_is_due_a_month_later_and_each_step_is_on_the_record(
     kept = [row for row in await rows_of(pool) if row["kind"] == "request"]
     steps = [msgspec.json.decode(row["data"]) for row in kept]
     assert [(s["event"], s["by"], s["dueOn"]) for s in steps] == [
-        ("opened", "P. Bakker", f"{terms.due(TODAY)}"),
+        ("opened", "P. Bakker", f"{deadlines.due(TODAY)}"),
         ("extended", "P. Bakker", f"{until}"),
         ("decided", "P. Bakker", f"{until}"),
     ]
@@ -145,7 +145,7 @@ async def test_nothing_is_refused_without_a_ground_of_the_list(
 async def test_a_request_is_decided_once_and_not_extended_after(pool: Pool, empty: str) -> None:
     request = await opened(empty, "access")
     await done(empty, "decide", request["id"], "--decision", "granted", *BY)
-    later = f"{terms.months_after(TODAY, 2)}"
+    later = f"{deadlines.months_after(TODAY, 2)}"
     for again in (
         ("decide", request["id"], "--decision", "granted", *BY),
         ("extend", request["id"], "--until", later, "--ground", "ingewikkeld", *BY),
@@ -162,10 +162,10 @@ async def test_a_request_is_decided_once_and_not_extended_after(pool: Pool, empt
 @pytest.mark.parametrize(
     ("received", "until", "ground", "said"),
     [
-        (TODAY, terms.months_after(TODAY, 4), "ingewikkeld", "at most two further months"),
+        (TODAY, deadlines.months_after(TODAY, 4), "ingewikkeld", "at most two further months"),
         (TODAY, TODAY, "ingewikkeld", "expected a later day"),
-        (days_ago(40), terms.months_after(TODAY, 1), "ingewikkeld", "within the first month"),
-        (TODAY, terms.months_after(TODAY, 2), "vakantie", "'vakantie' is no ground"),
+        (days_ago(40), deadlines.months_after(TODAY, 1), "ingewikkeld", "within the first month"),
+        (TODAY, deadlines.months_after(TODAY, 2), "vakantie", "'vakantie' is no ground"),
     ],
 )
 async def test_more_time_is_taken_in_time_and_on_a_ground(
@@ -175,7 +175,7 @@ async def test_more_time_is_taken_in_time_and_on_a_ground(
     given = ("extend", request["id"], "--until", f"{until}", "--ground", ground, *BY)
     wrong = await typed(empty, "request", *given)
     assert wrong.exit_code == 1 and said in wrong.stderr
-    assert await pool.fetchval("select due_on from archiver.request") == terms.due(received)
+    assert await pool.fetchval("select due_on from archiver.request") == deadlines.due(received)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ async def test_what_is_open_and_overdue_is_listed_and_counted(pool: Pool, empty:
 
 
 async def _counted() -> dict[tuple[str, str], float]:
-    get = observe.REGISTRY.get_sample_value
+    get = metrics.REGISTRY.get_sample_value
     whose = [(tenant, state) for tenant in (TENANT, "borne") for state in STATES]
     found = {
         (tenant, state): get("postkamer_requests", {"tenant": tenant, "state": state})
@@ -245,7 +245,7 @@ async def test_a_report_answers_a_request_of_the_same_person_only(
     assert json.loads(file.read_text())["request"] == {
         "id": request["id"],
         "receivedOn": f"{TODAY}",
-        "dueOn": f"{terms.due(TODAY)}",
+        "dueOn": f"{deadlines.due(TODAY)}",
     }
 
 

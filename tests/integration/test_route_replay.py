@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from archiver import months
-from services.database import Pool
+from archiver import table_partitions
+from services.postgres.database import Pool
 from tests.recorded import KEY, writer_of
 from tests.unit.cli.calls import postkamer
 from tests.voorbeeldstad import FOLDER
@@ -55,7 +55,7 @@ async def week(pool: Pool) -> Week:
 
 
 async def _recorded(pool: Pool, week: Week) -> None:
-    await months.make(pool, MONDAY.date())
+    await table_partitions.make(pool, MONDAY.date())
     writer = await writer_of(pool)
     assert await writer.add(week.records) == len({record.id for record in week.records})
 

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from router import budgets, reading
-from services.database import Pool
-from services.prices import span
+from router import budget_monitor
+from router.store import load
+from services.config.pricing import span
+from services.postgres.database import Pool
 
 ROWS = 20_000
 BLOCKS = 150
@@ -45,17 +46,17 @@ PEOPLE: list[UUID] = [uuid4() for _ in range(8)]
 NAMES = [f"1-{n}" for n in range(8)]
 
 ASKED = {
-    "inbox": (reading._INBOX, (HASHES,)),
-    "people": (reading._PEOPLE, (HASHES, [])),
-    "people of conversations": (reading._PEOPLE, ([], NAMES)),
-    "conversations": (reading._CONVERSATIONS, (NAMES, PEOPLE)),
-    "conversations of nobody named": (reading._CONVERSATIONS, ([], PEOPLE)),
-    "consents": (reading._CONSENTS, (PEOPLE,)),
-    "withdrawals": (reading._WITHDRAWALS, (PEOPLE,)),
-    "what was heard last": (reading._LAST_HEARD, (PEOPLE,)),
-    "outgoing": (reading._OUTGOING, (PEOPLE, HASHES)),
-    "charges": (reading._CHARGES, (PEOPLE,)),
-    "a month of charges": (budgets._GROUPS, (*span(date(2026, 10, 1)), None, 100)),
+    "inbox": (load._INBOX, (HASHES,)),
+    "people": (load._PEOPLE, (HASHES, [])),
+    "people of conversations": (load._PEOPLE, ([], NAMES)),
+    "conversations": (load._CONVERSATIONS, (NAMES, PEOPLE)),
+    "conversations of nobody named": (load._CONVERSATIONS, ([], PEOPLE)),
+    "consents": (load._CONSENTS, (PEOPLE,)),
+    "withdrawals": (load._WITHDRAWALS, (PEOPLE,)),
+    "what was heard last": (load._LAST_HEARD, (PEOPLE,)),
+    "outgoing": (load._OUTGOING, (PEOPLE, HASHES)),
+    "charges": (load._CHARGES, (PEOPLE,)),
+    "a month of charges": (budget_monitor._GROUPS, (*span(date(2026, 10, 1)), None, 100)),
 }
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.ledger import Ledger
-from router.store import SIGHTINGS, Store
+from deliverer.meta.ledger import Ledger
+from router.store.store import SIGHTINGS, Store
 from services import clock
 from services.contract import Author, Receipt, SendOutcome
-from services.database import Pool, connected
-from services.fates import WINDOW
+from services.postgres.database import Pool, connected
+from services.whatsapp.delivery_status import WINDOW
 from tests.citizens import text, webhook
 from tests.integration.batches import GROUND, NUMBER, WABA, Office, consent, template
 from tests.integration.desk import marking

@@ -9,15 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from deploy.local.broker import Broker
-from router.rulebook import UNRECORDED, Rulebook
-from router.store import Store
-from router.units import keyed_hash
-from services import choices, clock, topology
-from services.broker import Publisher, linked
-from services.choices import Choices
-from services.config import ConfigError
-from services.database import Pool, connected
+from deploy.local.rabbitmq import Broker
+from router.active_rules import UNRECORDED, Rulebook
+from router.handlers.units import keyed_hash
+from router.store.store import Store
+from services import clock
+from services.amqp import topology
+from services.amqp.publisher import Publisher, linked
+from services.config import loader
+from services.config.loader import Choices
+from services.config.model import ConfigError
+from services.postgres.database import Pool, connected
 from services.tasks import beside
 from tests.integration.archived import Heard, hearing
 from tests.integration.conftest import PASSWORDS
@@ -49,7 +51,7 @@ HASH = keyed_hash(b"k" * 32)
 def chosen(folder: Path, approved_by: str) -> Choices:
     path = folder / "postkamer.toml"
     path.write_text(TOML.format(approved_by))
-    return choices.load(path)
+    return loader.load(path)
 
 
 @pytest.fixture
@@ -162,11 +164,11 @@ async def test_a_version_that_is_too_large_for_the_archive_is_refused_and_the_ot
     async with rulebook(broker, own) as book:
         await book.take(one)
         size = len(msgspec.json.encode(other.files))
-        monkeypatch.setattr("router.rulebook.LARGEST", size - 1)
+        monkeypatch.setattr("router.active_rules.LARGEST", size - 1)
         with pytest.raises(ConfigError, match=f"over {size - 1} bytes"):
             await book.take(other)
         assert (await book.ground()).version == one.version
-        monkeypatch.setattr("router.rulebook.LARGEST", size)
+        monkeypatch.setattr("router.active_rules.LARGEST", size)
         await book.take(other)
     assert len(await rows(pool)) == 2
 
@@ -174,7 +176,7 @@ async def test_a_version_that_is_too_large_for_the_archive_is_refused_and_the_ot
 async def test_a_router_follows_its_files_from_its_start(
     broker: Broker, own: Pool, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.watching.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 0.02)
     town = chosen(tmp_path, "De secretaris")
     async with rulebook(broker, own) as book, beside(book.run(tmp_path / "postkamer.toml", town)):
 

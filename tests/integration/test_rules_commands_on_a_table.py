@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from router.grounds import version_of
-from router.store import Store
-from router.units import keyed_hash
-from services import choices
-from services.choices import Choices
-from services.database import connected, migrate
+from router.handlers.units import keyed_hash
+from router.ruleset.context import version_of
+from router.store.store import Store
+from services.config import loader
+from services.config.loader import Choices
+from services.postgres.database import connected, migrate
 from tests.integration.conftest import all_migrations
 from tests.integration.test_rulebook import TOML
 
@@ -33,7 +33,7 @@ class Town:
 
     def written(self, approved_by: str) -> Choices:
         self.path.write_text(TOML.format(approved_by))
-        return choices.load(self.path)
+        return loader.load(self.path)
 
     async def keep(self) -> None:
         await migrate(self.url, all_migrations())
@@ -117,7 +117,7 @@ def test_what_differs_between_two_is_shown(rules: Town) -> None:
 def test_the_way_back_is_told_first_and_taken_then(rules: Town) -> None:
     told = rules("rollback", rules.first.version, "--dry-run")
     assert (told.exit_code, told.stdout) == (0, "postkamer.toml would be written\n")
-    assert choices.load(rules.path).version == rules.second.version
+    assert loader.load(rules.path).version == rules.second.version
     done = rules("rollback", rules.first.version, "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout) == {
@@ -128,7 +128,7 @@ def test_the_way_back_is_told_first_and_taken_then(rules: Town) -> None:
         "restart": [],
         "dryRun": False,
     }
-    assert choices.load(rules.path).version == rules.first.version
+    assert loader.load(rules.path).version == rules.first.version
     kept = rules.path.with_name("postkamer.toml.before-rollback")
     assert kept.read_text() == TOML.format("")
     assert rules("rollback", rules.first.version).stdout == "postkamer.toml is the same\n"
@@ -184,4 +184,4 @@ def test_a_row_that_was_changed_is_not_brought_back(rules: Town) -> None:
     asyncio.run(change())
     done = rules("rollback", rules.first.version)
     assert done.exit_code == 1 and "its hash is another" in done.stderr
-    assert choices.load(rules.path).version == rules.second.version
+    assert loader.load(rules.path).version == rules.second.version

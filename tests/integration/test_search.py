@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from archiver.record.destroying import Destroyer
-from archiver.search import as_of
-from archiver.search.asked import COUNTED
+from archiver.log.erasure import Destroyer
+from archiver.search import log_position
+from archiver.search.request import COUNTED
 from services import clock
 from services.contract import Record
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.found import (
     NOON,
     asking,
@@ -201,11 +201,14 @@ async def test_the_same_question_finds_the_same_later(pool: Pool) -> None:
         assert await ask.page(words="vol", asOf=first["asOf"]) == first
         assert (await ask.page(words="vol"))["total"] == 4
         key = await (await keys_of(pool)).hashing("almelo")
-        nothing = await ask.page(words="vol", asOf=as_of.told(key, 0))
+        nothing = await ask.page(words="vol", asOf=log_position.told(key, 0))
         assert (nothing["total"], nothing["messages"]) == (0, [])
-        beyond = await ask.page(words="vol", asOf=as_of.told(key, 10**17))
+        beyond = await ask.page(words="vol", asOf=log_position.told(key, 10**17))
         looks = 4  # which are in the log as well, also the one that found nothing
-        assert (beyond["total"], as_of.place(key, beyond["asOf"])) == (4, len(old) + 2 + looks)
+        assert (beyond["total"], log_position.place(key, beyond["asOf"])) == (
+            4,
+            len(old) + 2 + looks,
+        )
 
 
 async def test_of_what_was_written_with_a_clock_that_was_ahead_all_is_found_again(
@@ -227,7 +230,7 @@ async def test_nobody_learns_from_an_answer_how_much_there_is(pool: Pool) -> Non
         await written(pool, message("vol"), message("vol", tenant="hengelo"))
         ours, theirs = await ask.page(words="vol"), await other.page(words="vol")
         for page in (ours, theirs):
-            assert re.fullmatch(as_of.FORM, page["asOf"])
+            assert re.fullmatch(log_position.FORM, page["asOf"])
         status, told = await ask.post({"words": "vol", "asOf": theirs["asOf"]})
         assert (status, told["errors"]) == (
             400,

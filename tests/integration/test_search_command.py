@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from archiver.search import as_of
+from archiver.search import log_position
 from cli.main import main
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.found import NOON, citizen, conversation, message, minutes, note
 from tests.recorded import KEY, keys_of, writer_of
 
@@ -38,7 +38,7 @@ async def ran(url: str, *arguments: str, why: tuple[str, ...] = WHY, key: str = 
 
 async def told(pool: Pool, place: int, tenant: str = "almelo") -> str:
     """That place in the log, as an answer has it."""
-    return as_of.told(await (await keys_of(pool)).hashing(tenant), place)
+    return log_position.told(await (await keys_of(pool)).hashing(tenant), place)
 
 
 async def operations(pool: Pool) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.found import asking, message, rights_of
 from tests.recorded import writer_of
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.found import asking, message, rights_of
 from tests.recorded import rows_of, writer_of
 

@@ -11,9 +11,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from services.access import Rights
 from services.contract import Record
-from services.database import Pool
+from services.http.rights import Rights
+from services.postgres.database import Pool
 from tests.integration.found import (
     NOON,
     asking,

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiohttp import web
 
-from deliverer.asides import TOGETHER, Asides
-from deliverer.lanes import Job
-from deploy.local.broker import Broker
-from services import topology
-from services.broker import Publisher, linked
+from deliverer.crm.lanes import Job
+from deliverer.crm.sidelined_store import TOGETHER, Asides
+from deploy.local.rabbitmq import Broker
+from services.amqp import topology
+from services.amqp.publisher import Publisher, linked
 from services.contract import Delivery, DeliveryBatch
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS
 from tests.integration.handing import Post, delivery, serving
 from tests.watching import until

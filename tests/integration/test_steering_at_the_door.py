@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.changes import ORDERING
-from services.access import ROLES
-from services.config import Config
-from services.database import Pool
+from gateway.requests.changes import ORDERING
+from services.config.model import Config
+from services.http.rights import ROLES
+from services.postgres.database import Pool
 from tests.described import operations
 from tests.integration.desk import CONVERSATION, NUMBER, desk_of, marking, opened
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from archiver.person.finding import Finder
-from archiver.person.linking import Names
-from archiver.record.told import Identity
-from router.store import Store
+from archiver.index.record_fields import Identity
+from archiver.subject_access.identity_linking import Names
+from archiver.subject_access.person_finder import Finder
+from router.store.store import Store
+from services.calendar.opening_hours import AMSTERDAM
 from services.contract import Author
-from services.database import Pool, connected
-from services.hours import AMSTERDAM
+from services.postgres.database import Pool, connected
 from tests.integration.batches import Office, consent
 from tests.integration.persons import TENANT, Citizen, Desk, typed
 from tests.recorded import keys_of, writer_of

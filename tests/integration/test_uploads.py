@@ -13,16 +13,17 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from gateway.media.routes.media_types import KIB, MIB
+from gateway.media.routes.routes import UPLOADS_OF_A_TOKEN, Media
+from gateway.media.routes.upload_store import Uploads
 
-import gateway.media
-from gateway.kinds import KIB, MIB
-from gateway.media import UPLOADS_OF_A_TOKEN, Media
-from gateway.uploads import Uploads
-from services import clock, objects
-from services.access import Rights
-from services.database import Pool
-from services.http import application, serve
-from services.objects import Objects
+import gateway.media.routes
+from services import clock
+from services.files import object_store
+from services.files.object_store import Objects
+from services.http.application import application, serve
+from services.http.rights import Rights
+from services.postgres.database import Pool
 from services.tasks import beside
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset({"send"}))
@@ -88,7 +89,7 @@ async def test_a_file_is_stored_and_found_by_its_own_municipality(desk: Desk) ->
     sha256 = hashlib.sha256(content).hexdigest()
     known = {"mimeType": "image/png", "size": len(content), "sha256": sha256}
     assert (status, said) == (201, {"id": said["id"]} | known)
-    id = msgspec.convert(said["id"], objects.UUID)
+    id = msgspec.convert(said["id"], object_store.UUID)
     found = await desk.uploads.find(id, RIGHTS)
     assert found
     assert (found.kind, found.filename) == ("image", "foto van de stoep.png")
@@ -115,7 +116,7 @@ async def test_of_the_same_upload_twice_at_once_both_get_the_same_answer(desk: D
     answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_OF_A_TOKEN)))
     assert {status for status, _ in answers} == {201}
     assert len({said["id"] for _, said in answers}) == 1
-    assert await desk.pool.fetchval("select count(*) from gateway.media") == 1
+    assert await desk.pool.fetchval("select count(*) from gateway.media.routes") == 1
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ async def test_a_file_that_breaks_off_leaves_nothing_and_may_be_sent_again(desk:
 async def test_who_stops_in_the_middle_loses_the_place(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway.media, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(gateway.media.routes, "QUIET_SECONDS", 0.2)
     writer = await _half(desk, int(desk.url.split(":")[2].split("/")[0]))
     await until_nobody_uploads(desk)
     assert desk.files() == []
@@ -219,7 +220,7 @@ async def test_what_a_process_left_when_it_was_killed_is_swept_after_an_hour(
         assert (await desk.post(PNG))[0] == 201
         left, fresh = clock.new_id(), clock.new_id()
         for object in (left, fresh):
-            (tmp_path / f"{objects.upload(object)}#1").write_bytes(b"half")
+            (tmp_path / f"{object_store.upload(object)}#1").write_bytes(b"half")
         begin = "insert into gateway.upload values ($1, now() - make_interval(secs => $2))"
         await pool.execute(begin, left, 3700)
         await pool.execute(begin, fresh, 3500)

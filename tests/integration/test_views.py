@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from archiver.record import writing
-from archiver.record.processing import SHOWN, activity, processor, span_of
-from archiver.record.writing import CONVERSATION, person_hash
-from archiver.viewer import EMPLOYEE, REASON
+from archiver.api.viewer import EMPLOYEE, REASON
+from archiver.index.processing_log import SHOWN, activity, processor, span_of
+from archiver.log import writer
+from archiver.log.writer import CONVERSATION, person_hash
 from services import clock
-from services.database import Pool
+from services.postgres.database import Pool
 from tests.integration.lookers import (
     Said,
     id_of,
@@ -126,7 +126,7 @@ async def test_each_header_that_cannot_be_is_named(
 async def test_what_cannot_be_written_down_is_not_shown(pool: Pool, messages: list[Said]) -> None:
     async with looker(pool) as looks, pool.acquire() as connection:
         async with connection.transaction():
-            await connection.execute(writing._HEAD)
+            await connection.execute(writer._HEAD)
             status, answer = await looks.get(f"messages/{messages[0].id}")
             assert (status, "hallo" in str(answer)) == (503, False)
         path = f"messages/{messages[1].id}"

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from gateway.doors import doors
-from gateway.webhook import BODY_BYTES, PATH, Client, Webhook
-from services import choices, observe
-from services.answers import HEADERS
-from services.http import application, serve
-from services.listener import AHEAD
+from gateway.webhook.endpoints import doors
+from gateway.webhook.handler import BODY_BYTES, PATH, Client, Webhook
+from services import metrics
+from services.config import loader
+from services.http.application import application, serve
+from services.http.problems import HEADERS
+from services.http.server import AHEAD
 from tests.installation import EXAMPLE
 from tests.integration.desk import Taken
 from tests.integration.raw import HOST, LONG, said
@@ -32,7 +33,7 @@ both_ways = pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "appli
 
 @asynccontextmanager
 async def door(kept: Any, ahead: bool, client: Client | None = None) -> AsyncIterator[int]:
-    town = choices.load(EXAMPLE).config
+    town = loader.load(EXAMPLE).config
     ways = doors(town, [SECRET.decode()], "t", {})
     webhook = Webhook(kept, ways, town, client or Client())
     app = application(webhook.routes())
@@ -103,7 +104,7 @@ async def test_who_expects_a_word_before_the_body_gets_it(ahead: bool) -> None:
 
 def counted(status: int) -> float:
     return (
-        observe.REGISTRY.get_sample_value(
+        metrics.REGISTRY.get_sample_value(
             "postkamer_webhook_requests_total", {"status": str(status)}
         )
         or 0.0

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer.holding import Holding
+from deliverer.meta.held_messages import Holding
 from services import clock
 from services.contract import SendOutcome
 from tests.integration.provider import NUMBER, Office

@@ -12,13 +12,13 @@ import msgspec
 from town_hall import CITIZEN, SANNE, TownHall, tasks
 from towns import SECOND
 
-from router.conversation import Conversation
-from router.decisions import Decided, Decision, Reply
-from router.replies import FIRST
-from services.choices import Choices
+from router.conversation.auto_reply import FIRST
+from router.model.conversation import Conversation
+from router.model.decision import Decided, Decision, Reply
+from services.calendar.opening_hours import AMSTERDAM
+from services.config.loader import Choices
 from services.contract import Author
-from services.hours import AMSTERDAM
-from services.texts import Texts
+from services.texts.catalogue import Texts
 
 TABLE = Path(__file__).parents[1] / "examples/citizens/conversations.toml"
 NUMBER = "106540352242922"

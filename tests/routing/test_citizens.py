@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from town_hall import TownHall, example
 
-from services.hours import AMSTERDAM
+from services.calendar.opening_hours import AMSTERDAM
 
 CITIZENS = Path(__file__).parents[1] / "examples" / "citizens"
 WEDNESDAY = datetime(2026, 11, 25, 10, tzinfo=AMSTERDAM)

@@ -9,13 +9,22 @@ from uuid import UUID
 
 import msgspec
 
-from router.batch import decide_batch
-from router.conversation import Conversation
-from router.decisions import Changes, Decided, Decision, Ground, Identity, Outgoing, Timer, Unit
-from router.grounds import grounded
-from router.knowledge import Knowledge
-from router.units import keyed_hash, units
-from services.choices import Choices, load
+from router.handlers.batch import decide_batch
+from router.handlers.units import keyed_hash, units
+from router.model.conversation import Conversation
+from router.model.decision import (
+    Changes,
+    Decided,
+    Decision,
+    Ground,
+    Identity,
+    Outgoing,
+    Timer,
+    Unit,
+)
+from router.model.snapshot import Knowledge
+from router.ruleset.context import grounded
+from services.config.loader import Choices, load
 from services.contract import Author, Command, Entry, Receipt
 from tests.ringing import timeout
 

@@ -5,7 +5,7 @@ from shutil import copytree
 
 from town_hall import EXAMPLE
 
-from services.choices import Choices, load
+from services.config.loader import Choices, load
 
 SECOND = "106540352242999"
 """A second number of ours, where there is one."""

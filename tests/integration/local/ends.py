@@ -5,8 +5,8 @@ import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deploy.local.family import Family, descendants, identity
 from deploy.local.process import Process
+from deploy.local.process_tree import Family, descendants, identity
 
 
 def processes(*roots: Process) -> Family:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.family import identity, runs
+from deploy.local.errors import Refusal
 from deploy.local.process import Process, Program, end_leftover
-from deploy.local.refusal import Refusal
+from deploy.local.process_tree import identity, runs
 from tests.integration.local.ends import an_end_of
 
 SLEEPER = "import signal; print('up', flush=True); signal.pause()"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import plan
-from deploy.local.refusal import Refusal
+from deploy.local.errors import Refusal
 
 
 def environment(**given: str) -> dict[str, str]:

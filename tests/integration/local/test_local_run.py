@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local import plan
-from deploy.local.broker import Broker
-from deploy.local.database import Database
-from deploy.local.family import alive, descendants
+from deploy.local.postgresql import Database
+from deploy.local.process_tree import alive, descendants
+from deploy.local.rabbitmq import Broker
 from deploy.local.state import free_port
 from tests.integration.local.ends import an_end_of
 

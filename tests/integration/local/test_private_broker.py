@@ -6,10 +6,10 @@ from pathlib import Path
 import aiormq
 import pytest
 
-from deploy.local.broker import Broker, Ports
-from deploy.local.family import alive
-from deploy.local.refusal import Refusal
-from services import topology
+from deploy.local.errors import Refusal
+from deploy.local.process_tree import alive
+from deploy.local.rabbitmq import Broker, Ports
+from services.amqp import topology
 from tests.integration.local.ends import processes
 
 PASSWORDS = {"gateway": "secret"}

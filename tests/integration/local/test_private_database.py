@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.database import Database, binaries
-from deploy.local.family import alive
-from deploy.local.refusal import Refusal
+from deploy.local.errors import Refusal
+from deploy.local.postgresql import Database, binaries
+from deploy.local.process_tree import alive
 from tests.integration.local.ends import processes
 
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from archiver import examples, view
-from archiver.answers import Conversation, Happened, Message, Messages, Note, Page
+from archiver.api import examples, presenter
+from archiver.api.responses import Conversation, Happened, Message, Messages, Note, Page
 from tests.unit.archiver.test_archiver_view import NOTED, RECEIVED, SENT, row, sent, shown, told
 
 
@@ -39,7 +39,7 @@ def test_every_member_of_a_message_is_described(answer: dict[str, object]) -> No
 
 
 def test_every_member_of_a_note_is_described() -> None:
-    [note] = view.notes([row("note", NOTED)])
+    [note] = presenter.notes([row("note", NOTED)])
     assert note.keys() == {field.alias for field in Note.model_fields.values()}
 
 
@@ -47,7 +47,7 @@ def test_every_member_of_a_conversation_is_described() -> None:
     opened = {"event": "opened", "department": "groen", "decision": examples.DECISION}
     for left in (False, True):
         steps, notes = [row("conversation", opened, left=left)], [row("note", NOTED)]
-        made = view.conversation("10000001-x", steps, notes)
+        made = presenter.conversation("10000001-x", steps, notes)
         answer = msgspec.json.encode(made)
         Conversation.model_validate_json(answer)
         assert made.keys() == {field.alias for field in Conversation.model_fields.values()}

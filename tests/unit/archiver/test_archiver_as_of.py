@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from archiver.search.as_of import FORM, place, told
+from archiver.search.log_position import FORM, place, told
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 

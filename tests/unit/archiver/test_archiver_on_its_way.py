@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from archiver.api import FRESH, on_its_way
+from archiver.api.routes import FRESH, on_its_way
 from services.ids import uuid7
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.record.indexing import EVERYWHERE, MOST, PARTS, handled, number, sought, telling
-from archiver.record.told import told
-from archiver.search.asked import SEARCH, Cursor
-from archiver.search.query import FIRST, LAST, MONTHS, Where, hits, stretches, total
-from services.access import Rights
+from archiver.index.blind_index import EVERYWHERE, MOST, PARTS, handled, number, sought, telling
+from archiver.index.record_fields import told
+from archiver.search.request import SEARCH, Cursor
+from archiver.search.sql import FIRST, LAST, MONTHS, Where, hits, stretches, total
 from services.contract import Record
+from services.http.rights import Rights
 from services.ids import first_of, made_at, uuid7
-from services.words import root
+from services.language.words import root
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -23,7 +23,7 @@ from recorded_rows import (
     told,
 )
 
-from archiver import view
+from archiver.api import presenter
 
 
 def test_a_message_of_a_citizen_is_shown_with_its_decision_and_its_original() -> None:
@@ -144,7 +144,7 @@ def test_deliveries_are_shown_with_their_message_and_no_other() -> None:
 
 def test_an_echo_has_no_message_id_and_is_shown_under_its_records() -> None:
     echo = RECEIVED | {"direction": "echo"}
-    [made] = view.messages([row("message", echo, message=None)], [])
+    [made] = presenter.messages([row("message", echo, message=None)], [])
     assert made["id"] == UUID(int=1000)
 
 
@@ -159,7 +159,7 @@ NOTED = {
 def test_a_note_is_shown_under_the_id_that_its_writer_was_given() -> None:
     older = {name: said for name, said in NOTED.items() if name != "id"} | {"author": None}
     rows = [row("note", older, 2), row("note", NOTED, 5)]
-    assert json.loads(msgspec.json.encode(view.notes(rows))) == [
+    assert json.loads(msgspec.json.encode(presenter.notes(rows))) == [
         {
             "id": str(UUID(int=1002)),
             "at": "2026-11-25T12:00:02Z",
@@ -197,7 +197,7 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
         step(15, "closed", "groen", reason="klaar", by=by | {"author": None}),
     ]
     nothing = {"from": None, "reason": None, "author": None, "zaak": None}
-    assert view.conversation("10000001-x", rows, [row("note", NOTED)]) == {
+    assert presenter.conversation("10000001-x", rows, [row("note", NOTED)]) == {
         "id": "10000001-x",
         "openedAt": NOON,
         "department": "groen",
@@ -215,7 +215,7 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
             | {"event": "closed", "department": "groen", "at": NOON + timedelta(seconds=15)}
             | {"reason": "klaar"},
         ],
-        "notes": view.notes([row("note", NOTED)]),
+        "notes": presenter.notes([row("note", NOTED)]),
     }
 
 
@@ -224,7 +224,7 @@ def test_who_had_it_before_and_why_they_passed_it_on_may_be_kept_from_a_reader()
     data = {"event": "transferred", "department": "groen", "decision": DECISION, "from": "jeugd"}
     rows = [row("conversation", data | {"reason": "na de melding", "by": by}, left=False)]
     told, kept = (
-        view.conversation("10000001-x", rows, [], tells)["history"][0]
+        presenter.conversation("10000001-x", rows, [], tells)["history"][0]
         for tells in (lambda former: True, lambda former: former != "jeugd")
     )
     assert (told["from"], told["reason"]) == ("jeugd", "na de melding")

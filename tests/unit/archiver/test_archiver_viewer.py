@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.viewer import EMPLOYEE, REASON, Viewer, faults, parts, records, traced, viewer
-from services.access import Rights
+from archiver.api.viewer import EMPLOYEE, REASON, Viewer, faults, parts, records, traced, viewer
+from services.http.rights import Rights
 from services.ids import uuid7
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)

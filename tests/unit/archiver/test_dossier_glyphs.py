@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.dossier.glyphs import (
+from archiver.subject_access.pdf.glyphs import (
     BOX,
     CUT,
     LONGEST_WORD,

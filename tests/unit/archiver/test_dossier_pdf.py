@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.dossier import pdf as press
-from archiver.dossier.glyphs import BOX, clean
-from archiver.dossier.pdf import FONTS, Unprintable, pdf
-from archiver.dossier.report import Report
+from archiver.subject_access.pdf import render as press
+from archiver.subject_access.pdf.glyphs import BOX, clean
+from archiver.subject_access.pdf.render import FONTS, Unprintable, pdf
+from archiver.subject_access.report import Report
 from tests.unit.archiver.told_reports import (
     IN,
     NASTY_TEXTS,

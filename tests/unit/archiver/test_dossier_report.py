@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from archiver.dossier import rights, tables, wording
-from archiver.dossier.report import Report, messages, written
-from archiver.dossier.shown import shown
-from services import plain
+from archiver.subject_access import legal_notice
+from archiver.subject_access.pdf import labels, tables
+from archiver.subject_access.pdf.layout import shown
+from archiver.subject_access.report import Report, messages, written
+from services.language import readability
 from tests.unit.archiver.told_reports import CONVERSATION, IN, REPORT, at, nasty
 
 PAPER = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text()
@@ -38,12 +39,12 @@ def paths(value: object, above: str = "") -> set[str]:
 
 
 OURS = [
-    *(right.text for right in rights.RIGHTS),
-    rights.AUTOMATED,
-    rights.SOURCE,
-    wording.INTRODUCTION,
-    wording.BOXES,
-    wording.EMPTY,
+    *(right.text for right in legal_notice.RIGHTS),
+    legal_notice.AUTOMATED,
+    legal_notice.SOURCE,
+    labels.INTRODUCTION,
+    labels.BOXES,
+    labels.EMPTY,
     *(
         text
         for words in (
@@ -58,9 +59,9 @@ OURS = [
 ]
 
 
-@pytest.mark.parametrize("text", [*OURS, rights.COMPLAINT])
+@pytest.mark.parametrize("text", [*OURS, legal_notice.COMPLAINT])
 def test_what_we_say_is_plain(text: str) -> None:
-    assert list(plain.faults(text)) == []
+    assert list(readability.faults(text)) == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_what_we_say_is_plain(text: str) -> None:
     ],
 )
 def test_sizes_are_said_as_people_do(octets: int | None, said: str) -> None:
-    assert wording.size(octets) == said
+    assert labels.size(octets) == said
 
 
 def test_days_are_those_of_amsterdam() -> None:

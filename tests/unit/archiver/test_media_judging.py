@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.media import judging
-from archiver.media.answering import headers
-from archiver.media.book import Kept
-from archiver.media.judging import About, Announced, Fetched, Missed
-from archiver.media.signatures import BEGINS, fits
-from archiver.media.source import address
-from services import scanner
-from services.graph import Account, accounts
-from services.numbers import Number
-from services.scanner import Verdict
+from archiver.media import fetch_policy
+from archiver.media.fetch_policy import About, Announced, Fetched, Missed
+from archiver.media.provider_client import address
+from archiver.media.routes import headers
+from archiver.media.store import Kept
+from services.config.accounts import Account, accounts
+from services.config.numbers import Number
+from services.files import clamd
+from services.files.clamd import Verdict
+from services.files.file_signatures import BEGINS, fits
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 META = Account(
@@ -60,18 +60,18 @@ HERE = "https://lookaside.fbsbx.com/x?mid=1"
 )  # fmt: skip
 def test_an_answer_about_a_file(status: int, body: Any, means: Any) -> None:
     wanted = Missed(means) if isinstance(means, str) else means
-    assert judging.about(status, msgspec.json.encode(body)) == wanted
+    assert fetch_policy.about(status, msgspec.json.encode(body)) == wanted
 
 
 @given(st.integers(100, 599), st.binary(max_size=200))
 def test_no_answer_is_a_fault_of_ours(status: int, body: bytes) -> None:
-    assert isinstance(judging.about(status, body), About | Missed)
+    assert isinstance(fetch_policy.about(status, body), About | Missed)
 
 
 def test_every_way_to_miss_a_file_has_a_sentence_that_begins_with_its_word() -> None:
-    words = judging.Word.__args__  # type: ignore[attr-defined]
-    assert set(judging.SENTENCES) == set(words)
-    for word, sentence in judging.SENTENCES.items():
+    words = fetch_policy.Word.__args__  # type: ignore[attr-defined]
+    assert set(fetch_policy.SENTENCES) == set(words)
+    for word, sentence in fetch_policy.SENTENCES.items():
         assert sentence.startswith(f"media_{word}: ")
 
 
@@ -111,33 +111,35 @@ def test_a_token_goes_to_the_hosts_that_are_named_and_no_others(url: str) -> Non
 
 @pytest.mark.parametrize("attempts", range(1, 60))
 def test_waits_grow_to_a_quarter_of_an_hour(attempts: int) -> None:
-    low, high = judging.wait(attempts, 0.0), judging.wait(attempts, 0.999)
-    assert judging.FIRST_WAIT * 0.75 <= low < high <= judging.LONGEST_WAIT * 1.25
-    assert low <= judging.wait(attempts + 1, 0.0)
+    low, high = fetch_policy.wait(attempts, 0.0), fetch_policy.wait(attempts, 0.999)
+    assert fetch_policy.FIRST_WAIT * 0.75 <= low < high <= fetch_policy.LONGEST_WAIT * 1.25
+    assert low <= fetch_policy.wait(attempts + 1, 0.0)
 
 
 def test_a_week_is_how_long_meta_keeps_it() -> None:
     sent = NOW - timedelta(days=7)
-    assert judging.expired(sent, NOW) and not judging.expired(sent + timedelta(seconds=1), NOW)
+    assert fetch_policy.expired(sent, NOW) and not fetch_policy.expired(
+        sent + timedelta(seconds=1), NOW
+    )
 
 
 def test_as_much_as_was_announced_or_whatever_came_where_nothing_was() -> None:
     got = Fetched(7, "00", "image/jpeg", b"\xff\xd8\xff")
     said = Announced(id="1", mime_type="image/jpeg")
-    assert judging.is_whole(got, About("", size=7), said, 1) == got
-    assert judging.is_whole(got, About("", size=None), said, 1) == got
-    assert judging.is_whole(got, About("", size=8), said, 1) == Missed("cut")
+    assert fetch_policy.is_whole(got, About("", size=7), said, 1) == got
+    assert fetch_policy.is_whole(got, About("", size=None), said, 1) == got
+    assert fetch_policy.is_whole(got, About("", size=8), said, 1) == Missed("cut")
     other = msgspec.structs.replace(said, sha256="11")
-    noted = judging.is_whole(got, About(""), other, 1)
+    noted = fetch_policy.is_whole(got, About(""), other, 1)
     assert isinstance(noted, Fetched) and not noted.agrees
 
 
 def test_what_begins_otherwise_is_fetched_anew_and_then_looked_at_all_the_same() -> None:
     got = Fetched(7, "00", "image/jpeg", b"Even geduld")
     said = Announced(id="1", mime_type="image/jpeg")
-    for attempts in range(1, judging.TRIES):
-        assert judging.is_whole(got, About(""), said, attempts) == Missed("strange")
-    assert judging.is_whole(got, About(""), said, judging.TRIES) == got
+    for attempts in range(1, fetch_policy.TRIES):
+        assert fetch_policy.is_whole(got, About(""), said, attempts) == Missed("strange")
+    assert fetch_policy.is_whole(got, About(""), said, fetch_policy.TRIES) == got
 
 
 @pytest.mark.parametrize(
@@ -155,12 +157,12 @@ def test_what_comes_where_the_bytes_should_be(
     status: int, type: str, encoding: str, means: Any
 ) -> None:
     said = About(HERE, "image/jpeg")
-    assert judging.given(status, type, encoding, said) == (Missed(means) if means else None)
+    assert fetch_policy.given(status, type, encoding, said) == (Missed(means) if means else None)
 
 
 def test_what_was_not_got_in_time_says_why_where_that_was_not_its_age() -> None:
-    assert judging.gone(Missed("unknown")).reason == judging.EXPIRED
-    assert "media_store" in judging.gone(Missed("store")).reason
+    assert fetch_policy.gone(Missed("unknown")).reason == fetch_policy.EXPIRED
+    assert "media_store" in fetch_policy.gone(Missed("store")).reason
 
 
 @pytest.mark.parametrize("mime_type", BEGINS)
@@ -170,12 +172,12 @@ def test_a_file_begins_as_its_type_does(mime_type: str) -> None:
         assert fits(mime_type, head) and fits(f"{mime_type.upper()}; codecs=opus", head)
     assert not fits(mime_type, b"MZ\x90\x00" + bytes(12))
     assert not fits(mime_type, b"<html><script>x")
-    assert judging.quarantine(("", mime_type), b"MZ\x90\x00") is not None
+    assert fetch_policy.quarantine(("", mime_type), b"MZ\x90\x00") is not None
 
 
 def test_what_no_table_knows_is_believed() -> None:
     assert fits("text/plain", b"MZ") and fits("", b"MZ")
-    assert judging.quarantine(("text/plain", ""), b"hallo") is None
+    assert fetch_policy.quarantine(("text/plain", ""), b"hallo") is None
 
 
 @pytest.mark.parametrize(
@@ -183,20 +185,20 @@ def test_what_no_table_knows_is_believed() -> None:
     [(b"stream: OK\0", ""), (b"stream: Win.X-1 FOUND\0", "Win.X-1"), (b"stream: OK", "")],
 )
 def test_what_a_scanner_says(answer: bytes, found: str) -> None:
-    assert scanner.read(answer) == Verdict(found)
+    assert clamd.read(answer) == Verdict(found)
 
 
 @pytest.mark.parametrize(
     "answer", [b"", b"\0", b"UNKNOWN COMMAND\0", b"stream: x ERROR\0", b"\xff"]
 )
 def test_what_a_scanner_does_not_say(answer: bytes) -> None:
-    with pytest.raises(scanner.Away):
-        scanner.read(answer)
+    with pytest.raises(clamd.Away):
+        clamd.read(answer)
 
 
 def test_too_large_is_final() -> None:
-    with pytest.raises(scanner.TooLarge):
-        scanner.read(b"INSTREAM size limit exceeded. ERROR\0")
+    with pytest.raises(clamd.TooLarge):
+        clamd.read(b"INSTREAM size limit exceeded. ERROR\0")
 
 
 @given(st.text(max_size=80), st.text(max_size=40))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.record import merkle
-from archiver.record.merkle import EMPTY, Tree, folded, grown, leaf_hash, siblings, whole
+from archiver.log import merkle
+from archiver.log.merkle import EMPTY, Tree, folded, grown, leaf_hash, siblings, whole
 
 
 def mth(leaves: list[bytes]) -> bytes:

@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.person.evidence import seen
-from archiver.person.linking import People, Seen
-from archiver.record.told import Identity
+from archiver.index.record_fields import Identity
+from archiver.subject_access.identity_evidence import seen
+from archiver.subject_access.identity_linking import People, Seen
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 P, Q = Identity("phone", "31600000011"), Identity("phone", "31600000012")

@@ -6,12 +6,19 @@ from typing import get_args
 import msgspec
 import pytest
 
-from archiver.dossier.report import Copy
-from archiver.requests import terms
-from archiver.requests.book import Request
-from archiver.requests.grounds import EXTENSIONS, KINDS, REFUSALS, extension, listed, refusal
-from archiver.requests.letters import COPIES, TELLING, letter
-from services import plain
+from archiver.subject_access.report import Copy
+from archiver.subject_access.requests import deadlines
+from archiver.subject_access.requests.legal_grounds import (
+    EXTENSIONS,
+    KINDS,
+    REFUSALS,
+    extension,
+    listed,
+    refusal,
+)
+from archiver.subject_access.requests.letters import COPIES, TELLING, letter
+from archiver.subject_access.requests.store import Request
+from services.language import readability
 
 TODAY = date(2026, 11, 26)
 ASKED = Request(
@@ -37,7 +44,7 @@ ELSEWHERE = (
     ],
 )
 def test_a_month_is_one_of_the_calendar(received: date, due: date) -> None:
-    assert terms.due(received) == due
+    assert deadlines.due(received) == due
 
 
 @pytest.mark.parametrize(
@@ -50,8 +57,8 @@ def test_a_month_is_one_of_the_calendar(received: date, due: date) -> None:
     ],
 )
 def test_the_last_five_days_are_soon_and_the_last_day_is_in_time(today: date, state: str) -> None:
-    assert terms.state(ASKED.due_on, today, decided=False) == state
-    assert terms.state(ASKED.due_on, today, decided=True) == "decided"
+    assert deadlines.state(ASKED.due_on, today, decided=False) == state
+    assert deadlines.state(ASKED.due_on, today, decided=True) == "decided"
 
 
 @pytest.mark.parametrize(
@@ -66,21 +73,21 @@ def test_the_last_five_days_are_soon_and_the_last_day_is_in_time(today: date, st
 def test_two_further_months_at_most_and_said_in_the_first(
     until: date, today: date, said: list[str]
 ) -> None:
-    wrong = list(terms.against_extension(ASKED.received_on, until, ASKED.due_on, today))
+    wrong = list(deadlines.against_extension(ASKED.received_on, until, ASKED.due_on, today))
     assert len(wrong) == len(said)
     assert all(part in whole for part, whole in zip(said, wrong, strict=True))
 
 
 def test_nothing_is_received_tomorrow() -> None:
-    assert terms.against_receipt(TODAY, TODAY) == ""
-    assert "yet to come" in terms.against_receipt(date(2026, 11, 27), TODAY)
+    assert deadlines.against_receipt(TODAY, TODAY) == ""
+    assert "yet to come" in deadlines.against_receipt(date(2026, 11, 27), TODAY)
 
 
 @pytest.mark.parametrize("ground", [*REFUSALS, *EXTENSIONS], ids=lambda each: each.code)
 def test_every_ground_names_its_article_in_words_that_citizens_read(ground: object) -> None:
     assert isinstance(ground, type(REFUSALS[0]))
     assert "artikel" in ground.article
-    assert list(plain.faults(ground.text)) == []
+    assert list(readability.faults(ground.text)) == []
     assert set(ground.kinds) <= set(KINDS)
 
 
@@ -112,7 +119,7 @@ def _letters(kind: str) -> list[tuple[Request, str]]:
 def test_every_letter_can_be_read_and_says_who_has_copies(kind: str) -> None:
     for request, said in _letters(kind):
         text = letter(request, ELSEWHERE, "", "Gemeente Almelo", TODAY)
-        assert list(plain.faults(text)) == [], text
+        assert list(readability.faults(text)) == [], text
         assert said in text and request.id in text
         assert (COPIES in text) == (kind in TELLING)
         ground = refusal(request.ground, request.kind)
@@ -130,6 +137,6 @@ def test_what_was_added_to_a_decision_is_in_the_letter() -> None:
 
 
 def test_the_states_are_those_that_are_counted() -> None:
-    from archiver.requests.counting import STATES
+    from archiver.subject_access.requests.request_metrics import STATES
 
-    assert {*STATES, "decided"} == set(get_args(terms.State))
+    assert {*STATES, "decided"} == set(get_args(deadlines.State))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.record.sealing import (
+from archiver.encryption.sealing import (
     Content,
     Shut,
     fingerprint,

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.record.sealing import Shut
-from archiver.record.streaming import CHUNK_BYTES, TAG_BYTES, Lock, Sealing, opened
+from archiver.encryption.sealing import Shut
+from archiver.encryption.stream_sealing import CHUNK_BYTES, TAG_BYTES, Lock, Sealing, opened
 
 LOCK = Lock(bytes(range(32)), b"message")
 WHOLE = CHUNK_BYTES + TAG_BYTES

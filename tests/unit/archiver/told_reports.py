@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from archiver.dossier.report import (
+from archiver.subject_access.report import (
     Annotation,
     Consent,
     Conversation,

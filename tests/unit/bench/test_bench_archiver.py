@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bench.archived import ARCHIVER, KEYED, PLAIN, WHOLE, Round
-from bench.archived import table as table_of_archiver
-from bench.growing import PART, WARM_UP, Batch, Proved, Verified, middle, of_the_proof, table
-from bench.happened import EACH, TOGETHER, envelopes, split
+from bench.archive_workload import EACH, TOGETHER, envelopes, split
+from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, Round
+from bench.archiver_report import table as table_of_archiver
+from bench.log_report import PART, WARM_UP, Batch, Proved, Verified, middle, of_the_proof, table
+from bench.receipts import Wave
 from bench.rules import EXAMPLES
-from bench.traffic import Wave
-from bench.writing import examples, written
-from router.batch import BYTES, ITEMS
-from router.grounds import grounded
-from router.units import keyed_hash
-from services import choices
+from bench.texts import examples, written
+from router.handlers.batch import BYTES, ITEMS
+from router.handlers.units import keyed_hash
+from router.ruleset.context import grounded
+from services.config import loader
 from services.contract import Record
 from services.ids import made_at
 from tests.installation import EXAMPLE
@@ -30,7 +30,7 @@ TEXTS = examples(EXAMPLES.read_text())
 def told(tmp_path: Path) -> list[list[Record]]:
     """What 300 citizens leave."""
     (tmp_path / "postkamer.toml").write_text(EXAMPLE.read_text())
-    ground = grounded(choices.load(tmp_path / "postkamer.toml"), keyed_hash(b"bench"))
+    ground = grounded(loader.load(tmp_path / "postkamer.toml"), keyed_hash(b"bench"))
     waves = ((wave, AT) for wave in split(7, 300))
     return list(envelopes(waves, written(TEXTS, (), 1), ground))
 

@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.adapting import (
+from bench.baseline_openklant import APART, SINGLE
+from bench.noisy_neighbour import Sample
+from bench.openklant_report import (
     COLUMNS,
     KINDS,
     OF_BARE,
@@ -17,12 +19,10 @@ from bench.adapting import (
     sparks,
     table,
 )
-from bench.bare_register import APART, SINGLE
-from bench.neighbours import Sample
-from bench.register import amiss, messages
+from bench.openklant_stand_in import amiss, messages
 from bench.usage import machine
-from deliverer.openklant.said import said
-from sandbox.openklant.pace import Told
+from deliverer.destinations.openklant.events import said
+from sandbox.openklant.latency import Told
 from services.contract import Delivery
 
 METRICS = """\

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bench.open_loop import Outcome, is_whole, percentile, request, schedule
 from bench.results import (
     BARE,
     CASES,
@@ -18,10 +19,9 @@ from bench.results import (
     shares,
     spread,
 )
-from bench.signed import body, is_signed, signed_lines
-from bench.steady import Outcome, is_whole, percentile, request, schedule
-from gateway.proofs import Key, Proofs
-from services.whatsapp.parse import parse
+from bench.webhooks import body, is_signed, signed_lines
+from gateway.webhook.signatures import Key, Proofs
+from services.whatsapp.parser import parse
 
 MANY, FEW = CASES[:2]
 

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from bench import carried, rules
-from bench.carried import AGAIN, BARE, KINDS, KNOWN, NEW, counted, missing
+from bench import router_report, rules
+from bench.large_config import big_town, words_of_a_town
+from bench.receipts import Wave, envelopes, receipts
+from bench.router_report import AGAIN, BARE, KINDS, KNOWN, NEW, counted, missing
 from bench.rules import EXAMPLES, FEW, MANY, NONE
-from bench.town import big_town, words_of_a_town
-from bench.traffic import Wave, envelopes, receipts
+from bench.texts import FEWEST, MOST, examples, subjects, written
 from bench.usage import peak, processor
-from bench.writing import FEWEST, MOST, examples, subjects, written
 from gateway.intake import OVERHEAD_BYTES
-from router.outputs import RECEIVED
-from router.units import keyed_hash
-from services.batcher import Bounds
-from services.topology import partition_of
+from router.handlers.units import keyed_hash
+from router.output.crm_events import RECEIVED
+from services.amqp.batcher import Bounds
+from services.amqp.topology import partition_of
 from services.whatsapp import items
-from services.whatsapp.parse import parse
+from services.whatsapp.parser import parse
 from tests.citizens import NUMBER, SECRET, signature
 from tests.installation import NEIGHBOUR_NUMBER
 
@@ -155,14 +155,14 @@ def test_what_did_not_come_out_is_named() -> None:
     assert missing(AGAIN, 5, {"receipt": 5, "configuration": 1, "segment": 5}) == ""
 
 
-def of(rate: float) -> list[carried.Sample]:
+def of(rate: float) -> list[router_report.Sample]:
     spent = {"process": 1e-4, "rabbitmq": 2e-5, "postgresql": 3e-5}
-    return [carried.Sample(r, spent, memory=100 + r / 1000) for r in (rate, 3 * rate)]
+    return [router_report.Sample(r, spent, memory=100 + r / 1000) for r in (rate, 3 * rate)]
 
 
 def test_a_router_is_shown_beside_the_bare_ceiling_and_what_was_asked() -> None:
     rates = {BARE: 50_000.0, NEW: 4_900.0, KNOWN: 5_100.0, AGAIN: 10_000.0}
-    lines = list(carried.table({kind: of(rates[kind]) for kind in KINDS}))
+    lines = list(router_report.table({kind: of(rates[kind]) for kind in KINDS}))
     (row,) = [line for line in lines if line.startswith(AGAIN) and "yes" not in line]
     assert " ".join(row.split()[2:]) == "20,000 (10,000-30,000) 0.20 (0.20-0.20) 100 20 30 130"
     assert [line.split()[-1] for line in lines[-3:]] == ["NO", "yes", "yes"]

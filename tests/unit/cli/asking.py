@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.book import Facts
-from services.config import Config, parse
+from router.rules.matcher import Facts
+from services.config.model import Config, parse
 from tests.unit.cli.calls import TOML
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from cli.differences import Differences
-from cli.recorded import Row, row
-from cli.replaying import Replay
-from router.grounds import grounded
-from router.units import keyed_hash
-from services.choices import Choices
+from cli.replay.diff import Differences
+from cli.replay.recorded import Row, row
+from cli.replay.simulator import Replay
+from router.handlers.units import keyed_hash
+from router.ruleset.context import grounded
+from services.config.loader import Choices
 from services.contract import Record
 from tests.week import MONDAY, TOWN, Week, town
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.check import check
+from cli.check.check import check
 from services import clock
 from tests.authority import Authority
 from tests.unit.cli.calls import SETTINGS, TOML, postkamer

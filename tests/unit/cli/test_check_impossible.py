@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.impossible import LANGUAGES, doubts
-from router.book import Facts
-from router.language import detected
-from router.rules import compile_rules
-from services.config import parse
-from services.rules import State
+from cli.check.unsatisfiable import LANGUAGES, doubts
+from router.rules.engine import compile_rules
+from router.rules.matcher import Facts
+from router.text.language_detection import detected
+from services.config.model import parse
+from services.config.routing_rules import State
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS, NOW
 from tests.unit.cli.calls import TOML

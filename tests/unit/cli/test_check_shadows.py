@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
-from cli.shadows import doubts, listed
-from services.config import Config, parse
-from services.rules import State
+from cli.check.shadowed import doubts, listed
+from services.config.model import Config, parse
+from services.config.routing_rules import State
 from tests.unit.cli.calls import TOML
 
 

@@ -5,12 +5,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.shadows import doubts
-from cli.simple import simple
-from cli.wider import no_more
-from router.book import Facts
-from router.rules import compile_rules, judge
-from services.config import Config
+from cli.check.implication import no_more
+from cli.check.normal_form import simple
+from cli.check.shadowed import doubts
+from router.rules.engine import compile_rules, judge
+from router.rules.matcher import Facts
+from services.config.model import Config
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS
 

@@ -6,9 +6,9 @@ from typing import Any
 import re2
 from hypothesis import given
 
-from cli.simple import Form, simple
-from router.book import Facts
-from router.rules import compile_rules
+from cli.check.normal_form import Form, simple
+from router.rules.engine import compile_rules
+from router.rules.matcher import Facts
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS
 

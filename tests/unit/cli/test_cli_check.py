@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.town import big_town
-from cli.example import EXAMPLE
+from bench.large_config import big_town
+from cli.support.example_config import EXAMPLE
 from tests.unit.cli.calls import SETTINGS, TOML, postkamer
 
 FOLDER = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/texts"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.check import check
+from cli.check.check import check
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 TOML = """

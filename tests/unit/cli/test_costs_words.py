@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from cli.costing import Wanted, costs
-from cli.costs import _csv, lines, money
-from cli.doubts import doubts
-from router.spending import Group
-from services import choices
-from services.config import Config, parse
+from cli.check.warnings import doubts
+from cli.costs.costs import _csv, lines, money
+from cli.costs.report import Wanted, costs
+from router.billing.costs import Group
+from services.config import loader
+from services.config.model import Config, parse
 from tests.installation import ROOT
 from tests.unit.cli.calls import TOML, postkamer
 
@@ -214,12 +214,12 @@ def test_a_budget_whose_rates_do_not_hold_yet_is_doubtful(
     text: str, found: list[str], file: Path
 ) -> None:
     file.write_text(text)
-    assert [each.what for each in doubts(choices.load(file), NOW)] == found
+    assert [each.what for each in doubts(loader.load(file), NOW)] == found
 
 
 def test_a_category_that_meta_does_not_have_is_doubtful_where_it_stands(file: Path) -> None:
     file.write_text(TOML + RATES.replace("utility", "utilty"))
-    [doubt] = doubts(choices.load(file), NOW)
+    [doubt] = doubts(loader.load(file), NOW)
     assert doubt.what.startswith("'utilty' is no category of Meta's that we know: ")
     assert ", service, utility" in doubt.what
     assert "utilty" in file.read_text().splitlines()[doubt.line - 1]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.calls import Wrong
-from cli.desk import Done, Notice, Number, body_of, lines
+from cli.contact_centre import Done, Notice, Number, body_of, lines
+from cli.support.gateway_client import Wrong
 from tests.unit.cli.calls import postkamer
 
 CONVERSATION = f"10000001-{'a2' * 13}"

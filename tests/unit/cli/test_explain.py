@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cli.explain import explain
-from cli.explaining import lines
-from services import choices
+from cli.routing.explain import explain
+from cli.routing.explaining import lines
+from services.config import loader
 from tests.unit.cli.calls import TOML
 from tests.voorbeeldstad import FOLDER
 
@@ -38,7 +38,7 @@ PIKET = '[[destinations]]\nid = "piket"\nkind = "cloudevents"\nurl = "https://pi
 def asked(folder: Path, text: str, town: str = TOML + CARE, type: str = "text") -> Any:
     file = folder / "postkamer.toml"
     file.write_text(town)
-    return explain(choices.load(file), text, None, NOON, type)
+    return explain(loader.load(file), text, None, NOON, type)
 
 
 def test_care_rules_come_first_up_to_the_one_that_fits(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_rule_that_holds_says_so(tmp_path: Path) -> None:
 
 
 def test_the_example_says_why_somebody_in_danger_goes_to_care() -> None:
-    town = choices.load(FOLDER.parent / "postkamer.toml")
+    town = loader.load(FOLDER.parent / "postkamer.toml")
     found = explain(town, "mijn man slaat mij en mijn paspoort is verlopen", None, NOON)
     assert (found["department"], found["wakes"]) == ("zorg-en-jeugd", ["piket"])
     said = "\n".join(lines(found))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.exposing import Citizen, Exposed, joined, reached, slices
+from cli.archive.breach_report import Citizen, Exposed, joined, reached, slices
 from services.ids import uuid7
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli.differences import Differences
-from cli.effects import rows
+from cli.replay.diff import Differences
+from cli.replay.effects_diff import rows
 from tests.citizens import phone
 from tests.unit.cli.replays import replayed
 from tests.week import BOT, Week, town

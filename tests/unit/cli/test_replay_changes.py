@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from cli.differences import lines
+from cli.replay.diff import lines
 from tests.unit.cli.replays import asked, changed, replayed
 from tests.week import Week, town
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli.differences import lines
+from cli.replay.diff import lines
 from tests.unit.cli.replays import asked, changed, replayed
 from tests.week import MONDAY, Week, town
 

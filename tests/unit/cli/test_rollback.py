@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from cli import rollback
-from cli.rollback import KEPT, Plan, carried_out, planned
-from cli.rules import changed
-from cli.tables import Refused
-from services import choices
+from cli.routing import rollback
+from cli.routing.rollback import KEPT, Plan, carried_out, planned
+from cli.routing.rule_versions import changed
+from cli.support.database import Refused
+from services.config import loader
 from tests.unit.cli.calls import TOML
 
 MAIN = 'include = ["rules/*.toml"]\n' + TOML
 RULE = '[[rules]]\nid = "{}"\nwords = ["{}"]\ndepartment = "groen"\n'
 THEN = {"postkamer.toml": MAIN, "rules/straat.toml": RULE.format("straat", "stoep")}
-VERSION = choices.version(THEN)
+VERSION = loader.version(THEN)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def plan(path: Path, files: dict[str, str] = THEN) -> Plan:
-    return planned(choices.version(files), files, path)
+    return planned(loader.version(files), files, path)
 
 
 def there(path: Path) -> dict[str, str]:
@@ -59,7 +59,7 @@ def test_a_plan_names_each_file_and_changes_none(path: Path) -> None:
 def test_afterwards_the_version_is_what_is_there_and_what_was_is_kept(path: Path) -> None:
     before = there(path)
     carried_out(plan(path), THEN, path)
-    assert choices.load(path).version == VERSION
+    assert loader.load(path).version == VERSION
     assert there(path) == THEN | {
         "rules/straat.toml.before-rollback": before["rules/straat.toml"],
         "rules/water.toml.before-rollback": before["rules/water.toml"],
@@ -75,7 +75,7 @@ def test_files_and_folders_that_are_gone_come_back(path: Path) -> None:
     (path.parent / "rules").rmdir()
     path.write_text("nonsense = [")
     carried_out(plan(path), THEN, path)
-    assert choices.load(path).version == VERSION
+    assert loader.load(path).version == VERSION
     assert path.with_name("postkamer.toml" + KEPT).read_text() == "nonsense = ["
 
 

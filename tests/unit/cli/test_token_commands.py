@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from cli.main import main
 from cli.tokens import Wanted, faults, fresh, of_environment
-from services import choices
+from services.config import loader
 from tests.installation import EXAMPLE
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
-TOWN = choices.load(EXAMPLE).config
+TOWN = loader.load(EXAMPLE).config
 GOOD = Wanted(name="desk", tenant="almelo", roles=["read"], departments=["burgerzaken"])
 
 

@@ -9,21 +9,21 @@ from uuid import UUID
 import msgspec
 from handover import delivery
 
-from deliverer import cloudevents
-from deliverer.answers import Answer
-from deliverer.asides import TOGETHER, Waiting
-from deliverer.attempts import Attempt
-from deliverer.engine import Engine
-from deliverer.lanes import Job
-from deliverer.noting import Note
-from deliverer.posting import Poster, Posting, Terms
-from deliverer.replays import Again, Look
-from deliverer.session import FRAMES, Session
-from deliverer.settlements import Settlement
+from deliverer.audit.attempts import Attempt
+from deliverer.audit.recorder import Note
+from deliverer.crm.attempt import Engine
+from deliverer.crm.http_receiver import Poster, Posting, Terms
+from deliverer.crm.lanes import Job
+from deliverer.crm.replays import Again, Look
+from deliverer.crm.session import FRAMES, Session
+from deliverer.crm.settlements import Settlement
+from deliverer.crm.sidelined_store import TOGETHER, Waiting
+from deliverer.destinations import cloudevents
+from deliverer.transport.response import Answer
 from services import contract
-from services.consumer import Inbox
+from services.amqp.consumer import Inbox
+from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
-from services.town import Destination
 
 OK = Answer(status=200)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from deliverer.accounts import accounts
-from services.config import Config
-from services.settings import SettingsError
+from deliverer.meta.accounts import accounts
+from services.config.model import Config
+from services.config.settings import SettingsError
 
 GRAPH = "https://graph.facebook.com/v26.0/"
 META: dict[str, Any] = {"id": "10654", "tenant": "almelo", "fallback": "balie"}

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from deliverer.addresses import may_go
+from deliverer.transport.ssrf import may_go
 
 INSIDE = {
     "this machine": ["127.0.0.1", "::1", "0.0.0.0", "::"],

@@ -10,21 +10,15 @@ from hall import OK, Crm, Hall, of
 from handover import NOON, delivery
 from timeless import run
 
-from deliverer.accounts import Account
-from deliverer.answers import Answer
-from deliverer.attempts import (
-    Attempt,
-    at_a_destination,
-    at_the_provider,
-    record,
-    with_a_file,
-)
-from deliverer.graph import Later, Unknown
-from deliverer.health import WAITS
-from deliverer.lanes import Job
-from deliverer.late import CLOSED, NEXT_IN_TEMPLATE
-from deliverer.line import Line
-from deliverer.policy import Verdict, judge
+from deliverer.audit.attempts import Attempt, at_a_destination, at_the_provider, record, with_a_file
+from deliverer.crm.breaker import WAITS
+from deliverer.crm.lanes import Job
+from deliverer.crm.response_policy import Verdict, judge
+from deliverer.meta.accounts import Account
+from deliverer.meta.closed_window import CLOSED, NEXT_IN_TEMPLATE
+from deliverer.meta.graph_api import Later, Unknown
+from deliverer.meta.ledger_entry import Line
+from deliverer.transport.response import Answer
 
 ID = UUID(int=9)
 NUMBER = "106540352242922"

@@ -9,10 +9,10 @@ from hall import OK, Crm, Hall, of
 from structlog.testing import capture_logs
 from timeless import run
 
-from deliverer.answers import Answer
-from deliverer.bearer import FAILED_SECONDS, Bearer, Tokens
-from services import observe
-from services.town import OAuth
+from deliverer.crm.oauth_session import FAILED_SECONDS, Bearer, Tokens
+from deliverer.transport.response import Answer
+from services import metrics
+from services.config.organisation import OAuth
 
 HERE = OAuth(token_url="https://id.example/token", client_id="a", client_secret="env:A")
 CRM = "https://crm.example"
@@ -138,7 +138,7 @@ def test_who_goes_while_it_waits_takes_the_token_from_nobody() -> None:
 
 def counted(outcome: str) -> float:
     labels = {"destination": "crm", "outcome": outcome}
-    return observe.REGISTRY.get_sample_value("postkamer_destination_tokens_total", labels) or 0.0
+    return metrics.REGISTRY.get_sample_value("postkamer_destination_tokens_total", labels) or 0.0
 
 
 class Both(World):

@@ -9,13 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from deliverer import pem
-from deliverer.certificates import BYTES, Certificates, WrongFiles, load, paths
 from deliverer.credentials import credentials
-from services import observe
-from services.config import Config
-from services.settings import SettingsError
-from services.town import Destination
+from deliverer.transport import pem
+from deliverer.transport.client_certificates import BYTES, Certificates, WrongFiles, load, paths
+from services import metrics
+from services.config.model import Config
+from services.config.organisation import Destination
+from services.config.settings import SettingsError
 from tests.authority import Authority, Issued, openssl
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -202,7 +202,7 @@ def test_a_start_is_told_of_all_secrets_and_files_that_are_missing_at_once() -> 
 
 def not_after() -> float | None:
     name = "postkamer_destination_certificate_not_after_seconds"
-    return observe.REGISTRY.get_sample_value(name, {"destination": "renewed"})
+    return metrics.REGISTRY.get_sample_value(name, {"destination": "renewed"})
 
 
 def test_what_is_renewed_is_taken_when_it_is_whole_and_what_was_there_is_used_until_then(

@@ -11,7 +11,7 @@ from handover import NOON, delivery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer import cloudevents
+from deliverer.destinations import cloudevents
 
 ARCHIVER = "https://archief.example"
 KEY = b"a key of 24 bytes or more"

@@ -8,11 +8,11 @@ import pytest
 from hall import OK, Crm, Hall, of, until_it_holds
 from timeless import run
 
-from deliverer.answers import Answer
-from deliverer.policy import FIRST_WAIT, LONGEST_WAIT
-from deliverer.session import PACE_SECONDS
-from services import contract, observe
-from services.consumer import Lost
+from deliverer.crm.response_policy import FIRST_WAIT, LONGEST_WAIT
+from deliverer.crm.session import PACE_SECONDS
+from deliverer.transport.response import Answer
+from services import contract, metrics
+from services.amqp.consumer import Lost
 from services.contract import Delivery
 
 
@@ -77,7 +77,7 @@ def test_a_dead_destination_is_probed_one_at_a_time_ever_later_and_then_all_goes
 
 
 def metric(name: str) -> float:
-    value = observe.REGISTRY.get_sample_value(f"postkamer_{name}", {"destination": "crm"})
+    value = metrics.REGISTRY.get_sample_value(f"postkamer_{name}", {"destination": "crm"})
     return -1 if value is None else value
 
 
@@ -116,12 +116,12 @@ def test_a_pause_shows_for_as_long_as_it_lasts() -> None:
 def test_the_trip_of_a_message_is_measured_and_of_nothing_else() -> None:
     async def work() -> None:
         count = "postkamer_trip_seconds_count"
-        before = observe.REGISTRY.get_sample_value(count)
+        before = metrics.REGISTRY.get_sample_value(count)
         hall = Hall(Crm(lambda n: Answer(status=400) if n == 3 else OK))
         moved = msgspec.structs.replace(of(2, "b"), type="nl.postkamer.conversation-transferred.v1")
         hall.receives(of(1, "a"), moved, of(3, "c"))
         await hall.works(lambda: hall.channel.acked == [1])
-        assert (observe.REGISTRY.get_sample_value(count) or 0) - (before or 0) == 1
+        assert (metrics.REGISTRY.get_sample_value(count) or 0) - (before or 0) == 1
 
     run(work())
 

@@ -10,12 +10,12 @@ import pytest
 from hall import OK, Crm, Hall, of
 from timeless import run
 
-from deliverer.answers import Answer
-from deliverer.lanes import Job
-from deliverer.policy import FIRST_RETRY_AFTER, LONGEST_WAIT
-from deliverer.replays import Again
-from deliverer.session import FRAMES
-from services import observe
+from deliverer.crm.lanes import Job
+from deliverer.crm.replays import Again
+from deliverer.crm.response_policy import FIRST_RETRY_AFTER, LONGEST_WAIT
+from deliverer.crm.session import FRAMES
+from deliverer.transport.response import Answer
+from services import metrics
 
 GOOD = 10_000
 """Numbers from here on are of messages that are taken."""
@@ -127,7 +127,7 @@ def test_an_outage_that_only_what_stands_aside_meets_is_one() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         await hall.works(lambda: loop.time() - began > 3600)
-        paused = observe.REGISTRY.get_sample_value(
+        paused = metrics.REGISTRY.get_sample_value(
             "postkamer_destination_paused", {"destination": "crm"}
         )
         assert paused == 1

@@ -7,9 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.answers import Answer
-from deliverer.files import NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
-from deliverer.graph import (
+from deliverer.meta.graph_api import (
     ATTEMPTS,
     LONGEST_WAIT,
     PUT_OFF_SECONDS,
@@ -18,6 +16,8 @@ from deliverer.graph import (
     filled,
     judge,
 )
+from deliverer.meta.media_upload import NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
+from deliverer.transport.response import Answer
 
 BOUNDARY = UUID("01990000-0000-7000-8000-000000000001")
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer import graph
-from deliverer.gate import (
+from deliverer.meta import graph_api
+from deliverer.meta.graph_api import PUT_OFF_SECONDS, Failed, Sent, Unknown, Verdict
+from deliverer.meta.number_breaker import (
     AFTER_A_HOLD,
     FIRST_HOLD,
     IN_A_ROW,
@@ -16,13 +17,12 @@ from deliverer.gate import (
     shows,
     wait_before_try,
 )
-from deliverer.graph import PUT_OFF_SECONDS, Failed, Sent, Unknown, Verdict
 
 
 def refused(
     code: int, attempt: int = 1, tried: float = 0.0, retry_after: float | None = None
 ) -> Verdict:
-    return graph.refused(code, attempt, tried, retry_after)
+    return graph_api.refused(code, attempt, tried, retry_after)
 
 
 SENT, UNKNOWN = Sent("wamid.1"), Unknown("no answer")

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.answers import Answer
-from deliverer.graph import (
+from deliverer.meta.graph_api import (
     ATTEMPTS,
     BOUNDED,
     LONGEST_RETRY_AFTER,
@@ -27,7 +26,8 @@ from deliverer.graph import (
     marked,
     request,
 )
-from services.fates import NEVER_TAKEN, OTHER, PUT_OFF, REASONS, sentence
+from deliverer.transport.response import Answer
+from services.whatsapp.delivery_status import NEVER_TAKEN, OTHER, PUT_OFF, REASONS, sentence
 
 REFUSED = sorted(REASONS.keys() - (RETRY | BOUNDED | SLOW | STOP))
 

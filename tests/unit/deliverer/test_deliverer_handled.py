@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.openklant.handled import (
+from deliverer.destinations.openklant.task_poller import PAUSE_SECONDS, pace
+from deliverer.destinations.openklant.task_status import (
     LONGEST_WAIT,
     SPREAD,
     Closing,
@@ -18,9 +19,8 @@ from deliverer.openklant.handled import (
     order,
     wait,
 )
-from deliverer.openklant.looking import PAUSE_SECONDS, pace
+from services.config.organisation import Destination
 from services.contract import Author
-from services.town import Destination
 from tests.integration.handing import NOON
 
 TASK = Looked(UUID(int=1), "10000001-c1", UUID(int=2), UUID(int=3))

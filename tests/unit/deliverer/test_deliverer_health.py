@@ -6,11 +6,11 @@ from handover import delivery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.answers import Answer
-from deliverer.health import GOOD, IN_A_ROW, SUSPECT, WAITS, Health
-from deliverer.lanes import Frame, Job
-from deliverer.policy import Verdict, judge
-from services.incoming import Incoming
+from deliverer.crm.breaker import GOOD, IN_A_ROW, SUSPECT, WAITS, Health
+from deliverer.crm.lanes import Frame, Job
+from deliverer.crm.response_policy import Verdict, judge
+from deliverer.transport.response import Answer
+from services.amqp.incoming import Incoming
 
 FRAME = Frame(Incoming(kind="", body=b"", tag=1, deliveries=0), 0)
 ERROR, REFUSED = (judge(Answer(status=status)) for status in (500, 422))

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from deliverer.lanes import Frame, Job, Lanes
-from services.incoming import Incoming
+from deliverer.crm.lanes import Frame, Job, Lanes
+from services.amqp.incoming import Incoming
 
 LETTERS = st.sampled_from("abcd")
 FRAME = Frame(Incoming(kind="", body=b"", tag=1, deliveries=0), 0)

@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from deliverer.accounts import Account
-from deliverer.graph import PUT_OFF_SECONDS, Failed, Held, Later, Sent, Unknown
-from deliverer.late import (
+from deliverer.meta.accounts import Account
+from deliverer.meta.closed_window import (
     CLOSED,
     HELD,
     IN_TEMPLATE,
@@ -20,10 +19,11 @@ from deliverer.late import (
     settled,
     shut,
 )
-from deliverer.line import Line
+from deliverer.meta.graph_api import PUT_OFF_SECONDS, Failed, Held, Later, Sent, Unknown
+from deliverer.meta.ledger_entry import Line
 from services import clock
-from services.fates import WINDOW
-from services.numbers import LateTemplate
+from services.config.numbers import LateTemplate
+from services.whatsapp.delivery_status import WINDOW
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from deliverer.accounts import accounts
-from deliverer.graph import Failed, Later
-from deliverer.nights import nights, unasked
-from services.config import parse
-from services.night import compiled
+from deliverer.meta.accounts import accounts
+from deliverer.meta.graph_api import Failed, Later
+from deliverer.meta.quiet_hours import nights, unasked
+from services.calendar.quiet_hours import compiled
+from services.config.model import parse
 
 EVENING = datetime(2026, 11, 26, 20, 30, tzinfo=UTC)  # half past nine in Amsterdam
 MORNING = datetime(2026, 11, 27, 7, tzinfo=UTC)

@@ -8,12 +8,12 @@ from hall import OK, Crm, Hall, of
 from structlog.testing import capture_logs
 from timeless import run
 
-from deliverer.answers import Answer
-from deliverer.attempts import Attempt
-from deliverer.noting import LAST_SECONDS, NOTE, TOO_MANY, WAITING, noting
-from deliverer.policy import LONGEST_WAIT
-from services import observe
-from services.broker import Unconfirmed
+from deliverer.audit.attempts import Attempt
+from deliverer.audit.recorder import LAST_SECONDS, NOTE, TOO_MANY, WAITING, noting
+from deliverer.crm.response_policy import LONGEST_WAIT
+from deliverer.transport.response import Answer
+from services import metrics
+from services.amqp.publisher import Unconfirmed
 from services.contract import ArchiveBatch, Record
 
 CONFIRM = 0.01
@@ -47,7 +47,7 @@ def attempt(n: int) -> Attempt:
 
 
 def unrecorded() -> float:
-    return observe.REGISTRY.get_sample_value("postkamer_attempts_unrecorded_total") or 0
+    return metrics.REGISTRY.get_sample_value("postkamer_attempts_unrecorded_total") or 0
 
 
 def test_a_window_that_fails_together_is_a_few_messages_and_one_alone_goes_at_once() -> None:

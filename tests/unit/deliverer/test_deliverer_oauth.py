@@ -9,10 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.answers import Answer
-from deliverer.oauth import LONGEST, SHORTEST, UNSAID, Token, authorization, read, request, usable
-from deliverer.policy import judge
-from services.town import OAuth
+from deliverer.crm.response_policy import judge
+from deliverer.transport.oauth import (
+    LONGEST,
+    SHORTEST,
+    UNSAID,
+    Token,
+    authorization,
+    read,
+    request,
+    usable,
+)
+from deliverer.transport.response import Answer
+from services.config.organisation import OAuth
 
 SECRET = "a secret: with/odd+signs&é"
 GIVEN: dict[str, Any] = {

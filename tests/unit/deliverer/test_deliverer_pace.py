@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.pace import RECOVERS_SECONDS, SPARE_SECONDS, Pace
+from deliverer.transport.pacer import RECOVERS_SECONDS, SPARE_SECONDS, Pace
 
 LOOKS = st.lists(st.floats(0.001, 0.2), min_size=50, max_size=300)
 

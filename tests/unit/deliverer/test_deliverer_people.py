@@ -6,16 +6,16 @@ import pytest
 from hall import OK, Crm, Hall, of
 from timeless import run
 
-from deliverer.answers import Answer
-from deliverer.replays import Again
-from deliverer.session import LOOK_SECONDS
-from services import observe
-from services.consumer import Lost
+from deliverer.crm.replays import Again
+from deliverer.crm.session import LOOK_SECONDS
+from deliverer.transport.response import Answer
+from services import metrics
+from services.amqp.consumer import Lost
 
 
 def paused() -> float | None:
     name = "postkamer_destination_paused"
-    return observe.REGISTRY.get_sample_value(name, {"destination": "crm"})
+    return metrics.REGISTRY.get_sample_value(name, {"destination": "crm"})
 
 
 def test_nothing_is_delivered_while_it_is_held_still_and_then_all_of_it_in_order() -> None:

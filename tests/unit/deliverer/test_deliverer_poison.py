@@ -6,10 +6,10 @@ from itertools import count, pairwise
 from hall import OK, Crm, Hall, of
 from timeless import run
 
-from deliverer.answers import Answer
-from deliverer.health import IN_A_ROW, WAITS
-from deliverer.session import LOOK_SECONDS
-from services import observe
+from deliverer.crm.breaker import IN_A_ROW, WAITS
+from deliverer.crm.session import LOOK_SECONDS
+from deliverer.transport.response import Answer
+from services import metrics
 from services.contract import Delivery
 
 POISON, AFTER = 1, 2
@@ -30,7 +30,7 @@ def steady(hall: Hall) -> "asyncio.Task[None]":
 
 
 def metric(name: str) -> float | None:
-    return observe.REGISTRY.get_sample_value(f"postkamer_{name}", {"destination": "crm"})
+    return metrics.REGISTRY.get_sample_value(f"postkamer_{name}", {"destination": "crm"})
 
 
 def of_poison(hall: Hall) -> list[float]:

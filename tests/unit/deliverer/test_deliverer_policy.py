@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.answers import Answer
-from deliverer.policy import (
+from deliverer.crm.response_policy import (
     FIRST_RETRY_AFTER,
     FIRST_WAIT,
     LONGEST_RETRY_AFTER,
@@ -13,6 +12,7 @@ from deliverer.policy import (
     judge,
     wait_before_probe,
 )
+from deliverer.transport.response import Answer
 
 # The design's section on delivery: whose fault is it, and does it pass by itself?
 MESSAGE = {400, 409, 413, 415, 422}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.retry_after import asked_seconds
+from deliverer.transport.retry_after import asked_seconds
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 DATE = "Thu, 26 Nov 2026 12:00:00 GMT"

@@ -10,7 +10,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 from timeless import run
 
-from deliverer.sender import ANSWER_BYTES, Sender, _classify
+from deliverer.transport.http_client import ANSWER_BYTES, Sender, _classify
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 

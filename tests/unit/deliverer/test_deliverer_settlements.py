@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from handover import NOON, delivery
 
+from deliverer.crm.settlements import FIRST_KILOBYTE, Settlement, parked, record, settlement
 from deliverer.secrets import keys
-from deliverer.settlements import FIRST_KILOBYTE, Settlement, parked, record, settlement
-from services.config import Config, parse
+from services.config.model import Config, parse
+from services.config.settings import SettingsError
 from services.contract import Delivery
-from services.settings import SettingsError
 
 SETTLED = settlement(delivery(7), "crm", 3, 200, NOON)
 

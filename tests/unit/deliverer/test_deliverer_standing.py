@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from handover import delivery
 from timeless import run
 
-from deliverer.asides import Waiting
-from deliverer.lanes import Job
-from deliverer.standing import Standing
+from deliverer.crm.lanes import Job
+from deliverer.crm.sidelined import Standing
+from deliverer.crm.sidelined_store import Waiting
 
 
 class Rows:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.window import FIRST, QUICK_SECONDS, ROUND, Window
+from deliverer.crm.concurrency_window import FIRST, QUICK_SECONDS, ROUND, Window
 
 Taking = Callable[[float, random.Random], float]
 """Seconds that a destination works at a delivery, at a moment."""

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter
 
-from gateway.standing import Held
-from services.access import Rights
-from services.config import parse
-from services.reading import read
+from gateway.commands.authorization import Held
+from services.api.json_body import read
+from services.config.model import parse
+from services.http.rights import Rights
 
 NUMBER, NEIGHBOUR = "106540352242922", "206540352242923"
 CONVERSATION = f"{NUMBER}-{'a2' * 13}"

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gateway import bodies, changes, examples
-from services.reading import read
+from gateway.api_docs import examples
+from gateway.requests import changes, messages
+from services.api.json_body import read
 
 Json = dict[str, Any]
 
 ORDERS: list[tuple[str, TypeAdapter[Any], Json]] = [
-    *((name, bodies.MESSAGE, example) for name, example in examples.MESSAGES.items()),
+    *((name, messages.MESSAGE, example) for name, example in examples.MESSAGES.items()),
     *(
         (f"{verb} {name}", changes.VERBS[verb].kind, example)
         for verb, named in examples.CHANGES.items()
@@ -53,14 +54,14 @@ def changed(body: Json, path: Path, value: Any) -> Any:
     return made
 
 
-def message(name: str, **members: Any) -> bodies.Message:
+def message(name: str, **members: Any) -> messages.Message:
     """An example as it is read, with other members."""
-    made = read(json.dumps(examples.MESSAGES[name] | members).encode(), bodies.MESSAGE)
+    made = read(json.dumps(examples.MESSAGES[name] | members).encode(), messages.MESSAGE)
     assert not isinstance(made, list), made
     return made
 
 
-def faults(body: Any, kind: TypeAdapter[Any] = bodies.MESSAGE) -> dict[str, str]:
+def faults(body: Any, kind: TypeAdapter[Any] = messages.MESSAGE) -> dict[str, str]:
     """Pointer -> sentence of all that is wrong."""
     found = read(json.dumps(body).encode(), kind)
     return {one.pointer: one.detail for one in found} if isinstance(found, list) else {}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deliverer.graph import filled
+from deliverer.meta.graph_api import filled
 
 WAMID, MEDIA = "wamid.X", "1003383421387256"
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from gateway import changes, examples
+from gateway.api_docs import examples
+from gateway.requests import changes
 from tests.unit.gateway.orders import ORDERS, Json, changed, faults, message, paths
 
 TEXT, MEDIA, FLOW = (examples.MESSAGES[name] for name in ("text", "upload", "flow"))

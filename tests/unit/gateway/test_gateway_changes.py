@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from gateway import changes, examples
-from services.reading import read
+from gateway.api_docs import examples
+from gateway.requests import changes
+from services.api.json_body import read
 from tests.unit.gateway.orders import Json, faults
 
 NOTICE, CLOSED = examples.NOTICE, examples.STATES["closed"]

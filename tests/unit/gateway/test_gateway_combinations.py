@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway import examples
+from gateway.api_docs import examples
 from tests.unit.gateway.orders import Json, faults
 
 TEXT, MEDIA, FLOW = (examples.MESSAGES[name] for name in ("text", "upload", "flow"))

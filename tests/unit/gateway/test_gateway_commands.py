@@ -18,15 +18,11 @@ from kcc import (
     rights,
 )
 
-from gateway import bodies
-from gateway.commands import (
-    Given,
-    faults,
-    message,
-)
-from gateway.standing import Held
-from services.access import Rights
+from gateway.commands.authorization import Held
+from gateway.commands.builder import Given, faults, message
+from gateway.requests import messages
 from services.contract import Author, Command
+from services.http.rights import Rights
 
 TO_NUMBER: dict[str, Any] = {
     "number": NUMBER,
@@ -42,12 +38,12 @@ IN_CONVERSATION: dict[str, Any] = {
 
 
 def pointers(given: dict[str, Any], token: Rights) -> list[str]:
-    return [fault.pointer for fault in faults(body(bodies.MESSAGE, given), token, CONFIG)]
+    return [fault.pointer for fault in faults(body(messages.MESSAGE, given), token, CONFIG)]
 
 
 def commanded(given: dict[str, Any], held: Held | None = None) -> Command:
     by = Given(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
-    return message(body(bodies.MESSAGE, given), held, by, CONFIG)
+    return message(body(messages.MESSAGE, given), held, by, CONFIG)
 
 
 def test_a_text_to_a_number_is_a_command_of_that_number() -> None:
@@ -149,7 +145,7 @@ def test_what_stands_against_a_message(
 def test_in_production_nobody_is_sent_a_file_that_nobody_looked_at() -> None:
     media = {"kind": "document", "link": "https://www.almelo.nl/a.pdf"}
     order = {name: value for name, value in IN_CONVERSATION.items() if name != "text"}
-    given = body(bodies.MESSAGE, order | {"type": "media", "media": media})
+    given = body(messages.MESSAGE, order | {"type": "media", "media": media})
     production = CONFIG.model_copy(update={"environment": "production"})
     assert faults(given, rights("kcc"), CONFIG) == []
     [fault] = faults(given, rights("kcc"), production)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from gateway import examples
-from gateway.contents import Upload, content_of, disclosure_faults, link_of, upload_of
-from gateway.words import words_of
-from sandbox.requests import Send, check
+from gateway.api_docs import examples
+from gateway.commands.graph_payload import Upload, content_of, disclosure_faults, link_of, upload_of
+from gateway.commands.plain_text import words_of
+from sandbox.meta.send_validation import Send, check
+from services.api.json_body import Fault
 from services.ids import CONVERSATION
-from services.reading import Fault
 from tests.unit.gateway.orders import message
 from tests.unit.gateway.sending import as_sent
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.doors import COMMON, Door, doors, owners
-from services.config import Config, parse
-from services.settings import SettingsError
+from gateway.webhook.endpoints import COMMON, Door, doors, owners
+from services.config.model import Config, parse
+from services.config.settings import SettingsError
 
 TOML = """
 [[tenants]]

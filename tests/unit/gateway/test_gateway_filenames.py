@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.filenames import CHARACTERS, filename, safe
+from gateway.media.filenames import CHARACTERS, filename, safe
 
 
 @pytest.mark.parametrize(

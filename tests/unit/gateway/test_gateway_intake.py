@@ -8,8 +8,8 @@ import pytest
 
 from gateway.admission import REQUESTS, STALLED
 from gateway.intake import Intake, NotDurable
-from services.batcher import Full, Late
-from services.broker import Unconfirmed
+from services.amqp.batcher import Full, Late
+from services.amqp.publisher import Unconfirmed
 from services.contract import Receipt
 
 RECEIPT = Receipt(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.keys import command_id, fingerprint, is_key
+from gateway.commands.idempotency import command_id, fingerprint, is_key
 
 
 @given(st.text(max_size=300))

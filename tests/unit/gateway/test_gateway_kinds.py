@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway import kinds
-from gateway.kinds import KIB, MIB, TYPES, fault, largest, media_id
+from gateway.media import media_types
+from gateway.media.media_types import KIB, MIB, TYPES, fault, largest, media_id
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
 ISO = b"\0\0\0\x20ftyp"
@@ -108,7 +108,7 @@ def test_of_a_file_as_it_should_be_nothing_is_said(mime_type: str) -> None:
 )
 def test_each_type_has_metas_size(mime_type: str, head: bytes, size: int) -> None:
     assert largest(mime_type, head) == size
-    assert size <= kinds.LARGEST_BYTES
+    assert size <= media_types.LARGEST_BYTES
 
 
 def test_an_id_is_the_same_for_the_same_key_and_of_one_token_alone() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.proofs import Key, Proof, Proofs, common_name, unproven
+from gateway.webhook.signatures import Key, Proof, Proofs, common_name, unproven
 
 ALMELO, HENGELO = "106540352242922", "206540352242923"
 BOTH = frozenset([ALMELO, HENGELO])

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gateway import bodies, changes, examples
-from services.bounds import OURS
-from services.reading import BODY_BYTES, DEPTH, OTHERWISE, SENTENCES, UNIONS, Fault, read
+from gateway.api_docs import examples
+from gateway.requests import changes, messages
+from services.api.field_types import OURS
+from services.api.json_body import BODY_BYTES, DEPTH, OTHERWISE, SENTENCES, UNIONS, Fault, read
 from tests.unit.gateway.orders import ORDERS, Json, at, changed, faults, paths
 
 MARK = "GEHEIM"
@@ -39,10 +40,10 @@ COMPONENTS = [
     },
 ]
 RICH: list[tuple[str, TypeAdapter[Any], Json]] = [
-    ("card", bodies.MESSAGE, examples.MESSAGES["contacts"] | {"contacts": [CARD]}),
+    ("card", messages.MESSAGE, examples.MESSAGES["contacts"] | {"contacts": [CARD]}),
     (
         "components",
-        bodies.MESSAGE,
+        messages.MESSAGE,
         examples.MESSAGES["template"]
         | {"template": {"name": "a", "language": "nl", "components": COMPONENTS}},
     ),
@@ -153,7 +154,7 @@ def test_a_wrong_type_is_said_at_the_type_with_the_choices(type: Any) -> None:
 
 def test_what_all_messages_have_is_looked_at_though_nobody_knows_the_type() -> None:
     wrong = {"type": "fax", "to": "x", "author": {"kind": "x"}, "fax": {}}
-    found = read(json.dumps(wrong).encode(), bodies.MESSAGE, bodies.COMMON)
+    found = read(json.dumps(wrong).encode(), messages.MESSAGE, messages.COMMON)
     assert isinstance(found, list)
     pointers = [fault.pointer for fault in found]
     assert pointers == ["/author/kind", "/number", "/to", "/type"]
@@ -175,7 +176,7 @@ SYNTAX: list[tuple[str, bytes, list[Fault]]] = [
 
 @pytest.mark.parametrize(("name", "body", "wanted"), SYNTAX, ids=[one[0] for one in SYNTAX])
 def test_what_is_no_json_object_is_one_fault(name: str, body: bytes, wanted: list[Fault]) -> None:
-    assert read(body, bodies.MESSAGE) == wanted
+    assert read(body, messages.MESSAGE) == wanted
 
 
 def note(value: str) -> list[Fault]:
@@ -260,5 +261,5 @@ def test_no_value_anywhere_in_a_body_raises(
 @given(st.binary() | st.text().map(str.encode) | st.text('{}[]":,0e-\\utrfnal ').map(str.encode))
 @settings(max_examples=500)
 def test_no_bytes_raise(body: bytes) -> None:
-    for kind in (bodies.MESSAGE, changes.CLOSE):
+    for kind in (messages.MESSAGE, changes.CLOSE):
         read(body, kind)

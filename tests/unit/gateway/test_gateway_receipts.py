@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.receipts import shares
-from services.topology import partition_of
+from gateway.webhook.partitioning import shares
+from services.amqp.topology import partition_of
 
 ID = UUID(int=7)
 KEYS = st.lists(st.from_regex(r"(waba:)?[0-9]{5,15}", fullmatch=True), unique=True, max_size=30)

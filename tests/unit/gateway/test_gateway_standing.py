@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.standing import Held, standing
-from services.access import Rights
+from gateway.commands.authorization import Held, standing
+from services.http.rights import Rights
 
 HELD = Held("c", "almelo", "10001", "burgerzaken", ("klantcontact", "burgerzaken"))
 

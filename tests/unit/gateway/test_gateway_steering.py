@@ -20,8 +20,7 @@ from kcc import (
 )
 from pydantic import TypeAdapter
 
-from gateway import changes
-from gateway.commands import (
+from gateway.commands.builder import (
     Given,
     change,
     faults,
@@ -30,6 +29,7 @@ from gateway.commands import (
     saying_faults,
     time_faults,
 )
+from gateway.requests import changes
 from services.contract import Author, Command
 
 CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [

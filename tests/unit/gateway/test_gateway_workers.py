@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from gateway.workers import must_be_free, operations_port
+from gateway.process_supervisor import must_be_free, operations_port
 
 
 def test_each_worker_has_an_operations_port_of_its_own_and_the_first_the_known_one() -> None:

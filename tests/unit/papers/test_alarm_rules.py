@@ -8,10 +8,10 @@ import pytest
 import yaml
 from promtool import FOLDER, goes_off, needs_promtool
 
-from deliverer.graph import STOPPED, Failed, Sent
-from router.decisions import UNPROVEN
-from services import topology
-from services.observe import REGISTRY
+from deliverer.meta.graph_api import STOPPED, Failed, Sent
+from router.model.decision import UNPROVEN
+from services.amqp import topology
+from services.metrics import REGISTRY
 
 RULES: list[dict[str, Any]] = [
     rule

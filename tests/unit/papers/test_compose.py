@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from deploy.compose import definitions
-from deploy.local.database import SETTINGS
+from deploy.local.postgresql import SETTINGS
 from sandbox import settings as sandbox
-from services import choices, topology
-from services.settings import (
+from services.amqp import topology
+from services.config import loader
+from services.config.settings import (
     ArchiverSettings,
     DelivererSettings,
     GatewaySettings,
@@ -46,7 +47,7 @@ def inside(folder: Path) -> Path:
 
 
 with TemporaryDirectory() as there:
-    TOWN = choices.load(inside(Path(there))).config
+    TOWN = loader.load(inside(Path(there))).config
 GIVEN = re.compile(r"\$\{(\w+):\?[^}]*\}")
 """`${NAME:?what to do}`: compose refuses to start where it is missing or empty."""
 QUIET = {"log_error_verbosity", "log_parameter_max_length", "log_parameter_max_length_on_error"}
@@ -185,7 +186,7 @@ def test_whatever_is_mounted_from_the_repository_is_there() -> None:
 
 
 def test_the_containers_configuration_is_the_example_with_another_address_of_the_crm() -> None:
-    example = choices.load(EXAMPLE / "postkamer.toml").config
+    example = loader.load(EXAMPLE / "postkamer.toml").config
     here = [d.model_copy(update={"url": ""}) for d in TOWN.destinations]
     outside = [d.model_copy(update={"url": ""}) for d in example.destinations]
     assert here == outside

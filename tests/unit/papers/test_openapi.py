@@ -11,21 +11,21 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import archiver.openapi
-import gateway.openapi
-from archiver.api import Api as Archive
-from archiver.media.answering import Files
-from archiver.search.answering import Searching
-from archiver.views import Views
-from gateway.api import Api as Orders
-from gateway.media import Media
-from gateway.webhook import Webhook
-from services.access import ROLES
-from services.answers import VERSION
-from services.manual import METHODS, routes
+import gateway.api_docs.document
+from archiver.api.access_log import Views
+from archiver.api.routes import Api as Archive
+from archiver.media.routes import Files
+from archiver.search.routes import Searching
+from gateway.api.message_routes import Api as Orders
+from gateway.media.routes import Media
+from gateway.webhook.handler import Webhook
+from services.api.docs_page import METHODS, routes
+from services.http.problems import VERSION
+from services.http.rights import ROLES
 
 Json = dict[str, Any]
 
-DOCUMENTS = {"gateway": gateway.openapi.document, "archiver": archiver.openapi.document}
+DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver.openapi.document}
 each = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 KEBAB = re.compile(r"(/([a-z0-9-]+|\{[a-z]+\}))*(/_[a-z]+)?|/openapi\.json")
 CAMEL = re.compile(r"[a-z][a-z0-9]*([A-Z][a-z0-9]*)*")

@@ -12,17 +12,18 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from cli.example import EXAMPLE
-from cli.explain import explain
 from cli.main import main
-from deliverer import policy
-from deliverer.cloudevents import Event
-from router import outputs
-from sandbox import crm
+from cli.routing.explain import explain
+from cli.support.example_config import EXAMPLE
+from deliverer.crm import response_policy
+from deliverer.destinations.cloudevents import Event
+from router.output import crm_events
+from sandbox.crm import receiver
 from sandbox.openklant.modes import Mode as OpenKlantMode
 from sandbox.settings import VARIABLES
-from services import choices, topology
-from services.settings import (
+from services.amqp import topology
+from services.config import loader
+from services.config.settings import (
     ArchiverSettings,
     DelivererSettings,
     GatewaySettings,
@@ -30,7 +31,7 @@ from services.settings import (
     Settings,
 )
 from services.whatsapp.items import Message
-from services.whatsapp.parse import parse, words
+from services.whatsapp.parser import parse, words
 
 ROOT = Path(__file__).parents[3]
 PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -141,7 +142,7 @@ def test_the_readme_has_every_setting_with_whom_it_is_for_and_its_default() -> N
 def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
     paper = read("docs/sandbox.md")
     assert [name for name, _ in VARIABLES.values() if f"`{name}`" not in paper] == []
-    modes = {*crm.REFUSALS, "ok", "hang", "slow", "lost", "half", "large", "reset"}
+    modes = {*receiver.REFUSALS, "ok", "hang", "slow", "lost", "half", "large", "reset"}
     modes |= set(get_args(OpenKlantMode.__annotations__["mode"]))
     assert [mode for mode in modes if f"`{mode}`" not in paper] == []
 
@@ -163,7 +164,7 @@ def test_the_webhook_in_the_readme_is_a_message_that_goes_where_the_readme_says(
     [item] = parse(body[1].encode())
     assert isinstance(item, Message)
     noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    answer = explain(choices.load(EXAMPLE), words(item), item.number, noon)
+    answer = explain(loader.load(EXAMPLE), words(item), item.number, noon)
     assert f"the desk at *{answer['name']}*" in " ".join(read("README.md").split())
 
 
@@ -184,26 +185,26 @@ def test_the_event_shown_to_crm_builders_has_the_fields_of_an_event() -> None:
     [shown] = blocks(read("docs/crm.md"), "json")
     event = msgspec.json.decode(shown)
     assert list(event) == [field.name for field in msgspec.structs.fields(Event) if always(field)]
-    assert event["type"] == outputs.RECEIVED
+    assert event["type"] == crm_events.RECEIVED
 
 
 def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
     listed = re.findall(r"^\| `(nl\.postkamer\.[\w.-]+)` \|", read("docs/crm.md"), re.MULTILINE)
     sent = [
-        outputs.RECEIVED,
-        outputs.TRANSFERRED,
-        outputs.STATUS_CHANGED,
-        outputs.CARE_ALARM,
-        outputs.MEDIA_AVAILABLE,
-        *outputs.HAPPENED.values(),
+        crm_events.RECEIVED,
+        crm_events.TRANSFERRED,
+        crm_events.STATUS_CHANGED,
+        crm_events.CARE_ALARM,
+        crm_events.MEDIA_AVAILABLE,
+        *crm_events.HAPPENED.values(),
     ]
     assert sorted(listed) == sorted(sent)
 
 
 def test_the_answers_that_park_a_message_are_those_of_the_policy() -> None:
-    row = ", ".join(str(status) for status in sorted(policy.PARKED))
+    row = ", ".join(str(status) for status in sorted(response_policy.PARKED))
     assert f"| {row} | takes the message to be at fault" in read("docs/crm.md")
-    assert ", ".join(map(str, sorted(policy.PASSING))) in read("docs/crm.md")
+    assert ", ".join(map(str, sorted(response_policy.PASSING))) in read("docs/crm.md")
 
 
 def test_every_decision_is_listed_and_has_its_three_parts() -> None:

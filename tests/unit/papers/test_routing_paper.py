@@ -9,12 +9,20 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cli.example import EXAMPLE
-from services import choices
-from services.hours import Closing
-from services.prices import Rate
-from services.rules import Care, Condition, Group, Menu, Option, Rule
-from services.town import Alarm, Contacts, Department, Destination, OAuth, Privacy, Tenant
+from cli.support.example_config import EXAMPLE
+from services.calendar.opening_hours import Closing
+from services.config import loader
+from services.config.organisation import (
+    Alarm,
+    Contacts,
+    Department,
+    Destination,
+    OAuth,
+    Privacy,
+    Tenant,
+)
+from services.config.pricing import Rate
+from services.config.routing_rules import Care, Condition, Group, Menu, Option, Rule
 
 ROOT = Path(__file__).parents[3]
 PAPER = (ROOT / "docs" / "routing.md").read_text()
@@ -106,7 +114,7 @@ def test_what_is_off_in_the_example_would_be_taken(tmp_path: Path) -> None:
         text, count = OFF.subn("", file.read_text())
         file.write_text(text)
         on += count
-    found = choices.load(copied / EXAMPLE.name)
+    found = loader.load(copied / EXAMPLE.name)
     assert on > 40
     assert {"laadpaal", "voorbeeld-eerst-kijken"} <= {rule.id for rule in found.config.rules}
     assert found.config.tenants[0].wait_minutes == 120

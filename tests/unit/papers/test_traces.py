@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sandbox.webhooks import wamid
+from sandbox.meta.webhook_payloads import wamid
 from tests.traces import KINDS, Marks, phone
 
 MARKS = Marks(Random(7))

@@ -7,20 +7,29 @@ from uuid import UUID
 
 import msgspec
 
-from router.batch import decide_batch
-from router.charges import Charge
-from router.conversation import Conversation
-from router.decisions import Changes, Decided, Decision, Ground, Identity, Outgoing, Repeat, Timer
-from router.grounds import grounded
-from router.knowledge import Knowledge
-from router.outputs import deliveries
-from router.records import records
-from router.units import keyed_hash, units
-from services.choices import Choices
-from services.config import Config, parse
+from router.billing.charges import Charge
+from router.handlers.batch import decide_batch
+from router.handlers.units import keyed_hash, units
+from router.model.conversation import Conversation
+from router.model.decision import (
+    Changes,
+    Decided,
+    Decision,
+    Ground,
+    Identity,
+    Outgoing,
+    Repeat,
+    Timer,
+)
+from router.model.snapshot import Knowledge
+from router.output.archive_records import records
+from router.output.crm_events import deliveries
+from router.ruleset.context import grounded
+from services.config.loader import Choices
+from services.config.model import Config, parse
 from services.contract import Command, Delivery, Entry, Receipt, Record, SendOutcome
 from services.ids import uuid7
-from services.texts import Texts
+from services.texts.catalogue import Texts
 from tests.ringing import timeout
 
 TOML = """

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from almelo import ANNA, Router, command, decisions, text, wrote
 
-from router.decisions import Decided
+from router.model.decision import Decided
 from services.contract import Author, Command
 
 SANNE = Author(kind="employee", id="sanne")

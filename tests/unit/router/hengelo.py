@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from services.config import Config, parse
-from services.texts import Texts
-from services.texts import parse as texts_of
+from services.config.model import Config, parse
+from services.texts.catalogue import Texts
+from services.texts.catalogue import parse as texts_of
 
 TOML = """
 numbers = [

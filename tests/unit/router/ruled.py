@@ -4,10 +4,10 @@ from typing import Any
 
 from almelo import CONFIG, NOON
 
-from router.book import Facts
-from router.rules import Outcome, Table, compile_rules, judge
-from services.config import Config
-from services.rules import Care, Group, Rule
+from router.rules.engine import Outcome, Table, compile_rules, judge
+from router.rules.matcher import Facts
+from services.config.model import Config
+from services.config.routing_rules import Care, Group, Rule
 
 
 def town(*rules: Rule, care: tuple[Care, ...] = (), **groups: list[str]) -> Config:

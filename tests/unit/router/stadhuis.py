@@ -7,11 +7,11 @@ import msgspec
 from almelo import ANNA, NOON, Router, body, change, command, events, receipt, stamp
 from hengelo import CONFIG, NUMBER, TEXTS
 
-from router.decisions import Decided, Decision
-from services.config import Config
+from router.model.decision import Decided, Decision
+from services.calendar.opening_hours import AMSTERDAM
+from services.config.model import Config
 from services.contract import Author, Delivery, Entry
-from services.hours import AMSTERDAM
-from services.texts import Texts
+from services.texts.catalogue import Texts
 
 WEDNESDAY = "2026-11-25 13:00"
 SANNE = Author(kind="employee", id="sanne")

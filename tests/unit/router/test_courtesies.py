@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.courtesies import kind, opt
+from router.text.small_talk import kind, opt
 
 
 @pytest.mark.parametrize(

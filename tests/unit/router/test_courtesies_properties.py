@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import courtesies
-from router.courtesies import kind, opt
+from router.text import small_talk
+from router.text.small_talk import kind, opt
 
 MEANINGS = {
-    courtesies.HELLO: "greeting",
-    courtesies.SALUTE: "greeting",
-    courtesies.ASK: "greeting",
-    courtesies.THANKS: "thanks",
-    courtesies.ACK: "thanks",
-    courtesies.CLOSING: "thanks",
-    courtesies.TITLE: "",
-    courtesies.FILLER: "",
+    small_talk.HELLO: "greeting",
+    small_talk.SALUTE: "greeting",
+    small_talk.ASK: "greeting",
+    small_talk.THANKS: "thanks",
+    small_talk.ACK: "thanks",
+    small_talk.CLOSING: "thanks",
+    small_talk.TITLE: "",
+    small_talk.FILLER: "",
 }
 PHRASES: dict[str, str] = {}
 """Phrase -> its kind: that of the first row that it stands in."""
-for row, table in courtesies.PHRASES.items():
-    for phrase in courtesies._phrases(table):
+for row, table in small_talk.PHRASES.items():
+    for phrase in small_talk._phrases(table):
         PHRASES.setdefault(" ".join(phrase), row)
 
 
@@ -33,7 +33,7 @@ def test_every_phrase_of_the_tables_means_what_its_row_says(row: str) -> None:
     assert all(kind(phrase.upper()) == meaning for phrase, meaning in said.items())
 
 
-NAMED = (courtesies.SALUTE, courtesies.TITLE, courtesies.CLOSING)
+NAMED = (small_talk.SALUTE, small_talk.TITLE, small_talk.CLOSING)
 
 
 @given(st.sampled_from(sorted(PHRASES)), st.sampled_from(["paspoort", "uitkering", "112", "niet"]))
@@ -66,5 +66,5 @@ def test_any_text_is_read(text: str) -> None:
 def test_a_long_text_is_no_small_talk_and_takes_no_time(piece: str) -> None:
     start = time.process_time()
     assert kind(piece * 65_536) == opt(piece * 65_536) == ""
-    kind(piece * (courtesies.LONGEST // len(piece)))
+    kind(piece * (small_talk.LONGEST // len(piece)))
     assert time.process_time() - start < 0.5

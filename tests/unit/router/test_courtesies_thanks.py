@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.courtesies import kind
+from router.text.small_talk import kind
 
 
 @pytest.mark.parametrize(

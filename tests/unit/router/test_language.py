@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.language import LETTERS_OF, READ, SCRIPTS, TOLD_BY, WORDS, detected
+from router.text.language_detection import LETTERS_OF, READ, SCRIPTS, TOLD_BY, WORDS, detected
 
 
 @pytest.mark.parametrize(

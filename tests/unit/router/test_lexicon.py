@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import lexicon
-from router.lexicon import LONGEST_WORD, MOST_WORDS, Found, compiled, fault
-from services.words import plain_words
+from router.rules import lexicon
+from router.rules.lexicon import LONGEST_WORD, MOST_WORDS, Found, compiled, fault
+from services.language.words import plain_words
 
 
 def said(text: str, *phrases: str) -> dict[str, str]:

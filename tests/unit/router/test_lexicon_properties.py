@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.lexicon import HOWS, PART, Found, Lexicon, compiled, fault
-from router.spelling import NOT_MISTAKES, SHORTEST, meant, misspellable
-from services.words import plain_words, stem
+from router.rules.lexicon import HOWS, PART, Found, Lexicon, compiled, fault
+from router.rules.spelling import NOT_MISTAKES, SHORTEST, meant, misspellable
+from services.language.words import plain_words, stem
 
 _PLAIN = """
 paspoort paspoorten pasport rijbewijs rij bewijs gat gaten in de weg wegen afval afvallen container

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pytest import MonkeyPatch
 
-from router import patterns
-from services.rules import Condition
+from router.rules import regex_set
+from services.config.routing_rules import Condition
 
 LETTERS = st.sampled_from("aàbsſkKiİıßé1 .-")
 """Those whose capitals and small letters are not as simple as one would think, too."""
@@ -26,28 +26,28 @@ def test_what_fits_is_what_each_finds_by_itself(given: list[str], text: str) -> 
     quiet = re2.Options()
     quiet.case_sensitive = False
     alone = [n for n, one in enumerate(given) if re2.compile(one, quiet).search(text)]
-    assert patterns.compiled(given)(text) == frozenset(alone)
+    assert regex_set.compiled(given)(text) == frozenset(alone)
 
 
 def test_more_patterns_than_are_read_at_once_keep_their_places(monkeypatch: MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "TOGETHER", 3)
-    fitting = patterns.compiled([f"^x{n}$" for n in range(10)])
+    monkeypatch.setattr(regex_set, "TOGETHER", 3)
+    fitting = regex_set.compiled([f"^x{n}$" for n in range(10)])
     assert [fitting(f"x{n}") for n in range(10)] == [frozenset([n]) for n in range(10)]
 
 
 @pytest.mark.parametrize("words", [1, 49])
-@pytest.mark.parametrize("letters", [patterns.LETTERS, 10**9])
+@pytest.mark.parametrize("letters", [regex_set.LETTERS, 10**9])
 def test_many_long_patterns_fit_whatever_is_sought_in_a_text(
     monkeypatch: MonkeyPatch, words: int, letters: int
 ) -> None:
     """Of 220 with 490 letters each, what is sought does not fit in one; in halves it does."""
-    monkeypatch.setattr(patterns, "LETTERS", letters)
+    monkeypatch.setattr(regex_set, "LETTERS", letters)
     random = Random(1)
     each = [
         ["".join(random.choices(ascii_lowercase, k=490 // words - 1)) for _ in range(words)]
         for _ in range(220)
     ]
-    fitting = patterns.compiled(["|".join(one) for one in each])
+    fitting = regex_set.compiled(["|".join(one) for one in each])
     for place in (0, 109, 110, 219):
         assert fitting(f"een {random.choice(each[place])} twee") == frozenset([place])
 
@@ -56,10 +56,10 @@ def test_what_one_pattern_may_take_is_said_of_it_where_it_stands() -> None:
     """Under the 8 MiB that RE2 itself would take."""
     for pattern, taken in ((r"\pL{10}", True), (r"\pL{100}", False)):
         try:
-            assert Condition(pattern=pattern) and patterns.compiled([pattern])("a" * 10) and taken
+            assert Condition(pattern=pattern) and regex_set.compiled([pattern])("a" * 10) and taken
         except ValidationError as error:
             assert "little memory" in str(error) and not taken
 
 
 def test_a_text_that_is_no_unicode_is_read_too() -> None:
-    assert patterns.compiled(["a.b", "c"])("a\ud800b") == frozenset([0])
+    assert regex_set.compiled(["a.b", "c"])("a\ud800b") == frozenset([0])

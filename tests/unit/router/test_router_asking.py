@@ -11,11 +11,11 @@ from almelo import ANNA, TOML, Router, command, decisions, events, kept, outcome
 from almelo import at as moment
 from almelo import status as stated
 
-from router.asking import ASKED, ASKS, CLOSED, NOT_ASKED
-from router.outputs import STATUS_CHANGED
-from services.config import parse
+from router.conversation.reopen_request import ASKED, ASKS, CLOSED, NOT_ASKED
+from router.output.crm_events import STATUS_CHANGED
+from services.config.model import parse
 from services.contract import SendOutcome
-from services.fates import ASK_COUNTS, HELD_FOR
+from services.whatsapp.delivery_status import ASK_COUNTS, HELD_FOR
 
 DAY = 86400.0
 ASK = '[[numbers]]\nid = "10000001"\nask_template = {name = "schrijf_terug", language = "nl"}'

@@ -9,8 +9,8 @@ import pytest
 from hengelo import NUMBER, config
 from stadhuis import MACHINE, Stadhuis, data
 
-from router.decisions import Decision
-from router.outputs import DECIDED, RECEIVED, TRANSFERRED
+from router.model.decision import Decision
+from router.output.crm_events import DECIDED, RECEIVED, TRANSFERRED
 from tests.ringing import timeout
 
 PHOTO: dict[str, Any] = {"type": "image"}

@@ -7,8 +7,8 @@ import pytest
 from hengelo import config
 from stadhuis import SANNE, Stadhuis, data
 
-from router.outputs import CARE_ALARM
-from router.replies import MOST
+from router.conversation.auto_reply import MOST
+from router.output.crm_events import CARE_ALARM
 
 SATURDAY = "2026-11-28 23:40"
 DANGER = [

@@ -11,11 +11,11 @@ from almelo import BORNE, Router, body, change, command, outcome, receipt, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import tally
-from router.charges import Charge, after, kind
-from router.decisions import Decided
-from services import observe
-from services.prices import Rate
+from router.billing.charges import Charge, after, kind
+from router.model.decision import Decided
+from router.partition import decision_metrics
+from services import metrics
+from services.config.pricing import Rate
 from services.whatsapp.items import Status
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -202,7 +202,7 @@ DECEMBER_31, JANUARY_1 = 1798757999, 1798758000
 
 
 def metric(name: str, category: str) -> float:
-    return observe.REGISTRY.get_sample_value(name, {"category": category}) or 0
+    return metrics.REGISTRY.get_sample_value(name, {"category": category}) or 0
 
 
 @pytest.mark.parametrize(("at", "cost"), [(DECEMBER_31, 0.05), (JANUARY_1, 0.07)])
@@ -211,7 +211,9 @@ def test_a_message_that_is_charged_is_counted_with_what_it_cost_then(at: int, co
     before = [metric(name, "utility") for name in names]
     router, message = accepted()
     for n, word in enumerate(["delivered", "read", "sent"]):
-        tally.charged(router.takes(told(said(word, message, UTILITY, at), second=n + 1)), RATES)
+        decision_metrics.charged(
+            router.takes(told(said(word, message, UTILITY, at), second=n + 1)), RATES
+        )
     more = [metric(name, "utility") - was for name, was in zip(names, before, strict=True)]
     assert more == pytest.approx([1, cost])
 
@@ -220,6 +222,6 @@ def test_a_category_without_a_name_or_a_rate_is_counted_all_the_same() -> None:
     before = metric("postkamer_messages_charged_total", "other")
     router, message = accepted()
     new = UTILITY | {"category": "brand_new"}
-    tally.charged(router.takes(told(said("delivered", message, new), second=1)), RATES)
+    decision_metrics.charged(router.takes(told(said("delivered", message, new), second=1)), RATES)
     assert metric("postkamer_messages_charged_total", "other") == before + 1
     assert metric("postkamer_message_cost_total", "other") == 0

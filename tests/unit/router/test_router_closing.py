@@ -6,9 +6,9 @@ import pytest
 from almelo import ANNA, at, command, decisions, events, kept, status, text, told, told_to, wrote
 from desks import Desk, data
 
-from router.checks import ASKED, TRANSFERRED
-from router.checks import CLOSED as CLOSED_ALREADY
-from router.outputs import CLOSED, STATUS_CHANGED
+from router.conversation.refusals import ASKED, TRANSFERRED
+from router.conversation.refusals import CLOSED as CLOSED_ALREADY
+from router.output.crm_events import CLOSED, STATUS_CHANGED
 
 
 @pytest.mark.parametrize("next", ["mijn container is vol", "hallo"])

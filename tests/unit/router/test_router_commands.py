@@ -15,7 +15,7 @@ from almelo import (
     wrote,
 )
 
-from router.checks import NO_ADDRESS, NO_CONVERSATION, NO_NUMBER
+from router.conversation.refusals import NO_ADDRESS, NO_CONVERSATION, NO_NUMBER
 
 
 def opened(router: Router, **who: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from almelo import BORNE, NOON, NUMBER
 from ruled import decided, facts, rule, table, why
 
-from router.rules import judge
+from router.rules.engine import judge
 
 TAGGED = {"tags": frozenset({"pers", "raad"})}
 Given = dict[str, Any]

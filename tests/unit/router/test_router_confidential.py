@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stadhuis import Stadhuis, data
 
-from router.discretion import DATA_BYTES, KEPT, discreet
-from router.outputs import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGED, TRANSFERRED
-from services.config import Config, parse
+from router.conversation.confidentiality import DATA_BYTES, KEPT, discreet
+from router.output.crm_events import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGED, TRANSFERRED
+from services.config.model import Config, parse
 from services.contract import Delivery
 
 BY_DESTINATION = parse(

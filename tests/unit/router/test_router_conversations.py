@@ -28,10 +28,10 @@ from almelo import (
     wrote,
 )
 
-from router.outputs import RECEIVED, STATUS_CHANGED, TRANSFERRED
-from router.records import receipt_record
-from router.units import items_of
-from services.config import parse
+from router.handlers.units import items_of
+from router.output.archive_records import receipt_record
+from router.output.crm_events import RECEIVED, STATUS_CHANGED, TRANSFERRED
+from services.config.model import parse
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 

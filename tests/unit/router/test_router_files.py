@@ -9,8 +9,8 @@ from almelo import NUMBER, Router, at, command, decisions, events, kept, text, t
 from hengelo import DISCREET
 from stadhuis import Stadhuis, data
 
-from router.discretion import KEPT
-from router.outputs import MEDIA_AVAILABLE
+from router.conversation.confidentiality import KEPT
+from router.output.crm_events import MEDIA_AVAILABLE
 from services.contract import Delivery, MediaOutcome
 from services.ids import uuid7
 

@@ -7,10 +7,10 @@ from almelo import kept, status, told
 from hengelo import BORNE, DESK, config
 from stadhuis import MACHINE, Stadhuis, data
 
-from router.checks import CLOSED, HELD, NO_CONVERSATION, OUTCOME_NEEDED, SAME
-from router.outputs import CLOSED as CLOSED_EVENT
-from router.outputs import RECEIVED, TRANSFERRED
-from router.steering import MOVES, TOO_OFTEN
+from router.conversation.refusals import CLOSED, HELD, NO_CONVERSATION, OUTCOME_NEEDED, SAME
+from router.handlers.conversation_commands import MOVES, TOO_OFTEN
+from router.output.crm_events import CLOSED as CLOSED_EVENT
+from router.output.crm_events import RECEIVED, TRANSFERRED
 
 BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
 TELLS = ["doorgestuurd", "afgesloten"]

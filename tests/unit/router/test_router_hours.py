@@ -4,7 +4,7 @@ import pytest
 from hengelo import DESK, config
 from stadhuis import MACHINE, SANNE, Stadhuis, wall
 
-from router.outputs import TRANSFERRED
+from router.output.crm_events import TRANSFERRED
 
 BURGERZAKEN = '"paspoort" staat erin (regel paspoort)'
 EVENING = f"{BURGERZAKEN}; Burgerzaken is gesloten"

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruled import DOES, town
 
-from router.book import Facts
-from router.rules import Marks, compile_rules, judge, steps
-from services.rules import Care, Condition, Rule
-from services.words import plain_words
+from router.rules.engine import Marks, compile_rules, judge, steps
+from router.rules.matcher import Facts
+from services.config.routing_rules import Care, Condition, Rule
+from services.language.words import plain_words
 
 WORDS = ("boom", "bal", "gat", "weg", "put")
 GROUPS = {"een": ["boom", "gat weg"], "twee": ["put"]}

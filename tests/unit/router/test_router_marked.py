@@ -9,10 +9,10 @@ from almelo import ANNA, kept, stamp
 from hengelo import BORNE, config
 from stadhuis import Stadhuis, data
 
-from router.checks import MARKETING_MESSAGES, OFFICIAL, OUTCOME_NEEDED
-from router.outputs import CLOSED
-from router.sensitive import MARKS
-from router.template import Template
+from router.conversation.refusals import MARKETING_MESSAGES, OFFICIAL, OUTCOME_NEEDED
+from router.model.template import Template
+from router.output.crm_events import CLOSED
+from router.text.pii import MARKS
 
 BSN = "mijn bsn is 111222333"
 IBAN = "NL91ABNA0417164300"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stadhuis import Stadhuis
 
-from router import menus
+from router.conversation import menus
 from services.whatsapp import items
 
 FORGED = [

@@ -7,7 +7,7 @@ import pytest
 from hengelo import BORNE, config
 from stadhuis import Stadhuis
 
-from router.menus import BACK
+from router.conversation.menus import BACK
 
 ROWS = [
     ("menu:keuze/paspoort", "Paspoort of ID"),

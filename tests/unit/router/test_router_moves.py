@@ -25,9 +25,9 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.people import CONTINUED
-from router.units import units
-from services.config import Config, parse
+from router.handlers.units import units
+from router.identity.resolver import CONTINUED
+from services.config.model import Config, parse
 from services.contract import Receipt
 
 BEFORE, AFTER = "10000001", "99000001"

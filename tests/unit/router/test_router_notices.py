@@ -21,10 +21,11 @@ from almelo import (
 from prometheus_client.samples import Sample
 from structlog.testing import capture_logs
 
-from router import notices, tally
-from router.decisions import Changes
-from router.vocabulary import FIELDS, KNOWN, OTHER
-from services import observe
+from router.handlers import account_event
+from router.handlers.meta_vocabulary import FIELDS, KNOWN, OTHER
+from router.model.decision import Changes
+from router.partition import decision_metrics
+from services import metrics
 from services.contract import Receipt
 from services.whatsapp.items import Notice
 
@@ -41,13 +42,13 @@ def status(word: str) -> Receipt:
 def counted(came: Receipt) -> tuple[list[Any], list[Sample]]:
     """The log and the counters of one receipt."""
     said = Router().takes(came)
-    observe.notices.clear()
-    observe.notice_alarms.clear()
+    metrics.notices.clear()
+    metrics.notice_alarms.clear()
     with capture_logs() as lines:
-        tally.count(said)
+        decision_metrics.count(said)
     samples = [
         sample
-        for metric in (observe.notices, observe.notice_alarms)
+        for metric in (metrics.notices, metrics.notice_alarms)
         for family in metric.collect()
         for sample in family.samples
         if sample.name.endswith("_total")
@@ -204,7 +205,7 @@ def test_a_notice_of_an_account_that_names_a_number_is_kept_and_acted_on_by_nobo
     [changes] = router.changes
     assert msgspec.structs.replace(changes, sighting=None) == Changes()
     router.takes(told(field, **TEMPLATE))
-    assert bool(router.templates) is (field in notices.OF_ACCOUNT)
+    assert bool(router.templates) is (field in account_event.OF_ACCOUNT)
 
 
 def test_a_preference_is_of_the_municipality_whose_number_it_came_for() -> None:
@@ -255,9 +256,9 @@ def test_what_is_not_proven_is_no_sighting() -> None:
 
 
 def test_a_first_sighting_is_an_alarm() -> None:
-    observe.first_sightings.clear()
+    metrics.first_sightings.clear()
     with capture_logs() as lines:
-        tally.sighted([("field", "brand_new_field"), ("type", "hologram")])
+        decision_metrics.sighted([("field", "brand_new_field"), ("type", "hologram")])
     assert [(line["event"], line["log_level"]) for line in lines] == [("sighting.new", "error")] * 2
     assert [(line["kind"], line["what"]) for line in lines] == [
         ("field", "brand_new_field"),
@@ -267,10 +268,10 @@ def test_a_first_sighting_is_an_alarm() -> None:
 
 def test_every_label_is_of_a_closed_vocabulary() -> None:
     labels = {
-        notices.label(Notice(raw=b"{}", field=field, event=event))
+        account_event.label(Notice(raw=b"{}", field=field, event=event))
         for field in FIELDS
         for event in ("", "31611111111", "ACCOUNT_DELETED", "errors")
     }
     assert labels == {"none", OTHER, "ACCOUNT_DELETED", "errors"}
-    acts = notices.OF_ACCOUNT.keys() | notices.OF_NUMBER.keys()
-    assert notices.ALARMS.keys() | acts <= KNOWN.keys()
+    acts = account_event.OF_ACCOUNT.keys() | account_event.OF_NUMBER.keys()
+    assert account_event.ALARMS.keys() | acts <= KNOWN.keys()

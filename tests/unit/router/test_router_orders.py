@@ -18,9 +18,9 @@ from almelo import (
     wrote,
 )
 
-from gateway.bodies import Media, Message
-from gateway.commands import KINDS
-from router.checks import (
+from gateway.commands.builder import KINDS
+from gateway.requests.messages import Media, Message
+from router.conversation.refusals import (
     NAME_DEPARTMENT,
     NO_CONVERSATION,
     NO_DEPARTMENT,
@@ -28,7 +28,7 @@ from router.checks import (
     TRANSFERRED,
     TYPE_UNKNOWN,
 )
-from router.steering import STEERING
+from router.handlers.conversation_commands import STEERING
 from services.contract import MESSAGE_TYPES, Author
 
 PHONE = ANNA["phone"]

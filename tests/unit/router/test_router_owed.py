@@ -5,8 +5,8 @@ import pytest
 from hengelo import CONFIG, config
 from stadhuis import Stadhuis, data
 
-from router.outputs import SAID
-from services.config import Config
+from router.output.crm_events import SAID
+from services.config.model import Config
 
 CALM = config(tenant={"wait_minutes": 0})
 PHONE = "31611111111"

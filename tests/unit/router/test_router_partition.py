@@ -26,17 +26,17 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import batch
-from router.batch import BYTES, ITEMS, chunks
-from router.checks import FAULT
-from router.decisions import Ground, Outgoing, Unit
-from router.gaps import GAPS, PATIENCE, SOURCES, Gaps
-from router.partition import Partition
-from router.units import keyed_hash, units
-from services import clock, contract, observe
-from services.consumer import Lost
+from router.conversation.refusals import FAULT
+from router.handlers import batch
+from router.handlers.batch import BYTES, ITEMS, chunks
+from router.handlers.units import keyed_hash, units
+from router.model.decision import Ground, Outgoing, Unit
+from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, Gaps
+from router.partition.worker import Partition
+from services import clock, contract, metrics
+from services.amqp.consumer import Lost
+from services.amqp.incoming import Incoming
 from services.contract import Entry, PartitionBatch
-from services.incoming import Incoming
 
 LATE = PATIENCE + timedelta(seconds=1)
 SIZES = st.integers(0, BYTES * 2)
@@ -231,4 +231,4 @@ async def test_what_another_router_took_between_two_holds_is_not_missing(
         with pytest.raises(Lost):
             await work(inbox)
     metric = "postkamer_batches_missing"
-    assert observe.REGISTRY.get_sample_value(metric, {"partition": "77"}) == missing
+    assert metrics.REGISTRY.get_sample_value(metric, {"partition": "77"}) == missing

@@ -22,9 +22,9 @@ from almelo import (
     wrote,
 )
 
-from router import people
-from router.decisions import Identity
-from router.knowledge import Knowledge
+from router.identity import resolver
+from router.model.decision import Identity
+from router.model.snapshot import Knowledge
 
 
 class Town:
@@ -288,6 +288,6 @@ def test_an_address_that_has_moved_to_another_is_none() -> None:
     anna, bert = id_of("anna"), id_of("bert")
     phone = Identity("almelo", "phone", b"h", "31611111111", anna, at(0))
     known.identity(phone)
-    assert people.address(anna, number, known) == phone
+    assert resolver.address(anna, number, known) == phone
     known.identity(msgspec.structs.replace(phone, person=bert, valid_from=at(1)))
-    assert people.address(anna, number, known) is None
+    assert resolver.address(anna, number, known) is None

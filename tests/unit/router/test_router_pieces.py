@@ -22,11 +22,11 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.decide import set_aside
-from router.records import kept, records
-from router.units import items_of, whole
+from router.handlers.dispatch import set_aside
+from router.handlers.units import items_of, whole
+from router.output.archive_records import kept, records
 from services.contract import Receipt, Record
-from services.whatsapp.cutting import Cut, Hole, joined
+from services.whatsapp.segments import Cut, Hole, joined
 
 BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
 CORA = {"bsuid": "NL.cora", "phone": "31633333333"}

@@ -3,7 +3,7 @@
 import msgspec
 from almelo import NUMBER, OTHER_NUMBER, Router, body, change, decisions, kept, receipt, text
 
-from router.decisions import UNPROVEN
+from router.model.decision import UNPROVEN
 from services.contract import Receipt
 
 PHONE = "31611111111"

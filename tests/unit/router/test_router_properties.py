@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from router.decisions import Changes, Conversation, Decided
+from router.model.decision import Changes, Conversation, Decided
 from services.contract import Delivery, Entry, Record
 
 DESTINATIONS = {"crm", "buiten"}

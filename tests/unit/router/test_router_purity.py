@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stadhuis import MACHINE, SANNE, Stadhuis
 
-from router.checks import OFFICIAL
-from router.decide import decide
-from router.decisions import Decided
-from router.outputs import CARE_ALARM
-from router.replies import MOST
-from router.units import units
+from router.conversation.auto_reply import MOST
+from router.conversation.refusals import OFFICIAL
+from router.handlers.dispatch import decide
+from router.handlers.units import units
+from router.model.decision import Decided
+from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
 
 OWED = {"noodgeval", "zelfdoding", "geweld", "gestopt"}

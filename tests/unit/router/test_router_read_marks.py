@@ -8,9 +8,9 @@ from almelo import kept
 from hengelo import DISCREET
 from stadhuis import MACHINE, SANNE, Stadhuis, data
 
-from router.checks import CONFIDENTIAL, MARKS_OFF, NOTHING_TO_MARK
-from router.conversation import Mark
-from services.config import Config
+from router.conversation.refusals import CONFIDENTIAL, MARKS_OFF, NOTHING_TO_MARK
+from router.model.conversation import Mark
+from services.config.model import Config
 from services.contract import Author
 
 

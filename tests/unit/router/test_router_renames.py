@@ -7,7 +7,7 @@ import pytest
 from almelo import NUMBER, Router, body, change, kept, receipt, stamp, text, wrote
 from stadhuis import Stadhuis
 
-from router.decisions import Decided
+from router.model.decision import Decided
 from services.contract import Record
 
 ANNA, BERT = {"bsuid": "NL.anna"}, {"bsuid": "NL.bert"}

@@ -7,8 +7,8 @@ import pytest
 from hengelo import CONFIG, config
 from stadhuis import SANNE, Stadhuis
 
-from router.placing import REOPENS, THANKS
-from services.config import Config
+from router.conversation.placement import REOPENS, THANKS
+from services.config.model import Config
 
 STATEMENT = {"type": "system", "content": {"body": "x", "type": "user_changed_number"}}
 

@@ -8,8 +8,8 @@ from almelo import ground
 from hengelo import CONFIG, TEXTS
 from stadhuis import Stadhuis
 
-from router.outputs import TRANSFERRED
-from services.config import Config
+from router.output.crm_events import TRANSFERRED
+from services.config.model import Config
 
 SAID: list[tuple[str, dict[str, Any]]] = [
     ("en nu?", {}),

@@ -23,7 +23,7 @@ from almelo import (
     wrote,
 )
 
-from services.whatsapp.parse import keys_in
+from services.whatsapp.parser import keys_in
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 

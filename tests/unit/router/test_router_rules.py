@@ -8,8 +8,8 @@ import pytest
 from almelo import CONFIG, NOON
 from ruled import decided, facts, outcome, rule, table, town
 
-from router.rules import Marks, Step, compile_config, compile_rules, graver, judge, steps
-from services.rules import Care
+from router.rules.engine import Marks, Step, compile_config, compile_rules, graver, judge, steps
+from services.config.routing_rules import Care
 
 
 def test_the_first_rule_of_the_table_wins_wherever_its_word_stands() -> None:

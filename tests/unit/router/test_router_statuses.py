@@ -24,8 +24,8 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.outputs import STATUS_CHANGED
-from router.statuses import RANKS, wamid_key
+from router.handlers.delivery_status import RANKS, wamid_key
+from router.output.crm_events import STATUS_CHANGED
 
 WORDS = ["sent", "delivered", "read", "played", "failed", "deleted", "", "accepted"]
 FURTHEST = {"accepted": 0, "unknown": 1, "sent": 2, "failed": 3, "delivered": 4, "read": 5}

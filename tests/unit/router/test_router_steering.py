@@ -21,10 +21,10 @@ from almelo import (
 )
 from desks import Desk, data
 
-from router.checks import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
-from router.decisions import Outgoing
-from router.outputs import CLOSED, RECEIVED, STATUS_CHANGED
-from router.outputs import TRANSFERRED as MOVED
+from router.conversation.refusals import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
+from router.model.decision import Outgoing
+from router.output.crm_events import CLOSED, RECEIVED, STATUS_CHANGED
+from router.output.crm_events import TRANSFERRED as MOVED
 
 
 def test_a_transfer_is_told_to_both_departments_each_under_an_id_of_its_own() -> None:

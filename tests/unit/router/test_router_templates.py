@@ -21,8 +21,8 @@ from almelo import (
     told,
 )
 
-from router.checks import BLOCKED, OPTED_OUT
-from services.config import parse
+from router.conversation.refusals import BLOCKED, OPTED_OUT
+from services.config.model import parse
 
 PHONE = ANNA["phone"]
 TEMPLATE = msgspec.json.encode(

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.decisions import Changes, Decision
-from router.unasked import PURPOSES
-from services.fates import WITHDRAWN
+from router.conversation.consent import PURPOSES
+from router.model.decision import Changes, Decision
+from services.whatsapp.delivery_status import WITHDRAWN
 from tests.unit.router.almelo import (
     ANNA,
     BORNE,

@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 from almelo import NOON, TOML
 
-from router.grounds import RECORD, grounded, version_of, version_record
-from router.units import keyed_hash
-from services import choices, ids
-from services.choices import Choices
-from services.texts import Text, Texts
+from router.handlers.units import keyed_hash
+from router.ruleset.context import RECORD, grounded, version_of, version_record
+from services import ids
+from services.config import loader
+from services.config.loader import Choices
+from services.texts.catalogue import Text, Texts
 
 HASH = keyed_hash(b"a key of the tests")
 RULE = '[[rules]]\nid = "terras"\nwords = ["café"]\ndepartment = "groen"\n'
@@ -24,7 +25,7 @@ def chosen(folder: Path) -> Choices:
     said = {"gesloten": Text("nl", "gesloten", "Wij zijn dicht.", "KCC", "2026-11")}
     english = {"gesloten": Text("en", "gesloten", "We are closed.", "KCC", "2026-10")}
     texts = Texts({"nl": said, "en": english}, {})
-    return msgspec.structs.replace(choices.load(path), texts=texts)
+    return msgspec.structs.replace(loader.load(path), texts=texts)
 
 
 def test_a_version_is_decided_by_whole(tmp_path: Path) -> None:

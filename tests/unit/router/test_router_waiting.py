@@ -8,7 +8,7 @@ import pytest
 from hengelo import config
 from stadhuis import MACHINE, Stadhuis, data
 
-from router.outputs import CLOSED, TRANSFERRED, WAITING
+from router.output.crm_events import CLOSED, TRANSFERRED, WAITING
 from tests.ringing import timeout
 
 NO_MENU = {"menu": ""}

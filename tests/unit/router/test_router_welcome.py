@@ -9,10 +9,10 @@ import pytest
 from hengelo import BORNE, CONFIG, DESK, DUTCH, ENGLISH, TEXTS, config
 from stadhuis import Stadhuis
 
-from router.replies import AGAIN_AFTER
-from services.config import Config
-from services.texts import Texts
-from services.texts import parse as texts_of
+from router.conversation.auto_reply import AGAIN_AFTER
+from services.config.model import Config
+from services.texts.catalogue import Texts
+from services.texts.catalogue import parse as texts_of
 
 AUTOMATIC = ["eerste_contact", *CONFIG.tenants[0].automatic]
 WELCOMES = config(tenant={"automatic": AUTOMATIC})

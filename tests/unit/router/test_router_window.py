@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stadhuis import Stadhuis, data, wall
 
-from router.closing import LAST, moments
-from router.outputs import WINDOW_CLOSING
-from services.fates import WINDOW
-from services.hours import compiled
+from router.conversation.window_warning import LAST, moments
+from router.output.crm_events import WINDOW_CLOSING
+from services.calendar.opening_hours import compiled
+from services.whatsapp.delivery_status import WINDOW
 
 OFFICE = compiled("Mo-Fr 09:00-17:00", [])
 LEAD = timedelta(hours=5)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.sensitive import BSN, IBAN, Finding, found, masked
+from router.text.pii import BSN, IBAN, Finding, found, masked
 
 EVERYTHING = (BSN, IBAN)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.sensitive import BSN, IBAN, LENGTHS, MARKS, found, masked
+from router.text.pii import BSN, IBAN, LENGTHS, MARKS, found, masked
 
 EVERYTHING = (BSN, IBAN)
 

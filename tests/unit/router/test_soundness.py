@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from router.rules import compile_config
-from router.soundness import asked, faults, sound, within
-from services import choices
-from services.config import ConfigError, parse
+from router.rules.engine import compile_config
+from router.ruleset.validation import asked, faults, sound, within
+from services.config import loader
+from services.config.model import ConfigError, parse
 
 TOWN = """\
 tenants = [{id = "almelo", name = "Almelo", menu = "keuze"}, {id = "borne", name = "Borne"}]
@@ -110,12 +110,12 @@ def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path:
     file = tmp_path / "postkamer.toml"
     town = TOWN.replace(', menu = "keuze"', "").partition("[[menus]]")[0]
     file.write_text(town)
-    good = choices.load(file)
+    good = loader.load(file)
     assert sound(good) is good
     assert set(compile_config(good.config)) == {"almelo", "borne"}
     file.write_text('include = ["more.toml"]\n' + town)
     (tmp_path / "more.toml").write_text("\n" + RULE + 'words = ["par*keer"]\n')
-    bad = choices.load(file)
+    bad = loader.load(file)
     with pytest.raises(ConfigError) as refused:
         sound(bad)
     assert str(refused.value) == f"{tmp_path / 'more.toml'}:5: rules.0.words.0: 'par*keer': {STAR}"

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import spelling
-from router.spelling import NOT_MISTAKES, heard, meant, misspellable, mistaken
-from services import words
-from services.words import FORMS, KEPT, plain_words, start_of_stem, stem
+from router.rules import spelling
+from router.rules.spelling import NOT_MISTAKES, heard, meant, misspellable, mistaken
+from services.language import words
+from services.language.words import FORMS, KEPT, plain_words, start_of_stem, stem
 
 _WORDS = """
 aangifte afvalcontainer belasting bijstand container geboorteaangifte gemeente grofvuil huwelijk

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sandbox.openklant import taking
-from sandbox.openklant.fields import RESOURCES
-from sandbox.openklant.reading import Fault
+from sandbox.openklant import writes
+from sandbox.openklant.schema import RESOURCES
+from sandbox.openklant.serializers import Views
 from sandbox.openklant.store import Store, Taken
-from sandbox.openklant.taking import Checked, Stamp
-from sandbox.openklant.views import Views
+from sandbox.openklant.validation import Fault
+from sandbox.openklant.writes import Checked, Stamp
 from tests.openklant import ACTOR, AT, CONTACT, NOWHERE, Json, Register
 
 NUMBERED = CONTACT | {"referentienummer": "42"}
@@ -47,9 +47,9 @@ def test_a_change_of_a_task_need_not_name_actors_and_replaces_them_when_it_does(
 def test_a_put_of_a_task_must_name_its_actors_as_a_post_must(register: Register) -> None:
     body = register.body("internetaken")
     row = register.take("internetaken", body)
-    assert isinstance(taking.check(register.store, "internetaken", body, row), Checked)
+    assert isinstance(writes.check(register.store, "internetaken", body, row), Checked)
     del body["toegewezenAanActoren"]
-    [fault] = as_faults(taking.check(register.store, "internetaken", body, row))
+    [fault] = as_faults(writes.check(register.store, "internetaken", body, row))
     assert (fault.name, fault.code) == ("nonFieldErrors", "invalid")
 
 
@@ -111,14 +111,14 @@ def test_the_second_empty_number_only_meets_the_database(register: Register, res
 
 
 def test_who_looked_before_another_stored_meets_the_database(register: Register) -> None:
-    looked = [taking.check(register.store, "klantcontacten", NUMBERED) for _ in range(2)]
+    looked = [writes.check(register.store, "klantcontacten", NUMBERED) for _ in range(2)]
     assert all(isinstance(each, Checked) for each in looked)
     register.take("klantcontacten", NUMBERED)
     count = register.store.count("klantcontacten")
     for each in looked:
         assert isinstance(each, Checked)
         with pytest.raises(Taken):
-            taking.create(register.store, each, Stamp(AT, register.new_id))
+            writes.create(register.store, each, Stamp(AT, register.new_id))
     assert register.store.count("klantcontacten") == count
 
 
@@ -154,16 +154,16 @@ def test_a_contact_with_its_party_is_taken_whole_or_not_at_all(
 
 def test_a_repeat_of_all_together_is_told_by_its_dotted_name(register: Register) -> None:
     body = {"klantcontact": NUMBERED, "betrokkene": PARTY}
-    looked = [taking.check(register.store, "maak-klantcontact", body) for _ in range(2)]
+    looked = [writes.check(register.store, "maak-klantcontact", body) for _ in range(2)]
     first, second = looked
     assert isinstance(first, Checked)
     assert isinstance(second, Checked)
     stamp = Stamp(AT, register.new_id)
-    made = taking.create_together(register.store, first, stamp)
+    made = writes.create_together(register.store, first, stamp)
     assert made["betrokkene"]["hadKlantcontact"] == made["klantcontact"]["uuid"]
     parties = register.store.count("betrokkenen")
     with pytest.raises(Taken):
-        taking.create_together(register.store, second, stamp)
+        writes.create_together(register.store, second, stamp)
     assert register.store.count("betrokkenen") == parties
     again = register.check("maak-klantcontact", body)
     assert again == ["klantcontact.referentienummer unique"]
@@ -206,9 +206,9 @@ def test_the_oldest_go_when_there_are_too_many_and_they_are_counted(register: Re
 def test_what_refers_to_a_contact_that_went_meanwhile_meets_the_database(
     register: Register,
 ) -> None:
-    looked = taking.check(register.store, "betrokkenen", register.body("betrokkenen"))
+    looked = writes.check(register.store, "betrokkenen", register.body("betrokkenen"))
     register.store.remove("klantcontacten", register.contact)
     assert isinstance(looked, Checked)
     with pytest.raises(Taken):
-        taking.create(register.store, looked, Stamp(AT, register.new_id))
+        writes.create(register.store, looked, Stamp(AT, register.new_id))
     assert register.store.count("betrokkenen") == 0

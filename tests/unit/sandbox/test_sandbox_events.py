@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import events
+from sandbox.crm import event_validation
 
 SECRET = b"secret"
 EVENT: dict[str, Any] = {
@@ -23,7 +23,7 @@ def headers(body: bytes, **changed: str) -> dict[str, str]:
     signed = {
         "webhook-id": "e1",
         "webhook-timestamp": "1000",
-        "webhook-signature": events.signature(SECRET, "e1", "1000", body),
+        "webhook-signature": event_validation.signature(SECRET, "e1", "1000", body),
     }
     return signed | {name.replace("_", "-"): value for name, value in changed.items()}
 
@@ -35,13 +35,13 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
     secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     id, body = "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}'
     expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-    assert events.signature(secret, id, "1614265330", body) == expected
+    assert event_validation.signature(secret, id, "1614265330", body) == expected
 
 
 def test_a_signed_event_is_trusted_also_beside_the_signature_of_another_secret() -> None:
-    assert events.distrust(headers(b"x"), b"x", SECRET, 1000) == ""
+    assert event_validation.distrust(headers(b"x"), b"x", SECRET, 1000) == ""
     two = "v1,other " + headers(b"x")["webhook-signature"]
-    assert events.distrust(headers(b"x", webhook_signature=two), b"x", SECRET, 1000) == ""
+    assert event_validation.distrust(headers(b"x", webhook_signature=two), b"x", SECRET, 1000) == ""
 
 
 @pytest.mark.parametrize(
@@ -59,18 +59,18 @@ def test_a_signed_event_is_trusted_also_beside_the_signature_of_another_secret()
 def test_what_is_not_known_to_come_from_us_is_distrusted(
     changed: dict[str, str], at: float, word: str
 ) -> None:
-    assert word in events.distrust(headers(b"x", **changed), b"x", SECRET, at)
+    assert word in event_validation.distrust(headers(b"x", **changed), b"x", SECRET, at)
 
 
 def test_a_changed_body_is_distrusted() -> None:
-    assert events.distrust(headers(b"x"), b"y", SECRET, 1000)
+    assert event_validation.distrust(headers(b"x"), b"y", SECRET, 1000)
 
 
 def test_an_event_is_read_with_its_place_in_the_conversation() -> None:
     raw = json.dumps(EVENT).encode()
-    event, faults = events.read(raw)
+    event, faults = event_validation.read(raw)
     assert faults == []
-    assert event == events.Event("e1", EVENT["type"], 17, "c1", raw)
+    assert event == event_validation.Event("e1", EVENT["type"], 17, "c1", raw)
 
 
 @pytest.mark.parametrize(
@@ -87,27 +87,27 @@ def test_an_event_is_read_with_its_place_in_the_conversation() -> None:
         ({"sequence": 17}, "not a CloudEvent"),
         ({"sequencetype": "Text"}, "sequencetype"),
         ({"Traffic-Light": "x"}, "no name of an attribute"),
-        ({"filler": "x" * events.LARGEST_BYTES}, "at most"),
+        ({"filler": "x" * event_validation.LARGEST_BYTES}, "at most"),
     ],
 )
 def test_an_event_that_a_crm_could_not_use_is_refused(changed: dict[str, Any], word: str) -> None:
-    event, faults = events.read(json.dumps(EVENT | changed).encode())
+    event, faults = event_validation.read(json.dumps(EVENT | changed).encode())
     assert event is None
     assert any(word in fault for fault in faults)
 
 
 def test_every_fault_of_an_event_is_told_at_once() -> None:
-    assert len(events.read(b"{}")[1]) >= 6
+    assert len(event_validation.read(b"{}")[1]) >= 6
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b'{"id": "\xff"}'])
 def test_what_is_no_json_object_is_no_event(raw: bytes) -> None:
-    assert events.read(raw)[0] is None
+    assert event_validation.read(raw)[0] is None
 
 
 def test_a_batch_is_split_and_other_content_types_are_not_ours() -> None:
     batch = json.dumps([EVENT, EVENT]).encode()
-    parts = events.split("application/cloudevents-batch+json", batch)
+    parts = event_validation.split("application/cloudevents-batch+json", batch)
     assert parts is not None
     assert [json.loads(part) for part in parts] == [EVENT, EVENT]
-    assert events.split("application/json", batch) is None
+    assert event_validation.split("application/json", batch) is None

@@ -5,15 +5,17 @@ from random import Random
 
 import pytest
 
-from router import outputs
-from sandbox import handsets, inbox, media, stream
-from sandbox.events import Event
-from sandbox.handsets import Handsets
-from sandbox.inbox import Inbox
-from sandbox.media import Media
-from sandbox.stream import Stream
-from sandbox.town import Number
-from sandbox.webhooks import Citizen, Sent
+from router.output import crm_events
+from sandbox import event_stream
+from sandbox.crm import inbox
+from sandbox.crm.event_validation import Event
+from sandbox.crm.inbox import Inbox
+from sandbox.event_stream import Stream
+from sandbox.meta import handsets, media_store
+from sandbox.meta.handsets import Handsets
+from sandbox.meta.media_store import Media
+from sandbox.meta.webhook_payloads import Citizen, Sent
+from sandbox.organisation import Number
 
 NUMBER = Number("1", "almelo")
 AT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -129,7 +131,7 @@ def test_media_is_described_with_base64_in_webhooks_and_hex_in_the_graph_api() -
 
 def test_the_oldest_media_goes_when_all_of_it_is_too_much() -> None:
     store = Media(Random(1))
-    first = store.add("image/png", bytes(media.TOTAL_BYTES - 10))
+    first = store.add("image/png", bytes(media_store.TOTAL_BYTES - 10))
     second = store.add("image/png", bytes(20))
     assert store.get(first.id) is None
     assert store.get(second.id) is second
@@ -138,24 +140,24 @@ def test_the_oldest_media_goes_when_all_of_it_is_too_much() -> None:
 
 
 def test_media_that_meta_does_not_take_is_named() -> None:
-    assert media.fault("image/gif", 5)
-    assert media.fault("image/png", 0)
-    assert media.fault("image/png", 5 * media.MEGABYTE + 1)
-    assert media.fault("image/png", 5) == ""
+    assert media_store.fault("image/gif", 5)
+    assert media_store.fault("image/png", 0)
+    assert media_store.fault("image/png", 5 * media_store.MEGABYTE + 1)
+    assert media_store.fault("image/png", 5) == ""
 
 
 def test_the_stream_keeps_the_latest_and_gives_them_in_bounded_batches() -> None:
     happenings = Stream("run")
-    for n in range(stream.EVENTS_KEPT + 5):
+    for n in range(event_stream.EVENTS_KEPT + 5):
         happenings.publish("kind", {"n": n})
     batch = happenings.since(0)
-    assert (batch[0].n, len(batch)) == (6, stream.BATCH_MOST)
-    assert [one.n for one in happenings.since(stream.EVENTS_KEPT + 3)] == [2004, 2005]
+    assert (batch[0].n, len(batch)) == (6, event_stream.BATCH_MOST)
+    assert [one.n for one in happenings.since(event_stream.EVENTS_KEPT + 3)] == [2004, 2005]
 
 
 def test_a_page_that_fell_behind_is_told_how_much_it_missed() -> None:
     happenings = Stream("run")
-    for _ in range(stream.EVENTS_KEPT + 5):
+    for _ in range(event_stream.EVENTS_KEPT + 5):
         happenings.publish("kind", {})
     assert b'event: missed\ndata: {"count": 3}' in happenings._encode(happenings.since(2), 2)
     assert b"missed" not in happenings._encode(happenings.since(0), 0)
@@ -174,7 +176,7 @@ def test_an_alarm_of_care_comes_by_a_way_of_its_own_and_is_no_disorder() -> None
     for happened in (event("a", 3), Event("b", inbox.CARE_ALARM, 1, "c", b"{}"), event("c", 4)):
         box.add(happened)
     assert box.summary()["orderViolations"] == 0
-    assert inbox.CARE_ALARM == outputs.CARE_ALARM
+    assert inbox.CARE_ALARM == crm_events.CARE_ALARM
 
 
 def test_meta_s_window_is_shut_a_day_after_they_wrote_to_that_number(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import pages, town
-from sandbox.faults import MAGIC
-from services import choices
+from sandbox import organisation, page_server
+from sandbox.meta.graph_errors import MAGIC
+from services.config import loader
 
-FILES = pages.files()
+FILES = page_server.files()
 KEY = re.compile(r'^  "([a-z0-9_.-]+)": "(.*)",$', re.MULTILINE)
 LINES_MOST = 300
 SHIPPED = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/postkamer.toml"
@@ -75,8 +75,8 @@ def test_every_file_that_the_page_asks_for_is_there() -> None:
 
 
 def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
-    about = pages.describe(town.EXAMPLE, FILES)
-    assert len(about["departments"]) == len(town.EXAMPLE.departments)
+    about = page_server.describe(organisation.EXAMPLE, FILES)
+    assert len(about["departments"]) == len(organisation.EXAMPLE.departments)
     assert len(about["citizens"]) >= 4
     assert all(MAGIC[one["phone"]] for one in about["troubled"])
     assert all(f"trouble.{one['phone']}" in words("nl") for one in about["troubled"])
@@ -84,4 +84,4 @@ def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
 
 
 def test_the_town_of_a_sandbox_alone_is_the_one_that_ships() -> None:
-    assert town.of(choices.load(SHIPPED).config) == town.EXAMPLE
+    assert organisation.of(loader.load(SHIPPED).config) == organisation.EXAMPLE

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from sandbox.pricing import Prices
-from sandbox.town import Number
-from sandbox.webhooks import Sent
+from sandbox.meta.pricing import Prices
+from sandbox.meta.webhook_payloads import Sent
+from sandbox.organisation import Number
 
 AT = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
 DECEMBER = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)

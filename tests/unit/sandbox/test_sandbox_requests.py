@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import requests
-from sandbox.requests import Refusal, Send
+from sandbox.meta import send_validation
+from sandbox.meta.send_validation import Refusal, Send
 
 TEXT: dict[str, Any] = {
     "messaging_product": "whatsapp",
@@ -31,16 +31,18 @@ def rows(n: int) -> dict[str, Any]:
 
 
 def test_a_text_with_a_number_or_a_bsuid_may_go_out() -> None:
-    by_number = requests.check(TEXT)
+    by_number = send_validation.check(TEXT)
     assert isinstance(by_number, Send)
     assert (by_number.phone, by_number.bsuid, by_number.opaque) == ("31600000011", "", "0190.1")
-    by_bsuid = requests.check({k: v for k, v in TEXT.items() if k != "to"} | {"recipient": "NL.A1"})
+    by_bsuid = send_validation.check(
+        {k: v for k, v in TEXT.items() if k != "to"} | {"recipient": "NL.A1"}
+    )
     assert isinstance(by_bsuid, Send)
     assert (by_bsuid.phone, by_bsuid.bsuid) == ("", "NL.A1")
 
 
 def test_with_both_a_number_and_a_bsuid_the_number_wins() -> None:
-    both = requests.check(TEXT | {"recipient": "NL.A1"})
+    both = send_validation.check(TEXT | {"recipient": "NL.A1"})
     assert isinstance(both, Send)
     assert (both.phone, both.bsuid) == ("31600000011", "")
 
@@ -62,7 +64,7 @@ def test_with_both_a_number_and_a_bsuid_the_number_wins() -> None:
     ],
 )
 def test_what_meta_takes_is_taken(body: dict[str, Any]) -> None:
-    assert isinstance(requests.check(body), Send)
+    assert isinstance(send_validation.check(body), Send)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_what_meta_takes_is_taken(body: dict[str, Any]) -> None:
     ],
 )
 def test_what_meta_refuses_is_refused_with_its_code(body: object, code: int) -> None:
-    refusal = requests.check(body)
+    refusal = send_validation.check(body)
     assert isinstance(refusal, Refusal)
     assert refusal.error.code == code
     assert refusal.details
@@ -109,14 +111,16 @@ def test_what_meta_refuses_is_refused_with_its_code(body: object, code: int) -> 
 
 def test_a_read_receipt_is_no_message() -> None:
     receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
-    assert requests.is_read_receipt(receipt)
-    assert requests.read_receipt_fault(receipt) == ""
-    assert requests.read_receipt_fault(receipt | {"message_id": None})
-    assert not requests.is_read_receipt(TEXT)
+    assert send_validation.is_read_receipt(receipt)
+    assert send_validation.read_receipt_fault(receipt) == ""
+    assert send_validation.read_receipt_fault(receipt | {"message_id": None})
+    assert not send_validation.is_read_receipt(TEXT)
 
 
 @pytest.mark.parametrize("typing", [None, True, {}, {"type": "audio"}, {"type": "text", "x": 1}])
 def test_one_is_seen_typing_a_text_and_nothing_else(typing: object) -> None:
     receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
-    assert requests.read_receipt_fault(receipt | {"typing_indicator": {"type": "text"}}) == ""
-    assert requests.read_receipt_fault(receipt | {"typing_indicator": typing})
+    assert (
+        send_validation.read_receipt_fault(receipt | {"typing_indicator": {"type": "text"}}) == ""
+    )
+    assert send_validation.read_receipt_fault(receipt | {"typing_indicator": typing})

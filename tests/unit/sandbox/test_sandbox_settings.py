@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.settings import SandboxSettings, load
-from services.settings import SettingsError
+from services.config.settings import SettingsError
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:

@@ -1,15 +1,15 @@
 from random import Random
 
-from sandbox import faults, statuses
-from sandbox.faults import MAGIC, NORMAL
-from sandbox.limits import PAIRS_KEPT, Limits
-from sandbox.meta import WAITS_SECONDS, wait_before
+from sandbox.meta import graph_errors, status_timing
+from sandbox.meta.graph_errors import MAGIC, NORMAL
+from sandbox.meta.rate_limits import PAIRS_KEPT, Limits
+from sandbox.meta.webhook_sender import WAITS_SECONDS, wait_before
 
 SECONDS = (0.2, 2.0)
 
 
 def test_statuses_come_late_and_within_their_bounds() -> None:
-    plan = statuses.plan(NORMAL, Random(1), SECONDS)
+    plan = status_timing.plan(NORMAL, Random(1), SECONDS)
     assert sorted(name for _, name in plan) == ["delivered", "sent"]
     assert all(0.2 <= seconds <= 2.0 for seconds, _ in plan)
     assert plan == sorted(plan, key=lambda one: one[0])
@@ -17,18 +17,20 @@ def test_statuses_come_late_and_within_their_bounds() -> None:
 
 def test_now_and_then_delivered_overtakes_sent() -> None:
     chance = Random(1)
-    first = [statuses.plan(NORMAL, chance, SECONDS)[0][1] for _ in range(1000)]
+    first = [status_timing.plan(NORMAL, chance, SECONDS)[0][1] for _ in range(1000)]
     assert 50 < first.count("delivered") < 200
 
 
 def test_the_same_seed_gives_the_same_plan() -> None:
-    assert statuses.plan(NORMAL, Random(7), SECONDS) == statuses.plan(NORMAL, Random(7), SECONDS)
+    assert status_timing.plan(NORMAL, Random(7), SECONDS) == status_timing.plan(
+        NORMAL, Random(7), SECONDS
+    )
 
 
 def test_every_magic_number_refers_to_an_error_that_exists() -> None:
     for behaviour in MAGIC.values():
-        assert not behaviour.code or behaviour.code in faults.ERRORS
-        assert not behaviour.late_code or behaviour.late_code in faults.ERRORS
+        assert not behaviour.code or behaviour.code in graph_errors.ERRORS
+        assert not behaviour.late_code or behaviour.late_code in graph_errors.ERRORS
         assert ("failed" in behaviour.statuses) == bool(behaviour.late_code)
 
 
@@ -38,7 +40,7 @@ def test_a_magic_number_looks_like_a_dutch_mobile_number_and_tells_its_code() ->
 
 
 def test_the_error_body_is_what_meta_documents() -> None:
-    body = faults.answer(faults.ERRORS[131047], trace="A1")
+    body = graph_errors.answer(graph_errors.ERRORS[131047], trace="A1")
     assert body == {
         "error": {
             "message": "(#131047) Re-engagement message",

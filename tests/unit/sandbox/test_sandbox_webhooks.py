@@ -8,10 +8,10 @@ from random import Random
 import msgspec
 import pytest
 
-from sandbox import webhooks
-from sandbox.pricing import Prices
-from sandbox.town import Number
-from sandbox.webhooks import Citizen, Sent
+from sandbox.meta import webhook_payloads
+from sandbox.meta.pricing import Prices
+from sandbox.meta.webhook_payloads import Citizen, Sent
+from sandbox.organisation import Number
 
 AT = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
 NUMBER = Number("106540352242922", "almelo")
@@ -25,32 +25,34 @@ SENT = Sent(
 )
 
 
-def value(body: webhooks.Json) -> webhooks.Json:
-    found: webhooks.Json = body["entry"][0]["changes"][0]["value"]
+def value(body: webhook_payloads.Json) -> webhook_payloads.Json:
+    found: webhook_payloads.Json = body["entry"][0]["changes"][0]["value"]
     return found
 
 
 def test_the_wire_has_neither_spaces_nor_bare_slashes_nor_anything_but_ascii() -> None:
-    body = webhooks.wire({"text": "€ 5 / één 😀"})
+    body = webhook_payloads.wire({"text": "€ 5 / één 😀"})
     assert body == rb'{"text":"\u20ac 5 \/ \u00e9\u00e9n \ud83d\ude00"}'
     assert json.loads(body) == {"text": "€ 5 / één 😀"}
 
 
 def test_the_signature_covers_the_bytes_as_they_travel() -> None:
     expected = hmac.new(b"secret", rb'{"a":"\/"}', hashlib.sha256).hexdigest()
-    assert webhooks.sign(webhooks.wire({"a": "/"}), "secret") == f"sha256={expected}"
+    assert (
+        webhook_payloads.sign(webhook_payloads.wire({"a": "/"}), "secret") == f"sha256={expected}"
+    )
 
 
 def test_a_wamid_holds_the_phone_number_and_differs_every_time() -> None:
     chance = Random(1)
-    ids = {webhooks.wamid(CITIZEN.phone, chance, outgoing=False) for _ in range(100)}
+    ids = {webhook_payloads.wamid(CITIZEN.phone, chance, outgoing=False) for _ in range(100)}
     assert len(ids) == 100
     assert all(CITIZEN.phone.encode() in base64.b64decode(id.removeprefix("wamid.")) for id in ids)
     assert all(id.startswith("wamid.HBgL") for id in ids)
 
 
 def test_a_message_names_its_sender_by_phone_and_bsuid() -> None:
-    message = webhooks.message(CITIZEN, "wamid.X", AT, webhooks.text("hoi"))
+    message = webhook_payloads.message(CITIZEN, "wamid.X", AT, webhook_payloads.text("hoi"))
     assert message == {
         "from": "31600000011",
         "from_user_id": CITIZEN.bsuid,
@@ -59,28 +61,28 @@ def test_a_message_names_its_sender_by_phone_and_bsuid() -> None:
         "type": "text",
         "text": {"body": "hoi"},
     }
-    contact = value(webhooks.incoming(NUMBER, CITIZEN, message))["contacts"][0]
+    contact = value(webhook_payloads.incoming(NUMBER, CITIZEN, message))["contacts"][0]
     assert (contact["wa_id"], contact["user_id"]) == (CITIZEN.phone, CITIZEN.bsuid)
 
 
 def test_a_citizen_who_hides_the_number_leaves_no_trace_of_it() -> None:
     hidden = Citizen("31600000015", "Noor", hidden=True)
-    message = webhooks.message(hidden, "wamid.X", AT, webhooks.text("hoi"))
-    body = webhooks.wire(webhooks.incoming(NUMBER, hidden, message))
+    message = webhook_payloads.message(hidden, "wamid.X", AT, webhook_payloads.text("hoi"))
+    body = webhook_payloads.wire(webhook_payloads.incoming(NUMBER, hidden, message))
     assert hidden.phone.encode() not in body
     assert hidden.bsuid.encode() in body
 
 
 def test_a_bsuid_is_stable_and_begins_with_the_country() -> None:
-    assert webhooks.bsuid("31600000011") == CITIZEN.bsuid
+    assert webhook_payloads.bsuid("31600000011") == CITIZEN.bsuid
     assert CITIZEN.bsuid.startswith("NL.")
-    assert webhooks.bsuid("31600000012") != CITIZEN.bsuid
+    assert webhook_payloads.bsuid("31600000012") != CITIZEN.bsuid
 
 
 def test_sent_and_delivered_have_a_price_and_every_status_echoes_our_value() -> None:
     sent = msgspec.structs.replace(SENT, pricing=Prices().of(SENT, "text", AT))
     found = {
-        name: value(webhooks.status(sent, name, AT))["statuses"][0]
+        name: value(webhook_payloads.status(sent, name, AT))["statuses"][0]
         for name in ("sent", "delivered", "read")
     }
     assert [n for n, status in found.items() if "pricing" in status] == ["sent", "delivered"]
@@ -92,7 +94,7 @@ def test_a_failed_status_has_no_contact_and_a_bsuid_only_when_sent_to_one(
     to_bsuid: bool, named: bool
 ) -> None:
     sent = Sent(wamid="wamid.X", number=NUMBER, phone="", bsuid=CITIZEN.bsuid, to_bsuid=to_bsuid)
-    found = value(webhooks.status(sent, "failed", AT, 131047))
+    found = value(webhook_payloads.status(sent, "failed", AT, 131047))
     assert "contacts" not in found
     assert ("recipient_user_id" in found["statuses"][0]) is named
     assert found["statuses"][0]["errors"][0]["code"] == 131047

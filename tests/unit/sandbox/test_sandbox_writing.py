@@ -4,25 +4,26 @@ import json
 
 import pytest
 
-from sandbox import webhooks, writing
-from sandbox.numbers import Move, Numbers
-from sandbox.town import Number, Tenant, Town
-from sandbox.writing import Outgoing
+from sandbox.meta import webhook_payloads
+from sandbox.meta.number_directory import Move, Numbers
+from sandbox.organisation import Number, Tenant, Town
+from sandbox.phone import message_input
+from sandbox.phone.message_input import Outgoing
 
 NUMBER = Number("106540352242922", "almelo", portfolio="almelo-1")
 TOWN = Town((Tenant("almelo", "Gemeente Almelo"),), (NUMBER, Number("5", "almelo")), ())
 ABOUT = {"context": {"from": NUMBER.phone, "id": "wamid.X"}}
 
 
-def written(**changed: object) -> webhooks.Json:
+def written(**changed: object) -> webhook_payloads.Json:
     asked = {"sender": "31600000011", "number": NUMBER.id, "name": "Fatima El Amrani"}
     outgoing = Outgoing(**(asked | changed))  # type: ignore[arg-type]
-    writing.examine(outgoing)
-    return writing.content(outgoing, NUMBER, lambda _: {"id": "m1", "mime_type": "image/png"})
+    message_input.examine(outgoing)
+    return message_input.content(outgoing, NUMBER, lambda _: {"id": "m1", "mime_type": "image/png"})
 
 
 def test_an_answer_says_what_it_is_about_and_a_reaction_says_so_in_its_own_way() -> None:
-    assert written(text="ja", about="wamid.X") == ABOUT | webhooks.text("ja")
+    assert written(text="ja", about="wamid.X") == ABOUT | webhook_payloads.text("ja")
     assert written(kind="reaction", about="wamid.X", emoji="👍") == {
         "type": "reaction",
         "reaction": {"message_id": "wamid.X", "emoji": "👍"},
@@ -64,7 +65,7 @@ def test_one_person_has_another_id_in_each_portfolio_and_each_holder_of_a_number
     later = Outgoing(sender="+31600000011", number=NUMBER.id, holder=2)
     elsewhere = Number(NUMBER.id, "almelo", portfolio="almelo-2")
     ids = {
-        writing.citizen(one, number).bsuid
+        message_input.citizen(one, number).bsuid
         for one in (outgoing, later)
         for number in (NUMBER, elsewhere)
     }
@@ -98,7 +99,7 @@ def test_a_number_cannot_be_known_as_another_is(move: Move) -> None:
 
 
 def test_the_bsp_writes_bare_digits_and_meta_a_prefix() -> None:
-    bsp = webhooks.headers("360dialog", b"{}", "secret")
-    meta = webhooks.headers("meta", b"{}", "secret")
+    bsp = webhook_payloads.headers("360dialog", b"{}", "secret")
+    meta = webhook_payloads.headers("meta", b"{}", "secret")
     assert f"sha256={bsp['x-360dialog-signature']}" == meta["X-Hub-Signature-256"]
     assert "X-Hub-Signature-256" not in bsp

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.config import ConfigError, parse
-from services.numbers import AskTemplate
+from services.config.model import ConfigError, parse
+from services.config.numbers import AskTemplate
 
 TOWN = """
 departments = [{id = "kcc", tenant = "almelo", name = "KCC", destination = "crm"}]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from timeless import run
 
-from services.batcher import SWEEP_SECONDS, Batcher, Bounds, Full, Late, batching
+from services.amqp.batcher import SWEEP_SECONDS, Batcher, Bounds, Full, Late, batching
 
 NO_ROOM = Bounds(waiting_items=2, waiting_bytes=100)
 

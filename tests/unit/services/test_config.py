@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.choices import load
-from services.config import Config, ConfigError, parse
-from services.faults import Fault
+from services.config.loader import load
+from services.config.model import Config, ConfigError, parse
+from services.toml.errors import Fault
 
 GOOD = """\
 [[tenants]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.config import ConfigError, parse
+from services.config.model import ConfigError, parse
 from tests.unit.cli.calls import TOML
 
 SECRET = 'secret = "env:CRM_SECRET"\n'

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.check import check
-from services.choices import load
-from services.config import ConfigError
-from services.watching import Files
+from cli.check.check import check
+from services.config.loader import load
+from services.config.model import ConfigError
+from services.config.reload import Files
 from tests.unit.cli.asking import NOW
 from tests.unit.cli.calls import TOML
 

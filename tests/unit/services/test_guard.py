@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.guard import bearer
+from services.http.bearer_auth import bearer
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from timeless import run
 
-from services.http import SMALL_BYTES, Budget, OverBudget, problem, read_body, unavailable
+from services.http.application import (
+    SMALL_BYTES,
+    Budget,
+    OverBudget,
+    problem,
+    read_body,
+    unavailable,
+)
 
 LIMIT = 1000
 

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config import Config
-from services.database import Pool
-from services.keyring import LARGEST, TRUST_SECONDS, Keyring, Unreadable, digest, of_environment
-from services.settings import SettingsError, TokenSettings, load
-from services.town import Tenant
+from services.config.model import Config
+from services.config.organisation import Tenant
+from services.config.settings import SettingsError, TokenSettings, load
+from services.http.token_store import (
+    LARGEST,
+    TRUST_SECONDS,
+    Keyring,
+    Unreadable,
+    digest,
+    of_environment,
+)
+from services.postgres.database import Pool
 from tests.tokens import key
 from tests.unit import timeless
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.openapi import document
-from services.manual import FOLDER, METHODS, curl, kind, limits, prose, render
+from gateway.api_docs.document import document
+from services.api.docs_page import FOLDER, METHODS, curl, kind, limits, prose, render
 
 STYLE = (FOLDER / "manual.css").read_text()
 PAGE = render(document, STYLE)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from services.hours import AMSTERDAM
-from services.night import Night, NightHours, compiled
+from services.calendar.opening_hours import AMSTERDAM
+from services.calendar.quiet_hours import Night, NightHours, compiled
 
 NIGHT = compiled("21:00-08:00")
 assert NIGHT

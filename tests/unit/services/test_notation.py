@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.hours import compiled
-from services.notation import LONGEST, fault, parsed, spoken
+from services.calendar.opening_hours import compiled
+from services.calendar.opening_hours_syntax import LONGEST, fault, parsed, spoken
 
 MONDAY = datetime(2026, 11, 23)  # noqa: DTZ001 - by the wall
 """In a week without a holiday."""

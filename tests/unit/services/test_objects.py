@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services import clock
-from services.objects import PIECE_BYTES, Missing, Objects, media, sealed, upload
+from services.files.object_store import PIECE_BYTES, Missing, Objects, media, sealed, upload
 
 
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.observe import ALLOWED, LONGEST_VALUE, REGISTRY
+from services.metrics import ALLOWED, LONGEST_VALUE, REGISTRY
 
 SECRET = "31611111111 Sanne wamid.HBgLMzE2"
 

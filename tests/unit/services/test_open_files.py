@@ -4,8 +4,8 @@ import resource
 
 import pytest
 
+from services.http.server import AT_ONCE, FEW, LINGERING, MANY
 from services.lifecycle import FILES, may_open
-from services.listener import AT_ONCE, FEW, LINGERING, MANY
 
 UNBOUNDED = resource.RLIM_INFINITY
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from services.hours import (
+from services.calendar.opening_hours import (
     AMSTERDAM,
     Closing,
     after,

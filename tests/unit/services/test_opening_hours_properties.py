@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.hours import (
+from services.calendar.opening_hours import (
     AMSTERDAM,
     LOOK_AHEAD,
     WEEKS_KEPT,
@@ -17,7 +17,7 @@ from services.hours import (
     compiled,
     never_opens,
 )
-from services.notation import fault, parsed
+from services.calendar.opening_hours_syntax import fault, parsed
 
 OFFICE = "Mo-Fr 09:00-17:00; Th 09:00-20:00; PH off"
 NIGHT = "Fr-Su 22:00-03:00"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services import plain
+from services.language import readability
 
 SENTENCES = [
     ("Wij zijn nu gesloten. Wij lezen uw bericht morgen.", 2),
@@ -41,7 +41,7 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("text", "count"), SENTENCES)
 def test_sentences_are_told_apart(text: str, count: int) -> None:
-    assert len(plain.sentences(text)) == count, plain.sentences(text)
+    assert len(readability.sentences(text)) == count, readability.sentences(text)
 
 
 WORDS = [
@@ -62,27 +62,29 @@ WORDS = [
 
 @pytest.mark.parametrize(("text", "count"), WORDS)
 def test_words_are_counted_as_a_person_would(text: str, count: int) -> None:
-    assert plain.words(text) == count
+    assert readability.words(text) == count
 
 
 def test_a_sentence_of_fifteen_words_is_short_enough_and_one_of_sixteen_is_not() -> None:
     fifteen = " ".join(["woord"] * 15)
-    assert list(plain.faults(f"{fifteen}. {fifteen}!")) == []
-    assert list(plain.faults(f"Dag. {fifteen} te. Dag.")) == [
+    assert list(readability.faults(f"{fifteen}. {fifteen}!")) == []
+    assert list(readability.faults(f"Dag. {fifteen} te. Dag.")) == [
         "a sentence of 16 words, 15 at most: woord woord woord woord woord woord woord woord woord woord…"  # noqa: E501
     ]
 
 
 def test_words_are_counted_with_the_values_of_placeholders() -> None:
     text = " ".join(["woord"] * 14) + " {opent}."
-    assert list(plain.faults(text)) == []
-    found = list(plain.faults(text, lambda part: part.replace("{opent}", "maandag om negen uur")))
+    assert list(readability.faults(text)) == []
+    found = list(
+        readability.faults(text, lambda part: part.replace("{opent}", "maandag om negen uur"))
+    )
     assert found[0].startswith("a sentence of 18 words")
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "...", "😊 - !"])
 def test_a_text_without_a_word_is_empty(text: str) -> None:
-    assert list(plain.faults(text)) == ["is empty"]
+    assert list(readability.faults(text)) == ["is empty"]
 
 
 ONLY_BY_PHONE = [
@@ -116,12 +118,12 @@ OTHERWISE_TOO = [
 
 @pytest.mark.parametrize("text", ONLY_BY_PHONE)
 def test_a_text_that_only_tells_to_call_is_refused(text: str) -> None:
-    assert list(plain.faults(text)) == ["names the telephone as the only way on"]
+    assert list(readability.faults(text)) == ["names the telephone as the only way on"]
 
 
 @pytest.mark.parametrize("text", OTHERWISE_TOO)
 def test_a_text_with_another_way_on_or_no_call_at_all_passes(text: str) -> None:
-    assert list(plain.faults(text)) == []
+    assert list(readability.faults(text)) == []
 
 
 ASKS = [
@@ -164,22 +166,22 @@ DOES_NOT_ASK = [
 
 @pytest.mark.parametrize("text", ASKS)
 def test_a_text_that_asks_for_a_bsn_or_for_papers_is_refused(text: str) -> None:
-    assert [what for what in plain.faults(text) if what.startswith("asks for")], text
+    assert [what for what in readability.faults(text) if what.startswith("asks for")], text
 
 
 @pytest.mark.parametrize("text", DOES_NOT_ASK)
 def test_a_text_that_warns_or_tells_about_a_bsn_passes(text: str) -> None:
-    assert list(plain.faults(text)) == []
+    assert list(readability.faults(text)) == []
 
 
 def test_every_fault_is_told_at_once() -> None:
     text = f"Geef uw BSN. {'woord ' * 16}. Bel ons."
-    assert [what.split()[0] for what in plain.faults(text)] == ["asks", "a", "names"]
+    assert [what.split()[0] for what in readability.faults(text)] == ["asks", "a", "names"]
 
 
 @pytest.mark.parametrize(("text", "most"), [("", 0), ("één", 3), ("😊", 2), ("\ud800", 1)])
 def test_characters_are_counted_as_whoever_counts_most(text: str, most: int) -> None:
-    assert plain.length(text) == most
+    assert readability.length(text) == most
 
 
 @given(st.text(st.characters(), max_size=300))
@@ -187,8 +189,8 @@ def test_characters_are_counted_as_whoever_counts_most(text: str, most: int) -> 
 @example("J. " * 50)
 def test_no_text_is_too_strange(text: str) -> None:
     """And no word of it is lost, or read twice."""
-    list(plain.faults(text))
-    read = [word for sentence in plain.sentences(text) for word in sentence.split()]
+    list(readability.faults(text))
+    read = [word for sentence in readability.sentences(text) for word in sentence.split()]
     assert [w for w in read if any(map(str.isalnum, w))] == [
         w for w in text.split() if any(map(str.isalnum, w))
     ]
@@ -203,7 +205,7 @@ def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> Non
 
     def cost(times: int) -> float:
         text, start = part * times, time.process_time()
-        list(plain.faults(text))
+        list(readability.faults(text))
         return time.process_time() - start
 
     cost(100)

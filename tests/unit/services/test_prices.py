@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config import ConfigError, parse
-from services.prices import Rate, following, month_of, rate_of, span
+from services.config.model import ConfigError, parse
+from services.config.pricing import Rate, following, month_of, rate_of, span
 from tests.unit.cli.calls import TOML
 
 RATES = """

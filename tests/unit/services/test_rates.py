@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.rates import SECOND, Limit, Standing, headers, left, more
+from services.http.rate_limit import SECOND, Limit, Standing, headers, left, more
 
 LIMITS = st.builds(Limit, st.integers(1, 1000), st.integers(1, 300))
 GAPS = st.lists(st.integers(0, 3 * SECOND) | st.integers(0, 5000), min_size=1, max_size=60)

@@ -9,7 +9,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from services.settings import (
+from services.config.settings import (
     ArchiverSettings,
     DelivererSettings,
     GatewaySettings,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services import plain
-from services.faults import Fault
-from services.text_checks import button_faults, faults_of, menu_faults, warnings_of
-from services.texts import Text, Texts, glued, load
+from services.language import readability
+from services.texts.catalogue import Text, Texts, glued, load
+from services.texts.checks import button_faults, faults_of, menu_faults, warnings_of
+from services.toml.errors import Fault
 from tests.voorbeeldstad import FOLDER, TOWN, VALUES
 
 
@@ -122,7 +122,10 @@ def test_a_value_that_is_missing_is_told_with_the_municipality(shipped: Texts) -
 
 def test_the_first_text_must_fit_in_front_of_a_menu(shipped: Texts) -> None:
     welcome = made("Welkom. " * 120, "eerste_contact")
-    assert plain.length(glued(welcome.body.strip(), shipped.languages["nl"]["keuze"].body)) > 1024
+    assert (
+        readability.length(glued(welcome.body.strip(), shipped.languages["nl"]["keuze"].body))
+        > 1024
+    )
     assert refused(welcome, shipped) == [
         "with keuze behind it, it has 1042 characters; Meta takes 1024"
     ]

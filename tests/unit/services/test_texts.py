@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.faults import Fault
-from services.text_checks import WORDS, faults_of, warnings_of
-from services.texts import (
+from services.texts.catalogue import (
     COMPUTED,
     PLACEHOLDER,
     PLACEHOLDERS,
@@ -21,6 +19,8 @@ from services.texts import (
     rendered,
     values_in,
 )
+from services.texts.checks import WORDS, faults_of, warnings_of
+from services.toml.errors import Fault
 from tests.voorbeeldstad import FOLDER, TOWN
 
 

@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from services import topology
+from services.amqp import topology
+from services.amqp.topology import (
+    PERMISSIONS,
+    definitions,
+    destination_queue,
+    partition_queue,
+    queues,
+)
 from services.contract import ARCHIVE_BATCH, DELIVERY_BATCH, PARTITION_BATCH
-from services.topology import PERMISSIONS, definitions, destination_queue, partition_queue, queues
 
 TABLE = queues(3, ["crm", "open-klant"])
 PASSWORDS = {service: f"secret of {service}" for service in PERMISSIONS}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from two_files import RULE, TOML, replaced, two_files
 
-from services import choices
-from services.watching import FIXED, Files, Watched, fixed, patterns
+from services.config import loader
+from services.config.reload import FIXED, Files, Watched, fixed, patterns
 
 
 @pytest.fixture
@@ -104,17 +104,17 @@ CHANGES: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("table", FIXED)
 def test_what_services_read_at_their_start_alone_does_not_change(path: Path, table: str) -> None:
-    held = choices.load(path).config
+    held = loader.load(path).config
     path.write_text(CHANGES[table](TOML))
-    assert fixed(held, choices.load(path).config) == [table]
+    assert fixed(held, loader.load(path).config) == [table]
 
 
 def test_everything_else_changes_and_so_does_the_order_of_tables(path: Path) -> None:
     second = '[[destinations]]\nid = "a"\nkind = "cloudevents"\nurl = "https://a.example"\n'
     path.write_text(TOML + second)
-    held = choices.load(path).config
+    held = loader.load(path).config
     new = TOML.replace('fallback = "kcc"', 'fallback = "park"').replace("Almelo", "ALMELO")
     new = new.replace("[[destinations]]", second + "[[destinations]]").replace("groen", "park")
     path.write_text(new)
     (path.parent / "rules" / "afval.toml").write_text(RULE.format("x").replace("groen", "park"))
-    assert fixed(held, choices.load(path).config) == []
+    assert fixed(held, loader.load(path).config) == []

@@ -10,12 +10,13 @@ import pytest
 from structlog.testing import capture_logs
 from two_files import RULE, TOML, replaced, two_files
 
-from services import choices, observe
-from services.choices import Choices
-from services.config import ConfigError
-from services.faults import Fault
+from services import metrics
+from services.config import loader
+from services.config.loader import Choices
+from services.config.model import ConfigError
+from services.config.reload import Files, Picture, follow
 from services.tasks import beside
-from services.watching import Files, Picture, follow
+from services.toml.errors import Fault
 from tests.watching import until
 
 PHONE = "+31612345678"
@@ -27,21 +28,21 @@ def path(tmp_path: Path) -> Path:
 
 
 def metric(name: str, **labels: str) -> float:
-    return observe.REGISTRY.get_sample_value(f"postkamer_rules_{name}", labels) or 0.0
+    return metrics.REGISTRY.get_sample_value(f"postkamer_rules_{name}", labels) or 0.0
 
 
 class Town:
     """A service that follows its files; what it took."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.held = path, choices.load(path)
+        self.path, self.held = path, loader.load(path)
         self.taken: list[Choices] = []
         self.loads = 0
         self.refuses: Exception | None = None
 
     def load(self, path: Path) -> Choices:
         self.loads += 1
-        return choices.load(path)
+        return loader.load(path)
 
     async def take(self, new: Choices) -> None:
         if self.refuses:
@@ -68,7 +69,7 @@ class Town:
 
 @pytest.fixture
 def town(path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
-    monkeypatch.setattr("services.watching.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 0.02)
     return Town(path)
 
 
@@ -119,7 +120,7 @@ async def shown() -> set[str]:
     """The versions that the metric has a label for."""
     return {
         sample.labels["version"]
-        for family in observe.rules_version.collect()
+        for family in metrics.rules_version.collect()
         for sample in family.samples
     }
 
@@ -190,7 +191,7 @@ async def test_sighup_reads_at_once_and_again_what_was_refused(
 ) -> None:
     async with town.following():
         await until(town.loaded, lambda n: n == 1, 5)
-        monkeypatch.setattr("services.watching.LOOK_SECONDS", 3600.0)
+        monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 3600.0)
         os.kill(os.getpid(), signal.SIGHUP)  # ends the short wait that began before
         await until(town.loaded, lambda n: n >= 2, 5)
         town.refuses = ConfigError([Fault("x", 1, "y", "is wrong")])
@@ -220,7 +221,7 @@ async def test_what_is_written_while_it_is_read_is_read_again(town: Town, path: 
 
     def load(path: Path) -> Choices:
         """Somebody goes on writing just after this file was read."""
-        found = choices.load(path)
+        found = loader.load(path)
         if found.config.rules[0].words == ("half",):
             replaced(file, whole)
         return found

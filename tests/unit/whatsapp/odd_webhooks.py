@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from services.whatsapp.items import AnyItem
-from services.whatsapp.parse import parse
+from services.whatsapp.parser import parse
 
 NUMBER = "106540352242922"
 GOOD = (

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odd_webhooks import BAD_ITEMS, GOOD, Pieces, pieces, webhook
 
-from services.whatsapp import cutting
-from services.whatsapp.cutting import Cut, Hole, cut, joined
-from services.whatsapp.parse import parse
-from services.whatsapp.people import MAX_CONTACT
+from services.whatsapp import segments
+from services.whatsapp.identities import MAX_CONTACT
+from services.whatsapp.parser import parse
+from services.whatsapp.segments import Cut, Hole, cut, joined
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
 PATHS = sorted(EXAMPLES.glob("*.json"))
@@ -64,12 +64,12 @@ THREE = body(
 """Three citizens of two municipalities."""
 
 
-@pytest.mark.parametrize("few", [0, cutting.FEW])
+@pytest.mark.parametrize("few", [0, segments.FEW])
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_of_every_example_the_rest_says_nothing_of_anybody(
     path: Path, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cutting, "FEW", few)
+    monkeypatch.setattr(segments, "FEW", few)
     done, _ = cut_whole(path.read_bytes())
     assert done.holes
     assert [word for word in PRIVATE if word in done.rest] == []
@@ -183,7 +183,7 @@ def test_of_well_formed_bodies_the_rest_says_nothing_of_anybody(
     content = body(*changes, indent=indent)
     items = parse(content)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(cutting, "FEW", few)
+        patched.setattr(segments, "FEW", few)
         done = cut(content, items)
     assert joined(done, pieces(items)) == content
     said = (b"3161111111", b"wamid", b"woorden", b"Burger")

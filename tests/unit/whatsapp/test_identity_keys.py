@@ -1,7 +1,7 @@
 """By what an item is known again: the same thing twice is one, two things are never one."""
 
 from services.whatsapp.items import AnyItem, Content, Message, Notice, Person, Status, Unknown
-from services.whatsapp.parse import identity_key
+from services.whatsapp.parser import identity_key
 
 
 def message(**changed: object) -> Message:

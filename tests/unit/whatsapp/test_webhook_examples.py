@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.whatsapp.contents import CONTENTS
+from services.whatsapp.account_events import NOTICES
+from services.whatsapp.content import CONTENTS
 from services.whatsapp.items import Identity, Item, Message, Notice, Status, Unknown
-from services.whatsapp.notices import NOTICES
-from services.whatsapp.parse import keys_in, parse
+from services.whatsapp.parser import keys_in, parse
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
 NUMBER = "106540352242922"

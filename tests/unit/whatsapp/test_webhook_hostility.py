@@ -6,9 +6,9 @@ import tracemalloc
 import pytest
 from odd_webhooks import BAD_ITEMS, GOOD, NUMBER, nested, only, text, travels, webhook
 
-from services.whatsapp import parse as parser
+from services.whatsapp import parser
 from services.whatsapp.items import Message, Notice, Status, Unknown
-from services.whatsapp.parse import Unparseable, keys_in, parse
+from services.whatsapp.parser import Unparseable, keys_in, parse
 
 # What is no envelope.
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_webhooks import BAD_ITEMS, GOOD, pieces, travels, webhook
 
-from services.whatsapp import cutting, envelope
-from services.whatsapp.cutting import Cut, cut, joined
+from services.whatsapp import body as webhook_body
+from services.whatsapp import segments
 from services.whatsapp.items import AnyItem, Message
-from services.whatsapp.parse import Unparseable, identity_key, keys_in, parse
+from services.whatsapp.parser import Unparseable, identity_key, keys_in, parse
+from services.whatsapp.segments import Cut, cut, joined
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
 BODIES = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.json"))]
@@ -129,7 +130,7 @@ def holds(body: bytes) -> list[AnyItem] | None:
         assert keys == []
         return None
     assert set(keys) == {item.key for item in items if item.key}
-    assert len(keys) == len(set(keys)) <= envelope.MAX_KEYS
+    assert len(keys) == len(set(keys)) <= webhook_body.MAX_KEYS
     for item in items:
         assert travels(item)
         assert all(isinstance(part, str) for part in identity_key(item))
@@ -141,7 +142,7 @@ def holds(body: bytes) -> list[AnyItem] | None:
 def walked(body: bytes, items: Sequence[AnyItem]) -> Cut:
     """Cut by a walk, however few items there are."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(cutting, "FEW", 0)
+        patched.setattr(segments, "FEW", 0)
         return cut(body, items)
 
 

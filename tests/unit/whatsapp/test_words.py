@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.whatsapp.items import Message
-from services.whatsapp.parse import parse, words
+from services.whatsapp.parser import parse, words
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
 WORDS = {

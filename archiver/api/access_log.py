@@ -1,0 +1,140 @@
+"""What is shown goes onto the record before the first byte of it is sent, or it is not shown.
+
+Those who look at the same time share a transaction: the log has one writer at a time, and while the
+intake writes a large batch everybody waits for the same row.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from archiver.api.viewer import (
+    MISSING,
+    MUST,
+    Fault,
+    Part,
+    Row,
+    Viewer,
+    faults,
+    parts,
+    records,
+    viewer,
+)
+from archiver.log.writer import Unsealable, Writer
+from services import clock, metrics
+from services.amqp.batcher import Batcher, Bounds, Full, Late, batching
+from services.contract import Record
+from services.http.bearer_auth import Handler
+from services.http.problems import problem, unavailable
+from services.http.rights import Rights
+from services.postgres.database import ANSWER_SECONDS
+
+VIEWER = web.RequestKey("viewer", Viewer)
+BOUNDS = Bounds(items=256, pace=0.0, waiting_items=1024, waiting_seconds=ANSWER_SECONDS)
+"""Answers in one transaction, and those that wait: while one is written the next gather, and no
+pace is needed, since each waits for the head of the log."""
+RECORD_BYTES = 512
+"""Of one view, more or less."""
+NOT_WRITTEN = "nothing is shown that cannot be written down as seen: try again"
+WRONG = "the headers are not what they should be"
+
+log = structlog.get_logger()
+
+
+def _refused(found: Sequence[Fault]) -> web.Response:
+    more: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in found]}
+    if any(each.detail == MUST for each in found):
+        more["code"] = MISSING
+    return problem(400, "Bad Request", WRONG, **more)
+
+
+class Unrecorded(Exception):
+    """That somebody looks could not be written down. May be tried again."""
+
+
+class _Answer:
+    """The views of one answer; `fault` says that they alone were refused."""
+
+    __slots__ = ("fault", "records")
+
+    def __init__(self, records: list[Record]) -> None:
+        self.records, self.fault = records, False
+
+
+class Views:
+    task: "asyncio.Task[None]"
+
+    def __init__(self, batcher: Batcher[_Answer]) -> None:
+        self._batcher = batcher
+
+    def door(self, handler: Handler) -> Handler:
+        """`handler` for who says who they are, where people read with the token; it calls `shown`
+        with what it is about to show."""
+
+        async def look(request: web.Request, rights: Rights) -> web.StreamResponse:
+            if found := faults(request.headers, rights):
+                return _refused(found)
+            request[VIEWER] = viewer(request.headers, rights)
+            try:
+                return await handler(request, rights)
+            except Unrecorded:
+                return unavailable(NOT_WRITTEN)
+
+        return look
+
+    async def shown(
+        self, request: web.Request, what: str, rows: Iterable[Row], *, listed: bool = False
+    ) -> None:
+        """Return once it is on the record that these were shown; Unrecorded otherwise. `listed`:
+        they are not all that lies between the first and the last of them."""
+        if found := list(parts(rows, listed=listed)):
+            await self._written(request, what, found)
+
+    async def asked(self, request: web.Request, what: str, count: int) -> None:
+        """The same of a question of which nothing was shown: how many there are tells as well."""
+        nothing = Part(conversation="", department="", count=count, first=0, last=0)
+        await self._written(request, what, [nothing])
+
+    async def _written(self, request: web.Request, what: str, found: Sequence[Part]) -> None:
+        now = clock.now()
+        ids = [clock.new_id(now) for _ in found]
+        answer = _Answer(records(request[VIEWER], what, found, ids, now))
+        try:
+            await self._batcher.put(answer, RECORD_BYTES * len(found))
+        except (Full, Late) as error:
+            log.warning("view.unrecorded", reason=type(error).__name__)
+            raise Unrecorded from error
+        if answer.fault:
+            raise Unrecorded
+
+
+@asynccontextmanager
+async def viewing(writer: Writer) -> AsyncIterator[Views]:
+    """Views that are written; whoever shows something must have stopped before it is left."""
+
+    async def write(answers: list[_Answer]) -> None:
+        try:
+            await writer.add([record for answer in answers for record in answer.records])
+        except Unsealable:
+            for answer in answers:
+                await _alone(writer, answer)
+        count = sum(len(answer.records) for answer in answers if not answer.fault)
+        metrics.archive_records.labels(kind="view").inc(count)
+
+    async with batching(write, BOUNDS) as batcher:
+        views = Views(batcher)
+        views.task = batcher.task
+        yield views
+
+
+async def _alone(writer: Writer, answer: _Answer) -> None:
+    try:
+        await writer.add(answer.records)
+    except Unsealable as error:
+        log.error("view.unsealable", reason=str(error))
+        answer.fault = True

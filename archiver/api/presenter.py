@@ -1,0 +1,194 @@
+"""Records as an API shows them: a message with its decision, its fate, its original. Pure."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from services.whatsapp.delivery_status import RANKS
+
+Row = Mapping[str, Any]
+ANNOTATION = "annotation"
+
+
+def messages(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
+    """Messages in the order given, each with what became of it."""
+    fates: dict[Any, list[Row]] = {}
+    for row in about:
+        fates.setdefault(row["message"], []).append(row)
+    return [_message(row, fates.get(row["message"], [])) for row in rows]
+
+
+def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
+    data = msgspec.json.decode(row["data"])
+    told = [(fate, msgspec.json.decode(fate["data"])) for fate in fates]
+    statuses = _statuses(told)
+    wamids = [said["wamid"] for _, said in told if said.get("wamid")]
+    first = "received" if data["direction"] == "in" else data.get("status", "accepted")
+    return {
+        "id": row["message"] or row["id"],
+        "wamid": data.get("wamid") or next(iter(wamids), None),
+        "conversationId": row["conversation"],
+        "direction": data["direction"],
+        "type": data["type"],
+        "text": data["text"],
+        "from": data.get("from"),
+        "department": data["department"],
+        "decision": _decision(data["decision"]),
+        **{name: data.get(name) or nothing for name, nothing in MARKS.items()},
+        "author": data.get("author"),
+        "status": max([first, *(s["status"] for s in statuses)], key=lambda s: RANKS.get(s, -1)),
+        "statuses": statuses,
+        "media": _media(row, data, told),
+        "annotations": [_beside(fate, said) for fate, said in told if fate["kind"] == ANNOTATION],
+        "deliveries": [_delivery(fate, said) for fate, said in told if fate["kind"] == "delivery"],
+        "sequence": row["sequence"],
+        "receivedAt": data["receivedAt"],
+        "sentAt": data.get("sentAt"),
+        "raw": _raw(row["raw"]),
+    }
+
+
+MARKS: dict[str, Any] = {
+    "tags": [],
+    "priority": None,
+    "language": None,
+    "due": None,
+    "care": None,
+    "sensitive": [],
+    "automatic": None,
+    "provisional": False,
+    "held": False,
+    "marks": [],
+}
+"""What a decision may say beside the department, and what stands there where it does not."""
+
+
+def _decision(data: dict[str, Any]) -> dict[str, Any]:
+    """Older records name no version."""
+    return {"version": None} | data
+
+
+def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What Meta said in statuses; and of what the deliverer heard, what these do not say."""
+    known = {"accepted", *(said["status"] for fate, said in told if fate["kind"] == "status")}
+    return [
+        {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
+        for fate, said in told
+        if fate["kind"] == "status" or (fate["kind"] == "send" and _is_news(said, known))
+    ]
+
+
+def _is_news(said: dict[str, Any], known: Collection[str]) -> bool:
+    """It was not sent, or in another form, or Meta told what became of it too early to be known."""
+    return said["state"] != "sent" or bool(said["reason"]) or said["status"] not in known
+
+
+def _media(
+    row: Row, data: dict[str, Any], told: Sequence[tuple[Row, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """The file that came with it, as far as it came: what became of it last is what counts."""
+    medium = data.get("medium")
+    if not isinstance(medium, dict):
+        return []
+    known = [said for fate, said in told if fate["kind"] == "media"]
+    last = known[-1] if known else {}
+    id = row["message"] or row["id"]
+    return [
+        {
+            "id": id,
+            "link": f"/v1/media/{id}",
+            "mimeType": last.get("mimeType") or medium["mimeType"],
+            "filename": medium["filename"],
+            "state": last.get("state", "waiting"),
+            "reason": last.get("reason", ""),
+            "size": last.get("size"),
+            "sha256": last.get("sha256"),
+            "scanned": last.get("scanned", False),
+        }
+    ]
+
+
+def _beside(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+    """A rectification: the message stays as it was."""
+    return {"at": fate["at"], "by": said["by"], "text": said["text"]}
+
+
+def _delivery(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "destination": said["destination"],
+        "event": said["event"],
+        "state": said["state"],
+        "attempts": said["attempts"],
+        "at": fate["at"],
+    }
+
+
+def _raw(raw: bytes) -> Any:
+    """The item as Meta sent it; None for what did not come from Meta."""
+    return msgspec.Raw(raw) if raw else None
+
+
+def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What colleagues wrote for each other, in the order given, under the ids that they were given.
+    Older records hold none."""
+    return [
+        {
+            "id": data.get("id", row["id"]),
+            "at": row["at"],
+            "author": data["author"],
+            "text": data["text"],
+        }
+        for row, data in ((row, msgspec.json.decode(row["data"])) for row in rows)
+    ]
+
+
+def page(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
+    """Messages and notes that were found, each in the order given, and where the notes stand."""
+    noted = [row for row in rows if row["kind"] == "note"]
+    places = [
+        {"conversationId": row["conversation"], "department": row["department"]} for row in noted
+    ]
+    return {
+        "messages": messages([row for row in rows if row["kind"] == "message"], about),
+        "notes": [note | place for note, place in zip(notes(noted), places, strict=True)],
+    }
+
+
+def everybody(department: str) -> bool:
+    return True
+
+
+def conversation(
+    id: str, rows: Sequence[Row], noted: Sequence[Row], tells: Callable[[str], bool] = everybody
+) -> dict[str, Any]:
+    """A conversation from what happened to it, and what was noted, each oldest first. Without a
+    department where it is another's now, of whom the reader may know nothing; nor what one said,
+    when it passed it on, of which `tells` says that they may not know."""
+    steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
+    zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
+    return {
+        "id": id,
+        "openedAt": rows[0]["at"],
+        "department": None if rows[-1]["left"] else steps[-1][1]["department"],
+        "decision": _decision(steps[-1][1]["decision"]),
+        "zaak": zaken[-1] if zaken else None,
+        "history": [_step(row, step, tells) for row, step in steps],
+        "notes": notes(noted),
+    }
+
+
+def _step(row: Row, step: dict[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
+    """What happened; null for what it does not say. What a rule did has no author."""
+    by = step.get("by") or {}
+    if (former := step.get("from")) and not tells(former):
+        step, by = step | {"from": None, "reason": None}, {}
+    return {
+        "event": step["event"],
+        "department": step["department"],
+        "at": row["at"],
+        "from": step.get("from") or None,
+        "reason": step.get("reason") or None,
+        "author": by.get("author"),
+        "zaak": step.get("zaak") or None,
+    }

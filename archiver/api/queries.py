@@ -1,0 +1,92 @@
+"""What the archiver's API reads of the record: opened, and only what whoever asks may know."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from archiver.encryption.decrypt_rows import KEPT, KEYS, RECORDS, opened
+from archiver.encryption.key_store import Keys
+from services.http.rights import Rights
+from services.postgres.database import ANSWER_SECONDS, Pool
+from services.tasks import within
+
+NOTES = 200
+"""Of a conversation, in one answer; more are in the record, and nobody reads them one by one."""
+
+
+class Store:
+    def __init__(self, pool: Pool, keys: Keys) -> None:
+        self._pool, self._keys = pool, keys
+
+    async def conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
+        """What happened to a conversation: opened, moved; `left` is true of what was followed by
+        something that these rights do not show."""
+        return await self._rows(_CONVERSATION, id, *_theirs(rights))
+
+    async def notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
+        """The newest notes of a conversation, oldest first."""
+        newest = await self._rows(_NOTES, conversation, *_theirs(rights), NOTES)
+        return newest[::-1]
+
+    async def messages(
+        self, conversation: str, rights: Rights, *, after: int, limit: int
+    ) -> list[dict[str, Any]]:
+        """Messages of a conversation with a sequence above `after`, oldest first."""
+        return await self._rows(_MESSAGES, conversation, *_theirs(rights), after, limit)
+
+    async def message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
+        return await self._rows(_MESSAGE, id, *_theirs(rights))
+
+    async def entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+        """These, in no order."""
+        return await self._rows(_ENTRIES, list(ids), *_theirs(rights))
+
+    async def about(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+        """What became of these messages, and what was written beside them; oldest first. Theirs are
+        the rights on the message that they are about, so ask only for what was found."""
+        return await self._rows(_ABOUT, list(messages), rights.tenant)
+
+    async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        rows = await within(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
+        return list(opened(rows, self._keys))
+
+
+def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
+    """The municipality, and the departments: None for all of them."""
+    return rights.tenant, sorted(rights.departments) or None
+
+
+_SHOWN = "e.tenant = $2 and ($3::text[] is null or e.department = any($3))"
+"""Rights are per part of a conversation: what one department did stays that department's, also
+when the conversation has moved."""
+
+_CONVERSATION = f"""
+{KEPT}, e.left_behind as left from (
+    select *, coalesce(bool_or(department <> all($3)) over (
+        order by sequence desc, id desc rows between unbounded preceding and 1 preceding
+    ), false) as left_behind
+    from archiver.entry where conversation = $1 and kind = 'conversation'
+) as e {KEYS} where {_SHOWN}
+order by e.sequence, e.id
+"""
+"""In one pass: a conversation may have moved a thousand times."""
+
+_NOTES = f"""{RECORDS}
+where e.conversation = $1 and e.kind = 'note' and {_SHOWN}
+order by e.sequence desc, e.id desc limit $4
+"""
+
+_MESSAGES = f"""{RECORDS}
+where e.conversation = $1 and e.kind = 'message' and {_SHOWN} and e.sequence > $4
+order by e.sequence, e.id limit $5
+"""
+
+_MESSAGE = f"{RECORDS} where e.message = $1 and e.kind = 'message' and {_SHOWN}"
+
+_ENTRIES = f"{RECORDS} where e.id = any($1::uuid[]) and {_SHOWN}"
+
+_ABOUT = f"""{RECORDS}
+where e.message = any($1::uuid[]) and e.tenant = $2
+    and e.kind in ('send', 'status', 'delivery', 'media', 'annotation')
+order by e.id
+"""

@@ -1,0 +1,151 @@
+"""Reading the record: conversations and messages, for whoever has a token."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from archiver.api import presenter
+from archiver.api.access_log import Views
+from archiver.api.queries import Store
+from services import clock
+from services.http.application import json, problem
+from services.http.bearer_auth import guarded
+from services.http.problems import unavailable
+from services.http.rights import Rights
+from services.http.token_store import Keyring
+from services.ids import CONVERSATION, made_at
+
+PAGE, LARGEST_PAGE = 200, 1000
+"""Messages in one answer."""
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A whole number in the query: what it is when left out, and its bounds."""
+
+    name: str
+    default: int
+    least: int
+    most: int
+
+
+AFTER = Whole("after", default=0, least=0, most=2**63 - 1)
+LIMIT = Whole("limit", default=PAGE, least=1, most=LARGEST_PAGE)
+FRESH = timedelta(seconds=5)
+"""A department may hear of a message before the record has it; and no two clocks are the same."""
+NOT_YET = "the record may not have this message yet: try again"
+TIMED = 7
+"""The version of UUIDs that say when they were made, as ours do."""
+DIGITS = re.compile(r"[0-9]{1,19}")
+"""As many as the largest number has."""
+
+
+class Api:
+    """`behind` says how old what is written to the record now is; `confidential`, whether a
+    department of a municipality is."""
+
+    def __init__(
+        self,
+        store: Store,
+        views: Views,
+        keyring: Keyring,
+        behind: Callable[[], timedelta],
+        confidential: Callable[[str, str], bool] = lambda tenant, department: False,
+    ) -> None:
+        self._store, self._views = store, views
+        self._keyring, self._behind = keyring, behind
+        self._confidential = confidential
+
+    def routes(self) -> list[web.RouteDef]:
+        table = {
+            "/v1/conversations/{id}": self.conversation,
+            "/v1/conversations/{id}/messages": self.messages,
+            "/v1/messages/{id}": self.message,
+        }
+        return [
+            web.get(
+                path, guarded(self._views.door(handler), self._keyring, "read"), allow_head=False
+            )
+            for path, handler in table.items()
+        ]
+
+    async def conversation(self, request: web.Request, rights: Rights) -> web.Response:
+        """GET /v1/conversations/{id}."""
+        id = request.match_info["id"]
+        rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
+        if not rows:
+            return problem(404, "Not Found", "there is no such conversation")
+        notes = await self._store.notes(id, rights)
+        await self._views.shown(request, "conversation", [*rows, *notes])
+
+        def tells(former: str) -> bool:
+            """Whether who got it may know who had it: as in the event of a transfer."""
+            return rights.handles(former) or not self._confidential(rights.tenant, former)
+
+        return json(presenter.conversation(id, rows, notes, tells))
+
+    async def messages(self, request: web.Request, rights: Rights) -> web.Response:
+        """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
+        more."""
+        id = request.match_info["id"]
+        after, limit = (_given(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT))
+        if after is None or limit is None:
+            return _unusable({AFTER: after, LIMIT: limit})
+        if not CONVERSATION.fullmatch(id):
+            return problem(404, "Not Found", "there is no such conversation")
+        rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
+        if not rows and not await self._store.conversation(id, rights):
+            return problem(404, "Not Found", "there is no such conversation")
+        page, more = rows[:limit], len(rows) > limit
+        about = await self._store.about([row["message"] for row in page], rights)
+        body = {"messages": presenter.messages(page, about)}
+        await self._views.shown(request, "messages", page)
+        return json(body | {"next": page[-1]["sequence"] if more else None})
+
+    async def message(self, request: web.Request, rights: Rights) -> web.Response:
+        """GET /v1/messages/{id}."""
+        try:
+            id = UUID(request.match_info["id"])
+        except ValueError:
+            return problem(404, "Not Found", "there is no such message")
+        rows = await self._store.message(id, rights)
+        if not rows:
+            if on_its_way(id, clock.now(), self._behind()):
+                return unavailable(NOT_YET)
+            return problem(404, "Not Found", "there is no such message")
+        body = presenter.messages(rows, await self._store.about([id], rights))[0]
+        await self._views.shown(request, "message", rows)
+        return json(body)
+
+
+def on_its_way(id: UUID, now: datetime, behind: timedelta) -> bool:
+    """Whether a message of this id may be on its way to the record: made just now, or while the
+    record is behind. Pure."""
+    return id.version == TIMED and now - behind - FRESH < made_at(id) < now + FRESH
+
+
+def _given(texts: Sequence[str], wanted: Whole) -> int | None:
+    """The number that stands in a query; None when it is not what it should be. Pure."""
+    if not texts:
+        return wanted.default
+    if len(texts) > 1 or not DIGITS.fullmatch(texts[0]):
+        return None
+    number = int(texts[0])
+    return number if wanted.least <= number <= wanted.most else None
+
+
+def _unusable(numbers: Mapping[Whole, int | None]) -> web.Response:
+    """400, with each that is none."""
+    errors = [
+        {
+            "pointer": "",
+            "detail": f"must be a whole number from {one.least} to {one.most}",
+            "parameter": one.name,
+        }
+        for one, number in numbers.items()
+        if number is None
+    ]
+    return problem(400, "Bad Request", "the query is not what it should be", errors=errors)

@@ -1,0 +1,140 @@
+"""Who looks at the record, and what was shown to them, as it is written down. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.contract import Record
+from services.http.rights import Rights
+
+EMPLOYEE, REASON, TRACE = "Postkamer-Employee", "Postkamer-Reason", "traceparent"
+LONGEST = {EMPLOYEE: 200, REASON: 500}
+"""Characters of a header."""
+MISSING = "employee_missing"
+MUST = "must be given: people read with this token"
+TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+"""W3C Trace Context: version, trace, the caller's own span, flags; later versions may say more."""
+NO_VERSION, FIRST_VERSION = "ff", "00"
+Row = Mapping[str, Any]
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who looks and why; `trace` and `span` are those of their system, in hex."""
+
+    rights: Rights
+    employee: str = ""
+    reason: str = ""
+    trace: str = ""
+    span: str = ""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is wrong with a header."""
+
+    parameter: str
+    detail: str
+    pointer: str = ""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What was shown of a conversation that one department had. `message`: where it was one.
+    `listed`: which messages, where they do not follow one another."""
+
+    conversation: str
+    department: str
+    count: int
+    first: int
+    last: int
+    message: UUID | None = None
+    listed: tuple[UUID, ...] = ()
+
+
+def faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
+    """What is wrong with what they say of themselves."""
+    found = [
+        Fault(name, f"must be printable, and of at most {longest} characters")
+        for name, longest in LONGEST.items()
+        if len(said := headers.get(name, "")) > longest or not said.isprintable()
+    ]
+    if rights.people and not headers.get(EMPLOYEE, "").strip():
+        found.append(Fault(EMPLOYEE, MUST))
+    return found
+
+
+def viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
+    """Of headers without faults."""
+    trace, span = traced(headers.get(TRACE, ""))
+    employee, reason = (headers.get(name, "").strip() for name in (EMPLOYEE, REASON))
+    return Viewer(rights, employee, reason, trace, span)
+
+
+def traced(header: str) -> tuple[str, str]:
+    """Trace and span of the caller, in hex; two times nothing of what is none, as the W3C asks."""
+    found = TRACEPARENT.fullmatch(header.strip())
+    if not found:
+        return "", ""
+    version, trace, span, more = found.groups()
+    if version == NO_VERSION or (version == FIRST_VERSION and more):
+        return "", ""
+    return (trace, span) if int(trace, 16) and int(span, 16) else ("", "")
+
+
+def parts(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Part]:
+    """Of each conversation and department one. Not of what stands in no conversation."""
+    shown: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["conversation"]:
+            shown.setdefault((row["conversation"], row["department"]), []).append(row)
+    for (conversation, department), theirs in shown.items():
+        sequences = [row["sequence"] for row in theirs]
+        ids = tuple(row["message"] for row in theirs if row["message"])
+        yield Part(
+            conversation=conversation,
+            department=department,
+            count=len(theirs),
+            first=min(sequences),
+            last=max(sequences),
+            message=ids[0] if len(theirs) == 1 and ids else None,
+            listed=ids if listed else (),
+        )
+
+
+def records(
+    viewer: Viewer, what: str, shown: Sequence[Part], ids: Iterable[UUID], at: datetime
+) -> list[Record]:
+    """One of each part. They are of one trace: the caller's, else one that begins here."""
+    ids = list(ids)
+    begun = "" if len(shown) == 1 else ids[0].hex if ids else ""
+    return [
+        Record(
+            id=id,
+            kind="view",
+            at=at,
+            tenant=viewer.rights.tenant,
+            conversation=part.conversation,
+            message=part.message,
+            data=msgspec.json.encode(_data(viewer, what, part, viewer.trace or begun)),
+        )
+        for id, part in zip(ids, shown, strict=True)
+    ]
+
+
+def _data(viewer: Viewer, what: str, part: Part, trace: str) -> dict[str, Any]:
+    said = {
+        "department": part.department,
+        "token": viewer.rights.name,
+        "employee": viewer.employee,
+        "reason": viewer.reason,
+        "what": what,
+        "count": part.count,
+        "from": part.first,
+        "to": part.last,
+        "messages": part.listed,
+        "trace": trace,
+        "parentSpan": viewer.span,
+    }
+    return {name: value for name, value in said.items() if value not in ("", ())}

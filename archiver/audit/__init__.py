@@ -1,0 +1,1 @@
+"""Verification of the log, its keys, the search index and the files."""

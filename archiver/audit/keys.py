@@ -1,0 +1,154 @@
+"""What of the record cannot be opened, held against what was said to be destroyed; and what can be,
+though it was.
+
+Without the master key it is seen only that something is gone: whether what is there opens, and
+whether a destruction was said here, is seen with it.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import msgspec
+
+from archiver.audit.log_walk import Finding
+from archiver.encryption.decrypt_rows import KEPT, KEYS
+from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, Keys, Row
+from archiver.encryption.sealing import Content, Shut, unseal_content
+from archiver.index.record_fields import Destroyed
+from services.postgres.database import Connection
+
+AT_ONCE = 2000
+"""Entries in memory, some 1 KB each."""
+SAID = 1000
+"""Findings that are said; whoever has more has seen enough."""
+
+
+async def lost(connection: Connection, keys: Keys | None) -> AsyncIterator[Finding]:
+    """In the transaction of whoever looks at the rest."""
+    for what, sql, sentence in _UNSAID:
+        async for row in connection.cursor(sql, prefetch=AT_ONCE):
+            yield _at(row, what, sentence.format(row["conversation"]))
+    async for found in _opened(connection, keys) if keys else _gone(connection):
+        yield found
+
+
+async def _gone(connection: Connection) -> AsyncIterator[Finding]:
+    """Keys of municipalities, as far as it is seen without the master key."""
+    for row in await connection.fetch(MUNICIPAL_KEYS):
+        if row["wrapped"] is None:
+            yield Finding("key", f"the {_named(row)} is gone")
+
+
+async def _opened(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
+    async for found in _keys(connection, keys):
+        yield found
+    async for row in connection.cursor(_ENTRIES, prefetch=AT_ONCE):
+        if fault := _fault(row, keys):
+            yield _at(row, *fault)
+
+
+def _fault(row: Row, keys: Keys) -> tuple[str, str] | None:
+    """What is wrong with an entry as it opens, or does not. Of a key that does not, it is said
+    once."""
+    content = _content(row, keys)
+    if row["kind"] == "destruction":
+        is_ours = isinstance(content, Content) and _says_so(row, content)
+        return None if is_ours else ("destruction", "this destruction was not sealed here")
+    if isinstance(content, Content) and row["destroyed"]:
+        return "restored", "this entry was destroyed, and can be opened again"
+    if content is False and not row["destroyed"]:
+        return "shut", "this entry does not open with the key of its conversation"
+    return None
+
+
+def _says_so(row: Row, content: Content) -> bool:
+    """What is sealed of a destruction is what stands open."""
+    try:
+        said = msgspec.json.decode(content.data, type=Destroyed)
+    except msgspec.DecodeError:
+        return False
+    whose = said.tenant, said.conversation, said.entry
+    return whose == (row["tenant"], row["conversation"], row["message"])
+
+
+def _content(row: Row, keys: Keys) -> Content | Literal[False] | None:
+    """What is sealed; False where it does not open. None where its key or its salt is not there, or
+    the key itself does not open."""
+    if row["salt"] is None or row["wrapped"] is None:
+        return None
+    try:
+        above = keys.of_row(row)
+    except Shut:
+        return None
+    try:
+        return unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
+    except Shut:
+        return False
+
+
+async def _keys(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
+    """Those that are there and do not open, and those of municipalities that are not there."""
+    for row in await connection.fetch(MUNICIPAL_KEYS):
+        try:
+            keys.of_municipal_row(row)
+        except Shut as error:
+            yield Finding("key", f"the {_named(row)} is not the one of then: {error}")
+    async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
+        try:
+            keys.of_row(row)
+        except Shut:
+            whose = f"the key of conversation {row['conversation'] or '-'}"
+            yield Finding("key", f"{whose} is not the one of then")
+
+
+def _named(row: Row) -> str:
+    return f"{row['purpose']} key of municipality {row['tenant'] or '-'}"
+
+
+def _at(row: Any, what: str, sentence: str) -> Finding:
+    return Finding(what, sentence, row["position"], str(row["id"]))
+
+
+_COVERS = """
+d.kind = 'destruction' and d.position > {0}.position and d.tenant = {0}.tenant
+    and (d.message = {0}.id or (d.message is null and d.conversation in ('', {0}.conversation)))
+"""
+_DESTROYED = f"select from archiver.entry d where {_COVERS.format('e')}"
+
+_UNSAID = (
+    (
+        "key",
+        f"""
+        select e.conversation, min(e.position) as position,
+            (array_agg(e.id order by e.position))[1] as id
+        from archiver.entry e left join archiver.conversation_key k using (tenant, conversation)
+        where k.tenant is null and e.kind <> 'destruction' and not exists ({_DESTROYED})
+        group by e.tenant, e.conversation order by 2 limit {SAID}
+        """,
+        "the key of conversation {} is gone, and no destruction is on the record",
+    ),
+    (
+        "salt",
+        f"""
+        select e.conversation, e.position, e.id from archiver.entry e
+        where e.salt is null and not exists ({_DESTROYED}) and not exists (
+            select from archiver.entry x join archiver.entry d on {_COVERS.format("x")}
+            where e.kind = 'receipt' and x.receipt = e.id)
+        order by e.position limit {SAID}
+        """,
+        "the salt of this entry is gone, and no destruction is on the record",
+    ),
+)
+"""What is gone without a word: of keys and of salts."""
+
+# Destructions are few: looked for once, and not again for each entry.
+_ENTRIES = f"""
+with d as materialized (
+    select kind, position, tenant, message, conversation from archiver.entry
+    where kind = 'destruction')
+{KEPT}, exists (select from d where {_COVERS.format("e")}) or (
+    e.kind = 'receipt' and exists (
+        select from archiver.entry x join d on {_COVERS.format("x")} where x.receipt = e.id)
+) as destroyed
+from archiver.entry e {KEYS} order by e.position
+"""

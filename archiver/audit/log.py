@@ -1,0 +1,170 @@
+"""The whole log held against itself, against what was signed, and against what was kept outside.
+
+Of one moment: whoever writes meanwhile changes nothing that is looked at. Memory stays flat: the
+entries come in the order of their places, some at once.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from archiver.audit.checkpoints import FIRST, Checkpoints, Trust
+from archiver.audit.keys import AT_ONCE, lost
+from archiver.audit.log_walk import TILE_ENTRIES, Finding, Signed, Walk
+from archiver.encryption.key_store import Keys
+from archiver.log.inclusion_proof import Unproven, hashes_of
+from archiver.log.merkle import HASH_BYTES
+from services.files.object_store import Objects
+from services.postgres.database import Connection
+
+SIGNED_MINUTES = 15
+"""Within which what comes is signed, with a lot of room."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    trust: Trust
+    since: datetime | None = None
+    outside: Objects | None = None
+    """Where checkpoints are kept beside the database."""
+    keys: Keys | None = None
+    """With them it is looked whether every key still opens."""
+
+
+Progress = Callable[[int, int], None]
+"""Entries looked at, of how many."""
+
+
+async def findings(
+    connection: Connection, asked: Asked, progress: Progress
+) -> AsyncIterator[Finding]:
+    """What is wrong, in the order of the log. `connection` is in a transaction that reads as of one
+    moment. Away where the store outside does not answer."""
+    signed = Checkpoints(connection, asked.trust, asked.outside)
+    await signed.list_outside()
+    head = await connection.fetchrow("select size, peaks from archiver.head")
+    if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
+        yield Finding("head", "the row that says how far the log has come is gone or broken")
+        return
+    first = int(await connection.fetchval(_BEFORE, asked.since) or 0) if asked.since else 0
+    if first:
+        signed.since(first)
+    walk, wrong = await _begun(connection, first)
+    for found in wrong:
+        yield found
+    for part in (
+        _before(connection, walk, signed),
+        _walked(connection, walk, signed, lambda seen: progress(seen, head["size"])),
+        _after(walk, signed),
+        _closed(connection, walk, head),
+        lost(connection, asked.keys),
+    ):
+        async for found in part:
+            yield found
+
+
+async def _begun(connection: Connection, first: int) -> tuple[Walk, list[Finding]]:
+    """From the beginning of the tile in which this place is. Of the tiles before, what was signed
+    of them shows whether they are the ones of then."""
+    start = first // TILE_ENTRIES * TILE_ENTRIES
+    try:
+        return Walk(start, await hashes_of(connection, (0, start)) if start else ()), []
+    except Unproven as error:  # without these there is no beginning but the first
+        return Walk(0, ()), [Finding("node", str(error))]
+
+
+async def _before(
+    connection: Connection, walk: Walk, signed: Checkpoints
+) -> AsyncIterator[Finding]:
+    """What has no place in the log, what is signed of the place where the walk begins, and what is
+    kept outside alone."""
+    for row in await connection.fetch(_NO_PLACE, AT_ONCE):
+        yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
+    async for one in _expected(walk, signed.gone()):
+        yield one
+    async for one in _expected(walk, signed.between(FIRST, walk.size)):
+        yield one
+    for found in walk.signed():
+        yield found
+
+
+async def _walked(
+    connection: Connection, walk: Walk, signed: Checkpoints, progress: Callable[[int], None]
+) -> AsyncIterator[Finding]:
+    cursor = await connection.cursor(_ENTRIES, walk.size)
+    while rows := await cursor.fetch(AT_ONCE):
+        async for one in _expected(walk, signed.between(walk.size + 1, walk.size + len(rows))):
+            yield one
+        kept = await _nodes(connection, walk.size // TILE_ENTRIES)
+        for row in rows:
+            for found in walk.take(row, kept):
+                yield found
+        progress(walk.size)
+
+
+async def _after(walk: Walk, signed: Checkpoints) -> AsyncIterator[Finding]:
+    """What is signed of more than there is."""
+    async for one in _expected(walk, signed.between(walk.size + 1)):
+        yield one
+    for found in walk.ended():
+        yield found
+
+
+async def _expected(walk: Walk, signed: AsyncIterator[Signed | Finding]) -> AsyncIterator[Finding]:
+    """What is wrong with checkpoints themselves; the walk is held against the others."""
+    async for one in signed:
+        if isinstance(one, Finding):
+            yield one
+        else:
+            walk.expect(one)
+
+
+async def _nodes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:
+    """The kept hashes of some tiles from this one on, and those above them."""
+    rows = await connection.fetch(_NODES, tile, tile + AT_ONCE // TILE_ENTRIES + 1)
+    return {(row["level"], row["index"]): row["hash"] for row in rows}
+
+
+async def _closed(connection: Connection, walk: Walk, head: Any) -> AsyncIterator[Finding]:
+    """What shows once all entries were looked at."""
+    if not walk.broken:
+        for found in _at_the_end(walk, head):
+            yield found
+        expected = sum(head["size"] >> level for level in range(8, 64, 8))
+        if await connection.fetchval("select count(*) from archiver.node") != expected:
+            yield Finding("node", f"of the hashes that are kept there should be {expected}")
+    if since := await connection.fetchval(_UNSIGNED, walk.covered, SIGNED_MINUTES):
+        sentence = f"nobody signed what came from {walk.covered} on, since {since:%Y-%m-%d %H:%M}Z"
+        yield Finding("unsigned", sentence, walk.covered)
+
+
+def _at_the_end(walk: Walk, head: Any) -> list[Finding]:
+    if walk.size != head["size"]:
+        sentence = f"there are {walk.size} entries, and the log counts {head['size']}"
+        return [Finding("head", sentence, min(walk.size, head["size"]))]
+    if b"".join(walk.peaks()) != head["peaks"]:
+        return [Finding("head", "the log's own hash is not that of its entries")]
+    return []
+
+
+_ENTRIES = """
+select position, id, kind, at, tenant, conversation, department, message, receipt, item, sequence,
+    salt, sealed, leaf
+from archiver.entry where position >= $1 order by position, id
+"""
+
+# Of the levels above those that the tiles are in: 256 at each have one over them.
+_NODES = """
+select level, index, hash from archiver.node, generate_series(8, 56, 8) as above
+where level = above and index between $1 >> (above - 8) and $2 >> (above - 8)
+"""
+
+_UNSIGNED = """
+select written_at from archiver.entry
+where position = $1 and written_at < now() - make_interval(mins => $2)
+"""
+
+_NO_PLACE = "select id from archiver.entry where position < 0 limit $1"
+
+_BEFORE = "select max(size) from archiver.checkpoint where at < $1"

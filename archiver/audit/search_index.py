@@ -1,0 +1,195 @@
+"""By what entries are found, words and people, held against the entries themselves; and laid anew
+where it is not so.
+
+None of it is in the log: it is made of what is there, and whoever takes it away hides something
+from a search, or from a citizen who asks. It takes the master key; memory stays flat.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from archiver.audit.keys import AT_ONCE
+from archiver.audit.log_walk import Finding
+from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.key_store import MUNICIPAL_KEYS, Keys
+from archiver.index.blind_index import sought
+from archiver.index.record_fields import SPEAK, people, told
+from archiver.log.append import SOUGHT
+from archiver.log.writer import Outdated, person_hash
+from services.contract import Record
+from services.postgres.database import Connection
+
+KINDS = sorted(SPEAK | {"view"})
+"""Of entries that are found by anything."""
+Words = tuple[Any, ...]
+"""A row of what is found by words, as SOUGHT."""
+Subject = tuple[str, bytes, str, UUID]
+"""A row of what is found by people: municipality, hash, conversation, entry."""
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """Of some entries what should be there and is not. `seen`: the place after the last of them."""
+
+    seen: int
+    words: list[Words]
+    subjects: list[Subject]
+    places: dict[UUID, int]
+
+    def findings(self) -> list[Finding]:
+        said = {row[0]: "what this entry is found by is not what is in it" for row in self.words}
+        said |= {row[3]: "whom this entry is about is not found" for row in self.subjects}
+        found = [Finding("index", text, self.places[id], str(id)) for id, text in said.items()]
+        return sorted(found, key=lambda one: one.position or 0)
+
+
+async def findings(
+    connection: Connection, keys: Keys, progress: Callable[[int, int], None]
+) -> AsyncIterator[Finding]:
+    """In a transaction that reads as of one moment."""
+    size = (await state(connection)).size
+    async for some in missing(connection, keys):
+        for one in some.findings():
+            yield one
+        progress(some.seen, size)
+    for one in await dark(connection):
+        yield one
+
+
+async def missing(connection: Connection, keys: Keys) -> AsyncIterator[Missing]:
+    """In the order of the log, as far as it opens. In a transaction."""
+    hashing = await _hashing(connection, keys)
+    cursor = await connection.cursor(_FOUND_BY, KINDS)
+    while rows := await cursor.fetch(AT_ONCE):
+        read = [row for row in opened(rows, keys) if row["tenant"] in hashing]
+        found = [_expected(row, hashing[row["tenant"]]) for row in read]
+        words = [row for row, _ in found if row]
+        subjects = {_whose(one): one for _, several in found for one in several}
+        yield Missing(
+            rows[-1]["position"] + 1,
+            await _not_there(connection, words),
+            await _not_known(connection, subjects),
+            {row["id"]: row["position"] for row in read},
+        )
+
+
+async def dark(connection: Connection) -> list[Finding]:
+    """What is found by words, and was destroyed or is not in the log."""
+    rows = await connection.fetch(_DARK, AT_ONCE)
+    sentence = "something is found by its words that nobody can read"
+    found = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
+    if await connection.fetchval(f"select exists (select {_FORGOTTEN})"):
+        found.append(Finding("index", "somebody is found whose conversation was destroyed"))
+    return found
+
+
+class State(msgspec.Struct, frozen=True):
+    """How far the log has come, and how often anything of it was destroyed."""
+
+    size: int
+    destructions: int
+
+
+async def state(connection: Connection) -> State:
+    """In the transaction in which is looked."""
+    row = await connection.fetchrow("select size, destructions from archiver.head")
+    assert row is not None  # it was made with its table
+    return State(**row)
+
+
+async def lay(connection: Connection, found: Missing, destroyed: int) -> int:
+    """What was missing, as it should be; how many rows. As the owner of the tables, in a
+    transaction. Outdated where something was destroyed since it was looked."""
+    if await connection.fetchval(_HELD) != destroyed:
+        raise Outdated
+    if found.words:
+        ids = [row[0] for row in found.words]
+        await connection.execute("delete from archiver.searchable where id = any($1::uuid[])", ids)
+        await connection.copy_records_to_table(
+            "searchable", schema_name="archiver", columns=SOUGHT, records=found.words
+        )
+    if found.subjects:
+        await connection.executemany(_ADD, found.subjects)
+    return len(found.words) + len(found.subjects)
+
+
+async def put_out(connection: Connection) -> int:
+    """Take away what is found and nobody can read; how many rows."""
+    gone = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
+    return sum(int(said.rpartition(" ")[2]) for said in gone)
+
+
+def _expected(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
+    """By what an entry is found; nothing where its data is not what its kind says."""
+    record = Record(id=row["id"], kind=row["kind"], at=row["at"], data=row["data"])
+    try:
+        said = told(record)
+    except msgspec.DecodeError:
+        return None, []
+    hashes = {person_hash(key, one.kind, one.value) for one in people(said)}
+    subjects = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
+    by = sought(record, said, key)
+    if by is None:
+        return None, subjects
+    return (*(row[name] for name in SOUGHT[:7]), by.type, by.direction, by.words), subjects
+
+
+def _whose(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Of a conversation each is said once, by whichever entry; of what stands in none, by each."""
+    tenant, hash, conversation, entry = row
+    return tenant, hash, conversation, "" if conversation else entry
+
+
+async def _hashing(connection: Connection, keys: Keys) -> dict[str, bytes]:
+    rows = await connection.fetch(MUNICIPAL_KEYS)
+    there = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
+    return {row["tenant"]: keys.of_municipal_row(row) for row in there}
+
+
+async def _not_there(connection: Connection, words: Sequence[Words]) -> list[Words]:
+    rows = await connection.fetch(_SEARCHABLE, [row[0] for row in words])
+    there = {row["id"]: (*tuple(row)[:-1], tuple(row["words"])) for row in rows}
+    return [row for row in words if there.get(row[0]) != row]
+
+
+async def _not_known(
+    connection: Connection, subjects: Mapping[tuple[Any, ...], Subject]
+) -> list[Subject]:
+    wanted: Iterable[Any] = zip(*subjects.values(), strict=True) if subjects else ((), ())
+    tenants, hashes, *_ = map(list, wanted)
+    rows = await connection.fetch(_SUBJECTS, tenants, hashes)
+    known = {_whose(tuple(row)) for row in rows}
+    return [row for whose, row in subjects.items() if whose not in known]
+
+
+_FOUND_BY = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"
+
+_SEARCHABLE = f"select {', '.join(SOUGHT)} from archiver.searchable where id = any($1::uuid[])"
+
+_SUBJECTS = """
+select s.tenant, s.hash, s.conversation, s.entry
+from (select distinct * from unnest($1::text[], $2::bytea[])) as wanted (tenant, hash)
+join archiver.subject s using (tenant, hash)
+"""
+
+_ADD = """
+insert into archiver.subject (tenant, hash, conversation, entry) values ($1, $2, $3, $4)
+on conflict do nothing
+"""
+
+_HELD = "select destructions from archiver.head for update"
+
+_UNREADABLE = """
+from archiver.searchable s where not exists (
+    select from archiver.entry e join archiver.conversation_key k using (tenant, conversation)
+    where e.id = s.id and e.salt is not null)
+"""
+_FORGOTTEN = """
+from archiver.subject s where conversation <> '' and not exists (
+    select from archiver.conversation_key k
+    where (k.tenant, k.conversation) = (s.tenant, s.conversation))
+"""
+_DARK = f"select s.id, s.position {_UNREADABLE} order by s.position limit $1"
+_PUT_OUT = f"delete {_UNREADABLE}"

@@ -1,0 +1,118 @@
+"""New keys above old ones: what is under them is wrapped anew, and nothing of the record is."""
+
+import os
+from collections.abc import Callable
+
+from archiver.encryption.key_store import Keys, conversation_name, name_of
+from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, unwrap, wrap
+from services.postgres.database import Connection, Pool
+
+AT_ONCE = 1000
+"""Conversations' keys in one transaction."""
+
+
+async def master(pool: Pool, keys: Keys) -> int:
+    """Lay the municipalities' keys under the newest master key; how many lay under another. Shut
+    where one does not open: then none of them has changed."""
+    changed = 0
+    async with pool.acquire() as connection, connection.transaction():
+        for row in await connection.fetch(_MUNICIPAL):
+            if row["master"] == keys.newest:
+                continue
+            name = name_of(row["tenant"], row["purpose"], row["version"])
+            key = unwrap(keys.master(row["master"]), row["wrapped"], name)
+            wrapped = wrap(keys.master(keys.newest), key, name, os.urandom(NONCE_BYTES))
+            which = row["tenant"], row["purpose"], row["version"]
+            await connection.execute(_LAID, *which, keys.newest, wrapped)
+            changed += 1
+    return changed
+
+
+async def municipality(pool: Pool, keys: Keys, tenant: str, progress: Callable[[int], None]) -> int:
+    """Lay its conversations' keys under a new key of its own; how many. The old one goes when
+    nothing lies under it. Cut off, it goes on where it was when it is asked again."""
+    version = await _fresh(pool, keys, tenant)
+    done = 0
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            moved = await _moved(connection, keys, tenant, version)
+        done += moved
+        progress(done)
+        if not moved:
+            break
+    await pool.execute(_FORGET, tenant, version)
+    return done
+
+
+async def under(pool: Pool, tenant: str) -> int:
+    """How many conversations of a municipality have a key."""
+    sql = "select count(*) from archiver.conversation_key where tenant = $1"
+    return int(await pool.fetchval(sql, tenant))
+
+
+async def _fresh(pool: Pool, keys: Keys, tenant: str) -> int:
+    """The version of a key that is new, or was when this was cut off."""
+    rows = await pool.fetch(_VERSIONS, tenant)
+    if len(rows) > 1:
+        return int(rows[0]["version"])
+    version = int(rows[0]["version"] if rows else 0) + 1
+    name = name_of(tenant, "content", version)
+    key, once = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES)
+    wrapped = wrap(keys.master(keys.newest), key, name, once)
+    await pool.execute(_ADD, tenant, version, keys.newest, wrapped)
+    return version
+
+
+async def _moved(connection: Connection, keys: Keys, tenant: str, version: int) -> int:
+    rows = await connection.fetch(_UNDER_OLDER, tenant, version, AT_ONCE)
+    if not rows:
+        return 0
+    above = await keys.municipal(connection, tenant, version)
+    names = [conversation_name(tenant, row["conversation"]) for row in rows]
+    wrapped = [
+        wrap(above, keys.of_row(row), name, os.urandom(NONCE_BYTES))
+        for row, name in zip(rows, names, strict=True)
+    ]
+    conversations = [row["conversation"] for row in rows]
+    await connection.execute(_REWRAPPED, tenant, version, conversations, wrapped)
+    return len(rows)
+
+
+_MUNICIPAL = """
+select tenant, purpose, version, master, wrapped from archiver.municipality_key
+order by tenant, purpose, version for update
+"""
+
+_LAID = """
+update archiver.municipality_key set master = $4, wrapped = $5
+where tenant = $1 and purpose = $2 and version = $3
+"""
+
+_VERSIONS = """
+select version from archiver.municipality_key where tenant = $1 and purpose = 'content'
+order by version desc
+"""
+
+_ADD = """
+insert into archiver.municipality_key (tenant, purpose, version, master, wrapped)
+values ($1, 'content', $2, $3, $4)
+"""
+
+_UNDER_OLDER = """
+select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
+    k.tenant as under_tenant, k.conversation as under
+from archiver.conversation_key k
+join archiver.municipality_key m using (tenant, purpose, version)
+where k.tenant = $1 and k.version < $2 order by k.conversation limit $3 for update of k
+"""
+
+_REWRAPPED = """
+update archiver.conversation_key k set version = $2, wrapped = new.wrapped
+from unnest($3::text[], $4::bytea[]) as new (conversation, wrapped)
+where k.tenant = $1 and k.conversation = new.conversation
+"""
+
+_FORGET = """
+delete from archiver.municipality_key
+where tenant = $1 and purpose = 'content' and version < $2
+"""

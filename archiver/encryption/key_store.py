@@ -1,0 +1,234 @@
+"""The keys of municipalities and conversations, made when they are first needed; in PostgreSQL.
+
+Unwrapped they are only in memory, and only as long as their rows are there: every look begins with
+the row, so what is destroyed opens nothing from then on.
+"""
+
+import asyncio
+import os
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import structlog
+
+from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, Shut, fingerprint, unwrap, wrap
+from services.postgres.database import Connection, Pool
+
+REMEMBERED = 4_000
+"""Unwrapped keys in memory, some 500 bytes each: 2 MB. More conversations than are under way at
+once; another is unwrapped in 2 us."""
+NOWHERE = ("", "")
+"""Under which lies what belongs to no municipality: receipts, and what was put aside."""
+FOREIGN_KEY_VIOLATION = "23503"
+Purpose = Literal["content", "hash"]
+Place = tuple[str, str]
+"""Municipality and conversation."""
+Row: TypeAlias = Any
+"""By name: asyncpg's, or a dict."""
+
+log = structlog.get_logger()
+
+
+class Locked(Exception):
+    """The master key that was given opens none of the keys of this archive. May not be tried again
+    with it; the operator's to mend."""
+
+
+class Keys:
+    """`masters`: the one that keys are wrapped under now, then older ones that still open some."""
+
+    def __init__(self, pool: Pool, masters: Sequence[bytes]) -> None:
+        """`pool` may also be one connection, for whoever only reads."""
+        self._pool = pool
+        self._masters = {fingerprint(key): key for key in masters}
+        self.newest = fingerprint(masters[0])
+        """Which master key new ones are laid under."""
+        self._known: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
+        self._checked = asyncio.Event()
+
+    async def check(self) -> None:
+        """Locked where the archive has keys and this master key is not theirs; until it has been
+        done no key is made or used for what is written."""
+        rows = await self._pool.fetch("select distinct master from archiver.municipality_key")
+        if missing := {row["master"] for row in rows} - set(self._masters):
+            raise Locked(
+                "POSTKAMER_ARCHIVE_KEY: it does not open this archive, whose keys lie under "
+                f"{', '.join(sorted(missing))}; give the key of then beside it, after a comma"
+            )
+        self._checked.set()
+
+    async def of_conversations(self, places: Collection[Place]) -> dict[Place, bytes]:
+        """The keys of these, made where there were none; without those that cannot be opened, which
+        is logged. Waits for `check`."""
+        await self._checked.wait()
+        rows = await self._rows(places)
+        missing = set(places) - set(rows)
+        if missing:
+            await self._make(missing)
+            rows |= await self._rows(missing)
+        return self.opened(rows.values())
+
+    async def known(self, places: Collection[Place]) -> dict[Place, bytes]:
+        """The keys of these conversations; without those that are not there any more, or do not
+        open."""
+        return self.opened((await self._rows(places)).values())
+
+    def opened(self, rows: Iterable[Row]) -> dict[Place, bytes]:
+        """Those that open, of rows of `KEYS`."""
+        found: dict[Place, bytes] = {}
+        for row in rows:
+            try:
+                found[row["tenant"], row["conversation"]] = self.of_row(row)
+            except Shut:
+                conversation = row["conversation"]
+                log.error("key.shut", tenant=row["tenant"], conversation=conversation)
+        return found
+
+    def of_row(self, row: Row) -> bytes:
+        """A conversation's key, from a row with the wrapped ones. Shut."""
+        if row["above"] is None:
+            raise Shut("the key above it is gone")
+        name = name_of(row["under_tenant"], "content", row["version"])
+        above = self._opened(self.master(row["master"]), row["above"], name)
+        wrapped_for = conversation_name(row["under_tenant"], row["under"])
+        return self._opened(above, row["wrapped"], wrapped_for)
+
+    async def municipal(self, connection: Connection, tenant: str, version: int) -> bytes:
+        """A municipality's key of a version that is there. Shut."""
+        row = await connection.fetchrow(_OF_VERSION, tenant, version)
+        assert row is not None
+        return self._of_municipality(tenant, "content", row)
+
+    def master(self, named: str) -> bytes:
+        """By its fingerprint. Shut where it was not given."""
+        try:
+            return self._masters[named]
+        except KeyError:
+            raise Shut(f"it lies under the master key {named}, which was not given") from None
+
+    def _opened(self, above: bytes, wrapped: bytes, name: str) -> bytes:
+        """Known by its wrapped bytes, so only whoever reads the row comes to it; and by what it is
+        for and lies under, or another's that was put in its place would pass for it."""
+        row = above, wrapped, name
+        if key := self._known.get(row):
+            self._known.move_to_end(row)
+            return key
+        key = unwrap(above, wrapped, name)
+        self._known[row] = key
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return key
+
+    async def hashing(self, tenant: str) -> bytes:
+        """By which words and people of a municipality are found. Shut."""
+        return self._of_municipality(tenant, "hash", await self._newest(tenant, "hash"))
+
+    def _of_municipality(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
+        name = name_of(tenant, purpose, row["version"])
+        return self._opened(self.master(row["master"]), row["wrapped"], name)
+
+    def of_municipal_row(self, row: Row) -> bytes:
+        """From a row of MUNICIPAL_KEYS. Shut."""
+        if row["wrapped"] is None:
+            raise Shut("it is gone")
+        return self._of_municipality(row["tenant"], row["purpose"], row)
+
+    async def _rows(self, places: Collection[Place]) -> dict[Place, Row]:
+        tenants, conversations = zip(*places, strict=True)
+        rows = await self._pool.fetch(KEYS, tenants, conversations)
+        return {(row["tenant"], row["conversation"]): row for row in rows}
+
+    async def _make(self, places: Collection[Place]) -> None:
+        for tenant in {tenant for tenant, _ in places}:
+            # In one order: two archivers that make the same would wait for each other.
+            names = sorted(conversation for whose, conversation in places if whose == tenant)
+            while not await self._made(tenant, names):
+                log.info("key.replaced", tenant=tenant)
+
+    async def _made(self, tenant: str, conversations: Sequence[str]) -> bool:
+        """Not where the municipality's key was replaced, or destroyed, between two statements."""
+        row = await self._newest(tenant, "content")
+        above, version = self._of_municipality(tenant, "content", row), row["version"]
+        made = [_wrapped(above, conversation_name(tenant, one)) for one in conversations]
+        try:
+            await self._pool.execute(_ADD, tenant, conversations, version, made)
+        except Exception as error:
+            if getattr(error, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
+                raise
+            return False
+        return True
+
+    async def _newest(self, tenant: str, purpose: Purpose) -> Row:
+        """A municipality's key, made where there is none."""
+        if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
+            return row
+        wrapped = _wrapped(self._masters[self.newest], name_of(tenant, purpose, 1))
+        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest, wrapped)
+        return await self._newest(tenant, purpose)
+
+
+def _wrapped(above: bytes, name: str) -> bytes:
+    return wrap(above, os.urandom(KEY_BYTES), name, os.urandom(NONCE_BYTES))
+
+
+def name_of(tenant: str, purpose: Purpose, version: int) -> str:
+    return f"{purpose} {tenant} {version}"
+
+
+def conversation_name(tenant: str, conversation: str) -> str:
+    """Without the version above: another key may be wrapped around it."""
+    return f"conversation {tenant} {conversation}"
+
+
+# One look-up each, however little the database knows of a table that is young: in a mere join each
+# is looked for among all keys of its municipality.
+KEYS = """
+select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
+    k.tenant as under_tenant, k.conversation as under
+from unnest($1::text[], $2::text[]) as wanted (tenant, conversation)
+cross join lateral (
+    select * from archiver.conversation_key k
+    where (k.tenant, k.conversation) = (wanted.tenant, wanted.conversation) limit 1
+) as k
+join archiver.municipality_key m
+    on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
+"""
+
+ALL_KEYS = """
+select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
+    k.tenant as under_tenant, k.conversation as under
+from archiver.conversation_key k
+left join archiver.municipality_key m using (tenant, purpose, version)
+"""
+
+MUNICIPAL_KEYS = """
+select t.tenant, p.purpose, m.version, m.wrapped, m.master
+from (select distinct tenant from archiver.conversation_key) t
+cross join (values ('content'), ('hash')) p (purpose)
+left join archiver.municipality_key m using (tenant, purpose)
+where t.tenant <> '' or p.purpose = 'content'
+"""
+"""Of each municipality that has anything, both; null where there is none."""
+
+_NEWEST = """
+select version, wrapped, master from archiver.municipality_key
+where tenant = $1 and purpose = $2 order by version desc limit 1
+"""
+
+_OF_VERSION = """
+select version, wrapped, master from archiver.municipality_key
+where tenant = $1 and purpose = 'content' and version = $2
+"""
+
+_ADD = """
+insert into archiver.conversation_key (tenant, conversation, version, wrapped)
+select $1, conversation, $3, wrapped
+from unnest($2::text[], $4::bytea[]) as new (conversation, wrapped)
+on conflict do nothing
+"""
+
+_ADD_MUNICIPAL = """
+insert into archiver.municipality_key (tenant, purpose, version, master, wrapped)
+values ($1, $2, 1, $3, $4) on conflict do nothing
+"""

@@ -1,0 +1,1 @@
+"""Blind index of the records, and the processing log."""

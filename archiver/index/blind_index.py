@@ -1,0 +1,102 @@
+"""By which numbers a record is found again: keyed hashes of the roots of its words. Pure.
+
+The same when it is written and when it is asked for, on whatever server. The numbers tell nothing
+without the municipality's key. Two words have one number by chance once in 10^19: of a million
+different words two share theirs with a chance of one in 37 million.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from archiver.index.record_fields import Told
+from services.contract import Record
+from services.language.words import root, tokens
+
+REMEMBERED = 16_384
+"""Numbers of words in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
+MOST = 2000
+"""Different words of one record: a text of WhatsApp's has 4,096 characters."""
+PARTS = 4000
+"""Values of a message of ours that are looked at: its body has 64 KiB."""
+_READ = """
+body button caption description display_text filename formatted_name text title
+"""
+READ = frozenset(_READ.split())
+"""Members of a message as Meta takes it in which there are words that somebody reads."""
+
+_EVERYWHERE = """
+aan al als bij dan dat de dit die door dus een en er gaat had heb hebben heeft het hier hoe hun ik
+in is je kan kunt maar me met mij mijn naar niet nog nu of om ons ook op over te tot u uit uw van
+voor wat we weten wel wij ze zich zijn zo
+"""
+EVERYWHERE = frozenset(_EVERYWHERE.split())
+"""Words that are in every other message, and find nothing: a third of all that is written.
+`gaat` and `weten` are among them since their roots are those of `gat` and `wet`."""
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """What a message or a note is found by."""
+
+    type: str
+    direction: str
+    words: tuple[int, ...]
+
+
+def sought(record: Record, told: Told, key: bytes) -> Sought | None:
+    """None for what nobody looks for."""
+    if record.kind not in ("message", "note"):
+        return None
+    texts = [told.text or "", *_names(told), *_read(told.content)]
+    words = telling(" ".join(texts))[:MOST]
+    numbers = {number(key, word) for word in words} | {handled(key, told.department or "")}
+    return Sought(told.type or record.kind, told.direction or "", tuple(sorted(numbers)))
+
+
+def telling(text: str) -> list[str]:
+    """Its words and emoji that find anything, each once, folded, in order."""
+    return [word for word in dict.fromkeys(tokens(text)) if word not in EVERYWHERE]
+
+
+@lru_cache(REMEMBERED)
+def number(key: bytes, word: str) -> int:
+    """Of all forms of a word."""
+    return _hashed(key, b"word", root(word))
+
+
+@lru_cache(REMEMBERED)
+def handled(key: bytes, department: str) -> int:
+    """Of what a department had, beside its words: what has a common word and is of one department
+    is found without a look at all that has the word."""
+    return _hashed(key, b"department", department)
+
+
+def _hashed(key: bytes, what: bytes, text: str) -> int:
+    """Within 64 bits with a sign, as PostgreSQL has them."""
+    digest = blake2b(text.encode(), key=key, digest_size=8, person=what).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _names(told: Told) -> Iterator[str]:
+    name = (told.medium or {}).get("filename")
+    if isinstance(name, str):
+        yield name
+
+
+def _read(content: Any) -> Iterable[str]:
+    """What stands in a message of ours beside its text: buttons, options of a list."""
+    found, ahead = [], [("", content)]
+    for _ in range(PARTS):
+        if not ahead:
+            break
+        name, value = ahead.pop()
+        if isinstance(value, dict):
+            ahead.extend(value.items())
+        elif isinstance(value, list):
+            ahead.extend((name, one) for one in value)
+        elif isinstance(value, str) and name in READ:
+            found.append(value)
+    return found

@@ -1,0 +1,120 @@
+"""Proofs that an entry is in the log: what a stranger needs to check it, and nothing else of it."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption import signed_note
+from archiver.encryption.decrypt_rows import RECORDS
+from archiver.encryption.key_store import Keys
+from archiver.encryption.sealing import own_key
+from archiver.encryption.signed_note import Untrue
+from archiver.log import merkle
+from archiver.log.entry import Open, leaf
+from archiver.log.merkle import Range, folded, hash_of, kept_under, siblings, whole
+from services.postgres.database import Connection
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How docs/archive.md says that it is checked. Bytes are in base64."""
+
+    version: int = 1
+    leaf: str
+    """What is hashed: JSON."""
+    sealed: bytes
+    """The leaf has its SHA-256."""
+    position: int
+    size: int
+    path: tuple[bytes, ...]
+    checkpoint: str
+    verifier: str
+    """The public key of who signed it: hold it against the one that was published."""
+    key: bytes | None = None
+    """The entry's own key, for whoever may know what it says."""
+
+
+class Unproven(Exception):
+    """There is no such entry, or no checkpoint that covers it yet."""
+
+
+async def proof(connection: Connection, id: UUID, verifier: str) -> Proof:
+    """Of a message, or of any entry. Unproven."""
+    row = await connection.fetchrow(_ENTRY, id)
+    if row is None:
+        raise Unproven("there is no entry or message of this id")
+    signed = await connection.fetchrow(_SIGNED, row["position"])
+    if signed is None:
+        raise Unproven("no checkpoint covers it yet: make one with postkamer archive checkpoint")
+    open = Open(**{name: row[name] for name in Open.__struct_fields__})
+    parts = siblings(row["position"], signed["size"])
+    path = [folded(await hashes_of(connection, part)) for part in parts]
+    made = Proof(
+        leaf=leaf(open, row["sealed"]).decode(),
+        sealed=row["sealed"],
+        position=row["position"],
+        size=signed["size"],
+        path=tuple(path),
+        checkpoint=signed["note"],
+        verifier=verifier,
+    )
+    try:
+        is_right = holds(made, row["leaf"])
+    except Untrue:
+        is_right = False
+    if not is_right:
+        raise Unproven("the log is not what was signed: see postkamer archive verify")
+    return made
+
+
+def holds(proof: Proof, leaf_hash: bytes) -> bool:
+    """Whether it comes to what its checkpoint says."""
+    root = merkle.proved(leaf_hash, proof.position, proof.size, proof.path)
+    made = merkle.leaf_hash(proof.leaf.encode())
+    return leaf_hash == made and root == signed_note.read(proof.checkpoint).root
+
+
+async def opened(connection: Connection, keys: Keys, proof: Proof) -> Proof:
+    """With the key by which what is sealed is read. Unproven where it was destroyed."""
+    id = UUID(msgspec.json.decode(proof.leaf)[1])
+    rows = await connection.fetch(f"{RECORDS} where e.id = $1", id)
+    for row in rows:
+        if row["salt"] is not None and row["wrapped"] is not None:
+            key = own_key(keys.of_row(row), row["salt"])
+            return msgspec.structs.replace(proof, key=key)
+    raise Unproven("what it says was destroyed; without --open it can be proved that it was there")
+
+
+async def hashes_of(connection: Connection, part: Range) -> Sequence[bytes]:
+    """The hashes of the whole subtrees that a range consists of, the largest first; from what was
+    kept."""
+    found = []
+    for level, index in whole(part):
+        below, first, count = kept_under(level, index)
+        query = (_LEAVES,) if below == 0 else (_NODES, below)
+        rows: list[Any] = await connection.fetch(*query, first, first + count)
+        if len(rows) != count:
+            raise Unproven(f"hashes of entries from {index << level} on are missing")
+        found.append(hash_of([row["hash"] for row in rows]))
+    return found
+
+
+_ENTRY = """
+select position, id, kind, at, tenant, conversation, department, message, receipt, item, sequence,
+    sealed, leaf
+from archiver.entry where id = $1 or (message = $1 and kind = 'message')
+order by (kind = 'message' and message = $1) desc limit 1
+"""
+
+_SIGNED = """
+select size, note from archiver.checkpoint
+where size > $1 and size <= (select size from archiver.head) order by size desc limit 1
+"""
+
+_LEAVES = """
+select leaf as hash from archiver.entry where position >= $1 and position < $2 order by position
+"""
+_NODES = """
+select hash from archiver.node where level = $1 and index >= $2 and index < $3 order by index
+"""

@@ -1,0 +1,218 @@
+"""Records into the log: sealed first, then written in one transaction, in their places in the tree.
+
+Whoever writes holds the row of the head, so there is one writer at a time. Of a batch of which
+something is known already that is left out, and places are given to the rest: what comes again
+changes nothing.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from hashlib import blake2b
+from typing import cast
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption.key_store import NOWHERE, Keys, Place
+from archiver.encryption.sealing import SALT_BYTES, Content, Shut, seal, seal_content
+from archiver.index.blind_index import sought
+from archiver.index.processing_log import Action, Activities, action, is_action
+from archiver.index.record_fields import Told, people, told
+from archiver.log.append import Entry, File, append
+from archiver.log.entry import hash_of, opened
+from archiver.log.merkle import grown
+from services.contract import Record
+from services.postgres.database import Connection, Pool
+
+DESTRUCTION = "destruction"
+"""The kind of record that says that something cannot be opened any more."""
+TOGETHER = 100
+"""Sealed without a pause, in some 2 ms: then the batch before gets on its way to the database, and
+whoever asks gets an answer."""
+HASH_BYTES = 16
+"""Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
+CONVERSATION = "conversation"
+"""What is hashed for the processing log."""
+UNIQUE_VIOLATION = "23505"
+"""PostgreSQL's word for an id that is there already."""
+
+
+class Outdated(Exception):
+    """Something was destroyed since it was sealed: to be sealed anew, and written then."""
+
+
+class Unsealable(Exception):
+    """A record that cannot be sealed: it goes aside, and its siblings go on."""
+
+
+class _Using(msgspec.Struct, frozen=True):
+    """What a batch is sealed with: keys of conversations, those by which people and words of
+    municipalities are found, and how often anything was destroyed before they were looked for."""
+
+    keys: dict[Place, bytes]
+    hashing: dict[str, bytes]
+    destructions: int
+
+
+UNNAMED = Activities()
+
+
+class Writer:
+    def __init__(self, pool: Pool, keys: Keys, activities: Activities = UNNAMED) -> None:
+        self._pool, self._keys, self._activities = pool, keys, activities
+        self._destructions, self._hashing = -1, dict[str, bytes]()
+        """Kept until anything is destroyed: it may have been the key of a municipality."""
+        self._writing, self._turn = 0, asyncio.Lock()
+        """In the order in which they came: who waits for the head's row is passed by whoever comes
+        when it is free, and a busy intake comes again and again."""
+
+    @property
+    def busy(self) -> bool:
+        """Somebody writes, or waits for their turn."""
+        return self._writing > 0
+
+    async def add(self, records: Sequence[Record]) -> int:
+        """Write what is not there yet; how many were new. Unsealable where one cannot be."""
+        while True:
+            with suppress(Outdated):
+                return await self.write(await self.sealed(records))
+
+    async def sealed(self, records: Sequence[Record]) -> list[Entry]:
+        """Ready to be written. Unsealable."""
+        read = [(record, _told(record), place_of(record)) for record in records]
+        places, tenants = {place for *_, place in read}, {record.tenant for record in records}
+        using = await self._using(places, tenants)
+        sealed: list[Entry] = []
+        for nth, (record, said, place) in enumerate(read):
+            if nth % TOGETHER == 0:
+                await asyncio.sleep(0)
+            sealed.append(self._sealed(record, said, using.keys.get(place), using))
+        return sealed
+
+    async def _using(self, places: set[Place], tenants: set[str]) -> "_Using":
+        """The count first: what is destroyed while the keys are looked for shows by it."""
+        async with self._pool.acquire() as connection:
+            destructions = int(await connection.fetchval(_DESTRUCTIONS))
+        if destructions != self._destructions:
+            self._destructions, self._hashing = destructions, {}
+        hashing = self._hashing
+        keys = await self._keys.of_conversations(places) if places else {}
+        for tenant in tenants - set(hashing):
+            with suppress(Shut):
+                hashing[tenant] = await self._keys.hashing(tenant)
+        return _Using(keys, hashing, destructions)
+
+    def _sealed(self, record: Record, said: Told, above: bytes | None, using: "_Using") -> Entry:
+        hashing = using.hashing.get(record.tenant)
+        if above is None or hashing is None:
+            raise Unsealable("the key of its conversation or municipality cannot be opened")
+        entry, salt = opened(record, said.department or ""), os.urandom(SALT_BYTES)
+        content = Content(record.data, record.raw, record.contact)
+        sealed = seal_content(above, salt, content, record.id.bytes)
+        return Entry(
+            open=entry,
+            salt=salt,
+            sealed=sealed,
+            leaf=hash_of(entry, sealed),
+            subjects=tuple(person_hash(hashing, one.kind, one.value) for one in people(said)),
+            file=_file(record, said, above),
+            action=self._action(record, said, hashing) if is_action(record) else None,
+            sought=sought(record, said, hashing),
+            destructions=using.destructions,
+        )
+
+    def _action(self, record: Record, said: Told, hashing: bytes) -> Action:
+        subject = person_hash(hashing, CONVERSATION, record.conversation)
+        return action(record, said, self._activities.of(record.tenant), subject)
+
+    async def write(self, entries: Sequence[Entry]) -> int:
+        """What is not there yet, whole or not at all; how many were new. Outdated."""
+        if not entries:
+            return 0
+        self._writing += 1
+        try:
+            async with self._turn:
+                return await self._write(entries)
+        finally:
+            self._writing -= 1
+
+    async def _write(self, entries: Sequence[Entry]) -> int:
+        """Nearly always all are new: only where one is not it is looked which, at a tenth of what
+        a batch costs."""
+        try:
+            return await self._added(entries, some_known=False)
+        except Exception as error:
+            if getattr(error, "sqlstate", None) != UNIQUE_VIOLATION:
+                raise
+        return await self._added(entries, some_known=True)
+
+    async def _added(self, entries: Sequence[Entry], *, some_known: bool) -> int:
+        async with self._pool.acquire() as connection, connection.transaction():
+            head = await connection.fetchrow(_HEAD)
+            assert head is not None  # it was made with its table
+            if any(entry.destructions != head["destructions"] for entry in entries):
+                raise Outdated
+            there = await _known(connection, entries) if some_known else set()
+            new = list({e.open.id: e for e in entries if e.open.id not in there}.values())
+            if new:
+                await append(connection, grown(head["size"], head["peaks"]), new)
+        return len(new)
+
+
+class _One:
+    """The connection of a transaction, as what a writer takes one from."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        yield self._connection
+
+
+def within(connection: Connection, keys: Keys) -> Writer:
+    """One that writes in the transaction of this connection."""
+    return Writer(cast(Pool, _One(connection)), keys)
+
+
+async def _known(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
+    ids = [entry.open.id for entry in entries]
+    return {row["id"] for row in await connection.fetch(_KNOWN, ids, min(ids), max(ids))}
+
+
+def _told(record: Record) -> Told:
+    if record.at.tzinfo is None:
+        raise Unsealable("its time has no zone")
+    try:
+        return told(record)
+    except msgspec.DecodeError:
+        raise Unsealable("its data is not what its kind says") from None
+
+
+def place_of(record: Record) -> Place:
+    """Under which key it lies. What is said of a destruction outlives what was destroyed."""
+    return NOWHERE if record.kind == DESTRUCTION else (record.tenant, record.conversation)
+
+
+def person_hash(key: bytes, kind: str, value: str) -> bytes:
+    """By which somebody is found; it tells nothing without the key."""
+    return blake2b(f"{kind}\0{value}".encode(), key=key, digest_size=HASH_BYTES).digest()
+
+
+def _file(record: Record, said: Told, above: bytes) -> File | None:
+    if record.kind != "message" or said.medium is None:
+        return None
+    salt = os.urandom(SALT_BYTES)
+    about = (record.message or record.id).bytes
+    sealed = seal(above, salt, msgspec.json.encode(said.medium), about)
+    sent_at, type = min(record.at, said.sent_at or record.at), said.medium.get("mimeType")
+    return File(said.number or "", sent_at, str(type or ""), salt, sealed)
+
+
+_HEAD = "select size, peaks, destructions from archiver.head for update"
+_DESTRUCTIONS = "select destructions from archiver.head"
+
+# Between these two: other months are not looked into.
+_KNOWN = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"

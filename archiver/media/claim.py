@@ -1,0 +1,75 @@
+"""One file in hand: held while it is worked on, its end written down, or given back."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from archiver.media.fetch_policy import SENTENCES, STOPS, Ended, Fetched, Missed, wait
+from archiver.media.store import RENEW_SECONDS, Book, File
+from services import clock, metrics
+from services.postgres.database import DATABASE_ERRORS, until_it_answers
+from services.tasks import beside, within
+
+LOOK_SECONDS = 1.0
+"""Between two looks at whether there is a file."""
+LET_GO_SECONDS = 2.0
+
+Came = Fetched | Ended | Missed
+Step = Callable[[File], Awaitable[Came]]
+
+log = structlog.get_logger()
+
+
+async def take(book: Book, file: File, step: Step) -> Came:
+    """What came of `step`, written down. A fault of ours costs this file a while, and no other
+    anything."""
+    try:
+        async with beside(_renew(book, file)):
+            came = await step(file)
+        await until_it_answers(partial(settle, book, file, came), "media")
+    except asyncio.CancelledError:
+        await _let_go(book, file)
+        raise
+    except Exception as error:
+        log.error("media.failed", message=file.id, exc_info=error)
+        came = Missed("strange")
+        await until_it_answers(partial(settle, book, file, came), "media")
+    return came
+
+
+async def settle(book: Book, file: File, came: Came) -> None:
+    now = clock.now()
+    if isinstance(came, Fetched):
+        await book.fetched(file, came, now)
+    elif isinstance(came, Ended):
+        if await book.ended(file, came, now):
+            _tell(file, came)
+    else:
+        seconds, reason = wait(file.attempts, random.random()), SENTENCES[came.word]
+        say = log.error if came.word in STOPS else log.warning
+        say("media.put_off", message=file.id, number=file.number, reason=reason, seconds=seconds)
+        metrics.media_attempts.labels(outcome=came.word).inc()
+        await book.put_off(file, now + timedelta(seconds=seconds), reason)
+
+
+def _tell(file: File, end: Ended) -> None:
+    metrics.media.labels(outcome=end.state).inc()
+    if end.state != "available":
+        log.warning("media.ended", message=file.id, kind=end.state, reason=end.reason)
+
+
+async def _renew(book: Book, file: File) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        await until_it_answers(partial(book.renew, file, clock.now()), "media")
+
+
+async def _let_go(book: Book, file: File) -> None:
+    try:
+        await within(LET_GO_SECONDS, book.let_go(file, clock.now()))
+    except DATABASE_ERRORS as error:  # then another takes it when its time here is over
+        log.warning("media.not_let_go", message=file.id, exc_info=error)

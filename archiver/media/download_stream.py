@@ -1,0 +1,44 @@
+"""A file while it arrives: counted, hashed, its beginning noted, and sealed as it passes; never
+the whole of it in memory."""
+
+import hashlib
+from collections.abc import AsyncIterator
+
+from archiver.encryption.stream_sealing import Lock, Sealing
+from archiver.media.fetch_policy import LARGEST_BYTES, Fetched
+from services.files.file_signatures import HEAD_BYTES
+
+
+class TooLarge(Exception):
+    """It is larger than what WhatsApp takes from a citizen."""
+
+
+class Arriving:
+    def __init__(self, content: AsyncIterator[bytes], lock: Lock) -> None:
+        self._content = content
+        self._hash = hashlib.sha256()
+        self._size, self._head = 0, b""
+        self._sealing = Sealing(lock, self._counted())
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Sealed."""
+        return self._sealing.pieces()
+
+    async def _counted(self) -> AsyncIterator[bytes]:
+        async for piece in self._content:
+            self._size += len(piece)
+            if self._size > LARGEST_BYTES:
+                raise TooLarge
+            self._hash.update(piece)
+            if len(self._head) < HEAD_BYTES:
+                self._head += piece[:HEAD_BYTES]
+            yield piece
+
+    def fetched(self, mime_type: str) -> Fetched:
+        return Fetched(
+            self._size,
+            self._hash.hexdigest(),
+            mime_type,
+            self._head[:HEAD_BYTES],
+            object=self._sealing.sha256(),
+        )

@@ -1,0 +1,33 @@
+"""Files as they are read again: opened while they come, and never a byte that is not as it was."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import structlog
+
+from archiver.encryption.sealing import Shut
+from archiver.encryption.stream_sealing import opened
+from archiver.media.store import File, Kept
+from services import metrics
+from services.files import object_store
+from services.files.object_store import Missing, Objects
+
+log = structlog.get_logger()
+
+
+async def read(store: Objects, file: File | Kept) -> AsyncIterator[bytes]:
+    """Its pieces. Missing, Away or Shut, also half-way."""
+    if file.object is None:
+        raise Missing
+    if not file.ciphertext_sha256:  # it was fetched before files were sealed
+        return await store.read(object_store.media(file.object))
+    if file.lock is None:
+        raise Shut("its key is gone")
+    return opened(file.lock, await store.read(object_store.sealed(file.ciphertext_sha256)))
+
+
+def damaged(message: UUID, error: Shut | Missing) -> None:
+    """Counted and logged: what lies there is not what was kept, or nothing lies there."""
+    metrics.media_damaged.inc()
+    what = "media.missing" if isinstance(error, Missing) else "media.damaged"
+    log.error(what, message=message)

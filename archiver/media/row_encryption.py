@@ -1,0 +1,53 @@
+"""What of a file's row only opens with the key of its conversation. Pure."""
+
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import msgspec
+
+from archiver.encryption.sealing import Shut, own_key, seal, unseal
+from archiver.encryption.stream_sealing import Lock
+from archiver.media.fetch_policy import Announced
+
+Row: TypeAlias = Any
+"""By name: asyncpg's, or a dict."""
+PURPOSE = b"file"
+"""Of the key of what is in one; what was announced of it lies under another."""
+DIGEST = b"digest"
+"""In the place of a salt: the key above it is one file's alone."""
+
+
+def announced(row: Row, key: bytes | None) -> Announced:
+    plain = b'{"id":""}'
+    if row["sealed"] is None:  # of before things were sealed
+        plain = row["announced"]
+    elif key and row["salt"]:
+        with suppress(Shut):
+            plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
+    return msgspec.json.decode(plain, type=Announced)
+
+
+def lock_of(row: Row, key: bytes | None) -> Lock | None:
+    """Of what is in it."""
+    if not (key and row["file_salt"]):
+        return None
+    return Lock(own_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
+
+
+def digest(lock: Lock, sha256: str) -> bytes:
+    return seal(lock.key, DIGEST, bytes.fromhex(sha256), lock.about)
+
+
+def sha256(row: Row, key: bytes | None) -> str:
+    """In hex, of what is in it; '' where it has no key any more."""
+    lock = lock_of(row, key)
+    if row["digest"] is None or lock is None:
+        return str(row["sha256"])
+    with suppress(Shut):
+        return unseal(lock.key, DIGEST, row["digest"], lock.about).hex()
+    return ""
+
+
+def place(row: Row) -> tuple[str, str]:
+    """Municipality and conversation."""
+    return row["tenant"], row["conversation"]

@@ -1,0 +1,282 @@
+"""The table of files: which are to be got, and what became of each; in PostgreSQL."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption.key_store import Keys, Place, Row
+from archiver.encryption.sealing import SALT_BYTES, Shut
+from archiver.encryption.stream_sealing import Lock
+from archiver.media import row_encryption
+from archiver.media.fetch_policy import Announced, Ended, Fetched
+from services.contract import MediaOutcome
+from services.ids import uuid7
+from services.postgres.database import ANSWER_SECONDS, Pool
+from services.tasks import within
+
+LEASE_SECONDS = 60
+"""For whoever took a file, renewed three times in it: from a process that was killed others take it
+after this. One that ends gives back what it had."""
+RENEW_SECONDS = LEASE_SECONDS / 3
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to be got. `attempts` counts the one in hand."""
+
+    id: UUID
+    number: str
+    announced: Announced
+    sent_at: datetime
+    state: str
+    attempts: int
+    object: UUID
+    """Its name in the store until it is whole; for good, where it lies open."""
+    ciphertext_sha256: str = ""
+    """Its name there once it is whole, sealed."""
+    left: UUID | None = None
+    left_sealed: str = ""
+    """Under which an earlier attempt may have left something."""
+    salt: bytes = b""
+    """Of its lock, where it is to be fetched."""
+    lock: Lock | None
+    """None where it has no key any more."""
+    mime_type: str
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as whoever asks for it may know it."""
+
+    announced: Announced
+    object: UUID | None
+    ciphertext_sha256: str
+    lock: Lock | None
+    state: str
+    reason: str
+    mime_type: str
+    size: int
+    sha256: str
+    scanned: bool
+    released: bool = False
+    """Somebody let it through, whatever was found."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How many files wait, and since when the longest does."""
+
+    state: str
+    count: int
+    since: datetime
+
+
+class Book:
+    def __init__(self, pool: Pool, keys: Keys) -> None:
+        self._pool, self._keys = pool, keys
+
+    async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
+        """The one that waits longest, of a number that is not `full`; it is to come under this
+        name, once it is `begun`."""
+        row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
+        if row is None:
+            return None
+        salt = os.urandom(SALT_BYTES)  # of each attempt: under one key never two contents
+        fields = await self._file(dict(row) | {"file_salt": salt}, first=True)
+        return File(**fields, object=object, salt=salt)
+
+    async def begun(self, file: File) -> bool:
+        """It comes under its name from here on; not where another has it by now."""
+        return bool(await self._pool.fetchval(_BEGUN, *_held(file), file.salt))
+
+    async def named(self, file: File, ciphertext_sha256: str) -> bool:
+        """It is whole, and is to have this name; not where another has it by now."""
+        return bool(await self._pool.fetchval(_NAMED, *_held(file), ciphertext_sha256))
+
+    async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
+        """The same of those that were fetched; `again`: also what was let through unscanned."""
+        row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS)
+        if row is None and again:
+            row = await self._pool.fetchrow(_TO_LOOK_AT_AGAIN, now, LEASE_SECONDS)
+        return File(**await self._file(row)) if row else None
+
+    async def names(self, file: File) -> bool:
+        """Whether what was fetched under this name is the file."""
+        return bool(await self._pool.fetchval(_NAMES, file.id, file.object))
+
+    async def renew(self, file: File, now: datetime) -> None:
+        """It is still under way."""
+        await self._pool.execute(_RENEW, *_held(file), now, LEASE_SECONDS)
+
+    async def let_go(self, file: File, now: datetime) -> None:
+        """Of what was taken nothing came: another may take it at once."""
+        await self._pool.execute(_LET_GO, *_held(file), now)
+
+    async def put_off(self, file: File, until: datetime, reason: str) -> None:
+        await self._pool.execute(_PUT_OFF, *_held(file), until, reason)
+
+    async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
+        """It is in the store; what comes next is due."""
+        digest = row_encryption.digest(file.lock, got.sha256) if file.lock else None
+        what = (got.mime_type, got.size, digest, got.agrees)
+        await self._pool.execute(_FETCHED, *_held(file), *what, now)
+
+    async def ended(self, file: File, end: Ended, now: datetime) -> bool:
+        """For good: told to its partition, also that it was looked at after all. Not where another
+        has it by now."""
+        what = (end.state, end.reason, end.scanned)
+        return bool(await self._pool.fetchval(_ENDED, *_held(file), *what, now))
+
+    async def untold(self, limit: int) -> list[MediaOutcome]:
+        rows = await self._pool.fetch(_UNTOLD, limit)
+        keys = await self._keys.known({row_encryption.place(row) for row in rows}) if rows else {}
+        return [_outcome(row, keys.get(row_encryption.place(row))) for row in rows]
+
+    async def told(self, outcomes: Iterable[MediaOutcome]) -> None:
+        known = [(one.message, one.at) for one in outcomes]
+        ids, ends = zip(*known, strict=True)
+        await self._pool.execute(_TOLD, ids, ends)
+
+    async def waiting(self) -> list[Waiting]:
+        return [Waiting(**row) for row in await self._pool.fetch(_WAITING)]
+
+    async def kept(self, id: UUID) -> Kept | None:
+        row = await within(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
+        return Kept(**await self._file(row)) if row else None
+
+    async def _file(self, row: Row, *, first: bool = False) -> dict[str, Any]:
+        """With its lock, and what was announced, opened. Without its key nobody can ask for it by
+        its id. `first`: it is to be fetched."""
+        # Of before things were sealed the conversation may have no key yet.
+        key = await self._key(row_encryption.place(row), made=first and row["sealed"] is None)
+        fields = {name: value for name, value in row.items() if name not in _OPENS}
+        if "digest" in row:
+            fields["sha256"] = row_encryption.sha256(row, key)
+        opened = {
+            "announced": row_encryption.announced(row, key),
+            "lock": row_encryption.lock_of(row, key),
+        }
+        return fields | opened
+
+    async def _key(self, place: Place, *, made: bool) -> bytes | None:
+        if not made:
+            return (await self._keys.known([place])).get(place)
+        with suppress(Shut):
+            return (await self._keys.of_conversations([place])).get(place)
+        return None
+
+
+def _held(file: File) -> tuple[UUID, int, UUID]:
+    return file.id, file.attempts, file.object
+
+
+def _outcome(row: Row, key: bytes | None) -> MediaOutcome:
+    """The same however often it is told; what ends anew, since a scanner looked after all, is
+    another one."""
+    message, state, ended_at = row["about"], row["state"], row["ended_at"]
+    chance = hashlib.blake2b(f"{message} {state} {ended_at}".encode(), digest_size=10).digest()
+    return MediaOutcome(
+        id=uuid7(ended_at, chance),
+        message=message,
+        at=ended_at,
+        mime_type=row["mime_type"] or row["announced_type"],
+        sha256=row_encryption.sha256(row, key),
+        **{name: row[name] for name in _TOLD_AS_IT_IS},
+    )
+
+
+_SEALED = "tenant, conversation, salt, sealed, file_salt, id as about"
+_OPENS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about", "digest"}
+_TOLD_AS_IT_IS = (
+    "tenant", "number", "conversation", "department", "state", "reason", "size", "scanned",
+    "object",
+)  # fmt: skip
+
+_TAKE = """
+update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
+    attempts = attempts + 1
+where id = (
+    select id from archiver.media where due_at <= $1 and {0}
+    order by due_at limit 1 for update skip locked)
+returning id, number, announced, sent_at, state, attempts, {1}, mime_type, {2}
+"""
+_TO_FETCH = _TAKE.format(
+    "state = 'waiting' and number <> all($3::text[])",
+    "object as left, ciphertext_sha256 as left_sealed",
+    _SEALED,
+)
+_LIES = "object, ciphertext_sha256"
+_TO_LOOK_AT = _TAKE.format("state = 'fetched'", _LIES, _SEALED)
+_UNSCANNED = "state = 'available' and not scanned and released_by = ''"
+_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, _LIES, _SEALED)
+"""Each by an index of its own."""
+
+_BEGUN = """
+update archiver.media set object = $3, file_salt = $4, ciphertext_sha256 = ''
+where id = $1 and attempts = $2 and state = 'waiting'
+returning true
+"""
+
+_NAMED = """
+update archiver.media set ciphertext_sha256 = $4
+where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
+returning true
+"""
+
+_NAMES = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
+
+# What is held is named: a statement that the server carries out late, or one of somebody who was
+# thought dead, must not touch what another has. A fetch has an object of its own, a look a number.
+_RENEW = """
+update archiver.media set due_at = $4::timestamptz + make_interval(secs => $5)
+where id = $1 and attempts = $2 and object = $3
+"""
+
+_LET_GO = """
+update archiver.media set due_at = $4 where id = $1 and attempts = $2 and object = $3
+"""
+
+_PUT_OFF = """
+update archiver.media set due_at = $4, reason = $5
+where id = $1 and attempts = $2 and object = $3
+"""
+
+_FETCHED = """
+update archiver.media set state = 'fetched', mime_type = $4, size = $5, digest = $6, agrees = $7,
+    due_at = $8, attempts = 0, reason = ''
+where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
+"""
+
+_ENDED = f"""
+update archiver.media set state = $4, reason = $5, scanned = $6, due_at = $7, ended_at = $7,
+    told = false
+where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetched')
+    or {_UNSCANNED})
+returning true
+"""
+
+_UNTOLD = """
+select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
+    sha256, digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
+    case when state = 'lost' then '' else ciphertext_sha256 end as object
+from archiver.media where not told order by ended_at limit $1
+"""
+
+_TOLD = """
+update archiver.media m set told = true
+from unnest($1::uuid[], $2::timestamptz[]) as t (id, at) where m.id = t.id and m.ended_at = t.at
+"""
+
+_WAITING = """
+select state, count(*) as count, min(sent_at) as since from archiver.media
+where state in ('waiting', 'fetched') group by state
+"""
+
+_KEPT = f"""
+select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, sha256, digest, scanned,
+    released_by <> '' as released
+from archiver.media where id = $1
+"""

@@ -1,0 +1,81 @@
+"""What people did by command (`postkamer token revoke` ...), into the record.
+
+A row lies open until it is in the record, sealed; then it is taken away. Whoever dies between finds
+it again, and adding it again adds nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from services import metrics
+from services.contract import Record
+from services.postgres.database import Pool, until_it_answers
+
+LOOK_SECONDS = 1.0
+"""Between two looks at what is not recorded yet."""
+REFUSED_SECONDS = 60.0
+"""The same after one was refused: a person must look at it, and sees it in the log."""
+MOST = 256
+"""Rows at once. People type commands: mostly it is one."""
+
+Add = Callable[[Sequence[Record]], Awaitable[object]]
+"""Into the record, what is not there yet; all of it or nothing."""
+
+log = structlog.get_logger()
+
+
+async def recording(pool: Pool, add: Add) -> None:
+    """For as long as the service runs."""
+    while True:
+        refused = await _record(pool, add)
+        await asyncio.sleep(REFUSED_SECONDS if refused else LOOK_SECONDS)
+
+
+async def _record(pool: Pool, add: Add) -> int:
+    """All that is there now; how many the record refused. They stay, and come again."""
+    after, refused = UUID(int=0), 0
+    while True:
+        find = partial(pool.fetch, _UNRECORDED, after, MOST)
+        records = [_made(row) for row in await until_it_answers(find, "operations")]
+        if not records:
+            return refused
+        added = await _added(records, add)
+        await until_it_answers(partial(pool.execute, _MOVED, added), "operations")
+        metrics.archive_records.labels(kind="operation").inc(len(added))
+        after, refused = records[-1].id, refused + len(records) - len(added)
+
+
+async def _added(records: Sequence[Record], add: Add) -> list[UUID]:
+    """Which are in the record now. One that it refuses keeps no other from it."""
+    try:
+        await until_it_answers(lambda: add(records), "operations")
+    except Exception as error:
+        if len(records) == 1:
+            log.error("operation.refused", record=records[0].id, exc_info=error)
+            return []
+        return [id for record in records for id in await _added([record], add)]
+    return [record.id for record in records]
+
+
+def _made(row: Any) -> Record:
+    said = {"what": row["what"], "about": row["about"], "by": row["by"]}
+    return Record(
+        id=row["id"],
+        kind="operation",
+        at=row["at"],
+        tenant=row["tenant"],
+        data=msgspec.json.encode(msgspec.json.decode(row["data"]) | said),
+    )
+
+
+_UNRECORDED = """
+select id, at, tenant, by, what, about, data from access.operation
+where id > $1 order by id limit $2
+"""
+_MOVED = "select archiver.operations_moved($1::uuid[])"

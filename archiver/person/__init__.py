@@ -1,1 +1,0 @@
-"""Who somebody is in the record, and all that it has about them."""

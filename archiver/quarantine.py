@@ -1,0 +1,88 @@
+"""What could not become a record: kept whole and sealed, so that nothing acknowledged is lost."""
+
+import os
+from datetime import datetime
+from hashlib import blake2b
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption.key_store import NOWHERE, Keys
+from archiver.encryption.sealing import SALT_BYTES, Shut, seal, unseal
+from services.contract import ArchiveBatch, Record
+from services.postgres.database import Connection, Pool
+
+ABOUT = b"quarantine"
+
+
+class Aside:
+    def __init__(self, pool: Pool, keys: Keys) -> None:
+        self._pool, self._keys = pool, keys
+
+    async def put(self, reason: str, body: bytes) -> UUID:
+        """Its id there; `reason` holds no personal data. What is kept already is kept once: it
+        comes again where the process ended before its envelope was acknowledged."""
+        keys, salt = await self._keys.of_conversations([NOWHERE]), os.urandom(SALT_BYTES)
+        sealed = seal(keys[NOWHERE], salt, body, ABOUT)
+        id = _id(keys[NOWHERE], body)
+        await self._pool.execute(_PUT, id, reason, salt, sealed)
+        return id
+
+
+class Kept(msgspec.Struct, frozen=True, rename="camel"):
+    """What was put aside, sealed as it is."""
+
+    id: UUID
+    at: datetime
+    reason: str
+    size: int
+    """Bytes, sealed."""
+
+
+async def listed(pool: Pool, limit: int) -> list[Kept]:
+    """The oldest first."""
+    return [Kept(**row) for row in await pool.fetch(_LIST, limit)]
+
+
+async def opened(connection: Connection, keys: Keys, id: UUID) -> bytes | None:
+    """What is in it; None where there is none. Shut where it was altered. In a transaction, it is
+    held until that ends: it is put into the record once."""
+    row = await connection.fetchrow(_ONE, id)
+    if row is None:
+        return None
+    key = (await keys.known([NOWHERE])).get(NOWHERE)
+    if key is None or row["sealed"] is None:
+        raise Shut("its key is gone")
+    return unseal(key, row["salt"], row["sealed"], ABOUT)
+
+
+def records(body: bytes) -> list[Record]:
+    """Those in it: of an envelope all, else the one that it is. msgspec.DecodeError where it is
+    neither."""
+    try:
+        return msgspec.msgpack.decode(body, type=ArchiveBatch).records
+    except msgspec.DecodeError:
+        return [msgspec.msgpack.decode(body, type=Record)]
+
+
+async def let_go(connection: Connection, id: UUID) -> None:
+    """As the owner: it is in the record by now."""
+    await connection.execute(_GONE, id)
+
+
+def _id(key: bytes, body: bytes) -> UUID:
+    """The same for the same; without the key nobody finds out by guessing what is kept."""
+    return UUID(bytes=blake2b(body, key=key, digest_size=16, person=ABOUT).digest())
+
+
+_LIST = """
+select id, at, reason, length(coalesce(sealed, body)) as size from archiver.quarantine
+order by at, id limit $1
+"""
+_ONE = "select salt, sealed from archiver.quarantine where id = $1 for update"
+_GONE = "delete from archiver.quarantine where id = $1"
+
+_PUT = """
+insert into archiver.quarantine (id, reason, body, salt, sealed) values ($1, $2, '', $3, $4)
+on conflict do nothing
+"""

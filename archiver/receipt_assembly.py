@@ -1,0 +1,58 @@
+"""A webhook body put together again from its envelope and its pieces, as it was signed."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.key_store import Keys
+from services.postgres.database import Connection
+from services.whatsapp.segments import CONTACT, ITEM, Cut, Hole, joined
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What is sealed of a receipt itself. Those of before bodies were cut have no holes."""
+
+    door: str
+    proof: str
+    signature: str
+    holes: list[Hole] = []
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A body, and how it came."""
+
+    body: bytes
+    envelope: Envelope
+
+
+class Gone(Exception):
+    """It cannot be put together: says why."""
+
+
+async def whole(connection: Connection, keys: Keys, receipt: UUID) -> Whole:
+    """Gone where anything of it was destroyed, or there is no such receipt."""
+    rows = list(opened(await connection.fetch(_PIECES, receipt), keys))
+    envelope = next((row for row in rows if row["id"] == receipt), None)
+    if envelope is None:
+        raise Gone("there is no such receipt, or something of it was destroyed")
+    said = msgspec.json.decode(envelope["data"], type=Envelope)
+    body = joined(Cut(envelope["raw"], said.holes), _pieces(rows, receipt))
+    if body is None:
+        raise Gone("not every piece of it is there")
+    return Whole(body, said)
+
+
+def _pieces(rows: list[dict[str, Any]], receipt: UUID) -> dict[tuple[int, str], bytes]:
+    found: dict[tuple[int, str], bytes] = {}
+    for row in rows:
+        if row["id"] != receipt:
+            found[row["item"], ITEM] = row["raw"]
+            found[row["item"], CONTACT] = row["contact"]
+    return found
+
+
+_PIECES = f"""{RECORDS}
+where (e.id = $1 and e.kind = 'receipt') or (e.receipt = $1 and e.item is not null)
+"""

@@ -1,1 +1,0 @@
-"""What citizens ask about their data: dates, terms, grounds, and what they are told."""

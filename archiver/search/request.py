@@ -1,0 +1,139 @@
+"""What may be asked of the record, and where a page ends. Pure."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, field_validator
+
+from archiver.index.blind_index import telling
+from archiver.index.record_fields import Identity
+from archiver.search import log_position
+from services.api.field_types import (
+    SPARED,
+    Body,
+    Conversation,
+    Department,
+    Form,
+    Moment,
+    Words,
+    spared,
+    wrong,
+)
+
+PAGE, LARGEST_PAGE = 50, 200
+"""Hits in one answer: some 5 KB each."""
+COUNTED = 10_000
+"""Hits that are counted when nobody asked for all: who has more will ask more closely."""
+WORDS, CHARACTERS = 20, 1000
+"""Of one question: a sentence and more."""
+ALTERNATIVES, LISTED = 10, 100
+"""Of `anyOf`; of departments and types."""
+
+
+def _telling(text: str) -> str:
+    """A fault where nothing in it finds anything, or too much."""
+    found = telling(text)
+    if not found:
+        raise wrong("has no word but those that are in nearly every message")
+    if len(found) > WORDS:
+        raise wrong("has over {most} different words", most=WORDS)
+    return text
+
+
+LookedFor = Annotated[str, Words(CHARACTERS), AfterValidator(_telling)]
+
+
+class Citizen(Body):
+    """By what a citizen is known."""
+
+    kind: Literal["phone", "bsuid", "parent_bsuid"]
+    value: Annotated[
+        str, Form(r"\+?[A-Za-z0-9.]{5,150}", "must be a phone number, or a business-scoped user id")
+    ]
+    """A phone number in international form, with its + or without; or Meta's id of a person."""
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.kind, self.value)
+
+
+AsOf = Annotated[str, Form(log_position.FORM, "must be the `asOf` of an answer")]
+After = Annotated[
+    str, Form(rf"{log_position.FORM}\.[0-9a-f]{{32}}", "must be the `next` of a page")
+]
+
+
+class Search(Body):
+    """What is looked for: all of what is given at once; without anything, everything."""
+
+    words: Annotated[LookedFor | None, SPARED] = spared()
+    """Words and emoji that are all in it, in any form, order and case, with accents or without."""
+    any_of: Annotated[tuple[LookedFor, ...], Field(max_length=ALTERNATIVES)] = ()
+    """Of these texts the words of one at least."""
+    since: Annotated[Moment | None, SPARED, Field(alias="from")] = spared()
+    """Received, or accepted to be sent, at this time or later."""
+    until: Annotated[Moment | None, SPARED] = spared()
+    """And before this time."""
+    departments: Annotated[tuple[Department, ...], Field(max_length=LISTED)] = ()
+    """Handled by one of these; of those that the token does not see nothing is found."""
+    person: Annotated[Citizen | None, SPARED] = spared()
+    """In a conversation of this citizen."""
+    types: Annotated[
+        tuple[Annotated[str, Form("[a-z_]{1,64}", "must be a type, as text")], ...],
+        Field(max_length=LISTED),
+    ] = ()
+    """Meta's words, or `note`."""
+    direction: Annotated[Literal["in", "out", "echo"] | None, SPARED] = spared()
+    """As `direction` of a message; no notes."""
+    conversation: Annotated[Conversation | None, SPARED] = spared()
+    order: Literal["newest", "oldest"] = "newest"
+    """Which comes first."""
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    """Hits on a page."""
+    as_of: Annotated[AsOf | None, SPARED] = spared()
+    """The `asOf` of an earlier answer: of the record as it was then. Left out: as it is now."""
+    after: Annotated[After | None, SPARED] = spared()
+    """`next` of the page before, which is of the same `asOf`."""
+    count: Literal["bounded", "exact"] = "bounded"
+    """`bounded` counts up to 10,000 hits, `exact` all, which may take too long."""
+
+    @field_validator("until")
+    @classmethod
+    def _some_time(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+        since = info.data.get("since")
+        if since and until and until <= since:
+            raise wrong("must be later than from")
+        return until
+
+    @field_validator("after")
+    @classmethod
+    def _of_one_answer(cls, after: str | None, info: ValidationInfo) -> str | None:
+        given = info.data.get("as_of")
+        if after is not None and given is not None and Cursor.read(after).as_of != given:
+            raise wrong("is of another asOf")
+        return after
+
+    @property
+    def place(self) -> "Cursor | None":
+        """Where the page before ended."""
+        return Cursor.read(self.after) if self.after else None
+
+
+SEARCH = TypeAdapter(Search)
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Where a page ends: the record as it was then, and the last hit."""
+
+    as_of: str
+    last: UUID
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor":
+        as_of, _, last = text.partition(".")
+        return cls(as_of, UUID(last))
+
+    def __str__(self) -> str:
+        return f"{self.as_of}.{self.last.hex}"

@@ -1,0 +1,158 @@
+"""All that the record has about somebody who was found in it, a conversation at a time."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.key_store import Keys
+from archiver.subject_access.consents import KINDS as AGREED
+from archiver.subject_access.consents import consents
+from archiver.subject_access.person_finder import BATCH, Found, TooMuch, batches
+from archiver.subject_access.report import (
+    Consent,
+    Conversation,
+    Delivered,
+    IdentityChange,
+    Period,
+    View,
+)
+from archiver.subject_access.report_builder import (
+    FATES,
+    Called,
+    Deliveries,
+    Part,
+    conversation,
+    looks,
+    own_words,
+    renames,
+    within,
+)
+from services.postgres.database import Connection
+
+MOST = 20_000
+"""Messages in one report, some 3 KB each while it is made; and views. Who has more asks by
+period."""
+MANY = "over {} messages and views: ask for a part of it, with --since and --until"
+SHOWN = ("message", "note", "conversation", "identity", "consent", "view")
+Row = Mapping[str, Any]
+Progress = Callable[[int, int], None]
+"""How many conversations are done, of how many."""
+
+
+class Everything(msgspec.Struct, frozen=True):
+    names: tuple[str, ...]
+    """That they gave themselves."""
+    conversations: tuple[Conversation, ...]
+    consents: tuple[Consent, ...]
+    changes: tuple[IdentityChange, ...]
+    deliveries: tuple[Delivered, ...]
+    views: tuple[View, ...]
+
+
+class Reader:
+    """On the connection of a transaction."""
+
+    def __init__(self, connection: Connection, keys: Keys, tenant: str) -> None:
+        self._connection, self._keys, self._tenant = connection, keys, tenant
+
+    async def everything(
+        self, found: Found, period: Period, called: Called, progress: Progress
+    ) -> Everything:
+        """TooMuch where it is more than one report holds."""
+        conversations, agreed = list[Conversation](), list[Row]()
+        changes, views = list[IdentityChange](), list[View]()
+        deliveries, names, left = Deliveries(), dict[str, None](), MOST
+        async for done, part in self._parts(found, period):
+            left -= len(part.rows)
+            if left < 0:
+                raise TooMuch(MANY.format(MOST))
+            agreed += [row for row in part.rows if row["kind"] in AGREED and _agrees(row)]
+            names |= dict.fromkeys(own_words(part.rows))
+            changes += renames(part.rows)
+            views += looks(part.rows, called)
+            deliveries.add(part.fates)
+            if part.of("message") or part.of("note") or (part.id and _is_whole(period)):
+                conversations.append(conversation(part, called))
+            progress(done, len(found.conversations))
+        by_time = sorted(changes, key=lambda each: each.at)
+        return Everything(
+            tuple(names),
+            tuple(conversations),
+            consents(agreed),
+            tuple(by_time),
+            deliveries.all(),
+            tuple(sorted(views, key=lambda each: each.at)),
+        )
+
+    async def delivered(self, found: Found) -> tuple[Delivered, ...]:
+        """To which systems it went, and no more than that."""
+        deliveries = Deliveries()
+        given = (self._tenant, list(found.conversations), ["delivery"])
+        async for rows in batches(self._connection, _OF_CONVERSATIONS, *given):
+            deliveries.add(opened(rows, self._keys))
+        return deliveries.all()
+
+    async def _parts(self, found: Found, period: Period) -> AsyncIterator[tuple[int, Part]]:
+        """Each conversation, then what stands in none."""
+        for done, id in enumerate(found.conversations, 1):
+            rows = await self._shown(_OF_CONVERSATIONS, [id], period)
+            if rows:
+                yield done, Part(id, rows, await self._fates(rows, [id]))
+        rows = await self._shown(_OF_ENTRIES, list(found.entries), period)
+        if rows:
+            yield len(found.conversations), Part("", rows, await self._fates(rows, []))
+
+    async def _shown(self, query: str, those: Sequence[Any], period: Period) -> list[Row]:
+        """What was agreed to is of all times: it holds until it ends."""
+        found: list[Row] = []
+        async for rows in batches(self._connection, query, self._tenant, those, list(SHOWN)):
+            found += [
+                row
+                for row in opened(rows, self._keys)
+                if row["kind"] == "consent" or within(row["at"], period)
+            ]
+            if len(found) > MOST:
+                raise TooMuch(MANY.format(MOST))
+        return found
+
+    async def _fates(self, rows: Iterable[Row], conversations: Sequence[str]) -> list[Row]:
+        """What became of these messages, wherever that stands; and where the conversation went."""
+        ids = [row["message"] or row["id"] for row in rows if row["kind"] == "message"]
+        found = {row["id"]: row async for row in self._about(ids)}
+        if conversations:
+            given = (self._tenant, list(conversations), ["delivery"])
+            async for told in batches(self._connection, _OF_CONVERSATIONS, *given):
+                found |= {row["id"]: row for row in opened(told, self._keys)}
+        return [found[id] for id in sorted(found)]
+
+    async def _about(self, messages: Sequence[UUID]) -> AsyncIterator[Row]:
+        for n in range(0, len(messages), BATCH):
+            some = messages[n : n + BATCH]
+            async for rows in batches(self._connection, _ABOUT, self._tenant, some, list(FATES)):
+                for row in opened(rows, self._keys):
+                    yield row
+
+
+def _agrees(row: Row) -> bool:
+    """Of the many that say nothing of it, none is kept."""
+    return row["kind"] == "consent" or b'"consent' in row["data"]
+
+
+def _is_whole(period: Period) -> bool:
+    return period.since is None and period.until is None
+
+
+_OF_CONVERSATIONS = f"""{RECORDS}
+where e.tenant = $1 and e.conversation = any($2::text[]) and e.conversation <> ''
+    and e.kind = any($3::text[])
+order by e.sequence, e.id
+"""
+_OF_ENTRIES = f"""{RECORDS}
+where e.tenant = $1 and e.id = any($2::uuid[]) and e.kind = any($3::text[]) order by e.id
+"""
+_ABOUT = f"""{RECORDS}
+where e.tenant = $1 and e.message = any($2::uuid[]) and e.kind = any($3::text[]) order by e.id
+"""

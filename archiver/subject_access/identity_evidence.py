@@ -1,0 +1,78 @@
+"""What an opened entry says of who somebody is. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from archiver.index.record_fields import PHONE, Identity, Person, plain
+from archiver.subject_access.identity_linking import Names, Seen
+
+KINDS = ("message", "identity", "consent", "conversation")
+MERGE, SYSTEM = "merge", "system"
+
+
+class Change(msgspec.Struct, frozen=True):
+    event: str
+    kind: str
+    value: str
+
+
+class Said(msgspec.Struct, frozen=True):
+    """As much as is read here of any of these. `sender`: of a transfer it is a department."""
+
+    sender: Person | str | None = msgspec.field(name="from", default=None)
+    to: str | None = None
+    type: str | None = None
+    changes: tuple[Change, ...] = ()
+    cause: str = ""
+    event: str = ""
+    other: str = ""
+
+
+_read = msgspec.json.Decoder(Said).decode
+
+
+def seen(row: Mapping[str, Any]) -> Iterator[Seen]:
+    """Nothing of what says nothing of it, or cannot be read."""
+    try:
+        said = _read(row["data"])
+    except msgspec.DecodeError:
+        return
+    place, at = row["conversation"] or str(row["id"]), row["at"]
+    merged = said.other if said.event == "merged" else ""
+    changed = {
+        event: frozenset(
+            _identity(each.kind, each.value) for each in said.changes if each.event == event
+        )
+        for event in ("gained", "moved", "ended")
+    }
+    names = _named(row["kind"], said)
+    if said.cause == MERGE:  # whoever had it is the same person
+        names, changed["moved"] = names | changed["moved"], frozenset()
+    if names or merged or changed["gained"] or changed["moved"]:
+        gained, moved = changed["gained"], changed["moved"]
+        hearsay = row["kind"] == "message" and said.type == SYSTEM
+        yield Seen(
+            place=place,
+            at=at,
+            names=names,
+            gained=gained,
+            moved=moved,
+            merged=merged,
+            hearsay=hearsay,
+        )
+    if changed["ended"]:
+        yield Seen(place=place, at=at, ended=changed["ended"])
+
+
+def _named(kind: str, said: Said) -> Names:
+    found = said.sender.identities if isinstance(said.sender, Person) else ()
+    given = {_identity(each.kind, each.value) for each in found}
+    if said.to and kind != "conversation":  # of a transfer it is a department
+        given.add(_identity(PHONE, said.to))
+    return frozenset(given)
+
+
+def _identity(kind: str, value: str) -> Identity:
+    return Identity(kind, plain(Identity(kind, value)))

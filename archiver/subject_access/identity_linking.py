@@ -1,0 +1,176 @@
+"""Which conversations are with the same person. Pure.
+
+As the router decides it (`router.people`): the names that Meta gives for one portfolio are
+somebody's own; a telephone number is whose it was last, unless another such name came with it, or
+the record says that it ended or moved. In doubt two are two: a report to one holds nothing of the
+other.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+
+from archiver.index.record_fields import PHONE, Identity
+
+Names = frozenset[Identity]
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """By what somebody was known at some moment: in a conversation, or in an entry that stands in
+    none (`place`). `moved`: a number that was somebody else's until then; `merged`: a conversation
+    with the same person, as somebody said who knew; `hearsay`: what Meta says that somebody was
+    called, who may be known by what they are called from then on alone."""
+
+    place: str
+    at: datetime
+    names: Names = frozenset()
+    gained: Names = frozenset()
+    moved: Names = frozenset()
+    ended: Names = frozenset()
+    merged: str = ""
+    hearsay: bool = False
+
+    @property
+    def every(self) -> Names:
+        return self.names | self.gained | self.moved | self.ended
+
+
+class Person(msgspec.Struct, frozen=True):
+    """`said`: what else Meta said that they were called: by it more of them may be found."""
+
+    places: frozenset[str]
+    names: Names
+    said: Names = frozenset()
+
+
+class People:
+    """All who were seen, and who had which telephone number last."""
+
+    def __init__(self, seen: Iterable[Seen]) -> None:
+        self._all = sorted(seen, key=_order)
+        self._seen = list(_believed(self._all))
+        self._above = {each.place: each.place for each in self._seen}
+        self._own = _own(self._seen)
+        self._last: dict[Identity, str] = {}
+        self._by_own_names()
+        self._by_numbers()
+
+    def persons(self) -> list[Person]:
+        together: dict[str, list[tuple[Seen, Seen]]] = {}
+        for pair in zip(self._seen, self._all, strict=True):
+            together.setdefault(self._top(pair[0].place), []).append(pair)
+        return [
+            Person(
+                frozenset(each.place for each, _ in those),
+                frozenset[Identity]().union(*(each.every for each, _ in those)),
+                frozenset[Identity]().union(*(said.every for _, said in those)),
+            )
+            for those in together.values()
+        ]
+
+    def asked(self, names: Collection[Identity]) -> list[Person]:
+        """Who is meant: whoever has the names that are one's own; where none was asked, whoever had
+        the number last."""
+        own = [name for name in names if name.kind != PHONE]
+        persons = self.persons()
+        if found := [person for person in persons if not person.names.isdisjoint(own)]:
+            return found
+        last = {self._last[name] for name in names if name in self._last}
+        return [
+            person
+            for person in persons
+            if not person.places.isdisjoint(last) and not (own and _own_of(person.names))
+        ]
+
+    def _by_own_names(self) -> None:
+        first: dict[Identity, str] = {}
+        for each in self._seen:
+            for name in _own_of(each.every):
+                self._join(each.place, first.setdefault(name, each.place))
+            if each.merged in self._above:
+                self._join(each.place, each.merged)
+
+    def _by_numbers(self) -> None:
+        continued, holder = _continued(self._seen), dict[Identity, str]()
+        for each in self._seen:
+            for number in each.ended:
+                gone = holder.pop(number, "")
+                if gone and self._may(gone, each.place, continued):
+                    self._join(gone, each.place)
+            for number in filter(_is_number, each.names | each.gained | each.moved):
+                before = holder.get(number)
+                if before and number not in each.moved and self._may(before, each.place, continued):
+                    self._join(before, each.place)
+                if not each.hearsay:
+                    holder[number] = self._last[number] = each.place
+
+    def _may(self, before: str, place: str, continued: Collection[str]) -> bool:
+        theirs, ours = self._own[self._top(before)], self._own[self._top(place)]
+        same = self._top(before) == self._top(place)
+        return same or not (theirs and ours) or place in continued
+
+    def _top(self, place: str) -> str:
+        while (above := self._above[place]) != place:
+            self._above[place] = self._above[above]
+            place = above
+        return place
+
+    def _join(self, one: str, other: str) -> None:
+        one, other = self._top(one), self._top(other)
+        if one != other:
+            self._above[other] = one
+            self._own[one] |= self._own[other]
+
+
+def _order(seen: Seen) -> tuple[datetime, int]:
+    """What came at once: a number is somebody's before they write with it, and until they have."""
+    return seen.at, 0 if seen.moved else 2 if seen.ended else 1
+
+
+def _believed(seen: Iterable[Seen]) -> Iterator[Seen]:
+    """What Meta says that somebody was called, only where that is known: else it may be somebody
+    else in whose conversation it was put. Beside a name of their own a number tells nothing."""
+    known: set[Identity] = set()
+    for each in seen:
+        own = _own_of(each.every)
+        if each.hearsay and own:
+            yield msgspec.structs.replace(each, names=own if own <= known else frozenset())
+            continue
+        known |= own
+        yield each
+
+
+def _own(seen: Sequence[Seen]) -> dict[str, Names]:
+    found: dict[str, Names] = {}
+    for each in seen:
+        found[each.place] = found.get(each.place, frozenset()) | _own_of(each.every)
+    return found
+
+
+def _own_of(names: Iterable[Identity]) -> Names:
+    return frozenset(name for name in names if not _is_number(name))
+
+
+def _is_number(name: Identity) -> bool:
+    return name.kind == PHONE
+
+
+def _continued(seen: Sequence[Seen]) -> set[str]:
+    """Places of which the first own names were gained by somebody who was known: by their number
+    alone, since they had others in a portfolio that our number has left."""
+    return set(_continuing(seen))
+
+
+def _continuing(seen: Sequence[Seen]) -> Iterator[str]:
+    first: dict[str, datetime] = {}
+    named: dict[str, Names] = {}
+    gained: dict[str, Names] = {}
+    for each in seen:
+        own = _own_of(each.every)
+        if own and first.setdefault(each.place, each.at) == each.at:
+            named[each.place] = named.get(each.place, frozenset()) | own
+            gained[each.place] = gained.get(each.place, frozenset()) | each.gained
+    for place, names in named.items():
+        if names <= gained[place]:
+            yield place

@@ -1,0 +1,1 @@
+"""The subject access report as PDF."""

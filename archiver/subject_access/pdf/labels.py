@@ -1,0 +1,141 @@
+"""The words of the report on paper: of what the record has, how a citizen reads it. Pure."""
+
+from datetime import date, datetime
+
+from services.calendar.opening_hours import AMSTERDAM, MONTHS
+from services.calendar.opening_hours_syntax import DAYS
+
+TITLE = "Uw gegevens in onze WhatsApp-berichten"
+SUBTITLE = "Antwoord op uw verzoek om inzage (AVG, artikel 15)"
+INTRODUCTION = (
+    "U vroeg welke gegevens wij van u hebben in onze WhatsApp-berichten. In dit rapport staat"
+    " alles wat wij vonden. Elk bericht heeft een nummer. Zo is 2.14 het veertiende bericht van"
+    " gesprek 2. Noem dat nummer als u iets wilt vragen. Alle tijden zijn Nederlandse tijden. U"
+    " krijgt dezelfde gegevens ook als JSON-bestand. Dat kan een computer lezen."
+)
+BOXES = (
+    "Het teken □ staat voor een teken dat wij hier niet kunnen tonen. In het JSON-bestand staat het"
+    " wel."
+)
+EMPTY = "Wij vonden geen gesprekken met u."
+
+KINDS = {
+    "phone": "Telefoonnummer",
+    "bsuid": "Kenmerk bij WhatsApp",
+    "parent_bsuid": "Kenmerk bij WhatsApp (bovenliggend)",
+    "username": "Gebruikersnaam",
+    "name": "Naam",
+    "conversation": "Gesprek",
+}
+TYPES = {
+    "text": "",
+    "image": "Foto",
+    "video": "Video",
+    "audio": "Spraakbericht",
+    "voice": "Spraakbericht",
+    "document": "Document",
+    "sticker": "Sticker",
+    "location": "Locatie",
+    "contacts": "Contactgegevens",
+    "interactive": "Keuze",
+    "button": "Knop",
+    "reaction": "Reactie",
+    "order": "Bestelling",
+    "template": "Vast bericht",
+    "system": "Melding van WhatsApp",
+    "edit": "Bericht aangepast",
+    "revoke": "Bericht ingetrokken",
+    "unsupported": "Soort bericht dat wij niet kunnen lezen",
+    "unknown": "Soort bericht dat wij niet kunnen lezen",
+}
+"""Of messages. One that is not here is shown as it is called."""
+STATUSES = {
+    "received": "ontvangen",
+    "accepted": "klaargezet",
+    "held": "wacht",
+    "sent": "verstuurd",
+    "delivered": "bezorgd",
+    "read": "gelezen",
+    "played": "afgespeeld",
+    "failed": "niet bezorgd",
+    "deleted": "gewist op de telefoon",
+    "unknown": "niet bekend of het aankwam",
+}
+STATES = {
+    "available": "bewaard",
+    "waiting": "nog niet opgehaald",
+    "quarantined": "apart gezet",
+    "lost": "niet bewaard",
+    "delivered": "aangekomen",
+    "parked": "apart gezet",
+    "dropped": "niet bezorgd",
+}
+"""Of files, and of what went to a system."""
+AUTHORS = {
+    "citizen": "U",
+    "employee": "Medewerker",
+    "system": "Systeem van de gemeente",
+    "automated": "Automatisch bericht",
+}
+FILE_TYPES = {
+    "image": "foto",
+    "audio": "geluid",
+    "video": "video",
+    "text": "tekst",
+    "application/pdf": "pdf",
+}
+SIZES = ("bytes", "kB", "MB", "GB")
+
+
+def day(at: date | None) -> str:
+    """`20 november 2026`; '' where there is none."""
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year}" if at else ""
+
+
+def here(at: datetime) -> date:
+    """The day that it was in Amsterdam."""
+    return at.astimezone(AMSTERDAM).date()
+
+
+def weekday(at: datetime) -> str:
+    """`Vrijdag 20 november 2026`, in Amsterdam."""
+    return f"{DAYS[here(at).weekday()].capitalize()} {day(here(at))}"
+
+
+def clock(at: datetime) -> str:
+    """`09.14`, in Amsterdam."""
+    return f"{at.astimezone(AMSTERDAM):%H.%M}"
+
+
+def moment(at: datetime | None) -> str:
+    """`20 november 2026, 09.14 uur`, in Amsterdam; '' where there is none."""
+    return f"{day(here(at))}, {clock(at)}\N{NO-BREAK SPACE}uur" if at else ""
+
+
+def counted(number: int, one: str, more: str) -> str:
+    """`1 gesprek`, `1.204 gesprekken`."""
+    return f"{number:,} {one if number == 1 else more}".replace(",", ".")
+
+
+def size(octets: int | None) -> str:
+    """`48 kB`, `1,2 MB`; '' where it is not known."""
+    if octets is None:
+        return ""
+    amount, unit = float(octets), 0
+    while amount >= 1000 and unit < len(SIZES) - 1:
+        amount, unit = amount / 1000, unit + 1
+    if unit == 0:
+        return "1 byte" if octets == 1 else f"{octets} {SIZES[0]}"
+    shown = f"{amount:.1f}" if amount < 10 else f"{amount:.0f}"
+    return f"{shown.replace('.', ',')} {SIZES[unit]}"
+
+
+def known(kind: str, value: str) -> str:
+    """A telephone number with a plus before it, as people write it: WhatsApp leaves it out."""
+    return f"+{value}" if kind == "phone" and value.isascii() and value.isdigit() else value
+
+
+def file_type(mime_type: str) -> str:
+    """A word where there is one: few know what `audio/ogg; codecs=opus` is."""
+    bare = mime_type.partition(";")[0].strip().lower()
+    return FILE_TYPES.get(bare) or FILE_TYPES.get(bare.partition("/")[0]) or bare

@@ -1,0 +1,109 @@
+"""What else is on record, as tables of a few columns each. Pure."""
+
+from typing import Any
+
+from archiver.subject_access.pdf import labels
+from archiver.subject_access.pdf.labels import counted, day, moment
+from archiver.subject_access.report import Consent, Report
+
+Json = dict[str, Any]
+Rows = list[list[str]]
+
+
+def tables(report: Report) -> list[Json]:
+    """In the order of the pages. An empty one says so: that there is nothing is an answer, too."""
+    return [
+        _table("Toestemming", CONSENTS, _consents(report)),
+        _table("Een ander nummer of een andere naam", CHANGES, _changes(report)),
+        _table("Naar welke systemen het ging", DELIVERIES, _deliveries(report)),
+        _table("Wie uw gegevens bekeek", VIEWS, _views(report)),
+        _table("Waar nog meer een kopie is", COPIES, _copies(report)),
+    ]
+
+
+CONSENTS = (
+    "Waar u toestemming voor gaf, en of u daarmee stopte.",
+    ("Waarvoor", "Gegeven", "Gestopt", "Hoe"),
+    "Er is geen toestemming van u bekend.",
+)
+CHANGES = (
+    "Wanneer wij zagen dat u een ander nummer of een andere naam kreeg.",
+    ("Wanneer", "Wat", "Was", "Werd"),
+    "Wij zagen geen verandering.",
+)
+DELIVERIES = (
+    "Deze systemen van de gemeente kregen uw berichten.",
+    ("Systeem", "Hoeveel", "Eerste keer", "Laatste keer", "Hoe het ging"),
+    "Uw berichten gingen naar geen ander systeem.",
+)
+VIEWS = (
+    "Elke keer dat iemand van de gemeente, of een systeem, uw gegevens opvroeg."
+    " Namen van medewerkers staan er niet bij.",
+    ("Wanneer", "Wie", "Wat", "Waarom"),
+    "Niemand heeft uw gegevens opgevraagd.",
+)
+COPIES = (
+    "Deze kopieën staan buiten ons archief.",
+    ("Waar", "Wat", "Tot wanneer"),
+    "Er zijn geen andere kopieën bekend.",
+)
+
+Words = tuple[str, tuple[str, ...], str]
+"""What it tells, the names of its columns, what stands there where it is empty."""
+
+
+def _table(title: str, words: Words, rows: Rows) -> Json:
+    lead, columns, empty = words
+    return {"title": title, "lead": lead, "columns": columns, "rows": rows, "empty": empty}
+
+
+def _consents(report: Report) -> Rows:
+    return [
+        [each.purpose, moment(each.given_at) or "niet bekend", _ended(each), each.source]
+        for each in report.consents
+    ]
+
+
+def _ended(consent: Consent) -> str:
+    return moment(consent.ended_at) or "nee"
+
+
+def _changes(report: Report) -> Rows:
+    return [
+        [
+            moment(each.at),
+            labels.KINDS.get(each.kind, each.kind),
+            labels.known(each.kind, each.before),
+            labels.known(each.kind, each.after),
+        ]
+        for each in report.identity_changes
+    ]
+
+
+def _deliveries(report: Report) -> Rows:
+    return [
+        [
+            each.destination,
+            counted(each.count, "keer", "keer"),
+            moment(each.first_at),
+            moment(each.last_at),
+            labels.STATES.get(each.state, each.state),
+        ]
+        for each in report.deliveries
+    ]
+
+
+def _views(report: Report) -> Rows:
+    return [
+        [
+            moment(each.at),
+            " · ".join(filter(None, (each.department, each.token and f"systeem {each.token}"))),
+            each.what,
+            each.why,
+        ]
+        for each in report.views
+    ]
+
+
+def _copies(report: Report) -> Rows:
+    return [[each.place, each.what, day(each.until) or "niet bekend"] for each in report.copies]

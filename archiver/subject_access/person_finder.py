@@ -1,0 +1,141 @@
+"""Where somebody is in the record of one municipality: by what was asked, and by all that they are
+known by there besides."""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.key_store import Keys
+from archiver.index.record_fields import PHONE, Identity, plain
+from archiver.log.writer import person_hash
+from archiver.subject_access.identity_evidence import KINDS, seen
+from archiver.subject_access.identity_linking import Names, People, Person, Seen
+from services.postgres.database import Connection
+
+MOST_PLACES = 2_000
+"""Conversations and lone entries that are looked at for one person: forty years of one a week."""
+MOST_SEEN = 200_000
+"""Times that somebody was called something, some 500 bytes each."""
+BATCH = 500
+"""Entries in memory at once, some 5 KB each."""
+
+
+class TooMuch(Exception):
+    """More than is held in memory at once, in a sentence."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """`others`: how many more places a telephone number that was asked stands in, of other people;
+    `hashes`: the keyed ones of all the names."""
+
+    asked: Names
+    names: Names = frozenset()
+    hashes: tuple[bytes, ...] = ()
+    conversations: tuple[str, ...] = ()
+    """The oldest first."""
+    entries: tuple[UUID, ...] = ()
+    others: int = 0
+
+
+class Finder:
+    """One search, on the connection of a transaction."""
+
+    def __init__(self, connection: Connection, keys: Keys, tenant: str, hashing: bytes) -> None:
+        self._connection, self._keys, self._tenant = connection, keys, tenant
+        self._hashing = hashing
+        self._seen: list[Seen] = []
+        self._places: set[str] = set()
+
+    async def find(self, asked: Collection[Identity]) -> Found:
+        wanted = frozenset(Identity(each.kind, plain(each)) for each in asked)
+        known, new, persons = frozenset[Identity](), wanted, list[Person]()
+        while new:
+            await self._look(new)
+            known |= new
+            persons = People(self._seen).asked(wanted)
+            new = frozenset[Identity]().union(*(each.said for each in persons)) - known
+        return self._found(wanted, persons)
+
+    def hashes(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
+        return tuple(sorted(person_hash(self._hashing, name.kind, name.value) for name in names))
+
+    def _found(self, asked: Names, persons: Sequence[Person]) -> Found:
+        places = frozenset[str]().union(*(each.places for each in persons))
+        names = frozenset[Identity]().union(*(each.names for each in persons))
+        numbers = {name for name in asked if name.kind == PHONE}
+        others = {
+            each.place
+            for each in self._seen
+            if each.place not in places and not each.every.isdisjoint(numbers)
+        }
+        ours = [each.place for each in sorted(self._seen, key=lambda each: each.at)]
+        in_order = [place for place in dict.fromkeys(ours) if place in places]
+        return Found(
+            asked=asked,
+            names=names,
+            hashes=self.hashes(names | asked),
+            conversations=tuple(place for place in in_order if not _is_entry(place)),
+            entries=tuple(UUID(place) for place in in_order if _is_entry(place)),
+            others=len(others),
+        )
+
+    async def _look(self, names: Names) -> None:
+        """At every place where one of these stands, and was not looked at yet."""
+        rows = await self._connection.fetch(
+            _PLACES, self._tenant, self.hashes(names), MOST_PLACES + 1
+        )
+        conversations = {row["conversation"] for row in rows if row["conversation"]}
+        entries = {row["entry"] for row in rows if not row["conversation"]}
+        new = {*conversations, *map(str, entries)} - self._places
+        self._places |= new
+        if len(self._places) > MOST_PLACES:
+            raise TooMuch(f"they stand in over {MOST_PLACES} places: that is no one person")
+        await self._read(_CONVERSATIONS, sorted(conversations & new))
+        await self._read(_ENTRIES, sorted(each for each in entries if str(each) in new))
+
+    async def _read(self, query: str, places: Sequence[Any]) -> None:
+        if not places:
+            return
+        async for rows in batches(self._connection, query, self._tenant, places, KINDS):
+            self._seen += _of(opened(rows, self._keys))
+            if len(self._seen) > MOST_SEEN:
+                raise TooMuch(f"they are named over {MOST_SEEN} times: that is no one person")
+
+
+async def batches(connection: Connection, query: str, *given: Any) -> AsyncIterator[list[Any]]:
+    rows: list[Any] = []
+    async for row in connection.cursor(query, *given, prefetch=BATCH):
+        rows.append(row)
+        if len(rows) == BATCH:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _of(rows: Iterable[dict[str, Any]]) -> Iterator[Seen]:
+    for row in rows:
+        yield from seen(row)
+
+
+def _is_entry(place: str) -> bool:
+    """A conversation's id has our number and one hyphen in it, an entry's is a UUID."""
+    return place.count("-") == 4
+
+
+_PLACES = """
+select distinct conversation, case when conversation = '' then entry end as entry
+from archiver.subject where tenant = $1 and hash = any($2::bytea[])
+limit $3
+"""
+_CONVERSATIONS = f"""{RECORDS}
+where e.tenant = $1 and e.conversation = any($2::text[]) and e.conversation <> ''
+    and e.kind = any($3::text[])
+order by e.id
+"""
+_ENTRIES = f"""{RECORDS}
+where e.tenant = $1 and e.id = any($2::uuid[]) and e.kind = any($3::text[]) order by e.id
+"""

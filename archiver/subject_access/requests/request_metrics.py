@@ -1,0 +1,35 @@
+"""How many requests wait to be decided, by municipality, for whoever must answer in time."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from functools import partial
+
+from archiver.subject_access.requests.deadlines import SOON_DAYS
+from services import clock, metrics
+from services.calendar.opening_hours import AMSTERDAM
+from services.postgres.database import Pool, until_it_answers
+
+COUNT_SECONDS = 60.0
+"""Between two counts: what is counted changes by the day."""
+STATES = ("open", "soon", "overdue")
+
+
+async def count(pool: Pool, tenants: Collection[str]) -> None:
+    """For as long as the service runs. Of a municipality without any it is 0."""
+    while True:
+        today = clock.now().astimezone(AMSTERDAM).date()
+        fetch = partial(pool.fetch, _COUNT, today, today + timedelta(days=SOON_DAYS))
+        found = {row["tenant"]: row for row in await until_it_answers(fetch, "requests")}
+        for tenant in tenants:
+            for state in STATES:
+                number = found[tenant][state] if tenant in found else 0
+                metrics.requests.labels(tenant=tenant, state=state).set(number)
+        await asyncio.sleep(COUNT_SECONDS)
+
+
+_COUNT = """
+select tenant, count(*) as open, count(*) filter (where due_on between $1 and $2) as soon,
+    count(*) filter (where due_on < $1) as overdue
+from archiver.request where decision is null group by tenant
+"""

@@ -1,0 +1,183 @@
+"""Requests in PostgreSQL: a row each, without a name or a number; and each step of them on the
+record, in the same transaction."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.key_store import Keys
+from archiver.index.record_fields import Identity
+from archiver.log.writer import within
+from archiver.subject_access.person_finder import Found
+from archiver.subject_access.requests import deadlines
+from archiver.subject_access.requests.legal_grounds import Kind
+from services import clock
+from services.contract import Record
+from services.postgres.database import Connection
+
+LISTED = 1_000
+"""Requests in one list, the first due first."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`hashes` and `conversations`: whom it is about, as it was found when it was opened."""
+
+    id: str
+    tenant: str
+    kind: Kind
+    received_on: date
+    due_on: date
+    extension: str = ""
+    decision: str | None = None
+    ground: str = ""
+    decided_at: datetime | None = None
+    hashes: tuple[bytes, ...] = ()
+    conversations: tuple[str, ...] = ()
+
+    def state(self, today: date) -> deadlines.State:
+        return deadlines.state(self.due_on, today, decided=self.decision is not None)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    tenant: str
+    kind: Kind
+    received_on: date
+    by: str
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What was done about a request: the data of a record of the kind `request`. Whose it is stands
+    with the opening alone (`from_`, as with a message)."""
+
+    request: str
+    event: str
+    by: str
+    kind: str
+    received_on: date
+    due_on: date
+    ground: str = ""
+    decision: str = ""
+    text: str = ""
+    from_: Any = msgspec.field(name="from", default=None)
+
+
+class Book:
+    """On the connection of a transaction."""
+
+    def __init__(self, connection: Connection, keys: Keys) -> None:
+        self._connection, self._keys = connection, keys
+        self._writer = within(connection, keys)
+
+    async def open(self, asked: Asked, found: Found, now: datetime) -> Request:
+        number = await self._connection.fetchval("select nextval('archiver.request_number')")
+        request = Request(
+            id=f"AVG-{asked.received_on.year}-{number:04}",
+            tenant=asked.tenant,
+            kind=asked.kind,
+            received_on=asked.received_on,
+            due_on=deadlines.due(asked.received_on),
+            hashes=found.hashes,
+            conversations=found.conversations,
+        )
+        await self._connection.execute(
+            _OPEN,
+            request.id,
+            request.tenant,
+            request.kind,
+            request.received_on,
+            request.due_on,
+            list(request.hashes),
+            list(request.conversations),
+        )
+        await self._step(request, now, event="opened", by=asked.by, from_=_person(found.asked))
+        return request
+
+    async def request(self, id: str) -> Request | None:
+        """Held until the transaction ends: nobody decides twice."""
+        row = await self._connection.fetchrow(f"{_SELECT} where id = $1 for update", id)
+        return _request(row) if row else None
+
+    async def listed(self, *, open: bool, before: date | None) -> list[Request]:
+        rows = await self._connection.fetch(_LIST, open, before, LISTED)
+        return [_request(row) for row in rows]
+
+    async def extend(
+        self, request: Request, until: date, ground: str, by: str, now: datetime
+    ) -> Request:
+        changed = msgspec.structs.replace(request, due_on=until, extension=ground)
+        await self._connection.execute(_EXTEND, request.id, until, ground)
+        await self._step(changed, now, event="extended", by=by, ground=ground)
+        return changed
+
+    async def decide(
+        self, request: Request, decision: str, ground: str, by: str, text: str, now: datetime
+    ) -> Request:
+        changed = msgspec.structs.replace(request, decision=decision, ground=ground, decided_at=now)
+        await self._connection.execute(_DECIDE, request.id, decision, ground, now)
+        said = {"decision": decision, "ground": ground, "text": text}
+        await self._step(changed, now, event="decided", by=by, **said)
+        return changed
+
+    async def steps(self, request: Request) -> list[tuple[datetime, Step]]:
+        """What can still be opened of what was done, oldest first."""
+        places = ["", *request.conversations]
+        rows = await self._connection.fetch(_STEPS, request.tenant, places)
+        read = [(row["at"], _step(row["data"])) for row in opened(rows, self._keys)]
+        return [(at, step) for at, step in read if step.request == request.id]
+
+    async def _step(self, request: Request, now: datetime, **said: Any) -> None:
+        """In the newest conversation of whom it is about, and in none where there is none."""
+        step = Step(
+            request=request.id,
+            kind=request.kind,
+            received_on=request.received_on,
+            due_on=request.due_on,
+            **said,
+        )
+        record = Record(
+            id=clock.new_id(now),
+            kind="request",
+            at=now,
+            data=msgspec.json.encode(step),
+            tenant=request.tenant,
+            conversation=request.conversations[-1] if request.conversations else "",
+        )
+        await self._writer.add([record])
+
+
+def _person(names: Iterable[Identity]) -> dict[str, Any]:
+    given = sorted((each.kind, each.value) for each in names)
+    return {"identities": [{"kind": kind, "value": value} for kind, value in given]}
+
+
+_step = msgspec.json.Decoder(Step).decode
+
+
+def _request(row: Any) -> Request:
+    lists = {name: tuple(row[name]) for name in ("hashes", "conversations")}
+    return Request(**dict(row) | lists)
+
+
+_SELECT = """
+select id, tenant, kind, received_on, due_on, extension, decision, ground, decided_at, hashes,
+    conversations
+from archiver.request
+"""
+_LIST = f"""{_SELECT}
+where (not $1 or decision is null) and ($2::date is null or (decision is null and due_on < $2))
+order by decision is not null, due_on, id limit $3
+"""
+_OPEN = """
+insert into archiver.request (id, tenant, kind, received_on, due_on, hashes, conversations)
+values ($1, $2, $3, $4, $5, $6, $7)
+"""
+_EXTEND = "update archiver.request set due_on = $2, extension = $3 where id = $1"
+_DECIDE = """
+update archiver.request set decision = $2, ground = $3, decided_at = $4 where id = $1
+"""
+_STEPS = f"""{RECORDS}
+where e.tenant = $1 and e.conversation = any($2::text[]) and e.kind = 'request' order by e.id
+"""

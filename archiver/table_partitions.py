@@ -1,0 +1,46 @@
+"""Partitions of the coming months, made long before anything goes there; and of the processing log
+those that are past their term, taken away."""
+
+import asyncio
+from datetime import date
+
+import structlog
+
+from services import clock
+from services.postgres.database import Pool, until_it_answers
+
+AHEAD = 13
+"""Made in advance: a service that runs for a year without a restart has room."""
+LOOK_SECONDS = 24 * 3600.0
+TABLES = ("entry", "searchable")
+
+log = structlog.get_logger()
+
+
+async def make(pool: Pool, today: date) -> None:
+    for table in TABLES:
+        sql = "select archiver.make_months_of($1, $2, $3)"
+        await pool.execute(sql, table, today.replace(day=1), AHEAD)
+    sql = "select archiver.make_processing_months($1, $2)"
+    await pool.execute(sql, today.replace(day=1), AHEAD)
+
+
+async def forget(pool: Pool, today: date, kept: int) -> None:
+    """The months of the processing log before the last `kept`."""
+    gone = await pool.fetchval("select archiver.forget_processing($1)", months_before(today, kept))
+    if gone:
+        log.info("processing.forgotten", months=gone)
+
+
+def months_before(today: date, count: int) -> date:
+    """The first day of the month that was so many months ago; pure."""
+    year, month = divmod(today.year * 12 + today.month - 1 - count, 12)
+    return date(year, month + 1, 1)
+
+
+async def keep(pool: Pool, kept: int) -> None:
+    """For as long as the service runs."""
+    while True:
+        await until_it_answers(lambda: make(pool, clock.now().date()), "months")
+        await until_it_answers(lambda: forget(pool, clock.now().date(), kept), "processing")
+        await asyncio.sleep(LOOK_SECONDS)

@@ -1,0 +1,82 @@
+"""What the gateway is measured against: the least that could be done for a webhook.
+
+bare     read the body, check its signature, answer: what Python's HTTP costs
+single   the same, and one confirmed publish for each webhook: without group commit
+
+Both stand on what the gateway stands on: the same event loop, the same HTTP server and its bounds.
+"""
+
+import asyncio
+import os
+import secrets
+import sys
+
+import aio_pika
+from aiohttp import web
+
+from bench.webhooks import HEADER, is_signed
+from services.http.application import MANY, serve
+from services.lifecycle import in_loop, settle
+
+BODY_BYTES = 4 * 1024 * 1024
+CHANNELS = 8
+"""For `single`: many confirms in flight, spread over some channels."""
+CONFIRM_SECONDS = 30
+"""For `single`, whose queue grows with the load: late is what is measured, and no error."""
+
+
+async def _body(request: web.Request) -> bytes:
+    """The quickest way for what has arrived in one go, as most webhooks do."""
+    if request.content.is_eof():
+        return request.content.read_nowait()
+    return await request.read()
+
+
+def _is_signed(request: web.Request, body: bytes) -> bool:
+    return is_signed(body, request.headers.get(HEADER, ""))
+
+
+async def bare(request: web.Request) -> web.Response:
+    return web.Response(status=200 if _is_signed(request, await _body(request)) else 401)
+
+
+class Single:
+    def __init__(self, exchanges: list[aio_pika.abc.AbstractExchange], key: str) -> None:
+        self._exchanges, self._key = exchanges, key
+        self._next = 0
+
+    async def receive(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        if not _is_signed(request, body):
+            return web.Response(status=401)
+        self._next = (self._next + 1) % CHANNELS
+        message = aio_pika.Message(
+            body,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            message_id=secrets.token_hex(8),
+        )
+        exchange = self._exchanges[self._next]
+        await exchange.publish(message, routing_key=self._key, timeout=CONFIRM_SECONDS)
+        return web.Response()
+
+
+async def main(kind: str, port: int) -> None:
+    app = web.Application(client_max_size=BODY_BYTES)
+    if kind == "single":
+        connection = await aio_pika.connect(os.environ["POSTKAMER_AMQP_URL"])
+        exchanges = [
+            await (await connection.channel(on_return_raises=True)).get_exchange(
+                "partitions", ensure=False
+            )
+            for _ in range(CHANNELS)
+        ]
+        app.router.add_post("/{path:.*}", Single(exchanges, "router.partition.0").receive)
+    else:
+        app.router.add_post("/{path:.*}", bare)
+    async with serve(app, "127.0.0.1", port, connections=MANY):
+        settle()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    in_loop(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,94 @@
+"""The front door: its rate beside the bare HTTP server's and beside a publish per webhook.
+
+One process each on the same machine as the load and the broker, in turns, so that what disturbs
+the machine disturbs all three; then, at a fixed rate, its latency beside the bare server's.
+"""
+
+import statistics
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bench.load import most, steady
+from bench.open_loop import Outcome
+from bench.results import (
+    BARE,
+    CASES,
+    GATEWAY,
+    KINDS,
+    Case,
+    Sample,
+    demands_table,
+    latency_table,
+    rates_table,
+)
+from bench.servers import Servers, serving
+from bench.webhooks import body, signed_lines
+
+LINES = {1: 5000, 25: 400, 900: 16}
+"""Different bodies for each number of messages in one: some MB of each."""
+WARMING_SECONDS = 1
+Report = Callable[[str], None]
+
+
+def measure(folder: Path, rounds: int, seconds: int, report: Report) -> None:
+    """Measure and print; `rounds` of each, `seconds` each."""
+    folder.mkdir(parents=True)
+    lines = {messages: _written(folder, messages) for messages in LINES}
+    with serving(folder) as servers:
+        for port in servers.ports.values():
+            most(port, lines[1], 64, WARMING_SECONDS)
+        rates = _rates(servers, lines, (rounds, seconds), report)
+        half = {case.messages: _half(rates[case, GATEWAY]) for case in reversed(CASES)}
+        outcomes = _latencies(servers, lines, half, (rounds, seconds))
+    sizes = {messages: len(body(0, messages)) for messages in LINES}
+    for line in (
+        *rates_table(rates, sizes),
+        *latency_table(outcomes, half),
+        *demands_table(rates),
+    ):
+        report(line)
+
+
+def _written(folder: Path, messages: int) -> Path:
+    path = folder / f"webhooks-{messages}.txt"
+    path.write_bytes(b"".join(signed_lines(LINES[messages], messages)))
+    return path
+
+
+def _half(samples: list[Sample]) -> float:
+    return statistics.median(sample.rate for sample in samples) / 2
+
+
+def _rates(
+    servers: Servers, lines: Mapping[int, Path], turns: tuple[int, int], report: Report
+) -> dict[tuple[Case, str], list[Sample]]:
+    rounds, seconds = turns
+    rates: dict[tuple[Case, str], list[Sample]] = {(c, k): [] for c in CASES for k in KINDS}
+    for turn in range(rounds):
+        for case in CASES:
+            for kind in KINDS:
+                port = servers.ports[kind]
+                rates[case, kind].append(
+                    most(port, lines[case.messages], case.connections, seconds)
+                )
+                servers.purge()
+        got = ", ".join(f"{rates[CASES[0], kind][-1].rate:,.0f} {kind}" for kind in KINDS)
+        report(f"round {turn + 1} of {rounds}, webhooks/s at {CASES[0].words}: {got}")
+    return rates
+
+
+def _latencies(
+    servers: Servers, lines: Mapping[int, Path], half: Mapping[int, float], turns: tuple[int, int]
+) -> dict[tuple[int, str], list[Outcome]]:
+    """The bare server shows what of it is the load's and the machine's."""
+    rounds, seconds = turns
+    connections = {case.messages: case.connections for case in reversed(CASES)}
+    found: dict[tuple[int, str], list[Outcome]] = {
+        (messages, kind): [] for messages in LINES for kind in (BARE, GATEWAY)
+    }
+    for _ in range(rounds):
+        for (messages, kind), outcomes in found.items():
+            port, count = servers.ports[kind], connections[messages]
+            outcomes.append(steady(port, lines[messages], count, half[messages], seconds))
+            servers.purge()
+    return found

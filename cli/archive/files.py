@@ -1,0 +1,174 @@
+"""`postkamer files`: files of citizens that wait or are kept from everybody; look, let through."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+import click
+import msgspec
+
+from archiver.encryption.key_store import Keys
+from archiver.encryption.sealing import Shut
+from archiver.media.fetch_policy import RELEASED
+from archiver.media.reader import read
+from archiver.media.store import Book
+from cli.support.archive_access import STORE, on_archive, store
+from cli.support.audit import NAME, Operation, named, on_record, write
+from cli.support.database import Refused, fail, on_tables, say
+from services.files.object_store import Missing
+from services.postgres.database import Connection, Pool
+
+MOST = 1000
+"""Shown at once; there are more only when something is very wrong."""
+STATES = ("waiting", "fetched", "quarantined", "lost")
+
+
+class File(msgspec.Struct, frozen=True, rename="camel"):
+    """Without its name, and without what is in it."""
+
+    id: UUID
+    tenant: str
+    department: str
+    conversation: str
+    state: str
+    reason: str
+    mime_type: str
+    size: int
+    sent_at: datetime
+    attempts: int
+    object: str
+    """Its name in the object store, where it is sealed; '' where nothing of it was begun."""
+
+
+@click.group("files")
+def group() -> None:
+    """Files of citizens (POSTKAMER_DATABASE_URL, as its owner)."""
+
+
+@group.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Of one state alone.")
+@click.option("--json", "as_json", is_flag=True)
+def list_command(state: str | None, as_json: bool) -> None:
+    """Show those that wait, are kept from everybody, or could not be got; the oldest first.
+
+    waiting: to be fetched. fetched: to be scanned.
+    """
+    wanted = [state] if state else list(STATES)
+    found = on_tables("files", lambda pool: _listed(pool, wanted))
+    say(found, _lines(found), as_json=as_json)
+
+
+def _lines(found: Sequence[File]) -> Iterator[str]:
+    for one in found:
+        yield f"{one.id}  {one.sent_at:%Y-%m-%d %H:%M:%S}Z  {one.state}  {one.tenant}"
+        tried = f"attempt {one.attempts}: " if one.state in ("waiting", "fetched") else ""
+        yield f"    {one.mime_type or '-'}  {one.size} bytes  {tried}{one.reason or 'on its way'}"
+        if one.state == "quarantined":
+            yield f"    {one.object}"
+    yield f"{len(found)} file{'s' * (len(found) != 1)}"
+
+
+@group.command("release")
+@click.argument("file", type=click.UUID)
+@click.option("--by", required=True, help="Who answers for it; on the record.")
+@click.option("--json", "as_json", is_flag=True)
+def release_command(file: UUID, by: str, as_json: bool) -> None:
+    """Let a file through that is kept from everybody, when a person has looked at it.
+
+    The department is told, and the record says who did it.
+    """
+    if (name := named(by)) is None:
+        fail(f"--by: {NAME}")
+    if not on_record("files", lambda connection: _released(connection, file, name), name):
+        fail("no file that is kept from everybody has this id")
+    told = ["released; the department is told within seconds"]
+    say({"id": file, "state": "available"}, told, as_json=as_json)
+
+
+@group.command("open")
+@click.argument("file", type=click.UUID)
+@click.option("--to", "out", required=True, type=click.Path(path_type=Path), help="A new file.")
+@click.option("--by", required=True, help="Who looks at it; on the record.")
+@click.option("--json", "as_json", is_flag=True)
+def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
+    """Write a file as the citizen sent it, for a person who must look at one that is kept from
+    everybody: it may be malware.
+
+    Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
+    """
+    if (name := named(by)) is None:
+        fail(f"--by: {NAME}")
+    size = on_archive("files", lambda pool, keys: _opened(pool, keys, file, out, name))
+    say({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
+
+
+async def _opened(pool: Pool, keys: Keys, file: UUID, out: Path, by: str) -> int:
+    """On the record first."""
+    row = await pool.fetchrow(_OPEN, file)
+    kept = await Book(pool, keys).kept(file) if row else None
+    if row is None or kept is None:
+        raise Refused("no file that is here has this id")
+    if (objects := store()) is None:
+        raise Refused(f"{STORE}: is missing")
+    data = {name: row[name] for name in ("department", "conversation")}
+    done = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)
+    async with pool.acquire() as connection:
+        await write(connection, done, by)
+    try:
+        with _new(out) as written:
+            async for piece in await read(objects, kept):
+                written.write(piece)
+            return written.tell()
+    except (Shut, Missing):
+        raise Refused("this file is not what was kept, or not there") from None
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    """For nobody else to read; and none that did not become whole."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refused(f"--to: {error.strerror}") from None
+    with os.fdopen(handle, "wb") as file:
+        try:
+            yield file
+        except BaseException:
+            path.unlink()
+            raise
+
+
+async def _listed(pool: Pool, states: Sequence[str]) -> list[File]:
+    return [File(**row) for row in await pool.fetch(_LIST, states, MOST)]
+
+
+async def _released(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:
+    row = await connection.fetchrow(_RELEASE, file, by, RELEASED.format(by))
+    if row is None:
+        return False, None
+    data = {name: row[name] for name in ("department", "conversation")}
+    return True, Operation(what="files release", about=str(file), tenant=row["tenant"], data=data)
+
+
+_LIST = """
+select id, tenant, department, conversation, state, reason,
+    coalesce(nullif(mime_type, ''), announced->>'mimeType', '') as mime_type, size, sent_at,
+    attempts, case when ciphertext_sha256 <> '' then 'sealed/' || ciphertext_sha256
+        else coalesce('media/' || object, '') end as object
+from archiver.media where state = any($1::text[]) order by sent_at limit $2
+"""
+
+_OPEN = """
+select tenant, department, conversation from archiver.media
+where id = $1 and state in ('fetched', 'available', 'quarantined')
+"""
+
+_RELEASE = """
+update archiver.media set state = 'available', released_by = $2, reason = $3, ended_at = now(),
+    told = false
+where id = $1 and state = 'quarantined' returning tenant, department, conversation
+"""

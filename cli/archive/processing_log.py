@@ -1,0 +1,117 @@
+"""`postkamer archive processing`: the processing log, as Logboek Dataverwerkingen 1.0 calls it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TextIO, TypeAlias
+
+import click
+import msgspec
+
+from archiver.encryption.key_store import Keys
+from archiver.index.record_fields import PHONE, Identity, plain
+from archiver.log.writer import CONVERSATION, person_hash
+from cli.support.archive_access import on_archive
+from cli.support.archive_rows import BATCH, municipalities
+from cli.support.audit import Operation, looked
+from cli.support.person_options import phone_file, phones
+from cli.support.time_options import Time
+from services import clock
+from services.postgres.database import Connection, Pool
+
+Row: TypeAlias = Any
+"""By name: asyncpg's, or a dict."""
+
+
+@click.command("processing")
+@click.option("--from", "since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
+@click.option("--to", "until", type=Time(), help="Now otherwise.")
+@click.option("--tenant", default="", help="Of one municipality alone.")
+@click.option("--subject-phone", "phone", help="Of one citizen alone, by their number.")
+@phone_file
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each, with LDV's names.")
+def command(
+    since: datetime,
+    until: datetime | None,
+    tenant: str,
+    phone: str | None,
+    phone_file: TextIO | None,
+    as_json: bool,
+) -> None:
+    """Show what was done with citizens' data; the oldest first. Nobody is named in it.
+
+    That you asked is on the record.
+    """
+    numbers = phones(phone, phone_file, "--subject-phone")
+    shown: Callable[[Row], str] = _json if as_json else line
+    asked = {"since": since, "until": until or clock.now(), "of one citizen": bool(numbers)}
+
+    async def work(pool: Pool, keys: Keys) -> None:
+        await looked(pool, Operation(what="archive processing", tenant=tenant, data=asked))
+        async with pool.acquire() as connection, connection.transaction(readonly=True):
+            subjects = await pseudonyms(connection, keys, numbers) if numbers else None
+            wanted = asked["since"], asked["until"], tenant, subjects
+            cursor = await connection.cursor(_ROWS, *wanted)
+            while rows := await cursor.fetch(BATCH):
+                click.echo("\n".join(map(shown, rows)))
+
+    on_archive("processing", work)
+
+
+async def pseudonyms(connection: Connection, keys: Keys, phones: Sequence[str]) -> list[bytes]:
+    """Under which whoever has one of these numbers stands in the log."""
+    values, found = [plain(Identity(PHONE, phone)) for phone in phones], list[bytes]()
+    for tenant, key in (await municipalities(connection, keys)).items():
+        hashes = [person_hash(key, PHONE, value) for value in values]
+        rows = await connection.fetch(_CONVERSATIONS, tenant, hashes)
+        found += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
+    return found
+
+
+def logged(row: Row) -> dict[str, Any]:
+    """A row by LDV's names: bytes in hex, times in milliseconds since 1970. Pure."""
+    program, _, version = row["resource"].partition(" ")
+    attributes = {
+        "dpl.core.processing_activity_id": row["activity"],
+        "dpl.core.data_subject_id": row["subject"].hex(),
+        "dpl.core.data_subject_id_type": row["subject_type"],
+    }
+    if row["foreign_processor"]:
+        attributes["dpl.core.foreign_operation.processor"] = row["foreign_processor"]
+    parent = {"parent_span_id": row["parent_span_id"].hex()} if row["parent_span_id"] else {}
+    return {
+        "trace_id": row["trace_id"].hex(),
+        "span_id": row["span_id"].hex(),
+        **parent,
+        "name": row["name"],
+        "status": row["status"],
+        "start_time": _milliseconds(row["start_time"]),
+        "end_time": _milliseconds(row["end_time"]),
+        "resource": {"attributes": {"service.name": program, "service.version": version}},
+        "attributes": attributes,
+    }
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _json(row: Row) -> str:
+    return msgspec.json.encode(logged(row)).decode()
+
+
+def line(row: Row) -> str:
+    wrong = "" if row["status"] == "Ok" else f", {row['status']}"
+    at, subject = row["start_time"], row["subject"].hex()
+    return f"{at:%Y-%m-%d %H:%M:%S}Z  {row['tenant']}  {subject}  {row['name']}{wrong}"
+
+
+_ROWS = """
+select * from archiver.processing
+where start_time >= $1 and start_time < $2 and $3 in ('', tenant)
+    and ($4::bytea[] is null or subject = any($4))
+order by start_time, span_id
+"""
+_CONVERSATIONS = """
+select distinct conversation from archiver.subject
+where tenant = $1 and hash = any($2::bytea[]) and conversation <> ''
+"""

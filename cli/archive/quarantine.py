@@ -1,0 +1,112 @@
+"""`postkamer archive aside`: what could not become part of the record, and does after all."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import click
+import msgspec
+
+from archiver import quarantine
+from archiver.encryption.key_store import Keys
+from archiver.encryption.sealing import Shut
+from archiver.log.writer import Unsealable, within
+from archiver.quarantine import Kept
+from cli.support.archive_access import keys_on, private
+from cli.support.audit import Operation, on_record, reason
+from cli.support.database import Refused, on_tables, say
+from services.contract import Record
+from services.postgres.database import Connection
+
+MOST = 1_000
+"""In one list."""
+Why = click.option("--why", required=True, help="The reason; on the record. Without personal data.")
+Json = click.option("--json", "as_json", is_flag=True)
+UNREADABLE = "it is neither a record nor an envelope of this version: see `open`"
+
+
+@click.group("aside")
+def group() -> None:
+    """What the archiver received and could not make part of the record: kept whole, and sealed."""
+
+
+@group.command("list")
+@Json
+def list_command(as_json: bool) -> None:
+    """Show what is aside, the oldest first, and why."""
+    found = on_tables("archive", lambda pool: quarantine.listed(pool, MOST))
+    say(found, _lines(found), as_json=as_json)
+
+
+def _lines(found: Sequence[Kept]) -> Iterator[str]:
+    for one in found:
+        yield f"{one.id}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size} bytes  {one.reason}"
+    yield f"{len(found)} aside"
+
+
+@group.command("open")
+@click.argument("id", type=click.UUID)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A file.")
+@Why
+@Json
+def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
+    """Write what is aside under ID into a file, as it came: personal data, in msgpack."""
+    because = reason(why)
+
+    async def work(connection: Connection) -> tuple[bytes, Operation]:
+        body = await _body(connection, await keys_on(connection), id)
+        return body, Operation(what="archive aside open", about=str(id), data={"why": because})
+
+    body = on_record("archive", work)
+    private(out, body)
+    say({"id": id, "size": len(body)}, [f"{len(body)} bytes written to {out}"], as_json=as_json)
+
+
+@group.command("again")
+@click.argument("ids", type=click.UUID, nargs=-1, required=True)
+@Why
+@Json
+def again_command(ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
+    """Put what is aside under IDS into the record: all of these, or none.
+
+    For when the reason is gone: a key that was not given, a database that refused, a version that
+    could not read it. What is in the record already is there once.
+    """
+    because = reason(why)
+
+    async def work(connection: Connection) -> tuple[int, Operation]:
+        keys, count = await keys_on(connection), 0
+        for id in ids:
+            count += await _again(connection, keys, id)
+        data = {"why": because, "ids": ids, "records": count}
+        return count, Operation(what="archive aside again", data=data)
+
+    count = on_record("archive", work)
+    say({"records": count}, [f"{count} records are in the record now"], as_json=as_json)
+
+
+async def _again(connection: Connection, keys: Keys, id: UUID) -> int:
+    records = _records(id, await _body(connection, keys, id))
+    try:
+        count = await within(connection, keys).add(records)
+    except Unsealable as error:
+        raise Refused(f"{id}: {error}") from None
+    await quarantine.let_go(connection, id)
+    return count
+
+
+async def _body(connection: Connection, keys: Keys, id: UUID) -> bytes:
+    try:
+        body = await quarantine.opened(connection, keys, id)
+    except Shut as error:
+        raise Refused(f"{id}: {error}") from None
+    if body is None:
+        raise Refused(f"there is nothing aside under {id}")
+    return body
+
+
+def _records(id: UUID, body: bytes) -> list[Record]:
+    try:
+        return quarantine.records(body)
+    except msgspec.DecodeError:
+        raise Refused(f"{id}: {UNREADABLE}") from None

@@ -1,0 +1,89 @@
+"""Requests of citizens as the command line shows them: of whom they are, nothing."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+import msgspec
+
+from archiver.subject_access.report import Copy
+from archiver.subject_access.requests.store import Request, Step
+from services import clock
+from services.calendar.opening_hours import AMSTERDAM
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request in one row."""
+
+    id: str
+    tenant: str
+    kind: str
+    received_on: date
+    due_on: date
+    state: str
+    decision: str | None
+    ground: str
+
+    def __str__(self) -> str:
+        what = f"{self.id} of {self.tenant}: {self.kind}, received {self.received_on}"
+        ground = f" ({self.ground})" if self.ground else ""
+        end = f"{self.decision}{ground}" if self.decision else f"{self.state}, due {self.due_on}"
+        return f"{what}; {end}"
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step, as the record has it."""
+
+    at: datetime
+    event: str
+    by: str
+    due_on: date
+    ground: str
+    decision: str
+    text: str
+
+    def __str__(self) -> str:
+        said = filter(None, (self.decision, self.ground, self.text))
+        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *said))}"
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    request: Listed
+    steps: list[Done]
+    copies: tuple[Copy, ...]
+
+
+def lines(shown: Shown) -> Iterator[str]:
+    yield str(shown.request)
+    yield from map(str, shown.steps)
+    yield "copies elsewhere:"
+    for copy in shown.copies:
+        yield f"  {copy.place}: {copy.what}" + (f" ({copy.until})" if copy.until else "")
+
+
+def today() -> date:
+    return clock.now().astimezone(AMSTERDAM).date()
+
+
+def row_of(request: Request) -> Listed:
+    return Listed(
+        id=request.id,
+        tenant=request.tenant,
+        kind=request.kind,
+        received_on=request.received_on,
+        due_on=request.due_on,
+        state=request.state(today()),
+        decision=request.decision,
+        ground=request.ground or request.extension,
+    )
+
+
+def step_of(at: datetime, step: Step) -> Done:
+    return Done(
+        at=at,
+        event=step.event,
+        by=step.by,
+        due_on=step.due_on,
+        ground=step.ground,
+        decision=step.decision,
+        text=step.text,
+    )

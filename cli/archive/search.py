@@ -1,0 +1,209 @@
+"""`postkamer archive search`: find messages and notes; who looked, and why, is on the record."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+
+from archiver.api import presenter
+from archiver.api.queries import Store
+from archiver.encryption.sealing import Shut
+from archiver.search.request import LARGEST_PAGE, PAGE, SEARCH, Search
+from archiver.search.search import Bounds, Elsewhere, Found, Looking, TooBroad, opened
+from cli.support.archive_access import keys_on
+from cli.support.audit import Operation, on_record
+from cli.support.database import Refused, fail, say
+from cli.support.person_options import phone_file, phones
+from cli.support.time_options import Time
+from services.api.json_body import Fault, read
+from services.calendar.opening_hours import AMSTERDAM
+from services.http.rights import Rights
+from services.postgres.database import Connection
+
+SHOWN = 60
+"""Characters of a text in the table."""
+REASON = 200
+"""Characters of a reason, at most."""
+BOUNDS = Bounds(find=20.0, count=25.0)
+"""A person waits longer than a program; less than the bound of one statement of ours."""
+TOLD = ("words", "any_of", "person", "conversation")
+"""What may be personal data: that it was asked for is told, not what it was."""
+OPTIONS = {
+    "from": "--since", "until": "--until", "words": "WORDS", "anyOf": "--any", "types": "--type",
+    "departments": "--department", "person": "--phone or --bsuid", "limit": "--limit",
+    "direction": "--direction", "conversation": "--conversation", "after": "--after",
+    "asOf": "--as-of",
+}  # fmt: skip
+"""What each member of a question is called here."""
+
+
+@click.command("search")
+@click.argument("words", nargs=-1)
+@click.option("--any", "any_of", multiple=True, help="One of these texts must be in it.")
+@click.option("--since", type=Time(), help="Received at this time or later, in Amsterdam.")
+@click.option("--until", type=Time(), help="And before this time.")
+@click.option("--department", "departments", multiple=True, help="Its id; may be given again.")
+@click.option("--phone", help="In a conversation of whoever has this number.")
+@phone_file
+@click.option("--bsuid", help="In a conversation of whom Meta knows as this.")
+@click.option("--type", "types", multiple=True, help="Meta's word, or note; may be given again.")
+@click.option("--direction", type=click.Choice(["in", "out", "echo"]))
+@click.option("--conversation", help="Its id.")
+@click.option("--oldest", is_flag=True, help="The oldest first; the newest otherwise.")
+@click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), default=PAGE, show_default=True)
+@click.option("--after", help="The next page: what the one before said.")
+@click.option("--as-of", help="As the record was then: what an answer said.")
+@click.option("--count", is_flag=True, help="Count all, and show none.")
+@click.option("--tenant", help="The municipality's id; needed where there are several.")
+@click.option("--why", required=True, help="The reason; on the record. Without personal data.")
+@click.option("--json", "as_json", is_flag=True)
+def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **given: Any) -> None:
+    """Find messages and notes in which all WORDS are, in any form.
+
+    What is shown is personal data; that you looked, and why, is on the record.
+    """
+    reason = why.strip()
+    if not 0 < len(reason) <= REASON or not reason.isprintable():
+        fail(f"--why: expected a reason of 1 to {REASON} characters", 2)
+    numbers = phones(given["phone"], given["phone_file"])
+    if len(numbers) + bool(given["bsuid"]) > 1:
+        fail("--phone, --phone-file and --bsuid: one of them", 2)
+    given["phone"] = numbers[0] if numbers else None
+    asked = read(msgspec.json.encode(question(given, count=count)), SEARCH)
+    if isinstance(asked, list):
+        fail("\n".join(map(_fault, asked)), 2)
+        return
+    looking = Asked(asked, tenant, reason, count)
+    found = on_record("archive", looking.found)
+    say(shown(found, count=count), lines(found, count=count), as_json=as_json)
+
+
+def question(given: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
+    """As the API has it. Pure."""
+    person = {"kind": "phone", "value": given["phone"]} if given["phone"] else None
+    if given["bsuid"]:
+        person = {"kind": "bsuid", "value": given["bsuid"]}
+    asked = {
+        "words": " ".join(given["words"]),
+        "anyOf": given["any_of"],
+        "from": given["since"],
+        "until": given["until"],
+        "departments": given["departments"],
+        "person": person,
+        "types": given["types"],
+        "direction": given["direction"],
+        "conversation": given["conversation"],
+        "after": given["after"],
+        "asOf": given["as_of"],
+        "order": "oldest" if given["oldest"] else "newest",
+        "limit": 1 if count else given["limit"],
+        "count": "exact" if count else "bounded",
+    }
+    return {name: value for name, value in asked.items() if value not in (None, "", ())}
+
+
+def _fault(fault: Fault) -> str:
+    return f"{OPTIONS.get(fault.member, fault.member)}: {fault.detail}"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A question, with what it is asked for."""
+
+    asked: Search
+    tenant: str | None
+    why: str
+    count: bool
+
+    async def found(self, connection: Connection) -> tuple[Found, Operation]:
+        """What there is, and that somebody looked."""
+        keys = await keys_on(connection)
+        try:
+            tenant = await self._whose(connection)
+            rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
+            key = await keys.hashing(tenant)
+            hits = await Looking(connection, key, BOUNDS).hits(self.asked, rights)
+        except Elsewhere as error:
+            raise Refused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
+        except (Shut, TooBroad) as error:
+            raise Refused(str(error)) from None
+        if self.count:
+            hits = msgspec.structs.replace(hits, ids=[], next=None)
+        found = await opened(hits, Store(connection, keys), rights)  # type: ignore[arg-type]
+        return found, self._operation(tenant, found)
+
+    async def _whose(self, connection: Connection) -> str:
+        known = [row["tenant"] for row in await connection.fetch(_TENANTS)]
+        if self.tenant is None and len(known) == 1:
+            return str(known[0])
+        if self.tenant in known:
+            return str(self.tenant)
+        raise Refused(f"--tenant: expected one of {', '.join(known) or 'none: it is empty'}")
+
+    def _operation(self, tenant: str, found: Found) -> Operation:
+        """Neither words nor people: what was asked may be personal data itself."""
+        data = {
+            "why": self.why,
+            "by": [name for name in TOLD if getattr(self.asked, name)],
+            "departments": list(self.asked.departments),
+            "since": self.asked.since,
+            "until": self.asked.until,
+            "total": found.hits.total,
+            "shown": len(found.rows),
+            "asOf": found.hits.as_of,
+        }
+        return Operation(what="archive search", tenant=tenant, data=data)
+
+
+def shown(found: Found, *, count: bool) -> dict[str, Any]:
+    """As JSON: as the API answers, without what became of each message."""
+    hits = found.hits
+    counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
+    if count:
+        return counted
+    return presenter.page(found.rows, []) | {"gone": found.gone, "next": hits.next} | counted
+
+
+def lines(found: Found, *, count: bool) -> Iterator[str]:
+    """For whoever reads it in a terminal."""
+    hits = found.hits
+    if not count:
+        yield from table(found.rows)
+        if found.gone:
+            yield f"{found.gone} more on this page: destroyed meanwhile"
+    yield f"{'' if hits.exact else 'over '}{hits.total} found (--as-of {hits.as_of})"
+    if hits.next:
+        yield f"next page: --after {hits.next}"
+
+
+def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """When, by whom, of what kind, and how it begins."""
+    told = [(row, msgspec.json.decode(row["data"])) for row in rows]
+    cells = [
+        [
+            f"{_local(row['at']):%Y-%m-%d %H:%M}",
+            row["department"],
+            data.get("type", row["kind"]),
+            _begin(data.get("text") or ""),
+        ]
+        for row, data in told
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()
+
+
+def _begin(text: str) -> str:
+    """Without what a terminal would act upon."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:SHOWN]
+
+
+def _local(at: datetime) -> datetime:
+    return at.astimezone(AMSTERDAM)
+
+
+_TENANTS = """
+select distinct tenant from archiver.municipality_key
+where purpose = 'hash' and tenant <> '' order by tenant
+"""

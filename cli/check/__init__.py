@@ -1,0 +1,1 @@
+"""`postkamer check`: faults and warnings of a configuration."""

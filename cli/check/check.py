@@ -1,0 +1,129 @@
+"""`postkamer check`: everything that is wrong or doubtful about an installation, at once."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from cli.check.certificates import looked
+from cli.check.warnings import doubts, line
+from deliverer.meta.accounts import accounts
+from gateway.webhook.endpoints import doors
+from router.ruleset import validation
+from services.config import loader, settings
+from services.config.model import Config, ConfigError, Source, located
+from services.files.clamd import UNSCANNED
+from services.http.token_store import of_environment
+from services.toml.errors import Fault
+
+KINDS = (
+    settings.GatewaySettings,
+    settings.RouterSettings,
+    settings.DelivererSettings,
+    settings.ArchiverSettings,
+)
+
+
+class Found(msgspec.Struct):
+    """`faults` keep a service from starting; `warnings` are for a person to judge."""
+
+    faults: list[str]
+    warnings: list[str]
+
+
+def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool) -> Found:
+    """Look at the configuration and, unless only a file was asked about, at the settings."""
+    found = Found([], [])
+    sources: Sequence[Source] = ()
+    try:
+        read = validation.sound(loader.load(path))
+        config, sources = read.config, read.sources
+    except ConfigError as error:
+        found.faults += map(str, sorted([*error.faults, *_unsound(error)]))
+        # Their secrets can be looked at all the same.
+        destinations = error.read.destinations if error.read else ()
+        config = Config.model_construct(destinations=destinations, numbers=(), tenants=())
+    else:
+        found.warnings += [*read.warnings, *map(line, doubts(read, now))]
+        seen = found.faults if settings_too else found.warnings
+        seen += _scanner_faults(config, environ)
+    if settings_too:
+        found.faults += _token_faults(config, environ) if config.tenants else []
+        found.faults += _secret_faults(config, environ)
+        faults, warnings = looked(config, sources, path.parent, environ, now)
+        found.faults += faults
+        found.warnings += warnings
+        found.faults += sorted(_setting_faults(environ))
+    return found
+
+
+def _unsound(error: ConfigError) -> Iterator[Fault]:
+    """What the router would say as well, of what can be read; no place is told twice."""
+    if error.read is None:
+        return
+    told = {fault.where for fault in error.faults}
+    for where, what in validation.faults(error.read.config, error.read.lost):
+        if (fault := located(error.sources, error.read.placed(where), what)).where not in told:
+            yield fault
+
+
+def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """What the configuration names and the environment does not hold."""
+    from deliverer.secrets import (
+        client_secrets,
+        keys,
+    )  # with all that a service stands on: it takes a while
+
+    found: list[str] = []
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: keys(config, environ),
+        lambda: client_secrets(config, environ),
+        lambda: doors(config, (), "", environ),
+        lambda: accounts(config, "", "", environ),
+    )
+    for look in looks:
+        try:
+            look()
+        except settings.SettingsError as error:
+            found += error.faults
+    return found
+
+
+def _token_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """Tokens without a municipality; that there are none at all is told with the other settings."""
+    try:
+        given = settings.load(settings.TokenSettings, environ)
+    except settings.SettingsError:
+        return []
+    try:
+        of_environment(given, config)
+    except settings.SettingsError as error:
+        return error.faults
+    return []
+
+
+def _scanner_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """In production files must be scanned, whatever else is wrong."""
+    missing = not environ.get(f"{settings.PREFIX}SCANNER_URL")
+    return [UNSCANNED] if missing and config.environment == "production" else []
+
+
+def _setting_faults(environ: Mapping[str, str]) -> set[str]:
+    faults: set[str] = set()
+    for kind in KINDS:
+        try:
+            settings.load(kind, environ)
+        except settings.SettingsError as error:
+            faults.update(error.faults)
+    return faults
+
+
+def lines(found: Found) -> Iterator[str]:
+    yield from (f"fault: {fault}" for fault in found.faults)
+    yield from (f"warning: {warning}" for warning in found.warnings)
+    yield f"{_many(len(found.faults), 'fault')}, {_many(len(found.warnings), 'warning')}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,180 @@
+"""What is doubtful about a configuration that works: a sentence for a person to judge. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from cli.check import shadowed, unreachable, unsatisfiable
+from router.ruleset.context import opening_hours as hours_by_department
+from router.ruleset.validation import Found, held
+from services.calendar import opening_hours
+from services.calendar.opening_hours import AMSTERDAM, Closing
+from services.config.loader import Choices
+from services.config.model import Config, located
+from services.config.pricing import CATEGORIES, month_of, rate_of
+from services.toml.errors import Fault
+
+KLANTINTERACTIES = "/klantinteracties/api/v1"
+CONVERSATION = "{conversation}"
+"""In a destination's link: the id of the one to look at."""
+
+
+def doubts(choices: Choices, now: datetime) -> list[Fault]:
+    """By file and line; `now` is when, for hours and closing days that are over."""
+    config = choices.config
+    found = [*shadowed.doubts(config), *unsatisfiable.doubts(config, now)]
+    found += [each for look in LOOKS for each in look(config)]
+    found += [*_never_open(config, now), *_past(config, now), *_budgets(config, now)]
+    texts = unreachable.texts(config, choices.texts) if config.texts else ()
+    return sorted([*(located(choices.sources, *each) for each in found), *texts])
+
+
+def line(doubt: Fault) -> str:
+    """Its sentence says what it is about."""
+    return f"{doubt.path}:{doubt.line}: {doubt.what}"
+
+
+def _never_open(config: Config, now: datetime) -> Iterator[Found]:
+    own = hours_by_department(config)
+    for n, d in enumerate(config.departments):
+        if opening_hours.never_opens(own[d.tenant, d.id], now):
+            yield ("departments", n, "hours"), f"department {d.id} of {d.tenant} never opens again"
+
+
+def _past(config: Config, now: datetime) -> Iterator[Found]:
+    """Those of one that was not kept up; past ones beside others do no harm."""
+    last = max((c.last or c.first for c in config.closings), default=None)
+    if last and last < now.astimezone(AMSTERDAM).date():
+        yield ("closings", 0), f"all closings are over, the last one was on {last}"
+
+
+def _overruled(config: Config) -> Iterator[Found]:
+    """A closing after which another one says otherwise of all its days and departments. That one
+    is an exception where it is of some of them."""
+    for n, closing in enumerate(config.closings):
+        later = config.closings[n + 1 :]
+        if any(each.hours != closing.hours and _covers(each, closing) for each in later):
+            said = f"closing of {closing.first} never counts: a later one of the same"
+            yield ("closings", n), f"{said} {'days' if closing.last else 'day'} says otherwise"
+
+
+def _covers(later: Closing, closing: Closing) -> bool:
+    return (
+        later.first <= closing.first
+        and (closing.last or closing.first) <= (later.last or later.first)
+        and later.tenant in ("", closing.tenant)
+        and (not later.departments or _some_of(closing.departments, later.departments))
+    )
+
+
+def _some_of(departments: Sequence[str], of: Sequence[str]) -> bool:
+    """Without any, all are meant."""
+    return bool(departments) and {*departments} <= {*of}
+
+
+def _closings(config: Config) -> Iterator[Found]:
+    known = {department.id for department in config.departments}
+    for n, closing in enumerate(config.closings):
+        for id in closing.departments:
+            if id not in known:
+                where = ("closings", n, "departments")
+                yield where, f"closing of {closing.first}: there is no department {id!r}"
+
+
+def _care(config: Config) -> Iterator[Found]:
+    for n, tenant in enumerate(config.tenants):
+        rules = [where for where, _ in held(config, tenant.id) if where[0] == "care"]
+        if rules and not tenant.care.destinations:
+            yield ("tenants", n), f"tenant {tenant.id}: its care rules wake nobody"
+
+
+def _confidential(config: Config) -> Iterator[Found]:
+    for n, d in enumerate(config.departments):
+        if d.confidential and not d.public_name:
+            whose = f"department {d.id} of {d.tenant}"
+            yield ("departments", n), f"{whose}: confidential, and citizens are told its name"
+
+
+def _moved_numbers(config: Config) -> Iterator[Found]:
+    for n, number in enumerate(config.numbers):
+        if number.previous and not all(r.portfolio for r in number.registrations):
+            yield (
+                ("numbers", n),
+                f"number {number.id}: it moved; without a portfolio for each of its registrations"
+                " nobody can tell a citizen's new BSUID from a telephone number handed out again",
+            )
+
+
+def _budgets(config: Config, now: datetime) -> Iterator[Found]:
+    if rate_of(config.rates, month_of(now)):
+        return
+    first = min((rate.first for rate in config.rates), default=None)
+    why = f"as no [[rates]] hold before {first}," if first else "without [[rates]]"
+    for n, tenant in enumerate(config.tenants):
+        if tenant.budget is not None:
+            where = ("tenants", n, "budget")
+            yield where, f"tenant {tenant.id}: {why} nobody can tell what it spends"
+
+
+def _categories(config: Config) -> Iterator[Found]:
+    """What Meta charges under another name is not counted: no budget would alarm."""
+    for n, rate in enumerate(config.rates):
+        for category in rate.amounts:
+            if category not in CATEGORIES:
+                where = ("rates", n, "amounts", category)
+                known = ", ".join(sorted(CATEGORIES))
+                yield where, f"{category!r} is no category of Meta's that we know: {known}"
+
+
+def _unnamed_portfolios(config: Config) -> Iterator[Found]:
+    for n, tenant in enumerate(config.tenants):
+        numbers = [number for number in config.numbers if number.tenant == tenant.id]
+        unnamed = [number.id for number in numbers if not number.portfolio]
+        if unnamed and len(unnamed) < len(numbers):
+            yield (
+                ("tenants", n),
+                f"tenant {tenant.id}: {', '.join(unnamed)} name no portfolio while others do, so"
+                " nobody can tell whether a citizen's BSUID of the one holds at the other",
+            )
+
+
+def _in_the_clear(config: Config) -> Iterator[Found]:
+    for n, destination in enumerate(config.destinations):
+        if _far_by_http(destination.url):
+            yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
+        if destination.oauth and _far_by_http(destination.oauth.token_url):
+            where = ("destinations", n, "oauth", "token_url")
+            yield where, f"destination {destination.id}: its token_url is not https"
+
+
+def _open_klants(config: Config) -> Iterator[Found]:
+    for n, d in enumerate(config.destinations):
+        if d.kind != "openklant":
+            continue
+        where, url = ("destinations", n), urlsplit(d.url)
+        if not url.path.rstrip("/").endswith(KLANTINTERACTIES) or url.query or url.fragment:
+            said = f"destination {d.id}: its url does not end in {KLANTINTERACTIES}"
+            yield (*where, "url"), said
+        if d.link and CONVERSATION not in d.link:
+            said = f"destination {d.id}: its link leads to no {CONVERSATION}"
+            yield (*where, "link"), said
+
+
+def _far_by_http(address: str) -> bool:
+    url = urlsplit(address)
+    return url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1")
+
+
+LOOKS: tuple[Callable[[Config], Iterator[Found]], ...] = (
+    unreachable.doubts,
+    unreachable.automatic,
+    _closings,
+    _overruled,
+    _care,
+    _confidential,
+    _moved_numbers,
+    _categories,
+    _unnamed_portfolios,
+    _in_the_clear,
+    _open_klants,
+)

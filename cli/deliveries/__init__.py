@@ -1,0 +1,1 @@
+"""`postkamer parked` and `postkamer destination`."""

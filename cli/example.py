@@ -1,6 +1,0 @@
-"""The configuration that is shipped: what commands go by where nobody names another."""
-
-from pathlib import Path
-
-ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"

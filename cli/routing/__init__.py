@@ -1,0 +1,1 @@
+"""`postkamer route explain` and `postkamer rules`."""

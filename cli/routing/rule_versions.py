@@ -1,0 +1,194 @@
+"""`postkamer rules`: the versions of rules and texts that decisions refer to, and the way back."""
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import click
+import msgspec
+
+from cli.routing.rollback import KEPT, Plan, carried_out, planned
+from cli.support.audit import Operation, on_record
+from cli.support.database import Refused, fail, on_tables, say
+from services.config import loader
+from services.postgres.database import Connection, Pool
+
+MOST = 1000
+"""Versions in one list, the newest: a new one each working day makes four years."""
+T = TypeVar("T")
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A version without its files. `record` is its id in the archive; `in_force`: it is what
+    POSTKAMER_CONFIG holds now, not said where that is not set or cannot be read."""
+
+    version: str
+    record: UUID
+    first_at: datetime
+    approved_by: str
+    in_force: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that differs between two versions: lines of a unified diff."""
+
+    name: str
+    diff: list[str]
+
+
+async def listed(pool: Pool, current: str = "") -> list[Listed]:
+    """Newest first; `current` is the version in force, where that is known."""
+    rows = await pool.fetch(
+        "select version, record, first_at, approved_by from router.version"
+        " order by first_at desc, version limit $1",
+        MOST,
+    )
+    known = [{"in_force": row["version"] == current} if current else {} for row in rows]
+    return [Listed(**row, **more) for row, more in zip(rows, known, strict=True)]
+
+
+def held(path: str) -> str:
+    """The version of the files that are there now; '' where there are none that can be read."""
+    try:
+        return loader.load(Path(path)).version if path else ""
+    except (OSError, ValueError):
+        return ""
+
+
+async def files_of(tables: "Pool | Connection", version: str) -> dict[str, str]:
+    """Name -> text; Refused when there is no such version."""
+    kept = await tables.fetchval("select files from router.version where version = $1", version)
+    if kept is None:
+        raise Refused(f"there is no version {version!r}: see postkamer rules list")
+    return msgspec.msgpack.decode(kept, type=dict[str, str])
+
+
+def changed(one: dict[str, str], other: dict[str, str]) -> Iterator[Changed]:
+    """What differs, by name. Pure."""
+    for name in sorted(one.keys() | other.keys()):
+        before, after = one.get(name), other.get(name)
+        if before != after:
+            lines = difflib.unified_diff(
+                _lines(before),
+                _lines(after),
+                f"a/{name}" if before is not None else "/dev/null",
+                f"b/{name}" if after is not None else "/dev/null",
+            )
+            yield Changed(name=name, diff=[part for line in lines for part in _shown(line)])
+
+
+def _lines(text: str | None) -> list[str]:
+    return re.findall(r"[^\n]*\n|[^\n]+", text or "")
+
+
+def _shown(line: str) -> Iterator[str]:
+    yield line.removesuffix("\n")
+    if not line.endswith("\n"):
+        yield "\\ No newline at end of file"
+
+
+@click.group("rules")
+def group() -> None:
+    """Versions of rules and texts (POSTKAMER_DATABASE_URL, as its owner)."""
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def list_command(as_json: bool) -> None:
+    """Show the versions that anything was decided by, the newest first, and which of them the files
+    of POSTKAMER_CONFIG are."""
+    path = os.environ.get("POSTKAMER_CONFIG", "")
+    current = held(path)
+    found = on_tables("rules", lambda pool: listed(pool, current))
+    say(found, map(_line, found), as_json=as_json)
+    if path and not current:
+        click.echo("warning: POSTKAMER_CONFIG cannot be read: see postkamer check", err=True)
+    elif current and not any(each.in_force for each in found):
+        click.echo(f"warning: nothing was decided yet by {current}, which is there now", err=True)
+
+
+def _line(each: Listed) -> str:
+    line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
+    return f"{line}  (in force)" if each.in_force is True else line
+
+
+@group.command("show")
+@click.argument("version")
+@click.option("--json", "as_json", is_flag=True)
+def show_command(version: str, as_json: bool) -> None:
+    """Show the files of VERSION."""
+    files = on_tables("rules", lambda pool: files_of(pool, version))
+    lines = [part for name, text in files.items() for part in (f"==> {name} <==", text)]
+    say({"version": version, "files": files}, lines, as_json=as_json)
+
+
+@group.command("diff")
+@click.argument("one")
+@click.argument("other")
+@click.option("--json", "as_json", is_flag=True)
+def diff_command(one: str, other: str, as_json: bool) -> None:
+    """Show what differs between two versions, as a unified diff."""
+
+    async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
+        return await files_of(pool, one), await files_of(pool, other)
+
+    found = list(changed(*on_tables("rules", both)))
+    lines = [line for each in found for line in each.diff]
+    say({"from": one, "to": other, "files": found}, lines, as_json=as_json)
+
+
+@group.command("rollback")
+@click.argument("version")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+@click.option("--json", "as_json", is_flag=True)
+def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bool) -> None:
+    """Put the files of VERSION back where POSTKAMER_CONFIG is. Services that run take them by
+    themselves; what was there is kept beside them."""
+    given = path or os.environ.get("POSTKAMER_CONFIG")
+    if not given:
+        fail("POSTKAMER_CONFIG: is missing", 2)
+        return
+    plan = _back(version, Path(given), dry_run=dry_run)
+    said = msgspec.to_builtins(plan) | {"dryRun": dry_run}
+    say(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
+
+
+def _back(version: str, first: Path, *, dry_run: bool) -> Plan:
+    """What it takes; done, unless that is all that was asked."""
+    files: dict[str, str] = {}
+
+    async def change(connection: Connection) -> tuple[Plan, Operation | None]:
+        files.update(await files_of(connection, version))
+        plan = _safely(first, lambda: planned(version, files, first))
+        data = {"written": plan.written, "aside": plan.aside}
+        done = Operation(what="rules rollback", about=version, data=data)
+        return plan, done if plan.replaced and not dry_run else None
+
+    def last(plan: Plan) -> None:
+        _safely(first, lambda: carried_out(plan, files, first))
+
+    return on_record("rules", change, last=last)
+
+
+def _safely(first: Path, work: Callable[[], T]) -> T:
+    """What it gives; what is wrong with a file is no fault of the database."""
+    try:
+        return work()
+    except OSError as error:
+        said = f"rules: {error.filename or first}: {error.strerror or error}"
+        raise Refused(said) from None
+
+
+def _told(plan: Plan, *, dry_run: bool) -> Iterator[str]:
+    would = "would be " if dry_run else ""
+    yield from (f"{name} {would}written" for name in plan.written)
+    yield from (f"{name} {would}set aside as {name}{KEPT}" for name in plan.aside)
+    yield from (f"{name} is the same" for name in plan.same)
+    for table in plan.restart:
+        yield f"warning: {table} differ: services that run refuse it until they are restarted"

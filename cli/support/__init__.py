@@ -1,0 +1,1 @@
+"""Options, database and audit that several commands share."""

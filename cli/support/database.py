@@ -1,0 +1,45 @@
+"""Commands that look into the database, as its owner: what they find, or why not, in one line."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NoReturn, TypeVar
+
+import click
+import msgspec
+
+from services.config import model, settings
+from services.postgres.database import DATABASE_ERRORS, Pool, connected
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """A sentence for each thing that is wrong."""
+
+
+def on_tables(command: str, work: Callable[[Pool], Awaitable[T]]) -> T:
+    """What `work` finds; what is wrong, a line each, and exit code 1 otherwise."""
+
+    async def found() -> T:
+        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
+        async with connected(url, f"postkamer-{command}", 1) as pool:
+            return await work(pool)
+
+    try:
+        return asyncio.run(found())
+    except (Refused, settings.SettingsError, model.ConfigError) as error:
+        fail(str(error))
+    except DATABASE_ERRORS as error:
+        fail(f"{command}: {error or type(error).__name__}")
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    click.echo(message, err=True)
+    raise SystemExit(code)
+
+
+def say(found: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """What was found: as JSON, or in words."""
+    for line in [msgspec.json.encode(found).decode()] if as_json else lines:
+        click.echo(line)

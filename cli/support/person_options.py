@@ -1,0 +1,126 @@
+"""Whom a command is about: it need not stand in a shell's history, and is never shown."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import click
+import msgspec
+
+from archiver.encryption.key_store import Keys
+from archiver.encryption.sealing import Shut
+from archiver.index.record_fields import PHONE, Identity
+from archiver.subject_access.person_finder import Finder, Found, TooMuch
+from cli.support.database import Refused, fail
+from services.config import loader
+from services.config.model import Config, ConfigError
+from services.postgres.database import Connection
+
+E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
+WRITTEN = re.compile(r"[ ().\-\u00a0]")
+"""What people write between the digits."""
+BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
+LONGEST_FILE = 1_000
+"""Characters of a file with one number."""
+NO_PHONE = "expected a telephone number with its country code, such as +31612345678"
+NO_BSUID = "expected Meta's id of a person, such as NL.13491208655302741918"
+NOBODY = "say whom: --phone, --phone-file or --bsuid"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Whom(msgspec.Struct, frozen=True):
+    town: Config
+    tenant: str
+    names: tuple[Identity, ...]
+
+
+phone_file = click.option(
+    "--phone-file",
+    type=click.File("r", encoding="utf-8"),
+    help="A file with the number, - for standard input: then no history has it.",
+)
+
+
+def options(command: F) -> F:
+    """Adds them to a command; `whom` reads what they give."""
+    for add in (
+        click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
+        click.option("--tenant", help="The municipality, where there are several."),
+        click.option("--bsuid", "bsuids", multiple=True, help="Meta's id of the person."),
+        phone_file,
+        click.option("--phone", help="Their telephone number, with its country code."),
+    ):
+        command = add(command)
+    return command
+
+
+def whom(
+    phone: str | None,
+    phone_file: TextIO | None,
+    bsuids: tuple[str, ...],
+    tenant: str | None,
+    path: Path | None,
+) -> Whom:
+    """Or what is wrong with it, without what was given, and the end."""
+    numbers = phones(phone, phone_file)
+    if not all(map(BSUID.fullmatch, bsuids)):
+        fail(f"--bsuid: {NO_BSUID}", 2)
+    if not (numbers or bsuids):
+        fail(NOBODY, 2)
+    names = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
+    town = configured(path)
+    return Whom(
+        town, tenant_of(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
+    )
+
+
+def phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
+    """What was given as an option and in a file, without what people write between the digits; or
+    the end."""
+    given = [phone] if phone is not None else []
+    if file:
+        given.append(_file(file))
+    numbers = [WRITTEN.sub("", each.strip()) for each in given]
+    if not all(map(E164.fullmatch, numbers)):
+        fail(f"{option}: {NO_PHONE}", 2)
+    return numbers
+
+
+def _file(given: TextIO) -> str:
+    try:
+        return given.read(LONGEST_FILE)
+    except UnicodeDecodeError:  # it quotes what it could not read
+        return ""
+
+
+def configured(path: Path | None) -> Config:
+    file = path or os.environ.get("POSTKAMER_CONFIG")
+    if not file:
+        fail("POSTKAMER_CONFIG: is missing", 2)
+    try:
+        return loader.load(Path(file)).config
+    except ConfigError as error:
+        fail(str(error))
+
+
+def tenant_of(town: Config, asked: str | None) -> str:
+    known = [tenant.id for tenant in town.tenants]
+    if asked is None and len(known) == 1:
+        return known[0]
+    if asked not in known:
+        what = f"there is no {asked!r}; there is" if asked else "say which:"
+        fail(f"--tenant: {what} {', '.join(known)}", 2)
+    return asked
+
+
+async def found(connection: Connection, keys: Keys, asked: Whom) -> Found:
+    """Refused where nobody can be looked for, or it is too much."""
+    try:
+        hashing = await keys.hashing(asked.tenant)
+        return await Finder(connection, keys, asked.tenant, hashing).find(asked.names)
+    except Shut:
+        raise Refused(f"the key of {asked.tenant} does not open: nobody can be found") from None
+    except TooMuch as error:
+        raise Refused(str(error)) from None

@@ -1,0 +1,50 @@
+"""A time on the command line: with an offset, or by the clock of a place. A day is its start."""
+
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+
+import click
+
+from services.calendar.opening_hours import AMSTERDAM
+
+
+class Time(click.ParamType[datetime]):
+    """In UTC. Without a `zone` the offset must be given: what is kept for years is exact."""
+
+    name = "time"
+
+    def __init__(self, zone: tzinfo | None = AMSTERDAM) -> None:
+        self._zone = zone
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        example = "2026-12-01T17:00 (Dutch time)" if self._zone else "2027-01-01T00:00:00+01:00"
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = None
+        if at is None or (at.tzinfo is None and self._zone is None):
+            self.fail(f"expected a time such as {example}", param, ctx)
+        return (at if at.tzinfo else at.replace(tzinfo=self._zone)).astimezone(UTC)
+
+
+YEARS = range(2000, 3000)
+"""Of which a month may be asked for: nothing was sent before, and dates end not long after."""
+
+
+class Month(click.ParamType[date]):
+    """Its first day."""
+
+    name = "month"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            first = date.fromisoformat(f"{value}-01") if len(value) == len("2026-11") else None
+        except ValueError:
+            first = None
+        if first is None:
+            self.fail("expected a month such as 2026-11", param, ctx)
+        if first.year not in YEARS:
+            self.fail(f"no month from {YEARS[0]}-01 to {YEARS[-1]}-12", param, ctx)
+        return first

@@ -1,0 +1,66 @@
+"""`postkamer topology`: queues, exchanges, policies and permissions."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from cli.support.database import fail
+from cli.support.example_config import EXAMPLE
+from router.ruleset.validation import sound
+from services.amqp import publisher, topology
+from services.config import loader, settings
+from services.config.model import ConfigError
+
+
+@click.group("topology")
+def group() -> None:
+    """Queues, exchanges, policies and permissions."""
+
+
+def _table(path: Path | None) -> list[topology.Queue]:
+    """Of a configuration; of the example where none is named."""
+    file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
+    try:
+        town = sound(loader.load(file)).config
+    except ConfigError as error:
+        fail(str(error))
+    return topology.queues(town.partitions, [d.id for d in town.destinations])
+
+
+@group.command()
+@click.option("--config", "path", type=Path)
+def definitions(path: Path | None) -> None:
+    """Print RabbitMQ's definitions, without users: exchanges, queues, bindings, policies."""
+    click.echo(msgspec.json.format(msgspec.json.encode(topology.definitions(_table(path), {}))))
+
+
+@group.command()
+@click.option("--config", "path", type=Path)
+def declare(path: Path | None) -> None:
+    """Make exchanges, queues and bindings in the broker (POSTKAMER_AMQP_URL, as administrator)."""
+    try:
+        url = settings.load(settings.BrokerSettings, os.environ).amqp_url.get_secret_value()
+    except settings.SettingsError as error:
+        fail(str(error))
+    table = _table(path)
+    try:
+        asyncio.run(publisher.declare(url, table))
+    except publisher.BROKER_ERRORS as error:
+        fail(f"topology declare: {error}")
+    click.echo(f"{len(table)} queues are there")
+
+
+@group.command()
+@click.option("--config", "path", type=Path)
+@click.option("--json", "as_json", is_flag=True)
+def show(path: Path | None, as_json: bool) -> None:
+    """Show the queues."""
+    table = _table(path)
+    if as_json:
+        click.echo(msgspec.json.encode(table))
+        return
+    for line in topology.drawn(table):
+        click.echo(line)

@@ -1,0 +1,1 @@
+"""Failed attempts, for the archive."""

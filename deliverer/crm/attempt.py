@@ -1,0 +1,112 @@
+"""One destination: an attempt to deliver, and what came of it written down.
+
+    envelope in -> skip what is settled -> lanes -> hand over -> settle -> ack when all is settled
+
+What is attempted when is for `deliverer.session`.
+"""
+
+from typing import Protocol
+
+import structlog
+
+from deliverer.audit.attempts import at_a_destination
+from deliverer.audit.recorder import Note
+from deliverer.crm.lanes import Frame, Job
+from deliverer.crm.response_policy import Verdict
+from deliverer.crm.settlements import ASIDE, Settlement, Settlements, parked, settlement
+from deliverer.transport.response import Answer
+from services import clock, contract, metrics
+from services.amqp.batcher import Batcher
+from services.amqp.incoming import Incoming
+from services.config.organisation import Destination
+from services.contract import Delivery, DeliveryBatch
+
+MESSAGE_RECEIVED = "nl.postkamer.message-received.v1"
+
+log = structlog.get_logger()
+
+
+class Receiver(Protocol):
+    """Whom a destination's deliveries are handed to."""
+
+    async def hand(self, delivery: Delivery) -> Answer:
+        """One attempt; never raises."""
+        ...
+
+    def judge(self, answer: Answer) -> Verdict:
+        """What its answer says by itself. Pure."""
+        ...
+
+
+class Engine:
+    def __init__(
+        self,
+        destination: Destination,
+        receiver: Receiver,
+        settlements: Settlements,
+        settle: Batcher[Settlement],
+        note: Note,
+    ) -> None:
+        self.destination, self._receiver = destination, receiver
+        self._settlements, self._settle, self._note = settlements, settle, note
+
+    async def attempt(self, job: Job) -> tuple[Answer, Verdict]:
+        """One, and what its answer says by itself."""
+        job.attempts += 1
+        answer = await self._receiver.hand(job.delivery)
+        return answer, self._receiver.judge(answer)
+
+    def failed(self, job: Job, answer: Answer, verdict: Verdict) -> None:
+        """It is tried again; nothing waits until that is on the record."""
+        self._note(at_a_destination(job, self.destination.id, answer, verdict))
+
+    async def settle(self, job: Job, answer: Answer, verdict: Verdict) -> None:
+        """Return once it is written down for good."""
+        now = clock.now()
+        delivery = job.delivery
+        counted = job.attempts, answer.status, now, job.replays
+        settled = settlement(delivery, self.destination.id, *counted)
+        if verdict.outcome == "parked":
+            settled = parked(settled, delivery, verdict.reason, answer.body)
+            log.error(
+                "delivery.parked",
+                destination=self.destination.id,
+                record=delivery.id,
+                status=answer.status,
+                reason=verdict.reason,
+            )
+            metrics.parked.labels(queue=self.destination.id).inc()
+        elif delivery.type == MESSAGE_RECEIVED:
+            metrics.trip_seconds.observe((now - delivery.received_at).total_seconds())
+        await self._settle.put(settled, len(settled.body or b"") + 200)
+
+    async def jobs(self, frame: Incoming) -> tuple[list[Job], set[str]]:
+        """What is still to be delivered of an envelope, and conversations of which something of it
+        stands aside. KeyError for one of a newer version."""
+        batch = contract.decode(frame.kind, frame.body)
+        if not isinstance(batch, DeliveryBatch):
+            raise TypeError("not an envelope of deliveries")
+        ids = [delivery.id for delivery in batch.deliveries]
+        known = await self._settlements.known(self.destination.id, ids)
+        left = [delivery for delivery in batch.deliveries if delivery.id not in known]
+        held = Frame(frame, len(left))
+        aside = {d.conversation for d in batch.deliveries if known.get(d.id) == ASIDE}
+        return [Job(delivery, held) for delivery in left], aside
+
+    async def unreadable(self, frame: Incoming) -> None:
+        """Keep an envelope that cannot be read, with the parked ones."""
+        now = clock.now()
+        log.error("frame.unreadable", destination=self.destination.id)
+        metrics.quarantined.labels(reason="frame unreadable").inc()
+        kept = Settlement(
+            destination=self.destination.id,
+            event=clock.new_id(),
+            conversation="",
+            state="parked",
+            attempts=0,
+            status=0,
+            at=now,
+            reason="an envelope that cannot be read",
+            body=frame.body,
+        )
+        await self._settle.put(kept, len(frame.body))

@@ -1,0 +1,47 @@
+"""Deliveries as posts: one request each, its content and signature by the kind of destination."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from deliverer.crm.response_policy import Verdict, judge
+from deliverer.secrets import Keys
+from deliverer.transport.response import Answer, Body
+from services import clock
+from services.contract import Delivery
+
+
+class Poster(Protocol):
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer: ...
+
+
+class Kind(Protocol):
+    """How a destination of one kind is spoken to; pure."""
+
+    def body(self, delivery: Delivery, archiver: str) -> bytes: ...
+
+    def headers(
+        self, delivery: Delivery, content: bytes, keys: Keys, now: datetime
+    ) -> Mapping[str, str]: ...
+
+
+class Terms(NamedTuple):
+    """With what a destination is told: its address, the keys that sign, and where it finds the
+    record."""
+
+    url: str
+    keys: Keys
+    archiver: str
+
+
+class Posting:
+    def __init__(self, terms: Terms, kind: Kind, poster: Poster) -> None:
+        self._terms, self._kind, self._poster = terms, kind, poster
+
+    async def hand(self, delivery: Delivery) -> Answer:
+        content = self._kind.body(delivery, self._terms.archiver)
+        headers = self._kind.headers(delivery, content, self._terms.keys, clock.now())
+        return await self._poster.post(self._terms.url, content, headers)
+
+    def judge(self, answer: Answer) -> Verdict:
+        return judge(answer)

@@ -1,0 +1,97 @@
+"""Deliveries that show a token: fetched when it is needed, once for all that wait for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from deliverer.crm.http_receiver import Poster
+from deliverer.crm.response_policy import judge
+from deliverer.transport import oauth
+from deliverer.transport.oauth import Token
+from deliverer.transport.response import Answer, Body
+from services import metrics
+from services.config.organisation import Destination, OAuth
+from services.tasks import end
+
+UNAUTHORIZED = 401
+FAILED_SECONDS = 0.2
+"""A failure stands for all who ask so soon after it: less than the first wait of a pause, more than
+it takes all that are under way to hear that their token is refused."""
+
+
+class Held(NamedTuple):
+    """What came of the last fetch, the how manyth it was, and until when it is used."""
+
+    got: Token | Answer
+    number: int
+    until: float
+
+
+class Tokens:
+    """One destination's. What stands in place of a token says why there is none."""
+
+    def __init__(self, destination: str, given: OAuth, secret: str, poster: Poster) -> None:
+        self._destination, self._url, self._poster = destination, given.token_url, poster
+        self._body, self._headers = oauth.request(given, secret)
+        self._loop = asyncio.get_running_loop()
+        self._held = Held(Answer(), 0, 0.0)
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def held(self, refused: int = -1) -> Held:
+        """What may be used by now, and is newer than one that was refused."""
+        if self._held.number <= refused or self._loop.time() >= self._held.until:
+            if self._fetching is None or self._fetching.done():
+                self._fetching = asyncio.create_task(self._fetch())
+            # One who waits may go; the others wait on.
+            await asyncio.shield(self._fetching)
+        return self._held
+
+    async def _fetch(self) -> None:
+        asked = self._loop.time()
+        got = oauth.read(await self._poster.post(self._url, self._body, self._headers))
+        if isinstance(got, Token):
+            outcome, until = "given", asked + got.seconds
+        else:
+            outcome = "refused" if judge(got).alarm else "failed"
+            until = self._loop.time() + FAILED_SECONDS
+        counted = metrics.destination_tokens.labels
+        counted(destination=self._destination, outcome=outcome).inc()
+        self._held = Held(got, self._held.number + 1, until)
+
+    async def stop(self) -> None:
+        if self._fetching:
+            await end(self._fetching)
+
+
+class Bearer:
+    """A poster that shows a token with what it posts."""
+
+    def __init__(self, poster: Poster, tokens: Tokens) -> None:
+        self._poster, self._tokens = poster, tokens
+
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+        """One attempt: done once more where the token was refused, for it may have been revoked."""
+        held = await self._tokens.held()
+        answer = await self._with(held, url, body, headers)
+        if answer.status != UNAUTHORIZED or answer.whose != "destination":
+            return answer
+        return await self._with(await self._tokens.held(held.number), url, body, headers)
+
+    async def _with(self, held: Held, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+        if isinstance(held.got, Answer):
+            return held.got
+        return await self._poster.post(url, body, {**headers, **oauth.authorization(held.got)})
+
+
+@asynccontextmanager
+async def bearing(destination: Destination, secret: str, poster: Poster) -> AsyncIterator[Poster]:
+    """The poster, and a token with each of its posts where the destination asks for one."""
+    if destination.oauth is None:
+        yield poster
+        return
+    tokens = Tokens(destination.id, destination.oauth, secret, poster)
+    try:
+        yield Bearer(poster, tokens)
+    finally:
+        await tokens.stop()

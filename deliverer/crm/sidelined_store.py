@@ -1,0 +1,101 @@
+"""What stands aside, in PostgreSQL: deliveries of conversations whose first one fails by itself."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from deliverer.crm.lanes import Job
+from services.contract import Delivery
+from services.postgres.database import Pool
+
+TOGETHER = 16
+"""Deliveries of one conversation that are taken in hand at once: the first one is tried, the others
+go when it passes."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What stands in the body of a row; `answer` is of one that is parked in the end."""
+
+    delivery: Delivery
+    answer: bytes = b""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A delivery that waits, how often it failed while others passed, and was tried in all."""
+
+    delivery: Delivery
+    failed: int
+    attempts: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Kept).decode
+
+
+class Asides:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def conversations(self, destination: str) -> set[str]:
+        """Those of which anything stands aside."""
+        return {row["conversation"] for row in await self._pool.fetch(_CONVERSATIONS, destination)}
+
+    async def keep(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
+        """Return when all of these wait; the first one is due after so many seconds. What a person
+        set to be tried again stays that, and is due then."""
+        rows = [_row(destination, job) for job in jobs]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await self._pool.execute(_KEEP, *columns, wait)
+
+    async def due(
+        self, destination: str, conversations: Collection[str], most: int
+    ) -> list[Waiting]:
+        """Of conversations whose first delivery is due, that one and those behind it, in order; of
+        so many conversations."""
+        rows = await self._pool.fetch(_DUE, destination, list(conversations), most, TOGETHER)
+        return [
+            Waiting(_decode(row["body"]).delivery, row["failed"], row["attempts"]) for row in rows
+        ]
+
+
+def _row(destination: str, job: Job) -> tuple[Any, ...]:
+    delivery = job.delivery
+    named = (destination, delivery.id, delivery.conversation, delivery.tenant, delivery.message)
+    return (*named, _encode(Kept(delivery)), delivery.sequence, job.failed, job.attempts)
+
+
+_CONVERSATIONS = """
+select distinct conversation from deliverer.delivery where destination = $1 and state = 'aside'
+"""
+
+# Settled meanwhile, it stays that.
+_KEEP = """
+insert into deliverer.delivery as d (destination, event, conversation, tenant, message, body, place,
+    failed, state, attempts, status, at, due_at)
+select destination, event, conversation, tenant, message, body, place, failed, 'aside', attempts, 0,
+    now(), now() + make_interval(secs => $10)
+from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::bigint[],
+    $8::int[], $9::int[])
+    as new (destination, event, conversation, tenant, message, body, place, failed, attempts)
+on conflict (destination, event) do update set failed = excluded.failed, due_at = excluded.due_at,
+    attempts = d.attempts + excluded.attempts
+where d.state in ('aside', 'replay')
+"""
+
+_DUE = """
+select d.body, d.failed, d.attempts from (
+    select c.conversation, head.due_at from unnest($2::text[]) as c (conversation)
+    cross join lateral (
+        select due_at from deliverer.delivery
+        where destination = $1 and conversation = c.conversation and state = 'aside'
+        order by place, event limit 1
+    ) head
+    where head.due_at <= now() order by head.due_at limit $3
+) as due cross join lateral (
+    select body, failed, attempts, place, event from deliverer.delivery
+    where destination = $1 and conversation = due.conversation and state = 'aside'
+    order by place, event limit $4
+) d
+order by due.due_at, due.conversation, d.place, d.event
+"""

@@ -1,0 +1,1 @@
+"""Open Klant as a destination: a saga of calls that never repeats one."""

@@ -1,0 +1,140 @@
+"""Requests to Open Klant (Klantinteracties 0.9), and what its answers mean to whoever asked."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import msgspec
+
+from deliverer.crm.response_policy import PARKED, Verdict, judge
+from deliverer.transport.response import Answer, Body
+
+Json = dict[str, Any]
+NOT_FOUND, BROKEN = 404, 500
+WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
+"""What a name or a code may look like to be repeated; reasons quote what was sent."""
+ALL_TAKEN = Answer(status=409, code="numbers")
+"""Others have every number that was tried."""
+NUMBERS_TAKEN = "others in this Open Klant use the numbers that are drawn here (referentienummer)"
+STRANGE = Answer(status=502, code="shape")
+"""Done, for all that we know; but the answer has another shape than its document says."""
+NOT_AS_DOCUMENTED = "Open Klant's answer is not as its document says"
+NOT_OPEN_KLANT = "something before Open Klant answered {}"
+
+
+class Sender(Protocol):
+    async def request(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Answer: ...
+
+
+class Fault(msgspec.Struct, frozen=True):
+    name: str = ""
+    code: str = ""
+
+
+class Problem(msgspec.Struct, frozen=True, rename="camel"):
+    """Decided on by its codes: the words are Dutch, and quote."""
+
+    code: str = ""
+    invalid_params: list[Fault] = []
+
+
+class Refused(Exception):
+    """Not done, as far as we know; `answer` says whether it may be."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer, self.problem = answer, _problem(answer)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it may be there all the same, or be somebody's who was a moment earlier: of posts
+        with one number at the same time one is stored, and the others are answered 500."""
+        return self.answer.status == BROKEN or self.has("unique")
+
+    def has(self, code: str, field: str = "") -> bool:
+        faults = self.problem.invalid_params if self.problem else []
+        return any(fault.code == code and field in fault.name for fault in faults)
+
+    def lacks(self, reference: str) -> bool:
+        """Whether what this field refers to is not there (any more)."""
+        return self.has("invalid", f"{reference}.uuid")
+
+    @property
+    def words(self) -> str:
+        """Which fields it refused and why, in its own codes; nothing that was sent."""
+        faults = self.problem.invalid_params if self.problem else []
+        known = [f for f in faults if WORD.fullmatch(f.name) and WORD.fullmatch(f.code)]
+        return ", ".join(f"{fault.name} {fault.code}" for fault in known[:5])
+
+
+class Calls:
+    """Those of one delivery, counted."""
+
+    def __init__(self, sender: Sender, url: str, token: str) -> None:
+        self._sender, self._url = sender, url.rstrip("/")
+        self._headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
+        self.count = 0
+
+    async def find(self, resource: str, **filters: str) -> Json | None:
+        """The first that fits; None where there is none. `__` in a filter is its own."""
+        query = urlencode(filters | {"pageSize": "1"})
+        found = await self._ask("GET", f"{resource}?{query}")
+        return next(iter(found.get("results") or []), None)
+
+    async def get(self, resource: str, uuid: str) -> Json | None:
+        """None where it is no more."""
+        try:
+            return await self._ask("GET", f"{resource}/{uuid}")
+        except Refused as refused:
+            if refused.answer.status == NOT_FOUND:
+                return None
+            raise
+
+    async def post(self, resource: str, body: Json) -> Json:
+        return await self._ask("POST", resource, body)
+
+    async def patch(self, resource: str, uuid: str, body: Json) -> Json:
+        return await self._ask("PATCH", f"{resource}/{uuid}", body)
+
+    async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Refused, unless it was done and the answer can be read."""
+        self.count += 1
+        content, headers = b"", self._headers
+        if body is not None:
+            content, headers = msgspec.json.encode(body), headers | JSON
+        answer = await self._sender.request(method, f"{self._url}/{path}", content, headers)
+        if not 200 <= answer.status < 300:
+            raise Refused(answer)
+        try:
+            found: Json = msgspec.json.decode(answer.body, type=Json)
+        except msgspec.DecodeError:  # it broke off: what was posted may be there
+            raise Refused(msgspec.structs.replace(answer, status=0, failure="reset")) from None
+        return found
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def judged(answer: Answer) -> Verdict:
+    """As other destinations' answers, but for a 400 that is not its own: of a proxy, or because it
+    does not know the host name that it was asked under. Pure."""
+    if answer.code == ALL_TAKEN.code:
+        return Verdict("paused", NUMBERS_TAKEN, alarm=True)
+    if answer.code == STRANGE.code:
+        return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, doubtful=True)
+    if answer.status in PARKED and not answer.body.lstrip().startswith(b"{"):
+        return Verdict("paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, doubtful=True)
+    verdict = judge(answer)
+    if verdict.outcome == "parked" and (words := Refused(answer).words):
+        return msgspec.structs.replace(verdict, reason=f"{verdict.reason} ({words})")
+    return verdict
+
+
+def _problem(answer: Answer) -> Problem | None:
+    try:
+        return msgspec.json.decode(answer.body, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

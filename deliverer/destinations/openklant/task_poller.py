@@ -1,0 +1,126 @@
+"""Rounds past the tasks in one Open Klant: which of ours did somebody set to done?
+
+Open Klant cannot list what was done lately: of `internetaken` it knows no filter by when, and its
+list of all that was ever done, by everybody, only grows. So each task of ours is asked for by its
+id, one after the other, the one first that was not asked for for longest. One that it refuses to
+show is no reason to leave the others.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import structlog
+
+from deliverer.destinations.openklant import payloads
+from deliverer.destinations.openklant.client import Calls, Refused
+from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.task_status import Found, Looked, found, is_away, left, wait
+from deliverer.destinations.openklant.tasks import TASKS
+from services import clock, metrics
+from services.config.organisation import Destination
+from services.postgres.database import until_it_answers
+
+PAUSE_SECONDS = 0.1
+"""Between two looks: ten a second, one at a time, of the 230 that an Open Klant answers."""
+ROUND_SECONDS = 60.0
+"""Of looks in one round; what is left comes first in the next."""
+
+log = structlog.get_logger()
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """Seconds between two rounds, and between two looks."""
+
+    every: float
+    pause: float = PAUSE_SECONDS
+
+
+def pace(destination: Destination) -> Pace:
+    """Whoever must not be told more often is not asked more often either. Pure."""
+    slowest = 1 / destination.per_second if destination.per_second else 0.0
+    return Pace(float(destination.look_seconds), max(PAUSE_SECONDS, slowest))
+
+
+class Looking:
+    """At one destination."""
+
+    def __init__(
+        self, destination: str, closings: Closings, asking: Callable[[], Calls], pace: Pace
+    ) -> None:
+        self._id, self._closings, self._asking, self._pace = destination, closings, asking, pace
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            failures = 0 if await self.round() else failures + 1
+            await asyncio.sleep(wait(self._pace.every, failures, random.random()))
+
+    async def round(self) -> bool:
+        """Whether it answered; a task that was not asked for keeps its turn."""
+        mine = partial(self._closings.due, self._id, self._pace.every)
+        due = await until_it_answers(mine, "closings")
+        answered = await self._look(due)
+        if due:
+            outcome = "looked" if answered else "away"
+            metrics.openklant_rounds.labels(destination=self._id, outcome=outcome).inc()
+        unseen = partial(self._closings.unseen_seconds, self._id)
+        seconds = await until_it_answers(unseen, "closings")
+        metrics.openklant_unseen_seconds.labels(destination=self._id).set(seconds)
+        return answered
+
+    async def _look(self, due: list[Looked]) -> bool:
+        loop, calls, counts = asyncio.get_running_loop(), self._asking(), Counter[Found]()
+        end = loop.time() + ROUND_SECONDS
+        try:
+            for task in due:
+                if loop.time() > end:
+                    break
+                try:
+                    counts[await self._one(task, calls)] += 1
+                except Refused as refused:
+                    counts["refused"] += 1
+                    if await self._away(task, refused.answer.status, counts):
+                        return False
+                await asyncio.sleep(self._pace.pause)
+        finally:
+            self._count(counts)
+        return True
+
+    async def _one(self, task: Looked, calls: Calls) -> Found:
+        """What is found is written down before the next is looked at. Refused without an answer."""
+        try:
+            what = await self._found(task, calls)
+        except (TypeError, UnicodeDecodeError, RecursionError):  # not as its document says
+            what = "strange"
+        if what == "done":
+            done = partial(self._closings.done, self._id, task, clock.new_id())
+            await until_it_answers(done, "closings")
+        await until_it_answers(partial(self._closings.looked, self._id, task), "closings")
+        return what
+
+    async def _away(self, task: Looked, status: int, counts: Counter[Found]) -> bool:
+        """Whether nobody gets an answer, or only this task does not; it comes last in any case."""
+        await until_it_answers(partial(self._closings.refused, self._id, task), "closings")
+        if is_away(status, counts["refused"], counts.total()):
+            log.warning("openklant.away", destination=self._id, status=status)
+            return True
+        ids = {"record": str(task.event), "internetaak": str(task.internetaak)}
+        log.error("openklant.refused", destination=self._id, status=status, **ids)
+        return False
+
+    async def _found(self, task: Looked, calls: Calls) -> Found:
+        what = found(task, await calls.get(TASKS, str(task.internetaak)))
+        if what != "done":
+            return what
+        about = {"klantcontact__uuid": str(task.klantcontact), "status": payloads.TO_DO}
+        return left(task, await calls.find(TASKS, **about))
+
+    def _count(self, counts: Counter[Found]) -> None:
+        for what, count in counts.items():
+            metrics.openklant_looks.labels(destination=self._id, outcome=what).inc(count)
+        if odd := counts["strange"] + counts["foreign"]:
+            log.error("openklant.strange", destination=self._id, count=odd)

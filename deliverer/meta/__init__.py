@@ -1,0 +1,1 @@
+"""Sending from the ledger to Meta or a BSP."""

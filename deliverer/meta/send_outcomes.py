@@ -1,0 +1,36 @@
+"""What became of a message, for the router: a row first, in the transaction that writes it down."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from services import clock
+from services.contract import SendOutcome
+from services.postgres.database import Connection
+
+State = Literal["sent", "failed", "unknown", "held"]
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def outcome(message: Mapping[str, Any], state: State, at: datetime, **more: Any) -> SendOutcome:
+    """`message`: its id, number and conversation; `more`: wamid, code, reason."""
+    return SendOutcome(
+        id=clock.new_id(),
+        message=message["id"],
+        number=message["number"],
+        conversation=message["conversation"],
+        at=at,
+        state=state,
+        **more,
+    )
+
+
+async def tell(connection: Connection, outcome: SendOutcome) -> None:
+    await connection.execute(
+        "insert into deliverer.outcome (id, number, body) values ($1, $2, $3)",
+        outcome.id,
+        outcome.number,
+        _encode(outcome),
+    )

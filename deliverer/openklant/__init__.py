@@ -1,1 +1,0 @@
-"""Open Klant as a destination: events as contacts, parties, addresses and tasks of a register."""

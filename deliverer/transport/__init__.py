@@ -1,0 +1,1 @@
+"""Outgoing HTTP and SMTP, with OAuth, client certificates and pacing."""

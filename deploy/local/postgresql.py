@@ -1,0 +1,249 @@
+"""A private PostgreSQL in a folder of its own, on a port of its own.
+
+PostgreSQL refuses to run as root, and the user that it runs as instead may be shut out of the
+folder's parents (a clone under /root). So the folder is opened here and handed down as an open
+file: the server reaches its data through /proc/self/fd, whoever owns the path above it.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from deploy.local.errors import Refusal, last_lines
+from deploy.local.process import Process, Program
+from deploy.local.process_tree import POLL_SECONDS
+from deploy.local.state import free_port, token, write_private
+
+OLDEST = 15
+"""Major version; the tables use what came with it."""
+INSTALLED = Path("/usr/lib/postgresql")
+"""Where Debian and Ubuntu keep the versions side by side."""
+OWNER = "postkamer"
+"""The first user, a superuser, and its database."""
+READY_SECONDS = 120.0
+"""From start to the first answer; recovery after a crash replays up to 1 GB of WAL."""
+QUERY_SECONDS = 60
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # its path would be too long, or out of reach
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    "max_connections": "200",
+    "password_encryption": "scram-sha-256",
+    # No citizen stands in the server's own log: the row that a constraint refuses would, and so
+    # would the values of a statement that is logged because it is slow.
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+"""For tests that kill processes and do not cut the power."""
+
+
+class Database:
+    """A PostgreSQL server of ours: start, stop, kill, start again on the same port and data."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        durable: bool = True,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.folder, self.port = folder.resolve(), port or free_port()
+        self.version, self._bin = binaries(self.folder / "data")
+        self._durable, self._report = durable, report
+        self.more: dict[str, str] = {}
+        """Variables of the server's beside its own, set before it starts."""
+        self.process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """For the owner of the database, who is also superuser."""
+        return self.url_for(OWNER, (self.folder / "password").read_text())
+
+    def url_for(self, user: str, password: str, database: str = OWNER) -> str:
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start the server, make its data first where there is none, and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _opened(self.folder) as descriptor:
+            if not (self.folder / "data").exists():
+                self._create(descriptor)
+            _forget_lock(self.folder / "data" / "postmaster.pid")
+            self.process = Process(self._program(descriptor))
+            self.process.start()
+        self._wait()
+        if self.execute(f"select 1 from pg_database where datname = '{OWNER}'", "postgres") == "":
+            self.execute(f"create database {OWNER}", "postgres")
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
+        """Stop without waiting for clients. Whether it stopped by itself."""
+        return self.process.stop(hurry) if self.process else True
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self.process:
+            self.process.kill()
+
+    def execute(self, sql: str, database: str = OWNER) -> str:
+        """Run statements as the owner; what they give, a row a line. Refusal when one fails."""
+        ran = subprocess.run(
+            [*self._client("psql", "-U", OWNER, "-d", database), "-AtqX", "-v", "ON_ERROR_STOP=1"],
+            input=sql,  # not as an argument: everybody can read those
+            env=_environment() | {"PGPASSWORD": (self.folder / "password").read_text()},
+            capture_output=True,
+            text=True,
+            timeout=QUERY_SECONDS,
+            check=False,
+        )
+        if ran.returncode:
+            raise Refusal(f"PostgreSQL refused: {ran.stderr.strip()}")
+        return ran.stdout.strip()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _create(self, descriptor: int) -> None:
+        self._report(f"creating the data of PostgreSQL {self.version} (some seconds, once)")
+        shutil.rmtree(self.folder / "data.new", ignore_errors=True)
+        password = self.folder / "password"
+        write_private(password, token())
+        if account := _account():
+            os.chown(password, *account)
+        here = f"/proc/self/fd/{descriptor}"
+        create = Program(
+            name="initdb",
+            arguments=(
+                *(str(self._bin / "initdb"), "-D", f"{here}/data.new", "-U", OWNER),
+                *(f"--pwfile={here}/password", "--auth=scram-sha-256"),
+                *("--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"),
+                *(() if self._durable else ("--no-sync",)),
+            ),
+            environment=_environment() | self.more,
+            folder=self.folder,
+            account=account,
+            descriptors=(descriptor,),
+        )
+        process = Process(create)
+        process.start()
+        while process.exit_code is None:
+            time.sleep(POLL_SECONDS)
+        process.stop()
+        if process.exit_code:
+            raise Refusal(f"initdb failed. Its log, {create.log}, ends:\n{last_lines(create.log)}")
+        (self.folder / "data.new").rename(self.folder / "data")
+
+    def _program(self, descriptor: int) -> Program:
+        settings = SETTINGS | ({} if self._durable else NOT_DURABLE) | {"port": str(self.port)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        data = f"/proc/self/fd/{descriptor}/data"
+        return Program(
+            name="postgresql",
+            arguments=(str(self._bin / "postgres"), "-D", data, *options),
+            environment=_environment() | self.more,
+            folder=self.folder,
+            account=_account(),
+            descriptors=(descriptor,),
+            stop_signal=signal.SIGINT,  # "fast": ends the clients' sessions, then a checkpoint
+            death_signal=signal.SIGQUIT,  # "immediate": with all children, recovers at next start
+        )
+
+    def _client(self, program: str, *arguments: str) -> list[str]:
+        return [str(self._bin / program), "-h", "127.0.0.1", "-p", str(self.port), *arguments]
+
+    def _wait(self) -> None:
+        assert self.process
+        deadline = time.monotonic() + READY_SECONDS
+        while subprocess.run(self._client("pg_isready", "-q"), check=False).returncode:
+            self.process.must_run()
+            if time.monotonic() > deadline:
+                log = self.process.program.log
+                raise Refusal(
+                    f"PostgreSQL did not answer within {READY_SECONDS:.0f} s. "
+                    f"Its log, {log}, ends:\n{last_lines(log)}"
+                )
+            time.sleep(POLL_SECONDS)
+
+
+def binaries(data: Path, installed: Path = INSTALLED) -> tuple[int, Path]:
+    """The version to run and where its programs are: the one that made `data`, else the newest."""
+    versions = {
+        int(path.parent.parent.name): path.parent
+        for path in installed.glob("*/bin/initdb")
+        if re.fullmatch(r"\d+", path.parent.parent.name)
+    }
+    made_by = data / "PG_VERSION"
+    wanted = int(made_by.read_text()) if made_by.exists() else max(versions, default=0)
+    if wanted in versions and wanted >= OLDEST:
+        return wanted, versions[wanted]
+    if made_by.exists():
+        raise Refusal(
+            f"{data} was made by PostgreSQL {wanted}, which is not installed; "
+            "install it, or run `make clean` to start with an empty database."
+        )
+    raise Refusal(
+        f"PostgreSQL {OLDEST} or newer is not installed (looked in {installed}); "
+        "run `make setup` or `apt-get install postgresql`."
+    )
+
+
+def _account() -> tuple[int, int] | None:
+    """Who runs the server: we, or the package's own user when we are root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam("postgres")
+    except KeyError as error:
+        raise Refusal("There is no user `postgres`; run `apt-get install postgresql`.") from error
+    return entry.pw_uid, entry.pw_gid
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """The folder, ours or the server's alone, as an open file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if account := _account():
+            os.fchown(descriptor, *account)
+        os.fchmod(descriptor, 0o700)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _forget_lock(lock: Path) -> None:
+    """Remove the lock file that a killed server left behind.
+
+    The server itself would refuse to start when its pid has meanwhile been given to another
+    process. Ours from an earlier run has been ended by its pid file before this matters.
+    """
+    if not lock.exists():
+        return
+    holder = lock.read_text().partition("\n")[0]
+    try:
+        data = os.readlink(f"/proc/{holder}/cwd")
+    except OSError:
+        data = ""
+    if data != str(lock.parent):
+        lock.unlink()

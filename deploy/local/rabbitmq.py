@@ -1,0 +1,277 @@
+"""A private RabbitMQ in a folder of its own: its own cookie, node name, ports and epmd.
+
+The packaged wrapper in /usr/sbin changes to the user and the folders of the system's broker, so
+the script behind it is run, and everything that it would take from the system is given.
+"""
+
+import base64
+import hashlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from deploy.local.errors import Refusal, last_lines
+from deploy.local.process import Process, Program
+from deploy.local.process_tree import POLL_SECONDS
+from deploy.local.state import free_port, token, write_private
+
+INSTALLED = Path("/usr/lib/rabbitmq/bin")
+VHOST = "postkamer"
+OWNER = "local-owner"
+"""Administrator of the private broker, for whoever runs it and for tests."""
+READY_SECONDS = 120.0
+"""From start to the first answer: 4 s on two idle cores, much more when they are busy."""
+CONTROL_SECONDS = 60
+
+SETTINGS = {
+    "heartbeat": "10",
+    "raft.wal_max_size_bytes": "67108864",  # 64 MB instead of 512: held in memory as well
+    "vm_memory_high_watermark.absolute": "1GB",
+    "disk_free_limit.absolute": "256MB",  # a broker that meets ENOSPC does not recover
+    "log.file": "false",
+    "log.console": "true",
+    "log.console.level": "info",
+    "log.console.use_colors": "off",
+}
+ERLANG = " ".join(
+    (
+        "+sbwt none +sbwtdcpu none +sbwtdio none",  # do not spin while idle
+        "-start_epmd false",  # ours runs already, and ends with us
+        "-kernel inet_dist_use_interface {127,0,0,1}",
+    )
+)
+
+
+class Ports:
+    """What one broker listens on, all on 127.0.0.1."""
+
+    def __init__(self, give: Callable[[str], int] = lambda _: free_port()) -> None:
+        self.amqp = give("amqp")
+        self.distribution = give("distribution")
+        self.epmd = give("epmd")
+
+
+class Broker:
+    """A RabbitMQ node of ours: start, stop, kill, start again on the same ports and data.
+
+    `definitions` is RabbitMQ's own document (vhost, users, queues, ...); it is loaded at every
+    start, after which the node listens. There is no user `guest`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        definitions: Mapping[str, Any],
+        *,
+        ports: Ports | None = None,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.folder, self.ports = folder.resolve(), ports or Ports()
+        self._definitions, self._report = definitions, report
+        if not (INSTALLED / "rabbitmq-server").exists():
+            raise Refusal(
+                f"RabbitMQ is not installed (looked in {INSTALLED}); "
+                "run `make setup` or `apt-get install rabbitmq-server`."
+            )
+        self.process = Process(self._node())
+        self.epmd = Process(self._epmd())
+
+    @property
+    def url(self) -> str:
+        """For the administrator."""
+        return self.url_for(OWNER, self._password())
+
+    def url_for(self, user: str, password: str) -> str:
+        return f"amqp://{user}:{password}@127.0.0.1:{self.ports.amqp}/{VHOST}"
+
+    def start(self) -> None:
+        """Start the node and wait until it takes connections."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start the node without waiting."""
+        self._report("RabbitMQ is starting (some seconds)")
+        if not self._settled.exists():  # nobody was ever told that it was ready
+            shutil.rmtree(self.folder / "data", ignore_errors=True)
+        self._write_configuration()
+        self.epmd.start()
+        self.process.start()
+
+    def wait(self) -> None:
+        """Wait until the node takes connections: it listens last, with the definitions loaded."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not _greets(self.ports.amqp):
+            self.epmd.must_run()
+            self.process.must_run()
+            if time.monotonic() > deadline:
+                log = self.process.program.log
+                raise Refusal(
+                    f"RabbitMQ did not answer within {READY_SECONDS:.0f} s. "
+                    f"Its log, {log}, ends:\n{last_lines(log)}"
+                )
+            time.sleep(POLL_SECONDS)
+        loaded = (self.folder / "definitions.json").read_text()
+        if not self._settled.exists() or self._settled.read_text() != loaded:
+            self._settle(loaded)
+
+    def _settle(self, loaded: str) -> None:
+        """Write to disk what the node has only in memory: which queues there are.
+
+        RabbitMQ 4.0 writes that table some seconds late. A node that is killed before comes back
+        with a queue that has lost its log and never elects a leader: it hangs for ever.
+        """
+        self.control("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
+        write_private(self._settled, loaded)
+
+    @property
+    def _settled(self) -> Path:
+        """The definitions that are surely on disk; missing until the first start was a success."""
+        return self.folder / "definitions.settled.json"
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
+        """Stop the node, then its epmd. Whether the node stopped by itself."""
+        clean = self.process.stop(hurry)
+        self.epmd.stop(hurry)
+        return clean
+
+    def kill(self) -> None:
+        """End the node as a crash would."""
+        self.process.kill()
+        self.epmd.kill()
+
+    def pause(self) -> None:
+        """Freeze the node as it stands: it holds its connections and answers nothing."""
+        self.process.send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send(signal.SIGCONT)
+
+    def control(self, *arguments: str) -> str:
+        """`rabbitmqctl` on this node; what it printed. Refusal when it fails.
+
+        Most commands need `-p postkamer` after their name.
+        """
+        ran = subprocess.run(
+            [INSTALLED / "rabbitmqctl", "--longnames", "-n", self._name, "-q", *arguments],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=CONTROL_SECONDS,
+            check=False,
+        )
+        if ran.returncode:
+            raise Refusal(f"rabbitmqctl {arguments[0]} failed: {(ran.stderr or ran.stdout)[-500:]}")
+        return ran.stdout
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def _name(self) -> str:
+        # An address instead of `localhost`: needs no look-up, and is no IPv6.
+        return "postkamer@127.0.0.1"
+
+    def _password(self) -> str:
+        kept = self.folder / "password"
+        if not kept.exists():
+            write_private(kept, token())
+        return kept.read_text()
+
+    def _write_configuration(self) -> None:
+        folder = self.folder
+        cookie = folder / ".erlang.cookie"
+        if not cookie.exists():
+            write_private(cookie, token())
+            cookie.chmod(0o400)  # Erlang refuses one that others could read
+        document = with_owner(self._definitions, self._password())
+        write_private(folder / "definitions.json", json.dumps(document, indent=1))
+        settings = SETTINGS | {
+            "listeners.tcp.1": f"127.0.0.1:{self.ports.amqp}",
+            "load_definitions": str(folder / "definitions.json"),
+        }
+        lines = [f"{name} = {value}\n" for name, value in settings.items()]
+        (folder / "rabbitmq.conf").write_text("".join(lines))
+        (folder / "enabled_plugins").write_text("[].\n")
+
+    def _environment(self) -> dict[str, str]:
+        folder = self.folder
+        return {
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+            "LANG": "C.UTF-8",
+            "HOME": str(folder),
+            "ERL_CRASH_DUMP": str(folder / "erl_crash.dump"),
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": self._name,
+            "RABBITMQ_USE_LONGNAME": "true",
+            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder),
+            "RABBITMQ_PID_FILE": str(folder / "node.pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
+            # With input allowed the script becomes the node instead of waiting beside it, so that
+            # our signals reach the node; there is no input to read all the same.
+            "RABBITMQ_ALLOW_INPUT": "true",
+            "RABBITMQ_SERVER_START_ARGS": "-noinput",
+        }
+
+    def _node(self) -> Program:
+        return Program(
+            name="rabbitmq",
+            arguments=(str(INSTALLED / "rabbitmq-server"),),
+            environment=self._environment(),
+            folder=self.folder,
+        )
+
+    def _epmd(self) -> Program:
+        return Program(
+            name="epmd",
+            arguments=("epmd", "-port", str(self.ports.epmd), "-address", "127.0.0.1"),
+            environment=self._environment(),
+            folder=self.folder,
+        )
+
+
+def with_owner(definitions: Mapping[str, Any], password: str) -> dict[str, Any]:
+    """The same definitions with the vhost and an administrator who may do everything in it."""
+    salt = hashlib.sha256(password.encode()).digest()[:4]
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    owner = {
+        "name": OWNER,
+        "password_hash": base64.b64encode(salt + digest).decode(),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": ["administrator"],
+    }
+    everything = {"user": OWNER, "vhost": VHOST, "configure": ".*", "write": ".*", "read": ".*"}
+    vhosts = definitions.get("vhosts", [])
+    if not any(vhost["name"] == VHOST for vhost in vhosts):
+        vhosts = [*vhosts, {"name": VHOST}]
+    return dict(definitions) | {
+        "vhosts": vhosts,
+        "users": [*definitions.get("users", []), owner],
+        "permissions": [*definitions.get("permissions", []), everything],
+    }
+
+
+def _greets(port: int) -> bool:
+    """Whether an AMQP 0-9-1 server answers: its first frame is a method (type 1) on channel 0."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(b"AMQP\x00\x00\x09\x01")
+            return connection.recv(3) == b"\x01\x00\x00"
+    except OSError:
+        return False

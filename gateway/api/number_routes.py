@@ -1,0 +1,79 @@
+"""The contact centre's door: what it says of a number, without rules, restart or operator.
+
+A number is its municipality's as a whole: the role is enough, whatever departments a token has.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from pydantic import TypeAdapter
+
+from gateway.api.command_endpoint import Order, Orders, unusable
+from gateway.api.command_store import Said, Store
+from gateway.commands import builder
+from gateway.requests import changes
+from services import clock
+from services.config.model import Config
+from services.http.application import json, problem
+from services.http.bearer_auth import guarded
+from services.http.rights import Rights
+from services.http.token_store import Keyring
+
+NUMBER = "/v1/numbers/{id}"
+
+
+class Numbers:
+    def __init__(self, orders: Orders, store: Store, config: Config, keyring: Keyring) -> None:
+        self._orders, self._store = orders, store
+        self._config, self._keyring = config, keyring
+
+    def routes(self) -> list[web.RouteDef]:
+        listed = guarded(self.listed, self._keyring, changes.CONTACT_CENTRE)
+        return [
+            web.get("/v1/numbers", listed, allow_head=False),
+            web.put(f"{NUMBER}/notice", self._taking(changes.NOTICE)),
+            web.delete(f"{NUMBER}/notice", self._taking(changes.NO_NOTICE)),
+            web.put(f"{NUMBER}/state", self._taking(changes.STATE)),
+        ]
+
+    async def listed(self, _: web.Request, rights: Rights) -> web.Response:
+        """GET /v1/numbers: those of the token's municipality, as they stand now."""
+        ours = [number.id for number in self._config.numbers if number.tenant == rights.tenant]
+        said, now = await self._store.said(ours), clock.now()
+        return json({"numbers": [shown(id, said.get(id), now) for id in ours]})
+
+    def _taking(
+        self, kind: TypeAdapter[Any]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """202 once a quorum holds it."""
+
+        async def take(request: web.Request, order: Order) -> web.Response:
+            whole = order if order.body else msgspec.structs.replace(order, body=b"{}")
+            body = self._orders.read(whole, kind)
+            number = self._config.number(request.match_info["id"])
+            if number is None or number.tenant != order.rights.tenant:
+                return problem(404, "Not Found", "there is no such number")
+            if faults := builder.saying_faults(body, order.rights, clock.now()):
+                await self._orders.unless_accepted(order, unusable(sorted(faults)))
+            return await self._orders.accept(
+                order, order.acceptance(), lambda given: builder.saying(body, number.id, given)
+            )
+
+        return self._orders.taking(take, changes.CONTACT_CENTRE)
+
+
+def shown(id: str, said: Said | None, now: datetime) -> dict[str, Any]:
+    """A number as its contact centre is shown it: what has ended is over."""
+    said = said or Said()
+    holds = said.state_until is None or now < said.state_until
+    told = said.notice != "" and (said.notice_until is None or now < said.notice_until)
+    return {
+        "id": id,
+        "state": said.state if holds else "open",
+        "text": (said.state_text or None) if holds else None,
+        "until": said.state_until if holds else None,
+        "notice": {"text": said.notice, "until": said.notice_until} if told else None,
+    }

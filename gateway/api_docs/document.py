@@ -1,0 +1,95 @@
+"""The gateway's API as its document describes it: what desks order, and what Meta calls."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from gateway.api_docs import examples
+from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, READ, SEND, UPLOAD
+from gateway.api_docs.parameters import HANDSHAKE
+from services.api.json_body import SLOW
+from services.api.openapi import document_of
+from services.api.operations import DOCUMENT, Answer, Api, Content, Operation, Refusal
+from services.http.problems import VERSION
+
+Json = dict[str, Any]
+
+WEBHOOK = "/webhooks/whatsapp"
+VERIFY = Operation(
+    method="get",
+    path=WEBHOOK,
+    id="verifyWebhook",
+    tag="webhook",
+    summary="Meta's handshake",
+    description="Meta calls it when the address is registered. A municipality with a Meta app of"
+    " its own may register `/webhooks/whatsapp/` and its id.",
+    parameters=[HANDSHAKE],
+    answers={
+        200: Answer(description="The challenge.", content_type="text/plain", example="1158201444")
+    },
+    refusals={403: [Refusal("the verify token is not ours", "The verify token is not ours.")]},
+    at_root=True,
+)
+RECEIVE = Operation(
+    method="post",
+    path=WEBHOOK,
+    id="receiveWebhook",
+    tag="webhook",
+    summary="What Meta tells",
+    description="Answered 200 once it is safe. What is signed and cannot be understood is kept and"
+    " answered 200 too: sending it again would not help.",
+    security=[{"metaSignature": []}, {"dialogSignature": []}],
+    content=Content(
+        model=TypeAdapter(dict[str, Any]),
+        examples={"status": examples.WEBHOOK},
+        description="The signed bytes, at most 4 MiB.",
+    ),
+    answers={200: Answer(description="It is safe.")},
+    refusals={
+        401: [Refusal("the signature is not valid", "No signature, or one that is not ours.")],
+        408: [SLOW],
+        413: [Refusal("a webhook is at most 4194304 bytes", "The body is too large.")],
+        415: [Refusal("a webhook has no Content-Encoding", "The body is compressed.")],
+        503: [Refusal("the broker does not answer", "It cannot be made safe now.")],
+    },
+    at_root=True,
+)
+API = Api(
+    title="Postkamer: the gateway",
+    version=VERSION,
+    summary="WhatsApp messages to citizens, for the systems of a municipality's departments",
+    description="Postkamer is the WhatsApp mailroom of a municipality. Through this API a system of"
+    " a department answers citizens and hands conversations over. What citizens write arrives there"
+    " as signed CloudEvents."
+    "\n\nEvery order has an `Idempotency-Key`, is answered once it is safe, and is refused with all"
+    " of its faults at once. Times are in UTC. Members that are not known are refused in a request;"
+    " expect new ones in an answer.",
+    tags={
+        "messages": "To citizens.",
+        "consents": "What citizens agreed to be sent that they did not ask for.",
+        "conversations": "Between departments.",
+        "numbers": "What the contact centre says of a number, without rules.",
+        "media": "Files to send.",
+        "webhook": "For Meta and for providers that pass its webhooks on.",
+        "documentation": "This document.",
+    },
+    security_schemes={
+        "metaSignature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Hub-Signature-256",
+            "description": "`sha256=` and the HMAC-SHA256 of the body under the app secret, in"
+            " hexadecimals.",
+        },
+        "dialogSignature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-360dialog-Signature",
+            "description": "360dialog's HMAC-SHA256 of the body under the number's secret.",
+        },
+    },
+)
+OPERATIONS = (SEND, READ, *CONSENTS, *CHANGES, *NUMBERS, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
+
+document: Json = document_of(API, OPERATIONS)
+"""Answered at /v1/openapi.json; see `services.manual.routes`."""

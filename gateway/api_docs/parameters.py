@@ -1,0 +1,77 @@
+"""What the gateway's API takes beside a body, as its document describes it. Pure."""
+
+from typing import Any
+
+from gateway.api_docs import examples
+from gateway.commands.idempotency import KEY_CHARACTERS
+from services import ids
+
+Json = dict[str, Any]
+
+KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Yours, another for each order. The same key with the same request gives the"
+    " same answer and does nothing twice, also after days; with another request it is refused.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": KEY_CHARACTERS,
+        "pattern": "^[!-~](?:[ -~]*[!-~])?$",
+    },
+    "example": "vraag-2026-118-antwoord-1",
+}
+ID: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "format": "uuid"},
+    "example": examples.MESSAGE,
+}
+CONVERSATION: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the conversation.",
+    "schema": {"type": "string", "pattern": f"^(?:{ids.CONVERSATION.pattern})$"},
+    "example": examples.CONVERSATION,
+}
+NUMBER: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Our id of the number, as `GET /v1/numbers` lists it.",
+    "schema": {"type": "string", "pattern": "^[0-9]{5,32}$"},
+    "example": examples.NUMBERS["numbers"][0]["id"],
+}
+DISPOSITION: Json = {
+    "name": "Content-Disposition",
+    "in": "header",
+    "required": False,
+    "description": "The file's name (RFC 6266).",
+    "schema": {"type": "string", "maxLength": 1000},
+    "example": 'attachment; filename="besluit.pdf"',
+}
+HANDSHAKE: Json = {
+    "name": "handshake",
+    "in": "query",
+    "required": True,
+    "description": "Meta's members, each a parameter of its own.",
+    "style": "form",
+    "explode": True,
+    "schema": {
+        "type": "object",
+        "required": ["hub.mode", "hub.verify_token", "hub.challenge"],
+        "properties": {
+            "hub.mode": {"const": "subscribe"},
+            "hub.verify_token": {"type": "string"},
+            "hub.challenge": {"type": "string", "maxLength": 200},
+        },
+    },
+    "example": {
+        "hub.mode": "subscribe",
+        "hub.verify_token": "the-token-you-gave-to-meta",
+        "hub.challenge": "1158201444",
+    },
+}

@@ -1,0 +1,97 @@
+"""What a person reads in a message, for the record. Pure."""
+
+from collections.abc import Iterator
+
+from gateway.commands.graph_payload import caption, disclosed, under
+from gateway.requests.interactive import Buttons, Flow, Interactive, List, TextHeader, Url
+from gateway.requests.messages import (
+    ContactsMessage,
+    InteractiveMessage,
+    LocationMessage,
+    MediaMessage,
+    Message,
+    ReactionMessage,
+    TemplateMessage,
+    TextMessage,
+)
+from gateway.requests.templates import (
+    CurrencyParameter,
+    DateTimeParameter,
+    DocumentParameter,
+    LocationParameter,
+    SuffixParameter,
+    Template,
+    TextParameter,
+)
+from services.api.field_types import Body
+
+
+def words_of(message: Message, disclosure: str = "") -> str:
+    """The words in it, a line each; of a template what was filled in, as Meta has the rest."""
+    return "\n".join(filter(None, _words(message, disclosed(message, disclosure))))
+
+
+def _words(message: Message, disclosure: str) -> Iterator[str]:
+    match message:
+        case TextMessage(text=text):
+            yield under(text.body, disclosure)
+        case MediaMessage(media=media):
+            yield media.filename or ""
+            yield caption(media, disclosure)
+        case InteractiveMessage(interactive=interactive):
+            yield from _interactive_words(interactive, disclosure)
+        case LocationMessage(location=place):
+            yield from (place.name or "", place.address or "")
+            yield f"{place.latitude:.7f}, {place.longitude:.7f}"
+        case ReactionMessage(reaction=reaction):
+            yield reaction.emoji
+        case ContactsMessage(contacts=cards):
+            numbers = ([phone.phone for phone in card.phones or ()] for card in cards)
+            yield from (
+                ", ".join((card.name.formatted_name, *own))
+                for card, own in zip(cards, numbers, strict=True)
+            )
+        case TemplateMessage(template=template):
+            yield from _template_words(template)
+
+
+def _interactive_words(given: Interactive, disclosure: str) -> Iterator[str]:
+    header = getattr(given, "header", None)
+    yield header.text if isinstance(header, TextHeader) else ""
+    yield under(given.body, disclosure)
+    yield getattr(given, "footer", None) or ""
+    match given:
+        case Buttons(buttons=buttons):
+            yield from (f"[{button.title}]" for button in buttons)
+        case List(button=button, sections=sections):
+            yield f"[{button}]"
+            for section in sections:
+                yield section.title or ""
+                yield from (": ".join(filter(None, (r.title, r.description))) for r in section.rows)
+        case Url(button=button, url=url):
+            yield f"[{button}] {url}"
+        case Flow(button=button):
+            yield f"[{button}]"
+
+
+def _template_words(template: Template) -> Iterator[str]:
+    """Its name, as only Meta has its text, and what was filled in."""
+    yield f"{template.name} ({template.language})"
+    for component in template.components:
+        yield from (": ".join(filter(None, _filled(one))) for one in component.parameters)
+
+
+def _filled(parameter: Body) -> Iterator[str]:
+    """Name and words of one parameter."""
+    yield getattr(parameter, "parameter_name", None) or ""
+    match parameter:
+        case TextParameter(text=text) | SuffixParameter(text=text):
+            yield text
+        case CurrencyParameter(currency=currency):
+            yield currency.fallback_value
+        case DateTimeParameter(date_time=moment):
+            yield moment.fallback_value
+        case DocumentParameter(document=document):
+            yield document.filename or ""
+        case LocationParameter(location=place):
+            yield f"{place.name}, {place.address}"

@@ -1,0 +1,277 @@
+"""Messages to citizens, as a CRM orders them. Pure.
+
+Read with `services.reading.read(body, MESSAGE)`, which gives every fault at once.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
+
+from gateway.requests.contact_cards import ContactCard
+from gateway.requests.emoji import EMOJI
+from gateway.requests.interactive import Interactive
+from gateway.requests.templates import Template
+from services.api.field_types import (
+    ID_OR_LINK,
+    SPARED,
+    Body,
+    Conversation,
+    Department,
+    Filename,
+    Form,
+    Json,
+    Link,
+    Moment,
+    OurNumber,
+    Purpose,
+    Words,
+    one_of,
+    spared,
+    wrong,
+)
+
+TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
+"""Meta's."""
+UNCAPTIONED = ("audio", "sticker")
+"""Files under which no words can stand."""
+
+Recipient = Annotated[
+    str,
+    Form(
+        r"\+?[1-9][0-9]{6,14}|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}",
+        "must be a phone number in international form, or a business-scoped user id",
+    ),
+    AfterValidator(lambda to: to.removeprefix("+")),
+]
+"""Digits, or Meta's id of a person for us."""
+
+
+class Author(Body):
+    """Who wrote it. Kept on the record, not shown to the citizen."""
+
+    kind: Literal["employee", "system", "automated"]
+    """`automated`: no person read it before it left; the municipality's disclosure goes along."""
+    id: Annotated[str, Words(255)] = ""
+    """In the CRM."""
+
+
+TO_WHOM: Json = {
+    "oneOf": [
+        {
+            "required": ["conversationId"],
+            "not": {"anyOf": [{"required": ["number"]}, {"required": ["to"]}]},
+        },
+        {"required": ["number", "to"], "not": {"required": ["conversationId"]}},
+    ],
+    "dependentRequired": {"ifLast": ["conversationId"], "replyTo": ["conversationId"]},
+}
+"""What the validators below say, in JSON Schema."""
+
+
+class _Message(Body):
+    """What all messages have. Either `conversationId`, or `number` and `to`."""
+
+    model_config = ConfigDict(json_schema_extra=TO_WHOM)
+
+    conversation_id: Annotated[Conversation | None, SPARED] = spared()
+    """The conversation in which to answer."""
+    number: Annotated[OurNumber | None, SPARED] = spared()
+    """Our number to write from, when the citizen did not write first."""
+    to: Annotated[Recipient | None, SPARED] = spared()
+    """The citizen: a phone number in international form, or a business-scoped user id."""
+    author: Annotated[Author | None, SPARED] = spared()
+    department: Annotated[Department | None, SPARED] = spared()
+    """For which it is written; refused when another has the conversation by then."""
+    if_last: UUID | None = None
+    """The last answer that the sender saw, null for none; refused when there is another by then.
+    Left out: not looked at."""
+
+    @field_validator("number", "to")
+    @classmethod
+    def _a_recipient(cls, value: str | None, info: ValidationInfo) -> str | None:
+        one_of("conversation_id", value, info)
+        return value
+
+    @field_validator("if_last")
+    @classmethod
+    def _of_a_conversation(cls, last: UUID | None, info: ValidationInfo) -> UUID | None:
+        if info.data.get("conversation_id", "") is None:
+            raise wrong("goes with conversationId only")
+        return last
+
+    @property
+    def guarded(self) -> bool:
+        """Whether `if_last` was given, be it as null."""
+        return "if_last" in self.model_fields_set
+
+
+class _Quoting(_Message):
+    """A message that may quote another."""
+
+    reply_to: Annotated[UUID | None, SPARED] = spared()
+    """Id of the message that it quotes, of the same conversation."""
+
+    @field_validator("reply_to")
+    @classmethod
+    def _in_a_conversation(cls, quoted: UUID | None, info: ValidationInfo) -> UUID | None:
+        if quoted is not None and info.data.get("conversation_id", "") is None:
+            raise wrong("goes with conversationId only")
+        return quoted
+
+
+class Text(Body):
+    body: Annotated[str, Words(TEXT_CHARACTERS)]
+    preview_url: bool = False
+    """Show a preview of the first link."""
+
+
+class TextMessage(_Quoting):
+    type: Literal["text"]
+    text: Text
+
+
+class Media(Body):
+    """A file: an upload of ours, or a link from which Meta fetches it."""
+
+    model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
+
+    kind: Literal["image", "video", "audio", "document", "sticker"]
+    id: Annotated[UUID | None, SPARED] = spared()
+    """Id of an upload (`POST /v1/media`)."""
+    link: Annotated[Link | None, SPARED] = spared()
+    caption: Annotated[str | None, Words(CAPTION_CHARACTERS), SPARED] = spared()
+    filename: Annotated[Filename | None, SPARED] = spared()
+    """Of a document."""
+
+    @field_validator("link")
+    @classmethod
+    def _one_source(cls, link: str | None, info: ValidationInfo) -> str | None:
+        one_of("id", link, info)
+        return link
+
+    @field_validator("caption", mode="before")
+    @classmethod
+    def _can_be_seen(cls, caption: object, info: ValidationInfo) -> object:
+        if isinstance(caption, str) and info.data.get("kind") in UNCAPTIONED:
+            raise wrong("does not go with audio or a sticker")
+        return caption
+
+    @field_validator("filename", mode="before")
+    @classmethod
+    def _of_a_document(cls, filename: object, info: ValidationInfo) -> object:
+        if isinstance(filename, str) and info.data.get("kind", "document") != "document":
+            raise wrong("goes with a document only")
+        return filename
+
+
+class MediaMessage(_Quoting):
+    type: Literal["media"]
+    media: Media
+
+
+class InteractiveMessage(_Quoting):
+    type: Literal["interactive"]
+    interactive: Interactive
+
+
+class Location(Body):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    name: Annotated[str | None, Words(256), SPARED] = spared()
+    address: Annotated[str | None, Words(256), SPARED] = spared()
+
+
+class LocationMessage(_Quoting):
+    type: Literal["location"]
+    location: Location
+
+
+class ContactsMessage(_Quoting):
+    type: Literal["contacts"]
+    contacts: Annotated[tuple[ContactCard, ...], Field(min_length=1, max_length=5)]
+
+
+class Reaction(Body):
+    message_id: UUID
+    """Id of the message that it reacts to, of the same conversation."""
+    emoji: Annotated[str, Form(f"(?:{EMOJI})?", "must be one emoji, or empty")]
+    """Empty takes the reaction away."""
+
+
+class ReactionMessage(_Message):
+    """Quotes nothing: it is about a message already."""
+
+    type: Literal["reaction"]
+    reaction: Reaction
+
+
+class Consent(Body):
+    """That a citizen agreed to be sent what they did not ask for: for what, when, and where that
+    can be looked up."""
+
+    purpose: Purpose
+    given_at: Moment
+    """By the citizen; not in the future."""
+    source: Annotated[str, Words(500)]
+    """The form, the counter or the zaak. Nobody's name or number."""
+
+
+NOT_BOTH: Json = {"not": {"required": ["purpose", "consent"]}}
+
+
+class TemplateMessage(_Message):
+    """Quotes nothing: WhatsApp would not show it."""
+
+    model_config = ConfigDict(json_schema_extra=TO_WHOM | NOT_BOTH)
+
+    type: Literal["template"]
+    template: Template
+    purpose: Annotated[Purpose | None, SPARED] = spared()
+    """To somebody who did not write first: that of a consent on record."""
+    consent: Annotated[Consent | None, SPARED] = spared()
+    """The same, with the consent itself, which goes on record with the message."""
+
+    @field_validator("consent")
+    @classmethod
+    def _instead_of_a_purpose(cls, given: Consent | None, info: ValidationInfo) -> Consent | None:
+        if given is not None and info.data.get("purpose") is not None:
+            raise wrong("does not go with purpose: it has its own")
+        return given
+
+
+Message = Annotated[
+    TextMessage
+    | TemplateMessage
+    | InteractiveMessage
+    | MediaMessage
+    | ReactionMessage
+    | LocationMessage
+    | ContactsMessage,
+    Field(discriminator="type"),
+]
+
+
+class _Common(_Message):
+    """What is looked at of a message of a type that we do not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Terms(Body):
+    """What of an order meets the token, the configuration and the clock, whatever else is wrong
+    with it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    number: Annotated[OurNumber | None, SPARED] = spared()
+    author: Annotated[Author | None, SPARED] = spared()
+    department: Annotated[Department | None, SPARED] = spared()
+    until: Annotated[Moment | None, SPARED] = spared()
+    consent: Annotated[Consent | None, SPARED] = spared()
+    given_at: Annotated[Moment | None, SPARED] = spared()
+
+
+COMMON = TypeAdapter(_Common)
+TERMS = TypeAdapter(Terms)
+MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)

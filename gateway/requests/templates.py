@@ -1,0 +1,256 @@
+"""Templates: a text that Meta approved before, with what is filled in. Pure.
+
+Members and types are Meta's, in camelCase. What a template asks for, Meta knows and we do not; what
+no template takes is refused here.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+
+from services.api.field_types import (
+    ID_OR_LINK,
+    SPARED,
+    Body,
+    Different,
+    Filename,
+    Form,
+    Link,
+    Words,
+    one_of,
+    spared,
+    wrong,
+)
+from services.language.readability import length
+
+PARAMETERS = 50
+"""Of one component: more than a text of 1,024 characters has room for."""
+HEADER_CHARACTERS = 60
+
+Name = Annotated[str, Form(r"[a-z][a-z0-9_]{0,59}", "must be a parameter's name: a-z, 0-9 and _")]
+Filled = Annotated[
+    str,
+    Words(1024),
+    Form(
+        r"(?:[^\S\r\n\t]{0,4}[^\s])*[^\S\r\n\t]{0,4}",
+        "must be one line, without tabs and without more than four spaces in a row",
+    ),
+]
+"""Meta refuses others (its error 132018)."""
+FlowData = Annotated[dict[str, JsonValue], Field(min_length=1)]
+Token = Annotated[str, Words(200)]
+
+
+class TextParameter(Body):
+    type: Literal["text"]
+    text: Filled
+    parameter_name: Annotated[Name | None, SPARED] = spared()
+    """Of a named parameter; without it the order counts."""
+
+
+class Currency(Body):
+    fallback_value: Filled
+    """What is shown where the amount is not, such as `€ 12,50`."""
+    code: Annotated[str, Form(r"[A-Z]{3}", "must be a currency of ISO 4217, as EUR")]
+    amount_1000: Annotated[int, Field(ge=-(2**31), lt=2**31)]
+    """The amount times 1,000."""
+
+
+class CurrencyParameter(Body):
+    type: Literal["currency"]
+    currency: Currency
+    parameter_name: Annotated[Name | None, SPARED] = spared()
+
+
+class DateTime(Body):
+    fallback_value: Filled
+    """What is shown, such as `3 december 2026`."""
+
+
+class DateTimeParameter(Body):
+    type: Literal["date_time"]
+    date_time: DateTime
+    parameter_name: Annotated[Name | None, SPARED] = spared()
+
+
+class TemplateFile(Body):
+    """A file: an upload of ours, or a link from which Meta fetches it."""
+
+    model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
+
+    id: Annotated[UUID | None, SPARED] = spared()
+    """Id of an upload (`POST /v1/media`)."""
+    link: Annotated[Link | None, SPARED] = spared()
+
+    @field_validator("link")
+    @classmethod
+    def _one_source(cls, link: str | None, info: ValidationInfo) -> str | None:
+        one_of("id", link, info)
+        return link
+
+
+class TemplateDocument(TemplateFile):
+    filename: Annotated[Filename | None, SPARED] = spared()
+
+
+class ImageParameter(Body):
+    type: Literal["image"]
+    image: TemplateFile
+
+
+class VideoParameter(Body):
+    type: Literal["video"]
+    video: TemplateFile
+
+
+class DocumentParameter(Body):
+    type: Literal["document"]
+    document: TemplateDocument
+
+
+class TemplatePlace(Body):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    name: Annotated[str, Words(256)]
+    address: Annotated[str, Words(256)]
+
+
+class LocationParameter(Body):
+    type: Literal["location"]
+    location: TemplatePlace
+
+
+HeaderParameter = Annotated[
+    TextParameter | ImageParameter | VideoParameter | DocumentParameter | LocationParameter,
+    Field(discriminator="type"),
+]
+
+
+class HeaderFilling(Body):
+    """What stands above the words: one parameter."""
+
+    type: Literal["header"]
+    parameters: Annotated[tuple[HeaderParameter, ...], Field(min_length=1, max_length=1)]
+
+    @field_validator("parameters")
+    @classmethod
+    def _short(cls, parameters: tuple[HeaderParameter, ...]) -> tuple[HeaderParameter, ...]:
+        for parameter in parameters:
+            if isinstance(parameter, TextParameter) and length(parameter.text) > HEADER_CHARACTERS:
+                raise wrong("must have a text of at most {most} characters", most=HEADER_CHARACTERS)
+        return parameters
+
+
+BodyParameter = Annotated[
+    TextParameter | CurrencyParameter | DateTimeParameter, Field(discriminator="type")
+]
+
+
+class BodyFilling(Body):
+    """What is filled in between the words."""
+
+    type: Literal["body"]
+    parameters: Annotated[
+        tuple[BodyParameter, ...],
+        Field(min_length=1, max_length=PARAMETERS),
+        Different("parameter_name", "must have names that differ"),
+    ]
+
+    @field_validator("parameters")
+    @classmethod
+    def _named_or_not(cls, parameters: tuple[BodyParameter, ...]) -> tuple[BodyParameter, ...]:
+        if len({parameter.parameter_name is None for parameter in parameters}) > 1:
+            raise wrong("must all have a name, or none")
+        return parameters
+
+
+Index = Annotated[int, Field(ge=0, le=9)]
+"""Place of the button in the template, from 0."""
+
+
+class PayloadParameter(Body):
+    type: Literal["payload"]
+    payload: Annotated[str, Words(128)]
+    """Comes back when the button is tapped."""
+
+
+class SuffixParameter(Body):
+    type: Literal["text"]
+    text: Annotated[str, Words(2000), Form(r"[^\s\\]*", "must have no spaces in it")]
+    """What follows the link in the template."""
+
+
+class CouponParameter(Body):
+    type: Literal["coupon_code"]
+    coupon_code: Annotated[str, Words(15), Form(r"[!-~]*", "must be letters, digits and signs")]
+
+
+class FlowStart(Body):
+    flow_token: Annotated[Token | None, SPARED] = spared()
+    """Comes back with the answers; nothing personal."""
+    flow_action_data: Annotated[FlowData | None, SPARED] = spared()
+    """For the first screen."""
+
+
+class FlowParameter(Body):
+    type: Literal["action"]
+    action: FlowStart
+
+
+ButtonParameter = Annotated[
+    PayloadParameter | SuffixParameter | CouponParameter | FlowParameter,
+    Field(discriminator="type"),
+]
+PARAMETER_OF = {
+    "quick_reply": "payload",
+    "url": "text",
+    "copy_code": "coupon_code",
+    "flow": "action",
+}
+"""Kind of a button -> type of its parameter."""
+
+
+class ButtonFilling(Body):
+    """What is filled in for a button: one parameter, of the type that goes with `subType`."""
+
+    type: Literal["button"]
+    sub_type: Literal["quick_reply", "url", "copy_code", "flow"]
+    index: Index
+    parameters: Annotated[tuple[ButtonParameter, ...], Field(min_length=1, max_length=1)]
+
+    @field_validator("parameters")
+    @classmethod
+    def _of_its_kind(
+        cls, parameters: tuple[ButtonParameter, ...], info: ValidationInfo
+    ) -> tuple[ButtonParameter, ...]:
+        wanted = PARAMETER_OF.get(info.data.get("sub_type", ""))
+        if wanted and parameters[0].type != wanted:
+            raise wrong(f"must be of type {wanted} for this subType")
+        return parameters
+
+
+Component = Annotated[HeaderFilling | BodyFilling | ButtonFilling, Field(discriminator="type")]
+
+
+class Template(Body):
+    name: Annotated[
+        str, Form(r"[a-z0-9_]{1,512}", "must be the name of a template: a-z, 0-9 and _")
+    ]
+    language: Annotated[
+        str, Form(r"[a-z]{2,3}(?:_[A-Z]{2,3})?", "must be a language of a template, as nl or en_US")
+    ]
+    components: Annotated[
+        tuple[Component, ...],
+        Field(max_length=12),
+        Different("index", "must have buttons with indexes that differ"),
+    ] = ()
+    """A header, a body and at most ten buttons."""
+
+    @field_validator("components")
+    @classmethod
+    def _once(cls, components: tuple[Component, ...]) -> tuple[Component, ...]:
+        for kind in ("header", "body"):
+            if sum(component.type == kind for component in components) > 1:
+                raise wrong("must have at most one header and one body")
+        return components

@@ -1,0 +1,1 @@
+"""Webhook endpoints, verified origin, partitioning of receipts."""

@@ -1,0 +1,1 @@
+"""Charges by Meta and their cost. Pure."""

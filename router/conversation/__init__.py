@@ -1,0 +1,1 @@
+"""Rules of one conversation: interpretation, placement, replies, timers, consent. Pure."""

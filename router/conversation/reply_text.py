@@ -1,0 +1,134 @@
+"""A text of the municipality's files as it goes out: filled in, in the citizen's language. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from router.conversation import menus
+from router.model.conversation import Conversation
+from router.model.decision import Ground, Reply, Unit
+from services.calendar import opening_hours
+from services.calendar.opening_hours import day, moment
+from services.config.organisation import Tenant
+from services.texts import catalogue
+from services.texts.catalogue import BODY, INTERACTIVE_BODY, glued, lacking, rendered, values_in
+
+FIRST = "eerste_contact"
+"""Said before another text, once a year to each person."""
+GLUED = frozenset(["gesloten", "doorgestuurd"])
+"""What it is put in front of, and of menus; with what tells something else it waits."""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A text that would be said. `once`: not twice in one conversation. `named`: a rule, an option
+    or a menu of the municipality asks for it; `owed`: nothing that went out before holds it back;
+    `welcomes`: it tells, alone or before another, how this works."""
+
+    name: str
+    once: bool = False
+    named: bool = False
+    owed: bool = False
+    welcomes: bool = False
+    path: str = ""
+    """Of the menu that it asks."""
+    about: datetime | None = None
+    """The moment that it speaks of; now, otherwise."""
+
+
+Text = tuple[Candidate, Reply]
+"""What is said, and why."""
+
+
+def by_itself(
+    unit: Unit,
+    candidate: Candidate,
+    now: Conversation,
+    tenant: Tenant,
+    ground: Ground,
+    opens: datetime | None = None,
+) -> Text | None:
+    """A text of the municipality's files, where it is to be sent by itself, after the first one
+    where that still waits. None where a placeholder has no value: half a sentence helps nobody, and
+    `check` has said so."""
+    text = ground.texts.find(now.state.language, candidate.name)
+    if text is None or not _sends(candidate, tenant):
+        return None
+    about = candidate.about or unit.at
+    values = values_in(text.language, _values(about, text.language, now, tenant, opens, ground))
+    body = _filled(text, values)
+    first = ground.texts.find(text.language, FIRST) if _waits(candidate, now, tenant) else None
+    if body and first and (before := _filled(first, values)):
+        both = glued(before, body)
+        if len(both) <= (INTERACTIVE_BODY if candidate.path else BODY):
+            body, candidate = both, msgspec.structs.replace(candidate, welcomes=True)
+    return texted(unit, candidate, body, ground, button=text.button, language=text.language)
+
+
+def _waits(candidate: Candidate, now: Conversation, tenant: Tenant) -> bool:
+    """Whether the first one is still to be told, and can stand before this."""
+    before = candidate.path or candidate.name in GLUED
+    return bool(before) and now.state.welcome and FIRST in tenant.automatic
+
+
+def _filled(text: catalogue.Text, values: dict[str, str]) -> str:
+    return "" if lacking(text.body, values) else rendered(text.body, values)
+
+
+def texted(
+    unit: Unit,
+    candidate: Candidate,
+    body: str,
+    ground: Ground,
+    *,
+    button: str = "",
+    language: str = "",
+) -> Text | None:
+    if not body:
+        return None
+    menu = menus.menu_at(candidate.path, ground.config) if candidate.path else None
+    content: dict[str, Any] = {"type": "text", "text": {"body": body}}
+    if menu:
+        content = menus.content(candidate.path, menu, body[:INTERACTIVE_BODY], button)
+    reply = Reply(
+        id=unit.id("reply"),
+        name=candidate.name.partition(":")[0],
+        language=language,
+        text=body,
+        content=msgspec.json.encode(content),
+        record=unit.id("reply record"),
+    )
+    return candidate, reply
+
+
+def _sends(candidate: Candidate, tenant: Tenant) -> bool:
+    asked = candidate.named or candidate.path
+    return bool(asked) or candidate.name in tenant.automatic
+
+
+def _values(
+    at: datetime,
+    language: str,
+    now: Conversation,
+    tenant: Tenant,
+    opens: datetime | None,
+    ground: Ground,
+) -> dict[str, str]:
+    """What stands for the placeholders, in the language of the text."""
+    department = ground.config.department(now.tenant, now.department)
+    until = answered_by(now, tenant, at, ground)
+    computed = {
+        "gemeente": tenant.name,
+        "afdeling": department.called if department else "",
+        "datum": day(at, language),
+        "moment": moment(until, language) if until else "",
+        "opent": moment(opens, language) if opens else "",
+    }
+    return {**computed, **tenant.values}
+
+
+def answered_by(now: Conversation, tenant: Tenant, at: datetime, ground: Ground) -> datetime | None:
+    """By when somebody who has waited too long hears from us: as long again, in opening hours."""
+    own = ground.hours.get((now.tenant, now.department))
+    wait = timedelta(minutes=tenant.wait_minutes)
+    return opening_hours.after(own, at, wait) if own else at + wait

@@ -1,0 +1,1 @@
+"""Decisions, one module per kind of work unit. Pure."""

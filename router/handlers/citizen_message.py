@@ -1,0 +1,216 @@
+"""Deciding what a citizen wrote: who, which conversation, which department, and why. Pure."""
+
+from datetime import datetime
+
+import msgspec
+
+from router.conversation import auto_reply, consent, moves, outgoing, timers, transition
+from router.conversation.interpretation import listened
+from router.conversation.message_context import Case
+from router.conversation.placement import opened, place, present, stand_in
+from router.conversation.refusals import MARKETING_MESSAGES
+from router.identity import resolver
+from router.model.consent import STOP, OptOut, Withdrawal
+from router.model.conversation import Conversation
+from router.model.decision import Alarm, Changes, Decision, Ground, Heard, Reply, Standing, Unit
+from router.model.snapshot import Knowledge
+from services.config.numbers import Number
+from services.contract import REACTION
+from services.whatsapp import items
+from services.whatsapp.delivery_status import WINDOW
+
+INBOUND = "messages"
+"""The webhook field under which citizens write; echoes and history are kept, never routed."""
+
+
+def message(
+    unit: Unit, item: items.Message, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    number = ground.config.number(item.number)
+    if number is None:
+        return _refused(unit, "the number is not in the configuration", ground)
+    if item.field != INBOUND or item.group:
+        return kept(unit, "echo", item.number, ground), Changes()
+    if not item.person.identities:
+        return _refused(unit, "the sender has no identity", ground)
+    at = resolver.said_at(unit, item.sent_at)
+    called = resolver.Called(item.person.identities, at, item.becomes)
+    who = resolver.resolve(unit, number, called, known, ground)
+    case = _case(unit, item, number, who, known, ground)
+    now = transition.after(case)
+    till = _closed_till(now, unit, ground)
+    to = resolver.reach(who, number, known)
+    moment = _moment(case, now, till)
+    answered = auto_reply.reply(moment, ground) if to else None
+    reply = None
+    if answered:
+        candidate, reply = answered
+        now = transition.having_said(now, unit.at, candidate, till)
+    elif (owes := auto_reply.owing(moment, ground)) and owes not in now.state.owes:
+        now = now.remembering(owes=(*now.state.owes, owes))
+    withdrawals = _withdrawn(case)
+    decision = _decision(case, now, reply)
+    decision = msgspec.structs.replace(decision, ended=consent.ended(withdrawals, known))
+    sent = outgoing.changes(unit, now, reply, to) if reply and to else Changes()
+    sent = msgspec.structs.replace(sent, withdrawals=withdrawals)
+    return decision, _changes(case, now, decision, sent)
+
+
+def _case(
+    unit: Unit,
+    item: items.Message,
+    number: Number,
+    who: resolver.Found,
+    known: Knowledge,
+    ground: Ground,
+) -> Case:
+    last = present(number, who.person, known)
+    said = listened(unit, item, last, number, ground)
+    found = place(unit, item, last, said, number, ground)
+    if last and found.before is None:  # what was closed, with its labels, is another matter
+        said = listened(unit, item, None, number, ground)
+        found = place(unit, item, None, said, number, ground)
+    found = stand_in(found, number, unit, ground)
+    tenant = ground.config.tenant(number.tenant)
+    assert tenant is not None
+    return Case(
+        unit=unit,
+        item=item,
+        number=number,
+        tenant=tenant,
+        who=who,
+        said=said,
+        place=found,
+        before=found.before or opened(unit, number, who.person, found.verdict, ground),
+        standing=known.standings.get(number.id) or Standing(number=number.id),
+        first=auto_reply.is_first(known.last_heard.get(who.person), unit.at)
+        or (last is not None and last.state.welcome),
+        ground=ground,
+    )
+
+
+def _closed_till(now: Conversation, unit: Unit, ground: Ground) -> datetime | None:
+    hours = ground.hours.get((now.tenant, now.department))
+    return None if hours is None or hours.is_open(unit.at) else hours.next_opening(unit.at)
+
+
+def _moment(case: Case, now: Conversation, till: datetime | None) -> auto_reply.Moment:
+    chosen = case.place.chosen
+    return auto_reply.Moment(
+        unit=case.unit,
+        said=case.said,
+        now=now,
+        tenant=case.tenant,
+        standing=case.standing,
+        type=case.item.content.type,
+        kind=str(case.item.content.detail.get("type", "")),
+        errors=case.item.errors,
+        sent_at=case.item.sent_at,
+        asked=case.place.asked,
+        option_reply=chosen.option.reply if chosen and not chosen.back else "",
+        unclear=case.place.unclear,
+        closed_till=till,
+    )
+
+
+def _heard(case: Case, decision: Decision) -> Heard | None:
+    """So that it can be quoted; a reaction cannot."""
+    item = case.item
+    if decision.message is None or not item.id or item.content.type == REACTION:
+        return None
+    return Heard(decision.message, item.id, decision.conversation)
+
+
+def kept(unit: Unit, kind: str, number: str, ground: Ground) -> Decision:
+    """For the record alone."""
+    ours = ground.config.number(number)
+    record = unit.id("record")
+    return Decision(kind=kind, record=record, tenant=ours.tenant if ours else "")
+
+
+def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes]:
+    record = unit.id("record")
+    return Decision(kind="quarantined", record=record, reason=reason), Changes()
+
+
+def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
+    unit, said, state = case.unit, case.said, now.state
+    department = case.ground.config.department(now.tenant, now.department)
+    moved = {} if case.opens else moves.told(unit, case.before, now, case.ground)
+    provisional = not (state.spoken or state.answered_at)
+    care = said.outcome.care
+    return Decision(
+        kind="message",
+        record=unit.id("record"),
+        tenant=now.tenant,
+        conversation=now.id,
+        department=now.department,
+        destination=department.destination if department else "",
+        rule=now.rule,
+        reason=now.reason,
+        sequence=now.sequence - (reply is not None),
+        message=unit.id("message"),
+        event=unit.id("event"),
+        opened=unit.id("opened") if case.opens else None,
+        zaak=now.zaak,
+        continued=case.who.continued,
+        version=case.ground.version,
+        provisional=provisional,
+        task=not (provisional or said.passing),
+        reopened=case.place.reopened,
+        tags=state.tags,
+        priority=state.priority,
+        language=state.language,
+        sensitive=said.sensitive,
+        mask=tuple(dict.fromkeys((*state.mask, *(department.mask if department else ())))),
+        due=state.due,
+        care=care.kind if care else "",
+        care_reason=said.outcome.care_reason,
+        alarm=_alarm(case),
+        reply=reply,
+        assignee=state.assignee,
+        window_until=now.said_at + WINDOW if now.said_at else None,
+        held=state.held,
+        releases=case.before.state.held and not state.held,
+        marks=said.outcome.marks.rules,
+        **moved,
+    )
+
+
+def _alarm(case: Case) -> Alarm | None:
+    care, wake = case.said.outcome.care, case.tenant.care.destinations
+    if care is None or not wake or not transition.alarming(case):
+        return None
+    event = case.unit.id("alarm")
+    return Alarm(event=event, destination=wake[0], care=care.kind, nth=1)
+
+
+def _changes(case: Case, now: Conversation, decision: Decision, sent: Changes) -> Changes:
+    return msgspec.structs.replace(
+        sent,
+        conversation=now,
+        identities=case.who.changed,
+        heard=_heard(case, decision),
+        opt_out=_opt_out(case),
+        timers=timers.after_message(case, now),
+    )
+
+
+def _opt_out(case: Case) -> OptOut | None:
+    if not case.said.opt:
+        return None
+    return OptOut(
+        tenant=case.number.tenant,
+        person=case.who.person,
+        category=MARKETING_MESSAGES,
+        value="stop" if case.said.opt == "stop" else "resume",
+        at=case.unit.at,
+    )
+
+
+def _withdrawn(case: Case) -> tuple[Withdrawal, ...]:
+    """Who says STOP ends all that they agreed to."""
+    if case.said.opt != "stop":
+        return ()
+    tenant, person = case.number.tenant, case.who.person
+    return (Withdrawal(tenant=tenant, person=person, by=STOP, at=case.unit.at),)

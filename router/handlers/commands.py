@@ -1,0 +1,294 @@
+"""Deciding what a CRM ordered: whether, to whom, in which conversation. Pure.
+
+A refusal reaches the sender as status `failed` with a sentence; Meta is not asked.
+"""
+
+import msgspec
+
+from router.conversation import consent, read_receipts, refusals, timers
+from router.conversation.placement import opened, present
+from router.handlers import number_commands
+from router.handlers.conversation_commands import STEERING
+from router.identity import resolver
+from router.model.conversation import Conversation
+from router.model.decision import Changes, Decision, Ground, Identity, Outgoing, Send, Unit
+from router.model.snapshot import Knowledge
+from router.rules.engine import OPENED, Verdict
+from services.config.numbers import Number
+from services.contract import MESSAGE_TYPES, REACTION, Command
+from services.ids import CONVERSATION
+from services.whatsapp.delivery_status import DONE
+from services.whatsapp.identities import address
+
+BEGUN = "de gemeente begon dit gesprek"
+
+
+def command(
+    unit: Unit, given: Command, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    if (
+        given.type
+        not in MESSAGE_TYPES
+        | STEERING.keys()
+        | number_commands.ORDERS.keys()
+        | consent.ORDERS.keys()
+    ):
+        return _refused(unit, given, refusals.TYPE_UNKNOWN, ground)
+    number = ground.config.number(given.number)
+    if number is None:
+        return _refused(unit, given, refusals.NO_NUMBER, ground)
+    if given.type in number_commands.ORDERS:
+        return _of_number(unit, given, number, known, ground)
+    if given.type in consent.ORDERS:
+        return _of_person(unit, given, number, known, ground)
+    if given.to and not given.conversation and given.type not in STEERING:
+        return _to_person(unit, given, number, known, ground)
+    return _in_conversation(unit, given, number, known, ground)
+
+
+def _in_conversation(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    conversation = known.conversations.get(given.conversation)
+    if reason := refusals.barred(given, conversation, number, ground):
+        return _refused(unit, given, reason, ground, conversation)
+    assert conversation is not None
+    if steer := STEERING.get(given.type):
+        decision, changes = steer(unit, given, conversation, known, ground)
+        if decision.kind == "refused":
+            return _refused(unit, given, decision.reason, ground, conversation)
+        return decision, msgspec.structs.replace(changes, outgoing=_standing(unit, given, decision))
+    to = resolver.address(conversation.person, number, known)
+    if to is None:
+        return _refused(unit, given, refusals.NO_ADDRESS, ground, conversation)
+    return _message(unit, given, conversation, to, known, ground)
+
+
+def _to_person(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """To this very address, in the conversation that is open with whoever has it, or a new one."""
+    if not refusals.owns(given, number):
+        return _refused(unit, given, refusals.NO_CONVERSATION, ground)
+    name = address(given.to)
+    who = resolver.resolve(unit, number, resolver.Called((name,), unit.at), known, ground)
+    hash = ground.hash(number.tenant, name.kind, name.value)
+    to = who.changed[0] if who.changed else known.identities[number.tenant, name.kind, hash]
+    conversation = known.conversations.get(known.open.get((number.id, who.person), ""))
+    if conversation is None:
+        verdict = _begun(given, number, ground)
+        if isinstance(verdict, str):
+            return _refused(unit, given, verdict, ground)
+        last = present(number, who.person, known)
+        owed = last is not None and last.state.welcome  # nobody has told them how this works
+        conversation = opened(unit, number, who.person, verdict, ground).remembering(welcome=owed)
+    elif reason := refusals.elsewhere(given, conversation):
+        return _refused(unit, given, reason, ground, conversation)
+    decision, changes = _message(unit, given, conversation, to, known, ground)
+    if decision.kind == "accepted":
+        begun = timers.after_opening(unit, conversation, ground) if decision.opened else ()
+        changes = msgspec.structs.replace(changes, identities=who.changed, timers=begun)
+    return decision, changes
+
+
+def _begun(given: Command, number: Number, ground: Ground) -> Verdict | str:
+    """Where a conversation belongs that we begin, or why that cannot be said. Where a department
+    was named it stays; where nobody said so, a rule may still move it."""
+    if given.department:
+        known = refusals.exists(number, given.department, ground)
+        if known and refusals.allows(given, given.department):
+            return Verdict(given.department, OPENED, BEGUN)
+        return refusals.NO_DEPARTMENT
+    if refusals.allows(given, number.fallback):
+        return Verdict(number.fallback, "", BEGUN)
+    own = [d for d in given.departments if refusals.exists(number, d, ground)]
+    return Verdict(own[0], OPENED, BEGUN) if len(own) == 1 else refusals.NAME_DEPARTMENT
+
+
+def _message(
+    unit: Unit,
+    given: Command,
+    before: Conversation,
+    to: Identity,
+    known: Knowledge,
+    ground: Ground,
+) -> tuple[Decision, Changes]:
+    reason = refusals.about(given, before.id, known) or refusals.template(
+        given, before, known, ground
+    )
+    leave = consent.leave(unit, given, (before.tenant, before.person), known, ground)
+    if reason := reason or leave.reason:
+        return _refused(unit, given, reason, ground, before)
+    now = _answered(unit, given, before)
+    decision = Decision(
+        kind="accepted",
+        record=unit.id("record"),
+        tenant=now.tenant,
+        conversation=now.id,
+        department=now.department,
+        rule=now.rule,
+        reason=now.reason,
+        sequence=now.sequence,
+        message=given.id,
+        status="accepted",
+        opened=None if before.id in known.conversations else unit.id("opened"),
+        zaak=now.zaak,
+        version=ground.version,
+        purpose=leave.purpose,
+    )
+    changes = Changes(
+        conversation=now,
+        outgoing=_standing(unit, given, decision),
+        send=msgspec.structs.replace(_send(unit, given, now, to, known), purpose=leave.purpose),
+        consent=leave.consent,
+        mark=read_receipts.with_answer(unit, given, now, ground)
+        if _answers(given, before)
+        else None,
+    )
+    return decision, changes
+
+
+def _answers(given: Command, before: Conversation) -> bool:
+    """Whether a person answers. What a machine says is no answer, nor is a reaction, nor what we
+    begin with."""
+    machine = given.author is not None and given.author.kind == "automated"
+    begins = given.type in (REACTION, "template") or before.last_inbound_at is None
+    return not (machine or begins)
+
+
+def _answered(unit: Unit, given: Command, before: Conversation) -> Conversation:
+    """After it: nobody waits any more, and no rule takes it away from who answered."""
+    now = msgspec.structs.replace(before, sequence=before.sequence + 1)
+    if not _answers(given, before):
+        return now
+    return now.remembering(
+        answered_at=unit.at, waiting_since=None, escalated=False, spoken=True, menu="", moves=0
+    )
+
+
+def _of_number(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What the contact centre says of a number: no conversation is told."""
+    if not refusals.owns(given, number):
+        return _refused(unit, given, refusals.NO_NUMBER, ground)
+    decision = Decision(
+        kind="accepted",
+        record=unit.id("record"),
+        tenant=number.tenant,
+        status=DONE,
+        version=ground.version,
+    )
+    standing = number_commands.after(given, number.id, known.standings.get(number.id))
+    return decision, Changes(standing=standing, outgoing=_standing(unit, given, decision))
+
+
+def _of_person(
+    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What somebody agreed to, or no longer does: of the municipality's as a whole, whoever has a
+    conversation with them. One who never wrote is a person too."""
+    if not refusals.owns(given, number):
+        return _refused(unit, given, refusals.NO_NUMBER, ground)
+    called = resolver.Called((address(given.to),), unit.at)
+    who = resolver.resolve(unit, number, called, known, ground)
+    made = consent.ORDERS[given.type](unit, given, (number.tenant, who.person), known)
+    if isinstance(made, str):
+        return _refused(unit, given, made, ground)
+    decision = Decision(
+        kind="accepted",
+        record=unit.id("record"),
+        tenant=number.tenant,
+        status=DONE,
+        version=ground.version,
+        ended=(made.purpose,) if made and made.ended_at else (),
+    )
+    outgoing = _standing(unit, given, decision)
+    return decision, Changes(identities=who.changed, consent=made, outgoing=outgoing)
+
+
+def _standing(unit: Unit, given: Command, decision: Decision) -> Outgoing:
+    """The order as its sender may ask for it from here on."""
+    return Outgoing(
+        id=given.id,
+        tenant=decision.tenant,
+        number=given.number,
+        conversation=decision.conversation or given.conversation,
+        department=decision.department,
+        status=decision.status,
+        reason=decision.reason if decision.kind == "refused" else "",
+        changed_at=unit.at,
+        type=given.type if decision.kind == "accepted" else "",
+    )
+
+
+def _send(
+    unit: Unit, given: Command, conversation: Conversation, to: Identity, known: Knowledge
+) -> Send:
+    quoted = known.heard.get(given.about) if given.about else None
+    return Send(
+        id=given.id,
+        number=conversation.number,
+        conversation=conversation.id,
+        person=conversation.person,
+        address_kind=to.kind,
+        address=to.value,
+        content=content(given),
+        created_at=unit.at,
+        about=given.about,
+        about_wamid=quoted.wamid if quoted else "",
+        media=given.media,
+        author_kind=given.author.kind if given.author else "",
+        author=given.author.id if given.author else "",
+        place=conversation.sequence,
+    )
+
+
+def content(given: Command) -> bytes:
+    """As Meta takes it; older gateways ordered texts alone."""
+    text = {"type": "text", "text": {"body": given.text}}
+    return given.content or msgspec.json.encode(text)
+
+
+def failed(unit: Unit, given: Command, ground: Ground) -> Outgoing:
+    """An order that a fault of ours put aside. Nothing of its own text goes along: that may be what
+    the database refuses."""
+    number = ground.config.number(given.number)
+    return Outgoing(
+        id=given.id,
+        tenant=number.tenant if number else "",
+        number=number.id if number else "",
+        conversation=given.conversation if CONVERSATION.fullmatch(given.conversation) else "",
+        department="",
+        status="failed",
+        reason=refusals.FAULT,
+        changed_at=unit.at,
+    )
+
+
+def _refused(
+    unit: Unit, given: Command, reason: str, ground: Ground, where: Conversation | None = None
+) -> tuple[Decision, Changes]:
+    """On the record of whoever ordered it, and in no conversation."""
+    number = ground.config.number(given.number)
+    tenant = given.tenant or (number.tenant if number else "")
+    decision = Decision(
+        kind="refused",
+        record=unit.id("record"),
+        tenant=tenant,
+        department=given.department or _whose(given, where, tenant),
+        message=given.id,
+        status="failed",
+        reason=reason,
+    )
+    return decision, Changes(outgoing=_standing(unit, given, decision))
+
+
+def _whose(given: Command, where: Conversation | None, tenant: str) -> str:
+    """Of which department an order was that named none: one that its token acts for, and that has
+    the conversation, or had it last; else its only one. '' where nobody can say."""
+    if where and where.tenant == tenant:
+        for department in (where.department, *reversed(where.departments)):
+            if refusals.allows(given, department):
+                return department
+    return given.departments[0] if len(given.departments) == 1 else ""

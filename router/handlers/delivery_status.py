@@ -1,0 +1,226 @@
+"""Deciding what became of a message of ours: never backwards. Pure.
+
+`services.fates` says which word is further than which.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from router.billing import charges
+from router.billing.charges import Charge
+from router.conversation import reopen_request
+from router.handlers.citizen_message import kept
+from router.model.decision import Changes, Decision, Ground, Outgoing, Unit
+from router.model.early import Early
+from router.model.snapshot import Knowledge
+from services.contract import SendOutcome
+from services.whatsapp import items
+from services.whatsapp.delivery_status import DONE, RANKS, sentence
+
+_json = msgspec.json.Decoder(dict[str, Any])
+
+
+def outcome(
+    unit: Unit, said: SendOutcome, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What the deliverer heard from Meta. `sent` brings the wamid by which Meta speaks of it."""
+    before = _message(said.message, known)
+    if before is None:
+        return _unmatched(unit, said.number, ground), Changes()
+    after = before
+    if said.state == "sent":
+        # Meta has accepted it; that it left is Meta's to say, in a status. It waits no more.
+        named = msgspec.structs.replace(_named(before, said.wamid, ground), reason="")
+        after = named if before.status == "accepted" else _named(before, said.wamid, ground)
+        return _met(unit, before, after, known, ground)
+    if said.state == "held":
+        return _held(unit, said, before, known, ground)
+    if _forward(before.status, said.state):
+        after = msgspec.structs.replace(
+            before, status=said.state, reason=said.reason, code=said.code, changed_at=said.at
+        )
+    return _decision(unit, "outcome", before, after, known, ground)
+
+
+def _held(
+    unit: Unit, said: SendOutcome, before: Outgoing, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """It waits until its citizen writes again: whoever sent it hears that, and they are asked."""
+    if before.status != "accepted":
+        return _decision(unit, "outcome", before, before, known, ground)
+    reason = reopen_request.reason(unit, said, before, known, ground)
+    after = msgspec.structs.replace(before, reason=reason, changed_at=said.at)
+    decision, changes = _decision(unit, "outcome", before, after, known, ground)
+    asked = reopen_request.ask(unit, said, before, known, ground)
+    if asked is None:
+        return decision, changes
+    conversation = changes.conversation or known.conversations[before.conversation]
+    now, sent = reopen_request.asking(unit, conversation, asked)
+    more = {"conversation": now, "send": sent.send, "asked": sent.outgoing}
+    told = msgspec.structs.replace(decision, reply=asked[0], sequence=conversation.sequence)
+    return told, msgspec.structs.replace(changes, **more)
+
+
+def _met(
+    unit: Unit, before: Outgoing, after: Outgoing, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What its statuses said that came before its wamid was known."""
+    early = known.early.get(after.wamid_hash or b"", ())
+    theirs = [said for said in early if said.number == after.number]
+    for said in sorted(theirs, key=lambda one: RANKS[one.status]):
+        if _forward(after.status, said.status):
+            after = msgspec.structs.replace(
+                after, status=said.status, reason=said.reason, code=said.code, changed_at=said.at
+            )
+    priced = [(said.status, _json.decode(said.pricing), said.at) for said in theirs]
+    decision, changes = _decision(unit, "outcome", before, after, known, ground)
+    met = after.wamid_hash if early else None
+    return decision, msgspec.structs.replace(changes, met=met, **_charged(before, priced, known))
+
+
+def status(
+    unit: Unit, said: items.Status, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """What Meta says in a webhook: known by our own value first, since that is there before the
+    answer to the send is stored; else by the wamid. Under another number it is none of ours: a
+    conversation is written by its own number's partition alone."""
+    message = our_message(said) or known.by_wamid.get(wamid_key(said.id, ground))
+    before = _message(message, known) if message else None
+    if before is None or before.number != said.number:
+        early = _early(unit, said, ground) if before is None and message is None else None
+        return _unmatched(unit, said.number, ground), Changes(early=early)
+    after = _named(before, said.id, ground)
+    if _forward(before.status, said.status):
+        after = msgspec.structs.replace(
+            after,
+            status=said.status,
+            reason=_reason(said),
+            code=said.code,
+            changed_at=said.at or unit.at,
+        )
+    decision, changes = _decision(unit, "status", before, after, known, ground)
+    settled = (before.id, said.id) if said.id and before.wamid_hash is None else None
+    more = _charged(before, [(said.status, said.pricing, said.at or unit.at)], known)
+    return (
+        msgspec.structs.replace(decision, status=said.status),
+        msgspec.structs.replace(changes, settled=settled, **more),
+    )
+
+
+def _early(unit: Unit, said: items.Status, ground: Ground) -> Early | None:
+    """To be looked at again once Meta has answered; None for what names no message, and for a word
+    that means nothing to us."""
+    if not said.id or said.status not in RANKS:
+        return None
+    return Early(
+        wamid_hash=wamid_key(said.id, ground),
+        status=said.status,
+        number=said.number,
+        code=said.code,
+        reason=_reason(said),
+        at=said.at or unit.at,
+        pricing=msgspec.json.encode(said.pricing),
+        received_at=unit.at,
+    )
+
+
+def _reason(said: items.Status) -> str:
+    return sentence(said.code) if said.code else said.reason
+
+
+Priced = tuple[str, dict[str, Any], datetime]
+"""What a status says of the price, and when: its word, Meta's `pricing`."""
+
+
+def _charged(message: Outgoing, statuses: Iterable[Priced], known: Knowledge) -> dict[str, Any]:
+    """What statuses change in what Meta charges for the message."""
+    was = now = known.charges.get(message.id) or Charge(
+        id=message.id,
+        tenant=message.tenant,
+        number=message.number,
+        department=message.department,
+    )
+    for each in statuses:
+        now = charges.after(now, *each)
+    if now == was:
+        return {}
+    return {"charge": now, "charged": now.charged and not was.charged}
+
+
+def _message(id: UUID, known: Knowledge) -> Outgoing | None:
+    """What we sent under this id; not what was done with a conversation."""
+    found = known.outgoing.get(id)
+    return None if found is None or found.status == DONE else found
+
+
+def _named(message: Outgoing, wamid: str, ground: Ground) -> Outgoing:
+    """The message under the name that Meta gave it, where it gave one."""
+    if not wamid:
+        return message
+    return msgspec.structs.replace(message, wamid_hash=wamid_key(wamid, ground))
+
+
+def wamid_key(wamid: str, ground: Ground) -> bytes:
+    """By which a wamid is found again; the wamid itself holds a phone number."""
+    return ground.hash("wamid", wamid)
+
+
+def our_message(said: items.Status) -> UUID | None:
+    """The message id in our biz_opaque_callback_data, `<message id>.<attempt>`."""
+    try:
+        return UUID(said.opaque.partition(".")[0])
+    except ValueError:
+        return None
+
+
+def _news(before: Outgoing, after: Outgoing) -> bool:
+    """Whether there is something to tell whoever sent it: how far it has come, or why not
+    further."""
+    return after.status != before.status or bool(after.reason and after.reason != before.reason)
+
+
+def _forward(old: str, new: str) -> bool:
+    return RANKS.get(new, -1) > RANKS[old]
+
+
+def _unmatched(unit: Unit, number: str, ground: Ground) -> Decision:
+    decision = kept(unit, "status", number, ground)
+    return msgspec.structs.replace(decision, reason="it matches no message of ours")
+
+
+def _decision(
+    unit: Unit, kind: str, before: Outgoing, after: Outgoing, known: Knowledge, ground: Ground
+) -> tuple[Decision, Changes]:
+    """An event for the CRM only when there is news and a department is there to be told; the record
+    always."""
+    was = conversation = known.conversations.get(before.conversation)
+    department = ground.department(after.tenant, after.department, conversation)
+    told = _news(before, after) and conversation is not None and department is not None
+    if conversation and told:
+        conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
+    if conversation:
+        conversation = reopen_request.became(conversation, after)
+    whose = department.id if department else after.department
+    theirs = conversation is not None and conversation.department == whose
+    decision = Decision(
+        kind=kind,
+        record=unit.id("record"),
+        tenant=after.tenant,
+        conversation=after.conversation,
+        department=whose,
+        destination=department.destination if department else "",
+        reason=after.reason if _news(before, after) else "",
+        sequence=conversation.sequence if conversation and told else 0,
+        message=after.id,
+        event=unit.id("event") if told else None,
+        status=after.status,
+        # The zaak is of whoever has the conversation now, and may say what it is about.
+        zaak=conversation.zaak if conversation and theirs else "",
+        held=conversation is not None and conversation.state.held,
+    )
+    changed = conversation if conversation != was else None
+    return decision, Changes(conversation=changed, outgoing=after if after != before else None)

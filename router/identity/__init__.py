@@ -1,0 +1,1 @@
+"""Identification of the person behind an item. Pure."""

@@ -1,0 +1,1 @@
+"""Vocabulary of the router: decisions, conversation, snapshot. Pure."""

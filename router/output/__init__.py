@@ -1,0 +1,1 @@
+"""From a decision to CRM events and archive records. Pure."""

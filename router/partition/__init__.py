@@ -1,0 +1,1 @@
+"""The partition loop: load, decide, commit, publish, acknowledge."""

@@ -1,0 +1,74 @@
+"""What the router counts and whom it wakes: metrics and alarms, in words of a closed vocabulary."""
+
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from router.handlers import account_event
+from router.model.decision import Decided, Decision
+from services import metrics
+from services.config.pricing import CATEGORIES, Rate, month_of, rate_of
+from services.whatsapp import items
+
+TYPES = frozenset(
+    [
+        "text", "image", "video", "audio", "document", "sticker", "location", "contacts",
+        "interactive", "button", "reaction", "order", "system", "unsupported", "edit", "revoke",
+    ]
+)  # fmt: skip
+"""Message types that have a label of their own; Meta adds new ones."""
+
+log = structlog.get_logger()
+
+
+def count(said: Iterable[Decided]) -> None:
+    """After it was published; what is said again after a crash is counted again."""
+    for unit, decision, _ in said:
+        if decision.kind == "message" and isinstance(unit.item, items.Message):
+            type = unit.item.content.type
+            metrics.messages_received.labels(type=type if type in TYPES else "other").inc()
+            metrics.decisions.labels(
+                department=decision.department, rule=decision.rule or "fallback"
+            ).inc()
+        elif decision.kind == "notice" and isinstance(unit.item, items.Notice):
+            _notice(unit.item, decision)
+        elif decision.kind == "quarantined":
+            metrics.quarantined.labels(reason=decision.reason).inc()
+            log.warning("item.quarantined", record=decision.record, reason=decision.reason)
+
+
+def _notice(item: items.Notice, decision: Decision) -> None:
+    event = account_event.label(item)
+    metrics.notices.labels(field=item.field, event=event).inc()
+    if account_event.alarms(item):
+        metrics.notice_alarms.labels(field=item.field, event=event).inc()
+        log.error("notice.alarm", field=item.field, kind=event, record=decision.record)
+
+
+def sighted(new: Iterable[tuple[str, str]]) -> None:
+    """Something of Meta's that no version of ours has seen: somebody should look what it is."""
+    for kind, name in new:
+        metrics.first_sightings.labels(kind=kind).inc()
+        log.error("sighting.new", kind=kind, what=name)
+
+
+def charged(fresh: Iterable[Decided], rates: Sequence[Rate]) -> None:
+    """Messages that are charged from now on: each once, and after that was committed."""
+    for _, _, changes in fresh:
+        charge = changes.charge
+        if charge is None or not changes.charged or charge.delivered_at is None:
+            continue
+        category = charge.category if charge.category in CATEGORIES else "other"
+        metrics.messages_charged.labels(category=category).inc()
+        rate = rate_of(rates, month_of(charge.delivered_at))
+        if cost := rate and rate.cost(charge.category):
+            metrics.message_cost.labels(category=category).inc(float(cost))
+
+
+def repeated(count: int) -> None:
+    metrics.duplicates.inc(count)
+
+
+def failed(faults: Iterable[Exception]) -> None:
+    for fault in faults:
+        log.error("decision.failed", exc_info=fault)

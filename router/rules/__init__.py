@@ -1,0 +1,1 @@
+"""Rule engine: conditions, lexicon, spelling. Pure."""

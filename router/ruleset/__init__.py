@@ -1,0 +1,1 @@
+"""From configuration to routing context, and its validation. Pure."""

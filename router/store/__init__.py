@@ -1,0 +1,1 @@
+"""Conversations, inbox and timers in PostgreSQL."""

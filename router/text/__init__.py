@@ -1,0 +1,1 @@
+"""Small talk, language and personal data in a text. Pure."""

@@ -1,0 +1,1 @@
+"""Stand-in for a CRM and the desks of its departments."""

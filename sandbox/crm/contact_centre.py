@@ -1,0 +1,33 @@
+"""The contact centre: what it says of a number, told to the gateway as a CRM of it would."""
+
+import msgspec
+from aiohttp import web
+
+from sandbox.crm.desk import AUTHOR
+from sandbox.crm.postkamer_client import Asking
+from services.http.application import problem
+
+
+class Centre:
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/desk/numbers", self._list),
+            web.put("/desk/numbers/{id:[0-9]+}/{what:notice|state}", self._say),
+            web.delete("/desk/numbers/{id:[0-9]+}/{what:notice}", self._say),
+        ]
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return await self._asking.gateway("GET", "/v1/numbers")
+
+    async def _say(self, request: web.Request) -> web.Response:
+        """What the gateway takes, without its author."""
+        try:
+            said = msgspec.json.decode(await request.read() or b"{}", type=dict[str, object])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, "this cannot be said", str(error))
+        id, what = request.match_info["id"], request.match_info["what"]
+        body = msgspec.json.encode(said | {"author": AUTHOR})
+        return await self._asking.gateway(request.method, f"/v1/numbers/{id}/{what}", body)

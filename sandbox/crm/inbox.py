@@ -1,0 +1,119 @@
+"""What the CRM stand-in received: a bounded memory that knows repeats and disorder."""
+
+from collections import OrderedDict, deque
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from sandbox.crm.event_validation import Event
+
+EVENTS_KEPT = 20_000
+"""Whole events, about 1 KiB each; the oldest are dropped first."""
+IDS_KEPT = 500_000
+"""Ids by which a repeat is known, about 150 bytes each: more than a fault test sends."""
+CONVERSATIONS_KEPT = 100_000
+"""Conversations whose last sequence is known; the longest silent are forgotten first."""
+CARE_ALARM = "nl.postkamer.care-alarm.v1"
+"""Goes to whoever is woken, by a way of its own: out of order with what a department is told."""
+VIOLATIONS_KEPT = 100
+"""Told in full; the rest is only counted."""
+
+
+class Arrival(msgspec.Struct, frozen=True, rename="camel"):
+    """One event at the counter; `n` counts arrivals from 1."""
+
+    n: int
+    id: str
+    type: str
+    sequence: int
+    conversation_id: str
+    first: bool
+    event: msgspec.Raw
+
+
+class Violation(msgspec.Struct, frozen=True, rename="camel"):
+    """An event that came for the first time after one with a higher sequence."""
+
+    conversation_id: str
+    after: int
+    sequence: int
+    id: str
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self._arrivals: deque[Arrival] = deque(maxlen=EVENTS_KEPT)
+        self._ids: OrderedDict[str, int] = OrderedDict()
+        self._sequences: OrderedDict[str, int] = OrderedDict()
+        self._violations: list[Violation] = []
+        self._count = self._distinct = self._repeats = self._changed = self._disorder = 0
+
+    def add(self, event: Event) -> bool:
+        """Store an arrival; whether it is the first of its id."""
+        self._count += 1
+        content = hash(event.raw)
+        known = self._ids.get(event.id)
+        if known is None:
+            self._distinct += 1
+            self._remember(self._ids, event.id, content, IDS_KEPT)
+            self._order(event)
+        else:
+            self._repeats += 1
+            self._changed += known != content
+        self._arrivals.append(
+            Arrival(
+                n=self._count,
+                id=event.id,
+                type=event.type,
+                sequence=event.sequence,
+                conversation_id=event.conversation,
+                first=known is None,
+                event=msgspec.Raw(event.raw),
+            )
+        )
+        return known is None
+
+    def after(self, n: int, most: int) -> list[Arrival]:
+        """Up to `most` arrivals that came after the n-th, oldest first."""
+        oldest = self._count - len(self._arrivals)
+        start = max(n - oldest, 0)
+        return list(islice(self._arrivals, start, start + most))
+
+    def latest(self, most: int) -> list[Arrival]:
+        """The last `most` arrivals, oldest first."""
+        return self.after(self._count - most, most)
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "count": self._count,
+            "distinct": self._distinct,
+            "repeats": self._repeats,
+            "changed": self._changed,
+            "orderViolations": self._disorder,
+            "violations": self._violations,
+            "idsForgotten": self._distinct - len(self._ids),
+            "eventsDropped": self._count - len(self._arrivals),
+        }
+
+    def _order(self, event: Event) -> None:
+        if event.sequence < 0 or event.type == CARE_ALARM:
+            return
+        last = self._sequences.get(event.conversation, -1)
+        if event.sequence <= last:
+            self._disorder += 1
+            if len(self._violations) < VIOLATIONS_KEPT:
+                broken = Violation(event.conversation, last, event.sequence, event.id)
+                self._violations.append(broken)
+        highest = max(last, event.sequence)
+        self._remember(self._sequences, event.conversation, highest, CONVERSATIONS_KEPT)
+
+    @staticmethod
+    def _remember(kept: "OrderedDict[str, int]", key: str, value: int, most: int) -> None:
+        kept[key] = value
+        kept.move_to_end(key)
+        if len(kept) > most:
+            kept.popitem(last=False)

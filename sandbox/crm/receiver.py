@@ -1,0 +1,219 @@
+"""The CRM stand-in: takes signed events, remembers them for tests, misbehaves when told to."""
+
+import asyncio
+import contextlib
+import zlib
+from http import HTTPStatus
+from typing import Any, Literal
+
+import msgspec
+from aiohttp import web
+
+from sandbox.crm import event_validation
+from sandbox.crm.dataref_fetcher import Contents
+from sandbox.crm.event_validation import Event
+from sandbox.crm.inbox import Inbox
+from sandbox.event_stream import Stream
+from services import clock
+from services.http.application import json, problem, read_body
+
+BODY_BYTES = 16 * 1024 * 1024
+"""Of one batch: 256 events of the largest size."""
+BODY_SECONDS = 30.0
+HANG_SECONDS = 600.0
+"""How long an answer is held in the mode `hang`: longer than any client waits."""
+SLOWEST_SECONDS = 60.0
+LARGE_BYTES = 10 * 1024 * 1024
+LIST_MOST = 1_000
+
+REFUSALS: dict[str, int] = {
+    "redirect": 302,
+    "bad-request": 400,
+    "unauthorized": 401,
+    "not-found": 404,
+    "conflict": 409,
+    "gone": 410,
+    "too-large": 413,
+    "unprocessable": 422,
+    "too-many": 429,
+    "error": 500,
+    "refuse": 503,
+}
+"""Modes that answer with this status and store nothing."""
+
+
+class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The body of POST /crm/mode. hang: no answer; slow: accepts late; lost: accepts, but the
+    connection breaks before the answer; half: the same, in the middle of it; large: accepts, with
+    an answer of 10 MB; reset: the connection breaks at once."""
+
+    mode: Literal[
+        "ok", "hang", "slow", "lost", "half", "large", "reset",
+        "redirect", "bad-request", "unauthorized", "not-found", "conflict", "gone",
+        "too-large", "unprocessable", "too-many", "error", "refuse",
+    ] = "ok"  # fmt: skip
+    count: int = 0
+    """Requests for which it holds, 0 for all until the next mode."""
+    conversation_id: str = ""
+    """Only for requests with an event of this conversation."""
+    one_in: int = 0
+    """Only for so large a part of all events, always the same ones; 0 for all."""
+    seconds: float = 1.0
+    """Of the mode slow."""
+    retry_after: int = 0
+    """Seconds in a Retry-After header, 0 for none."""
+
+
+class Crm:
+    def __init__(self, secret: bytes, *, stream: Stream, contents: Contents) -> None:
+        self._secret = secret
+        self._stream, self._contents = stream, contents
+        self._inbox = Inbox()
+        self._mode = Mode()
+        self._left = 0
+        self._changed = asyncio.Event()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/crm/events", self._events),
+            web.get("/crm/received", self._received),
+            web.delete("/crm/received", self._clear),
+            web.get("/crm/summary", self._summary),
+            web.post("/crm/mode", self._set_mode),
+        ]
+
+    async def _events(self, request: web.Request) -> web.Response:
+        try:
+            body = await read_body(request, BODY_BYTES, BODY_SECONDS)
+        except TimeoutError:
+            return problem(408, "the body did not come")
+        if body is None:
+            return problem(413, "the body is too large", f"at most {BODY_BYTES} bytes")
+        at = clock.now().timestamp()
+        if reason := event_validation.distrust(request.headers, body, self._secret, at):
+            return problem(401, "the signature is not valid", reason)
+        found = understand(request.content_type, body)
+        if isinstance(found, web.Response):
+            return found
+        return await self._take(request, found)
+
+    async def _take(self, request: web.Request, found: list[Event]) -> web.Response:
+        mode = self._current(found)
+        if status := REFUSALS.get(mode.mode):
+            return refusal(mode, status)
+        match mode.mode:
+            case "hang":
+                await self._hang()
+                return refusal(mode, HTTPStatus.SERVICE_UNAVAILABLE)
+            case "reset":
+                return broken(request)
+            case "slow":
+                await asyncio.sleep(min(mode.seconds, SLOWEST_SECONDS))
+        for event in found:
+            first = self._inbox.add(event)
+            self._stream.publish("crm", msgspec.Raw(event.raw))
+            if first and event.dataref:
+                self._contents.want(event)
+        return thanks(request, mode)
+
+    def _current(self, found: list[Event]) -> Mode:
+        """The mode for a request with these events; uses up one of its count."""
+        wanted = self._mode.conversation_id
+        if wanted and not any(event.conversation == wanted for event in found):
+            return Mode()
+        part = self._mode.one_in
+        if part and not any(zlib.crc32(event.id.encode()) % part == 0 for event in found):
+            return Mode()
+        mode = self._mode
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                self._mode = Mode()
+                self._stream.publish("mode", {"mode": self._mode.mode})
+        return mode
+
+    async def _hang(self) -> None:
+        changed = self._changed
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANG_SECONDS):
+                await changed.wait()
+
+    def close(self) -> None:
+        """Let all hanging requests go, so that the server can stop."""
+        self._changed.set()
+
+    async def _set_mode(self, request: web.Request) -> web.Response:
+        try:
+            mode = msgspec.json.decode(await request.read(), type=Mode)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, "this mode is not known", str(error))
+        self._mode, self._left = mode, mode.count
+        self._changed.set()
+        self._changed = asyncio.Event()
+        self._stream.publish("mode", {"mode": mode.mode})
+        return json(mode)
+
+    async def _received(self, request: web.Request) -> web.Response:
+        after = request.query.get("after")
+        if after is None:
+            return json(self._inbox.latest(LIST_MOST))
+        if not after.isdecimal():
+            return problem(400, "after: expected a whole number")
+        return json(self._inbox.after(int(after), LIST_MOST))
+
+    async def _summary(self, _: web.Request) -> web.Response:
+        return json(self._inbox.summary() | {"mode": self._mode.mode})
+
+    async def _clear(self, _: web.Request) -> web.Response:
+        self._inbox.clear()
+        return web.Response(status=204)
+
+
+def understand(content_type: str, body: bytes) -> list[Event] | web.Response:
+    """The events of a request, or the answer that refuses all of it."""
+    try:
+        raws = event_validation.split(content_type, body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return problem(400, "the batch is not a JSON array", str(error))
+    if raws is None:
+        expected = f"expected {event_validation.SINGLE} or {event_validation.BATCH}"
+        return problem(415, "the content type is not that of a CloudEvent", expected)
+    found: list[Event] = []
+    faults: list[dict[str, Any]] = []
+    for n, raw in enumerate(raws):
+        event, wrong = event_validation.read(raw)
+        if event:
+            found.append(event)
+        faults += [{"event": n, "reason": reason} for reason in wrong]
+    if faults:
+        return problem(400, "not a valid CloudEvent", errors=faults)
+    return found
+
+
+def refusal(mode: Mode, status: int) -> web.Response:
+    answer = problem(status, "told to refuse", f"the mode is {mode.mode}", code=mode.mode)
+    if mode.retry_after:
+        answer.headers["Retry-After"] = str(mode.retry_after)
+    if status == HTTPStatus.FOUND:
+        answer.headers["Location"] = "/crm/elsewhere"
+    return answer
+
+
+def thanks(request: web.Request, mode: Mode) -> web.Response:
+    """The answer to what was taken."""
+    match mode.mode:
+        case "lost":
+            return broken(request)
+        case "half":
+            return broken(request, after=b"HTTP/1.1 20")
+        case "large":
+            return web.Response(body=bytes(LARGE_BYTES))
+    return web.Response(status=204)
+
+
+def broken(request: web.Request, after: bytes = b"") -> web.Response:
+    """Break the connection, so that the answer never arrives; `after` a part of it."""
+    if request.transport:
+        request.transport.write(after)
+        request.transport.close() if after else request.transport.abort()
+    return web.Response(status=204)

@@ -1,0 +1,1 @@
+"""Stand-in for Meta: Graph API and webhooks."""

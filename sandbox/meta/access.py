@@ -1,0 +1,72 @@
+"""The two ways to one and the same Meta: its own Graph API, and 360dialog, which passes it on."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from random import Random
+
+import msgspec
+from aiohttp import web
+
+from sandbox.meta import graph_errors
+from sandbox.meta.send_validation import Refusal
+from sandbox.meta.world import World
+from sandbox.organisation import Carrier, Number
+from services.http.application import json
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Who came in where, and the number that is spoken for; None where the address names none."""
+
+    carrier: Carrier
+    number: Number | None
+
+
+Handler = Callable[[web.Request, Visit], Awaitable[web.StreamResponse]]
+Guarded = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Doors:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def meta(self, handler: Handler) -> Guarded:
+        """Behind the access token; the number stands in the address."""
+        expected = f"Bearer {self._world.settings.access_token}".encode()
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            given = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(given, expected):
+                return self.refuse(Refusal(graph_errors.ERRORS[190]))
+            id = request.match_info.get("number")
+            number = self._world.numbers.at_meta(id) if id else None
+            if id and not number:
+                return self.refuse(self._nobody(id))
+            return await handler(request, Visit("meta", number))
+
+        return guarded
+
+    def bsp(self, handler: Handler) -> Guarded:
+        """Behind a key, which is one number's."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            number = self._world.numbers.by_key(request.headers.get("D360-API-KEY", ""))
+            if number is None:
+                return self.refuse(Refusal(graph_errors.ERRORS[190], "The API key is not valid."))
+            return await handler(request, Visit("360dialog", number))
+
+        return guarded
+
+    def _nobody(self, id: str) -> Refusal:
+        if self._world.numbers.has_left(id):
+            return Refusal(graph_errors.ERRORS[133010])
+        return Refusal(graph_errors.ERRORS[100], "There is no such phone number id.")
+
+    def refuse(self, refusal: Refusal) -> web.Response:
+        return refused(refusal, self._world.chance)
+
+
+def refused(refusal: Refusal, chance: Random) -> web.Response:
+    """An error as Meta writes it."""
+    trace = f"A{chance.getrandbits(64):016x}"
+    body = graph_errors.answer(refusal.error, details=refusal.details, trace=trace)
+    return json(body, status=refusal.error.http)

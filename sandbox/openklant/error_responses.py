@@ -1,0 +1,89 @@
+"""How the server refuses: the shape of a problem, but application/json, and in Dutch. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from sandbox.openklant.validation import Fault
+
+BASE = "/openklant/klantinteracties/api/v1"
+VERSION = {"API-version": "0.9.0"}
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What to decide on is the code, and those of the faults; never the words."""
+
+    status: int
+    code: str
+    title: str
+    kind: str
+    """The server's name for this kind, at the end of `type`."""
+    faults: tuple[Fault, ...] = ()
+    headers: dict[str, str] = {}
+
+
+NOBODY = Refusal(
+    401,
+    "not_authenticated",
+    "Authenticatiegegevens zijn niet opgegeven.",
+    "NotAuthenticated",
+    headers={"WWW-Authenticate": "Token"},
+)
+STRANGER = Refusal(
+    401,
+    "authentication_failed",
+    "Ongeldige token.",
+    "AuthenticationFailed",
+    headers={"WWW-Authenticate": "Token"},
+)
+FORBIDDEN = Refusal(403, "permission_denied", "Geen toestemming.", "PermissionDenied")
+NOT_FOUND = Refusal(404, "not_found", "Niet gevonden.", "NotFound")
+NO_SUCH_PAGE = Refusal(404, "not_found", "Ongeldige pagina.", "NotFound")
+NOT_ACCEPTABLE = Refusal(
+    406, "not_acceptable", "Kan niet voldoen aan de opgegeven Accept header.", "NotAcceptable"
+)
+TOO_MANY = Refusal(429, "throttled", "Aanvraag werd verstikt.", "Throttled")
+BROKEN = Refusal(500, "error", "Er is een serverfout opgetreden.", "APIException")
+UNREADABLE = Refusal(400, "parse_error", "JSON parse error", "ParseError")
+
+
+def invalid(*faults: Fault) -> Refusal:
+    return Refusal(400, "invalid", "Ongeldige invoerwaarde.", "ValidationError", tuple(faults))
+
+
+def not_allowed(method: str, allowed: str) -> Refusal:
+    title = f'Methode "{method}" niet toegestaan.'
+    return Refusal(405, "method_not_allowed", title, "MethodNotAllowed", headers={"Allow": allowed})
+
+
+def unsupported(content_type: str) -> Refusal:
+    title = f'Ongeldige media type "{content_type}" in aanvraag.'
+    return Refusal(415, "unsupported_media_type", title, "UnsupportedMediaType")
+
+
+def problem(refusal: Refusal, origin: str, instance: str) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "type": f"{origin}/openklant/ref/fouten/{refusal.kind}/",
+        "code": refusal.code,
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.title,
+        "instance": f"urn:uuid:{instance}",
+    }
+    if refusal.kind == "ValidationError":
+        body["invalidParams"] = refusal.faults
+    return body
+
+
+def acceptable(accept: str) -> bool:
+    """Whether somebody takes JSON; application/problem+json alone is refused, even for errors."""
+    kinds = {one.partition(";")[0].strip() for one in accept.split(",")}
+    return bool(kinds & {"", "*/*", "application/*", "application/json"})
+
+
+def stranger(authorization: str, token: str) -> Refusal | None:
+    """Why somebody is not let in. Another scheme, such as Bearer, is as good as none."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "token":
+        return NOBODY
+    return None if given == token else STRANGER

@@ -1,0 +1,117 @@
+"""Rows as the server answers them: with links, with what refers to them, expanded. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from sandbox.openklant.schema import RESOURCES
+from sandbox.openklant.store import Row, Store
+from sandbox.openklant.writes import PARTS
+
+Json = dict[str, Any]
+
+BACK: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "klantcontacten": {
+        "gingOverOnderwerpobjecten": ("onderwerpobjecten", "klantcontact"),
+        "omvatteBijlagen": ("bijlagen", "wasBijlageVanKlantcontact"),
+        "hadBetrokkenen": ("betrokkenen", "hadKlantcontact"),
+        "leiddeTotInterneTaken": ("internetaken", "aanleidinggevendKlantcontact"),
+    },
+    "betrokkenen": {"digitaleAdressen": ("digitaleadressen", "verstrektDoorBetrokkene")},
+}
+"""What a row shows of those that refer to it: resource and the field there."""
+
+EXPANDS: Mapping[str, tuple[str, ...]] = {
+    "klantcontacten": (
+        "hadBetrokkenen",
+        "leiddeTotInterneTaken",
+        "gingOverOnderwerpobjecten",
+        "omvatteBijlagen",
+        "hadBetrokkenen.wasPartij",
+        "hadBetrokkenen.digitaleAdressen",
+    ),
+    "betrokkenen": ("digitaleAdressen",),
+    "digitaleadressen": (
+        "verstrektDoorBetrokkene",
+        "verstrektDoorBetrokkene.hadKlantcontact",
+        "verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken",
+    ),
+}
+"""What may be asked for; of it there is only what is in BACK, the rest is left out."""
+
+
+class Views(msgspec.Struct, frozen=True):
+    store: Store
+    base: str
+    """The address that everything's `url` begins with."""
+
+    def url(self, resource: str, uuid: str) -> str:
+        return f"{self.base}/{resource}/{uuid}"
+
+    def link(self, resource: str, uuid: str) -> Json:
+        return {"uuid": uuid, "url": self.url(resource, uuid)}
+
+    def whole(self, resource: str, row: Row) -> Json:
+        shown = self.link(resource, row["uuid"])
+        for name, field in RESOURCES[resource].items():
+            value = row[name]
+            shown[name] = self._linked(field.to, value) if field.to else plain(value)
+        for name, (other, back) in BACK.get(resource, {}).items():
+            rows = self.store.children(other, back, row["uuid"])
+            shown[name] = [self.link(other, each["uuid"]) for each in rows]
+        return shown | self._more(resource, row, shown)
+
+    def _linked(self, to: str, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [self.link(to, uuid) for uuid in value]
+        return self.link(to, value) if value else None
+
+    def _more(self, resource: str, row: Row, shown: Json) -> Json:
+        """What is put together from others."""
+        match resource:
+            case "klantcontacten":
+                return {"hadBetrokkenActoren": self._actors(row["uuid"])}
+            case "betrokkenen":
+                return {"volledigeNaam": full_name(row)}
+            case "internetaken":
+                first = [*shown["toegewezenAanActoren"], {"uuid": None}][0]
+                return {"toegewezenAanActor": first}
+        return {}
+
+    def _actors(self, contact: str) -> list[Json]:
+        pairs = self.store.children("actorklantcontacten", "klantcontact", contact)
+        actors = [self.store.get("actoren", pair["actor"]) for pair in pairs]
+        return [self.whole("actoren", actor) for actor in actors if actor]
+
+    def together(self, made: Mapping[str, Row]) -> Json:
+        """The three parts of maak-klantcontact; null for what was not asked for."""
+        return {
+            name: self.whole(resource, made[name]) if name in made else None
+            for name, (resource, _) in PARTS.items()
+        }
+
+    def expanded(self, resource: str, row: Row, wanted: Iterable[str]) -> Json:
+        """The row with `_expand` for what is wanted of BACK, and that again."""
+        shown = self.whole(resource, row)
+        paths = [path.split(".") for path in wanted]
+        inside: Json = {}
+        for name, (other, back) in BACK.get(resource, {}).items():
+            if [name] in paths:
+                deeper = [".".join(path[1:]) for path in paths if path[0] == name and path[1:]]
+                rows = self.store.children(other, back, row["uuid"])
+                inside[name] = [self.expanded(other, each, deeper) for each in rows]
+        return shown | {"_expand": inside} if inside else shown
+
+
+def plain(value: Any) -> Any:
+    """Moments as the server writes them: UTC, with Z, a fraction only where there is one."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value
+
+
+def full_name(row: Row) -> str:
+    parts = (row["contactnaam"][n] for n in ("voornaam", "voorvoegselAchternaam", "achternaam"))
+    return " ".join(part for part in parts if part)

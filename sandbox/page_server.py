@@ -1,0 +1,121 @@
+"""Serves the page: a handful of files, read once, under a policy that lets in nothing else."""
+
+import hashlib
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from sandbox.meta.webhook_payloads import Citizen
+from sandbox.organisation import Town
+from sandbox.phone.routes import EXAMPLES, TROUBLED
+from services.http.application import json
+
+FOLDER = Path(__file__).parent / "page"
+
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class File(msgspec.Struct, frozen=True):
+    content: bytes
+    type: str
+    tag: str
+
+
+def files(folder: Path = FOLDER) -> dict[str, File]:
+    """Every file of the page by its path below the folder."""
+    found: dict[str, File] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in TYPES:
+            content = path.read_bytes()
+            tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+            name = path.relative_to(folder).as_posix()
+            found[name] = File(content, TYPES[path.suffix], tag)
+    return found
+
+
+def samples(found: dict[str, File]) -> dict[str, bytes]:
+    """The pictures that a citizen can send, by name."""
+    return {
+        name.removeprefix("photos/").removesuffix(".png"): file.content
+        for name, file in found.items()
+        if name.startswith("photos/")
+    }
+
+
+def routes(town: Town, found: dict[str, File]) -> list[web.RouteDef]:
+    about = describe(town, found)
+
+    async def index(request: web.Request) -> web.Response:
+        return send(request, found.get("index.html"))
+
+    async def file(request: web.Request) -> web.Response:
+        return send(request, found.get(request.match_info["name"]))
+
+    async def town_hall(_: web.Request) -> web.Response:
+        return json(about)
+
+    return [
+        web.get("/", index),
+        web.get("/page/{name:.+}", file),
+        web.get("/town", town_hall),
+    ]
+
+
+def send(request: web.Request, file: File | None) -> web.Response:
+    if file is None:
+        raise web.HTTPNotFound
+    headers = {
+        "Content-Type": file.type,
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "no-cache",
+        "ETag": file.tag,
+        "Referrer-Policy": "no-referrer",
+    }
+    if request.headers.get("If-None-Match") == file.tag:
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return web.Response(body=file.content, headers=headers)
+
+
+def describe(town: Town, found: dict[str, File]) -> dict[str, Any]:
+    """What the page has to know before anything has happened."""
+    return {
+        "tenants": town.tenants,
+        "numbers": [
+            {"id": each.id, "tenant": each.tenant, "phone": each.phone, "marks": each.marks}
+            for each in town.numbers
+        ],
+        "departments": town.departments,
+        "citizens": [person(citizen) for citizen in EXAMPLES],
+        "troubled": [person(citizen) for citizen in TROUBLED],
+        "samples": sorted(samples(found)),
+    }
+
+
+def person(citizen: Citizen) -> dict[str, Any]:
+    return {
+        "phone": citizen.phone,
+        "name": citizen.name,
+        "hidden": citizen.hidden,
+    }

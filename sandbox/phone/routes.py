@@ -1,0 +1,175 @@
+"""The citizens' phones: what they send goes to the gateway just as Meta would bring it."""
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from sandbox.meta import media_store, status_timing, webhook_payloads
+from sandbox.meta.webhook_payloads import Citizen
+from sandbox.meta.world import World
+from sandbox.organisation import Number
+from sandbox.phone import message_input
+from sandbox.phone.message_input import Outgoing
+from services import clock
+from services.http.application import json, problem, read_body
+
+LIST_MOST = 1_000
+"""Messages in one answer."""
+UPLOAD_SECONDS = 30.0
+
+
+class Looked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /phone/read."""
+
+    number: str
+    phone: str
+
+
+EXAMPLES = (
+    Citizen("31600000011", "Fatima El Amrani"),
+    Citizen("31600000012", "Jan de Boer"),
+    Citizen("31600000013", "Sanne Visser"),
+    Citizen("31600000014", "Piotr Kowalski"),
+    Citizen("31600000015", "Noor", hidden=True),
+)
+"""Citizens to try with; 06-00 numbers belong to nobody. The last one hides hers."""
+
+TROUBLED = (
+    Citizen("31602131047", "Mila Janssen"),
+    Citizen("31601131047", "Kees Mulder"),
+    Citizen("31600131026", "Aylin Demir"),
+    Citizen("31600000499", "Tom Bakker"),
+    Citizen("31602130429", "Ravi Sharma"),
+    Citizen("31603000000", "Els Smit"),
+)
+"""Citizens with whom it goes wrong: their numbers stand in the table of faults."""
+
+
+class Phone:
+    def __init__(self, world: World, samples: dict[str, bytes]) -> None:
+        self._world = world
+        self._samples = samples
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/phone/messages", self._send),
+            web.post("/phone/media", self._upload),
+            web.get("/phone/media/{id}", self._show),
+            web.post("/phone/read", self._read),
+            web.get("/phone/received", self._received),
+            web.get("/phone/summary", self._summary),
+            web.delete("/phone/received", self._clear),
+        ]
+
+    async def _send(self, request: web.Request) -> web.Response:
+        try:
+            outgoing = msgspec.json.decode(await request.read(), type=Outgoing)
+            message_input.examine(outgoing)
+            number = self._world.numbers.get(outgoing.number)
+            if number is None:
+                raise ValueError("number: is not in postkamer.toml")
+            content = message_input.content(outgoing, number, self._about)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            return problem(400, "this message cannot be sent", str(error))
+        citizen = message_input.citizen(outgoing, number)
+        self._world.handsets.meet(citizen)
+        self._world.handsets.wrote(number.id, citizen.bsuid, clock.now())
+        id = webhook_payloads.wamid(citizen.phone, self._world.chance, outgoing=False)
+        self._publish(outgoing, citizen, id, content)
+        message = webhook_payloads.message(citizen, id, clock.now(), content)
+        body = webhook_payloads.wire(webhook_payloads.incoming(number, citizen, message))
+        status = await self._post(outgoing, number, id, body)
+        accepted = status == HTTPStatus.OK
+        answer = {"wamid": id, "bsuid": citizen.bsuid, "accepted": accepted, "gateway": status}
+        return json(answer, status=200 if accepted else 202)
+
+    async def _post(self, outgoing: Outgoing, number: Number, id: str, body: bytes) -> int:
+        """Bring the message to the gateway; its status, the worst one of several copies, 0 where
+        there is none yet."""
+        taken = asyncio.Event()
+
+        def told(status: int) -> None:
+            self._world.stream.publish("webhook", {"wamid": id, "status": status})
+            if status == HTTPStatus.OK:
+                taken.set()
+
+        meta, by, copies = self._world.meta, number.provider, range(outgoing.copies)
+        if outgoing.late:
+            for _ in copies:
+                meta.later(outgoing.late, lambda: body, by=by, told=told)
+            status = 0
+        else:
+            posts = [meta.now(body, by=by, told=told) for _ in copies]
+            status = min(await asyncio.gather(*posts), key=lambda one: one == HTTPStatus.OK)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(outgoing.wait):
+                await taken.wait()
+        return HTTPStatus.OK if outgoing.wait and taken.is_set() else status
+
+    def _about(self, outgoing: Outgoing) -> webhook_payloads.Json:
+        if outgoing.media:
+            medium = self._world.media.get(outgoing.media)
+            if medium is None:
+                raise ValueError("media: there is no such file")
+            return medium.about()
+        name = outgoing.sample or next(iter(self._samples))
+        if name not in self._samples:
+            raise ValueError("sample: there is no such picture")
+        return self._world.media.add("image/png", self._samples[name]).about()
+
+    def _publish(
+        self, outgoing: Outgoing, citizen: Citizen, id: str, content: webhook_payloads.Json
+    ) -> None:
+        said: dict[str, Any] = {"wamid": id, "number": outgoing.number, "phone": citizen.phone}
+        said |= {"bsuid": citizen.bsuid, "content": content, "sample": outgoing.sample}
+        said |= {"at": clock.now()}
+        self._world.stream.publish("citizen", said)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        largest = media_store.LARGEST.get(request.content_type, 0)
+        content = await read_body(request, largest, UPLOAD_SECONDS) or b""
+        if fault := media_store.fault(request.content_type, len(content)):
+            return problem(400, "this file cannot be sent", fault)
+        return json({"id": self._world.media.add(request.content_type, content).id}, status=201)
+
+    async def _show(self, request: web.Request) -> web.Response:
+        medium = self._world.media.get(request.match_info["id"])
+        if medium is None:
+            return problem(404, "there is no such file")
+        return web.Response(body=medium.content, content_type=medium.mime_type)
+
+    async def _read(self, request: web.Request) -> web.Response:
+        try:
+            looked = msgspec.json.decode(await request.read(), type=Looked)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, "expected number and phone", str(error))
+        unread = self._world.handsets.read(looked.number, looked.phone.removeprefix("+"))
+        for sent in unread:
+            self._tell_read(sent)
+        return json({"read": len(unread)})
+
+    def _tell_read(self, sent: webhook_payloads.Sent) -> None:
+        seconds = status_timing.read_after(self._world.chance, self._world.settings.status_seconds)
+
+        def make() -> bytes:
+            return webhook_payloads.wire(webhook_payloads.status(sent, "read", clock.now()))
+
+        self._world.meta.later(seconds, make, by=sent.number.provider)
+
+    async def _received(self, request: web.Request) -> web.Response:
+        after = request.query.get("after", "0")
+        if not after.isdecimal():
+            return problem(400, "after: expected a whole number")
+        return json(self._world.handsets.after(int(after), LIST_MOST))
+
+    async def _summary(self, _: web.Request) -> web.Response:
+        counts = self._world.handsets.summary() | {"webhooksWaiting": self._world.meta.waiting}
+        return json(counts | {"webhooks": self._world.meta.counts})
+
+    async def _clear(self, _: web.Request) -> web.Response:
+        self._world.handsets.clear()
+        return web.Response(status=204)

@@ -1,0 +1,1 @@
+"""RabbitMQ: topology, connection, confirmed publishing, consuming, group commit."""

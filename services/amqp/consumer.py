@@ -1,0 +1,243 @@
+"""The way from the broker: one queue, one channel, an inbox; and a watchdog that trusts nobody.
+
+`work(inbox)` is called for each new channel and loops: take what has come, do it, acknowledge it.
+When the channel is lost the inbox says so, `work` is ended, and called again with a new one: what
+was not acknowledged comes back, in order. Letting go means finishing the batch in hand and closing
+the channel; cancelling the consumer with work in hand would make the next one active at once.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import accumulate
+from typing import Any
+
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+
+from services import clock, metrics
+from services.amqp.incoming import Incoming
+from services.amqp.publisher import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, Link
+from services.amqp.topology import Queue
+from services.tasks import beside, end
+
+CHECK_SECONDS = 5.0
+"""Between two looks at what the broker says of our queue."""
+IDLE_SECONDS = 30.0
+"""An active consumer that holds nothing and gets nothing while messages wait is a dead one."""
+
+log = structlog.get_logger()
+
+
+class Lost(Exception):
+    """The channel is gone: whatever was in hand comes back by itself."""
+
+
+class Stopping(Exception):
+    """No more work is taken; what is in hand is finished."""
+
+
+def _fitting(waiting: Sequence[Incoming], most_bytes: int | None) -> int:
+    """How many of them, from the first on, are within the bound; one always is. Pure."""
+    if most_bytes is None:
+        return len(waiting)
+    sizes = accumulate(len(one.body) for one in waiting)
+    return max(1, sum(size <= most_bytes for size in sizes))
+
+
+class Inbox:
+    """What one channel delivered and nobody has taken yet; at most the prefetch."""
+
+    def __init__(self, channel: AbstractChannel) -> None:
+        self._channel = channel
+        self._waiting: list[Incoming] = []
+        self._changed = asyncio.Event()
+        self.lost = asyncio.Event()
+        self.stopping = False
+        self.in_hand = 0
+        self.last_delivery: float | None = None
+
+    async def take(self, limit: int, most_bytes: int | None = None) -> list[Incoming]:
+        """At least one message and at most `limit`, oldest first, of so many bytes together unless
+        one alone has more; Lost or Stopping instead."""
+        while not self._waiting or self.stopping or self.lost.is_set():
+            if self.lost.is_set():
+                raise Lost
+            if self.stopping:
+                raise Stopping
+            self._changed.clear()
+            await self._changed.wait()
+        count = _fitting(self._waiting[:limit], most_bytes)
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    async def ack_all(self, taken: Sequence[Incoming]) -> None:
+        """Acknowledge everything up to the last of `taken`; Lost when the channel is gone."""
+        await self._ack(taken[-1].tag, multiple=True)
+        self.in_hand -= len(taken)
+
+    async def ack(self, incoming: Incoming) -> None:
+        """Acknowledge one; Lost when the channel went meanwhile."""
+        await self._ack(incoming.tag, multiple=False)
+        self.in_hand -= 1
+
+    async def _ack(self, tag: int, *, multiple: bool) -> None:
+        try:
+            channel = await self._channel.get_underlay_channel()
+            await channel.basic_ack(tag, multiple=multiple)
+        except BROKER_ERRORS as error:
+            self.lose()
+            raise Lost from error
+
+    def put(self, message: AbstractIncomingMessage) -> None:
+        count = message.headers.get("x-delivery-count", 0)
+        self._waiting.append(
+            Incoming(
+                kind=message.type or "",
+                body=message.body,
+                tag=message.delivery_tag or 0,
+                deliveries=count if isinstance(count, int) else 0,
+            )
+        )
+        self.in_hand += 1
+        self.last_delivery = clock.monotonic()
+        self._changed.set()
+
+    def lose(self) -> None:
+        self.lost.set()
+        self._changed.set()
+
+    def stop(self) -> None:
+        self.stopping = True
+        self._changed.set()
+
+
+Work = Callable[[Inbox], Coroutine[Any, Any, None]]
+
+
+class Consumer:
+    """Holds one consumer on one queue for as long as it runs."""
+
+    def __init__(self, link: Link, queue: Queue, prefetch: int, work: Work) -> None:
+        self.queue = queue
+        self._link, self._prefetch, self._work = link, prefetch, work
+        self._inbox: Inbox | None = None
+        self._stopping = False
+        self.task: asyncio.Task[None]
+        self.agreed = False
+        """The broker agrees that we hold a consumer."""
+
+    async def run(self) -> None:
+        wait = FIRST_WAIT
+        while not self._stopping:
+            try:
+                await self._session()
+                wait = FIRST_WAIT
+            except (Lost, Stopping):
+                wait = FIRST_WAIT
+            except asyncio.CancelledError:
+                # The library cancels a call whose channel it closes; that is not ours to die of.
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                log.warning("consumer.cut_off", queue=self.queue.name)
+            except BROKER_ERRORS as error:
+                log.warning("consumer.refused", queue=self.queue.name, exc_info=error)
+            except Exception as error:
+                # A fault of ours: what was in hand comes back, and is tried again more carefully.
+                log.error("consumer.failed", queue=self.queue.name, exc_info=error)
+            self.agreed = False
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    def stop(self) -> None:
+        self._stopping = True
+        if self._inbox:
+            self._inbox.stop()
+
+    async def _session(self) -> None:
+        connection = await self._link.connection()
+        channel = await connection.channel(publisher_confirms=False)
+        inbox = self._inbox = Inbox(channel)
+        inbox.stopping = self._stopping  # it may have been asked to while we connected
+        try:
+            channel.close_callbacks.add(lambda *_: inbox.lose())
+            await channel.set_qos(prefetch_count=self._prefetch)
+            queue = await channel.declare_queue(
+                self.queue.name, durable=True, arguments=self.queue.arguments
+            )
+            await queue.consume(_receive(inbox))
+            underlay = await channel.get_underlay_channel()
+            underlay.on_consumer_cancel_callbacks.add(lambda *_: inbox.lose())
+            self.agreed = True
+            log.info("consumer.holds", queue=self.queue.name)
+            await self._work_until_lost(inbox, queue)
+        finally:
+            inbox.lose()
+            with suppress(*BROKER_ERRORS):
+                await channel.close()
+
+    async def _work_until_lost(self, inbox: Inbox, queue: AbstractQueue) -> None:
+        work = asyncio.create_task(self._work(inbox))
+        lost = asyncio.create_task(inbox.lost.wait())
+        watch = asyncio.create_task(self._watch(inbox, queue))
+        try:
+            await asyncio.wait([work, lost], return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise Lost
+            work.result()
+        finally:
+            await end(work, lost, watch)
+
+    async def _watch(self, inbox: Inbox, queue: AbstractQueue) -> None:
+        """Compare what we believe with what the broker says, for as long as the channel lives."""
+        try:
+            await self._compare(inbox, queue)
+        except BROKER_ERRORS:
+            inbox.lose()
+
+    async def _compare(self, inbox: Inbox, queue: AbstractQueue) -> None:
+        connection = await self._link.connection()
+        async with connection.channel(publisher_confirms=False) as channel:
+            while True:
+                await asyncio.sleep(CHECK_SECONDS)
+                said = await channel.declare_queue(queue.name, passive=True)
+                ready = said.declaration_result.message_count or 0
+                consumers = said.declaration_result.consumer_count or 0
+                metrics.consumers.labels(queue=queue.name).set(consumers)
+                if why := _doubt(inbox, ready, consumers, clock.monotonic()):
+                    log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
+                    self.agreed = False
+                    inbox.lose()
+
+
+def _doubt(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
+    """Why this consumer is not what we believe it to be; '' when it is."""
+    if consumers == 0:
+        return "the broker knows no consumer of this queue"
+    idle = inbox.last_delivery is not None and now - inbox.last_delivery > IDLE_SECONDS
+    if ready and idle and not inbox.in_hand:
+        return "messages wait and none comes"
+    return ""
+
+
+def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]]:
+    async def receive(message: AbstractIncomingMessage) -> None:
+        inbox.put(message)
+
+    return receive
+
+
+@asynccontextmanager
+async def consuming(link: Link, queue: Queue, prefetch: int, work: Work) -> AsyncIterator[Consumer]:
+    """A running consumer; leaving finishes what is in hand."""
+    consumer = Consumer(link, queue, prefetch, work)
+    async with beside(consumer.run()) as consumer.task:
+        try:
+            yield consumer
+        finally:
+            consumer.stop()
+            # Without a connection there is no batch in hand to wait for.
+            if link.connected:
+                await asyncio.wait([consumer.task])

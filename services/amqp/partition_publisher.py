@@ -1,0 +1,51 @@
+"""Publishing into the partitions: numbered, so that a batch that goes missing shows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TypeVar
+from uuid import UUID
+
+from services import metrics
+from services.amqp import topology
+from services.amqp.publisher import Link, Publisher, Unconfirmed
+from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
+
+Told = TypeVar("Told", Command, SendOutcome, MediaOutcome)
+"""What comes back of itself, and names its number."""
+
+
+class Partitions:
+    """The way into every partition for one process; `source` is that process."""
+
+    def __init__(self, link: Link, source: UUID, count: int) -> None:
+        self.count = count
+        self._publisher = Publisher(link, topology.PARTITIONS)
+        self._source = source
+        self._numbers: Counter[int] = Counter()
+
+    async def publish(self, partition: int, entries: list[Entry], seconds: float) -> None:
+        """Return once a quorum holds `entries`; broker.Unconfirmed otherwise.
+
+        A number is used until its batch is confirmed: only a confirmed batch can leave a gap.
+        """
+        metrics.publish_batch_size.observe(len(entries))
+        batch = PartitionBatch(
+            source=self._source, number=self._numbers[partition], entries=entries
+        )
+        await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
+        self._numbers[partition] += 1
+
+    async def tell(self, entries: Sequence[Told], seconds: float) -> list[Told]:
+        """Each into the partition of its number; those that a quorum holds by now. The others are
+        to be told again: whoever tells may wait, and what it tells of may not."""
+        grouped: dict[int, list[Told]] = {}
+        for entry in entries:
+            partition = topology.partition_of(entry.number, self.count)
+            grouped.setdefault(partition, []).append(entry)
+        told: list[Told] = []
+        for partition, group in grouped.items():
+            with suppress(Unconfirmed):
+                await self.publish(partition, list(group), seconds)
+                told += group
+        return told

@@ -1,0 +1,194 @@
+"""Publishing to the broker that says what became of it.
+
+A publish ends in one of three ways: it returns (a quorum holds the message), it raises
+`Unconfirmed` with `certain` (the broker does not have it), or without (nobody knows; publish it
+again with the same ids). It never hangs: a confirm may not come at all, so each has a bound in
+seconds.
+
+A broker whose memory or disk is at its limit stops reading from whoever publishes and says so. On
+such a connection nothing is published, and what is in flight is given up at once: it will be read
+when the alarm is over, and whoever sent it sends it again with the same ids.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Sequence
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractExchange, DeliveryMode
+from aio_pika.exceptions import DeliveryError, PublishError
+from pamqp.commands import Basic
+
+from services import contract, metrics
+from services.amqp import topology
+from services.amqp.connection import (
+    BLOCKED,
+    BROKER_ERRORS,
+    CONNECT_SECONDS,
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    Link,
+    close,
+    linked,
+)
+
+__all__ = [
+    "BROKER_ERRORS",
+    "FIRST_WAIT",
+    "LONGEST_WAIT",
+    "Link",
+    "Publisher",
+    "Unconfirmed",
+    "declare",
+    "linked",
+    "publish_until_confirmed",
+]
+
+TIMEOUTS_BEFORE_NEXT_NODE = 3
+"""Publishes in a row without a confirm, then the connection itself is taken for dead."""
+
+
+log = structlog.get_logger()
+
+
+class Unconfirmed(Exception):
+    """A publish that is not known to be safe; `certain` when the broker surely does not have it."""
+
+    def __init__(self, reason: str, *, certain: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.certain = reason, certain
+
+
+_closing: set["asyncio.Task[None]"] = set()
+
+
+def _close_later(thing: AbstractChannel) -> None:
+    """Close without waiting: what is being closed may not answer any more."""
+
+    task = asyncio.create_task(close(thing))
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+class Publisher:
+    """Publishes into one exchange. A key has a channel of its own and one publish at a time on it,
+    so what is published under one key arrives in order, and a queue that blocks its channel blocks
+    no other."""
+
+    def __init__(self, link: Link, exchange: str) -> None:
+        self._link, self._exchange = link, exchange
+        self._lanes: dict[str, tuple[AbstractChannel, AbstractExchange]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._timeouts = 0
+
+    async def publish(self, key: str, batch: contract.Batch, seconds: float) -> None:
+        """Return once a quorum holds `batch`; Unconfirmed otherwise, within `seconds`."""
+        if self._link.blocked:
+            raise _blocked(certain=True)
+        try:
+            async with asyncio.timeout(seconds) as bound:
+                with self._link.hurried(bound):
+                    async with self._locks.setdefault(key, asyncio.Lock()):
+                        await self._publish(key, batch)
+        except TimeoutError:
+            if self._link.blocked:
+                # The channel has done nothing wrong and is kept: its confirm comes, only later. A
+                # connection that is dead as well is noticed by its heartbeat.
+                raise _blocked(certain=False) from None
+            raise self._failed(key, "no confirm in time") from None
+        self._timeouts = 0
+
+    async def unblocked(self, seconds: float) -> None:
+        """Wait while the broker takes nothing in, but no longer than `seconds`."""
+        await self._link.unblocked(seconds)
+
+    async def _publish(self, key: str, batch: contract.Batch) -> None:
+        message = aio_pika.Message(
+            contract.encode(batch),
+            type=contract.NAMES[type(batch)],
+            content_type="application/msgpack",
+            delivery_mode=DeliveryMode.PERSISTENT,
+            # Returns are matched to publishes by this id: one twice in flight hides a return.
+            message_id=secrets.token_hex(8),
+        )
+        try:
+            exchange = await self._lane(key)
+            confirm = await exchange.publish(message, routing_key=key, mandatory=True)
+        except DeliveryError as error:
+            # PublishError, the unroutable one, is a DeliveryError too.
+            what = "no such queue" if isinstance(error, PublishError) else "the queue is full"
+            raise self._failed(key, what, certain=True) from error
+        except asyncio.CancelledError:
+            # The library cancels a publish whose connection it declares stuck.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise self._failed(key, "the connection was lost") from None
+        except BROKER_ERRORS as error:
+            raise self._failed(key, "the channel was lost") from error
+        if not isinstance(confirm, Basic.Ack):
+            raise self._failed(key, "the queue is full", certain=True)
+
+    async def _lane(self, key: str) -> AbstractExchange:
+        lane = self._lanes.get(key)
+        if lane is None or lane[0].is_closed:
+            connection = await self._link.connection()
+            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            lane = channel, await channel.get_exchange(self._exchange, ensure=False)
+            self._lanes[key] = lane
+        return lane[1]
+
+    def _failed(self, key: str, reason: str, *, certain: bool = False) -> Unconfirmed:
+        metrics.unconfirmed.labels(reason=reason).inc()
+        if not certain:
+            # A channel on which one confirm went missing may never confirm again.
+            if lane := self._lanes.pop(key, None):
+                _close_later(lane[0])
+            self._timeouts += 1
+            if self._timeouts >= TIMEOUTS_BEFORE_NEXT_NODE:
+                self._timeouts = 0
+                self._link.doubt()
+        return Unconfirmed(reason, certain=certain)
+
+
+def _blocked(*, certain: bool) -> Unconfirmed:
+    metrics.unconfirmed.labels(reason=BLOCKED).inc()
+    return Unconfirmed(BLOCKED, certain=certain)
+
+
+async def publish_until_confirmed(
+    publisher: Publisher, key: str, batch: contract.Batch, *, may_stop: Callable[[], bool]
+) -> None:
+    """Publish, again and again with the same ids, until it is confirmed: for what must go on before
+    its input is acknowledged. Gives up only, with the last Unconfirmed, once `may_stop` says so."""
+    wait = FIRST_WAIT
+    while True:
+        try:
+            return await publisher.publish(key, batch, PATIENT_SECONDS)
+        except Unconfirmed as error:
+            if may_stop():
+                raise
+            if error.reason == BLOCKED:  # said once, by the link
+                await publisher.unblocked(LONGEST_WAIT)
+                wait = FIRST_WAIT
+            else:
+                log.warning("publish.unconfirmed", queue=key, reason=error.reason)
+        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+        wait = min(wait * 2, LONGEST_WAIT)
+
+
+PATIENT_SECONDS = 10.0
+"""For one confirm where nobody is waiting: longer than the choice of a new leader (6 s)."""
+
+
+async def declare(urls: str, table: Sequence[topology.Queue]) -> None:
+    """Make the exchanges, queues and bindings of `table`; what exists must be equal."""
+    async with await aio_pika.connect(urls.split(",")[0], timeout=CONNECT_SECONDS) as connection:
+        channel = await connection.channel()
+        for name in topology.EXCHANGES:
+            await channel.declare_exchange(name, aio_pika.ExchangeType.DIRECT, durable=True)
+        for queue in table:
+            made = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+            await made.bind(queue.exchange, routing_key=queue.name)

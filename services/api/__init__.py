@@ -1,0 +1,1 @@
+"""Describing and validating our JSON APIs."""

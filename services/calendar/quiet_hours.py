@@ -1,0 +1,52 @@
+"""The hours of the night, in which nothing leaves that nobody asked for. Pure.
+
+As the clock on the wall in Amsterdam shows them; what is asked and answered is instants.
+"""
+
+from datetime import datetime, time, timedelta
+from typing import Annotated
+
+import msgspec
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from services.calendar.opening_hours import AMSTERDAM, instant
+
+TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+class Night(msgspec.Struct, frozen=True):
+    """From `begins`, inclusive, till `ends`, exclusive, on the same day or the next."""
+
+    begins: time
+    ends: time
+
+    def until(self, at: datetime) -> datetime | None:
+        """When it ends, where `at` is in it."""
+        today = at.astimezone(AMSTERDAM).replace(tzinfo=None, hour=0, minute=0, second=0, fold=0)
+        today = today.replace(microsecond=0)
+        for day in (today - timedelta(days=1), today):
+            begins = datetime.combine(day, self.begins)
+            ends = datetime.combine(day, self.ends)
+            if ends <= begins:
+                ends += timedelta(days=1)
+            if instant(begins) <= at < instant(ends):
+                return instant(ends)
+        return None
+
+
+def compiled(hours: str) -> Night | None:
+    """The night of these hours, `21:00-08:00`; None where there are none."""
+    if not hours:
+        return None
+    begins, _, ends = hours.partition("-")
+    return Night(time.fromisoformat(begins), time.fromisoformat(ends))
+
+
+def _passes(hours: str) -> str:
+    if hours and len(set(hours.split("-"))) < 2:
+        raise PydanticCustomError("night", "A night should end at another time than it begins")
+    return hours
+
+
+NightHours = Annotated[str, Field(pattern=f"^({TIME}-{TIME})?$"), AfterValidator(_passes)]

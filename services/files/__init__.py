@@ -1,0 +1,1 @@
+"""Object store, virus scanner, file signatures."""

@@ -1,0 +1,1 @@
+"""HTTP server, health and metrics, problems, bearer tokens, rate limits."""

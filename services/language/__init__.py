@@ -1,0 +1,1 @@
+"""Dutch words and stems, readability of texts. Pure."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, transient errors, migrations."""

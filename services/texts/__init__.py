@@ -1,0 +1,1 @@
+"""Texts for citizens: the catalogue and its checks."""
