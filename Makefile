@@ -28,7 +28,7 @@ check: ## format, lint, types, import rules, dead dependencies
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --config importlinter.toml
 	.venv/bin/deptry .
 
 bench: ## measure throughput and latency, with private servers

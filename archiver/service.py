@@ -30,16 +30,17 @@ from archiver.search.search import Finder
 from archiver.subject_access.requests import request_metrics
 from services import clock
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import consuming
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import linked
 from services.api import docs_page
 from services.config.accounts import Account
 from services.config.model import Config
 from services.config.settings import ArchiverSettings, derived_key, in_bytes
 from services.files.clamd import configured
 from services.files.object_store import Objects
-from services.http.application import application, operations, serve
+from services.http.application import application, operations
+from services.http.server import serve
 from services.http.token_store import keyring, of_environment
 from services.lifecycle import first_to_end, obstacles
 from services.postgres.database import Pool, connected, until_it_answers

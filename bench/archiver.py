@@ -23,7 +23,7 @@ from bench.usage import peak
 from deploy.local.process import Process
 from router.handlers.units import keyed_hash
 from router.ruleset.context import grounded
-from services import clock, metrics
+from services import clock, logs
 from services.config import loader
 from services.contract import Record
 from services.postgres.database import Pool, connected
@@ -43,7 +43,7 @@ TABLES = {KEYED: "alter table bare add primary key (id)", PLAIN: ""}
 
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     """Measure and print; half of the `messages` are answers."""
-    metrics.log_to_stdout("bench", "error")  # for what is published here
+    logs.log_to_stdout("bench", "error")  # for what is published here
     samples: list[Round] = []
     with staged(folder) as stage:
         for turn in range(rounds):

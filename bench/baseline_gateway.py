@@ -15,7 +15,7 @@ import aio_pika
 from aiohttp import web
 
 from bench.webhooks import HEADER, is_signed
-from services.http.application import MANY, serve
+from services.http.server import MANY, serve
 from services.lifecycle import in_loop, settle
 
 BODY_BYTES = 4 * 1024 * 1024

@@ -15,7 +15,8 @@ from router.partition.worker import FRAMES
 from services import contract, metrics
 from services.amqp.topology import ARCHIVE, ARCHIVE_QUEUE, partition_queue
 from services.contract import PartitionBatch, Receipt
-from services.http.application import operations, serve
+from services.http.application import operations
+from services.http.server import serve
 from services.lifecycle import in_loop, settle
 from services.postgres.database import Pool, connected
 

@@ -21,7 +21,7 @@ from bench.results import at_least, at_most, spread
 from bench.servers import ROOT
 from bench.usage import peak
 from deploy.local.state import free_port
-from services import metrics
+from services import logs
 from tests.citizens import NUMBER
 
 CONNECTIONS = 64
@@ -47,7 +47,7 @@ BARE, ALONE, BESIDE = "bare client", "deliverer", "beside a dead one"
 
 
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
-    metrics.log_to_stdout("bench", "error")  # for what is published here
+    logs.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
     change = lambda text: towards(text, port)  # noqa: E731
     samples: Samples = {BARE: [], ALONE: [], BESIDE: []}

@@ -22,8 +22,9 @@ from deploy.local.state import token
 from router.handlers.batch import chunks
 from services import clock, contract
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import Publisher, linked
+from services.amqp.publisher import Publisher
 from services.config import loader
 from services.contract import ArchiveBatch, Batch, Delivery, DeliveryBatch, Receipt, Record
 from tests.installation import EXAMPLE, NEIGHBOUR

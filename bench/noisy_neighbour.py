@@ -16,7 +16,7 @@ from bench.receiver import FAILING
 from bench.results import at_most, spread
 from bench.usage import peak
 from deploy.local.state import free_port
-from services import metrics
+from services import logs
 from services.contract import Delivery
 
 OFFERED, PER_SECOND = 2_000, 200
@@ -45,7 +45,7 @@ Samples = dict[str, list[Sample]]
 
 
 def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
-    metrics.log_to_stdout("bench", "error")  # for what is published here
+    logs.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
     samples: Samples = {ALONE: [], FEW: [], MANY: []}
     with staged(folder, lambda text: towards(text, port)) as stage, running(receiver(stage, port)):

@@ -21,7 +21,7 @@ from bench.usage import machine, peak, processor
 from deploy.local.plan import DELIVERER_OPS
 from deploy.local.process import Process
 from deploy.local.state import free_port
-from services import metrics
+from services import logs
 
 BARE_SECONDS = 3.0
 """Of each load by the bare client."""
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 
 def measure(folder: Path, rounds: int, conversations: int, report: Callable[[str], None]) -> None:
-    metrics.log_to_stdout("bench", "error")  # for what is published here
+    logs.log_to_stdout("bench", "error")  # for what is published here
     port, other, found = free_port(), free_port(), Found()
     change = lambda text: openklant_stand_in.beside(text, port, other)  # noqa: E731
     with staged(folder, change) as stage, running(receiver(stage, port)):

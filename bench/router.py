@@ -21,7 +21,7 @@ from bench.rules import EXAMPLES
 from bench.texts import examples, written
 from bench.usage import peak
 from deploy.local.process import Process
-from services import clock, metrics
+from services import clock, logs
 from tests.citizens import NUMBER
 from tests.installation import NEIGHBOUR_NUMBER
 
@@ -38,7 +38,7 @@ more often would cost what is measured."""
 
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     """Measure and print; `rounds` of each kind, `messages` in each."""
-    metrics.log_to_stdout("bench", "error")  # for what is published here
+    logs.log_to_stdout("bench", "error")  # for what is published here
     samples: dict[str, list[Sample]] = {kind: [] for kind in KINDS}
     with staged(folder) as stage:
         for turn in range(rounds):

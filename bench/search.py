@@ -35,7 +35,8 @@ from cli.support.example_config import ROOT
 from deploy.local.postgresql import Database
 from services.contract import Record
 from services.http.rights import Rights
-from services.postgres.database import Pool, connected, migrate, migrations
+from services.postgres.database import Pool, connected
+from services.postgres.migrations import migrate, migrations
 
 BATCH = 2_000
 """Records written at once, as the archiver does when it has to catch up."""

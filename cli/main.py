@@ -21,14 +21,15 @@ from cli.check import check as checks
 from cli.costs import costs
 from cli.deliveries import destination, parked
 from cli.replay import replay
-from cli.routing import explain, explaining, rule_versions
+from cli.routing import explain, explanation, rule_versions
 from cli.support.example_config import EXAMPLE, ROOT
 from cli.support.time_options import Time
 from router.ruleset.validation import sound
-from services import clock, lifecycle, metrics
+from services import clock, lifecycle, logs
 from services.config import loader, model, settings
 from services.http.token_store import of_environment
-from services.postgres.database import DATABASE_ERRORS, MigrationError, migrate, migrations
+from services.postgres.database import DATABASE_ERRORS
+from services.postgres.migrations import MigrationError, migrate, migrations
 
 OF_THE_EXAMPLE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
 MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
@@ -72,7 +73,7 @@ def loaded(kind: type[settings.AnySettings]) -> settings.AnySettings:
 
 def run(name: str, level: str, service: Callable[[], Service]) -> None:
     """Run a service until it is stopped; its exit code becomes ours."""
-    metrics.log_to_stdout(name, level)
+    logs.log_to_stdout(name, level)
     try:
         sys.exit(lifecycle.in_loop(lifecycle.run(service)))
     except OSError as error:
@@ -249,7 +250,7 @@ def explain_command(text: str, path: Path | None, every: bool, as_json: bool, **
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
-    for line in explaining.lines(answer, every=every):
+    for line in explanation.lines(answer, every=every):
         click.echo(line)
 
 

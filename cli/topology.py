@@ -10,7 +10,9 @@ import msgspec
 from cli.support.database import fail
 from cli.support.example_config import EXAMPLE
 from router.ruleset.validation import sound
-from services.amqp import publisher, topology
+from services.amqp import topology
+from services.amqp.connection import BROKER_ERRORS
+from services.amqp.declare import declare as declare_topology
 from services.config import loader, settings
 from services.config.model import ConfigError
 
@@ -47,8 +49,8 @@ def declare(path: Path | None) -> None:
         fail(str(error))
     table = _table(path)
     try:
-        asyncio.run(publisher.declare(url, table))
-    except publisher.BROKER_ERRORS as error:
+        asyncio.run(declare_topology(url, table))
+    except BROKER_ERRORS as error:
         fail(f"topology declare: {error}")
     click.echo(f"{len(table)} queues are there")
 

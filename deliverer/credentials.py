@@ -1,15 +1,16 @@
 """With what each destination is spoken to: keys, secrets and certificates, every fault at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deliverer.secrets import Keys, client_secrets, keys
+from deliverer.destinations import cloudevents
 from deliverer.transport import client_certificates
 from deliverer.transport.client_certificates import Certificates, WrongFiles
+from deliverer.transport.http_client import Keys
 from services.config.model import Config
 from services.config.organisation import Destination
-from services.config.settings import SettingsError
+from services.config.settings import SettingsError, read, resolved
 
 
 class Credentials(NamedTuple):
@@ -51,3 +52,52 @@ def _tried(faults: list[str], look: Callable[[], dict[str, Any]]) -> dict[str, A
     except SettingsError as error:
         faults += error.faults
         return {}
+
+
+def keys(config: Config, environ: Mapping[str, str]) -> dict[str, Keys]:
+    """Destination -> its keys. SettingsError with every secret that is missing or wrong."""
+    found: dict[str, Keys] = {}
+    faults: list[str] = []
+    for destination in config.destinations:
+        try:
+            found[destination.id] = tuple(_of(destination, environ))
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise SettingsError(faults)
+    return found
+
+
+def client_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """Destination -> with what it asks for tokens; SettingsError with every one that is missing."""
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for destination in config.destinations:
+        given = destination.oauth.client_secret if destination.oauth else ""
+        if not given:
+            continue
+        try:
+            found[destination.id] = resolved(given, environ)
+        except ValueError as error:
+            faults.append(f"{error} (client_secret of destination {destination.id})")
+    if faults:
+        raise SettingsError(faults)
+    return found
+
+
+def _of(destination: Destination, environ: Mapping[str, str]) -> Iterator[bytes]:
+    mail = destination.kind == "mail"
+    signs = destination.kind == "cloudevents"
+    key_of: Callable[[str], bytes] = cloudevents.key_of if signs else str.encode
+    for field in ("secret", "secret_next"):
+        given: str = getattr(destination, field)
+        name = given.removeprefix("env:") if given.startswith("env:") else field
+        try:
+            secret = (read(name, environ) or "") if name != field else given
+            if not secret and (given or field == "secret") and not mail:
+                raise ValueError("is missing")
+            if secret or field == "secret":
+                yield key_of(secret)
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else str(error)
+            raise ValueError(f"{name} (destination {destination.id}): {what}") from None

@@ -38,15 +38,17 @@ from deliverer.transport.ssrf import Network
 from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import Bounds, batching
+from services.amqp.connection import Link, linked
 from services.amqp.consumer import Consumer, Work, consuming
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import Link, Publisher, linked
+from services.amqp.publisher import Publisher
 from services.config.model import Config
 from services.config.organisation import Department, Destination
 from services.config.settings import DelivererSettings
 from services.files.clamd import configured
 from services.files.object_store import Objects
-from services.http.application import operations, serve
+from services.http.application import operations
+from services.http.server import serve
 from services.lifecycle import first_to_end, obstacles
 from services.postgres.database import Pool, connected, until_it_answers
 from services.tasks import beside

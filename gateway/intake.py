@@ -12,8 +12,9 @@ import structlog
 
 from gateway.admission import DOOR, PARTITION, Load, Measure, decide
 from services.amqp.batcher import Batcher, Bounds, Full, Late, batching
+from services.amqp.connection import Link
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import Link, Unconfirmed
+from services.amqp.publisher import Unconfirmed
 from services.contract import Command, Entry, Receipt
 
 CONFIRM_SECONDS = 1.5

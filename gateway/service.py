@@ -13,16 +13,16 @@ from gateway.media.upload_store import Uploads
 from gateway.webhook.endpoints import Door, doors
 from gateway.webhook.handler import PATH, Client, Webhook
 from services import clock
+from services.amqp.connection import linked
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import linked
 from services.api import docs_page
 from services.config.loader import Choices, load
 from services.config.model import Config
 from services.config.reload import follow
 from services.config.settings import GatewaySettings
 from services.files.object_store import Objects
-from services.http.application import MANY, Route, application, operations, serve
-from services.http.server import AHEAD
+from services.http.application import Route, application, operations
+from services.http.server import AHEAD, MANY, serve
 from services.http.token_store import keyring, of_environment
 from services.lifecycle import first_to_end
 from services.postgres.database import Pool, connected

@@ -12,13 +12,15 @@ from router.store.store import Store
 from router.timer_relay import Relay
 from services import clock
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import consuming
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import Publisher, linked
+from services.amqp.publisher import Publisher
 from services.config.loader import Choices
 from services.config.model import Config
 from services.config.settings import RouterSettings, derived_key
-from services.http.application import operations, serve
+from services.http.application import operations
+from services.http.server import serve
 from services.lifecycle import first_to_end, obstacles
 from services.postgres.database import connected
 from services.tasks import beside

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from services.http.application import problem
+from services.http.problems import problem
 
 EVENTS_KEPT = 2_000
 """What a page that is opened now can still be shown; about 1 KiB each."""

@@ -11,7 +11,7 @@ from aiohttp import web
 from sandbox.meta.webhook_payloads import Citizen
 from sandbox.organisation import Town
 from sandbox.phone.routes import EXAMPLES, TROUBLED
-from services.http.application import json
+from services.http.problems import json
 
 FOLDER = Path(__file__).parent / "page"
 

@@ -31,7 +31,9 @@ from sandbox.phone.routes import Phone
 from sandbox.settings import SandboxSettings
 from services import clock
 from services.config import loader
-from services.http.application import MANY, application, problem, serve
+from services.http.application import application
+from services.http.problems import problem
+from services.http.server import MANY, serve
 from services.lifecycle import first_to_end
 from services.tasks import beside
 

@@ -12,9 +12,8 @@ from archiver.api import presenter
 from archiver.api.access_log import Views
 from archiver.api.queries import Store
 from services import clock
-from services.http.application import json, problem
 from services.http.bearer_auth import guarded
-from services.http.problems import unavailable
+from services.http.problems import json, problem, unavailable
 from services.http.rights import Rights
 from services.http.token_store import Keyring
 from services.ids import CONVERSATION, made_at

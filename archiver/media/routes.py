@@ -15,9 +15,8 @@ from archiver.media.reader import damaged, read
 from archiver.media.store import Book, Kept
 from services.files.file_signatures import BEGINS, bare
 from services.files.object_store import Away, Missing, Objects
-from services.http.application import json, problem
 from services.http.bearer_auth import guarded
-from services.http.problems import unavailable
+from services.http.problems import json, problem, unavailable
 from services.http.rights import Rights
 from services.http.token_store import Keyring
 

@@ -9,8 +9,8 @@ from archiver.search.request import SEARCH
 from archiver.search.search import Elsewhere, Finder, Found, TooBroad
 from services.api.json_body import Fault, read
 from services.api.request_body import Refused, taken, unfit
-from services.http.application import json, problem
 from services.http.bearer_auth import guarded
+from services.http.problems import json, problem
 from services.http.rights import Rights
 from services.http.token_store import Keyring
 

@@ -70,10 +70,7 @@ def _unsound(error: ConfigError) -> Iterator[Fault]:
 
 def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
     """What the configuration names and the environment does not hold."""
-    from deliverer.secrets import (
-        client_secrets,
-        keys,
-    )  # with all that a service stands on: it takes a while
+    from deliverer.credentials import client_secrets, keys
 
     found: list[str] = []
     looks: tuple[Callable[[], object], ...] = (

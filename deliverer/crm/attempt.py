@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from deliverer.audit.attempts import at_a_destination
+from deliverer.audit.attempts import Attempt
 from deliverer.audit.recorder import Note
 from deliverer.crm.lanes import Frame, Job
 from deliverer.crm.response_policy import Verdict
@@ -17,7 +17,7 @@ from deliverer.crm.settlements import ASIDE, Settlement, Settlements, parked, se
 from deliverer.transport.response import Answer
 from services import clock, contract, metrics
 from services.amqp.batcher import Batcher
-from services.amqp.incoming import Incoming
+from services.amqp.incoming_message import Incoming
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 
@@ -110,3 +110,21 @@ class Engine:
             body=frame.body,
         )
         await self._settle.put(kept, len(frame.body))
+
+
+def at_a_destination(job: Job, destination: str, answer: Answer, verdict: Verdict) -> Attempt:
+    delivery = job.delivery
+    return Attempt(
+        tenant=delivery.tenant,
+        conversation=delivery.conversation,
+        message=delivery.message,
+        data={
+            "destination": destination,
+            "event": delivery.id,
+            "attempt": job.before + job.attempts,
+            "status": answer.status,
+            "outcome": verdict.outcome,
+            "reason": verdict.reason,
+            "whose": "message" if verdict.outcome == "aside" else answer.whose,
+        },
+    )

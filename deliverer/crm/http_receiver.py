@@ -5,14 +5,10 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from deliverer.crm.response_policy import Verdict, judge
-from deliverer.secrets import Keys
-from deliverer.transport.response import Answer, Body
+from deliverer.transport.http_client import Keys, Poster
+from deliverer.transport.response import Answer
 from services import clock
 from services.contract import Delivery
-
-
-class Poster(Protocol):
-    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer: ...
 
 
 class Kind(Protocol):

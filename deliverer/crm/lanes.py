@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.amqp.incoming import Incoming
+from services.amqp.incoming_message import Incoming
 from services.contract import Delivery
 
 

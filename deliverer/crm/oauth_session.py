@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from deliverer.crm.http_receiver import Poster
 from deliverer.crm.response_policy import judge
 from deliverer.transport import oauth
+from deliverer.transport.http_client import Poster
 from deliverer.transport.oauth import Token
 from deliverer.transport.response import Answer, Body
 from services import metrics

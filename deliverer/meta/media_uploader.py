@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import structlog
 
-from deliverer.audit.attempts import with_a_file
 from deliverer.audit.recorder import Note
-from deliverer.crm.http_receiver import Poster
 from deliverer.meta.accounts import Account
+from deliverer.meta.attempt import with_a_file
 from deliverer.meta.graph_api import STOPPED, Failed, Later
 from deliverer.meta.ledger import Ledger
 from deliverer.meta.media_upload import (
@@ -26,6 +25,7 @@ from deliverer.meta.media_upload import (
     once_more,
 )
 from deliverer.meta.media_upload_store import File, Job, Uploads
+from deliverer.transport.http_client import Poster
 from deliverer.transport.response import Answer
 from deliverer.transport.task_limiter import Flights
 from services import clock, metrics

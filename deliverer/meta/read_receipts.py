@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
-from deliverer.crm.http_receiver import Poster
 from deliverer.meta.accounts import Account
 from deliverer.meta.graph_api import Failed, Later, mark, marked
 from deliverer.meta.read_receipt_store import Mark, Marks
 from deliverer.meta.send_loop import LOOK_SECONDS, TOO_FAST
+from deliverer.transport.http_client import Poster
 from deliverer.transport.pacer import Pace
 from deliverer.transport.task_limiter import Flights
 from services import metrics

@@ -9,11 +9,10 @@ from typing import Any
 
 import structlog
 
-from deliverer.audit.attempts import at_the_provider
 from deliverer.audit.recorder import Note
-from deliverer.crm.http_receiver import Poster
 from deliverer.meta import closed_window
 from deliverer.meta.accounts import Account
+from deliverer.meta.attempt import at_the_provider
 from deliverer.meta.graph_api import (
     STOPPED,
     Failed,
@@ -28,6 +27,7 @@ from deliverer.meta.ledger import Ledger
 from deliverer.meta.ledger_entry import Line
 from deliverer.meta.number_breaker import Gate, Hold
 from deliverer.meta.quiet_hours import nights, unasked
+from deliverer.transport.http_client import Poster
 from deliverer.transport.task_limiter import Flights
 from services import clock, metrics
 from services.amqp.partition_publisher import Partitions

@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 import aiohttp
 
@@ -135,3 +136,12 @@ async def sending(
         headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
     ) as session:
         yield Sender(session, tls, answer_bytes)
+
+
+class Poster(Protocol):
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer: ...
+
+
+Keys = tuple[bytes, ...]
+"""With which a destination's events are signed: two while its secret is replaced. Of mail one, the
+name and password, perhaps empty."""

@@ -21,8 +21,8 @@ from services.api.json_body import Fault, read, sound
 from services.api.request_body import Refused, taken, unfit
 from services.config.model import Config
 from services.contract import Command
-from services.http.application import json, problem, unavailable
 from services.http.bearer_auth import guarded
+from services.http.problems import json, problem, unavailable
 from services.http.rights import Rights, Role
 from services.http.token_store import Keyring
 

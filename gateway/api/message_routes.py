@@ -26,8 +26,8 @@ from services import clock
 from services.api.json_body import Fault
 from services.config.model import Config
 from services.contract import REACTION
-from services.http.application import json, problem
 from services.http.bearer_auth import guarded
+from services.http.problems import json, problem
 from services.http.rights import Rights
 from services.http.token_store import Keyring
 from services.ids import CONVERSATION

@@ -17,8 +17,8 @@ from gateway.commands import builder
 from gateway.requests import changes
 from services import clock
 from services.config.model import Config
-from services.http.application import json, problem
 from services.http.bearer_auth import guarded
+from services.http.problems import json, problem
 from services.http.rights import Rights
 from services.http.token_store import Keyring
 

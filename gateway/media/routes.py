@@ -18,8 +18,8 @@ from gateway.media.upload_store import Upload, Uploads
 from services import clock
 from services.files import object_store
 from services.files.object_store import Away, Objects
-from services.http.application import json, problem, unavailable
 from services.http.bearer_auth import guarded
+from services.http.problems import json, problem, unavailable
 from services.http.rights import Rights
 from services.http.token_store import Keyring
 from services.postgres.database import DATABASE_ERRORS

@@ -19,8 +19,9 @@ from gateway.webhook.signatures import META_CLIENT, Proof, Proofs, Shown, common
 from services import clock, metrics
 from services.config.model import Config
 from services.contract import Receipt
-from services.http.application import Budget, OverBudget, held, problem, read_body, unavailable
-from services.http.problems import HEADERS, VERSION
+from services.http.application import held
+from services.http.body import Budget, OverBudget, read_body
+from services.http.problems import HEADERS, VERSION, problem, unavailable
 from services.whatsapp.parser import keys_in
 
 PATH = "/webhooks/whatsapp"

@@ -12,7 +12,8 @@ from services.calendar import opening_hours
 from services.calendar.opening_hours import day, moment
 from services.config.organisation import Tenant
 from services.texts import catalogue
-from services.texts.catalogue import BODY, INTERACTIVE_BODY, glued, lacking, rendered, values_in
+from services.texts.catalogue import glued, lacking, rendered, values_in
+from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
 FIRST = "eerste_contact"
 """Said before another text, once a year to each person."""

@@ -10,6 +10,7 @@ from router.conversation.message_context import Case
 from router.conversation.reply_text import Candidate
 from router.identity import resolver
 from router.model.conversation import Conversation, State
+from router.model.decision import Ground, Unit
 from router.rules.engine import graver
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import REACTION
@@ -146,3 +147,20 @@ def having_said(
     if said.path:
         changed |= {"menu": said.path, "menu_at": at}
     return msgspec.structs.replace(now, sequence=now.sequence + 1).remembering(**changed)
+
+
+def told(unit: Unit, before: Conversation, now: Conversation, ground: Ground) -> dict[str, Any]:
+    """Members of the decision; none where it stays. The department that it left has work to take
+    back, where another system than the new one's holds it."""
+    if before.department == now.department:
+        return {}
+    left = ground.config.department(before.tenant, before.department)
+    there = ground.config.department(now.tenant, now.department)
+    former = left.destination if left else ""
+    both = former not in ("", there.destination if there else "")
+    return {
+        "transfer": unit.id("transfer"),
+        "moved_from": before.department,
+        "former_event": unit.id("former") if both else None,
+        "former_destination": former if both else "",
+    }

@@ -15,9 +15,8 @@ from router.handlers.citizen_message import kept
 from router.handlers.meta_vocabulary import ERRORS, FIELDS, KNOWN, NONE, OTHER, STATUSES, TYPES
 from router.identity import resolver
 from router.model.consent import META, OptOut, Withdrawal
-from router.model.decision import UNPROVEN, Changes, Decision, Ground, Unit
+from router.model.decision import UNPROVEN, Changes, Decision, Ground, Template, Unit
 from router.model.snapshot import Knowledge
-from router.model.template import Template
 from services.whatsapp.identities import CONTACT, named
 from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
 from services.whatsapp.lenient_json import code, fields, objects, text, when

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from router.conversation import auto_reply, consent, moves, outgoing, timers, transition
+from router.conversation import auto_reply, consent, outgoing, timers, transition
 from router.conversation.interpretation import listened
 from router.conversation.message_context import Case
 from router.conversation.placement import opened, place, present, stand_in
@@ -136,7 +136,7 @@ def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes
 def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
     unit, said, state = case.unit, case.said, now.state
     department = case.ground.config.department(now.tenant, now.department)
-    moved = {} if case.opens else moves.told(unit, case.before, now, case.ground)
+    moved = {} if case.opens else transition.told(unit, case.before, now, case.ground)
     provisional = not (state.spoken or state.answered_at)
     care = said.outcome.care
     return Decision(

@@ -14,8 +14,7 @@ from router.billing import charges
 from router.billing.charges import Charge
 from router.conversation import reopen_request
 from router.handlers.citizen_message import kept
-from router.model.decision import Changes, Decision, Ground, Outgoing, Unit
-from router.model.early import Early
+from router.model.decision import Changes, Decision, Early, Ground, Outgoing, Unit
 from router.model.snapshot import Knowledge
 from services.contract import SendOutcome
 from services.whatsapp import items

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from router.conversation import auto_reply, moves, outgoing, refusals, timers, window_warning
+from router.conversation import auto_reply, outgoing, refusals, timers, transition, window_warning
 from router.conversation.placement import reason_at_home
 from router.conversation.reply_text import Candidate, by_itself
 from router.conversation.transition import having_said
@@ -257,7 +257,7 @@ def _decision(
         care=come.alarm.care if come.alarm else "",
         held=now.state.held,
         window_until=_window_until(come, now),
-        **moves.told(unit, before, now, ground),
+        **transition.told(unit, before, now, ground),
     )
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import Changes, Decision, Identity, Unit
-from router.model.rename import Renamed
+from router.model.decision import Changes, Data, Decision, Identity, Renamed, Unit
 from router.model.snapshot import Knowledge
-from router.output.crm_events import Data
 from services.contract import Command
 from services.whatsapp import items
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from hashlib import blake2b
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -10,9 +11,6 @@ import msgspec
 from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, Mark
-from router.model.early import Early
-from router.model.rename import Renamed
-from router.model.template import Template
 from router.rules.engine import Table
 from services.calendar.opening_hours import Hours
 from services.config.model import Config
@@ -26,6 +24,56 @@ Hash = Callable[..., bytes]
 """A keyed hash of some strings: 16 bytes that tell nothing without the key."""
 UNPROVEN = "the signature is of another number's secret"
 """Why an item is kept aside that came under a proof that does not speak for its number."""
+
+
+class Early(msgspec.Struct, frozen=True, kw_only=True):
+    """Kept until Meta's answer to the send names its wamid, or for as long as Meta repeats itself:
+    what matches nothing by then is not ours."""
+
+    wamid_hash: bytes
+    status: str
+    number: str
+    code: int
+    reason: str
+    at: datetime
+    """As Meta says."""
+    pricing: bytes
+    """JSON: as what Meta charges it."""
+    received_at: datetime
+
+
+Event = Literal["gained", "ended", "moved"]
+
+
+class Renamed(msgspec.Struct, frozen=True):
+    """An identifier that somebody who is known gained, that is nobody's from here on, or that was
+    somebody else's until now."""
+
+    event: Event
+    kind: str
+    value: str
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """What Meta last said of a template. Some notices tell its status, some only its category."""
+
+    waba: str
+    name: str
+    language: str
+    status: str = ""
+    category: str = ""
+    reason: str = ""
+    changed_at: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.waba, self.name, self.language
+
+    def then(self, new: "Template") -> "Template":
+        """What is known after `new`: the status that Meta gave last, whichever came last."""
+        category = new.category or self.category
+        late = not new.status or (self.status and new.changed_at < self.changed_at)
+        return msgspec.structs.replace(self if late else new, category=category)
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -311,3 +359,6 @@ class Ground(msgspec.Struct, frozen=True):
         if there or now is None:
             return there
         return self.config.department(now.tenant, now.department)
+
+
+Data = dict[str, Any]

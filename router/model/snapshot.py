@@ -6,9 +6,16 @@ from uuid import UUID
 from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Decision, Heard, Identity, Outgoing, Standing
-from router.model.early import Early
-from router.model.template import Template
+from router.model.decision import (
+    Changes,
+    Decision,
+    Early,
+    Heard,
+    Identity,
+    Outgoing,
+    Standing,
+    Template,
+)
 
 
 class Knowledge:

@@ -11,10 +11,10 @@ import msgspec
 from router.conversation.outgoing import AUTHOR, because, kind
 from router.handlers import media
 from router.identity.changes import kept as renamed
-from router.model.decision import Decided, Decision, Repeat, Reply, Unit
+from router.model.decision import Data, Decided, Decision, Repeat, Reply, Unit
 from router.output.command_records import ORDERS, happened, written
 from router.output.consent_records import ended
-from router.output.crm_events import Data, person, why, zaak
+from router.output.crm_events import person, why, zaak
 from services.contract import Command, Entry, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 from services.whatsapp.segments import cut

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from router.handlers.commands import content
-from router.model.decision import Decision
+from router.model.decision import Data, Decision
 from router.output.consent_records import brought, ended, of_person
-from router.output.crm_events import Data, by, why, zaak
+from router.output.crm_events import by, why, zaak
 from services.contract import Command
 
 

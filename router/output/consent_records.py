@@ -3,8 +3,8 @@
 Made from the order and the decision alone, as all that goes on record.
 """
 
-from router.model.decision import Decision
-from router.output.crm_events import Data, by
+from router.model.decision import Data, Decision
+from router.output.crm_events import by
 from services.contract import Command
 
 

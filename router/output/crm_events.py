@@ -4,7 +4,6 @@ Made from the unit and the decision alone, so that saying it again says the same
 """
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from router.conversation.confidentiality import discreet
 from router.conversation.merge import REASON
 from router.handlers import media as media_handler
-from router.model.decision import Decision, Unit
+from router.model.decision import Data, Decision, Unit
 from router.text.pii import masked
 from services.contract import Command, Delivery, MediaOutcome, Timeout
 from services.whatsapp import items
@@ -36,7 +35,6 @@ HAPPENED = {
 }
 """What a time that has come brought -> the type of its event."""
 
-Data = dict[str, Any]
 To = tuple[str, Delivery]
 """A destination, and what it is told."""
 

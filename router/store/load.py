@@ -12,10 +12,18 @@ from router.handlers import account_event
 from router.handlers.delivery_status import our_message, wamid_key
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, State
-from router.model.decision import Decision, Ground, Heard, Identity, Outgoing, Standing, Unit
-from router.model.early import Early
+from router.model.decision import (
+    Decision,
+    Early,
+    Ground,
+    Heard,
+    Identity,
+    Outgoing,
+    Standing,
+    Template,
+    Unit,
+)
 from router.model.snapshot import Knowledge
-from router.model.template import Template
 from router.text import small_talk
 from services.contract import Command, MediaOutcome, SendOutcome, Timeout
 from services.postgres.database import Connection

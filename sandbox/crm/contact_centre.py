@@ -5,7 +5,7 @@ from aiohttp import web
 
 from sandbox.crm.desk import AUTHOR
 from sandbox.crm.postkamer_client import Asking
-from services.http.application import problem
+from services.http.problems import problem
 
 
 class Centre:

@@ -12,7 +12,8 @@ from aiohttp import web
 from sandbox.crm.postkamer_client import Asking
 from sandbox.event_stream import Stream
 from services import clock
-from services.http.application import json, problem, read_body
+from services.http.body import read_body
+from services.http.problems import json, problem
 
 WATCHED_MOST = 8
 """Conversations whose record is followed: one for each page that is likely to be open."""

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from sandbox.settings import SandboxSettings
 from services import clock
-from services.http.application import problem
+from services.http.problems import problem
 
 OF_A_FILE = ("Content-Type", "Content-Length", "Content-Disposition", "X-Content-Type-Options")
 """Headers that the page gets with one."""

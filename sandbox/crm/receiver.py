@@ -15,7 +15,8 @@ from sandbox.crm.event_validation import Event
 from sandbox.crm.inbox import Inbox
 from sandbox.event_stream import Stream
 from services import clock
-from services.http.application import json, problem, read_body
+from services.http.body import read_body
+from services.http.problems import json, problem
 
 BODY_BYTES = 16 * 1024 * 1024
 """Of one batch: 256 events of the largest size."""

@@ -11,7 +11,7 @@ from sandbox.meta import graph_errors
 from sandbox.meta.send_validation import Refusal
 from sandbox.meta.world import World
 from sandbox.organisation import Carrier, Number
-from services.http.application import json
+from services.http.problems import json
 
 
 class Visit(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from sandbox.meta.webhook_payloads import Sent
 from sandbox.meta.world import World
 from sandbox.organisation import Number
 from services import clock
-from services.http.application import json
+from services.http.problems import json
 
 NO_ANSWER_SECONDS = 120.0
 """How long an answer that never comes is held: longer than any client of ours waits."""

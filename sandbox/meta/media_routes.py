@@ -10,7 +10,7 @@ from sandbox.meta.media_store import Medium
 from sandbox.meta.send_validation import Refusal
 from sandbox.meta.world import World
 from services import clock
-from services.http.application import json
+from services.http.problems import json
 
 CHUNK_BYTES = 64 * 1024
 LARGEST_UPLOAD_BYTES = 100 * media_store.MEGABYTE

@@ -6,7 +6,7 @@ from aiohttp import web
 from sandbox.meta.number_directory import Move
 from sandbox.meta.world import World
 from sandbox.organisation import Number
-from services.http.application import json, problem
+from services.http.problems import json, problem
 
 
 class Carriers:

@@ -11,7 +11,7 @@ from sandbox.openklant.routes import OpenKlant
 from sandbox.openklant.schema import RESOURCES, TOGETHER
 from sandbox.openklant.store import CONTACTS_KEPT, Store
 from sandbox.openklant.summary import summary
-from services.http.application import json, problem
+from services.http.problems import json, problem
 
 LIST_MOST = 1_000
 """Contacts in a summary that does not say how many."""

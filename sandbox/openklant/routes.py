@@ -17,7 +17,8 @@ from sandbox.openklant.serializers import Views
 from sandbox.openklant.store import Row, Store, Taken
 from sandbox.openklant.writes import Checked, Stamp
 from services import clock
-from services.http.application import json, read_body
+from services.http.body import read_body
+from services.http.problems import json
 
 BODY_BYTES = 256 * 1024
 """Several times the largest contact: 6,000 characters of text, and metadata."""

@@ -15,7 +15,8 @@ from sandbox.organisation import Number
 from sandbox.phone import message_input
 from sandbox.phone.message_input import Outgoing
 from services import clock
-from services.http.application import json, problem, read_body
+from services.http.body import read_body
+from services.http.problems import json, problem
 
 LIST_MOST = 1_000
 """Messages in one answer."""

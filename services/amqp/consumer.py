@@ -17,8 +17,8 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services import clock, metrics
-from services.amqp.incoming import Incoming
-from services.amqp.publisher import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, Link
+from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, Link
+from services.amqp.incoming_message import Incoming
 from services.amqp.topology import Queue
 from services.tasks import beside, end
 

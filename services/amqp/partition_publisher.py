@@ -8,7 +8,8 @@ from uuid import UUID
 
 from services import metrics
 from services.amqp import topology
-from services.amqp.publisher import Link, Publisher, Unconfirmed
+from services.amqp.connection import Link
+from services.amqp.publisher import Publisher, Unconfirmed
 from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
 
 Told = TypeVar("Told", Command, SendOutcome, MediaOutcome)

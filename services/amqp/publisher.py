@@ -13,7 +13,7 @@ when the alarm is over, and whoever sent it sends it again with the same ids.
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import aio_pika
 import structlog
@@ -22,29 +22,14 @@ from aio_pika.exceptions import DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from services import contract, metrics
-from services.amqp import topology
 from services.amqp.connection import (
     BLOCKED,
     BROKER_ERRORS,
-    CONNECT_SECONDS,
     FIRST_WAIT,
     LONGEST_WAIT,
     Link,
     close,
-    linked,
 )
-
-__all__ = [
-    "BROKER_ERRORS",
-    "FIRST_WAIT",
-    "LONGEST_WAIT",
-    "Link",
-    "Publisher",
-    "Unconfirmed",
-    "declare",
-    "linked",
-    "publish_until_confirmed",
-]
 
 TIMEOUTS_BEFORE_NEXT_NODE = 3
 """Publishes in a row without a confirm, then the connection itself is taken for dead."""
@@ -181,14 +166,3 @@ async def publish_until_confirmed(
 
 PATIENT_SECONDS = 10.0
 """For one confirm where nobody is waiting: longer than the choice of a new leader (6 s)."""
-
-
-async def declare(urls: str, table: Sequence[topology.Queue]) -> None:
-    """Make the exchanges, queues and bindings of `table`; what exists must be equal."""
-    async with await aio_pika.connect(urls.split(",")[0], timeout=CONNECT_SECONDS) as connection:
-        channel = await connection.channel()
-        for name in topology.EXCHANGES:
-            await channel.declare_exchange(name, aio_pika.ExchangeType.DIRECT, durable=True)
-        for queue in table:
-            made = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
-            await made.bind(queue.exchange, routing_key=queue.name)

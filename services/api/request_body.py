@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from services.api.json_body import BODY_BYTES, LARGE, SLOW, Fault
-from services.http.application import problem, read_body
+from services.http.body import read_body
+from services.http.problems import problem
 
 BODY_SECONDS = 10.0
 TAKEN = ("application/json", "application/x-www-form-urlencoded")

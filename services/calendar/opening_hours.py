@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from services.calendar.opening_hours_syntax import DAYS, parsed
 from services.calendar.opening_hours_syntax import fault as fault  # for whoever asks about hours
 from services.calendar.opening_hours_syntax import spoken as spoken
-from services.config.numbers import Table
+from services.toml.model import Table
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 LONGEST_CLOSING = 366

@@ -11,11 +11,12 @@ from pydantic_core import ErrorDetails
 
 from services.calendar.opening_hours import Closing
 from services.config.cross_references import OPTIONAL, contradictions
-from services.config.numbers import Number, Table
+from services.config.numbers import Number
 from services.config.organisation import Contacts, Department, Destination, Tenant
 from services.config.pricing import Rate
 from services.config.routing_rules import Care, Deep, Group, Menu, Rule
 from services.toml.errors import Fault, Location, fault, shape_faults, toml
+from services.toml.model import Table
 
 NOBODY = "none"
 """The id of no number."""

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.config.providers import ProviderId
+from services.toml.model import Table
 
 MetaId = Annotated[str, Field(pattern=r"^[0-9]{5,32}$")]
 EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -16,12 +17,6 @@ Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,253}$", to_lo
 ReadMarks = Literal["never", "asked", "answered"]
 """Whether citizens see that we read what they wrote: when a CRM asks for it; and also just before
 a person answers."""
-
-
-class Table(BaseModel):
-    """An entry of `postkamer.toml`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Registration(Table):

@@ -7,9 +7,10 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar.quiet_hours import NightHours
-from services.config.numbers import Table, Url
+from services.config.numbers import Url
 from services.config.pricing import Amount
 from services.config.routing_rules import Id, Mask, OpeningHours, Tag, TextId
+from services.toml.model import Table
 
 AUTOMATIC = (
     "eerste_contact", "gesloten", "keuze_onduidelijk", "noodgeval", "zelfdoding", "geweld", "bsn",

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar.opening_hours import AMSTERDAM
-from services.config.numbers import Table
+from services.toml.model import Table
 
 FREE_SERVICE = 1000
 """Service messages that a business number may have delivered in a month before they cost anything;

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar import opening_hours
-from services.config.numbers import Table
+from services.toml.model import Table
+from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, ROWS, TITLE
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """Ids become queue names and metric labels, so they are short and plain."""
@@ -26,8 +27,6 @@ PATTERN_BYTES = 1024 * 1024
 """Memory of one pattern, at most: with under half of it ordinary ones take four times as long."""
 DEPTH = 8
 """Conditions within conditions: deeper nobody can follow, and reading them would recurse."""
-TITLE, DESCRIPTION, ROWS, BUTTONS, BUTTON = 24, 72, 10, 3, 20
-"""Meta's bounds of a list's rows and of buttons, in characters and in number."""
 
 
 def pattern_options(memory: int) -> re2.Options:

@@ -6,7 +6,8 @@ import structlog
 from aiohttp import web
 
 from services import clock, metrics
-from services.http.application import ALSO, problem, unavailable
+from services.http.application import ALSO
+from services.http.problems import problem, unavailable
 from services.http.rate_limit import headers, limit
 from services.http.rights import Rights, Role
 from services.http.token_store import Keyring, Unreadable

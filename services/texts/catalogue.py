@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from services.toml.errors import Fault, Location, fault, line_of, toml
+from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
 DEFAULT = "nl"
 """Language of who writes in one that we have no texts in, or in which a text is missing."""
@@ -63,8 +64,6 @@ TEXTS: dict[str, tuple[str, ...]] = {
 own, for its menus and rules: nothing is computed for them."""
 AROUND = ("keuze", "antwoord_klaar")
 """Those that never go alone: with a menu, with buttons."""
-BODY, INTERACTIVE_BODY = 4096, 1024
-"""Characters that Meta takes: of a text; of one with a list, buttons or a template around it."""
 Values = Mapping[str, str]
 
 

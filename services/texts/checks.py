@@ -4,12 +4,10 @@ Pure; `postkamer check` says it all."""
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from services.config.routing_rules import BUTTON, BUTTONS, DESCRIPTION, ROWS, TITLE
 from services.language import readability
 from services.texts.catalogue import (
     COMPUTED,
     DEFAULT,
-    INTERACTIVE_BODY,
     PLACEHOLDER,
     PLACEHOLDERS,
     TEXTS,
@@ -22,6 +20,7 @@ from services.texts.catalogue import (
     values_in,
 )
 from services.toml.errors import Fault
+from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, INTERACTIVE_BODY, ROWS, TITLE
 
 PERSON = frozenset({"medewerker", "medewerkers", "employee", "person", "staff"})
 """In a menu, the way to somebody."""

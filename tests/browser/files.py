@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from services.http.application import problem
+from services.http.problems import problem
 from tests.browser.entries import now
 
 INFECTED = b"infected"

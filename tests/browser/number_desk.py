@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from gateway.requests.changes import NO_NOTICE, NOTICE, STATE, Notice, State
 from services import clock
 from services.api.json_body import read
-from services.http.application import problem
+from services.http.problems import problem
 
 SAYING: dict[tuple[str, str], TypeAdapter[Any]] = {
     ("PUT", "notice"): NOTICE,

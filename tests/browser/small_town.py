@@ -20,7 +20,8 @@ from gateway.requests.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close
 from gateway.requests.messages import MESSAGE, Message, ReactionMessage
 from services import clock
 from services.api.json_body import read
-from services.http.application import problem, serve
+from services.http.problems import problem
+from services.http.server import serve
 from tests.browser.entries import (
     identities,
     incoming,

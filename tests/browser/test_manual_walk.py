@@ -9,7 +9,8 @@ from playwright.async_api import Page, async_playwright, expect
 import archiver.openapi
 import gateway.api_docs.document
 from services.api.docs_page import routes
-from services.http.application import application, serve
+from services.http.application import application
+from services.http.server import serve
 from tests.browser.page import ARTIFACTS, RULES, chromium, needs_chromium
 
 pytestmark = needs_chromium

@@ -16,7 +16,8 @@ from sandbox.meta.webhook_payloads import headers
 from sandbox.organisation import Carrier
 from sandbox.service import Running, running
 from sandbox.settings import SandboxSettings
-from services.http.application import problem, serve
+from services.http.problems import problem
+from services.http.server import serve
 
 SECRETS: dict[Carrier, str] = {
     "meta": "sandbox-app-secret",

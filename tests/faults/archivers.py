@@ -16,7 +16,8 @@ from uuid import UUID
 from archiver.intake import FRAMES
 from deploy.local.state import free_port
 from services.amqp import topology
-from services.amqp.publisher import Link, Publisher, linked, publish_until_confirmed
+from services.amqp.connection import Link, linked
+from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool, connected, until_it_answers
 from tests.faults.tap import Tap, tap_to

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from services.amqp import topology
-from services.amqp.publisher import linked
+from services.amqp.connection import linked
 from tests.citizens import write
 from tests.faults.archivers import waiting
 from tests.faults.test_alarm import Citizens

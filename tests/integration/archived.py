@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from deploy.local.rabbitmq import Broker
 from services import contract
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import Inbox, consuming
-from services.amqp.publisher import linked
 from services.contract import ArchiveBatch, Record
 from tests.integration.conftest import PASSWORDS
 

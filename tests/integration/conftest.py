@@ -14,7 +14,8 @@ from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
 from services.files.clamd import Scanner
-from services.postgres.database import Migration, Pool, connected, migrate, migrations
+from services.postgres.database import Pool, connected
+from services.postgres.migrations import Migration, migrate, migrations
 from tests.clamav import Clamd, clamd
 from tests.integration.provider import NUMBER, Account, Office, office
 from tests.integration.waiting import HEARD, Late

@@ -15,7 +15,8 @@ from services import clock
 from services.config import loader
 from services.config.model import Config
 from services.contract import Command
-from services.http.application import application, serve
+from services.http.application import application
+from services.http.server import serve
 from services.http.token_store import Keyring
 from services.postgres.database import Pool
 from tests.installation import EXAMPLE

@@ -30,7 +30,8 @@ from services.contract import Record
 from services.files import object_store
 from services.files.clamd import Scanner
 from services.files.object_store import Objects
-from services.http.application import application, serve
+from services.http.application import application
+from services.http.server import serve
 from services.http.token_store import Keyring
 from services.postgres.database import Pool
 from services.tasks import beside

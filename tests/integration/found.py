@@ -16,8 +16,9 @@ from archiver.search.routes import PATH, Searching
 from archiver.search.search import Finder
 from services import clock
 from services.contract import Record
-from services.http.application import application, serve
+from services.http.application import application
 from services.http.rights import Rights
+from services.http.server import serve
 from services.http.token_store import Keyring
 from services.postgres.database import Pool
 from tests.recorded import keys_of

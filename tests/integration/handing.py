@@ -22,7 +22,8 @@ from deliverer.transport.client_certificates import Certificates
 from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
-from services.amqp.publisher import Publisher, linked
+from services.amqp.connection import linked
+from services.amqp.publisher import Publisher
 from services.config.organisation import Department, Destination
 from services.contract import Delivery, DeliveryBatch
 from services.ids import uuid7

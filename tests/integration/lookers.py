@@ -16,9 +16,11 @@ from archiver.api.access_log import Views, viewing
 from archiver.api.routes import Api
 from services import clock
 from services.contract import Record
-from services.http.application import application, json, serve
+from services.http.application import application
 from services.http.bearer_auth import Handler, guarded
+from services.http.problems import json
 from services.http.rights import Rights
+from services.http.server import serve
 from services.http.token_store import Keyring
 from services.postgres.database import Pool
 from tests.recorded import KEY, reader_of, rows_of, writer_of

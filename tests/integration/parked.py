@@ -13,7 +13,8 @@ from cli.main import main
 from deliverer.crm.settlements import Settlement, Settlements, parked, settlement
 from services.contract import Delivery
 from services.ids import uuid7
-from services.postgres.database import Pool, connected, migrate
+from services.postgres.database import Pool, connected
+from services.postgres.migrations import migrate
 from tests.installation import EXAMPLE
 from tests.integration.conftest import all_migrations
 

@@ -22,7 +22,7 @@ from services import clock
 from services.files import object_store
 from services.files.clamd import Scanner
 from services.files.object_store import Objects
-from services.http.application import serve
+from services.http.server import serve
 from services.postgres.database import Pool
 from services.tasks import beside
 

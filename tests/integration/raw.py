@@ -5,8 +5,9 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from services.http.application import application, problem, read_body
-from services.http.problems import HEADERS
+from services.http.application import application
+from services.http.body import read_body
+from services.http.problems import HEADERS, problem
 
 HOST = b"Host: x\r\n"
 POST = b"POST /seen HTTP/1.1\r\n" + HOST

@@ -10,8 +10,9 @@ from router.rules.engine import compile_config
 from router.store.store import Store
 from services import clock
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import consuming
-from services.amqp.publisher import Publisher, linked
+from services.amqp.publisher import Publisher
 from services.config import loader
 from services.contract import Entry, PartitionBatch, Receipt
 from services.postgres.database import Pool

@@ -14,10 +14,11 @@ from aiohttp import web
 from cli.tokens import Wanted, add, revoke
 from deploy.local.postgresql import Database
 from services import clock
-from services.http.application import application, serve
+from services.http.application import application
 from services.http.bearer_auth import guarded
 from services.http.rate_limit import left, limit
 from services.http.rights import Rights, Role
+from services.http.server import serve
 from services.http.token_store import REFRESH_SECONDS, Keyring, keyring
 from services.postgres.database import Pool, connected
 from tests.tokens import bearer, key

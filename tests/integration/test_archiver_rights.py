@@ -19,8 +19,9 @@ from archiver.api.queries import NOTES
 from archiver.api.routes import Api
 from services import clock
 from services.contract import Record
-from services.http.application import application, serve
+from services.http.application import application
 from services.http.rights import Rights
+from services.http.server import serve
 from services.http.token_store import Keyring
 from services.ids import made_at, uuid7
 from services.postgres.database import Pool

@@ -12,7 +12,8 @@ from deliverer.audit.recorder import noting
 from deliverer.meta.graph_api import NOT_REACHED
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
-from services.amqp.publisher import Publisher, linked
+from services.amqp.connection import linked
+from services.amqp.publisher import Publisher
 from services.contract import Record
 from services.postgres.database import Pool
 from tests.integration.archived import Heard, hearing

@@ -11,8 +11,10 @@ from aio_pika.exceptions import PublishError
 from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
-from services.amqp.consumer import Consumer, Inbox, Incoming, consuming
-from services.amqp.publisher import Link, Publisher, Unconfirmed, linked
+from services.amqp.connection import Link, linked
+from services.amqp.incoming_message import Incoming
+from services.amqp.consumer import Consumer, Inbox, consuming
+from services.amqp.publisher import Publisher, Unconfirmed
 from services.contract import ArchiveBatch, Batch, PartitionBatch, Record
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until

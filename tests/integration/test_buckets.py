@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services import clock
 from services.files.object_store import PIECE_BYTES, Away, Missing, Objects, media, sealed, upload
-from services.http.application import serve
+from services.http.server import serve
 
 DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
 

@@ -15,9 +15,9 @@ from router.output.crm_events import CLOSED, deliveries
 from router.store.store import Store
 from services import clock, contract
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import Inbox, consuming
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import linked
 from services.contract import Command, PartitionBatch
 from services.postgres.database import Pool, connected
 from services.tasks import beside

@@ -10,7 +10,8 @@ from archiver import table_partitions
 from deploy.local.postgresql import Database
 from services import clock
 from services.contract import Record
-from services.postgres.database import MigrationError, connected, may_try_again, migrate
+from services.postgres.database import connected, may_try_again
+from services.postgres.migrations import MigrationError, migrate
 from tests.integration.conftest import all_migrations
 from tests.recorded import writer_of
 from tests.watching import until
@@ -34,7 +35,7 @@ async def test_a_migration_that_was_changed_afterwards_is_refused(empty: str) ->
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(empty: str) -> None:
-    from services.postgres.database import Migration
+    from services.postgres.migrations import Migration
 
     bad = Migration("services", 9999, "bad", "create table half_done (n int); select nonsense;")
     with pytest.raises(MigrationError, match="services/9999_bad does not apply"):

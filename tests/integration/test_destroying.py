@@ -15,8 +15,9 @@ from archiver.log.writer import Outdated, Writer
 from archiver.quarantine import Aside
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import consuming
-from services.amqp.publisher import Publisher, linked
+from services.amqp.publisher import Publisher
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
 from tests.integration.archived import QUEUE

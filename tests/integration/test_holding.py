@@ -19,8 +19,8 @@ from router.rules.engine import compile_config
 from router.store.store import Store
 from services import clock, contract
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import Inbox, consuming
-from services.amqp.publisher import linked
 from services.config import loader
 from services.contract import Command, Delivery, DeliveryBatch
 from services.postgres.database import Pool

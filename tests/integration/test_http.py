@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from services.http import application as http_application
-from services.http.application import application, held, problem, serve
-from services.http.problems import HEADERS
-from services.http.server import LINGER_SECONDS, LINGERING
+from services.http.application import application, held
+from services.http.problems import HEADERS, problem
+from services.http.server import LINGER_SECONDS, LINGERING, serve
 from services.lifecycle import in_loop
 
 Run = Callable[[Coroutine[Any, Any, None]], None]

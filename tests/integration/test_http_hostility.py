@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from services.http.application import application, serve
+from services.http.application import application
+from services.http.server import serve
 from services.lifecycle import in_loop
 from tests.integration.raw import CHUNKED, HOST, POST, SECRET, THREE, Seen, closing, refused, said
 

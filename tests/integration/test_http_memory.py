@@ -6,7 +6,9 @@ import tracemalloc
 
 from aiohttp import web
 
-from services.http.application import application, read_body, serve
+from services.http.application import application
+from services.http.body import read_body
+from services.http.server import serve
 from services.lifecycle import in_loop
 from tests.integration.raw import CHUNKED, POST, closing
 

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.api_docs.document import document
 from services.api.docs_page import routes
-from services.http.application import application, serve
+from services.http.application import application
+from services.http.server import serve
 
 
 @pytest.fixture

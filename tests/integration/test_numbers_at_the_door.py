@@ -13,9 +13,9 @@ from deploy.local.rabbitmq import Broker
 from gateway.intake import Intake, intake
 from services import clock, contract
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import Inbox, consuming
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import linked
 from services.contract import Command, PartitionBatch
 from services.postgres.database import Pool, connected
 from tests.integration.conftest import PASSWORDS

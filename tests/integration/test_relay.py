@@ -14,9 +14,9 @@ from router.store.store import AGAIN, Store
 from router.timer_relay import MOST, Relay
 from services import clock, contract, metrics
 from services.amqp import topology
+from services.amqp.connection import linked
 from services.amqp.consumer import Inbox, Work, consuming
 from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import linked
 from services.contract import PartitionBatch, Timeout
 from services.ids import uuid7
 from services.postgres.database import Pool, connected

@@ -15,7 +15,8 @@ from router.handlers.units import keyed_hash
 from router.store.store import Store
 from services import clock
 from services.amqp import topology
-from services.amqp.publisher import Publisher, linked
+from services.amqp.connection import linked
+from services.amqp.publisher import Publisher
 from services.config import loader
 from services.config.loader import Choices
 from services.config.model import ConfigError

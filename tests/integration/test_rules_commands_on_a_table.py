@@ -15,7 +15,8 @@ from router.ruleset.context import version_of
 from router.store.store import Store
 from services.config import loader
 from services.config.loader import Choices
-from services.postgres.database import connected, migrate
+from services.postgres.database import connected
+from services.postgres.migrations import migrate
 from tests.integration.conftest import all_migrations
 from tests.integration.test_rulebook import TOML
 

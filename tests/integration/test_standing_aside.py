@@ -10,7 +10,8 @@ from deliverer.crm.lanes import Job
 from deliverer.crm.sidelined_store import TOGETHER, Asides
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
-from services.amqp.publisher import Publisher, linked
+from services.amqp.connection import linked
+from services.amqp.publisher import Publisher
 from services.contract import Delivery, DeliveryBatch
 from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS

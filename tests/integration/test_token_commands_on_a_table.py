@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from services.postgres.database import migrate
+from services.postgres.migrations import migrate
 from tests.installation import EXAMPLE
 from tests.integration.conftest import all_migrations
 

@@ -21,8 +21,9 @@ import gateway.media.routes
 from services import clock
 from services.files import object_store
 from services.files.object_store import Objects
-from services.http.application import application, serve
+from services.http.application import application
 from services.http.rights import Rights
+from services.http.server import serve
 from services.postgres.database import Pool
 from services.tasks import beside
 

@@ -13,9 +13,9 @@ from gateway.webhook.endpoints import doors
 from gateway.webhook.handler import BODY_BYTES, PATH, Client, Webhook
 from services import metrics
 from services.config import loader
-from services.http.application import application, serve
+from services.http.application import application
 from services.http.problems import HEADERS
-from services.http.server import AHEAD
+from services.http.server import AHEAD, serve
 from tests.installation import EXAMPLE
 from tests.integration.desk import Taken
 from tests.integration.raw import HOST, LONG, said

@@ -221,5 +221,5 @@ def test_what_typst_says_of_a_text_is_repeated_to_nobody(
 
 
 def test_services_do_without_typst() -> None:
-    code = "import archiver.service, archiver.dossier.pdf, sys; sys.exit('typst' in sys.modules)"
+    code = "import archiver.service, archiver.subject_access.pdf.render, sys; sys.exit('typst' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.routing.explain import explain
-from cli.routing.explaining import lines
+from cli.routing.explain import explain, lines
 from services.config import loader
 from tests.unit.cli.calls import TOML
 from tests.voorbeeldstad import FOLDER

@@ -12,13 +12,14 @@ from handover import delivery
 from deliverer.audit.attempts import Attempt
 from deliverer.audit.recorder import Note
 from deliverer.crm.attempt import Engine
-from deliverer.crm.http_receiver import Poster, Posting, Terms
+from deliverer.crm.http_receiver import Posting, Terms
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import Again, Look
 from deliverer.crm.session import FRAMES, Session
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.sidelined_store import TOGETHER, Waiting
 from deliverer.destinations import cloudevents
+from deliverer.transport.http_client import Poster
 from deliverer.transport.response import Answer
 from services import contract
 from services.amqp.consumer import Inbox

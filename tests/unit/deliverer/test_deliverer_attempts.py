@@ -10,11 +10,13 @@ from hall import OK, Crm, Hall, of
 from handover import NOON, delivery
 from timeless import run
 
-from deliverer.audit.attempts import Attempt, at_a_destination, at_the_provider, record, with_a_file
+from deliverer.audit.attempts import Attempt, record
+from deliverer.crm.attempt import at_a_destination
 from deliverer.crm.breaker import WAITS
 from deliverer.crm.lanes import Job
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.meta.accounts import Account
+from deliverer.meta.attempt import at_the_provider, with_a_file
 from deliverer.meta.closed_window import CLOSED, NEXT_IN_TEMPLATE
 from deliverer.meta.graph_api import Later, Unknown
 from deliverer.meta.ledger_entry import Line

@@ -10,7 +10,7 @@ from deliverer.crm.breaker import GOOD, IN_A_ROW, SUSPECT, WAITS, Health
 from deliverer.crm.lanes import Frame, Job
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.transport.response import Answer
-from services.amqp.incoming import Incoming
+from services.amqp.incoming_message import Incoming
 
 FRAME = Frame(Incoming(kind="", body=b"", tag=1, deliveries=0), 0)
 ERROR, REFUSED = (judge(Answer(status=status)) for status in (500, 422))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from deliverer.crm.lanes import Frame, Job, Lanes
-from services.amqp.incoming import Incoming
+from services.amqp.incoming_message import Incoming
 
 LETTERS = st.sampled_from("abcd")
 FRAME = Frame(Incoming(kind="", body=b"", tag=1, deliveries=0), 0)

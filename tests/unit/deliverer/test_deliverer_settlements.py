@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from handover import NOON, delivery
 
+from deliverer.credentials import keys
 from deliverer.crm.settlements import FIRST_KILOBYTE, Settlement, parked, record, settlement
-from deliverer.secrets import keys
 from services.config.model import Config, parse
 from services.config.settings import SettingsError
 from services.contract import Delivery

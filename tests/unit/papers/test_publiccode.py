@@ -82,5 +82,5 @@ def test_it_says_the_same_as_the_project_and_the_licence() -> None:
 def test_the_oldest_versions_that_it_names_are_those_of_the_project() -> None:
     oldest = {one["name"]: one["versionMin"] for one in PAPER["dependsOn"]["open"]}
     assert PROJECT["requires-python"] == f">={oldest['Python']}"
-    local = (ROOT / "deploy" / "local" / "database.py").read_text()
+    local = (ROOT / "deploy" / "local" / "postgresql.py").read_text()
     assert f"OLDEST = {oldest['PostgreSQL']}\n" in local

@@ -10,7 +10,7 @@ from hengelo import BORNE, config
 from stadhuis import Stadhuis, data
 
 from router.conversation.refusals import MARKETING_MESSAGES, OFFICIAL, OUTCOME_NEEDED
-from router.model.template import Template
+from router.model.decision import Template
 from router.output.crm_events import CLOSED
 from router.text.pii import MARKS
 

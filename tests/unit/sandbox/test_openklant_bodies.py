@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sandbox.openklant.names import camel
-from sandbox.openklant.request_body import Unreadable, parsed
+from sandbox.openklant.request_body import Unreadable, camel, parsed
 from tests.openklant import CONTACT, NOWHERE, Json, Register
 
 

@@ -8,14 +8,8 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from timeless import run
 
-from services.http.application import (
-    SMALL_BYTES,
-    Budget,
-    OverBudget,
-    problem,
-    read_body,
-    unavailable,
-)
+from services.http.body import SMALL_BYTES, Budget, OverBudget, read_body
+from services.http.problems import problem, unavailable
 
 LIMIT = 1000
 

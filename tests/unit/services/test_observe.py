@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.metrics import ALLOWED, LONGEST_VALUE, REGISTRY
+from services.logs import ALLOWED, LONGEST_VALUE
+from services.metrics import REGISTRY
 
 SECRET = "31611111111 Sanne wamid.HBgLMzE2"
 
@@ -17,7 +18,7 @@ def logged(code: str, level: str = "info") -> list[dict[str, Any]]:
     """The lines that a process writes that sets up its log and then runs `code`."""
     start = f"""
     import asyncio, logging, structlog
-    from services.observe import log_to_stdout
+    from services.logs import log_to_stdout
     secret = {SECRET!r}
     log_to_stdout("gateway", {level!r})
     log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""What a consumer holds in its hand: one AMQP message, as data."""
+"""One AMQP message in the hand of a consumer, as data."""
 
 import msgspec
 

@@ -1,0 +1,93 @@
+"""Bounded request bodies: bytes of one body, and of all bodies together."""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import StreamReader, web
+
+
+class OverBudget(Exception):
+    """All requests together hold as much as they may."""
+
+
+SMALL_BYTES = 64 * 1024
+"""What nearly every request stays under: Meta's webhooks of a few messages, a CRM's orders."""
+
+
+class Budget:
+    """Bytes that all requests together may hold: of what has arrived, not of what is announced.
+
+    `kept` of them are for the first SMALL_BYTES of a request alone: whoever sends large bodies to
+    no purpose leaves room for the small ones of others.
+    """
+
+    def __init__(self, size: int, kept: int = 0) -> None:
+        self.left, self.kept = size, kept
+
+    def share(self) -> "Share":
+        """One request's."""
+        return Share(self)
+
+
+class Share:
+    """Takes bytes as they arrive, or OverBudget; gives them back when it is left."""
+
+    __slots__ = ("_budget", "_taken")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self._taken = budget, 0
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._take
+
+    def _take(self, size: int) -> None:
+        large = self._taken + size > SMALL_BYTES
+        if size > self._budget.left - (self._budget.kept if large else 0):
+            raise OverBudget
+        self._budget.left -= size
+        self._taken += size
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.left += self._taken
+
+
+def _uncounted(_: int) -> None:
+    """Of a door whose bodies are small."""
+
+
+async def read_body(
+    request: web.Request, limit: int, seconds: float, *, take: Callable[[int], None] = _uncounted
+) -> bytes | None:
+    """The body as received, or None when it is over `limit` bytes; `take` counts what arrives.
+
+    TimeoutError when it has not arrived within `seconds`. Never holds more than limit + 64 KiB.
+    """
+    if request.content_length is not None and request.content_length > limit:
+        return None
+    if request.content.is_eof():  # it came in one go, as most do: no timer needed
+        body = request.content.read_nowait()
+        if len(body) > limit:
+            return None
+        take(len(body))
+        return body
+    chunks: list[bytes] = []
+    try:
+        async with asyncio.timeout(seconds):
+            return await _joined(request.content, chunks, limit, take)
+    finally:
+        # The stream keeps the error that ended it, and with that this frame: a circle, and the
+        # collector of circles counts objects, not bytes.
+        chunks.clear()
+
+
+async def _joined(
+    content: StreamReader, chunks: list[bytes], limit: int, take: Callable[[int], None]
+) -> bytes | None:
+    size = 0
+    async for chunk in content.iter_any():
+        size += len(chunk)
+        if size > limit:
+            return None
+        take(len(chunk))
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,125 @@
+"""Logs as JSON lines, free of personal data.
+
+A log line may only carry the keys of `ALLOWED`: a phone number, a name, a text or a wamid (which
+holds the phone number) has no key to travel under. An exception's message may quote its input, so
+only the type of an exception and the lines of code it passed are logged."""
+
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any
+
+import msgspec
+import structlog
+
+ALLOWED = frozenset(
+    [
+        "event",
+        "level",
+        "at",
+        "service",
+        "partition",
+        "epoch",
+        "queue",
+        "destination",
+        "number",
+        "tenant",
+        "department",
+        "rule",
+        "receipt",
+        "record",
+        "message",
+        "conversation",
+        "count",
+        "size",
+        "seconds",
+        "attempt",
+        "status",
+        "code",
+        "reason",
+        "kind",
+        "field",
+        "host",
+        "port",
+        "version",
+        "path",
+        "signal",
+        "error",
+        "where",
+        "blocked",
+        "consumers",
+        "ready",
+        "waiting",
+        "what",
+    ]
+)
+"""Every key that a log line may carry. `number` is our own, `status` a word or an HTTP status,
+`reason` and `what` are sentences of ours."""
+
+
+LONGEST_VALUE = 500
+"""Characters of one value: a log line is no place for a body."""
+
+
+def _only_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    dropped = [key for key in event if key not in ALLOWED]
+    for key in dropped:
+        del event[key]
+    for key, value in event.items():
+        event[key] = _writable(value)
+    return event
+
+
+def _writable(value: Any) -> int | float | str | None:
+    """What JSON can carry: no half characters, no integer over 64 bits. A log line ends no work."""
+    if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return str(value)[:LONGEST_VALUE].encode(errors="replace").decode()
+
+
+def _exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__qualname__
+        frames = traceback.extract_tb(error.__traceback__)[-4:]
+        event["where"] = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames))
+    return event
+
+
+def log_to_stdout(service: str, level: str) -> None:
+    """Send this process's log to standard output, one JSON object a line."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _exception,
+            _only_allowed,
+            structlog.processors.JSONRenderer(serializer=_json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    # Libraries log through the standard library and may quote what they carry: only that
+    # something was said, and by whom, is passed on.
+    logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
+
+
+class _Library(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        # HTTP that cannot be parsed was answered 400; who sends it must not fill the log with it.
+        if type(error).__module__ == "aiohttp.http_exceptions":
+            return
+        structlog.get_logger().warning(
+            "library.spoke", what=record.name, kind=record.levelname, exc_info=error
+        )
+
+
+def _json(event: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(event)

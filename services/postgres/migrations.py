@@ -1,0 +1,88 @@
+"""Forward-only migrations, each applied once."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from services.postgres.database import CONNECT_SECONDS
+
+MIGRATION_LOCK = 0x706F73746B
+"""One migration at a time in a whole cluster ("postk")."""
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One file of SQL, applied once, whole or not at all."""
+
+    owner: str
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations(owner: str, folder: Path) -> list[Migration]:
+    """The migrations in `folder`: files called NNNN_what.sql, by number."""
+    return [
+        Migration(owner, int(path.name[:4]), path.stem[5:], path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    ]
+
+
+class MigrationError(Exception):
+    """A migration that does not apply, or one that was changed after it had been applied."""
+
+
+async def migrate(url: str, wanted: Iterable[Migration]) -> list[str]:
+    """Apply what is missing, in the order given; the names of what was applied.
+
+    Forward only, under an advisory lock, each migration in a transaction of its own.
+    """
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    try:
+        await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
+        await connection.execute(
+            "create schema if not exists postkamer;"
+            "create table if not exists postkamer.migration ("
+            " owner text, number int, name text not null, checksum text not null,"
+            " applied_at timestamptz not null default now(), primary key (owner, number))"
+        )
+        return [
+            f"{migration.owner}/{migration.number:04}_{migration.name}"
+            for migration in wanted
+            if await _apply(connection, migration)
+        ]
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> bool:
+    known = await connection.fetchval(
+        "select checksum from postkamer.migration where owner = $1 and number = $2",
+        migration.owner,
+        migration.number,
+    )
+    name = f"{migration.owner}/{migration.number:04}_{migration.name}"
+    if known == migration.checksum:
+        return False
+    if known is not None:
+        raise MigrationError(f"{name} was changed after it had been applied")
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "insert into postkamer.migration (owner, number, name, checksum)"
+                " values ($1, $2, $3, $4)",
+                migration.owner,
+                migration.number,
+                migration.name,
+                migration.checksum,
+            )
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{name} does not apply: {error}") from error
+    return True

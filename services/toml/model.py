@@ -1,0 +1,9 @@
+"""Base of every table in a TOML file that people write."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Table(BaseModel):
+    """An entry of `postkamer.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
