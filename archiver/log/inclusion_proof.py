@@ -18,7 +18,7 @@ from services.postgres.database import Connection
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How docs/archive.md says that it is checked. Bytes are in base64."""
+    """How docs/municipality/archive.md says that it is checked. Bytes are in base64."""
 
     version: int = 1
     leaf: str

@@ -168,8 +168,8 @@ def _of(finding: Finding) -> str:
 def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None:
     """Prove that a MESSAGE, or another entry by its id, is in the record.
 
-    A stranger checks it by the recipe in docs/archive.md. Without --open it tells nothing of what
-    was said; with it, that you looked is on the record.
+    A stranger checks it by the recipe in docs/municipality/archive.md. Without --open it tells
+    nothing of what was said; with it, that you looked is on the record.
     """
 
     async def work(pool: Pool, keys: Keys) -> Proof:

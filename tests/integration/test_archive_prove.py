@@ -1,5 +1,5 @@
-"""Proofs are checked by the recipe that stands in docs/archive.md, word for word, as a stranger
-would: with no code of ours. And the commands that make them."""
+"""Proofs pass the recipe in docs/municipality/archive.md, run word for word as a stranger would,
+without our code. Also the commands that make them."""
 
 import asyncio
 import json
@@ -53,7 +53,8 @@ async def said(env: dict[str, str], *command: object, code: int = 0) -> str:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "archive.md").read_text(), re.S)
+    page = (ROOT / "docs" / "municipality" / "archive.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.S)
     file = tmp_path / "recipe.py"
     file.write_text(code)
     return file

@@ -14,7 +14,8 @@ from archiver.subject_access.report import Report, messages, written
 from services.language import readability
 from tests.unit.archiver.told_reports import CONVERSATION, IN, REPORT, at, nasty
 
-PAPER = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text()
+ROOT = Path(__file__).parents[3]
+PAPER = (ROOT / "docs" / "integrators" / "subject-access-report.md").read_text()
 EXAMPLE = re.findall(r"^```json\n(.*?)^```", PAPER, re.MULTILINE | re.DOTALL)[0]
 
 

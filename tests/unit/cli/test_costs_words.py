@@ -71,7 +71,7 @@ def test_a_month_is_told_as_a_table_with_totals_the_rate_the_budget_and_what_is_
 
 
 def test_the_month_in_the_paper_is_told_as_the_command_tells_it() -> None:
-    paper = (ROOT / "docs" / "costs.md").read_text()
+    paper = (ROOT / "docs" / "municipality" / "costs.md").read_text()
     config = parse(
         TOML.replace('name = "Gemeente Almelo"', 'name = "Gemeente Almelo"\nbudget = "250.00"')
         + RATES.replace("0.0456", "0.05"),

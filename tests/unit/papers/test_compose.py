@@ -241,5 +241,5 @@ def test_the_database_logs_no_values_of_rows_and_statements_here_as_under_make_r
     assert quiet.keys() == QUIET
     given = SERVICES["postgres"]["command"][1:]
     assert dict(each.removeprefix("-c").split("=") for each in given) == quiet
-    paper = (ROOT / "docs" / "containers.md").read_text()
+    paper = (ROOT / "docs" / "operators" / "containers.md").read_text()
     assert [name for name, value in quiet.items() if f"{name} = {value}" not in paper] == []

@@ -61,11 +61,31 @@ def test_the_queues_in_the_architecture_are_drawn_from_the_table() -> None:
     assert shown[1].split("\n") == topology.drawn(topology.queues(2, ["crm"]))
 
 
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings of a page, as GitHub and GitLab derive them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ +(.*?) *$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def is_resolved(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
 @pytest.mark.parametrize("paper", PAPERS, ids=name_of)
-def test_every_link_within_the_project_leads_somewhere(paper: Path) -> None:
-    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", paper.read_text())
-    inside = [target for target in targets if "://" not in target]
-    assert [target for target in inside if not (paper.parent / target).exists()] == []
+def test_every_relative_link_and_anchor_resolves(paper: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)[^)]*\)", paper.read_text())
+    inside = [link for link in links if "://" not in link]
+    assert [link for link in inside if not is_resolved(paper, link)] == []
+
+
+def test_the_list_of_pages_has_every_page_once() -> None:
+    folder = ROOT / "docs"
+    listed = re.findall(r"^\| \[.*?\]\((\S+)\)", read("docs/README.md"), re.MULTILINE)
+    pages = [path for path in folder.glob("*/*.md") if path.parent.name != "decisions"]
+    assert sorted(listed) == sorted(str(page.relative_to(folder)) for page in pages)
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=name_of)
@@ -140,7 +160,7 @@ def test_the_readme_has_every_setting_with_whom_it_is_for_and_its_default() -> N
 
 
 def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
-    paper = read("docs/sandbox.md")
+    paper = read("docs/integrators/sandbox.md")
     assert [name for name, _ in VARIABLES.values() if f"`{name}`" not in paper] == []
     modes = {*receiver.REFUSALS, "ok", "hang", "slow", "lost", "half", "large", "reset"}
     modes |= set(get_args(OpenKlantMode.__annotations__["mode"]))
@@ -182,14 +202,15 @@ def always(field: msgspec.structs.FieldInfo) -> bool:
 
 
 def test_the_event_shown_to_crm_builders_has_the_fields_of_an_event() -> None:
-    [shown] = blocks(read("docs/crm.md"), "json")
+    [shown] = blocks(read("docs/integrators/events.md"), "json")
     event = msgspec.json.decode(shown)
     assert list(event) == [field.name for field in msgspec.structs.fields(Event) if always(field)]
     assert event["type"] == crm_events.RECEIVED
 
 
 def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
-    listed = re.findall(r"^\| `(nl\.postkamer\.[\w.-]+)` \|", read("docs/crm.md"), re.MULTILINE)
+    page = read("docs/integrators/events.md")
+    listed = re.findall(r"^\| `(nl\.postkamer\.[\w.-]+)` \|", page, re.MULTILINE)
     sent = [
         crm_events.RECEIVED,
         crm_events.TRANSFERRED,
@@ -202,9 +223,9 @@ def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
 
 
 def test_the_answers_that_park_a_message_are_those_of_the_policy() -> None:
-    row = ", ".join(str(status) for status in sorted(response_policy.PARKED))
-    assert f"| {row} | takes the message to be at fault" in read("docs/crm.md")
-    assert ", ".join(map(str, sorted(response_policy.PASSING))) in read("docs/crm.md")
+    row = ", ".join(str(status) for status in sorted(policy.PARKED))
+    assert f"| {row} | takes the message to be at fault" in read("docs/integrators/events.md")
+    assert ", ".join(map(str, sorted(policy.PASSING))) in read("docs/integrators/events.md")
 
 
 def test_every_decision_is_listed_and_has_its_three_parts() -> None:

@@ -25,7 +25,7 @@ from services.config.pricing import Rate
 from services.config.routing_rules import Care, Condition, Group, Menu, Option, Rule
 
 ROOT = Path(__file__).parents[3]
-PAPER = (ROOT / "docs" / "routing.md").read_text()
+PAPER = (ROOT / "docs" / "municipality" / "settings.md").read_text()
 TABLES: dict[str, type[BaseModel]] = {
     "`[[tenants]]`": Tenant,
     "`[tenants.care]`": Alarm,
@@ -57,7 +57,7 @@ def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 def told(heading: str) -> dict[str, tuple[str, str]]:
     """Setting -> its default and what it is, from the table under this heading."""
-    table = PAPER.split(f"\n### {heading}\n")[1].partition("\n#")[0]
+    table = PAPER.split(f"\n## {heading}\n")[1].partition("\n#")[0]
     rows = re.findall(r"^\| (`.*?`) \| (.*?) \| (.*) \|$", table, re.MULTILINE)
     return {
         name: (default, what) for names, default, what in rows for name in re.findall(r"\w+", names)
