@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cli.routing.explain import explain, lines
+from cli.routing.explain import explain
+from cli.routing.explanation import lines
 from services.config import loader
 from tests.unit.cli.calls import TOML
 from tests.voorbeeldstad import FOLDER
