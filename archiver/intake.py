@@ -17,8 +17,8 @@ from archiver.log.append import Entry
 from archiver.log.writer import Outdated, Unsealable, Writer
 from archiver.quarantine import Aside
 from services import clock, contract, metrics
-from services.amqp.incoming_message import Incoming
 from services.amqp.consumer import Inbox, Stopping
+from services.amqp.incoming_message import Incoming
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import until_it_answers
 from services.tasks import beside, first

@@ -86,16 +86,6 @@ def unknown(condition: Condition, given: Given) -> Iterator[tuple[str, list[str]
             yield name, values
 
 
-def _languages() -> frozenset[str]:
-    """Codes that a text may be found to be in."""
-    alone = {name for name in language_detection.SCRIPTS if len(name) == 2}
-    told = {code for rows in language_detection.TOLD_BY.values() for code, _ in rows}
-    return frozenset(language_detection.WORDS.keys() | alone | told)
-
-
-LANGUAGES = _languages()
-
-
 def _is_choice(value: str, given: Given) -> bool:
     """A CRM's own begin otherwise. `menu:onderwerp/afval/grofvuil`: the last menu and an option."""
     if not value.startswith(menus.PREFIX):
@@ -109,7 +99,7 @@ KNOWN: dict[str, Callable[[str, Given], bool]] = {
     "numbers": lambda value, given: value in given.numbers,
     "tagged": lambda value, given: value in given.tags,
     "types": lambda value, _: value in CONTENTS,
-    "languages": lambda value, _: value in LANGUAGES,
+    "languages": lambda value, _: value in language_detection.detectable(),
     "choices": _is_choice,
 }
 SAID = {

@@ -25,8 +25,8 @@ from deliverer.crm.sidelined import Standing, Table
 from deliverer.transport.pacer import Pace
 from deliverer.transport.response import Answer
 from services import metrics
-from services.amqp.incoming_message import Incoming
 from services.amqp.consumer import Inbox, Lost, Stopping
+from services.amqp.incoming_message import Incoming
 from services.postgres.database import until_it_answers
 from services.tasks import beside
 

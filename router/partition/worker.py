@@ -26,8 +26,8 @@ from router.partition.batch_gaps import Gaps
 from router.store.store import Store
 from services import clock, contract, metrics
 from services.amqp import topology
-from services.amqp.incoming_message import Incoming
 from services.amqp.consumer import Inbox
+from services.amqp.incoming_message import Incoming
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Record
 from services.postgres.database import until_it_answers

@@ -1,4 +1,4 @@
-"""Thousands of words and phrases as one automaton: which of them a citizen says. Pure."""
+"""Thousands of words and phrases as one automaton, which finds those in a text. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,36 +22,36 @@ from services.language.words import (
 )
 
 MOST_WORDS = 1000
-"""Words and emoji of a text that are read; WhatsApp's longest text is 4,096 characters."""
+"""Words and emoji of a text that are read; the longest text of WhatsApp has 4,096 characters."""
 LONGEST_WORD = 64
 """Letters of a word or an emoji; Dutch words have up to about 50."""
 LONGEST_PHRASE = 12
-"""Words of a phrase; what is longer nobody writes the same twice."""
+"""Words of a phrase; a longer one is never written the same way twice."""
 PART = 4
-"""Letters beside a star: fewer are in every other word."""
+"""Letters beside a star; fewer occur in every second word."""
 CACHED = 8192
-"""Different words of texts for which a lexicon remembers what they match; about 2 MB."""
+"""Words of texts whose matches a lexicon remembers; about 2 MB."""
 
 How = Literal["exact", "joined", "stem", "part", "mistake"]
 HOWS: tuple[How, ...] = ("exact", "joined", "stem", "part", "mistake")
-"""How a word of a text may be one of a phrase, the surest first: the same; written apart or
-together (rij bewijs, idkaart); another form of it; a compound with it; a misspelling of it."""
+"""Ways in which a word of a text matches a word of a phrase, the surest first: the same; written
+apart or together (rij bewijs, idkaart); another form of it; a compound with it; a misspelling."""
 EXACT, JOINED, STEM, PARTLY, MISTAKE = range(len(HOWS))
 
 _TERM = re.compile(rf"\*?{LETTERS}\*?|{EMOJI}")
 _LOOSE = re.compile(rf"{LETTERS}\*{LETTERS}|\*{LETTERS}\*|(?<![^\W_])\*(?![^\W_])")
-"""A star within a word, on both its sides, or by itself."""
+"""A star within a word, on both its sides, or without a word."""
 
 Term = str
 """A word of a phrase: `weg`, `"weg` where it must be written just so, `parkeer*`, `*vergunning`;
 `id=kaart` for two that may also be written together."""
 Match = tuple[Term, int, int]
-"""A term that a text may say; how, as a place in HOWS; and with how many words."""
+"""A term that a text may say; the way, as a place in HOWS; and the number of words it takes."""
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A phrase that a text says: its place among the compiled ones; where it starts, counted in
-    words and emoji; these as the citizen wrote them, folded; and how, by the least sure of them."""
+    """A phrase that a text says: its place among the compiled phrases; its start, in words and
+    emoji; its words and emoji as the citizen wrote them, folded; and the least sure way of them."""
 
     phrase: int
     start: int
@@ -60,9 +60,9 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
-    """What leads from a word of a text to the terms that it may stand for. `whole`: words that may
-        be written apart; `beginnings` and `endings`: of compounds; `begun`: the starts of the stems
-    of `endings`, and none."""
+    """Terms by the words of a text that may stand for them. `whole`: words that may be written
+    apart; `beginnings` and `endings`: parts of compounds; `begun`: starts of the stems of
+    `endings`, and the empty start."""
 
     written: dict[str, list[tuple[Term, int]]]
     stems: dict[Stem, list[Term]]
@@ -74,8 +74,8 @@ class Vocabulary(msgspec.Struct, frozen=True):
 
 
 class Lexicon(msgspec.Struct, frozen=True, eq=False):
-    """Phrases, compiled. `steps`: from a state, with a term, to the next; `ends`: the phrases that
-    are said when a state is reached; `matches`: what one word may stand for."""
+    """Compiled phrases. `steps`: state and term -> next state; `ends`: state -> phrases that end
+    there; `matches`: word -> terms that it may stand for."""
 
     steps: dict[tuple[int, Term], int]
     ends: dict[int, list[int]]
@@ -83,74 +83,74 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
     matches: Callable[[str], tuple[Match, ...]]
 
     def find(self, text: str) -> list[Found]:
-        """The phrases that the text says, in the order in which they start: each once, where it is
-        said most surely, and of those places the first. An emoji may stand between two words.
+        """Phrases that the text says, in the order of their starts: each once, at the surest place,
+        and of several such places at the first. An emoji may separate two words of a phrase.
         """
         tokens = _tokens(text)
         best: dict[int, tuple[int, int, tuple[str, ...]]] = {}
         for places in _readings(tokens):
             words = [tokens[place] for place in places]
-            for state, how, start, after in _reached(self, words):
-                said = how, places[start], tuple(words[start:after])
-                best[state] = min(said, best.get(state, said))
-        found = (
+            for state, how, start, after in _reach_ends(self, words):
+                match = how, places[start], tuple(words[start:after])
+                best[state] = min(match, best.get(state, match))
+        matches = (
             Found(phrase, start, words, HOWS[how])
             for state, (how, start, words) in best.items()
             for phrase in self.ends[state]
         )
-        return sorted(found, key=lambda one: (one.start, one.phrase))
+        return sorted(matches, key=lambda match: (match.start, match.phrase))
 
 
 def compiled(phrases: Sequence[str], *, misspelled: bool = True) -> Lexicon:
-    """One with a fault is never found; misspelled ones only where that is asked for: it takes more
-    than half of the time."""
+    """Compile phrases. A phrase with a fault is never found. `misspelled`: find misspelled words
+    too, which takes more than half of the time."""
     steps: dict[tuple[int, Term], int] = {}
     ends: dict[int, list[int]] = {}
     for phrase, written in enumerate(phrases):
-        terms, wrong = _read(written)
-        if not wrong:
+        terms, error = _parse(written)
+        if not error:
             ends.setdefault(_laid(terms, steps), []).append(phrase)
-    vocabulary = _vocabulary({term for _, term in steps}, misspelled)
-    matches = lru_cache(CACHED)(partial(_known, vocabulary))
+    vocabulary = _build_vocabulary({term for _, term in steps}, misspelled)
+    matches = lru_cache(CACHED)(partial(_match_word, vocabulary))
     return Lexicon(steps, ends, vocabulary.whole, matches)
 
 
 def fault(phrase: str) -> str:
-    """What is wrong with a phrase, as a sentence; '' if nothing."""
-    return _read(phrase)[1]
+    """Error in a phrase, as a sentence; '' if it is right."""
+    return _parse(phrase)[1]
 
 
 def _tokens(text: str) -> list[str]:
-    """The words and emoji that are read."""
+    """Words and emoji that are read."""
     return tokens(text)[:MOST_WORDS]
 
 
 def _readings(tokens: list[str]) -> Iterator[Sequence[int]]:
-    """The places of all tokens; and of the words alone, where there is an emoji between."""
+    """Places of all tokens; then of the words without the emoji, if there are any."""
     yield range(len(tokens))
     words = [place for place, token in enumerate(tokens) if token[0].isalnum()]
     if len(words) < len(tokens):
         yield words
 
 
-def _reached(lexicon: Lexicon, words: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """Each state in which phrases end: itself, how (the least sure), where it starts, and the place
-    after it."""
-    matches, steps, ends = _matches(lexicon, words), lexicon.steps, lexicon.ends
+def _reach_ends(lexicon: Lexicon, words: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Each state reached in which phrases end: the state, the least sure way, the place where it
+    starts, and the place after it."""
+    matches, steps, ends = _match_places(lexicon, words), lexicon.steps, lexicon.ends
     for start, first in enumerate(matches):
-        going = [(start, 0, EXACT)] if first else []
-        while going:
-            at, state, how = going.pop()
-            for term, sure, taken in matches[at]:
-                if to := steps.get((state, term)):
-                    worst = sure if sure > how else how
-                    going.append((at + taken, to, worst))
-                    if to in ends:
-                        yield to, worst, start, at + taken
+        pending = [(start, 0, EXACT)] if first else []
+        while pending:
+            at, state, how = pending.pop()
+            for term, way, size in matches[at]:
+                if reached := steps.get((state, term)):
+                    worst = way if way > how else how
+                    pending.append((at + size, reached, worst))
+                    if reached in ends:
+                        yield reached, worst, start, at + size
 
 
-def _matches(lexicon: Lexicon, words: list[str]) -> list[tuple[Match, ...]]:
-    """For each place, and the one after the last, what may stand there."""
+def _match_places(lexicon: Lexicon, words: list[str]) -> list[tuple[Match, ...]]:
+    """Matches at each place, and none at the place after the last."""
     matches = [lexicon.matches(word) for word in words]
     for at, (word, after) in enumerate(pairwise(words)):
         if (whole := word + after) in lexicon.whole:
@@ -158,23 +158,23 @@ def _matches(lexicon: Lexicon, words: list[str]) -> list[tuple[Match, ...]]:
     return [*matches, ()]
 
 
-def _known(vocabulary: Vocabulary, word: str) -> tuple[Match, ...]:
-    """What a word may stand for. One that is known is no misspelling."""
+def _match_word(vocabulary: Vocabulary, word: str) -> tuple[Match, ...]:
+    """Terms that a word may stand for. A known word is no misspelling."""
     if len(word) > LONGEST_WORD:
         return ()
-    found = dict(vocabulary.written.get(word, ()))
+    ways = dict(vocabulary.written.get(word, ()))
     for term in vocabulary.stems.get(stem(word), ()):
-        found.setdefault(term, STEM)
-    misspelled = [] if found else meant(word, vocabulary.misspellable)
+        ways.setdefault(term, STEM)
+    misspelled = [] if ways else meant(word, vocabulary.misspellable)
     for term in _parts(vocabulary, word):
-        found.setdefault(term, PARTLY)
+        ways.setdefault(term, PARTLY)
     for term in misspelled:
-        found.setdefault(term, MISTAKE)
-    return tuple((term, how, 1) for term, how in found.items())
+        ways.setdefault(term, MISTAKE)
+    return tuple((term, how, 1) for term, how in ways.items())
 
 
 def _parts(vocabulary: Vocabulary, word: str) -> Iterator[Term]:
-    """The terms of which the word is a compound, or the part itself; at its end in any form."""
+    """Terms of which the word is a compound, or the part alone; at its end in any form."""
     if vocabulary.beginnings:
         for end in range(PART, len(word) + 1):
             if term := vocabulary.beginnings.get(word[:end]):
@@ -185,17 +185,17 @@ def _parts(vocabulary: Vocabulary, word: str) -> Iterator[Term]:
                 yield from vocabulary.endings.get(stem(tail), ())
 
 
-def _read(phrase: str) -> tuple[list[Term], str]:
-    """Its terms, and what is wrong with it."""
+def _parse(phrase: str) -> tuple[list[Term], str]:
+    """Terms of a phrase, and the error in it, '' for none."""
     plain = folded(phrase.strip())
     if len(plain) > 1 and plain[0] == plain[-1] == '"':
         terms = [f'"{token}' for token in TOKEN.findall(plain)]
-        return terms, _fault(plain, terms)
-    terms = _TERM.findall(plain)
-    return terms, _fault(plain, terms)
+    else:
+        terms = _TERM.findall(plain)
+    return terms, _error(plain, terms)
 
 
-def _fault(plain: str, terms: list[Term]) -> str:
+def _error(plain: str, terms: list[Term]) -> str:
     if not terms:
         return "There is no word or emoji in it"
     if _LOOSE.search(plain) or (terms[0][0] == '"' and "*" in plain):
@@ -210,8 +210,8 @@ def _fault(plain: str, terms: list[Term]) -> str:
 
 
 def _laid(terms: list[Term], steps: dict[tuple[int, Term], int]) -> int:
-    """The state in which these terms end, laid down in `steps`. Two words that follow on each other
-    may also be written as one."""
+    """Add a path of these terms to `steps` and return its last state. Two words in a row may also
+    be written as one."""
     path = [0]
     for term in terms:
         path.append(steps.setdefault((path[-1], term), len(steps) + 1))
@@ -221,7 +221,7 @@ def _laid(terms: list[Term], steps: dict[tuple[int, Term], int]) -> int:
     return path[-1]
 
 
-def _vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
+def _build_vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
     written: dict[str, list[tuple[Term, int]]] = {}
     stems: dict[Stem, list[Term]] = {}
     beginnings: dict[str, Term] = {}

@@ -1,5 +1,6 @@
-"""Whether the texts and menus for citizens are fit to send: a sentence for everything that is not.
-Pure; `postkamer check` says it all."""
+"""Checks of the texts and menus for citizens: a sentence for each fault. Pure.
+
+`postkamer check` prints the sentences."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,46 +24,47 @@ from services.toml.errors import Fault
 from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, INTERACTIVE_BODY, ROWS, TITLE
 
 PERSON = frozenset({"medewerker", "medewerkers", "employee", "person", "staff"})
-"""In a menu, the way to somebody."""
+"""Words of a menu that lead to a person."""
 
 GLUED = ("eerste_contact", ("gesloten", "keuze", "doorgestuurd"))
-"""What is put in front of which, as one message."""
+"""First text, and texts that may follow it in one message."""
 
 WORDS = {"opent": 6, "moment": 6, "datum": 3, "afdeling": 5, "reden": 6}
-"""Of the longest that is computed: `maandag 30 december om 09.00 uur`; `de storm van vannacht`."""
+"""Placeholder -> words of its longest value: `maandag 30 december om 09.00 uur`; `de storm van
+vannacht`."""
 ROOM = 200
-"""Characters that a computed value may take: so long may a department's name be."""
+"""Characters of the longest computed value, the name of a department."""
 
 
 def faults_of(texts: Texts, values: Mapping[str, Values]) -> Iterator[Fault]:
-    """Everything wrong with them. `values`: municipality -> what it gives for the placeholders."""
-    found = [*texts.faults, *_missing(texts)]
-    for tenant, given in values.items():
-        for text in _each(texts):
-            here = values_in(text.language, given)
-            found += [text.fault(what) for check in CHECKS for what in check(text, here)]
-            found += [text.fault(f"{what} at {tenant}") for what in _unfilled(text, here)]
-        found += _too_long_together(texts, given)
-    yield from dict.fromkeys(found)  # most are the same at each municipality
+    """Faults of all texts. `values`: municipality -> its values of the placeholders."""
+    faults = [*texts.faults, *_missing(texts)]
+    for tenant, tenant_values in values.items():
+        for text in _all_texts(texts):
+            own = values_in(text.language, tenant_values)
+            faults += [text.fault(fault) for check in CHECKS for fault in check(text, own)]
+            faults += [text.fault(f"{fault} at {tenant}") for fault in _unfilled(text, own)]
+        faults += _too_long_together(texts, tenant_values)
+    yield from dict.fromkeys(faults)  # most are the same at each municipality
 
 
 def warnings_of(texts: Texts) -> Iterator[Fault]:
-    """What a person may want to look at: it works all the same."""
+    """Points that a person may want to look at; the texts work as they are."""
     dutch = texts.languages.get(DEFAULT, {})
-    for language, there in texts.languages.items():
-        path, lost = texts.paths[language], unread(texts, language)
-        for id in (id for id in dutch if id not in there and id not in lost):
+    for language, translated in texts.languages.items():
+        path, unreadable = texts.paths[language], unread(texts, language)
+        for id in (id for id in dutch if id not in translated and id not in unreadable):
             yield Fault(path, 0, id, "is not there, so citizens get it in Dutch")
-    for text in _each(texts):
-        if _names(text) != _names(dutch.get(text.id, text)):
+    for text in _all_texts(texts):
+        if _placeholders(text) != _placeholders(dutch.get(text.id, text)):
             yield text.fault("has other placeholders than in Dutch")
 
 
 def menu_faults(rows: Sequence[tuple[str, str]], body: str, button: str) -> Iterator[str]:
-    """What is wrong with a list: `rows` are titles and descriptions."""
+    """Faults of a list menu: `rows` are titles and descriptions."""
     yield from _options([title for title, _ in rows], ROWS, TITLE)
-    yield from _said("its text", body, INTERACTIVE_BODY)
-    yield from _said("the button that opens it", button, BUTTON)
+    yield from _empty_or_long("its text", body, INTERACTIVE_BODY)
+    yield from _empty_or_long("the button that opens it", button, BUTTON)
     yield from _asking("the button that opens it", button)
     for title, description in rows:
         yield from _too_long(f"what stands under {title!r}", description, DESCRIPTION)
@@ -71,9 +73,9 @@ def menu_faults(rows: Sequence[tuple[str, str]], body: str, button: str) -> Iter
 
 
 def button_faults(titles: Sequence[str], body: str) -> Iterator[str]:
-    """What is wrong with a menu of buttons."""
+    """Faults of a button menu."""
     yield from _options(titles, BUTTONS, BUTTON)
-    yield from _said("its text", body, INTERACTIVE_BODY)
+    yield from _empty_or_long("its text", body, INTERACTIVE_BODY)
     yield from _without_person(" ".join(titles))
 
 
@@ -83,33 +85,33 @@ def _options(titles: Sequence[str], many: int, most: int) -> Iterator[str]:
     if len(set(titles)) < len(titles):
         yield "two options are called the same"
     for title in titles:
-        yield from _said(f"option {title!r}", title, most)
+        yield from _empty_or_long(f"option {title!r}", title, most)
         yield from _asking(f"option {title!r}", title)
 
 
-def _without_person(said: str) -> Iterator[str]:
-    if not PERSON & set(re.findall(r"\w+", said.casefold())):
+def _without_person(options: str) -> Iterator[str]:
+    if not PERSON & set(re.findall(r"\w+", options.casefold())):
         yield "no option leads to a person: one must say medewerker"
 
 
-def _said(what: str, said: str, most: int) -> Iterator[str]:
-    if not said.strip():
-        yield f"{what} is empty"
-    yield from _too_long(what, said, most)
+def _empty_or_long(part: str, text: str, most: int) -> Iterator[str]:
+    if not text.strip():
+        yield f"{part} is empty"
+    yield from _too_long(part, text, most)
 
 
-def _asking(what: str, said: str) -> Iterator[str]:
-    if readability.asking(said):
-        yield f"{what} asks for what may not go by WhatsApp"
+def _asking(part: str, text: str) -> Iterator[str]:
+    if readability.asking(text):
+        yield f"{part} asks for what may not go by WhatsApp"
 
 
-def _too_long(what: str, said: str, most: int) -> Iterator[str]:
-    if readability.length(said) > most:
-        yield f"{what} has {readability.length(said)} characters; Meta takes {most}"
+def _too_long(part: str, text: str, most: int) -> Iterator[str]:
+    if readability.length(text) > most:
+        yield f"{part} has {readability.length(text)} characters; Meta takes {most}"
 
 
 def _form(text: Text, _: Values) -> Iterator[str]:
-    """Placeholders that nothing fills, and what else its id asks of it."""
+    """Placeholders without a value, and parts that a text with this id must have."""
     for name in dict.fromkeys(PLACEHOLDER.findall(text.body)):
         if PLACEHOLDERS.get(name) == COMPUTED and name not in TEXTS.get(text.id, ()):
             yield f"{{{name}}} is not known when this text is sent"
@@ -145,42 +147,42 @@ def _unfilled(text: Text, values: Values) -> Iterator[str]:
 
 
 def _missing(texts: Texts) -> Iterator[Fault]:
-    """Dutch has them all; in another language, only what Dutch has."""
-    path, lost = texts.paths.get(DEFAULT, DEFAULT), unread(texts, DEFAULT)
-    if "file" in lost:
+    """Texts that Dutch lacks: it must have all of them, also those of other languages."""
+    path, unreadable = texts.paths.get(DEFAULT, DEFAULT), unread(texts, DEFAULT)
+    if "file" in unreadable:
         return
-    there = texts.languages.get(DEFAULT, {}).keys() | lost
+    dutch = texts.languages.get(DEFAULT, {}).keys() | unreadable
     for id in TEXTS:
-        if id not in there:
+        if id not in dutch:
             yield Fault(path, 0, id, "is not there")
-    for text in _each(texts):
-        if text.id not in there:
+    for text in _all_texts(texts):
+        if text.id not in dutch:
             yield text.fault("is not there in Dutch, so nobody else gets it")
 
 
 def unread(texts: Texts, language: str) -> set[str]:
-    """Ids of what stands in its file but cannot be read; `file` where that is all of it."""
+    """Ids of the texts in the file of a language that cannot be read; `file` if none can."""
     path = texts.paths.get(language)
     return {fault.where.split(".")[0] for fault in texts.faults if fault.path == path}
 
 
-def _too_long_together(texts: Texts, given: Values) -> Iterator[Fault]:
+def _too_long_together(texts: Texts, tenant_values: Values) -> Iterator[Fault]:
     first, seconds = GLUED
-    for language, there in texts.languages.items():
-        values = values_in(language, given)
-        for second in (there[id] for id in seconds if id in there and first in there):
-            both = glued(_longest(there[first], values), _longest(second, values))
-            for what in _too_long(f"with {second.id} behind it, it", both, second.most):
-                yield there[first].fault(what)
+    for language, by_id in texts.languages.items():
+        values = values_in(language, tenant_values)
+        for second in (by_id[id] for id in seconds if id in by_id and first in by_id):
+            both = glued(_longest(by_id[first], values), _longest(second, values))
+            for fault in _too_long(f"with {second.id} behind it, it", both, second.most):
+                yield by_id[first].fault(fault)
 
 
 def _longest(text: Text, values: Values) -> str:
     return rendered(text.body, {**values, **dict.fromkeys(WORDS, "x" * ROOM)})
 
 
-def _each(texts: Texts) -> Iterator[Text]:
-    return (text for there in texts.languages.values() for text in there.values())
+def _all_texts(texts: Texts) -> Iterator[Text]:
+    return (text for by_id in texts.languages.values() for text in by_id.values())
 
 
-def _names(text: Text) -> set[str]:
+def _placeholders(text: Text) -> set[str]:
     return set(PLACEHOLDER.findall(text.body))

@@ -12,8 +12,8 @@ from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import Link, linked
-from services.amqp.incoming_message import Incoming
 from services.amqp.consumer import Consumer, Inbox, consuming
+from services.amqp.incoming_message import Incoming
 from services.amqp.publisher import Publisher, Unconfirmed
 from services.contract import ArchiveBatch, Batch, PartitionBatch, Record
 from tests.integration.conftest import PASSWORDS

@@ -15,8 +15,8 @@ from router.partition.worker import STARTS
 from router.store.store import Fenced, Store
 from services import clock
 from services.amqp import topology
-from services.amqp.incoming_message import Incoming
 from services.amqp.consumer import Inbox
+from services.amqp.incoming_message import Incoming
 from services.contract import Command, Entry, PartitionBatch, encode
 from services.postgres.database import Pool
 from tests.citizens import text, webhook

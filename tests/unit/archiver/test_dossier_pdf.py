@@ -221,5 +221,6 @@ def test_what_typst_says_of_a_text_is_repeated_to_nobody(
 
 
 def test_services_do_without_typst() -> None:
-    code = "import archiver.service, archiver.subject_access.pdf.render, sys; sys.exit('typst' in sys.modules)"
+    loaded = "archiver.service, archiver.subject_access.pdf.render"
+    code = f"import {loaded}, sys; sys.exit('typst' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

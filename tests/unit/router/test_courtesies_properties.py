@@ -20,9 +20,10 @@ MEANINGS = {
     small_talk.FILLER: "",
 }
 PHRASES: dict[str, str] = {}
-"""Phrase -> its kind: that of the first row that it stands in."""
-for row, table in small_talk.PHRASES.items():
-    for phrase in small_talk._phrases(table):
+"""Phrase -> its kind: the first kind that has it."""
+SMALL_TALK = small_talk.load_small_talk()
+for row in SMALL_TALK.phrases:
+    for phrase in small_talk.phrases_of(SMALL_TALK, row):
         PHRASES.setdefault(" ".join(phrase), row)
 
 

@@ -34,8 +34,8 @@ from router.model.decision import Ground, Outgoing, Unit
 from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, Gaps
 from router.partition.worker import Partition
 from services import clock, contract, metrics
-from services.amqp.incoming_message import Incoming
 from services.amqp.consumer import Lost
+from services.amqp.incoming_message import Incoming
 from services.contract import Entry, PartitionBatch
 
 LATE = PATIENCE + timedelta(seconds=1)
