@@ -51,7 +51,7 @@ async def opened(connection: Connection, keys: Keys, id: UUID) -> bytes | None:
     if row is None:
         return None
     key = (await keys.known([NOWHERE])).get(NOWHERE)
-    if key is None or row["sealed"] is None:
+    if key is None:
         raise Shut("its key is gone")
     return unseal(key, row["salt"], row["sealed"], ABOUT)
 
@@ -76,13 +76,13 @@ def _id(key: bytes, body: bytes) -> UUID:
 
 
 _LIST = """
-select id, at, reason, length(coalesce(sealed, body)) as size from archiver.quarantine
+select id, at, reason, length(sealed) as size from archiver.quarantine
 order by at, id limit $1
 """
 _ONE = "select salt, sealed from archiver.quarantine where id = $1 for update"
 _GONE = "delete from archiver.quarantine where id = $1"
 
 _PUT = """
-insert into archiver.quarantine (id, reason, body, salt, sealed) values ($1, $2, '', $3, $4)
+insert into archiver.quarantine (id, reason, salt, sealed) values ($1, $2, $3, $4)
 on conflict do nothing
 """

@@ -12,12 +12,12 @@ from services.whatsapp.segments import CONTACT, ITEM, Cut, Hole, joined
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What is sealed of a receipt itself. Those of before bodies were cut have no holes."""
+    """Sealed data of a receipt itself."""
 
     door: str
     proof: str
     signature: str
-    holes: list[Hole] = []
+    holes: list[Hole]
 
 
 class Whole(msgspec.Struct, frozen=True):

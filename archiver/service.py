@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
-from archiver import legacy_sealing, table_partitions
+from archiver import table_partitions
 from archiver.api.access_log import viewing
 from archiver.api.queries import Store
 from archiver.api.routes import Api
@@ -137,8 +137,7 @@ async def _files(
 
 async def _begin(archive: Archive, kept: int) -> None:
     """What comes before all else; then the months, for as long as the service runs."""
-    pool, keys, writer = archive
+    pool, keys, _ = archive
     await until_it_answers(keys.check, "keys")
     await until_it_answers(lambda: table_partitions.make(pool, clock.now().date()), "months")
-    await legacy_sealing.move(pool, keys, writer)
     await table_partitions.keep(pool, kept)

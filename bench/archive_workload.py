@@ -104,6 +104,7 @@ def _order(conversation: str, number: str, text: str, at: datetime) -> Command:
         token="crm",
         type="text",
         text=text,
+        content=msgspec.json.encode({"type": "text", "text": {"body": text}}),
         conversation=conversation,
         number=number,
         author=CLERK,

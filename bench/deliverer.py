@@ -103,9 +103,9 @@ def _paced(stage: Stage, port: int) -> float:
 
 
 LINES = """
-insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    created_at, due_at)
-select gen_random_uuid(), '{number}', 'c', gen_random_uuid(), 'phone', '31600000000',
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, created_at, due_at)
+select gen_random_uuid(), '{number}', 'c', 1, gen_random_uuid(), 'phone', '31600000000',
     '{{"type": "text", "text": {{"body": "x"}}}}', now(), now()
 from generate_series(1, {count})
 """

@@ -84,7 +84,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     department: str = ""
     """For which this is done; '' for whichever has the conversation."""
     content: bytes = b""
-    """JSON of the content as Meta takes it, `{"type": ..., <type>: {...}}`; nothing: a text."""
+    """JSON of a message's content as Meta takes it, `{"type": ..., <type>: {...}}`; else empty."""
     about: UUID | None = None
     """Id of the message that it quotes or reacts to."""
     media: UUID | None = None

@@ -3,17 +3,24 @@ several departments, one of which moved; and what of it is whose, read from the 
 """
 
 import asyncio
+import hashlib
 import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
 
 import aiohttp
 import msgspec
 
+from archiver.encryption.sealing import SALT_BYTES
+from archiver.encryption.stream_sealing import Sealing
+from archiver.media.row_encryption import lock_of
 from services.http.rights import Rights
+from services.postgres.database import connected
 from tests.citizens import NUMBER, phone, post, text, webhook
 from tests.installation import NEIGHBOUR_NUMBER, Installation
+from tests.recorded import keys_of
 from tests.tokens import GENEROUS, admitted, bearer, made
 from tests.watching import until
 
@@ -119,10 +126,27 @@ class Parts:
         """Its last message has one, in which stands whose it is."""
         said = {"conversation": part.conversation, "text": part.mark}
         content, id = msgspec.json.encode(said), part.messages[-1]
-        folder = self.town.objects / "media"
+        salt = os.urandom(SALT_BYTES)
+        sealed = await self._sealed(part, UUID(id), salt, content)
+        name = hashlib.sha256(sealed).hexdigest()
+        folder = self.town.objects / "sealed"
         folder.mkdir(exist_ok=True)
-        (folder / id).write_bytes(content)
-        await self.rows(_FILE, id, part.tenant, part.conversation, part.department, len(content))
+        (folder / name).write_bytes(sealed)
+        place = (part.tenant, part.conversation, part.department)
+        await self.rows(_FILE, id, *place, salt.hex(), name, len(content))
+
+    async def _sealed(self, part: Part, id: UUID, salt: bytes, content: bytes) -> bytes:
+        """The content under the key of its conversation, as the archiver stores it."""
+        place = (part.tenant, part.conversation)
+        async with connected(self.town.database.url, "test", 1) as pool:
+            key = (await (await keys_of(pool)).known([place]))[place]
+        lock = lock_of({"file_salt": salt, "about": id}, key)
+        assert lock is not None
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield content
+
+        return b"".join([piece async for piece in Sealing(lock, pieces()).pieces()])
 
     async def moved(self, part: Part, department: str, mark: str) -> Part:
         """The part of another department, after a transfer."""
@@ -176,7 +200,7 @@ def _is_id(value: str) -> bool:
 
 
 _FILE = """
-insert into archiver.media (id, tenant, number, conversation, department, announced, sent_at,
-    state, object, size)
-values ('{0}', '{1}', '', '{2}', '{3}', '{{"id": "1"}}', now(), 'available', '{0}', {4})
+insert into archiver.media (id, tenant, number, conversation, department, announced, sealed,
+    sent_at, state, object, file_salt, ciphertext_sha256, size)
+values ('{0}', '{1}', '', '{2}', '{3}', '{{}}', '', now(), 'available', '{0}', '\\x{4}', '{5}', {6})
 """

@@ -196,7 +196,8 @@ class Week:
         return self._takes(receipt)
 
     def orders(self, type: str, conversation: str = "", **more: Any) -> Decision:
-        given: dict[str, Any] = {"author": SANNE} | more
+        content = msgspec.json.encode({"type": "text", "text": {"body": more.get("text", "")}})
+        given: dict[str, Any] = {"author": SANNE, "content": content} | more
         command = Command(
             id=self._id("order"),
             received_at=self.now,

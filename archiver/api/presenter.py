@@ -65,7 +65,7 @@ MARKS: dict[str, Any] = {
 
 
 def _decision(data: dict[str, Any]) -> dict[str, Any]:
-    """Older records name no version."""
+    """Its version is None where the record names none."""
     return {"version": None} | data
 
 
@@ -130,11 +130,10 @@ def _raw(raw: bytes) -> Any:
 
 
 def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """What colleagues wrote for each other, in the order given, under the ids that they were given.
-    Older records hold none."""
+    """Notes of colleagues to each other, in the order given, under the ids that they were given."""
     return [
         {
-            "id": data.get("id", row["id"]),
+            "id": data["id"],
             "at": row["at"],
             "author": data["author"],
             "text": data["text"],

@@ -1,6 +1,6 @@
 """Whether what was kept of files is still there, and is what it was. No key is needed for it: a
-sealed file is named by what lies there, and of one that lies open the row has the hash. With the
-master key it is held against the record too, which says of each what it is named."""
+file is named by the hash of its ciphertext. With the master key it is held against the record too,
+which says of each what it is named."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -36,7 +36,7 @@ SENTENCES: dict[What, str] = {
 class _Kept(msgspec.Struct, frozen=True):
     """As much of what the record says of a file."""
 
-    object: str = ""
+    object: str
 
 
 class Finding(msgspec.Struct, frozen=True, rename="camel"):
@@ -82,13 +82,13 @@ async def _some(pool: Pool, store: Objects, rows: Sequence[Row]) -> list[Finding
 
 
 async def _looked_at(pool: Pool, store: Objects, row: Row) -> Finding | None:
-    sealed = row["ciphertext_sha256"]
-    key = object_store.sealed(sealed) if sealed else object_store.media(row["object"])
+    name = row["ciphertext_sha256"]
+    key = object_store.sealed(name)
     try:
         there = await _hash(store, key)
     except Missing:
         there = ""
-    if there == (sealed or row["sha256"]):
+    if there == name:
         return None
     if not await pool.fetchval(_STILL, row["id"], row["object"]):
         return None  # it was taken away meanwhile
@@ -151,7 +151,7 @@ _KEPT = "state in ('fetched', 'available', 'quarantined') and object is not null
 _COUNT = f"select count(*) from archiver.media where {_KEPT}"
 
 _ROWS = f"""
-select id, object, ciphertext_sha256, sha256 from archiver.media where id > $1 and {_KEPT}
+select id, object, ciphertext_sha256 from archiver.media where id > $1 and {_KEPT}
 order by id limit $2
 """
 

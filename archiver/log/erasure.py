@@ -113,7 +113,7 @@ _ONES = "update archiver.entry set salt = null where id = any($1::uuid[])"
 
 # One that is on its way is not to come: who has it in hand finds that it is theirs no more.
 _SHUT = """
-salt = null, file_salt = null, sha256 = '', digest = null,
+salt = null, file_salt = null, digest = null,
     state = case when state = 'waiting' then 'lost' else state end,
     reason = case when state = 'waiting' then 'its message was destroyed' else reason end
 """

@@ -17,10 +17,8 @@ log = structlog.get_logger()
 
 async def read(store: Objects, file: File | Kept) -> AsyncIterator[bytes]:
     """Its pieces. Missing, Away or Shut, also half-way."""
-    if file.object is None:
+    if not file.ciphertext_sha256:
         raise Missing
-    if not file.ciphertext_sha256:  # it was fetched before files were sealed
-        return await store.read(object_store.media(file.object))
     if file.lock is None:
         raise Shut("its key is gone")
     return opened(file.lock, await store.read(object_store.sealed(file.ciphertext_sha256)))

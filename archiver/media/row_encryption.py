@@ -19,9 +19,7 @@ DIGEST = b"digest"
 
 def announced(row: Row, key: bytes | None) -> Announced:
     plain = b'{"id":""}'
-    if row["sealed"] is None:  # of before things were sealed
-        plain = row["announced"]
-    elif key and row["salt"]:
+    if key and row["salt"]:
         with suppress(Shut):
             plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
     return msgspec.json.decode(plain, type=Announced)
@@ -39,10 +37,10 @@ def digest(lock: Lock, sha256: str) -> bytes:
 
 
 def sha256(row: Row, key: bytes | None) -> str:
-    """In hex, of what is in it; '' where it has no key any more."""
+    """In hex, of its content; '' until it was fetched, and once its key is gone."""
     lock = lock_of(row, key)
     if row["digest"] is None or lock is None:
-        return str(row["sha256"])
+        return ""
     with suppress(Shut):
         return unseal(lock.key, DIGEST, row["digest"], lock.about).hex()
     return ""

@@ -33,7 +33,7 @@ class Looker:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, file: File) -> Ended | Missed:
-        if file.ciphertext_sha256 and file.lock is None:
+        if file.lock is None:
             return Ended("lost", UNOPENABLE)
         try:
             return await self._looked_at(file)

@@ -3,15 +3,14 @@
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.key_store import Keys, Place, Row
-from archiver.encryption.sealing import SALT_BYTES, Shut
+from archiver.encryption.key_store import Keys, Row
+from archiver.encryption.sealing import SALT_BYTES
 from archiver.encryption.stream_sealing import Lock
 from archiver.media import row_encryption
 from archiver.media.fetch_policy import Announced, Ended, Fetched
@@ -36,7 +35,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     attempts: int
     object: UUID
-    """Its name in the store until it is whole; for good, where it lies open."""
+    """Its name in the store until it is whole."""
     ciphertext_sha256: str = ""
     """Its name there once it is whole, sealed."""
     left: UUID | None = None
@@ -85,7 +84,7 @@ class Book:
         if row is None:
             return None
         salt = os.urandom(SALT_BYTES)  # of each attempt: under one key never two contents
-        fields = await self._file(dict(row) | {"file_salt": salt}, first=True)
+        fields = await self._file(dict(row) | {"file_salt": salt})
         return File(**fields, object=object, salt=salt)
 
     async def begun(self, file: File) -> bool:
@@ -147,11 +146,11 @@ class Book:
         row = await within(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
         return Kept(**await self._file(row)) if row else None
 
-    async def _file(self, row: Row, *, first: bool = False) -> dict[str, Any]:
+    async def _file(self, row: Row) -> dict[str, Any]:
         """With its lock, and what was announced, opened. Without its key nobody can ask for it by
-        its id. `first`: it is to be fetched."""
-        # Of before things were sealed the conversation may have no key yet.
-        key = await self._key(row_encryption.place(row), made=first and row["sealed"] is None)
+        its id."""
+        place = row_encryption.place(row)
+        key = (await self._keys.known([place])).get(place)
         fields = {name: value for name, value in row.items() if name not in _OPENS}
         if "digest" in row:
             fields["sha256"] = row_encryption.sha256(row, key)
@@ -160,13 +159,6 @@ class Book:
             "lock": row_encryption.lock_of(row, key),
         }
         return fields | opened
-
-    async def _key(self, place: Place, *, made: bool) -> bytes | None:
-        if not made:
-            return (await self._keys.known([place])).get(place)
-        with suppress(Shut):
-            return (await self._keys.of_conversations([place])).get(place)
-        return None
 
 
 def _held(file: File) -> tuple[UUID, int, UUID]:
@@ -260,7 +252,7 @@ returning true
 
 _UNTOLD = """
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
-    sha256, digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
+    digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
 from archiver.media where not told order by ended_at limit $1
 """
@@ -276,7 +268,7 @@ where state in ('waiting', 'fetched') group by state
 """
 
 _KEPT = f"""
-select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, sha256, digest, scanned,
+select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, digest, scanned,
     released_by <> '' as released
 from archiver.media where id = $1
 """

@@ -137,9 +137,7 @@ def _annotation(row: Row, called: Called) -> Annotation:
 def _note(row: Row, called: Called) -> Note:
     data = msgspec.json.decode(row["data"])
     department = called(row["department"])
-    return Note(
-        id=str(data.get("id", row["id"])), at=row["at"], department=department, text=data["text"]
-    )
+    return Note(id=str(data["id"]), at=row["at"], department=department, text=data["text"])
 
 
 def own_words(rows: Iterable[Row]) -> Iterable[str]:

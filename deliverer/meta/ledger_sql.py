@@ -28,7 +28,7 @@ HELD_BEFORE = f"""{MAY_WAIT.format("q")} and exists (select from deliverer.ledge
 WRITTEN = f"""exists (select from router.conversation c
     where c.number = {{0}}.number and c.person in ({{0}}.person,
             (select o.person from router.conversation o where o.id = {{0}}.conversation))
-        and coalesce(c.said_at, c.last_inbound_at)
+        and c.said_at
             > greatest({{0}}.heard_at, now() - interval '{WINDOW.total_seconds()} seconds'))"""
 
 # $2: number -> account.
@@ -54,7 +54,7 @@ coalesce((select m.filename from gateway.media m where m.id = l.media), '') as m
 l.asks, (l.asks and exists (select from deliverer.ledger h
     where h.person = l.person and h.number = l.number and h.state = 'held'
         and not {WRITTEN.format("h")})) as awaited,
-(select max(coalesce(c.said_at, c.last_inbound_at)) from router.conversation c
+(select max(c.said_at) from router.conversation c
     where c.person = l.person and c.number = l.number) as heard_at,
 (select max(c.last_inbound_at) from router.conversation c where c.person = l.person) as wrote_at,
 (select max(w.at) from router.withdrawal w where w.person = l.person and w.by = 'stop')

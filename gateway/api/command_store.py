@@ -169,7 +169,7 @@ _TRY = "update gateway.command set tried_at = $2 where id = $1 and confirmed_at 
 
 _ANEW = """
 update gateway.command c set tried_at = $2, position = nextval('gateway.command_position')
-where c.id = $1 and c.confirmed_at is null and coalesce(c.tried_at, c.accepted_at) < $3
+where c.id = $1 and c.confirmed_at is null and c.tried_at < $3
     and not exists (select from router.outgoing o where o.id = c.id)
 returning c.id
 """
@@ -185,10 +185,10 @@ with orders as (
 select c.id, coalesce(nullif(o.department, ''), c.department) as department
 from orders join gateway.command c using (id) left join router.outgoing o using (id)
 where c.id <> $2 and case
-    when o.id is null then c.confirmed_at is not null or coalesce(c.tried_at, c.accepted_at) >= $3
+    when o.id is null then c.confirmed_at is not null or c.tried_at >= $3
     when o.status = 'failed' then exists (select from deliverer.ledger l where l.id = c.id)
     else o.status <> 'done' end
-order by c.position desc nulls last, c.accepted_at desc, c.id desc limit 1
+order by c.position desc limit 1
 """
 
 _SAID = f"""

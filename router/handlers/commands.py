@@ -233,7 +233,7 @@ def _send(
         person=conversation.person,
         address_kind=to.kind,
         address=to.value,
-        content=content(given),
+        content=given.content,
         created_at=unit.at,
         about=given.about,
         about_wamid=quoted.wamid if quoted else "",
@@ -242,12 +242,6 @@ def _send(
         author=given.author.id if given.author else "",
         place=conversation.sequence,
     )
-
-
-def content(given: Command) -> bytes:
-    """As Meta takes it; older gateways ordered texts alone."""
-    text = {"type": "text", "text": {"body": given.text}}
-    return given.content or msgspec.json.encode(text)
 
 
 def failed(unit: Unit, given: Command, ground: Ground) -> Outgoing:

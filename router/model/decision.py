@@ -139,7 +139,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 0
     wamid_hash: bytes | None = None
     type: str = ""
-    """Of an order that was accepted; '' also of those from before it was written down."""
+    """Type of an accepted command, else ''."""
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     """Who wrote it, as the CRM said."""
     asks: bool = False
     """It asks the citizen to write again: it passes what waits for that, and goes by day."""
-    place: int = 0
+    place: int
     """In the conversation: it answers nothing that came in after that."""
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.handlers.commands import content
-from router.model.decision import Data, Decision
+from router.model.decision import Decision
 from router.output.consent_records import brought, ended, of_person
 from router.output.crm_events import by, why, zaak
 from services.contract import Command
@@ -42,7 +41,7 @@ def written(command: Command, decision: Decision) -> Data:
 def _content(command: Command) -> Any:
     """As JSON; None where it is none, which is refused wherever it is written."""
     try:
-        return msgspec.json.decode(content(command))
+        return msgspec.json.decode(command.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -250,7 +250,7 @@ with wanted as (
         where person = any($2::uuid[]) and closed_at is not null
         order by person, number, closed_at desc) last)
 select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
-    sequence, departments, zaak, closed_at, state, coalesce(said_at, last_inbound_at) as said_at
+    sequence, departments, zaak, closed_at, state, said_at
 from router.conversation join wanted using (id)
 """
 

@@ -46,13 +46,14 @@ class Office:
 
     def order(self, type: str = "text", **more: Any) -> Command:
         self.count += 1
+        content = msgspec.json.encode({"type": "text", "text": {"body": more.get("text", "")}})
         return Command(
             id=clock.new_id(),
             received_at=self.start + timedelta(seconds=self.count),
             token="crm",
             type=type,
             number=NUMBER,
-            **more,
+            **{"content": content} | more,
         )
 
     def came(self, body: bytes) -> Receipt:

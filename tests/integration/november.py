@@ -117,6 +117,7 @@ def invented(chance: Random) -> list[Invented]:
                 token="crm",
                 type="text",
                 text="Goedemiddag",
+                content=b'{"type":"text","text":{"body":"Goedemiddag"}}',
                 number=number,
                 to=f"316{number[0]}{number[-1]}{n:06}",
                 department=chance.choice(DEPARTMENTS[tenant]),

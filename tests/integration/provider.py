@@ -180,7 +180,7 @@ values ($1, 'crm', $2, $3, 'image/png', $4, '', $5, now())
 """
 
 _LINE = """
-insert into deliverer.ledger (id, conversation, person, address_kind, address, content, number,
-    about, about_wamid, media, purpose, asks, created_at, due_at)
-values ($1, 'c', $2, 'phone', '31612345678', $3, $4, $5, $6, $7, $8, $9, now(), now())
+insert into deliverer.ledger (id, conversation, place, person, address_kind, address, content,
+    number, about, about_wamid, media, purpose, asks, created_at, due_at)
+values ($1, 'c', 1, $2, 'phone', '31612345678', $3, $4, $5, $6, $7, $8, $9, now(), now())
 """

@@ -268,7 +268,7 @@ async def test_what_is_safe_counts_however_long_ago(
 
 
 _LINE = """
-insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    state, created_at, due_at)
-values ($1, '106540352242922', $2, $1, 'phone', '31600000011', '{}', $3, now(), now())
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, state, created_at, due_at)
+values ($1, '106540352242922', $2, 1, $1, 'phone', '31600000011', '{}', $3, now(), now())
 """

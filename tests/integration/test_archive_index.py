@@ -47,7 +47,7 @@ DEEDS = {
         [WORDS] * 2,
     ),
     "a note is taken out": ("delete from archiver.searchable where kind = 'note'", [WORDS]),
-    "all is, as before there was an index": ("delete from archiver.searchable", [WORDS] * 3),
+    "all is": ("delete from archiver.searchable", [WORDS] * 3),
     "a word is": ("update archiver.searchable set words = words[2:] where kind = 'note'", [WORDS]),
     "another department may find it": (
         "update archiver.searchable set department = 'balie' where department = 'jeugd'",

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from archiver.encryption.stream_sealing import CHUNK_BYTES
 from archiver.log.erasure import Destroyer
 from archiver.media.fetch_policy import UNOPENABLE, Announced
-from services import clock, metrics
+from services import metrics
 from services.files.clamd import Scanner
 from services.files.object_store import Objects
 from services.postgres.database import Pool
@@ -85,38 +85,6 @@ async def test_an_empty_file_is_one_too(pool: Pool, tmp_path: Path) -> None:
         id = await place.came("900", mimeType="text/plain")
         await place.until(id, "available")
         assert (await place.get(id))[:2] == (200, b"")
-
-
-async def test_what_was_fetched_in_the_clear_is_read_still_and_looked_at(
-    pool: Pool, tmp_path: Path, scanner: Clamd
-) -> None:
-    waits, object = await came(pool, "900"), clock.new_id()
-    folder = tmp_path / "objects" / "media"
-    folder.mkdir(parents=True)
-    (folder / str(object)).write_bytes(JPEG)
-    what = (object, len(JPEG), hashlib.sha256(JPEG).hexdigest())
-    await pool.execute(
-        "update archiver.media set state = 'fetched', object = $1, size = $2, sha256 = $3", *what
-    )
-    async with room(pool, tmp_path, Scanner(scanner.url)) as place:
-        assert (await place.until(waits, "available"))["scanned"]
-        assert (await place.get(waits))[:2] == (200, JPEG)
-
-
-async def test_what_was_announced_in_the_clear_is_fetched_and_sealed(
-    pool: Pool, tmp_path: Path
-) -> None:
-    id = await came(pool, "900")
-    await pool.execute(
-        "update archiver.media set sealed = null, salt = null, conversation = 'of before',"
-        ' announced = \'{"id": "900", "mimeType": "image/jpeg"}\''
-    )
-    async with room(pool, tmp_path) as place:
-        place.provider.files["900"] = ("image/jpeg", JPEG)
-        row = await place.until(id, "available")
-        assert list(lying(tmp_path)) == [f"sealed/{row['ciphertext_sha256']}"]
-        kept = await place.book.kept(id)
-        assert kept and kept.lock and kept.announced == Announced("900", "image/jpeg")
 
 
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], int]] = {

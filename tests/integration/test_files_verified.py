@@ -78,23 +78,6 @@ async def test_each_thing_that_is_wrong_is_named_with_its_message(
     assert await found(pool, tmp_path) == [*wrong, *strays]
 
 
-async def test_what_lies_open_from_before_is_held_against_the_hash_of_then(
-    pool: Pool, tmp_path: Path
-) -> None:
-    id, object = await came(pool, "900"), clock.new_id()
-    path = tmp_path / "objects" / "media" / str(object)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(JPEG)
-    await pool.execute(
-        "update archiver.media set state = 'available', object = $1, sha256 = $2",
-        object,
-        hashlib.sha256(JPEG).hexdigest(),
-    )
-    assert await found(pool, tmp_path) == []
-    altered(path, flipped(5))
-    assert await found(pool, tmp_path) == [("damaged", f"media/{object}", id)]
-
-
 async def test_what_is_under_way_is_not_wrong(pool: Pool, tmp_path: Path) -> None:
     await came(pool, "900")
     await dies(pool, Objects((tmp_path / "objects").as_uri()), "kept")

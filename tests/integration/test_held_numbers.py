@@ -262,9 +262,9 @@ async def sent_over(meta: Meta, count: int) -> bool:
 
 
 _BACKLOG = """
-insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    created_at, due_at)
-select gen_random_uuid(), $1, 'c', gen_random_uuid(), 'phone', '31600000000', '{"type": "text"}',
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, created_at, due_at)
+select gen_random_uuid(), $1, 'c', 1, gen_random_uuid(), 'phone', '31600000000', '{"type": "text"}',
     now(), now()
 from generate_series(1, $2::int)
 """

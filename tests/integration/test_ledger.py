@@ -13,9 +13,9 @@ from services import clock
 from services.postgres.database import Pool
 
 _INSERT = """
-insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    created_at, due_at)
-values ($1, $3, 'c', $2, 'phone', '31612345678', '{"type": "text"}', now(), now())
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, created_at, due_at)
+values ($1, $3, 'c', 1, $2, 'phone', '31612345678', '{"type": "text"}', now(), now())
 """
 
 
@@ -200,9 +200,9 @@ async def test_what_waits_for_the_morning_or_for_meta_is_not_looked_at_however_m
 ) -> None:
     [due] = await _queue(pool, 1)
     backlog = """
-    insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-        created_at, due_at, purpose)
-    select gen_random_uuid(), $1, 'c', gen_random_uuid(), 'phone', '31600000000', '{}', now(),
+    insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+        content, created_at, due_at, purpose)
+    select gen_random_uuid(), $1, 'c', 1, gen_random_uuid(), 'phone', '31600000000', '{}', now(),
         now() + interval '8 hours', $2 from generate_series(1, 3000)
     """
     for number in ("106540352242922", "gone"):

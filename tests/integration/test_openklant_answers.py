@@ -10,9 +10,9 @@ from tests.integration.register import STEPS, Conversation, Register, burst, han
 from tests.integration.road import Road
 
 ANSWERED = """
-insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
-    created_at, due_at, author_kind, author)
-values ($1, '10000001', $2, $1, 'phone', '31612345678',
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, created_at, due_at, author_kind, author)
+values ($1, '10000001', $2, 100, $1, 'phone', '31612345678',
     '{"type": "text", "text": {"body": "Wij legen hem morgen."}}', now(), now(), $3,
     'sanne@almelo.nl')
 """

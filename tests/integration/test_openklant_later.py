@@ -108,17 +108,6 @@ async def test_an_answer_that_failed_is_to_be_done_about_what_it_answered(
     assert "131026: onbereikbaar" in question["taken"][1]["toelichting"]
 
 
-async def test_an_answer_from_before_places_were_written_down_answers_all_that_there_is(
-    pool: Pool, desk: Desk
-) -> None:
-    await desk.asked("Is mijn paspoort klaar?")
-    await desk.answers()
-    await pool.execute(PLACE, FIRST, None)
-    await desk.asked("En een rijbewijs?", LATER)
-    await desk.hears("sent")
-    assert await desk.tasks() == [["verwerkt"], ["verwerkt"], []]
-
-
 @pytest.mark.parametrize("status", ["sent", "failed"])
 async def test_a_thumb_is_nobody_s_answer(desk: Desk, status: str) -> None:
     await desk.asked("Is mijn paspoort klaar?")

@@ -109,8 +109,8 @@ async def test_a_task_of_somebody_else_s_that_has_our_number_is_left_alone(
     await town_hall.has("internetaken", task | about | {"referentienummer": str(number)})
     # As a process leaves it that died before it drew another number.
     begun = (
-        "insert into deliverer.internetaak (destination, event, conversation, contact, number)"
-        " values ('crm', $1, $2, $3, $4)"
+        "insert into deliverer.internetaak (destination, event, conversation, contact, number,"
+        " department, covers) values ('crm', $1, $2, $3, $4, 'kcc', 0)"
     )
     await pool.execute(begun, UUID(int=5), talk.conversation, first.id, number)
     await taken(deliverer, talk.closed(after=60))

@@ -99,7 +99,8 @@ def test_whoever_lets_a_file_through_is_who_answers_for_it(table: str) -> None:
     async def kept(pool: Pool) -> None:
         await pool.execute(
             "insert into archiver.media (id, tenant, number, conversation, department, announced,"
-            " sent_at, state) values ($1, 'almelo', '1', '1-a', 'kcc', '{}', now(), 'quarantined')",
+            " sealed, sent_at, state)"
+            " values ($1, 'almelo', '1', '1-a', 'kcc', '{}', '', now(), 'quarantined')",
             id,
         )
 

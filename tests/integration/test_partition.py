@@ -114,7 +114,9 @@ async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_othe
 
 def _order(**more: Any) -> Command:
     number = CONFIG.numbers[0].id
-    given = {"token": "crm", "type": "text", "number": number, "to": "31611111111"} | more
+    content = b'{"type":"text","text":{"body":""}}'
+    order = {"token": "crm", "type": "text", "content": content, "number": number}
+    given = order | {"to": "31611111111"} | more
     return Command(id=clock.new_id(), received_at=clock.now(), **given)
 
 

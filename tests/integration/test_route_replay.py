@@ -155,8 +155,8 @@ async def test_whoever_had_written_before_is_not_told_again_how_this_works(
     for at, id in ((MONDAY, ids[0]), (since, ids[1])):
         await pool.execute(
             "insert into router.conversation (id, tenant, number, person, department, rule, reason,"
-            " since, opened_at, last_inbound_at, sequence, closed_at) values"
-            " ($1, 'stad', $2, $3, 'afval', '', '', $4, $4, $4, 1, $4)",
+            " since, opened_at, last_inbound_at, said_at, sequence, departments, closed_at) values"
+            " ($1, 'stad', $2, $3, 'afval', '', '', $4, $4, $4, $4, 1, '{afval}', $4)",
             id,
             NUMBER,
             UUID(int=5),

@@ -22,8 +22,8 @@ insert into router.identity (tenant, kind, hash, value, person, valid_from)
     select 'almelo', 'phone', decode(md5(n::text), 'hex'), 'x', gen_random_uuid(), now()
     from generate_series(1, $1::int) n;
 insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
-    opened_at, sequence, closed_at)
-    select '1-' || n, 'almelo', '1', gen_random_uuid(), 'kcc', '', '', now(), now(), 1,
+    opened_at, sequence, departments, closed_at)
+    select '1-' || n, 'almelo', '1', gen_random_uuid(), 'kcc', '', '', now(), now(), 1, '{kcc}',
         case when n % 2 = 0 then now() end
     from generate_series(1, $1::int) n;
 insert into router.inbox (key, receipt, decision)

@@ -15,13 +15,14 @@ PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 ASK = {"type": "template", "template": {"name": "schrijf_terug", "language": {"code": "nl"}}}
 HEARD = """
 insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
-    opened_at, last_inbound_at, sequence, departments)
-values ($1, 'almelo', $2, $3, 'kcc', '', '', now(), now(), now() - make_interval(hours => $4), 1,
-    '{kcc}')
+    opened_at, last_inbound_at, said_at, sequence, departments)
+select $1, 'almelo', $2, $3, 'kcc', '', '', now(), now(), wrote, wrote, 1, '{kcc}'
+from (select now() - make_interval(hours => $4) as wrote) as message
 """
 WROTE = "update router.conversation set last_inbound_at = now(), said_at = now() where person = $1"
 SILENT = """
-update router.conversation set last_inbound_at = now() - interval '30 hours', said_at = null
+update router.conversation set last_inbound_at = now() - interval '30 hours',
+    said_at = now() - interval '30 hours'
 where person = $1
 """
 STOP = "insert into router.withdrawal values ('almelo', $1, 'stop', now())"

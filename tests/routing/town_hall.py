@@ -82,6 +82,8 @@ class TownHall:
         self.count += 1
         number = conversation.partition("-")[0]
         given = {"author": SANNE, "token": "crm", "text": "Goedemiddag"} | more
+        content = msgspec.json.encode({"type": "text", "text": {"body": given["text"]}})
+        given = {"content": content} | given
         order = Command(
             id=self._id("order"),
             received_at=self.now,

@@ -203,11 +203,7 @@ set number = nextval('deliverer.referentienummer'), klantcontact = null, betrokk
 where destination = $1 and event = $2
 returning {_CONTACT}
 """
-# A line from before places were written down came after all that there is.
-_WRITTEN = f"""
-select content, author_kind, author, coalesce(place, {2**63 - 1}) as place
-from deliverer.ledger where id = $1
-"""
+_WRITTEN = "select content, author_kind, author, place from deliverer.ledger where id = $1"
 _QUESTION = f"""
 select {_CONTACT} from deliverer.klantcontact
 where destination = $1 and conversation = $2 and answers is null and klantcontact is not null

@@ -14,7 +14,7 @@ MESSAGE = UUID(int=1)
 
 
 def row(kind: str, data: dict[str, Any], second: int = 0, **changed: Any) -> dict[str, Any]:
-    """A row of archiver.record, as the store gives it."""
+    """A row of archiver.entry, opened, as the store gives it."""
     fields: dict[str, Any] = {
         "id": UUID(int=1000 + second),
         "kind": kind,
@@ -29,7 +29,7 @@ def row(kind: str, data: dict[str, Any], second: int = 0, **changed: Any) -> dic
 
 
 DECISION = {"rule": "afval", "reason": '"container" staat erin (regel afval)'}
-OLD = DECISION | {"version": None}
+SHOWN = DECISION | {"version": None}
 """As it is shown where its record names no version."""
 MARKED = {
     "tags": ["officieel"],

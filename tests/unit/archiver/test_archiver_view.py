@@ -14,9 +14,9 @@ from recorded_rows import (
     MESSAGE,
     NOON,
     NOT_MARKED,
-    OLD,
     RECEIVED,
     SENT,
+    SHOWN,
     row,
     sent,
     shown,
@@ -37,7 +37,7 @@ def test_a_message_of_a_citizen_is_shown_with_its_decision_and_its_original() ->
         "text": "Één",
         "from": {"identities": [{"kind": "phone", "value": "31611111111"}], "name": "Anna"},
         "department": "groen",
-        "decision": OLD,
+        "decision": SHOWN,
         **NOT_MARKED,
         "author": None,
         "status": "received",
@@ -157,11 +157,10 @@ NOTED = {
 
 
 def test_a_note_is_shown_under_the_id_that_its_writer_was_given() -> None:
-    older = {name: said for name, said in NOTED.items() if name != "id"} | {"author": None}
-    rows = [row("note", older, 2), row("note", NOTED, 5)]
+    rows = [row("note", NOTED | {"author": None}, 2), row("note", NOTED, 5)]
     assert json.loads(msgspec.json.encode(presenter.notes(rows))) == [
         {
-            "id": str(UUID(int=1002)),
+            "id": str(UUID(int=8)),
             "at": "2026-11-25T12:00:02Z",
             "author": None,
             "text": "Belt morgen terug",
@@ -201,7 +200,7 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
         "id": "10000001-x",
         "openedAt": NOON,
         "department": "groen",
-        "decision": OLD,
+        "decision": SHOWN,
         "zaak": "ZAAK-1",
         "history": [
             nothing | {"event": "opened", "department": "kcc", "at": NOON},

@@ -168,7 +168,12 @@ def command(name: str, *, second: float = 0, number: str = NUMBER, **more: Any) 
     if more.get("type") == "template" and "purpose" not in more:
         plain |= {"purpose": "berichten", "given_at": at(second), "source": "balie"}
     given = {"id": id_of("command", name), "received_at": at(second)} | plain | more
-    return Command(**given)
+    return Command(**{"content": text_content(given["text"])} | given)
+
+
+def text_content(text: str) -> bytes:
+    """Content of a text message as Meta takes it."""
+    return msgspec.json.encode({"type": "text", "text": {"body": text}})
 
 
 def outcome(message: UUID, state: Any, *, second: float = 0, **more: Any) -> SendOutcome:
