@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.model.decision import Decision
+from router.model.decision import Data, Decision
 from router.output.consent_records import brought, ended, of_person
 from router.output.crm_events import by, why, zaak
 from services.contract import Command
