@@ -81,10 +81,8 @@ def run(name: str, level: str, service: Callable[[], Service]) -> None:
 
 
 @main.command()
-@click.option("--worker", type=(int, int), hidden=True, help="Number, and pid of the supervisor.")
-def gateway(worker: tuple[int, int] | None) -> None:
+def gateway() -> None:
     """Run the front door: webhooks and CRM commands in."""
-    from gateway.process_supervisor import end_with, operations_port, workers
     from gateway.service import gateway as service
     from gateway.service import opened
 
@@ -95,23 +93,7 @@ def gateway(worker: tuple[int, int] | None) -> None:
         doors = opened(given, town.config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    if worker:
-        number, supervisor = worker
-        end_with(supervisor)
-        port = operations_port(given.gateway_ops_port, number)
-        given = given.model_copy(update={"gateway_ops_port": port})
-    elif given.gateway_workers > 1:
-        commands = [_worker(number) for number in range(given.gateway_workers)]
-        where = given.bind, given.gateway_port
-        run("gateway workers", given.log_level, lambda: workers(commands, *where))
-        return
     run("gateway", given.log_level, lambda: service(given, town, doors))
-
-
-def _worker(number: int) -> list[str]:
-    """How a worker is started."""
-    this = [sys.executable, "-m", "cli.main", "gateway"]
-    return [*this, "--worker", str(number), str(os.getpid())]
 
 
 @main.command()

@@ -62,9 +62,10 @@ async def gateway(
         await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
         app = application([*webhook.routes(), *api, *docs_page.routes(document)])
         app[AHEAD] = {PATH: webhook.receive}
-        shared = settings.gateway_workers > 1
+        # The operations port is opened first, and not shared: a second gateway that was started by
+        # mistake ends there.
         where = settings.bind, settings.gateway_port
-        await enter(serve(app, *where, connections=MANY, shared=shared))
+        await enter(serve(app, *where, connections=MANY, shared=True))
         yield first_to_end(link.task, *tasks, *door.tasks)
 
 

@@ -23,9 +23,8 @@ DRAIN_SECONDS = 20.0
 HARD_EXIT_SECONDS = DRAIN_SECONDS + 5
 """Then the process is ended from another thread, whatever the event loop is stuck in."""
 FILES = 5120
-"""Open at once: the connections of the front door and of its operations port, those that are told
-that they are too many, those just accepted (`services.listener`: 4,096 in all), and what the
-process needs itself."""
+"""Files open at once: the connections of the front door and of its operations port, those just
+accepted (`services.listener`: some 3,200 in all), and what the process needs itself."""
 
 COLLECT_OBJECTS = 10_000
 """Made and not yet gone before Python looks for cycles among them: more than a batch holds (256

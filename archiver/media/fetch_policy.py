@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.files.file_signatures import HEAD_BYTES, bare, fits
+from services.backoff import delay
+from services.files.file_signatures import has_signature, strip_parameters
 
 LIVES = timedelta(days=7)
 """How long Meta keeps what a citizen sent (since 2025-10-09): its id is good for as long."""
@@ -140,7 +141,7 @@ def given(status: int, content_type: str, encoding: str, said: About) -> Missed 
     for them as they are, are other bytes."""
     if status != 200:
         return Missed(_refused(status, None))
-    page = bare(content_type) == PAGE and bare(said.mime_type) != PAGE
+    page = strip_parameters(content_type) == PAGE and strip_parameters(said.mime_type) != PAGE
     return Missed("strange") if page or encoding not in ("", "identity") else None
 
 
@@ -201,15 +202,14 @@ def gone(missed: Missed) -> Ended:
 def quarantine(mime_types: tuple[str, ...], head: bytes) -> Ended | None:
     """What is not of the types that it is said to be of is kept from everybody."""
     for mime_type in filter(None, mime_types):
-        if not fits(mime_type, head[:HEAD_BYTES]):
-            return Ended("quarantined", DIFFERS.format(bare(mime_type)))
+        if not has_signature(mime_type, head):
+            return Ended("quarantined", DIFFERS.format(strip_parameters(mime_type)))
     return None
 
 
 def wait(attempts: int, chance: float) -> float:
     """Seconds before the next attempt, after so many; `chance` is drawn from 0 up to 1."""
-    seconds = min(FIRST_WAIT * 2.0 ** min(attempts - 1, 20), LONGEST_WAIT)
-    return seconds * (0.75 + chance / 2)
+    return delay(attempts - 1, FIRST_WAIT, LONGEST_WAIT, 0.75 + chance / 2)
 
 
 def expired(sent_at: datetime, now: datetime) -> bool:

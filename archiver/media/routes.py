@@ -13,7 +13,7 @@ from archiver.api.viewer import Row
 from archiver.encryption.sealing import Shut
 from archiver.media.reader import damaged, read
 from archiver.media.store import Book, Kept
-from services.files.file_signatures import BEGINS, bare
+from services.files.file_signatures import SIGNATURES, strip_parameters
 from services.files.object_store import Away, Missing, Objects
 from services.http.bearer_auth import guarded
 from services.http.problems import json, problem, unavailable
@@ -128,10 +128,10 @@ def _cut(request: web.Request) -> None:
 
 def headers(kept: Kept) -> dict[str, str]:
     """How a file goes out: as a type that no browser runs, to be saved under its own name. Pure."""
-    type = bare(kept.mime_type)
+    type = strip_parameters(kept.mime_type)
     name = quote(shortened(kept.announced.filename) or "bestand", safe="")
     return HEADERS | {
-        "Content-Type": type if type in BEGINS else WITHOUT_A_TYPE,
+        "Content-Type": type if type in SIGNATURES else WITHOUT_A_TYPE,
         "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
         "ETag": f'"{kept.sha256}"',
     }

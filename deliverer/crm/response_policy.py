@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 
 from deliverer.transport.response import Answer
+from services.backoff import delay
 
 PARKED = frozenset({400, 409, 413, 415, 422})
 PASSING = frozenset({408, 425, 429})
@@ -104,5 +105,5 @@ def wait_before_probe(
     `chance` in [0, 1) spreads it over the upper half, so that many do not come at once.
     """
     longest = LONGEST_RETRY_AFTER if several else FIRST_RETRY_AFTER
-    wait: float = min(FIRST_WAIT * 2 ** min(probes, 16), LONGEST_WAIT) * (0.5 + chance / 2)
+    wait = delay(probes, FIRST_WAIT, LONGEST_WAIT, 0.5 + chance / 2)
     return max(wait, min(retry_after or 0.0, longest))

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from deliverer.transport.response import Answer
+from services.backoff import delay
 from services.whatsapp.delivery_status import NEVER_TAKEN, OTHER, PUT_OFF, sentence
 
 RETRY = frozenset({1, 2, 613, 130429, 131016, 131056, 131057, 133004})
@@ -46,6 +47,7 @@ MEDIA = ("audio", "document", "image", "sticker", "video")
 """Kinds of a media object, in a message, in a header and in the parameters of a template."""
 
 FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
+FACTOR = 4.0
 """Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, bounded."""
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds: Meta may ask for more, but is asked again every hour."""
@@ -212,7 +214,7 @@ def refused(code: int, attempt: int, tried: float, retry_after: float | None) ->
 
 def wait(attempt: int) -> float:
     """Seconds before the attempt after this one."""
-    return min(FIRST_WAIT ** min(attempt, 10), LONGEST_WAIT)
+    return delay(attempt - 1, FIRST_WAIT, LONGEST_WAIT, factor=FACTOR)
 
 
 def decoded(body: bytes) -> dict[str, Any]:

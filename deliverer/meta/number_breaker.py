@@ -15,6 +15,7 @@ import msgspec
 
 from deliverer.meta.graph_api import SLOW, STOP, Failed, Later, Sent, Verdict
 from deliverer.transport.pacer import Pace
+from services.backoff import delay
 
 OF_A_NUMBER = 40
 """Messages of one number under way at once: 80/s, each half a second under way."""
@@ -110,8 +111,7 @@ def shows(verdict: Verdict) -> Literal["takes", "refuses", "silent"]:
 def wait_before_try(tries: int, chance: float) -> float:
     """Seconds, after `tries` of a held number that came to nothing. `chance` in [0, 1) spreads it
     over the upper quarter, so that many numbers do not come at once."""
-    wait: float = min(FIRST_HOLD * 2 ** min(tries, 16), LONGEST_HOLD)
-    return wait * (0.75 + chance / 4)
+    return delay(tries, FIRST_HOLD, LONGEST_HOLD, 0.75 + chance / 4)
 
 
 def _hold(verdict: Verdict, seconds: float) -> Hold:

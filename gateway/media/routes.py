@@ -17,6 +17,7 @@ from gateway.media.filenames import filename
 from gateway.media.upload_store import Upload, Uploads
 from services import clock
 from services.files import object_store
+from services.files.file_signatures import HEAD_BYTES
 from services.files.object_store import Away, Objects
 from services.http.bearer_auth import guarded
 from services.http.problems import json, problem, unavailable
@@ -170,11 +171,11 @@ class Arriving:
 
     async def _head(self) -> bytes:
         head = b""
-        while len(head) < media_types.HEAD_BYTES and (piece := await self._read()):
+        while len(head) < HEAD_BYTES and (piece := await self._read()):
             head += piece
         if not head:
             raise Refused(400, "the file is empty")
-        if fault := media_types.fault(self._mime_type, head[: media_types.HEAD_BYTES]):
+        if fault := media_types.fault(self._mime_type, head[:HEAD_BYTES]):
             raise Refused(400, fault)
         return head
 

@@ -6,10 +6,10 @@ Read with `services.reading.read(body, MESSAGE)`, which gives every fault at onc
 from typing import Annotated, Literal
 from uuid import UUID
 
+from emoji import is_emoji
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
 from gateway.requests.contact_cards import ContactCard
-from gateway.requests.emoji import EMOJI
 from gateway.requests.interactive import Interactive
 from gateway.requests.templates import Template
 from services.api.field_types import (
@@ -192,11 +192,21 @@ class ContactsMessage(_Quoting):
     contacts: Annotated[tuple[ContactCard, ...], Field(min_length=1, max_length=5)]
 
 
+STYLE = "\ufe0f"
+"""Asks for the coloured form. Apple's keyboard puts it behind emoji that have no other."""
+
+
+def _check_emoji(text: str) -> str:
+    if text and not is_emoji(text) and not is_emoji(text.removesuffix(STYLE)):
+        raise wrong("must be one emoji, or empty")
+    return text
+
+
 class Reaction(Body):
     message_id: UUID
     """Id of the message that it reacts to, of the same conversation."""
-    emoji: Annotated[str, Form(f"(?:{EMOJI})?", "must be one emoji, or empty")]
-    """Empty takes the reaction away."""
+    emoji: Annotated[str, AfterValidator(_check_emoji)]
+    """One emoji; an empty text takes the reaction away."""
 
 
 class ReactionMessage(_Message):

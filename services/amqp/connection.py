@@ -20,6 +20,7 @@ from pamqp.common import FieldTable
 from yarl import URL
 
 from services import metrics
+from services.backoff import Backoff
 from services.tasks import beside
 
 CONNECT_SECONDS = 5.0
@@ -103,15 +104,14 @@ class Link:
         self._lost.set()
 
     async def run(self) -> None:
-        wait = FIRST_WAIT
+        backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
         for url in itertools.cycle(self._urls):
             try:
                 await self._hold(url)
-                wait = FIRST_WAIT
+                backoff.reset()
             except BROKER_ERRORS as error:
                 log.warning("broker.unreachable", what=self.name, host=url.host, exc_info=error)
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            wait = min(wait * 2, LONGEST_WAIT)
+            await asyncio.sleep(backoff.next_delay())
 
     async def _hold(self, url: URL) -> None:
         properties: FieldTable = {"connection_name": self.name}

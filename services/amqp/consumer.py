@@ -20,6 +20,7 @@ from services import clock, metrics
 from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, Link
 from services.amqp.incoming_message import Incoming
 from services.amqp.topology import Queue
+from services.backoff import Backoff
 from services.tasks import beside, end
 
 CHECK_SECONDS = 5.0
@@ -129,13 +130,13 @@ class Consumer:
         """The broker agrees that we hold a consumer."""
 
     async def run(self) -> None:
-        wait = FIRST_WAIT
+        backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
         while not self._stopping:
             try:
                 await self._session()
-                wait = FIRST_WAIT
+                backoff.reset()
             except (Lost, Stopping):
-                wait = FIRST_WAIT
+                backoff.reset()
             except asyncio.CancelledError:
                 # The library cancels a call whose channel it closes; that is not ours to die of.
                 task = asyncio.current_task()
@@ -148,8 +149,7 @@ class Consumer:
                 # A fault of ours: what was in hand comes back, and is tried again more carefully.
                 log.error("consumer.failed", queue=self.queue.name, exc_info=error)
             self.agreed = False
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            wait = min(wait * 2, LONGEST_WAIT)
+            await asyncio.sleep(backoff.next_delay())
 
     def stop(self) -> None:
         self._stopping = True

@@ -30,6 +30,7 @@ from services.amqp.connection import (
     Link,
     close,
 )
+from services.backoff import Backoff
 
 TIMEOUTS_BEFORE_NEXT_NODE = 3
 """Publishes in a row without a confirm, then the connection itself is taken for dead."""
@@ -148,7 +149,7 @@ async def publish_until_confirmed(
 ) -> None:
     """Publish, again and again with the same ids, until it is confirmed: for what must go on before
     its input is acknowledged. Gives up only, with the last Unconfirmed, once `may_stop` says so."""
-    wait = FIRST_WAIT
+    backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
     while True:
         try:
             return await publisher.publish(key, batch, PATIENT_SECONDS)
@@ -157,11 +158,10 @@ async def publish_until_confirmed(
                 raise
             if error.reason == BLOCKED:  # said once, by the link
                 await publisher.unblocked(LONGEST_WAIT)
-                wait = FIRST_WAIT
+                backoff.reset()
             else:
                 log.warning("publish.unconfirmed", queue=key, reason=error.reason)
-        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-        wait = min(wait * 2, LONGEST_WAIT)
+        await asyncio.sleep(backoff.next_delay())
 
 
 PATIENT_SECONDS = 10.0

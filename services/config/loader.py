@@ -14,8 +14,7 @@ from services.config import text_references
 from services.config.model import Config, ConfigError, Readable, Source, located, merged, whole_of
 from services.texts import catalogue
 from services.texts.checks import faults_of, warnings_of
-from services.toml.errors import Fault
-from services.toml.recovery import salvaged
+from services.toml.errors import Fault, toml
 
 BYTES = 8 * 1024 * 1024
 """Of all files together: 2,000 rules with 10,000 words are 0.5 MB."""
@@ -121,15 +120,17 @@ def _included(
 
 
 def _read(path: Path) -> tuple[Source, list[Fault]]:
-    """What can be read of one file, and why the rest of it cannot be."""
+    """What stands in one file, or nothing and why it cannot be read."""
     try:
-        written = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
+        text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         fault = Fault(str(path), 0, "file", f"cannot be read: {why}")
         return Source(str(path), "", {}), [fault]
-    text, given, faults = salvaged(written, str(path))
-    return Source(str(path), text, given), faults
+    given = toml(text, str(path))
+    if isinstance(given, Fault):
+        return Source(str(path), "", {}), [given]
+    return Source(str(path), text, given), []
 
 
 def _beside(path: Path, file: str) -> str:

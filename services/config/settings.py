@@ -198,7 +198,6 @@ class GatewaySettings(Settings, TokenSettings):
     object_store: ObjectStore
     gateway_port: Port = 8080
     gateway_ops_port: Port = 9080
-    gateway_workers: int = Field(default=1, ge=1, le=64)
 
 
 class RouterSettings(Settings):

@@ -1,1 +1,1 @@
-"""Object store, virus scanner, file signatures."""
+"""Object store, virus scanner and file signatures."""

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 import asyncpg
 import structlog
 
+from services.backoff import Backoff
 from services.tasks import within
 
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
@@ -71,7 +72,7 @@ def may_try_again(error: BaseException) -> bool:
 
 async def until_it_answers(action: Callable[[], Awaitable[T]], what: str) -> T:
     """Do `action`, again and again while the database is away; other errors are raised."""
-    wait = FIRST_WAIT
+    backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
     while True:
         try:
             return await action()
@@ -79,8 +80,7 @@ async def until_it_answers(action: Callable[[], Awaitable[T]], what: str) -> T:
             if not may_try_again(error):
                 raise
             log.warning("database.away", what=what, exc_info=error)
-        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-        wait = min(wait * 2, LONGEST_WAIT)
+        await asyncio.sleep(backoff.next_delay())
 
 
 async def answers(pool: Pool) -> bool:

@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,9 +12,11 @@ from pydantic_core import ErrorDetails
 
 Location = tuple[int | str, ...]
 """Where in a parsed file: `("rules", 2, "words")` is `words` of the third `[[rules]]`."""
-FILES, TABLES = 32, 256
-"""Remembered while faults are told one after the other: the lines of files, where tables begin in
-them. A file of 2,000 rules may have as many."""
+FILES = 32
+"""Files whose lines are remembered, as a file of 2,000 rules may have as many faults."""
+_NAME = r"(?P<name>[\w-]+(?:\s*\.\s*[\w-]+)*)"
+HEAD = re.compile(rf"\s*\[(?P<array>\[)?\s*{_NAME}\s*\]")
+KEY = re.compile(rf"\s*{_NAME}\s*=")
 
 
 class Fault(msgspec.Struct, frozen=True, order=True):
@@ -50,56 +53,42 @@ def shape_faults(found: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
 
 
 def line_of(text: str, where: Location) -> int:
-    """Line of a location in the text, counted from 1: its key, else its table, else 0."""
+    """Line of a location in the text, counted from 1: its key, else the nearest table around it,
+    else 0."""
     lines = _lines(text)
-    table, nth, *rest = (*where, "", "")[: max(len(where), 2)]
-    name = re.escape(str(table))
-    if not isinstance(nth, int):
-        return _line_in_table(lines, name, str(nth))
-    starts = _starts(text, name)
-    if nth >= len(starts):
-        return _line_in_table(lines, name, "")
-    end = _first(lines, r"\s*\[\[\s*\w+\s*\]\]", starts[nth] + 1, len(lines)) or len(lines)
-    return _line_within(lines, name, list(rest), starts[nth], end)
-
-
-def _line_within(lines: Sequence[str], name: str, rest: list[Any], start: int, end: int) -> int:
-    """In the entry between these lines: the key, in the table within it that is named, if any."""
-    key = next((part for part in rest if isinstance(part, str)), "")
-    if len(rest) > 1 and isinstance(rest[1], int):
-        head = rf"\s*\[\[\s*{name}\.{re.escape(key)}\s*\]\]"
-        inner = [n for n in range(start, end) if re.match(head, lines[n])]
-        if rest[1] < len(inner):
-            after = [*inner, end][rest[1] + 1]
-            return _line_within(
-                lines, rf"{name}\.{re.escape(key)}", rest[2:], inner[rest[1]], after
-            )
-    head = rf"\s*\[\s*{name}\.{re.escape(key)}\s*\]"
-    if key and (head_line := _first(lines, head, start, end)):
-        return _line_within(lines, rf"{name}\.{re.escape(key)}", rest[1:], head_line - 1, end)
-    return _first(lines, rf"\s*{re.escape(key)}\s*=", start, end) or start + 1
+    prefixes = (where[:length] for length in range(len(where), 0, -1))
+    return next((lines[prefix] for prefix in prefixes if prefix in lines), 0)
 
 
 @lru_cache(FILES)
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(text.split("\n"))
+def _lines(text: str) -> dict[Location, int]:
+    """Line of each table and of each key that begins a line."""
+    lines: dict[Location, int] = {}
+    entries = Counter[Location]()
+    table: Location = ()
+    for number, line in enumerate(text.split("\n"), 1):
+        if head := HEAD.match(line):
+            table = _location(head["name"], (), entries)
+            if head["array"]:
+                entries[table] += 1
+                lines.setdefault(table, number)
+                table = (*table, entries[table] - 1)
+            _note(lines, table, number)
+        elif key := KEY.match(line):
+            _note(lines, _location(key["name"], table, entries), number)
+    return lines
 
 
-@lru_cache(TABLES)
-def _starts(text: str, name: str) -> tuple[int, ...]:
-    """Where each entry of a table begins, counted from 0."""
-    start = re.compile(rf"\s*\[\[\s*{name}\s*\]\]")
-    return tuple(n for n, line in enumerate(_lines(text)) if start.match(line))
+def _location(name: str, table: Location, entries: Mapping[Location, int]) -> Location:
+    """Location of a dotted name: of an array of tables that is named, its newest entry."""
+    for part in name.split("."):
+        if entries.get(table):
+            table = (*table, entries[table] - 1)
+        table = (*table, part.strip())
+    return table
 
 
-def _line_in_table(lines: Sequence[str], name: str, key: str) -> int:
-    start = _first(lines, rf"\s*(\[?\[\s*{name}\s*[\].]|{name}\s*[=.])", 0, len(lines)) or 0
-    if not (start and key):
-        return start
-    end = _first(lines, r"\s*\[\[?\s*\w", start, len(lines)) or len(lines)
-    return _first(lines, rf"\s*{re.escape(key)}\s*=", start, end) or start
-
-
-def _first(lines: Sequence[str], pattern: str, start: int, end: int) -> int | None:
-    """Number, counted from 1, of the first line that matches."""
-    return next((n + 1 for n in range(start, end) if re.match(pattern, lines[n])), None)
+def _note(lines: dict[Location, int], where: Location, number: int) -> None:
+    """Note the line of a location, and of the tables around it that have none of their own."""
+    for length in range(1, len(where) + 1):
+        lines.setdefault(where[:length], number)

@@ -9,6 +9,7 @@ import msgspec
 
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.client import Json
+from services.backoff import delay
 from services.contract import Author, Command
 
 Found = Literal["open", "done", "passed", "gone", "foreign", "strange", "refused"]
@@ -82,9 +83,7 @@ def is_away(status: int, refused: int, looked: int) -> bool:
 def wait(every: float, failures: int, chance: float) -> float:
     """Seconds until the next round, after so many in a row that got no answers. `chance` is from
     0 to 1."""
-    longest = max(every, LONGEST_WAIT)
-    doubled: float = every * 2 ** min(failures, 16)
-    return min(doubled, longest) * (1 + SPREAD * chance)
+    return delay(failures, every, max(every, LONGEST_WAIT), 1 + SPREAD * chance)
 
 
 def order(closing: Closing) -> Command:

@@ -1,0 +1,101 @@
+"""Two gateways that share a port: both take webhooks, and one that stops refuses no request."""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import aiohttp
+
+from deploy.local.process import Process
+from tests.citizens import TOKEN, post, text, webhook
+from tests.installation import Installation, frozen_database
+from tests.watching import Watch, until
+
+RUN = "shared"
+HELD, FRESH = 16, 50
+UNKNOWN = UUID(int=0)
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def body(when: str, n: int) -> bytes:
+    return webhook(text(f"{RUN} {when} {n}", f"wamid.{when}.{n}", n))
+
+
+async def hold(port: int) -> Connection:
+    """A request in hand: its handler has begun, and waits for the database."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"GET /v1/messages/%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+        b"Expect: 100-continue\r\n\r\n" % (str(UNKNOWN).encode(), TOKEN.encode())
+    )
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    return reader, writer
+
+
+async def status_line(connection: Connection) -> bytes:
+    reader, writer = connection
+    line = await reader.readline()
+    writer.close()
+    return line
+
+
+async def webhooks_taken(session: aiohttp.ClientSession, operations: str) -> float:
+    """Webhooks that one gateway has answered 200."""
+    async with session.get(f"{operations}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    name = 'postkamer_webhook_requests_total{status="200"}'
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def listening_sockets(port: int) -> int:
+    """Of all processes, on an IPv4 port; 0A is the kernel's number for listening."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
+
+async def test_gateways_share_a_port_and_one_that_stops_refuses_nothing(
+    town: Installation, watch: Watch
+) -> None:
+    port = int(town.gateway.rpartition(":")[2])
+    second = town.add_second("gateway")
+    town.restart(second)
+    await asyncio.to_thread(town.wait_until_ready, second)
+    one_each = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=one_each) as session:
+        both = [post(session, town.gateway, body("both", n)) for n in range(FRESH)]
+        assert set(await asyncio.gather(*both)) == {200}
+        for name in ("gateway", second):
+            assert await webhooks_taken(session, town.operations(name)) > 0, name
+
+        with frozen_database(town):
+            held = [await hold(port) for _ in range(HELD)]
+            os.kill(town.services[second].pid, signal.SIGTERM)
+            sockets = partial(asyncio.to_thread, listening_sockets, port)
+            await until(sockets, lambda count: count == 1, 4)
+            fresh = [post(session, town.gateway, body("fresh", n)) for n in range(FRESH)]
+            assert set(await asyncio.gather(*fresh)) == {200}
+    assert {await status_line(one) for one in held} == {b"HTTP/1.1 404 Not Found\r\n"}
+
+    async def exit_code() -> int | None:
+        return town.services[second].exit_code
+
+    assert await until(exit_code, lambda code: code is not None, 30) == 0
+    archived = await until(lambda: watch.archived(RUN), lambda rows: len(rows) == 2 * FRESH, 30)
+    assert len(set(archived)) == 2 * FRESH
+
+
+async def test_a_second_gateway_with_the_operations_port_of_the_first_ends(
+    town: Installation,
+) -> None:
+    second = Process(replace(town.services["gateway"].program, name="by-mistake"))
+    second.start()
+
+    async def exit_code() -> int | None:
+        return second.exit_code
+
+    assert await until(exit_code, lambda code: code is not None, 30) == 1
+    assert "in use" in second.program.log.read_text()
