@@ -14,14 +14,14 @@ import msgspec
 import structlog
 
 from archiver.log.append import Entry
-from archiver.log.writer import Outdated, Unsealable, Writer
-from archiver.quarantine import Aside
+from archiver.log.writer import CannotSeal, SealedBeforeErasure, Writer
+from archiver.quarantine import Quarantine
 from services import clock, contract, metrics
-from services.amqp.consumer import Inbox, Stopping
-from services.amqp.incoming_message import Incoming
+from services.amqp.consumer import ConsumerStopping, Inbox
+from services.amqp.incoming_message import IncomingMessage
 from services.contract import ArchiveBatch, Record
-from services.postgres.database import until_it_answers
-from services.tasks import beside, first
+from services.postgres.database import retry_while_unavailable
+from services.tasks import background_task, first_or_watchdog
 
 FRAMES = 128
 """Envelopes in hand, of 256 KiB each: 32 MiB."""
@@ -46,57 +46,57 @@ log = structlog.get_logger()
 class Batch(msgspec.Struct, frozen=True):
     """Envelopes, what they held, and that as it is written."""
 
-    frames: list[Incoming]
+    frames: list[IncomingMessage]
     records: list[Record]
     entries: list[Entry]
 
 
 class Intake:
-    def __init__(self, writer: Writer, aside: Aside) -> None:
+    def __init__(self, writer: Writer, aside: Quarantine) -> None:
         self._writer, self._aside = writer, aside
-        self.behind = timedelta()
+        self.lag = timedelta()
         """What happened so long ago is being written now."""
 
     async def work(self, inbox: Inbox) -> None:
         """Until the channel is lost or let go."""
         ready: asyncio.Queue[Batch] = asyncio.Queue(maxsize=1)
-        async with beside(self._write_all(inbox, ready)) as writing:
+        async with background_task(self._write_all(inbox, ready)) as writing:
             try:
                 while True:
-                    frames = await first(inbox.take(AT_ONCE, AT_ONCE_BYTES), writing)
-                    batch = await first(self._sealed(frames), writing)
-                    await first(ready.put(batch), writing)
-            except Stopping:
-                await first(ready.join(), writing)
+                    frames = await first_or_watchdog(inbox.take(AT_ONCE, AT_ONCE_BYTES), writing)
+                    batch = await first_or_watchdog(self._sealed(frames), writing)
+                    await first_or_watchdog(ready.put(batch), writing)
+            except ConsumerStopping:
+                await first_or_watchdog(ready.join(), writing)
                 raise
 
-    async def _sealed(self, frames: list[Incoming]) -> Batch:
+    async def _sealed(self, frames: list[IncomingMessage]) -> Batch:
         records = [record for frame in frames for record in await self._read(frame)]
         return Batch(frames, records, await self._entries(records))
 
     async def _entries(self, records: list[Record]) -> list[Entry]:
         try:
-            return await until_it_answers(partial(self._writer.sealed, records), "keys")
-        except Unsealable:
+            return await retry_while_unavailable(partial(self._writer.sealed, records), "keys")
+        except CannotSeal:
             pass
         except Exception as error:
             log.warning("records.unsealable", count=len(records), exc_info=error)
-        return [entry for record in records for entry in await self._sealed_alone(record)]
+        return [entry for record in records for entry in await self._seal_one(record)]
 
-    async def _sealed_alone(self, record: Record) -> list[Entry]:
+    async def _seal_one(self, record: Record) -> list[Entry]:
         try:
-            return await until_it_answers(partial(self._writer.sealed, [record]), "keys")
-        except Unsealable as error:
+            return await retry_while_unavailable(partial(self._writer.sealed, [record]), "keys")
+        except CannotSeal as error:
             await self._refuse(record, str(error))
         except Exception as error:
             log.error("record.unsealable", record=record.id, kind=record.kind, exc_info=error)
             await self._refuse(record, "it cannot be sealed")
         return []
 
-    async def _read(self, frame: Incoming) -> list[Record]:
+    async def _read(self, frame: IncomingMessage) -> list[Record]:
         """The records of an envelope. KeyError for a newer version's: it stays in the queue."""
         try:
-            batch = contract.decode(frame.kind, frame.body)
+            batch = contract.decode(frame.type, frame.body)
         except msgspec.DecodeError:
             batch = None
         if isinstance(batch, ArchiveBatch):
@@ -120,30 +120,30 @@ class Intake:
             end = start + (SHARED if self._writer.busy else TOGETHER)
             try:
                 await self._write_some(batch.entries[start:end], batch.records)
-            except Outdated:  # what of it is there already is left out
+            except SealedBeforeErasure:  # what of it is there already is left out
                 entries = await self._entries(batch.records)
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
         for kind, count in Counter(entry.open.kind for entry in batch.entries).items():
             metrics.archive_records.labels(kind=kind).inc(count)
         if batch.entries:
-            self.behind = clock.now() - max(entry.open.at for entry in batch.entries)
-            metrics.archive_lag_seconds.set(self.behind.total_seconds())
+            self.lag = clock.now() - max(entry.open.at for entry in batch.entries)
+            metrics.archive_lag_seconds.set(self.lag.total_seconds())
 
     async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
         try:
-            await until_it_answers(partial(self._writer.write, entries), "records")
-        except Outdated:
+            await retry_while_unavailable(partial(self._writer.write, entries), "records")
+        except SealedBeforeErasure:
             raise
         except Exception as error:
             log.warning("records.refused", count=len(entries), exc_info=error)
             for entry in entries:
-                await self._write_alone(entry, records)
+                await self._write_one(entry, records)
 
-    async def _write_alone(self, entry: Entry, records: Sequence[Record]) -> None:
+    async def _write_one(self, entry: Entry, records: Sequence[Record]) -> None:
         try:
-            await until_it_answers(partial(self._writer.write, [entry]), "record")
-        except Outdated:
+            await retry_while_unavailable(partial(self._writer.write, [entry]), "record")
+        except SealedBeforeErasure:
             raise
         except Exception as error:
             record = next(one for one in records if one.id == entry.open.id)
@@ -151,14 +151,14 @@ class Intake:
             await self._refuse(record, "the database refused this record")
 
     async def _refuse(self, record: Record, reason: str) -> None:
-        await self._put_aside(reason, _whole(record))
+        await self._put_aside(reason, _encode_record(record))
 
     async def _put_aside(self, reason: str, body: bytes) -> None:
         metrics.quarantined.labels(reason=reason).inc()
-        await until_it_answers(partial(self._aside.put, reason, body), "aside")
+        await retry_while_unavailable(partial(self._aside.add, reason, body), "aside")
 
 
-def _whole(record: Record) -> bytes:
+def _encode_record(record: Record) -> bytes:
     """As it is kept aside; without its time, where that is one that cannot be told in UTC."""
     try:
         return msgspec.msgpack.encode(record)

@@ -15,7 +15,7 @@ import structlog
 
 from services import metrics
 from services.contract import Record
-from services.postgres.database import Pool, until_it_answers
+from services.postgres.database import Pool, retry_while_unavailable
 
 LOOK_SECONDS = 1.0
 """Between two looks at what is not recorded yet."""
@@ -30,7 +30,7 @@ Add = Callable[[Sequence[Record]], Awaitable[object]]
 log = structlog.get_logger()
 
 
-async def recording(pool: Pool, add: Add) -> None:
+async def record_operator_actions(pool: Pool, add: Add) -> None:
     """For as long as the service runs."""
     while True:
         refused = await _record(pool, add)
@@ -42,11 +42,11 @@ async def _record(pool: Pool, add: Add) -> int:
     after, refused = UUID(int=0), 0
     while True:
         find = partial(pool.fetch, _UNRECORDED, after, MOST)
-        records = [_made(row) for row in await until_it_answers(find, "operations")]
+        records = [_made(row) for row in await retry_while_unavailable(find, "operations")]
         if not records:
             return refused
         added = await _added(records, add)
-        await until_it_answers(partial(pool.execute, _MOVED, added), "operations")
+        await retry_while_unavailable(partial(pool.execute, _MOVED, added), "operations")
         metrics.archive_records.labels(kind="operation").inc(len(added))
         after, refused = records[-1].id, refused + len(records) - len(added)
 
@@ -54,7 +54,7 @@ async def _record(pool: Pool, add: Add) -> int:
 async def _added(records: Sequence[Record], add: Add) -> list[UUID]:
     """Which are in the record now. One that it refuses keeps no other from it."""
     try:
-        await until_it_answers(lambda: add(records), "operations")
+        await retry_while_unavailable(lambda: add(records), "operations")
     except Exception as error:
         if len(records) == 1:
             log.error("operation.refused", record=records[0].id, exc_info=error)

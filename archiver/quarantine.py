@@ -7,19 +7,19 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.key_store import NOWHERE, Keys
-from archiver.encryption.sealing import SALT_BYTES, Shut, seal, unseal
+from archiver.encryption.key_store import NOWHERE, KeyStore
+from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, seal, unseal
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Connection, Pool
 
 ABOUT = b"quarantine"
 
 
-class Aside:
-    def __init__(self, pool: Pool, keys: Keys) -> None:
+class Quarantine:
+    def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def put(self, reason: str, body: bytes) -> UUID:
+    async def add(self, reason: str, body: bytes) -> UUID:
         """Its id there; `reason` holds no personal data. What is kept already is kept once: it
         comes again where the process ended before its envelope was acknowledged."""
         keys, salt = await self._keys.of_conversations([NOWHERE]), os.urandom(SALT_BYTES)
@@ -44,7 +44,7 @@ async def listed(pool: Pool, limit: int) -> list[Kept]:
     return [Kept(**row) for row in await pool.fetch(_LIST, limit)]
 
 
-async def opened(connection: Connection, keys: Keys, id: UUID) -> bytes | None:
+async def open_entry(connection: Connection, keys: KeyStore, id: UUID) -> bytes | None:
     """What is in it; None where there is none. Shut where it was altered. In a transaction, it is
     held until that ends: it is put into the record once."""
     row = await connection.fetchrow(_ONE, id)
@@ -52,7 +52,7 @@ async def opened(connection: Connection, keys: Keys, id: UUID) -> bytes | None:
         return None
     key = (await keys.known([NOWHERE])).get(NOWHERE)
     if key is None:
-        raise Shut("its key is gone")
+        raise CannotDecrypt("its key is gone")
     return unseal(key, row["salt"], row["sealed"], ABOUT)
 
 
@@ -65,7 +65,7 @@ def records(body: bytes) -> list[Record]:
         return [msgspec.msgpack.decode(body, type=Record)]
 
 
-async def let_go(connection: Connection, id: UUID) -> None:
+async def remove(connection: Connection, id: UUID) -> None:
     """As the owner: it is in the record by now."""
     await connection.execute(_GONE, id)
 

@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
-from services.whatsapp.segments import CONTACT, ITEM, Cut, Hole, joined
+from services.whatsapp.segments import CONTACT, ITEM, Gap, SegmentedBody, join_body
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -17,31 +17,31 @@ class Envelope(msgspec.Struct, frozen=True):
     door: str
     proof: str
     signature: str
-    holes: list[Hole]
+    holes: list[Gap]
 
 
-class Whole(msgspec.Struct, frozen=True):
+class AssembledBody(msgspec.Struct, frozen=True):
     """A body, and how it came."""
 
     body: bytes
     envelope: Envelope
 
 
-class Gone(Exception):
+class SegmentsDestroyed(Exception):
     """It cannot be put together: says why."""
 
 
-async def whole(connection: Connection, keys: Keys, receipt: UUID) -> Whole:
+async def assemble(connection: Connection, keys: KeyStore, receipt: UUID) -> AssembledBody:
     """Gone where anything of it was destroyed, or there is no such receipt."""
     rows = list(opened(await connection.fetch(_PIECES, receipt), keys))
     envelope = next((row for row in rows if row["id"] == receipt), None)
     if envelope is None:
-        raise Gone("there is no such receipt, or something of it was destroyed")
+        raise SegmentsDestroyed("there is no such receipt, or something of it was destroyed")
     said = msgspec.json.decode(envelope["data"], type=Envelope)
-    body = joined(Cut(envelope["raw"], said.holes), _pieces(rows, receipt))
+    body = join_body(SegmentedBody(envelope["raw"], said.holes), _pieces(rows, receipt))
     if body is None:
-        raise Gone("not every piece of it is there")
-    return Whole(body, said)
+        raise SegmentsDestroyed("not every piece of it is there")
+    return AssembledBody(body, said)
 
 
 def _pieces(rows: list[dict[str, Any]], receipt: UUID) -> dict[tuple[int, str], bytes]:

@@ -7,7 +7,7 @@ from datetime import date
 import structlog
 
 from services import clock
-from services.postgres.database import Pool, until_it_answers
+from services.postgres.database import Pool, retry_while_unavailable
 
 AHEAD = 13
 """Made in advance: a service that runs for a year without a restart has room."""
@@ -17,7 +17,7 @@ TABLES = ("entry", "searchable")
 log = structlog.get_logger()
 
 
-async def make(pool: Pool, today: date) -> None:
+async def create_partitions(pool: Pool, today: date) -> None:
     for table in TABLES:
         sql = "select archiver.make_months_of($1, $2, $3)"
         await pool.execute(sql, table, today.replace(day=1), AHEAD)
@@ -25,7 +25,7 @@ async def make(pool: Pool, today: date) -> None:
     await pool.execute(sql, today.replace(day=1), AHEAD)
 
 
-async def forget(pool: Pool, today: date, kept: int) -> None:
+async def drop_expired(pool: Pool, today: date, kept: int) -> None:
     """The months of the processing log before the last `kept`."""
     gone = await pool.fetchval("select archiver.forget_processing($1)", months_before(today, kept))
     if gone:
@@ -38,9 +38,11 @@ def months_before(today: date, count: int) -> date:
     return date(year, month + 1, 1)
 
 
-async def keep(pool: Pool, kept: int) -> None:
+async def maintain_partitions(pool: Pool, kept: int) -> None:
     """For as long as the service runs."""
     while True:
-        await until_it_answers(lambda: make(pool, clock.now().date()), "months")
-        await until_it_answers(lambda: forget(pool, clock.now().date(), kept), "processing")
+        await retry_while_unavailable(lambda: create_partitions(pool, clock.now().date()), "months")
+        await retry_while_unavailable(
+            lambda: drop_expired(pool, clock.now().date(), kept), "processing"
+        )
         await asyncio.sleep(LOOK_SECONDS)

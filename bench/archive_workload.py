@@ -13,12 +13,12 @@ import msgspec
 
 from bench.receipts import Wave, receipts
 from deliverer.crm.settlements import record, settlement
-from router.handlers.batch import chunks, decide_batch
-from router.handlers.units import items_of, units_of
-from router.model.decision import Decided, Ground
-from router.model.snapshot import Knowledge
+from router.handlers.batch import decide_batch, split_by_size
+from router.handlers.units import items_of, split_entry
+from router.model.decision import Decided, RoutingContext
+from router.model.snapshot import Snapshot
 from router.output import archive_records
-from router.output.crm_events import deliveries
+from router.output.crm_events import crm_events
 from services.contract import Author, Command, Entry, Receipt, Record, SendOutcome
 from services.ids import uuid7
 from tests.citizens import NUMBER, WABA, phone, signature
@@ -42,12 +42,12 @@ CLERK = Author(kind="employee", id="m.devries")
 def envelopes(
     waves: Iterable[tuple[Wave, datetime]],
     texts: Iterator[str],
-    ground: Ground,
+    ground: RoutingContext,
     numbers: Sequence[str] = (NUMBER,),
 ) -> Iterator[list[Record]]:
     """What each message to the archive holds; two messages of each citizen, one each way."""
     for wave, at in waves:
-        known = Knowledge()
+        known = Snapshot()
         for entries in _entries(wave, texts, at, numbers, known):
             yield from _left(entries, known, ground)
 
@@ -59,7 +59,7 @@ def split(first: int, citizens: int, together: int = TOGETHER) -> Iterator[Wave]
 
 
 def _entries(
-    wave: Wave, texts: Iterator[str], at: datetime, numbers: Sequence[str], known: Knowledge
+    wave: Wave, texts: Iterator[str], at: datetime, numbers: Sequence[str], known: Snapshot
 ) -> Iterator[list[Entry]]:
     """A batch of the router each; `known` is what it knows after the one before."""
     yield [receipt for _, receipt in receipts(wave, texts, at, numbers)]
@@ -72,14 +72,18 @@ def _entries(
         yield [_said(order, status, wave.first + n, then) for n, order in enumerate(orders)]
 
 
-def _left(entries: Sequence[Entry], known: Knowledge, ground: Ground) -> Iterator[list[Record]]:
+def _left(
+    entries: Sequence[Entry], known: Snapshot, ground: RoutingContext
+) -> Iterator[list[Record]]:
     """The router's messages to the archive, then the deliverer's."""
     opened = [(entry, items_of(entry)) for entry in entries]
-    todo = [unit for entry, inside in opened for unit in units_of(entry, inside, ground)]
+    todo = [unit for entry, inside in opened for unit in split_entry(entry, inside, ground)]
     batch = decide_batch(todo, known, ground)
     assert not batch.faults, batch.faults
-    yield from chunks(archive_records.kept(opened, batch.said, batch.again), _size)
-    yield from _delivered(batch.said)
+    yield from split_by_size(
+        archive_records.archive_records(opened, batch.to_publish, batch.duplicates), _size
+    )
+    yield from _delivered(batch.to_publish)
 
 
 def _size(record: Record) -> int:
@@ -91,7 +95,7 @@ def _delivered(said: Iterable[Decided]) -> Iterator[list[Record]]:
     made = [
         record(settlement(delivery, destination, 1, 202, delivery.time + SAID))
         for unit, decision, _ in said
-        for destination, delivery in deliveries(unit, decision)
+        for destination, delivery in crm_events(unit, decision)
     ]
     for start in range(0, len(made), SETTLED):
         yield made[start : start + SETTLED]

@@ -22,11 +22,11 @@ from bench.texts import examples, written
 from bench.usage import peak
 from deploy.local.process import Process
 from router.handlers.units import keyed_hash
-from router.ruleset.context import grounded
+from router.ruleset.context import build_context
 from services import clock, logs
 from services.config import loader
 from services.contract import Record
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from tests.citizens import NUMBER
 from tests.installation import NEIGHBOUR_NUMBER
 
@@ -58,7 +58,7 @@ async def _round(stage: Stage, first: int, citizens: int) -> Round:
     """One archiver with all of it waiting, then its rows bare; RuntimeError when any is missing."""
     async with (
         await aio_pika.connect(stage.broker.url) as connection,
-        connected(stage.database.url, "bench", 1) as pool,
+        connection_pool(stage.database.url, "bench", 1) as pool,
     ):
         channel = await connection.channel()
         filled = await stage.tell(_happened(stage, first, citizens))
@@ -85,7 +85,7 @@ def _happened(stage: Stage, first: int, citizens: int) -> Iterator[list[Record]]
     config = loader.load(stage.config_file)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = written(examples(EXAMPLES.read_text()), about, seed=first)
-    ground = grounded(config, keyed_hash(b"bench"))
+    ground = build_context(config, keyed_hash(b"bench"))
     waves = ((wave, clock.now()) for wave in split(first, citizens))
     return envelopes(waves, texts, ground, NUMBERS)
 

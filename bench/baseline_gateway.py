@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bench.webhooks import HEADER, is_signed
 from services.http.server import MANY, serve
-from services.lifecycle import in_loop, settle
+from services.lifecycle import freeze_gc, run_event_loop
 
 BODY_BYTES = 4 * 1024 * 1024
 CHANNELS = 8
@@ -74,9 +74,9 @@ async def main(kind: str, port: int) -> None:
     else:
         app.router.add_post("/{path:.*}", bare)
     async with serve(app, "127.0.0.1", port, connections=MANY):
-        settle()
+        freeze_gc()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    in_loop(main(sys.argv[1], int(sys.argv[2])))
+    run_event_loop(main(sys.argv[1], int(sys.argv[2])))

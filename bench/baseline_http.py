@@ -9,7 +9,7 @@ import time
 
 import aiohttp
 
-from services.lifecycle import in_loop, settle
+from services.lifecycle import freeze_gc, run_event_loop
 
 BODY = b'{"specversion":"1.0","data":{"text":"%s"}}' % (b"x" * 600)
 """As large as the event of a message."""
@@ -31,11 +31,11 @@ async def main(url: str, connections: int, requests: int) -> None:
                 async with session.post(url, data=BODY, headers=HEADERS) as answer:
                     await answer.read()
 
-        settle()
+        freeze_gc()
         began = time.monotonic()
         await asyncio.gather(*(several() for _ in range(connections)))
         print(each * connections / (time.monotonic() - began))
 
 
 if __name__ == "__main__":
-    in_loop(main(sys.argv[1], *map(int, sys.argv[2:])))
+    run_event_loop(main(sys.argv[1], *map(int, sys.argv[2:])))

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from sandbox.openklant.schema import TOGETHER
-from services.lifecycle import in_loop, settle
+from services.lifecycle import freeze_gc, run_event_loop
 from tests.openklant import ACTORS, ADDRESS, MESSAGE, TASK, Client, Json
 
 SINGLE, APART = "single posts", "four calls, as measured"
@@ -79,7 +79,7 @@ async def main(url: str, seconds: float) -> None:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=max(BEST_OF))) as http:
         client = Client(url, http)
         bare = Bare(client, (await client.post("actoren", ACTORS[0]))["uuid"])
-        settle()
+        freeze_gc()
         found[SINGLE] = await _rate(bare.single, AT_ONCE, seconds, numbers)
         found[APART] = await _rate(bare.apart, AT_ONCE, seconds, numbers)
         for clients in BEST_OF:
@@ -104,4 +104,4 @@ async def _rate(
 
 
 if __name__ == "__main__":
-    in_loop(main(sys.argv[1], float(sys.argv[2])))
+    run_event_loop(main(sys.argv[1], float(sys.argv[2])))

@@ -15,10 +15,10 @@ from router.partition.worker import FRAMES
 from services import contract, metrics
 from services.amqp.topology import ARCHIVE, ARCHIVE_QUEUE, partition_queue
 from services.contract import PartitionBatch, Receipt
-from services.http.application import operations
+from services.http.application import operations_app
 from services.http.server import serve
-from services.lifecycle import in_loop, settle
-from services.postgres.database import Pool, connected
+from services.lifecycle import freeze_gc, run_event_loop
+from services.postgres.database import Pool, connection_pool
 
 TABLE = "create table if not exists bare (id uuid primary key, body bytea not null)"
 ROWS = "insert into bare select * from unnest($1::uuid[], $2::bytea[])"
@@ -56,20 +56,20 @@ def _receipts(frame: AbstractIncomingMessage) -> list[Receipt]:
 
 async def main(partitions: int, port: int) -> None:
     connection = await aio_pika.connect(os.environ["POSTKAMER_AMQP_URL"])
-    async with connected(os.environ["POSTKAMER_DATABASE_URL"], "bare", POOL_SIZE) as pool:
+    async with connection_pool(os.environ["POSTKAMER_DATABASE_URL"], "bare", POOL_SIZE) as pool:
         await pool.execute(TABLE)
 
         async def hindered() -> list[str]:
             return []
 
         async with (
-            serve(operations(hindered), "127.0.0.1", port),
+            serve(operations_app(hindered), "127.0.0.1", port),
             asyncio.TaskGroup() as group,
         ):
-            settle()
+            freeze_gc()
             for partition in range(partitions):
                 group.create_task(work(partition, await connection.channel(), pool))
 
 
 if __name__ == "__main__":
-    in_loop(main(int(sys.argv[1]), int(sys.argv[2])))
+    run_event_loop(main(int(sys.argv[1]), int(sys.argv[2])))

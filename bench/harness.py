@@ -19,11 +19,11 @@ from deploy.local.process import Program
 from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
 from deploy.local.state import token
-from router.handlers.batch import chunks
+from router.handlers.batch import split_by_size
 from services import clock, contract
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.partition_publisher import Partitions
+from services.amqp.connection import broker_connection
+from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config import loader
 from services.contract import ArchiveBatch, Batch, Delivery, DeliveryBatch, Receipt, Record
@@ -87,10 +87,10 @@ class Stage:
         """Put events into a destination's queue, as the router does."""
 
         async def publish() -> None:
-            async with linked(self.broker.url, "bench") as link:
+            async with broker_connection(self.broker.url, "bench") as link:
                 publisher = Publisher(link, topology.DESTINATIONS)
                 queue = topology.destination_queue(destination)
-                for chunk in chunks(list(events), lambda event: len(event.data) + 200):
+                for chunk in split_by_size(list(events), lambda event: len(event.data) + 200):
                     batch = DeliveryBatch(destination=destination, deliveries=chunk)
                     await publisher.publish(queue, batch, PUBLISH_SECONDS)
 
@@ -101,7 +101,7 @@ class Stage:
 
         async def publish() -> None:
             loop, queue = asyncio.get_running_loop(), topology.destination_queue(destination)
-            async with linked(self.broker.url, "bench") as link:
+            async with broker_connection(self.broker.url, "bench") as link:
                 publisher, due = Publisher(link, topology.DESTINATIONS), loop.time()
                 each = iter(events)
                 while chunk := list(itertools.islice(each, TOGETHER)):
@@ -141,8 +141,8 @@ class Stage:
     async def fill(self, envelopes: Iterator[tuple[int, list[Receipt]]]) -> int:
         """Put envelopes into the partitions' queues; how many there were."""
         count = 0
-        async with linked(self.broker.url, "bench") as link:
-            partitions = Partitions(link, clock.new_id(), self.config.partitions)
+        async with broker_connection(self.broker.url, "bench") as link:
+            partitions = PartitionPublisher(link, clock.new_id(), self.config.partitions)
             for partition, receipts in envelopes:
                 await partitions.publish(partition, list(receipts), PUBLISH_SECONDS)
                 count += 1
@@ -151,7 +151,7 @@ class Stage:
     async def tell(self, envelopes: Iterable[list[Record]]) -> int:
         """Put records into the archive's queue, as router and deliverer do; how many envelopes."""
         count = 0
-        async with linked(self.broker.url, "bench") as link:
+        async with broker_connection(self.broker.url, "bench") as link:
             publisher = Publisher(link, topology.ARCHIVE)
             for records in envelopes:
                 batch = ArchiveBatch(records=records)

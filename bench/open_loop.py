@@ -15,7 +15,7 @@ from typing import cast
 
 import msgspec
 
-from services.lifecycle import in_loop
+from services.lifecycle import run_event_loop
 
 TICK_SECONDS = 0.001
 """What is due is sent at the next tick: looking more often costs the servers their processor."""
@@ -164,4 +164,4 @@ if __name__ == "__main__":
     port, lines, connections, rate, seconds = sys.argv[1:]
     requests = [request(line) for line in Path(lines).read_bytes().splitlines()]
     moments = schedule(float(rate), float(seconds))
-    in_loop(main(int(port), requests, int(connections), moments))
+    run_event_loop(main(int(port), requests, int(connections), moments))

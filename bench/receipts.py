@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from router.handlers.batch import chunks
+from router.handlers.batch import split_by_size
 from services.amqp.topology import partition_of
 from services.contract import Receipt
 from services.ids import uuid7
@@ -59,5 +59,5 @@ def envelopes(
     for number, receipt in given:
         shares.setdefault(partition_of(number, partitions), []).append(receipt)
     for partition, theirs in shares.items():
-        for chunk in chunks(theirs, lambda receipt: len(receipt.body) + OVERHEAD):
+        for chunk in split_by_size(theirs, lambda receipt: len(receipt.body) + OVERHEAD):
             yield partition, chunk

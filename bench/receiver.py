@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import ClassVar, cast
 
 from services import clock
-from services.lifecycle import in_loop
+from services.lifecycle import run_event_loop
 
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
@@ -106,4 +106,4 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    in_loop(main(int(sys.argv[1])))
+    run_event_loop(main(int(sys.argv[1])))

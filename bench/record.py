@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import Signer, sign
 from archiver.log.inclusion_proof import proof
 from archiver.log.writer import Writer
@@ -29,13 +29,13 @@ from bench.texts import examples, written
 from bench.usage import processor
 from deploy.local.postgresql import Database
 from router.handlers.units import keyed_hash
-from router.ruleset.context import grounded
+from router.ruleset.context import build_context
 from services import clock
 from services.config import loader
 from services.contract import Record
-from services.files.object_store import Objects
-from services.lifecycle import settle
-from services.postgres.database import Pool, connected
+from services.files.object_store import ObjectStore
+from services.lifecycle import freeze_gc
+from services.postgres.database import Pool, connection_pool
 
 AT_ONCE = 2_000
 """Records of a batch."""
@@ -66,11 +66,11 @@ def measure(folder: Path, records: int, report: Callable[[str], None]) -> None:
 
 async def _kept(folder: Path, database: Database, records: int) -> tuple[list[Batch], int, Proved]:
     """What each batch cost, the bytes that all take, and how long proofs take."""
-    async with connected(database.url, "bench", 2) as pool:
+    async with connection_pool(database.url, "bench", 2) as pool:
         begin = clock.now() - timedelta(days=DAYS)
         months = "select archiver.make_months_of('entry', $1, $2)"
         await pool.execute(months, begin.date().replace(day=1), MONTHS)
-        keys = Keys(pool, [base64.b64decode(KEY)])
+        keys = KeyStore(pool, [base64.b64decode(KEY)])
         await keys.check()
         batches = await _grown(pool, Writer(pool, keys), database, _happened(records), folder)
         return batches, await pool.fetchval(_BYTES), await _proved(pool)
@@ -86,7 +86,7 @@ def _happened(records: int) -> Iterator[Record]:
         (wave, now - timedelta(days=DAYS) * (1 - wave.first / citizens))
         for wave in split(0, citizens, TOGETHER)
     )
-    made = envelopes(waves, texts, grounded(config, keyed_hash(b"bench")))
+    made = envelopes(waves, texts, build_context(config, keyed_hash(b"bench")))
     return itertools.islice((record for envelope in made for record in envelope), records)
 
 
@@ -94,10 +94,10 @@ async def _grown(
     pool: Pool, writer: Writer, database: Database, records: Iterator[Record], folder: Path
 ) -> list[Batch]:
     """Batch by batch, and signed now and then as the archiver does."""
-    store = Objects((folder / ".local" / "objects").as_uri())
+    store = ObjectStore((folder / ".local" / "objects").as_uri())
     assert database.process
     server, batches, before = database.process.pid, list[Batch](), 0
-    settle()
+    freeze_gc()
     while batch := list(itertools.islice(records, AT_ONCE)):
         spent, theirs, began = time.process_time(), processor(server), time.monotonic()
         new = await writer.add(batch)

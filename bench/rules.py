@@ -19,14 +19,14 @@ from bench.results import spread
 from bench.texts import examples, subjects, written
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, units
-from router.model.decision import Ground, Unit
-from router.model.snapshot import Knowledge
-from router.rules.engine import judge
-from router.rules.matcher import Facts
-from router.ruleset.context import grounded
+from router.model.decision import RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
+from router.rules.engine import evaluate
+from router.rules.matcher import MessageFacts
+from router.ruleset.context import build_context
 from services import clock
 from services.config import loader
-from services.lifecycle import settle
+from services.lifecycle import freeze_gc
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "tests" / "examples" / "citizens" / "messages.toml"
@@ -74,7 +74,7 @@ def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
     texts = examples(EXAMPLES.read_text())
     samples: dict[Size, list[Sample]] = {size: [] for size in SIZES}
     grounds = {size: compiled(path)[0] for size, path in paths.items()}
-    settle()
+    freeze_gc()
     for turn in range(rounds):
         for size, path in paths.items():
             new_ones = written(texts, about, seed=turn)
@@ -92,14 +92,14 @@ def laid_out(folder: Path, size: Size) -> Path:
     return folder / "postkamer.toml"
 
 
-def compiled(path: Path) -> tuple[Ground, float]:
+def compiled(path: Path) -> tuple[RoutingContext, float]:
     """What is decided by, and the seconds that it took to make."""
     began = time.process_time()
-    ground = grounded(loader.load(path), keyed_hash(b"bench"))
+    ground = build_context(loader.load(path), keyed_hash(b"bench"))
     return ground, time.process_time() - began
 
 
-def _sample(path: Path, ground: Ground, texts: Iterator[str]) -> Sample:
+def _sample(path: Path, ground: RoutingContext, texts: Iterator[str]) -> Sample:
     _, seconds = compiled(path)
     check = _checking(path)
     new, known = deciding(ground, texts)
@@ -120,32 +120,34 @@ def _of_children() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def deciding(ground: Ground, texts: Iterator[str], messages: int = MESSAGES) -> tuple[float, float]:
+def deciding(
+    ground: RoutingContext, texts: Iterator[str], messages: int = MESSAGES
+) -> tuple[float, float]:
     """Seconds for a message that opens a conversation, and for the next one in it."""
     spent = [0.0, 0.0]
     for first in range(0, messages, BATCH):
-        known = Knowledge()
+        known = Snapshot()
         for nth in range(2):
             todo = _units(Wave(first, BATCH, nth), ground, texts)
             began = time.process_time()
             batch = decide_batch(todo, known, ground)
             spent[nth] += time.process_time() - began
-            assert not batch.faults and len(batch.fresh) == BATCH
+            assert not batch.faults and len(batch.new) == BATCH
     return spent[0] / messages, spent[1] / messages
 
 
-def _units(wave: Wave, ground: Ground, texts: Iterator[str]) -> list[Unit]:
+def _units(wave: Wave, ground: RoutingContext, texts: Iterator[str]) -> list[WorkUnit]:
     given = receipts(wave, texts, clock.now())
     return [unit for _, receipt in given for unit in units(receipt, ground)]
 
 
-def _matching(ground: Ground, texts: Iterator[str]) -> float:
+def _matching(ground: RoutingContext, texts: Iterator[str]) -> float:
     """Seconds for what the rules alone make of a message."""
     (table,) = ground.rules.values()
-    facts = [Facts(at=clock.now(), text=next(texts)) for _ in range(MESSAGES)]
+    facts = [MessageFacts(at=clock.now(), text=next(texts)) for _ in range(MESSAGES)]
     began = time.process_time()
     for each in facts:
-        judge(table, each)
+        evaluate(table, each)
     return (time.process_time() - began) / MESSAGES
 
 

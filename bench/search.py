@@ -19,13 +19,13 @@ from typing import Any
 import msgspec
 
 from archiver.api.queries import Store
-from archiver.encryption.key_store import Keys
-from archiver.index.blind_index import sought
-from archiver.index.record_fields import told
+from archiver.encryption.key_store import KeyStore
+from archiver.index.blind_index import index_tokens
+from archiver.index.record_fields import read_fields
 from archiver.log.append import Entry
 from archiver.log.writer import Writer
 from archiver.search.request import SEARCH
-from archiver.search.search import Finder
+from archiver.search.search import Search
 from bench.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.results import at_most, spread
 from bench.servers import KEY
@@ -35,7 +35,7 @@ from cli.support.example_config import ROOT
 from deploy.local.postgresql import Database
 from services.contract import Record
 from services.http.rights import Rights
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from services.postgres.migrations import migrate, migrations
 
 BATCH = 2_000
@@ -141,15 +141,15 @@ def _spent(server: int) -> float:
 async def _measure(url: str, records: int, spent: Callable[[], float], report: Report) -> None:
     await migrate(url, [m for n in MIGRATED for m in migrations(n, ROOT / n / "migrations")])
     town = Town(records)
-    async with connected(url, "bench", 8) as pool:
-        keys = Keys(pool, [base64.b64decode(KEY)])
+    async with connection_pool(url, "bench", 8) as pool:
+        keys = KeyStore(pool, [base64.b64decode(KEY)])
         await keys.check()
         await _months(pool, town.begins)
         for line in await _written(Writer(pool, keys), town, records):
             report(line)
         await pool.execute("analyze archiver.searchable, archiver.entry, archiver.subject")
         report(await _sizes(pool))
-        finder = Finder(pool, keys, Store(pool, keys))
+        finder = Search(pool, keys, Store(pool, keys))
         asked = Asked(town, max(1, records // 15), random.Random(11))
         taken = {}
         for name, kind in KINDS.items():
@@ -218,10 +218,10 @@ async def _timed(writer: Writer, entries: Sequence[Entry]) -> float:
 
 def _reading(batch: Sequence[Record]) -> float:
     """Microseconds of a record for the numbers of its words."""
-    read = [(record, told(record)) for record in batch]
+    read = [(record, read_fields(record)) for record in batch]
     began = time.process_time()
     for record, said in read:
-        sought(record, said, b"k" * 32)
+        index_tokens(record, said, b"k" * 32)
     return (time.process_time() - began) / len(batch) * 1e6
 
 
@@ -241,7 +241,7 @@ async def _sizes(pool: Pool) -> str:
     return f"{rows}, {each:,.0f} bytes each, {share:.2f} of the record\n"
 
 
-async def _asked(finder: Finder, questions: Sequence[Json], spent: Callable[[], float]) -> Taken:
+async def _asked(finder: Search, questions: Sequence[Json], spent: Callable[[], float]) -> Taken:
     ms, totals, before = [], [], spent()
     for each in questions:
         question = SEARCH.validate_json(msgspec.json.encode(each))

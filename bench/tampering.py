@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from archiver.audit.log_walk import TILE_ENTRIES, Finding
-from archiver.log.entry import Open, hash_of
+from archiver.log.entry import PlainColumns, entry_leaf_hash
 from services.postgres.database import Connection
 
 
@@ -94,6 +94,8 @@ async def do(connection: Connection, deed: Deed, size: int) -> None:
         return
     row = await connection.fetchrow("select * from archiver.entry where position = $1", place)
     assert row is not None
-    own = {name: row[name] for name in Open.__struct_fields__} | {"department": "elsewhere"}
+    own = {name: row[name] for name in PlainColumns.__struct_fields__} | {"department": "elsewhere"}
     sql = f"{_SET} department = $2, leaf = $3 where position = $1"
-    await connection.execute(sql, place, "elsewhere", hash_of(Open(**own), row["sealed"]))
+    await connection.execute(
+        sql, place, "elsewhere", entry_leaf_hash(PlainColumns(**own), row["sealed"])
+    )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from archiver.audit.checkpoints import Trust
-from archiver.audit.log import Asked, findings
+from archiver.audit.log import VerifyOptions, findings
 from archiver.audit.log_walk import Finding
 from archiver.encryption.signed_note import read_verifier
 from bench.log_report import TENTHS, Verified
@@ -18,16 +18,16 @@ from bench.tampering import ALONE, TOGETHER, Deed, do
 from bench.usage import peak
 from cli.support.archive_access import Progress
 from services.config import settings
-from services.files.object_store import Objects
-from services.postgres.database import Connection, connected
+from services.files.object_store import ObjectStore
+from services.postgres.database import Connection, connection_pool
 
 
 async def main(verifier: str, *, tampered: bool) -> Verified:
     given = settings.load(settings.ArchiveSettings, os.environ)
-    outside = Objects(os.environ["POSTKAMER_OBJECT_STORE"])
-    asked = Asked(Trust(*read_verifier(verifier)), None, outside)
+    outside = ObjectStore(os.environ["POSTKAMER_OBJECT_STORE"])
+    asked = VerifyOptions(Trust(*read_verifier(verifier)), None, outside)
     url = given.database_url.get_secret_value()
-    async with connected(url, "bench", 1) as pool, pool.acquire() as connection:
+    async with connection_pool(url, "bench", 1) as pool, pool.acquire() as connection:
         if not tampered:
             return (await _over(connection, asked, ()))[0]
         missed: list[str] = []
@@ -38,7 +38,7 @@ async def main(verifier: str, *, tampered: bool) -> Verified:
 
 
 async def _over(
-    connection: Connection, asked: Asked, deeds: Sequence[Deed]
+    connection: Connection, asked: VerifyOptions, deeds: Sequence[Deed]
 ) -> tuple[Verified, list[Finding]]:
     """From the first entry to the last, after these, which are taken back."""
     change = connection.transaction(isolation="repeatable_read")
@@ -52,7 +52,9 @@ async def _over(
         await change.rollback()
 
 
-async def _seen(connection: Connection, asked: Asked, size: int) -> tuple[Verified, list[Finding]]:
+async def _seen(
+    connection: Connection, asked: VerifyOptions, size: int
+) -> tuple[Verified, list[Finding]]:
     shows, early = Progress("entries"), list[float]()
 
     def progress(done: int, of: int) -> None:

@@ -24,7 +24,7 @@ from cli.replay import replay
 from cli.routing import explain, explanation, rule_versions
 from cli.support.example_config import EXAMPLE, ROOT
 from cli.support.time_options import Time
-from router.ruleset.validation import sound
+from router.ruleset.validation import validate
 from services import clock, lifecycle, logs
 from services.config import loader, model, settings
 from services.http.token_store import of_environment
@@ -50,14 +50,14 @@ def fail(message: str, code: int = 1) -> None:
     sys.exit(code)
 
 
-def configured(path: Path) -> model.Config:
+def configured(path: Path) -> model.Configuration:
     return chosen(path).config
 
 
-def chosen(path: Path) -> loader.Choices:
+def chosen(path: Path) -> loader.LoadedConfig:
     """All that a municipality decides, or every fault of it, and the end."""
     try:
-        return sound(loader.load(path))
+        return validate(loader.load(path))
     except model.ConfigError as error:
         fail(str(error))
         raise
@@ -75,7 +75,7 @@ def run(name: str, level: str, service: Callable[[], Service]) -> None:
     """Run a service until it is stopped; its exit code becomes ours."""
     logs.log_to_stdout(name, level)
     try:
-        sys.exit(lifecycle.in_loop(lifecycle.run(service)))
+        sys.exit(lifecycle.run_event_loop(lifecycle.run(service)))
     except OSError as error:
         fail(f"{name}: {error.strerror or error}")
 
@@ -129,7 +129,7 @@ def deliverer() -> None:
 def archiver() -> None:
     """Run the archiver: keeps the record and shows it."""
     from archiver.service import archiver as service
-    from services.config.accounts import accounts
+    from services.config.accounts import provider_accounts
     from services.files import clamd
 
     given = loaded(settings.ArchiverSettings)
@@ -138,7 +138,7 @@ def archiver() -> None:
     try:
         of_environment(given, town)
         clamd.configured(given.scanner_url, town)
-        numbers = accounts(town.numbers, given.meta_graph_url, token, os.environ)
+        numbers = provider_accounts(town.numbers, given.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
     run("archiver", given.log_level, lambda: service(given, town, numbers))

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from cli.support.audit import Operation, on_record
-from cli.support.database import Refused, on_tables, say
+from cli.support.audit import Operation, run_audited
+from cli.support.database import Refused, print_result, with_database
 from cli.support.time_options import Time
 from services import clock
 from services.config import loader, model, settings
@@ -61,7 +61,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def faults(
-    wanted: Wanted, town: model.Config, now: datetime, taken: Collection[str] = ()
+    wanted: Wanted, town: model.Configuration, now: datetime, taken: Collection[str] = ()
 ) -> list[str]:
     """What is wrong with it in this municipality; `taken` are names of the environment. Pure."""
     found = []
@@ -198,8 +198,8 @@ def add_command(path: Path | None, as_json: bool, **given: Any) -> None:
     if wrong := _judged(wanted, path):
         click.echo("\n".join(wrong), err=True)
         raise SystemExit(2)
-    token = on_record("token", work)
-    say({"name": wanted.name, "token": token}, [token], as_json=as_json)
+    token = run_audited("token", work)
+    print_result({"name": wanted.name, "token": token}, [token], as_json=as_json)
 
 
 def _judged(wanted: Wanted, path: Path | None) -> list[str]:
@@ -218,8 +218,8 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
     """Show the tokens that there are and were."""
-    tokens = on_tables("token", listed)
-    say(tokens, map(_line, tokens), as_json=as_json)
+    tokens = with_database("token", listed)
+    print_result(tokens, map(_line, tokens), as_json=as_json)
 
 
 def _line(token: Listed) -> str:
@@ -241,7 +241,7 @@ def _line(token: Listed) -> str:
 def revoke_command(name: str, as_json: bool) -> None:
     """End the token NAME, within seconds and for ever. Whose data it saw is told by
     `postkamer archive exposure`."""
-    at = on_record("token", lambda connection: revoke(connection, name))
+    at = run_audited("token", lambda connection: revoke(connection, name))
     words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
     saw = f"Whose data it saw: postkamer archive exposure --token {name} --from TIME --to TIME"
-    say({"name": name, "revokedAt": at}, [words, saw], as_json=as_json)
+    print_result({"name": name, "revokedAt": at}, [words, saw], as_json=as_json)

@@ -9,7 +9,7 @@ import msgspec
 
 from cli.support.database import fail
 from cli.support.example_config import EXAMPLE
-from router.ruleset.validation import sound
+from router.ruleset.validation import validate
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.declare import declare as declare_topology
@@ -26,7 +26,7 @@ def _table(path: Path | None) -> list[topology.Queue]:
     """Of a configuration; of the example where none is named."""
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     try:
-        town = sound(loader.load(file)).config
+        town = validate(loader.load(file)).config
     except ConfigError as error:
         fail(str(error))
     return topology.queues(town.partitions, [d.id for d in town.destinations])
@@ -64,5 +64,5 @@ def show(path: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(table))
         return
-    for line in topology.drawn(table):
+    for line in topology.format_table(table):
         click.echo(line)

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from deliverer.destinations import cloudevents
 from deliverer.transport import client_certificates
-from deliverer.transport.client_certificates import Certificates, WrongFiles
+from deliverer.transport.client_certificates import CertificateFilesError, Certificates
 from deliverer.transport.http_client import Keys
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.organisation import Destination
-from services.config.settings import SettingsError, read, resolved
+from services.config.settings import SettingsError, read, resolve_env
 
 
 class Credentials(NamedTuple):
@@ -21,7 +21,9 @@ class Credentials(NamedTuple):
     certificates: Certificates | None
 
 
-def credentials(config: Config, folder: Path, environ: Mapping[str, str]) -> dict[str, Credentials]:
+def credentials(
+    config: Configuration, folder: Path, environ: Mapping[str, str]
+) -> dict[str, Credentials]:
     """Destination -> its own; paths are from this folder. SettingsError with all that is wrong."""
     faults: list[str] = []
     signing = _tried(faults, lambda: keys(config, environ))
@@ -32,8 +34,8 @@ def credentials(config: Config, folder: Path, environ: Mapping[str, str]) -> dic
             if there := client_certificates.paths(destination, folder, environ):
                 loaded = client_certificates.load(there)
                 shown[destination.id] = Certificates(destination.id, there, loaded)
-        except WrongFiles as error:
-            faults += [sentence(destination, *wrong) for wrong in error.faults]
+        except CertificateFilesError as error:
+            faults += [credential_error(destination, *wrong) for wrong in error.faults]
     if faults:
         raise SettingsError(faults)
     return {
@@ -42,7 +44,7 @@ def credentials(config: Config, folder: Path, environ: Mapping[str, str]) -> dic
     }
 
 
-def sentence(destination: Destination, field: str, what: str) -> str:
+def credential_error(destination: Destination, field: str, what: str) -> str:
     return f"{field} (destination {destination.id}): {what}"
 
 
@@ -54,7 +56,7 @@ def _tried(faults: list[str], look: Callable[[], dict[str, Any]]) -> dict[str, A
         return {}
 
 
-def keys(config: Config, environ: Mapping[str, str]) -> dict[str, Keys]:
+def keys(config: Configuration, environ: Mapping[str, str]) -> dict[str, Keys]:
     """Destination -> its keys. SettingsError with every secret that is missing or wrong."""
     found: dict[str, Keys] = {}
     faults: list[str] = []
@@ -68,7 +70,7 @@ def keys(config: Config, environ: Mapping[str, str]) -> dict[str, Keys]:
     return found
 
 
-def client_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+def client_secrets(config: Configuration, environ: Mapping[str, str]) -> dict[str, str]:
     """Destination -> with what it asks for tokens; SettingsError with every one that is missing."""
     found: dict[str, str] = {}
     faults: list[str] = []
@@ -77,7 +79,7 @@ def client_secrets(config: Config, environ: Mapping[str, str]) -> dict[str, str]
         if not given:
             continue
         try:
-            found[destination.id] = resolved(given, environ)
+            found[destination.id] = resolve_env(given, environ)
         except ValueError as error:
             faults.append(f"{error} (client_secret of destination {destination.id})")
     if faults:

@@ -11,26 +11,26 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 
 from gateway.admission import DOOR, PARTITION, Load, Measure, decide
-from services.amqp.batcher import Batcher, Bounds, Full, Late, batching
-from services.amqp.connection import Link
-from services.amqp.partition_publisher import Partitions
-from services.amqp.publisher import Unconfirmed
+from services.amqp.batcher import Batcher, BatchLimits, BatchQueueFull, BatchTimeout, run_batcher
+from services.amqp.connection import BrokerConnection
+from services.amqp.partition_publisher import PartitionPublisher
+from services.amqp.publisher import PublishUnconfirmed
 from services.contract import Command, Entry, Receipt
 
 CONFIRM_SECONDS = 1.5
 """From taking a request to its confirm; then 503, well before a sender's own time-out."""
-BOUNDS = Bounds(waiting_seconds=CONFIRM_SECONDS)
+BOUNDS = BatchLimits(queue_timeout=CONFIRM_SECONDS)
 OVERHEAD_BYTES = 256
 """Of an entry beside its body or text, for the bounds in bytes."""
 
 log = structlog.get_logger()
 
 
-class NotDurable(Exception):
+class NotAccepted(Exception):
     """What came in is not known to be safe; the sender must try again. Says why."""
 
 
-class Gate:
+class AdmissionGate:
     """Remembers the last answer of admission, and tells when it changes."""
 
     def __init__(self, measures: Sequence[Measure], what: str) -> None:
@@ -49,15 +49,15 @@ class Gate:
 class Intake:
     """The batchers of all partitions."""
 
-    def __init__(self, link: Link, batchers: list[Batcher[Entry]]) -> None:
+    def __init__(self, link: BrokerConnection, batchers: list[Batcher[Entry]]) -> None:
         self._link, self._batchers = link, batchers
-        self._door = Gate(DOOR, "door")
-        self._gates = [Gate(PARTITION, f"partition {n}") for n in range(len(batchers))]
+        self._door = AdmissionGate(DOOR, "door")
+        self._gates = [AdmissionGate(PARTITION, f"partition {n}") for n in range(len(batchers))]
         self.tasks = [batcher.task for batcher in batchers]
 
     def refusal(self) -> str | None:
         """Why nothing at all can be taken in now; to be asked before a body is read."""
-        if not self._link.usable:
+        if not self._link.can_publish:
             return self._link.obstacles()[0]
         requests = size = 0
         for batcher in self._batchers:
@@ -67,22 +67,22 @@ class Intake:
 
     async def put(self, entries: Sequence[tuple[int, Entry]]) -> None:
         """Return once all (partition, entry) are held by a quorum; NotDurable within the bound."""
-        if not self._link.usable:
-            raise NotDurable(self._link.obstacles()[0])
+        if not self._link.can_publish:
+            raise NotAccepted(self._link.obstacles()[0])
         for n, _ in entries:
             batcher = self._batchers[n]
-            load = Load(batcher.unanswered, batcher.bytes, batcher.stalled)
+            load = Load(batcher.unanswered, batcher.bytes, batcher.seconds_since_progress)
             if reason := self._gates[n].refusal(load):
-                raise NotDurable(reason)
+                raise NotAccepted(reason)
         puts = [self._batchers[n].put(entry, _size(entry)) for n, entry in entries]
         try:
             await (puts[0] if len(puts) == 1 else asyncio.gather(*puts))
-        except Late:
-            raise NotDurable("no confirm in time") from None
-        except Full:
-            raise NotDurable("too much is waiting") from None
-        except Unconfirmed as error:
-            raise NotDurable(error.reason) from None
+        except BatchTimeout:
+            raise NotAccepted("no confirm in time") from None
+        except BatchQueueFull:
+            raise NotAccepted("too much is waiting") from None
+        except PublishUnconfirmed as error:
+            raise NotAccepted(error.reason) from None
 
 
 def _size(entry: Entry) -> int:
@@ -94,17 +94,19 @@ def _size(entry: Entry) -> int:
 
 
 @asynccontextmanager
-async def intake(link: Link, partitions: Partitions) -> AsyncIterator[Intake]:
+async def intake(link: BrokerConnection, partitions: PartitionPublisher) -> AsyncIterator[Intake]:
     """A running intake."""
     async with AsyncExitStack() as stack:
         batchers = [
-            await stack.enter_async_context(batching(_sender(partitions, n), BOUNDS))
+            await stack.enter_async_context(run_batcher(_sender(partitions, n), BOUNDS))
             for n in range(partitions.count)
         ]
         yield Intake(link, batchers)
 
 
-def _sender(partitions: Partitions, partition: int) -> Callable[[list[Entry]], Awaitable[None]]:
+def _sender(
+    partitions: PartitionPublisher, partition: int
+) -> Callable[[list[Entry]], Awaitable[None]]:
     async def send(entries: list[Entry]) -> None:
         await partitions.publish(partition, entries, CONFIRM_SECONDS)
 

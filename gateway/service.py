@@ -5,85 +5,87 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.api.command_store import Store
-from gateway.api.message_routes import Api
+from gateway.api.message_routes import MessageRoutes
 from gateway.api_docs.document import document
 from gateway.intake import Intake, intake
 from gateway.media.routes import Media
-from gateway.media.upload_store import Uploads
-from gateway.webhook.endpoints import Door, doors
-from gateway.webhook.handler import PATH, Client, Webhook
+from gateway.media.upload_store import UploadStore
+from gateway.webhook.endpoints import WebhookEndpoint, build_endpoints
+from gateway.webhook.handler import PATH, ClientCertificate, Webhook
 from services import clock
-from services.amqp.connection import linked
-from services.amqp.partition_publisher import Partitions
+from services.amqp.connection import broker_connection
+from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
-from services.config.loader import Choices, load
-from services.config.model import Config
-from services.config.reload import follow
+from services.config.loader import LoadedConfig, load
+from services.config.model import Configuration
+from services.config.reload import watch_config
 from services.config.settings import GatewaySettings
-from services.files.object_store import Objects
-from services.http.application import Route, application, operations
+from services.files.object_store import ObjectStore
+from services.http.application import Route, api_app, operations_app
 from services.http.server import AHEAD, MANY, serve
 from services.http.token_store import keyring, of_environment
-from services.lifecycle import first_to_end
-from services.postgres.database import Pool, connected
-from services.tasks import beside
+from services.lifecycle import first_failure
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 
 POOL_SIZE = 8
 """Connections to PostgreSQL, for /v1/ alone."""
 
 
 def opened(
-    settings: GatewaySettings, config: Config, environ: Mapping[str, str]
-) -> dict[str, Door]:
+    settings: GatewaySettings, config: Configuration, environ: Mapping[str, str]
+) -> dict[str, WebhookEndpoint]:
     """The webhook's doors; SettingsError with every secret that is missing."""
     secrets = [secret.get_secret_value() for secret in settings.meta_app_secrets]
-    return doors(config, secrets, settings.meta_verify_token.get_secret_value(), environ)
+    return build_endpoints(config, secrets, settings.meta_verify_token.get_secret_value(), environ)
 
 
 @asynccontextmanager
 async def gateway(
-    settings: GatewaySettings, choices: Choices, opened: Mapping[str, Door]
+    settings: GatewaySettings, choices: LoadedConfig, opened: Mapping[str, WebhookEndpoint]
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
     config = choices.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
-        pool = await enter(connected(url, "postkamer-gateway", POOL_SIZE))
-        link = await enter(linked(settings.amqp_url.get_secret_value(), "gateway"))
-        door = await enter(intake(link, Partitions(link, clock.new_id(), config.partitions)))
-        client = Client(settings.meta_client_name_header, settings.meta_client_name)
+        pool = await enter(connection_pool(url, "postkamer-gateway", POOL_SIZE))
+        link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
+        door = await enter(
+            intake(link, PartitionPublisher(link, clock.new_id(), config.partitions))
+        )
+        client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(door, opened, config, client)
         api, tasks = await enter(_api(settings, choices, pool, door))
 
         async def obstacles() -> list[str]:
             return link.obstacles()
 
-        await enter(serve(operations(obstacles), settings.bind, settings.gateway_ops_port))
-        app = application([*webhook.routes(), *api, *docs_page.routes(document)])
+        await enter(serve(operations_app(obstacles), settings.bind, settings.gateway_ops_port))
+        app = api_app([*webhook.routes(), *api, *docs_page.routes(document)])
         app[AHEAD] = {PATH: webhook.receive}
         # The operations port is opened first, and not shared: a second gateway that was started by
         # mistake ends there.
         where = settings.bind, settings.gateway_port
         await enter(serve(app, *where, connections=MANY, shared=True))
-        yield first_to_end(link.task, *tasks, *door.tasks)
+        yield first_failure(link.task, *tasks, *door.tasks)
 
 
 @asynccontextmanager
 async def _api(
-    settings: GatewaySettings, choices: Choices, pool: Pool, door: Intake
+    settings: GatewaySettings, choices: LoadedConfig, pool: Pool, door: Intake
 ) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
     """What CRMs may call, and the tasks that stand behind it."""
-    uploads = Uploads(pool)
-    media = Media(uploads, Objects(settings.object_store))
+    uploads = UploadStore(pool)
+    media = Media(uploads, ObjectStore(settings.object_store))
     async with (
         keyring(pool, of_environment(settings, choices.config)) as ring,
-        beside(media.sweep()) as sweep,
+        background_task(media.sweep()) as sweep,
     ):
-        api = Api(door, Store(pool), uploads, choices.config, ring)
+        api = MessageRoutes(door, Store(pool), uploads, choices.config, ring)
 
-        async def take(new: Choices) -> None:
-            api.go_by(new.config)
+        async def take(new: LoadedConfig) -> None:
+            api.reload(new.config)
 
-        async with beside(follow(settings.config, choices, load, take)) as followed:
+        async with background_task(watch_config(settings.config, choices, load, take)) as followed:
             yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, followed]

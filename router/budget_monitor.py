@@ -6,11 +6,11 @@ from datetime import date
 
 import structlog
 
-from router.billing.costs import Group, shares
-from router.model.decision import Ground
+from router.billing.costs import ChargeGroup, budget_ratios
+from router.model.decision import RoutingContext
 from services import clock, metrics
 from services.config.pricing import month_of, rate_of, span
-from services.postgres.database import Pool, until_it_answers
+from services.postgres.database import Pool, retry_while_unavailable
 
 LOOK_SECONDS = 300.0
 """Between two looks: each counts the month's messages, and money is spent slowly."""
@@ -19,34 +19,34 @@ GROUPS = 20_000
 log = structlog.get_logger()
 
 
-class TooMany(Exception):
+class TooManyGroups(Exception):
     """More groups than towns can have: something is wrong with what statuses say."""
 
 
-async def spent(pool: Pool, month: date, tenant: str | None) -> list[Group]:
+async def spent(pool: Pool, month: date, tenant: str | None) -> list[ChargeGroup]:
     """All of one month, of one municipality or of all of them."""
     rows = await pool.fetch(_GROUPS, *span(month), tenant, GROUPS + 1)
     if len(rows) > GROUPS:
-        raise TooMany(f"{month:%Y-%m} has more than {GROUPS} kinds of messages")
-    return [Group(**row) for row in rows]
+        raise TooManyGroups(f"{month:%Y-%m} has more than {GROUPS} kinds of messages")
+    return [ChargeGroup(**row) for row in rows]
 
 
-class Budgets:
+class BudgetMonitor:
     """How much of its budget each municipality has used this month, for whoever is to be told."""
 
-    def __init__(self, pool: Pool, current: Callable[[], Awaitable[Ground]]) -> None:
+    def __init__(self, pool: Pool, current: Callable[[], Awaitable[RoutingContext]]) -> None:
         self._pool, self._current = pool, current
 
     async def run(self) -> None:
         """For as long as the service runs."""
         while True:
             try:
-                await until_it_answers(self.look, "budgets")
-            except TooMany as error:
+                await retry_while_unavailable(self.refresh, "budgets")
+            except TooManyGroups as error:
                 log.error("budgets.uncounted", reason=str(error))
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """What cannot be said, without a budget or a rate, is not told."""
         config = (await self._current()).config
         month = month_of(clock.now())
@@ -55,7 +55,7 @@ class Budgets:
         groups = await spent(self._pool, month, None) if budgets and rate else []
         metrics.budget_used.clear()
         if rate:
-            for tenant, share in shares(groups, rate, budgets).items():
+            for tenant, share in budget_ratios(groups, rate, budgets).items():
                 metrics.budget_used.labels(tenant=tenant).set(share)
 
 

@@ -4,26 +4,26 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from router.active_rules import Rulebook
-from router.budget_monitor import Budgets
+from router.active_rules import ActiveRules
+from router.budget_monitor import BudgetMonitor
 from router.handlers.units import keyed_hash
 from router.partition.worker import FRAMES, Partition
 from router.store.store import Store
-from router.timer_relay import Relay
+from router.timer_relay import TimerRelay
 from services import clock
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.consumer import consuming
-from services.amqp.partition_publisher import Partitions
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import run_consumer
+from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
-from services.config.loader import Choices
-from services.config.model import Config
+from services.config.loader import LoadedConfig
+from services.config.model import Configuration
 from services.config.settings import RouterSettings, derived_key
-from services.http.application import operations
+from services.http.application import operations_app
 from services.http.server import serve
-from services.lifecycle import first_to_end, obstacles
-from services.postgres.database import connected
-from services.tasks import beside
+from services.lifecycle import first_failure, readiness_problems
+from services.postgres.database import connection_pool
+from services.tasks import background_task
 
 POOL_SIZE = 8
 """Connections to PostgreSQL: one for each partition at work, one for the relay, one for
@@ -32,7 +32,7 @@ budgets now and then, and some room."""
 
 @asynccontextmanager
 async def router(
-    settings: RouterSettings, choices: Choices
+    settings: RouterSettings, choices: LoadedConfig
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Runs until left; the future ends only when a part breaks."""
     amqp = settings.amqp_url.get_secret_value()
@@ -40,41 +40,41 @@ async def router(
     config = choices.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connected(url, "postkamer-router", POOL_SIZE))
-        outgoing = await enter(linked(amqp, "router publishes"))
-        incoming = await enter(linked(amqp, "router consumes"))
+        pool = await enter(connection_pool(url, "postkamer-router", POOL_SIZE))
+        outgoing = await enter(broker_connection(amqp, "router publishes"))
+        incoming = await enter(broker_connection(amqp, "router consumes"))
         store = Store(pool)
         archive = Publisher(outgoing, topology.ARCHIVE)
         hash = keyed_hash(derived_key(settings.archive_key, "router"))
-        rules = Rulebook(store, archive, hash)
-        followed = await enter(beside(rules.run(settings.config, choices)))
+        rules = ActiveRules(store, archive, hash)
+        followed = await enter(background_task(rules.run(settings.config, choices)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
         consumers = [
             await enter(
-                consuming(
+                run_consumer(
                     incoming,
                     queue,
                     FRAMES,
-                    Partition(n, rules.ground, store, archive, destinations).work,
+                    Partition(n, rules.context, store, archive, destinations).work,
                 )
             )
             for n, queue in enumerate(_partitions(config))
         ]
         # On a connection of its own: what the relay's publishes make it doubt, no other goes by.
-        back = await enter(linked(amqp, "router tells"))
-        relay = Relay(store, Partitions(back, clock.new_id(), config.partitions))
-        told = await enter(beside(relay.run()))
-        counted = await enter(beside(Budgets(pool, rules.ground).run()))
+        back = await enter(broker_connection(amqp, "router tells"))
+        relay = TimerRelay(store, PartitionPublisher(back, clock.new_id(), config.partitions))
+        told = await enter(background_task(relay.run()))
+        counted = await enter(background_task(BudgetMonitor(pool, rules.context).run()))
 
         async def hindered() -> list[str]:
-            return rules.obstacles() + await obstacles(pool, consumers)
+            return rules.problems() + await readiness_problems(pool, consumers)
 
-        await enter(serve(operations(hindered), settings.bind, settings.router_ops_port))
+        await enter(serve(operations_app(hindered), settings.bind, settings.router_ops_port))
         held = [consumer.task for consumer in consumers]
         links = [link.task for link in (outgoing, incoming, back)]
-        yield first_to_end(*links, followed, told, counted, *held)
+        yield first_failure(*links, followed, told, counted, *held)
 
 
-def _partitions(config: Config) -> list[topology.Queue]:
+def _partitions(config: Configuration) -> list[topology.Queue]:
     table = topology.queues(config.partitions, [d.id for d in config.destinations])
     return [queue for queue in table if queue.kind == "partition"]

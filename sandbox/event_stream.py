@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from services.http.problems import problem
+from services.http.problems import problem_response
 
 EVENTS_KEPT = 2_000
 """What a page that is opened now can still be shown; about 1 KiB each."""
@@ -70,7 +70,7 @@ class Stream:
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """GET /stream: everything that is remembered after Last-Event-ID, then what comes."""
         if self._listeners >= LISTENERS_MOST:
-            return problem(503, "too many pages are open", f"at most {LISTENERS_MOST}")
+            return problem_response(503, "too many pages are open", f"at most {LISTENERS_MOST}")
         run, _, place = request.headers.get("Last-Event-ID", "").partition(".")
         after = int(place) if run == self._run and place.isdecimal() else 0
         response = web.StreamResponse(

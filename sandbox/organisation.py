@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from services.config.model import Config
+from services.config.model import Configuration
 
 Carrier = Literal["meta", "360dialog"]
 """Who brings a number's messages: Meta itself, or a business solution provider."""
@@ -67,7 +67,7 @@ class Town(msgspec.Struct, frozen=True):
     departments: tuple[Department, ...]
 
 
-def of(config: Config) -> Town:
+def of(config: Configuration) -> Town:
     return Town(
         tenants=tuple(Tenant(t.id, t.name) for t in config.tenants),
         numbers=tuple(

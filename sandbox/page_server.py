@@ -11,7 +11,7 @@ from aiohttp import web
 from sandbox.meta.webhook_payloads import Citizen
 from sandbox.organisation import Town
 from sandbox.phone.routes import EXAMPLES, TROUBLED
-from services.http.problems import json
+from services.http.problems import json_response
 
 FOLDER = Path(__file__).parent / "page"
 
@@ -74,7 +74,7 @@ def routes(town: Town, found: dict[str, File]) -> list[web.RouteDef]:
         return send(request, found.get(request.match_info["name"]))
 
     async def town_hall(_: web.Request) -> web.Response:
-        return json(about)
+        return json_response(about)
 
     return [
         web.get("/", index),

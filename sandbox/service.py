@@ -31,11 +31,11 @@ from sandbox.phone.routes import Phone
 from sandbox.settings import SandboxSettings
 from services import clock
 from services.config import loader
-from services.http.application import application
-from services.http.problems import problem
+from services.http.application import api_app
+from services.http.problems import problem_response
 from services.http.server import MANY, serve
-from services.lifecycle import first_to_end
-from services.tasks import beside
+from services.lifecycle import first_failure
+from services.tasks import background_task
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -70,15 +70,15 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
         register = Control(settings.openklant_token)
         crms = [*crm.routes(), *register.routes()]
         routes = [*graph.routes(), *crms, *desks, *others(world)]
-        app = application(routes)
+        app = api_app(routes)
         app.middlewares.append(own_pages_only)
         async with (
             serve(app, settings.bind, settings.port, connections=MANY) as port,
-            beside(world.meta.run()) as telling,
-            beside(desk.watch()) as watching,
-            beside(contents.fetch()) as fetching,
+            background_task(world.meta.run()) as telling,
+            background_task(desk.watch()) as watching,
+            background_task(contents.fetch()) as fetching,
         ):
-            broken = first_to_end(telling, watching, fetching)
+            broken = first_failure(telling, watching, fetching)
             try:
                 yield Running(f"http://{settings.bind}:{port}", broken)
             finally:
@@ -125,5 +125,5 @@ async def own_pages_only(
 ) -> web.StreamResponse:
     """No other site may use the sandbox through somebody's browser."""
     if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
-        return problem(403, "only the sandbox's own page may ask this")
+        return problem_response(403, "only the sandbox's own page may ask this")
     return await handler(request)

@@ -50,11 +50,18 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
-POSTKAMER = Author(kind="automated", id="postkamer")
+AUTOMATED_AUTHOR = Author(kind="automated", id="postkamer")
 """Who wrote what goes out by itself."""
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="command"):
+class Command(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="entry",
+    tag="command",
+    rename={"reply_to_message": "about", "last_seen_sequence": "seen", "merge_from": "other"},
+):
     """A CRM's order, accepted by the gateway: a message to a citizen, or a change of a
     conversation.
 
@@ -85,7 +92,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """For which this is done; '' for whichever has the conversation."""
     content: bytes = b""
     """JSON of a message's content as Meta takes it, `{"type": ..., <type>: {...}}`; else empty."""
-    about: UUID | None = None
+    reply_to_message: UUID | None = None
     """Id of the message that it quotes or reacts to."""
     media: UUID | None = None
     """Id of an upload that goes along; the content has its place, without an id."""
@@ -103,10 +110,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     """Of a number: open, receive-only, closed."""
     outcome: str = ""
     """Of a closing: what was done about it, forwarded, redirected or handled."""
-    seen: int | None = None
+    last_seen_sequence: int | None = None
     """Of a closing: the place in the conversation up to which it was known where somebody dealt
     with it. What the citizen asked after that was not dealt with, and then nothing is closed."""
-    other: str = ""
+    merge_from: str = ""
     """Of a merge: a conversation with the same person."""
     typing: bool = False
     """Of a read: somebody types an answer."""
@@ -216,7 +223,7 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: list[Delivery]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"item_index": "item"}):
     """One thing that happened, for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
@@ -237,7 +244,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int = 0
     raw: bytes = b""
     """Bytes kept as they came, for a receipt what its items left of the body."""
-    item: int | None = None
+    item_index: int | None = None
     """Place of what it is made of among the items of its receipt, from 0."""
     contact: bytes = b""
     """The entry of `contacts` that came with it, as it stood."""

@@ -30,11 +30,11 @@ def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
     return uuid.UUID(int=value)
 
 
-def first_of(at: datetime) -> uuid.UUID:
+def min_id_at(at: datetime) -> uuid.UUID:
     """The lowest id of a moment, to the millisecond; of one before 1970 the lowest of all."""
     return uuid.UUID(int=max(0, (at - _EPOCH) // _MILLISECOND) << 80)
 
 
-def made_at(id: uuid.UUID) -> datetime:
+def created_at(id: uuid.UUID) -> datetime:
     """The moment in a UUIDv7, to the millisecond."""
     return _EPOCH + (id.int >> 80) * _MILLISECOND

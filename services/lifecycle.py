@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from services.amqp.consumer import Consumer
-from services.postgres.database import Pool, answers
+from services.postgres.database import Pool, is_available
 
 T = TypeVar("T")
 Service = Callable[[], AbstractAsyncContextManager["asyncio.Future[object]"]]
@@ -33,7 +33,7 @@ webhooks of some 30), and a MB."""
 log = structlog.get_logger()
 
 
-def in_loop(main: Coroutine[Any, Any, T]) -> T:
+def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` in an event loop: uvloop's where it is installed (the extra `speed`)."""
     try:
         import uvloop
@@ -42,7 +42,7 @@ def in_loop(main: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(main)
 
 
-def settle() -> None:
+def freeze_gc() -> None:
     """Tell the collector of cycles that what exists by now stays, and to look less often.
 
     What a batch holds comes and goes by the thousand, and next to nothing of it is in a cycle:
@@ -61,7 +61,7 @@ async def run(service: Service) -> int:
     that ends only when a part breaks. Leaving stops them in the reverse order, so that what takes
     work in is stopped first and what the work needs is closed last.
     """
-    may_open(FILES)
+    raise_open_file_limit(FILES)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -71,7 +71,7 @@ async def run(service: Service) -> int:
     deadline = asyncio.timeout(None)
     try:
         async with deadline, service() as broken:
-            settle()
+            freeze_gc()
             log.info("service.ready")
             stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
             parts: list[asyncio.Future[object]] = [broken, stopping]
@@ -92,7 +92,7 @@ async def run(service: Service) -> int:
     return 0
 
 
-def may_open(files: int) -> None:
+def raise_open_file_limit(files: int) -> None:
     """Raise this process's limit of open files, where it is lower, as far as it may be raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unbounded = resource.RLIM_INFINITY
@@ -110,13 +110,15 @@ def _watchdog() -> None:
     timer.start()
 
 
-async def obstacles(pool: Pool, consumers: Sequence[Consumer]) -> list[str]:
+async def readiness_problems(pool: Pool, consumers: Sequence[Consumer]) -> list[str]:
     """What keeps a consuming service from being ready, a sentence each."""
-    found = [] if await answers(pool) else ["the database does not answer"]
-    return found + [f"no consumer on {c.queue.name}" for c in consumers if not c.agreed]
+    found = [] if await is_available(pool) else ["the database does not answer"]
+    return found + [
+        f"no consumer on {c.queue.name}" for c in consumers if not c.confirmed_by_broker
+    ]
 
 
-def first_to_end(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
+def first_failure(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
     """Watch parts that should never end; the future is done as soon as one does, with its error.
 
     A part that its owner cancels has not broken; one that a library cancelled from within has. The

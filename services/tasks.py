@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[Any, Any, Any]) -> AsyncIterator["asyncio.Task[Any]"]:
+async def background_task(work: Coroutine[Any, Any, Any]) -> AsyncIterator["asyncio.Task[Any]"]:
     """Run `work` until the context is left, then cancel it and wait until it has ended.
 
     Whoever starts one watches it (`lifecycle.first_to_end`): its error goes nowhere else.
@@ -18,10 +18,10 @@ async def beside(work: Coroutine[Any, Any, Any]) -> AsyncIterator["asyncio.Task[
     try:
         yield task
     finally:
-        await end(task)
+        await cancel_and_wait(task)
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+async def with_timeout(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """What `work` gives; TimeoutError when it takes longer, at once and whatever it does then.
 
     Unlike `asyncio.timeout` this does not wait for the end of what it cancels: giving a connection
@@ -41,7 +41,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-async def first(work: Coroutine[Any, Any, T], other: "asyncio.Task[Any]") -> T:
+async def first_or_watchdog(work: Coroutine[Any, Any, T], other: "asyncio.Task[Any]") -> T:
     """What `work` gives, unless `other`, which should not end, ends before: then its error."""
     task = asyncio.create_task(work)
     try:
@@ -52,7 +52,7 @@ async def first(work: Coroutine[Any, Any, T], other: "asyncio.Task[Any]") -> T:
         return task.result()
     finally:
         if not task.done():
-            await end(task)
+            await cancel_and_wait(task)
 
 
 _left_behind: set["asyncio.Task[Any]"] = set()
@@ -64,7 +64,7 @@ def _forget(task: "asyncio.Task[Any]") -> None:
         task.exception()  # somebody has looked: asyncio need not complain
 
 
-async def end(*tasks: "asyncio.Task[Any]") -> None:
+async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
     """Cancel and wait. A cancellation of the caller still arrives, unlike with `suppress`."""
     for task in tasks:
         task.cancel()

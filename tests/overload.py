@@ -11,7 +11,7 @@ import time
 
 import msgspec
 
-from services.lifecycle import in_loop, may_open
+from services.lifecycle import raise_open_file_limit, run_event_loop
 from tests.citizens import signature, text, webhook
 
 HEAD = re.compile(
@@ -114,7 +114,7 @@ async def main(port: int, connections: int, seconds: float, run: str) -> Outcome
 
 
 if __name__ == "__main__":
-    may_open(FILES)
+    raise_open_file_limit(FILES)
     given = sys.argv
-    found = in_loop(main(int(given[1]), int(given[2]), float(given[3]), given[4]))
+    found = run_event_loop(main(int(given[1]), int(given[2]), float(given[3]), given[4]))
     sys.stdout.buffer.write(msgspec.json.encode(found))

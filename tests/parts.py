@@ -14,10 +14,10 @@ import aiohttp
 import msgspec
 
 from archiver.encryption.sealing import SALT_BYTES
-from archiver.encryption.stream_sealing import Sealing
+from archiver.encryption.stream_sealing import SealingStream
 from archiver.media.row_encryption import lock_of
 from services.http.rights import Rights
-from services.postgres.database import connected
+from services.postgres.database import connection_pool
 from tests.citizens import NUMBER, phone, post, text, webhook
 from tests.installation import NEIGHBOUR_NUMBER, Installation
 from tests.recorded import keys_of
@@ -138,7 +138,7 @@ class Parts:
     async def _sealed(self, part: Part, id: UUID, salt: bytes, content: bytes) -> bytes:
         """The content under the key of its conversation, as the archiver stores it."""
         place = (part.tenant, part.conversation)
-        async with connected(self.town.database.url, "test", 1) as pool:
+        async with connection_pool(self.town.database.url, "test", 1) as pool:
             key = (await (await keys_of(pool)).known([place]))[place]
         lock = lock_of({"file_salt": salt, "about": id}, key)
         assert lock is not None
@@ -146,7 +146,7 @@ class Parts:
         async def pieces() -> AsyncIterator[bytes]:
             yield content
 
-        return b"".join([piece async for piece in Sealing(lock, pieces()).pieces()])
+        return b"".join([piece async for piece in SealingStream(lock, pieces()).pieces()])
 
     async def moved(self, part: Part, department: str, mark: str) -> Part:
         """The part of another department, after a transfer."""

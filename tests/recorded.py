@@ -10,12 +10,12 @@ import msgspec
 
 from archiver.api.queries import Store
 from archiver.encryption.decrypt_rows import RECORDS, opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import Writer
 from archiver.receipt_assembly import Envelope
 from deploy.local.postgresql import OWNER, Database
-from services.postgres.database import Pool, connected
-from services.whatsapp.segments import Cut, joined
+from services.postgres.database import Pool, connection_pool
+from services.whatsapp.segments import SegmentedBody, join_body
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 """The master key of installations in tests."""
@@ -38,9 +38,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
-async def keys_of(pool: Pool, master: bytes = MASTER) -> Keys:
+async def keys_of(pool: Pool, master: bytes = MASTER) -> KeyStore:
     """Checked, so that they can be used."""
-    keys = Keys(pool, [master])
+    keys = KeyStore(pool, [master])
     await keys.check()
     return keys
 
@@ -95,7 +95,7 @@ async def join(pool: Pool) -> None:
         pieces[row["receipt"]][row["item"], "contact"] = row["contact"]
     for row in rows:
         holes = msgspec.json.decode(row["data"], type=Envelope).holes
-        if (body := joined(Cut(row["raw"], holes), pieces[row["id"]])) is not None:
+        if (body := join_body(SegmentedBody(row["raw"], holes), pieces[row["id"]])) is not None:
             add = "insert into opened.receipt values ($1, $2) on conflict do nothing"
             await pool.execute(add, row["id"], body)
 
@@ -110,6 +110,6 @@ class Readable(Database):
         return super().execute(sql, database)
 
     async def _refresh(self) -> None:
-        async with connected(self.url, "test", 1) as pool:
+        async with connection_pool(self.url, "test", 1) as pool:
             await refresh(pool)
             await join(pool)

@@ -6,8 +6,8 @@ import aiohttp
 
 from cli.tokens import Wanted, add
 from services.http.rights import Rights
-from services.http.token_store import Key, digest
-from services.postgres.database import connected
+from services.http.token_store import TokenHash, digest
+from services.postgres.database import connection_pool
 from tests.watching import until
 
 GENEROUS = {"per_second": 1000, "burst": 10_000}
@@ -17,7 +17,7 @@ GENEROUS = {"per_second": 1000, "burst": 10_000}
 async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:
     """A token in the database of which `url` is the owner's; roles send and read by default."""
     wanted = {"roles": ("send", "read")} | GENEROUS | wanted
-    async with connected(url, "test-tokens", 1) as pool:
+    async with connection_pool(url, "test-tokens", 1) as pool:
         return await add(pool, Wanted(name=name, tenant=tenant, **wanted))
 
 
@@ -35,7 +35,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def key(token: str, **rights: Any) -> Key:
+def key(token: str, **rights: Any) -> TokenHash:
     """A token as an environment gives it to a keyring, without any table."""
     given = {"name": "crm", "tenant": "almelo", "roles": frozenset(("send", "read"))} | rights
-    return Key(digest(token), Rights(**given))
+    return TokenHash(digest(token), Rights(**given))

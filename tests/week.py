@@ -8,11 +8,11 @@ import msgspec
 
 from router.handlers.batch import decide_batch
 from router.handlers.units import items_of, keyed_hash, units
-from router.model.decision import Decision, Timer, Unit
-from router.model.snapshot import Knowledge
-from router.output.archive_records import receipt_record, records, segment
-from router.ruleset.context import grounded
-from services.config.loader import Choices, version
+from router.model.decision import Decision, Timer, WorkUnit
+from router.model.snapshot import Snapshot
+from router.output.archive_records import duplicate_segment, receipt_record, records
+from router.ruleset.context import build_context
+from services.config.loader import LoadedConfig, version
 from services.config.model import parse
 from services.contract import Author, Command, Entry, Receipt, Record
 from services.ids import uuid7
@@ -130,19 +130,21 @@ menu = "onderwerp"
 """.replace("NAMED", "\n".join(f'{name} = "{value}"' for name, value in VALUES.items()))
 
 
-def town(said: str = TOWN) -> Choices:
+def town(said: str = TOWN) -> LoadedConfig:
     """With the texts of the example."""
-    return Choices(parse(said, "town.toml"), catalogue.load(FOLDER), {}, version({"town": said}))
+    return LoadedConfig(
+        parse(said, "town.toml"), catalogue.load(FOLDER), {}, version({"town": said})
+    )
 
 
 class Week:
     """A router without its shell, and a clock."""
 
-    def __init__(self, town: Choices, start: datetime = MONDAY) -> None:
-        self.ground = grounded(town, keyed_hash(b"a key of the tests"))
+    def __init__(self, town: LoadedConfig, start: datetime = MONDAY) -> None:
+        self.ground = build_context(town, keyed_hash(b"a key of the tests"))
         self.now = start
         self.records: list[Record] = []
-        self._known = Knowledge()
+        self._known = Snapshot()
         self._timers: dict[tuple[str, str], Timer] = {}
         self._count = 0
 
@@ -221,15 +223,15 @@ class Week:
 
     def _takes(self, entry: Entry) -> list[Decision]:
         self._count += 1
-        todo: list[Unit] = list(units(entry, self.ground))
+        todo: list[WorkUnit] = list(units(entry, self.ground))
         batch = decide_batch(todo, self._known, self.ground)
         assert batch.faults == []
-        for unit, decision, changes in batch.said:
+        for unit, decision, changes in batch.to_publish:
             self.records += records(unit, decision)
-            self._timers = {k: t for k, t in self._timers.items() if t.id != changes.fired}
+            self._timers = {k: t for k, t in self._timers.items() if t.id != changes.fired_timer}
             self._timers |= {(t.conversation, t.kind): t for t in changes.timers}
-        self.records += [segment(unit, decision) for unit, decision in batch.again]
-        return [decision for _, decision, _ in batch.said]
+        self.records += [duplicate_segment(unit, decision) for unit, decision in batch.duplicates]
+        return [decision for _, decision, _ in batch.to_publish]
 
     def _text(self, citizen: int, body: str) -> dict[str, Any]:
         self._count += 1

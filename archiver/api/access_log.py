@@ -17,25 +17,25 @@ from archiver.api.viewer import (
     MISSING,
     MUST,
     Fault,
-    Part,
     Row,
+    ShownRange,
     Viewer,
     faults,
-    parts,
     records,
+    shown_ranges,
     viewer,
 )
-from archiver.log.writer import Unsealable, Writer
+from archiver.log.writer import CannotSeal, Writer
 from services import clock, metrics
-from services.amqp.batcher import Batcher, Bounds, Full, Late, batching
+from services.amqp.batcher import Batcher, BatchLimits, BatchQueueFull, BatchTimeout, run_batcher
 from services.contract import Record
 from services.http.bearer_auth import Handler
-from services.http.problems import problem, unavailable
+from services.http.problems import problem_response, service_unavailable
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS
 
 VIEWER = web.RequestKey("viewer", Viewer)
-BOUNDS = Bounds(items=256, pace=0.0, waiting_items=1024, waiting_seconds=ANSWER_SECONDS)
+BOUNDS = BatchLimits(items=256, min_interval=0.0, max_queued=1024, queue_timeout=ANSWER_SECONDS)
 """Answers in one transaction, and those that wait: while one is written the next gather, and no
 pace is needed, since each waits for the head of the log."""
 RECORD_BYTES = 512
@@ -50,7 +50,7 @@ def _refused(found: Sequence[Fault]) -> web.Response:
     more: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in found]}
     if any(each.detail == MUST for each in found):
         more["code"] = MISSING
-    return problem(400, "Bad Request", WRONG, **more)
+    return problem_response(400, "Bad Request", WRONG, **more)
 
 
 class Unrecorded(Exception):
@@ -66,13 +66,13 @@ class _Answer:
         self.records, self.fault = records, False
 
 
-class Views:
+class AccessLog:
     task: "asyncio.Task[None]"
 
     def __init__(self, batcher: Batcher[_Answer]) -> None:
         self._batcher = batcher
 
-    def door(self, handler: Handler) -> Handler:
+    def identified(self, handler: Handler) -> Handler:
         """`handler` for who says who they are, where people read with the token; it calls `shown`
         with what it is about to show."""
 
@@ -83,30 +83,30 @@ class Views:
             try:
                 return await handler(request, rights)
             except Unrecorded:
-                return unavailable(NOT_WRITTEN)
+                return service_unavailable(NOT_WRITTEN)
 
         return look
 
-    async def shown(
+    async def record_shown(
         self, request: web.Request, what: str, rows: Iterable[Row], *, listed: bool = False
     ) -> None:
         """Return once it is on the record that these were shown; Unrecorded otherwise. `listed`:
         they are not all that lies between the first and the last of them."""
-        if found := list(parts(rows, listed=listed)):
+        if found := list(shown_ranges(rows, listed=listed)):
             await self._written(request, what, found)
 
-    async def asked(self, request: web.Request, what: str, count: int) -> None:
+    async def record_count(self, request: web.Request, what: str, count: int) -> None:
         """The same of a question of which nothing was shown: how many there are tells as well."""
-        nothing = Part(conversation="", department="", count=count, first=0, last=0)
+        nothing = ShownRange(conversation="", department="", count=count, first=0, last=0)
         await self._written(request, what, [nothing])
 
-    async def _written(self, request: web.Request, what: str, found: Sequence[Part]) -> None:
+    async def _written(self, request: web.Request, what: str, found: Sequence[ShownRange]) -> None:
         now = clock.now()
         ids = [clock.new_id(now) for _ in found]
         answer = _Answer(records(request[VIEWER], what, found, ids, now))
         try:
             await self._batcher.put(answer, RECORD_BYTES * len(found))
-        except (Full, Late) as error:
+        except (BatchQueueFull, BatchTimeout) as error:
             log.warning("view.unrecorded", reason=type(error).__name__)
             raise Unrecorded from error
         if answer.fault:
@@ -114,20 +114,20 @@ class Views:
 
 
 @asynccontextmanager
-async def viewing(writer: Writer) -> AsyncIterator[Views]:
+async def access_log(writer: Writer) -> AsyncIterator[AccessLog]:
     """Views that are written; whoever shows something must have stopped before it is left."""
 
     async def write(answers: list[_Answer]) -> None:
         try:
             await writer.add([record for answer in answers for record in answer.records])
-        except Unsealable:
+        except CannotSeal:
             for answer in answers:
                 await _alone(writer, answer)
         count = sum(len(answer.records) for answer in answers if not answer.fault)
         metrics.archive_records.labels(kind="view").inc(count)
 
-    async with batching(write, BOUNDS) as batcher:
-        views = Views(batcher)
+    async with run_batcher(write, BOUNDS) as batcher:
+        views = AccessLog(batcher)
         views.task = batcher.task
         yield views
 
@@ -135,6 +135,6 @@ async def viewing(writer: Writer) -> AsyncIterator[Views]:
 async def _alone(writer: Writer, answer: _Answer) -> None:
     try:
         await writer.add(answer.records)
-    except Unsealable as error:
+    except CannotSeal as error:
         log.error("view.unsealable", reason=str(error))
         answer.fault = True

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from services.whatsapp.delivery_status import RANKS
+from services.whatsapp.delivery_status import STATUS_RANK
 
 Row = Mapping[str, Any]
 ANNOTATION = "annotation"
 
 
-def messages(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
+def messages_json(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
     """Messages in the order given, each with what became of it."""
     fates: dict[Any, list[Row]] = {}
     for row in about:
@@ -37,10 +37,14 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "decision": _decision(data["decision"]),
         **{name: data.get(name) or nothing for name, nothing in MARKS.items()},
         "author": data.get("author"),
-        "status": max([first, *(s["status"] for s in statuses)], key=lambda s: RANKS.get(s, -1)),
+        "status": max(
+            [first, *(s["status"] for s in statuses)], key=lambda s: STATUS_RANK.get(s, -1)
+        ),
         "statuses": statuses,
         "media": _media(row, data, told),
-        "annotations": [_beside(fate, said) for fate, said in told if fate["kind"] == ANNOTATION],
+        "annotations": [
+            _annotation_json(fate, said) for fate, said in told if fate["kind"] == ANNOTATION
+        ],
         "deliveries": [_delivery(fate, said) for fate, said in told if fate["kind"] == "delivery"],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
@@ -109,7 +113,7 @@ def _media(
     ]
 
 
-def _beside(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+def _annotation_json(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
     """A rectification: the message stays as it was."""
     return {"at": fate["at"], "by": said["by"], "text": said["text"]}
 
@@ -142,14 +146,14 @@ def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def page(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
+def page_json(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
     """Messages and notes that were found, each in the order given, and where the notes stand."""
     noted = [row for row in rows if row["kind"] == "note"]
     places = [
         {"conversationId": row["conversation"], "department": row["department"]} for row in noted
     ]
     return {
-        "messages": messages([row for row in rows if row["kind"] == "message"], about),
+        "messages": messages_json([row for row in rows if row["kind"] == "message"], about),
         "notes": [note | place for note, place in zip(notes(noted), places, strict=True)],
     }
 
@@ -158,7 +162,7 @@ def everybody(department: str) -> bool:
     return True
 
 
-def conversation(
+def conversation_json(
     id: str, rows: Sequence[Row], noted: Sequence[Row], tells: Callable[[str], bool] = everybody
 ) -> dict[str, Any]:
     """A conversation from what happened to it, and what was noted, each oldest first. Without a
@@ -172,12 +176,12 @@ def conversation(
         "department": None if rows[-1]["left"] else steps[-1][1]["department"],
         "decision": _decision(steps[-1][1]["decision"]),
         "zaak": zaken[-1] if zaken else None,
-        "history": [_step(row, step, tells) for row, step in steps],
+        "history": [_history_json(row, step, tells) for row, step in steps],
         "notes": notes(noted),
     }
 
 
-def _step(row: Row, step: dict[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
+def _history_json(row: Row, step: dict[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
     """What happened; null for what it does not say. What a rule did has no author."""
     by = step.get("by") or {}
     if (former := step.get("from")) and not tells(former):

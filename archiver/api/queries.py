@@ -5,17 +5,17 @@ from typing import Any
 from uuid import UUID
 
 from archiver.encryption.decrypt_rows import KEPT, KEYS, RECORDS, opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
-from services.tasks import within
+from services.tasks import with_timeout
 
 NOTES = 200
 """Of a conversation, in one answer; more are in the record, and nobody reads them one by one."""
 
 
 class Store:
-    def __init__(self, pool: Pool, keys: Keys) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
     async def conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ class Store:
         return await self._rows(_ABOUT, list(messages), rights.tenant)
 
     async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
-        rows = await within(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
+        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
         return list(opened(rows, self._keys))
 
 

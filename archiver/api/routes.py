@@ -9,20 +9,20 @@ import msgspec
 from aiohttp import web
 
 from archiver.api import presenter
-from archiver.api.access_log import Views
+from archiver.api.access_log import AccessLog
 from archiver.api.queries import Store
 from services import clock
-from services.http.bearer_auth import guarded
-from services.http.problems import json, problem, unavailable
+from services.http.bearer_auth import require_token
+from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights
-from services.http.token_store import Keyring
-from services.ids import CONVERSATION, made_at
+from services.http.token_store import TokenStore
+from services.ids import CONVERSATION, created_at
 
 PAGE, LARGEST_PAGE = 200, 1000
 """Messages in one answer."""
 
 
-class Whole(msgspec.Struct, frozen=True):
+class IntegerParameter(msgspec.Struct, frozen=True):
     """A whole number in the query: what it is when left out, and its bounds."""
 
     name: str
@@ -31,8 +31,8 @@ class Whole(msgspec.Struct, frozen=True):
     most: int
 
 
-AFTER = Whole("after", default=0, least=0, most=2**63 - 1)
-LIMIT = Whole("limit", default=PAGE, least=1, most=LARGEST_PAGE)
+AFTER = IntegerParameter("after", default=0, least=0, most=2**63 - 1)
+LIMIT = IntegerParameter("limit", default=PAGE, least=1, most=LARGEST_PAGE)
 FRESH = timedelta(seconds=5)
 """A department may hear of a message before the record has it; and no two clocks are the same."""
 NOT_YET = "the record may not have this message yet: try again"
@@ -49,8 +49,8 @@ class Api:
     def __init__(
         self,
         store: Store,
-        views: Views,
-        keyring: Keyring,
+        views: AccessLog,
+        keyring: TokenStore,
         behind: Callable[[], timedelta],
         confidential: Callable[[str, str], bool] = lambda tenant, department: False,
     ) -> None:
@@ -66,7 +66,9 @@ class Api:
         }
         return [
             web.get(
-                path, guarded(self._views.door(handler), self._keyring, "read"), allow_head=False
+                path,
+                require_token(self._views.identified(handler), self._keyring, "read"),
+                allow_head=False,
             )
             for path, handler in table.items()
         ]
@@ -76,57 +78,59 @@ class Api:
         id = request.match_info["id"]
         rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
-            return problem(404, "Not Found", "there is no such conversation")
+            return problem_response(404, "Not Found", "there is no such conversation")
         notes = await self._store.notes(id, rights)
-        await self._views.shown(request, "conversation", [*rows, *notes])
+        await self._views.record_shown(request, "conversation", [*rows, *notes])
 
         def tells(former: str) -> bool:
             """Whether who got it may know who had it: as in the event of a transfer."""
             return rights.handles(former) or not self._confidential(rights.tenant, former)
 
-        return json(presenter.conversation(id, rows, notes, tells))
+        return json_response(presenter.conversation_json(id, rows, notes, tells))
 
     async def messages(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
         more."""
         id = request.match_info["id"]
-        after, limit = (_given(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT))
+        after, limit = (
+            _parse_integer(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT)
+        )
         if after is None or limit is None:
             return _unusable({AFTER: after, LIMIT: limit})
         if not CONVERSATION.fullmatch(id):
-            return problem(404, "Not Found", "there is no such conversation")
+            return problem_response(404, "Not Found", "there is no such conversation")
         rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
         if not rows and not await self._store.conversation(id, rights):
-            return problem(404, "Not Found", "there is no such conversation")
+            return problem_response(404, "Not Found", "there is no such conversation")
         page, more = rows[:limit], len(rows) > limit
         about = await self._store.about([row["message"] for row in page], rights)
-        body = {"messages": presenter.messages(page, about)}
-        await self._views.shown(request, "messages", page)
-        return json(body | {"next": page[-1]["sequence"] if more else None})
+        body = {"messages": presenter.messages_json(page, about)}
+        await self._views.record_shown(request, "messages", page)
+        return json_response(body | {"next": page[-1]["sequence"] if more else None})
 
     async def message(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/messages/{id}."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
-            return problem(404, "Not Found", "there is no such message")
+            return problem_response(404, "Not Found", "there is no such message")
         rows = await self._store.message(id, rights)
         if not rows:
-            if on_its_way(id, clock.now(), self._behind()):
-                return unavailable(NOT_YET)
-            return problem(404, "Not Found", "there is no such message")
-        body = presenter.messages(rows, await self._store.about([id], rights))[0]
-        await self._views.shown(request, "message", rows)
-        return json(body)
+            if is_still_in_transit(id, clock.now(), self._behind()):
+                return service_unavailable(NOT_YET)
+            return problem_response(404, "Not Found", "there is no such message")
+        body = presenter.messages_json(rows, await self._store.about([id], rights))[0]
+        await self._views.record_shown(request, "message", rows)
+        return json_response(body)
 
 
-def on_its_way(id: UUID, now: datetime, behind: timedelta) -> bool:
+def is_still_in_transit(id: UUID, now: datetime, behind: timedelta) -> bool:
     """Whether a message of this id may be on its way to the record: made just now, or while the
     record is behind. Pure."""
-    return id.version == TIMED and now - behind - FRESH < made_at(id) < now + FRESH
+    return id.version == TIMED and now - behind - FRESH < created_at(id) < now + FRESH
 
 
-def _given(texts: Sequence[str], wanted: Whole) -> int | None:
+def _parse_integer(texts: Sequence[str], wanted: IntegerParameter) -> int | None:
     """The number that stands in a query; None when it is not what it should be. Pure."""
     if not texts:
         return wanted.default
@@ -136,7 +140,7 @@ def _given(texts: Sequence[str], wanted: Whole) -> int | None:
     return number if wanted.least <= number <= wanted.most else None
 
 
-def _unusable(numbers: Mapping[Whole, int | None]) -> web.Response:
+def _unusable(numbers: Mapping[IntegerParameter, int | None]) -> web.Response:
     """400, with each that is none."""
     errors = [
         {
@@ -147,4 +151,4 @@ def _unusable(numbers: Mapping[Whole, int | None]) -> web.Response:
         for one, number in numbers.items()
         if number is None
     ]
-    return problem(400, "Bad Request", "the query is not what it should be", errors=errors)
+    return problem_response(400, "Bad Request", "the query is not what it should be", errors=errors)

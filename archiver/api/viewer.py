@@ -40,7 +40,7 @@ class Fault(msgspec.Struct, frozen=True):
     pointer: str = ""
 
 
-class Part(msgspec.Struct, frozen=True):
+class ShownRange(msgspec.Struct, frozen=True):
     """What was shown of a conversation that one department had. `message`: where it was one.
     `listed`: which messages, where they do not follow one another."""
 
@@ -67,12 +67,12 @@ def faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
 
 def viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
     """Of headers without faults."""
-    trace, span = traced(headers.get(TRACE, ""))
+    trace, span = parse_traceparent(headers.get(TRACE, ""))
     employee, reason = (headers.get(name, "").strip() for name in (EMPLOYEE, REASON))
     return Viewer(rights, employee, reason, trace, span)
 
 
-def traced(header: str) -> tuple[str, str]:
+def parse_traceparent(header: str) -> tuple[str, str]:
     """Trace and span of the caller, in hex; two times nothing of what is none, as the W3C asks."""
     found = TRACEPARENT.fullmatch(header.strip())
     if not found:
@@ -83,7 +83,7 @@ def traced(header: str) -> tuple[str, str]:
     return (trace, span) if int(trace, 16) and int(span, 16) else ("", "")
 
 
-def parts(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Part]:
+def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[ShownRange]:
     """Of each conversation and department one. Not of what stands in no conversation."""
     shown: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -92,7 +92,7 @@ def parts(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Part]:
     for (conversation, department), theirs in shown.items():
         sequences = [row["sequence"] for row in theirs]
         ids = tuple(row["message"] for row in theirs if row["message"])
-        yield Part(
+        yield ShownRange(
             conversation=conversation,
             department=department,
             count=len(theirs),
@@ -104,7 +104,7 @@ def parts(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Part]:
 
 
 def records(
-    viewer: Viewer, what: str, shown: Sequence[Part], ids: Iterable[UUID], at: datetime
+    viewer: Viewer, what: str, shown: Sequence[ShownRange], ids: Iterable[UUID], at: datetime
 ) -> list[Record]:
     """One of each part. They are of one trace: the caller's, else one that begins here."""
     ids = list(ids)
@@ -123,7 +123,7 @@ def records(
     ]
 
 
-def _data(viewer: Viewer, what: str, part: Part, trace: str) -> dict[str, Any]:
+def _data(viewer: Viewer, what: str, part: ShownRange, trace: str) -> dict[str, Any]:
     said = {
         "department": part.department,
         "token": viewer.rights.name,

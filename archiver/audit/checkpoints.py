@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from archiver.audit.log_walk import Finding, Signed
+from archiver.audit.log_walk import Finding, SignedState
 from archiver.encryption import signed_note
-from archiver.encryption.signed_note import Untrue
+from archiver.encryption.signed_note import InvalidNote
 from services.files import object_store
-from services.files.object_store import Missing, Objects
+from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
 
 NAME = re.compile(r"[0-9]{20}")
@@ -39,7 +39,7 @@ class Trust(msgspec.Struct, frozen=True):
 class Checkpoints:
     """`outside` is where copies are kept, if it is to be looked at."""
 
-    def __init__(self, connection: Connection, trust: Trust, outside: Objects | None) -> None:
+    def __init__(self, connection: Connection, trust: Trust, outside: ObjectStore | None) -> None:
         self._connection, self._trust, self._first = connection, trust, FIRST
         self._outside = outside
         self._names = array("q")
@@ -59,7 +59,7 @@ class Checkpoints:
         """From this size on only."""
         self._first = first
 
-    async def between(self, first: int, last: int = LAST) -> AsyncIterator[Signed | Finding]:
+    async def between(self, first: int, last: int = LAST) -> AsyncIterator[SignedState | Finding]:
         """Of these sizes, in order: each that is signed as it should be, and what is wrong. Away
         where the store outside does not answer."""
         first = max(first, self._first)
@@ -72,7 +72,7 @@ class Checkpoints:
             if (first := rows[-1]["size"] + 1) > last:
                 return
 
-    async def gone(self) -> AsyncIterator[Signed | Finding]:
+    async def gone(self) -> AsyncIterator[SignedState | Finding]:
         """Those that are kept outside and are not in the table. Away."""
         for size in await self._without_a_row():
             sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"
@@ -90,12 +90,12 @@ class Checkpoints:
     async def _missing(self, sizes: Sequence[int]) -> list[int]:
         return [row["size"] for row in await self._connection.fetch(_MISSING, sizes)]
 
-    def _held(self, row: Any, copy: str | None) -> list[Signed | Finding]:
+    def _held(self, row: Any, copy: str | None) -> list[SignedState | Finding]:
         """A row against what it says itself, and against its copy."""
         size = row["size"]
         made = self._trusted(row["note"], size, "in the table")
-        found: list[Signed | Finding] = [made]
-        if isinstance(made, Signed) and abs(row["at"] - made.at) >= SECOND:
+        found: list[SignedState | Finding] = [made]
+        if isinstance(made, SignedState) and abs(row["at"] - made.at) >= SECOND:
             sentence = f"the checkpoint of {size} entries was not signed when its row says"
             found.append(Finding("checkpoint", sentence, size))
         if self._outside and copy is None:
@@ -116,19 +116,19 @@ class Checkpoints:
             pieces = [
                 piece async for piece in await self._outside.read(object_store.checkpoint(size))
             ]
-        except Missing:
+        except ObjectNotFound:
             return None
         return b"".join(pieces).decode(errors="replace")
 
-    def _trusted(self, note: str, size: int, where: str) -> Signed | Finding:
+    def _trusted(self, note: str, size: int, where: str) -> SignedState | Finding:
         try:
-            made = signed_note.checked(note, self._trust.origin, self._trust.public_key)
-        except Untrue as error:
+            made = signed_note.verify_note(note, self._trust.origin, self._trust.public_key)
+        except InvalidNote as error:
             return Finding("checkpoint", f"the checkpoint of {size} entries {where}: {error}", size)
         if made.size != size:
             sentence = f"the checkpoint of {size} entries {where} is one of {made.size}"
             return Finding("checkpoint", sentence, size)
-        return Signed(size, made.root, f"{where}, {made.at:%Y-%m-%d %H:%M:%S}Z", made.at)
+        return SignedState(size, made.root, f"{where}, {made.at:%Y-%m-%d %H:%M:%S}Z", made.at)
 
 
 _ROWS = """

@@ -12,8 +12,8 @@ import msgspec
 
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import KEPT, KEYS
-from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, Keys, Row
-from archiver.encryption.sealing import Content, Shut, unseal_content
+from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, KeyStore, Row
+from archiver.encryption.sealing import CannotDecrypt, Content, unseal_content
 from archiver.index.record_fields import Destroyed
 from services.postgres.database import Connection
 
@@ -23,7 +23,7 @@ SAID = 1000
 """Findings that are said; whoever has more has seen enough."""
 
 
-async def lost(connection: Connection, keys: Keys | None) -> AsyncIterator[Finding]:
+async def key_findings(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
     """In the transaction of whoever looks at the rest."""
     for what, sql, sentence in _UNSAID:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
@@ -39,7 +39,7 @@ async def _gone(connection: Connection) -> AsyncIterator[Finding]:
             yield Finding("key", f"the {_named(row)} is gone")
 
 
-async def _opened(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
+async def _opened(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
     async for found in _keys(connection, keys):
         yield found
     async for row in connection.cursor(_ENTRIES, prefetch=AT_ONCE):
@@ -47,12 +47,12 @@ async def _opened(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
             yield _at(row, *fault)
 
 
-def _fault(row: Row, keys: Keys) -> tuple[str, str] | None:
+def _fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
     """What is wrong with an entry as it opens, or does not. Of a key that does not, it is said
     once."""
     content = _content(row, keys)
     if row["kind"] == "destruction":
-        is_ours = isinstance(content, Content) and _says_so(row, content)
+        is_ours = isinstance(content, Content) and _matches_destruction(row, content)
         return None if is_ours else ("destruction", "this destruction was not sealed here")
     if isinstance(content, Content) and row["destroyed"]:
         return "restored", "this entry was destroyed, and can be opened again"
@@ -61,7 +61,7 @@ def _fault(row: Row, keys: Keys) -> tuple[str, str] | None:
     return None
 
 
-def _says_so(row: Row, content: Content) -> bool:
+def _matches_destruction(row: Row, content: Content) -> bool:
     """What is sealed of a destruction is what stands open."""
     try:
         said = msgspec.json.decode(content.data, type=Destroyed)
@@ -71,32 +71,32 @@ def _says_so(row: Row, content: Content) -> bool:
     return whose == (row["tenant"], row["conversation"], row["message"])
 
 
-def _content(row: Row, keys: Keys) -> Content | Literal[False] | None:
+def _content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
     """What is sealed; False where it does not open. None where its key or its salt is not there, or
     the key itself does not open."""
     if row["salt"] is None or row["wrapped"] is None:
         return None
     try:
-        above = keys.of_row(row)
-    except Shut:
+        above = keys.key_of_row(row)
+    except CannotDecrypt:
         return None
     try:
         return unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
-    except Shut:
+    except CannotDecrypt:
         return False
 
 
-async def _keys(connection: Connection, keys: Keys) -> AsyncIterator[Finding]:
+async def _keys(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
     """Those that are there and do not open, and those of municipalities that are not there."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         try:
             keys.of_municipal_row(row)
-        except Shut as error:
+        except CannotDecrypt as error:
             yield Finding("key", f"the {_named(row)} is not the one of then: {error}")
     async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
         try:
-            keys.of_row(row)
-        except Shut:
+            keys.key_of_row(row)
+        except CannotDecrypt:
             whose = f"the key of conversation {row['conversation'] or '-'}"
             yield Finding("key", f"{whose} is not the one of then")
 

@@ -11,24 +11,24 @@ from typing import Any
 import msgspec
 
 from archiver.audit.checkpoints import FIRST, Checkpoints, Trust
-from archiver.audit.keys import AT_ONCE, lost
-from archiver.audit.log_walk import TILE_ENTRIES, Finding, Signed, Walk
-from archiver.encryption.key_store import Keys
-from archiver.log.inclusion_proof import Unproven, hashes_of
+from archiver.audit.keys import AT_ONCE, key_findings
+from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
+from archiver.encryption.key_store import KeyStore
+from archiver.log.inclusion_proof import NotProvable, node_hashes
 from archiver.log.merkle import HASH_BYTES
-from services.files.object_store import Objects
+from services.files.object_store import ObjectStore
 from services.postgres.database import Connection
 
 SIGNED_MINUTES = 15
 """Within which what comes is signed, with a lot of room."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class VerifyOptions(msgspec.Struct, frozen=True):
     trust: Trust
     since: datetime | None = None
-    outside: Objects | None = None
+    outside: ObjectStore | None = None
     """Where checkpoints are kept beside the database."""
-    keys: Keys | None = None
+    keys: KeyStore | None = None
     """With them it is looked whether every key still opens."""
 
 
@@ -37,7 +37,7 @@ Progress = Callable[[int, int], None]
 
 
 async def findings(
-    connection: Connection, asked: Asked, progress: Progress
+    connection: Connection, asked: VerifyOptions, progress: Progress
 ) -> AsyncIterator[Finding]:
     """What is wrong, in the order of the log. `connection` is in a transaction that reads as of one
     moment. Away where the store outside does not answer."""
@@ -58,24 +58,24 @@ async def findings(
         _walked(connection, walk, signed, lambda seen: progress(seen, head["size"])),
         _after(walk, signed),
         _closed(connection, walk, head),
-        lost(connection, asked.keys),
+        key_findings(connection, asked.keys),
     ):
         async for found in part:
             yield found
 
 
-async def _begun(connection: Connection, first: int) -> tuple[Walk, list[Finding]]:
+async def _begun(connection: Connection, first: int) -> tuple[LogWalk, list[Finding]]:
     """From the beginning of the tile in which this place is. Of the tiles before, what was signed
     of them shows whether they are the ones of then."""
     start = first // TILE_ENTRIES * TILE_ENTRIES
     try:
-        return Walk(start, await hashes_of(connection, (0, start)) if start else ()), []
-    except Unproven as error:  # without these there is no beginning but the first
-        return Walk(0, ()), [Finding("node", str(error))]
+        return LogWalk(start, await node_hashes(connection, (0, start)) if start else ()), []
+    except NotProvable as error:  # without these there is no beginning but the first
+        return LogWalk(0, ()), [Finding("node", str(error))]
 
 
 async def _before(
-    connection: Connection, walk: Walk, signed: Checkpoints
+    connection: Connection, walk: LogWalk, signed: Checkpoints
 ) -> AsyncIterator[Finding]:
     """What has no place in the log, what is signed of the place where the walk begins, and what is
     kept outside alone."""
@@ -90,7 +90,7 @@ async def _before(
 
 
 async def _walked(
-    connection: Connection, walk: Walk, signed: Checkpoints, progress: Callable[[int], None]
+    connection: Connection, walk: LogWalk, signed: Checkpoints, progress: Callable[[int], None]
 ) -> AsyncIterator[Finding]:
     cursor = await connection.cursor(_ENTRIES, walk.size)
     while rows := await cursor.fetch(AT_ONCE):
@@ -98,20 +98,22 @@ async def _walked(
             yield one
         kept = await _nodes(connection, walk.size // TILE_ENTRIES)
         for row in rows:
-            for found in walk.take(row, kept):
+            for found in walk.check_entry(row, kept):
                 yield found
         progress(walk.size)
 
 
-async def _after(walk: Walk, signed: Checkpoints) -> AsyncIterator[Finding]:
+async def _after(walk: LogWalk, signed: Checkpoints) -> AsyncIterator[Finding]:
     """What is signed of more than there is."""
     async for one in _expected(walk, signed.between(walk.size + 1)):
         yield one
-    for found in walk.ended():
+    for found in walk.finish():
         yield found
 
 
-async def _expected(walk: Walk, signed: AsyncIterator[Signed | Finding]) -> AsyncIterator[Finding]:
+async def _expected(
+    walk: LogWalk, signed: AsyncIterator[SignedState | Finding]
+) -> AsyncIterator[Finding]:
     """What is wrong with checkpoints themselves; the walk is held against the others."""
     async for one in signed:
         if isinstance(one, Finding):
@@ -126,7 +128,7 @@ async def _nodes(connection: Connection, tile: int) -> dict[tuple[int, int], byt
     return {(row["level"], row["index"]): row["hash"] for row in rows}
 
 
-async def _closed(connection: Connection, walk: Walk, head: Any) -> AsyncIterator[Finding]:
+async def _closed(connection: Connection, walk: LogWalk, head: Any) -> AsyncIterator[Finding]:
     """What shows once all entries were looked at."""
     if not walk.broken:
         for found in _at_the_end(walk, head):
@@ -139,7 +141,7 @@ async def _closed(connection: Connection, walk: Walk, head: Any) -> AsyncIterato
         yield Finding("unsigned", sentence, walk.covered)
 
 
-def _at_the_end(walk: Walk, head: Any) -> list[Finding]:
+def _at_the_end(walk: LogWalk, head: Any) -> list[Finding]:
     if walk.size != head["size"]:
         sentence = f"there are {walk.size} entries, and the log counts {head['size']}"
         return [Finding("head", sentence, min(walk.size, head["size"]))]

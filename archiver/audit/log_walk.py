@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from archiver.encryption.sealing import NONCE_BYTES, nonce
-from archiver.log.entry import Open, hash_of
-from archiver.log.merkle import TILE, Tree, folded
+from archiver.log.entry import PlainColumns, entry_leaf_hash
+from archiver.log.merkle import TILE, Tree, fold_peaks
 from archiver.log.merkle import hash_of as root_of
 
 TILE_ENTRIES = 1 << TILE
@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
     entry: str | None = None
 
 
-class Signed(msgspec.Struct, frozen=True):
+class SignedState(msgspec.Struct, frozen=True):
     """What a checkpoint says that the log was."""
 
     size: int
@@ -45,13 +45,13 @@ class Signed(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Walk:
+class LogWalk:
     """Begins where a tile does; `upper` is the tree of the tiles before."""
 
     def __init__(self, start: int, peaks: Sequence[bytes]) -> None:
         self._upper = Tree(start // TILE_ENTRIES, peaks)
         self._tile: list[bytes] = []
-        self._signed: list[Signed] = []
+        self._signed: list[SignedState] = []
         self.covered = 0
         """As many entries as the last checkpoint is of."""
         self._good = start
@@ -63,7 +63,7 @@ class Walk:
     def size(self) -> int:
         return self._upper.size * TILE_ENTRIES + len(self._tile)
 
-    def expect(self, signed: Signed) -> None:
+    def expect(self, signed: SignedState) -> None:
         """What is still to come, that it is held against."""
         if signed.size >= self.size:
             self.covered = max(self.covered, signed.size)
@@ -75,9 +75,9 @@ class Walk:
         return self._upper.peaks + _tree_of(self._tile).peaks
 
     def root(self) -> bytes:
-        return folded(self.peaks())
+        return fold_peaks(self.peaks())
 
-    def take(self, row: Row, kept: Kept) -> list[Finding]:
+    def check_entry(self, row: Row, kept: Kept) -> list[Finding]:
         """The next one, which has the columns of Open, and position, salt, sealed and leaf; `kept`
         holds the hashes that were kept around there."""
         found = self._entry(row)
@@ -87,8 +87,8 @@ class Walk:
 
     def _entry(self, row: Row) -> list[Finding]:
         found = self._placed(row)
-        open = Open(**{name: row[name] for name in Open.__struct_fields__})
-        if hash_of(open, row["sealed"]) != row["leaf"]:
+        open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
+        if entry_leaf_hash(open, row["sealed"]) != row["leaf"]:
             found.append(_at(row, "altered", "this entry is not what it was"))
         salt = row["salt"]
         if salt is not None and nonce(salt) != row["sealed"][:NONCE_BYTES]:
@@ -137,7 +137,7 @@ class Walk:
             found.append(Finding("root", f"{sentence} ({one.where})", self._good))
         return found
 
-    def ended(self) -> list[Finding]:
+    def finish(self) -> list[Finding]:
         """No entry is left."""
         return [
             Finding(

@@ -11,9 +11,9 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.decrypt_rows import COLUMNS, KEYS, opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from services.files import object_store
-from services.files.object_store import Missing, Objects
+from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Pool
 
 ROWS = 500
@@ -50,7 +50,7 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def damaged(
-    pool: Pool, store: Objects, progress: Progress, keys: Keys | None = None
+    pool: Pool, store: ObjectStore, progress: Progress, keys: KeyStore | None = None
 ) -> AsyncIterator[Finding]:
     """What is wrong, in the order of the messages, then what belongs to none, then what the record
     knows otherwise; memory stays flat. Away where the store does not answer."""
@@ -71,7 +71,7 @@ async def damaged(
             yield found
 
 
-async def _some(pool: Pool, store: Objects, rows: Sequence[Row]) -> list[Finding]:
+async def _some(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[Finding]:
     """At once; none is left running where one cannot be read."""
     looks = (_looked_at(pool, store, row) for row in rows)
     found = await asyncio.gather(*looks, return_exceptions=True)
@@ -81,12 +81,12 @@ async def _some(pool: Pool, store: Objects, rows: Sequence[Row]) -> list[Finding
     return [one for one in found if isinstance(one, Finding)]
 
 
-async def _looked_at(pool: Pool, store: Objects, row: Row) -> Finding | None:
+async def _looked_at(pool: Pool, store: ObjectStore, row: Row) -> Finding | None:
     name = row["ciphertext_sha256"]
     key = object_store.sealed(name)
     try:
         there = await _hash(store, key)
-    except Missing:
+    except ObjectNotFound:
         there = ""
     if there == name:
         return None
@@ -95,14 +95,14 @@ async def _looked_at(pool: Pool, store: Objects, row: Row) -> Finding | None:
     return _finding("damaged" if there else "missing", key, row["id"])
 
 
-async def _hash(store: Objects, key: str) -> str:
+async def _hash(store: ObjectStore, key: str) -> str:
     hash = sha256()
     async for piece in await store.read(key):
         hash.update(piece)
     return hash.hexdigest()
 
 
-async def _unnamed(pool: Pool, store: Objects) -> AsyncIterator[Finding]:
+async def _unnamed(pool: Pool, store: ObjectStore) -> AsyncIterator[Finding]:
     """A row names a file before it is there, and until it is gone."""
     keys: list[str] = []
     async for key in store.names(object_store.SEALED):
@@ -115,24 +115,24 @@ async def _unnamed(pool: Pool, store: Objects) -> AsyncIterator[Finding]:
         yield _finding("unnamed", one)
 
 
-async def _without_a_row(pool: Pool, store: Objects, keys: Sequence[str]) -> list[str]:
+async def _without_a_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
     names = [key.rpartition("/")[2] for key in keys]
     rows = await pool.fetch(_NAMED, names)
     known = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
     return [key for key in keys if key not in known and await _is_there(store, key)]
 
 
-async def _is_there(store: Objects, key: str) -> bool:
+async def _is_there(store: ObjectStore, key: str) -> bool:
     try:
         await store.read(key)
-    except Missing:
+    except ObjectNotFound:
         return False
     except ValueError:  # no name of ours
         return True
     return True
 
 
-async def _unlike(pool: Pool, keys: Keys) -> AsyncIterator[Finding]:
+async def _unlike(pool: Pool, keys: KeyStore) -> AsyncIterator[Finding]:
     """What the record said last of a file is what its row says."""
     after = UUID(int=0)
     while rows := await pool.fetch(_SAID, after, ROWS):

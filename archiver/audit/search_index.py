@@ -14,11 +14,11 @@ import msgspec
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, opened
-from archiver.encryption.key_store import MUNICIPAL_KEYS, Keys
-from archiver.index.blind_index import sought
-from archiver.index.record_fields import SPEAK, people, told
+from archiver.encryption.key_store import MUNICIPAL_KEYS, KeyStore
+from archiver.index.blind_index import index_tokens
+from archiver.index.record_fields import SPEAK, read_fields, subjects
 from archiver.log.append import SOUGHT
-from archiver.log.writer import Outdated, person_hash
+from archiver.log.writer import SealedBeforeErasure, person_hash
 from services.contract import Record
 from services.postgres.database import Connection
 
@@ -46,19 +46,19 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 async def findings(
-    connection: Connection, keys: Keys, progress: Callable[[int, int], None]
+    connection: Connection, keys: KeyStore, progress: Callable[[int, int], None]
 ) -> AsyncIterator[Finding]:
     """In a transaction that reads as of one moment."""
-    size = (await state(connection)).size
+    size = (await log_state(connection)).size
     async for some in missing(connection, keys):
         for one in some.findings():
             yield one
         progress(some.seen, size)
-    for one in await dark(connection):
+    for one in await orphaned_rows(connection):
         yield one
 
 
-async def missing(connection: Connection, keys: Keys) -> AsyncIterator[Missing]:
+async def missing(connection: Connection, keys: KeyStore) -> AsyncIterator[Missing]:
     """In the order of the log, as far as it opens. In a transaction."""
     hashing = await _hashing(connection, keys)
     cursor = await connection.cursor(_FOUND_BY, KINDS)
@@ -75,7 +75,7 @@ async def missing(connection: Connection, keys: Keys) -> AsyncIterator[Missing]:
         )
 
 
-async def dark(connection: Connection) -> list[Finding]:
+async def orphaned_rows(connection: Connection) -> list[Finding]:
     """What is found by words, and was destroyed or is not in the log."""
     rows = await connection.fetch(_DARK, AT_ONCE)
     sentence = "something is found by its words that nobody can read"
@@ -92,18 +92,18 @@ class State(msgspec.Struct, frozen=True):
     destructions: int
 
 
-async def state(connection: Connection) -> State:
+async def log_state(connection: Connection) -> State:
     """In the transaction in which is looked."""
     row = await connection.fetchrow("select size, destructions from archiver.head")
     assert row is not None  # it was made with its table
     return State(**row)
 
 
-async def lay(connection: Connection, found: Missing, destroyed: int) -> int:
+async def rebuild(connection: Connection, found: Missing, destroyed: int) -> int:
     """What was missing, as it should be; how many rows. As the owner of the tables, in a
     transaction. Outdated where something was destroyed since it was looked."""
     if await connection.fetchval(_HELD) != destroyed:
-        raise Outdated
+        raise SealedBeforeErasure
     if found.words:
         ids = [row[0] for row in found.words]
         await connection.execute("delete from archiver.searchable where id = any($1::uuid[])", ids)
@@ -115,7 +115,7 @@ async def lay(connection: Connection, found: Missing, destroyed: int) -> int:
     return len(found.words) + len(found.subjects)
 
 
-async def put_out(connection: Connection) -> int:
+async def delete_orphans(connection: Connection) -> int:
     """Take away what is found and nobody can read; how many rows."""
     gone = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
     return sum(int(said.rpartition(" ")[2]) for said in gone)
@@ -125,15 +125,15 @@ def _expected(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Su
     """By what an entry is found; nothing where its data is not what its kind says."""
     record = Record(id=row["id"], kind=row["kind"], at=row["at"], data=row["data"])
     try:
-        said = told(record)
+        said = read_fields(record)
     except msgspec.DecodeError:
         return None, []
-    hashes = {person_hash(key, one.kind, one.value) for one in people(said)}
-    subjects = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
-    by = sought(record, said, key)
+    hashes = {person_hash(key, one.kind, one.value) for one in subjects(said)}
+    rows = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
+    by = index_tokens(record, said, key)
     if by is None:
-        return None, subjects
-    return (*(row[name] for name in SOUGHT[:7]), by.type, by.direction, by.words), subjects
+        return None, rows
+    return (*(row[name] for name in SOUGHT[:7]), by.type, by.direction, by.words), rows
 
 
 def _whose(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -142,7 +142,7 @@ def _whose(row: Sequence[Any]) -> tuple[Any, ...]:
     return tenant, hash, conversation, "" if conversation else entry
 
 
-async def _hashing(connection: Connection, keys: Keys) -> dict[str, bytes]:
+async def _hashing(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     rows = await connection.fetch(MUNICIPAL_KEYS)
     there = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
     return {row["tenant"]: keys.of_municipal_row(row) for row in there}

@@ -5,23 +5,23 @@ from typing import Any
 
 import structlog
 
-from archiver.encryption.key_store import Keys, Row
-from archiver.encryption.sealing import Shut, unseal_content
+from archiver.encryption.key_store import KeyStore, Row
+from archiver.encryption.sealing import CannotDecrypt, unseal_content
 from services import metrics
 
 log = structlog.get_logger()
 
 
-def opened(rows: Iterable[Row], keys: Keys) -> Iterable[dict[str, Any]]:
+def opened(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]]:
     """Rows with what was sealed in them, without those of which that was destroyed; and without
     those that were altered, which is said: `postkamer archive verify` tells which."""
     for row in rows:
         if row["salt"] is None or row["wrapped"] is None:
             continue
         try:
-            above = keys.of_row(row)
+            above = keys.key_of_row(row)
             content = unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
-        except Shut as error:
+        except CannotDecrypt as error:
             metrics.archive_shut.inc()
             log.error("entry.shut", record=row["id"], reason=str(error))
             continue

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from archiver.encryption.key_store import Keys, conversation_name, name_of
+from archiver.encryption.key_store import KeyStore, conversation_name, name_of
 from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, unwrap, wrap
 from services.postgres.database import Connection, Pool
 
@@ -11,7 +11,7 @@ AT_ONCE = 1000
 """Conversations' keys in one transaction."""
 
 
-async def master(pool: Pool, keys: Keys) -> int:
+async def master(pool: Pool, keys: KeyStore) -> int:
     """Lay the municipalities' keys under the newest master key; how many lay under another. Shut
     where one does not open: then none of them has changed."""
     changed = 0
@@ -28,7 +28,9 @@ async def master(pool: Pool, keys: Keys) -> int:
     return changed
 
 
-async def municipality(pool: Pool, keys: Keys, tenant: str, progress: Callable[[int], None]) -> int:
+async def municipality(
+    pool: Pool, keys: KeyStore, tenant: str, progress: Callable[[int], None]
+) -> int:
     """Lay its conversations' keys under a new key of its own; how many. The old one goes when
     nothing lies under it. Cut off, it goes on where it was when it is asked again."""
     version = await _fresh(pool, keys, tenant)
@@ -50,7 +52,7 @@ async def under(pool: Pool, tenant: str) -> int:
     return int(await pool.fetchval(sql, tenant))
 
 
-async def _fresh(pool: Pool, keys: Keys, tenant: str) -> int:
+async def _fresh(pool: Pool, keys: KeyStore, tenant: str) -> int:
     """The version of a key that is new, or was when this was cut off."""
     rows = await pool.fetch(_VERSIONS, tenant)
     if len(rows) > 1:
@@ -63,14 +65,14 @@ async def _fresh(pool: Pool, keys: Keys, tenant: str) -> int:
     return version
 
 
-async def _moved(connection: Connection, keys: Keys, tenant: str, version: int) -> int:
+async def _moved(connection: Connection, keys: KeyStore, tenant: str, version: int) -> int:
     rows = await connection.fetch(_UNDER_OLDER, tenant, version, AT_ONCE)
     if not rows:
         return 0
-    above = await keys.municipal(connection, tenant, version)
+    above = await keys.municipality_key(connection, tenant, version)
     names = [conversation_name(tenant, row["conversation"]) for row in rows]
     wrapped = [
-        wrap(above, keys.of_row(row), name, os.urandom(NONCE_BYTES))
+        wrap(above, keys.key_of_row(row), name, os.urandom(NONCE_BYTES))
         for row, name in zip(rows, names, strict=True)
     ]
     conversations = [row["conversation"] for row in rows]

@@ -12,7 +12,14 @@ from typing import Any, Literal, TypeAlias
 
 import structlog
 
-from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, Shut, fingerprint, unwrap, wrap
+from archiver.encryption.sealing import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    CannotDecrypt,
+    fingerprint,
+    unwrap,
+    wrap,
+)
 from services.postgres.database import Connection, Pool
 
 REMEMBERED = 4_000
@@ -30,12 +37,12 @@ Row: TypeAlias = Any
 log = structlog.get_logger()
 
 
-class Locked(Exception):
+class WrongMasterKey(Exception):
     """The master key that was given opens none of the keys of this archive. May not be tried again
     with it; the operator's to mend."""
 
 
-class Keys:
+class KeyStore:
     """`masters`: the one that keys are wrapped under now, then older ones that still open some."""
 
     def __init__(self, pool: Pool, masters: Sequence[bytes]) -> None:
@@ -52,7 +59,7 @@ class Keys:
         done no key is made or used for what is written."""
         rows = await self._pool.fetch("select distinct master from archiver.municipality_key")
         if missing := {row["master"] for row in rows} - set(self._masters):
-            raise Locked(
+            raise WrongMasterKey(
                 "POSTKAMER_ARCHIVE_KEY: it does not open this archive, whose keys lie under "
                 f"{', '.join(sorted(missing))}; give the key of then beside it, after a comma"
             )
@@ -79,22 +86,22 @@ class Keys:
         found: dict[Place, bytes] = {}
         for row in rows:
             try:
-                found[row["tenant"], row["conversation"]] = self.of_row(row)
-            except Shut:
+                found[row["tenant"], row["conversation"]] = self.key_of_row(row)
+            except CannotDecrypt:
                 conversation = row["conversation"]
                 log.error("key.shut", tenant=row["tenant"], conversation=conversation)
         return found
 
-    def of_row(self, row: Row) -> bytes:
+    def key_of_row(self, row: Row) -> bytes:
         """A conversation's key, from a row with the wrapped ones. Shut."""
         if row["above"] is None:
-            raise Shut("the key above it is gone")
+            raise CannotDecrypt("the key above it is gone")
         name = name_of(row["under_tenant"], "content", row["version"])
         above = self._opened(self.master(row["master"]), row["above"], name)
         wrapped_for = conversation_name(row["under_tenant"], row["under"])
         return self._opened(above, row["wrapped"], wrapped_for)
 
-    async def municipal(self, connection: Connection, tenant: str, version: int) -> bytes:
+    async def municipality_key(self, connection: Connection, tenant: str, version: int) -> bytes:
         """A municipality's key of a version that is there. Shut."""
         row = await connection.fetchrow(_OF_VERSION, tenant, version)
         assert row is not None
@@ -105,7 +112,9 @@ class Keys:
         try:
             return self._masters[named]
         except KeyError:
-            raise Shut(f"it lies under the master key {named}, which was not given") from None
+            raise CannotDecrypt(
+                f"it lies under the master key {named}, which was not given"
+            ) from None
 
     def _opened(self, above: bytes, wrapped: bytes, name: str) -> bytes:
         """Known by its wrapped bytes, so only whoever reads the row comes to it; and by what it is
@@ -131,7 +140,7 @@ class Keys:
     def of_municipal_row(self, row: Row) -> bytes:
         """From a row of MUNICIPAL_KEYS. Shut."""
         if row["wrapped"] is None:
-            raise Shut("it is gone")
+            raise CannotDecrypt("it is gone")
         return self._of_municipality(row["tenant"], row["purpose"], row)
 
     async def _rows(self, places: Collection[Place]) -> dict[Place, Row]:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 KEY_BYTES, SALT_BYTES, NONCE_BYTES = 32, 16, 12
 
 
-class Shut(Exception):
+class CannotDecrypt(Exception):
     """It cannot be opened: it was altered, or this is not its key."""
 
 
@@ -32,7 +32,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Content).decode
 
 
-def own_key(above: bytes, salt: bytes, purpose: bytes = b"item") -> bytes:
+def derive_item_key(above: bytes, salt: bytes, purpose: bytes = b"item") -> bytes:
     """The key of one thing."""
     return blake2b(salt, key=above, digest_size=KEY_BYTES, person=purpose).digest()
 
@@ -46,16 +46,16 @@ def nonce(salt: bytes) -> bytes:
 def seal(above: bytes, salt: bytes, plain: bytes, about: bytes) -> bytes:
     """Nonce, then AES-256-GCM with `about` bound to it: nothing opens in another's place."""
     once = nonce(salt)
-    return once + AESGCM(own_key(above, salt)).encrypt(once, plain, about)
+    return once + AESGCM(derive_item_key(above, salt)).encrypt(once, plain, about)
 
 
 def unseal(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> bytes:
     """Shut where it does not open."""
     try:
-        cipher = AESGCM(own_key(above, salt))
+        cipher = AESGCM(derive_item_key(above, salt))
         return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
     except (InvalidTag, ValueError):
-        raise Shut("it was altered, or its key was") from None
+        raise CannotDecrypt("it was altered, or its key was") from None
 
 
 def seal_content(above: bytes, salt: bytes, content: Content, about: bytes) -> bytes:
@@ -66,20 +66,20 @@ def unseal_content(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> Co
     try:
         return _decode(unseal(above, salt, sealed, about))
     except msgspec.DecodeError:
-        raise Shut("what was sealed is no entry") from None
+        raise CannotDecrypt("what was sealed is no entry") from None
 
 
-def veil(above: bytes, plain: bytes, purpose: bytes) -> bytes:
+def encrypt_deterministic(above: bytes, plain: bytes, purpose: bytes) -> bytes:
     """The same for the same, each time, so that it can be compared (RFC 5297)."""
-    return AESSIV(own_key(above, b"", purpose)).encrypt(plain, None)
+    return AESSIV(derive_item_key(above, b"", purpose)).encrypt(plain, None)
 
 
-def unveil(above: bytes, veiled: bytes, purpose: bytes) -> bytes:
+def decrypt_deterministic(above: bytes, veiled: bytes, purpose: bytes) -> bytes:
     """Shut where it does not open."""
     try:
-        return AESSIV(own_key(above, b"", purpose)).decrypt(veiled, None)
+        return AESSIV(derive_item_key(above, b"", purpose)).decrypt(veiled, None)
     except (InvalidTag, ValueError):
-        raise Shut("it was altered, or this is not its key") from None
+        raise CannotDecrypt("it was altered, or this is not its key") from None
 
 
 def wrap(above: bytes, key: bytes, name: str, once: bytes) -> bytes:
@@ -92,7 +92,7 @@ def unwrap(above: bytes, wrapped: bytes, name: str) -> bytes:
     try:
         return AESGCM(above).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], name.encode())
     except (InvalidTag, ValueError):
-        raise Shut("it was altered, or the key above it is another") from None
+        raise CannotDecrypt("it was altered, or the key above it is another") from None
 
 
 def fingerprint(key: bytes) -> str:

@@ -30,7 +30,7 @@ SIGNATURE = re.compile(rf"{DASH} \S+ [A-Za-z0-9+/]+=*", re.ASCII)
 """Others may sign beside us."""
 
 
-class Untrue(Exception):
+class InvalidNote(Exception):
     """It is no checkpoint, or it is not signed with the key that it should be."""
 
 
@@ -66,7 +66,7 @@ def read_verifier(text: str) -> tuple[str, bytes]:
     except ValueError:  # binascii's too
         raw = b""
     if len(raw) != 33 or raw[:1] != ED25519 or key_id(origin, raw[1:]).hex() != id:
-        raise Untrue("expected a public key as postkamer archive key prints it")
+        raise InvalidNote("expected a public key as postkamer archive key prints it")
     return origin, raw[1:]
 
 
@@ -76,7 +76,7 @@ def body(checkpoint: Checkpoint) -> str:
     return f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n{at}\n"
 
 
-def signed(checkpoint: Checkpoint, seed: bytes) -> str:
+def sign_note(checkpoint: Checkpoint, seed: bytes) -> str:
     """The note."""
     text = body(checkpoint)
     signature = Ed25519PrivateKey.from_private_bytes(seed).sign(text.encode())
@@ -92,22 +92,22 @@ def read(note: str) -> Checkpoint:
             origin, int(size), base64.b64decode(root, validate=True), datetime.fromisoformat(at)
         )
     except (ValueError, binascii.Error):
-        raise Untrue("it is no checkpoint") from None
+        raise InvalidNote("it is no checkpoint") from None
 
 
-def checked(note: str, origin: str, public_key: bytes) -> Checkpoint:
+def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
     """What it says, signed with this key. Untrue."""
     text, _, below = note.partition("\n\n")
     found, lines = read(note), below.split("\n")
     if found.origin != origin:
-        raise Untrue("it is of another log")
+        raise InvalidNote("it is of another log")
     if lines.pop() or not all(map(SIGNATURE.fullmatch, lines)):
-        raise Untrue("something stands below it that is no signature")
+        raise InvalidNote("something stands below it that is no signature")
     start = f"{DASH} {origin} "
     for line in lines:
         if line.startswith(start) and _is_good(line.removeprefix(start), origin, public_key, text):
             return found
-    raise Untrue("no signature on it is of this key")
+    raise InvalidNote("no signature on it is of this key")
 
 
 def _is_good(signature: str, origin: str, public_key: bytes, text: str) -> bool:

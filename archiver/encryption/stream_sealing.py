@@ -13,7 +13,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from archiver.encryption.sealing import Shut
+from archiver.encryption.sealing import CannotDecrypt
 
 CHUNK_BYTES = 64 * 1024
 """Of the file in one chunk, as in age: a reader waits for so much before it has a byte, and the tag
@@ -22,17 +22,17 @@ TAG_BYTES = 16
 COUNTER_BYTES = 11
 
 
-class Lock(msgspec.Struct, frozen=True):
+class StreamKey(msgspec.Struct, frozen=True):
     """The key that is one file's alone, and what it is about: it opens in no other's place."""
 
     key: bytes
     about: bytes
 
 
-class Sealing:
+class SealingStream:
     """What comes, sealed, as its `pieces` are taken."""
 
-    def __init__(self, lock: Lock, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, lock: StreamKey, content: AsyncIterator[bytes]) -> None:
         self._lock, self._content = lock, content
         self._hash = sha256()
         self.size = 0
@@ -51,7 +51,7 @@ class Sealing:
         return self._hash.hexdigest()
 
 
-async def opened(lock: Lock, sealed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def open_stream(lock: StreamKey, sealed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The file, chunk by chunk; Shut in the place of the first that is not as it was sealed."""
     cipher = AESGCM(lock.key)
     async for number, chunk, last in _chunks(sealed, CHUNK_BYTES + TAG_BYTES):
@@ -62,7 +62,7 @@ def _opened(cipher: AESGCM, about: bytes, chunk: bytes, nonce: bytes) -> bytes:
     try:
         return cipher.decrypt(nonce, chunk, about)
     except (InvalidTag, ValueError):
-        raise Shut("it was altered, or this is not its key") from None
+        raise CannotDecrypt("it was altered, or this is not its key") from None
 
 
 def _nonce(number: int, *, last: bool) -> bytes:

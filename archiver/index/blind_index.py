@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from archiver.index.record_fields import Told
+from archiver.index.record_fields import RecordFields
 from services.contract import Record
-from services.language.words import root, tokens
+from services.language.words import stem_root, tokens
 
 REMEMBERED = 16_384
 """Numbers of words in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
@@ -38,7 +38,7 @@ EVERYWHERE = frozenset(_EVERYWHERE.split())
 `gaat` and `weten` are among them since their roots are those of `gat` and `wet`."""
 
 
-class Sought(msgspec.Struct, frozen=True):
+class IndexTokens(msgspec.Struct, frozen=True):
     """What a message or a note is found by."""
 
     type: str
@@ -46,17 +46,17 @@ class Sought(msgspec.Struct, frozen=True):
     words: tuple[int, ...]
 
 
-def sought(record: Record, told: Told, key: bytes) -> Sought | None:
+def index_tokens(record: Record, told: RecordFields, key: bytes) -> IndexTokens | None:
     """None for what nobody looks for."""
     if record.kind not in ("message", "note"):
         return None
     texts = [told.text or "", *_names(told), *_read(told.content)]
-    words = telling(" ".join(texts))[:MOST]
-    numbers = {number(key, word) for word in words} | {handled(key, told.department or "")}
-    return Sought(told.type or record.kind, told.direction or "", tuple(sorted(numbers)))
+    words = searchable_words(" ".join(texts))[:MOST]
+    numbers = {number(key, word) for word in words} | {department_token(key, told.department or "")}
+    return IndexTokens(told.type or record.kind, told.direction or "", tuple(sorted(numbers)))
 
 
-def telling(text: str) -> list[str]:
+def searchable_words(text: str) -> list[str]:
     """Its words and emoji that find anything, each once, folded, in order."""
     return [word for word in dict.fromkeys(tokens(text)) if word not in EVERYWHERE]
 
@@ -64,11 +64,11 @@ def telling(text: str) -> list[str]:
 @lru_cache(REMEMBERED)
 def number(key: bytes, word: str) -> int:
     """Of all forms of a word."""
-    return _hashed(key, b"word", root(word))
+    return _hashed(key, b"word", stem_root(word))
 
 
 @lru_cache(REMEMBERED)
-def handled(key: bytes, department: str) -> int:
+def department_token(key: bytes, department: str) -> int:
     """Of what a department had, beside its words: what has a common word and is of one department
     is found without a look at all that has the word."""
     return _hashed(key, b"department", department)
@@ -80,7 +80,7 @@ def _hashed(key: bytes, what: bytes, text: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _names(told: Told) -> Iterator[str]:
+def _names(told: RecordFields) -> Iterator[str]:
     name = (told.medium or {}).get("filename")
     if isinstance(name, str):
         yield name

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.index.record_fields import Told
+from archiver.index.record_fields import RecordFields
 from services.contract import Record
 
 SUBJECT_TYPE = "postkamer-conversation"
@@ -58,7 +58,7 @@ def is_action(record: Record) -> bool:
     return record.kind in NAMES and bool(record.tenant and record.conversation)
 
 
-def action(record: Record, said: Told, activity: str, subject: bytes) -> Action:
+def action(record: Record, said: RecordFields, activity: str, subject: bytes) -> Action:
     """What was done; `subject` is the pseudonym of its conversation."""
     done = said.done
     return Action(
@@ -85,7 +85,7 @@ def processor(tenant: str, token: str) -> str:
     return f"urn:postkamer:{tenant}:token:{token}"
 
 
-def _name(kind: str, said: Told) -> str:
+def _name(kind: str, said: RecordFields) -> str:
     if kind == "message" and said.direction != "in":
         return SENT
     if kind == "view" and said.done.what == SEARCH:

@@ -22,7 +22,7 @@ class Person(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class AccessFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """As much as is read of a delivery, and of a view."""
 
     department: str | None = None
@@ -48,7 +48,7 @@ class Destroyed(msgspec.Struct, frozen=True):
     entry: UUID | None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RecordFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """As much of it as is read here; the rest may be anything."""
 
     department: str | None = None
@@ -66,12 +66,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Of an identity: what somebody is called from now on, and no longer."""
     status: str | None = None
     """Of a message of ours, when it was accepted."""
-    done: Done = Done()
+    done: AccessFields = AccessFields()
     """Of a delivery, and of a view."""
 
 
-_read = msgspec.json.Decoder(Told).decode
-_done = msgspec.json.Decoder(Done).decode
+_read = msgspec.json.Decoder(RecordFields).decode
+_done = msgspec.json.Decoder(AccessFields).decode
 _of_department = msgspec.json.Decoder(
     msgspec.defstruct("Department", [("department", str | None, None)], frozen=True)
 ).decode
@@ -82,17 +82,17 @@ DONE = frozenset(("delivery", "view"))
 PHONE, EMPLOYEE = "phone", "employee"
 
 
-def told(record: Record) -> Told:
+def read_fields(record: Record) -> RecordFields:
     """msgspec.DecodeError where its data is no JSON object, or not what its kind says."""
     if record.kind in SPEAK:
         return _read(record.data)
     if record.kind in DONE:
         done = _done(record.data)
-        return Told(department=done.department, done=done)
-    return Told(department=_of_department(record.data).department)  # type: ignore[attr-defined]
+        return RecordFields(department=done.department, done=done)
+    return RecordFields(department=_of_department(record.data).department)  # type: ignore[attr-defined]
 
 
-def people(told: Told) -> list[Identity]:
+def subjects(told: RecordFields) -> list[Identity]:
     """By what whoever it is about is known."""
     if not (told.from_ or told.to or told.changes or told.done.employee):
         return []  # as of most
@@ -101,9 +101,9 @@ def people(told: Told) -> list[Identity]:
         named.append(Identity(PHONE, told.to))
     if told.done.employee:
         named.append(Identity(EMPLOYEE, told.done.employee))
-    return [Identity(one.kind, plain(one)) for one in named if one.value]
+    return [Identity(one.kind, normalise(one)) for one in named if one.value]
 
 
-def plain(identity: Identity) -> str:
+def normalise(identity: Identity) -> str:
     """The same number is the same, with its + or without."""
     return identity.value.removeprefix("+") if identity.kind == PHONE else identity.value

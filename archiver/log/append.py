@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.index.blind_index import Sought
+from archiver.index.blind_index import IndexTokens
 from archiver.index.processing_log import SUBJECT_TYPE, Action
-from archiver.log.entry import Open
+from archiver.log.entry import PlainColumns
 from archiver.log.merkle import Tree
 from services.http.problems import VERSION
 from services.postgres.database import Connection
@@ -18,7 +18,7 @@ RESOURCE = f"postkamer {VERSION}"
 """What did it, in the processing log."""
 
 
-class File(msgspec.Struct, frozen=True):
+class PendingMedia(msgspec.Struct, frozen=True):
     """A file that came with a message, to be fetched; what was announced of it is sealed."""
 
     number: str
@@ -31,14 +31,14 @@ class File(msgspec.Struct, frozen=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A record as it is written."""
 
-    open: Open
+    open: PlainColumns
     salt: bytes
     sealed: bytes
     leaf: bytes
     subjects: tuple[bytes, ...] = ()
-    file: File | None = None
+    file: PendingMedia | None = None
     action: Action | None = None
-    sought: Sought | None = None
+    index_tokens: IndexTokens | None = None
     destructions: int
     """Before it was sealed."""
 
@@ -58,7 +58,7 @@ async def append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> No
         await connection.copy_records_to_table(
             "processing", schema_name="archiver", columns=ACTION, records=done
         )
-    if found := [_sought_row(e, first + n) for n, e in enumerate(new) if e.sought]:
+    if found := [_sought_row(e, first + n) for n, e in enumerate(new) if e.index_tokens]:
         await connection.copy_records_to_table(
             "searchable", schema_name="archiver", columns=SOUGHT, records=found
         )
@@ -98,7 +98,7 @@ def _action_row(of: Action) -> tuple[Any, ...]:
 
 
 def _sought_row(entry: Entry, position: int) -> tuple[Any, ...]:
-    of, by = entry.open, entry.sought
+    of, by = entry.open, entry.index_tokens
     assert by is not None
     place = (of.id, position, of.at, of.tenant, of.department, of.conversation, of.kind)
     return (*place, by.type, by.direction, by.words)

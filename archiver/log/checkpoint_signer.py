@@ -8,12 +8,12 @@ import msgspec
 import structlog
 
 from archiver.encryption import signed_note
-from archiver.encryption.signed_note import Checkpoint, Untrue
-from archiver.log.merkle import grown
+from archiver.encryption.signed_note import Checkpoint, InvalidNote
+from archiver.log.merkle import tree_from
 from services import clock, metrics
 from services.files import object_store
-from services.files.object_store import Away, Objects, Taken
-from services.postgres.database import Pool, until_it_answers
+from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
+from services.postgres.database import Pool, retry_while_unavailable
 
 SIGN_SECONDS = 60.0
 """Between two checkpoints, where anything was added: as long as somebody could change what nobody
@@ -40,15 +40,15 @@ class Signer(msgspec.Struct, frozen=True):
         return signed_note.verifier(self.origin, self.public)
 
 
-async def sign(pool: Pool, signer: Signer, store: Objects) -> Checkpoint:
+async def sign(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
     """The newest checkpoint, made where there was none of this size. Away: it is in the table, and
     not yet outside."""
     async with pool.acquire() as connection:
         head = await connection.fetchrow("select size, peaks from archiver.head")
         assert head is not None  # it was made with its table
-        tree, now = grown(head["size"], head["peaks"]), clock.now()
+        tree, now = tree_from(head["size"], head["peaks"]), clock.now()
         made = Checkpoint(signer.origin, tree.size, tree.root(), now)
-        own = signed_note.signed(made, signer.seed)
+        own = signed_note.sign_note(made, signer.seed)
         await connection.execute(_ADD, made.size, now, own)
     for size in reversed(await _not_outside(pool, store, made.size)):
         note = await pool.fetchval(_OF_SIZE, size)
@@ -63,14 +63,14 @@ async def sign(pool: Pool, signer: Signer, store: Objects) -> Checkpoint:
 def _is_ours(note: str, signer: Signer) -> bool:
     """What somebody else put into the table goes no further: `archive verify` names it."""
     try:
-        signed_note.checked(note, signer.origin, signer.public)
-    except Untrue as error:
+        signed_note.verify_note(note, signer.origin, signer.public)
+    except InvalidNote as error:
         log.error("checkpoint.forged", reason=str(error))
         return False
     return True
 
 
-async def _not_outside(pool: Pool, store: Objects, size: int | None) -> list[int]:
+async def _not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list[int]:
     """Back from this one, up to one that is: they go in their order, so before it all are. More
     than one where the store was away, or a process ended between the table and the store."""
     missing: list[int] = []
@@ -80,21 +80,21 @@ async def _not_outside(pool: Pool, store: Objects, size: int | None) -> list[int
     return missing
 
 
-async def _kept_outside(store: Objects, size: int, note: str) -> None:
+async def _kept_outside(store: ObjectStore, size: int, note: str) -> None:
     try:
         await store.create(object_store.checkpoint(size), note.encode())
-    except Taken:
+    except ObjectExists:
         return  # two archivers
 
 
-async def keep(pool: Pool, signer: Signer, store: Objects) -> None:
+async def keep(pool: Pool, signer: Signer, store: ObjectStore) -> None:
     """For as long as the service runs."""
     while True:
         try:
-            made = await until_it_answers(partial(sign, pool, signer, store), "checkpoint")
+            made = await retry_while_unavailable(partial(sign, pool, signer, store), "checkpoint")
             metrics.archive_size.set(made.size)
             metrics.archive_checkpoint.set(made.at.timestamp())
-        except Away as error:
+        except StoreUnavailable as error:
             log.error("checkpoint.not_outside", reason=str(error))
         await asyncio.sleep(SIGN_SECONDS)
 

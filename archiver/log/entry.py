@@ -13,7 +13,7 @@ VERSION = 1
 """Of how a leaf is written."""
 
 
-class Open(msgspec.Struct, frozen=True, kw_only=True):
+class PlainColumns(msgspec.Struct, frozen=True, kw_only=True):
     """What is not sealed. Nothing of it tells who somebody is or what was said."""
 
     id: UUID
@@ -28,8 +28,8 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
 
 
-def opened(record: Record, department: str) -> Open:
-    return Open(
+def plain_columns(record: Record, department: str) -> PlainColumns:
+    return PlainColumns(
         id=record.id,
         kind=record.kind,
         at=record.at.astimezone(UTC),
@@ -38,7 +38,7 @@ def opened(record: Record, department: str) -> Open:
         department=department,
         message=record.message,
         receipt=record.receipt,
-        item=record.item,
+        item=record.item_index,
         sequence=record.sequence,
     )
 
@@ -46,7 +46,7 @@ def opened(record: Record, department: str) -> Open:
 _json = msgspec.json.Encoder().encode
 
 
-def leaf(entry: Open, sealed: bytes) -> bytes:
+def leaf(entry: PlainColumns, sealed: bytes) -> bytes:
     """What is hashed, a JSON array: the version, what stands open in this order, and the SHA-256 of
     what is sealed, in hex."""
     return _json(
@@ -67,6 +67,6 @@ def leaf(entry: Open, sealed: bytes) -> bytes:
     )
 
 
-def hash_of(entry: Open, sealed: bytes) -> bytes:
+def entry_leaf_hash(entry: PlainColumns, sealed: bytes) -> bytes:
     """Its leaf in the tree."""
     return leaf_hash(leaf(entry, sealed))

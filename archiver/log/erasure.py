@@ -13,9 +13,9 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Destroyed as Said
-from archiver.log.writer import DESTRUCTION, within
+from archiver.log.writer import DESTRUCTION, writer_in_transaction
 from services import clock
 from services.contract import Record
 from services.postgres.database import Connection, Pool
@@ -25,13 +25,13 @@ LONGEST_SECONDS = 600.0
 meanwhile; it waits in its queue."""
 
 
-class Destroyer:
+class Eraser:
     """`pool` is the owner's: the archiver's role takes nothing away."""
 
-    def __init__(self, pool: Pool, keys: Keys) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def entry(self, id: UUID, ground: str) -> bool:
+    async def erase_entry(self, id: UUID, ground: str) -> bool:
         """One entry, with the file that came with it, what became of a message and was said of it,
         and where it came more than once its bytes there; whether there is one."""
         async with self._destroying() as connection:
@@ -69,7 +69,7 @@ class Destroyer:
             yield connection
 
     async def _say(self, connection: Connection, records: list[Record]) -> None:
-        await within(connection, self._keys).add(records)
+        await writer_in_transaction(connection, self._keys).add(records)
 
 
 async def _all(connection: Connection, statements: Sequence[str], *whose: str) -> None:

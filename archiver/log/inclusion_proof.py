@@ -8,12 +8,12 @@ import msgspec
 
 from archiver.encryption import signed_note
 from archiver.encryption.decrypt_rows import RECORDS
-from archiver.encryption.key_store import Keys
-from archiver.encryption.sealing import own_key
-from archiver.encryption.signed_note import Untrue
+from archiver.encryption.key_store import KeyStore
+from archiver.encryption.sealing import derive_item_key
+from archiver.encryption.signed_note import InvalidNote
 from archiver.log import merkle
-from archiver.log.entry import Open, leaf
-from archiver.log.merkle import Range, folded, hash_of, kept_under, siblings, whole
+from archiver.log.entry import PlainColumns, leaf
+from archiver.log.merkle import Range, fold_peaks, hash_of, siblings, stored_node, whole
 from services.postgres.database import Connection
 
 
@@ -35,7 +35,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The entry's own key, for whoever may know what it says."""
 
 
-class Unproven(Exception):
+class NotProvable(Exception):
     """There is no such entry, or no checkpoint that covers it yet."""
 
 
@@ -43,13 +43,13 @@ async def proof(connection: Connection, id: UUID, verifier: str) -> Proof:
     """Of a message, or of any entry. Unproven."""
     row = await connection.fetchrow(_ENTRY, id)
     if row is None:
-        raise Unproven("there is no entry or message of this id")
+        raise NotProvable("there is no entry or message of this id")
     signed = await connection.fetchrow(_SIGNED, row["position"])
     if signed is None:
-        raise Unproven("no checkpoint covers it yet: make one with postkamer archive checkpoint")
-    open = Open(**{name: row[name] for name in Open.__struct_fields__})
+        raise NotProvable("no checkpoint covers it yet: make one with postkamer archive checkpoint")
+    open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
     parts = siblings(row["position"], signed["size"])
-    path = [folded(await hashes_of(connection, part)) for part in parts]
+    path = [fold_peaks(await node_hashes(connection, part)) for part in parts]
     made = Proof(
         leaf=leaf(open, row["sealed"]).decode(),
         sealed=row["sealed"],
@@ -60,42 +60,44 @@ async def proof(connection: Connection, id: UUID, verifier: str) -> Proof:
         verifier=verifier,
     )
     try:
-        is_right = holds(made, row["leaf"])
-    except Untrue:
+        is_right = verify_proof(made, row["leaf"])
+    except InvalidNote:
         is_right = False
     if not is_right:
-        raise Unproven("the log is not what was signed: see postkamer archive verify")
+        raise NotProvable("the log is not what was signed: see postkamer archive verify")
     return made
 
 
-def holds(proof: Proof, leaf_hash: bytes) -> bool:
+def verify_proof(proof: Proof, leaf_hash: bytes) -> bool:
     """Whether it comes to what its checkpoint says."""
-    root = merkle.proved(leaf_hash, proof.position, proof.size, proof.path)
+    root = merkle.root_from_path(leaf_hash, proof.position, proof.size, proof.path)
     made = merkle.leaf_hash(proof.leaf.encode())
     return leaf_hash == made and root == signed_note.read(proof.checkpoint).root
 
 
-async def opened(connection: Connection, keys: Keys, proof: Proof) -> Proof:
+async def opened(connection: Connection, keys: KeyStore, proof: Proof) -> Proof:
     """With the key by which what is sealed is read. Unproven where it was destroyed."""
     id = UUID(msgspec.json.decode(proof.leaf)[1])
     rows = await connection.fetch(f"{RECORDS} where e.id = $1", id)
     for row in rows:
         if row["salt"] is not None and row["wrapped"] is not None:
-            key = own_key(keys.of_row(row), row["salt"])
+            key = derive_item_key(keys.key_of_row(row), row["salt"])
             return msgspec.structs.replace(proof, key=key)
-    raise Unproven("what it says was destroyed; without --open it can be proved that it was there")
+    raise NotProvable(
+        "what it says was destroyed; without --open it can be proved that it was there"
+    )
 
 
-async def hashes_of(connection: Connection, part: Range) -> Sequence[bytes]:
+async def node_hashes(connection: Connection, part: Range) -> Sequence[bytes]:
     """The hashes of the whole subtrees that a range consists of, the largest first; from what was
     kept."""
     found = []
     for level, index in whole(part):
-        below, first, count = kept_under(level, index)
+        below, first, count = stored_node(level, index)
         query = (_LEAVES,) if below == 0 else (_NODES, below)
         rows: list[Any] = await connection.fetch(*query, first, first + count)
         if len(rows) != count:
-            raise Unproven(f"hashes of entries from {index << level} on are missing")
+            raise NotProvable(f"hashes of entries from {index << level} on are missing")
         found.append(hash_of([row["hash"] for row in rows]))
     return found
 

@@ -23,7 +23,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def folded(peaks: Sequence[bytes]) -> bytes:
+def fold_peaks(peaks: Sequence[bytes]) -> bytes:
     """The root over whole subtrees that stand side by side, the largest first."""
     if not peaks:
         return EMPTY
@@ -54,14 +54,14 @@ class Tree:
         self.size += 1
 
     def root(self) -> bytes:
-        return folded(self.peaks)
+        return fold_peaks(self.peaks)
 
     def edge(self) -> bytes:
         """The peaks as they are kept."""
         return b"".join(self.peaks)
 
 
-def grown(size: int, edge: bytes) -> Tree:
+def tree_from(size: int, edge: bytes) -> Tree:
     """The tree whose right edge was kept. ValueError where there cannot be one."""
     if len(edge) != size.bit_count() * HASH_BYTES:
         raise ValueError("the edge of the tree is not that of its size")
@@ -98,7 +98,7 @@ def whole(part: Range) -> Iterator[tuple[int, int]]:
         start += 1 << level
 
 
-def kept_under(level: int, index: int) -> tuple[int, int, int]:
+def stored_node(level: int, index: int) -> tuple[int, int, int]:
     """Of which kept hashes a whole subtree is made: their level, the first, and how many."""
     step = level % TILE
     return level - step, index << step, 1 << step
@@ -112,7 +112,7 @@ def hash_of(kept: Sequence[bytes]) -> bytes:
     return nodes[0]
 
 
-def proved(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
     """The root that a proof comes to; None where it cannot be one of that place and size."""
     if not 0 <= index < size or len(path) != len(siblings(index, size)):
         return None

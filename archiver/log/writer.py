@@ -15,14 +15,14 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.key_store import NOWHERE, Keys, Place
-from archiver.encryption.sealing import SALT_BYTES, Content, Shut, seal, seal_content
-from archiver.index.blind_index import sought
+from archiver.encryption.key_store import NOWHERE, KeyStore, Place
+from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, Content, seal, seal_content
+from archiver.index.blind_index import index_tokens
 from archiver.index.processing_log import Action, Activities, action, is_action
-from archiver.index.record_fields import Told, people, told
-from archiver.log.append import Entry, File, append
-from archiver.log.entry import hash_of, opened
-from archiver.log.merkle import grown
+from archiver.index.record_fields import RecordFields, read_fields, subjects
+from archiver.log.append import Entry, PendingMedia, append
+from archiver.log.entry import entry_leaf_hash, plain_columns
+from archiver.log.merkle import tree_from
 from services.contract import Record
 from services.postgres.database import Connection, Pool
 
@@ -39,11 +39,11 @@ UNIQUE_VIOLATION = "23505"
 """PostgreSQL's word for an id that is there already."""
 
 
-class Outdated(Exception):
+class SealedBeforeErasure(Exception):
     """Something was destroyed since it was sealed: to be sealed anew, and written then."""
 
 
-class Unsealable(Exception):
+class CannotSeal(Exception):
     """A record that cannot be sealed: it goes aside, and its siblings go on."""
 
 
@@ -60,7 +60,7 @@ UNNAMED = Activities()
 
 
 class Writer:
-    def __init__(self, pool: Pool, keys: Keys, activities: Activities = UNNAMED) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore, activities: Activities = UNNAMED) -> None:
         self._pool, self._keys, self._activities = pool, keys, activities
         self._destructions, self._hashing = -1, dict[str, bytes]()
         """Kept until anything is destroyed: it may have been the key of a municipality."""
@@ -76,7 +76,7 @@ class Writer:
     async def add(self, records: Sequence[Record]) -> int:
         """Write what is not there yet; how many were new. Unsealable where one cannot be."""
         while True:
-            with suppress(Outdated):
+            with suppress(SealedBeforeErasure):
                 return await self.write(await self.sealed(records))
 
     async def sealed(self, records: Sequence[Record]) -> list[Entry]:
@@ -100,30 +100,32 @@ class Writer:
         hashing = self._hashing
         keys = await self._keys.of_conversations(places) if places else {}
         for tenant in tenants - set(hashing):
-            with suppress(Shut):
+            with suppress(CannotDecrypt):
                 hashing[tenant] = await self._keys.hashing(tenant)
         return _Using(keys, hashing, destructions)
 
-    def _sealed(self, record: Record, said: Told, above: bytes | None, using: "_Using") -> Entry:
+    def _sealed(
+        self, record: Record, said: RecordFields, above: bytes | None, using: "_Using"
+    ) -> Entry:
         hashing = using.hashing.get(record.tenant)
         if above is None or hashing is None:
-            raise Unsealable("the key of its conversation or municipality cannot be opened")
-        entry, salt = opened(record, said.department or ""), os.urandom(SALT_BYTES)
+            raise CannotSeal("the key of its conversation or municipality cannot be opened")
+        entry, salt = plain_columns(record, said.department or ""), os.urandom(SALT_BYTES)
         content = Content(record.data, record.raw, record.contact)
         sealed = seal_content(above, salt, content, record.id.bytes)
         return Entry(
             open=entry,
             salt=salt,
             sealed=sealed,
-            leaf=hash_of(entry, sealed),
-            subjects=tuple(person_hash(hashing, one.kind, one.value) for one in people(said)),
+            leaf=entry_leaf_hash(entry, sealed),
+            subjects=tuple(person_hash(hashing, one.kind, one.value) for one in subjects(said)),
             file=_file(record, said, above),
             action=self._action(record, said, hashing) if is_action(record) else None,
-            sought=sought(record, said, hashing),
+            index_tokens=index_tokens(record, said, hashing),
             destructions=using.destructions,
         )
 
-    def _action(self, record: Record, said: Told, hashing: bytes) -> Action:
+    def _action(self, record: Record, said: RecordFields, hashing: bytes) -> Action:
         subject = person_hash(hashing, CONVERSATION, record.conversation)
         return action(record, said, self._activities.of(record.tenant), subject)
 
@@ -153,15 +155,15 @@ class Writer:
             head = await connection.fetchrow(_HEAD)
             assert head is not None  # it was made with its table
             if any(entry.destructions != head["destructions"] for entry in entries):
-                raise Outdated
+                raise SealedBeforeErasure
             there = await _known(connection, entries) if some_known else set()
             new = list({e.open.id: e for e in entries if e.open.id not in there}.values())
             if new:
-                await append(connection, grown(head["size"], head["peaks"]), new)
+                await append(connection, tree_from(head["size"], head["peaks"]), new)
         return len(new)
 
 
-class _One:
+class _SingleConnectionPool:
     """The connection of a transaction, as what a writer takes one from."""
 
     def __init__(self, connection: Connection) -> None:
@@ -172,9 +174,9 @@ class _One:
         yield self._connection
 
 
-def within(connection: Connection, keys: Keys) -> Writer:
+def writer_in_transaction(connection: Connection, keys: KeyStore) -> Writer:
     """One that writes in the transaction of this connection."""
-    return Writer(cast(Pool, _One(connection)), keys)
+    return Writer(cast(Pool, _SingleConnectionPool(connection)), keys)
 
 
 async def _known(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
@@ -182,13 +184,13 @@ async def _known(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
     return {row["id"] for row in await connection.fetch(_KNOWN, ids, min(ids), max(ids))}
 
 
-def _told(record: Record) -> Told:
+def _told(record: Record) -> RecordFields:
     if record.at.tzinfo is None:
-        raise Unsealable("its time has no zone")
+        raise CannotSeal("its time has no zone")
     try:
-        return told(record)
+        return read_fields(record)
     except msgspec.DecodeError:
-        raise Unsealable("its data is not what its kind says") from None
+        raise CannotSeal("its data is not what its kind says") from None
 
 
 def place_of(record: Record) -> Place:
@@ -201,14 +203,14 @@ def person_hash(key: bytes, kind: str, value: str) -> bytes:
     return blake2b(f"{kind}\0{value}".encode(), key=key, digest_size=HASH_BYTES).digest()
 
 
-def _file(record: Record, said: Told, above: bytes) -> File | None:
+def _file(record: Record, said: RecordFields, above: bytes) -> PendingMedia | None:
     if record.kind != "message" or said.medium is None:
         return None
     salt = os.urandom(SALT_BYTES)
     about = (record.message or record.id).bytes
     sealed = seal(above, salt, msgspec.json.encode(said.medium), about)
     sent_at, type = min(record.at, said.sent_at or record.at), said.medium.get("mimeType")
-    return File(said.number or "", sent_at, str(type or ""), salt, sealed)
+    return PendingMedia(said.number or "", sent_at, str(type or ""), salt, sealed)
 
 
 _HEAD = "select size, peaks, destructions from archiver.head for update"

@@ -8,68 +8,68 @@ from functools import partial
 
 import structlog
 
-from archiver.media.fetch_policy import SENTENCES, STOPS, Ended, Fetched, Missed, wait
-from archiver.media.store import RENEW_SECONDS, Book, File
+from archiver.media.fetch_policy import SENTENCES, STOPS, Fetched, FetchFailed, MediaResult, wait
+from archiver.media.store import RENEW_SECONDS, File, MediaStore
 from services import clock, metrics
-from services.postgres.database import DATABASE_ERRORS, until_it_answers
-from services.tasks import beside, within
+from services.postgres.database import DATABASE_ERRORS, retry_while_unavailable
+from services.tasks import background_task, with_timeout
 
 LOOK_SECONDS = 1.0
 """Between two looks at whether there is a file."""
 LET_GO_SECONDS = 2.0
 
-Came = Fetched | Ended | Missed
-Step = Callable[[File], Awaitable[Came]]
+StepResult = Fetched | MediaResult | FetchFailed
+Step = Callable[[File], Awaitable[StepResult]]
 
 log = structlog.get_logger()
 
 
-async def take(book: Book, file: File, step: Step) -> Came:
+async def run_step(book: MediaStore, file: File, step: Step) -> StepResult:
     """What came of `step`, written down. A fault of ours costs this file a while, and no other
     anything."""
     try:
-        async with beside(_renew(book, file)):
+        async with background_task(_renew(book, file)):
             came = await step(file)
-        await until_it_answers(partial(settle, book, file, came), "media")
+        await retry_while_unavailable(partial(store_result, book, file, came), "media")
     except asyncio.CancelledError:
         await _let_go(book, file)
         raise
     except Exception as error:
         log.error("media.failed", message=file.id, exc_info=error)
-        came = Missed("strange")
-        await until_it_answers(partial(settle, book, file, came), "media")
+        came = FetchFailed("strange")
+        await retry_while_unavailable(partial(store_result, book, file, came), "media")
     return came
 
 
-async def settle(book: Book, file: File, came: Came) -> None:
+async def store_result(book: MediaStore, file: File, came: StepResult) -> None:
     now = clock.now()
     if isinstance(came, Fetched):
         await book.fetched(file, came, now)
-    elif isinstance(came, Ended):
-        if await book.ended(file, came, now):
+    elif isinstance(came, MediaResult):
+        if await book.finish(file, came, now):
             _tell(file, came)
     else:
         seconds, reason = wait(file.attempts, random.random()), SENTENCES[came.word]
         say = log.error if came.word in STOPS else log.warning
         say("media.put_off", message=file.id, number=file.number, reason=reason, seconds=seconds)
         metrics.media_attempts.labels(outcome=came.word).inc()
-        await book.put_off(file, now + timedelta(seconds=seconds), reason)
+        await book.reschedule(file, now + timedelta(seconds=seconds), reason)
 
 
-def _tell(file: File, end: Ended) -> None:
+def _tell(file: File, end: MediaResult) -> None:
     metrics.media.labels(outcome=end.state).inc()
     if end.state != "available":
         log.warning("media.ended", message=file.id, kind=end.state, reason=end.reason)
 
 
-async def _renew(book: Book, file: File) -> None:
+async def _renew(book: MediaStore, file: File) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
-        await until_it_answers(partial(book.renew, file, clock.now()), "media")
+        await retry_while_unavailable(partial(book.renew, file, clock.now()), "media")
 
 
-async def _let_go(book: Book, file: File) -> None:
+async def _let_go(book: MediaStore, file: File) -> None:
     try:
-        await within(LET_GO_SECONDS, book.let_go(file, clock.now()))
+        await with_timeout(LET_GO_SECONDS, book.release(file, clock.now()))
     except DATABASE_ERRORS as error:  # then another takes it when its time here is over
         log.warning("media.not_let_go", message=file.id, exc_info=error)

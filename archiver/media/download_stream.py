@@ -4,7 +4,7 @@ the whole of it in memory."""
 import hashlib
 from collections.abc import AsyncIterator
 
-from archiver.encryption.stream_sealing import Lock, Sealing
+from archiver.encryption.stream_sealing import SealingStream, StreamKey
 from archiver.media.fetch_policy import LARGEST_BYTES, Fetched
 from services.files.file_signatures import HEAD_BYTES
 
@@ -14,11 +14,11 @@ class TooLarge(Exception):
 
 
 class Arriving:
-    def __init__(self, content: AsyncIterator[bytes], lock: Lock) -> None:
+    def __init__(self, content: AsyncIterator[bytes], lock: StreamKey) -> None:
         self._content = content
         self._hash = hashlib.sha256()
         self._size, self._head = 0, b""
-        self._sealing = Sealing(lock, self._counted())
+        self._sealing = SealingStream(lock, self._counted())
 
     def pieces(self) -> AsyncIterator[bytes]:
         """Sealed."""

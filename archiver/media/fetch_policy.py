@@ -83,7 +83,7 @@ class Announced(msgspec.Struct, frozen=True, rename="camel"):
     filename: str = ""
 
 
-class About(msgspec.Struct, frozen=True):
+class MediaInfo(msgspec.Struct, frozen=True):
     """What Meta says of a file that it has: where it is for the next minutes, its size in bytes
     (None: it did not say)."""
 
@@ -106,13 +106,13 @@ class Fetched(msgspec.Struct, frozen=True):
     """Its name there: the SHA-256, in hex, of how it lies there, sealed."""
 
 
-class Missed(msgspec.Struct, frozen=True):
+class FetchFailed(msgspec.Struct, frozen=True):
     """Not this time."""
 
     word: Word
 
 
-class Ended(msgspec.Struct, frozen=True):
+class MediaResult(msgspec.Struct, frozen=True):
     """For good."""
 
     state: Literal["available", "quarantined", "lost"]
@@ -124,25 +124,27 @@ def usable(id: str) -> bool:
     return ID.fullmatch(id) is not None
 
 
-def about(status: int, body: bytes) -> About | Missed:
+def about(status: int, body: bytes) -> MediaInfo | FetchFailed:
     """What Meta answered when it was asked where a file is."""
     said = _decoded(body)
     url = said.get("url")
     if status == 200:
         if not isinstance(url, str) or not url:
-            return Missed("strange")
-        return About(url, _type(said.get("mime_type")), _size(said.get("file_size")))
-    return Missed(_refused(status, said.get("error")))
+            return FetchFailed("strange")
+        return MediaInfo(url, _type(said.get("mime_type")), _size(said.get("file_size")))
+    return FetchFailed(_refused(status, said.get("error")))
 
 
-def given(status: int, content_type: str, encoding: str, said: About) -> Missed | None:
+def check_download(
+    status: int, content_type: str, encoding: str, said: MediaInfo
+) -> FetchFailed | None:
     """What the answer means where the bytes should be; None: here they come. A page in the place
     of a file is somebody's word that stands between, and bytes that were compressed though we asked
     for them as they are, are other bytes."""
     if status != 200:
-        return Missed(_refused(status, None))
+        return FetchFailed(_refused(status, None))
     page = strip_parameters(content_type) == PAGE and strip_parameters(said.mime_type) != PAGE
-    return Missed("strange") if page or encoding not in ("", "identity") else None
+    return FetchFailed("strange") if page or encoding not in ("", "identity") else None
 
 
 def _refused(status: int, error: object) -> Word:
@@ -179,31 +181,33 @@ def _size(given: object) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
-def is_whole(got: Fetched, said: About, announced: Announced, attempts: int) -> Fetched | Missed:
+def is_whole(
+    got: Fetched, said: MediaInfo, announced: Announced, attempts: int
+) -> Fetched | FetchFailed:
     """As much as was announced, and of its kind: what begins otherwise is fetched anew, for it may
     be another's word in its place, until it has come so often."""
     if said.size is not None and said.size != got.size:
-        return Missed("cut")
+        return FetchFailed("cut")
     types = (announced.mime_type, got.mime_type)
     if attempts < TRIES and quarantine(types, got.head):
-        return Missed("strange")
+        return FetchFailed("strange")
     # Meta does not say of what the hash is taken: that it differs is noted and no more.
     in_base64 = base64.b64encode(bytes.fromhex(got.sha256)).decode()
     agrees = announced.sha256 in ("", in_base64, got.sha256)
     return msgspec.structs.replace(got, agrees=agrees)
 
 
-def gone(missed: Missed) -> Ended:
+def gone(missed: FetchFailed) -> MediaResult:
     """After seven days; with why it did not come before, where that was not its age."""
     why = "" if missed.word == "unknown" else f" (steeds: {SENTENCES[missed.word]})"
-    return Ended("lost", EXPIRED + why)
+    return MediaResult("lost", EXPIRED + why)
 
 
-def quarantine(mime_types: tuple[str, ...], head: bytes) -> Ended | None:
+def quarantine(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
     """What is not of the types that it is said to be of is kept from everybody."""
     for mime_type in filter(None, mime_types):
         if not has_signature(mime_type, head):
-            return Ended("quarantined", DIFFERS.format(strip_parameters(mime_type)))
+            return MediaResult("quarantined", DIFFERS.format(strip_parameters(mime_type)))
     return None
 
 

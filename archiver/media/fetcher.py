@@ -7,29 +7,29 @@ from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
-from archiver.encryption.stream_sealing import Lock
-from archiver.media.claim import LOOK_SECONDS, Came, take
+from archiver.encryption.stream_sealing import StreamKey
+from archiver.media.claim import LOOK_SECONDS, StepResult, run_step
 from archiver.media.download_stream import Arriving, TooLarge
 from archiver.media.fetch_policy import (
     TOO_LARGE,
     UNOPENABLE,
     UNUSABLE,
-    About,
-    Ended,
     Fetched,
-    Missed,
+    FetchFailed,
+    MediaInfo,
+    MediaResult,
     expired,
     gone,
     is_whole,
     usable,
 )
-from archiver.media.provider_client import Source
-from archiver.media.store import Book, File
+from archiver.media.provider_client import MediaClient
+from archiver.media.store import File, MediaStore
 from services import clock
-from services.config.accounts import Account
+from services.config.accounts import ProviderAccount
 from services.files import object_store
-from services.files.object_store import Away, Missing, Objects
-from services.postgres.database import until_it_answers
+from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
+from services.postgres.database import retry_while_unavailable
 
 AT_ONCE = 6
 """Files under way: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 90 MiB together."""
@@ -41,7 +41,11 @@ ADDRESSES = 2
 
 class Fetcher:
     def __init__(
-        self, book: Book, source: Source, store: Objects, accounts: Mapping[str, Account]
+        self,
+        book: MediaStore,
+        source: MediaClient,
+        store: ObjectStore,
+        accounts: Mapping[str, ProviderAccount],
     ) -> None:
         self._book, self._source, self._store = book, source, store
         self._accounts = accounts
@@ -53,7 +57,7 @@ class Fetcher:
         """One file after the other, for as long as the service runs; several of these share it."""
         while True:
             async with self._turn:  # or several would see the same number free
-                if file := await until_it_answers(self._claim, "media"):
+                if file := await retry_while_unavailable(self._claim, "media"):
                     self._busy[file.number] += 1
             if file:
                 await self._take(file)
@@ -68,7 +72,7 @@ class Fetcher:
     async def _take(self, file: File) -> None:
         """Of a number that is counted as busy."""
         try:
-            came = await take(self._book, file, self._fetch)
+            came = await run_step(self._book, file, self._fetch)
         finally:
             self._busy[file.number] -= 1
         # Of one that came when another had taken it over the row names another object.
@@ -76,7 +80,7 @@ class Fetcher:
             await self._forgot(file.object, came.object)
 
     async def _is_named(self, file: File) -> bool:
-        return await until_it_answers(partial(self._book.names, file), "media")
+        return await retry_while_unavailable(partial(self._book.names, file), "media")
 
     async def _forgot(self, object: UUID, sealed: str) -> bool:
         """Whether what was begun under these names, or is nobody's, is gone."""
@@ -84,58 +88,60 @@ class Fetcher:
             await self._store.delete(object_store.media(object))
             if sealed:
                 await self._store.delete(object_store.sealed(sealed))
-        except Missing:  # the bucket too
+        except ObjectNotFound:  # the bucket too
             return True
-        except Away:
+        except StoreUnavailable:
             return False
         return True
 
-    async def _fetch(self, file: File) -> Came:
+    async def _fetch(self, file: File) -> StepResult:
         """The row names what there may be in the store until that is gone: so whoever is killed
         leaves nothing that nobody knows of."""
         if file.left and not await self._forgot(file.left, file.left_sealed):
-            return Missed("store")
-        if not await until_it_answers(partial(self._book.begun, file), "media"):
-            return Missed("strange")  # another has it, and nothing of this is written down
+            return FetchFailed("store")
+        if not await retry_while_unavailable(partial(self._book.start_fetch, file), "media"):
+            return FetchFailed("strange")  # another has it, and nothing of this is written down
         came, sealed = await self._tried(file), ""
         if isinstance(came, Fetched):
             sealed = came.object
             came = await self._kept(file, came)
         if not isinstance(came, Fetched) and not await self._forgot(file.object, sealed):
-            return Missed("store")  # nobody sweeps what has ended
-        if isinstance(came, Missed) and expired(file.sent_at, clock.now()):
+            return FetchFailed("store")  # nobody sweeps what has ended
+        if isinstance(came, FetchFailed) and expired(file.sent_at, clock.now()):
             return gone(came)
         return came
 
-    async def _kept(self, file: File, got: Fetched) -> Fetched | Missed:
+    async def _kept(self, file: File, got: Fetched) -> Fetched | FetchFailed:
         """Under the name that it has for good, which the row has before the store does."""
-        if not await until_it_answers(partial(self._book.named, file, got.object), "media"):
-            return Missed("strange")  # another has it
+        if not await retry_while_unavailable(
+            partial(self._book.set_object, file, got.object), "media"
+        ):
+            return FetchFailed("strange")  # another has it
         try:
             await self._store.keep(object_store.media(file.object), object_store.sealed(got.object))
-        except (Away, Missing):
-            return Missed("store")
+        except (StoreUnavailable, ObjectNotFound):
+            return FetchFailed("store")
         return got
 
-    async def _tried(self, file: File) -> Came:
+    async def _tried(self, file: File) -> StepResult:
         account = self._accounts.get(file.number)
         if account is None:
-            return Missed("shut")  # the number was taken out of the configuration
+            return FetchFailed("shut")  # the number was taken out of the configuration
         if not usable(file.announced.id):
-            return Ended("lost", UNUSABLE)
+            return MediaResult("lost", UNUSABLE)
         if file.lock is None:
-            return Ended("lost", UNOPENABLE)
+            return MediaResult("lost", UNOPENABLE)
         try:
             return await self._from(account, file, file.lock)
         except TooLarge:
-            return Ended("lost", TOO_LARGE)
+            return MediaResult("lost", TOO_LARGE)
 
-    async def _from(self, account: Account, file: File, lock: Lock) -> Came:
+    async def _from(self, account: ProviderAccount, file: File, lock: StreamKey) -> StepResult:
         """Of an address that is over came no byte, so under this lock nothing lies then."""
-        missed = Missed("unknown")
+        missed = FetchFailed("unknown")
         for _ in range(ADDRESSES):
-            said = await self._source.about(account, file.announced.id)
-            if isinstance(said, Missed):
+            said = await self._source.describe(account, file.announced.id)
+            if isinstance(said, FetchFailed):
                 return said
             key = object_store.media(file.object)
             came = await self._source.fetch(account, said, key, lock)
@@ -147,6 +153,6 @@ class Fetcher:
         return missed
 
 
-def _judged(file: File, came: Arriving, said: About) -> Fetched | Missed:
+def _judged(file: File, came: Arriving, said: MediaInfo) -> Fetched | FetchFailed:
     got = came.fetched(said.mime_type or file.announced.mime_type)
     return is_whole(got, said, file.announced, file.attempts)

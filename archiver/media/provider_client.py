@@ -10,11 +10,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from archiver.encryption.stream_sealing import Lock
+from archiver.encryption.stream_sealing import StreamKey
 from archiver.media.download_stream import Arriving, TooLarge
-from archiver.media.fetch_policy import ANSWER_BYTES, LARGEST_BYTES, About, Missed, about, given
-from services.config.accounts import Account
-from services.files.object_store import Away, Missing, Objects
+from archiver.media.fetch_policy import (
+    ANSWER_BYTES,
+    LARGEST_BYTES,
+    FetchFailed,
+    MediaInfo,
+    about,
+    check_download,
+)
+from services.config.accounts import ProviderAccount
+from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 
 CONNECT_SECONDS, SILENT_SECONDS = 5.0, 30.0
 """For a connection, and between two pieces."""
@@ -26,11 +33,11 @@ LOST = (aiohttp.ClientError, TimeoutError, OSError)
 """What the way to a provider raises."""
 
 
-class Source:
-    def __init__(self, session: aiohttp.ClientSession, objects: Objects) -> None:
+class MediaClient:
+    def __init__(self, session: aiohttp.ClientSession, objects: ObjectStore) -> None:
         self._session, self._objects = session, objects
 
-    async def about(self, account: Account, id: str) -> About | Missed:
+    async def describe(self, account: ProviderAccount, id: str) -> MediaInfo | FetchFailed:
         """What the provider says of a file."""
         url = f"{account.base}/{id}"
         query = {"phone_number_id": account.meta_id} if account.names_number else {}
@@ -41,14 +48,16 @@ class Source:
             ) as answer:
                 return about(answer.status, await _beginning(answer.content))
         except LOST:
-            return Missed("unreached")
+            return FetchFailed("unreached")
 
-    async def fetch(self, account: Account, said: About, key: str, lock: Lock) -> Arriving | Missed:
+    async def fetch(
+        self, account: ProviderAccount, said: MediaInfo, key: str, lock: StreamKey
+    ) -> Arriving | FetchFailed:
         """Into the store under this key, sealed, whole or not at all; TooLarge for what no citizen
         can have sent."""
         url = address(said.url, account)
         if url is None:
-            return Missed("elsewhere")
+            return FetchFailed("elsewhere")
         bound = aiohttp.ClientTimeout(
             FETCH_SECONDS, connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS
         )
@@ -57,19 +66,19 @@ class Source:
                 url, headers=account.headers, allow_redirects=False, timeout=bound
             ) as answer:
                 return await self._taken(answer, said, key, lock)
-        except (Away, Missing):  # a bucket that is gone is missing too
-            return Missed("store")
+        except (StoreUnavailable, ObjectNotFound):  # a bucket that is gone is missing too
+            return FetchFailed("store")
         except aiohttp.ClientPayloadError:
-            return Missed("cut")
+            return FetchFailed("cut")
         except LOST:
-            return Missed("unreached")
+            return FetchFailed("unreached")
 
     async def _taken(
-        self, answer: aiohttp.ClientResponse, said: About, key: str, lock: Lock
-    ) -> Arriving | Missed:
+        self, answer: aiohttp.ClientResponse, said: MediaInfo, key: str, lock: StreamKey
+    ) -> Arriving | FetchFailed:
         encoding = answer.headers.get("Content-Encoding", "").lower()
         content_type = answer.headers.get("Content-Type", "")
-        if missed := given(answer.status, content_type, encoding, said):
+        if missed := check_download(answer.status, content_type, encoding, said):
             return missed
         if (answer.content_length or 0) > LARGEST_BYTES:
             raise TooLarge
@@ -85,7 +94,7 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
     return read
 
 
-def address(url: str, account: Account) -> str | None:
+def address(url: str, account: ProviderAccount) -> str | None:
     """Where to fetch a file that is said to be at `url`; None: nowhere. Pure.
 
     Plain HTTP is for a provider that is itself spoken to so, on a network of one's own.
@@ -106,7 +115,7 @@ def address(url: str, account: Account) -> str | None:
 
 
 @asynccontextmanager
-async def sourcing(objects: Objects, connections: int) -> AsyncIterator[Source]:
+async def media_client(objects: ObjectStore, connections: int) -> AsyncIterator[MediaClient]:
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(
         connector=connector,
@@ -114,4 +123,4 @@ async def sourcing(objects: Objects, connections: int) -> AsyncIterator[Source]:
         headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        yield Source(session, objects)
+        yield MediaClient(session, objects)

@@ -5,27 +5,27 @@ from uuid import UUID
 
 import structlog
 
-from archiver.encryption.sealing import Shut
-from archiver.encryption.stream_sealing import opened
+from archiver.encryption.sealing import CannotDecrypt
+from archiver.encryption.stream_sealing import open_stream
 from archiver.media.store import File, Kept
 from services import metrics
 from services.files import object_store
-from services.files.object_store import Missing, Objects
+from services.files.object_store import ObjectNotFound, ObjectStore
 
 log = structlog.get_logger()
 
 
-async def read(store: Objects, file: File | Kept) -> AsyncIterator[bytes]:
+async def read(store: ObjectStore, file: File | Kept) -> AsyncIterator[bytes]:
     """Its pieces. Missing, Away or Shut, also half-way."""
     if not file.ciphertext_sha256:
-        raise Missing
+        raise ObjectNotFound
     if file.lock is None:
-        raise Shut("its key is gone")
-    return opened(file.lock, await store.read(object_store.sealed(file.ciphertext_sha256)))
+        raise CannotDecrypt("its key is gone")
+    return open_stream(file.lock, await store.read(object_store.sealed(file.ciphertext_sha256)))
 
 
-def damaged(message: UUID, error: Shut | Missing) -> None:
+def damaged(message: UUID, error: CannotDecrypt | ObjectNotFound) -> None:
     """Counted and logged: what lies there is not what was kept, or nothing lies there."""
     metrics.media_damaged.inc()
-    what = "media.missing" if isinstance(error, Missing) else "media.damaged"
+    what = "media.missing" if isinstance(error, ObjectNotFound) else "media.damaged"
     log.error(what, message=message)

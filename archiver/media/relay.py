@@ -3,10 +3,10 @@
 import asyncio
 from functools import partial
 
-from archiver.media.store import Book
+from archiver.media.store import MediaStore
 from services import clock, metrics
-from services.amqp.partition_publisher import Partitions
-from services.postgres.database import until_it_answers
+from services.amqp.partition_publisher import PartitionPublisher
+from services.postgres.database import retry_while_unavailable
 
 LOOK_SECONDS = 0.5
 """Between two looks at what is not told yet."""
@@ -17,23 +17,25 @@ COUNT_SECONDS = 15.0
 STATES, ENDS = ("waiting", "fetched"), ("available", "quarantined", "lost")
 
 
-async def tell(book: Book, partitions: Partitions) -> None:
+async def tell(book: MediaStore, partitions: PartitionPublisher) -> None:
     """For as long as the service runs. Cut off, it leaves what it told to be told again."""
     while True:
-        untold = await until_it_answers(partial(book.untold, MOST), "media")
-        told = await partitions.tell(untold, CONFIRM_SECONDS)
+        untold = await retry_while_unavailable(partial(book.untold, MOST), "media")
+        told = await partitions.publish_by_number(untold, CONFIRM_SECONDS)
         if told:
-            await until_it_answers(partial(book.told, told), "media")
+            await retry_while_unavailable(partial(book.mark_published, told), "media")
         if len(told) < MOST:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def count(book: Book) -> None:
+async def count(book: MediaStore) -> None:
     """For as long as the service runs. What never happened is 0: else its first time is no rise."""
     for outcome in ENDS:
         metrics.media.labels(outcome=outcome)
     while True:
-        waiting = {each.state: each for each in await until_it_answers(book.waiting, "media")}
+        waiting = {
+            each.state: each for each in await retry_while_unavailable(book.waiting, "media")
+        }
         for state in STATES:
             each = waiting.get(state)
             age = (clock.now() - each.since).total_seconds() if each else 0.0

@@ -7,18 +7,18 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from archiver.api.access_log import Views
+from archiver.api.access_log import AccessLog
 from archiver.api.queries import Store
 from archiver.api.viewer import Row
-from archiver.encryption.sealing import Shut
+from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.reader import damaged, read
-from archiver.media.store import Book, Kept
+from archiver.media.store import Kept, MediaStore
 from services.files.file_signatures import SIGNATURES, strip_parameters
-from services.files.object_store import Away, Missing, Objects
-from services.http.bearer_auth import guarded
-from services.http.problems import json, problem, unavailable
+from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
+from services.http.bearer_auth import require_token
+from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights
-from services.http.token_store import Keyring
+from services.http.token_store import TokenStore
 
 SOON_SECONDS = 5
 """Most files are there within a few seconds."""
@@ -37,7 +37,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-BROKEN = (Shut, Missing, Away)
+BROKEN = (CannotDecrypt, ObjectNotFound, StoreUnavailable)
 
 log = structlog.get_logger()
 
@@ -48,10 +48,10 @@ class Files:
     def __init__(
         self,
         store: Store,
-        book: Book,
-        objects: Objects,
-        views: Views,
-        keyring: Keyring,
+        book: MediaStore,
+        objects: ObjectStore,
+        views: AccessLog,
+        keyring: TokenStore,
         *,
         scanned_only: bool,
     ) -> None:
@@ -60,7 +60,7 @@ class Files:
 
     def routes(self) -> list[web.RouteDef]:
         path = "/v1/media/{id}"
-        handler = guarded(self._views.door(self.file), self._keyring, "read")
+        handler = require_token(self._views.identified(self.file), self._keyring, "read")
         return [web.get(path, handler, allow_head=False)]
 
     async def file(self, request: web.Request, rights: Rights) -> web.StreamResponse:
@@ -69,23 +69,25 @@ class Files:
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
-            return problem(404, "Not Found", NOWHERE)
+            return problem_response(404, "Not Found", NOWHERE)
         rows = await self._store.message(id, rights)
         kept = await self._book.kept(id) if rows else None
         if kept is None:
-            return problem(404, "Not Found", NOWHERE)
+            return problem_response(404, "Not Found", NOWHERE)
         return self._withheld(kept) or await self._sent(request, id, kept, rows)
 
     def _withheld(self, kept: Kept) -> web.Response | None:
         match kept.state:
             case "quarantined":
-                return problem(451, "Unavailable For Legal Reasons", NOT_SHOWN.format(kept.reason))
+                return problem_response(
+                    451, "Unavailable For Legal Reasons", NOT_SHOWN.format(kept.reason)
+                )
             case "lost":
-                return problem(410, "Gone", LOST.format(kept.reason))
+                return problem_response(410, "Gone", LOST.format(kept.reason))
             case "available" if kept.scanned or kept.released or not self._scanned_only:
                 return None
         said = {"state": kept.state, "reason": kept.reason}
-        return json(said, 202, {"Retry-After": str(SOON_SECONDS)})
+        return json_response(said, 202, {"Retry-After": str(SOON_SECONDS)})
 
     async def _sent(
         self, request: web.Request, id: UUID, kept: Kept, rows: Sequence[Row]
@@ -95,7 +97,7 @@ class Files:
             begins = await anext(pieces, b"")
         except BROKEN as error:
             return _refused(id, error)
-        await self._views.shown(request, "file", rows)
+        await self._views.record_shown(request, "file", rows)
         answer = web.StreamResponse(headers=headers(kept))
         answer.content_length = kept.size
         await answer.prepare(request)
@@ -111,13 +113,13 @@ class Files:
         return answer
 
 
-def _refused(id: UUID, error: Shut | Missing | Away) -> web.Response:
-    if isinstance(error, Away):
+def _refused(id: UUID, error: CannotDecrypt | ObjectNotFound | StoreUnavailable) -> web.Response:
+    if isinstance(error, StoreUnavailable):
         log.error("objects.away", reason=str(error))
-        return unavailable("the object store does not answer")
+        return service_unavailable("the object store does not answer")
     damaged(id, error)
-    what = MISSING if isinstance(error, Missing) else DAMAGED
-    return problem(500, "Internal Server Error", what)
+    what = MISSING if isinstance(error, ObjectNotFound) else DAMAGED
+    return problem_response(500, "Internal Server Error", what)
 
 
 def _cut(request: web.Request) -> None:

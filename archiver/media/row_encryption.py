@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from archiver.encryption.sealing import Shut, own_key, seal, unseal
-from archiver.encryption.stream_sealing import Lock
+from archiver.encryption.sealing import CannotDecrypt, derive_item_key, seal, unseal
+from archiver.encryption.stream_sealing import StreamKey
 from archiver.media.fetch_policy import Announced
 
 Row: TypeAlias = Any
@@ -20,19 +20,19 @@ DIGEST = b"digest"
 def announced(row: Row, key: bytes | None) -> Announced:
     plain = b'{"id":""}'
     if key and row["salt"]:
-        with suppress(Shut):
+        with suppress(CannotDecrypt):
             plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
     return msgspec.json.decode(plain, type=Announced)
 
 
-def lock_of(row: Row, key: bytes | None) -> Lock | None:
+def lock_of(row: Row, key: bytes | None) -> StreamKey | None:
     """Of what is in it."""
     if not (key and row["file_salt"]):
         return None
-    return Lock(own_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
+    return StreamKey(derive_item_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
 
 
-def digest(lock: Lock, sha256: str) -> bytes:
+def digest(lock: StreamKey, sha256: str) -> bytes:
     return seal(lock.key, DIGEST, bytes.fromhex(sha256), lock.about)
 
 
@@ -41,7 +41,7 @@ def sha256(row: Row, key: bytes | None) -> str:
     lock = lock_of(row, key)
     if row["digest"] is None or lock is None:
         return ""
-    with suppress(Shut):
+    with suppress(CannotDecrypt):
         return unseal(lock.key, DIGEST, row["digest"], lock.about).hex()
     return ""
 

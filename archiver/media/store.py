@@ -9,15 +9,15 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.key_store import Keys, Row
+from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import SALT_BYTES
-from archiver.encryption.stream_sealing import Lock
+from archiver.encryption.stream_sealing import StreamKey
 from archiver.media import row_encryption
-from archiver.media.fetch_policy import Announced, Ended, Fetched
+from archiver.media.fetch_policy import Announced, Fetched, MediaResult
 from services.contract import MediaOutcome
 from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
-from services.tasks import within
+from services.tasks import with_timeout
 
 LEASE_SECONDS = 60
 """For whoever took a file, renewed three times in it: from a process that was killed others take it
@@ -43,7 +43,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     """Under which an earlier attempt may have left something."""
     salt: bytes = b""
     """Of its lock, where it is to be fetched."""
-    lock: Lock | None
+    lock: StreamKey | None
     """None where it has no key any more."""
     mime_type: str
 
@@ -54,7 +54,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     announced: Announced
     object: UUID | None
     ciphertext_sha256: str
-    lock: Lock | None
+    lock: StreamKey | None
     state: str
     reason: str
     mime_type: str
@@ -73,8 +73,8 @@ class Waiting(msgspec.Struct, frozen=True):
     since: datetime
 
 
-class Book:
-    def __init__(self, pool: Pool, keys: Keys) -> None:
+class MediaStore:
+    def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
     async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
@@ -87,11 +87,11 @@ class Book:
         fields = await self._file(dict(row) | {"file_salt": salt})
         return File(**fields, object=object, salt=salt)
 
-    async def begun(self, file: File) -> bool:
+    async def start_fetch(self, file: File) -> bool:
         """It comes under its name from here on; not where another has it by now."""
         return bool(await self._pool.fetchval(_BEGUN, *_held(file), file.salt))
 
-    async def named(self, file: File, ciphertext_sha256: str) -> bool:
+    async def set_object(self, file: File, ciphertext_sha256: str) -> bool:
         """It is whole, and is to have this name; not where another has it by now."""
         return bool(await self._pool.fetchval(_NAMED, *_held(file), ciphertext_sha256))
 
@@ -110,11 +110,11 @@ class Book:
         """It is still under way."""
         await self._pool.execute(_RENEW, *_held(file), now, LEASE_SECONDS)
 
-    async def let_go(self, file: File, now: datetime) -> None:
+    async def release(self, file: File, now: datetime) -> None:
         """Of what was taken nothing came: another may take it at once."""
         await self._pool.execute(_LET_GO, *_held(file), now)
 
-    async def put_off(self, file: File, until: datetime, reason: str) -> None:
+    async def reschedule(self, file: File, until: datetime, reason: str) -> None:
         await self._pool.execute(_PUT_OFF, *_held(file), until, reason)
 
     async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
@@ -123,7 +123,7 @@ class Book:
         what = (got.mime_type, got.size, digest, got.agrees)
         await self._pool.execute(_FETCHED, *_held(file), *what, now)
 
-    async def ended(self, file: File, end: Ended, now: datetime) -> bool:
+    async def finish(self, file: File, end: MediaResult, now: datetime) -> bool:
         """For good: told to its partition, also that it was looked at after all. Not where another
         has it by now."""
         what = (end.state, end.reason, end.scanned)
@@ -134,7 +134,7 @@ class Book:
         keys = await self._keys.known({row_encryption.place(row) for row in rows}) if rows else {}
         return [_outcome(row, keys.get(row_encryption.place(row))) for row in rows]
 
-    async def told(self, outcomes: Iterable[MediaOutcome]) -> None:
+    async def mark_published(self, outcomes: Iterable[MediaOutcome]) -> None:
         known = [(one.message, one.at) for one in outcomes]
         ids, ends = zip(*known, strict=True)
         await self._pool.execute(_TOLD, ids, ends)
@@ -143,7 +143,7 @@ class Book:
         return [Waiting(**row) for row in await self._pool.fetch(_WAITING)]
 
     async def kept(self, id: UUID) -> Kept | None:
-        row = await within(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
+        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
         return Kept(**await self._file(row)) if row else None
 
     async def _file(self, row: Row) -> dict[str, Any]:

@@ -5,7 +5,7 @@ other departments, write. The same place is always told as the same, so that ans
 compared; another municipality's, and one that was made up, does not open.
 """
 
-from archiver.encryption.sealing import Shut, unveil, veil
+from archiver.encryption.sealing import CannotDecrypt, decrypt_deterministic, encrypt_deterministic
 
 PLACE_BYTES = 8
 FORM = "[0-9a-f]{48}"
@@ -13,14 +13,14 @@ FORM = "[0-9a-f]{48}"
 PURPOSE = b"as of"
 
 
-def told(key: bytes, place: int) -> str:
+def encode_position(key: bytes, place: int) -> str:
     """`key`: by which words and people of the municipality are found."""
-    return veil(key, place.to_bytes(PLACE_BYTES, "big"), PURPOSE).hex()
+    return encrypt_deterministic(key, place.to_bytes(PLACE_BYTES, "big"), PURPOSE).hex()
 
 
-def place(key: bytes, text: str) -> int | None:
+def decode_position(key: bytes, text: str) -> int | None:
     """None for what this municipality was never told."""
     try:
-        return int.from_bytes(unveil(key, bytes.fromhex(text), PURPOSE), "big")
-    except (Shut, ValueError):
+        return int.from_bytes(decrypt_deterministic(key, bytes.fromhex(text), PURPOSE), "big")
+    except (CannotDecrypt, ValueError):
         return None

@@ -7,19 +7,19 @@ from uuid import UUID
 import msgspec
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, field_validator
 
-from archiver.index.blind_index import telling
+from archiver.index.blind_index import searchable_words
 from archiver.index.record_fields import Identity
 from archiver.search import log_position
 from services.api.field_types import (
     SPARED,
     Body,
+    BoundedText,
     Conversation,
     Department,
-    Form,
     Moment,
-    Words,
-    spared,
-    wrong,
+    PatternText,
+    optional_not_null,
+    validation_error,
 )
 
 PAGE, LARGEST_PAGE = 50, 200
@@ -34,23 +34,26 @@ ALTERNATIVES, LISTED = 10, 100
 
 def _telling(text: str) -> str:
     """A fault where nothing in it finds anything, or too much."""
-    found = telling(text)
+    found = searchable_words(text)
     if not found:
-        raise wrong("has no word but those that are in nearly every message")
+        raise validation_error("has no word but those that are in nearly every message")
     if len(found) > WORDS:
-        raise wrong("has over {most} different words", most=WORDS)
+        raise validation_error("has over {most} different words", most=WORDS)
     return text
 
 
-LookedFor = Annotated[str, Words(CHARACTERS), AfterValidator(_telling)]
+LookedFor = Annotated[str, BoundedText(CHARACTERS), AfterValidator(_telling)]
 
 
-class Citizen(Body):
+class CitizenFilter(Body):
     """By what a citizen is known."""
 
     kind: Literal["phone", "bsuid", "parent_bsuid"]
     value: Annotated[
-        str, Form(r"\+?[A-Za-z0-9.]{5,150}", "must be a phone number, or a business-scoped user id")
+        str,
+        PatternText(
+            r"\+?[A-Za-z0-9.]{5,150}", "must be a phone number, or a business-scoped user id"
+        ),
     ]
     """A phone number in international form, with its + or without; or Meta's id of a person."""
 
@@ -59,42 +62,42 @@ class Citizen(Body):
         return Identity(self.kind, self.value)
 
 
-AsOf = Annotated[str, Form(log_position.FORM, "must be the `asOf` of an answer")]
+AsOf = Annotated[str, PatternText(log_position.FORM, "must be the `asOf` of an answer")]
 After = Annotated[
-    str, Form(rf"{log_position.FORM}\.[0-9a-f]{{32}}", "must be the `next` of a page")
+    str, PatternText(rf"{log_position.FORM}\.[0-9a-f]{{32}}", "must be the `next` of a page")
 ]
 
 
-class Search(Body):
+class SearchRequest(Body):
     """What is looked for: all of what is given at once; without anything, everything."""
 
-    words: Annotated[LookedFor | None, SPARED] = spared()
+    words: Annotated[LookedFor | None, SPARED] = optional_not_null()
     """Words and emoji that are all in it, in any form, order and case, with accents or without."""
     any_of: Annotated[tuple[LookedFor, ...], Field(max_length=ALTERNATIVES)] = ()
     """Of these texts the words of one at least."""
-    since: Annotated[Moment | None, SPARED, Field(alias="from")] = spared()
+    since: Annotated[Moment | None, SPARED, Field(alias="from")] = optional_not_null()
     """Received, or accepted to be sent, at this time or later."""
-    until: Annotated[Moment | None, SPARED] = spared()
+    until: Annotated[Moment | None, SPARED] = optional_not_null()
     """And before this time."""
     departments: Annotated[tuple[Department, ...], Field(max_length=LISTED)] = ()
     """Handled by one of these; of those that the token does not see nothing is found."""
-    person: Annotated[Citizen | None, SPARED] = spared()
+    person: Annotated[CitizenFilter | None, SPARED] = optional_not_null()
     """In a conversation of this citizen."""
     types: Annotated[
-        tuple[Annotated[str, Form("[a-z_]{1,64}", "must be a type, as text")], ...],
+        tuple[Annotated[str, PatternText("[a-z_]{1,64}", "must be a type, as text")], ...],
         Field(max_length=LISTED),
     ] = ()
     """Meta's words, or `note`."""
-    direction: Annotated[Literal["in", "out", "echo"] | None, SPARED] = spared()
+    direction: Annotated[Literal["in", "out", "echo"] | None, SPARED] = optional_not_null()
     """As `direction` of a message; no notes."""
-    conversation: Annotated[Conversation | None, SPARED] = spared()
+    conversation: Annotated[Conversation | None, SPARED] = optional_not_null()
     order: Literal["newest", "oldest"] = "newest"
     """Which comes first."""
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
     """Hits on a page."""
-    as_of: Annotated[AsOf | None, SPARED] = spared()
+    as_of: Annotated[AsOf | None, SPARED] = optional_not_null()
     """The `asOf` of an earlier answer: of the record as it was then. Left out: as it is now."""
-    after: Annotated[After | None, SPARED] = spared()
+    after: Annotated[After | None, SPARED] = optional_not_null()
     """`next` of the page before, which is of the same `asOf`."""
     count: Literal["bounded", "exact"] = "bounded"
     """`bounded` counts up to 10,000 hits, `exact` all, which may take too long."""
@@ -104,7 +107,7 @@ class Search(Body):
     def _some_time(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
         since = info.data.get("since")
         if since and until and until <= since:
-            raise wrong("must be later than from")
+            raise validation_error("must be later than from")
         return until
 
     @field_validator("after")
@@ -112,7 +115,7 @@ class Search(Body):
     def _of_one_answer(cls, after: str | None, info: ValidationInfo) -> str | None:
         given = info.data.get("as_of")
         if after is not None and given is not None and Cursor.read(after).as_of != given:
-            raise wrong("is of another asOf")
+            raise validation_error("is of another asOf")
         return after
 
     @property
@@ -121,7 +124,7 @@ class Search(Body):
         return Cursor.read(self.after) if self.after else None
 
 
-SEARCH = TypeAdapter(Search)
+SEARCH = TypeAdapter(SearchRequest)
 
 
 class Cursor(msgspec.Struct, frozen=True):

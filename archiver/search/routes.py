@@ -3,48 +3,48 @@
 from aiohttp import web
 
 from archiver.api import presenter
-from archiver.api.access_log import Views
+from archiver.api.access_log import AccessLog
 from archiver.api.queries import Store
 from archiver.search.request import SEARCH
-from archiver.search.search import Elsewhere, Finder, Found, TooBroad
-from services.api.json_body import Fault, read
-from services.api.request_body import Refused, taken, unfit
-from services.http.bearer_auth import guarded
-from services.http.problems import json, problem
+from archiver.search.search import CursorFromOtherSearch, Found, Search, SearchTooBroad
+from services.api.json_body import FieldError, parse_body
+from services.api.request_body import Refused, bad_request, read_json_body
+from services.http.bearer_auth import require_token
+from services.http.problems import json_response, problem_response
 from services.http.rights import Rights
-from services.http.token_store import Keyring
+from services.http.token_store import TokenStore
 
 PATH = "/v1/messages/_search"
 
 
 class Searching:
-    def __init__(self, finder: Finder, store: Store, views: Views, keyring: Keyring) -> None:
+    def __init__(self, finder: Search, store: Store, views: AccessLog, keyring: TokenStore) -> None:
         self._finder, self._store = finder, store
         self._views, self._keyring = views, keyring
 
     def routes(self) -> list[web.RouteDef]:
-        door = self._views.door(self.search)
-        return [web.post(PATH, guarded(door, self._keyring, "read"))]
+        door = self._views.identified(self.search)
+        return [web.post(PATH, require_token(door, self._keyring, "read"))]
 
     async def search(self, request: web.Request, rights: Rights) -> web.Response:
         """400 with every fault of the question, or where its answer takes too long."""
         try:
-            body = await taken(request)
+            body = await read_json_body(request)
         except Refused as refused:
             return refused.answer
-        asked = read(body, SEARCH)
+        asked = parse_body(body, SEARCH)
         if isinstance(asked, list):
-            return unfit(asked)
+            return bad_request(asked)
         try:
             found = await self._finder.find(asked, rights)
-        except TooBroad as error:
-            return problem(400, "Bad Request", str(error), code="too_broad")
-        except Elsewhere as error:
-            return unfit([Fault(f"/{error.member}", error.SENTENCE)])
+        except SearchTooBroad as error:
+            return problem_response(400, "Bad Request", str(error), code="too_broad")
+        except CursorFromOtherSearch as error:
+            return bad_request([FieldError(f"/{error.member}", error.SENTENCE)])
         if found.rows:
-            await self._views.shown(request, "search", found.rows, listed=True)
+            await self._views.record_shown(request, "search", found.rows, listed=True)
         else:
-            await self._views.asked(request, "search", found.hits.total)
+            await self._views.record_count(request, "search", found.hits.total)
         return await self._answer(found, rights)
 
     async def _answer(self, found: Found, rights: Rights) -> web.Response:
@@ -52,5 +52,5 @@ class Searching:
         about = await self._store.about(messages, rights) if messages else []
         hits = found.hits
         counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
-        shown = presenter.page(found.rows, about)
-        return json(shown | {"gone": found.gone, "next": hits.next} | counted)
+        shown = presenter.page_json(found.rows, about)
+        return json_response(shown | {"gone": found.gone, "next": hits.next} | counted)

@@ -8,15 +8,15 @@ from uuid import UUID
 import msgspec
 
 from archiver.api.queries import Store
-from archiver.encryption.key_store import Keys
-from archiver.index.record_fields import plain
+from archiver.encryption.key_store import KeyStore
+from archiver.index.record_fields import normalise
 from archiver.log.writer import person_hash
 from archiver.search import log_position, sql
-from archiver.search.request import COUNTED, Citizen, Cursor, Search
+from archiver.search.request import COUNTED, CitizenFilter, Cursor, SearchRequest
 from archiver.search.sql import Query, Where
 from services import clock
 from services.http.rights import Rights
-from services.ids import first_of
+from services.ids import min_id_at
 from services.postgres.database import Connection, Pool
 
 AT_ONCE = 4
@@ -30,12 +30,12 @@ CANCELLED = "57014"
 """PostgreSQL's word for a statement that took longer than it may."""
 
 
-class TooBroad(Exception):
+class SearchTooBroad(Exception):
     """It takes too long, or there is too much: not to be tried again as it is. Says what to ask
     instead."""
 
 
-class Elsewhere(Exception):
+class CursorFromOtherSearch(Exception):
     """An `asOf`, or the one in an `after`, that this municipality was not told: whoever asks is to
     ask anew. `member` of the question."""
 
@@ -71,49 +71,49 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     hits: Hits
 
 
-class Finder:
+class Search:
     """One that is asked by many: only so many look at a time."""
 
-    def __init__(self, pool: Pool, keys: Keys, store: Store) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore, store: Store) -> None:
         self._pool, self._keys, self._store = pool, keys, store
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def find(self, asked: Search, rights: Rights) -> Found:
+    async def find(self, asked: SearchRequest, rights: Rights) -> Found:
         """TooBroad, Elsewhere; TimeoutError while too many others are at it."""
         async with asyncio.timeout(Bounds().find):
             await self._turns.acquire()
         try:
             key = await self._keys.hashing(rights.tenant)
             async with self._pool.acquire() as connection, connection.transaction():
-                looking = Looking(connection, key, Bounds())
+                looking = SearchTransaction(connection, key, Bounds())
                 hits = await looking.hits(asked, rights)
         finally:
             self._turns.release()
         return await opened(hits, self._store, rights)
 
 
-class Looking:
+class SearchTransaction:
     """In one transaction, whose statements end in time from then on."""
 
     def __init__(self, connection: Connection, key: bytes, bounds: Bounds) -> None:
         """`key`: by which words and people of the municipality are found."""
         self._connection, self._key, self._bounds = connection, key, bounds
 
-    async def hits(self, asked: Search, rights: Rights) -> Hits:
+    async def hits(self, asked: SearchRequest, rights: Rights) -> Hits:
         """TooBroad, Elsewhere."""
         await self._within(self._bounds.find)
         where = await self._where(asked, rights.tenant)
         found = await self._fetch(sql.hits(asked, rights, where, clock.now()), _NARROWER)
         page = [row["id"] for row in found[: asked.limit]]
         total, exact = await self._total(asked, rights, where)
-        told = log_position.told(self._key, where.as_of)
+        told = log_position.encode_position(self._key, where.as_of)
         next = str(Cursor(told, page[-1])) if len(found) > asked.limit else None
         return Hits(ids=page, next=next, total=total, exact=exact, as_of=told)
 
-    async def _total(self, asked: Search, rights: Rights, where: Where) -> tuple[int, bool]:
+    async def _total(self, asked: SearchRequest, rights: Rights, where: Where) -> tuple[int, bool]:
         if asked.count == "exact":
             await self._within(self._bounds.count)
-        [row] = await self._fetch(sql.total(asked, rights, where), _FEWER)
+        [row] = await self._fetch(sql.count_query(asked, rights, where), _FEWER)
         if asked.count == "exact":
             return row["count"], True
         return min(row["count"], COUNTED), row["count"] <= COUNTED
@@ -121,32 +121,32 @@ class Looking:
     async def _within(self, seconds: float) -> None:
         await self._connection.execute(_BOUND, str(int(seconds * 1000)))
 
-    async def _where(self, asked: Search, tenant: str) -> Where:
+    async def _where(self, asked: SearchRequest, tenant: str) -> Where:
         [log] = await self._fetch(Query(_LOG, []), _NARROWER)
         place = self._place(asked)
         where = Where(as_of=log["size"], key=self._key, oldest=log["oldest"])
         if place is not None and place < log["size"]:
             [then] = await self._fetch(Query(_WRITTEN, [place]), _NARROWER)
-            latest = first_of(then["written_at"] + AHEAD)
+            latest = min_id_at(then["written_at"] + AHEAD)
             where = msgspec.structs.replace(where, as_of=place, latest=latest)
         return await self._about(asked.person, tenant, where) if asked.person else where
 
-    def _place(self, asked: Search) -> int | None:
+    def _place(self, asked: SearchRequest) -> int | None:
         given = asked.place.as_of if asked.place else asked.as_of
         if given is None:
             return None
-        place = log_position.place(self._key, given)
+        place = log_position.decode_position(self._key, given)
         if place is None:
-            raise Elsewhere("after" if asked.place else "asOf")
+            raise CursorFromOtherSearch("after" if asked.place else "asOf")
         return place
 
-    async def _about(self, person: Citizen, tenant: str, where: Where) -> Where:
+    async def _about(self, person: CitizenFilter, tenant: str, where: Where) -> Where:
         """Where a person's messages stand."""
-        hashed = person_hash(self._key, person.kind, plain(person.identity))
+        hashed = person_hash(self._key, person.kind, normalise(person.identity))
         named = Query(_SUBJECT, [tenant, hashed, SUBJECTS + 1])
         rows = await self._fetch(named, _NARROWER)
         if len(rows) > SUBJECTS:
-            raise TooBroad(f"this person is in over {SUBJECTS} conversations")
+            raise SearchTooBroad(f"this person is in over {SUBJECTS} conversations")
         within = sorted({row["conversation"] for row in rows} - {""})
         alone = [row["entry"] for row in rows if row["conversation"] == ""]
         return msgspec.structs.replace(where, conversations=within, entries=alone)
@@ -156,7 +156,7 @@ class Looking:
             return list(await self._connection.fetch(asked.sql, *asked.arguments))
         except Exception as error:
             if getattr(error, "sqlstate", None) == CANCELLED:
-                raise TooBroad(otherwise) from None
+                raise SearchTooBroad(otherwise) from None
             raise
 
 

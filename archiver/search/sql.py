@@ -14,10 +14,10 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.index.blind_index import handled, number, telling
-from archiver.search.request import COUNTED, Search
+from archiver.index.blind_index import department_token, number, searchable_words
+from archiver.search.request import COUNTED, SearchRequest
 from services.http.rights import Rights
-from services.ids import first_of, made_at
+from services.ids import created_at, min_id_at
 
 MONTHS = 120
 """Looked through one by one; what is older, in one go."""
@@ -53,7 +53,7 @@ class _Arguments(list[Any]):
         return f"${len(self)}"
 
 
-def hits(asked: Search, rights: Rights, where: Where, now: datetime) -> Query:
+def hits(asked: SearchRequest, rights: Rights, where: Where, now: datetime) -> Query:
     """Ids of a page and of one more, in order."""
     given = _Arguments()
     holds = _conditions(asked, rights, where, given)
@@ -62,14 +62,14 @@ def hits(asked: Search, rights: Rights, where: Where, now: datetime) -> Query:
     found = [
         f"(select s.id from archiver.searchable s where {holds}{_between(first, end, given)}"
         f" order by uuid_send(s.id) {way} limit {limit})"
-        for first, end in stretches(asked, where, now)
+        for first, end in month_ranges(asked, where, now)
     ]
     if not found:
         return Query("select null::uuid as id where false", [])
     return Query(f"select id from ({' union all '.join(found)}) as s limit {limit}", given)
 
 
-def total(asked: Search, rights: Rights, where: Where) -> Query:
+def count_query(asked: SearchRequest, rights: Rights, where: Where) -> Query:
     """How many there are; one more than are counted, where there are more."""
     given = _Arguments()
     holds = _conditions(asked, rights, where, given)
@@ -80,7 +80,7 @@ def total(asked: Search, rights: Rights, where: Where) -> Query:
     return Query(f"select count(*) from ({rows}) as s", given)
 
 
-def _conditions(asked: Search, rights: Rights, where: Where, given: _Arguments) -> str:
+def _conditions(asked: SearchRequest, rights: Rights, where: Where, given: _Arguments) -> str:
     """All but the time. Rights stand in it themselves: what is not shown is not counted either."""
     holds = [f"s.tenant = {given(rights.tenant)}", f"s.position < {given(where.as_of)}"]
     among = (
@@ -97,7 +97,7 @@ def _conditions(asked: Search, rights: Rights, where: Where, given: _Arguments) 
     if where.conversations is not None:
         holds.append(_of_person(where.conversations, where.entries, given))
     if asked.words:
-        holds.append(_all_of(telling(asked.words), where.key, given))
+        holds.append(_all_of(searchable_words(asked.words), where.key, given))
     if asked.any_of:
         holds.append(_one_of(asked.any_of, where.key, given))
     return " and ".join(holds)
@@ -114,15 +114,15 @@ def _of_person(conversations: Sequence[str], entries: Sequence[UUID], given: _Ar
     return f"({within} or s.id = any({given(list(entries))}))" if entries else within
 
 
-def _handled(asked: Search, rights: Rights, key: bytes, given: _Arguments) -> str:
+def _handled(asked: SearchRequest, rights: Rights, key: bytes, given: _Arguments) -> str:
     """The same as the columns say, as the index has it."""
     theirs = [each for each in asked.departments or rights.departments if rights.handles(each)]
-    return f"s.words && {given([handled(key, each) for each in sorted(theirs)])}::bigint[]"
+    return f"s.words && {given([department_token(key, each) for each in sorted(theirs)])}::bigint[]"
 
 
 def _one_of(texts: Sequence[str], key: bytes, given: _Arguments) -> str:
     """Those of one word together: the index goes once for all of them."""
-    several = [telling(text) for text in texts]
+    several = [searchable_words(text) for text in texts]
     single = [number(key, words[0]) for words in several if len(words) == 1]
     ways = [f"s.words && {given(single)}::bigint[]"] if single else []
     ways += [_all_of(words, key, given) for words in several if len(words) > 1]
@@ -133,7 +133,7 @@ def _all_of(words: Sequence[str], key: bytes, given: _Arguments) -> str:
     return f"s.words @> {given([number(key, word) for word in words])}::bigint[]"
 
 
-def stretches(asked: Search, where: Where, now: datetime) -> list[tuple[UUID, UUID]]:
+def month_ranges(asked: SearchRequest, where: Where, now: datetime) -> list[tuple[UUID, UUID]]:
     """Of the ids to look through, month by month, the nearest first: first and end of each."""
     first, end = _bounds(asked, where)
     if asked.place:
@@ -152,15 +152,15 @@ def stretches(asked: Search, where: Where, now: datetime) -> list[tuple[UUID, UU
 
 def _months(oldest: UUID, now: datetime) -> list[UUID]:
     """Where months begin, from the one after the oldest on."""
-    begins = made_at(oldest).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begins = created_at(oldest).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     found = []
     while (begins := (begins + timedelta(days=32)).replace(day=1)) <= now:
-        found.append(first_of(begins))
+        found.append(min_id_at(begins))
     return found
 
 
-def _bounds(asked: Search, where: Where) -> tuple[UUID, UUID]:
+def _bounds(asked: SearchRequest, where: Where) -> tuple[UUID, UUID]:
     """The ids of the time that is asked for."""
-    first = first_of(asked.since) if asked.since else FIRST
-    end = first_of(asked.until) if asked.until else LAST
+    first = min_id_at(asked.since) if asked.since else FIRST
+    end = min_id_at(asked.until) if asked.until else LAST
     return first, min(end, where.latest)

@@ -7,10 +7,10 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.subject_access.consents import KINDS as AGREED
 from archiver.subject_access.consents import consents
-from archiver.subject_access.person_finder import BATCH, Found, TooMuch, batches
+from archiver.subject_access.person_finder import BATCH, SubjectMatch, TooManyMatches, batches
 from archiver.subject_access.report import (
     Consent,
     Conversation,
@@ -22,12 +22,12 @@ from archiver.subject_access.report import (
 from archiver.subject_access.report_builder import (
     FATES,
     Called,
+    ConversationPart,
     Deliveries,
-    Part,
+    access_entries,
     conversation,
-    looks,
-    own_words,
-    renames,
+    identity_changes,
+    notes_by_subject,
     within,
 )
 from services.postgres.database import Connection
@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 """How many conversations are done, of how many."""
 
 
-class Everything(msgspec.Struct, frozen=True):
+class SubjectData(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     """That they gave themselves."""
     conversations: tuple[Conversation, ...]
@@ -52,15 +52,15 @@ class Everything(msgspec.Struct, frozen=True):
     views: tuple[View, ...]
 
 
-class Reader:
+class SubjectCollector:
     """On the connection of a transaction."""
 
-    def __init__(self, connection: Connection, keys: Keys, tenant: str) -> None:
+    def __init__(self, connection: Connection, keys: KeyStore, tenant: str) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
 
-    async def everything(
-        self, found: Found, period: Period, called: Called, progress: Progress
-    ) -> Everything:
+    async def collect(
+        self, found: SubjectMatch, period: Period, called: Called, progress: Progress
+    ) -> SubjectData:
         """TooMuch where it is more than one report holds."""
         conversations, agreed = list[Conversation](), list[Row]()
         changes, views = list[IdentityChange](), list[View]()
@@ -68,17 +68,17 @@ class Reader:
         async for done, part in self._parts(found, period):
             left -= len(part.rows)
             if left < 0:
-                raise TooMuch(MANY.format(MOST))
+                raise TooManyMatches(MANY.format(MOST))
             agreed += [row for row in part.rows if row["kind"] in AGREED and _agrees(row)]
-            names |= dict.fromkeys(own_words(part.rows))
-            changes += renames(part.rows)
-            views += looks(part.rows, called)
+            names |= dict.fromkeys(notes_by_subject(part.rows))
+            changes += identity_changes(part.rows)
+            views += access_entries(part.rows, called)
             deliveries.add(part.fates)
             if part.of("message") or part.of("note") or (part.id and _is_whole(period)):
                 conversations.append(conversation(part, called))
             progress(done, len(found.conversations))
         by_time = sorted(changes, key=lambda each: each.at)
-        return Everything(
+        return SubjectData(
             tuple(names),
             tuple(conversations),
             consents(agreed),
@@ -87,7 +87,7 @@ class Reader:
             tuple(sorted(views, key=lambda each: each.at)),
         )
 
-    async def delivered(self, found: Found) -> tuple[Delivered, ...]:
+    async def delivered(self, found: SubjectMatch) -> tuple[Delivered, ...]:
         """To which systems it went, and no more than that."""
         deliveries = Deliveries()
         given = (self._tenant, list(found.conversations), ["delivery"])
@@ -95,15 +95,17 @@ class Reader:
             deliveries.add(opened(rows, self._keys))
         return deliveries.all()
 
-    async def _parts(self, found: Found, period: Period) -> AsyncIterator[tuple[int, Part]]:
+    async def _parts(
+        self, found: SubjectMatch, period: Period
+    ) -> AsyncIterator[tuple[int, ConversationPart]]:
         """Each conversation, then what stands in none."""
         for done, id in enumerate(found.conversations, 1):
             rows = await self._shown(_OF_CONVERSATIONS, [id], period)
             if rows:
-                yield done, Part(id, rows, await self._fates(rows, [id]))
+                yield done, ConversationPart(id, rows, await self._fates(rows, [id]))
         rows = await self._shown(_OF_ENTRIES, list(found.entries), period)
         if rows:
-            yield len(found.conversations), Part("", rows, await self._fates(rows, []))
+            yield len(found.conversations), ConversationPart("", rows, await self._fates(rows, []))
 
     async def _shown(self, query: str, those: Sequence[Any], period: Period) -> list[Row]:
         """What was agreed to is of all times: it holds until it ends."""
@@ -115,7 +117,7 @@ class Reader:
                 if row["kind"] == "consent" or within(row["at"], period)
             ]
             if len(found) > MOST:
-                raise TooMuch(MANY.format(MOST))
+                raise TooManyMatches(MANY.format(MOST))
         return found
 
     async def _fates(self, rows: Iterable[Row], conversations: Sequence[str]) -> list[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from archiver.subject_access.report import Copy, Delivered
-from services.config.model import Config
+from services.config.model import Configuration
 
 CAME = "delivered"
 META_DAYS = 30
@@ -12,7 +12,7 @@ META_DAYS = 30
 
 
 def copies(
-    config: Config, tenant: str, delivered: Iterable[Delivered], today: date
+    config: Configuration, tenant: str, delivered: Iterable[Delivered], today: date
 ) -> tuple[Copy, ...]:
     """Systems that got something, what carries the messages, and back-ups."""
     went = sorted({each.destination for each in delivered if each.state == CAME})
@@ -31,7 +31,7 @@ def copies(
     )
 
 
-def system(config: Config, tenant: str, destination: str) -> str:
+def system(config: Configuration, tenant: str, destination: str) -> str:
     """With the departments that work in it: of its id a citizen knows nothing."""
     theirs = [
         department.called

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from archiver.index.record_fields import PHONE, Identity, Person, plain
-from archiver.subject_access.identity_linking import Names, Seen
+from archiver.index.record_fields import PHONE, Identity, Person, normalise
+from archiver.subject_access.identity_linking import IdentitySighting, Names
 
 KINDS = ("message", "identity", "consent", "conversation")
 MERGE, SYSTEM = "merge", "system"
@@ -18,7 +18,7 @@ class Change(msgspec.Struct, frozen=True):
     value: str
 
 
-class Said(msgspec.Struct, frozen=True):
+class IdentityFields(msgspec.Struct, frozen=True):
     """As much as is read here of any of these. `sender`: of a transfer it is a department."""
 
     sender: Person | str | None = msgspec.field(name="from", default=None)
@@ -30,10 +30,10 @@ class Said(msgspec.Struct, frozen=True):
     other: str = ""
 
 
-_read = msgspec.json.Decoder(Said).decode
+_read = msgspec.json.Decoder(IdentityFields).decode
 
 
-def seen(row: Mapping[str, Any]) -> Iterator[Seen]:
+def identity_evidence(row: Mapping[str, Any]) -> Iterator[IdentitySighting]:
     """Nothing of what says nothing of it, or cannot be read."""
     try:
         said = _read(row["data"])
@@ -53,20 +53,20 @@ def seen(row: Mapping[str, Any]) -> Iterator[Seen]:
     if names or merged or changed["gained"] or changed["moved"]:
         gained, moved = changed["gained"], changed["moved"]
         hearsay = row["kind"] == "message" and said.type == SYSTEM
-        yield Seen(
+        yield IdentitySighting(
             place=place,
             at=at,
             names=names,
             gained=gained,
             moved=moved,
             merged=merged,
-            hearsay=hearsay,
+            is_indirect=hearsay,
         )
     if changed["ended"]:
-        yield Seen(place=place, at=at, ended=changed["ended"])
+        yield IdentitySighting(place=place, at=at, ended=changed["ended"])
 
 
-def _named(kind: str, said: Said) -> Names:
+def _named(kind: str, said: IdentityFields) -> Names:
     found = said.sender.identities if isinstance(said.sender, Person) else ()
     given = {_identity(each.kind, each.value) for each in found}
     if said.to and kind != "conversation":  # of a transfer it is a department
@@ -75,4 +75,4 @@ def _named(kind: str, said: Said) -> Names:
 
 
 def _identity(kind: str, value: str) -> Identity:
-    return Identity(kind, plain(Identity(kind, value)))
+    return Identity(kind, normalise(Identity(kind, value)))

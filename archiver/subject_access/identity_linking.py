@@ -16,7 +16,7 @@ from archiver.index.record_fields import PHONE, Identity
 Names = frozenset[Identity]
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class IdentitySighting(msgspec.Struct, frozen=True, kw_only=True):
     """By what somebody was known at some moment: in a conversation, or in an entry that stands in
     none (`place`). `moved`: a number that was somebody else's until then; `merged`: a conversation
     with the same person, as somebody said who knew; `hearsay`: what Meta says that somebody was
@@ -29,7 +29,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     moved: Names = frozenset()
     ended: Names = frozenset()
     merged: str = ""
-    hearsay: bool = False
+    is_indirect: bool = False
 
     @property
     def every(self) -> Names:
@@ -44,10 +44,10 @@ class Person(msgspec.Struct, frozen=True):
     said: Names = frozenset()
 
 
-class People:
+class IdentityGraph:
     """All who were seen, and who had which telephone number last."""
 
-    def __init__(self, seen: Iterable[Seen]) -> None:
+    def __init__(self, seen: Iterable[IdentitySighting]) -> None:
         self._all = sorted(seen, key=_order)
         self._seen = list(_believed(self._all))
         self._above = {each.place: each.place for each in self._seen}
@@ -57,7 +57,7 @@ class People:
         self._by_numbers()
 
     def persons(self) -> list[Person]:
-        together: dict[str, list[tuple[Seen, Seen]]] = {}
+        together: dict[str, list[tuple[IdentitySighting, IdentitySighting]]] = {}
         for pair in zip(self._seen, self._all, strict=True):
             together.setdefault(self._top(pair[0].place), []).append(pair)
         return [
@@ -69,17 +69,17 @@ class People:
             for those in together.values()
         ]
 
-    def asked(self, names: Collection[Identity]) -> list[Person]:
+    def matching(self, names: Collection[Identity]) -> list[Person]:
         """Who is meant: whoever has the names that are one's own; where none was asked, whoever had
         the number last."""
         own = [name for name in names if name.kind != PHONE]
-        persons = self.persons()
-        if found := [person for person in persons if not person.names.isdisjoint(own)]:
+        clusters = self.persons()
+        if found := [person for person in clusters if not person.names.isdisjoint(own)]:
             return found
         last = {self._last[name] for name in names if name in self._last}
         return [
             person
-            for person in persons
+            for person in clusters
             if not person.places.isdisjoint(last) and not (own and _own_of(person.names))
         ]
 
@@ -102,7 +102,7 @@ class People:
                 before = holder.get(number)
                 if before and number not in each.moved and self._may(before, each.place, continued):
                     self._join(before, each.place)
-                if not each.hearsay:
+                if not each.is_indirect:
                     holder[number] = self._last[number] = each.place
 
     def _may(self, before: str, place: str, continued: Collection[str]) -> bool:
@@ -123,25 +123,25 @@ class People:
             self._own[one] |= self._own[other]
 
 
-def _order(seen: Seen) -> tuple[datetime, int]:
+def _order(seen: IdentitySighting) -> tuple[datetime, int]:
     """What came at once: a number is somebody's before they write with it, and until they have."""
     return seen.at, 0 if seen.moved else 2 if seen.ended else 1
 
 
-def _believed(seen: Iterable[Seen]) -> Iterator[Seen]:
+def _believed(seen: Iterable[IdentitySighting]) -> Iterator[IdentitySighting]:
     """What Meta says that somebody was called, only where that is known: else it may be somebody
     else in whose conversation it was put. Beside a name of their own a number tells nothing."""
     known: set[Identity] = set()
     for each in seen:
         own = _own_of(each.every)
-        if each.hearsay and own:
+        if each.is_indirect and own:
             yield msgspec.structs.replace(each, names=own if own <= known else frozenset())
             continue
         known |= own
         yield each
 
 
-def _own(seen: Sequence[Seen]) -> dict[str, Names]:
+def _own(seen: Sequence[IdentitySighting]) -> dict[str, Names]:
     found: dict[str, Names] = {}
     for each in seen:
         found[each.place] = found.get(each.place, frozenset()) | _own_of(each.every)
@@ -156,13 +156,13 @@ def _is_number(name: Identity) -> bool:
     return name.kind == PHONE
 
 
-def _continued(seen: Sequence[Seen]) -> set[str]:
+def _continued(seen: Sequence[IdentitySighting]) -> set[str]:
     """Places of which the first own names were gained by somebody who was known: by their number
     alone, since they had others in a portfolio that our number has left."""
     return set(_continuing(seen))
 
 
-def _continuing(seen: Sequence[Seen]) -> Iterator[str]:
+def _continuing(seen: Sequence[IdentitySighting]) -> Iterator[str]:
     first: dict[str, datetime] = {}
     named: dict[str, Names] = {}
     gained: dict[str, Names] = {}

@@ -8,11 +8,11 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, opened
-from archiver.encryption.key_store import Keys
-from archiver.index.record_fields import PHONE, Identity, plain
+from archiver.encryption.key_store import KeyStore
+from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.log.writer import person_hash
-from archiver.subject_access.identity_evidence import KINDS, seen
-from archiver.subject_access.identity_linking import Names, People, Person, Seen
+from archiver.subject_access.identity_evidence import KINDS, identity_evidence
+from archiver.subject_access.identity_linking import IdentityGraph, IdentitySighting, Names, Person
 from services.postgres.database import Connection
 
 MOST_PLACES = 2_000
@@ -23,11 +23,11 @@ BATCH = 500
 """Entries in memory at once, some 5 KB each."""
 
 
-class TooMuch(Exception):
+class TooManyMatches(Exception):
     """More than is held in memory at once, in a sentence."""
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class SubjectMatch(msgspec.Struct, frozen=True, kw_only=True):
     """`others`: how many more places a telephone number that was asked stands in, of other people;
     `hashes`: the keyed ones of all the names."""
 
@@ -40,29 +40,29 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     others: int = 0
 
 
-class Finder:
+class PersonFinder:
     """One search, on the connection of a transaction."""
 
-    def __init__(self, connection: Connection, keys: Keys, tenant: str, hashing: bytes) -> None:
+    def __init__(self, connection: Connection, keys: KeyStore, tenant: str, hashing: bytes) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
         self._hashing = hashing
-        self._seen: list[Seen] = []
+        self._seen: list[IdentitySighting] = []
         self._places: set[str] = set()
 
-    async def find(self, asked: Collection[Identity]) -> Found:
-        wanted = frozenset(Identity(each.kind, plain(each)) for each in asked)
+    async def find(self, asked: Collection[Identity]) -> SubjectMatch:
+        wanted = frozenset(Identity(each.kind, normalise(each)) for each in asked)
         known, new, persons = frozenset[Identity](), wanted, list[Person]()
         while new:
             await self._look(new)
             known |= new
-            persons = People(self._seen).asked(wanted)
+            persons = IdentityGraph(self._seen).matching(wanted)
             new = frozenset[Identity]().union(*(each.said for each in persons)) - known
         return self._found(wanted, persons)
 
     def hashes(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
         return tuple(sorted(person_hash(self._hashing, name.kind, name.value) for name in names))
 
-    def _found(self, asked: Names, persons: Sequence[Person]) -> Found:
+    def _found(self, asked: Names, persons: Sequence[Person]) -> SubjectMatch:
         places = frozenset[str]().union(*(each.places for each in persons))
         names = frozenset[Identity]().union(*(each.names for each in persons))
         numbers = {name for name in asked if name.kind == PHONE}
@@ -73,7 +73,7 @@ class Finder:
         }
         ours = [each.place for each in sorted(self._seen, key=lambda each: each.at)]
         in_order = [place for place in dict.fromkeys(ours) if place in places]
-        return Found(
+        return SubjectMatch(
             asked=asked,
             names=names,
             hashes=self.hashes(names | asked),
@@ -92,7 +92,7 @@ class Finder:
         new = {*conversations, *map(str, entries)} - self._places
         self._places |= new
         if len(self._places) > MOST_PLACES:
-            raise TooMuch(f"they stand in over {MOST_PLACES} places: that is no one person")
+            raise TooManyMatches(f"they stand in over {MOST_PLACES} places: that is no one person")
         await self._read(_CONVERSATIONS, sorted(conversations & new))
         await self._read(_ENTRIES, sorted(each for each in entries if str(each) in new))
 
@@ -102,7 +102,9 @@ class Finder:
         async for rows in batches(self._connection, query, self._tenant, places, KINDS):
             self._seen += _of(opened(rows, self._keys))
             if len(self._seen) > MOST_SEEN:
-                raise TooMuch(f"they are named over {MOST_SEEN} times: that is no one person")
+                raise TooManyMatches(
+                    f"they are named over {MOST_SEEN} times: that is no one person"
+                )
 
 
 async def batches(connection: Connection, query: str, *given: Any) -> AsyncIterator[list[Any]]:
@@ -116,9 +118,9 @@ async def batches(connection: Connection, query: str, *given: Any) -> AsyncItera
         yield rows
 
 
-def _of(rows: Iterable[dict[str, Any]]) -> Iterator[Seen]:
+def _of(rows: Iterable[dict[str, Any]]) -> Iterator[IdentitySighting]:
     for row in rows:
-        yield from seen(row)
+        yield from identity_evidence(row)
 
 
 def _is_entry(place: str) -> bool:

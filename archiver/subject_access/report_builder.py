@@ -31,7 +31,7 @@ STATES = {"settled": "delivered"}
 FATES = ("send", "status", "delivery", "media", "annotation")
 
 
-class Part(msgspec.Struct, frozen=True):
+class ConversationPart(msgspec.Struct, frozen=True):
     """What was read of one conversation. `fates` are of its messages, wherever they stand."""
 
     id: str
@@ -48,7 +48,7 @@ def within(at: datetime, period: Period) -> bool:
     return (period.since or date.min) <= day <= (period.until or date.max)
 
 
-def conversation(part: Part, called: Called) -> Conversation:
+def conversation(part: ConversationPart, called: Called) -> Conversation:
     """`part` holds one entry at least."""
     steps = [(row["at"], msgspec.json.decode(row["data"])) for row in part.of("conversation")]
     zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
@@ -73,12 +73,12 @@ def _closed(
     return ends[-1] if ends and not later else None
 
 
-def messages(part: Part, called: Called) -> Iterable[Message]:
+def messages(part: ConversationPart, called: Called) -> Iterable[Message]:
     fates: dict[Any, list[Row]] = defaultdict(list)
     for row in part.fates:
         fates[row["message"]].append(row)
     rows = part.of("message")
-    shown = presenter.messages(rows, [fate for row in rows for fate in fates[row["message"]]])
+    shown = presenter.messages_json(rows, [fate for row in rows for fate in fates[row["message"]]])
     for row, said in zip(rows, shown, strict=True):
         yield _message(row, said, fates[row["message"]], called)
 
@@ -140,7 +140,7 @@ def _note(row: Row, called: Called) -> Note:
     return Note(id=str(data["id"]), at=row["at"], department=department, text=data["text"])
 
 
-def own_words(rows: Iterable[Row]) -> Iterable[str]:
+def notes_by_subject(rows: Iterable[Row]) -> Iterable[str]:
     """What they called themselves, in WhatsApp, when they wrote."""
     for row in rows:
         if row["kind"] == "message":
@@ -149,7 +149,7 @@ def own_words(rows: Iterable[Row]) -> Iterable[str]:
                 yield sender["name"]
 
 
-def looks(rows: Iterable[Row], called: Called) -> Iterable[View]:
+def access_entries(rows: Iterable[Row], called: Called) -> Iterable[View]:
     """Who looked, without who they are."""
     for row in rows:
         if row["kind"] == "view":
@@ -163,7 +163,7 @@ def looks(rows: Iterable[Row], called: Called) -> Iterable[View]:
             )
 
 
-def renames(rows: Iterable[Row]) -> Iterable[IdentityChange]:
+def identity_changes(rows: Iterable[Row]) -> Iterable[IdentityChange]:
     """What ended and what came for it, side by side. What was somebody else's before says nothing
     of them."""
     for row in rows:

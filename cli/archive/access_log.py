@@ -9,12 +9,12 @@ import click
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import EMPLOYEE
 from archiver.log.writer import person_hash
-from cli.support.archive_access import on_archive
+from cli.support.archive_access import with_archive
 from cli.support.archive_rows import batches, municipalities
-from cli.support.audit import Operation, looked
+from cli.support.audit import Operation, record_access
 from cli.support.database import fail
 from cli.support.time_options import Time
 from services import clock
@@ -67,7 +67,7 @@ def view(row: dict[str, Any]) -> View:
     return msgspec.convert(row["said"] | {name: row[name] for name in names}, View)
 
 
-async def views(connection: Connection, keys: Keys, wanted: Wanted) -> AsyncIterator[View]:
+async def views(connection: Connection, keys: KeyStore, wanted: Wanted) -> AsyncIterator[View]:
     """Those that are wanted, oldest first."""
     if wanted.conversation:
         query: tuple[Any, ...] = (_OF_CONVERSATIONS, [wanted.conversation])
@@ -115,13 +115,13 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **giv
     wanted = Wanted(since or ALWAYS, until or clock.now(), **given)
     shown: Callable[[View], str] = _json if as_json else View.line
 
-    async def work(pool: Pool, keys: Keys) -> None:
-        await looked(pool, _operation(wanted))
+    async def work(pool: Pool, keys: KeyStore) -> None:
+        await record_access(pool, _operation(wanted))
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             async for one in views(connection, keys, wanted):
                 click.echo(shown(one))
 
-    on_archive("views", work)
+    with_archive("views", work)
 
 
 def _operation(wanted: Wanted) -> Operation:

@@ -12,12 +12,20 @@ import click
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS
-from archiver.encryption.key_store import Keys
-from cli.archive.breach_report import Citizen, Exposed, Person, Seen, TooMany, reached, slices
-from cli.support.archive_access import keys_on
+from archiver.encryption.key_store import KeyStore
+from cli.archive.breach_report import (
+    Citizen,
+    ExposureTotals,
+    Person,
+    SubjectExposure,
+    TooMany,
+    slices,
+    was_delivered,
+)
+from cli.support.archive_access import load_keys
 from cli.support.archive_rows import Opened, batches
-from cli.support.audit import Operation, on_record
-from cli.support.database import Refused, fail, say
+from cli.support.audit import Operation, run_audited
+from cli.support.database import Refused, fail, print_result
 from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection
@@ -43,7 +51,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         given = {name: getattr(self, name) for name in ("token", "employee", "destination")}
         return {name: value for name, value in given.items() if value}
 
-    def take(self, exposed: Exposed, opened: Opened) -> None:
+    def take(self, exposed: ExposureTotals, opened: Opened) -> None:
         for row in opened.rows:
             said = row["said"]
             if any(said.get(name) != value for name, value in self.whose.items()):
@@ -52,7 +60,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             if not self.destination:
                 exposed.add_view(row)
-            elif reached(said):
+            elif was_delivered(said):
                 exposed.add_delivery(row)
 
 
@@ -71,10 +79,10 @@ class Exposure(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def exposure(
-    connection: Connection, keys: Keys, wanted: Wanted, progress: Callable[[datetime], None]
+    connection: Connection, keys: KeyStore, wanted: Wanted, progress: Callable[[datetime], None]
 ) -> Exposure:
     """In a transaction. TooMany."""
-    exposed, destroyed = Exposed(), 0
+    exposed, destroyed = ExposureTotals(), 0
     kind = "delivery" if wanted.destination else "view"
     for since, until in slices(wanted.since, wanted.until):
         async for opened in batches(connection, keys, _DONE.format(kind), since, until):
@@ -94,7 +102,9 @@ async def exposure(
     )
 
 
-async def _persons(connection: Connection, keys: Keys, seen: dict[str, Seen]) -> list[Person]:
+async def _persons(
+    connection: Connection, keys: KeyStore, seen: dict[str, SubjectExposure]
+) -> list[Person]:
     found: list[Person] = []
     ids = sorted(seen)
     for start in range(0, len(ids), AT_ONCE):
@@ -131,15 +141,15 @@ def command(as_json: bool, **given: Any) -> None:
         fail(sentence, 2)
 
     async def change(connection: Connection) -> tuple[Exposure, Operation]:
-        keys = await keys_on(connection)
+        keys = await load_keys(connection)
         try:
             found = await exposure(connection, keys, wanted, _progress(wanted))
         except TooMany as error:
             raise Refused(str(error)) from None
         return found, _operation(wanted, found)
 
-    found = on_record("archive", change)
-    say(wanted.whose | msgspec.to_builtins(found), lines(found), as_json=as_json)
+    found = run_audited("archive", change)
+    print_result(wanted.whose | msgspec.to_builtins(found), lines(found), as_json=as_json)
 
 
 def faults(wanted: Wanted, now: datetime) -> Iterator[str]:

@@ -21,7 +21,7 @@ class TooMany(Exception):
     """More conversations than one list takes."""
 
 
-class Seen(msgspec.Struct):
+class SubjectExposure(msgspec.Struct):
     """What of one conversation was seen: parts of departments from one place to another, and single
     messages."""
 
@@ -42,11 +42,11 @@ class Seen(msgspec.Struct):
         return any(first <= message["sequence"] <= last for first, last in ranges)
 
 
-class Exposed:
+class ExposureTotals:
     """By conversation."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, Seen] = {}
+        self.seen: dict[str, SubjectExposure] = {}
         self.times = 0
 
     def add_view(self, row: Row) -> None:
@@ -70,11 +70,11 @@ class Exposed:
         else:
             seen.kinds.add("conversation")
 
-    def _of(self, row: Row) -> Seen:
+    def _of(self, row: Row) -> SubjectExposure:
         id, at = row["conversation"], row["at"]
         if id not in self.seen and len(self.seen) >= MOST:
             raise TooMany(f"more than {MOST} conversations: ask for a part of the period")
-        seen = self.seen.setdefault(id, Seen(row["tenant"], at, at))
+        seen = self.seen.setdefault(id, SubjectExposure(row["tenant"], at, at))
         seen.first_at, seen.last_at = min(seen.first_at, at), max(seen.last_at, at)
         seen.times += 1
         self.times += 1
@@ -92,7 +92,7 @@ def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def reached(said: Mapping[str, Any]) -> bool:
+def was_delivered(said: Mapping[str, Any]) -> bool:
     """Whether a destination had what was delivered: also one that answered that it does not want
     it."""
     return said["state"] == "settled" or bool(said.get("status"))
@@ -123,7 +123,7 @@ class Person(msgspec.Struct, frozen=True, rename="camel"):
 class Citizen:
     """What is found of one conversation in its messages."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: SubjectExposure) -> None:
         self._seen, self._count = seen, 0
         self._departments, self._kinds = set(seen.departments), set(seen.kinds)
         self._names: set[tuple[str, str]] = set()

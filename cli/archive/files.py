@@ -11,15 +11,15 @@ from uuid import UUID
 import click
 import msgspec
 
-from archiver.encryption.key_store import Keys
-from archiver.encryption.sealing import Shut
+from archiver.encryption.key_store import KeyStore
+from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.fetch_policy import RELEASED
 from archiver.media.reader import read
-from archiver.media.store import Book
-from cli.support.archive_access import STORE, on_archive, store
-from cli.support.audit import NAME, Operation, named, on_record, write
-from cli.support.database import Refused, fail, on_tables, say
-from services.files.object_store import Missing
+from archiver.media.store import MediaStore
+from cli.support.archive_access import STORE, store, with_archive
+from cli.support.audit import NAME, Operation, normalise_name, run_audited, write
+from cli.support.database import Refused, fail, print_result, with_database
+from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 
 MOST = 1000
@@ -58,8 +58,8 @@ def list_command(state: str | None, as_json: bool) -> None:
     waiting: to be fetched. fetched: to be scanned.
     """
     wanted = [state] if state else list(STATES)
-    found = on_tables("files", lambda pool: _listed(pool, wanted))
-    say(found, _lines(found), as_json=as_json)
+    found = with_database("files", lambda pool: _listed(pool, wanted))
+    print_result(found, _lines(found), as_json=as_json)
 
 
 def _lines(found: Sequence[File]) -> Iterator[str]:
@@ -81,12 +81,12 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
 
     The department is told, and the record says who did it.
     """
-    if (name := named(by)) is None:
+    if (name := normalise_name(by)) is None:
         fail(f"--by: {NAME}")
-    if not on_record("files", lambda connection: _released(connection, file, name), name):
+    if not run_audited("files", lambda connection: _released(connection, file, name), name):
         fail("no file that is kept from everybody has this id")
     told = ["released; the department is told within seconds"]
-    say({"id": file, "state": "available"}, told, as_json=as_json)
+    print_result({"id": file, "state": "available"}, told, as_json=as_json)
 
 
 @group.command("open")
@@ -100,16 +100,16 @@ def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
 
     Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
     """
-    if (name := named(by)) is None:
+    if (name := normalise_name(by)) is None:
         fail(f"--by: {NAME}")
-    size = on_archive("files", lambda pool, keys: _opened(pool, keys, file, out, name))
-    say({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
+    size = with_archive("files", lambda pool, keys: _opened(pool, keys, file, out, name))
+    print_result({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
 
 
-async def _opened(pool: Pool, keys: Keys, file: UUID, out: Path, by: str) -> int:
+async def _opened(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str) -> int:
     """On the record first."""
     row = await pool.fetchrow(_OPEN, file)
-    kept = await Book(pool, keys).kept(file) if row else None
+    kept = await MediaStore(pool, keys).kept(file) if row else None
     if row is None or kept is None:
         raise Refused("no file that is here has this id")
     if (objects := store()) is None:
@@ -123,7 +123,7 @@ async def _opened(pool: Pool, keys: Keys, file: UUID, out: Path, by: str) -> int
             async for piece in await read(objects, kept):
                 written.write(piece)
             return written.tell()
-    except (Shut, Missing):
+    except (CannotDecrypt, ObjectNotFound):
         raise Refused("this file is not what was kept, or not there") from None
 
 

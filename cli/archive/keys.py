@@ -6,11 +6,11 @@ import click
 
 from archiver.audit import search_index
 from archiver.encryption import key_rotation
-from archiver.encryption.key_store import Keys
-from archiver.log.writer import Outdated
-from cli.support.archive_access import Progress, on_archive
+from archiver.encryption.key_store import KeyStore
+from archiver.log.writer import SealedBeforeErasure
+from cli.support.archive_access import Progress, with_archive
 from cli.support.audit import Operation, operator, write
-from cli.support.database import Refused, fail, say
+from cli.support.database import Refused, fail, print_result
 from services.postgres.database import Connection, Pool
 
 
@@ -27,7 +27,7 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
         fail("expected one of --master and --municipality", 2)
     shows = Progress("keys")
 
-    async def work(pool: Pool, keys: Keys) -> int:
+    async def work(pool: Pool, keys: KeyStore) -> int:
         if municipality is None:
             done = await key_rotation.master(pool, keys)
         else:
@@ -46,9 +46,9 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
             await write(connection, operation, operator(os.environ))
         return done
 
-    done = on_archive("rotate", work)
+    done = with_archive("rotate", work)
     what = "keys of conversations" if municipality else "keys of municipalities"
-    say({"count": done}, [f"{done:,} {what} lie under a new one"], as_json=as_json)
+    print_result({"count": done}, [f"{done:,} {what} lie under a new one"], as_json=as_json)
 
 
 @click.command()
@@ -61,27 +61,27 @@ def reindex(as_json: bool) -> None:
     """
     shows = Progress("entries")
 
-    async def work(pool: Pool, keys: Keys) -> dict[str, int]:
+    async def work(pool: Pool, keys: KeyStore) -> dict[str, int]:
         done = {"laid": await _laid(pool, keys, shows)}
         async with pool.acquire() as connection, connection.transaction():
-            done["taken"] = await search_index.put_out(connection)
+            done["taken"] = await search_index.delete_orphans(connection)
             operation = Operation(what="archive reindex", data=done)
             await write(connection, operation, operator(os.environ))
         return done
 
-    done = on_archive("reindex", work)
+    done = with_archive("reindex", work)
     lines = [f"{done['laid']:,} rows were laid anew, {done['taken']:,} taken away"]
-    say(done, lines, as_json=as_json)
+    print_result(done, lines, as_json=as_json)
 
 
-async def _laid(pool: Pool, keys: Keys, shows: Progress) -> int:
+async def _laid(pool: Pool, keys: KeyStore, shows: Progress) -> int:
     count = 0
     async with (
         pool.acquire() as reading,
         reading.transaction(isolation="repeatable_read", readonly=True),
         pool.acquire() as writing,
     ):
-        then = await search_index.state(reading)
+        then = await search_index.log_state(reading)
         async for found in search_index.missing(reading, keys):
             if found.words or found.subjects:
                 async with writing.transaction():
@@ -92,8 +92,8 @@ async def _laid(pool: Pool, keys: Keys, shows: Progress) -> int:
 
 async def _lay(writing: Connection, found: search_index.Missing, destroyed: int) -> int:
     try:
-        return await search_index.lay(writing, found, destroyed)
-    except Outdated:
+        return await search_index.rebuild(writing, found, destroyed)
+    except SealedBeforeErasure:
         raise Refused("something was destroyed meanwhile: ask again") from None
 
 

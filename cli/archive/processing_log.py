@@ -7,12 +7,12 @@ from typing import Any, TextIO, TypeAlias
 import click
 import msgspec
 
-from archiver.encryption.key_store import Keys
-from archiver.index.record_fields import PHONE, Identity, plain
+from archiver.encryption.key_store import KeyStore
+from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.log.writer import CONVERSATION, person_hash
-from cli.support.archive_access import on_archive
+from cli.support.archive_access import with_archive
 from cli.support.archive_rows import BATCH, municipalities
-from cli.support.audit import Operation, looked
+from cli.support.audit import Operation, record_access
 from cli.support.person_options import phone_file, phones
 from cli.support.time_options import Time
 from services import clock
@@ -45,8 +45,8 @@ def command(
     shown: Callable[[Row], str] = _json if as_json else line
     asked = {"since": since, "until": until or clock.now(), "of one citizen": bool(numbers)}
 
-    async def work(pool: Pool, keys: Keys) -> None:
-        await looked(pool, Operation(what="archive processing", tenant=tenant, data=asked))
+    async def work(pool: Pool, keys: KeyStore) -> None:
+        await record_access(pool, Operation(what="archive processing", tenant=tenant, data=asked))
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             subjects = await pseudonyms(connection, keys, numbers) if numbers else None
             wanted = asked["since"], asked["until"], tenant, subjects
@@ -54,12 +54,12 @@ def command(
             while rows := await cursor.fetch(BATCH):
                 click.echo("\n".join(map(shown, rows)))
 
-    on_archive("processing", work)
+    with_archive("processing", work)
 
 
-async def pseudonyms(connection: Connection, keys: Keys, phones: Sequence[str]) -> list[bytes]:
+async def pseudonyms(connection: Connection, keys: KeyStore, phones: Sequence[str]) -> list[bytes]:
     """Under which whoever has one of these numbers stands in the log."""
-    values, found = [plain(Identity(PHONE, phone)) for phone in phones], list[bytes]()
+    values, found = [normalise(Identity(PHONE, phone)) for phone in phones], list[bytes]()
     for tenant, key in (await municipalities(connection, keys)).items():
         hashes = [person_hash(key, PHONE, value) for value in values]
         rows = await connection.fetch(_CONVERSATIONS, tenant, hashes)

@@ -8,13 +8,13 @@ import click
 import msgspec
 
 from archiver import quarantine
-from archiver.encryption.key_store import Keys
-from archiver.encryption.sealing import Shut
-from archiver.log.writer import Unsealable, within
+from archiver.encryption.key_store import KeyStore
+from archiver.encryption.sealing import CannotDecrypt
+from archiver.log.writer import CannotSeal, writer_in_transaction
 from archiver.quarantine import Kept
-from cli.support.archive_access import keys_on, private
-from cli.support.audit import Operation, on_record, reason
-from cli.support.database import Refused, on_tables, say
+from cli.support.archive_access import load_keys, private
+from cli.support.audit import Operation, reason, run_audited
+from cli.support.database import Refused, print_result, with_database
 from services.contract import Record
 from services.postgres.database import Connection
 
@@ -34,8 +34,8 @@ def group() -> None:
 @Json
 def list_command(as_json: bool) -> None:
     """Show what is aside, the oldest first, and why."""
-    found = on_tables("archive", lambda pool: quarantine.listed(pool, MOST))
-    say(found, _lines(found), as_json=as_json)
+    found = with_database("archive", lambda pool: quarantine.listed(pool, MOST))
+    print_result(found, _lines(found), as_json=as_json)
 
 
 def _lines(found: Sequence[Kept]) -> Iterator[str]:
@@ -54,12 +54,14 @@ def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
     because = reason(why)
 
     async def work(connection: Connection) -> tuple[bytes, Operation]:
-        body = await _body(connection, await keys_on(connection), id)
+        body = await _body(connection, await load_keys(connection), id)
         return body, Operation(what="archive aside open", about=str(id), data={"why": because})
 
-    body = on_record("archive", work)
+    body = run_audited("archive", work)
     private(out, body)
-    say({"id": id, "size": len(body)}, [f"{len(body)} bytes written to {out}"], as_json=as_json)
+    print_result(
+        {"id": id, "size": len(body)}, [f"{len(body)} bytes written to {out}"], as_json=as_json
+    )
 
 
 @group.command("again")
@@ -75,30 +77,30 @@ def again_command(ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     because = reason(why)
 
     async def work(connection: Connection) -> tuple[int, Operation]:
-        keys, count = await keys_on(connection), 0
+        keys, count = await load_keys(connection), 0
         for id in ids:
             count += await _again(connection, keys, id)
         data = {"why": because, "ids": ids, "records": count}
         return count, Operation(what="archive aside again", data=data)
 
-    count = on_record("archive", work)
-    say({"records": count}, [f"{count} records are in the record now"], as_json=as_json)
+    count = run_audited("archive", work)
+    print_result({"records": count}, [f"{count} records are in the record now"], as_json=as_json)
 
 
-async def _again(connection: Connection, keys: Keys, id: UUID) -> int:
+async def _again(connection: Connection, keys: KeyStore, id: UUID) -> int:
     records = _records(id, await _body(connection, keys, id))
     try:
-        count = await within(connection, keys).add(records)
-    except Unsealable as error:
+        count = await writer_in_transaction(connection, keys).add(records)
+    except CannotSeal as error:
         raise Refused(f"{id}: {error}") from None
-    await quarantine.let_go(connection, id)
+    await quarantine.remove(connection, id)
     return count
 
 
-async def _body(connection: Connection, keys: Keys, id: UUID) -> bytes:
+async def _body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
     try:
-        body = await quarantine.opened(connection, keys, id)
-    except Shut as error:
+        body = await quarantine.open_entry(connection, keys, id)
+    except CannotDecrypt as error:
         raise Refused(f"{id}: {error}") from None
     if body is None:
         raise Refused(f"there is nothing aside under {id}")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import msgspec
 
 from archiver.subject_access.report import Copy
-from archiver.subject_access.requests.store import Request, Step
+from archiver.subject_access.requests.store import Request, RequestEvent
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 
@@ -77,7 +77,7 @@ def row_of(request: Request) -> Listed:
     )
 
 
-def step_of(at: datetime, step: Step) -> Done:
+def step_of(at: datetime, step: RequestEvent) -> Done:
     return Done(
         at=at,
         event=step.event,

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from archiver.subject_access.collector import Reader
+from archiver.subject_access.collector import SubjectCollector
 from archiver.subject_access.copies import copies
-from archiver.subject_access.person_finder import Found
+from archiver.subject_access.person_finder import SubjectMatch
 from archiver.subject_access.report import Copy
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.legal_grounds import (
@@ -21,14 +21,14 @@ from archiver.subject_access.requests.legal_grounds import (
     refusal,
 )
 from archiver.subject_access.requests.letters import letter
-from archiver.subject_access.requests.store import Asked, Book, Request, Step
+from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
 from cli.archive.request_view import Shown, lines, row_of, step_of, today
-from cli.support.archive_access import keys_on
-from cli.support.audit import NAME, Operation, named, on_record
-from cli.support.database import Refused, fail, on_tables, say
-from cli.support.person_options import Whom, configured, found, options, whom
+from cli.support.archive_access import load_keys
+from cli.support.audit import NAME, Operation, normalise_name, run_audited
+from cli.support.database import Refused, fail, print_result, with_database
+from cli.support.person_options import PersonFilter, configured, found, options, parse_person
 from services import clock
-from services.config.model import Config
+from services.config.model import Configuration
 from services.language import readability
 from services.postgres.database import Connection, Pool
 
@@ -45,7 +45,7 @@ class Known(msgspec.Struct, frozen=True):
     """A request with what stands elsewhere about it."""
 
     request: Request
-    steps: list[tuple[datetime, Step]]
+    steps: list[tuple[datetime, RequestEvent]]
     copies: tuple[Copy, ...]
 
 
@@ -63,18 +63,20 @@ def group() -> None:
 @Json
 def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person: Any) -> None:
     """Write a request down. It is due one month later."""
-    if wrong := deadlines.against_receipt(received.date(), today()):
+    if wrong := deadlines.receipt_date_error(received.date(), today()):
         fail(wrong, 2)
-    given, name = whom(**person), _name(by)
-    asked = Asked(tenant=given.tenant, kind=kind, received_on=received.date(), by=name)
-    request = on_record("archive", lambda on: _opened(on, given, asked), by=name)
-    say(row_of(request), [str(row_of(request))], as_json=as_json)
+    given, name = parse_person(**person), _name(by)
+    asked = NewRequest(tenant=given.tenant, kind=kind, received_on=received.date(), by=name)
+    request = run_audited("archive", lambda on: _opened(on, given, asked), by=name)
+    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
 
 
-async def _opened(connection: Connection, given: Whom, asked: Asked) -> tuple[Request, Operation]:
-    keys = await keys_on(connection)
+async def _opened(
+    connection: Connection, given: PersonFilter, asked: NewRequest
+) -> tuple[Request, Operation]:
+    keys = await load_keys(connection)
     who = await found(connection, keys, given)
-    request = await Book(connection, keys).open(asked, who, clock.now())
+    request = await RequestStore(connection, keys).open(asked, who, clock.now())
     return request, _operation("open", request)
 
 
@@ -87,11 +89,11 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
 
     async def work(pool: Pool) -> list[Request]:
         async with pool.acquire() as connection:
-            book = Book(connection, await keys_on(connection))
+            book = RequestStore(connection, await load_keys(connection))
             return await book.listed(open=only_open, before=today() if overdue else None)
 
-    requests = [row_of(each) for each in on_tables("archive", work)]
-    say(requests, map(str, requests), as_json=as_json)
+    requests = [row_of(each) for each in with_database("archive", work)]
+    print_result(requests, map(str, requests), as_json=as_json)
 
 
 @group.command("show")
@@ -106,7 +108,7 @@ def show_command(id: str, path: Path | None, as_json: bool) -> None:
         steps=[step_of(at, step) for at, step in known.steps],
         copies=known.copies,
     )
-    say(shown, lines(shown), as_json=as_json)
+    print_result(shown, lines(shown), as_json=as_json)
 
 
 @group.command("letter")
@@ -122,7 +124,7 @@ def letter_command(id: str, path: Path | None) -> None:
     text = next((step.text for _, step in known.steps[::-1] if step.event == "decided"), "")
     theirs = town.tenant(known.request.tenant)
     name = theirs.name if theirs else known.request.tenant
-    for wrong in readability.faults(text) if text else ():
+    for wrong in readability.readability_faults(text) if text else ():
         click.echo(f"what was added to the decision {wrong}", err=True)
     click.echo(letter(known.request, known.copies, text, name, today()), nl=False)
 
@@ -138,18 +140,18 @@ def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) 
     day, name, ground = until.date(), _name(by), extension(code)
 
     async def work(connection: Connection) -> tuple[Request, Operation]:
-        book = Book(connection, await keys_on(connection))
+        book = RequestStore(connection, await load_keys(connection))
         request = await _undecided(book, id)
         if ground is None:
             raise Refused(_unknown(code, EXTENSIONS, request.kind))
         given = request.received_on, day, request.due_on, today()
-        if wrong := list(deadlines.against_extension(*given)):
+        if wrong := list(deadlines.extension_errors(*given)):
             raise Refused("\n".join(wrong))
         changed = await book.extend(request, day, ground.code, name, clock.now())
         return changed, _operation("extend", changed)
 
-    request = on_record("archive", work, by=name)
-    say(row_of(request), [str(row_of(request))], as_json=as_json)
+    request = run_audited("archive", work, by=name)
+    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
 
 
 @group.command("decide")
@@ -166,15 +168,15 @@ def decide_command(id: str, decision: str, code: str, text: str, by: str, as_jso
     name = _name(by)
 
     async def work(connection: Connection) -> tuple[Request, Operation]:
-        book = Book(connection, await keys_on(connection))
+        book = RequestStore(connection, await load_keys(connection))
         request = await _undecided(book, id)
         if wrong := _against(request, decision, code):
             raise Refused(wrong)
         changed = await book.decide(request, decision, code, name, text, clock.now())
         return changed, _operation("decide", changed)
 
-    request = on_record("archive", work, by=name)
-    say(row_of(request), [str(row_of(request))], as_json=as_json)
+    request = run_audited("archive", work, by=name)
+    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
 
 
 def _against(request: Request, decision: str, code: str) -> str:
@@ -190,42 +192,42 @@ def _unknown(code: str, grounds: Any, kind: str) -> str:
     return "\n".join([f"--ground: {said}; for {kind} there are:", *listed(grounds, kind)])
 
 
-async def _undecided(book: Book, id: str) -> Request:
+async def _undecided(book: RequestStore, id: str) -> Request:
     request = await _of(book, id)
     if request.decision:
         raise Refused(f"{id} was decided already: {request.decision}")
     return request
 
 
-async def _of(book: Book, id: str) -> Request:
+async def _of(book: RequestStore, id: str) -> Request:
     request = await book.request(id)
     if request is None:
         raise Refused(f"there is no request {id!r}")
     return request
 
 
-async def _known(connection: Connection, id: str, town: Config) -> Known:
-    keys = await keys_on(connection)
-    book = Book(connection, keys)
+async def _known(connection: Connection, id: str, town: Configuration) -> Known:
+    keys = await load_keys(connection)
+    book = RequestStore(connection, keys)
     request = await _of(book, id)
-    reader = Reader(connection, keys, request.tenant)
-    where = Found(asked=frozenset(), conversations=request.conversations)
+    reader = SubjectCollector(connection, keys, request.tenant)
+    where = SubjectMatch(asked=frozenset(), conversations=request.conversations)
     elsewhere = copies(town, request.tenant, await reader.delivered(where), today())
     return Known(request, await book.steps(request), elsewhere)
 
 
-def _looked(id: str, what: str, town: Config) -> Known:
+def _looked(id: str, what: str, town: Configuration) -> Known:
     """What there is to know of a request, once it is on the record that somebody looked."""
 
     async def work(connection: Connection) -> tuple[Known, Operation]:
         known = await _known(connection, id, town)
         return known, _operation(what, known.request)
 
-    return on_record("archive", work)
+    return run_audited("archive", work)
 
 
 def _name(by: str) -> str:
-    if (name := named(by)) is None:
+    if (name := normalise_name(by)) is None:
         fail(f"--by: {NAME}", 2)
     return name
 

@@ -9,15 +9,22 @@ import msgspec
 
 from archiver.api import presenter
 from archiver.api.queries import Store
-from archiver.encryption.sealing import Shut
-from archiver.search.request import LARGEST_PAGE, PAGE, SEARCH, Search
-from archiver.search.search import Bounds, Elsewhere, Found, Looking, TooBroad, opened
-from cli.support.archive_access import keys_on
-from cli.support.audit import Operation, on_record
-from cli.support.database import Refused, fail, say
+from archiver.encryption.sealing import CannotDecrypt
+from archiver.search.request import LARGEST_PAGE, PAGE, SEARCH, SearchRequest
+from archiver.search.search import (
+    Bounds,
+    CursorFromOtherSearch,
+    Found,
+    SearchTooBroad,
+    SearchTransaction,
+    opened,
+)
+from cli.support.archive_access import load_keys
+from cli.support.audit import Operation, run_audited
+from cli.support.database import Refused, fail, print_result
 from cli.support.person_options import phone_file, phones
 from cli.support.time_options import Time
-from services.api.json_body import Fault, read
+from services.api.json_body import FieldError, parse_body
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.rights import Rights
 from services.postgres.database import Connection
@@ -71,13 +78,13 @@ def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **given
     if len(numbers) + bool(given["bsuid"]) > 1:
         fail("--phone, --phone-file and --bsuid: one of them", 2)
     given["phone"] = numbers[0] if numbers else None
-    asked = read(msgspec.json.encode(question(given, count=count)), SEARCH)
+    asked = parse_body(msgspec.json.encode(question(given, count=count)), SEARCH)
     if isinstance(asked, list):
         fail("\n".join(map(_fault, asked)), 2)
         return
     looking = Asked(asked, tenant, reason, count)
-    found = on_record("archive", looking.found)
-    say(shown(found, count=count), lines(found, count=count), as_json=as_json)
+    found = run_audited("archive", looking.found)
+    print_result(shown(found, count=count), lines(found, count=count), as_json=as_json)
 
 
 def question(given: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
@@ -104,29 +111,29 @@ def question(given: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value not in (None, "", ())}
 
 
-def _fault(fault: Fault) -> str:
+def _fault(fault: FieldError) -> str:
     return f"{OPTIONS.get(fault.member, fault.member)}: {fault.detail}"
 
 
 class Asked(msgspec.Struct, frozen=True):
     """A question, with what it is asked for."""
 
-    asked: Search
+    asked: SearchRequest
     tenant: str | None
     why: str
     count: bool
 
     async def found(self, connection: Connection) -> tuple[Found, Operation]:
         """What there is, and that somebody looked."""
-        keys = await keys_on(connection)
+        keys = await load_keys(connection)
         try:
             tenant = await self._whose(connection)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
             key = await keys.hashing(tenant)
-            hits = await Looking(connection, key, BOUNDS).hits(self.asked, rights)
-        except Elsewhere as error:
+            hits = await SearchTransaction(connection, key, BOUNDS).hits(self.asked, rights)
+        except CursorFromOtherSearch as error:
             raise Refused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
-        except (Shut, TooBroad) as error:
+        except (CannotDecrypt, SearchTooBroad) as error:
             raise Refused(str(error)) from None
         if self.count:
             hits = msgspec.structs.replace(hits, ids=[], next=None)
@@ -162,7 +169,7 @@ def shown(found: Found, *, count: bool) -> dict[str, Any]:
     counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
     if count:
         return counted
-    return presenter.page(found.rows, []) | {"gone": found.gone, "next": hits.next} | counted
+    return presenter.page_json(found.rows, []) | {"gone": found.gone, "next": hits.next} | counted
 
 
 def lines(found: Found, *, count: bool) -> Iterator[str]:

@@ -11,11 +11,11 @@ from uuid import UUID
 import click
 import msgspec
 
-from archiver.log.writer import within
-from archiver.subject_access.collector import Everything, Reader
+from archiver.log.writer import writer_in_transaction
+from archiver.subject_access.collector import SubjectCollector, SubjectData
 from archiver.subject_access.copies import copies
 from archiver.subject_access.pdf.render import Unprintable, pdf
-from archiver.subject_access.person_finder import Found, TooMuch
+from archiver.subject_access.person_finder import SubjectMatch, TooManyMatches
 from archiver.subject_access.report import (
     Identifier,
     Municipality,
@@ -26,13 +26,13 @@ from archiver.subject_access.report import (
     messages,
     written,
 )
-from cli.support.archive_access import keys_on, private
-from cli.support.audit import NAME, Operation, named, on_record
-from cli.support.database import Refused, fail, say
-from cli.support.person_options import Whom, found, options, whom
+from cli.support.archive_access import load_keys, private
+from cli.support.audit import NAME, Operation, normalise_name, run_audited
+from cli.support.database import Refused, fail, print_result
+from cli.support.person_options import PersonFilter, found, options, parse_person
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
-from services.config.model import Config
+from services.config.model import Configuration
 from services.contract import Record
 from services.postgres.database import Connection
 
@@ -50,7 +50,7 @@ Day = click.DateTime(["%Y-%m-%d"])
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A report as it was asked for."""
 
-    whom: Whom
+    whom: PersonFilter
     why: str
     request: str
     period: Period
@@ -78,7 +78,7 @@ def subject(as_json: Path | None, as_pdf: Path | None, **given: Any) -> None:
     if not (as_json or as_pdf):
         fail(NO_OUTPUT, 2)
     wanted = _wanted(**given)
-    made = on_record("archive", lambda connection: _made(connection, wanted))
+    made = run_audited("archive", lambda connection: _made(connection, wanted))
     if made.others:
         click.echo(OTHERS.format(made.others), err=True)
     if as_json:
@@ -106,7 +106,7 @@ def _wanted(
     if since and until and since > until:
         fail("--until: expected --since or a later day", 2)
     return Wanted(
-        whom=whom(**person),
+        whom=parse_person(**person),
         why=why.strip(),
         request=request,
         period=Period(since=_day(since), until=_day(until)),
@@ -120,22 +120,22 @@ def _day(given: datetime | None) -> date | None:
 
 
 async def _made(connection: Connection, wanted: Wanted) -> tuple[Made, Operation]:
-    keys = await keys_on(connection)
+    keys = await load_keys(connection)
     who = await found(connection, keys, wanted.whom)
     request = await _request(connection, wanted, who)
     town, tenant = wanted.whom.town, wanted.whom.tenant
-    reader = Reader(connection, keys, tenant)
+    reader = SubjectCollector(connection, keys, tenant)
     try:
-        every = await reader.everything(
+        every = await reader.collect(
             who, wanted.period, lambda id: _called(town, tenant, id), _progress()
         )
-    except TooMuch as error:
+    except TooManyMatches as error:
         raise Refused(str(error)) from None
     made = Made(_report(wanted, who, every, request), who.others)
     return made, _operation(wanted, made.report)
 
 
-async def _request(connection: Connection, wanted: Wanted, who: Found) -> Request | None:
+async def _request(connection: Connection, wanted: Wanted, who: SubjectMatch) -> Request | None:
     """Refused where it is somebody else's: a report would go to the wrong person."""
     if not wanted.request:
         return None
@@ -160,7 +160,9 @@ def _operation(wanted: Wanted, report: Report) -> Operation:
     return Operation(what="archive subject", about=about, tenant=wanted.whom.tenant, data=data)
 
 
-def _report(wanted: Wanted, who: Found, every: Everything, request: Request | None) -> Report:
+def _report(
+    wanted: Wanted, who: SubjectMatch, every: SubjectData, request: Request | None
+) -> Report:
     town, tenant = wanted.whom.town, wanted.whom.tenant
     theirs = next(each for each in town.tenants if each.id == tenant)
     told, today = theirs.privacy, wanted.now.astimezone(AMSTERDAM).date()
@@ -186,7 +188,7 @@ def _name(given: str) -> Identifier:
     return Identifier(kind="name", value=given, asked=False)
 
 
-def _identifiers(who: Found) -> list[Identifier]:
+def _identifiers(who: SubjectMatch) -> list[Identifier]:
     """What was asked first."""
     asked = sorted(who.asked, key=lambda each: (each.kind, each.value))
     more = sorted(who.names - who.asked, key=lambda each: (each.kind, each.value))
@@ -201,7 +203,7 @@ def _identifiers(who: Found) -> list[Identifier]:
     ]
 
 
-def _called(town: Config, tenant: str, department: str) -> str:
+def _called(town: Configuration, tenant: str, department: str) -> str:
     """One that is no longer configured by its id."""
     known = town.department(tenant, department)
     return known.called if known else department
@@ -231,17 +233,17 @@ def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> 
     said = (sys.stdin.read(LONGEST_TEXT + 1) if text == "-" else text).strip()
     if not 0 < len(said) <= LONGEST_TEXT:
         fail(f"--text: expected 1 to {LONGEST_TEXT} characters", 2)
-    if (name := named(by)) is None:
+    if (name := normalise_name(by)) is None:
         fail(f"--by: {NAME}", 2)
     data = {"by": name, "text": said, "request": request}
-    id = on_record("archive", lambda on: _annotated(on, message, data), by=name)
-    say({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)
+    id = run_audited("archive", lambda on: _annotated(on, message, data), by=name)
+    print_result({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)
 
 
 async def _annotated(
     connection: Connection, message: UUID, data: dict[str, str]
 ) -> tuple[UUID, Operation]:
-    keys = await keys_on(connection)
+    keys = await load_keys(connection)
     row = await connection.fetchrow(_MESSAGE, message)
     if row is None:
         raise Refused(f"there is no message {message}, or it was destroyed")
@@ -261,7 +263,7 @@ async def _annotated(
         conversation=row["conversation"],
         message=message,
     )
-    await within(connection, keys).add([record])
+    await writer_in_transaction(connection, keys).add([record])
     done = {"request": data["request"], "annotation": record.id}
     return record.id, Operation(
         what="archive annotate", about=str(message), tenant=tenant, data=done

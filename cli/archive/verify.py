@@ -14,29 +14,29 @@ import msgspec
 
 from archiver.audit import media, search_index
 from archiver.audit.keys import SAID
-from archiver.audit.log import Asked, findings
+from archiver.audit.log import VerifyOptions, findings
 from archiver.audit.log_walk import Finding
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign
-from archiver.log.inclusion_proof import Proof, Unproven, opened, proof
-from archiver.receipt_assembly import Gone, Whole, whole
+from archiver.log.inclusion_proof import NotProvable, Proof, opened, proof
+from archiver.receipt_assembly import AssembledBody, SegmentsDestroyed, assemble
 from cli.support.archive_access import (
     Progress,
-    answered,
     keys_if_given,
-    keys_on,
-    on_archive,
+    load_keys,
     private,
+    run_or_fail,
     signer,
     store,
     trust,
+    with_archive,
 )
 from cli.support.audit import Operation, operator, reason, write
-from cli.support.database import Refused, say
+from cli.support.database import Refused, print_result
 from cli.support.time_options import Time
 from services.config import settings
-from services.files.object_store import Objects
-from services.postgres.database import Connection, Pool, connected
+from services.files.object_store import ObjectStore
+from services.postgres.database import Connection, Pool, connection_pool
 
 T = TypeVar("T")
 SHOWN = 20
@@ -82,21 +82,21 @@ def verify(
         if media and outside is None:
             raise Refused("POSTKAMER_OBJECT_STORE: is missing")
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
-        async with connected(url, "postkamer-verify", 2) as pool:
-            keys = await keys_on(pool) if index else await keys_if_given(pool)
-            done = await _gone_over(pool, Asked(trust(public_key), since, outside, keys))
+        async with connection_pool(url, "postkamer-verify", 2) as pool:
+            keys = await load_keys(pool) if index else await keys_if_given(pool)
+            done = await _gone_over(pool, VerifyOptions(trust(public_key), since, outside, keys))
             if index and keys:
                 done = await _found_over(pool, keys, done)
             if media and outside:
                 done = await _read_over(pool, outside, keys, done)
             return done
 
-    done = answered("verify", work)
-    say(done, _verified(done), as_json=as_json)
+    done = run_or_fail("verify", work)
+    print_result(done, _verified(done), as_json=as_json)
     raise SystemExit(0 if done.is_right else 1)
 
 
-async def _gone_over(pool: Pool, asked: Asked) -> Verified:
+async def _gone_over(pool: Pool, asked: VerifyOptions) -> Verified:
     shows = Progress("entries")
     async with (
         pool.acquire() as connection,
@@ -106,7 +106,7 @@ async def _gone_over(pool: Pool, asked: Asked) -> Verified:
     return Verified(shows.done, shows.seconds, asked.outside is not None, found)
 
 
-async def _found_over(pool: Pool, keys: Keys, done: Verified) -> Verified:
+async def _found_over(pool: Pool, keys: KeyStore, done: Verified) -> Verified:
     shows = Progress("entries")
     async with (
         pool.acquire() as connection,
@@ -116,7 +116,9 @@ async def _found_over(pool: Pool, keys: Keys, done: Verified) -> Verified:
     return msgspec.structs.replace(done, index=True, index_findings=found)
 
 
-async def _read_over(pool: Pool, outside: Objects, keys: Keys | None, done: Verified) -> Verified:
+async def _read_over(
+    pool: Pool, outside: ObjectStore, keys: KeyStore | None, done: Verified
+) -> Verified:
     shows = Progress("files")
     found = await _first(media.damaged(pool, outside, shows, keys))
     return msgspec.structs.replace(done, files=shows.done, file_findings=found)
@@ -172,7 +174,7 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
     nothing of what was said; with it, that you looked is on the record.
     """
 
-    async def work(pool: Pool, keys: Keys) -> Proof:
+    async def work(pool: Pool, keys: KeyStore) -> Proof:
         own = signer()
         async with pool.acquire() as connection, connection.transaction():
             try:
@@ -180,11 +182,11 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
                 if opens:
                     made = await opened(connection, keys, made)
                     await _looked(connection, "archive prove", message, why)
-            except Unproven as error:
+            except NotProvable as error:
                 raise Refused(str(error)) from None
         return made
 
-    text = msgspec.json.format(msgspec.json.encode(on_archive("prove", work))).decode() + "\n"
+    text = msgspec.json.format(msgspec.json.encode(with_archive("prove", work))).decode() + "\n"
     if out:
         private(out, text.encode())
         click.echo(f"written to {out}")
@@ -197,15 +199,17 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
 def checkpoint(as_json: bool) -> None:
     """Sign the record as it is now, and keep that outside the database too."""
 
-    async def work(pool: Pool, keys: Keys) -> Any:
+    async def work(pool: Pool, keys: KeyStore) -> Any:
         outside = store()
         if outside is None:
             raise Refused("POSTKAMER_OBJECT_STORE: is missing")
         return await sign(pool, signer(), outside)
 
-    made = on_archive("checkpoint", work)
+    made = with_archive("checkpoint", work)
     found = {"size": made.size, "root": made.root.hex(), "at": made.at}
-    say(found, [f"{made.size:,} entries, signed {made.at:%Y-%m-%d %H:%M:%S}Z"], as_json=as_json)
+    print_result(
+        found, [f"{made.size:,} entries, signed {made.at:%Y-%m-%d %H:%M:%S}Z"], as_json=as_json
+    )
 
 
 @click.command()
@@ -215,7 +219,7 @@ def key() -> None:
     async def work() -> str:
         return signer().verifier
 
-    click.echo(answered("key", work))
+    click.echo(run_or_fail("key", work))
 
 
 @click.command()
@@ -229,22 +233,22 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
     With POSTKAMER_META_APP_SECRETS its signature is checked once more.
     """
 
-    async def work(pool: Pool, keys: Keys) -> Whole:
+    async def work(pool: Pool, keys: KeyStore) -> AssembledBody:
         async with pool.acquire() as connection, connection.transaction():
             try:
-                found = await whole(connection, keys, receipt)
-            except Gone as error:
+                found = await assemble(connection, keys, receipt)
+            except SegmentsDestroyed as error:
                 raise Refused(str(error)) from None
             await _looked(connection, "archive receipt", receipt, why)
         return found
 
-    found = on_archive("receipt", work)
+    found = with_archive("receipt", work)
     private(out, found.body)
     holds = _signature_holds(found)
     told = {"bytes": len(found.body), "proof": found.envelope.proof, "signatureHolds": holds}
     words = {True: "and it holds", False: "AND IT DOES NOT HOLD", None: "not checked again"}
     line = f"{len(found.body)} bytes; signature: {found.envelope.proof}, {words[holds]}"
-    say(told, [line], as_json=as_json)
+    print_result(told, [line], as_json=as_json)
     raise SystemExit(1 if holds is False else 0)
 
 
@@ -254,7 +258,7 @@ async def _looked(connection: Connection, what: str, id: UUID, why: str | None) 
     await write(connection, operation, operator(os.environ))
 
 
-def _signature_holds(found: Whole) -> bool | None:
+def _signature_holds(found: AssembledBody) -> bool | None:
     """None where there is no secret to check it with."""
     given = settings.read("POSTKAMER_META_APP_SECRETS", os.environ)
     if not given or not found.envelope.signature:

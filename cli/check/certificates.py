@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from services.config.model import Config, Source, located
+from services.config.model import ConfigFile, Configuration, locate_error
 from services.config.organisation import Destination
 
 
 def looked(
-    config: Config,
-    sources: Sequence[Source],
+    config: Configuration,
+    sources: Sequence[ConfigFile],
     folder: Path,
     environ: Mapping[str, str],
     now: datetime,
@@ -20,10 +20,12 @@ def looked(
     for n, destination in enumerate(config.destinations):
         wrong, doubt = _of(destination, folder, environ, now)
         for field, what, sentence in wrong:
-            placed = located(sources, ("destinations", n, field), what) if sources else sentence
+            placed = (
+                locate_error(sources, ("destinations", n, field), what) if sources else sentence
+            )
             faults.append(str(placed))
         if doubt and sources:
-            said = located(sources, ("destinations", n, "client_certificate"), doubt)
+            said = locate_error(sources, ("destinations", n, "client_certificate"), doubt)
             warnings.append(f"{said.path}:{said.line}: destination {destination.id}: {said.what}")
     return sorted(faults), warnings
 
@@ -38,7 +40,9 @@ def _of(
     try:
         there = client_certificates.paths(destination, folder, environ)
         until = client_certificates.load(there).not_after if there else None
-    except client_certificates.WrongFiles as error:
-        return [(*each, credentials.sentence(destination, *each)) for each in error.faults], ""
+    except client_certificates.CertificateFilesError as error:
+        return [
+            (*each, credentials.credential_error(destination, *each)) for each in error.faults
+        ], ""
     doubt = pem.doubt(until, now) if until else ""
     return [], f"its client certificate {doubt}" if doubt else ""

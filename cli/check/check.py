@@ -8,14 +8,14 @@ import msgspec
 
 from cli.check.certificates import looked
 from cli.check.warnings import doubts, line
-from deliverer.meta.accounts import accounts
-from gateway.webhook.endpoints import doors
+from deliverer.meta.accounts import sending_accounts
+from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
 from services.config import loader, settings
-from services.config.model import Config, ConfigError, Source, located
+from services.config.model import ConfigError, ConfigFile, Configuration, locate_error
 from services.files.clamd import UNSCANNED
 from services.http.token_store import of_environment
-from services.toml.errors import Fault
+from services.toml.errors import ConfigFault
 
 KINDS = (
     settings.GatewaySettings,
@@ -35,15 +35,15 @@ class Found(msgspec.Struct):
 def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool) -> Found:
     """Look at the configuration and, unless only a file was asked about, at the settings."""
     found = Found([], [])
-    sources: Sequence[Source] = ()
+    sources: Sequence[ConfigFile] = ()
     try:
-        read = validation.sound(loader.load(path))
+        read = validation.validate(loader.load(path))
         config, sources = read.config, read.sources
     except ConfigError as error:
         found.faults += map(str, sorted([*error.faults, *_unsound(error)]))
         # Their secrets can be looked at all the same.
         destinations = error.read.destinations if error.read else ()
-        config = Config.model_construct(destinations=destinations, numbers=(), tenants=())
+        config = Configuration.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
         found.warnings += [*read.warnings, *map(line, doubts(read, now))]
         seen = found.faults if settings_too else found.warnings
@@ -58,17 +58,17 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
     return found
 
 
-def _unsound(error: ConfigError) -> Iterator[Fault]:
+def _unsound(error: ConfigError) -> Iterator[ConfigFault]:
     """What the router would say as well, of what can be read; no place is told twice."""
     if error.read is None:
         return
     told = {fault.where for fault in error.faults}
     for where, what in validation.faults(error.read.config, error.read.lost):
-        if (fault := located(error.sources, error.read.placed(where), what)).where not in told:
+        if (fault := locate_error(error.sources, error.read.placed(where), what)).where not in told:
             yield fault
 
 
-def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+def _secret_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
     """What the configuration names and the environment does not hold."""
     from deliverer.credentials import client_secrets, keys
 
@@ -76,8 +76,8 @@ def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
     looks: tuple[Callable[[], object], ...] = (
         lambda: keys(config, environ),
         lambda: client_secrets(config, environ),
-        lambda: doors(config, (), "", environ),
-        lambda: accounts(config, "", "", environ),
+        lambda: build_endpoints(config, (), "", environ),
+        lambda: sending_accounts(config, "", "", environ),
     )
     for look in looks:
         try:
@@ -87,7 +87,7 @@ def _secret_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _token_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+def _token_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
     """Tokens without a municipality; that there are none at all is told with the other settings."""
     try:
         given = settings.load(settings.TokenSettings, environ)
@@ -100,7 +100,7 @@ def _token_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
     return []
 
 
-def _scanner_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
+def _scanner_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
     """In production files must be scanned, whatever else is wrong."""
     missing = not environ.get(f"{settings.PREFIX}SCANNER_URL")
     return [UNSCANNED] if missing and config.environment == "production" else []

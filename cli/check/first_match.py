@@ -10,10 +10,10 @@ import msgspec
 
 from cli.check.implication import wider
 from cli.check.normal_form import Form, In, Simple, Words, simple
-from router.rules.matcher import Book, Reader
-from router.ruleset.validation import held
-from services.config.model import Config
-from services.config.routing_rules import Care, Rule
+from router.rules.matcher import Matcher, PatternCollector
+from router.ruleset.validation import rules_for
+from services.config.model import Configuration
+from services.config.routing_rules import Rule, SafetyRule
 from services.toml.errors import Location
 
 ANYTHING = "qxqx"
@@ -28,7 +28,7 @@ class Ruled(msgspec.Struct, frozen=True):
     """A rule, what it asks, and the municipalities that it holds for."""
 
     where: Location
-    rule: Rule | Care
+    rule: Rule | SafetyRule
     asks: Simple
     tenants: frozenset[str]
 
@@ -85,11 +85,11 @@ class Ordered(msgspec.Struct, frozen=True):
         return not self.barred[place].isdisjoint(self.finds[phrase])
 
 
-def ordered(table: str, config: Config) -> Ordered:
+def ordered(table: str, config: Configuration) -> Ordered:
     rules = _ruled(table, config)
     views, before = _views(rules)
     lists = _Lists([view for each in views for view in each], rules, config)
-    book = Book(())
+    book = PatternCollector(())
     book.lists = lists.phrases
     reader = book.closed(misspelled=False)
     finds = {phrase: _lists(phrase, reader) for phrase in reader.phrases}
@@ -105,7 +105,9 @@ class _Lists:
     """The lists in which a phrase may be found: of each view, of each group, and of what each rule
     does not hold for."""
 
-    def __init__(self, views: Sequence[View], rules: Sequence[Ruled], config: Config) -> None:
+    def __init__(
+        self, views: Sequence[View], rules: Sequence[Ruled], config: Configuration
+    ) -> None:
         groups = {group.id: group.words for group in config.groups}
         words = [*(view.words for view in views), *(each.barred for each in rules)]
         named = dict.fromkeys(word.id for each in words for word in each if isinstance(word, In))
@@ -140,10 +142,10 @@ class _Lists:
         return found
 
 
-def _ruled(table: str, config: Config) -> tuple[Ruled, ...]:
+def _ruled(table: str, config: Configuration) -> tuple[Ruled, ...]:
     tenants: dict[Location, set[str]] = {}
     for tenant in config.tenants:
-        for where, _ in held(config, tenant.id):
+        for where, _ in rules_for(config, tenant.id):
             tenants.setdefault(where, set()).add(tenant.id)
     return tuple(
         Ruled((table, n), rule, simple(rule), frozenset(tenants.get((table, n), ())))
@@ -189,7 +191,7 @@ def _first(views: Iterable[View], rules: Sequence[Ruled]) -> First:
     return first
 
 
-def _lists(phrase: str, reader: Reader) -> frozenset[int]:
+def _lists(phrase: str, reader: Matcher) -> frozenset[int]:
     """Those that find it, as it stands, in whatever form of it."""
     quoted = _quoted(phrase)
     return frozenset(
@@ -210,7 +212,7 @@ def _different(found: Iterable[First]) -> list[First]:
     return list({id(each): each for each in found}.values())
 
 
-def _same(reader: Reader) -> dict[str, str]:
+def _same(reader: Matcher) -> dict[str, str]:
     """Phrases that end in one state of the lexicon are one."""
     return {
         reader.phrases[phrase]: reader.phrases[min(there)]

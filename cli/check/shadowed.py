@@ -10,7 +10,7 @@ from itertools import chain
 from cli.check.first_match import Ordered, Ruled, View, ordered
 from cli.check.normal_form import In, Words
 from router.ruleset.validation import Found
-from services.config.model import Config
+from services.config.model import Configuration
 from services.toml.errors import Location
 
 NAMED = 3
@@ -19,7 +19,7 @@ BARRED = "what may not be said is in"
 Groups = Mapping[str, tuple[str, ...]]
 
 
-def doubts(config: Config) -> Iterator[Found]:
+def doubts(config: Configuration) -> Iterator[Found]:
     groups = {group.id: group.words for group in config.groups}
     for table in ("rules", "care"):
         order = ordered(table, config)

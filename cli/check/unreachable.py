@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from router.ruleset.validation import Found, asked, held
-from services.config.model import Config
+from router.ruleset.validation import Found, referenced_texts, rules_for
+from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.config.routing_rules import Menu
 from services.texts.catalogue import TEXTS, Texts
-from services.toml.errors import Fault
+from services.toml.errors import ConfigFault
 
 
-def doubts(config: Config) -> Iterator[Found]:
+def doubts(config: Configuration) -> Iterator[Found]:
     reached = {(tenant.id, d) for tenant in config.tenants for d in _departments(tenant, config)}
     for n, department in enumerate(config.departments):
         if (department.tenant, department.id) not in reached:
@@ -19,13 +19,13 @@ def doubts(config: Config) -> Iterator[Found]:
                 ("departments", n),
                 f"{whose}: no number, rule, menu or other department leads to it",
             )
-    menus = set().union(*(asked(config, tenant) for tenant in config.tenants))
+    menus = set().union(*(referenced_texts(config, tenant) for tenant in config.tenants))
     for n, menu in enumerate(config.menus):
         if menu.id not in menus:
             yield ("menus", n), f"menu {menu.id}: nobody asks it"
 
 
-def texts(config: Config, given: Texts) -> Iterator[Fault]:
+def texts(config: Configuration, given: Texts) -> Iterator[ConfigFault]:
     """A municipality's own texts that nothing sends."""
     sent = TEXTS.keys() | {rule.reply for rule in config.rules} | {c.reply for c in config.care}
     for menu in config.menus:
@@ -36,7 +36,7 @@ def texts(config: Config, given: Texts) -> Iterator[Fault]:
                 yield text.fault(f"text {text.id}: no rule and no menu sends it")
 
 
-def automatic(config: Config) -> Iterator[Found]:
+def automatic(config: Configuration) -> Iterator[Found]:
     """What a municipality wants to be sent by itself, and nothing sends."""
     for n, tenant in enumerate(config.tenants):
         for id in tenant.automatic:
@@ -47,10 +47,10 @@ def automatic(config: Config) -> Iterator[Found]:
                 )
 
 
-def _departments(tenant: Tenant, config: Config) -> set[str]:
+def _departments(tenant: Tenant, config: Configuration) -> set[str]:
     """Ids of those that a conversation may come to."""
     todo = {number.fallback for number in config.numbers if number.tenant == tenant.id}
-    todo |= {rule.department for _, rule in held(config, tenant.id)}
+    todo |= {rule.department for _, rule in rules_for(config, tenant.id)}
     for menu in _menus(tenant, config):
         todo |= {option.department for option in menu.options}
     onward = {
@@ -63,6 +63,6 @@ def _departments(tenant: Tenant, config: Config) -> set[str]:
     return found
 
 
-def _menus(tenant: Tenant, config: Config) -> list[Menu]:
-    theirs = asked(config, tenant)
+def _menus(tenant: Tenant, config: Configuration) -> list[Menu]:
+    theirs = referenced_texts(config, tenant)
     return [menu for menu in config.menus if menu.id in theirs]

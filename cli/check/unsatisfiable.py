@@ -10,11 +10,11 @@ from cli.check.normal_form import ONE, Form, In, Simple, simple
 from cli.check.shadowed import listed
 from router.conversation import menus
 from router.conversation.interpretation import WORDLESS
-from router.ruleset.validation import Found, held, within
+from router.ruleset.validation import Found, nested_conditions, rules_for
 from router.text import language_detection
 from services.calendar import opening_hours
-from services.config.model import Config
-from services.config.routing_rules import Care, Condition, Rule
+from services.config.model import Configuration
+from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.whatsapp.content import CONTENTS, SPOKEN
 
 WITH_WORDS = SPOKEN - WORDLESS
@@ -41,10 +41,10 @@ class Given(msgspec.Struct, frozen=True):
     now: datetime
 
 
-def doubts(config: Config, now: datetime) -> Iterator[Found]:
+def doubts(config: Configuration, now: datetime) -> Iterator[Found]:
     whose: dict[tuple[object, ...], set[str]] = {}
     for tenant in config.tenants:
-        for where, _ in held(config, tenant.id):
+        for where, _ in rules_for(config, tenant.id):
             whose.setdefault(where, set()).add(tenant.id)
     known: dict[frozenset[str], Given] = {}
     for table in ("rules", "care"):
@@ -54,7 +54,7 @@ def doubts(config: Config, now: datetime) -> Iterator[Found]:
             yield from _of_rule((table, n), rule, given)
 
 
-def _given(config: Config, tenants: frozenset[str], now: datetime) -> Given:
+def _given(config: Configuration, tenants: frozenset[str], now: datetime) -> Given:
     own = frozenset(each.tag for each in config.contacts if each.tenant in tenants)
     by_rules = {tag for rule in config.rules for tag in rule.tag}
     by_menus = {tag for menu in config.menus for option in menu.options for tag in option.tag}
@@ -68,11 +68,11 @@ def _given(config: Config, tenants: frozenset[str], now: datetime) -> Given:
     )
 
 
-def _of_rule(where: tuple[str, int], rule: Rule | Care, given: Given) -> Iterator[Found]:
+def _of_rule(where: tuple[str, int], rule: Rule | SafetyRule, given: Given) -> Iterator[Found]:
     if why := never(rule, given):
         yield where, f"rule {rule.id} never holds: {why}"
         return
-    for there, part in within(where, rule):
+    for there, part in nested_conditions(where, rule):
         for name, values in unknown(part, given):
             yield (*there, name), f"rule {rule.id}: {_nothing_gives(name, values)}"
     if isinstance(rule, Rule) and rule.decides and (why := _decides_nothing(rule)):
@@ -195,7 +195,9 @@ def _words(condition: Condition, given: Given) -> set[str]:
 def _closed(condition: Condition, given: Given) -> str:
     if not condition.hours:
         return ""
-    never_opens = opening_hours.never_opens(opening_hours.compiled(condition.hours, ()), given.now)
+    never_opens = opening_hours.never_opens(
+        opening_hours.compile_hours(condition.hours, ()), given.now
+    )
     return "its hours never come" if never_opens else ""
 
 

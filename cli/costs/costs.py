@@ -13,14 +13,14 @@ import click
 import msgspec
 
 from cli.costs.report import BY, Allowance, Budget, Costs, Row, Sum, Wanted, costs
-from cli.support.database import Refused, fail, on_tables, say
+from cli.support.database import Refused, fail, print_result, with_database
 from cli.support.time_options import Month
-from router.billing.costs import Group
-from router.budget_monitor import TooMany, spent
+from router.billing.costs import ChargeGroup
+from router.budget_monitor import TooManyGroups, spent
 from services import clock
 from services.calendar.opening_hours import MONTHS
 from services.config import loader
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE_FROM, month_of
 from services.postgres.database import Pool
 
@@ -57,11 +57,11 @@ def command(
         fail("--json or --csv, not both", 2)
     wanted = Wanted(month=month or month_of(clock.now()), by=by or BY, **which)
     file = path or (Path(given) if (given := os.environ.get("POSTKAMER_CONFIG")) else None)
-    found = on_tables("costs", lambda pool: looked_up(pool, wanted, file))
+    found = with_database("costs", lambda pool: looked_up(pool, wanted, file))
     if as_csv:
         click.echo(_csv(found), nl=False)
     else:
-        say(found, lines(found), as_json=as_json)
+        print_result(found, lines(found), as_json=as_json)
 
 
 async def looked_up(pool: Pool, wanted: Wanted, file: Path | None) -> Costs:
@@ -69,14 +69,14 @@ async def looked_up(pool: Pool, wanted: Wanted, file: Path | None) -> Costs:
     config = loader.load(file).config if file else None
     try:
         groups = await spent(pool, wanted.month, wanted.tenant)
-    except TooMany as error:
+    except TooManyGroups as error:
         raise Refused(str(error)) from None
     if config and (unknown := "\n".join(strange(wanted, config, groups))):
         raise Refused(unknown)
     return costs(groups, wanted, config)
 
 
-def strange(wanted: Wanted, config: Config, groups: Sequence[Group]) -> Iterator[str]:
+def strange(wanted: Wanted, config: Configuration, groups: Sequence[ChargeGroup]) -> Iterator[str]:
     """What was asked for and is nowhere; a department or a number that is gone from the
     configuration may have cost something before."""
     within = wanted.tenant

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from router.billing.charges import kind
-from router.billing.costs import Group, cost, used
-from services.config.model import Config
+from router.billing.costs import ChargeGroup, budget_ratio, cost
+from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, rate_of
 
 BY = ("department", "number", "category")
@@ -90,11 +90,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     number: str | None = None
     by: tuple[str, ...] = BY
 
-    def has(self, group: Group) -> bool:
+    def has(self, group: ChargeGroup) -> bool:
         return self.department in (None, group.department) and self.number in (None, group.number)
 
 
-def costs(groups: Sequence[Group], wanted: Wanted, config: Config | None) -> Costs:
+def costs(groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration | None) -> Costs:
     """Of all groups of the month and municipality: some of them tell rows, all of them budgets and
     what is free."""
     rate = rate_of(config.rates, wanted.month) if config else None
@@ -116,11 +116,11 @@ def costs(groups: Sequence[Group], wanted: Wanted, config: Config | None) -> Cos
 
 
 def _summed(
-    groups: Iterable[Group], by: Sequence[str], rate: Rate | None
+    groups: Iterable[ChargeGroup], by: Sequence[str], rate: Rate | None
 ) -> Iterator[tuple[dict[str, Any], Sum]]:
     keys = ("tenant", *(each for each in BY if each in by))
 
-    def key(group: Group) -> tuple[str, ...]:
+    def key(group: ChargeGroup) -> tuple[str, ...]:
         return tuple(getattr(group, name) for name in keys)
 
     for values, alike in _split(groups, key):
@@ -128,19 +128,19 @@ def _summed(
 
 
 def _split(
-    groups: Iterable[Group], key: Callable[[Group], tuple[str, ...]]
-) -> list[tuple[tuple[str, ...], list[Group]]]:
-    found: dict[tuple[str, ...], list[Group]] = {}
+    groups: Iterable[ChargeGroup], key: Callable[[ChargeGroup], tuple[str, ...]]
+) -> list[tuple[tuple[str, ...], list[ChargeGroup]]]:
+    found: dict[tuple[str, ...], list[ChargeGroup]] = {}
     for group in groups:
         found.setdefault(key(group), []).append(group)
     return sorted(found.items())
 
 
-def _total(groups: Iterable[Group], rate: Rate | None) -> Sum:
+def _total(groups: Iterable[ChargeGroup], rate: Rate | None) -> Sum:
     return reduce(Sum.plus, (_sum(group, rate) for group in groups), Sum())
 
 
-def _sum(group: Group, rate: Rate | None) -> Sum:
+def _sum(group: ChargeGroup, rate: Rate | None) -> Sum:
     charged = group.charged
     amount = rate.cost(group.category, charged) if rate else None
     what = kind(group.type, group.billable)
@@ -155,7 +155,7 @@ def _sum(group: Group, rate: Rate | None) -> Sum:
     )
 
 
-def _allowances(groups: Iterable[Group]) -> Iterator[Allowance]:
+def _allowances(groups: Iterable[ChargeGroup]) -> Iterator[Allowance]:
     for (tenant, number), alike in _split(groups, lambda group: (group.tenant, group.number)):
         services = [group for group in alike if group.category == SERVICE]
         free = sum(group.count for group in services if group.type == FREE_OF_THE_THOUSAND)
@@ -165,10 +165,10 @@ def _allowances(groups: Iterable[Group]) -> Iterator[Allowance]:
 
 
 def _budgets(
-    groups: Sequence[Group], wanted: Wanted, config: Config, rate: Rate
+    groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration, rate: Rate
 ) -> Iterator[Budget]:
     for tenant in config.tenants:
         if tenant.budget is not None and wanted.tenant in (None, tenant.id):
             spent = cost([group for group in groups if group.tenant == tenant.id], rate)
-            share = used(spent, tenant.budget)
+            share = budget_ratio(spent, tenant.budget)
             yield Budget(tenant=tenant.id, budget=tenant.budget, spent=spent, used=share)

@@ -9,8 +9,8 @@ from typing import Any
 import click
 import msgspec
 
-from cli.support.audit import Operation, on_record
-from cli.support.database import fail, on_tables, say
+from cli.support.audit import Operation, run_audited
+from cli.support.database import fail, print_result, with_database
 from services.config import loader, model
 from services.postgres.database import Connection, Pool
 
@@ -80,8 +80,8 @@ def list_command(path: Path | None, as_json: bool) -> None:
     Those too that are not in the configuration any more, while something of theirs is left.
     """
     ids = configured(path)
-    found = on_tables("destination", lambda pool: shown(pool, ids))
-    say(found, _lines(found), as_json=as_json)
+    found = with_database("destination", lambda pool: shown(pool, ids))
+    print_result(found, _lines(found), as_json=as_json)
 
 
 def _lines(found: Sequence[Shown]) -> Iterator[str]:
@@ -115,8 +115,8 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
     In order, until it is resumed. What is under way is finished; it takes a second to hold.
     """
     _known(id, path)
-    on_record("destination", lambda connection: hold(connection, id, reason))
-    say({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
+    run_audited("destination", lambda connection: hold(connection, id, reason))
+    print_result({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
 
 
 @group.command("resume")
@@ -124,8 +124,8 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
 def resume_command(id: str, path: Path | None, as_json: bool) -> None:
     """Deliver to ID again, in order."""
     _known(id, path)
-    on_record("destination", lambda connection: free(connection, id))
-    say({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
+    run_audited("destination", lambda connection: free(connection, id))
+    print_result({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
 
 
 def _known(id: str, path: Path | None) -> None:

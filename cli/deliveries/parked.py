@@ -11,8 +11,8 @@ import msgspec
 from cli.deliveries import parked_store
 from cli.deliveries.destination import configured
 from cli.deliveries.parked_store import Filter, Kept, Parked
-from cli.support.audit import Operation, on_record
-from cli.support.database import fail, on_tables, say
+from cli.support.audit import Operation, run_audited
+from cli.support.database import fail, print_result, with_database
 from cli.support.time_options import Time
 from services.postgres.database import Connection
 
@@ -56,8 +56,8 @@ def list_command(as_json: bool, **given: Any) -> None:
 
     Without a word of what was said.
     """
-    found = on_tables("parked", lambda pool: parked_store.listed(pool, Filter(**given)))
-    say(found, _lines(found), as_json=as_json)
+    found = with_database("parked", lambda pool: parked_store.listed(pool, Filter(**given)))
+    print_result(found, _lines(found), as_json=as_json)
 
 
 def _lines(found: Sequence[Parked]) -> Iterator[str]:
@@ -81,10 +81,10 @@ def show_command(event: UUID, content: bool, as_json: bool) -> None:
     """
     found = [
         _shown(*each, content)
-        for each in on_tables("parked", lambda p: parked_store.kept(p, event))
+        for each in with_database("parked", lambda p: parked_store.kept(p, event))
     ]
     lines = (f"{name}: {value}" for one in found for name, value in one.items())
-    say(found, lines, as_json=as_json)
+    print_result(found, lines, as_json=as_json)
 
 
 def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
@@ -122,14 +122,17 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **given: Any) 
     wanted = _narrow(Filter(**given), everything)
     work: Work
     if cancel:
-        work, what = (parked_store.waiting if dry_run else parked_store.take_back), "parked again"
+        work, what = (
+            (parked_store.waiting if dry_run else parked_store.cancel_replay),
+            "parked again",
+        )
         done = Operation(what="parked replay --cancel")
     else:
         work, what = _again(configured(path), None if dry_run else per_second), "tried again"
         done = Operation(what="parked replay", data={"perSecond": per_second})
     count = _carried_out(work, wanted, None if dry_run else done)
     words = f"{count} {'would be' if dry_run else 'are'} {what}"
-    say({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
+    print_result({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
 
 
 def _again(to: Sequence[str], per_second: int | None) -> Work:
@@ -163,7 +166,7 @@ def drop_command(as_json: bool, everything: bool, reason: str, dry_run: bool, **
     done = None if dry_run else Operation(what="parked drop", data={"reason": reason})
     count = _carried_out(work, wanted, done)
     words = f"{count} would be given up" if dry_run else f"{count} are given up"
-    say({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
+    print_result({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
 
 
 def _carried_out(work: Work, wanted: Filter, done: Operation | None) -> int:
@@ -173,7 +176,7 @@ def _carried_out(work: Work, wanted: Filter, done: Operation | None) -> int:
         count = await work(connection, wanted)
         return count, _of(done, wanted, count) if done and count else None
 
-    return on_record("parked", change)
+    return run_audited("parked", change)
 
 
 def _of(done: Operation, wanted: Filter, count: int) -> Operation:

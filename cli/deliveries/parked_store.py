@@ -103,7 +103,7 @@ async def waiting(connection: Connection, wanted: Filter) -> int:
     return count
 
 
-async def take_back(connection: Connection, wanted: Filter) -> int:
+async def cancel_replay(connection: Connection, wanted: Filter) -> int:
     """Have what waits to be tried again parked as before; how many. What a deliverer has under way
     by now it finishes, and what came of it is written down."""
     rows = await connection.fetch(_TAKE_BACK, *wanted.values())
@@ -133,7 +133,7 @@ async def replay(connection: Connection, wanted: Filter, per_second: int, to: Se
 
 async def possible(connection: Connection, wanted: Filter, to: Sequence[str]) -> None:
     """Whether there is somebody to deliver all of it."""
-    await not_given_up(connection, wanted.events)
+    await require_not_dropped(connection, wanted.events)
     if others := await connection.fetch(_FOR_OTHERS, *wanted.values(), list(to)):
         raise Refused("\n".join(NOBODY.format(row["destination"], row["n"]) for row in others))
 
@@ -144,7 +144,7 @@ async def drop(connection: Connection, wanted: Filter, reason: str) -> int:
     return len(rows)
 
 
-async def not_given_up(connection: Connection, events: Sequence[UUID]) -> None:
+async def require_not_dropped(connection: Connection, events: Sequence[UUID]) -> None:
     """Of what is named: there is nothing left of it to try again."""
     if gone := await connection.fetch(_GIVEN_UP, list(events)):
         raise Refused("\n".join(GIVEN_UP.format(row["event"]) for row in gone))

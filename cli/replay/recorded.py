@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import Unit
+from router.model.decision import WorkUnit
 from services.contract import Author, Command, Receipt, Timeout
 from services.whatsapp import items
 from services.whatsapp.parser import Unparseable, parse
@@ -164,16 +164,16 @@ def message(row: Row) -> items.Message | None:
     return msgspec.structs.replace(found[0], number=row.number, person=person)
 
 
-def heard(row: Row, item: items.Message, scope: str) -> Unit:
+def heard(row: Row, item: items.Message, scope: str) -> WorkUnit:
     """What the router got then; `scope` is the portfolio of the number."""
-    return Unit(row.id.bytes, receipt(row.id, row.at), item, scope)
+    return WorkUnit(row.id.bytes, receipt(row.id, row.at), item, scope)
 
 
 def receipt(id: UUID, at: datetime) -> Receipt:
     return Receipt(id=id, received_at=at, door="", proof="archived", signature="", body=b"")
 
 
-def ordered(row: Row, type: str, scope: str, **more: Any) -> Unit:
+def ordered(row: Row, type: str, scope: str, **more: Any) -> WorkUnit:
     """An order of then; `more` says whom it concerns now, and what else is in it."""
     command = Command(
         id=row.id,
@@ -185,10 +185,10 @@ def ordered(row: Row, type: str, scope: str, **more: Any) -> Unit:
         reason=row.data.reason,
         **more,
     )
-    return Unit(row.id.bytes, command, scope=scope)
+    return WorkUnit(row.id.bytes, command, scope=scope)
 
 
-def due(row: Row, conversation: str, kind: str) -> Unit:
+def due(row: Row, conversation: str, kind: str) -> WorkUnit:
     """A timer of this kind, at the time of then."""
     entry = Timeout(
         id=row.id,
@@ -198,4 +198,4 @@ def due(row: Row, conversation: str, kind: str) -> Unit:
         at=row.at,
         told_at=row.at,
     )
-    return Unit(row.id.bytes, entry)
+    return WorkUnit(row.id.bytes, entry)

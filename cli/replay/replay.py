@@ -12,22 +12,22 @@ import click
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from cli.replay.diff import lines
 from cli.replay.recorded import Row, row
 from cli.replay.simulator import Replay
-from cli.support.archive_access import keys_on
+from cli.support.archive_access import load_keys
 from cli.support.database import Refused
 from cli.support.time_options import Time
 from router.conversation.auto_reply import AGAIN_AFTER
 from router.handlers.units import keyed_hash
-from router.model.decision import Ground
-from router.ruleset.context import grounded
+from router.model.decision import RoutingContext
+from router.ruleset.context import build_context
 from services import clock
 from services.config import loader, settings
 from services.config.model import ConfigError
-from services.ids import made_at
-from services.postgres.database import DATABASE_ERRORS, Connection, connected
+from services.ids import created_at
+from services.postgres.database import DATABASE_ERRORS, Connection, connection_pool
 
 BATCH = 500
 """Records in memory at once, some 5 KB each; and a few more, of the same millisecond."""
@@ -46,20 +46,20 @@ class Asked(msgspec.Struct, frozen=True):
 
 async def replayed(
     url: str,
-    town: loader.Choices,
+    town: loader.LoadedConfig,
     asked: Asked,
     progress: Callable[[datetime], None],
 ) -> Replay:
     """All of it decided anew; ConfigError where the rules cannot decide, Refused where the record
     cannot be opened."""
-    ground = grounded(town, keyed_hash(b"replayed"))
+    ground = build_context(town, keyed_hash(b"replayed"))
     replay = Replay(ground, asked.examples)
     async with (
-        connected(url, "postkamer-replay", 2) as pool,
+        connection_pool(url, "postkamer-replay", 2) as pool,
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        past = Past(connection, await keys_on(pool))
+        past = Past(connection, await load_keys(pool))
         async for rows in past.batches(asked):
             unknown = replay.unknown(rows)
             if unknown:
@@ -74,7 +74,7 @@ async def replayed(
 class Past:
     """The record, opened, as it was when we began to read."""
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
+    def __init__(self, connection: Connection, keys: KeyStore) -> None:
         self._connection, self._keys = connection, keys
 
     async def batches(self, asked: Asked) -> AsyncIterator[list[Row]]:
@@ -83,7 +83,7 @@ class Past:
             if read := [row for row in self._read(rows) if asked.number in ("", row.number)]:
                 yield read
 
-    async def of(self, conversations: list[str], first: Row, ground: Ground) -> Replay:
+    async def of(self, conversations: list[str], first: Row, ground: RoutingContext) -> Replay:
         """Of those that had begun before this record, and of those that they were merged with."""
         while True:
             past, named = Replay(ground, as_it_was=True), set(conversations)
@@ -110,7 +110,7 @@ async def _cut(found: AsyncIterable[Any]) -> AsyncIterator[list[Any]]:
     """One batch ends where a millisecond does: what came together is read together."""
     rows: list[Any] = []
     async for each in found:
-        if len(rows) >= BATCH and made_at(each["id"]) > made_at(rows[-1]["id"]):
+        if len(rows) >= BATCH and created_at(each["id"]) > created_at(rows[-1]["id"]):
             yield rows
             rows = []
         rows.append(each)

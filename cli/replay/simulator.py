@@ -19,8 +19,8 @@ from router.conversation import timers
 from router.handlers.batch import decide_batch
 from router.identity import resolver
 from router.model.conversation import Conversation
-from router.model.decision import Decision, Ground, Identity, Unit
-from router.model.snapshot import Knowledge
+from router.model.decision import Decision, Identity, RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
 from router.rules.engine import OPENED
 from services.config.numbers import Number
 from services.whatsapp import items
@@ -48,14 +48,14 @@ class Replay:
 
     def __init__(
         self,
-        ground: Ground,
+        ground: RoutingContext,
         examples: int = 0,
         room: int = CONVERSATIONS,
         *,
         as_it_was: bool = False,
     ) -> None:
         self.found = Differences(examples)
-        self._ground, self._known, self._room = ground, Knowledge(), room
+        self._ground, self._known, self._room = ground, Snapshot(), room
         self._as_it_was = as_it_was
         self._seen: OrderedDict[str, Seen] = OrderedDict()
         self._met: set[str] = set()
@@ -76,16 +76,18 @@ class Replay:
             before = past._known.conversations.get(seen.now)
             number = self._ground.config.number(before.number) if before else None
             if before and number:
-                who = self._known_as(before, past._known.names(before.person), number)
+                who = self._known_as(before, past._known.identities_of(before.person), number)
                 self._known.conversation(msgspec.structs.replace(before, person=who))
                 self._see(then, before.id)
 
     def _known_as(self, before: Conversation, names: list[Identity], number: Number) -> UUID:
         """The person who has these names, here."""
         at = before.last_inbound_at or before.opened_at
-        unit = Unit(before.id.encode(), recorded.receipt(NOBODY, at), scope=number.portfolio)
-        called = resolver.Called(tuple(items.Identity(n.kind, n.value) for n in names), at)
-        who = resolver.resolve(unit, number, called, self._known, self._ground)
+        unit = WorkUnit(before.id.encode(), recorded.receipt(NOBODY, at), scope=number.portfolio)
+        called = resolver.SenderIdentities(
+            tuple(items.Identity(n.kind, n.value) for n in names), at
+        )
+        who = resolver.resolve_person(unit, number, called, self._known, self._ground)
         for identity in who.changed:
             self._known.identity(identity)
         return who.person
@@ -130,13 +132,15 @@ class Replay:
         self.found.conversations += not seen.heard
         seen.heard = True
 
-    def _has_met(self, unit: Unit, item: items.Message) -> None:
+    def _has_met(self, unit: WorkUnit, item: items.Message) -> None:
         """Who wrote it had written before."""
         number = self._ground.config.number(item.number)
         if number is None:
             return
-        called = resolver.Called(item.person.identities, resolver.said_at(unit, item.sent_at))
-        who = resolver.resolve(unit, number, called, self._known, self._ground)
+        called = resolver.SenderIdentities(
+            item.person.identities, resolver.written_at(unit, item.sent_at)
+        )
+        who = resolver.resolve_person(unit, number, called, self._known, self._ground)
         for identity in who.changed:
             self._known.identity(identity)
         self._known.last_heard.setdefault(who.person, unit.at)
@@ -169,9 +173,9 @@ class Replay:
         if now and (kind := DUE.get(row.data.event)):
             self._decide(recorded.due(row, now.id, kind(now)))
 
-    def _decide(self, unit: Unit) -> Decision:
+    def _decide(self, unit: WorkUnit) -> Decision:
         """One after the other, each by all that came before."""
-        decision = decide_batch([unit], self._known, self._ground).fresh[0][1]
+        decision = decide_batch([unit], self._known, self._ground).new[0][1]
         self.found.effects.decided(decision)
         return decision
 
@@ -199,7 +203,7 @@ class Replay:
                 _forget_person(gone, self._known)
 
 
-def _forget_person(gone: Conversation, known: Knowledge) -> None:
+def _forget_person(gone: Conversation, known: Snapshot) -> None:
     key = gone.number, gone.person
     for names in (known.open, known.closed):
         if names.get(key) == gone.id:
@@ -221,9 +225,9 @@ ORDERS: dict[str, Callable[[Data], dict[str, Any]]] = {
 
 
 DUE: dict[str, Callable[[Conversation], str]] = {
-    "decided": lambda now: timers.MENU if now.state.menu else timers.QUIET,
-    "said": lambda now: timers.QUIET,
-    "returned": lambda now: timers.OPENS,
+    "decided": lambda now: timers.MENU if now.state.menu else timers.BURST_ENDED,
+    "said": lambda now: timers.BURST_ENDED,
+    "returned": lambda now: timers.DEPARTMENT_OPENS,
     "waiting": lambda now: timers.WAITING,
     "closed": lambda now: timers.IDLE,
 }

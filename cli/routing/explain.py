@@ -9,12 +9,12 @@ import msgspec
 from router.conversation.interpretation import facts_of
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
-from router.model.decision import Changes, Decision, Ground, Unit
-from router.model.snapshot import Knowledge
-from router.rules.engine import Step, care_steps, quoting, steps
-from router.rules.matcher import Facts
-from router.ruleset.context import grounded
-from services.config.loader import Choices
+from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
+from router.rules.engine import Step, care_steps, steps, with_quotes
+from router.rules.matcher import MessageFacts
+from router.ruleset.context import build_context
+from services.config.loader import LoadedConfig
 from services.config.organisation import Tenant
 from services.contract import Receipt
 from services.whatsapp import items
@@ -25,7 +25,7 @@ OUTCOMES = {"no": "past niet", "marks": "markeert", "fits": "past"}
 
 
 def explain(
-    choices: Choices, text: str, number: str | None, at: datetime, type: str = "text"
+    choices: LoadedConfig, text: str, number: str | None, at: datetime, type: str = "text"
 ) -> dict[str, Any]:
     """What the router would decide of a text that starts a conversation.
 
@@ -37,9 +37,9 @@ def explain(
         raise ValueError(f"--number: {number} is not in the configuration")
     tenant = config.tenant(ours.tenant)
     assert tenant is not None
-    ground = _quoting(grounded(choices, keyed_hash(b"explained")))
+    ground = _quoting(build_context(choices, keyed_hash(b"explained")))
     unit = asked(text, ours.id, at, type)
-    decision, changes = decide(unit, Knowledge(), ground)
+    decision, changes = decide(unit, Snapshot(), ground)
     facts = _facts(unit, ground)
     tried = _shown(steps(ground.rules[ours.tenant], facts))
     department = config.department(ours.tenant, decision.department)
@@ -58,7 +58,7 @@ def explain(
     }
 
 
-def asked(text: str, number: str, at: datetime, type: str) -> Unit:
+def asked(text: str, number: str, at: datetime, type: str) -> WorkUnit:
     """A message as the router gets it."""
     said = items.Content(type=type, text=text)
     item = items.Message(
@@ -73,16 +73,16 @@ def asked(text: str, number: str, at: datetime, type: str) -> Unit:
     receipt = Receipt(
         id=UUID(int=0), received_at=at, door="", proof="explained", signature="", body=b""
     )
-    return Unit(b"explained", receipt, item)
+    return WorkUnit(b"explained", receipt, item)
 
 
-def _quoting(ground: Ground) -> Ground:
+def _quoting(ground: RoutingContext) -> RoutingContext:
     """Whoever asks wrote the text: they may read it again."""
-    rules = {tenant: quoting(table) for tenant, table in ground.rules.items()}
+    rules = {tenant: with_quotes(table) for tenant, table in ground.rules.items()}
     return msgspec.structs.replace(ground, rules=rules)
 
 
-def _facts(unit: Unit, ground: Ground) -> Facts:
+def _facts(unit: WorkUnit, ground: RoutingContext) -> MessageFacts:
     assert isinstance(unit.item, items.Message)
     number = ground.config.number(unit.item.number)
     assert number is not None
@@ -124,7 +124,7 @@ def _woken(decision: Decision, tenant: Tenant) -> dict[str, Any]:
     return {"wakes": wakes, "confirmMinutes": tenant.care.confirm_minutes}
 
 
-def _undecided(decision: Decision, facts: Facts, tenant: Tenant) -> dict[str, Any]:
+def _undecided(decision: Decision, facts: MessageFacts, tenant: Tenant) -> dict[str, Any]:
     """After how many seconds of silence it is the department's all the same."""
     if not decision.provisional:
         return {}

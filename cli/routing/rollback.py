@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from cli.support.database import Refused
-from router.ruleset.validation import sound
+from router.ruleset.validation import validate
 from services.config import loader
-from services.config.loader import Choices
+from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.config.reload import fixed, named, patterns
-from services.toml.errors import Fault, toml
+from services.config.reload import named, non_reloadable_changes, patterns
+from services.toml.errors import ConfigFault, toml
 
 KEPT = ".before-rollback"
 """Ends the name under which what was there is kept."""
@@ -75,7 +75,7 @@ def _stay_beside(path: Path, names: Mapping[str, str] | list[str]) -> None:
 def _others(path: Path, files: Mapping[str, str]) -> Iterator[str]:
     """What is there, would be read with these files, and is none of them."""
     given = toml(files[path.name], path.name)
-    if isinstance(given, Fault):
+    if isinstance(given, ConfigFault):
         raise Refused(str(given))
     for file in named(path, tuple(patterns(given))):
         name = os.path.relpath(file, path.parent)
@@ -89,7 +89,7 @@ def _text(file: Path) -> str | None:
     return None
 
 
-def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[str]) -> Choices:
+def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[str]) -> LoadedConfig:
     """These files as a service would read them, with what is kept beside them."""
     kept = {name + KEPT: _text(path.parent / name) or "" for name in replaced}
     with tempfile.TemporaryDirectory(prefix="postkamer-") as folder:
@@ -98,7 +98,7 @@ def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[st
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", newline="")
         try:
-            found = sound(loader.load(Path(folder, path.name)))
+            found = validate(loader.load(Path(folder, path.name)))
         except ConfigError as error:
             raise Refused(str(error).replace(folder + os.sep, "")) from None
         except (OSError, ValueError):
@@ -108,9 +108,9 @@ def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[st
     return found
 
 
-def _restart(path: Path, then: Choices) -> list[str]:
+def _restart(path: Path, then: LoadedConfig) -> list[str]:
     try:
-        return fixed(loader.load(path).config, then.config)
+        return non_reloadable_changes(loader.load(path).config, then.config)
     except (OSError, ValueError):  # what is there is wrong: it says nothing of what runs
         return []
 

@@ -13,8 +13,8 @@ import click
 import msgspec
 
 from cli.routing.rollback import KEPT, Plan, carried_out, planned
-from cli.support.audit import Operation, on_record
-from cli.support.database import Refused, fail, on_tables, say
+from cli.support.audit import Operation, run_audited
+from cli.support.database import Refused, fail, print_result, with_database
 from services.config import loader
 from services.postgres.database import Connection, Pool
 
@@ -104,8 +104,8 @@ def list_command(as_json: bool) -> None:
     of POSTKAMER_CONFIG are."""
     path = os.environ.get("POSTKAMER_CONFIG", "")
     current = held(path)
-    found = on_tables("rules", lambda pool: listed(pool, current))
-    say(found, map(_line, found), as_json=as_json)
+    found = with_database("rules", lambda pool: listed(pool, current))
+    print_result(found, map(_line, found), as_json=as_json)
     if path and not current:
         click.echo("warning: POSTKAMER_CONFIG cannot be read: see postkamer check", err=True)
     elif current and not any(each.in_force for each in found):
@@ -122,9 +122,9 @@ def _line(each: Listed) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def show_command(version: str, as_json: bool) -> None:
     """Show the files of VERSION."""
-    files = on_tables("rules", lambda pool: files_of(pool, version))
+    files = with_database("rules", lambda pool: files_of(pool, version))
     lines = [part for name, text in files.items() for part in (f"==> {name} <==", text)]
-    say({"version": version, "files": files}, lines, as_json=as_json)
+    print_result({"version": version, "files": files}, lines, as_json=as_json)
 
 
 @group.command("diff")
@@ -137,9 +137,9 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
     async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
         return await files_of(pool, one), await files_of(pool, other)
 
-    found = list(changed(*on_tables("rules", both)))
+    found = list(changed(*with_database("rules", both)))
     lines = [line for each in found for line in each.diff]
-    say({"from": one, "to": other, "files": found}, lines, as_json=as_json)
+    print_result({"from": one, "to": other, "files": found}, lines, as_json=as_json)
 
 
 @group.command("rollback")
@@ -156,7 +156,7 @@ def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bo
         return
     plan = _back(version, Path(given), dry_run=dry_run)
     said = msgspec.to_builtins(plan) | {"dryRun": dry_run}
-    say(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
+    print_result(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
 
 
 def _back(version: str, first: Path, *, dry_run: bool) -> Plan:
@@ -173,7 +173,7 @@ def _back(version: str, first: Path, *, dry_run: bool) -> Plan:
     def last(plan: Plan) -> None:
         _safely(first, lambda: carried_out(plan, files, first))
 
-    return on_record("rules", change, last=last)
+    return run_audited("rules", change, last=last)
 
 
 def _safely(first: Path, work: Callable[[], T]) -> T:

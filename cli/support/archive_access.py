@@ -11,15 +11,15 @@ from typing import TypeVar, cast
 import click
 
 from archiver.audit.checkpoints import Trust
-from archiver.encryption.key_store import Keys, Locked
-from archiver.encryption.sealing import Shut
-from archiver.encryption.signed_note import Untrue, read_verifier
+from archiver.encryption.key_store import KeyStore, WrongMasterKey
+from archiver.encryption.sealing import CannotDecrypt
+from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from cli.support.database import Refused, fail
 from services.config import loader, model, settings
-from services.files.object_store import Away, Objects
-from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connected
+from services.files.object_store import ObjectStore, StoreUnavailable
+from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
 
 LOG = "postkamer"
 """The log's name where no configuration says another."""
@@ -30,38 +30,38 @@ SHOW_SECONDS = 0.2
 T = TypeVar("T")
 
 
-def on_archive(command: str, work: Callable[[Pool, Keys], Awaitable[T]]) -> T:
+def with_archive(command: str, work: Callable[[Pool, KeyStore], Awaitable[T]]) -> T:
     """What `work` finds; what is wrong, a line each, and exit code 1 otherwise."""
 
     async def found() -> T:
         given = settings.load(settings.ArchiveSettings, os.environ)
         url = given.database_url.get_secret_value()
-        async with connected(url, f"postkamer-{command}", 2) as pool:
-            return await work(pool, await keys_on(pool))
+        async with connection_pool(url, f"postkamer-{command}", 2) as pool:
+            return await work(pool, await load_keys(pool))
 
-    return answered(command, found)
+    return run_or_fail(command, found)
 
 
-async def keys_on(connection: "Connection | Pool") -> Keys:
+async def load_keys(connection: "Connection | Pool") -> KeyStore:
     """Of the record, for the connection of a transaction too. SettingsError where no master key is
     given, Refused where it is another's."""
     given = settings.load(settings.ArchiveSettings, os.environ)
-    keys = Keys(cast(Pool, connection), [settings.in_bytes(key) for key in given.archive_key])
+    keys = KeyStore(cast(Pool, connection), [settings.key_bytes(key) for key in given.archive_key])
     try:
         await keys.check()
-    except Locked as error:
+    except WrongMasterKey as error:
         raise Refused(str(error)) from None
     return keys
 
 
-async def keys_if_given(pool: Pool) -> Keys | None:
+async def keys_if_given(pool: Pool) -> KeyStore | None:
     """None where no master key is given."""
     if settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
         return None
-    return await keys_on(pool)
+    return await load_keys(pool)
 
 
-def answered(command: str, work: Callable[[], Awaitable[T]]) -> T:
+def run_or_fail(command: str, work: Callable[[], Awaitable[T]]) -> T:
     """What it finds; what it says when it cannot."""
 
     async def run() -> T:
@@ -69,9 +69,9 @@ def answered(command: str, work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
-    except (Refused, Shut, settings.SettingsError, model.ConfigError) as error:
+    except (Refused, CannotDecrypt, settings.SettingsError, model.ConfigError) as error:
         fail(str(error))
-    except Away as error:
+    except StoreUnavailable as error:
         fail(f"{STORE}: it does not answer ({error})")
     except DATABASE_ERRORS as error:
         fail(f"{command}: {error or type(error).__name__}")
@@ -96,16 +96,16 @@ def trust(public_key: str | None) -> Trust:
         return Trust(own.origin, own.public)
     try:
         return Trust(*read_verifier(public_key))
-    except Untrue as error:
+    except InvalidNote as error:
         raise Refused(f"--public-key: {error}") from None
 
 
-def store() -> Objects | None:
+def store() -> ObjectStore | None:
     """Where checkpoints are kept beside the database; None where it is not said."""
     url = settings.read(STORE, os.environ)
     if url is None:
         return None
-    return Objects(settings.object_store(url))
+    return ObjectStore(settings.object_store(url))
 
 
 def private(path: Path, body: bytes) -> None:

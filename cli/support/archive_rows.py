@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from archiver.encryption.decrypt_rows import opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 
 BATCH = 500
@@ -22,7 +22,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 async def batches(
-    connection: Connection, keys: Keys, query: str, *arguments: Any
+    connection: Connection, keys: KeyStore, query: str, *arguments: Any
 ) -> AsyncIterator[Opened]:
     """In a transaction."""
     cursor = await connection.cursor(query, *arguments)
@@ -37,7 +37,7 @@ def said(row: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-async def municipalities(connection: Connection, keys: Keys) -> dict[str, bytes]:
+async def municipalities(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     """Those with anything in the record, and by which key people are found in it."""
     rows = await connection.fetch(_MUNICIPALITIES)
     return {row["tenant"]: await keys.hashing(row["tenant"]) for row in rows}

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cli.support.database import Refused, on_tables
+from cli.support.database import Refused, with_database
 from services import clock
 from services.postgres.database import Connection, Pool
 
@@ -36,7 +36,7 @@ Change = Callable[[Connection], Awaitable[tuple[T, Operation | None]]]
 """Makes a change; what it found, and what was done: None where nothing was."""
 
 
-def on_record(
+def run_audited(
     command: str, change: Change[T], by: str = "", last: Callable[[T], None] | None = None
 ) -> T:
     """What `change` found, once it and its row are written. `by`: who did it, where the command
@@ -51,7 +51,7 @@ def on_record(
                     last(found)
         return found
 
-    return on_tables(command, work)
+    return with_database(command, work)
 
 
 async def write(connection: Connection, operation: Operation, by: str) -> None:
@@ -61,7 +61,7 @@ async def write(connection: Connection, operation: Operation, by: str) -> None:
     await connection.execute(_WRITE, clock.new_id(), *given)
 
 
-async def looked(pool: Pool, operation: Operation) -> None:
+async def record_access(pool: Pool, operation: Operation) -> None:
     """On the record before anything of it is shown."""
     async with pool.acquire() as connection:
         await write(connection, operation, operator(os.environ))
@@ -75,7 +75,7 @@ values ($1, $2, $3, $4, $5, $6::jsonb)
 
 def operator(environ: Mapping[str, str]) -> str:
     """Who is at work: as the environment says, else as this machine knows them."""
-    if (name := named(environ.get(OPERATOR) or _login())) is None:
+    if (name := normalise_name(environ.get(OPERATOR) or _login())) is None:
         raise Refused(f"{OPERATOR}: {NAME}")
     return name
 
@@ -88,7 +88,7 @@ def reason(given: str | None, option: str = "--why") -> str:
     return text
 
 
-def named(given: str) -> str | None:
+def normalise_name(given: str) -> str | None:
     """A name as it goes on the record; None for what is none."""
     name = given.strip()
     return name if 0 < len(name) <= LONGEST_NAME and name.isprintable() else None

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from services.config import model, settings
-from services.postgres.database import DATABASE_ERRORS, Pool, connected
+from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
 
 T = TypeVar("T")
 
@@ -18,12 +18,12 @@ class Refused(Exception):
     """A sentence for each thing that is wrong."""
 
 
-def on_tables(command: str, work: Callable[[Pool], Awaitable[T]]) -> T:
+def with_database(command: str, work: Callable[[Pool], Awaitable[T]]) -> T:
     """What `work` finds; what is wrong, a line each, and exit code 1 otherwise."""
 
     async def found() -> T:
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
-        async with connected(url, f"postkamer-{command}", 1) as pool:
+        async with connection_pool(url, f"postkamer-{command}", 1) as pool:
             return await work(pool)
 
     try:
@@ -39,7 +39,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
     raise SystemExit(code)
 
 
-def say(found: Any, lines: Iterable[str], *, as_json: bool) -> None:
+def print_result(found: Any, lines: Iterable[str], *, as_json: bool) -> None:
     """What was found: as JSON, or in words."""
     for line in [msgspec.json.encode(found).decode()] if as_json else lines:
         click.echo(line)

@@ -9,13 +9,13 @@ from typing import Any, TextIO, TypeVar
 import click
 import msgspec
 
-from archiver.encryption.key_store import Keys
-from archiver.encryption.sealing import Shut
+from archiver.encryption.key_store import KeyStore
+from archiver.encryption.sealing import CannotDecrypt
 from archiver.index.record_fields import PHONE, Identity
-from archiver.subject_access.person_finder import Finder, Found, TooMuch
+from archiver.subject_access.person_finder import PersonFinder, SubjectMatch, TooManyMatches
 from cli.support.database import Refused, fail
 from services.config import loader
-from services.config.model import Config, ConfigError
+from services.config.model import ConfigError, Configuration
 from services.postgres.database import Connection
 
 E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
@@ -30,8 +30,8 @@ NOBODY = "say whom: --phone, --phone-file or --bsuid"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Whom(msgspec.Struct, frozen=True):
-    town: Config
+class PersonFilter(msgspec.Struct, frozen=True):
+    town: Configuration
     tenant: str
     names: tuple[Identity, ...]
 
@@ -56,13 +56,13 @@ def options(command: F) -> F:
     return command
 
 
-def whom(
+def parse_person(
     phone: str | None,
     phone_file: TextIO | None,
     bsuids: tuple[str, ...],
     tenant: str | None,
     path: Path | None,
-) -> Whom:
+) -> PersonFilter:
     """Or what is wrong with it, without what was given, and the end."""
     numbers = phones(phone, phone_file)
     if not all(map(BSUID.fullmatch, bsuids)):
@@ -71,7 +71,7 @@ def whom(
         fail(NOBODY, 2)
     names = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
     town = configured(path)
-    return Whom(
+    return PersonFilter(
         town, tenant_of(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
     )
 
@@ -95,7 +95,7 @@ def _file(given: TextIO) -> str:
         return ""
 
 
-def configured(path: Path | None) -> Config:
+def configured(path: Path | None) -> Configuration:
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)
@@ -105,7 +105,7 @@ def configured(path: Path | None) -> Config:
         fail(str(error))
 
 
-def tenant_of(town: Config, asked: str | None) -> str:
+def tenant_of(town: Configuration, asked: str | None) -> str:
     known = [tenant.id for tenant in town.tenants]
     if asked is None and len(known) == 1:
         return known[0]
@@ -115,12 +115,12 @@ def tenant_of(town: Config, asked: str | None) -> str:
     return asked
 
 
-async def found(connection: Connection, keys: Keys, asked: Whom) -> Found:
+async def found(connection: Connection, keys: KeyStore, asked: PersonFilter) -> SubjectMatch:
     """Refused where nobody can be looked for, or it is too much."""
     try:
         hashing = await keys.hashing(asked.tenant)
-        return await Finder(connection, keys, asked.tenant, hashing).find(asked.names)
-    except Shut:
+        return await PersonFinder(connection, keys, asked.tenant, hashing).find(asked.names)
+    except CannotDecrypt:
         raise Refused(f"the key of {asked.tenant} does not open: nobody can be found") from None
-    except TooMuch as error:
+    except TooManyMatches as error:
         raise Refused(str(error)) from None

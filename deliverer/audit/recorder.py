@@ -12,20 +12,20 @@ from functools import partial
 import structlog
 
 from deliverer.audit.attempts import Attempt, record
-from deliverer.transport.task_limiter import Flights
+from deliverer.transport.task_limiter import TaskLimiter
 from services import clock, metrics
 from services.amqp import topology
-from services.amqp.batcher import Batcher, Bounds, Full, batching
+from services.amqp.batcher import Batcher, BatchLimits, BatchQueueFull, run_batcher
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Record
 
 WAITING = 4096
 """Attempts that wait while the archive takes nothing: all that fly to sixteen destinations at their
 widest window (256), failing at once, and some 9 MiB."""
-NOTE = Bounds(
-    pace=0.2,  # nobody reads it sooner, and a window that fails together is one message or two
-    enough=256,
-    waiting_items=WAITING,
+NOTE = BatchLimits(
+    min_interval=0.2,  # a window that fails together is one message or two
+    flush_size=256,
+    max_queued=WAITING,
     waiting_bytes=4 * 1024 * 1024,
 )
 RECORD_BYTES = 200
@@ -41,10 +41,10 @@ Note = Callable[[Attempt], None]
 log = structlog.get_logger()
 
 
-class Noting:
+class AttemptRecorder:
     def __init__(self, batcher: Batcher[Record]) -> None:
         self._batcher = batcher
-        self._flights = Flights(WAITING, "attempt.unrecorded")
+        self._flights = TaskLimiter(WAITING, "attempt.unrecorded")
         self._full = False
         """Whether it was said that too many wait, and none was taken since."""
 
@@ -52,13 +52,13 @@ class Noting:
     def task(self) -> "asyncio.Task[None]":
         return self._batcher.task
 
-    def note(self, attempt: Attempt) -> None:
-        self._flights.launch(self._put(record(attempt, clock.new_id(), clock.now())))
+    def record(self, attempt: Attempt) -> None:
+        self._flights.start(self._put(record(attempt, clock.new_id(), clock.now())))
 
     async def _put(self, made: Record) -> None:
         try:
             await self._batcher.put(made, len(made.data) + RECORD_BYTES)
-        except Full:
+        except BatchQueueFull:
             metrics.attempts_unrecorded.inc()
             if not self._full:
                 self._full = True
@@ -66,28 +66,28 @@ class Noting:
         else:
             self._full = False
 
-    async def finish(self) -> None:
+    async def flush(self) -> None:
         """Let what waits go, for as long as that may take."""
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS):
-                    await self._flights.land()
+                    await self._flights.drain()
         finally:
             if left := self._batcher.unanswered:
                 metrics.attempts_unrecorded.inc(left)
                 log.error("attempt.unrecorded", count=left, reason=ENDED)
-            await self._flights.abandon()
+            await self._flights.cancel_all()
 
 
 @asynccontextmanager
-async def noting(publisher: Publisher) -> AsyncIterator[Noting]:
+async def attempt_recorder(publisher: Publisher) -> AsyncIterator[AttemptRecorder]:
     """`publisher` is of this alone: what is settled waits for no other's confirm."""
-    async with batching(partial(_publish, publisher), NOTE) as batcher:
-        notes = Noting(batcher)
+    async with run_batcher(partial(_publish, publisher), NOTE) as batcher:
+        notes = AttemptRecorder(batcher)
         try:
             yield notes
         finally:
-            await notes.finish()
+            await notes.flush()
 
 
 async def _publish(publisher: Publisher, records: list[Record]) -> None:

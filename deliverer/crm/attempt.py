@@ -11,13 +11,13 @@ import structlog
 
 from deliverer.audit.attempts import Attempt
 from deliverer.audit.recorder import Note
-from deliverer.crm.lanes import Frame, Job
+from deliverer.crm.lanes import Envelope, Job
 from deliverer.crm.response_policy import Verdict
 from deliverer.crm.settlements import ASIDE, Settlement, Settlements, parked, settlement
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services import clock, contract, metrics
 from services.amqp.batcher import Batcher
-from services.amqp.incoming_message import Incoming
+from services.amqp.incoming_message import IncomingMessage
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 
@@ -29,16 +29,16 @@ log = structlog.get_logger()
 class Receiver(Protocol):
     """Whom a destination's deliveries are handed to."""
 
-    async def hand(self, delivery: Delivery) -> Answer:
+    async def deliver(self, delivery: Delivery) -> Response:
         """One attempt; never raises."""
         ...
 
-    def judge(self, answer: Answer) -> Verdict:
+    def judge(self, answer: Response) -> Verdict:
         """What its answer says by itself. Pure."""
         ...
 
 
-class Engine:
+class DeliveryAttempt:
     def __init__(
         self,
         destination: Destination,
@@ -50,17 +50,17 @@ class Engine:
         self.destination, self._receiver = destination, receiver
         self._settlements, self._settle, self._note = settlements, settle, note
 
-    async def attempt(self, job: Job) -> tuple[Answer, Verdict]:
+    async def attempt(self, job: Job) -> tuple[Response, Verdict]:
         """One, and what its answer says by itself."""
         job.attempts += 1
-        answer = await self._receiver.hand(job.delivery)
+        answer = await self._receiver.deliver(job.delivery)
         return answer, self._receiver.judge(answer)
 
-    def failed(self, job: Job, answer: Answer, verdict: Verdict) -> None:
+    def failed(self, job: Job, answer: Response, verdict: Verdict) -> None:
         """It is tried again; nothing waits until that is on the record."""
-        self._note(at_a_destination(job, self.destination.id, answer, verdict))
+        self._note(delivery_attempt(job, self.destination.id, answer, verdict))
 
-    async def settle(self, job: Job, answer: Answer, verdict: Verdict) -> None:
+    async def settle(self, job: Job, answer: Response, verdict: Verdict) -> None:
         """Return once it is written down for good."""
         now = clock.now()
         delivery = job.delivery
@@ -80,20 +80,20 @@ class Engine:
             metrics.trip_seconds.observe((now - delivery.received_at).total_seconds())
         await self._settle.put(settled, len(settled.body or b"") + 200)
 
-    async def jobs(self, frame: Incoming) -> tuple[list[Job], set[str]]:
+    async def jobs(self, frame: IncomingMessage) -> tuple[list[Job], set[str]]:
         """What is still to be delivered of an envelope, and conversations of which something of it
         stands aside. KeyError for one of a newer version."""
-        batch = contract.decode(frame.kind, frame.body)
+        batch = contract.decode(frame.type, frame.body)
         if not isinstance(batch, DeliveryBatch):
             raise TypeError("not an envelope of deliveries")
         ids = [delivery.id for delivery in batch.deliveries]
         known = await self._settlements.known(self.destination.id, ids)
         left = [delivery for delivery in batch.deliveries if delivery.id not in known]
-        held = Frame(frame, len(left))
+        held = Envelope(frame, len(left))
         aside = {d.conversation for d in batch.deliveries if known.get(d.id) == ASIDE}
         return [Job(delivery, held) for delivery in left], aside
 
-    async def unreadable(self, frame: Incoming) -> None:
+    async def unreadable(self, frame: IncomingMessage) -> None:
         """Keep an envelope that cannot be read, with the parked ones."""
         now = clock.now()
         log.error("frame.unreadable", destination=self.destination.id)
@@ -112,7 +112,7 @@ class Engine:
         await self._settle.put(kept, len(frame.body))
 
 
-def at_a_destination(job: Job, destination: str, answer: Answer, verdict: Verdict) -> Attempt:
+def delivery_attempt(job: Job, destination: str, answer: Response, verdict: Verdict) -> Attempt:
     delivery = job.delivery
     return Attempt(
         tenant=delivery.tenant,
@@ -125,6 +125,6 @@ def at_a_destination(job: Job, destination: str, answer: Answer, verdict: Verdic
             "status": answer.status,
             "outcome": verdict.outcome,
             "reason": verdict.reason,
-            "whose": "message" if verdict.outcome == "aside" else answer.whose,
+            "whose": "message" if verdict.outcome == "aside" else answer.responder,
         },
     )

@@ -18,7 +18,7 @@ QUICK_SECONDS = 0.020
 """Answers that take less are never late: what makes them so is this machine."""
 
 
-class Window:
+class ConcurrencyWindow:
     """`most` deliveries in flight, at most. Seconds are on one clock, whichever."""
 
     def __init__(self, most: int) -> None:
@@ -37,7 +37,7 @@ class Window:
     def size(self) -> int:
         return int(self._size)
 
-    def answered(self, left: float, now: float, *, full: bool, calls: int = 1) -> None:
+    def on_response(self, left: float, now: float, *, full: bool, calls: int = 1) -> None:
         """A delivery that left then was taken, after so many calls, one after the other; `full`: as
         many were under way as may be."""
         if left < self._since or not calls:
@@ -53,7 +53,7 @@ class Window:
             step = 1.0 if self._size < self._quickly_to else 1 / self._size
             self._size = min(self._size + step, self._most)
 
-    def failed(self, now: float) -> None:
+    def on_failure(self, now: float) -> None:
         """The destination did not take a delivery: from here on one at a time, until one passes."""
         self._quickly_to = max(1.0, self._size / 2, self._quickly_to if self._size == 1 else 0.0)
         self._size = 1.0

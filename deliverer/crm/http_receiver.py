@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from deliverer.crm.response_policy import Verdict, judge
-from deliverer.transport.http_client import Keys, Poster
-from deliverer.transport.response import Answer
+from deliverer.transport.http_client import HttpClientProtocol, Keys
+from deliverer.transport.response import Response
 from services import clock
 from services.contract import Delivery
 
 
-class Kind(Protocol):
+class PayloadFormat(Protocol):
     """How a destination of one kind is spoken to; pure."""
 
     def body(self, delivery: Delivery, archiver: str) -> bytes: ...
@@ -21,7 +21,7 @@ class Kind(Protocol):
     ) -> Mapping[str, str]: ...
 
 
-class Terms(NamedTuple):
+class DestinationEndpoint(NamedTuple):
     """With what a destination is told: its address, the keys that sign, and where it finds the
     record."""
 
@@ -30,14 +30,16 @@ class Terms(NamedTuple):
     archiver: str
 
 
-class Posting:
-    def __init__(self, terms: Terms, kind: Kind, poster: Poster) -> None:
+class HttpReceiver:
+    def __init__(
+        self, terms: DestinationEndpoint, kind: PayloadFormat, poster: HttpClientProtocol
+    ) -> None:
         self._terms, self._kind, self._poster = terms, kind, poster
 
-    async def hand(self, delivery: Delivery) -> Answer:
+    async def deliver(self, delivery: Delivery) -> Response:
         content = self._kind.body(delivery, self._terms.archiver)
         headers = self._kind.headers(delivery, content, self._terms.keys, clock.now())
         return await self._poster.post(self._terms.url, content, headers)
 
-    def judge(self, answer: Answer) -> Verdict:
+    def judge(self, answer: Response) -> Verdict:
         return judge(answer)

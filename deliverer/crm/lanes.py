@@ -12,14 +12,14 @@ from uuid import UUID
 
 import msgspec
 
-from services.amqp.incoming_message import Incoming
+from services.amqp.incoming_message import IncomingMessage
 from services.contract import Delivery
 
 
-class Frame:
+class Envelope:
     """An envelope in hand, acknowledged when nothing of it is left to do."""
 
-    def __init__(self, incoming: Incoming, left: int) -> None:
+    def __init__(self, incoming: IncomingMessage, left: int) -> None:
         self.incoming, self.left = incoming, left
 
 
@@ -28,12 +28,12 @@ class Job(msgspec.Struct):
     again."""
 
     delivery: Delivery
-    frame: Frame | None
+    frame: Envelope | None
     replays: int = 0
     attempts: int = 0
     failed: int = 0
     """Times that it failed while others passed, and the first time."""
-    taken: int = 0
+    successes_at_failure: int = 0
     """Deliveries of others that had been taken when it failed last."""
     aside: bool = False
     """Whether it came from the table of those that stand aside."""
@@ -97,14 +97,14 @@ class Lanes:
         self._busy.discard(job.delivery.conversation)
         return job
 
-    def back(self, job: Job) -> None:
+    def requeue(self, job: Job) -> None:
         """It failed: it stays first of its conversation, which goes to the end of the row."""
-        behind = self.clear(job)[1:]
+        behind = self.remove_lane(job)[1:]
         rows = self._apart if job.is_apart else self._tried
         _lane(rows, job).extendleft(reversed([job, *behind]))
         rows[job.delivery.tenant].move_to_end(job.delivery.conversation)
 
-    def clear(self, job: Job) -> list[Job]:
+    def remove_lane(self, job: Job) -> list[Job]:
         """It failed of itself: take it and all that waits behind it out of its lane."""
         behind: list[Job] = []
         for rows in (self._apart,) if job.is_apart else (self._tried, self._fresh):
@@ -112,14 +112,14 @@ class Lanes:
         self._busy.discard(job.delivery.conversation)
         return [job, *behind]
 
-    def calm(self) -> None:
+    def reset_tried(self) -> None:
         """Something was taken: what failed before that has its turn again, first."""
         for tenant, row in self._tried.items():
             rest: Row = self._fresh.pop(tenant, OrderedDict())
             self._fresh[tenant] = OrderedDict(row | rest)
         self._tried.clear()
 
-    def without(self, ids: Collection[UUID]) -> set[UUID]:
+    def remove_replays(self, ids: Collection[UUID]) -> set[UUID]:
         """What waits of these to be tried again no longer does; which of them did. What is in
         flight is not here."""
         waits = [job for row in self._apart.values() for jobs in row.values() for job in jobs]

@@ -27,7 +27,7 @@ class _Kept(msgspec.Struct):
     delivery: Delivery
 
 
-class Again(msgspec.Struct, frozen=True):
+class ReplayJob(msgspec.Struct, frozen=True):
     """A delivery, and how often it was set to be tried again."""
 
     delivery: Delivery
@@ -45,11 +45,11 @@ class Again(msgspec.Struct, frozen=True):
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
-class Look(NamedTuple):
+class ReplayScan(NamedTuple):
     """What is to be tried again, the longest due first; and what no longer is: it was taken back,
     or what came of it is written down by now."""
 
-    again: list[Again]
+    again: list[ReplayJob]
     over: frozenset[UUID]
 
 
@@ -59,7 +59,7 @@ class Replays:
     def __init__(self, pool: Pool, process: UUID) -> None:
         self._pool, self._process = pool, process
 
-    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> Look:
+    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> ReplayScan:
         """What is to be tried again by now, and what of `held` no longer is. Nothing is added to
         what is in hand of a destination that is held `still`."""
         before = list(held)  # one that is settled meanwhile may be in the answer still
@@ -68,24 +68,24 @@ class Replays:
             _CLAIM, self._process, destination, CLAIM_SECONDS, most, before
         )
         again = [
-            Again(_decode(row["body"]).delivery, row["replays"], row["failed"], row["attempts"])
+            ReplayJob(_decode(row["body"]).delivery, row["replays"], row["failed"], row["attempts"])
             for row in rows
             if row["body"]
         ]
-        return Look(again, frozenset(before).difference(row["event"] for row in rows))
+        return ReplayScan(again, frozenset(before).difference(row["event"] for row in rows))
 
-    async def held_still(self, destination: str) -> bool:
+    async def is_paused_by_operator(self, destination: str) -> bool:
         """Whether a person wants nothing delivered to it for now."""
         rows = await self._pool.fetch(
             "select 1 from deliverer.pause where destination = $1", destination
         )
         return bool(rows)
 
-    async def untold(self) -> list[Settlement]:
+    async def unpublished(self) -> list[Settlement]:
         """What became of deliveries that the archive has not been told, the oldest first."""
         return [Settlement(**row) for row in await self._pool.fetch(_UNTOLD, UNTOLD)]
 
-    async def told(self, settled: Collection[Settlement]) -> None:
+    async def mark_published(self, settled: Collection[Settlement]) -> None:
         """The archive knows these by now; not what became of them since."""
         columns = [
             [one.destination for one in settled],

@@ -18,14 +18,16 @@ from typing import Literal
 
 import msgspec
 
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services.backoff import delay
 
 PARKED = frozenset({400, 409, 413, 415, 422})
-PASSING = frozenset({408, 425, 429})
+TRANSIENT_STATUSES = frozenset({408, 425, 429})
 UNAUTHORIZED = 401
 """Is about who we are, whatever the message."""
-INSIDE = "the {}'s address is private, and POSTKAMER_PRIVATE_NETWORKS does not name its network"
+PRIVATE_ADDRESS = (
+    "the {}'s address is private, and POSTKAMER_PRIVATE_NETWORKS does not name its network"
+)
 NGINX = b"<html>\r\n<head><title>400 "
 UNREAD = tuple(
     NGINX + words + b"</title>"
@@ -52,45 +54,45 @@ class Verdict(msgspec.Struct, frozen=True):
     outcome: Literal["settled", "parked", "paused", "aside"]
     reason: str = ""
     alarm: bool = False
-    doubtful: bool = False
+    may_be_message: bool = False
     wait: float = 0.0
 
 
-def judge(answer: Answer) -> Verdict:
+def judge(answer: Response) -> Verdict:
     """What the answer means for the message and for the destination."""
-    if answer.whose == "token endpoint":
+    if answer.responder == "token endpoint":
         return _without_a_token(answer)
     if 200 <= answer.status < 300:
         return Verdict("settled")
     return _refused(answer) if answer.status else _without_an_answer(answer)
 
 
-def _refused(answer: Answer) -> Verdict:
+def _refused(answer: Response) -> Verdict:
     if answer.status == 400 and answer.body.startswith(UNREAD):
         return Verdict("paused", NO_CERTIFICATE, alarm=True)
     if answer.status in PARKED:
         return Verdict("parked", f"the destination refused this message: {answer.status}")
-    passing = answer.status in PASSING or answer.status >= 500
+    passing = answer.status in TRANSIENT_STATUSES or answer.status >= 500
     doubtful = answer.status != UNAUTHORIZED
     reason = f"the destination answered {answer.status}"
-    return Verdict("paused", reason, alarm=not passing, doubtful=doubtful)
+    return Verdict("paused", reason, alarm=not passing, may_be_message=doubtful)
 
 
-def _without_an_answer(answer: Answer) -> Verdict:
+def _without_an_answer(answer: Response) -> Verdict:
     if answer.failure == "inside":
-        return Verdict("paused", INSIDE.format(answer.whose), alarm=True)
-    reason = f"the {answer.whose} gave no answer: {answer.failure}"
+        return Verdict("paused", PRIVATE_ADDRESS.format(answer.responder), alarm=True)
+    reason = f"the {answer.responder} gave no answer: {answer.failure}"
     alarm = answer.failure in ("name", "tls")
-    doubtful = answer.sent and not alarm and answer.whose == "destination"
-    return Verdict("paused", reason, alarm=alarm, doubtful=doubtful)
+    doubtful = answer.request_sent and not alarm and answer.responder == "destination"
+    return Verdict("paused", reason, alarm=alarm, may_be_message=doubtful)
 
 
-def _without_a_token(answer: Answer) -> Verdict:
+def _without_a_token(answer: Response) -> Verdict:
     if answer.failure:
         return _without_an_answer(answer)
     if 200 <= answer.status < 300:
         return Verdict("paused", "the token endpoint's answer holds no bearer token", alarm=True)
-    alarm = answer.status not in PASSING and answer.status < 500
+    alarm = answer.status not in TRANSIENT_STATUSES and answer.status < 500
     what = "refused us" if alarm else "answered"
     reason = f"the token endpoint {what}: {answer.status} {answer.code}"
     return Verdict("paused", reason.rstrip(), alarm=alarm)

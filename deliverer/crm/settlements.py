@@ -11,8 +11,8 @@ import msgspec
 from services.amqp import topology
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
-from services.ids import made_at, uuid7
-from services.postgres.database import Pool, until_it_answers
+from services.ids import created_at, uuid7
+from services.postgres.database import Pool, retry_while_unavailable
 
 FIRST_STATES = ("settled", "parked")
 """What a delivery comes to without anybody's doing."""
@@ -83,7 +83,7 @@ def record(settled: Settlement) -> Record:
         "reason": settled.reason,
     }
     return Record(
-        id=uuid7(made_at(settled.event), chance.digest()),
+        id=uuid7(created_at(settled.event), chance.digest()),
         kind="delivery",
         at=settled.at,
         data=msgspec.json.encode(data),
@@ -108,7 +108,7 @@ class Settlements:
             for s in settled
         ]  # fmt: skip
         columns = [list(column) for column in zip(*rows, strict=True)]
-        await until_it_answers(lambda: self._pool.execute(_INSERT, *columns), "settle")
+        await retry_while_unavailable(lambda: self._pool.execute(_INSERT, *columns), "settle")
         if first := [one for one in settled if not one.replays]:
             await self.tell(first)
 
@@ -117,7 +117,7 @@ class Settlements:
         was settled go to the archive once more: the process may have ended between the two. Not of
         what a person had a hand in since."""
         fetch = lambda: self._pool.fetch(_SELECT, destination, list(events))  # noqa: E731
-        rows = await until_it_answers(fetch, "settled")
+        rows = await retry_while_unavailable(fetch, "settled")
         found = [Settlement(**row) for row in rows]
         if first := [one for one in found if not one.replays and one.state in FIRST_STATES]:
             await self.tell(first)

@@ -9,32 +9,32 @@ from typing import Protocol
 from uuid import UUID
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.sidelined_store import TOGETHER, Waiting
-from services.postgres.database import until_it_answers
+from deliverer.crm.sidelined_store import TOGETHER, SidelinedDelivery
+from services.postgres.database import retry_while_unavailable
 
 IN_HAND = 16 * TOGETHER
 """Deliveries from the table, in all; an event is at most 64 KiB: 16 MiB."""
 
 
 class Table(Protocol):
-    """`deliverer.asides.Asides`."""
+    """`deliverer.crm.sidelined_store.SidelinedStore`."""
 
     async def conversations(self, destination: str) -> set[str]: ...
 
-    async def keep(self, destination: str, jobs: Sequence[Job], wait: float) -> None: ...
+    async def insert(self, destination: str, jobs: Sequence[Job], wait: float) -> None: ...
 
     async def due(
         self, destination: str, conversations: Collection[str], most: int
-    ) -> list[Waiting]: ...
+    ) -> list[SidelinedDelivery]: ...
 
 
-class Standing:
+class Sidelined:
     def __init__(self, destination: str, table: Table) -> None:
         self._destination, self._table = destination, table
         self._known: set[str] = set()
-        self._writing: Counter[str] = Counter()
+        self._being_stored: Counter[str] = Counter()
         """Conversations of which something is being kept, and how often."""
-        self._since: set[str] = set()
+        self._stored_since_scan: set[str] = set()
         """Of which something was kept since the table was looked at."""
         self._in_hand: Counter[str] = Counter()
         """Conversation -> its deliveries that came from the table and are not settled."""
@@ -50,57 +50,61 @@ class Standing:
     async def load(self) -> None:
         """What stood aside before; before anything is delivered."""
         look = partial(self._table.conversations, self._destination)
-        self._known = await until_it_answers(look, "aside")
+        self._known = await retry_while_unavailable(look, "aside")
 
     def add(self, conversations: set[str]) -> None:
         """These do: whoever died while it wrote that down may have been carried out since."""
         self._known |= conversations
-        self._since |= conversations
+        self._stored_since_scan |= conversations
 
-    async def keep(self, jobs: Sequence[Job], wait: float = 0.0) -> None:
+    async def store(self, jobs: Sequence[Job], wait: float = 0.0) -> None:
         """Return when these are in the table, the first one due after so many seconds."""
         whose = {job.delivery.conversation for job in jobs if not job.replays}
         self.add(whose)
-        self._writing.update(whose)
-        self._taken |= {job.delivery.id: job.taken for job in jobs if job.failed}
+        self._being_stored.update(whose)
+        self._taken |= {job.delivery.id: job.successes_at_failure for job in jobs if job.failed}
         try:
-            keep = partial(self._table.keep, self._destination, jobs, wait)
-            await until_it_answers(keep, "aside")
+            keep = partial(self._table.insert, self._destination, jobs, wait)
+            await retry_while_unavailable(keep, "aside")
         finally:
-            self._writing.subtract(whose)
+            self._being_stored.subtract(whose)
 
     async def due(self, *, few: bool = False) -> list[Job]:
         """What may be tried by now, to be put in its lane; and forget who stands aside no more.
         `few`: of one conversation, while the destination fails."""
-        self._since = self._being_kept()
+        self._stored_since_scan = self._being_kept()
         # The first of what is being kept may be the last to be written.
-        asked = {each for each in self._known if not self._in_hand[each]} - self._since
+        asked = {each for each in self._known if not self._in_hand[each]} - self._stored_since_scan
         look = partial(self._table.conversations, self._destination)
-        self._known = await until_it_answers(look, "aside") | self._since | self._being_kept()
+        self._known = (
+            await retry_while_unavailable(look, "aside")
+            | self._stored_since_scan
+            | self._being_kept()
+        )
         room = (IN_HAND - self._in_hand.total()) // TOGETHER
         most = min(room, 0 if self._in_hand else 1) if few else room
         if not asked or most <= 0:
             return []
         found = partial(self._table.due, self._destination, asked, most)
-        jobs = [self._job(waiting) for waiting in await until_it_answers(found, "aside")]
+        jobs = [self._job(waiting) for waiting in await retry_while_unavailable(found, "aside")]
         self._in_hand.update(job.delivery.conversation for job in jobs)
         return jobs
 
     def _being_kept(self) -> set[str]:
-        return {whose for whose, times in self._writing.items() if times}
+        return {whose for whose, times in self._being_stored.items() if times}
 
-    def _job(self, waiting: Waiting) -> Job:
+    def _job(self, waiting: SidelinedDelivery) -> Job:
         taken = self._taken.get(waiting.delivery.id, 0)
         return Job(
             waiting.delivery,
             None,
             failed=waiting.failed,
-            taken=taken,
+            successes_at_failure=taken,
             aside=True,
             before=waiting.attempts,
         )
 
-    def done(self, job: Job, *, settled: bool) -> bool:
+    def release(self, job: Job, *, settled: bool) -> bool:
         """Whether it was the last in hand of its conversation: there may be more in the table."""
         if settled:
             self._taken.pop(job.delivery.id, None)

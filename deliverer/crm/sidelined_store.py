@@ -14,14 +14,14 @@ TOGETHER = 16
 go when it passes."""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class SidelinedRow(msgspec.Struct, frozen=True):
     """What stands in the body of a row; `answer` is of one that is parked in the end."""
 
     delivery: Delivery
     answer: bytes = b""
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class SidelinedDelivery(msgspec.Struct, frozen=True):
     """A delivery that waits, how often it failed while others passed, and was tried in all."""
 
     delivery: Delivery
@@ -30,10 +30,10 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Kept).decode
+_decode = msgspec.msgpack.Decoder(SidelinedRow).decode
 
 
-class Asides:
+class SidelinedStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
@@ -41,7 +41,7 @@ class Asides:
         """Those of which anything stands aside."""
         return {row["conversation"] for row in await self._pool.fetch(_CONVERSATIONS, destination)}
 
-    async def keep(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
+    async def insert(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
         """Return when all of these wait; the first one is due after so many seconds. What a person
         set to be tried again stays that, and is due then."""
         rows = [_row(destination, job) for job in jobs]
@@ -50,19 +50,20 @@ class Asides:
 
     async def due(
         self, destination: str, conversations: Collection[str], most: int
-    ) -> list[Waiting]:
+    ) -> list[SidelinedDelivery]:
         """Of conversations whose first delivery is due, that one and those behind it, in order; of
         so many conversations."""
         rows = await self._pool.fetch(_DUE, destination, list(conversations), most, TOGETHER)
         return [
-            Waiting(_decode(row["body"]).delivery, row["failed"], row["attempts"]) for row in rows
+            SidelinedDelivery(_decode(row["body"]).delivery, row["failed"], row["attempts"])
+            for row in rows
         ]
 
 
 def _row(destination: str, job: Job) -> tuple[Any, ...]:
     delivery = job.delivery
     named = (destination, delivery.id, delivery.conversation, delivery.tenant, delivery.message)
-    return (*named, _encode(Kept(delivery)), delivery.sequence, job.failed, job.attempts)
+    return (*named, _encode(SidelinedRow(delivery)), delivery.sequence, job.failed, job.attempts)
 
 
 _CONVERSATIONS = """

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import msgspec
 
-from services.calendar.quiet_hours import Night, compiled
+from services.calendar.quiet_hours import QuietHours, compiled
 from services.config import accounts as provider_accounts
-from services.config.model import Config
-from services.config.numbers import LateTemplate, Number
-from services.config.providers import resource
+from services.config.model import Configuration
+from services.config.numbers import LateAnswerTemplate, Number
+from services.config.providers import resource_url
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,31 +25,33 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     per_second: int
     """Messages that it may send."""
-    late: LateTemplate | None = None
+    late: LateAnswerTemplate | None = None
     asks: bool = False
     """Whether what is late is held, and its citizen asked to write."""
     wrote: timedelta = timedelta()
     """Since a citizen last wrote, in which a template to them is an answer."""
-    night: Night | None = None
+    night: QuietHours | None = None
     """In which nothing leaves that nobody asked for."""
 
 
-def accounts(
-    config: Config, graph_url: str, access_token: str, environ: Mapping[str, str]
+def sending_accounts(
+    config: Configuration, graph_url: str, access_token: str, environ: Mapping[str, str]
 ) -> dict[str, Account]:
     """Our number -> its account; the installation's address and token are for numbers at Meta that
     have none of their own. SettingsError with every secret that is missing."""
-    there = provider_accounts.accounts(config.numbers, graph_url, access_token, environ)
+    there = provider_accounts.provider_accounts(config.numbers, graph_url, access_token, environ)
     return {number.id: _account(number, there[number.id], config) for number in config.numbers}
 
 
-def _account(number: Number, there: provider_accounts.Account, config: Config) -> Account:
+def _account(
+    number: Number, there: provider_accounts.ProviderAccount, config: Configuration
+) -> Account:
     account = Account(
         name=f"{number.provider}:{number.meta_id}",
         number=number.id,
         tenant=number.tenant,
-        messages_url=resource(number.provider, there.base, number.meta_id, "messages"),
-        media_url=resource(number.provider, there.base, number.meta_id, "media"),
+        messages_url=resource_url(number.provider, there.base, number.meta_id, "messages"),
+        media_url=resource_url(number.provider, there.base, number.meta_id, "media"),
         headers=there.headers,
         per_second=number.per_second,
         late=number.late_template,
@@ -57,5 +59,5 @@ def _account(number: Number, there: provider_accounts.Account, config: Config) -
     )
     if tenant := config.tenant(number.tenant):
         night = compiled(tenant.night)
-        account = msgspec.structs.replace(account, night=night, wrote=tenant.wrote)
+        account = msgspec.structs.replace(account, night=night, wrote=tenant.recent_contact)
     return account

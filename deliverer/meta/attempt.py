@@ -6,12 +6,14 @@ from uuid import UUID
 from deliverer.audit.attempts import Attempt, Whose
 from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import CLOSED
-from deliverer.meta.graph_api import STOPPED, Later, Unknown
-from deliverer.meta.ledger_entry import Line
-from deliverer.transport.response import Answer
+from deliverer.meta.graph_api import STOPPED, RetryLater, Unknown
+from deliverer.meta.ledger_entry import LedgerEntry
+from deliverer.transport.response import Response
 
 
-def at_the_provider(line: Line, account: Account, status: int, verdict: Later | Unknown) -> Attempt:
+def send_attempt(
+    line: LedgerEntry, account: Account, status: int, verdict: RetryLater | Unknown
+) -> Attempt:
     """Of a message; `status` is that of the answer, 0 where there was none."""
     of = {"number": line.number, "attempt": line.attempt, "status": status}
     return Attempt(
@@ -22,8 +24,8 @@ def at_the_provider(line: Line, account: Account, status: int, verdict: Later | 
     )
 
 
-def with_a_file(
-    account: Account, media: UUID, attempt: int, answer: Answer | None, later: Later
+def upload_attempt(
+    account: Account, media: UUID, attempt: int, answer: Response | None, later: RetryLater
 ) -> Attempt:
     """To bring one to the provider: of no message, for any number of them may wait for it. No
     answer: it was not asked, for the file could not be read or scanned."""
@@ -35,7 +37,7 @@ def with_a_file(
     return Attempt(tenant=account.tenant, data=data)
 
 
-def _put_off(verdict: Later | Unknown) -> dict[str, Any]:
+def _put_off(verdict: RetryLater | Unknown) -> dict[str, Any]:
     if isinstance(verdict, Unknown):
         said: dict[str, Any] = {"code": 0, "outcome": "unknown"}
     else:
@@ -43,9 +45,9 @@ def _put_off(verdict: Later | Unknown) -> dict[str, Any]:
     return said | {"reason": verdict.reason, "whose": _whose(verdict)}
 
 
-def _whose(verdict: Later | Unknown) -> Whose:
-    if isinstance(verdict, Later) and verdict.stop:
+def _whose(verdict: RetryLater | Unknown) -> Whose:
+    if isinstance(verdict, RetryLater) and verdict.stop:
         return "account"
-    if isinstance(verdict, Later) and verdict.code == CLOSED:
+    if isinstance(verdict, RetryLater) and verdict.code == CLOSED:
         return "message"
     return "provider"

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services.backoff import delay
-from services.whatsapp.delivery_status import NEVER_TAKEN, OTHER, PUT_OFF, sentence
+from services.whatsapp.delivery_status import NEVER_TAKEN, OTHER, PUT_OFF, error_explanation
 
 RETRY = frozenset({1, 2, 613, 130429, 131016, 131056, 131057, 133004})
 """Passes by itself: too fast, overloaded, in maintenance. An outage that Meta tells of is one like
@@ -69,7 +69,7 @@ class Sent(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class Later(msgspec.Struct, frozen=True):
+class RetryLater(msgspec.Struct, frozen=True):
     """It was not sent; try again in `seconds`. `stop`: until a person has mended something."""
 
     seconds: float
@@ -85,7 +85,7 @@ class Failed(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Held(msgspec.Struct, frozen=True):
+class HoldForReply(msgspec.Struct, frozen=True):
     """It was not sent: the citizen wrote too long ago. It waits until they write again."""
 
     code: int
@@ -98,7 +98,7 @@ class Unknown(msgspec.Struct, frozen=True):
     reason: Literal["no answer", "no usable answer"]
 
 
-Verdict = Sent | Later | Failed | Held | Unknown
+Verdict = Sent | RetryLater | Failed | HoldForReply | Unknown
 
 
 def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> bytes:
@@ -109,13 +109,13 @@ def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> by
     return msgspec.json.encode(head | to | content | {"biz_opaque_callback_data": opaque})
 
 
-def mark(wamid: str, *, typing: bool) -> bytes:
+def read_receipt_request(wamid: str, *, typing: bool) -> bytes:
     """The body that shows a message of a citizen, and what they wrote before it, as read."""
     body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
     return msgspec.json.encode(body | ({"typing_indicator": {"type": "text"}} if typing else {}))
 
 
-def filled(
+def fill_payload(
     content: dict[str, Any], about_wamid: str, media_id: str, media_name: str = ""
 ) -> dict[str, Any]:
     """A content with what only we know: the ids of the message that it quotes or reacts to and of
@@ -148,35 +148,35 @@ def _medium(within: Any) -> tuple[str, dict[str, Any]] | None:
     return next((found for one in each if (found := _medium(one)) is not None), None)
 
 
-def judge(answer: Answer, attempt: int, tried: float = 0.0) -> Verdict:
+def judge(answer: Response, attempt: int, tried: float = 0.0) -> Verdict:
     """What became of attempt number `attempt`, counted from 1, `tried` seconds after the first."""
     if answer.status == 0:
-        return Unknown("no answer") if answer.sent else _not_reached(attempt, tried)
+        return Unknown("no answer") if answer.request_sent else _not_reached(attempt, tried)
     body = decoded(answer.body)
     if answer.status == 200:
         wamid = _wamid(body)
         return Sent(wamid) if wamid else Unknown("no usable answer")
-    return not_sent(answer, body, attempt, tried) or Unknown("no usable answer")
+    return judge_not_sent(answer, body, attempt, tried) or Unknown("no usable answer")
 
 
-def marked(answer: Answer, attempt: int) -> Later | Failed | None:
+def judge_read_receipt(answer: Response, attempt: int) -> RetryLater | Failed | None:
     """What became of a mark; None: it is there. What nobody knows is tried again, unlike a message:
     marked twice is marked once."""
     if answer.status == 200:
         return None
-    return not_sent(answer, decoded(answer.body), attempt, 0.0) or Later(wait(attempt))
+    return judge_not_sent(answer, decoded(answer.body), attempt, 0.0) or RetryLater(wait(attempt))
 
 
-def _not_reached(attempt: int, tried: float) -> Later | Failed:
+def _not_reached(attempt: int, tried: float) -> RetryLater | Failed:
     """It did not leave us, however often; but nobody waits longer than a day without hearing of
     it."""
     late = tried >= PUT_OFF_SECONDS
-    return Failed(0, NOT_REACHED) if late else Later(wait(attempt), 0, NOT_REACHED)
+    return Failed(0, NOT_REACHED) if late else RetryLater(wait(attempt), 0, NOT_REACHED)
 
 
-def not_sent(
-    answer: Answer, body: dict[str, Any], attempt: int, tried: float
-) -> Later | Failed | None:
+def judge_not_sent(
+    answer: Response, body: dict[str, Any], attempt: int, tried: float
+) -> RetryLater | Failed | None:
     """What follows from an answer that is not 200, when it proves that nothing came of the attempt:
     Meta's own, or of whoever did not let it through."""
     if (code := code_of(body)) is not None:
@@ -187,8 +187,8 @@ def not_sent(
     if tried >= PUT_OFF_SECONDS:
         return Failed(0, reason)
     if answer.status == BUSY:
-        return Later(min(answer.retry_after or wait(attempt), LONGEST_RETRY_AFTER), 0, reason)
-    return Later(min(wait(attempt), STOPPED_WAIT), 0, reason, stop=True)
+        return RetryLater(min(answer.retry_after or wait(attempt), LONGEST_RETRY_AFTER), 0, reason)
+    return RetryLater(min(wait(attempt), STOPPED_WAIT), 0, reason, stop=True)
 
 
 def code_of(body: dict[str, Any]) -> int | None:
@@ -198,18 +198,20 @@ def code_of(body: dict[str, Any]) -> int | None:
     return code if type(code) is int and abs(code) <= LARGEST_CODE else None
 
 
-def refused(code: int, attempt: int, tried: float, retry_after: float | None) -> Later | Failed:
+def refused(
+    code: int, attempt: int, tried: float, retry_after: float | None
+) -> RetryLater | Failed:
     """What an `error.code` means for an attempt."""
-    waiting, soon = sentence(code, PUT_OFF), wait(attempt)
+    waiting, soon = error_explanation(code, PUT_OFF), wait(attempt)
     if tried < PUT_OFF_SECONDS:
         if code in STOP or 200 <= code < 300:
-            return Later(min(soon, STOPPED_WAIT), code, waiting, stop=True)
+            return RetryLater(min(soon, STOPPED_WAIT), code, waiting, stop=True)
         if code in SLOW:
-            return Later(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, waiting)
+            return RetryLater(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, waiting)
         if code in RETRY or (code in BOUNDED and attempt < ATTEMPTS):
-            return Later(min(retry_after or soon, LONGEST_WAIT), code, waiting)
+            return RetryLater(min(retry_after or soon, LONGEST_WAIT), code, waiting)
     passing = code in RETRY | SLOW | BOUNDED
-    return Failed(code, sentence(code, NEVER_TAKEN if passing else OTHER))
+    return Failed(code, error_explanation(code, NEVER_TAKEN if passing else OTHER))
 
 
 def wait(attempt: int) -> float:

@@ -12,9 +12,9 @@ from typing import Any
 
 from deliverer.meta import closed_window
 from deliverer.meta.ledger_sql import MAY_WAIT, WRITTEN
-from deliverer.meta.send_outcomes import State, outcome, tell
+from deliverer.meta.send_outcomes import State, enqueue_outcome, send_outcome
 from services import clock, metrics
-from services.postgres.database import Connection, Pool, until_it_answers
+from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.whatsapp import delivery_status
 
 LOOK_SECONDS = 1.0
@@ -27,7 +27,7 @@ ROWS = 500
 
 STOPPED = "opted_out: de inwoner stuurde STOP; dit antwoord is niet verstuurd"
 EXPIRED = (
-    f"window_closed: de inwoner schreef {delivery_status.HELD_FOR.days} dagen lang niet terug;"
+    f"window_closed: de inwoner schreef {delivery_status.MAX_HOLD.days} dagen lang niet terug;"
     " dit antwoord is niet verstuurd"
 )
 NOT_ASKED = "ask_failed: de vraag om terug te schrijven kwam niet aan"
@@ -36,11 +36,11 @@ TEMPLATE_CODES = range(132000, 133000)
 MENDED = "de beheerder moet iets doen aan het sjabloon"
 
 
-class Holding:
+class HeldMessages:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def look(self, at: datetime) -> dict[str, int]:
+    async def sweep(self, at: datetime) -> dict[str, int]:
         """How many waited, by number. Each in a transaction of its own: what ends one has nothing
         to do with the next."""
         waited = await self._count()
@@ -48,7 +48,7 @@ class Holding:
             return {}
         await self._change(at, "failed", _STOPPED, STOPPED)
         await self._change(at, "failed", _UNASKED, ASK_AGAIN_SECONDS, *_COUNTS)
-        await self._change(at, "failed", _EXPIRED, delivery_status.HELD_FOR, EXPIRED)
+        await self._change(at, "failed", _EXPIRED, delivery_status.MAX_HOLD, EXPIRED)
         await self._pool.execute(_RELEASE, ROWS)
         await self._change(at, "held", _FOLLOW, closed_window.HELD)
         return waited
@@ -69,7 +69,9 @@ async def _tell(connection: Connection, rows: Iterable[Any], state: State, at: d
         if "asked" in row:
             reason = not_asked(code, row["asked"])
             await connection.execute(_SAID, row["id"], reason)
-        await tell(connection, outcome(dict(row), state, at, code=code, reason=reason))
+        await enqueue_outcome(
+            connection, send_outcome(dict(row), state, at, code=code, reason=reason)
+        )
 
 
 def not_asked(code: int, why: str) -> str:
@@ -78,18 +80,18 @@ def not_asked(code: int, why: str) -> str:
     return f"{NOT_ASKED} ({why}){whose}"
 
 
-async def hold(pool: Pool, numbers: Iterable[str]) -> None:
+async def run_held_messages(pool: Pool, numbers: Iterable[str]) -> None:
     """Look, for as long as the service runs; and show how many wait."""
-    holding, none = Holding(pool), dict.fromkeys(numbers, 0)
+    holding, none = HeldMessages(pool), dict.fromkeys(numbers, 0)
     while True:
-        waited = await until_it_answers(lambda: holding.look(clock.now()), "held")
+        waited = await retry_while_unavailable(lambda: holding.sweep(clock.now()), "held")
         metrics.answers_held.clear()
         for number, count in (none | waited).items():
             metrics.answers_held.labels(number=number).set(count)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-_COUNTS = (delivery_status.ASK_COUNTS, closed_window.NOT_NEEDED)
+_COUNTS = (delivery_status.REOPEN_REQUEST_VALID_FOR, closed_window.NOT_NEEDED)
 
 _HAS_STOPPED = """exists (select from router.withdrawal w
     where w.person = l.person and w.by = 'stop' and w.at > l.wrote_at)"""

@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 
 from deliverer.meta import ledger_sql, shared_pacing
-from deliverer.meta.graph_api import Failed, Held, Later, Sent, Unknown, Verdict
-from deliverer.meta.ledger_entry import Line
-from deliverer.meta.send_outcomes import outcome, tell
+from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
+from deliverer.meta.ledger_entry import LedgerEntry
+from deliverer.meta.send_outcomes import enqueue_outcome, send_outcome
 from services.contract import SendOutcome
 from services.postgres.database import Connection, Pool
 
@@ -45,7 +45,7 @@ class Ledger:
         held: Collection[str],
         rooms: Mapping[str, int] | None = None,
         rates: Mapping[str, float] | None = None,
-    ) -> list[Line]:
+    ) -> list[LedgerEntry]:
         """The oldest message of each citizen that has none under way, marked as being sent; one
         with a file once that is at the provider. Of each number of `rooms` at most so many, and the
         numbers in turns; with those of other processes no more than its `rates` a second.
@@ -59,46 +59,48 @@ class Ledger:
                 ledger_sql.LOST_CLAIMS, self._process, self._accounts, *lost
             )
             if not rows:
-                numbers = await shared_pacing.left(connection, rooms or {}, rates or {})
+                numbers = await shared_pacing.shared_capacity(connection, rooms or {}, rates or {})
                 of_each = list(numbers), list(numbers.values())
                 rows = await connection.fetch(
                     ledger_sql.CLAIM, self._process, self._accounts, limit, *of_each
                 )
-            await shared_pacing.took(connection, [row["number"] for row in rows], rates or {})
+            await shared_pacing.consume_shared(
+                connection, [row["number"] for row in rows], rates or {}
+            )
         return [
-            Line(**{**row, "content": msgspec.json.decode(row["content"])})
+            LedgerEntry(**{**row, "content": msgspec.json.decode(row["content"])})
             for row in map(dict, rows)
         ]
 
-    async def rest(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
+    async def defer_for_quiet_hours(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
         """What nobody asked for waits for the morning, by number, and why: it is not claimed."""
         if nights:
             until, why = zip(*nights.values(), strict=True)
             await self._pool.execute(ledger_sql.REST, list(nights), list(until), list(why))
 
-    async def start_again(self) -> None:
+    async def resume_stopped(self) -> None:
         """What waits because its number was stopped becomes due, oldest first, each number at its
         pace: what stopped it may have been mended."""
         await self._pool.execute(ledger_sql.START_AGAIN, PACE_SECONDS)
 
-    async def let_go(self, held: Collection[str]) -> None:
+    async def release(self, held: Collection[str]) -> None:
         """Give back the attempts that this process claimed but does not hold: certainly not sent,
         and the next process need not wonder."""
         await self._pool.execute(ledger_sql.LET_GO, self._process, list(held))
 
-    async def settle(self, line: Line, verdict: Verdict, at: datetime) -> None:
+    async def settle(self, line: LedgerEntry, verdict: Verdict, at: datetime) -> None:
         """Write down what became of an attempt, and the outcome for the router in the same
         transaction. A line that a status has settled meanwhile stays as it is."""
         async with self._pool.acquire() as connection, connection.transaction():
             match verdict:
-                case Later(seconds, code, reason, stop):
+                case RetryLater(seconds, code, reason, stop):
                     later = (line.id, line.attempt, seconds, code, reason, stop)
                     await connection.execute(ledger_sql.LATER, *later)
                 case Unknown(reason):
                     await _change(connection, line, "unknown", reason=reason)
                 case _:
                     if said := await _ended(connection, line, verdict, at):
-                        await tell(connection, said)
+                        await enqueue_outcome(connection, said)
 
     async def explain(self, number: str, code: int, reason: str) -> None:
         """Whoever asks after what only waits for its number is told why."""
@@ -111,7 +113,9 @@ class Ledger:
             await connection.execute(ledger_sql.LOST, SENDING_SECONDS)
             rows = await connection.fetch(ledger_sql.GIVE_UP, UNKNOWN_SECONDS, UNCONFIRMED)
             for row in rows:
-                await tell(connection, outcome(dict(row), "unknown", at, reason=UNCONFIRMED))
+                await enqueue_outcome(
+                    connection, send_outcome(dict(row), "unknown", at, reason=UNCONFIRMED)
+                )
         return len(rows)
 
     async def unconfirmed(self) -> dict[str, int]:
@@ -120,18 +124,22 @@ class Ledger:
         rows = await self._pool.fetch(ledger_sql.UNCONFIRMED, LOOKED_AT_SECONDS)
         return {row["number"]: row["count"] for row in rows}
 
-    async def without(self, file: tuple[UUID, str], verdict: Later | Failed, at: datetime) -> int:
+    async def fail_without_media(
+        self, file: tuple[UUID, str], verdict: RetryLater | Failed, at: datetime
+    ) -> int:
         """What it means for the messages of this number with this file (media, number) that it
         could not be brought: they failed too, so many, or whoever asks is told why they wait."""
         why = (verdict.code, verdict.reason)
         async with self._pool.acquire() as connection, connection.transaction():
-            if isinstance(verdict, Later):
+            if isinstance(verdict, RetryLater):
                 await connection.execute(ledger_sql.WAITING, *file, *why)
                 return 0
             rows = await connection.fetch(ledger_sql.WITHOUT, *file, *why)
             for row in rows:
-                failed = outcome(dict(row), "failed", at, code=verdict.code, reason=verdict.reason)
-                await tell(connection, failed)
+                failed = send_outcome(
+                    dict(row), "failed", at, code=verdict.code, reason=verdict.reason
+                )
+                await enqueue_outcome(connection, failed)
         return len(rows)
 
     async def outcomes(self, limit: int) -> list[SendOutcome]:
@@ -143,7 +151,7 @@ class Ledger:
         )
         return [_decode(row["body"]) for row in rows]
 
-    async def told(self, outcomes: list[SendOutcome]) -> None:
+    async def mark_published(self, outcomes: list[SendOutcome]) -> None:
         await self._pool.execute(
             "update deliverer.outcome set published_at = now() where id = any($1::uuid[])",
             [outcome.id for outcome in outcomes],
@@ -151,7 +159,7 @@ class Ledger:
 
 
 async def _ended(
-    connection: Connection, line: Line, verdict: Sent | Failed | Held, at: datetime
+    connection: Connection, line: LedgerEntry, verdict: Sent | Failed | HoldForReply, at: datetime
 ) -> SendOutcome | None:
     """What the router is told of an attempt that has come to something; None where something else
     has settled it."""
@@ -159,20 +167,20 @@ async def _ended(
     match verdict:
         case Sent(wamid, reason):
             changed = await _change(connection, line, "sent", wamid=wamid, reason=reason)
-            said = outcome(message, "sent", at, wamid=wamid, reason=reason)
+            said = send_outcome(message, "sent", at, wamid=wamid, reason=reason)
         case Failed(code, reason):
             changed = await _change(connection, line, "failed", code=code, reason=reason)
-            said = outcome(message, "failed", at, code=code, reason=reason)
-        case Held(code, reason):
-            held = (line.id, line.attempt, line.heard_at, line.wrote_at, reason)
+            said = send_outcome(message, "failed", at, code=code, reason=reason)
+        case HoldForReply(code, reason):
+            held = (line.id, line.attempt, line.window_opened_at, line.last_inbound_at, reason)
             changed = await connection.fetchval(ledger_sql.HOLD, *held) is not None
-            said = outcome(message, "held", at, code=code, reason=reason)
+            said = send_outcome(message, "held", at, code=code, reason=reason)
     return said if changed else None
 
 
 async def _change(
     connection: Connection,
-    line: Line,
+    line: LedgerEntry,
     state: str,
     *,
     wamid: str = "",

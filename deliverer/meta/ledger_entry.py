@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """As it stands in the ledger, and what was known of its citizen when it was claimed."""
 
     id: UUID
@@ -31,19 +31,19 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Of the consent by which it goes to somebody who did not write first; '' for all else."""
     consented: bool = True
     """Whether that consent holds still."""
-    heard_at: datetime | None = None
+    window_opened_at: datetime | None = None
     """When the citizen wrote to this number last, by their own clock; None: never, as far as we
     know."""
-    wrote_at: datetime | None = None
+    last_inbound_at: datetime | None = None
     """The same of any number of their municipality, as it came in; `stopped_at`: when their last
     STOP came in."""
     stopped_at: datetime | None = None
     automatic: bool = False
     """It went out by itself: nobody's answer."""
-    asks: bool = False
+    is_reopen_request: bool = False
     """It asks the citizen to write, for what is held until they do; `awaited`: something is, and
     they did not."""
-    awaited: bool = False
+    still_needed: bool = False
     code: int = 0
     """Meta's, to the attempt before."""
 

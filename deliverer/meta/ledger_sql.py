@@ -1,7 +1,7 @@
 """What the ledger reads and writes, in SQL."""
 
-from services.contract import POSTKAMER
-from services.whatsapp.delivery_status import WINDOW
+from services.contract import AUTOMATED_AUTHOR
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 # What stands before a message in the line of its citizen. Not what nobody asked for, while it waits
 # for the morning or to be tried again, nor what waits behind such: an answer overtakes these, and
@@ -28,8 +28,8 @@ HELD_BEFORE = f"""{MAY_WAIT.format("q")} and exists (select from deliverer.ledge
 WRITTEN = f"""exists (select from router.conversation c
     where c.number = {{0}}.number and c.person in ({{0}}.person,
             (select o.person from router.conversation o where o.id = {{0}}.conversation))
-        and c.said_at
-            > greatest({{0}}.heard_at, now() - interval '{WINDOW.total_seconds()} seconds'))"""
+        and c.said_at > greatest({{0}}.heard_at,
+            now() - interval '{CUSTOMER_SERVICE_WINDOW.total_seconds()} seconds'))"""
 
 # $2: number -> account.
 FILE = """select {0} from deliverer.upload u
@@ -50,13 +50,14 @@ coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
-(l.author_kind, l.author) = ('{POSTKAMER.kind}', '{POSTKAMER.id}') as automatic,
-l.asks, (l.asks and exists (select from deliverer.ledger h
+(l.author_kind, l.author) = ('{AUTOMATED_AUTHOR.kind}', '{AUTOMATED_AUTHOR.id}') as automatic,
+l.asks as is_reopen_request, (l.asks and exists (select from deliverer.ledger h
     where h.person = l.person and h.number = l.number and h.state = 'held'
-        and not {WRITTEN.format("h")})) as awaited,
+        and not {WRITTEN.format("h")})) as still_needed,
 (select max(c.said_at) from router.conversation c
-    where c.person = l.person and c.number = l.number) as heard_at,
-(select max(c.last_inbound_at) from router.conversation c where c.person = l.person) as wrote_at,
+    where c.person = l.person and c.number = l.number) as window_opened_at,
+(select max(c.last_inbound_at) from router.conversation c where c.person = l.person)
+    as last_inbound_at,
 (select max(w.at) from router.withdrawal w where w.person = l.person and w.by = 'stop')
     as stopped_at
 """

@@ -12,12 +12,12 @@ from deliverer.meta.graph_api import (
     ATTEMPTS,
     PUT_OFF_SECONDS,
     Failed,
-    Later,
+    RetryLater,
     decoded,
-    not_sent,
+    judge_not_sent,
     wait,
 )
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 
 GONE = "upload_unknown: dit bestand is er niet meer"
 NOT_BROUGHT = "upload_failed: dit bestand kon niet naar Meta worden gebracht"
@@ -32,10 +32,10 @@ class Uploaded(msgspec.Struct, frozen=True):
     id: str
 
 
-Fate = Uploaded | Later | Failed
+Fate = Uploaded | RetryLater | Failed
 
 
-def form(mime_type: str, boundary: UUID) -> tuple[bytes, bytes, str]:
+def multipart_form(mime_type: str, boundary: UUID) -> tuple[bytes, bytes, str]:
     """What goes before and after the bytes of a file, and the content type of it all.
 
     The boundary is an id that whoever made the file could not know, so that it is not in the file.
@@ -52,20 +52,20 @@ def form(mime_type: str, boundary: UUID) -> tuple[bytes, bytes, str]:
     return (parts + file).encode(), end.encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def judge_upload(answer: Answer, attempt: int, tried: float = 0.0) -> Fate:
+def judge_upload(answer: Response, attempt: int, tried: float = 0.0) -> Fate:
     """What became of attempt number `attempt`, counted from 1, `tried` seconds after the first."""
     body = decoded(answer.body)
     id = body.get("id")
     if answer.status == 200 and isinstance(id, str) and id:
         return Uploaded(id)
-    if (why_not := not_sent(answer, body, attempt, tried)) is not None:
+    if (why_not := judge_not_sent(answer, body, attempt, tried)) is not None:
         return why_not
     # Another 4xx without Meta's words is some proxy's, which will not think better of it for a day.
     ours = 400 <= answer.status < 500 and answer.status != 408
-    return Failed(0, NOT_BROUGHT) if ours and attempt >= ATTEMPTS else once_more(attempt, tried)
+    return Failed(0, NOT_BROUGHT) if ours and attempt >= ATTEMPTS else retry_later(attempt, tried)
 
 
-def once_more(attempt: int, tried: float) -> Later | Failed:
+def retry_later(attempt: int, tried: float) -> RetryLater | Failed:
     """After an attempt that came to nothing."""
     late = tried >= PUT_OFF_SECONDS
-    return Failed(0, NOT_BROUGHT) if late else Later(wait(attempt), 0, WAITING)
+    return Failed(0, NOT_BROUGHT) if late else RetryLater(wait(attempt), 0, WAITING)

@@ -34,7 +34,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-class Uploads:
+class MediaUploadStore:
     """`process` is whoever claims; `accounts` says under which name the files of a number are
     kept."""
 
@@ -64,18 +64,18 @@ class Uploads:
         row = await self._pool.fetchrow(_FILE, media)
         return File(**dict(row)) if row else None
 
-    async def brought(self, job: Job, provider_id: str, *, scanned: bool = False) -> None:
+    async def complete(self, job: Job, provider_id: str, *, scanned: bool = False) -> None:
         """It is there. What was there, and is no longer, is forgotten on the way."""
         async with self._pool.acquire() as connection, connection.transaction():
             claim = (job.media, job.account, job.attempt)
             await connection.execute(_BROUGHT, *claim, provider_id, KEPT_DAYS, scanned)
             await connection.execute(_FORGET)
 
-    async def put_off(self, job: Job, seconds: float, stopped: bool) -> None:
+    async def reschedule(self, job: Job, seconds: float, stopped: bool) -> None:
         claim = (job.media, job.account, job.attempt)
         await self._pool.execute(_PUT_OFF, *claim, seconds, stopped)
 
-    async def give_up(self, job: Job) -> None:
+    async def fail(self, job: Job) -> None:
         """Nobody waits for it any more."""
         await self._pool.execute(_GIVE_UP, job.media, job.account, job.attempt)
 

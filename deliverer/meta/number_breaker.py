@@ -13,8 +13,8 @@ from typing import Literal
 
 import msgspec
 
-from deliverer.meta.graph_api import SLOW, STOP, Failed, Later, Sent, Verdict
-from deliverer.transport.pacer import Pace
+from deliverer.meta.graph_api import SLOW, STOP, Failed, RetryLater, Sent, Verdict
+from deliverer.transport.pacer import Pacer
 from services.backoff import delay
 
 OF_A_NUMBER = 40
@@ -32,7 +32,7 @@ TROUBLE = frozenset({0, 2, 131016, 131057, 133004})
 UNWELL = "provider_unwell: Meta geeft nu geen bruikbaar antwoord; Postkamer probeert het opnieuw"
 
 
-class Hold(msgspec.Struct, frozen=True):
+class OpenState(msgspec.Struct, frozen=True):
     """Why a number is held, and for how long at least. `stop`: until a person mends something."""
 
     seconds: float
@@ -41,12 +41,12 @@ class Hold(msgspec.Struct, frozen=True):
     stop: bool
 
 
-class Gate:
+class NumberBreaker:
     """Of one number. `pace` says how many may go by now, the rest whether they may."""
 
     def __init__(self, per_second: float) -> None:
-        self.pace = Pace(per_second)
-        self.hold: Hold | None = None
+        self.pace = Pacer(per_second)
+        self.hold: OpenState | None = None
         self._width = OF_A_NUMBER
         self._flying: set[str] = set()
         self._probing: set[str] = set()
@@ -62,7 +62,7 @@ class Gate:
         return max(0, min(self.pace.room(now), most))
 
     def took(self, attempt: str) -> None:
-        self.pace.took(1)
+        self.pace.consume(1)
         self._flying.add(attempt)
         if self.hold:
             self._probing.add(attempt)
@@ -72,12 +72,12 @@ class Gate:
         self._flying.discard(attempt)
         self._probing.discard(attempt)
 
-    def judged(self, attempt: str, verdict: Verdict, now: float, chance: float) -> Hold | None:
+    def judged(self, attempt: str, verdict: Verdict, now: float, chance: float) -> OpenState | None:
         """What an answer means for the number: from now on it is held, if it is, and why. Of what
         was under way when that began, it was said already."""
         if self.hold and attempt not in self._probing:
             return None
-        shown = shows(verdict)
+        shown = signal_of(verdict)
         if shown == "takes":
             self.hold, self._silent, self._probes = None, 0, 0
             self._width = min(OF_A_NUMBER, self._width + 1)
@@ -86,7 +86,7 @@ class Gate:
         if shown == "silent" and not self.hold and self._silent < IN_A_ROW:
             return None
         seconds = wait_before_try(self._probes, chance)
-        if isinstance(verdict, Later) and verdict.code in SLOW:
+        if isinstance(verdict, RetryLater) and verdict.code in SLOW:
             seconds = max(seconds, verdict.seconds)
         self._until, self._width = now + seconds, AFTER_A_HOLD
         self._probes += 1
@@ -94,14 +94,14 @@ class Gate:
         return self.hold
 
 
-def shows(verdict: Verdict) -> Literal["takes", "refuses", "silent"]:
+def signal_of(verdict: Verdict) -> Literal["takes", "refuses", "silent"]:
     """What an answer says of the number that asked."""
     match verdict:
         case Sent():
             return "takes"
-        case Later(stop=True):
+        case RetryLater(stop=True):
             return "refuses"
-        case Later(code=code) | Failed(code=code):
+        case RetryLater(code=code) | Failed(code=code):
             if code in TROUBLE:
                 return "silent"
             return "refuses" if code in STOP | SLOW or 200 <= code < 300 else "takes"
@@ -114,8 +114,8 @@ def wait_before_try(tries: int, chance: float) -> float:
     return delay(tries, FIRST_HOLD, LONGEST_HOLD, 0.75 + chance / 4)
 
 
-def _hold(verdict: Verdict, seconds: float) -> Hold:
-    if isinstance(verdict, Later | Failed):
-        stop = isinstance(verdict, Later) and verdict.stop
-        return Hold(seconds, verdict.code, verdict.reason, stop)
-    return Hold(seconds, 0, UNWELL, stop=False)
+def _hold(verdict: Verdict, seconds: float) -> OpenState:
+    if isinstance(verdict, RetryLater | Failed):
+        stop = isinstance(verdict, RetryLater) and verdict.stop
+        return OpenState(seconds, verdict.code, verdict.reason, stop)
+    return OpenState(seconds, 0, UNWELL, stop=False)

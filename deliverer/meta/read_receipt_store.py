@@ -17,7 +17,7 @@ TERM_SECONDS = 600
 """For which a mark is tried. Whoever still wonders then is told more by the answer."""
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
+class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """One, claimed for an attempt."""
 
     number: str
@@ -28,23 +28,23 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     typing: bool
 
 
-class Marks:
+class ReadReceiptStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, rooms: Mapping[str, int], limit: int) -> list[Mark]:
+    async def claim(self, rooms: Mapping[str, int], limit: int) -> list[ReadReceipt]:
         """Those that are due, of each number at most so many."""
         of_each = list(rooms), list(rooms.values())
         rows = await self._pool.fetch(
             ledger_sql.CLAIM_MARKS, *of_each, LEASE_SECONDS, TYPING_SECONDS, limit
         )
-        return [Mark(**row) for row in rows]
+        return [ReadReceipt(**row) for row in rows]
 
-    async def later(self, mark: Mark, seconds: float) -> None:
+    async def reschedule(self, mark: ReadReceipt, seconds: float) -> None:
         """Try it again, unless a newer one has taken its place."""
         await self._pool.execute(ledger_sql.MARK_LATER, mark.number, mark.person, mark.id, seconds)
 
-    async def gone(self, mark: Mark) -> None:
+    async def delete(self, mark: ReadReceipt) -> None:
         """It is there, or never will be."""
         await self._pool.execute(ledger_sql.MARK_GONE, mark.number, mark.person, mark.id)
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from functools import partial
 
 from deliverer.meta.accounts import Account
-from deliverer.meta.graph_api import Failed, Later, mark, marked
-from deliverer.meta.read_receipt_store import Mark, Marks
+from deliverer.meta.graph_api import Failed, RetryLater, judge_read_receipt, read_receipt_request
+from deliverer.meta.read_receipt_store import ReadReceipt, ReadReceiptStore
 from deliverer.meta.send_loop import LOOK_SECONDS, TOO_FAST
-from deliverer.transport.http_client import Poster
-from deliverer.transport.pacer import Pace
-from deliverer.transport.task_limiter import Flights
+from deliverer.transport.http_client import HttpClientProtocol
+from deliverer.transport.pacer import Pacer
+from deliverer.transport.task_limiter import TaskLimiter
 from services import metrics
-from services.postgres.database import until_it_answers
+from services.postgres.database import retry_while_unavailable
 
 AT_ONCE = 16
 """Marks under way to Meta."""
@@ -33,29 +33,31 @@ ATTEMPTS = 5
 SWEEP_SECONDS = 5.0
 
 
-class Marking:
-    def __init__(self, marks: Marks, poster: Poster, accounts: Mapping[str, Account]) -> None:
+class ReadReceiptSender:
+    def __init__(
+        self, marks: ReadReceiptStore, poster: HttpClientProtocol, accounts: Mapping[str, Account]
+    ) -> None:
         self._marks, self._poster, self._accounts = marks, poster, accounts
-        self._flights = Flights(AT_ONCE, "mark.failed")
+        self._flights = TaskLimiter(AT_ONCE, "mark.failed")
         self._flying: Counter[str] = Counter()
-        self._paces = {number: Pace(PER_SECOND) for number in accounts}
+        self._paces = {number: Pacer(PER_SECOND) for number in accounts}
 
-    async def mark(self) -> None:
+    async def run(self) -> None:
         """Offer what is due, for as long as the service runs; finish what flies at its end."""
         try:
             while True:
                 claimed = await self._claim()
                 for each in claimed:
                     self._flying[each.number] += 1
-                    self._paces[each.number].took(1)
-                    self._flights.launch(self._offer(each))
+                    self._paces[each.number].consume(1)
+                    self._flights.start(self._send(each))
                 if not claimed:
-                    await self._flights.pause(LOOK_SECONDS)
+                    await self._flights.wait_for_slot(LOOK_SECONDS)
         finally:
-            await self._flights.land()
+            await self._flights.drain()
 
-    async def _claim(self) -> list[Mark]:
-        room, now = self._flights.room, asyncio.get_running_loop().time()
+    async def _claim(self) -> list[ReadReceipt]:
+        room, now = self._flights.capacity, asyncio.get_running_loop().time()
         rooms = {
             number: min(pace.room(now), OF_A_NUMBER - self._flying[number])
             for number, pace in self._paces.items()
@@ -63,35 +65,35 @@ class Marking:
         rooms = {number: most for number, most in rooms.items() if most > 0}
         if not room or not rooms:
             return []
-        return await until_it_answers(partial(self._marks.claim, rooms, room), "marks")
+        return await retry_while_unavailable(partial(self._marks.claim, rooms, room), "marks")
 
-    async def _offer(self, each: Mark) -> None:
+    async def _send(self, each: ReadReceipt) -> None:
         try:
             account = self._accounts[each.number]
             headers = {**account.headers, "Content-Type": "application/json"}
-            body = mark(each.wamid, typing=each.typing)
+            body = read_receipt_request(each.wamid, typing=each.typing)
             answer = await self._poster.post(account.messages_url, body, headers)
-            await self._settle(each, marked(answer, each.attempt))
+            await self._settle(each, judge_read_receipt(answer, each.attempt))
         finally:
             self._flying[each.number] -= 1
 
-    async def _settle(self, each: Mark, verdict: Later | Failed | None) -> None:
-        outcome, after = "marked", partial(self._marks.gone, each)
+    async def _settle(self, each: ReadReceipt, verdict: RetryLater | Failed | None) -> None:
+        outcome, after = "marked", partial(self._marks.delete, each)
         match verdict:
-            case Later(seconds=seconds, code=code):
+            case RetryLater(seconds=seconds, code=code):
                 if code == TOO_FAST:
-                    self._paces[each.number].slow(asyncio.get_running_loop().time())
+                    self._paces[each.number].back_off(asyncio.get_running_loop().time())
                 outcome = "dropped"
                 if each.attempt < ATTEMPTS:
-                    outcome, after = "later", partial(self._marks.later, each, seconds)
+                    outcome, after = "later", partial(self._marks.reschedule, each, seconds)
             case Failed():
                 outcome = "refused"
         metrics.marks.labels(number=each.number, outcome=outcome).inc()
-        await until_it_answers(after, "mark")
+        await retry_while_unavailable(after, "mark")
 
     async def sweep(self) -> None:
         """Let go of what took too long, of numbers that are gone too."""
         while True:
-            for number in await until_it_answers(self._marks.overdue, "marks"):
+            for number in await retry_while_unavailable(self._marks.overdue, "marks"):
                 metrics.marks.labels(number=number, outcome="dropped").inc()
             await asyncio.sleep(SWEEP_SECONDS)

@@ -14,7 +14,9 @@ State = Literal["sent", "failed", "unknown", "held"]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def outcome(message: Mapping[str, Any], state: State, at: datetime, **more: Any) -> SendOutcome:
+def send_outcome(
+    message: Mapping[str, Any], state: State, at: datetime, **more: Any
+) -> SendOutcome:
     """`message`: its id, number and conversation; `more`: wamid, code, reason."""
     return SendOutcome(
         id=clock.new_id(),
@@ -27,7 +29,7 @@ def outcome(message: Mapping[str, Any], state: State, at: datetime, **more: Any)
     )
 
 
-async def tell(connection: Connection, outcome: SendOutcome) -> None:
+async def enqueue_outcome(connection: Connection, outcome: SendOutcome) -> None:
     await connection.execute(
         "insert into deliverer.outcome (id, number, body) values ($1, $2, $3)",
         outcome.id,

@@ -14,7 +14,7 @@ Rooms = Mapping[str, int]
 Rates = Mapping[str, float]
 
 
-async def left(connection: Connection, rooms: Rooms, rates: Rates) -> dict[str, int]:
+async def shared_capacity(connection: Connection, rooms: Rooms, rates: Rates) -> dict[str, int]:
     """Of the rooms of this process, what the others leave."""
     some = [number for number in rates if rooms.get(number)]
     if not some:
@@ -24,7 +24,7 @@ async def left(connection: Connection, rooms: Rooms, rates: Rates) -> dict[str, 
     return dict(rooms) | {row["number"]: row["room"] for row in rows}
 
 
-async def took(connection: Connection, numbers: Iterable[str], rates: Rates) -> None:
+async def consume_shared(connection: Connection, numbers: Iterable[str], rates: Rates) -> None:
     """A message of each of these goes."""
     counts = Counter(number for number in numbers if number in rates)
     if counts:

@@ -33,7 +33,7 @@ Wrong = tuple[str, str]
 log = structlog.get_logger()
 
 
-class WrongFiles(ValueError):
+class CertificateFilesError(ValueError):
     """All that is wrong with the files of one destination; quotes nothing of them."""
 
     def __init__(self, faults: list[Wrong]) -> None:
@@ -41,7 +41,7 @@ class WrongFiles(ValueError):
         super().__init__("; ".join(f"{field}: {what}" for field, what in faults))
 
 
-class Shown(NamedTuple):
+class LoadedCertificate(NamedTuple):
     """What connections are made with; until when, where we show a certificate; and what stood in
     the files."""
 
@@ -65,11 +65,11 @@ def paths(destination: Destination, folder: Path, environ: Mapping[str, str]) ->
         elif given:
             wrong.append((field, f"{name} is missing"))
     if wrong:
-        raise WrongFiles(wrong)
+        raise CertificateFilesError(wrong)
     return found
 
 
-def load(paths: Paths) -> Shown:
+def load(paths: Paths) -> LoadedCertificate:
     """What the files hold; WrongFiles with all that is wrong with them."""
     texts, wrong = _texts(paths)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -84,14 +84,14 @@ def load(paths: Paths) -> Shown:
     if CERTIFICATE in texts and KEY in {KEY: "", **texts}:
         try:
             until = _show(context, paths, texts[CERTIFICATE])
-        except WrongFiles as error:
+        except CertificateFilesError as error:
             wrong += error.faults
     if wrong:
-        raise WrongFiles(wrong)
-    return Shown(context, until, picture(texts))
+        raise CertificateFilesError(wrong)
+    return LoadedCertificate(context, until, fingerprint(texts))
 
 
-def picture(texts: Mapping[str, bytes]) -> bytes:
+def fingerprint(texts: Mapping[str, bytes]) -> bytes:
     """What changes with the files, and says nothing of a key. Pure."""
     digest = hashlib.sha256()
     for field, text in sorted(texts.items()):
@@ -125,7 +125,7 @@ def _show(context: ssl.SSLContext, paths: Paths, text: bytes) -> datetime:
     try:
         until = pem.not_after(pem.first(text.decode("latin-1")))
     except ValueError as error:
-        raise WrongFiles([(CERTIFICATE, f"{certificate} {error}")]) from None
+        raise CertificateFilesError([(CERTIFICATE, f"{certificate} {error}")]) from None
     try:
         context.load_cert_chain(certificate, key, password=_none)
         return until
@@ -134,7 +134,7 @@ def _show(context: ssl.SSLContext, paths: Paths, text: bytes) -> datetime:
     except OSError as error:
         what = _why(error, "holds no key in PEM that can be used")
     field = KEY if key else CERTIFICATE
-    raise WrongFiles([(field, f"{paths[field]} {what}")])
+    raise CertificateFilesError([(field, f"{paths[field]} {what}")])
 
 
 def _why(error: OSError, otherwise: str) -> str:
@@ -152,7 +152,7 @@ def _none() -> str:
 class Certificates:
     """One destination's, as they are by now."""
 
-    def __init__(self, destination: str, paths: Paths, shown: Shown) -> None:
+    def __init__(self, destination: str, paths: Paths, shown: LoadedCertificate) -> None:
         self._destination, self._paths, self._shown = destination, paths, shown
         self._refused = b""
 
@@ -162,7 +162,7 @@ class Certificates:
 
     async def watch(self, seconds: float = LOOK_SECONDS) -> None:
         """Say until when they are valid, and take what changes, for as long as this runs."""
-        self.tell()
+        self.report_expiry()
         while True:
             await asyncio.sleep(seconds)
             await self.look()
@@ -170,18 +170,18 @@ class Certificates:
     async def look(self) -> None:
         """Take what stands in the files if it is new and whole; else what was there stays."""
         texts, _ = await asyncio.to_thread(_texts, self._paths)
-        if (seen := picture(texts)) in (self._shown.picture, self._refused):
+        if (seen := fingerprint(texts)) in (self._shown.picture, self._refused):
             return
         try:
             self._shown = await asyncio.to_thread(load, self._paths)
-        except WrongFiles as error:
+        except CertificateFilesError as error:
             self._refused = seen
             log.error("certificate.refused", destination=self._destination, reason=str(error))
             return
         log.info("certificate.taken", destination=self._destination)
-        self.tell()
+        self.report_expiry()
 
-    def tell(self) -> None:
+    def report_expiry(self) -> None:
         """Until when ours is valid; a log line where that is soon."""
         until = self._shown.not_after
         if until is None:

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import aiohttp
 
-from deliverer.transport.response import Answer, Body, Failure
+from deliverer.transport.response import Body, Failure, Response
 from deliverer.transport.retry_after import asked_seconds
-from deliverer.transport.ssrf import Network, may_go
+from deliverer.transport.ssrf import Network, is_allowed_address
 from services import clock
 
 ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
@@ -26,42 +26,42 @@ Tls = Callable[[], ssl.SSLContext | bool]
 """What connections are made with by now; True: with what the system knows."""
 
 
-def of_the_system() -> bool:
+def system_tls_context() -> bool:
     return True
 
 
-class Sender:
+class HttpClient:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        tls: Tls = of_the_system,
+        tls: Tls = system_tls_context,
         most: int = ANSWER_BYTES,
     ) -> None:
         """Of an answer `most` bytes are read."""
         self._session, self._tls, self._most = session, tls, most
 
-    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         return await self.request("POST", url, body, headers)
 
     async def request(
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
-    ) -> Answer:
+    ) -> Response:
         """One attempt; redirects are not followed, they would carry the content elsewhere."""
         try:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False, ssl=self._tls()
             ) as response:
-                return Answer(
+                return Response(
                     status=response.status,
                     retry_after=_wait(response.headers),
-                    body=await _beginning(response.content, self._most),
+                    body=await _read_limited(response.content, self._most),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure, sent = _classify(error)
-            return Answer(failure=failure, sent=sent)
+            return Response(failure=failure, request_sent=sent)
 
 
-async def _beginning(content: aiohttp.StreamReader, most: int) -> bytes:
+async def _read_limited(content: aiohttp.StreamReader, most: int) -> bytes:
     """The first part of an answer, in however many pieces it comes. When it breaks off, what was
     read must do: the status is there, and says the most."""
     read = b""
@@ -86,7 +86,7 @@ def _classify(error: BaseException) -> tuple[Failure, bool]:
     if isinstance(error, aiohttp.ClientSSLError):
         return "tls", False
     if isinstance(error, aiohttp.ClientConnectorError):
-        return ("inside" if isinstance(error.os_error, Inside) else "refused"), False
+        return ("inside" if isinstance(error.os_error, PrivateAddressError) else "refused"), False
     if isinstance(error, TimeoutError):
         return "timeout", not isinstance(error, aiohttp.ConnectionTimeoutError)
     if isinstance(error.__cause__, ssl.SSLError) and "_ALERT_" in (error.__cause__.reason or ""):
@@ -94,7 +94,7 @@ def _classify(error: BaseException) -> tuple[Failure, bool]:
     return "reset", True
 
 
-class Inside(OSError):
+class PrivateAddressError(OSError):
     """A connection that was not made."""
 
 
@@ -104,21 +104,21 @@ def _only_to(networks: Collection[Network]) -> Callable[[aiohttp.AddrInfoType], 
 
     def made(address: aiohttp.AddrInfoType) -> socket.socket:
         family, type, protocol, _, (host, *_) = address
-        if not may_go(str(host), networks):
-            raise Inside
+        if not is_allowed_address(str(host), networks):
+            raise PrivateAddressError
         return socket.socket(family, type, protocol)
 
     return made
 
 
 @asynccontextmanager
-async def sending(
+async def http_client(
     connections: int,
     seconds: float = ATTEMPT_SECONDS,
     networks: Collection[Network] | None = None,
-    tls: Tls = of_the_system,
+    tls: Tls = system_tls_context,
     answer_bytes: int = ANSWER_BYTES,
-) -> AsyncIterator[Sender]:
+) -> AsyncIterator[HttpClient]:
     """A sender with at most `connections` at once, and so long for one attempt; to the internet and
     these `networks` alone, where they are given; what `tls` gives holds for new connections."""
     connector = aiohttp.TCPConnector(
@@ -135,11 +135,11 @@ async def sending(
         auto_decompress=False,  # an answer is read to a bound, in bytes as they come
         headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
     ) as session:
-        yield Sender(session, tls, answer_bytes)
+        yield HttpClient(session, tls, answer_bytes)
 
 
-class Poster(Protocol):
-    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer: ...
+class HttpClientProtocol(Protocol):
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response: ...
 
 
 Keys = tuple[bytes, ...]

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlencode
 
 import msgspec
 
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services.config.organisation import OAuth
 
 CODES = frozenset(
@@ -77,7 +77,7 @@ def authorization(token: Token) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {token.value}"}
 
 
-def read(answer: Answer) -> Token | Answer:
+def read(answer: Response) -> Token | Response:
     """The token in an answer; or that answer, as the token endpoint's and without what stood in
     it."""
     if 200 <= answer.status < 300:
@@ -85,7 +85,7 @@ def read(answer: Answer) -> Token | Answer:
         if VISIBLE.fullmatch(given.access_token) and given.token_type.lower() == "bearer":
             return Token(given.access_token, usable(_decoded(given.expires_in, object)))
     return msgspec.structs.replace(
-        answer, whose="token endpoint", code=_code(answer.body), body=b""
+        answer, responder="token endpoint", code=_code(answer.body), body=b""
     )
 
 

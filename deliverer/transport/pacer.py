@@ -7,7 +7,7 @@ RECOVERS_SECONDS = 60.0
 """After it went too fast, until it goes as fast as before: evenly up from half."""
 
 
-class Pace:
+class Pacer:
     """So many `per_second`, at most. Seconds are on one clock, whichever."""
 
     def __init__(self, per_second: float) -> None:
@@ -30,10 +30,10 @@ class Pace:
         self._left = min(self._left + self._rate * seconds, self._spare)
         return int(self._left)
 
-    def took(self, count: int) -> None:
+    def consume(self, count: int) -> None:
         self._left -= count
 
-    def slow(self, now: float) -> None:
+    def back_off(self, now: float) -> None:
         """It went too fast: half as many from now on, and ever more again. All that were under way
         are told so together, and count once."""
         if now - self._slowed_at >= TOGETHER_SECONDS:

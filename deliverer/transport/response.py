@@ -12,17 +12,17 @@ Failure = Literal["", "refused", "name", "tls", "timeout", "reset", "too large",
 """inside: its address is of a network that is not named."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """`status` 0: there was none, see `failure`. `sent`: a first byte may have left us. `body` is
     its first part only."""
 
     status: int = 0
     failure: Failure = ""
-    sent: bool = True
+    request_sent: bool = True
     retry_after: float | None = None
     """Seconds."""
     body: bytes = b""
-    whose: Literal["destination", "token endpoint"] = "destination"
+    responder: Literal["destination", "token endpoint"] = "destination"
     calls: int = 1
     """Requests that it took."""
     code: str = ""

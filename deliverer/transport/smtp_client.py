@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
-from deliverer.transport.response import Answer, Body
+from deliverer.transport.response import Body, Response
 from services.config.organisation import Destination
 
 SECONDS = 15.0
@@ -32,7 +32,7 @@ class Mailer:
         self._destination = destination
         self._name, _, self._password = login.decode().partition(":")
 
-    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         assert isinstance(body, bytes)
         mail = EmailMessage()
         mail["From"], mail["To"] = self._destination.sender, ", ".join(self._destination.to)
@@ -41,7 +41,7 @@ class Mailer:
         mail.set_content(body.decode())
         return await asyncio.to_thread(self._send, url, mail)
 
-    def _send(self, url: str, mail: EmailMessage) -> Answer:
+    def _send(self, url: str, mail: EmailMessage) -> Response:
         try:
             with _connected(url) as server:
                 if self._name:
@@ -49,28 +49,28 @@ class Mailer:
                 server.send_message(mail)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             return next(make(error) for kind, make in FAILED if isinstance(error, kind))
-        return Answer(status=ACCEPTED)
+        return Response(status=ACCEPTED)
 
 
-def _refused(error: Any) -> Answer:
+def _refused(error: Any) -> Response:
     """All of those it was for; the mildest of the answers, so that it is tried again for one."""
     codes = [code for code, _ in error.recipients.values()]
-    return Answer(status=_status(min(codes, default=PERMANENT)))
+    return Response(status=_status(min(codes, default=PERMANENT)))
 
 
 def _status(code: int) -> int:
     return UNPROCESSABLE if code >= PERMANENT else UNAVAILABLE
 
 
-FAILED: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
-    (smtplib.SMTPAuthenticationError, lambda _: Answer(status=UNAUTHORIZED)),
+FAILED: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
+    (smtplib.SMTPAuthenticationError, lambda _: Response(status=UNAUTHORIZED)),
     (smtplib.SMTPRecipientsRefused, _refused),
-    (smtplib.SMTPResponseException, lambda error: Answer(status=_status(error.smtp_code))),
-    (ssl.SSLError, lambda _: Answer(failure="tls")),
-    (socket.gaierror, lambda _: Answer(failure="name", sent=False)),
-    (TimeoutError, lambda _: Answer(failure="timeout")),
-    (ConnectionRefusedError, lambda _: Answer(failure="refused", sent=False)),
-    (Exception, lambda _: Answer(failure="reset")),
+    (smtplib.SMTPResponseException, lambda error: Response(status=_status(error.smtp_code))),
+    (ssl.SSLError, lambda _: Response(failure="tls")),
+    (socket.gaierror, lambda _: Response(failure="name", request_sent=False)),
+    (TimeoutError, lambda _: Response(failure="timeout")),
+    (ConnectionRefusedError, lambda _: Response(failure="refused", request_sent=False)),
+    (Exception, lambda _: Response(failure="reset")),
 )
 """The first that it is says how it failed."""
 

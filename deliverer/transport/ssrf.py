@@ -28,7 +28,7 @@ ISATAP = (0x00005EFE, 0x02005EFE)
 """Before the IPv4 address at which a tunnel ends, behind whichever prefix (RFC 5214)."""
 
 
-def may_go(address: str, networks: Collection[Network]) -> bool:
+def is_allowed_address(address: str, networks: Collection[Network]) -> bool:
     """Whether a connection may be made to this address (without a name, perhaps with a scope)."""
     written = ip_address(address.partition("%")[0])
     meant = _meant(written)

@@ -10,26 +10,26 @@ import msgspec
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.api.command_store import Acceptance, Accepted, AnsweredMeanwhile, Store
+from gateway.api.command_store import AnsweredMeanwhile, NewCommand, Store, StoredCommand
 from gateway.commands import builder, idempotency
-from gateway.commands.builder import Given
-from gateway.intake import Intake, NotDurable
+from gateway.commands.builder import CommandContext
+from gateway.intake import Intake, NotAccepted
 from gateway.requests import changes, messages
 from services import clock
 from services.amqp import topology
-from services.api.json_body import Fault, read, sound
-from services.api.request_body import Refused, taken, unfit
-from services.config.model import Config
+from services.api.json_body import FieldError, parse_body, parse_ignoring_faults
+from services.api.request_body import Refused, bad_request, read_json_body
+from services.config.model import Configuration
 from services.contract import Command
-from services.http.bearer_auth import guarded
-from services.http.problems import json, problem, unavailable
+from services.http.bearer_auth import require_token
+from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights, Role
-from services.http.token_store import Keyring
+from services.http.token_store import TokenStore
 
 T = TypeVar("T")
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     """An order as it came: its key makes it this one and no other."""
 
     rights: Rights
@@ -46,8 +46,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def fingerprint(self) -> bytes:
         return idempotency.fingerprint(self.path, self.body)
 
-    def acceptance(self, **more: Any) -> Acceptance:
-        return Acceptance(
+    def acceptance(self, **more: Any) -> NewCommand:
+        return NewCommand(
             id=self.id,
             tenant=self.rights.tenant,
             token=self.rights.name,
@@ -57,49 +57,53 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Orders:
-    def __init__(self, intake: Intake, store: Store, config: Config, keyring: Keyring) -> None:
+class CommandEndpoint:
+    def __init__(
+        self, intake: Intake, store: Store, config: Configuration, keyring: TokenStore
+    ) -> None:
         self._intake, self._store = intake, store
         self._config, self._keyring = config, keyring
 
-    def taking(
-        self, take: Callable[[web.Request, Order], Awaitable[web.Response]], *roles: Role
+    def handler(
+        self, take: Callable[[web.Request, CommandRequest], Awaitable[web.Response]], *roles: Role
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The handler of an order: `take` for what came whole, with a key, while there is room."""
 
         async def handler(request: web.Request, rights: Rights) -> web.Response:
             try:
                 if closed := self._intake.refusal():
-                    return unavailable(closed)
+                    return service_unavailable(closed)
                 return await take(request, await _order(request, rights))
             except Refused as refused:
                 return refused.answer
 
-        return guarded(handler, self._keyring, *roles)
+        return require_token(handler, self._keyring, *roles)
 
-    def read(self, order: Order, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None) -> T:
+    def read(
+        self, order: CommandRequest, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
+    ) -> T:
         """The body of an order; Refused with every fault of it and of its key."""
-        body = read(order.body, kind, common)
+        body = parse_body(order.body, kind, common)
         wrong = body if isinstance(body, list) else []
         if order.key and not wrong:
             return cast(T, body)
-        if terms := sound(order.body, wrong, messages.TERMS):
+        if terms := parse_ignoring_faults(order.body, wrong, messages.TERMS):
             known = {fault.member for fault in wrong}
             moves, whole = kind is changes.TRANSFER, kind in changes.AGREEING
             met = (terms, order.rights, self._config)
             more = builder.terms_faults(*met, moves=moves, whole=whole)
             more += builder.time_faults(terms.until, clock.now())
-            more += builder.given_faults(terms, clock.now())
+            more += builder.consent_date_errors(terms, clock.now())
             wrong = wrong + [fault for fault in more if fault.member not in known]
-        raise Refused(unusable(sorted(wrong), key=order.key))
+        raise Refused(validation_problem(sorted(wrong), key=order.key))
 
-    async def unless_accepted(self, order: Order, refusal: web.Response) -> None:
+    async def raise_unless_accepted(self, order: CommandRequest, refusal: web.Response) -> None:
         """What was accepted once is answered as it was, whatever has changed since."""
         if not await self._store.accepted(order.id):
             raise Refused(refusal)
 
     async def accept(
-        self, order: Order, new: Acceptance, command: Callable[[Given], Command]
+        self, order: CommandRequest, new: NewCommand, command: Callable[[CommandContext], Command]
     ) -> web.Response:
         """202 once a quorum holds it."""
         try:
@@ -111,39 +115,42 @@ class Orders:
         if not accepted.confirmed and (refusal := await self._publish(order, accepted, command)):
             return refusal
         where = {"Location": f"/v1/messages/{order.id}"}
-        return json({"id": order.id, "status": "accepted"}, 202, where)
+        return json_response({"id": order.id, "status": "accepted"}, 202, where)
 
     async def _publish(
-        self, order: Order, accepted: Accepted, command: Callable[[Given], Command]
+        self,
+        order: CommandRequest,
+        accepted: StoredCommand,
+        command: Callable[[CommandContext], Command],
     ) -> web.Response | None:
         """Publish what was accepted, with its first ids and times; None once it is safe."""
-        made = command(Given(rights=order.rights, id=order.id, at=accepted.accepted_at))
+        made = command(CommandContext(rights=order.rights, id=order.id, at=accepted.accepted_at))
         partition = topology.partition_of(made.number, self._config.partitions)
         try:
             await self._intake.put([(partition, made)])
-        except NotDurable as error:
-            return unavailable(str(error))
+        except NotAccepted as error:
+            return service_unavailable(str(error))
         await self._store.confirm(order.id, clock.now())
         return None
 
 
-async def _order(request: web.Request, rights: Rights) -> Order:
+async def _order(request: web.Request, rights: Rights) -> CommandRequest:
     """An order as it came; Refused when its body cannot be taken."""
-    body = await taken(request)
-    key = idempotency.sole(request.headers.getall(idempotency.HEADER, []))
-    return Order(rights=rights, path=request.path, key=key, body=body)
+    body = await read_json_body(request)
+    key = idempotency.single_key(request.headers.getall(idempotency.HEADER, []))
+    return CommandRequest(rights=rights, path=request.path, key=key, body=body)
 
 
-def unusable(faults: list[Fault], *, key: str = "known") -> web.Response:
+def validation_problem(faults: list[FieldError], *, key: str = "known") -> web.Response:
     """400 with all of them, and that there is no key when there is none."""
     if key:
-        return unfit(faults)
-    all = [Fault("", idempotency.NEEDED, idempotency.HEADER), *faults]
-    return problem(400, "Bad Request", "the request is not what it should be", errors=all)
+        return bad_request(faults)
+    all = [FieldError("", idempotency.NEEDED, idempotency.HEADER), *faults]
+    return problem_response(400, "Bad Request", "the request is not what it should be", errors=all)
 
 
 def conflict(code: str, detail: str, **more: Any) -> web.Response:
-    return problem(409, "Conflict", detail, code=code, **more)
+    return problem_response(409, "Conflict", detail, code=code, **more)
 
 
 def transferred() -> web.Response:

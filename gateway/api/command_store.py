@@ -9,17 +9,17 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gateway.commands.authorization import Held
+from gateway.commands.authorization import ConversationView
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
-from services.tasks import within
+from services.tasks import with_timeout
 
 UNCONFIRMED = timedelta(seconds=15)
 """How long an answer counts that was never confirmed: its sender has its 503 long before, also by
 the clock of another gateway."""
 
 
-class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+class NewCommand(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be accepted. `conversation` is the one that it is said in, and `department` has
     it; `last` is the last answer there that its sender has seen: None for none, UNSET when it does
     not matter. A reaction is said there, and is no answer."""
@@ -35,7 +35,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     last: UUID | UnsetType | None = UNSET
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class StoredCommand(msgspec.Struct, frozen=True):
     """A command as it was first accepted."""
 
     fingerprint: bytes
@@ -43,7 +43,7 @@ class Accepted(msgspec.Struct, frozen=True):
     confirmed: bool
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
     """What the contact centre last said of a number, be it over or not; '' is no notice."""
 
     state: str = "open"
@@ -66,22 +66,24 @@ class Store:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def conversation(self, id: str) -> Held | None:
+    async def conversation(self, id: str) -> ConversationView | None:
         """A conversation as the router has it now."""
         fetch = self._pool.fetchrow(
             "select id, tenant, number, department, departments, closed_at is not null as closed"
             " from router.conversation where id = $1",
             id,
         )
-        row = await within(ANSWER_SECONDS, fetch)
-        return Held(**{**row, "departments": tuple(row["departments"])}) if row else None
+        row = await with_timeout(ANSWER_SECONDS, fetch)
+        return (
+            ConversationView(**{**row, "departments": tuple(row["departments"])}) if row else None
+        )
 
-    async def accept(self, new: Acceptance) -> Accepted:
+    async def accept(self, new: NewCommand) -> StoredCommand:
         """Write it down unless it is there; what is there then. AnsweredMeanwhile when its sender
         has not seen the last answer."""
-        return await within(ANSWER_SECONDS, self._accept(new))
+        return await with_timeout(ANSWER_SECONDS, self._accept(new))
 
-    async def _accept(self, new: Acceptance) -> Accepted:
+    async def _accept(self, new: NewCommand) -> StoredCommand:
         async with self._pool.acquire() as connection, connection.transaction():
             if new.last is not UNSET:
                 await connection.execute(_ALONE, new.conversation)
@@ -96,11 +98,13 @@ class Store:
                 assert row is not None  # rows are never taken out while they can be asked for
                 if row["confirmed_at"] is None and row["fingerprint"] == new.fingerprint:
                     await _again(connection, new)
-        return Accepted(row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None)
+        return StoredCommand(
+            row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None
+        )
 
     async def accepted(self, id: UUID) -> bool:
         """Whether a command was accepted before: then it is answered as it was."""
-        return await within(ANSWER_SECONDS, self._pool.fetchrow(_SELECT, id)) is not None
+        return await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_SELECT, id)) is not None
 
     async def confirm(self, id: UUID, at: datetime) -> None:
         update = self._pool.execute(
@@ -108,18 +112,21 @@ class Store:
             id,
             at,
         )
-        await within(ANSWER_SECONDS, update)
+        await with_timeout(ANSWER_SECONDS, update)
 
-    async def said(self, numbers: Sequence[str]) -> dict[str, Said]:
+    async def said(self, numbers: Sequence[str]) -> dict[str, NumberNotice]:
         """Of those numbers of which anything was ever said."""
-        rows = await within(ANSWER_SECONDS, self._pool.fetch(_SAID, numbers))
-        return {row["number"]: Said(**{k: row[k] for k in Said.__struct_fields__}) for row in rows}
+        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_SAID, numbers))
+        return {
+            row["number"]: NumberNotice(**{k: row[k] for k in NumberNotice.__struct_fields__})
+            for row in rows
+        }
 
     async def message(self, id: UUID, rights: Rights) -> dict[str, Any] | None:
         """An order of this token as it stands: accepted until the router knows better. None for one
         that never became safe: its sender was told to try again."""
         mine = (id, rights.tenant, rights.name)
-        row = await within(ANSWER_SECONDS, self._pool.fetchrow(_MESSAGE, *mine))
+        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_MESSAGE, *mine))
         if row is None:
             return None
         return {
@@ -133,7 +140,7 @@ class Store:
         }
 
 
-async def _again(connection: Connection, new: Acceptance) -> None:
+async def _again(connection: Connection, new: NewCommand) -> None:
     """Of what was never confirmed: it is published again. When it counted no more, others may have
     answered since, and it takes its turn anew."""
     if await connection.fetchval(_ANEW, new.id, new.at, new.at - UNCONFIRMED):
@@ -142,7 +149,7 @@ async def _again(connection: Connection, new: Acceptance) -> None:
         await connection.execute(_TRY, new.id, new.at)
 
 
-async def _unless_answered(connection: Connection, new: Acceptance) -> None:
+async def _unless_answered(connection: Connection, new: NewCommand) -> None:
     """AnsweredMeanwhile when there is a newer answer than its sender has seen."""
     if new.last is UNSET:
         return
@@ -192,7 +199,7 @@ order by c.position desc limit 1
 """
 
 _SAID = f"""
-select number, {", ".join(Said.__struct_fields__)} from router.standing
+select number, {", ".join(NumberNotice.__struct_fields__)} from router.standing
 where number = any($1::text[])
 """
 

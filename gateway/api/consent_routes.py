@@ -9,15 +9,15 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.api.command_endpoint import Order, Orders, unusable
+from gateway.api.command_endpoint import CommandEndpoint, CommandRequest, validation_problem
 from gateway.commands import builder
 from gateway.requests import changes
 from services import clock
-from services.config.model import Config
+from services.config.model import Configuration
 
 
 class Consents:
-    def __init__(self, orders: Orders, config: Config) -> None:
+    def __init__(self, orders: CommandEndpoint, config: Configuration) -> None:
         self._orders, self._config = orders, config
 
     def routes(self) -> list[web.RouteDef]:
@@ -32,14 +32,14 @@ class Consents:
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """202 once a quorum holds it."""
 
-        async def take(_: web.Request, order: Order) -> web.Response:
+        async def take(_: web.Request, order: CommandRequest) -> web.Response:
             body = self._orders.read(order, kind)
             faults = builder.terms_faults(body, order.rights, self._config, whole=True)
-            faults += builder.given_faults(body, clock.now())
+            faults += builder.consent_date_errors(body, clock.now())
             if faults:
-                await self._orders.unless_accepted(order, unusable(sorted(faults)))
+                await self._orders.raise_unless_accepted(order, validation_problem(sorted(faults)))
             return await self._orders.accept(
-                order, order.acceptance(), lambda given: builder.agreeing(body, given)
+                order, order.acceptance(), lambda given: builder.consent_command(body, given)
             )
 
-        return self._orders.taking(take, "send")
+        return self._orders.handler(take, "send")

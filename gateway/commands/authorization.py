@@ -7,11 +7,11 @@ from typing import Literal
 
 import msgspec
 
-from services.config.model import Config
+from services.config.model import Configuration
 from services.http.rights import Rights
 
 
-class Held(msgspec.Struct, frozen=True):
+class ConversationView(msgspec.Struct, frozen=True):
     """A conversation, and the departments that have, or had, it."""
 
     id: str
@@ -22,13 +22,13 @@ class Held(msgspec.Struct, frozen=True):
     closed: bool = False
 
 
-Standing = Literal["allowed", "transferred", "unknown"]
+Access = Literal["allowed", "transferred", "unknown"]
 """`unknown` is also what a token hears that must not know that there is such a conversation."""
 
 
-def standing(
-    held: Held | None, rights: Rights, department: str, *, anywhere: bool = False
-) -> Standing:
+def access_to(
+    held: ConversationView | None, rights: Rights, department: str, *, anywhere: bool = False
+) -> Access:
     """Of a token that acts for `department`; '' for whichever of its departments has it.
     `anywhere`: it need be none of them, as of who is woken at night."""
     if held is None or held.tenant != rights.tenant:
@@ -40,7 +40,9 @@ def standing(
     return "transferred" if any(map(rights.handles, held.departments)) else "unknown"
 
 
-def silence(held: Held, config: Config) -> Literal["", "marks_off", "confidential"]:
+def read_receipt_refusal(
+    held: ConversationView, config: Configuration
+) -> Literal["", "marks_off", "confidential"]:
     """Why no citizen is shown that what they wrote here was read."""
     number = config.number(held.number)
     if number is None or number.read_marks == "never":

@@ -11,23 +11,23 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.commands.authorization import Held
-from gateway.commands.graph_payload import content_of, disclosure_faults, link_of, upload_of
-from gateway.commands.plain_text import words_of
+from gateway.commands.authorization import ConversationView
+from gateway.commands.graph_payload import disclosure_faults, graph_payload, link_of, upload_of
+from gateway.commands.plain_text import plain_text_of
 from gateway.requests.changes import (
-    Agreed,
+    ClearNotice,
     Close,
     Confirm,
-    Ended,
+    GiveConsent,
+    LinkCase,
     Merge,
-    NoNotice,
     Note,
     Notice,
     Read,
     Release,
     State,
-    Tie,
     Transfer,
+    WithdrawConsent,
 )
 from gateway.requests.messages import (
     Author,
@@ -38,26 +38,26 @@ from gateway.requests.messages import (
     Terms,
 )
 from services import contract
-from services.api.json_body import Fault
-from services.config.model import Config
+from services.api.json_body import FieldError
+from services.config.model import Configuration
 from services.http.rights import Rights
 
-Change = Transfer | Close | Note | Tie | Read | Confirm | Release | Merge
+Change = Transfer | Close | Note | LinkCase | Read | Confirm | Release | Merge
 KINDS: dict[type[Change], str] = {
     Transfer: "transfer",
     Close: "close",
     Note: "note",
-    Tie: "link",
+    LinkCase: "link",
     Read: "read",
     Confirm: "confirm",
     Release: "release",
     Merge: "merge",
 }
 """Body -> type of the command, of a conversation."""
-Saying = Notice | NoNotice | State
-SAYINGS: dict[type[Saying], str] = {Notice: "notice", NoNotice: "notice", State: "state"}
+Saying = Notice | ClearNotice | State
+SAYINGS: dict[type[Saying], str] = {Notice: "notice", ClearNotice: "notice", State: "state"}
 """The same, of a number."""
-Agreeing = Agreed | Ended
+Agreeing = GiveConsent | WithdrawConsent
 AHEAD = timedelta(minutes=1)
 """By which the clock of a CRM may be fast."""
 LONGEST = timedelta(days=31)
@@ -65,7 +65,7 @@ LONGEST = timedelta(days=31)
 opening hours; a notice that somebody forgot is not told for a year."""
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class CommandContext(msgspec.Struct, frozen=True, kw_only=True):
     """By whom a command is given, under which id and when it was first accepted."""
 
     rights: Rights
@@ -73,7 +73,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def faults(body: Message | Change, rights: Rights, config: Config) -> list[Fault]:
+def faults(body: Message | Change, rights: Rights, config: Configuration) -> list[FieldError]:
     """All that stands against an order, beside the conversation that it is for."""
     found = terms_faults(body, rights, config, moves=isinstance(body, Transfer))
     if not isinstance(body, Change):
@@ -82,20 +82,20 @@ def faults(body: Message | Change, rights: Rights, config: Config) -> list[Fault
     return found
 
 
-def _link_faults(body: Message, config: Config) -> Iterator[Fault]:
+def _link_faults(body: Message, config: Configuration) -> Iterator[FieldError]:
     """What Meta fetches from elsewhere, nobody of ours has looked at."""
     if config.environment == "production" and (where := link_of(body)):
-        yield Fault(where, "must be an upload (`id`): in production files are scanned")
+        yield FieldError(where, "must be an upload (`id`): in production files are scanned")
 
 
 def terms_faults(
     terms: Message | Change | Terms | Agreeing,
     rights: Rights,
-    config: Config,
+    config: Configuration,
     *,
     moves: bool = False,
     whole: bool = False,
-) -> list[Fault]:
+) -> list[FieldError]:
     """What stands against an order whatever its words are; `moves`: it is a transfer. `whole`: it
     is the municipality's, and no department's."""
     department: str | None = getattr(terms, "department", None)
@@ -106,46 +106,46 @@ def terms_faults(
     elif not moves:
         found += _sender_faults(department, number, rights, config)
     elif department and config.department(rights.tenant, department) is None:
-        found.append(Fault("/department", "is no department of this municipality"))
+        found.append(FieldError("/department", "is no department of this municipality"))
     return found
 
 
-def time_faults(until: datetime | None, now: datetime) -> list[Fault]:
+def time_faults(until: datetime | None, now: datetime) -> list[FieldError]:
     """What stands against the moment at which something is to end."""
     if until is None or now < until <= now + LONGEST:
         return []
     late = f"must lie within {LONGEST.days} days"
-    return [Fault("/until", late if until > now else "must lie in the future")]
+    return [FieldError("/until", late if until > now else "must lie in the future")]
 
 
-def saying_faults(body: Saying, rights: Rights, now: datetime) -> list[Fault]:
+def number_command_errors(body: Saying, rights: Rights, now: datetime) -> list[FieldError]:
     """All that stands against what is said of a number."""
     until = getattr(body, "until", None)
     return [*_author_faults(body.author, rights), *time_faults(until, now)]
 
 
-def merge_faults(body: Merge, held: Held) -> list[Fault]:
+def merge_faults(body: Merge, held: ConversationView) -> list[FieldError]:
     """What stands against the other conversation, as far as its id says."""
     if body.other == held.id:
-        return [Fault("/with", "must be another conversation")]
+        return [FieldError("/with", "must be another conversation")]
     if body.other.partition("-")[0] != held.number:
-        return [Fault("/with", "must be a conversation of the same number")]
+        return [FieldError("/with", "must be a conversation of the same number")]
     return []
 
 
-def _author_faults(author: Author | None, rights: Rights) -> Iterator[Fault]:
+def _author_faults(author: Author | None, rights: Rights) -> Iterator[FieldError]:
     if rights.people and author is None:
-        yield Fault("/author", "must be given: people write with this token")
+        yield FieldError("/author", "must be given: people write with this token")
     elif rights.people and author and author.kind == "employee" and not author.id:
-        yield Fault("/author/id", "must be given: people write with this token")
+        yield FieldError("/author/id", "must be given: people write with this token")
 
 
 def _sender_faults(
-    department: str | None, number_id: str | None, rights: Rights, config: Config
-) -> Iterator[Fault]:
+    department: str | None, number_id: str | None, rights: Rights, config: Configuration
+) -> Iterator[FieldError]:
     known = department is None or config.department(rights.tenant, department)
     if department is not None and not (known and rights.handles(department)):
-        yield Fault("/department", "is no department of this token")
+        yield FieldError("/department", "is no department of this token")
     if wrong := list(_number_faults(number_id, rights, config)):
         yield from wrong
         return
@@ -156,16 +156,18 @@ def _sender_faults(
         and not rights.handles(number.fallback)
         and len(rights.departments) > 1
     ):
-        yield Fault("/department", "must be given: this token has more than one")
+        yield FieldError("/department", "must be given: this token has more than one")
 
 
-def _number_faults(number: str | None, rights: Rights, config: Config) -> Iterator[Fault]:
+def _number_faults(
+    number: str | None, rights: Rights, config: Configuration
+) -> Iterator[FieldError]:
     ours = config.number(number) if number else None
     if number is not None and (ours is None or ours.tenant != rights.tenant):
-        yield Fault("/number", "must be the id of a number of ours")
+        yield FieldError("/number", "must be the id of a number of ours")
 
 
-def given_faults(terms: Message | Terms | Agreeing, now: datetime) -> list[Fault]:
+def consent_date_errors(terms: Message | Terms | Agreeing, now: datetime) -> list[FieldError]:
     """What stands against the moment at which consent was given."""
     consent: Consent | None = getattr(terms, "consent", None)
     moments = {
@@ -173,10 +175,12 @@ def given_faults(terms: Message | Terms | Agreeing, now: datetime) -> list[Fault
         "/consent/givenAt": consent.given_at if consent else None,
     }
     late = "must not lie in the future"
-    return [Fault(where, late) for where, at in moments.items() if at and at > now + AHEAD]
+    return [FieldError(where, late) for where, at in moments.items() if at and at > now + AHEAD]
 
 
-def message(body: Message, held: Held | None, given: Given, config: Config) -> contract.Command:
+def message(
+    body: Message, held: ConversationView | None, given: CommandContext, config: Configuration
+) -> contract.Command:
     """The command for a message; `held` is the conversation that it is for, where one was named."""
     disclosure = _disclosure(given.rights, config)
     return contract.Command(
@@ -184,8 +188,8 @@ def message(body: Message, held: Held | None, given: Given, config: Config) -> c
         received_at=given.at,
         token=given.rights.name,
         type=body.media.kind if body.type == "media" else body.type,
-        text=words_of(body, disclosure),
-        content=content_of(body, disclosure),
+        text=plain_text_of(body, disclosure),
+        content=graph_payload(body, disclosure),
         conversation=held.id if held else "",
         number=held.number if held else body.number or "",
         to=body.to or "",
@@ -193,7 +197,7 @@ def message(body: Message, held: Held | None, given: Given, config: Config) -> c
         tenant=given.rights.tenant,
         departments=sorted(given.rights.departments),
         department=body.department or "",
-        about=_about(body),
+        reply_to_message=_about(body),
         media=upload.id if (upload := upload_of(body)) else None,
         **(_consented(body) if isinstance(body, TemplateMessage) else {}),
     )
@@ -219,12 +223,12 @@ def _about(body: Message) -> UUID | None:
     return None if isinstance(body, TemplateMessage) else body.reply_to
 
 
-def _disclosure(rights: Rights, config: Config) -> str:
+def _disclosure(rights: Rights, config: Configuration) -> str:
     tenant = config.tenant(rights.tenant)
     return tenant.disclosure if tenant else ""
 
 
-def change(body: Change, held: Held, given: Given) -> contract.Command:
+def change(body: Change, held: ConversationView, given: CommandContext) -> contract.Command:
     """The command that changes a conversation."""
     return contract.Command(
         id=given.id,
@@ -255,7 +259,7 @@ def _changed(body: Change) -> dict[str, Any]:
             changed = {"reason": body.reason or "", "outcome": body.outcome or ""}
         case Note():
             changed = {"text": body.text}
-        case Tie():
+        case LinkCase():
             changed = {"zaak": body.zaak}
         case Read():
             changed = {"typing": body.typing or False}
@@ -264,7 +268,7 @@ def _changed(body: Change) -> dict[str, Any]:
     return changed
 
 
-def saying(body: Saying, number: str, given: Given) -> contract.Command:
+def number_command(body: Saying, number: str, given: CommandContext) -> contract.Command:
     """The command that says something of a number."""
     until = getattr(body, "until", None)
     return contract.Command(
@@ -282,14 +286,14 @@ def saying(body: Saying, number: str, given: Given) -> contract.Command:
     )
 
 
-def agreeing(body: Agreeing, given: Given) -> contract.Command:
+def consent_command(body: Agreeing, given: CommandContext) -> contract.Command:
     """The command that puts consent on record, or ends it."""
-    proof = _proof(body) if isinstance(body, Agreed) else {"purpose": body.purpose}
+    proof = _proof(body) if isinstance(body, GiveConsent) else {"purpose": body.purpose}
     return contract.Command(
         id=given.id,
         received_at=given.at,
         token=given.rights.name,
-        type="consent" if isinstance(body, Agreed) else "withdraw",
+        type="consent" if isinstance(body, GiveConsent) else "withdraw",
         number=body.number,
         to=body.to,
         author=_author(body.author),

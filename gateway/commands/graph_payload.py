@@ -51,7 +51,7 @@ from gateway.requests.templates import (
     VideoParameter,
 )
 from services.api.field_types import Body
-from services.api.json_body import Fault
+from services.api.json_body import FieldError
 from services.language.readability import length
 
 Json = dict[str, Any]
@@ -68,19 +68,19 @@ class Upload(msgspec.Struct, frozen=True):
     pointer: str
 
 
-def content_of(message: Message, disclosure: str = "") -> bytes:
+def graph_payload(message: Message, disclosure: str = "") -> bytes:
     """Meta's JSON of `message`; `disclosure` goes under the words of an automated one."""
-    kind, content = _content(message, disclosed(message, disclosure))
+    kind, content = _content(message, with_disclosure(message, disclosure))
     return msgspec.json.encode({"type": kind, kind: content})
 
 
-def disclosure_faults(message: Message, disclosure: str) -> list[Fault]:
+def disclosure_faults(message: Message, disclosure: str) -> list[FieldError]:
     """Where the words are too long once the disclosure is under them."""
     text, most, pointer = _room(message)
-    if not text or length(under(text, disclosed(message, disclosure))) <= most:
+    if not text or length(append_disclosure(text, with_disclosure(message, disclosure))) <= most:
         return []
     detail = f"is over {most} characters with the disclosure of automated answers under it"
-    return [Fault(pointer, detail)]
+    return [FieldError(pointer, detail)]
 
 
 def upload_of(message: Message) -> Upload | None:
@@ -110,20 +110,20 @@ def _media(message: Message) -> Iterator[tuple[Any, str, str]]:
                 yield medium, kind, f"/template/components/{n}/parameters/0/{kind}"
 
 
-def disclosed(message: Message, disclosure: str) -> str:
+def with_disclosure(message: Message, disclosure: str) -> str:
     """What goes under its words: only an automated answer says so."""
     automated = message.author is not None and message.author.kind == "automated"
     return disclosure if automated else ""
 
 
-def under(text: str, disclosure: str) -> str:
+def append_disclosure(text: str, disclosure: str) -> str:
     """A text with a blank line and the disclosure under it, of what there is of both."""
     return "\n\n".join(filter(None, (text, disclosure)))
 
 
 def caption(media: Media, disclosure: str) -> str:
     """The words under a file, be it the disclosure alone."""
-    return "" if media.kind in UNCAPTIONED else under(media.caption or "", disclosure)
+    return "" if media.kind in UNCAPTIONED else append_disclosure(media.caption or "", disclosure)
 
 
 def _room(message: Message) -> tuple[str, int, str]:
@@ -142,7 +142,7 @@ def _content(message: Message, disclosure: str) -> tuple[str, Any]:
     """Meta's type and the object under it."""
     match message:
         case TextMessage(text=text):
-            body = under(text.body, disclosure)
+            body = append_disclosure(text.body, disclosure)
             return "text", {"body": body, "preview_url": text.preview_url}
         case MediaMessage(media=media):
             words = caption(media, disclosure) or None
@@ -187,7 +187,7 @@ def _place(place: Location | TemplatePlace) -> Json:
 
 def _interactive(given: Interactive, disclosure: str) -> Json:
     kind, action = _action(given)
-    content: Json = {"type": kind, "body": {"text": under(given.body, disclosure)}}
+    content: Json = {"type": kind, "body": {"text": append_disclosure(given.body, disclosure)}}
     if isinstance(given, AskLocation | AskContact):
         return content | {"action": action}
     footer = {"text": given.footer} if given.footer else None

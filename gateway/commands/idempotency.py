@@ -18,7 +18,7 @@ def is_key(key: str) -> bool:
     return KEY.fullmatch(key) is not None
 
 
-def sole(given: Sequence[str]) -> str:
+def single_key(given: Sequence[str]) -> str:
     """The key of a request with these headers of that name; '' where it has none, or several."""
     return given[0] if len(given) == 1 and is_key(given[0]) else ""
 

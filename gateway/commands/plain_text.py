@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.commands.graph_payload import caption, disclosed, under
+from gateway.commands.graph_payload import append_disclosure, caption, with_disclosure
 from gateway.requests.interactive import Buttons, Flow, Interactive, List, TextHeader, Url
 from gateway.requests.messages import (
     ContactsMessage,
@@ -26,15 +26,15 @@ from gateway.requests.templates import (
 from services.api.field_types import Body
 
 
-def words_of(message: Message, disclosure: str = "") -> str:
+def plain_text_of(message: Message, disclosure: str = "") -> str:
     """The words in it, a line each; of a template what was filled in, as Meta has the rest."""
-    return "\n".join(filter(None, _words(message, disclosed(message, disclosure))))
+    return "\n".join(filter(None, _words(message, with_disclosure(message, disclosure))))
 
 
 def _words(message: Message, disclosure: str) -> Iterator[str]:
     match message:
         case TextMessage(text=text):
-            yield under(text.body, disclosure)
+            yield append_disclosure(text.body, disclosure)
         case MediaMessage(media=media):
             yield media.filename or ""
             yield caption(media, disclosure)
@@ -58,7 +58,7 @@ def _words(message: Message, disclosure: str) -> Iterator[str]:
 def _interactive_words(given: Interactive, disclosure: str) -> Iterator[str]:
     header = getattr(given, "header", None)
     yield header.text if isinstance(header, TextHeader) else ""
-    yield under(given.body, disclosure)
+    yield append_disclosure(given.body, disclosure)
     yield getattr(given, "footer", None) or ""
     match given:
         case Buttons(buttons=buttons):

@@ -53,7 +53,7 @@ TYPES: dict[str, Type] = {
 }
 
 
-def fault(mime_type: str, head: bytes) -> str:
+def media_type_error(mime_type: str, head: bytes) -> str:
     """Why Meta would not take a file that begins like this; '' when nothing is seen."""
     if not has_signature(mime_type, head) or (mime_type == "text/plain" and not _is_text(head)):
         return "the file is not of the type that its Content-Type says"
@@ -76,7 +76,7 @@ def kind_of(mime_type: str) -> Kind:
     return TYPES[mime_type].kind
 
 
-def largest(mime_type: str, head: bytes) -> int:
+def max_bytes(mime_type: str, head: bytes) -> int:
     """Bytes of a file that begins like this."""
     if mime_type == "image/webp" and not _moves(head):
         return STILL_STICKER_BYTES

@@ -8,7 +8,7 @@ import msgspec
 from gateway.media.media_types import Kind, kind_of
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
-from services.tasks import within
+from services.tasks import with_timeout
 
 ABANDONED_SECONDS = 3600
 """An upload takes ten minutes at most: what was begun before belongs to a process that ended."""
@@ -34,25 +34,25 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         return kind_of(self.mime_type)
 
 
-class Uploads:
+class UploadStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def find(self, id: UUID, rights: Rights) -> Upload | None:
         """An upload of this very token: its id can be guessed by whoever knows name and key."""
-        row = await within(
+        row = await with_timeout(
             ANSWER_SECONDS, self._pool.fetchrow(_FIND, id, rights.tenant, rights.name)
         )
         return Upload(**dict(row)) if row else None
 
-    async def begin(self, object: UUID, at: datetime) -> None:
+    async def start(self, object: UUID, at: datetime) -> None:
         """Note an object before its first byte, so that it is found when nobody ends it."""
         work = self._pool.execute("insert into gateway.upload values ($1, $2)", object, at)
-        await within(ANSWER_SECONDS, work)
+        await with_timeout(ANSWER_SECONDS, work)
 
-    async def finish(self, new: Upload) -> Upload:
+    async def complete(self, new: Upload) -> Upload:
         """Write it down, unless it is there; what is there then. Of `new` no bytes are missing."""
-        return await within(ANSWER_SECONDS, self._finish(new))
+        return await with_timeout(ANSWER_SECONDS, self._finish(new))
 
     async def _finish(self, new: Upload) -> Upload:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -66,14 +66,14 @@ class Uploads:
             raise LookupError("the id belongs to another municipality")
         return Upload(**dict(row))
 
-    async def abandoned(self, at: datetime) -> list[UUID]:
+    async def stale(self, at: datetime) -> list[UUID]:
         """Objects that were begun long ago and never finished."""
         rows = await self._pool.fetch(_ABANDONED, at, ABANDONED_SECONDS, SWEPT_AT_ONCE)
         return [row["object"] for row in rows]
 
-    async def forget(self, object: UUID) -> None:
+    async def delete(self, object: UUID) -> None:
         """What was begun is no longer in the store."""
-        await within(ANSWER_SECONDS, self._pool.execute(_END, object))
+        await with_timeout(ANSWER_SECONDS, self._pool.execute(_END, object))
 
 
 _COLUMNS = ", ".join(Upload.__struct_fields__)

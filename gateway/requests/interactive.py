@@ -10,13 +10,13 @@ from services.api.field_types import (
     ID_OR_LINK,
     SPARED,
     Body,
-    Different,
-    Form,
+    BoundedText,
+    DistinctItems,
     Link,
-    Words,
-    one_of,
-    spared,
-    wrong,
+    PatternText,
+    exactly_one_of,
+    optional_not_null,
+    validation_error,
 )
 
 BODY_CHARACTERS = 1024
@@ -24,13 +24,13 @@ BODY_CHARACTERS = 1024
 ROWS = 10
 """Of all sections of a list together; Meta's OpenAPI says so of each section."""
 
-Label = Annotated[str, Words(20)]
+Label = Annotated[str, BoundedText(20)]
 """On a button."""
 
 
 class TextHeader(Body):
     kind: Literal["text"]
-    text: Annotated[str, Words(60)]
+    text: Annotated[str, BoundedText(60)]
 
 
 class MediaHeader(Body):
@@ -39,15 +39,15 @@ class MediaHeader(Body):
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
     kind: Literal["image", "video", "document"]
-    id: Annotated[UUID | None, SPARED] = spared()
+    id: Annotated[UUID | None, SPARED] = optional_not_null()
     """Id of an upload (`POST /v1/media`)."""
-    link: Annotated[Link | None, SPARED] = spared()
+    link: Annotated[Link | None, SPARED] = optional_not_null()
     """Where Meta fetches it."""
 
     @field_validator("link")
     @classmethod
     def _one_source(cls, link: str | None, info: ValidationInfo) -> str | None:
-        one_of("id", link, info)
+        exactly_one_of("id", link, info)
         return link
 
 
@@ -57,14 +57,18 @@ Header = Annotated[TextHeader | MediaHeader, Field(discriminator="kind")]
 class _Interactive(Body):
     """What all of them have."""
 
-    body: Annotated[str, Words(BODY_CHARACTERS)]
+    body: Annotated[str, BoundedText(BODY_CHARACTERS)]
     """The words of the message."""
-    header: Annotated[Header | None, SPARED] = spared()
-    footer: Annotated[str | None, Words(60), SPARED] = spared()
+    header: Annotated[Header | None, SPARED] = optional_not_null()
+    footer: Annotated[str | None, BoundedText(60), SPARED] = optional_not_null()
 
 
 class Button(Body):
-    id: Annotated[str, Words(256), Form(r"\S(?:[\s\S]*\S)?", "must not begin or end with a space")]
+    id: Annotated[
+        str,
+        BoundedText(256),
+        PatternText(r"\S(?:[\s\S]*\S)?", "must not begin or end with a space"),
+    ]
     """Comes back when it is tapped."""
     title: Label
 
@@ -76,20 +80,20 @@ class Buttons(_Interactive):
     buttons: Annotated[
         tuple[Button, ...],
         Field(min_length=1, max_length=3),
-        Different("id", "must have ids that differ"),
-        Different("title", "must have titles that differ"),
+        DistinctItems("id", "must have ids that differ"),
+        DistinctItems("title", "must have titles that differ"),
     ]
 
 
 class Row(Body):
-    id: Annotated[str, Words(200)]
+    id: Annotated[str, BoundedText(200)]
     """Comes back when it is chosen."""
-    title: Annotated[str, Words(24)]
-    description: Annotated[str | None, Words(72), SPARED] = spared()
+    title: Annotated[str, BoundedText(24)]
+    description: Annotated[str | None, BoundedText(72), SPARED] = optional_not_null()
 
 
 class Section(Body):
-    title: Annotated[str | None, Words(24), SPARED] = spared()
+    title: Annotated[str | None, BoundedText(24), SPARED] = optional_not_null()
     """Needed when there is more than one section."""
     rows: Annotated[tuple[Row, ...], Field(min_length=1, max_length=ROWS)]
 
@@ -98,7 +102,7 @@ class List(_Interactive):
     """A menu that opens with a button: at most ten rows, in sections."""
 
     kind: Literal["list"]
-    header: Annotated[TextHeader | None, SPARED] = spared()
+    header: Annotated[TextHeader | None, SPARED] = optional_not_null()
     button: Label
     """Opens the menu."""
     sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=10)]
@@ -108,11 +112,11 @@ class List(_Interactive):
     def _together(cls, sections: tuple[Section, ...]) -> tuple[Section, ...]:
         ids = [row.id for section in sections for row in section.rows]
         if len(ids) > ROWS:
-            raise wrong("must have at most {most} rows together", most=ROWS)
+            raise validation_error("must have at most {most} rows together", most=ROWS)
         if len(set(ids)) < len(ids):
-            raise wrong("must have rows with ids that differ")
+            raise validation_error("must have rows with ids that differ")
         if len(sections) > 1 and not all(section.title for section in sections):
-            raise wrong("must each have a title when there are more than one")
+            raise validation_error("must each have a title when there are more than one")
         return sections
 
 
@@ -128,27 +132,27 @@ class AskLocation(Body):
     """A button with which the citizen sends a place."""
 
     kind: Literal["location"]
-    body: Annotated[str, Words(BODY_CHARACTERS)]
+    body: Annotated[str, BoundedText(BODY_CHARACTERS)]
 
 
 class AskContact(Body):
     """A button with which the citizen shares their phone number."""
 
     kind: Literal["contact"]
-    body: Annotated[str, Words(BODY_CHARACTERS)]
+    body: Annotated[str, BoundedText(BODY_CHARACTERS)]
 
 
 class Flow(_Interactive):
     """A form of Meta's inside WhatsApp."""
 
     kind: Literal["flow"]
-    flow_id: Annotated[str, Form(r"[0-9]{1,32}", "must be the id of a flow: digits")]
-    button: Annotated[str, Words(30)]
-    token: Annotated[str | None, Words(200), SPARED] = spared()
+    flow_id: Annotated[str, PatternText(r"[0-9]{1,32}", "must be the id of a flow: digits")]
+    button: Annotated[str, BoundedText(30)]
+    token: Annotated[str | None, BoundedText(200), SPARED] = optional_not_null()
     """Comes back with the answers; nothing personal."""
-    screen: Annotated[str | None, Words(64), SPARED] = spared()
+    screen: Annotated[str | None, BoundedText(64), SPARED] = optional_not_null()
     """The first one; without it the flow asks its own server for it."""
-    data: Annotated[dict[str, JsonValue] | None, Field(min_length=1), SPARED] = spared()
+    data: Annotated[dict[str, JsonValue] | None, Field(min_length=1), SPARED] = optional_not_null()
     """For the first screen."""
     draft: bool = False
     """Not published yet: for testing."""
@@ -159,7 +163,7 @@ class Flow(_Interactive):
         cls, data: dict[str, JsonValue] | None, info: ValidationInfo
     ) -> dict[str, JsonValue] | None:
         if data is not None and info.data.get("screen", "") is None:
-            raise wrong("goes with screen only")
+            raise validation_error("goes with screen only")
         return data
 
 

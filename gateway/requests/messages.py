@@ -16,19 +16,19 @@ from services.api.field_types import (
     ID_OR_LINK,
     SPARED,
     Body,
+    BoundedText,
     Conversation,
     Department,
     Filename,
-    Form,
     Json,
     Link,
     Moment,
     OurNumber,
+    PatternText,
     Purpose,
-    Words,
-    one_of,
-    spared,
-    wrong,
+    exactly_one_of,
+    optional_not_null,
+    validation_error,
 )
 
 TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
@@ -38,7 +38,7 @@ UNCAPTIONED = ("audio", "sticker")
 
 Recipient = Annotated[
     str,
-    Form(
+    PatternText(
         r"\+?[1-9][0-9]{6,14}|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}",
         "must be a phone number in international form, or a business-scoped user id",
     ),
@@ -52,7 +52,7 @@ class Author(Body):
 
     kind: Literal["employee", "system", "automated"]
     """`automated`: no person read it before it left; the municipality's disclosure goes along."""
-    id: Annotated[str, Words(255)] = ""
+    id: Annotated[str, BoundedText(255)] = ""
     """In the CRM."""
 
 
@@ -74,14 +74,14 @@ class _Message(Body):
 
     model_config = ConfigDict(json_schema_extra=TO_WHOM)
 
-    conversation_id: Annotated[Conversation | None, SPARED] = spared()
+    conversation_id: Annotated[Conversation | None, SPARED] = optional_not_null()
     """The conversation in which to answer."""
-    number: Annotated[OurNumber | None, SPARED] = spared()
+    number: Annotated[OurNumber | None, SPARED] = optional_not_null()
     """Our number to write from, when the citizen did not write first."""
-    to: Annotated[Recipient | None, SPARED] = spared()
+    to: Annotated[Recipient | None, SPARED] = optional_not_null()
     """The citizen: a phone number in international form, or a business-scoped user id."""
-    author: Annotated[Author | None, SPARED] = spared()
-    department: Annotated[Department | None, SPARED] = spared()
+    author: Annotated[Author | None, SPARED] = optional_not_null()
+    department: Annotated[Department | None, SPARED] = optional_not_null()
     """For which it is written; refused when another has the conversation by then."""
     if_last: UUID | None = None
     """The last answer that the sender saw, null for none; refused when there is another by then.
@@ -90,14 +90,14 @@ class _Message(Body):
     @field_validator("number", "to")
     @classmethod
     def _a_recipient(cls, value: str | None, info: ValidationInfo) -> str | None:
-        one_of("conversation_id", value, info)
+        exactly_one_of("conversation_id", value, info)
         return value
 
     @field_validator("if_last")
     @classmethod
     def _of_a_conversation(cls, last: UUID | None, info: ValidationInfo) -> UUID | None:
         if info.data.get("conversation_id", "") is None:
-            raise wrong("goes with conversationId only")
+            raise validation_error("goes with conversationId only")
         return last
 
     @property
@@ -109,19 +109,19 @@ class _Message(Body):
 class _Quoting(_Message):
     """A message that may quote another."""
 
-    reply_to: Annotated[UUID | None, SPARED] = spared()
+    reply_to: Annotated[UUID | None, SPARED] = optional_not_null()
     """Id of the message that it quotes, of the same conversation."""
 
     @field_validator("reply_to")
     @classmethod
     def _in_a_conversation(cls, quoted: UUID | None, info: ValidationInfo) -> UUID | None:
         if quoted is not None and info.data.get("conversation_id", "") is None:
-            raise wrong("goes with conversationId only")
+            raise validation_error("goes with conversationId only")
         return quoted
 
 
 class Text(Body):
-    body: Annotated[str, Words(TEXT_CHARACTERS)]
+    body: Annotated[str, BoundedText(TEXT_CHARACTERS)]
     preview_url: bool = False
     """Show a preview of the first link."""
 
@@ -137,31 +137,31 @@ class Media(Body):
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
     kind: Literal["image", "video", "audio", "document", "sticker"]
-    id: Annotated[UUID | None, SPARED] = spared()
+    id: Annotated[UUID | None, SPARED] = optional_not_null()
     """Id of an upload (`POST /v1/media`)."""
-    link: Annotated[Link | None, SPARED] = spared()
-    caption: Annotated[str | None, Words(CAPTION_CHARACTERS), SPARED] = spared()
-    filename: Annotated[Filename | None, SPARED] = spared()
+    link: Annotated[Link | None, SPARED] = optional_not_null()
+    caption: Annotated[str | None, BoundedText(CAPTION_CHARACTERS), SPARED] = optional_not_null()
+    filename: Annotated[Filename | None, SPARED] = optional_not_null()
     """Of a document."""
 
     @field_validator("link")
     @classmethod
     def _one_source(cls, link: str | None, info: ValidationInfo) -> str | None:
-        one_of("id", link, info)
+        exactly_one_of("id", link, info)
         return link
 
     @field_validator("caption", mode="before")
     @classmethod
     def _can_be_seen(cls, caption: object, info: ValidationInfo) -> object:
         if isinstance(caption, str) and info.data.get("kind") in UNCAPTIONED:
-            raise wrong("does not go with audio or a sticker")
+            raise validation_error("does not go with audio or a sticker")
         return caption
 
     @field_validator("filename", mode="before")
     @classmethod
     def _of_a_document(cls, filename: object, info: ValidationInfo) -> object:
         if isinstance(filename, str) and info.data.get("kind", "document") != "document":
-            raise wrong("goes with a document only")
+            raise validation_error("goes with a document only")
         return filename
 
 
@@ -178,8 +178,8 @@ class InteractiveMessage(_Quoting):
 class Location(Body):
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
-    name: Annotated[str | None, Words(256), SPARED] = spared()
-    address: Annotated[str | None, Words(256), SPARED] = spared()
+    name: Annotated[str | None, BoundedText(256), SPARED] = optional_not_null()
+    address: Annotated[str | None, BoundedText(256), SPARED] = optional_not_null()
 
 
 class LocationMessage(_Quoting):
@@ -198,7 +198,7 @@ STYLE = "\ufe0f"
 
 def _check_emoji(text: str) -> str:
     if text and not is_emoji(text) and not is_emoji(text.removesuffix(STYLE)):
-        raise wrong("must be one emoji, or empty")
+        raise validation_error("must be one emoji, or empty")
     return text
 
 
@@ -223,7 +223,7 @@ class Consent(Body):
     purpose: Purpose
     given_at: Moment
     """By the citizen; not in the future."""
-    source: Annotated[str, Words(500)]
+    source: Annotated[str, BoundedText(500)]
     """The form, the counter or the zaak. Nobody's name or number."""
 
 
@@ -237,16 +237,16 @@ class TemplateMessage(_Message):
 
     type: Literal["template"]
     template: Template
-    purpose: Annotated[Purpose | None, SPARED] = spared()
+    purpose: Annotated[Purpose | None, SPARED] = optional_not_null()
     """To somebody who did not write first: that of a consent on record."""
-    consent: Annotated[Consent | None, SPARED] = spared()
+    consent: Annotated[Consent | None, SPARED] = optional_not_null()
     """The same, with the consent itself, which goes on record with the message."""
 
     @field_validator("consent")
     @classmethod
     def _instead_of_a_purpose(cls, given: Consent | None, info: ValidationInfo) -> Consent | None:
         if given is not None and info.data.get("purpose") is not None:
-            raise wrong("does not go with purpose: it has its own")
+            raise validation_error("does not go with purpose: it has its own")
         return given
 
 
@@ -274,12 +274,12 @@ class Terms(Body):
 
     model_config = ConfigDict(extra="ignore")
 
-    number: Annotated[OurNumber | None, SPARED] = spared()
-    author: Annotated[Author | None, SPARED] = spared()
-    department: Annotated[Department | None, SPARED] = spared()
-    until: Annotated[Moment | None, SPARED] = spared()
-    consent: Annotated[Consent | None, SPARED] = spared()
-    given_at: Annotated[Moment | None, SPARED] = spared()
+    number: Annotated[OurNumber | None, SPARED] = optional_not_null()
+    author: Annotated[Author | None, SPARED] = optional_not_null()
+    department: Annotated[Department | None, SPARED] = optional_not_null()
+    until: Annotated[Moment | None, SPARED] = optional_not_null()
+    consent: Annotated[Consent | None, SPARED] = optional_not_null()
+    given_at: Annotated[Moment | None, SPARED] = optional_not_null()
 
 
 COMMON = TypeAdapter(_Common)

@@ -13,14 +13,14 @@ from services.api.field_types import (
     ID_OR_LINK,
     SPARED,
     Body,
-    Different,
+    BoundedText,
+    DistinctItems,
     Filename,
-    Form,
     Link,
-    Words,
-    one_of,
-    spared,
-    wrong,
+    PatternText,
+    exactly_one_of,
+    optional_not_null,
+    validation_error,
 )
 from services.language.readability import length
 
@@ -28,31 +28,33 @@ PARAMETERS = 50
 """Of one component: more than a text of 1,024 characters has room for."""
 HEADER_CHARACTERS = 60
 
-Name = Annotated[str, Form(r"[a-z][a-z0-9_]{0,59}", "must be a parameter's name: a-z, 0-9 and _")]
+Name = Annotated[
+    str, PatternText(r"[a-z][a-z0-9_]{0,59}", "must be a parameter's name: a-z, 0-9 and _")
+]
 Filled = Annotated[
     str,
-    Words(1024),
-    Form(
+    BoundedText(1024),
+    PatternText(
         r"(?:[^\S\r\n\t]{0,4}[^\s])*[^\S\r\n\t]{0,4}",
         "must be one line, without tabs and without more than four spaces in a row",
     ),
 ]
 """Meta refuses others (its error 132018)."""
 FlowData = Annotated[dict[str, JsonValue], Field(min_length=1)]
-Token = Annotated[str, Words(200)]
+Token = Annotated[str, BoundedText(200)]
 
 
 class TextParameter(Body):
     type: Literal["text"]
     text: Filled
-    parameter_name: Annotated[Name | None, SPARED] = spared()
+    parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
     """Of a named parameter; without it the order counts."""
 
 
 class Currency(Body):
     fallback_value: Filled
     """What is shown where the amount is not, such as `€ 12,50`."""
-    code: Annotated[str, Form(r"[A-Z]{3}", "must be a currency of ISO 4217, as EUR")]
+    code: Annotated[str, PatternText(r"[A-Z]{3}", "must be a currency of ISO 4217, as EUR")]
     amount_1000: Annotated[int, Field(ge=-(2**31), lt=2**31)]
     """The amount times 1,000."""
 
@@ -60,7 +62,7 @@ class Currency(Body):
 class CurrencyParameter(Body):
     type: Literal["currency"]
     currency: Currency
-    parameter_name: Annotated[Name | None, SPARED] = spared()
+    parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
 
 
 class DateTime(Body):
@@ -71,7 +73,7 @@ class DateTime(Body):
 class DateTimeParameter(Body):
     type: Literal["date_time"]
     date_time: DateTime
-    parameter_name: Annotated[Name | None, SPARED] = spared()
+    parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
 
 
 class TemplateFile(Body):
@@ -79,19 +81,19 @@ class TemplateFile(Body):
 
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
-    id: Annotated[UUID | None, SPARED] = spared()
+    id: Annotated[UUID | None, SPARED] = optional_not_null()
     """Id of an upload (`POST /v1/media`)."""
-    link: Annotated[Link | None, SPARED] = spared()
+    link: Annotated[Link | None, SPARED] = optional_not_null()
 
     @field_validator("link")
     @classmethod
     def _one_source(cls, link: str | None, info: ValidationInfo) -> str | None:
-        one_of("id", link, info)
+        exactly_one_of("id", link, info)
         return link
 
 
 class TemplateDocument(TemplateFile):
-    filename: Annotated[Filename | None, SPARED] = spared()
+    filename: Annotated[Filename | None, SPARED] = optional_not_null()
 
 
 class ImageParameter(Body):
@@ -112,8 +114,8 @@ class DocumentParameter(Body):
 class TemplatePlace(Body):
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
-    name: Annotated[str, Words(256)]
-    address: Annotated[str, Words(256)]
+    name: Annotated[str, BoundedText(256)]
+    address: Annotated[str, BoundedText(256)]
 
 
 class LocationParameter(Body):
@@ -138,7 +140,9 @@ class HeaderFilling(Body):
     def _short(cls, parameters: tuple[HeaderParameter, ...]) -> tuple[HeaderParameter, ...]:
         for parameter in parameters:
             if isinstance(parameter, TextParameter) and length(parameter.text) > HEADER_CHARACTERS:
-                raise wrong("must have a text of at most {most} characters", most=HEADER_CHARACTERS)
+                raise validation_error(
+                    "must have a text of at most {most} characters", most=HEADER_CHARACTERS
+                )
         return parameters
 
 
@@ -154,14 +158,14 @@ class BodyFilling(Body):
     parameters: Annotated[
         tuple[BodyParameter, ...],
         Field(min_length=1, max_length=PARAMETERS),
-        Different("parameter_name", "must have names that differ"),
+        DistinctItems("parameter_name", "must have names that differ"),
     ]
 
     @field_validator("parameters")
     @classmethod
     def _named_or_not(cls, parameters: tuple[BodyParameter, ...]) -> tuple[BodyParameter, ...]:
         if len({parameter.parameter_name is None for parameter in parameters}) > 1:
-            raise wrong("must all have a name, or none")
+            raise validation_error("must all have a name, or none")
         return parameters
 
 
@@ -171,25 +175,27 @@ Index = Annotated[int, Field(ge=0, le=9)]
 
 class PayloadParameter(Body):
     type: Literal["payload"]
-    payload: Annotated[str, Words(128)]
+    payload: Annotated[str, BoundedText(128)]
     """Comes back when the button is tapped."""
 
 
 class SuffixParameter(Body):
     type: Literal["text"]
-    text: Annotated[str, Words(2000), Form(r"[^\s\\]*", "must have no spaces in it")]
+    text: Annotated[str, BoundedText(2000), PatternText(r"[^\s\\]*", "must have no spaces in it")]
     """What follows the link in the template."""
 
 
 class CouponParameter(Body):
     type: Literal["coupon_code"]
-    coupon_code: Annotated[str, Words(15), Form(r"[!-~]*", "must be letters, digits and signs")]
+    coupon_code: Annotated[
+        str, BoundedText(15), PatternText(r"[!-~]*", "must be letters, digits and signs")
+    ]
 
 
 class FlowStart(Body):
-    flow_token: Annotated[Token | None, SPARED] = spared()
+    flow_token: Annotated[Token | None, SPARED] = optional_not_null()
     """Comes back with the answers; nothing personal."""
-    flow_action_data: Annotated[FlowData | None, SPARED] = spared()
+    flow_action_data: Annotated[FlowData | None, SPARED] = optional_not_null()
     """For the first screen."""
 
 
@@ -226,7 +232,7 @@ class ButtonFilling(Body):
     ) -> tuple[ButtonParameter, ...]:
         wanted = PARAMETER_OF.get(info.data.get("sub_type", ""))
         if wanted and parameters[0].type != wanted:
-            raise wrong(f"must be of type {wanted} for this subType")
+            raise validation_error(f"must be of type {wanted} for this subType")
         return parameters
 
 
@@ -235,15 +241,18 @@ Component = Annotated[HeaderFilling | BodyFilling | ButtonFilling, Field(discrim
 
 class Template(Body):
     name: Annotated[
-        str, Form(r"[a-z0-9_]{1,512}", "must be the name of a template: a-z, 0-9 and _")
+        str, PatternText(r"[a-z0-9_]{1,512}", "must be the name of a template: a-z, 0-9 and _")
     ]
     language: Annotated[
-        str, Form(r"[a-z]{2,3}(?:_[A-Z]{2,3})?", "must be a language of a template, as nl or en_US")
+        str,
+        PatternText(
+            r"[a-z]{2,3}(?:_[A-Z]{2,3})?", "must be a language of a template, as nl or en_US"
+        ),
     ]
     components: Annotated[
         tuple[Component, ...],
         Field(max_length=12),
-        Different("index", "must have buttons with indexes that differ"),
+        DistinctItems("index", "must have buttons with indexes that differ"),
     ] = ()
     """A header, a body and at most ten buttons."""
 
@@ -252,5 +261,5 @@ class Template(Body):
     def _once(cls, components: tuple[Component, ...]) -> tuple[Component, ...]:
         for kind in ("header", "body"):
             if sum(component.type == kind for component in components) > 1:
-                raise wrong("must have at most one header and one body")
+                raise validation_error("must have at most one header and one body")
         return components

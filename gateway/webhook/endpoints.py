@@ -10,36 +10,36 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway.webhook.signatures import Key, Proofs
-from services.config.model import Config
+from gateway.webhook.signatures import OriginVerifier, WebhookSecret
+from services.config.model import Configuration
 from services.config.numbers import Number, Previous, Registration
-from services.config.settings import SettingsError, resolved
+from services.config.settings import SettingsError, resolve_env
 
-COMMON = ""
+SHARED_ENDPOINT = ""
 AFTERWARDS = timedelta(days=8)
 """For which a provider that a number has left is still believed: Meta tries for 7 days."""
 T = TypeVar("T")
 
 
-class Door(msgspec.Struct, frozen=True):
-    proofs: Proofs
+class WebhookEndpoint(msgspec.Struct, frozen=True):
+    proofs: OriginVerifier
     verify_tokens: tuple[bytes, ...]
 
 
-def doors(
-    config: Config, app_secrets: Sequence[str], verify_token: str, environ: Mapping[str, str]
-) -> dict[str, Door]:
+def build_endpoints(
+    config: Configuration, app_secrets: Sequence[str], verify_token: str, environ: Mapping[str, str]
+) -> dict[str, WebhookEndpoint]:
     """Municipality, or COMMON -> its door. SettingsError with every secret that is missing."""
     faults: list[str] = []
 
     def value(given: str, number: Number) -> list[bytes]:
         try:
-            return [resolved(given, environ).encode()]
+            return [resolve_env(given, environ).encode()]
         except ValueError as error:
             faults.append(f"{error} (number {number.id})")
             return []
 
-    keys: list[tuple[str, Key]] = []
+    keys: list[tuple[str, WebhookSecret]] = []
     tokens: list[tuple[str, bytes]] = []
     for number in config.numbers:
         for registration in number.registrations:
@@ -51,13 +51,16 @@ def doors(
         tokens += [(number.tenant, token) for token in own or [verify_token.encode()]]
     if faults:
         raise SettingsError(sorted(set(faults)))
-    names = (COMMON, *(tenant.id for tenant in config.tenants))
-    return {name: Door(Proofs(_of(keys, name)), tuple(set(_of(tokens, name)))) for name in names}
+    names = (SHARED_ENDPOINT, *(tenant.id for tenant in config.tenants))
+    return {
+        name: WebhookEndpoint(OriginVerifier(_of(keys, name)), tuple(set(_of(tokens, name))))
+        for name in names
+    }
 
 
-def _key(registration: Registration, number: Number, secret: bytes) -> Key:
+def _key(registration: Registration, number: Number, secret: bytes) -> WebhookSecret:
     ended = registration.until if isinstance(registration, Previous) else None
-    return Key(
+    return WebhookSecret(
         provider=registration.provider,
         secret=secret,
         numbers=frozenset([number.id]),
@@ -67,15 +70,15 @@ def _key(registration: Registration, number: Number, secret: bytes) -> Key:
 
 
 def _of(things: Iterable[tuple[str, T]], name: str) -> list[T]:
-    return [thing for tenant, thing in things if name in (COMMON, tenant)]
+    return [thing for tenant, thing in things if name in (SHARED_ENDPOINT, tenant)]
 
 
-def owners(config: Config) -> dict[str, frozenset[str]]:
+def numbers_by_provider_id(config: Configuration) -> dict[str, frozenset[str]]:
     """Meta's id of a number, or `waba:<id>` -> our numbers that have it, or had."""
     found: dict[str, set[str]] = {}
     for number in config.numbers:
         for registration in number.registrations:
-            found.setdefault(number.known_as(registration), set()).add(number.id)
+            found.setdefault(number.provider_id_of(registration), set()).add(number.id)
             if registration.waba:
                 found.setdefault(f"waba:{registration.waba}", set()).add(number.id)
     return {key: frozenset(numbers) for key, numbers in found.items()}

@@ -8,7 +8,7 @@ from services.amqp.topology import partition_of
 NO_KEY = ""
 
 
-def shares(
+def split_by_partition(
     keys: list[str], ours: Callable[[str], str], partitions: int, otherwise: UUID
 ) -> list[tuple[int, list[str]]]:
     """(partition, keys of a body that belong there). Without any key there is one share, for

@@ -20,7 +20,7 @@ META_CLIENT = "client.webhooks.fbclientcerts.com"
 """Common name in the certificate that Meta's servers show."""
 
 
-class Key(msgspec.Struct, frozen=True, kw_only=True):
+class WebhookSecret(msgspec.Struct, frozen=True, kw_only=True):
     """One secret, and our numbers that it speaks for. With `header`, the secret itself comes in
     that header; without it, the provider signs."""
 
@@ -32,7 +32,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """After this it speaks for nobody: of a registration that ended."""
 
 
-class Shown(NamedTuple):
+class PresentedSignature(NamedTuple):
     """What stands in one header: the provider that shows it so, and its own header where it comes
     in one (''), else what it signed to."""
 
@@ -42,7 +42,7 @@ class Shown(NamedTuple):
     digest: bytes = b""
 
 
-class Proof(msgspec.Struct, frozen=True):
+class VerifiedOrigin(msgspec.Struct, frozen=True):
     """What was shown: `name` goes on the record, with the signature where there was one."""
 
     name: str
@@ -55,10 +55,10 @@ Grant = tuple[frozenset[str], datetime | None]
 Secrets = Mapping[bytes, list[Grant]]
 
 
-class Proofs:
+class OriginVerifier:
     """All that may be shown at one door."""
 
-    def __init__(self, keys: Iterable[Key]) -> None:
+    def __init__(self, keys: Iterable[WebhookSecret]) -> None:
         self._ways: dict[tuple[ProviderId, str], dict[bytes, list[Grant]]] = {}
         for key in keys:
             own = self._ways.setdefault((key.provider, key.header), {})
@@ -66,7 +66,7 @@ class Proofs:
         self.most_secrets = max(map(len, self._ways.values()), default=0)
         """Tried for one body: what it costs to be refused."""
 
-    def shown(self, headers: Mapping[str, str]) -> list[Shown]:
+    def shown(self, headers: Mapping[str, str]) -> list[PresentedSignature]:
         """What in `headers` could prove something; asked before the body is read. The SHA-1 header
         of old is not looked at."""
         found = []
@@ -76,12 +76,14 @@ class Proofs:
             if value is None:
                 continue
             if header:
-                found.append(Shown(provider, header, value))
+                found.append(PresentedSignature(provider, header, value))
             elif form := own.form.fullmatch(value):
-                found.append(Shown(provider, header, value, bytes.fromhex(form[1])))
+                found.append(PresentedSignature(provider, header, value, bytes.fromhex(form[1])))
         return found
 
-    def proven(self, body: bytes, shown: Iterable[Shown], at: datetime) -> Proof | None:
+    def proven(
+        self, body: bytes, shown: Iterable[PresentedSignature], at: datetime
+    ) -> VerifiedOrigin | None:
         """What that proves about `body`; None when it is nothing.
 
         Every secret is tried, each compared in constant time.
@@ -92,8 +94,8 @@ class Proofs:
             matched = _named(one.value, secrets) if named else _signed(body, one.digest, secrets)
             if numbers := _still(matched, at):
                 if named:
-                    return Proof(f"{one.provider}-header", "", numbers)
-                return Proof(f"{one.provider}-sha256", one.value, numbers)
+                    return VerifiedOrigin(f"{one.provider}-header", "", numbers)
+                return VerifiedOrigin(f"{one.provider}-sha256", one.value, numbers)
         return None
 
 
@@ -121,7 +123,9 @@ def _still(matched: Iterable[Iterable[Grant]], at: datetime) -> frozenset[str]:
     return now[0] if len(now) == 1 else frozenset().union(*now)
 
 
-def unproven(keys: Iterable[str], owners: Mapping[str, frozenset[str]], proof: Proof) -> list[str]:
+def unverified_keys(
+    keys: Iterable[str], owners: Mapping[str, frozenset[str]], proof: VerifiedOrigin
+) -> list[str]:
     """Those of a body's keys that belong to numbers of ours, none of which the proof speaks for.
 
     `owners` leads from Meta's id of a number, or `waba:<id>`, to our numbers that have it.

@@ -43,7 +43,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
         return self.delivered_at is not None and kind(self.type, self.billable) == "charged"
 
 
-def after(charge: Charge, status: str, pricing: Mapping[str, Any], at: datetime) -> Charge:
+def apply_pricing(charge: Charge, status: str, pricing: Mapping[str, Any], at: datetime) -> Charge:
     """What is known after one more status, which was at `at`."""
     if status in DELIVERED:
         first = min(at, charge.delivered_at or at)

@@ -4,7 +4,7 @@ destinations, and where it is too much. Pure."""
 import msgspec
 
 from router.model.decision import Decision
-from services.config.model import Config
+from services.config.model import Configuration
 from services.contract import Delivery
 
 KEPT = frozenset(
@@ -20,7 +20,7 @@ DATA_BYTES = 63 * 1024
 _data = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def marked(decision: Decision, config: Config) -> Decision:
+def flag_confidential(decision: Decision, config: Configuration) -> Decision:
     """Whether who has it, or had it, is told no content."""
     tenant = decision.tenant
     now = is_confidential(config, tenant, decision.department, decision.destination)
@@ -30,12 +30,12 @@ def marked(decision: Decision, config: Config) -> Decision:
     return msgspec.structs.replace(decision, confidential=now, former_confidential=before)
 
 
-def is_confidential(config: Config, tenant: str, department: str, destination: str) -> bool:
+def is_confidential(config: Configuration, tenant: str, department: str, destination: str) -> bool:
     to = config.destination(destination)
     return config.confidential(tenant, [department]) or (to is not None and to.confidential)
 
 
-def discreet(event: Delivery, *, confidential: bool) -> Delivery:
+def redact_event(event: Delivery, *, confidential: bool) -> Delivery:
     """The event as it may be told: with where the rest is, if not all of it may."""
     if not confidential and len(event.data) <= DATA_BYTES:
         return event

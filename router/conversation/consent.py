@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 
 from router.model.consent import CRM, META, STOP, Consent, Withdrawal
-from router.model.decision import Ground, Unit
-from router.model.snapshot import Knowledge
+from router.model.decision import RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
 from services.contract import Command
 from services.whatsapp.delivery_status import WITHDRAWN
 
@@ -28,7 +28,7 @@ FULL = f"consent_full: van deze inwoner zijn al {PURPOSES} doelen vastgelegd"
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Leave(msgspec.Struct, frozen=True, kw_only=True):
+class SendPermission(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a message may go: `reason` says why not. `purpose` is that of the consent by which it
     goes, '' where it needs none; `consent` what is to be put on record with it."""
 
@@ -37,35 +37,37 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True):
     consent: Consent | None = None
 
 
-def leave(
-    unit: Unit, given: Command, whose: tuple[str, UUID], known: Knowledge, ground: Ground
-) -> Leave:
+def check_permission(
+    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot, ground: RoutingContext
+) -> SendPermission:
     """`whose`: tenant and person."""
     if given.type != "template":
-        return Leave()
-    brought = taken(unit, given, whose, known) if given.given_at else None
+        return SendPermission()
+    brought = consent_from(unit, given, whose, known) if given.given_at else None
     consent = brought if isinstance(brought, Consent) else None
-    if wrote(unit, whose, known, ground):
-        return Leave(consent=consent)
+    if has_recent_contact(unit, whose, known, ground):
+        return SendPermission(consent=consent)
     if not given.purpose:
-        return Leave(reason=MISSING)
+        return SendPermission(reason=MISSING)
     if isinstance(brought, str):
-        return Leave(reason=brought)
-    if reason := "" if consent else against(whose, given.purpose, known):
-        return Leave(reason=reason)
-    return Leave(purpose=given.purpose, consent=consent)
+        return SendPermission(reason=brought)
+    if reason := "" if consent else consent_refusal(whose, given.purpose, known):
+        return SendPermission(reason=reason)
+    return SendPermission(purpose=given.purpose, consent=consent)
 
 
-def wrote(unit: Unit, whose: tuple[str, UUID], known: Knowledge, ground: Ground) -> bool:
+def has_recent_contact(
+    unit: WorkUnit, whose: tuple[str, UUID], known: Snapshot, ground: RoutingContext
+) -> bool:
     """Whether they wrote first, not too long ago, and did not say STOP since."""
     tenant, last = ground.config.tenant(whose[0]), known.last_heard.get(whose[1])
     if tenant is None or last is None:
         return False
     stopped = known.withdrawals.get((*whose, STOP))
-    return unit.at - last < tenant.wrote and not (stopped and last <= stopped.at)
+    return unit.at - last < tenant.recent_contact and not (stopped and last <= stopped.at)
 
 
-def against(whose: tuple[str, UUID], purpose: str, known: Knowledge) -> str:
+def consent_refusal(whose: tuple[str, UUID], purpose: str, known: Snapshot) -> str:
     """Why what is on record for a purpose does not hold; '' when it does."""
     consent = known.consents.get((*whose, purpose))
     if consent is None:
@@ -73,8 +75,8 @@ def against(whose: tuple[str, UUID], purpose: str, known: Knowledge) -> str:
     return "" if consent.given_at > _ended(whose, purpose, known) else WITHDRAWN
 
 
-def taken(
-    unit: Unit, given: Command, whose: tuple[str, UUID], known: Knowledge
+def consent_from(
+    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot
 ) -> Consent | str | None:
     """The consent that an order brings, as it goes on record; None where that holds it already; or
     why it does not count: proof from before the withdrawal is none."""
@@ -98,7 +100,7 @@ def taken(
     )
 
 
-def _ended(whose: tuple[str, UUID], purpose: str, known: Knowledge) -> datetime:
+def _ended(whose: tuple[str, UUID], purpose: str, known: Snapshot) -> datetime:
     """When it last ended, by whatever."""
     all_of_it = [w.at for by in (STOP, META) if (w := known.withdrawals.get((*whose, by)))]
     before = known.consents.get((*whose, purpose))
@@ -106,7 +108,7 @@ def _ended(whose: tuple[str, UUID], purpose: str, known: Knowledge) -> datetime:
     return max([*all_of_it, *this], default=NEVER)
 
 
-def ended(withdrawals: Iterable[Withdrawal], known: Knowledge) -> tuple[str, ...]:
+def ended(withdrawals: Iterable[Withdrawal], known: Snapshot) -> tuple[str, ...]:
     """The purposes for which these end a consent."""
     return tuple(
         sorted(
@@ -120,26 +122,26 @@ def ended(withdrawals: Iterable[Withdrawal], known: Knowledge) -> tuple[str, ...
     )
 
 
-def carried(of: tuple[str, UUID], to: UUID, known: Knowledge) -> tuple[Withdrawal, ...]:
+def transfer_withdrawals(of: tuple[str, UUID], to: UUID, known: Snapshot) -> tuple[Withdrawal, ...]:
     """What somebody withdrew holds for whom they were found to be; what they agreed to does not."""
     theirs = (known.withdrawals.get((*of, by)) for by in (STOP, META))
     return tuple(msgspec.structs.replace(each, person=to) for each in theirs if each)
 
 
 def _given(
-    unit: Unit, given: Command, whose: tuple[str, UUID], known: Knowledge
+    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot
 ) -> Consent | str | None:
-    return taken(unit, given, whose, known)
+    return consent_from(unit, given, whose, known)
 
 
 def _taken_back(
-    unit: Unit, given: Command, whose: tuple[str, UUID], known: Knowledge
+    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot
 ) -> Consent | str | None:
     """Done all the same where there is none."""
     consent = known.consents.get((*whose, given.purpose))
     return consent.ended(unit.at, CRM) if consent and consent.ended_at is None else None
 
 
-Change = Callable[[Unit, Command, tuple[str, UUID], Knowledge], Consent | str | None]
+Change = Callable[[WorkUnit, Command, tuple[str, UUID], Snapshot], Consent | str | None]
 ORDERS: dict[str, Change] = {"consent": _given, "withdraw": _taken_back}
 """Type of an order -> what is to be written, nothing, or why not."""

@@ -7,9 +7,9 @@ thumb. Only words that are more than that decide where a conversation belongs.
 import msgspec
 
 from router.model.conversation import Conversation
-from router.model.decision import Ground, Unit
-from router.rules.engine import Outcome, judge
-from router.rules.matcher import Facts
+from router.model.decision import RoutingContext, WorkUnit
+from router.rules.engine import Outcome, evaluate
+from router.rules.matcher import MessageFacts
 from router.text import language_detection, pii, small_talk
 from services.config.numbers import Number
 from services.contract import REACTION
@@ -26,7 +26,7 @@ WORDLESS = frozenset(["location", "contacts"])
 """Types whose words name a place or a person, and no subject."""
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class Interpretation(msgspec.Struct, frozen=True, kw_only=True):
     """`words`: more than a greeting was said. `passing`: thanks, a thumb, STOP, or the button that
     lets go what waited for it: nothing to do.
     `silent`: no text may answer it, whatever it says. `late`: it is too old to answer. `tags`: the
@@ -34,32 +34,38 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: Outcome
     text: str = ""
-    words: bool = False
-    passing: bool = False
-    silent: bool = False
-    late: bool = False
+    has_subject: bool = False
+    needs_no_action: bool = False
+    no_reply: bool = False
+    too_old: bool = False
     opt: str = ""
     language: str = ""
     sensitive: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
 
-def listened(
-    unit: Unit, item: items.Message, before: Conversation | None, number: Number, ground: Ground
-) -> Said:
+def interpret(
+    unit: WorkUnit,
+    item: items.Message,
+    before: Conversation | None,
+    number: Number,
+    ground: RoutingContext,
+) -> Interpretation:
     facts = facts_of(unit, item, before, number, ground)
     text, courtesy = facts.text, _courtesy(item, facts.text)
-    opt = small_talk.opt(text) if text else ""
+    opt = small_talk.opt_choice(text) if text else ""
     pressed = _pressed(item, before, ground)
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
-    return Said(
-        outcome=judge(ground.rules[number.tenant], facts),
+    return Interpretation(
+        outcome=evaluate(ground.rules[number.tenant], facts),
         text=text,
-        words=bool(text or item.content.choice) and not (courtesy or opt or pressed),
-        passing=bool(opt or pressed) or courtesy == "thanks" or item.content.type in PASSING,
-        silent=item.content.type in SILENT,
-        late=item.sent_at is not None and unit.at - item.sent_at > tenant.talk,
+        has_subject=bool(text or item.content.choice) and not (courtesy or opt or pressed),
+        needs_no_action=bool(opt or pressed)
+        or courtesy == "thanks"
+        or item.content.type in PASSING,
+        no_reply=item.content.type in SILENT,
+        too_old=item.sent_at is not None and unit.at - item.sent_at > tenant.max_reply_age,
         opt=opt,
         language=facts.language,
         sensitive=_sensitive(item.content),
@@ -68,13 +74,17 @@ def listened(
 
 
 def facts_of(
-    unit: Unit, item: items.Message, before: Conversation | None, number: Number, ground: Ground
-) -> Facts:
+    unit: WorkUnit,
+    item: items.Message,
+    before: Conversation | None,
+    number: Number,
+    ground: RoutingContext,
+) -> MessageFacts:
     """What rules look at."""
     text = "" if item.content.type in WORDLESS else words(item)
-    spoken = language_detection.detected(text) if text else ""
+    spoken = language_detection.detect_language(text) if text else ""
     known = before.state.tags if before else ()
-    return Facts(
+    return MessageFacts(
         at=unit.at,
         text=text,
         number=number.id,
@@ -87,7 +97,7 @@ def facts_of(
     )
 
 
-def _pressed(item: items.Message, before: Conversation | None, ground: Ground) -> bool:
+def _pressed(item: items.Message, before: Conversation | None, ground: RoutingContext) -> bool:
     """Whether they only pressed the button under what asked them to write: what waited for that
     goes, and nobody need do more."""
     if item.content.type != BUTTON or before is None or not item.quoted:
@@ -98,14 +108,14 @@ def _pressed(item: items.Message, before: Conversation | None, ground: Ground) -
 def _sensitive(content: items.Content) -> tuple[str, ...]:
     """In its words or in the name of its file: people call a file by their number."""
     each = (content.text, content.filename)
-    return tuple(dict.fromkeys(f.kind for said in each for f in pii.found(said)))
+    return tuple(dict.fromkeys(f.kind for said in each for f in pii.find_pii(said)))
 
 
 def _courtesy(item: items.Message, text: str) -> str:
-    return small_talk.kind(text) if text and not item.content.choice else ""
+    return small_talk.small_talk_kind(text) if text and not item.content.choice else ""
 
 
-def _own_tags(item: items.Message, number: Number, ground: Ground) -> tuple[str, ...]:
+def _own_tags(item: items.Message, number: Number, ground: RoutingContext) -> tuple[str, ...]:
     """Those of the person in the municipality's own lists."""
     own = (
         tag

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from services.config import text_references
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.routing_rules import Menu, Option
 from services.language.words import plain_words
 from services.whatsapp import items
@@ -34,25 +34,25 @@ LONGEST = 130
 """Characters of a path: with what stands around it, it fits in the 200 of a row's id at Meta."""
 
 
-class Chosen(msgspec.Struct, frozen=True):
+class MenuChoice(msgspec.Struct, frozen=True):
     """An option, the path of the menu that it stands in, and whether it leads back."""
 
     path: str
     option: Option
 
     @property
-    def back(self) -> bool:
+    def is_back(self) -> bool:
         return self.option is BACK
 
     @property
-    def deeper(self) -> str:
+    def next_path(self) -> str:
         """The path of the menu that it leads to."""
-        if self.back:
+        if self.is_back:
             return self.path.rpartition("/")[0]
         return f"{self.path}/{self.option.menu}"
 
 
-def menu_at(path: str, config: Config) -> Menu | None:
+def menu_at(path: str, config: Configuration) -> Menu | None:
     """None where these menus do not lead to each other: whoever taps a row sends its id back, and
     it stands in our records from there on."""
     if len(path) > LONGEST:
@@ -76,7 +76,9 @@ def options(path: str, menu: Menu) -> tuple[Option, ...]:
     return (*menu.options, BACK) if "/" in path else menu.options
 
 
-def chosen(item: items.Message, text: str, path: str, config: Config) -> Chosen | None:
+def match_choice(
+    item: items.Message, text: str, path: str, config: Configuration
+) -> MenuChoice | None:
     """Which option a message means: the row that was tapped, wherever it stood; else, in the menu
     that was asked last, the number of an option or its name."""
     if item.content.choice.startswith(PREFIX):
@@ -98,17 +100,17 @@ def _number(said: list[str]) -> int | None:
     return int(word) if re.fullmatch("[1-9][0-9]?", word) else NUMBERS.get(word)
 
 
-def _option(path: str, config: Config, wanted: Any) -> Chosen | None:
+def _option(path: str, config: Configuration, wanted: Any) -> MenuChoice | None:
     menu = menu_at(path, config)
     if menu is None:
         return None
     for n, option in enumerate(options(path, menu), 1):
         if wanted(n, option):
-            return Chosen(path, option)
+            return MenuChoice(path, option)
     return None
 
 
-def content(path: str, menu: Menu, body: str, button: str) -> dict[str, Any]:
+def menu_payload(path: str, menu: Menu, body: str, button: str) -> dict[str, Any]:
     """As Meta takes it: buttons up to three options, else a list."""
     rows = [
         {"id": f"{PREFIX}{path}/{option.id}", "title": option.title}

@@ -7,16 +7,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.conversation import refusals, timers
-from router.model.conversation import Conversation, State
-from router.model.decision import Ground, Timer, Unit
-from router.rules.engine import graver
+from router.model.conversation import Conversation, ConversationState
+from router.model.decision import RoutingContext, Timer, WorkUnit
+from router.rules.engine import higher_priority
 from services.contract import Command
 
 T = TypeVar("T", date, datetime)
 REASON = "samengevoegd met {}"
 
 
-def obstacle(given: Command, before: Conversation, other: Conversation | None) -> str:
+def merge_refusal(given: Command, before: Conversation, other: Conversation | None) -> str:
     """Why not; '' when nothing is against it."""
     if (
         other is None
@@ -32,7 +32,7 @@ def obstacle(given: Command, before: Conversation, other: Conversation | None) -
     return refusals.HELD if before.state.held or other.state.held else ""
 
 
-def taken_in(before: Conversation, other: Conversation) -> dict[str, Any]:
+def merged_state(before: Conversation, other: Conversation) -> dict[str, Any]:
     """What changes in the state of the one that goes on: what the law, a citizen or a danger still
     asks for does not end with the other."""
     mine, theirs = before.state, other.state
@@ -40,8 +40,8 @@ def taken_in(before: Conversation, other: Conversation) -> dict[str, Any]:
         "tags": _all(mine.tags, theirs.tags),
         "mask": _all(mine.mask, theirs.mask),
         "due": _first(mine.due, theirs.due),
-        "priority": graver(mine.priority, theirs.priority),
-        "spoken": mine.spoken or theirs.spoken,
+        "priority": higher_priority(mine.priority, theirs.priority),
+        "spoken": mine.has_question or theirs.has_question,
     }
     if other.closed_at:
         return carried
@@ -50,7 +50,7 @@ def taken_in(before: Conversation, other: Conversation) -> dict[str, Any]:
     return carried | {"waiting_since": waits} | danger
 
 
-def ended(other: Conversation, before: Conversation, at: datetime) -> Conversation:
+def closed_by_merge(other: Conversation, before: Conversation, at: datetime) -> Conversation:
     """The other one, in which nothing is left to do."""
     closed = msgspec.structs.replace(
         other,
@@ -59,11 +59,11 @@ def ended(other: Conversation, before: Conversation, at: datetime) -> Conversati
         person=before.person,
     )
     done: dict[str, Any] = {"waiting_since": None, "escalated": False, "menu": "", "due": None}
-    return closed.remembering(**done | ({"care": ""} if _goes_on(before, other) else {}))
+    return closed.with_state(**done | ({"care": ""} if _goes_on(before, other) else {}))
 
 
-def timers_of(
-    unit: Unit, before: Conversation, now: Conversation, ground: Ground
+def timers_after_merge(
+    unit: WorkUnit, before: Conversation, now: Conversation, ground: RoutingContext
 ) -> Iterator[Timer]:
     """For what it waits for from here on."""
     tenant, state = ground.config.tenant(now.tenant), now.state
@@ -84,7 +84,7 @@ def _goes_on(before: Conversation, other: Conversation) -> bool:
     return bool(other.state.care) and not (before.state.care or other.closed_at)
 
 
-def _danger(state: State) -> dict[str, Any]:
+def _danger(state: ConversationState) -> dict[str, Any]:
     return {
         "care": state.care,
         "care_at": state.care_at,

@@ -2,30 +2,30 @@
 
 import msgspec
 
-from router.conversation.interpretation import Said
-from router.conversation.placement import Place
-from router.identity.resolver import Found
+from router.conversation.interpretation import Interpretation
+from router.conversation.placement import Placement
+from router.identity.resolver import ResolvedPerson
 from router.model.conversation import Conversation
-from router.model.decision import Ground, Standing, Unit
+from router.model.decision import NumberNotice, RoutingContext, WorkUnit
 from services.config.numbers import Number
 from services.config.organisation import Tenant
 from services.whatsapp import items
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    unit: Unit
+class MessageContext(msgspec.Struct, frozen=True, kw_only=True):
+    unit: WorkUnit
     item: items.Message
     number: Number
     tenant: Tenant
-    who: Found
-    said: Said
-    place: Place
+    who: ResolvedPerson
+    said: Interpretation
+    place: Placement
     before: Conversation
     """As it was, or as it has just been opened."""
-    standing: Standing
+    standing: NumberNotice
     first: bool
     """The person wrote nothing for a year."""
-    ground: Ground
+    ground: RoutingContext
 
     @property
     def opens(self) -> bool:

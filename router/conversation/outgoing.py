@@ -3,18 +3,18 @@
 from datetime import datetime
 
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Identity, Outgoing, Reply, Send, Unit
-from services.contract import POSTKAMER
-from services.whatsapp.delivery_status import WINDOW
+from router.model.decision import Changes, Identity, LedgerInsert, OutgoingStatus, Reply, WorkUnit
+from services.contract import AUTOMATED_AUTHOR
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
-AUTHOR = POSTKAMER
+AUTHOR = AUTOMATED_AUTHOR
 """Who wrote it, on the record."""
 BY_ITSELF = 'de tekst "{}" gaat vanzelf uit'
 ASKS = 'het sjabloon "{}" vraagt de inwoner om terug te schrijven: er wacht een antwoord'
 
 
-def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Changes:
-    outgoing = Outgoing(
+def outgoing_changes(unit: WorkUnit, now: Conversation, reply: Reply, to: Identity) -> Changes:
+    outgoing = OutgoingStatus(
         id=reply.id,
         tenant=now.tenant,
         number=now.number,
@@ -24,7 +24,7 @@ def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Change
         changed_at=unit.at,
         type=kind(reply),
     )
-    send = Send(
+    send = LedgerInsert(
         id=reply.id,
         number=now.number,
         conversation=now.id,
@@ -33,8 +33,8 @@ def changes(unit: Unit, now: Conversation, reply: Reply, to: Identity) -> Change
         address=to.value,
         content=reply.content,
         created_at=unit.at,
-        author_kind=POSTKAMER.kind,
-        author=POSTKAMER.id,
+        author_kind=AUTOMATED_AUTHOR.kind,
+        author=AUTOMATED_AUTHOR.id,
         place=now.sequence,
     )
     return Changes(outgoing=outgoing, send=send)
@@ -48,11 +48,11 @@ def kind(reply: Reply) -> str:
     return "interactive" if b'"interactive"' in beginning else "text"
 
 
-def because(reply: Reply) -> str:
+def audit_reason(reply: Reply) -> str:
     """Why it goes out, for the record."""
     return (ASKS if kind(reply) == "template" else BY_ITSELF).format(reply.name)
 
 
 def window_open(now: Conversation, at: datetime) -> bool:
     """Whether anything but a template may be sent."""
-    return now.said_at is not None and at < now.said_at + WINDOW
+    return now.said_at is not None and at < now.said_at + CUSTOMER_SERVICE_WINDOW

@@ -11,11 +11,11 @@ from uuid import UUID
 import msgspec
 
 from router.conversation import menus
-from router.conversation.interpretation import Said
-from router.conversation.menus import Chosen
-from router.model.conversation import Conversation, State
-from router.model.decision import Ground, Unit
-from router.model.snapshot import Knowledge
+from router.conversation.interpretation import Interpretation
+from router.conversation.menus import MenuChoice
+from router.model.conversation import Conversation, ConversationState
+from router.model.decision import RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
 from router.rules.engine import FALLBACK, MENU, OPENED, TRANSFER, Verdict
 from services.config.numbers import Number
 from services.whatsapp import items
@@ -30,7 +30,7 @@ STAND_INS = 8
 """Departments that stand in for one another; `check` refuses a circle."""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """`before` is the conversation as it was, None where this message opens one. `passing`: it is
     recorded in it, and changes nothing. `decided`: words have said where it belongs."""
 
@@ -41,57 +41,59 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     passing: bool = False
     reopened: bool = False
     decided: bool = False
-    chosen: Chosen | None = None
+    chosen: MenuChoice | None = None
     asked: str = ""
     """Path of a menu to ask now."""
     unclear: bool = False
 
 
-def present(number: Number, person: UUID, known: Knowledge) -> Conversation | None:
+def current_conversation(number: Number, person: UUID, known: Snapshot) -> Conversation | None:
     """The conversation that is open with somebody, else the one that was closed last."""
     key = number.id, person
     return known.conversations.get(known.open.get(key) or known.closed.get(key, ""))
 
 
-def place(
-    unit: Unit,
+def place_message(
+    unit: WorkUnit,
     item: items.Message,
     last: Conversation | None,
-    said: Said,
+    said: Interpretation,
     number: Number,
-    ground: Ground,
-) -> Place:
+    ground: RoutingContext,
+) -> Placement:
     before = last
     path = last.state.menu if last and not last.closed_at else ""
-    chosen = menus.chosen(item, said.text, path, ground.config)
+    chosen = menus.match_choice(item, said.text, path, ground.config)
     if last and last.closed_at:
         if _in_passing(unit, said, last):
-            return Place(before=last, verdict=_as_it_was(last, number, ground), passing=True)
+            return Placement(before=last, verdict=_as_it_was(last, number, ground), passing=True)
         before = last if _reopens(unit, said, chosen, last) else None
-    if before and said.passing:
-        decided = bool(before.rule) or before.state.spoken or _begun(before)
-        return Place(before=before, verdict=_stays(before, number, ground), decided=decided)
+    if before and said.needs_no_action:
+        decided = bool(before.rule) or before.state.has_question or _begun(before)
+        return Placement(before=before, verdict=_stays(before, number, ground), decided=decided)
     found = _placed(unit, before, said, chosen, number, ground)
     return msgspec.structs.replace(found, reopened=bool(before and before.closed_at))
 
 
-def _in_passing(unit: Unit, said: Said, closed: Conversation) -> bool:
+def _in_passing(unit: WorkUnit, said: Interpretation, closed: Conversation) -> bool:
     """A thank-you after a closing; a reaction to what was said in it, or STOP, at any time."""
     assert closed.closed_at is not None
     since = unit.at - closed.closed_at
     recent = since <= (REOPENS if closed.state.answered_at else THANKS)
-    return said.passing and (recent or said.silent or bool(said.opt))
+    return said.needs_no_action and (recent or said.no_reply or bool(said.opt))
 
 
-def _reopens(unit: Unit, said: Said, chosen: Chosen | None, closed: Conversation) -> bool:
+def _reopens(
+    unit: WorkUnit, said: Interpretation, chosen: MenuChoice | None, closed: Conversation
+) -> bool:
     """What has no other subject goes on where it was. A greeting says nothing yet: a new one."""
     assert closed.closed_at is not None
     verdict = said.outcome.verdict
-    if closed.state.idle or unit.at - closed.closed_at > REOPENS or said.passing:
+    if closed.state.idle or unit.at - closed.closed_at > REOPENS or said.needs_no_action:
         return False
-    if said.text and not said.words:
+    if said.text and not said.has_subject:
         return False
-    here = (closed.department, closed.state.home)
+    here = (closed.department, closed.state.home_department)
     if (care := said.outcome.care) and care.department:
         return care.department in here
     if chosen and chosen.option.department:
@@ -99,7 +101,7 @@ def _reopens(unit: Unit, said: Said, chosen: Chosen | None, closed: Conversation
     return verdict is None or verdict.department in here
 
 
-def _as_it_was(before: Conversation, number: Number, ground: Ground) -> Verdict:
+def _as_it_was(before: Conversation, number: Number, ground: RoutingContext) -> Verdict:
     """Where it is, while that is there."""
     if ground.config.department(before.tenant, before.department):
         return Verdict(before.department, before.rule, before.reason)
@@ -107,13 +109,13 @@ def _as_it_was(before: Conversation, number: Number, ground: Ground) -> Verdict:
 
 
 def _placed(
-    unit: Unit,
+    unit: WorkUnit,
     before: Conversation | None,
-    said: Said,
-    chosen: Chosen | None,
+    said: Interpretation,
+    chosen: MenuChoice | None,
     number: Number,
-    ground: Ground,
-) -> Place:
+    ground: RoutingContext,
+) -> Placement:
     if chosen:
         return _by_choice(before, chosen, number, ground)
     verdict, asking = said.outcome.verdict, before.state.menu if before else ""
@@ -126,17 +128,17 @@ def _placed(
     if verdict and anew and free:
         verdict = _with_department(verdict, before, number, ground)
         asked = verdict.menu
-        return Place(before=before, verdict=verdict, decided=not asked, asked=asked)
+        return Placement(before=before, verdict=verdict, decided=not asked, asked=asked)
     stays = _stays(before, number, ground)
-    spoken = before is not None and (before.state.spoken or _begun(before))
-    decided = bool(stays.rule) or said.words or spoken
-    if asking and said.words:
+    spoken = before is not None and (before.state.has_question or _begun(before))
+    decided = bool(stays.rule) or said.has_subject or spoken
+    if asking and said.has_subject:
         typing = _is_typing(unit, before, number, ground)
-        return Place(before=before, verdict=stays, decided=not typing, unclear=not typing)
+        return Placement(before=before, verdict=stays, decided=not typing, unclear=not typing)
     tenant = ground.config.tenant(number.tenant)
-    fresh = said.words and not spoken and not stays.rule
+    fresh = said.has_subject and not spoken and not stays.rule
     asked = tenant.menu if tenant and fresh else ""
-    return Place(before=before, verdict=stays, decided=decided, asked=asked)
+    return Placement(before=before, verdict=stays, decided=decided, asked=asked)
 
 
 def _begun(before: Conversation) -> bool:
@@ -145,22 +147,22 @@ def _begun(before: Conversation) -> bool:
 
 
 def _by_choice(
-    before: Conversation | None, chosen: Chosen, number: Number, ground: Ground
-) -> Place:
+    before: Conversation | None, chosen: MenuChoice, number: Number, ground: RoutingContext
+) -> Placement:
     option = chosen.option
     stays = _stays(before, number, ground)
     there = ground.config.department(number.tenant, option.department)
     free = _may_move(before, ground)
-    if free and (chosen.back or option.menu):
-        return Place(before=before, verdict=stays, chosen=chosen, asked=chosen.deeper)
+    if free and (chosen.is_back or option.menu):
+        return Placement(before=before, verdict=stays, chosen=chosen, asked=chosen.next_path)
     if not free or there is None:
-        return Place(before=before, verdict=stays, decided=True, chosen=chosen)
+        return Placement(before=before, verdict=stays, decided=True, chosen=chosen)
     reason = f'"{option.title}" is gekozen uit het menu'
     verdict = Verdict(option.department, f"{MENU}:{chosen.path}/{option.id}", reason)
-    return Place(before=before, verdict=verdict, decided=True, chosen=chosen)
+    return Placement(before=before, verdict=verdict, decided=True, chosen=chosen)
 
 
-def _may_move(before: Conversation | None, ground: Ground) -> bool:
+def _may_move(before: Conversation | None, ground: RoutingContext) -> bool:
     """Nobody has chosen yet: not a rule, not a person, and no person has answered."""
     if before is None or ground.config.department(before.tenant, _home(before)) is None:
         return True
@@ -174,15 +176,17 @@ def _left_to_rules(before: Conversation | None) -> bool:
     )
 
 
-def _is_typing(unit: Unit, before: Conversation | None, number: Number, ground: Ground) -> bool:
+def _is_typing(
+    unit: WorkUnit, before: Conversation | None, number: Number, ground: RoutingContext
+) -> bool:
     """Whether these words were still under way when the menu was asked."""
     tenant = ground.config.tenant(number.tenant)
     asked = before.state.menu_at if before else None
-    return bool(tenant and asked and unit.at - asked <= tenant.burst)
+    return bool(tenant and asked and unit.at - asked <= tenant.burst_window)
 
 
 def _with_department(
-    verdict: Verdict, before: Conversation | None, number: Number, ground: Ground
+    verdict: Verdict, before: Conversation | None, number: Number, ground: RoutingContext
 ) -> Verdict:
     """A rule that only asks a menu, or holds, leaves the department as it is."""
     if verdict.department:
@@ -191,7 +195,7 @@ def _with_department(
     return msgspec.structs.replace(verdict, department=department, rule="")
 
 
-def _stays(before: Conversation | None, number: Number, ground: Ground) -> Verdict:
+def _stays(before: Conversation | None, number: Number, ground: RoutingContext) -> Verdict:
     """A department that is gone from the configuration cannot be told anything: then it starts
     again."""
     if before and ground.config.department(before.tenant, _home(before)):
@@ -201,10 +205,10 @@ def _stays(before: Conversation | None, number: Number, ground: Ground) -> Verdi
 
 def _home(before: Conversation) -> str:
     """Where it belongs, whoever stands in."""
-    return before.state.home or before.department
+    return before.state.home_department or before.department
 
 
-def reason_at_home(before: Conversation, ground: Ground) -> str:
+def reason_at_home(before: Conversation, ground: RoutingContext) -> str:
     """Why it belongs there, without who is closed; said again where that is still so."""
     there, closed = _home(before), ""
     for _ in range(STAND_INS):
@@ -215,7 +219,9 @@ def reason_at_home(before: Conversation, ground: Ground) -> str:
     return before.reason.removesuffix(closed)
 
 
-def stand_in(found: Place, number: Number, unit: Unit, ground: Ground) -> Place:
+def apply_deputy(
+    found: Placement, number: Number, unit: WorkUnit, ground: RoutingContext
+) -> Placement:
     """With the department that has it at this hour. Who has answered keeps it."""
     tenant = number.tenant
     before, verdict = found.before, found.verdict
@@ -236,14 +242,14 @@ def stand_in(found: Place, number: Number, unit: Unit, ground: Ground) -> Place:
     return msgspec.structs.replace(found, verdict=moved, home=home)
 
 
-def _answered(before: Conversation, ground: Ground) -> bool:
+def _answered(before: Conversation, ground: RoutingContext) -> bool:
     """By somebody of a department that is still there."""
     there = ground.config.department(before.tenant, before.department)
     return bool(before.state.answered_at) and before.closed_at is None and there is not None
 
 
-def opened(
-    unit: Unit, number: Number, person: UUID, verdict: Verdict, ground: Ground
+def open_conversation(
+    unit: WorkUnit, number: Number, person: UUID, verdict: Verdict, ground: RoutingContext
 ) -> Conversation:
     """A new episode. Its id begins with our number's, so that whoever has the id knows the
     partition and the municipality; the rest cannot be guessed."""
@@ -259,5 +265,5 @@ def opened(
         since=unit.at,
         opened_at=unit.at,
         departments=(verdict.department,),
-        state=State(home=verdict.department),
+        state=ConversationState(home_department=verdict.department),
     )

@@ -7,42 +7,42 @@ from datetime import datetime, timedelta
 
 from router.conversation import refusals
 from router.model.conversation import Conversation, Mark
-from router.model.decision import Ground, Unit
+from router.model.decision import RoutingContext, WorkUnit
 from services.contract import Command
 
 TERM = timedelta(days=30)
 """For which Meta lets a message be marked."""
 
 
-def obstacle(conversation: Conversation, ground: Ground, at: datetime) -> str:
+def read_receipt_refusal(conversation: Conversation, ground: RoutingContext, at: datetime) -> str:
     """Why not; '' when nothing is against it. What a confidential department has, or had, or will
     have when it opens, stays unmarked: whoever reads along must not learn that it was read."""
     number, state = ground.config.number(conversation.number), conversation.state
     if number is None or number.read_marks == "never":
         return refusals.MARKS_OFF
-    theirs = (conversation.department, *conversation.departments, state.home)
+    theirs = (conversation.department, *conversation.departments, state.home_department)
     if ground.config.confidential(conversation.tenant, theirs):
         return refusals.CONFIDENTIAL
     recent = state.heard_at is not None and at < state.heard_at + TERM
-    return "" if state.heard and recent else refusals.NOTHING_TO_MARK
+    return "" if state.last_wamid and recent else refusals.NOTHING_TO_MARK
 
 
-def mark(unit: Unit, conversation: Conversation, *, typing: bool) -> Mark:
+def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> Mark:
     """Of the message that the citizen wrote last; where `obstacle` found none."""
     assert conversation.state.heard_at is not None
     return Mark(
         number=conversation.number,
         person=conversation.person,
         id=unit.id("mark"),
-        wamid=conversation.state.heard,
+        wamid=conversation.state.last_wamid,
         heard_at=conversation.state.heard_at,
         typing=typing,
         created_at=unit.at,
     )
 
 
-def with_answer(
-    unit: Unit, given: Command, conversation: Conversation, ground: Ground
+def read_receipt_with_answer(
+    unit: WorkUnit, given: Command, conversation: Conversation, ground: RoutingContext
 ) -> Mark | None:
     """Just before an answer, where the municipality wants it: of a person who says who they are,
     for a mark tells that somebody saw it. The answer goes whatever becomes of the mark."""
@@ -50,6 +50,6 @@ def with_answer(
     person = given.author is not None and given.author.kind == "employee"
     if number is None or number.read_marks != "answered" or not person:
         return None
-    if obstacle(conversation, ground, unit.at):
+    if read_receipt_refusal(conversation, ground, unit.at):
         return None
-    return mark(unit, conversation, typing=False)
+    return read_receipt(unit, conversation, typing=False)

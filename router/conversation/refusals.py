@@ -6,11 +6,11 @@ Each begins with its code. '' says that nothing is against it.
 import msgspec
 
 from router.model.conversation import Conversation
-from router.model.decision import Ground
-from router.model.snapshot import Knowledge
+from router.model.decision import RoutingContext
+from router.model.snapshot import Snapshot
 from services.config.numbers import Number
 from services.contract import REACTION, Command
-from services.whatsapp.delivery_status import DONE
+from services.whatsapp.delivery_status import COMMAND_DONE
 
 NO_CONVERSATION = "conversation_unknown: dit gesprek bestaat niet"
 NO_NUMBER = "number_unknown: dit nummer staat niet in de configuratie"
@@ -71,33 +71,35 @@ def template_of(order: Command) -> tuple[str, str] | None:
     return named.name, named.language.code
 
 
-def owns(order: Command, number: Number) -> bool:
+def same_tenant(order: Command, number: Number) -> bool:
     """Whether the token is of the municipality whose number it is."""
     return order.tenant in ("", number.tenant)
 
 
-def exists(number: Number, department: str, ground: Ground) -> bool:
+def exists(number: Number, department: str, ground: RoutingContext) -> bool:
     return ground.config.department(number.tenant, department) is not None
 
 
-def barred(
-    order: Command, conversation: Conversation | None, number: Number, ground: Ground
+def refusal_for(
+    order: Command, conversation: Conversation | None, number: Number, ground: RoutingContext
 ) -> str:
     """Against anything in this conversation. Another municipality's does not exist."""
-    if conversation is None or not owns(order, number):
+    if conversation is None or not same_tenant(order, number):
         return NO_CONVERSATION
     if (conversation.number, conversation.tenant) != (number.id, number.tenant):
         return NO_CONVERSATION
     if order.type == "confirm":  # whoever was woken need not be of the department
         return ""
-    if reason := elsewhere(order, conversation):
+    if reason := department_mismatch(order, conversation):
         return reason
     if order.type == "transfer":
         return _no_transfer(order, conversation, number, ground)
     return _no_close(order, conversation) if order.type == "close" else ""
 
 
-def _no_transfer(order: Command, conversation: Conversation, number: Number, ground: Ground) -> str:
+def _no_transfer(
+    order: Command, conversation: Conversation, number: Number, ground: RoutingContext
+) -> str:
     if order.to_department and not exists(number, order.to_department, ground):
         return NO_DEPARTMENT
     return CLOSED if conversation.closed_at else ""
@@ -105,12 +107,15 @@ def _no_transfer(order: Command, conversation: Conversation, number: Number, gro
 
 def _no_close(order: Command, conversation: Conversation) -> str:
     """Whoever looked elsewhere says how far that was."""
-    if order.seen is not None and conversation.state.asked > order.seen:
+    if (
+        order.last_seen_sequence is not None
+        and conversation.state.last_request_sequence > order.last_seen_sequence
+    ):
         return ASKED
-    return OUTCOME_NEEDED if unfinished(order, conversation) else ""
+    return OUTCOME_NEEDED if outcome_missing(order, conversation) else ""
 
 
-def unfinished(order: Command, conversation: Conversation) -> bool:
+def outcome_missing(order: Command, conversation: Conversation) -> bool:
     """Whether it has legal weight and nobody says what was done about it."""
     return OFFICIAL in conversation.state.tags and not order.outcome
 
@@ -120,27 +125,32 @@ def allows(order: Command, department: str) -> bool:
     return not order.departments or department in order.departments
 
 
-def elsewhere(order: Command, conversation: Conversation) -> str:
+def department_mismatch(order: Command, conversation: Conversation) -> str:
     """The router has the last word: when the door looked, it may still have been theirs."""
     own = order.department in ("", conversation.department)
     return "" if own and allows(order, conversation.department) else TRANSFERRED
 
 
-def about(order: Command, conversation: str, known: Knowledge) -> str:
+def quoted_message_refusal(order: Command, conversation: str, known: Snapshot) -> str:
     """Against what it quotes or reacts to: not of this conversation, never at the citizen's, no
     message at all, or a reaction, which Meta lets nobody quote or react to."""
-    if order.about is None:
+    if order.reply_to_message is None:
         return ""
-    heard, ours = known.heard.get(order.about), known.outgoing.get(order.about)
+    heard, ours = (
+        known.heard.get(order.reply_to_message),
+        known.outgoing.get(order.reply_to_message),
+    )
     if heard:
         return "" if heard.conversation == conversation else NO_MESSAGE
     if ours is None or ours.conversation != conversation:
         return NO_MESSAGE
     unsent = ours.status == "failed" and ours.wamid_hash is None
-    return NO_MESSAGE if unsent or ours.status == DONE or ours.type == REACTION else ""
+    return NO_MESSAGE if unsent or ours.status == COMMAND_DONE or ours.type == REACTION else ""
 
 
-def template(order: Command, conversation: Conversation, known: Knowledge, ground: Ground) -> str:
+def template(
+    order: Command, conversation: Conversation, known: Snapshot, ground: RoutingContext
+) -> str:
     """Against a template: Meta sends it no more, or this citizen wants none of its kind."""
     named = template_of(order)
     number = ground.config.number(conversation.number)
@@ -159,7 +169,7 @@ def template(order: Command, conversation: Conversation, known: Knowledge, groun
     return OPTED_OUT if marketing and choice and choice.value == "stop" else ""
 
 
-def _is_of(waba: str, number: Number, ground: Ground) -> bool:
+def _is_of(waba: str, number: Number, ground: RoutingContext) -> bool:
     """Whether a number sends the templates of this account. One whose account is not configured
     does so when there is but one municipality that could."""
     if number.waba:

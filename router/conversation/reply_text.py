@@ -7,12 +7,12 @@ import msgspec
 
 from router.conversation import menus
 from router.model.conversation import Conversation
-from router.model.decision import Ground, Reply, Unit
+from router.model.decision import Reply, RoutingContext, WorkUnit
 from services.calendar import opening_hours
-from services.calendar.opening_hours import day, moment
+from services.calendar.opening_hours import format_day, format_moment
 from services.config.organisation import Tenant
 from services.texts import catalogue
-from services.texts.catalogue import glued, lacking, rendered, values_in
+from services.texts.catalogue import join_texts, localised_values, missing_placeholders, rendered
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
 FIRST = "eerste_contact"
@@ -21,7 +21,7 @@ GLUED = frozenset(["gesloten", "doorgestuurd"])
 """What it is put in front of, and of menus; with what tells something else it waits."""
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class ReplyCandidate(msgspec.Struct, frozen=True):
     """A text that would be said. `once`: not twice in one conversation. `named`: a rule, an option
     or a menu of the municipality asks for it; `owed`: nothing that went out before holds it back;
     `welcomes`: it tells, alone or before another, how this works."""
@@ -37,16 +37,16 @@ class Candidate(msgspec.Struct, frozen=True):
     """The moment that it speaks of; now, otherwise."""
 
 
-Text = tuple[Candidate, Reply]
+Text = tuple[ReplyCandidate, Reply]
 """What is said, and why."""
 
 
-def by_itself(
-    unit: Unit,
-    candidate: Candidate,
+def render_reply(
+    unit: WorkUnit,
+    candidate: ReplyCandidate,
     now: Conversation,
     tenant: Tenant,
-    ground: Ground,
+    ground: RoutingContext,
     opens: datetime | None = None,
 ) -> Text | None:
     """A text of the municipality's files, where it is to be sent by itself, after the first one
@@ -56,31 +56,33 @@ def by_itself(
     if text is None or not _sends(candidate, tenant):
         return None
     about = candidate.about or unit.at
-    values = values_in(text.language, _values(about, text.language, now, tenant, opens, ground))
+    values = localised_values(
+        text.language, _values(about, text.language, now, tenant, opens, ground)
+    )
     body = _filled(text, values)
     first = ground.texts.find(text.language, FIRST) if _waits(candidate, now, tenant) else None
     if body and first and (before := _filled(first, values)):
-        both = glued(before, body)
+        both = join_texts(before, body)
         if len(both) <= (INTERACTIVE_BODY if candidate.path else BODY):
             body, candidate = both, msgspec.structs.replace(candidate, welcomes=True)
-    return texted(unit, candidate, body, ground, button=text.button, language=text.language)
+    return build_reply(unit, candidate, body, ground, button=text.button, language=text.language)
 
 
-def _waits(candidate: Candidate, now: Conversation, tenant: Tenant) -> bool:
+def _waits(candidate: ReplyCandidate, now: Conversation, tenant: Tenant) -> bool:
     """Whether the first one is still to be told, and can stand before this."""
     before = candidate.path or candidate.name in GLUED
     return bool(before) and now.state.welcome and FIRST in tenant.automatic
 
 
 def _filled(text: catalogue.Text, values: dict[str, str]) -> str:
-    return "" if lacking(text.body, values) else rendered(text.body, values)
+    return "" if missing_placeholders(text.body, values) else rendered(text.body, values)
 
 
-def texted(
-    unit: Unit,
-    candidate: Candidate,
+def build_reply(
+    unit: WorkUnit,
+    candidate: ReplyCandidate,
     body: str,
-    ground: Ground,
+    ground: RoutingContext,
     *,
     button: str = "",
     language: str = "",
@@ -90,7 +92,7 @@ def texted(
     menu = menus.menu_at(candidate.path, ground.config) if candidate.path else None
     content: dict[str, Any] = {"type": "text", "text": {"body": body}}
     if menu:
-        content = menus.content(candidate.path, menu, body[:INTERACTIVE_BODY], button)
+        content = menus.menu_payload(candidate.path, menu, body[:INTERACTIVE_BODY], button)
     reply = Reply(
         id=unit.id("reply"),
         name=candidate.name.partition(":")[0],
@@ -102,7 +104,7 @@ def texted(
     return candidate, reply
 
 
-def _sends(candidate: Candidate, tenant: Tenant) -> bool:
+def _sends(candidate: ReplyCandidate, tenant: Tenant) -> bool:
     asked = candidate.named or candidate.path
     return bool(asked) or candidate.name in tenant.automatic
 
@@ -113,7 +115,7 @@ def _values(
     now: Conversation,
     tenant: Tenant,
     opens: datetime | None,
-    ground: Ground,
+    ground: RoutingContext,
 ) -> dict[str, str]:
     """What stands for the placeholders, in the language of the text."""
     department = ground.config.department(now.tenant, now.department)
@@ -121,15 +123,17 @@ def _values(
     computed = {
         "gemeente": tenant.name,
         "afdeling": department.called if department else "",
-        "datum": day(at, language),
-        "moment": moment(until, language) if until else "",
-        "opent": moment(opens, language) if opens else "",
+        "datum": format_day(at, language),
+        "moment": format_moment(until, language) if until else "",
+        "opent": format_moment(opens, language) if opens else "",
     }
     return {**computed, **tenant.values}
 
 
-def answered_by(now: Conversation, tenant: Tenant, at: datetime, ground: Ground) -> datetime | None:
+def answered_by(
+    now: Conversation, tenant: Tenant, at: datetime, ground: RoutingContext
+) -> datetime | None:
     """By when somebody who has waited too long hears from us: as long again, in opening hours."""
     own = ground.hours.get((now.tenant, now.department))
     wait = timedelta(minutes=tenant.wait_minutes)
-    return opening_hours.after(own, at, wait) if own else at + wait
+    return opening_hours.add_open_time(own, at, wait) if own else at + wait

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from router.conversation.auto_reply import MOST
-from router.conversation.message_context import Case
-from router.conversation.reply_text import Candidate
+from router.conversation.message_context import MessageContext
+from router.conversation.reply_text import ReplyCandidate
 from router.identity import resolver
-from router.model.conversation import Conversation, State
-from router.model.decision import Ground, Unit
-from router.rules.engine import graver
+from router.model.conversation import Conversation, ConversationState
+from router.model.decision import RoutingContext, WorkUnit
+from router.rules.engine import higher_priority
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import REACTION
 
@@ -20,46 +20,46 @@ CARE_AGAIN = timedelta(hours=1)
 URGENT = "urgent"
 
 
-def after(case: Case) -> Conversation:
+def apply_message(case: MessageContext) -> Conversation:
     """With the message in it, before any text has answered it."""
     at, before, verdict = case.unit.at, case.before, case.place.verdict
-    said = resolver.said_at(case.unit, case.item.sent_at)
+    said = resolver.written_at(case.unit, case.item.sent_at)
     moved = before.department != verdict.department
     now = msgspec.structs.replace(
-        before.into(verdict, at),
+        before.moved_to(verdict, at),
         last_inbound_at=at,
         said_at=max(said, before.said_at or said),
         # A move is an event of its own, with a place in the order just before the message.
         sequence=before.sequence + (2 if moved else 1),
     )
-    now = now.remembering(**_heard(case))
+    now = now.with_state(**_heard(case))
     if case.place.passing:
         return now
     open = msgspec.structs.replace(now, closed_at=None)
     # Danger comes last: it is graver than whatever a rule says.
-    return open.remembering(**(_place(case) | _work(case, now) | _marks(case) | _danger(case)))
+    return open.with_state(**(_place(case) | _work(case, now) | _marks(case) | _danger(case)))
 
 
-def _heard(case: Case) -> dict[str, Any]:
+def _heard(case: MessageContext) -> dict[str, Any]:
     """What they wrote last, by their own clock: what was long on its way is not it. A reaction is
     nothing that can be read."""
-    item, at = case.item, resolver.said_at(case.unit, case.item.sent_at)
+    item, at = case.item, resolver.written_at(case.unit, case.item.sent_at)
     last = case.before.state.heard_at
     if not item.id or item.content.type == REACTION or (last is not None and at < last):
         return {}
     return {"heard": item.id, "heard_at": at}
 
 
-def _place(case: Case) -> dict[str, Any]:
+def _place(case: MessageContext) -> dict[str, Any]:
     """Where it belongs, and what was asked of it."""
     place, state, at = case.place, case.before.state, case.unit.at
     # A greeting or a photograph is no answer to a menu: it can still be given.
-    answers = case.said.words or place.verdict.rule
-    home = state.home if place.verdict.department == case.before.department else ""
+    answers = case.said.has_subject or place.verdict.rule
+    home = state.home_department if place.verdict.department == case.before.department else ""
     return {
         "home": place.home or home or place.verdict.department,
-        "spoken": state.spoken or place.decided or case.said.words,
-        "late": case.said.late,
+        "spoken": state.has_question or place.decided or case.said.has_subject,
+        "late": case.said.too_old,
         "welcome": state.welcome or case.first,
         # Who taps a row waits for what it leads to.
         "burst_at": state.burst_at if _same_burst(case) and not place.chosen else at,
@@ -70,34 +70,34 @@ def _place(case: Case) -> dict[str, Any]:
     }
 
 
-def _same_burst(case: Case) -> bool:
+def _same_burst(case: MessageContext) -> bool:
     last, answered = case.before.last_inbound_at, case.before.state.answered_at
-    if last is None or case.unit.at - last > case.tenant.burst:
+    if last is None or case.unit.at - last > case.tenant.burst_window:
         return False
     return answered is None or answered <= last
 
 
-def _work(case: Case, now: Conversation) -> dict[str, Any]:
+def _work(case: MessageContext, now: Conversation) -> dict[str, Any]:
     """Since when somebody waits, and for what, where this asks for something."""
     state = case.before.state
-    if case.said.passing:
+    if case.said.needs_no_action:
         return {}
     return {"waiting_since": state.waiting_since or case.unit.at, "asked": now.sequence}
 
 
-def _marks(case: Case) -> dict[str, Any]:
+def _marks(case: MessageContext) -> dict[str, Any]:
     state, marks = case.before.state, case.said.outcome.marks
     option = case.place.chosen.option.tag if case.place.chosen else ()
     return {
         "tags": tuple(dict.fromkeys((*state.tags, *case.said.tags, *marks.tags, *option))),
         "language": case.said.language or state.language,
-        "priority": graver(state.priority, marks.priority),
+        "priority": higher_priority(state.priority, marks.priority),
         "mask": tuple(dict.fromkeys((*state.mask, *marks.mask))),
         "due": _due(state, marks.due_days, case),
     }
 
 
-def _due(state: State, days: int, case: Case) -> date | None:
+def _due(state: ConversationState, days: int, case: MessageContext) -> date | None:
     """Counted from the day of receipt; the earliest of several."""
     if not days:
         return state.due
@@ -105,12 +105,12 @@ def _due(state: State, days: int, case: Case) -> date | None:
     return min(by, state.due) if state.due else by
 
 
-def _danger(case: Case) -> dict[str, Any]:
+def _danger(case: MessageContext) -> dict[str, Any]:
     care = case.said.outcome.care
     if care is None:
         return {}
     # What holds a conversation does not know of danger: whoever is woken must be able to read it.
-    if not alarming(case):
+    if not should_alert(case):
         return {"priority": URGENT, "held": False}
     return {
         "priority": URGENT,
@@ -122,7 +122,7 @@ def _danger(case: Case) -> dict[str, Any]:
     }
 
 
-def alarming(case: Case) -> bool:
+def should_alert(case: MessageContext) -> bool:
     """Whether somebody must be woken: for another danger, or the same one long after."""
     care, state = case.said.outcome.care, case.before.state
     if care is None or case.place.passing:
@@ -131,25 +131,27 @@ def alarming(case: Case) -> bool:
     return not (known and case.unit.at - state.care_at < CARE_AGAIN)  # type: ignore[operator]
 
 
-def having_said(
-    now: Conversation, at: datetime, said: Candidate, closed_till: datetime | None
+def apply_auto_reply(
+    now: Conversation, at: datetime, said: ReplyCandidate, closed_till: datetime | None
 ) -> Conversation:
     """After a text went out by itself."""
-    changed: dict[str, Any] = {"texted": (*now.state.texted, at)[-MOST:]}
+    changed: dict[str, Any] = {"texted": (*now.state.auto_texts_at, at)[-MOST:]}
     if said.owed:
-        changed["owed"] = (*now.state.owed, at)[-MOST:]
+        changed["owed"] = (*now.state.exempt_texts_at, at)[-MOST:]
     if said.welcomes:
         changed["welcome"] = False
     if said.once:
-        changed["told"] = (*now.state.told, said.name)
+        changed["told"] = (*now.state.sent_once, said.name)
     if said.name == "gesloten":
         changed["closed_until"] = closed_till
     if said.path:
         changed |= {"menu": said.path, "menu_at": at}
-    return msgspec.structs.replace(now, sequence=now.sequence + 1).remembering(**changed)
+    return msgspec.structs.replace(now, sequence=now.sequence + 1).with_state(**changed)
 
 
-def told(unit: Unit, before: Conversation, now: Conversation, ground: Ground) -> dict[str, Any]:
+def transfer_fields(
+    unit: WorkUnit, before: Conversation, now: Conversation, ground: RoutingContext
+) -> dict[str, Any]:
     """Members of the decision; none where it stays. The department that it left has work to take
     back, where another system than the new one's holds it."""
     if before.department == now.department:
@@ -161,6 +163,6 @@ def told(unit: Unit, before: Conversation, now: Conversation, ground: Ground) ->
     return {
         "transfer": unit.id("transfer"),
         "moved_from": before.department,
-        "former_event": unit.id("former") if both else None,
+        "previous_department_event": unit.id("former") if both else None,
         "former_destination": former if both else "",
     }

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from router.model.conversation import Conversation
-from router.model.decision import Ground
+from router.model.decision import RoutingContext
 from services.calendar.opening_hours import Hours
-from services.whatsapp.delivery_status import WINDOW
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 LAST = timedelta(hours=2)
 """Before the end of any window."""
 
 
-def due(now: Conversation, since: datetime, ground: Ground) -> datetime | None:
+def warning_due(now: Conversation, since: datetime, ground: RoutingContext) -> datetime | None:
     """The first moment from `since` on at which it is to be told; None where nobody waits, or where
     the municipality does not want to hear of it. What was long on its way is told of when it is
     there."""
@@ -28,13 +28,13 @@ def due(now: Conversation, since: datetime, ground: Ground) -> datetime | None:
         return None
     own = ground.hours.get((now.tenant, now.department))
     lead = timedelta(hours=tenant.window_hours)
-    found = (max(at, came) for at in moments(said, own, lead))
-    return min((at for at in found if since <= at < said + WINDOW), default=None)
+    found = (max(at, came) for at in warning_moments(said, own, lead))
+    return min((at for at in found if since <= at < said + CUSTOMER_SERVICE_WINDOW), default=None)
 
 
-def moments(heard: datetime, hours: Hours | None, lead: timedelta) -> Iterator[datetime]:
+def warning_moments(heard: datetime, hours: Hours | None, lead: timedelta) -> Iterator[datetime]:
     """Of a window that began at `heard`: in opening hours, and shortly before its end."""
-    end = heard + WINDOW
+    end = heard + CUSTOMER_SERVICE_WINDOW
     yield end - LAST
     if hours is None:
         return

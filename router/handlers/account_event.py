@@ -11,17 +11,17 @@ import msgspec
 
 from router.conversation import consent
 from router.conversation.refusals import MARKETING, MARKETING_MESSAGES
-from router.handlers.citizen_message import kept
+from router.handlers.citizen_message import archive_only
 from router.handlers.meta_vocabulary import ERRORS, FIELDS, KNOWN, NONE, OTHER, STATUSES, TYPES
 from router.identity import resolver
 from router.model.consent import META, OptOut, Withdrawal
-from router.model.decision import UNPROVEN, Changes, Decision, Ground, Template, Unit
-from router.model.snapshot import Knowledge
-from services.whatsapp.identities import CONTACT, named
+from router.model.decision import UNPROVEN, Changes, Decision, RoutingContext, Template, WorkUnit
+from router.model.snapshot import Snapshot
+from services.whatsapp.identities import CONTACT, identities_in
 from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
-from services.whatsapp.lenient_json import code, fields, objects, text, when
+from services.whatsapp.lenient_json import code, fields, objects, parse_timestamp, text
 
-Act = Callable[[Unit, Notice, Knowledge, Ground], Changes]
+Act = Callable[[WorkUnit, Notice, Snapshot, RoutingContext], Changes]
 
 NAME = re.compile(r"(?!(?:\D*\d){5})[a-z0-9_]{1,64}")
 """What a name of Meta's may look like here: it stands in a table and in the log. With more digits
@@ -37,15 +37,19 @@ UTILITY = "UTILITY"
 INFORMATIONAL = "INFORMATIONAL"
 
 
-def notice(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> tuple[Decision, Changes]:
+def decide_account_event(
+    unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext
+) -> tuple[Decision, Changes]:
     act = (OF_NUMBER if item.number else OF_ACCOUNT).get(item.field)
     changes = act(unit, item, known, ground) if act else Changes()
-    decision = kept(unit, "notice", item.number, ground)
+    decision = archive_only(unit, "notice", item.number, ground)
     ended = consent.ended(changes.withdrawals, known)
     return msgspec.structs.replace(decision, ended=ended), changes
 
 
-def _template_status(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> Changes:
+def _template_status(
+    unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext
+) -> Changes:
     return _template(
         unit,
         item,
@@ -55,36 +59,38 @@ def _template_status(unit: Unit, item: Notice, known: Knowledge, ground: Ground)
     )
 
 
-def _template_category(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> Changes:
+def _template_category(
+    unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext
+) -> Changes:
     return _template(unit, item, category=item.event)
 
 
-def _template(unit: Unit, item: Notice, **told: str) -> Changes:
+def _template(unit: WorkUnit, item: Notice, **told: str) -> Changes:
     name = text(item.value.get("message_template_name"))
     language = text(item.value.get("message_template_language"))
     if not (name and item.waba) or len(name) > TEMPLATE_NAME or len(item.waba + language) > WORD:
         return Changes()
-    at = resolver.said_at(unit, when(item.stamp))
+    at = resolver.written_at(unit, parse_timestamp(item.stamp))
     return Changes(
         template=Template(waba=item.waba, name=name, language=language, changed_at=at, **told)
     )
 
 
-def names(item: Notice) -> tuple[Identity, ...]:
+def preference_holder(item: Notice) -> tuple[Identity, ...]:
     """Whose preference it is."""
-    return tuple(named(item.value, CONTACT)) if item.field == "user_preferences" else ()
+    return tuple(identities_in(item.value, CONTACT)) if item.field == "user_preferences" else ()
 
 
-def _preference(unit: Unit, item: Notice, known: Knowledge, ground: Ground) -> Changes:
+def _preference(unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext) -> Changes:
     """A citizen who wants some messages no more, or again. One who never wrote is a person too."""
     number = ground.config.number(item.number)
     category = text(item.value.get("category")) or MARKETING_MESSAGES
-    whose = names(item)
+    whose = preference_holder(item)
     known_word = item.event in KNOWN["user_preferences"]
     if number is None or not (whose and known_word) or len(category) > WORD:
         return Changes()
-    at = resolver.said_at(unit, when(item.value.get("timestamp")))
-    who = resolver.resolve(unit, number, resolver.Called(whose, at), known, ground)
+    at = resolver.written_at(unit, parse_timestamp(item.value.get("timestamp")))
+    who = resolver.resolve_person(unit, number, resolver.SenderIdentities(whose, at), known, ground)
     choice = OptOut(
         tenant=number.tenant, person=who.person, category=category, value=item.event, at=at
     )
@@ -160,7 +166,7 @@ def label(item: Notice) -> str:
     return item.event if item.event in KNOWN.get(item.field, ()) else OTHER
 
 
-def sighting(item: AnyItem) -> tuple[str, str] | None:
+def unknown_vocabulary(item: AnyItem) -> tuple[str, str] | None:
     """Kind and name of what we do not know in it."""
     match item:
         case Unknown(reason=reason) if reason == UNPROVEN:

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import msgspec
 
-from router.handlers.dispatch import decide, set_aside
-from router.model.decision import Changes, Decided, Decision, Ground, Repeat, Unit
-from router.model.snapshot import Knowledge
+from router.handlers.dispatch import decide, quarantine_unit
+from router.model.decision import Changes, Decided, Decision, Repeat, RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
 
 ITEMS, BYTES = 256, 256 * 1024
 """Of one message to the archive or a destination; something larger goes alone."""
@@ -16,59 +16,59 @@ FAULT = "a fault in Postkamer: see decision.failed in the log"
 T = TypeVar("T")
 
 
-class Batch(msgspec.Struct, frozen=True):
+class BatchResult(msgspec.Struct, frozen=True):
     """What is to be said, and of that what is new; what came again in another place, how many units
     were repeats at all, and the faults of ours that put one aside."""
 
-    said: list[Decided]
-    fresh: list[Decided]
-    again: list[Repeat]
+    to_publish: list[Decided]
+    new: list[Decided]
+    duplicates: list[Repeat]
     repeats: int
     faults: list[Exception]
 
 
-class Settled(msgspec.Struct, frozen=True):
+class CommittedBatch(msgspec.Struct, frozen=True):
     """What is decided and committed: what is to be said, and what came again."""
 
     said: list[Decided]
     again: list[Repeat]
 
 
-def decide_batch(todo: Iterable[Unit], known: Knowledge, ground: Ground) -> Batch:
+def decide_batch(todo: Iterable[WorkUnit], known: Snapshot, ground: RoutingContext) -> BatchResult:
     """Each unit once. A fault in deciding one puts that one aside and no other."""
-    batch = Batch([], [], [], 0, [])
+    batch = BatchResult([], [], [], 0, [])
     repeats = 0
     mentioned: set[bytes] = set()
     for unit in todo:
         if before := known.decided.get(unit.key):
             if unit.again or before[0] != unit.entry.id:
-                batch.again.append((unit, before[1]))
+                batch.duplicates.append((unit, before[1]))
                 repeats += 1
             elif unit.key not in mentioned:
-                batch.said.append((unit, before[1], Changes()))
+                batch.to_publish.append((unit, before[1], Changes()))
             else:
                 repeats += 1
         else:
             decided = (unit, *_decide_safely(unit, known, ground, batch.faults))
-            known.learn(decided[2])
+            known.apply(decided[2])
             known.decided[unit.key] = unit.entry.id, decided[1]
-            batch.fresh.append(decided)
-            batch.said.append(decided)
+            batch.new.append(decided)
+            batch.to_publish.append(decided)
         mentioned.add(unit.key)
     return msgspec.structs.replace(batch, repeats=repeats)
 
 
 def _decide_safely(
-    unit: Unit, known: Knowledge, ground: Ground, faults: list[Exception]
+    unit: WorkUnit, known: Snapshot, ground: RoutingContext, faults: list[Exception]
 ) -> tuple[Decision, Changes]:
     try:
         return decide(unit, known, ground)
     except Exception as error:
         faults.append(error)
-        return set_aside(unit, FAULT, ground)
+        return quarantine_unit(unit, FAULT, ground)
 
 
-def chunks(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+def split_by_size(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
     """In order, within the bounds of one message; something larger goes alone."""
     chunk: list[T] = []
     size = 0

@@ -5,75 +5,89 @@ from datetime import datetime
 import msgspec
 
 from router.conversation import auto_reply, consent, outgoing, timers, transition
-from router.conversation.interpretation import listened
-from router.conversation.message_context import Case
-from router.conversation.placement import opened, place, present, stand_in
+from router.conversation.interpretation import interpret
+from router.conversation.message_context import MessageContext
+from router.conversation.placement import (
+    apply_deputy,
+    current_conversation,
+    open_conversation,
+    place_message,
+)
 from router.conversation.refusals import MARKETING_MESSAGES
 from router.identity import resolver
 from router.model.consent import STOP, OptOut, Withdrawal
 from router.model.conversation import Conversation
-from router.model.decision import Alarm, Changes, Decision, Ground, Heard, Reply, Standing, Unit
-from router.model.snapshot import Knowledge
+from router.model.decision import (
+    Alarm,
+    Changes,
+    Decision,
+    InboundRef,
+    NumberNotice,
+    Reply,
+    RoutingContext,
+    WorkUnit,
+)
+from router.model.snapshot import Snapshot
 from services.config.numbers import Number
 from services.contract import REACTION
 from services.whatsapp import items
-from services.whatsapp.delivery_status import WINDOW
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 INBOUND = "messages"
 """The webhook field under which citizens write; echoes and history are kept, never routed."""
 
 
-def message(
-    unit: Unit, item: items.Message, known: Knowledge, ground: Ground
+def decide_message(
+    unit: WorkUnit, item: items.Message, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     number = ground.config.number(item.number)
     if number is None:
         return _refused(unit, "the number is not in the configuration", ground)
     if item.field != INBOUND or item.group:
-        return kept(unit, "echo", item.number, ground), Changes()
+        return archive_only(unit, "echo", item.number, ground), Changes()
     if not item.person.identities:
         return _refused(unit, "the sender has no identity", ground)
-    at = resolver.said_at(unit, item.sent_at)
-    called = resolver.Called(item.person.identities, at, item.becomes)
-    who = resolver.resolve(unit, number, called, known, ground)
+    at = resolver.written_at(unit, item.sent_at)
+    called = resolver.SenderIdentities(item.person.identities, at, item.becomes)
+    who = resolver.resolve_person(unit, number, called, known, ground)
     case = _case(unit, item, number, who, known, ground)
-    now = transition.after(case)
+    now = transition.apply_message(case)
     till = _closed_till(now, unit, ground)
-    to = resolver.reach(who, number, known)
+    to = resolver.reply_address(who, number, known)
     moment = _moment(case, now, till)
-    answered = auto_reply.reply(moment, ground) if to else None
+    answered = auto_reply.choose_reply(moment, ground) if to else None
     reply = None
     if answered:
         candidate, reply = answered
-        now = transition.having_said(now, unit.at, candidate, till)
-    elif (owes := auto_reply.owing(moment, ground)) and owes not in now.state.owes:
-        now = now.remembering(owes=(*now.state.owes, owes))
+        now = transition.apply_auto_reply(now, unit.at, candidate, till)
+    elif (owes := auto_reply.pending_reply(moment, ground)) and owes not in now.state.pending_texts:
+        now = now.with_state(pending_texts=(*now.state.pending_texts, owes))
     withdrawals = _withdrawn(case)
     decision = _decision(case, now, reply)
     decision = msgspec.structs.replace(decision, ended=consent.ended(withdrawals, known))
-    sent = outgoing.changes(unit, now, reply, to) if reply and to else Changes()
+    sent = outgoing.outgoing_changes(unit, now, reply, to) if reply and to else Changes()
     sent = msgspec.structs.replace(sent, withdrawals=withdrawals)
     return decision, _changes(case, now, decision, sent)
 
 
 def _case(
-    unit: Unit,
+    unit: WorkUnit,
     item: items.Message,
     number: Number,
-    who: resolver.Found,
-    known: Knowledge,
-    ground: Ground,
-) -> Case:
-    last = present(number, who.person, known)
-    said = listened(unit, item, last, number, ground)
-    found = place(unit, item, last, said, number, ground)
+    who: resolver.ResolvedPerson,
+    known: Snapshot,
+    ground: RoutingContext,
+) -> MessageContext:
+    last = current_conversation(number, who.person, known)
+    said = interpret(unit, item, last, number, ground)
+    found = place_message(unit, item, last, said, number, ground)
     if last and found.before is None:  # what was closed, with its labels, is another matter
-        said = listened(unit, item, None, number, ground)
-        found = place(unit, item, None, said, number, ground)
-    found = stand_in(found, number, unit, ground)
+        said = interpret(unit, item, None, number, ground)
+        found = place_message(unit, item, None, said, number, ground)
+    found = apply_deputy(found, number, unit, ground)
     tenant = ground.config.tenant(number.tenant)
     assert tenant is not None
-    return Case(
+    return MessageContext(
         unit=unit,
         item=item,
         number=number,
@@ -81,22 +95,24 @@ def _case(
         who=who,
         said=said,
         place=found,
-        before=found.before or opened(unit, number, who.person, found.verdict, ground),
-        standing=known.standings.get(number.id) or Standing(number=number.id),
+        before=found.before or open_conversation(unit, number, who.person, found.verdict, ground),
+        standing=known.standings.get(number.id) or NumberNotice(number=number.id),
         first=auto_reply.is_first(known.last_heard.get(who.person), unit.at)
         or (last is not None and last.state.welcome),
         ground=ground,
     )
 
 
-def _closed_till(now: Conversation, unit: Unit, ground: Ground) -> datetime | None:
+def _closed_till(now: Conversation, unit: WorkUnit, ground: RoutingContext) -> datetime | None:
     hours = ground.hours.get((now.tenant, now.department))
     return None if hours is None or hours.is_open(unit.at) else hours.next_opening(unit.at)
 
 
-def _moment(case: Case, now: Conversation, till: datetime | None) -> auto_reply.Moment:
+def _moment(
+    case: MessageContext, now: Conversation, till: datetime | None
+) -> auto_reply.ReplyContext:
     chosen = case.place.chosen
-    return auto_reply.Moment(
+    return auto_reply.ReplyContext(
         unit=case.unit,
         said=case.said,
         now=now,
@@ -107,37 +123,37 @@ def _moment(case: Case, now: Conversation, till: datetime | None) -> auto_reply.
         errors=case.item.errors,
         sent_at=case.item.sent_at,
         asked=case.place.asked,
-        option_reply=chosen.option.reply if chosen and not chosen.back else "",
+        option_reply=chosen.option.reply if chosen and not chosen.is_back else "",
         unclear=case.place.unclear,
         closed_till=till,
     )
 
 
-def _heard(case: Case, decision: Decision) -> Heard | None:
+def _heard(case: MessageContext, decision: Decision) -> InboundRef | None:
     """So that it can be quoted; a reaction cannot."""
     item = case.item
     if decision.message is None or not item.id or item.content.type == REACTION:
         return None
-    return Heard(decision.message, item.id, decision.conversation)
+    return InboundRef(decision.message, item.id, decision.conversation)
 
 
-def kept(unit: Unit, kind: str, number: str, ground: Ground) -> Decision:
+def archive_only(unit: WorkUnit, kind: str, number: str, ground: RoutingContext) -> Decision:
     """For the record alone."""
     ours = ground.config.number(number)
     record = unit.id("record")
     return Decision(kind=kind, record=record, tenant=ours.tenant if ours else "")
 
 
-def _refused(unit: Unit, reason: str, ground: Ground) -> tuple[Decision, Changes]:
+def _refused(unit: WorkUnit, reason: str, ground: RoutingContext) -> tuple[Decision, Changes]:
     record = unit.id("record")
     return Decision(kind="quarantined", record=record, reason=reason), Changes()
 
 
-def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
+def _decision(case: MessageContext, now: Conversation, reply: Reply | None) -> Decision:
     unit, said, state = case.unit, case.said, now.state
     department = case.ground.config.department(now.tenant, now.department)
-    moved = {} if case.opens else transition.told(unit, case.before, now, case.ground)
-    provisional = not (state.spoken or state.answered_at)
+    moved = {} if case.opens else transition.transfer_fields(unit, case.before, now, case.ground)
+    provisional = not (state.has_question or state.answered_at)
     care = said.outcome.care
     return Decision(
         kind="message",
@@ -153,10 +169,10 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         event=unit.id("event"),
         opened=unit.id("opened") if case.opens else None,
         zaak=now.zaak,
-        continued=case.who.continued,
+        matched_by_phone=case.who.continued,
         version=case.ground.version,
         provisional=provisional,
-        task=not (provisional or said.passing),
+        task=not (provisional or said.needs_no_action),
         reopened=case.place.reopened,
         tags=state.tags,
         priority=state.priority,
@@ -169,7 +185,7 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
         alarm=_alarm(case),
         reply=reply,
         assignee=state.assignee,
-        window_until=now.said_at + WINDOW if now.said_at else None,
+        window_until=now.said_at + CUSTOMER_SERVICE_WINDOW if now.said_at else None,
         held=state.held,
         releases=case.before.state.held and not state.held,
         marks=said.outcome.marks.rules,
@@ -177,15 +193,15 @@ def _decision(case: Case, now: Conversation, reply: Reply | None) -> Decision:
     )
 
 
-def _alarm(case: Case) -> Alarm | None:
+def _alarm(case: MessageContext) -> Alarm | None:
     care, wake = case.said.outcome.care, case.tenant.care.destinations
-    if care is None or not wake or not transition.alarming(case):
+    if care is None or not wake or not transition.should_alert(case):
         return None
     event = case.unit.id("alarm")
     return Alarm(event=event, destination=wake[0], care=care.kind, nth=1)
 
 
-def _changes(case: Case, now: Conversation, decision: Decision, sent: Changes) -> Changes:
+def _changes(case: MessageContext, now: Conversation, decision: Decision, sent: Changes) -> Changes:
     return msgspec.structs.replace(
         sent,
         conversation=now,
@@ -196,7 +212,7 @@ def _changes(case: Case, now: Conversation, decision: Decision, sent: Changes) -
     )
 
 
-def _opt_out(case: Case) -> OptOut | None:
+def _opt_out(case: MessageContext) -> OptOut | None:
     if not case.said.opt:
         return None
     return OptOut(
@@ -208,7 +224,7 @@ def _opt_out(case: Case) -> OptOut | None:
     )
 
 
-def _withdrawn(case: Case) -> tuple[Withdrawal, ...]:
+def _withdrawn(case: MessageContext) -> tuple[Withdrawal, ...]:
     """Who says STOP ends all that they agreed to."""
     if case.said.opt != "stop":
         return ()

@@ -6,30 +6,38 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 import msgspec
 
 from router.conversation import consent, read_receipts, refusals, timers
-from router.conversation.placement import opened, present
+from router.conversation.placement import current_conversation, open_conversation
 from router.handlers import number_commands
-from router.handlers.conversation_commands import STEERING
+from router.handlers.conversation_commands import CONVERSATION_COMMANDS
 from router.identity import resolver
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Decision, Ground, Identity, Outgoing, Send, Unit
-from router.model.snapshot import Knowledge
+from router.model.decision import (
+    Changes,
+    Decision,
+    Identity,
+    LedgerInsert,
+    OutgoingStatus,
+    RoutingContext,
+    WorkUnit,
+)
+from router.model.snapshot import Snapshot
 from router.rules.engine import OPENED, Verdict
 from services.config.numbers import Number
 from services.contract import MESSAGE_TYPES, REACTION, Command
 from services.ids import CONVERSATION
-from services.whatsapp.delivery_status import DONE
+from services.whatsapp.delivery_status import COMMAND_DONE
 from services.whatsapp.identities import address
 
-BEGUN = "de gemeente begon dit gesprek"
+OPENED_BY_MUNICIPALITY = "de gemeente begon dit gesprek"
 
 
-def command(
-    unit: Unit, given: Command, known: Knowledge, ground: Ground
+def decide_command(
+    unit: WorkUnit, given: Command, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     if (
         given.type
         not in MESSAGE_TYPES
-        | STEERING.keys()
+        | CONVERSATION_COMMANDS.keys()
         | number_commands.ORDERS.keys()
         | consent.ORDERS.keys()
     ):
@@ -41,19 +49,19 @@ def command(
         return _of_number(unit, given, number, known, ground)
     if given.type in consent.ORDERS:
         return _of_person(unit, given, number, known, ground)
-    if given.to and not given.conversation and given.type not in STEERING:
+    if given.to and not given.conversation and given.type not in CONVERSATION_COMMANDS:
         return _to_person(unit, given, number, known, ground)
     return _in_conversation(unit, given, number, known, ground)
 
 
 def _in_conversation(
-    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     conversation = known.conversations.get(given.conversation)
-    if reason := refusals.barred(given, conversation, number, ground):
+    if reason := refusals.refusal_for(given, conversation, number, ground):
         return _refused(unit, given, reason, ground, conversation)
     assert conversation is not None
-    if steer := STEERING.get(given.type):
+    if steer := CONVERSATION_COMMANDS.get(given.type):
         decision, changes = steer(unit, given, conversation, known, ground)
         if decision.kind == "refused":
             return _refused(unit, given, decision.reason, ground, conversation)
@@ -65,13 +73,15 @@ def _in_conversation(
 
 
 def _to_person(
-    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """To this very address, in the conversation that is open with whoever has it, or a new one."""
-    if not refusals.owns(given, number):
+    if not refusals.same_tenant(given, number):
         return _refused(unit, given, refusals.NO_CONVERSATION, ground)
     name = address(given.to)
-    who = resolver.resolve(unit, number, resolver.Called((name,), unit.at), known, ground)
+    who = resolver.resolve_person(
+        unit, number, resolver.SenderIdentities((name,), unit.at), known, ground
+    )
     hash = ground.hash(number.tenant, name.kind, name.value)
     to = who.changed[0] if who.changed else known.identities[number.tenant, name.kind, hash]
     conversation = known.conversations.get(known.open.get((number.id, who.person), ""))
@@ -79,10 +89,12 @@ def _to_person(
         verdict = _begun(given, number, ground)
         if isinstance(verdict, str):
             return _refused(unit, given, verdict, ground)
-        last = present(number, who.person, known)
+        last = current_conversation(number, who.person, known)
         owed = last is not None and last.state.welcome  # nobody has told them how this works
-        conversation = opened(unit, number, who.person, verdict, ground).remembering(welcome=owed)
-    elif reason := refusals.elsewhere(given, conversation):
+        conversation = open_conversation(unit, number, who.person, verdict, ground).with_state(
+            welcome=owed
+        )
+    elif reason := refusals.department_mismatch(given, conversation):
         return _refused(unit, given, reason, ground, conversation)
     decision, changes = _message(unit, given, conversation, to, known, ground)
     if decision.kind == "accepted":
@@ -91,32 +103,36 @@ def _to_person(
     return decision, changes
 
 
-def _begun(given: Command, number: Number, ground: Ground) -> Verdict | str:
+def _begun(given: Command, number: Number, ground: RoutingContext) -> Verdict | str:
     """Where a conversation belongs that we begin, or why that cannot be said. Where a department
     was named it stays; where nobody said so, a rule may still move it."""
     if given.department:
         known = refusals.exists(number, given.department, ground)
         if known and refusals.allows(given, given.department):
-            return Verdict(given.department, OPENED, BEGUN)
+            return Verdict(given.department, OPENED, OPENED_BY_MUNICIPALITY)
         return refusals.NO_DEPARTMENT
     if refusals.allows(given, number.fallback):
-        return Verdict(number.fallback, "", BEGUN)
+        return Verdict(number.fallback, "", OPENED_BY_MUNICIPALITY)
     own = [d for d in given.departments if refusals.exists(number, d, ground)]
-    return Verdict(own[0], OPENED, BEGUN) if len(own) == 1 else refusals.NAME_DEPARTMENT
+    return (
+        Verdict(own[0], OPENED, OPENED_BY_MUNICIPALITY)
+        if len(own) == 1
+        else refusals.NAME_DEPARTMENT
+    )
 
 
 def _message(
-    unit: Unit,
+    unit: WorkUnit,
     given: Command,
     before: Conversation,
     to: Identity,
-    known: Knowledge,
-    ground: Ground,
+    known: Snapshot,
+    ground: RoutingContext,
 ) -> tuple[Decision, Changes]:
-    reason = refusals.about(given, before.id, known) or refusals.template(
+    reason = refusals.quoted_message_refusal(given, before.id, known) or refusals.template(
         given, before, known, ground
     )
-    leave = consent.leave(unit, given, (before.tenant, before.person), known, ground)
+    leave = consent.check_permission(unit, given, (before.tenant, before.person), known, ground)
     if reason := reason or leave.reason:
         return _refused(unit, given, reason, ground, before)
     now = _answered(unit, given, before)
@@ -141,7 +157,7 @@ def _message(
         outgoing=_standing(unit, given, decision),
         send=msgspec.structs.replace(_send(unit, given, now, to, known), purpose=leave.purpose),
         consent=leave.consent,
-        mark=read_receipts.with_answer(unit, given, now, ground)
+        mark=read_receipts.read_receipt_with_answer(unit, given, now, ground)
         if _answers(given, before)
         else None,
     )
@@ -156,42 +172,49 @@ def _answers(given: Command, before: Conversation) -> bool:
     return not (machine or begins)
 
 
-def _answered(unit: Unit, given: Command, before: Conversation) -> Conversation:
+def _answered(unit: WorkUnit, given: Command, before: Conversation) -> Conversation:
     """After it: nobody waits any more, and no rule takes it away from who answered."""
     now = msgspec.structs.replace(before, sequence=before.sequence + 1)
     if not _answers(given, before):
         return now
-    return now.remembering(
-        answered_at=unit.at, waiting_since=None, escalated=False, spoken=True, menu="", moves=0
+    return now.with_state(
+        answered_at=unit.at,
+        waiting_since=None,
+        escalated=False,
+        has_question=True,
+        menu="",
+        moves=0,
     )
 
 
 def _of_number(
-    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """What the contact centre says of a number: no conversation is told."""
-    if not refusals.owns(given, number):
+    if not refusals.same_tenant(given, number):
         return _refused(unit, given, refusals.NO_NUMBER, ground)
     decision = Decision(
         kind="accepted",
         record=unit.id("record"),
         tenant=number.tenant,
-        status=DONE,
+        status=COMMAND_DONE,
         version=ground.version,
     )
-    standing = number_commands.after(given, number.id, known.standings.get(number.id))
+    standing = number_commands.apply_number_command(
+        given, number.id, known.standings.get(number.id)
+    )
     return decision, Changes(standing=standing, outgoing=_standing(unit, given, decision))
 
 
 def _of_person(
-    unit: Unit, given: Command, number: Number, known: Knowledge, ground: Ground
+    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """What somebody agreed to, or no longer does: of the municipality's as a whole, whoever has a
     conversation with them. One who never wrote is a person too."""
-    if not refusals.owns(given, number):
+    if not refusals.same_tenant(given, number):
         return _refused(unit, given, refusals.NO_NUMBER, ground)
-    called = resolver.Called((address(given.to),), unit.at)
-    who = resolver.resolve(unit, number, called, known, ground)
+    called = resolver.SenderIdentities((address(given.to),), unit.at)
+    who = resolver.resolve_person(unit, number, called, known, ground)
     made = consent.ORDERS[given.type](unit, given, (number.tenant, who.person), known)
     if isinstance(made, str):
         return _refused(unit, given, made, ground)
@@ -199,7 +222,7 @@ def _of_person(
         kind="accepted",
         record=unit.id("record"),
         tenant=number.tenant,
-        status=DONE,
+        status=COMMAND_DONE,
         version=ground.version,
         ended=(made.purpose,) if made and made.ended_at else (),
     )
@@ -207,9 +230,9 @@ def _of_person(
     return decision, Changes(identities=who.changed, consent=made, outgoing=outgoing)
 
 
-def _standing(unit: Unit, given: Command, decision: Decision) -> Outgoing:
+def _standing(unit: WorkUnit, given: Command, decision: Decision) -> OutgoingStatus:
     """The order as its sender may ask for it from here on."""
-    return Outgoing(
+    return OutgoingStatus(
         id=given.id,
         tenant=decision.tenant,
         number=given.number,
@@ -223,10 +246,10 @@ def _standing(unit: Unit, given: Command, decision: Decision) -> Outgoing:
 
 
 def _send(
-    unit: Unit, given: Command, conversation: Conversation, to: Identity, known: Knowledge
-) -> Send:
-    quoted = known.heard.get(given.about) if given.about else None
-    return Send(
+    unit: WorkUnit, given: Command, conversation: Conversation, to: Identity, known: Snapshot
+) -> LedgerInsert:
+    quoted = known.heard.get(given.reply_to_message) if given.reply_to_message else None
+    return LedgerInsert(
         id=given.id,
         number=conversation.number,
         conversation=conversation.id,
@@ -235,7 +258,7 @@ def _send(
         address=to.value,
         content=given.content,
         created_at=unit.at,
-        about=given.about,
+        about=given.reply_to_message,
         about_wamid=quoted.wamid if quoted else "",
         media=given.media,
         author_kind=given.author.kind if given.author else "",
@@ -244,11 +267,11 @@ def _send(
     )
 
 
-def failed(unit: Unit, given: Command, ground: Ground) -> Outgoing:
+def failed_command(unit: WorkUnit, given: Command, ground: RoutingContext) -> OutgoingStatus:
     """An order that a fault of ours put aside. Nothing of its own text goes along: that may be what
     the database refuses."""
     number = ground.config.number(given.number)
-    return Outgoing(
+    return OutgoingStatus(
         id=given.id,
         tenant=number.tenant if number else "",
         number=number.id if number else "",
@@ -261,7 +284,11 @@ def failed(unit: Unit, given: Command, ground: Ground) -> Outgoing:
 
 
 def _refused(
-    unit: Unit, given: Command, reason: str, ground: Ground, where: Conversation | None = None
+    unit: WorkUnit,
+    given: Command,
+    reason: str,
+    ground: RoutingContext,
+    where: Conversation | None = None,
 ) -> tuple[Decision, Changes]:
     """On the record of whoever ordered it, and in no conversation."""
     number = ground.config.number(given.number)

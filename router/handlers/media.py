@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Decision, Ground, Unit
-from router.model.snapshot import Knowledge
+from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
 from services.config.organisation import Department
 from services.contract import MediaOutcome
 from services.whatsapp.items import Content
@@ -15,7 +15,7 @@ LINK = "/v1/media/{}"
 """Where a file is, at the archiver's API: under the id of its message, which has one at most."""
 
 
-def announced(content: Content) -> dict[str, str]:
+def attachment_info(content: Content) -> dict[str, str]:
     """A file as Meta announced it, for the archiver to fetch; nothing where there is none. One that
     Meta gives no id is one all the same: it cannot be got, and that is said."""
     if not (content.media or content.mime_type):
@@ -28,7 +28,7 @@ def announced(content: Content) -> dict[str, str]:
     }
 
 
-def kept(said: MediaOutcome) -> dict[str, Any]:
+def media_record(said: MediaOutcome) -> dict[str, Any]:
     """What became of it, for the record."""
     return {
         "state": said.state,
@@ -43,7 +43,7 @@ def kept(said: MediaOutcome) -> dict[str, Any]:
     }
 
 
-def told(said: MediaOutcome) -> dict[str, Any]:
+def media_event(said: MediaOutcome) -> dict[str, Any]:
     """The same for a CRM, which was told its name with the message."""
     media = {
         "id": said.message,
@@ -56,8 +56,8 @@ def told(said: MediaOutcome) -> dict[str, Any]:
     return {"messageId": said.message, "media": [media]} | known
 
 
-def outcome(
-    unit: Unit, said: MediaOutcome, known: Knowledge, ground: Ground
+def decide_media(
+    unit: WorkUnit, said: MediaOutcome, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """Told to whoever has the message that it came with; the record always."""
     conversation = known.conversations.get(said.conversation)

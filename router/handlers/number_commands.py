@@ -8,17 +8,17 @@ from collections.abc import Callable
 
 import msgspec
 
-from router.model.decision import Standing
+from router.model.decision import NumberNotice
 from services.contract import Command
 
-Change = Callable[[Command, Standing], Standing]
+Change = Callable[[Command, NumberNotice], NumberNotice]
 
 
-def after(given: Command, number: str, before: Standing | None) -> Standing:
-    return ORDERS[given.type](given, before or Standing(number=number))
+def apply_number_command(given: Command, number: str, before: NumberNotice | None) -> NumberNotice:
+    return ORDERS[given.type](given, before or NumberNotice(number=number))
 
 
-def _notice(given: Command, before: Standing) -> Standing:
+def _notice(given: Command, before: NumberNotice) -> NumberNotice:
     """No text takes it away."""
     id = given.id if given.text else None
     return msgspec.structs.replace(
@@ -26,7 +26,7 @@ def _notice(given: Command, before: Standing) -> Standing:
     )
 
 
-def _state(given: Command, before: Standing) -> Standing:
+def _state(given: Command, before: NumberNotice) -> NumberNotice:
     return msgspec.structs.replace(
         before, state=given.state, state_text=given.text, state_until=given.until
     )

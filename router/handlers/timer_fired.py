@@ -10,16 +10,16 @@ import msgspec
 
 from router.conversation import auto_reply, outgoing, refusals, timers, transition, window_warning
 from router.conversation.placement import reason_at_home
-from router.conversation.reply_text import Candidate, by_itself
-from router.conversation.transition import having_said
+from router.conversation.reply_text import ReplyCandidate, render_reply
+from router.conversation.transition import apply_auto_reply
 from router.identity import resolver
 from router.model.conversation import Conversation
-from router.model.decision import Alarm, Changes, Decision, Ground, Reply, Timer, Unit
-from router.model.snapshot import Knowledge
-from router.rules.engine import Verdict, graver
+from router.model.decision import Alarm, Changes, Decision, Reply, RoutingContext, Timer, WorkUnit
+from router.model.snapshot import Snapshot
+from router.rules.engine import Verdict, higher_priority
 from services.config.organisation import Tenant
 from services.contract import Timeout
-from services.whatsapp.delivery_status import WINDOW
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 WAITED = "er is te lang geen antwoord gegeven"
 SILENT = "na de groet kwam er niets meer; dit is de afdeling voor de rest"
@@ -33,37 +33,39 @@ ROUNDS = 2
 """Times that everybody on the list is woken: then the alarm of the system itself must do it."""
 
 
-class Hour(msgspec.Struct, frozen=True):
+class TimerContext(msgspec.Struct, frozen=True):
     """A time that has come, and whose."""
 
-    unit: Unit
+    unit: WorkUnit
     entry: Timeout
     now: Conversation
     tenant: Tenant
-    ground: Ground
+    ground: RoutingContext
 
 
-class Come(msgspec.Struct, frozen=True, kw_only=True):
+class TimerOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What it means: what happened, the conversation after it, what is said, the next timer."""
 
     happened: str = ""
     now: Conversation | None = None
-    says: Candidate | None = None
+    says: ReplyCandidate | None = None
     again: datetime | None = None
     alarm: Alarm | None = None
 
 
-def timeout(
-    unit: Unit, entry: Timeout, known: Knowledge, ground: Ground
+def decide_timer(
+    unit: WorkUnit, entry: Timeout, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     now = known.conversations.get(entry.conversation)
     tenant = ground.config.tenant(now.tenant) if now else None
-    act = ACTS.get(entry.kind)
+    act = TIMER_HANDLERS.get(entry.kind)
     # A danger that nobody has seen is there, whoever or whatever closed the conversation.
     over = now is not None and now.closed_at and entry.kind != timers.CARE
     if now is None or over or tenant is None or act is None:
-        return _decision(unit, now, now, Come(), None, ground), Changes(fired=entry.id)
-    hour = Hour(unit, entry, now, tenant, ground)
+        return _decision(unit, now, now, TimerOutcome(), None, ground), Changes(
+            fired_timer=entry.id
+        )
+    hour = TimerContext(unit, entry, now, tenant, ground)
     come = act(hour)
     after = come.now or now
     number = ground.config.number(now.number)
@@ -71,21 +73,21 @@ def timeout(
     reply = None
     if to and (text := _text(hour, come, after, known)):
         said, reply = text
-        after = having_said(after, unit.at, said, None)
+        after = apply_auto_reply(after, unit.at, said, None)
     elif come.happened == "said":
-        come = Come(now=after, again=come.again)  # what was owed may not be said any more
+        come = TimerOutcome(now=after, again=come.again)  # what was owed may not be said any more
     decision = _decision(unit, now, after, come, reply, ground)
-    sent = outgoing.changes(unit, after, reply, to) if reply and to else Changes()
+    sent = outgoing.outgoing_changes(unit, after, reply, to) if reply and to else Changes()
     changes = msgspec.structs.replace(
         sent,
         conversation=after if after != now else None,
         timers=tuple(_timers(hour, come, after)),
-        fired=entry.id,
+        fired_timer=entry.id,
     )
     return decision, changes
 
 
-def _timers(hour: Hour, come: Come, after: Conversation) -> Iterator[Timer]:
+def _timers(hour: TimerContext, come: TimerOutcome, after: Conversation) -> Iterator[Timer]:
     """The next of its kind, and that of a menu that is asked now."""
     if come.again:
         yield timers.timer(hour.unit, after, hour.entry.kind, come.again, hour.ground)
@@ -94,94 +96,100 @@ def _timers(hour: Hour, come: Come, after: Conversation) -> Iterator[Timer]:
         yield timers.timer(hour.unit, after, timers.MENU, due, hour.ground)
 
 
-def _quiet(hour: Hour) -> Come:
+def _quiet(hour: TimerContext) -> TimerOutcome:
     """Nothing but a greeting or a photograph: now it is somebody's work; or a text is owed yet."""
     state, last = hour.now.state, hour.now.last_inbound_at
-    undecided = not (state.spoken or state.answered_at)
-    if last is None or not (undecided or state.owes):
-        return Come()
-    if last + hour.tenant.burst > hour.entry.at:
-        return Come(again=last + hour.tenant.burst)
+    undecided = not (state.has_question or state.answered_at)
+    if last is None or not (undecided or state.pending_texts):
+        return TimerOutcome()
+    if last + hour.tenant.burst_window > hour.entry.at:
+        return TimerOutcome(again=last + hour.tenant.burst_window)
     menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
-    says = Candidate(menu.text, path=menu.id) if menu and not auto_reply.answered(state) else None
-    if state.owes:
-        says = Candidate(state.owes[0], once=True, named=True)
-    now = _next(hour.now).remembering(spoken=True, owes=state.owes[1:])
-    again = hour.entry.at + hour.tenant.burst if state.owes[1:] else None
+    says = (
+        ReplyCandidate(menu.text, path=menu.id) if menu and not auto_reply.answered(state) else None
+    )
+    if state.pending_texts:
+        says = ReplyCandidate(state.pending_texts[0], once=True, named=True)
+    now = _next(hour.now).with_state(has_question=True, pending_texts=state.pending_texts[1:])
+    again = hour.entry.at + hour.tenant.burst_window if state.pending_texts[1:] else None
     if not undecided:
-        return Come(happened="said", now=now, says=says, again=again)
+        return TimerOutcome(happened="said", now=now, says=says, again=again)
     now = msgspec.structs.replace(now, reason=SILENT)
-    return Come(happened="decided", now=now, says=says, again=again)
+    return TimerOutcome(happened="decided", now=now, says=says, again=again)
 
 
-def _menu(hour: Hour) -> Come:
+def _menu(hour: TimerContext) -> TimerOutcome:
     due = timers.menu_due(hour.now, hour.ground)
     if due is None:
-        return Come()
+        return TimerOutcome()
     if due > hour.entry.at:
-        return Come(again=due)
-    now = _next(hour.now).remembering(menu="", spoken=True)
+        return TimerOutcome(again=due)
+    now = _next(hour.now).with_state(menu="", has_question=True)
     now = msgspec.structs.replace(now, reason=UNANSWERED)
-    return Come(happened="decided", now=now, says=Candidate("keuze_onduidelijk"))
+    return TimerOutcome(happened="decided", now=now, says=ReplyCandidate("keuze_onduidelijk"))
 
 
-def _waiting(hour: Hour) -> Come:
+def _waiting(hour: TimerContext) -> TimerOutcome:
     state, since = hour.now.state, hour.now.state.waiting_since
     if since is None or state.escalated:
-        return Come()
+        return TimerOutcome()
     due = timers.waiting_due(hour.now, since, hour.ground)
     if due is None or due > hour.entry.at:
-        return Come(again=due)
+        return TimerOutcome(again=due)
     here = hour.ground.config.department(hour.now.tenant, hour.now.department)
-    now = _next(hour.now).remembering(escalated=True, priority=graver(state.priority, "high"))
+    now = _next(hour.now).with_state(
+        escalated=True, priority=higher_priority(state.priority, "high")
+    )
     if here and here.escalate_to:
         verdict = Verdict(here.escalate_to, hour.now.rule, WAITED)
-        now = _next(now.into(verdict, hour.entry.at)).remembering(home=here.escalate_to)
-    return Come(happened="waiting", now=now, says=Candidate("duurt_langer", once=True))
+        now = _next(now.moved_to(verdict, hour.entry.at)).with_state(
+            home_department=here.escalate_to
+        )
+    return TimerOutcome(happened="waiting", now=now, says=ReplyCandidate("duurt_langer", once=True))
 
 
-def _idle(hour: Hour) -> Come:
+def _idle(hour: TimerContext) -> TimerOutcome:
     now = hour.now
     last = max(filter(None, (now.last_inbound_at, now.state.answered_at, now.opened_at)))
-    if last + hour.tenant.idle > hour.entry.at:
-        return Come(again=last + hour.tenant.idle)
+    if last + hour.tenant.idle_timeout > hour.entry.at:
+        return TimerOutcome(again=last + hour.tenant.idle_timeout)
     # Until somebody says what was done about it, or answers at all, or lets it go.
     if refusals.OFFICIAL in now.state.tags or now.state.waiting_since or now.state.held:
-        return Come(again=hour.entry.at + hour.tenant.idle)
+        return TimerOutcome(again=hour.entry.at + hour.tenant.idle_timeout)
     closed = msgspec.structs.replace(_next(now), closed_at=hour.entry.at)
-    return Come(happened="closed", now=closed.remembering(idle=True))
+    return TimerOutcome(happened="closed", now=closed.with_state(idle=True))
 
 
-def _opens(hour: Hour) -> Come:
+def _opens(hour: TimerContext) -> TimerOutcome:
     """The department is there again that another stood in for, unless somebody has answered."""
-    now, home = hour.now, hour.now.state.home
+    now, home = hour.now, hour.now.state.home_department
     own = hour.ground.hours.get((now.tenant, home))
     if home in ("", now.department) or now.state.answered_at or own is None:
-        return Come()
+        return TimerOutcome()
     if not own.is_open(hour.entry.at):
-        return Come(again=own.next_opening(hour.entry.at))
+        return TimerOutcome(again=own.next_opening(hour.entry.at))
     verdict = Verdict(home, now.rule, reason_at_home(now, hour.ground))
-    return Come(happened="returned", now=_next(_next(now.into(verdict, hour.entry.at))))
+    return TimerOutcome(happened="returned", now=_next(_next(now.moved_to(verdict, hour.entry.at))))
 
 
-def _window(hour: Hour) -> Come:
+def _window(hour: TimerContext) -> TimerOutcome:
     """The citizen still waits, and is soon beyond the reach of an ordinary answer."""
     at = hour.entry.at
-    due = window_warning.due(hour.now, at, hour.ground)
+    due = window_warning.warning_due(hour.now, at, hour.ground)
     if due != at:  # they wrote again since it was set, or were answered
-        return Come(again=due)
-    again = window_warning.due(hour.now, at + MOMENT, hour.ground)
-    return Come(happened="window", now=_next(hour.now), again=again)
+        return TimerOutcome(again=due)
+    again = window_warning.warning_due(hour.now, at + MOMENT, hour.ground)
+    return TimerOutcome(happened="window", now=_next(hour.now), again=again)
 
 
-def _care(hour: Hour) -> Come:
+def _care(hour: TimerContext) -> TimerOutcome:
     """Nobody confirmed: the next one is woken."""
     state, wake = hour.now.state, hour.tenant.care
     if state.confirmed_by or not state.care or not wake.destinations:
-        return Come()
+        return TimerOutcome()
     nth = state.care_asked + 1
     if nth > ROUNDS * len(wake.destinations):
-        return Come(happened="unconfirmed", now=_next(hour.now))
+        return TimerOutcome(happened="unconfirmed", now=_next(hour.now))
     alarm = Alarm(
         event=hour.unit.id("alarm"),
         destination=wake.destinations[(nth - 1) % len(wake.destinations)],
@@ -189,17 +197,17 @@ def _care(hour: Hour) -> Come:
         nth=nth,
     )
     again = hour.entry.at + timedelta(minutes=wake.confirm_minutes)
-    now = _next(hour.now).remembering(care_asked=nth)
-    return Come(happened="alarmed", now=now, alarm=alarm, again=again)
+    now = _next(hour.now).with_state(care_asked=nth)
+    return TimerOutcome(happened="alarmed", now=now, alarm=alarm, again=again)
 
 
-ACTS: dict[str, Callable[[Hour], Come]] = {
-    timers.QUIET: _quiet,
+TIMER_HANDLERS: dict[str, Callable[[TimerContext], TimerOutcome]] = {
+    timers.BURST_ENDED: _quiet,
     timers.MENU: _menu,
     timers.WAITING: _waiting,
     timers.IDLE: _idle,
     timers.CARE: _care,
-    timers.OPENS: _opens,
+    timers.DEPARTMENT_OPENS: _opens,
     timers.WINDOW: _window,
 }
 
@@ -209,26 +217,29 @@ def _next(now: Conversation) -> Conversation:
 
 
 def _text(
-    hour: Hour, come: Come, after: Conversation, known: Knowledge
-) -> tuple[Candidate, Reply] | None:
+    hour: TimerContext, come: TimerOutcome, after: Conversation, known: Snapshot
+) -> tuple[ReplyCandidate, Reply] | None:
     """Nothing is said when the hour has long passed, and nothing ran meanwhile; nor to words that
     were too old when they came."""
-    late = hour.entry.told_at - hour.entry.at > hour.tenant.talk or after.state.late
+    late = (
+        hour.entry.told_at - hour.entry.at > hour.tenant.max_reply_age
+        or after.state.too_old_to_answer
+    )
     late = late or not outgoing.window_open(after, hour.entry.told_at)
-    if come.says is None or late or (come.says.once and come.says.name in after.state.told):
+    if come.says is None or late or (come.says.once and come.says.name in after.state.sent_once):
         return None
-    if not auto_reply.may_tell(after, known.standings.get(after.number), hour.unit.at):
+    if not auto_reply.may_send_unprompted(after, known.standings.get(after.number), hour.unit.at):
         return None
-    return by_itself(hour.unit, come.says, after, hour.tenant, hour.ground)
+    return render_reply(hour.unit, come.says, after, hour.tenant, hour.ground)
 
 
 def _decision(
-    unit: Unit,
+    unit: WorkUnit,
     before: Conversation | None,
     now: Conversation | None,
-    come: Come,
+    come: TimerOutcome,
     reply: Reply | None,
-    ground: Ground,
+    ground: RoutingContext,
 ) -> Decision:
     record = unit.id("record")
     if before is None or now is None or not come.happened:
@@ -253,17 +264,17 @@ def _decision(
         priority=now.state.priority,
         alarm=come.alarm,
         reply=reply,
-        happened=come.happened,
+        timer_effect=come.happened,
         care=come.alarm.care if come.alarm else "",
         held=now.state.held,
         window_until=_window_until(come, now),
-        **transition.told(unit, before, now, ground),
+        **transition.transfer_fields(unit, before, now, ground),
     )
 
 
-def _window_until(come: Come, now: Conversation) -> datetime | None:
+def _window_until(come: TimerOutcome, now: Conversation) -> datetime | None:
     told = come.happened == "window" and now.said_at
-    return now.said_at + WINDOW if told and now.said_at else None
+    return now.said_at + CUSTOMER_SERVICE_WINDOW if told and now.said_at else None
 
 
 TOLD = frozenset(["decided", "waiting", "closed", "said", "window"])

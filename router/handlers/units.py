@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import UNPROVEN, Ground, Hash, Unit
+from router.model.decision import UNPROVEN, Hash, RoutingContext, WorkUnit
 from services.contract import Command, Entry, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.whatsapp.items import AnyItem, Unknown
 from services.whatsapp.parser import Unparseable, identity_key, parse
@@ -41,12 +41,14 @@ def items_of(entry: Entry) -> list[AnyItem] | None:
         return None
 
 
-def units(entry: Entry, ground: Ground) -> Iterator[Unit]:
+def units(entry: Entry, ground: RoutingContext) -> Iterator[WorkUnit]:
     """What is to be decided of one entry, in order."""
-    return units_of(entry, items_of(entry), ground)
+    return split_entry(entry, items_of(entry), ground)
 
 
-def units_of(entry: Entry, items: Sequence[AnyItem] | None, ground: Ground) -> Iterator[Unit]:
+def split_entry(
+    entry: Entry, items: Sequence[AnyItem] | None, ground: RoutingContext
+) -> Iterator[WorkUnit]:
     """The same, of an entry whose body was read."""
     match entry:
         case Receipt():
@@ -54,31 +56,31 @@ def units_of(entry: Entry, items: Sequence[AnyItem] | None, ground: Ground) -> I
         case Command():
             number = ground.config.number(entry.number)
             scope = number.portfolio if number else ""
-            yield Unit(ground.hash("command", str(entry.id)), entry, scope=scope)
+            yield WorkUnit(ground.hash("command", str(entry.id)), entry, scope=scope)
         case SendOutcome():
-            yield Unit(ground.hash("outcome", str(entry.id)), entry)
+            yield WorkUnit(ground.hash("outcome", str(entry.id)), entry)
         case Timeout():
-            yield Unit(ground.hash("timeout", str(entry.id)), entry)
+            yield WorkUnit(ground.hash("timeout", str(entry.id)), entry)
         case MediaOutcome():
-            yield Unit(ground.hash("media", str(entry.id)), entry)
+            yield WorkUnit(ground.hash("media", str(entry.id)), entry)
 
 
-def whole(entry: Entry, ground: Ground) -> Unit:
+def opaque_unit(entry: Entry, ground: RoutingContext) -> WorkUnit:
     """An entry as one unit, without a look at what is in it: of a receipt, all its bytes. An order
     or an outcome is known again by its own key: what becomes of it here is final."""
     if isinstance(entry, Receipt):
         everything = Unknown(raw=entry.body, reason=UNOPENED)
-        return Unit(ground.hash("crash", str(entry.id)), entry, everything)
+        return WorkUnit(ground.hash("crash", str(entry.id)), entry, everything)
     return next(units(entry, ground))
 
 
 def _of_receipt(
-    receipt: Receipt, items: Sequence[AnyItem] | None, ground: Ground
-) -> Iterator[Unit]:
+    receipt: Receipt, items: Sequence[AnyItem] | None, ground: RoutingContext
+) -> Iterator[WorkUnit]:
     """The items that this copy is for: each copy of a body names its numbers, so that a body of
     several numbers is decided once for each."""
     if items is None:
-        yield Unit(ground.hash("receipt", str(receipt.id)), receipt)
+        yield WorkUnit(ground.hash("receipt", str(receipt.id)), receipt)
         return
     seen: set[bytes] = set()
     for place, item in enumerate(items):
@@ -86,14 +88,14 @@ def _of_receipt(
             continue
         cut = _unproven if item.key in receipt.unproven else _proven
         key, own, scope = cut(receipt, item, ground)
-        yield Unit(key, receipt, own, scope, place, again=key in seen)
+        yield WorkUnit(key, receipt, own, scope, place, again=key in seen)
         seen.add(key)
 
 
-def _proven(receipt: Receipt, item: AnyItem, ground: Ground) -> tuple[bytes, AnyItem, str]:
+def _proven(receipt: Receipt, item: AnyItem, ground: RoutingContext) -> tuple[bytes, AnyItem, str]:
     """Its key, the item at our own number, and the portfolio that it came from."""
     known_as = item.number
-    number = ground.config.number(ground.config.ours(known_as)) if known_as else None
+    number = ground.config.number(ground.config.number_id_for(known_as)) if known_as else None
     scope = ""
     if number is not None:
         scope = number.portfolio
@@ -105,7 +107,9 @@ def _proven(receipt: Receipt, item: AnyItem, ground: Ground) -> tuple[bytes, Any
     return ground.hash("item", *identity_key(item)), item, scope
 
 
-def _unproven(receipt: Receipt, item: AnyItem, ground: Ground) -> tuple[bytes, AnyItem, str]:
+def _unproven(
+    receipt: Receipt, item: AnyItem, ground: RoutingContext
+) -> tuple[bytes, AnyItem, str]:
     """Kept aside, under a key that no real item has: what is forged makes nothing a repeat."""
     aside = Unknown(
         raw=item.raw,

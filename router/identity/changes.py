@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import Changes, Data, Decision, Identity, Renamed, Unit
-from router.model.snapshot import Knowledge
+from router.model.decision import Changes, Data, Decision, Identity, Renamed, WorkUnit
+from router.model.snapshot import Snapshot
 from services.contract import Command
 from services.whatsapp import items
 
 
-def with_renames(unit: Unit, decision: Decision, changes: Changes, known: Knowledge) -> Decision:
+def add_identity_changes(
+    unit: WorkUnit, decision: Decision, changes: Changes, known: Snapshot
+) -> Decision:
     """The decision, and what it changes in who is called what; `known` is what was known before."""
     renamed = tuple(_renamed(changes.identities, known))
     if not renamed:
@@ -21,18 +23,18 @@ def with_renames(unit: Unit, decision: Decision, changes: Changes, known: Knowle
     return msgspec.structs.replace(decision, identity=unit.id("identity"), renamed=renamed)
 
 
-def _renamed(identities: Sequence[Identity], known: Knowledge) -> Iterator[Renamed]:
+def _renamed(identities: Sequence[Identity], known: Snapshot) -> Iterator[Renamed]:
     for identity in identities:
         before = known.identities.get(identity.key)
         if identity.valid_to:
             yield Renamed("ended", identity.kind, identity.value)
         elif before and before.person != identity.person:
             yield Renamed("moved", identity.kind, identity.value)
-        elif before is None and known.names(identity.person):
+        elif before is None and known.identities_of(identity.person):
             yield Renamed("gained", identity.kind, identity.value)
 
 
-def kept(unit: Unit, decision: Decision) -> Data:
+def identity_change_record(unit: WorkUnit, decision: Decision) -> Data:
     """All of one unit together."""
     return {
         "department": decision.department,
@@ -41,7 +43,7 @@ def kept(unit: Unit, decision: Decision) -> Data:
     }
 
 
-def _cause(unit: Unit) -> str:
+def _cause(unit: WorkUnit) -> str:
     """In a word; of an order its type: merge."""
     match unit.entry, unit.item:
         case Command(type=type), _:

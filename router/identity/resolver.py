@@ -11,8 +11,8 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import Ground, Identity, Unit
-from router.model.snapshot import Knowledge
+from router.model.decision import Identity, RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
 from services.config.numbers import Number
 from services.whatsapp import items
 
@@ -28,7 +28,7 @@ has written. Later the number may be somebody else's."""
 Names = tuple[items.Identity, ...]
 
 
-class Called(msgspec.Struct, frozen=True):
+class SenderIdentities(msgspec.Struct, frozen=True):
     """What somebody was called when they said something, or when it was said of them; `becomes`:
     what they are called from then on instead."""
 
@@ -37,7 +37,7 @@ class Called(msgspec.Struct, frozen=True):
     becomes: Names = ()
 
 
-class Found(msgspec.Struct, frozen=True):
+class ResolvedPerson(msgspec.Struct, frozen=True):
     """The person; the identities that are new, have moved to them, or have ended; and whether it
     was by their phone number alone that they were known from another portfolio."""
 
@@ -49,20 +49,26 @@ class Found(msgspec.Struct, frozen=True):
 class _Seen(msgspec.Struct, frozen=True):
     """What is known of the names that came with one unit, at one number of ours."""
 
-    unit: Unit
+    unit: WorkUnit
     number: Number
-    called: Called
-    known: Knowledge
+    called: SenderIdentities
+    known: Snapshot
     found: dict[items.Identity, Identity]
 
 
-def said_at(unit: Unit, at: datetime | None) -> datetime:
+def written_at(unit: WorkUnit, at: datetime | None) -> datetime:
     """When something was said, by the clock of whoever brings it; one that runs ahead would make
     it the last word."""
     return min(at or unit.at, unit.at)
 
 
-def resolve(unit: Unit, number: Number, called: Called, known: Knowledge, ground: Ground) -> Found:
+def resolve_person(
+    unit: WorkUnit,
+    number: Number,
+    called: SenderIdentities,
+    known: Snapshot,
+    ground: RoutingContext,
+) -> ResolvedPerson:
     """Who is called so."""
     tenant, names, becomes = number.tenant, called.names, called.becomes
     keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
@@ -78,7 +84,7 @@ def resolve(unit: Unit, number: Number, called: Called, known: Knowledge, ground
         for i in becomes or names
         if _is_news(i, owner, seen)
     )
-    return Found(owner, (*_ended(owner, seen), *now), continued)
+    return ResolvedPerson(owner, (*_ended(owner, seen), *now), continued)
 
 
 def _is_news(name: items.Identity, owner: UUID, seen: _Seen) -> bool:
@@ -94,7 +100,7 @@ def _late(held: Identity | None, owner: UUID, seen: _Seen) -> bool:
     at, becomes = seen.called.at, seen.called.becomes
     if held and held.valid_from > at and not becomes:  # else Meta says whose it became
         return True
-    theirs = seen.known.names(owner)
+    theirs = seen.known.identities_of(owner)
     phones = [identity for identity in theirs if identity.kind == "phone"]
     return any(identity.valid_from > at for identity in phones or theirs)
 
@@ -112,7 +118,7 @@ def _owner(given: Names, seen: _Seen) -> tuple[UUID | None, bool]:
     candidate = found[first].person
     if not bsuids:
         return candidate, False
-    theirs = [i for i in seen.known.names(candidate) if i.kind == "bsuid"]
+    theirs = [i for i in seen.known.identities_of(candidate) if i.kind == "bsuid"]
     portfolios = {portfolio(i, seen.number) for i in theirs}
     if not portfolios:
         return candidate, False
@@ -128,12 +134,12 @@ def _left(number: Number, at: datetime) -> set[str]:
     return recent - {""}
 
 
-def _scope(identity: items.Identity, unit: Unit) -> str:
+def _scope(identity: items.Identity, unit: WorkUnit) -> str:
     """A phone number is the same in every portfolio."""
     return unit.scope if identity.kind == "bsuid" else ""
 
 
-def _elsewhere(known: Identity, name: items.Identity, unit: Unit) -> bool:
+def _elsewhere(known: Identity, name: items.Identity, unit: WorkUnit) -> bool:
     """Whether Meta says it in another portfolio than is known: the configuration gave it another
     name. An order proves nothing of the kind."""
     return unit.item is not None and known.scope != _scope(name, unit)
@@ -158,23 +164,23 @@ def _ended(owner: UUID, seen: _Seen) -> tuple[Identity, ...]:
         return ()
     return tuple(
         msgspec.structs.replace(identity, valid_to=seen.unit.at)
-        for identity in seen.known.names(owner)
+        for identity in seen.known.identities_of(owner)
         if identity.kind == "phone"
         and identity.value not in kept
         and identity.valid_from <= seen.called.at
     )
 
 
-def address(person: UUID, number: Number, known: Knowledge) -> Identity | None:
+def address(person: UUID, number: Number, known: Snapshot) -> Identity | None:
     """Where a message of this number to this person goes: the newest phone number, else the BSUID,
     which only the number's own portfolio can reach."""
-    return _best(known.names(person), number)
+    return _best(known.identities_of(person), number)
 
 
-def reach(who: Found, number: Number, known: Knowledge) -> Identity | None:
+def reply_address(who: ResolvedPerson, number: Number, known: Snapshot) -> Identity | None:
     """The same of somebody who has just written: with the names that this brought."""
     changed = {identity.key: identity for identity in who.changed}
-    before = [i for i in known.names(who.person) if i.key not in changed]
+    before = [i for i in known.identities_of(who.person) if i.key not in changed]
     return _best([*before, *(i for i in who.changed if i.valid_to is None)], number)
 
 

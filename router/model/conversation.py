@@ -8,35 +8,35 @@ import msgspec
 from router.rules.engine import Verdict
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What later decisions need to know. Kept as JSON beside the conversation: fields are only
     added, with a default."""
 
-    home: str = ""
+    home_department: str = ""
     """Department that a rule, a person or the fallback chose; another may stand in for it while it
     is closed."""
-    spoken: bool = False
+    has_question: bool = False
     """Words were said that are more than a greeting: before, nobody can tell where it belongs."""
     answered_at: datetime | None = None
     """When a person of ours last wrote."""
     waiting_since: datetime | None = None
     """The first message of the citizen that nobody has answered yet."""
-    asked: int = 0
+    last_request_sequence: int = 0
     """Place in the conversation of the last message that asks for something."""
     escalated: bool = False
-    late: bool = False
+    too_old_to_answer: bool = False
     """What the citizen said last was too old to answer when it came."""
     welcome: bool = False
     """They must still be told how this works: it waits for a text that it can stand before."""
     burst_at: datetime | None = None
     """When the burst began that goes on: messages without a silence between them."""
-    texted: tuple[datetime, ...] = ()
+    auto_texts_at: tuple[datetime, ...] = ()
     """When the last texts went out by themselves."""
-    owed: tuple[datetime, ...] = ()
+    exempt_texts_at: tuple[datetime, ...] = ()
     """When the last of these went out that nothing holds back."""
-    told: tuple[str, ...] = ()
+    sent_once: tuple[str, ...] = ()
     """Texts that come once in a conversation, and came."""
-    owes: tuple[str, ...] = ()
+    pending_texts: tuple[str, ...] = ()
     """Ids of texts that follow when the burst is over: another went before them."""
     closed_until: datetime | None = None
     """The opening that the citizen was told to wait for."""
@@ -62,10 +62,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopened: int = 0
     idle: bool = False
     """It was closed because nobody said a word for long."""
-    heard: str = ""
+    last_wamid: str = ""
     """Meta's name for the message that the citizen wrote last, and when that was."""
     heard_at: datetime | None = None
-    ask: UUID | None = None
+    reopen_template: UUID | None = None
     """The template by which they were asked last to write again, as an answer waits for that; and
     when, unless it failed."""
     asked_at: datetime | None = None
@@ -104,12 +104,12 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Each that it has been in, in order of arrival, with the present one."""
     zaak: str = ""
     closed_at: datetime | None = None
-    state: State = State()
+    state: ConversationState = ConversationState()
     said_at: datetime | None = None
     """When the citizen wrote what they wrote last, by their own clock: their window opens there,
     however late it came in."""
 
-    def into(self, verdict: Verdict, at: datetime) -> "Conversation":
+    def moved_to(self, verdict: Verdict, at: datetime) -> "Conversation":
         """The same, where and why `verdict` says."""
         been = self.departments or (self.department,)
         return msgspec.structs.replace(
@@ -121,6 +121,6 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
             departments=been if verdict.department in been else (*been, verdict.department),
         )
 
-    def remembering(self, **changed: object) -> "Conversation":
+    def with_state(self, **changed: object) -> "Conversation":
         """The same with `changed` in its state."""
         return msgspec.structs.replace(self, state=msgspec.structs.replace(self.state, **changed))

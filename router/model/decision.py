@@ -11,9 +11,9 @@ import msgspec
 from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, Mark
-from router.rules.engine import Table
+from router.rules.engine import RuleTable
 from services.calendar.opening_hours import Hours
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.organisation import Department
 from services.contract import Entry, MediaOutcome, SendOutcome, Timeout
 from services.ids import uuid7
@@ -26,7 +26,7 @@ UNPROVEN = "the signature is of another number's secret"
 """Why an item is kept aside that came under a proof that does not speak for its number."""
 
 
-class Early(msgspec.Struct, frozen=True, kw_only=True):
+class EarlyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Kept until Meta's answer to the send names its wamid, or for as long as Meta repeats itself:
     what matches nothing by then is not ours."""
 
@@ -76,7 +76,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self if late else new, category=category)
 
 
-class Unit(msgspec.Struct, frozen=True):
+class WorkUnit(msgspec.Struct, frozen=True):
     """One thing to decide: an item of a receipt, a command, an outcome or a time-out; `key` knows
     it again."""
 
@@ -124,7 +124,7 @@ class Identity(msgspec.Struct, frozen=True):
         return self.tenant, self.kind, self.hash
 
 
-class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+class OutgoingStatus(msgspec.Struct, frozen=True, kw_only=True):
     """An order, as its sender may ask for it: a message of ours, or what was to be done with a
     conversation."""
 
@@ -142,7 +142,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """Type of an accepted command, else ''."""
 
 
-class Send(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerInsert(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the ledger: what the deliverer is to offer to Meta."""
 
     id: UUID
@@ -168,7 +168,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     """In the conversation: it answers nothing that came in after that."""
 
 
-class Heard(msgspec.Struct, frozen=True):
+class InboundRef(msgspec.Struct, frozen=True):
     """What a citizen wrote, under our id and Meta's, so that an answer can quote it."""
 
     message: UUID
@@ -207,7 +207,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
     """What the contact centre says of a number, without rules."""
 
     number: str
@@ -251,14 +251,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transfer: UUID | None = None
     """Id of the event and record that say that the conversation moved here."""
     moved_from: str = ""
-    former_event: UUID | None = None
+    previous_department_event: UUID | None = None
     """Id of the event that tells the department it left, where that has another destination."""
     former_destination: str = ""
     confidential: bool = False
     former_confidential: bool = False
     """Whether no content is told to whoever has it; and to whoever had it."""
     zaak: str = ""
-    continued: bool = False
+    matched_by_phone: bool = False
     """The citizen was known by their phone number, under a BSUID of another portfolio."""
     version: str = ""
     """Of the rules and texts that it was decided by."""
@@ -297,7 +297,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     identity: UUID | None = None
     """Id of the record that says that somebody is called otherwise from here on."""
     renamed: tuple[Renamed, ...] = ()
-    happened: str = ""
+    timer_effect: str = ""
     """Of a time-out: decided, waiting, closed, alarmed; '' where it meant nothing any more."""
 
 
@@ -306,19 +306,19 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
     conversation: Conversation | None = None
     identities: tuple[Identity, ...] = ()
-    outgoing: Outgoing | None = None
-    asked: Outgoing | None = None
+    outgoing: OutgoingStatus | None = None
+    reopen_message: OutgoingStatus | None = None
     """A message that goes out by itself because of what became of another."""
-    send: Send | None = None
+    send: LedgerInsert | None = None
     settled: tuple[UUID, str] | None = None
     """A send that was not known to have gone, and its wamid: a status with our value settled it."""
-    early: Early | None = None
-    met: bytes | None = None
+    early: EarlyStatus | None = None
+    early_status_consumed: bytes | None = None
     """The hash of a wamid whose early statuses have found their message."""
     charge: Charge | None = None
     charged: bool = False
     """Whether it is charged now, and was not."""
-    heard: Heard | None = None
+    heard: InboundRef | None = None
     template: Template | None = None
     opt_out: OptOut | None = None
     consent: Consent | None = None
@@ -326,24 +326,24 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     sighting: tuple[str, str] | None = None
     """Kind and name of something of Meta's that we do not know."""
     timers: tuple[Timer, ...] = ()
-    fired: UUID | None = None
+    fired_timer: UUID | None = None
     """The timer whose time has come: it is taken away."""
-    standing: Standing | None = None
-    other: Conversation | None = None
+    standing: NumberNotice | None = None
+    merged_conversation: Conversation | None = None
     """A second conversation that changed with it."""
     mark: Mark | None = None
 
 
-Decided = tuple[Unit, Decision, Changes]
-Repeat = tuple[Unit, Decision]
+Decided = tuple[WorkUnit, Decision, Changes]
+Repeat = tuple[WorkUnit, Decision]
 """What came again, and what was decided of it when it came first."""
 
 
-class Ground(msgspec.Struct, frozen=True):
+class RoutingContext(msgspec.Struct, frozen=True):
     """What every decision stands on: the municipality's choices and the keyed hash."""
 
-    config: Config
-    rules: dict[str, Table]
+    config: Configuration
+    rules: dict[str, RuleTable]
     hash: Hash
     """A secret is in it; the rest comes from the files of one version."""
     hours: dict[tuple[str, str], Hours] = {}

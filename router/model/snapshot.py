@@ -9,16 +9,16 @@ from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
     Decision,
-    Early,
-    Heard,
+    EarlyStatus,
     Identity,
-    Outgoing,
-    Standing,
+    InboundRef,
+    NumberNotice,
+    OutgoingStatus,
     Template,
 )
 
 
-class Knowledge:
+class Snapshot:
     def __init__(self) -> None:
         self.decided: dict[bytes, tuple[UUID, Decision]] = {}
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
@@ -29,21 +29,21 @@ class Knowledge:
         """The one that was closed last."""
         self.last_heard: dict[UUID, datetime] = {}
         """When a person last wrote, to any number that was asked about."""
-        self.outgoing: dict[UUID, Outgoing] = {}
+        self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.by_wamid: dict[bytes, UUID] = {}
-        self.early: dict[bytes, list[Early]] = {}
+        self.early: dict[bytes, list[EarlyStatus]] = {}
         self.charges: dict[UUID, Charge] = {}
-        self.heard: dict[UUID, Heard] = {}
+        self.heard: dict[UUID, InboundRef] = {}
         self.templates: dict[tuple[str, str, str], Template] = {}
         self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
         self.consents: dict[tuple[str, UUID, str], Consent] = {}
         self.withdrawals: dict[tuple[str, UUID, str], Withdrawal] = {}
-        self.standings: dict[str, Standing] = {}
+        self.standings: dict[str, NumberNotice] = {}
 
-    def learn(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> None:
         for identity in changes.identities:
             self.identity(identity)
-        for conversation in filter(None, (changes.other, changes.conversation)):
+        for conversation in filter(None, (changes.merged_conversation, changes.conversation)):
             self.conversation(conversation)
         if heard := changes.heard:
             self.heard[heard.message] = heard
@@ -51,19 +51,19 @@ class Knowledge:
         if changes.template:
             self.template(changes.template)
         if changes.opt_out:
-            self.opted(changes.opt_out)
-        self.agreed(changes)
+            self.record_opt_out(changes.opt_out)
+        self.record_consents(changes)
         if changes.standing:
             self.standings[changes.standing.number] = changes.standing
 
     def _became(self, changes: Changes) -> None:
         """Of a message of ours."""
-        for outgoing in filter(None, (changes.outgoing, changes.asked)):
+        for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
             self.sent(outgoing)
         if changes.early:
             self.came_early(changes.early)
-        if changes.met:
-            self.early.pop(changes.met, None)
+        if changes.early_status_consumed:
+            self.early.pop(changes.early_status_consumed, None)
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge
 
@@ -74,7 +74,7 @@ class Knowledge:
             self.identities[identity.key] = identity
             self.people.setdefault(identity.person, []).append(identity)
 
-    def names(self, person: UUID) -> list[Identity]:
+    def identities_of(self, person: UUID) -> list[Identity]:
         """By which this person is known now."""
         theirs = self.people.get(person, ())
         return [identity for identity in theirs if self.identities.get(identity.key) == identity]
@@ -83,7 +83,7 @@ class Knowledge:
         self.conversations[conversation.id] = conversation
         key = conversation.number, conversation.person
         if at := conversation.last_inbound_at:
-            self.wrote(conversation.person, at)
+            self.record_inbound(conversation.person, at)
         if conversation.closed_at is None:
             self.open[key] = conversation.id
             return
@@ -93,33 +93,33 @@ class Knowledge:
         if not (other and other.closed_at and other.closed_at > conversation.closed_at):
             self.closed[key] = conversation.id
 
-    def wrote(self, person: UUID, at: datetime) -> None:
+    def record_inbound(self, person: UUID, at: datetime) -> None:
         self.last_heard[person] = max(at, self.last_heard.get(person, at))
 
-    def sent(self, outgoing: Outgoing) -> None:
+    def sent(self, outgoing: OutgoingStatus) -> None:
         self.outgoing[outgoing.id] = outgoing
         if outgoing.wamid_hash:
             self.by_wamid[outgoing.wamid_hash] = outgoing.id
 
-    def came_early(self, status: Early) -> None:
+    def came_early(self, status: EarlyStatus) -> None:
         self.early.setdefault(status.wamid_hash, []).append(status)
 
     def template(self, template: Template) -> None:
         before = self.templates.get(template.key)
         self.templates[template.key] = before.then(template) if before else template
 
-    def opted(self, choice: OptOut) -> None:
+    def record_opt_out(self, choice: OptOut) -> None:
         before = self.opt_outs.get(choice.key)
         if before is None or before.at <= choice.at:
             self.opt_outs[choice.key] = choice
 
-    def agreed(self, changes: Changes) -> None:
+    def record_consents(self, changes: Changes) -> None:
         if consent := changes.consent:
             self.consents[consent.key] = consent
         for withdrawal in changes.withdrawals:
-            self.withdrew(withdrawal)
+            self.record_withdrawal(withdrawal)
 
-    def withdrew(self, new: Withdrawal) -> None:
+    def record_withdrawal(self, new: Withdrawal) -> None:
         """All consent from before has ended."""
         before = self.withdrawals.get(new.key)
         if before is None or before.at < new.at:

@@ -8,37 +8,37 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.outgoing import AUTHOR, because, kind
+from router.conversation.outgoing import AUTHOR, audit_reason, kind
 from router.handlers import media
-from router.identity.changes import kept as renamed
-from router.model.decision import Data, Decided, Decision, Repeat, Reply, Unit
-from router.output.command_records import ORDERS, happened, written
+from router.identity.changes import identity_change_record as renamed
+from router.model.decision import Data, Decided, Decision, Repeat, Reply, WorkUnit
+from router.output.command_records import COMMAND_RECORDS, conversation_event_data, message_data
 from router.output.consent_records import ended
-from router.output.crm_events import person, why, zaak
+from router.output.crm_events import case_json, decision_json, person
 from services.contract import Command, Entry, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
-from services.whatsapp.segments import cut
+from services.whatsapp.segments import split_body
 
 _json = msgspec.json.encode
 
 
-Opened = tuple[Entry, Sequence[items.AnyItem] | None]
+ParsedEntry = tuple[Entry, Sequence[items.AnyItem] | None]
 """An entry, and what its body holds where that was looked at and could be read."""
 
 
-def kept(
-    entries: Iterable[Opened], said: Iterable[Decided], again: Iterable[Repeat]
+def archive_records(
+    entries: Iterable[ParsedEntry], said: Iterable[Decided], again: Iterable[Repeat]
 ) -> list[Record]:
     """Everything that a batch leaves."""
     found = [receipt_record(e, inside or ()) for e, inside in entries if isinstance(e, Receipt)]
     found += [record for unit, decision, _ in said for record in records(unit, decision)]
-    return found + [segment(unit, decision) for unit, decision in again if unit.item]
+    return found + [duplicate_segment(unit, decision) for unit, decision in again if unit.item]
 
 
 def receipt_record(receipt: Receipt, inside: Sequence[items.AnyItem]) -> Record:
     """What its items left of the signed bytes, and where they stood; all of them where nobody
     looked, or nothing could be cut out. The same for every copy of the receipt."""
-    envelope = cut(receipt.body, inside)
+    envelope = split_body(receipt.body, inside)
     data = _proof(receipt) | {"signature": receipt.signature, "holes": envelope.holes}
     return Record(
         id=receipt.id, kind="receipt", at=receipt.received_at, data=_json(data), raw=envelope.rest
@@ -50,7 +50,7 @@ def _proof(receipt: Receipt) -> Data:
     return {"door": receipt.door, "proof": receipt.proof}
 
 
-def segment(unit: Unit, decision: Decision) -> Record:
+def duplicate_segment(unit: WorkUnit, decision: Decision) -> Record:
     """The bytes of an item that came again: what it says is on the record, and this place in this
     body is not. It belongs where the item was put when it came first."""
     assert isinstance(unit.entry, Receipt) and unit.item
@@ -65,22 +65,22 @@ def segment(unit: Unit, decision: Decision) -> Record:
         receipt=unit.entry.id,
         sequence=decision.sequence,
         raw=unit.item.raw,
-        item=unit.place,
+        item_index=unit.place,
         contact=unit.item.contact,
     )
 
 
-def records(unit: Unit, decision: Decision) -> Iterator[Record]:
+def records(unit: WorkUnit, decision: Decision) -> Iterator[Record]:
     """The records of one decision, in order."""
     if decision.opened:
-        opened = happened("opened", decision)
+        opened = conversation_event_data("opened", decision)
         yield _record(unit, decision, "conversation", decision.opened, opened)
     if decision.transfer:
-        moved = happened("transferred", decision) | {"from": decision.moved_from}
+        moved = conversation_event_data("transferred", decision) | {"from": decision.moved_from}
         yield _record(unit, decision, "conversation", decision.transfer, moved)
     if decision.identity:
         yield _record(unit, decision, "identity", decision.identity, renamed(unit, decision))
-    if isinstance(unit.entry, Timeout) and not decision.happened:
+    if isinstance(unit.entry, Timeout) and not decision.timer_effect:
         return  # there was nothing left to do
     kind_of, data = _own(unit, decision)
     yield _record(unit, decision, kind_of, decision.record, data)
@@ -88,7 +88,7 @@ def records(unit: Unit, decision: Decision) -> Iterator[Record]:
         yield _said(unit, decision, decision.reply)
 
 
-def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
+def _record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
     own = id == decision.record
     receipt = unit.entry if isinstance(unit.entry, Receipt) else None
     if own and receipt:
@@ -106,12 +106,12 @@ def _record(unit: Unit, decision: Decision, kind: str, id: UUID, data: Data) -> 
         # What happened to the conversation stands just before the message that caused it.
         sequence=decision.sequence - (kind == "conversation" and not own),
         raw=item.raw if item else b"",
-        item=unit.place if item else None,
+        item_index=unit.place if item else None,
         contact=item.contact if item else b"",
     )
 
 
-def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
+def _said(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
     """A text that went out by itself, just after what it answers."""
     data = {
         "direction": "out",
@@ -123,7 +123,7 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
         "language": reply.language,
         "department": decision.department,
         # Why the conversation is here is of the message which it answers.
-        "decision": why(decision) | {"reason": because(reply)},
+        "decision": decision_json(decision) | {"reason": audit_reason(reply)},
         "status": "accepted",
         "receivedAt": unit.at,
     }
@@ -131,7 +131,7 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
         id=reply.record,
         kind="message",
         at=unit.at,
-        data=_json(data | zaak(decision)),
+        data=_json(data | case_json(decision)),
         tenant=decision.tenant,
         conversation=decision.conversation,
         message=reply.id,
@@ -139,13 +139,13 @@ def _said(unit: Unit, decision: Decision, reply: Reply) -> Record:
     )
 
 
-def _own(unit: Unit, decision: Decision) -> tuple[str, Data]:
+def _own(unit: WorkUnit, decision: Decision) -> tuple[str, Data]:
     """Kind and data of the record of the unit itself."""
     if decision.kind == "quarantined":
         return "quarantine", {"reason": decision.reason}
     match unit.entry, unit.item:
         case Command() as command, _:
-            kind, data = ORDERS.get(command.type, ("message", written))
+            kind, data = COMMAND_RECORDS.get(command.type, ("message", message_data))
             return kind, data(command, decision)
         case (SendOutcome() | Timeout() | MediaOutcome()) as entry, _:
             return _come_back(entry, decision)
@@ -163,12 +163,12 @@ def _come_back(entry: SendOutcome | Timeout | MediaOutcome, decision: Decision) 
     if isinstance(entry, Timeout):
         return "conversation", _timed_out(decision)
     if isinstance(entry, MediaOutcome):
-        return "media", media.kept(entry)
+        return "media", media.media_record(entry)
     return "send", _outcome(entry, decision)
 
 
 def _timed_out(decision: Decision) -> Data:
-    data = happened(decision.happened, decision)
+    data = conversation_event_data(decision.timer_effect, decision)
     if decision.alarm:
         data |= {"care": decision.alarm.care, "asked": decision.alarm.destination}
     return data
@@ -196,9 +196,9 @@ def _status(status: items.Status, decision: Decision) -> Data:
     }
 
 
-def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
+def _received(unit: WorkUnit, message: items.Message, decision: Decision) -> Data:
     marked = {
-        "medium": media.announced(message.content),
+        "medium": media.attachment_info(message.content),
         "tags": decision.tags,
         "priority": decision.priority,
         "language": decision.language,
@@ -213,7 +213,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         "held": decision.held,
         "marks": decision.marks,
         "automatic": decision.reply.name if decision.reply else "",
-        "continued": decision.continued,
+        "continued": decision.matched_by_phone,
     }
     return (
         {
@@ -224,7 +224,7 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
             "number": message.number,
             "field": message.field,
             "department": decision.department,
-            "decision": why(decision),
+            "decision": decision_json(decision),
             "from": person(message.person),
             "receivedAt": unit.at,
             "sentAt": message.sent_at,
@@ -232,5 +232,5 @@ def _received(unit: Unit, message: items.Message, decision: Decision) -> Data:
         }
         | {name: value for name, value in marked.items() if value}
         | ended(decision)
-        | zaak(decision)
+        | case_json(decision)
     )

@@ -7,16 +7,20 @@ import msgspec
 
 from router.model.decision import Data, Decision
 from router.output.consent_records import brought, ended, of_person
-from router.output.crm_events import by, why, zaak
+from router.output.crm_events import case_json, decision_json, ordered_by
 from services.contract import Command
 
 
-def happened(event: str, decision: Decision) -> Data:
-    happened = {"event": event, "department": decision.department, "decision": why(decision)}
-    return happened | zaak(decision)
+def conversation_event_data(event: str, decision: Decision) -> Data:
+    happened = {
+        "event": event,
+        "department": decision.department,
+        "decision": decision_json(decision),
+    }
+    return happened | case_json(decision)
 
 
-def written(command: Command, decision: Decision) -> Data:
+def message_data(command: Command, decision: Decision) -> Data:
     return (
         {
             "direction": "out",
@@ -27,14 +31,14 @@ def written(command: Command, decision: Decision) -> Data:
             "token": command.token,
             "to": command.to,
             "department": decision.department,
-            "decision": why(decision),
+            "decision": decision_json(decision),
             "status": decision.status,
             "receivedAt": command.received_at,
-            "quoted": command.about,
+            "quoted": command.reply_to_message,
             "media": command.media,
         }
         | brought(command, decision)
-        | zaak(decision)
+        | case_json(decision)
     )
 
 
@@ -51,8 +55,8 @@ def _ordered(event: str) -> Callable[[Command, Decision], Data]:
 
     def data(command: Command, decision: Decision) -> Data:
         done = event if decision.kind == "accepted" else "refused"
-        ordered = {"order": command.type, "by": by(command), "status": decision.status}
-        return happened(done, decision) | ordered | {"reason": command.reason}
+        ordered = {"order": command.type, "by": ordered_by(command), "status": decision.status}
+        return conversation_event_data(done, decision) | ordered | {"reason": command.reason}
 
     return data
 
@@ -86,7 +90,7 @@ def _of_number(command: Command, decision: Decision) -> Data:
         "text": command.text,
         "state": command.state or None,
         "until": command.until,
-        "by": by(command),
+        "by": ordered_by(command),
         "status": decision.status,
     }
 
@@ -99,12 +103,12 @@ def _noted(command: Command, decision: Decision) -> Data:
         "token": command.token,
         "department": decision.department,
         "status": decision.status,
-        "decision": why(decision),
+        "decision": decision_json(decision),
         "receivedAt": command.received_at,
-    } | zaak(decision)
+    } | case_json(decision)
 
 
-ORDERS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
+COMMAND_RECORDS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
     "transfer": ("conversation", _transferred),
     "close": ("conversation", _closed),
     "link": ("conversation", _linked),

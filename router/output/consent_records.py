@@ -4,7 +4,7 @@ Made from the order and the decision alone, as all that goes on record.
 """
 
 from router.model.decision import Data, Decision
-from router.output.crm_events import by
+from router.output.crm_events import ordered_by
 from services.contract import Command
 
 
@@ -26,7 +26,7 @@ def of_person(command: Command, decision: Decision) -> Data:
         "number": command.number,
         "to": command.to,
         **_proof(command),
-        "by": by(command),
+        "by": ordered_by(command),
         "status": decision.status,
         "reason": decision.reason or None,
     }

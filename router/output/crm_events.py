@@ -8,11 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.confidentiality import discreet
+from router.conversation.confidentiality import redact_event
 from router.conversation.merge import REASON
 from router.handlers import media as media_handler
-from router.model.decision import Data, Decision, Unit
-from router.text.pii import masked
+from router.model.decision import Data, Decision, WorkUnit
+from router.text.pii import mask_pii
 from services.contract import Command, Delivery, MediaOutcome, Timeout
 from services.whatsapp import items
 
@@ -35,13 +35,13 @@ HAPPENED = {
 }
 """What a time that has come brought -> the type of its event."""
 
-To = tuple[str, Delivery]
+AddressedEvent = tuple[str, Delivery]
 """A destination, and what it is told."""
 
 _json = msgspec.json.encode
 
 
-def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
+def crm_events(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEvent]:
     """The events of one decision, in order; none where no CRM is told."""
     for destination, event in _events(unit, decision):
         confidential = decision.confidential
@@ -49,17 +49,17 @@ def deliveries(unit: Unit, decision: Decision) -> Iterator[To]:
             confidential = confidential or decision.former_confidential  # it says from where
         # Whoever is woken is told no content by any way.
         confidential = confidential and event.type != CARE_ALARM
-        yield destination, discreet(event, confidential=confidential)
+        yield destination, redact_event(event, confidential=confidential)
 
 
-def _events(unit: Unit, decision: Decision) -> Iterator[To]:
+def _events(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEvent]:
     if decision.alarm:
         yield _alarm(unit, decision)
     if decision.transfer:
         yield from _moved(unit, decision, decision.transfer)
-    if decision.merged and decision.former_event:
+    if decision.merged and decision.previous_department_event:
         assert isinstance(unit.entry, Command)
-        yield _merged(unit, unit.entry, decision, decision.former_event)
+        yield _merged(unit, unit.entry, decision, decision.previous_department_event)
     if decision.event is None:
         return
     match unit.entry, unit.item:
@@ -78,12 +78,12 @@ def _events(unit: Unit, decision: Decision) -> Iterator[To]:
 def _come_back(entry: Timeout | MediaOutcome, decision: Decision) -> tuple[str, Data]:
     """Type and data of what happened by itself."""
     if isinstance(entry, MediaOutcome):
-        return MEDIA_AVAILABLE, _about(decision) | media_handler.told(entry)
+        return MEDIA_AVAILABLE, _about(decision) | media_handler.media_event(entry)
     data = _about(decision) | _situation(decision) | {"reason": decision.reason}
-    return HAPPENED[decision.happened], data
+    return HAPPENED[decision.timer_effect], data
 
 
-def _alarm(unit: Unit, decision: Decision) -> To:
+def _alarm(unit: WorkUnit, decision: Decision) -> AddressedEvent:
     """Somebody is woken, and told no word of what was said; of a confidential department not even
     what kind of danger it is, which tells as much."""
     assert decision.alarm is not None
@@ -95,25 +95,25 @@ def _alarm(unit: Unit, decision: Decision) -> To:
     return decision.alarm.destination, msgspec.structs.replace(event, message=None)
 
 
-def _moved(unit: Unit, decision: Decision, transfer: UUID) -> Iterator[To]:
+def _moved(unit: WorkUnit, decision: Decision, transfer: UUID) -> Iterator[AddressedEvent]:
     """A rule or an hour moved the conversation, just before what caused it. Told to both
     departments, unless one destination has them both."""
     data = _about(decision) | {"from": decision.moved_from, "reason": decision.reason}
     destination, event = _own(unit, decision, TRANSFERRED, transfer, data)
     event = msgspec.structs.replace(event, sequence=decision.sequence - 1, message=None)
     yield destination, event
-    if decision.former_event:
-        told = msgspec.structs.replace(event, id=decision.former_event)
+    if decision.previous_department_event:
+        told = msgspec.structs.replace(event, id=decision.previous_department_event)
         yield decision.former_destination, told
 
 
-def _merged(unit: Unit, command: Command, decision: Decision, id: UUID) -> To:
+def _merged(unit: WorkUnit, command: Command, decision: Decision, id: UUID) -> AddressedEvent:
     """The conversation that goes on in another one is closed for whoever had it."""
     data = {
         "conversationId": decision.merged,
         "department": decision.moved_from,
         "reason": REASON.format(decision.conversation),
-        "by": by(command),
+        "by": ordered_by(command),
         "outcome": None,
     }
     _, event = _own(unit, decision, CLOSED, id, data)
@@ -122,11 +122,11 @@ def _merged(unit: Unit, command: Command, decision: Decision, id: UUID) -> To:
     return decision.former_destination, closed
 
 
-def _steered(unit: Unit, command: Command, decision: Decision) -> Iterator[To]:
+def _steered(unit: WorkUnit, command: Command, decision: Decision) -> Iterator[AddressedEvent]:
     """What a person did with a conversation. A transfer is told to both departments, unless one
     destination has them both."""
     assert decision.event is not None
-    data = _about(decision) | {"reason": command.reason, "by": by(command)}
+    data = _about(decision) | {"reason": command.reason, "by": ordered_by(command)}
     data |= _situation(decision)
     if command.type == "close":
         data["outcome"] = command.outcome or None
@@ -134,12 +134,12 @@ def _steered(unit: Unit, command: Command, decision: Decision) -> Iterator[To]:
         return
     data["from"] = decision.moved_from
     yield _own(unit, decision, TRANSFERRED, decision.event, data)
-    if decision.former_event:
-        _, event = _own(unit, decision, TRANSFERRED, decision.former_event, data)
+    if decision.previous_department_event:
+        _, event = _own(unit, decision, TRANSFERRED, decision.previous_department_event, data)
         yield decision.former_destination, event
 
 
-def _own(unit: Unit, decision: Decision, type: str, id: UUID, data: Data) -> To:
+def _own(unit: WorkUnit, decision: Decision, type: str, id: UUID, data: Data) -> AddressedEvent:
     event = Delivery(
         id=id,
         type=type,
@@ -149,7 +149,7 @@ def _own(unit: Unit, decision: Decision, type: str, id: UUID, data: Data) -> To:
         sequence=decision.sequence,
         time=unit.at,
         received_at=unit.at,
-        data=_json(data | zaak(decision)),
+        data=_json(data | case_json(decision)),
         message=decision.message,
     )
     return decision.destination, event
@@ -159,7 +159,7 @@ def _about(decision: Decision) -> Data:
     return {"conversationId": decision.conversation, "department": decision.department}
 
 
-def _status(unit: Unit, decision: Decision) -> Data:
+def _status(unit: WorkUnit, decision: Decision) -> Data:
     happened = unit.item.at if isinstance(unit.item, items.Status) else None
     return (
         _about(decision)
@@ -173,7 +173,7 @@ def _status(unit: Unit, decision: Decision) -> Data:
     )
 
 
-def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Data:
+def _message_data(unit: WorkUnit, message: items.Message, decision: Decision) -> Data:
     content = message.content
     filename = _shown(content.filename, decision)
     media = {"id": decision.message, "mimeType": content.mime_type, "filename": filename}
@@ -188,8 +188,8 @@ def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Dat
             "from": person(message.person) | {"name": _shown(message.person.name, decision)},
             "receivedAt": unit.at,
             "sentAt": message.sent_at,
-            "media": [media] if media_handler.announced(content) else [],
-            "decision": why(decision),
+            "media": [media] if media_handler.attachment_info(content) else [],
+            "decision": decision_json(decision),
             "provisional": decision.provisional,
             "task": decision.task,
             "reopened": decision.reopened,
@@ -203,7 +203,7 @@ def _message_data(unit: Unit, message: items.Message, decision: Decision) -> Dat
 def _shown(written: str, decision: Decision) -> str:
     """What a citizen wrote, in a message, the name of a file or their own, as the department may
     see it."""
-    return masked(written, decision.mask) if decision.mask else written
+    return mask_pii(written, decision.mask) if decision.mask else written
 
 
 def _situation(decision: Decision) -> Data:
@@ -227,18 +227,18 @@ def _automatic(decision: Decision) -> Data:
     return {"automatic": {"messageId": reply.id, "name": reply.name, "text": reply.text}}
 
 
-def why(decision: Decision) -> dict[str, str]:
+def decision_json(decision: Decision) -> dict[str, str]:
     """The rule and the reason in words; and of which version, where there are several."""
     version = {"version": decision.version} if decision.version else {}
     return {"rule": decision.rule, "reason": decision.reason} | version
 
 
-def zaak(decision: Decision) -> dict[str, str]:
+def case_json(decision: Decision) -> dict[str, str]:
     """The zaak that the conversation belongs to, once it is linked to one."""
     return {"zaak": decision.zaak} if decision.zaak else {}
 
 
-def by(command: Command) -> Data:
+def ordered_by(command: Command) -> Data:
     """Who ordered it."""
     return {"token": command.token, "author": command.author}
 

@@ -16,12 +16,12 @@ GAPS = 1000
 """Missing numbers remembered for one source."""
 
 
-class Gaps:
+class BatchGapDetector:
     def __init__(self) -> None:
         self._next: OrderedDict[UUID, int] = OrderedDict()
         self._missing: dict[UUID, dict[int, datetime]] = {}
 
-    def saw(self, source: UUID, number: int, at: datetime) -> None:
+    def record(self, source: UUID, number: int, at: datetime) -> None:
         expected = self._next.get(source, number)
         missing = self._missing.setdefault(source, {})
         for n in range(expected, min(number, expected + GAPS)):
@@ -35,7 +35,7 @@ class Gaps:
             forgotten, _ = self._next.popitem(last=False)
             self._missing.pop(forgotten, None)
 
-    def missing(self, at: datetime) -> int:
+    def lasting_gaps(self, at: datetime) -> int:
         """How many numbers have been missing for longer than `PATIENCE`."""
         return sum(
             at - since > PATIENCE for gap in self._missing.values() for since in gap.values()

@@ -21,7 +21,7 @@ TYPES = frozenset(
 log = structlog.get_logger()
 
 
-def count(said: Iterable[Decided]) -> None:
+def count_decisions(said: Iterable[Decided]) -> None:
     """After it was published; what is said again after a crash is counted again."""
     for unit, decision, _ in said:
         if decision.kind == "message" and isinstance(unit.item, items.Message):
@@ -45,14 +45,14 @@ def _notice(item: items.Notice, decision: Decision) -> None:
         log.error("notice.alarm", field=item.field, kind=event, record=decision.record)
 
 
-def sighted(new: Iterable[tuple[str, str]]) -> None:
+def count_unknown_vocabulary(new: Iterable[tuple[str, str]]) -> None:
     """Something of Meta's that no version of ours has seen: somebody should look what it is."""
     for kind, name in new:
         metrics.first_sightings.labels(kind=kind).inc()
         log.error("sighting.new", kind=kind, what=name)
 
 
-def charged(fresh: Iterable[Decided], rates: Sequence[Rate]) -> None:
+def count_charges(fresh: Iterable[Decided], rates: Sequence[Rate]) -> None:
     """Messages that are charged from now on: each once, and after that was committed."""
     for _, _, changes in fresh:
         charge = changes.charge
@@ -65,10 +65,10 @@ def charged(fresh: Iterable[Decided], rates: Sequence[Rate]) -> None:
             metrics.message_cost.labels(category=category).inc(float(cost))
 
 
-def repeated(count: int) -> None:
+def count_duplicates(count: int) -> None:
     metrics.duplicates.inc(count)
 
 
-def failed(faults: Iterable[Exception]) -> None:
+def log_failures(faults: Iterable[Exception]) -> None:
     for fault in faults:
         log.error("decision.failed", exc_info=fault)

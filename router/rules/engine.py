@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from router.rules.conditions import Compiled, condition
-from router.rules.matcher import Book, Facts, Hits, Reader
-from services.config.model import Config
-from services.config.routing_rules import Care, Mask, Rule
+from router.rules.conditions import CompiledCondition, compile_condition
+from router.rules.matcher import Matcher, Matches, MessageFacts, PatternCollector
+from services.config.model import Configuration
+from services.config.routing_rules import Mask, Rule, SafetyRule
 
 TRANSFER, OPENED, MENU = "_transfer", "_opened", "_menu"
 """What stands in the place of a rule where a person chose the department; no rule has such an id.
@@ -20,7 +20,7 @@ It sticks as a rule's choice does."""
 FALLBACK = "geen enkele regel past; dit is de afdeling voor de rest"
 PRIORITIES = ("low", "normal", "high", "urgent")
 
-R = TypeVar("R", Rule, Care)
+R = TypeVar("R", Rule, SafetyRule)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True):
     hold: bool = False
 
 
-class Marks(msgspec.Struct, frozen=True):
+class Annotations(msgspec.Struct, frozen=True):
     """What rules say beside the department; `rules`: each of them, and why it fits."""
 
     tags: tuple[str, ...] = ()
@@ -43,13 +43,13 @@ class Marks(msgspec.Struct, frozen=True):
     due_days: int = 0
     rules: tuple[str, ...] = ()
 
-    def by(self, rule: Rule, said: str) -> "Marks":
+    def by(self, rule: Rule, said: str) -> "Annotations":
         """With what one more rule says, and why it does."""
         days = [n for n in (self.due_days, rule.due_days) if n]
-        return Marks(
+        return Annotations(
             tags=(*self.tags, *(tag for tag in rule.tag if tag not in self.tags)),
             replies=(*self.replies, rule.reply) if rule.reply else self.replies,
-            priority=graver(self.priority, rule.priority),
+            priority=higher_priority(self.priority, rule.priority),
             mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
             due_days=min(days, default=0),
             rules=(*self.rules, reason(rule, said)),
@@ -60,8 +60,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What all rules make of a message. `verdict` is None where none decides."""
 
     verdict: Verdict | None
-    marks: Marks
-    care: Care | None = None
+    marks: Annotations
+    care: SafetyRule | None = None
     care_reason: str = ""
 
 
@@ -73,72 +73,72 @@ class Step(msgspec.Struct, frozen=True):
     matched: str
 
 
-class Ordered(msgspec.Struct, Generic[R], frozen=True):
+class IndexedRules(msgspec.Struct, Generic[R], frozen=True):
     """Rules in order. `led` leads from what was hit to positions of rules; `always` are those that
     anything may fit."""
 
     rules: tuple[R, ...]
-    compiled: tuple[Compiled, ...]
-    led: dict[int, list[int]]
-    always: tuple[int, ...]
+    compiled: tuple[CompiledCondition, ...]
+    by_trigger: dict[int, list[int]]
+    unconditional: tuple[int, ...]
 
-    def fitting(self, facts: Facts, hits: Hits) -> Iterator[tuple[R, str]]:
+    def fitting(self, facts: MessageFacts, hits: Matches) -> Iterator[tuple[R, str]]:
         """The rules that fit, in order, and why."""
-        places = set(self.always)
-        for hit in self.led.keys() & hits.keys():
-            places.update(self.led[hit])
+        places = set(self.unconditional)
+        for hit in self.by_trigger.keys() & hits.keys():
+            places.update(self.by_trigger[hit])
         for place in sorted(places):
             if (said := self.compiled[place].test(facts, hits)) is not None:
                 yield self.rules[place], said
 
 
-class Table(msgspec.Struct, frozen=True):
+class RuleTable(msgspec.Struct, frozen=True):
     """The rules of one municipality; those of care are looked at first."""
 
-    rules: Ordered[Rule]
-    care: Ordered[Care]
-    reader: Reader
+    rules: IndexedRules[Rule]
+    care: IndexedRules[SafetyRule]
+    reader: Matcher
 
 
-def graver(one: str, other: str) -> str:
+def higher_priority(one: str, other: str) -> str:
     """The higher of two priorities; '' is none."""
     return max(one, other, key=lambda p: PRIORITIES.index(p) if p else -1)
 
 
-def compile_rules(config: Config, tenant: str) -> Table:
+def compile_rules(config: Configuration, tenant: str) -> RuleTable:
     """The rules that hold for `tenant`: its own, and those for a department that it has."""
     has = {d.id for d in config.departments if d.tenant == tenant}
-    book = Book(config.groups)
+    book = PatternCollector(config.groups)
     rules = _ordered([r for r in config.rules if holds_for(r, tenant, has)], book)
     care = _ordered([c for c in config.care if holds_for(c, tenant, has)], book)
-    return Table(rules, care, book.closed())
+    return RuleTable(rules, care, book.closed())
 
 
-def _ordered(rules: Sequence[R], book: Book) -> Ordered[R]:
-    compiled = tuple(condition(rule, book) for rule in rules)
+def _ordered(rules: Sequence[R], book: PatternCollector) -> IndexedRules[R]:
+    compiled = tuple(compile_condition(rule, book) for rule in rules)
     led: dict[int, list[int]] = {}
     for place, each in enumerate(compiled):
-        for trigger in each.triggers or ():
+        for trigger in each.index_keys or ():
             led.setdefault(trigger, []).append(place)
-    always = tuple(n for n, each in enumerate(compiled) if each.triggers is None)
-    return Ordered(tuple(rules), compiled, led, always)
+    always = tuple(n for n, each in enumerate(compiled) if each.index_keys is None)
+    return IndexedRules(tuple(rules), compiled, led, always)
 
 
-def holds_for(rule: Rule | Care, tenant: str, has: Container[str]) -> bool:
+def holds_for(rule: Rule | SafetyRule, tenant: str, has: Container[str]) -> bool:
     return rule.tenant in ("", tenant) and (not rule.department or rule.department in has)
 
 
-def compile_config(config: Config) -> dict[str, Table]:
+def compile_config(config: Configuration) -> dict[str, RuleTable]:
     """Tenant -> its rules."""
     return {tenant.id: compile_rules(config, tenant.id) for tenant in config.tenants}
 
 
-def judge(table: Table, facts: Facts) -> Outcome:
+def evaluate(table: RuleTable, facts: MessageFacts) -> Outcome:
     """What the rules make of a message."""
     hits = table.reader.hits(facts)
     care, why = next(table.care.fitting(facts, hits), (None, ""))
     care_reason = f"{why} (zorgregel {care.id})" if care else ""
-    marks = Marks()
+    marks = Annotations()
     for rule, said in table.rules.fitting(facts, hits):
         marks = marks.by(rule, said)
         if rule.decides:
@@ -155,18 +155,18 @@ def reason(rule: Rule, said: str) -> str:
     return f"{said} (regel {rule.id})" if said else f"regel {rule.id} past"
 
 
-def steps(table: Table, facts: Facts) -> list[Step]:
+def steps(table: RuleTable, facts: MessageFacts) -> list[Step]:
     """Each rule that `judge` decides by, in order, up to the one that decides."""
     return _looked_at(table.rules, facts, table.reader, lambda rule: rule.decides)
 
 
-def care_steps(table: Table, facts: Facts) -> list[Step]:
+def care_steps(table: RuleTable, facts: MessageFacts) -> list[Step]:
     """Each care rule, in order, up to the one that fits."""
     return _looked_at(table.care, facts, table.reader, lambda _: True)
 
 
 def _looked_at(
-    ordered: Ordered[R], facts: Facts, reader: Reader, decides: Callable[[R], bool]
+    ordered: IndexedRules[R], facts: MessageFacts, reader: Matcher, decides: Callable[[R], bool]
 ) -> list[Step]:
     hits = reader.read(facts.text)
     tried: list[Step] = []
@@ -179,7 +179,7 @@ def _looked_at(
     return tried
 
 
-def quoting(table: Table) -> Table:
+def with_quotes(table: RuleTable) -> RuleTable:
     """The same for who asks why: it says on which words a pattern fits."""
     reader = msgspec.structs.replace(table.reader, quotes=True)
     return msgspec.structs.replace(table, reader=reader)

@@ -8,16 +8,16 @@ from typing import Literal
 
 import msgspec
 
-from router.rules.spelling import SHORTEST, Words, meant, misspellable
+from router.rules.spelling import SHORTEST, Words, build_index, candidates
 from services.language.words import (
     EMOJI,
     KEPT,
     LETTERS,
     TOKEN,
     Stem,
-    folded,
-    start_of_stem,
+    fold_case,
     stem,
+    stem_prefix,
     tokens,
 )
 
@@ -49,7 +49,7 @@ Match = tuple[Term, int, int]
 """A term that a text may say; the way, as a place in HOWS; and the number of words it takes."""
 
 
-class Found(msgspec.Struct, frozen=True):
+class PhraseMatch(msgspec.Struct, frozen=True):
     """A phrase that a text says: its place among the compiled phrases; its start, in words and
     emoji; its words and emoji as the citizen wrote them, folded; and the least sure way of them."""
 
@@ -82,7 +82,7 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
     whole: frozenset[str]
     matches: Callable[[str], tuple[Match, ...]]
 
-    def find(self, text: str) -> list[Found]:
+    def find(self, text: str) -> list[PhraseMatch]:
         """Phrases that the text says, in the order of their starts: each once, at the surest place,
         and of several such places at the first. An emoji may separate two words of a phrase.
         """
@@ -94,14 +94,14 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
                 match = how, places[start], tuple(words[start:after])
                 best[state] = min(match, best.get(state, match))
         matches = (
-            Found(phrase, start, words, HOWS[how])
+            PhraseMatch(phrase, start, words, HOWS[how])
             for state, (how, start, words) in best.items()
             for phrase in self.ends[state]
         )
         return sorted(matches, key=lambda match: (match.start, match.phrase))
 
 
-def compiled(phrases: Sequence[str], *, misspelled: bool = True) -> Lexicon:
+def compile_lexicon(phrases: Sequence[str], *, misspelled: bool = True) -> Lexicon:
     """Compile phrases. A phrase with a fault is never found. `misspelled`: find misspelled words
     too, which takes more than half of the time."""
     steps: dict[tuple[int, Term], int] = {}
@@ -109,13 +109,13 @@ def compiled(phrases: Sequence[str], *, misspelled: bool = True) -> Lexicon:
     for phrase, written in enumerate(phrases):
         terms, error = _parse(written)
         if not error:
-            ends.setdefault(_laid(terms, steps), []).append(phrase)
+            ends.setdefault(_add_path(terms, steps), []).append(phrase)
     vocabulary = _build_vocabulary({term for _, term in steps}, misspelled)
     matches = lru_cache(CACHED)(partial(_match_word, vocabulary))
     return Lexicon(steps, ends, vocabulary.whole, matches)
 
 
-def fault(phrase: str) -> str:
+def phrase_error(phrase: str) -> str:
     """Error in a phrase, as a sentence; '' if it is right."""
     return _parse(phrase)[1]
 
@@ -165,7 +165,7 @@ def _match_word(vocabulary: Vocabulary, word: str) -> tuple[Match, ...]:
     ways = dict(vocabulary.written.get(word, ()))
     for term in vocabulary.stems.get(stem(word), ()):
         ways.setdefault(term, STEM)
-    misspelled = [] if ways else meant(word, vocabulary.misspellable)
+    misspelled = [] if ways else candidates(word, vocabulary.misspellable)
     for term in _parts(vocabulary, word):
         ways.setdefault(term, PARTLY)
     for term in misspelled:
@@ -181,13 +181,13 @@ def _parts(vocabulary: Vocabulary, word: str) -> Iterator[Term]:
                 yield term
     if vocabulary.endings:
         for start in range(len(word) - PART + 2):  # a form may be a letter shorter: zakken, zak
-            if start_of_stem(tail := word[start:]) in vocabulary.begun:
+            if stem_prefix(tail := word[start:]) in vocabulary.begun:
                 yield from vocabulary.endings.get(stem(tail), ())
 
 
 def _parse(phrase: str) -> tuple[list[Term], str]:
     """Terms of a phrase, and the error in it, '' for none."""
-    plain = folded(phrase.strip())
+    plain = fold_case(phrase.strip())
     if len(plain) > 1 and plain[0] == plain[-1] == '"':
         terms = [f'"{token}' for token in TOKEN.findall(plain)]
     else:
@@ -209,7 +209,7 @@ def _error(plain: str, terms: list[Term]) -> str:
     return ""
 
 
-def _laid(terms: list[Term], steps: dict[tuple[int, Term], int]) -> int:
+def _add_path(terms: list[Term], steps: dict[tuple[int, Term], int]) -> int:
     """Add a path of these terms to `steps` and return its last state. Two words in a row may also
     be written as one."""
     path = [0]
@@ -242,5 +242,5 @@ def _build_vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
             stems.setdefault(stem(term), []).append(term)
     whole = frozenset(word for word in plain if len(word) >= SHORTEST)
     begun = frozenset(["", *(ending[1][:KEPT] for ending in endings)])
-    spelled = misspellable(plain if misspelled else ())
+    spelled = build_index(plain if misspelled else ())
     return Vocabulary(written, stems, whole, beginnings, endings, begun, spelled)

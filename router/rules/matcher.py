@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from router.rules import regex_set
-from router.rules.lexicon import HOWS, Found, Lexicon, compiled
+from router.rules.lexicon import HOWS, Lexicon, PhraseMatch, compile_lexicon
 from router.rules.regex_set import Patterns
 from services.config.routing_rules import Group
 
@@ -15,7 +15,7 @@ QUOTED = 80
 """Characters of what is quoted, at most."""
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to know of a message when rules are looked at."""
 
     at: datetime
@@ -29,7 +29,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "new"
 
 
-Hits = Mapping[int, str]
+Matches = Mapping[int, str]
 """What of a municipality's lists of words (by their place) and patterns (by `~place`) was found in
 a text, and a Dutch clause that says so; and the facts that any condition asks for (by a place too)
 which are so."""
@@ -37,7 +37,7 @@ Fact = tuple[str, str]
 """Of what kind, and its value: ("type", "image")."""
 
 
-class Book:
+class PatternCollector:
     """The words and patterns of many conditions, being gathered."""
 
     def __init__(self, groups: Iterable[Group]) -> None:
@@ -53,20 +53,20 @@ class Book:
             self.lists.append(())
         return self.facts[kind, value]
 
-    def closed(self, *, misspelled: bool = True) -> "Reader":
+    def closed(self, *, misspelled: bool = True) -> "Matcher":
         phrases = sorted({phrase for words in self.lists for phrase in words})
         place = {phrase: n for n, phrase in enumerate(phrases)}
         holds: list[list[int]] = [[] for _ in phrases]
         for list_id, words in enumerate(self.lists):
             for phrase in set(words):
                 holds[place[phrase]].append(list_id)
-        lexicon = compiled(phrases, misspelled=misspelled)
+        lexicon = compile_lexicon(phrases, misspelled=misspelled)
         fitting = regex_set.compiled(self.patterns)
         written = tuple(self.patterns)
-        return Reader(lexicon, tuple(phrases), holds, fitting, self.facts, written)
+        return Matcher(lexicon, tuple(phrases), holds, fitting, self.facts, written)
 
 
-class Reader(msgspec.Struct, frozen=True):
+class Matcher(msgspec.Struct, frozen=True):
     """Reads a text once, for all conditions."""
 
     lexicon: Lexicon
@@ -81,7 +81,7 @@ class Reader(msgspec.Struct, frozen=True):
     """Whether it says on which words a pattern fits. Not in the router: a reason goes wherever its
     conversation goes, past what hides a BSN, and these words are the citizen's."""
 
-    def read(self, text: str) -> Hits:
+    def read(self, text: str) -> Matches:
         if not text:
             return {}
         hits = {~place: self._fits(place, text) for place in self.patterns(text)}
@@ -91,7 +91,7 @@ class Reader(msgspec.Struct, frozen=True):
             hits.update(dict.fromkeys(self.holds[found.phrase], said))
         return hits
 
-    def hits(self, facts: Facts) -> Hits:
+    def hits(self, facts: MessageFacts) -> Matches:
         """With the facts that are so."""
         so = {self.facts[fact]: "" for fact in _facts(facts) if fact in self.facts}
         return {**so, **self.read(facts.text)}
@@ -101,7 +101,7 @@ class Reader(msgspec.Struct, frozen=True):
         return f'{PATTERN} op "{_short(words)}"' if words else PATTERN
 
 
-def _facts(facts: Facts) -> Iterator[Fact]:
+def _facts(facts: MessageFacts) -> Iterator[Fact]:
     yield from (
         ("choice", facts.choice),
         ("type", facts.type),
@@ -118,10 +118,10 @@ def _short(words: str) -> str:
     return words if len(words) <= QUOTED else f"{words[: QUOTED - 1]}…"
 
 
-def _doubt(found: Found) -> int:
+def _doubt(found: PhraseMatch) -> int:
     return HOWS.index(found.how)
 
 
-def _said(phrase: str, found: Found) -> str:
+def _said(phrase: str, found: PhraseMatch) -> str:
     wrong = ", verkeerd gespeld" if found.how == "mistake" else ""
     return f'"{phrase.replace(chr(34), "")}" staat erin{wrong}'

@@ -63,7 +63,7 @@ CONFUSED = frozenset(frozenset(pair) for pair in _CONFUSED.split())
 """Pairs of letters that are neighbours on a keyboard, or sound alike."""
 
 
-def heard(word: str) -> str:
+def phonetic_key(word: str) -> str:
     """Sound of a word, the same for all its forms: `pasporten` and `paspoort` are pasport."""
     return _sound(stem(word)[1])
 
@@ -76,7 +76,7 @@ def _sound(word: str) -> str:
     return re.sub(r"(.)\1+", r"\1", word)
 
 
-def mistaken(written: str, meant: str) -> bool:
+def is_misspelling(written: str, meant: str) -> bool:
     """True if a word may have been written for another: one letter missing, added, changed, or
     swapped with the next, or another spelling of its sound.
 
@@ -85,7 +85,7 @@ def mistaken(written: str, meant: str) -> bool:
     """
     if written[:1] != meant[:1] and _sound(written[:2])[:1] != _sound(meant[:2])[:1]:
         return False
-    return _is_slip(written, meant) or _is_by_ear(heard(written), heard(meant))
+    return _is_slip(written, meant) or _is_by_ear(phonetic_key(written), phonetic_key(meant))
 
 
 def _is_slip(written: str, meant: str) -> bool:
@@ -129,7 +129,7 @@ class Words(msgspec.Struct, frozen=True):
     bits: int
 
 
-def misspellable(words: Iterable[str]) -> Words:
+def build_index(words: Iterable[str]) -> Words:
     """Index the words that are long enough and have only letters."""
     long_words = tuple(sorted(w for w in set(words) if len(w) >= SHORTEST and w.isalpha()))
     traces = sorted(trace << 32 | n for n, word in enumerate(long_words) for trace in _traces(word))
@@ -139,12 +139,12 @@ def misspellable(words: Iterable[str]) -> Words:
     return Words(long_words, array("Q", traces), array("I", starts), bits)
 
 
-def meant(written: str, among: Words) -> list[str]:
+def candidates(written: str, among: Words) -> list[str]:
     """Words that this one may be a misspelling of, in order."""
     if not written.isalpha() or written in APART or stem(written) in _right_stems():
         return []
     places = {place for trace in _traces(written) for place in _find_places(trace, among)}
-    return [word for place in sorted(places) if mistaken(written, word := among.words[place])]
+    return [word for place in sorted(places) if is_misspelling(written, word := among.words[place])]
 
 
 def _find_places(trace: int, index: Words) -> Iterator[int]:
@@ -157,7 +157,7 @@ def _find_places(trace: int, index: Words) -> Iterator[int]:
 def _traces(word: str) -> set[int]:
     """Checksums of a word and of its sound, both also without each of their letters. Two words that
     may be written for one another share at least one."""
-    sound = heard(word)
+    sound = phonetic_key(word)
     sounds = _shorten(sound) if len(sound) >= LONG - 1 else [sound]
     traces = (*_shorten(word), *(f"~{sound}" for sound in sounds))
     return {zlib.crc32(trace.encode()) for trace in traces}

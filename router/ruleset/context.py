@@ -5,12 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import Ground, Hash
+from router.model.decision import Hash, RoutingContext
 from router.rules.engine import compile_config
-from router.ruleset.validation import sound
-from services.calendar.opening_hours import Hours, compiled
-from services.config.loader import Choices
-from services.config.model import Config
+from router.ruleset.validation import validate
+from services.calendar.opening_hours import Hours, compile_hours
+from services.config.loader import LoadedConfig
+from services.config.model import Configuration
 from services.contract import Record
 from services.ids import uuid7
 
@@ -21,7 +21,7 @@ _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
-class Version(msgspec.Struct, frozen=True, kw_only=True):
+class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One version of rules and texts, whole, as it is kept."""
 
     version: str
@@ -33,10 +33,10 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """MessagePack: name -> text."""
 
 
-def grounded(choices: Choices, hash: Hash) -> Ground:
+def build_context(choices: LoadedConfig, hash: Hash) -> RoutingContext:
     """ConfigError where something in them cannot be decided by."""
-    config = sound(choices).config
-    return Ground(
+    config = validate(choices).config
+    return RoutingContext(
         config=config,
         rules=compile_config(config),
         hash=hash,
@@ -47,17 +47,17 @@ def grounded(choices: Choices, hash: Hash) -> Ground:
     )
 
 
-def opening_hours(config: Config) -> dict[tuple[str, str], Hours]:
+def opening_hours(config: Configuration) -> dict[tuple[str, str], Hours]:
     """Of each department, with the closings that hold for it."""
     return {
-        (d.tenant, d.id): compiled(
+        (d.tenant, d.id): compile_hours(
             d.hours, [c for c in config.closings if c.holds_for(d.tenant, d.id)]
         )
         for d in config.departments
     }
 
 
-def contacts(config: Config) -> dict[tuple[str, str], tuple[str, ...]]:
+def contacts(config: Configuration) -> dict[tuple[str, str], tuple[str, ...]]:
     """The tags of each person that the configuration knows, by telephone number without +."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for entry in config.contacts:
@@ -67,9 +67,9 @@ def contacts(config: Config) -> dict[tuple[str, str], tuple[str, ...]]:
     return found
 
 
-def version_of(choices: Choices, at: datetime, hash: Hash) -> Version:
+def new_version(choices: LoadedConfig, at: datetime, hash: Hash) -> RulesetVersion:
     """What is kept of them when nothing is kept yet."""
-    return Version(
+    return RulesetVersion(
         version=choices.version,
         record=uuid7(at, hash("version", choices.version)),
         first_at=at,
@@ -78,7 +78,7 @@ def version_of(choices: Choices, at: datetime, hash: Hash) -> Version:
     )
 
 
-def version_record(kept: Version, choices: Choices) -> Record:
+def version_record(kept: RulesetVersion, choices: LoadedConfig) -> Record:
     """A version in the archive: the same whoever says it, and whenever."""
     files = _unpack(kept.files)
     data = {

@@ -8,12 +8,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 import re2
 
 from router.rules.engine import holds_for
-from router.rules.lexicon import fault
-from router.rules.matcher import Book
-from services.config.loader import Choices
-from services.config.model import Config, ConfigError, located, whole_of
+from router.rules.lexicon import phrase_error
+from router.rules.matcher import PatternCollector
+from services.config.loader import LoadedConfig
+from services.config.model import ConfigError, Configuration, complete, locate_error
 from services.config.organisation import Tenant
-from services.config.routing_rules import Care, Condition, Rule
+from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
 from services.toml.errors import Location
 
@@ -24,15 +24,15 @@ PATTERNS = (
 )
 
 
-def sound(choices: Choices) -> Choices:
+def validate(choices: LoadedConfig) -> LoadedConfig:
     """The same; ConfigError with everything that is wrong."""
-    found = [located(choices.sources, *each) for each in faults(choices.config)]
+    found = [locate_error(choices.sources, *each) for each in faults(choices.config)]
     if found:
-        raise ConfigError(found, whole_of(choices.config), choices.sources)
+        raise ConfigError(found, complete(choices.config), choices.sources)
     return choices
 
 
-def faults(config: Config, lost: Container[str] = ()) -> Iterator[Found]:
+def faults(config: Configuration, lost: Container[str] = ()) -> Iterator[Found]:
     """`lost`: tables of which only a part could be read."""
     for n, group in enumerate(config.groups):
         yield from _phrases(("groups", n, "words"), group.words)
@@ -43,7 +43,7 @@ def faults(config: Config, lost: Container[str] = ()) -> Iterator[Found]:
     }
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
-            for where, part in within((table, n), rule):
+            for where, part in nested_conditions((table, n), rule):
                 yield from _condition(where, part, known)
     for tenant in config.tenants:
         yield from _patterns(tenant, config)
@@ -59,7 +59,9 @@ def _condition(where: Location, part: Condition, known: Mapping[str, set[str]]) 
         yield from _unknown((*where, f"{name}s"), getattr(part, f"{name}s"), ids, name)
 
 
-def within(where: Location, condition: Condition) -> Iterator[tuple[Location, Condition]]:
+def nested_conditions(
+    where: Location, condition: Condition
+) -> Iterator[tuple[Location, Condition]]:
     """A condition, and each that stands in it."""
     yield where, condition
     parts = [((*where, "all", n), part) for n, part in enumerate(condition.all)]
@@ -67,10 +69,10 @@ def within(where: Location, condition: Condition) -> Iterator[tuple[Location, Co
     if condition.none:
         parts.append(((*where, "not"), condition.none))
     for there, part in parts:
-        yield from within(there, part)
+        yield from nested_conditions(there, part)
 
 
-def held(config: Config, tenant: str) -> list[tuple[Location, Rule | Care]]:
+def rules_for(config: Configuration, tenant: str) -> list[tuple[Location, Rule | SafetyRule]]:
     """The rules of a municipality, and where they stand; those of care after the others."""
     has = {d.id for d in config.departments if d.tenant == tenant}
     return [
@@ -81,10 +83,10 @@ def held(config: Config, tenant: str) -> list[tuple[Location, Rule | Care]]:
     ]
 
 
-def asked(config: Config, tenant: Tenant) -> set[str]:
+def referenced_texts(config: Configuration, tenant: Tenant) -> set[str]:
     """Ids of the menus that citizens of a municipality may be asked."""
     menus = {menu.id: menu for menu in config.menus}
-    rules = (rule for _, rule in held(config, tenant.id) if isinstance(rule, Rule))
+    rules = (rule for _, rule in rules_for(config, tenant.id) if isinstance(rule, Rule))
     todo = {tenant.menu, *(rule.menu for rule in rules)} & menus.keys()
     found: set[str] = set()
     while todo:
@@ -95,7 +97,7 @@ def asked(config: Config, tenant: Tenant) -> set[str]:
 
 def _phrases(where: Location, phrases: Iterable[str]) -> Iterator[Found]:
     for n, phrase in enumerate(phrases):
-        if what := fault(phrase):
+        if what := phrase_error(phrase):
             yield (*where, n), f"{phrase!r}: {what}"
 
 
@@ -114,21 +116,23 @@ def _unknown(
             yield where, f"there is no {called} {id!r}"
 
 
-def _patterns(tenant: Tenant, config: Config) -> Iterator[Found]:
+def _patterns(tenant: Tenant, config: Configuration) -> Iterator[Found]:
     """Each takes little memory; all are looked for at once."""
-    rules = held(config, tenant.id)
-    book = Book(())
-    book.patterns = [p.pattern for at, rule in rules for _, p in within(at, rule) if p.pattern]
+    rules = rules_for(config, tenant.id)
+    book = PatternCollector(())
+    book.patterns = [
+        p.pattern for at, rule in rules for _, p in nested_conditions(at, rule) if p.pattern
+    ]
     try:
         book.closed()
     except re2.error:
         yield ("rules",), PATTERNS.format(tenant.id)
 
 
-def _options(tenant: Tenant, config: Config) -> Iterator[Found]:
+def _options(tenant: Tenant, config: Configuration) -> Iterator[Found]:
     """Options of menus that lead nowhere in a municipality where they are asked."""
     has = {d.id for d in config.departments if d.tenant == tenant.id}
-    theirs = asked(config, tenant)
+    theirs = referenced_texts(config, tenant)
     for n, menu in enumerate(config.menus):
         for m, option in enumerate(menu.options if menu.id in theirs else ()):
             if option.department and option.department not in has:

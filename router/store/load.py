@@ -9,21 +9,21 @@ from router.billing.charges import Charge
 from router.conversation.consent import ORDERS
 from router.conversation.refusals import MARKETING, template_of
 from router.handlers import account_event
-from router.handlers.delivery_status import our_message, wamid_key
+from router.handlers.delivery_status import message_id_from_opaque, wamid_key
 from router.model.consent import Consent, OptOut, Withdrawal
-from router.model.conversation import Conversation, State
+from router.model.conversation import Conversation, ConversationState
 from router.model.decision import (
     Decision,
-    Early,
-    Ground,
-    Heard,
+    EarlyStatus,
     Identity,
-    Outgoing,
-    Standing,
+    InboundRef,
+    NumberNotice,
+    OutgoingStatus,
+    RoutingContext,
     Template,
-    Unit,
+    WorkUnit,
 )
-from router.model.snapshot import Knowledge
+from router.model.snapshot import Snapshot
 from router.text import small_talk
 from services.contract import Command, MediaOutcome, SendOutcome, Timeout
 from services.postgres.database import Connection
@@ -32,12 +32,14 @@ from services.whatsapp.identities import address
 from services.whatsapp.parser import words
 
 _decode = msgspec.msgpack.Decoder(Decision).decode
-_decode_state = msgspec.json.Decoder(State).decode
+_decode_state = msgspec.json.Decoder(ConversationState).decode
 
 
-async def read(connection: Connection, units: Sequence[Unit], ground: Ground) -> Knowledge:
+async def load_snapshot(
+    connection: Connection, units: Sequence[WorkUnit], ground: RoutingContext
+) -> Snapshot:
     """Everything that deciding these units takes."""
-    known = Knowledge()
+    known = Snapshot()
     await _decided(connection, units, known)
     # What was decided is said again from its row: nothing else need be known of it.
     units = [unit for unit in units if unit.key not in known.decided]
@@ -51,7 +53,7 @@ async def read(connection: Connection, units: Sequence[Unit], ground: Ground) ->
     return known
 
 
-async def _decided(connection: Connection, units: Sequence[Unit], known: Knowledge) -> None:
+async def _decided(connection: Connection, units: Sequence[WorkUnit], known: Snapshot) -> None:
     """Which units were decided before, and what citizens wrote that is quoted."""
     keys, quoted = [unit.key for unit in units], _quoted(units)
     rows = await (
@@ -63,16 +65,20 @@ async def _decided(connection: Connection, units: Sequence[Unit], known: Knowled
         decision = _decode(row["decision"])
         known.decided[row["key"]] = row["receipt"], decision
         if row["message"] in quoted:
-            heard = Heard(row["message"], row["wamid"], decision.conversation)
+            heard = InboundRef(row["message"], row["wamid"], decision.conversation)
             known.heard[heard.message] = heard
 
 
-def _quoted(units: Iterable[Unit]) -> list[UUID]:
-    return [u.entry.about for u in units if isinstance(u.entry, Command) and u.entry.about]
+def _quoted(units: Iterable[WorkUnit]) -> list[UUID]:
+    return [
+        u.entry.reply_to_message
+        for u in units
+        if isinstance(u.entry, Command) and u.entry.reply_to_message
+    ]
 
 
 async def _outgoing(
-    connection: Connection, units: Sequence[Unit], known: Knowledge, ground: Ground
+    connection: Connection, units: Sequence[WorkUnit], known: Snapshot, ground: RoutingContext
 ) -> None:
     ids = _quoted(units)
     wamids: list[bytes] = []
@@ -82,17 +88,17 @@ async def _outgoing(
             ids.append(unit.entry.message)
             named += [wamid_key(unit.entry.wamid, ground)] if unit.entry.wamid else []
         elif isinstance(unit.item, items.Status):
-            ids += filter(None, [our_message(unit.item)])
+            ids += filter(None, [message_id_from_opaque(unit.item)])
             wamids.append(wamid_key(unit.item.id, ground))
     if ids or wamids:
         for row in await connection.fetch(_OUTGOING, ids, wamids):
-            known.sent(Outgoing(**row))
+            known.sent(OutgoingStatus(**row))
     if named:
         for row in await connection.fetch(_EARLY, named):
-            known.came_early(Early(**row))
+            known.came_early(EarlyStatus(**row))
 
 
-async def _charges(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+async def _charges(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
     """What the messages that statuses tell of were charged as until now."""
     told = known.early or any(isinstance(unit.item, items.Status) for unit in units)
     if known.outgoing and told:
@@ -101,7 +107,7 @@ async def _charges(connection: Connection, units: Iterable[Unit], known: Knowled
 
 
 async def _people(
-    connection: Connection, units: Iterable[Unit], known: Knowledge, ground: Ground
+    connection: Connection, units: Iterable[WorkUnit], known: Snapshot, ground: RoutingContext
 ) -> None:
     hashes = {
         ground.hash(number.tenant, identity.kind, identity.value)
@@ -115,7 +121,9 @@ async def _people(
             known.identity(Identity(**row))
 
 
-async def _conversations(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+async def _conversations(
+    connection: Connection, units: Iterable[WorkUnit], known: Snapshot
+) -> None:
     ids = _conversation_ids(units, known)
     if ids or known.people:
         for row in await connection.fetch(_CONVERSATIONS, ids, list(known.people)):
@@ -125,7 +133,7 @@ async def _conversations(connection: Connection, units: Iterable[Unit], known: K
             known.conversation(Conversation(**fields, departments=departments, state=state))
 
 
-async def _templates(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+async def _templates(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
     """For whoever sends one: what Meta says of it, and who wants none of its kind."""
     named = {
         named
@@ -139,10 +147,10 @@ async def _templates(connection: Connection, units: Iterable[Unit], known: Knowl
         known.template(Template(**row))
     if any(template.category == MARKETING for template in known.templates.values()):
         for row in await connection.fetch(_OPT_OUTS, list(known.people)):
-            known.opted(OptOut(**row))
+            known.record_opt_out(OptOut(**row))
 
 
-async def _consents(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+async def _consents(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
     """For whoever is sent what they may not have asked for, or ends that: what they agreed to, and
     when they wrote last."""
     if not (known.people and any(map(_asks_for_consent, units))):
@@ -152,54 +160,54 @@ async def _consents(connection: Connection, units: Iterable[Unit], known: Knowle
         consent = Consent(**row)
         known.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
-        known.withdrew(Withdrawal(**row))
+        known.record_withdrawal(Withdrawal(**row))
     for row in await connection.fetch(_LAST_HEARD, people):
-        known.wrote(row["person"], row["at"])
+        known.record_inbound(row["person"], row["at"])
 
 
-def _asks_for_consent(unit: Unit) -> bool:
+def _asks_for_consent(unit: WorkUnit) -> bool:
     if isinstance(unit.entry, Command):
         return unit.entry.type in ("template", "merge") or unit.entry.type in ORDERS
     match unit.item:
         case items.Message() as message:
-            return small_talk.opt(words(message)) == "stop"
+            return small_talk.opt_choice(words(message)) == "stop"
         case items.Notice() as notice:
-            return bool(account_event.names(notice))
+            return bool(account_event.preference_holder(notice))
     return False
 
 
-async def _standings(connection: Connection, units: Iterable[Unit], known: Knowledge) -> None:
+async def _standings(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
     """What the contact centre says of the numbers."""
     numbers = {number for unit in units if (number := _number(unit))}
     if numbers:
         for row in await connection.fetch(_STANDINGS, list(numbers)):
-            known.standings[row["number"]] = Standing(**row)
+            known.standings[row["number"]] = NumberNotice(**row)
 
 
-def _number(unit: Unit) -> str:
+def _number(unit: WorkUnit) -> str:
     if isinstance(unit.entry, Command | SendOutcome | Timeout | MediaOutcome):
         return unit.entry.number
     return unit.item.number if unit.item else ""
 
 
-def _identities(unit: Unit) -> tuple[items.Identity, ...]:
+def _identities(unit: WorkUnit) -> tuple[items.Identity, ...]:
     if isinstance(unit.item, items.Message):
         return (*unit.item.person.identities, *unit.item.becomes)
     if isinstance(unit.item, items.Notice):
-        return account_event.names(unit.item)
+        return account_event.preference_holder(unit.item)
     if isinstance(unit.entry, Command) and unit.entry.to:
         return (address(unit.entry.to),)
     return ()
 
 
-def _conversation_ids(units: Iterable[Unit], known: Knowledge) -> list[str]:
+def _conversation_ids(units: Iterable[WorkUnit], known: Snapshot) -> list[str]:
     """Conversations that are named, rather than found through a person."""
     named = {
         unit.entry.conversation
         for unit in units
         if isinstance(unit.entry, Command | Timeout | MediaOutcome)
     }
-    named |= {u.entry.other for u in units if isinstance(u.entry, Command)}
+    named |= {u.entry.merge_from for u in units if isinstance(u.entry, Command)}
     named |= {outgoing.conversation for outgoing in known.outgoing.values()}
     return [id for id in named if id]
 

@@ -7,7 +7,7 @@ import msgspec
 
 from router.model.conversation import Conversation
 from router.model.decision import Changes, Identity
-from router.model.snapshot import Knowledge
+from router.model.snapshot import Snapshot
 from router.store import sql
 from services.postgres.database import Connection
 
@@ -21,11 +21,11 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
     """The last state of each thing that changed, once."""
     if identities := [i for c in changes for i in c.identities]:
         await _identities(connection, identities)
-    changed = [each for c in changes for each in (c.other, c.conversation) if each]
+    changed = [each for c in changes for each in (c.merged_conversation, c.conversation) if each]
     if conversations := {conversation.id: conversation for conversation in changed}:
         rows = [_conversation_row(c) for c in conversations.values()]
         await connection.execute(sql.UPSERT_CONVERSATION, *columns(rows, 16))
-    messages = [each for c in changes for each in (c.outgoing, c.asked) if each]
+    messages = [each for c in changes for each in (c.outgoing, c.reopen_message) if each]
     if outgoing := {message.id: message for message in messages}:
         rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
         await connection.execute(sql.UPSERT_OUTGOING, *columns(rows, 11))
@@ -52,7 +52,7 @@ async def _early(connection: Connection, changes: Sequence[Changes]) -> None:
     if early := [msgspec.structs.astuple(c.early) for c in changes if c.early]:
         await connection.execute(sql.INSERT_EARLY, *columns(early, 8))
         await connection.execute(sql.FORGET_EARLY, EARLY_DAYS)
-    if met := [c.met for c in changes if c.met]:
+    if met := [c.early_status_consumed for c in changes if c.early_status_consumed]:
         gone = "delete from router.early_status where wamid_hash = any($1::bytea[])"
         await connection.execute(gone, met)
 
@@ -67,7 +67,7 @@ async def _marks(connection: Connection, changes: Sequence[Changes]) -> None:
 
 async def _timers(connection: Connection, changes: Sequence[Changes]) -> None:
     """What has come is taken away, and what is waited for is set: the last of each kind."""
-    if fired := [c.fired for c in changes if c.fired]:
+    if fired := [c.fired_timer for c in changes if c.fired_timer]:
         await connection.execute("delete from router.timer where id = any($1::uuid[])", fired)
     timers = {(t.conversation, t.kind): t for c in changes for t in c.timers}
     if timers:
@@ -77,11 +77,11 @@ async def _timers(connection: Connection, changes: Sequence[Changes]) -> None:
 
 async def _told(connection: Connection, changes: Sequence[Changes]) -> None:
     """What notices told of templates and preferences."""
-    learnt = Knowledge()
+    learnt = Snapshot()
     for template in (c.template for c in changes if c.template):
         learnt.template(template)
     for choice in (c.opt_out for c in changes if c.opt_out):
-        learnt.opted(choice)
+        learnt.record_opt_out(choice)
     if learnt.templates:
         rows = [msgspec.structs.astuple(learnt.templates[key]) for key in sorted(learnt.templates)]
         await connection.execute(sql.UPSERT_TEMPLATE, *columns(rows, 7))
@@ -96,9 +96,9 @@ async def _consents(connection: Connection, changes: Sequence[Changes]) -> None:
     if consents:
         rows = [msgspec.structs.astuple(consents[key]) for key in sorted(consents)]
         await connection.execute(sql.UPSERT_CONSENT, *columns(rows, 9))
-    ended = Knowledge()
+    ended = Snapshot()
     for withdrawal in (each for c in changes for each in c.withdrawals):
-        ended.withdrew(withdrawal)
+        ended.record_withdrawal(withdrawal)
     if ended.withdrawals:
         rows = [
             msgspec.structs.astuple(ended.withdrawals[key]) for key in sorted(ended.withdrawals)

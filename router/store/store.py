@@ -8,14 +8,14 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import Decided, Ground, Unit
-from router.model.snapshot import Knowledge
-from router.ruleset.context import Version
+from router.model.decision import Decided, RoutingContext, WorkUnit
+from router.model.snapshot import Snapshot
+from router.ruleset.context import RulesetVersion
 from router.store import sql
-from router.store.load import read
+from router.store.load import load_snapshot
 from router.store.save import columns, write
 from services.contract import Delivery, Receipt, Timeout
-from services.ids import made_at
+from services.ids import created_at
 from services.postgres.database import Connection, Pool
 
 SIGHTINGS = 1000
@@ -38,7 +38,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
-class Fenced(Exception):
+class PartitionFenced(Exception):
     """Another router holds the partition now: nothing was written."""
 
 
@@ -64,10 +64,10 @@ class Store:
                     await asyncio.wait([taking])
         return epoch
 
-    async def load(self, units: Sequence[Unit], ground: Ground) -> Knowledge:
+    async def load(self, units: Sequence[WorkUnit], ground: RoutingContext) -> Snapshot:
         """Everything that deciding these units takes."""
         async with self._pool.acquire() as connection:
-            return await read(connection, units, ground)
+            return await load_snapshot(connection, units, ground)
 
     async def commit(
         self, partition: int, epoch: int, decided: Sequence[Decided]
@@ -79,7 +79,7 @@ class Store:
                 "select epoch from router.lease where partition = $1 for share", partition
             )
             if mine != epoch:
-                raise Fenced
+                raise PartitionFenced
             await connection.execute(sql.INSERT_INBOX, *columns([_row(*d) for d in decided], 5))
             await write(connection, [changes for _, _, changes in decided])
             aside = [
@@ -105,7 +105,7 @@ class Store:
         new = await connection.fetch(sql.INSERT_SIGHTINGS, *columns(rows, 3), SIGHTINGS)
         return [(row["kind"], row["name"]) for row in new]
 
-    async def suspect(self, frame: bytes) -> int:
+    async def mark_suspect(self, frame: bytes) -> int:
         """Write down that a message is being tried on its own; how often that was so before."""
         starts: int = await self._pool.fetchval(
             "insert into router.suspect (frame, starts) values ($1, 1)"
@@ -114,10 +114,10 @@ class Store:
         )
         return starts - 1
 
-    async def clear(self, frame: bytes) -> None:
+    async def clear_suspect(self, frame: bytes) -> None:
         await self._pool.execute("delete from router.suspect where frame = $1", frame)
 
-    async def hold(self, told: Sequence[tuple[str, Delivery]]) -> None:
+    async def hold_events(self, told: Sequence[tuple[str, Delivery]]) -> None:
         """Keep events of a conversation that is held, in order."""
         rows = [(d.id, d.conversation, destination, _encode(d)) for destination, d in told]
         await self._pool.execute(sql.INSERT_HELD, *columns(rows, 4))
@@ -130,12 +130,14 @@ class Store:
     async def held_since(self) -> datetime | None:
         """When the oldest event came that is kept of any conversation: its id sorts by time."""
         id = await self._pool.fetchval("select id from router.held order by id limit 1")
-        return made_at(id) if id else None
+        return created_at(id) if id else None
 
-    async def let_go(self, events: Sequence[UUID]) -> None:
+    async def delete_held(self, events: Sequence[UUID]) -> None:
         await self._pool.execute("delete from router.held where id = any($1::uuid[])", events)
 
-    async def tell(self, now: datetime, most: int, resting: Sequence[str], say: Say) -> int:
+    async def publish_due_timers(
+        self, now: datetime, most: int, resting: Sequence[str], say: Say
+    ) -> int:
         """Have `say` tell at most so many time-outs that are due, but for those of `resting`
         numbers; how many it told. What has come through is written down, and only that.
 
@@ -155,7 +157,7 @@ class Store:
         due: datetime | None = await self._pool.fetchval("select min(due_at) from router.timer")
         return due
 
-    async def keep_version(self, new: Version) -> Version:
+    async def keep_version(self, new: RulesetVersion) -> RulesetVersion:
         """Write a version down that is not there yet; what is kept of it, by whoever came first."""
         row = msgspec.structs.astuple(new)
         await self._pool.execute(sql.INSERT_VERSION, *row)
@@ -163,7 +165,7 @@ class Store:
             "select * from router.version where version = $1", new.version
         )
         assert kept
-        return Version(**kept)
+        return RulesetVersion(**kept)
 
     async def put_aside(self, id: UUID, reason: str, raw: bytes) -> None:
         """Keep an AMQP message that cannot be read."""
@@ -178,11 +180,11 @@ def _row(*decided: Any) -> tuple[Any, ...]:
     return (unit.key, _receipt_id(unit), _encode(decision), *said)
 
 
-def _receipt_id(unit: Unit) -> UUID:
+def _receipt_id(unit: WorkUnit) -> UUID:
     return unit.entry.id
 
 
-def _raw(unit: Unit) -> bytes:
+def _raw(unit: WorkUnit) -> bytes:
     if unit.item:
         return unit.item.raw
     return unit.entry.body if isinstance(unit.entry, Receipt) else _encode(unit.entry)

@@ -126,7 +126,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _MARK = re.compile(r"[^\w\s]")
 
 
-def detected(text: str) -> str:
+def detect_language(text: str) -> str:
     """ISO 639-1 code of the language, '' if it cannot be told."""
     start, index = text[:READ], _index()
     if len(start) <= LONGEST_GREETING and (code := index.greetings.get(_without_marks(start))):

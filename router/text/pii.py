@@ -143,7 +143,7 @@ class Finding(msgspec.Struct, frozen=True):
     end: int
 
 
-def found(text: str) -> tuple[Finding, ...]:
+def find_pii(text: str) -> tuple[Finding, ...]:
     """BSNs and IBANs in `text`, in its order. No two overlap."""
     if not (_EIGHT_DIGITS if text.isascii() else _EIGHT_SHAPED).match(text):  # most texts
         return ()
@@ -156,9 +156,9 @@ def found(text: str) -> tuple[Finding, ...]:
     return tuple(Finding(f.kind, places[f.start], places[f.end - 1] + 1) for f in findings)
 
 
-def masked(text: str, kinds: Collection[str]) -> str:
+def mask_pii(text: str, kinds: Collection[str]) -> str:
     """`text` with a mask in the place of each finding of one of `kinds`."""
-    masks = [(finding, MARKS[finding.kind]) for finding in found(text) if finding.kind in kinds]
+    masks = [(finding, MARKS[finding.kind]) for finding in find_pii(text) if finding.kind in kinds]
     return _replace(text, masks)
 
 

@@ -133,7 +133,7 @@ def _build_tree(phrases: list[tuple[tuple[str, ...], str]]) -> _Node:
     return root
 
 
-def kind(text: str) -> Kind:
+def small_talk_kind(text: str) -> Kind:
     """Kind of the whole text, '' if it is no small talk. Words weigh more than emoji: `hallo 🙏`
     asks for something. With a question mark it is no thanks."""
     kinds = _kinds(text) if len(text) <= LONGEST else frozenset()
@@ -142,7 +142,7 @@ def kind(text: str) -> Kind:
     return "thanks" if kinds & {THANKS, ACK, CLOSING} and not _QUESTION_MARK.search(text) else ""
 
 
-def opt(text: str) -> Choice:
+def opt_choice(text: str) -> Choice:
     """Choice of the whole text: no more business-initiated messages, or these again, or neither."""
     if len(text) > LONGEST_OPT or _QUESTION_MARK.search(text):
         return ""

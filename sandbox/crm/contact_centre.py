@@ -5,7 +5,7 @@ from aiohttp import web
 
 from sandbox.crm.desk import AUTHOR
 from sandbox.crm.postkamer_client import Asking
-from services.http.problems import problem
+from services.http.problems import problem_response
 
 
 class Centre:
@@ -27,7 +27,7 @@ class Centre:
         try:
             said = msgspec.json.decode(await request.read() or b"{}", type=dict[str, object])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(400, "this cannot be said", str(error))
+            return problem_response(400, "this cannot be said", str(error))
         id, what = request.match_info["id"], request.match_info["what"]
         body = msgspec.json.encode(said | {"author": AUTHOR})
         return await self._asking.gateway(request.method, f"/v1/numbers/{id}/{what}", body)

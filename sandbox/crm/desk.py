@@ -13,7 +13,7 @@ from sandbox.crm.postkamer_client import Asking
 from sandbox.event_stream import Stream
 from services import clock
 from services.http.body import read_body
-from services.http.problems import json, problem
+from services.http.problems import json_response, problem_response
 
 WATCHED_MOST = 8
 """Conversations whose record is followed: one for each page that is likely to be open."""
@@ -70,10 +70,10 @@ class Desk:
         try:
             answer = msgspec.json.decode(await request.read(), type=Answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(400, "this answer cannot be sent", str(error))
+            return problem_response(400, "this answer cannot be sent", str(error))
         if not answer.message and not 1 <= len(answer.text.strip()) <= ANSWER_LONGEST:
             expected = f"text: expected 1 to {ANSWER_LONGEST} characters"
-            return problem(400, "this answer cannot be sent", expected)
+            return problem_response(400, "this answer cannot be sent", expected)
         body = answer.message or {"type": "text", "text": {"body": answer.text}}
         body = {"conversationId": answer.conversation_id, **body, "author": AUTHOR}
         raw = msgspec.json.encode(body)
@@ -86,7 +86,7 @@ class Desk:
         try:
             action = msgspec.json.decode(await request.read(), type=Action)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(400, "this cannot be done", str(error))
+            return problem_response(400, "this cannot be done", str(error))
         conversation = quote(action.conversation_id, safe="")
         path = f"/v1/conversations/{conversation}/_{action.action}"
         body = msgspec.json.encode(action.body | {"author": AUTHOR})
@@ -112,9 +112,9 @@ class Desk:
         try:
             body = await read_body(request, UPLOAD_BYTES, UPLOAD_SECONDS)
         except TimeoutError:
-            return problem(408, "the file did not come")
+            return problem_response(408, "the file did not come")
         if body is None:
-            return problem(413, "the file is too large", f"at most {UPLOAD_BYTES} bytes")
+            return problem_response(413, "the file is too large", f"at most {UPLOAD_BYTES} bytes")
         kind = request.content_type
         return await self._asking.gateway("POST", "/v1/media", body, kind=kind)
 
@@ -128,7 +128,7 @@ class Desk:
         conversation = request.match_info["conversation"]
         record = await self._fetch(conversation)
         if record.status == HTTPStatus.NOT_FOUND:
-            record = json({"messages": []})
+            record = json_response({"messages": []})
         if record.status == HTTPStatus.OK:
             self._watched[conversation] = messages(record)
             self._watched.move_to_end(conversation)

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from sandbox.settings import SandboxSettings
 from services import clock
-from services.http.problems import problem
+from services.http.problems import problem_response
 
 OF_A_FILE = ("Content-Type", "Content-Length", "Content-Disposition", "X-Content-Type-Options")
 """Headers that the page gets with one."""
@@ -55,7 +55,7 @@ class Asking:
                 await answer.write_eof()
                 return answer
         except (aiohttp.ClientError, TimeoutError):
-            return problem(502, "the archive does not answer", code="unreachable")
+            return problem_response(502, "the archive does not answer", code="unreachable")
 
     async def _ask(
         self, method: str, url: str, body: bytes | None, headers: dict[str, str], silent: str
@@ -65,7 +65,7 @@ class Asking:
             async with self._http.request(method, url, data=body, headers=headers) as given:
                 return await passed_on(given)
         except (aiohttp.ClientError, TimeoutError):
-            return problem(502, silent, code="unreachable")
+            return problem_response(502, silent, code="unreachable")
 
 
 async def passed_on(given: aiohttp.ClientResponse) -> web.Response:
@@ -73,7 +73,7 @@ async def passed_on(given: aiohttp.ClientResponse) -> web.Response:
     body = await given.read()
     if "json" not in given.content_type:
         if given.status >= 300:
-            return problem(given.status, given.reason or "refused")
+            return problem_response(given.status, given.reason or "refused")
         body = b"{}"
     headers = {"Content-Type": "application/json"}
     if given.content_type.endswith("problem+json"):

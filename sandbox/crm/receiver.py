@@ -16,7 +16,7 @@ from sandbox.crm.inbox import Inbox
 from sandbox.event_stream import Stream
 from services import clock
 from services.http.body import read_body
-from services.http.problems import json, problem
+from services.http.problems import json_response, problem_response
 
 BODY_BYTES = 16 * 1024 * 1024
 """Of one batch: 256 events of the largest size."""
@@ -87,12 +87,12 @@ class Crm:
         try:
             body = await read_body(request, BODY_BYTES, BODY_SECONDS)
         except TimeoutError:
-            return problem(408, "the body did not come")
+            return problem_response(408, "the body did not come")
         if body is None:
-            return problem(413, "the body is too large", f"at most {BODY_BYTES} bytes")
+            return problem_response(413, "the body is too large", f"at most {BODY_BYTES} bytes")
         at = clock.now().timestamp()
         if reason := event_validation.distrust(request.headers, body, self._secret, at):
-            return problem(401, "the signature is not valid", reason)
+            return problem_response(401, "the signature is not valid", reason)
         found = understand(request.content_type, body)
         if isinstance(found, web.Response):
             return found
@@ -147,23 +147,23 @@ class Crm:
         try:
             mode = msgspec.json.decode(await request.read(), type=Mode)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(400, "this mode is not known", str(error))
+            return problem_response(400, "this mode is not known", str(error))
         self._mode, self._left = mode, mode.count
         self._changed.set()
         self._changed = asyncio.Event()
         self._stream.publish("mode", {"mode": mode.mode})
-        return json(mode)
+        return json_response(mode)
 
     async def _received(self, request: web.Request) -> web.Response:
         after = request.query.get("after")
         if after is None:
-            return json(self._inbox.latest(LIST_MOST))
+            return json_response(self._inbox.latest(LIST_MOST))
         if not after.isdecimal():
-            return problem(400, "after: expected a whole number")
-        return json(self._inbox.after(int(after), LIST_MOST))
+            return problem_response(400, "after: expected a whole number")
+        return json_response(self._inbox.after(int(after), LIST_MOST))
 
     async def _summary(self, _: web.Request) -> web.Response:
-        return json(self._inbox.summary() | {"mode": self._mode.mode})
+        return json_response(self._inbox.summary() | {"mode": self._mode.mode})
 
     async def _clear(self, _: web.Request) -> web.Response:
         self._inbox.clear()
@@ -175,10 +175,10 @@ def understand(content_type: str, body: bytes) -> list[Event] | web.Response:
     try:
         raws = event_validation.split(content_type, body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return problem(400, "the batch is not a JSON array", str(error))
+        return problem_response(400, "the batch is not a JSON array", str(error))
     if raws is None:
         expected = f"expected {event_validation.SINGLE} or {event_validation.BATCH}"
-        return problem(415, "the content type is not that of a CloudEvent", expected)
+        return problem_response(415, "the content type is not that of a CloudEvent", expected)
     found: list[Event] = []
     faults: list[dict[str, Any]] = []
     for n, raw in enumerate(raws):
@@ -187,12 +187,12 @@ def understand(content_type: str, body: bytes) -> list[Event] | web.Response:
             found.append(event)
         faults += [{"event": n, "reason": reason} for reason in wrong]
     if faults:
-        return problem(400, "not a valid CloudEvent", errors=faults)
+        return problem_response(400, "not a valid CloudEvent", errors=faults)
     return found
 
 
 def refusal(mode: Mode, status: int) -> web.Response:
-    answer = problem(status, "told to refuse", f"the mode is {mode.mode}", code=mode.mode)
+    answer = problem_response(status, "told to refuse", f"the mode is {mode.mode}", code=mode.mode)
     if mode.retry_after:
         answer.headers["Retry-After"] = str(mode.retry_after)
     if status == HTTPStatus.FOUND:

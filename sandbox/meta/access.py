@@ -11,7 +11,7 @@ from sandbox.meta import graph_errors
 from sandbox.meta.send_validation import Refusal
 from sandbox.meta.world import World
 from sandbox.organisation import Carrier, Number
-from services.http.problems import json
+from services.http.problems import json_response
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -69,4 +69,4 @@ def refused(refusal: Refusal, chance: Random) -> web.Response:
     """An error as Meta writes it."""
     trace = f"A{chance.getrandbits(64):016x}"
     body = graph_errors.answer(refusal.error, details=refusal.details, trace=trace)
-    return json(body, status=refusal.error.http)
+    return json_response(body, status=refusal.error.http)

@@ -20,7 +20,7 @@ from sandbox.meta.webhook_payloads import Sent
 from sandbox.meta.world import World
 from sandbox.organisation import Number
 from services import clock
-from services.http.problems import json
+from services.http.problems import json_response
 
 NO_ANSWER_SECONDS = 120.0
 """How long an answer that never comes is held: longer than any client of ours waits."""
@@ -70,7 +70,7 @@ class Graph:
             return self._doors.refuse(Refusal(graph_errors.ERRORS[100], fault))
         seen = {"wamid": body["message_id"], "typing": "typing_indicator" in body}
         self._world.stream.publish("seen", seen | {"at": clock.now()})
-        return json({"success": True})
+        return json_response({"success": True})
 
     async def _offer(self, request: web.Request, sent: Sent, send: Send) -> web.StreamResponse:
         self._tell_offered(sent, send)
@@ -91,7 +91,7 @@ class Graph:
                 text="<html>Bad Gateway</html>",
                 content_type="text/html",
             )
-        return json(receipt(sent))
+        return json_response(receipt(sent))
 
     def _address(self, number: Number, send: Send) -> Sent:
         handsets = self._world.handsets

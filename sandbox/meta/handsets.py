@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sandbox.meta.webhook_payloads import Citizen, Sent
-from services.whatsapp.delivery_status import WINDOW
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 MESSAGES_KEPT = 20_000
 """Messages of municipalities that tests may ask for, about 1 KiB each."""
@@ -72,7 +72,7 @@ class Handsets:
         """Whether they wrote to it too long ago for anything but a template. Of who never wrote by
         this phone nothing is known: tests bring what citizens write to the gateway themselves."""
         wrote = self._wrote.get((number, bsuid))
-        return wrote is not None and at >= wrote + WINDOW
+        return wrote is not None and at >= wrote + CUSTOMER_SERVICE_WINDOW
 
     def who(self, bsuid: str) -> Citizen | None:
         return self._people.get(bsuid)

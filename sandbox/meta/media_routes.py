@@ -10,7 +10,7 @@ from sandbox.meta.media_store import Medium
 from sandbox.meta.send_validation import Refusal
 from sandbox.meta.world import World
 from services import clock
-from services.http.problems import json
+from services.http.problems import json_response
 
 CHUNK_BYTES = 64 * 1024
 LARGEST_UPLOAD_BYTES = 100 * media_store.MEGABYTE
@@ -60,12 +60,12 @@ class Attachments:
         mime_type = fields.get("type") or mime_type
         if fault := media_store.fault(mime_type, len(content)):
             return self._refuse(131053, fault)
-        return json({"id": self._world.media.add(mime_type, content).id})
+        return json_response({"id": self._world.media.add(mime_type, content).id})
 
     async def _about(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         if not (medium := self._world.media.get(request.match_info["id"])):
             return self._missing()
-        return json(medium.answer(address(request, visit, medium)))
+        return json_response(medium.answer(address(request, visit, medium)))
 
     async def _download(self, request: web.Request, _: Visit) -> web.StreamResponse:
         expires = request.query.get("ext", "")
@@ -78,7 +78,7 @@ class Attachments:
     async def _remove(self, request: web.Request, _: Visit) -> web.StreamResponse:
         if not self._world.media.remove(request.match_info["id"]):
             return self._missing()
-        return json({"success": True})
+        return json_response({"success": True})
 
     def _missing(self) -> web.Response:
         return self._refuse(100, "There is no object with this id.")

@@ -6,7 +6,7 @@ from aiohttp import web
 from sandbox.meta.number_directory import Move
 from sandbox.meta.world import World
 from sandbox.organisation import Number
-from services.http.problems import json, problem
+from services.http.problems import json_response, problem_response
 
 
 class Carriers:
@@ -20,18 +20,18 @@ class Carriers:
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
-        return json([shown(number) for number in self._numbers.all()])
+        return json_response([shown(number) for number in self._numbers.all()])
 
     async def _move(self, request: web.Request) -> web.Response:
         id = request.match_info["id"]
         if self._numbers.get(id) is None:
-            return problem(404, "there is no such number")
+            return problem_response(404, "there is no such number")
         try:
             move = msgspec.json.decode(await request.read(), type=Move)
             after = self._numbers.move(id, move)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-            return problem(400, "the number cannot be moved", str(error))
-        return json(shown(after))
+            return problem_response(400, "the number cannot be moved", str(error))
+        return json_response(shown(after))
 
 
 def shown(number: Number) -> dict[str, str]:

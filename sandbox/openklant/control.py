@@ -11,7 +11,7 @@ from sandbox.openklant.routes import OpenKlant
 from sandbox.openklant.schema import RESOURCES, TOGETHER
 from sandbox.openklant.store import CONTACTS_KEPT, Store
 from sandbox.openklant.summary import summary
-from services.http.problems import json, problem
+from services.http.problems import json_response, problem_response
 
 LIST_MOST = 1_000
 """Contacts in a summary that does not say how many."""
@@ -47,9 +47,9 @@ class Control:
     async def _summary(self, request: web.Request) -> web.Response:
         last = request.query.get("last", str(LIST_MOST))
         if not last.isdecimal() or not 1 <= int(last) <= CONTACTS_KEPT:
-            return problem(400, f"last: expected a whole number from 1 to {CONTACTS_KEPT}")
+            return problem_response(400, f"last: expected a whole number from 1 to {CONTACTS_KEPT}")
         about = {"mode": self._modes.mode.mode, "pace": self._workers.factor}
-        return json(summary(self._store, int(last)) | about)
+        return json_response(summary(self._store, int(last)) | about)
 
     async def _clear(self, _: web.Request) -> web.Response:
         self._store.clear()
@@ -59,19 +59,19 @@ class Control:
         try:
             mode = msgspec.json.decode(await request.read(), type=Mode)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(400, "this mode is not known", str(error))
+            return problem_response(400, "this mode is not known", str(error))
         if mode.resource not in {"", TOGETHER, *RESOURCES}:
-            return problem(400, "resource: there is none of this name")
+            return problem_response(400, "resource: there is none of this name")
         self._modes.put(mode)
-        return json(mode)
+        return json_response(mode)
 
     async def _pace(self, _: web.Request) -> web.Response:
-        return json(self._workers.told())
+        return json_response(self._workers.told())
 
     async def _set_pace(self, request: web.Request) -> web.Response:
         try:
             pace = msgspec.json.decode(await request.read(), type=Pace)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(400, "this pace is not possible", str(error))
+            return problem_response(400, "this pace is not possible", str(error))
         self._workers.set(pace.factor)
-        return json(pace)
+        return json_response(pace)

@@ -18,7 +18,7 @@ from sandbox.openklant.store import Row, Store, Taken
 from sandbox.openklant.writes import Checked, Stamp
 from services import clock
 from services.http.body import read_body
-from services.http.problems import json
+from services.http.problems import json_response
 
 BODY_BYTES = 256 * 1024
 """Several times the largest contact: 6,000 characters of text, and metadata."""
@@ -121,14 +121,14 @@ class OpenKlant:
             if not self._store.exists(checked.resource, checked.uuid):
                 return refusal(request, error_responses.NOT_FOUND)
             row = writes.change(self._store, checked, at)
-            return json(views.whole(checked.resource, row))
+            return json_response(views.whole(checked.resource, row))
         stamp = Stamp(at, lambda: str(clock.new_id()))
         if checked.resource == TOGETHER:
             made = writes.create_together(self._store, checked, stamp)
-            return json(views.together(made), 201)
+            return json_response(views.together(made), 201)
         row = writes.create(self._store, checked, stamp)
         shown = views.whole(checked.resource, row)
-        return json(shown, 201, {"Location": shown["url"]})
+        return json_response(shown, 201, {"Location": shown["url"]})
 
     def _read_or_remove(self, request: web.Request, row: Row | None) -> web.Response:
         resource, uuid = where(request)
@@ -155,10 +155,10 @@ def as_uwsgi(request: web.Request, body: bytes) -> bytes:
 
 
 def told(request: web.Request, found: msgspec.Struct | dict[str, Any]) -> web.Response:
-    return refusal(request, found) if isinstance(found, Refusal) else json(found)
+    return refusal(request, found) if isinstance(found, Refusal) else json_response(found)
 
 
 def refusal(request: web.Request, refused: Refusal) -> web.Response:
     origin = str(request.url.origin())
     body = error_responses.problem(refused, origin, str(clock.new_id()))
-    return json(body, refused.status, refused.headers)
+    return json_response(body, refused.status, refused.headers)

@@ -16,7 +16,7 @@ from sandbox.phone import message_input
 from sandbox.phone.message_input import Outgoing
 from services import clock
 from services.http.body import read_body
-from services.http.problems import json, problem
+from services.http.problems import json_response, problem_response
 
 LIST_MOST = 1_000
 """Messages in one answer."""
@@ -75,7 +75,7 @@ class Phone:
                 raise ValueError("number: is not in postkamer.toml")
             content = message_input.content(outgoing, number, self._about)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-            return problem(400, "this message cannot be sent", str(error))
+            return problem_response(400, "this message cannot be sent", str(error))
         citizen = message_input.citizen(outgoing, number)
         self._world.handsets.meet(citizen)
         self._world.handsets.wrote(number.id, citizen.bsuid, clock.now())
@@ -86,7 +86,7 @@ class Phone:
         status = await self._post(outgoing, number, id, body)
         accepted = status == HTTPStatus.OK
         answer = {"wamid": id, "bsuid": citizen.bsuid, "accepted": accepted, "gateway": status}
-        return json(answer, status=200 if accepted else 202)
+        return json_response(answer, status=200 if accepted else 202)
 
     async def _post(self, outgoing: Outgoing, number: Number, id: str, body: bytes) -> int:
         """Bring the message to the gateway; its status, the worst one of several copies, 0 where
@@ -134,24 +134,26 @@ class Phone:
         largest = media_store.LARGEST.get(request.content_type, 0)
         content = await read_body(request, largest, UPLOAD_SECONDS) or b""
         if fault := media_store.fault(request.content_type, len(content)):
-            return problem(400, "this file cannot be sent", fault)
-        return json({"id": self._world.media.add(request.content_type, content).id}, status=201)
+            return problem_response(400, "this file cannot be sent", fault)
+        return json_response(
+            {"id": self._world.media.add(request.content_type, content).id}, status=201
+        )
 
     async def _show(self, request: web.Request) -> web.Response:
         medium = self._world.media.get(request.match_info["id"])
         if medium is None:
-            return problem(404, "there is no such file")
+            return problem_response(404, "there is no such file")
         return web.Response(body=medium.content, content_type=medium.mime_type)
 
     async def _read(self, request: web.Request) -> web.Response:
         try:
             looked = msgspec.json.decode(await request.read(), type=Looked)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem(400, "expected number and phone", str(error))
+            return problem_response(400, "expected number and phone", str(error))
         unread = self._world.handsets.read(looked.number, looked.phone.removeprefix("+"))
         for sent in unread:
             self._tell_read(sent)
-        return json({"read": len(unread)})
+        return json_response({"read": len(unread)})
 
     def _tell_read(self, sent: webhook_payloads.Sent) -> None:
         seconds = status_timing.read_after(self._world.chance, self._world.settings.status_seconds)
@@ -164,12 +166,12 @@ class Phone:
     async def _received(self, request: web.Request) -> web.Response:
         after = request.query.get("after", "0")
         if not after.isdecimal():
-            return problem(400, "after: expected a whole number")
-        return json(self._world.handsets.after(int(after), LIST_MOST))
+            return problem_response(400, "after: expected a whole number")
+        return json_response(self._world.handsets.after(int(after), LIST_MOST))
 
     async def _summary(self, _: web.Request) -> web.Response:
         counts = self._world.handsets.summary() | {"webhooksWaiting": self._world.meta.waiting}
-        return json(counts | {"webhooks": self._world.meta.counts})
+        return json_response(counts | {"webhooks": self._world.meta.counts})
 
     async def _clear(self, _: web.Request) -> web.Response:
         self._world.handsets.clear()

@@ -14,33 +14,33 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from services.tasks import beside
+from services.tasks import background_task
 
 T = TypeVar("T")
 
 
-class Full(Exception):
+class BatchQueueFull(Exception):
     """No room: too much is waiting already."""
 
 
-class Late(Exception):
+class BatchTimeout(Exception):
     """Not safe within the bound; it may still become so."""
 
 
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+class BatchLimits(msgspec.Struct, frozen=True, kw_only=True):
     """`items` and `bytes` of one batch, `pace` in seconds and the items that are `enough` to go
     without it, how much may wait in all, and for how many seconds one entry may (None: for ever).
     """
 
     items: int = 256
     bytes: int = 256 * 1024
-    pace: float = 0.010
-    enough: int = 32
+    min_interval: float = 0.010
+    flush_size: int = 32
     """A publish costs the process about what one webhook does (measured: 250 us beside 230), and
     the broker as much again: among so many it is little."""
-    waiting_items: int = 4096
+    max_queued: int = 4096
     waiting_bytes: int = 32 * 1024 * 1024
-    waiting_seconds: float | None = None
+    queue_timeout: float | None = None
 
 
 SWEEP_SECONDS = 0.1
@@ -58,7 +58,7 @@ class _Entry(Generic[T]):
 class Batcher(Generic[T]):
     """`send` makes one batch safe, or raises; each waiting entry gets its answer."""
 
-    def __init__(self, send: Callable[[list[T]], Awaitable[None]], bounds: Bounds) -> None:
+    def __init__(self, send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits) -> None:
         self._send, self._bounds = send, bounds
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Entry[T]] = []
@@ -83,7 +83,7 @@ class Batcher(Generic[T]):
         return self._waiting_bytes
 
     @property
-    def stalled(self) -> float:
+    def seconds_since_progress(self) -> float:
         """Seconds since something came that was not safe yet, with nothing made safe after it;
         also when it was given up meanwhile."""
         since = self._unconfirmed_since
@@ -95,9 +95,9 @@ class Batcher(Generic[T]):
 
         When cancelled before its batch has left, the entry leaves the queue.
         """
-        full = len(self._waiting) >= self._bounds.waiting_items
+        full = len(self._waiting) >= self._bounds.max_queued
         if full or self._waiting_bytes + size > self._bounds.waiting_bytes:
-            raise Full
+            raise BatchQueueFull
         entry = _Entry(item, size, self._loop)
         self._waiting.append(entry)
         self._waiting_bytes += size
@@ -113,7 +113,7 @@ class Batcher(Generic[T]):
 
     def _is_enough(self) -> bool:
         bounds = self._bounds
-        return len(self._waiting) >= bounds.enough or self._waiting_bytes >= bounds.bytes
+        return len(self._waiting) >= bounds.flush_size or self._waiting_bytes >= bounds.bytes
 
     async def work(self) -> None:
         """Send and sweep; one that breaks ends the other, so that whoever watches sees it."""
@@ -123,7 +123,7 @@ class Batcher(Generic[T]):
 
     async def _sweep(self) -> None:
         """Tell who has waited too long."""
-        bound = self._bounds.waiting_seconds
+        bound = self._bounds.queue_timeout
         while bound is not None:
             await asyncio.sleep(SWEEP_SECONDS)
             latest = self._loop.time() - bound
@@ -131,14 +131,14 @@ class Batcher(Generic[T]):
                 if entry.since > latest:
                     break
                 if not entry.done.done():
-                    entry.done.set_exception(Late())
+                    entry.done.set_exception(BatchTimeout())
 
     async def _run(self) -> None:
         loop = self._loop
-        started = loop.time() - self._bounds.pace
+        started = loop.time() - self._bounds.min_interval
         while True:
             await self._arrived.wait()
-            if (early := started + self._bounds.pace - loop.time()) > 0:
+            if (early := started + self._bounds.min_interval - loop.time()) > 0:
                 await self._for_enough(early)
             started = loop.time()
             batch = self._take()
@@ -200,10 +200,10 @@ def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], obj
 
 
 @asynccontextmanager
-async def batching(
-    send: Callable[[list[T]], Awaitable[None]], bounds: Bounds
+async def run_batcher(
+    send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits
 ) -> AsyncIterator[Batcher[T]]:
     """A running batcher; whoever puts into it must have stopped before it is left."""
     batcher = Batcher(send, bounds)
-    async with beside(batcher.work()) as batcher.task:
+    async with background_task(batcher.work()) as batcher.task:
         yield batcher

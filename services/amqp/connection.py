@@ -21,7 +21,7 @@ from yarl import URL
 
 from services import metrics
 from services.backoff import Backoff
-from services.tasks import beside
+from services.tasks import background_task
 
 CONNECT_SECONDS = 5.0
 """For a host that accepts the connection but does not speak."""
@@ -41,7 +41,7 @@ BROKER_ERRORS = (AMQPError, AMQPException, ChannelInvalidStateError, OSError, Ru
 log = structlog.get_logger()
 
 
-class Link:
+class BrokerConnection:
     """A connection to the first of the nodes that answers, made again whenever it is lost."""
 
     def __init__(self, urls: str, name: str) -> None:
@@ -67,7 +67,7 @@ class Link:
         return not self._open.is_set()
 
     @property
-    def usable(self) -> bool:
+    def can_publish(self) -> bool:
         """Something can be published now, as far as we know."""
         return self._connection is not None and self._open.is_set()
 
@@ -78,7 +78,7 @@ class Link:
         return [BLOCKED] if self.blocked else []
 
     @contextmanager
-    def hurried(self, bound: asyncio.Timeout) -> Iterator[None]:
+    def cancel_when_blocked(self, bound: asyncio.Timeout) -> Iterator[None]:
         """Let `bound` end at once when the connection becomes blocked."""
         self._in_flight.add(bound)
         try:
@@ -99,7 +99,7 @@ class Link:
             await self._changed.wait()
         return self._connection
 
-    def doubt(self) -> None:
+    def reconnect(self) -> None:
         """Give this connection up: publishes on it time out though it looks alive."""
         self._lost.set()
 
@@ -125,7 +125,7 @@ class Link:
             log.info("broker.connected", what=self.name, host=url.host)
             self._connection = connection
             self._changed.set()
-            async with beside(self._watch(connection)):
+            async with background_task(self._watch(connection)):
                 if connection.connected.is_set():
                     await self._lost.wait()
             log.warning("broker.lost", what=self.name, host=url.host)
@@ -185,8 +185,8 @@ async def close(thing: AbstractChannel | AbstractConnection) -> None:
 
 
 @asynccontextmanager
-async def linked(urls: str, name: str) -> AsyncIterator[Link]:
+async def broker_connection(urls: str, name: str) -> AsyncIterator[BrokerConnection]:
     """A running `Link`; does not wait until it is connected."""
-    link = Link(urls, name)
-    async with beside(link.run()) as link.task:
+    link = BrokerConnection(urls, name)
+    async with background_task(link.run()) as link.task:
         yield link

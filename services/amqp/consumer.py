@@ -17,11 +17,11 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services import clock, metrics
-from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, Link
-from services.amqp.incoming_message import Incoming
+from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, BrokerConnection
+from services.amqp.incoming_message import IncomingMessage
 from services.amqp.topology import Queue
 from services.backoff import Backoff
-from services.tasks import beside, end
+from services.tasks import background_task, cancel_and_wait
 
 CHECK_SECONDS = 5.0
 """Between two looks at what the broker says of our queue."""
@@ -31,15 +31,15 @@ IDLE_SECONDS = 30.0
 log = structlog.get_logger()
 
 
-class Lost(Exception):
+class ChannelLost(Exception):
     """The channel is gone: whatever was in hand comes back by itself."""
 
 
-class Stopping(Exception):
+class ConsumerStopping(Exception):
     """No more work is taken; what is in hand is finished."""
 
 
-def _fitting(waiting: Sequence[Incoming], most_bytes: int | None) -> int:
+def _fitting(waiting: Sequence[IncomingMessage], most_bytes: int | None) -> int:
     """How many of them, from the first on, are within the bound; one always is. Pure."""
     if most_bytes is None:
         return len(waiting)
@@ -52,64 +52,64 @@ class Inbox:
 
     def __init__(self, channel: AbstractChannel) -> None:
         self._channel = channel
-        self._waiting: list[Incoming] = []
+        self._waiting: list[IncomingMessage] = []
         self._changed = asyncio.Event()
         self.lost = asyncio.Event()
         self.stopping = False
-        self.in_hand = 0
+        self.unacked = 0
         self.last_delivery: float | None = None
 
-    async def take(self, limit: int, most_bytes: int | None = None) -> list[Incoming]:
+    async def take(self, limit: int, most_bytes: int | None = None) -> list[IncomingMessage]:
         """At least one message and at most `limit`, oldest first, of so many bytes together unless
         one alone has more; Lost or Stopping instead."""
         while not self._waiting or self.stopping or self.lost.is_set():
             if self.lost.is_set():
-                raise Lost
+                raise ChannelLost
             if self.stopping:
-                raise Stopping
+                raise ConsumerStopping
             self._changed.clear()
             await self._changed.wait()
         count = _fitting(self._waiting[:limit], most_bytes)
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
-    async def ack_all(self, taken: Sequence[Incoming]) -> None:
+    async def ack_all(self, taken: Sequence[IncomingMessage]) -> None:
         """Acknowledge everything up to the last of `taken`; Lost when the channel is gone."""
-        await self._ack(taken[-1].tag, multiple=True)
-        self.in_hand -= len(taken)
+        await self._ack(taken[-1].delivery_tag, multiple=True)
+        self.unacked -= len(taken)
 
-    async def ack(self, incoming: Incoming) -> None:
+    async def ack(self, incoming: IncomingMessage) -> None:
         """Acknowledge one; Lost when the channel went meanwhile."""
-        await self._ack(incoming.tag, multiple=False)
-        self.in_hand -= 1
+        await self._ack(incoming.delivery_tag, multiple=False)
+        self.unacked -= 1
 
     async def _ack(self, tag: int, *, multiple: bool) -> None:
         try:
             channel = await self._channel.get_underlay_channel()
             await channel.basic_ack(tag, multiple=multiple)
         except BROKER_ERRORS as error:
-            self.lose()
-            raise Lost from error
+            self.mark_lost()
+            raise ChannelLost from error
 
     def put(self, message: AbstractIncomingMessage) -> None:
         count = message.headers.get("x-delivery-count", 0)
         self._waiting.append(
-            Incoming(
-                kind=message.type or "",
+            IncomingMessage(
+                type=message.type or "",
                 body=message.body,
-                tag=message.delivery_tag or 0,
-                deliveries=count if isinstance(count, int) else 0,
+                delivery_tag=message.delivery_tag or 0,
+                delivery_count=count if isinstance(count, int) else 0,
             )
         )
-        self.in_hand += 1
+        self.unacked += 1
         self.last_delivery = clock.monotonic()
         self._changed.set()
 
-    def lose(self) -> None:
+    def mark_lost(self) -> None:
         self.lost.set()
         self._changed.set()
 
-    def stop(self) -> None:
+    def drain(self) -> None:
         self.stopping = True
         self._changed.set()
 
@@ -120,13 +120,13 @@ Work = Callable[[Inbox], Coroutine[Any, Any, None]]
 class Consumer:
     """Holds one consumer on one queue for as long as it runs."""
 
-    def __init__(self, link: Link, queue: Queue, prefetch: int, work: Work) -> None:
+    def __init__(self, link: BrokerConnection, queue: Queue, prefetch: int, work: Work) -> None:
         self.queue = queue
         self._link, self._prefetch, self._work = link, prefetch, work
         self._inbox: Inbox | None = None
         self._stopping = False
         self.task: asyncio.Task[None]
-        self.agreed = False
+        self.confirmed_by_broker = False
         """The broker agrees that we hold a consumer."""
 
     async def run(self) -> None:
@@ -135,7 +135,7 @@ class Consumer:
             try:
                 await self._session()
                 backoff.reset()
-            except (Lost, Stopping):
+            except (ChannelLost, ConsumerStopping):
                 backoff.reset()
             except asyncio.CancelledError:
                 # The library cancels a call whose channel it closes; that is not ours to die of.
@@ -148,13 +148,13 @@ class Consumer:
             except Exception as error:
                 # A fault of ours: what was in hand comes back, and is tried again more carefully.
                 log.error("consumer.failed", queue=self.queue.name, exc_info=error)
-            self.agreed = False
+            self.confirmed_by_broker = False
             await asyncio.sleep(backoff.next_delay())
 
     def stop(self) -> None:
         self._stopping = True
         if self._inbox:
-            self._inbox.stop()
+            self._inbox.drain()
 
     async def _session(self) -> None:
         connection = await self._link.connection()
@@ -162,19 +162,19 @@ class Consumer:
         inbox = self._inbox = Inbox(channel)
         inbox.stopping = self._stopping  # it may have been asked to while we connected
         try:
-            channel.close_callbacks.add(lambda *_: inbox.lose())
+            channel.close_callbacks.add(lambda *_: inbox.mark_lost())
             await channel.set_qos(prefetch_count=self._prefetch)
             queue = await channel.declare_queue(
                 self.queue.name, durable=True, arguments=self.queue.arguments
             )
             await queue.consume(_receive(inbox))
             underlay = await channel.get_underlay_channel()
-            underlay.on_consumer_cancel_callbacks.add(lambda *_: inbox.lose())
-            self.agreed = True
+            underlay.on_consumer_cancel_callbacks.add(lambda *_: inbox.mark_lost())
+            self.confirmed_by_broker = True
             log.info("consumer.holds", queue=self.queue.name)
             await self._work_until_lost(inbox, queue)
         finally:
-            inbox.lose()
+            inbox.mark_lost()
             with suppress(*BROKER_ERRORS):
                 await channel.close()
 
@@ -185,17 +185,17 @@ class Consumer:
         try:
             await asyncio.wait([work, lost], return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                raise Lost
+                raise ChannelLost
             work.result()
         finally:
-            await end(work, lost, watch)
+            await cancel_and_wait(work, lost, watch)
 
     async def _watch(self, inbox: Inbox, queue: AbstractQueue) -> None:
         """Compare what we believe with what the broker says, for as long as the channel lives."""
         try:
             await self._compare(inbox, queue)
         except BROKER_ERRORS:
-            inbox.lose()
+            inbox.mark_lost()
 
     async def _compare(self, inbox: Inbox, queue: AbstractQueue) -> None:
         connection = await self._link.connection()
@@ -208,8 +208,8 @@ class Consumer:
                 metrics.consumers.labels(queue=queue.name).set(consumers)
                 if why := _doubt(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
-                    self.agreed = False
-                    inbox.lose()
+                    self.confirmed_by_broker = False
+                    inbox.mark_lost()
 
 
 def _doubt(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
@@ -217,7 +217,7 @@ def _doubt(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
     if consumers == 0:
         return "the broker knows no consumer of this queue"
     idle = inbox.last_delivery is not None and now - inbox.last_delivery > IDLE_SECONDS
-    if ready and idle and not inbox.in_hand:
+    if ready and idle and not inbox.unacked:
         return "messages wait and none comes"
     return ""
 
@@ -230,10 +230,12 @@ def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any,
 
 
 @asynccontextmanager
-async def consuming(link: Link, queue: Queue, prefetch: int, work: Work) -> AsyncIterator[Consumer]:
+async def run_consumer(
+    link: BrokerConnection, queue: Queue, prefetch: int, work: Work
+) -> AsyncIterator[Consumer]:
     """A running consumer; leaving finishes what is in hand."""
     consumer = Consumer(link, queue, prefetch, work)
-    async with beside(consumer.run()) as consumer.task:
+    async with background_task(consumer.run()) as consumer.task:
         try:
             yield consumer
         finally:

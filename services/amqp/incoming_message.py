@@ -3,10 +3,10 @@
 import msgspec
 
 
-class Incoming(msgspec.Struct, frozen=True):
+class IncomingMessage(msgspec.Struct, frozen=True):
     """One AMQP message. `deliveries`: how often it was handed out before."""
 
-    kind: str
+    type: str
     body: bytes
-    tag: int
-    deliveries: int
+    delivery_tag: int
+    delivery_count: int

@@ -8,18 +8,18 @@ from uuid import UUID
 
 from services import metrics
 from services.amqp import topology
-from services.amqp.connection import Link
-from services.amqp.publisher import Publisher, Unconfirmed
+from services.amqp.connection import BrokerConnection
+from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
 
 Told = TypeVar("Told", Command, SendOutcome, MediaOutcome)
 """What comes back of itself, and names its number."""
 
 
-class Partitions:
+class PartitionPublisher:
     """The way into every partition for one process; `source` is that process."""
 
-    def __init__(self, link: Link, source: UUID, count: int) -> None:
+    def __init__(self, link: BrokerConnection, source: UUID, count: int) -> None:
         self.count = count
         self._publisher = Publisher(link, topology.PARTITIONS)
         self._source = source
@@ -37,7 +37,7 @@ class Partitions:
         await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
         self._numbers[partition] += 1
 
-    async def tell(self, entries: Sequence[Told], seconds: float) -> list[Told]:
+    async def publish_by_number(self, entries: Sequence[Told], seconds: float) -> list[Told]:
         """Each into the partition of its number; those that a quorum holds by now. The others are
         to be told again: whoever tells may wait, and what it tells of may not."""
         grouped: dict[int, list[Told]] = {}
@@ -46,7 +46,7 @@ class Partitions:
             grouped.setdefault(partition, []).append(entry)
         told: list[Told] = []
         for partition, group in grouped.items():
-            with suppress(Unconfirmed):
+            with suppress(PublishUnconfirmed):
                 await self.publish(partition, list(group), seconds)
                 told += group
         return told

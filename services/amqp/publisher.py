@@ -27,7 +27,7 @@ from services.amqp.connection import (
     BROKER_ERRORS,
     FIRST_WAIT,
     LONGEST_WAIT,
-    Link,
+    BrokerConnection,
     close,
 )
 from services.backoff import Backoff
@@ -39,12 +39,12 @@ TIMEOUTS_BEFORE_NEXT_NODE = 3
 log = structlog.get_logger()
 
 
-class Unconfirmed(Exception):
+class PublishUnconfirmed(Exception):
     """A publish that is not known to be safe; `certain` when the broker surely does not have it."""
 
     def __init__(self, reason: str, *, certain: bool) -> None:
         super().__init__(reason)
-        self.reason, self.certain = reason, certain
+        self.reason, self.rejected = reason, certain
 
 
 _closing: set["asyncio.Task[None]"] = set()
@@ -63,7 +63,7 @@ class Publisher:
     so what is published under one key arrives in order, and a queue that blocks its channel blocks
     no other."""
 
-    def __init__(self, link: Link, exchange: str) -> None:
+    def __init__(self, link: BrokerConnection, exchange: str) -> None:
         self._link, self._exchange = link, exchange
         self._lanes: dict[str, tuple[AbstractChannel, AbstractExchange]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -75,7 +75,7 @@ class Publisher:
             raise _blocked(certain=True)
         try:
             async with asyncio.timeout(seconds) as bound:
-                with self._link.hurried(bound):
+                with self._link.cancel_when_blocked(bound):
                     async with self._locks.setdefault(key, asyncio.Lock()):
                         await self._publish(key, batch)
         except TimeoutError:
@@ -100,7 +100,7 @@ class Publisher:
             message_id=secrets.token_hex(8),
         )
         try:
-            exchange = await self._lane(key)
+            exchange = await self._channel_for(key)
             confirm = await exchange.publish(message, routing_key=key, mandatory=True)
         except DeliveryError as error:
             # PublishError, the unroutable one, is a DeliveryError too.
@@ -117,7 +117,7 @@ class Publisher:
         if not isinstance(confirm, Basic.Ack):
             raise self._failed(key, "the queue is full", certain=True)
 
-    async def _lane(self, key: str) -> AbstractExchange:
+    async def _channel_for(self, key: str) -> AbstractExchange:
         lane = self._lanes.get(key)
         if lane is None or lane[0].is_closed:
             connection = await self._link.connection()
@@ -126,7 +126,7 @@ class Publisher:
             self._lanes[key] = lane
         return lane[1]
 
-    def _failed(self, key: str, reason: str, *, certain: bool = False) -> Unconfirmed:
+    def _failed(self, key: str, reason: str, *, certain: bool = False) -> PublishUnconfirmed:
         metrics.unconfirmed.labels(reason=reason).inc()
         if not certain:
             # A channel on which one confirm went missing may never confirm again.
@@ -135,13 +135,13 @@ class Publisher:
             self._timeouts += 1
             if self._timeouts >= TIMEOUTS_BEFORE_NEXT_NODE:
                 self._timeouts = 0
-                self._link.doubt()
-        return Unconfirmed(reason, certain=certain)
+                self._link.reconnect()
+        return PublishUnconfirmed(reason, certain=certain)
 
 
-def _blocked(*, certain: bool) -> Unconfirmed:
+def _blocked(*, certain: bool) -> PublishUnconfirmed:
     metrics.unconfirmed.labels(reason=BLOCKED).inc()
-    return Unconfirmed(BLOCKED, certain=certain)
+    return PublishUnconfirmed(BLOCKED, certain=certain)
 
 
 async def publish_until_confirmed(
@@ -153,7 +153,7 @@ async def publish_until_confirmed(
     while True:
         try:
             return await publisher.publish(key, batch, PATIENT_SECONDS)
-        except Unconfirmed as error:
+        except PublishUnconfirmed as error:
             if may_stop():
                 raise
             if error.reason == BLOCKED:  # said once, by the link

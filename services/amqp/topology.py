@@ -201,7 +201,7 @@ def _binding(queue: Queue) -> dict[str, Any]:
     }
 
 
-def drawn(table: Iterable[Queue]) -> list[str]:
+def format_table(table: Iterable[Queue]) -> list[str]:
     """The table as text: what ARCHITECTURE.md shows and `postkamer topology show` prints."""
     rows = [("exchange", "queue", "one consumer", "limit")]
     rows += [

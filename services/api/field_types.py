@@ -27,7 +27,7 @@ OURS = "ours"
 Json = dict[str, Any]
 
 
-def wrong(sentence: str, **numbers: int) -> PydanticCustomError:
+def validation_error(sentence: str, **numbers: int) -> PydanticCustomError:
     """A fault in our words; `numbers` are our own limits."""
     return PydanticCustomError(OURS, sentence, numbers)
 
@@ -46,7 +46,7 @@ class Body(BaseModel):
     )
 
 
-class Words(msgspec.Struct, frozen=True):
+class BoundedText(msgspec.Struct, frozen=True):
     """A text with something in it, of at most so many characters."""
 
     most: int
@@ -63,13 +63,13 @@ class Words(msgspec.Struct, frozen=True):
 
     def _checked(self, text: str) -> str:
         if not text.strip():
-            raise wrong("must not be empty")
+            raise validation_error("must not be empty")
         if length(text) > self.most:
-            raise wrong("is over {most} characters", most=self.most)
+            raise validation_error("is over {most} characters", most=self.most)
         return text
 
 
-class Form(msgspec.Struct, frozen=True):
+class PatternText(msgspec.Struct, frozen=True):
     """A text of one form; `must` says which."""
 
     pattern: str
@@ -87,7 +87,7 @@ class Form(msgspec.Struct, frozen=True):
 
     def _checked(self, text: str) -> str:
         if not re.fullmatch(self.pattern, text):
-            raise wrong(self.must)
+            raise validation_error(self.must)
         return text
 
 
@@ -119,12 +119,12 @@ SPARED = _Spared()
 """Marks a member that may be left out; `spared()` is its default."""
 
 
-def spared() -> Any:
+def optional_not_null() -> Any:
     """None, looked at all the same: members that need or exclude each other say so together."""
     return Field(default_factory=lambda: _NOTHING, validate_default=True)
 
 
-class Different(msgspec.Struct, frozen=True):
+class DistinctItems(msgspec.Struct, frozen=True):
     """A list in which no two have the same of something."""
 
     what: str
@@ -138,7 +138,7 @@ class Different(msgspec.Struct, frozen=True):
     def _checked(self, all: tuple[Any, ...]) -> tuple[Any, ...]:
         given = [value for one in all if (value := getattr(one, self.what, None)) is not None]
         if len(set(given)) < len(given):
-            raise wrong(self.sentence)
+            raise validation_error(self.sentence)
         return all
 
 
@@ -152,16 +152,18 @@ LINK_CHARACTERS = 2000
 
 Link = Annotated[
     str,
-    Words(LINK_CHARACTERS),
-    Form(r"https://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?", "must be a link that begins with https://"),
+    BoundedText(LINK_CHARACTERS),
+    PatternText(
+        r"https://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?", "must be a link that begins with https://"
+    ),
     Field(json_schema_extra={"format": "uri"}),
 ]
 """Only https, and no name or password in it: Meta fetches it, or a citizen opens it."""
 
 Filename = Annotated[
     str,
-    Words(240),
-    Form(r"[^/\\\x00-\x1f]*", "must be a name without path or control characters"),
+    BoundedText(240),
+    PatternText(r"[^/\\\x00-\x1f]*", "must be a name without path or control characters"),
 ]
 
 MOMENT = re.compile(
@@ -189,23 +191,27 @@ class _Moment(msgspec.Struct, frozen=True):
         try:
             return datetime.fromisoformat(MOMENT.fullmatch(text)[0].upper())  # type: ignore[index]
         except (TypeError, ValueError):
-            raise wrong("must be a time with its offset, as 2026-12-01T17:00:00+01:00") from None
+            raise validation_error(
+                "must be a time with its offset, as 2026-12-01T17:00:00+01:00"
+            ) from None
 
 
 Moment = Annotated[datetime, _Moment()]
 
-OurNumber = Annotated[str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a number of ours")]
+OurNumber = Annotated[
+    str, PatternText(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a number of ours")
+]
 Department = Annotated[
-    str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a department, as burgerzaken")
+    str, PatternText(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a department, as burgerzaken")
 ]
 Purpose = Annotated[
-    str, Form(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a purpose, as herinneringen")
+    str, PatternText(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a purpose, as herinneringen")
 ]
 """The municipality's own word for what a citizen agreed to; few of them, and the same each time."""
-Conversation = Annotated[str, Form(CONVERSATION.pattern, "must be the id of a conversation")]
+Conversation = Annotated[str, PatternText(CONVERSATION.pattern, "must be the id of a conversation")]
 
 
-def one_of(other: str, value: object, info: ValidationInfo) -> None:
+def exactly_one_of(other: str, value: object, info: ValidationInfo) -> None:
     """Raises unless exactly one is given of `value` and the member `other`, which stands before it.
 
     Where `other` is wrong itself, that is told already.
@@ -213,6 +219,6 @@ def one_of(other: str, value: object, info: ValidationInfo) -> None:
     if other not in info.data:
         return
     if value is None and info.data[other] is None:
-        raise wrong(f"must be given, or {to_camel(other)}")
+        raise validation_error(f"must be given, or {to_camel(other)}")
     if value is not None and info.data[other] is not None:
-        raise wrong(f"does not go with {to_camel(other)}")
+        raise validation_error(f"does not go with {to_camel(other)}")

@@ -71,7 +71,7 @@ OTHERWISE = "is not what it should be"
 """For a type that is not in the table: none is known, and a test looks for them."""
 
 
-class Fault(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+class FieldError(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """One thing wrong with a request: a JSON pointer, or the name of a header, and a sentence,
     never what was sent."""
 
@@ -95,13 +95,13 @@ class _Odd(msgspec.Struct, frozen=True):
     detail: str
 
 
-def read(
+def parse_body(
     body: bytes, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
-) -> T | list[Fault]:
+) -> T | list[FieldError]:
     """The `kind` that `body` holds, or all that is wrong with it. `common`: what is looked at all
     the same when nobody can tell of which kind it is."""
     given = _decoded(body)
-    if isinstance(given, Fault):
+    if isinstance(given, FieldError):
         return [given]
     faults: dict[str, str] = {}
     given = _mended(given, "", 1, faults)
@@ -111,10 +111,12 @@ def read(
         return made
     if common and "/type" in faults:
         _validated(text, common, given, faults)
-    return sorted(map(Fault, faults.keys(), faults.values()))[:FAULTS]
+    return sorted(map(FieldError, faults.keys(), faults.values()))[:FAULTS]
 
 
-def sound(body: bytes, faults: Collection[Fault], kind: TypeAdapter[T]) -> T | None:
+def parse_ignoring_faults(
+    body: bytes, faults: Collection[FieldError], kind: TypeAdapter[T]
+) -> T | None:
     """The `kind` that is in the members of a body without `faults`; None where nothing is."""
     given = _decoded(body)
     if not isinstance(given, dict):
@@ -142,7 +144,7 @@ def _validated(
 def _decoded(body: bytes) -> Any:
     """What stands in it as JSON, or the fault for which nothing does."""
     if len(body) > BODY_BYTES:
-        return Fault("", f"is over {BODY_BYTES} bytes")
+        return FieldError("", f"is over {BODY_BYTES} bytes")
     try:
         return json.loads(
             body.decode(),
@@ -152,11 +154,11 @@ def _decoded(body: bytes) -> Any:
             parse_constant=lambda _: _Odd("is no number that JSON knows"),
         )
     except UnicodeDecodeError:
-        return Fault("", "is no UTF-8")
+        return FieldError("", "is no UTF-8")
     except RecursionError:
-        return Fault("", f"is nested over {DEPTH} deep")
+        return FieldError("", f"is nested over {DEPTH} deep")
     except ValueError:
-        return Fault("", "is no JSON")
+        return FieldError("", "is no JSON")
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:

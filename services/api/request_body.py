@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from services.api.json_body import BODY_BYTES, LARGE, SLOW, Fault
+from services.api.json_body import BODY_BYTES, LARGE, SLOW, FieldError
 from services.http.body import read_body
-from services.http.problems import problem
+from services.http.problems import problem_response
 
 BODY_SECONDS = 10.0
 TAKEN = ("application/json", "application/x-www-form-urlencoded")
@@ -23,16 +23,16 @@ class Refused(Exception):
         self.answer = answer
 
 
-async def taken(request: web.Request) -> bytes:
+async def read_json_body(request: web.Request) -> bytes:
     """The body as it came; Refused when it is not JSON, or did not come in time and bounds."""
     if needed := _unreadable(request):
-        raise Refused(problem(415, "Unsupported Media Type", needed))
+        raise Refused(problem_response(415, "Unsupported Media Type", needed))
     try:
         body = await read_body(request, BODY_BYTES, BODY_SECONDS)
     except TimeoutError:
-        raise Refused(problem(408, "Request Timeout", SLOW.detail)) from None
+        raise Refused(problem_response(408, "Request Timeout", SLOW.detail)) from None
     if body is None:
-        raise Refused(problem(413, "Content Too Large", LARGE.detail))
+        raise Refused(problem_response(413, "Content Too Large", LARGE.detail))
     return body
 
 
@@ -48,6 +48,6 @@ def _unreadable(request: web.Request) -> str:
     return ""
 
 
-def unfit(faults: Sequence[Fault]) -> web.Response:
+def bad_request(faults: Sequence[FieldError]) -> web.Response:
     """400 with all of them."""
-    return problem(400, "Bad Request", "the body is not what it should be", errors=faults)
+    return problem_response(400, "Bad Request", "the body is not what it should be", errors=faults)

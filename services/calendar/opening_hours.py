@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from services.calendar.opening_hours_syntax import DAYS, parsed
 from services.calendar.opening_hours_syntax import fault as fault  # for whoever asks about hours
 from services.calendar.opening_hours_syntax import spoken as spoken
-from services.toml.model import Table
+from services.toml.model import ConfigModel
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 LONGEST_CLOSING = 366
@@ -43,7 +43,7 @@ Span = tuple[datetime, datetime]
 """From, inclusive, and till, exclusive."""
 
 
-class Closing(Table):
+class Closing(ConfigModel):
     """A day, or more, on which departments are closed or, with `hours`, open at other hours.
 
     It lasts from midnight to midnight and wins over the hours of a department; a later closing of
@@ -112,7 +112,7 @@ class Hours:
         return _joined(span for week in weeks for span in self._week(week) if span[1] > at)
 
 
-def compiled(expression: str, closings: Iterable[Closing]) -> Hours:
+def compile_hours(expression: str, closings: Iterable[Closing]) -> Hours:
     """The hours of a department with the closings that hold for it; '' is always open but for
     these. ValueError with the sentence of `fault`."""
     if wrong := fault(expression):
@@ -128,7 +128,7 @@ def never_opens(hours: Hours, since: datetime) -> bool:
     return not hours.is_open(since) and hours.next_opening(since) is None
 
 
-def after(hours: Hours, start: datetime, open_for: timedelta) -> datetime | None:
+def add_open_time(hours: Hours, start: datetime, open_for: timedelta) -> datetime | None:
     """When the department has been open for `open_for` since `start`; None if not in LOOK_AHEAD."""
     begin, left = start.astimezone(UTC), open_for
     if left <= timedelta():
@@ -141,7 +141,7 @@ def after(hours: Hours, start: datetime, open_for: timedelta) -> datetime | None
     return None
 
 
-def day(at: datetime, language: str = "nl") -> str:
+def format_day(at: datetime, language: str = "nl") -> str:
     """`maandag 30 november`, in Amsterdam; `Monday 30 November` in English."""
     local = at.astimezone(AMSTERDAM)
     if language == "en":
@@ -149,12 +149,12 @@ def day(at: datetime, language: str = "nl") -> str:
     return f"{DAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}"
 
 
-def moment(at: datetime, language: str = "nl") -> str:
+def format_moment(at: datetime, language: str = "nl") -> str:
     """`maandag 30 november om 09.00 uur`, in Amsterdam; `Monday 30 November at 9:00` in English."""
     local = at.astimezone(AMSTERDAM)
     if language == "en":
-        return f"{day(at, language)} at {local.hour}:{local:%M}"
-    return f"{day(at)} om {local:%H.%M} uur"
+        return f"{format_day(at, language)} at {local.hour}:{local:%M}"
+    return f"{format_day(at)} om {local:%H.%M} uur"
 
 
 def _number(at: datetime) -> int:

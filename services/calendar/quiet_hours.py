@@ -15,13 +15,13 @@ from services.calendar.opening_hours import AMSTERDAM, instant
 TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 
 
-class Night(msgspec.Struct, frozen=True):
+class QuietHours(msgspec.Struct, frozen=True):
     """From `begins`, inclusive, till `ends`, exclusive, on the same day or the next."""
 
     begins: time
     ends: time
 
-    def until(self, at: datetime) -> datetime | None:
+    def ends_at(self, at: datetime) -> datetime | None:
         """When it ends, where `at` is in it."""
         today = at.astimezone(AMSTERDAM).replace(tzinfo=None, hour=0, minute=0, second=0, fold=0)
         today = today.replace(microsecond=0)
@@ -35,12 +35,12 @@ class Night(msgspec.Struct, frozen=True):
         return None
 
 
-def compiled(hours: str) -> Night | None:
+def compiled(hours: str) -> QuietHours | None:
     """The night of these hours, `21:00-08:00`; None where there are none."""
     if not hours:
         return None
     begins, _, ends = hours.partition("-")
-    return Night(time.fromisoformat(begins), time.fromisoformat(ends))
+    return QuietHours(time.fromisoformat(begins), time.fromisoformat(ends))
 
 
 def _passes(hours: str) -> str:

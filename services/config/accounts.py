@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from services.config.numbers import Number
-from services.config.providers import PROVIDERS, authorized
-from services.config.settings import SettingsError, resolved
+from services.config.providers import PROVIDERS, auth_headers
+from services.config.settings import SettingsError, resolve_env
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Not to be printed: a token is in its headers."""
 
     number: str
@@ -28,18 +28,18 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Files are at Meta's, and are fetched through its own host."""
 
 
-def accounts(
+def provider_accounts(
     numbers: Iterable[Number], graph_url: str, access_token: str, environ: Mapping[str, str]
-) -> dict[str, Account]:
+) -> dict[str, ProviderAccount]:
     """Our number -> its account; the installation's address and token are for numbers at Meta that
     have none of their own. SettingsError with every secret that is missing."""
-    found: dict[str, Account] = {}
+    found: dict[str, ProviderAccount] = {}
     faults: list[str] = []
     for number in numbers:
         token = access_token
         try:
             if number.access_token:
-                token = resolved(number.access_token, environ)
+                token = resolve_env(number.access_token, environ)
         except ValueError as error:
             faults.append(f"{error} (number {number.id})")
         found[number.id] = _account(number, graph_url, token)
@@ -48,13 +48,13 @@ def accounts(
     return found
 
 
-def _account(number: Number, graph_url: str, token: str) -> Account:
+def _account(number: Number, graph_url: str, token: str) -> ProviderAccount:
     provider = PROVIDERS[number.provider]
-    return Account(
+    return ProviderAccount(
         number=number.id,
         meta_id=number.meta_id,
         base=(number.graph_url or provider.graph_url or graph_url).rstrip("/"),
-        headers=authorized(number.provider, token),
+        headers=auth_headers(number.provider, token),
         media_hosts=number.media_hosts or provider.media_hosts,
         names_number=provider.number_in_path,
         rehosts=provider.rehosts,

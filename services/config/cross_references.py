@@ -42,7 +42,7 @@ UNREAD: Row = dict.fromkeys(
 )
 
 
-def contradictions(
+def cross_reference_errors(
     given: Mapping[str, Any], *, whole: bool = True
 ) -> Iterator[tuple[Location, str]]:
     """References that lead nowhere, and ids given twice, in whatever can be read of the file. Where

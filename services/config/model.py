@@ -10,13 +10,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from services.calendar.opening_hours import Closing
-from services.config.cross_references import OPTIONAL, contradictions
+from services.config.cross_references import OPTIONAL, cross_reference_errors
 from services.config.numbers import Number
-from services.config.organisation import Contacts, Department, Destination, Tenant
+from services.config.organisation import Department, Destination, TaggedContacts, Tenant
 from services.config.pricing import Rate
-from services.config.routing_rules import Care, Deep, Group, Menu, Rule
-from services.toml.errors import Fault, Location, fault, shape_faults, toml
-from services.toml.model import Table
+from services.config.routing_rules import Deep, Group, Menu, Rule, SafetyRule
+from services.toml.errors import ConfigFault, Location, fault, shape_faults, toml
+from services.toml.model import ConfigModel
 
 NOBODY = "none"
 """The id of no number."""
@@ -24,7 +24,7 @@ RULES = 10_000
 """Rules of one installation; 2,000 is a large town."""
 
 
-class Config(Table):
+class Configuration(ConfigModel):
     partitions: int = Field(default=2, ge=1, le=64)
     """Doubling costs about a tenth of the throughput; changing takes empty queues."""
     include: tuple[str, ...] = Field(default=(), max_length=100)
@@ -44,12 +44,12 @@ class Config(Table):
     numbers: tuple[Number, ...] = Field(min_length=1)
     departments: tuple[Department, ...] = Field(min_length=1)
     destinations: tuple[Destination, ...] = Field(min_length=1)
-    contacts: tuple[Contacts, ...] = Field(default=(), max_length=1000)
+    contacts: tuple[TaggedContacts, ...] = Field(default=(), max_length=1000)
     rates: tuple[Rate, ...] = Field(default=(), max_length=200)
     """What messages cost, from which month on."""
     closings: tuple[Closing, ...] = Field(default=(), max_length=1000)
     groups: tuple[Group, ...] = Field(default=(), max_length=RULES)
-    care: tuple[Annotated[Care, Deep], ...] = Field(default=(), max_length=RULES)
+    care: tuple[Annotated[SafetyRule, Deep], ...] = Field(default=(), max_length=RULES)
     rules: tuple[Annotated[Rule, Deep], ...] = Field(default=(), max_length=RULES)
     menus: tuple[Menu, ...] = Field(default=(), max_length=RULES)
 
@@ -60,7 +60,7 @@ class Config(Table):
     @cached_property
     def _known_as(self) -> dict[str, str]:
         ids = {n.id: NOBODY for n in self.numbers}
-        return ids | {n.known_as(r): n.id for n in self.numbers for r in n.registrations}
+        return ids | {n.provider_id_of(r): n.id for n in self.numbers for r in n.registrations}
 
     @cached_property
     def _departments(self) -> dict[tuple[str, str], Department]:
@@ -78,7 +78,7 @@ class Config(Table):
         """By our own id."""
         return self._numbers.get(number)
 
-    def ours(self, phone_number_id: str) -> str:
+    def number_id_for(self, phone_number_id: str) -> str:
         """Our id of the number that Meta knows, or knew, so; the same where it is none of ours. An
         id that is ours alone, and never was Meta's, is nobody's: it opens no way around proofs."""
         return self._known_as.get(phone_number_id, phone_number_id)
@@ -98,7 +98,7 @@ class Config(Table):
         return any(department.confidential for department in found if department)
 
 
-class Source(msgspec.Struct, frozen=True):
+class ConfigFile(msgspec.Struct, frozen=True):
     """A file of the configuration, and what stands in it."""
 
     path: str
@@ -106,12 +106,12 @@ class Source(msgspec.Struct, frozen=True):
     given: dict[str, Any]
 
 
-class Readable(msgspec.Struct, frozen=True):
+class PartialConfig(msgspec.Struct, frozen=True):
     """What can be read of files that may have faults. `places`: table -> which entry of the files
     each of its own is, where some are left out; `lost`: tables of which something is.
     `destinations`: ids and proofs, whatever else is wrong with them."""
 
-    config: Config
+    config: Configuration
     destinations: tuple[Destination, ...]
     places: dict[str, list[int]] = {}
     lost: frozenset[str] = frozenset()
@@ -124,9 +124,9 @@ class Readable(msgspec.Struct, frozen=True):
         return where
 
 
-def whole_of(config: Config) -> Readable:
+def complete(config: Configuration) -> PartialConfig:
     """Where all of it could be read."""
-    return Readable(config, config.destinations)
+    return PartialConfig(config, config.destinations)
 
 
 class ConfigError(ValueError):
@@ -134,41 +134,41 @@ class ConfigError(ValueError):
 
     def __init__(
         self,
-        faults: Sequence[Fault],
-        read: Readable | None = None,
-        sources: Sequence[Source] = (),
+        faults: Sequence[ConfigFault],
+        read: PartialConfig | None = None,
+        sources: Sequence[ConfigFile] = (),
     ) -> None:
         self.faults, self.read, self.sources = sorted(faults), read, sources
         super().__init__("\n".join(map(str, self.faults)))
 
 
-def parse(text: str, path: str) -> Config:
+def parse(text: str, path: str) -> Configuration:
     """The configuration in one file; ConfigError with every fault of it. Pure."""
     given = toml(text, path)
-    if isinstance(given, Fault):
+    if isinstance(given, ConfigFault):
         raise ConfigError([given])
-    return merged([Source(path, text, given)])
+    return merge_files([ConfigFile(path, text, given)])
 
 
-def merged(sources: Sequence[Source], *, whole: bool = True) -> Config:
+def merge_files(sources: Sequence[ConfigFile], *, whole: bool = True) -> Configuration:
     """The configuration in a file and those that it includes, whose tables follow its own. Pure.
     Where these are not the `whole` of it, nothing is missed that may stand in the rest."""
     given, faults = _together(sources)
-    found = list(contradictions(given, whole=whole))
+    found = list(cross_reference_errors(given, whole=whole))
     config = None
     try:
-        config = Config.model_validate(given)
+        config = Configuration.model_validate(given)
     except ValidationError as error:
         wrong = [each for each in error.errors() if whole or not _only_missed(each)]
         found += shape_faults(wrong)
-    faults += [located(sources, *each) for each in found]
+    faults += [locate_error(sources, *each) for each in found]
     if faults or config is None or not whole:
-        raise ConfigError(faults, readable(given, whole=whole), sources)
+        raise ConfigError(faults, parse_partially(given, whole=whole), sources)
     return config
 
 
-def _together(sources: Sequence[Source]) -> tuple[dict[str, Any], list[Fault]]:
-    given, faults = dict(sources[0].given), list[Fault]()
+def _together(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[ConfigFault]]:
+    given, faults = dict(sources[0].given), list[ConfigFault]()
     for source in sources[1:]:
         for key, value in source.given.items():
             if not isinstance(value, list) or key == "include":
@@ -185,13 +185,13 @@ def _only_missed(error: ErrorDetails) -> bool:
 
 ENTRIES: dict[str, TypeAdapter[Any]] = {
     name: TypeAdapter(get_args(field.annotation)[0])
-    for name, field in Config.model_fields.items()
+    for name, field in Configuration.model_fields.items()
     if name != "include" and get_origin(field.annotation) is tuple
 }
 """Table -> what reads one entry of it."""
 
 
-def readable(given: Mapping[str, Any], *, whole: bool) -> Readable:
+def parse_partially(given: Mapping[str, Any], *, whole: bool) -> PartialConfig:
     """The entries that have their form. Pure."""
     tables: dict[str, tuple[Any, ...]] = {}
     places: dict[str, list[int]] = {}
@@ -202,9 +202,9 @@ def readable(given: Mapping[str, Any], *, whole: bool) -> Readable:
     texts = given.get("texts", "" if whole else None)
     if not isinstance(texts, str):
         lost, texts = lost | {"texts"}, ""
-    config = Config.model_construct(None, **tables, texts=texts.strip())
+    config = Configuration.model_construct(None, **tables, texts=texts.strip())
     destinations = tuple(_destinations(given.get("destinations")))
-    return Readable(config, destinations, places, frozenset(lost))
+    return PartialConfig(config, destinations, places, frozenset(lost))
 
 
 def _loses(name: str, given: Mapping[str, Any], read: Sequence[Any]) -> bool:
@@ -221,7 +221,7 @@ def _entries(adapter: TypeAdapter[Any], entries: Any) -> Iterator[tuple[int, Any
             yield n, adapter.validate_python(entry)
 
 
-def located(sources: Sequence[Source], where: Location, what: str) -> Fault:
+def locate_error(sources: Sequence[ConfigFile], where: Location, what: str) -> ConfigFault:
     """In the file where it stands: entries of a table are counted through all of them."""
     table, nth, *rest = (*where, None, None)[: max(len(where), 2)]
     for source in sources:

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.config.providers import ProviderId
-from services.toml.model import Table
+from services.toml.model import ConfigModel
 
 MetaId = Annotated[str, Field(pattern=r"^[0-9]{5,32}$")]
 EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -19,7 +19,7 @@ ReadMarks = Literal["never", "asked", "answered"]
 a person answers."""
 
 
-class Registration(Table):
+class Registration(ConfigModel):
     """How a number is, or was, known at a provider.
 
     `portfolio` is Meta's business portfolio: BSUIDs are unique within one, so the same telephone
@@ -42,7 +42,7 @@ class Previous(Registration):
     until: AwareDatetime
 
 
-class LateTemplate(Table):
+class LateAnswerTemplate(ConfigModel):
     """An approved template with one body parameter, which an answer's words go in when the citizen
     wrote over 24 hours ago."""
 
@@ -50,7 +50,7 @@ class LateTemplate(Table):
     language: str = Field(default="nl", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
 
 
-class AskTemplate(Table):
+class ReopenTemplate(ConfigModel):
     """An approved template without parameters, which asks a citizen to write again: an answer waits
     for them, and Meta takes it no more until they do."""
 
@@ -71,8 +71,8 @@ class Number(Registration):
     media_hosts: tuple[Host, ...] = ()
     per_second: int = Field(default=80, ge=1, le=1000)
     """Messages that Meta lets it send: 80, or 1,000 once it has told so."""
-    late_template: LateTemplate | None = None
-    ask_template: AskTemplate | None = None
+    late_template: LateAnswerTemplate | None = None
+    ask_template: ReopenTemplate | None = None
     """For what does not go in a `late_template`: it is held, and the citizen asked to write."""
     read_marks: ReadMarks = "never"
     previous: tuple[Previous, ...] = Field(default=(), max_length=20)
@@ -106,7 +106,7 @@ class Number(Registration):
         """Today's first, then the earlier ones."""
         return (self, *self.previous)
 
-    def known_as(self, registration: Registration) -> str:
+    def provider_id_of(self, registration: Registration) -> str:
         """Meta's phone_number_id in a registration."""
         return registration.phone_number_id or self.id
 
@@ -115,7 +115,7 @@ class Number(Registration):
 
         def agreement(registration: Registration) -> tuple[bool, bool, bool]:
             return (
-                self.known_as(registration) == phone_number_id,
+                self.provider_id_of(registration) == phone_number_id,
                 registration.provider == provider,
                 registration.waba == waba != "",
             )

@@ -10,7 +10,7 @@ from services.calendar.quiet_hours import NightHours
 from services.config.numbers import Url
 from services.config.pricing import Amount
 from services.config.routing_rules import Id, Mask, OpeningHours, Tag, TextId
-from services.toml.model import Table
+from services.toml.model import ConfigModel
 
 AUTOMATIC = (
     "eerste_contact", "gesloten", "keuze_onduidelijk", "noodgeval", "zelfdoding", "geweld", "bsn",
@@ -29,7 +29,7 @@ def _with_a_name(secret: str) -> str:
     return secret
 
 
-class Alarm(Table):
+class SafetyAlert(ConfigModel):
     """Whom a care rule wakes, one after the other until somebody confirms."""
 
     destinations: tuple[str, ...] = Field(default=(), max_length=10)
@@ -39,14 +39,14 @@ class Alarm(Table):
 Sentence = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class Purpose(Table):
+class Purpose(ConfigModel):
     """What data is used for, and the ground in the law."""
 
     text: Sentence
     ground: str = Field(default="", max_length=200)
 
 
-class Privacy(Table):
+class Privacy(ConfigModel):
     """What a municipality tells citizens who ask about their data."""
 
     contact: str = Field(default="", max_length=500)
@@ -58,7 +58,7 @@ class Privacy(Table):
     """How long what is kept."""
 
 
-class Tenant(Table):
+class Tenant(ConfigModel):
     id: Id
     name: str = Field(min_length=1, max_length=200)
     disclosure: str = Field(
@@ -89,7 +89,7 @@ class Tenant(Table):
     window_hours: int = Field(default=5, ge=0, le=12)
     """Before a department closes, to be told of who can be answered by template alone when it is
     open again. 0: never."""
-    care: Alarm = Alarm()
+    care: SafetyAlert = SafetyAlert()
     backup_days: int = Field(default=35, ge=0, le=3660)
     """For which back-ups are kept: until then they hold what was destroyed."""
     privacy: Privacy = Privacy()
@@ -98,23 +98,23 @@ class Tenant(Table):
     of the processing log; of this version of it. '' is a name of ours."""
 
     @property
-    def wrote(self) -> timedelta:
+    def recent_contact(self) -> timedelta:
         return timedelta(days=self.wrote_days)
 
     @property
-    def idle(self) -> timedelta:
+    def idle_timeout(self) -> timedelta:
         return timedelta(days=self.idle_days)
 
     @property
-    def burst(self) -> timedelta:
+    def burst_window(self) -> timedelta:
         return timedelta(seconds=self.burst_seconds)
 
     @property
-    def talk(self) -> timedelta:
+    def max_reply_age(self) -> timedelta:
         return timedelta(minutes=self.talk_minutes)
 
 
-class Department(Table):
+class Department(ConfigModel):
     id: Id
     tenant: str
     name: str = Field(min_length=1, max_length=200)
@@ -147,7 +147,7 @@ Given = Annotated[str, AfterValidator(_with_a_name)]
 """Itself, or `env:NAME`."""
 
 
-class OAuth(Table):
+class OAuth(ConfigModel):
     """Where a destination's tokens come from: client credentials (RFC 6749, 4.4)."""
 
     token_url: Url
@@ -169,7 +169,7 @@ class OAuth(Table):
         return self
 
 
-class Destination(Table):
+class Destination(ConfigModel):
     """A CRM's address; or, of the kind mail, people whom alarms alone are sent to."""
 
     id: Id
@@ -232,7 +232,7 @@ class Destination(Table):
         return self
 
 
-class Contacts(Table):
+class TaggedContacts(ConfigModel):
     """People whom rules know: the council, the press. Telephone numbers, in E.164."""
 
     tenant: str

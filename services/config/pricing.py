@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar.opening_hours import AMSTERDAM
-from services.toml.model import Table
+from services.toml.model import ConfigModel
 
 FREE_SERVICE = 1000
 """Service messages that a business number may have delivered in a month before they cost anything;
@@ -42,7 +42,7 @@ Amount = Annotated[Decimal, BeforeValidator(_exact)]
 Category = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 
-class Rate(Table):
+class Rate(ConfigModel):
     """What messages cost that are delivered in this month and later ones, until the next rate."""
 
     first: date = Field(alias="from")

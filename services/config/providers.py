@@ -52,13 +52,13 @@ PROVIDERS: dict[ProviderId, Provider] = {
 }
 
 
-def resource(provider: ProviderId, base: str, phone_number_id: str, name: str) -> str:
+def resource_url(provider: ProviderId, base: str, phone_number_id: str, name: str) -> str:
     """The URL of `messages` or `media` of a number."""
     within = f"/{phone_number_id}" if PROVIDERS[provider].number_in_path else ""
     return f"{base.rstrip('/')}{within}/{name}"
 
 
-def authorized(provider: ProviderId, token: str) -> dict[str, str]:
+def auth_headers(provider: ProviderId, token: str) -> dict[str, str]:
     """The header that convinces a provider."""
     header, before = PROVIDERS[provider].authorization
     return {header: before + token}

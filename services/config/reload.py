@@ -13,9 +13,9 @@ from typing import Any
 import structlog
 
 from services import clock, metrics
-from services.config.loader import Choices
-from services.config.model import Config, ConfigError
-from services.toml.errors import Fault, toml
+from services.config.loader import LoadedConfig
+from services.config.model import ConfigError, Configuration
+from services.toml.errors import ConfigFault, toml
 
 LOOK_SECONDS = 2.0
 """Between two looks. What the system tells of changes (inotify) misses folders that are mounted
@@ -26,15 +26,15 @@ LOGGED = 20
 Mark = tuple[int, int, int]
 """What changes with a file: its inode, its size, and when it or who may read it changed, in ns."""
 Picture = dict[str, Mark]
-Load = Callable[[Path], Choices]
+Load = Callable[[Path], LoadedConfig]
 """What the files hold; ConfigError with all that is wrong. It runs in a thread."""
-Take = Callable[[Choices], Awaitable[None]]
+Take = Callable[[LoadedConfig], Awaitable[None]]
 """Brings a version into force; ConfigError where that cannot be."""
 
 log = structlog.get_logger()
 
 
-class Watched:
+class ChangeDetector:
     """Which picture of the files was taken, and which was seen last."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Watched:
         return same and picture != self.taken
 
 
-class Files:
+class WatchedFiles:
     """The file at `path` and all that it names, as they are on disk."""
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ def _patterns_in(path: Path, before: tuple[str, ...]) -> tuple[str, ...]:
         given = toml(path.read_text(encoding="utf-8-sig"), str(path))
     except (OSError, UnicodeDecodeError):
         return before
-    return before if isinstance(given, Fault) else tuple(patterns(given))
+    return before if isinstance(given, ConfigFault) else tuple(patterns(given))
 
 
 def patterns(given: dict[str, Any]) -> Iterator[str]:
@@ -100,7 +100,7 @@ def named(path: Path, patterns: tuple[str, ...]) -> set[Path]:
     }
 
 
-FIXED: dict[str, Callable[[Config], object]] = {
+FIXED: dict[str, Callable[[Configuration], object]] = {
     "partitions": lambda config: config.partitions,
     "tenants": lambda config: {tenant.id for tenant in config.tenants},
     "numbers": lambda config: {
@@ -112,17 +112,17 @@ FIXED: dict[str, Callable[[Config], object]] = {
 of it. Where a number's messages go when no rule decides, is a rule."""
 
 
-def fixed(held: Config, new: Config) -> list[str]:
+def non_reloadable_changes(held: Configuration, new: Configuration) -> list[str]:
     """Tables that cannot change so while services run. Pure."""
     return [table for table, of in FIXED.items() if of(held) != of(new)]
 
 
-async def follow(path: Path, held: Choices, load: Load, take: Take) -> None:
+async def watch_config(path: Path, held: LoadedConfig, load: Load, take: Take) -> None:
     """For ever: have `take` bring into force what the files hold. `held` is in force now."""
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
-    in_force(held)
-    files, watched = Files(path), Watched()
+    publish_active_version(held)
+    files, watched = WatchedFiles(path), ChangeDetector()
     while True:
         pressed = await _within(asked, LOOK_SECONDS)
         picture = await asyncio.to_thread(files.look)
@@ -145,25 +145,28 @@ async def _within(asked: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _found(path: Path, held: Choices, load: Load) -> Choices | Exception:
+async def _found(path: Path, held: LoadedConfig, load: Load) -> LoadedConfig | Exception:
     """What the files hold, or why nothing of it can be taken."""
     try:
         new = await asyncio.to_thread(load, path)
     except Exception as error:  # ConfigError; or a file that was there a moment ago
         return error
     what = "cannot change while services run: restart all of them"
-    faults = [Fault(str(path), 0, table, what) for table in fixed(held.config, new.config)]
+    faults = [
+        ConfigFault(str(path), 0, table, what)
+        for table in non_reloadable_changes(held.config, new.config)
+    ]
     return ConfigError(faults) if faults else new
 
 
-async def _taken(found: Choices | Exception, held: Choices, take: Take) -> Choices:
+async def _taken(found: LoadedConfig | Exception, held: LoadedConfig, take: Take) -> LoadedConfig:
     """What is in force now."""
     try:
         if isinstance(found, Exception):
             raise found
         if found.version != held.version:
             await take(found)
-            in_force(found)
+            publish_active_version(found)
             metrics.rules_reads.labels(outcome="taken").inc()
             log.info("rules.taken", version=found.version, count=len(found.files))
     except Exception as error:
@@ -173,14 +176,14 @@ async def _taken(found: Choices | Exception, held: Choices, take: Take) -> Choic
     return found
 
 
-def in_force(held: Choices) -> None:
+def publish_active_version(held: LoadedConfig) -> None:
     """Show which version is."""
     metrics.rules_version.clear()
     metrics.rules_version.labels(version=held.version).set(1)
     metrics.rules_loaded.set(clock.now().timestamp())
 
 
-def _refused(error: Exception, held: Choices) -> None:
+def _refused(error: Exception, held: LoadedConfig) -> None:
     metrics.rules_refused.set(1)
     metrics.rules_reads.labels(outcome="refused").inc()
     if not isinstance(error, ConfigError):

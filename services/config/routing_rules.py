@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar import opening_hours
-from services.toml.model import Table
+from services.toml.model import ConfigModel
 from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, ROWS, TITLE
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -81,7 +81,7 @@ def _parts(condition: dict[str, object]) -> list[object]:
     return [p for part in listed if isinstance(part, list) for p in part] + [condition.get("not")]
 
 
-class Condition(Table):
+class Condition(ConfigModel):
     """What must be so. At least one thing must be asked."""
 
     words: tuple[Phrase, ...] = Field(default=(), max_length=PHRASES)
@@ -167,7 +167,7 @@ CARE_TEXTS: dict[str, str] = {
 """What each class answers; a threat gets no answer of a machine."""
 
 
-class Care(Condition):
+class SafetyRule(Condition):
     """Looked at before everything else; marks the conversation urgent and wakes a person."""
 
     id: Id
@@ -179,14 +179,14 @@ class Care(Condition):
     """Instead of its class's own text."""
 
 
-class Group(Table):
+class Group(ConfigModel):
     """Words that several rules use."""
 
     id: Id
     words: tuple[Phrase, ...] = Field(min_length=1, max_length=PHRASES)
 
 
-class Option(Table):
+class Option(ConfigModel):
     """A row or a button. It leads to a department, to another menu, or to an answer."""
 
     id: Id
@@ -206,7 +206,7 @@ class Option(Table):
         return self
 
 
-class Menu(Table):
+class Menu(ConfigModel):
     """What is asked when no rule decides: buttons up to three options, a list above that."""
 
     id: Id

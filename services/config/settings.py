@@ -265,7 +265,7 @@ def read(name: str, environ: Mapping[str, str]) -> str | None:
     return environ.get(name) or None
 
 
-def resolved(given: str, environ: Mapping[str, str]) -> str:
+def resolve_env(given: str, environ: Mapping[str, str]) -> str:
     """A secret that the configuration names as `env:NAME`; ValueError, which names the variable and
     quotes nothing, when it is missing or cannot be read."""
     name = given.removeprefix("env:")
@@ -287,9 +287,9 @@ def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
 def derived_key(masters: Sequence[SecretStr], purpose: str) -> bytes:
     """A key of 32 bytes for one purpose, from the first master key that there ever was: its holder
     cannot go back. A new one before it changes nothing here: what was hashed stays findable."""
-    return hashlib.blake2b(purpose.encode(), key=in_bytes(masters[-1]), digest_size=32).digest()
+    return hashlib.blake2b(purpose.encode(), key=key_bytes(masters[-1]), digest_size=32).digest()
 
 
-def in_bytes(key: SecretStr) -> bytes:
+def key_bytes(key: SecretStr) -> bytes:
     """A master key as it is used."""
     return base64.b64decode(key.get_secret_value())

@@ -2,11 +2,11 @@
 
 from collections.abc import Container, Iterator
 
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.config.routing_rules import Menu
 from services.texts.catalogue import DEFAULT, Texts
-from services.texts.checks import button_faults, menu_faults, unread
+from services.texts.checks import button_faults, menu_faults, unreadable_texts
 from services.toml.errors import Location
 
 BACK = "Terug"
@@ -18,8 +18,8 @@ def values(tenant: Tenant) -> dict[str, str]:
     return {"gemeente": tenant.name, **tenant.values}
 
 
-def faults(
-    config: Config, texts: Texts, lost: Container[str] = ()
+def text_reference_errors(
+    config: Configuration, texts: Texts, lost: Container[str] = ()
 ) -> Iterator[tuple[Location, str]]:
     """`lost`: tables of which only a part could be read."""
     for table in ("rules", "care"):
@@ -37,7 +37,7 @@ def faults(
 
 
 def _unknown(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:
-    if texts.find(DEFAULT, id) is None and not {id, "file"} & unread(texts, DEFAULT):
+    if texts.find(DEFAULT, id) is None and not {id, "file"} & unreadable_texts(texts, DEFAULT):
         yield where, f"there is no text {id!r}"
 
 

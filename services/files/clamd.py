@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.settings import SettingsError
 
 CONNECT_SECONDS = 5.0
@@ -26,7 +26,7 @@ ANSWER_BYTES = 1024
 TOO_LARGE = "INSTREAM size limit exceeded"
 
 
-class Away(Exception):
+class ScannerUnavailable(Exception):
     """It did not look; it may later. Says what kind of fault it was."""
 
 
@@ -34,7 +34,7 @@ class TooLarge(Exception):
     """It does not look at files of this size (`StreamMaxLength` in clamd.conf)."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class ScanResult(msgspec.Struct, frozen=True):
     """`found` is the name of what was found; '' is nothing."""
 
     found: str = ""
@@ -46,14 +46,14 @@ class Scanner:
     def __init__(self, url: str, seconds: float = SCAN_SECONDS) -> None:
         self._url, self._seconds = urlsplit(url), seconds
 
-    async def look(self, pieces: AsyncIterator[bytes]) -> Verdict:
+    async def look(self, pieces: AsyncIterator[bytes]) -> ScanResult:
         """What is in a file. Away or TooLarge, or whatever `pieces` raises."""
         try:
             async with asyncio.timeout(self._seconds):
                 with await self._connect() as connection:
                     return read(await _asked(connection, pieces))
         except (OSError, TimeoutError) as error:
-            raise Away(type(error).__name__) from None
+            raise ScannerUnavailable(type(error).__name__) from None
 
     async def _connect(self) -> socket.socket:
         loop = asyncio.get_running_loop()
@@ -75,7 +75,7 @@ class Scanner:
         return connection
 
 
-def configured(url: str, config: Config, seconds: float = SCAN_SECONDS) -> Scanner | None:
+def configured(url: str, config: Configuration, seconds: float = SCAN_SECONDS) -> Scanner | None:
     """The one that is named; SettingsError where there must be one and is none."""
     if not url and config.environment == "production":
         raise SettingsError([UNSCANNED])
@@ -102,7 +102,7 @@ async def _asked(connection: socket.socket, pieces: AsyncIterator[bytes]) -> byt
     return answer
 
 
-def read(answer: bytes) -> Verdict:
+def read(answer: bytes) -> ScanResult:
     """What an answer means: `stream: OK`, `stream: NAME FOUND`, `... ERROR`. Pure. TooLarge; Away
     for what is none of these."""
     said = answer.partition(b"\0")[0].decode(errors="replace").strip()
@@ -110,7 +110,7 @@ def read(answer: bytes) -> Verdict:
         raise TooLarge
     what = said.removeprefix("stream: ")
     if what == "OK":
-        return Verdict()
+        return ScanResult()
     if what.endswith(" FOUND"):
-        return Verdict(what.removesuffix(" FOUND") or "unnamed")
-    raise Away("its answer cannot be read")
+        return ScanResult(what.removesuffix(" FOUND") or "unnamed")
+    raise ScannerUnavailable("its answer cannot be read")

@@ -38,15 +38,15 @@ READ_ONLY = 0o400
 T = TypeVar("T")
 
 
-class Away(Exception):
+class StoreUnavailable(Exception):
     """The store does not do what was asked; it may later. Says what kind of fault it was."""
 
 
-class Missing(Exception):
+class ObjectNotFound(Exception):
     """There is no such object."""
 
 
-class Taken(Exception):
+class ObjectExists(Exception):
     """There is one of this name already."""
 
 
@@ -70,7 +70,7 @@ def checkpoint(size: int) -> str:
     return f"checkpoint/{size:020}"
 
 
-class Objects:
+class ObjectStore:
     """`url` as the settings have judged it: `file:///folder` or `s3://bucket/prefix`.
 
     OSError when there is a folder and it cannot be written in.
@@ -114,7 +114,7 @@ class Objects:
         path, new = _checked(key), _checked(name)
         try:
             await _answered(obstore.rename_async(self._store, path, new, overwrite=False))
-        except Taken:
+        except ObjectExists:
             await self.delete(key)
         if self._folder:
             await _answered(asyncio.to_thread(_fix, self._folder, path, new))
@@ -123,7 +123,7 @@ class Objects:
         """Whether there is one of this name. Away."""
         try:
             await _answered(obstore.head_async(self._store, _checked(key)))
-        except Missing:
+        except ObjectNotFound:
             return False
         return True
 
@@ -149,7 +149,7 @@ class Objects:
         if self._folder is None:
             await work  # of what is not there S3 says nothing; a 404 is the bucket's
             return
-        with suppress(Missing):
+        with suppress(ObjectNotFound):
             await work
         await _answered(asyncio.to_thread(_remove_parts, self._folder / key))
 
@@ -165,11 +165,11 @@ async def _answered(work: Awaitable[T]) -> T:
     try:
         return await work
     except FileNotFoundError:
-        raise Missing from None
+        raise ObjectNotFound from None
     except AlreadyExistsError:
-        raise Taken from None
+        raise ObjectExists from None
     except (BaseError, OSError) as error:
-        raise Away(type(error).__name__) from None
+        raise StoreUnavailable(type(error).__name__) from None
 
 
 async def _pieces(found: "obstore.GetResult") -> AsyncIterator[bytes]:

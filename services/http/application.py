@@ -12,7 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from prometheus_client import generate_latest
 
-from services.http.problems import HEADERS, problem
+from services.http.problems import HEADERS, problem_response
 from services.metrics import REGISTRY
 
 ALSO = web.RequestKey("also", dict[str, str])
@@ -30,7 +30,9 @@ confirmed: measured, of 2,560 of them one request in thirty was taken in, and wi
 """
 
 
-async def held(request: web.Request, answer: web.Response, waited: float) -> web.Response:
+async def delay_rejection(
+    request: web.Request, answer: web.Response, waited: float
+) -> web.Response:
     """`answer`, a refusal, when its sender has waited a moment; it holds no body meanwhile."""
     if not request.content.is_eof():
         answer.force_close()
@@ -40,7 +42,7 @@ async def held(request: web.Request, answer: web.Response, waited: float) -> web
     return answer
 
 
-def operations(ready: Ready) -> web.Application:
+def operations_app(ready: Ready) -> web.Application:
     """The operations port: /health/live, /health/ready, /metrics."""
 
     async def live(_: web.Request) -> web.Response:
@@ -48,7 +50,7 @@ def operations(ready: Ready) -> web.Application:
 
     async def is_ready(_: web.Request) -> web.Response:
         if obstacles := await ready():
-            return problem(503, "not ready", "; ".join(obstacles))
+            return problem_response(503, "not ready", "; ".join(obstacles))
         return web.Response(text="ready\n")
 
     async def metrics(_: web.Request) -> web.Response:
@@ -72,7 +74,7 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.merge(also)
 
 
-def application(routes: Iterable[web.RouteDef]) -> web.Application:
+def api_app(routes: Iterable[web.RouteDef]) -> web.Application:
     """An API: the API Design Rules' headers on each answer."""
     app = web.Application()
     app.on_response_prepare.append(_headers)

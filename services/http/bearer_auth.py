@@ -7,11 +7,11 @@ from aiohttp import web
 
 from services import clock, metrics
 from services.http.application import ALSO
-from services.http.problems import problem, unavailable
+from services.http.problems import problem_response, service_unavailable
 from services.http.rate_limit import headers, limit
 from services.http.rights import Rights, Role
-from services.http.token_store import Keyring, Unreadable
-from services.postgres.database import may_try_again
+from services.http.token_store import TokenStore, Unreadable
+from services.postgres.database import is_transient
 
 log = structlog.get_logger()
 
@@ -19,14 +19,14 @@ Handler = Callable[[web.Request, Rights], Awaitable[web.StreamResponse]]
 """Gets what the token may do beside the request."""
 
 
-def bearer(header: str) -> str | None:
+def parse_bearer(header: str) -> str | None:
     """The token in an Authorization header; pure."""
     scheme, _, token = header.partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def guarded(
-    handler: Handler, keyring: Keyring, *roles: Role
+def require_token(
+    handler: Handler, keyring: TokenStore, *roles: Role
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """`handler` for whoever brings a token with one of `roles`, as often as the token may ask.
 
@@ -35,7 +35,7 @@ def guarded(
     """
 
     async def guard(request: web.Request) -> web.StreamResponse:
-        token = bearer(request.headers.get("Authorization", ""))
+        token = parse_bearer(request.headers.get("Authorization", ""))
         try:
             rights = keyring.find(token, clock.now()) if token else None
             refusal = await _refusal(request, keyring, rights, roles)
@@ -45,33 +45,33 @@ def guarded(
             assert rights is not None  # or it would have been refused
             return await handler(request, rights)
         except Unreadable:
-            return unavailable("the tokens cannot be read")
+            return service_unavailable("the tokens cannot be read")
         except Exception as error:
-            if not may_try_again(error):
+            if not is_transient(error):
                 raise
             log.warning("api.database_away", exc_info=error)
-            return unavailable("the database does not answer")
+            return service_unavailable("the database does not answer")
 
     return guard
 
 
 async def _refusal(
-    request: web.Request, keyring: Keyring, rights: Rights | None, roles: Sequence[Role]
+    request: web.Request, keyring: TokenStore, rights: Rights | None, roles: Sequence[Role]
 ) -> web.Response | None:
     """Why a request may not go on; None when it may. Either way it counts for its token."""
     if rights is None:
         return _unknown()
-    standing = await keyring.spend(rights)
+    standing = await keyring.consume_rate(rights)
     request[ALSO] = headers(standing, limit(rights))
     if not standing.granted:
-        return problem(429, "Too Many Requests", "this token asks more often than it may")
+        return problem_response(429, "Too Many Requests", "this token asks more often than it may")
     if not rights.may(*roles):
         named = " or ".join(map(repr, roles))
-        return problem(403, "Forbidden", f"this token has not the role {named}")
+        return problem_response(403, "Forbidden", f"this token has not the role {named}")
     return None
 
 
 def _unknown() -> web.Response:
-    answer = problem(401, "Unauthorized", "a bearer token is needed")
+    answer = problem_response(401, "Unauthorized", "a bearer token is needed")
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aiohttp import StreamReader, web
 
 
-class OverBudget(Exception):
+class BodyBudgetExceeded(Exception):
     """All requests together hold as much as they may."""
 
 
@@ -14,7 +14,7 @@ SMALL_BYTES = 64 * 1024
 """What nearly every request stays under: Meta's webhooks of a few messages, a CRM's orders."""
 
 
-class Budget:
+class BodyBudget:
     """Bytes that all requests together may hold: of what has arrived, not of what is announced.
 
     `kept` of them are for the first SMALL_BYTES of a request alone: whoever sends large bodies to
@@ -24,17 +24,17 @@ class Budget:
     def __init__(self, size: int, kept: int = 0) -> None:
         self.left, self.kept = size, kept
 
-    def share(self) -> "Share":
+    def share(self) -> "BudgetLease":
         """One request's."""
-        return Share(self)
+        return BudgetLease(self)
 
 
-class Share:
+class BudgetLease:
     """Takes bytes as they arrive, or OverBudget; gives them back when it is left."""
 
     __slots__ = ("_budget", "_taken")
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: BodyBudget) -> None:
         self._budget, self._taken = budget, 0
 
     def __enter__(self) -> Callable[[int], None]:
@@ -43,7 +43,7 @@ class Share:
     def _take(self, size: int) -> None:
         large = self._taken + size > SMALL_BYTES
         if size > self._budget.left - (self._budget.kept if large else 0):
-            raise OverBudget
+            raise BodyBudgetExceeded
         self._budget.left -= size
         self._taken += size
 

@@ -23,12 +23,12 @@ SPREAD_SECONDS = 10
 """And at most so much longer: those who were refused together do not come back together."""
 
 
-def retry_after(chance: float) -> int:
+def retry_after_seconds(chance: float) -> int:
     """Seconds to wait before the next attempt; `chance` is drawn from 0 up to 1."""
     return RETRY_AFTER_SECONDS + int(chance * (SPREAD_SECONDS + 1))
 
 
-def problem(status: int, title: str, detail: str = "", **more: Any) -> web.Response:
+def problem_response(status: int, title: str, detail: str = "", **more: Any) -> web.Response:
     """An RFC 9457 problem; `more` are its extension members."""
     body = {"status": status, "title": title, "detail": detail or title} | more
     return web.Response(
@@ -38,14 +38,16 @@ def problem(status: int, title: str, detail: str = "", **more: Any) -> web.Respo
     )
 
 
-def unavailable(reason: str) -> web.Response:
+def service_unavailable(reason: str) -> web.Response:
     """503: nothing is wrong with the request, and it may be tried again."""
-    answer = problem(503, "Service Unavailable", reason)
-    answer.headers["Retry-After"] = str(retry_after(random.random()))
+    answer = problem_response(503, "Service Unavailable", reason)
+    answer.headers["Retry-After"] = str(retry_after_seconds(random.random()))
     return answer
 
 
-def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def json_response(
+    value: Any, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
     return web.Response(
         status=status,
         body=msgspec.json.encode(value),
@@ -53,7 +55,7 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
     )
 
 
-def no_room(chance: float) -> bytes:
+def too_many_connections_response(chance: float) -> bytes:
     """A whole HTTP answer for a connection that is one too many."""
     body = msgspec.json.encode(
         {"status": 503, "title": "Service Unavailable", "detail": "too many connections are open"}
@@ -61,7 +63,7 @@ def no_room(chance: float) -> bytes:
     headers = HEADERS | {
         "Content-Type": "application/problem+json",
         "Content-Length": str(len(body)),
-        "Retry-After": str(retry_after(chance)),
+        "Retry-After": str(retry_after_seconds(chance)),
         "Connection": "close",
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

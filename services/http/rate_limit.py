@@ -36,7 +36,7 @@ class Limit(msgspec.Struct, frozen=True):
         return (self.burst - 1) * self.interval
 
 
-class Standing(msgspec.Struct, frozen=True):
+class RateLimitState(msgspec.Struct, frozen=True):
     """Of a token after one request."""
 
     granted: bool
@@ -48,24 +48,24 @@ def limit(rights: Rights) -> Limit:
     return Limit(rights.per_second, rights.burst)
 
 
-def left(standing: Standing, limit: Limit) -> int:
+def remaining(standing: RateLimitState, limit: Limit) -> int:
     """Requests that would be granted now."""
     return max(0, limit.burst - _rounded_up(standing.ahead, limit.interval))
 
 
-def more(standing: Standing, limit: Limit) -> int:
+def seconds_until_next(standing: RateLimitState, limit: Limit) -> int:
     """Whole seconds, rounded up, until there is one request more."""
-    missing = standing.ahead - (limit.burst - left(standing, limit) - 1) * limit.interval
+    missing = standing.ahead - (limit.burst - remaining(standing, limit) - 1) * limit.interval
     return max(0, _rounded_up(missing, SECOND))
 
 
-def headers(standing: Standing, limit: Limit) -> dict[str, str]:
+def headers(standing: RateLimitState, limit: Limit) -> dict[str, str]:
     """The headers of an answer."""
     window = _rounded_up(limit.burst * limit.interval, SECOND)
-    wait = more(standing, limit)
+    wait = seconds_until_next(standing, limit)
     says = {
         "RateLimit-Policy": f"{POLICY};q={limit.burst};w={window}",
-        "RateLimit": f"{POLICY};r={left(standing, limit)};t={wait}",
+        "RateLimit": f"{POLICY};r={remaining(standing, limit)};t={wait}",
     }
     return says if standing.granted else says | {"Retry-After": str(wait)}
 

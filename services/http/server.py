@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from services.http.problems import HEADERS, no_room, problem
+from services.http.problems import HEADERS, problem_response, too_many_connections_response
 
 log = structlog.get_logger()
 
@@ -73,11 +73,11 @@ class _Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if isinstance(exc, HttpProcessingError) and _is_too_long(exc):
-            answer = problem(431, "Request Header Fields Too Large", TOO_LONG)
+            answer = problem_response(431, "Request Header Fields Too Large", TOO_LONG)
         elif isinstance(exc, HttpProcessingError | web.RequestPayloadError | ConnectionError):
-            answer = problem(400, "Bad Request", UNREADABLE)
+            answer = problem_response(400, "Bad Request", UNREADABLE)
         else:
-            answer = problem(500, "Internal Server Error", FAULT)
+            answer = problem_response(500, "Internal Server Error", FAULT)
             log.error("http.failed", exc_info=exc or True)
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has left already")
@@ -96,7 +96,7 @@ class _Refusal(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)
-        transport.write(no_room(random.random()))
+        transport.write(too_many_connections_response(random.random()))
         transport.close()
 
 
@@ -139,7 +139,7 @@ def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
         try:
             return await application(request)
         except web.HTTPException as refusal:
-            answer = problem(refusal.status, refusal.reason)
+            answer = problem_response(refusal.status, refusal.reason)
             if allow := refusal.headers.get("Allow"):
                 answer.headers["Allow"] = allow
             return answer

@@ -15,12 +15,12 @@ from typing import Any, cast
 import msgspec
 import structlog
 
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.settings import SettingsError, TokenSettings
-from services.http.rate_limit import SECOND, Standing, limit
+from services.http.rate_limit import SECOND, RateLimitState, limit
 from services.http.rights import ROLES, Rights, Role
 from services.postgres.database import ANSWER_SECONDS, Pool
-from services.tasks import beside, within
+from services.tasks import background_task, with_timeout
 
 REFRESH_SECONDS = 2.0
 """Between two looks at the table: one small query per process."""
@@ -42,7 +42,7 @@ class Unreadable(Exception):
     """It cannot be said whether a token is valid: the table was not read for too long."""
 
 
-class Key(msgspec.Struct, frozen=True):
+class TokenHash(msgspec.Struct, frozen=True):
     """A token by its hash, and what it opens."""
 
     hash: bytes
@@ -55,13 +55,13 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def of_environment(given: TokenSettings, config: Config) -> list[Key]:
+def of_environment(given: TokenSettings, config: Configuration) -> list[TokenHash]:
     """The tokens of POSTKAMER_API_TOKENS, `name` or `name@municipality` each with its token.
 
     SettingsError for one that has not exactly one municipality, and for one name in two.
     """
     known = [tenant.id for tenant in config.tenants]
-    keys: list[Key] = []
+    keys: list[TokenHash] = []
     faults: list[str] = []
     for whose, token in given.api_tokens:
         name, at, tenant = whose.partition("@")
@@ -70,7 +70,7 @@ def of_environment(given: TokenSettings, config: Config) -> list[Key]:
         if fault := _fault(name, tenant, known, moved=moved):
             faults.append(fault)
         rights = Rights(name=name, tenant=tenant, roles=OF_THE_ENVIRONMENT)
-        keys.append(Key(digest(token.get_secret_value()), rights))
+        keys.append(TokenHash(digest(token.get_secret_value()), rights))
     if faults:
         raise SettingsError([f"POSTKAMER_API_TOKENS: {fault}" for fault in faults])
     return keys
@@ -86,13 +86,13 @@ def _fault(name: str, tenant: str, known: Sequence[str], *, moved: bool) -> str:
     return f"{name} stands for two municipalities" if moved else ""
 
 
-class Keyring:
+class TokenStore:
     task: "asyncio.Task[Any]"
 
-    def __init__(self, pool: Pool, environment: Iterable[Key]) -> None:
+    def __init__(self, pool: Pool, environment: Iterable[TokenHash]) -> None:
         self._pool = pool
         self._environment = {key.hash: key for key in environment}
-        self._table: Mapping[bytes, Key] = {}
+        self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
         self._refused: dict[str, float] = {}
 
@@ -118,7 +118,7 @@ class Keyring:
     async def refresh(self) -> None:
         """Read the table; what is found replaces what was known."""
         started = asyncio.get_running_loop().time()
-        rows = await within(ANSWER_SECONDS, self._pool.fetch(_TOKENS, LARGEST + 1))
+        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_TOKENS, LARGEST + 1))
         if len(rows) > LARGEST:
             log.error("tokens.too_many", count=LARGEST, reason="the newest are refused")
         names = {key.rights.name for key in self._environment.values()}
@@ -136,7 +136,7 @@ class Keyring:
                 log.warning("tokens.unread", exc_info=error)
             await asyncio.sleep(REFRESH_SECONDS)
 
-    async def spend(self, rights: Rights) -> Standing:
+    async def consume_rate(self, rights: Rights) -> RateLimitState:
         """Take one request from the budget of a token, which all processes share.
 
         A refusal is remembered until it ends, so that who goes on asking costs the database
@@ -145,8 +145,8 @@ class Keyring:
         allowed, loop = limit(rights), asyncio.get_running_loop()
         asked = loop.time()
         if (rest := self._refused.get(rights.name, asked) - asked) > 0:
-            return Standing(False, allowed.slack + round(rest * SECOND) + 1)
-        row = await within(
+            return RateLimitState(False, allowed.slack + round(rest * SECOND) + 1)
+        row = await with_timeout(
             ANSWER_SECONDS,
             self._pool.fetchrow(
                 _SPEND,
@@ -157,13 +157,13 @@ class Keyring:
             ),
         )
         assert row is not None  # it is inserted, or updated
-        standing = Standing(row["granted"], row["arrival"] - row["asked"])
+        standing = RateLimitState(row["granted"], row["arrival"] - row["asked"])
         if not standing.granted:
             self._refused[rights.name] = asked + (standing.ahead - allowed.slack) / SECOND
         return standing
 
 
-def _key(row: Mapping[str, Any]) -> Key:
+def _key(row: Mapping[str, Any]) -> TokenHash:
     """A role of a newer version opens nothing here."""
     roles = cast(frozenset[Role], frozenset(row["roles"]) & frozenset(ROLES))
     rights = Rights(
@@ -175,14 +175,14 @@ def _key(row: Mapping[str, Any]) -> Key:
         per_second=row["per_second"],
         burst=row["burst"],
     )
-    return Key(row["hash"], rights, row["expires_at"])
+    return TokenHash(row["hash"], rights, row["expires_at"])
 
 
 @asynccontextmanager
-async def keyring(pool: Pool, environment: Iterable[Key]) -> AsyncIterator[Keyring]:
+async def keyring(pool: Pool, environment: Iterable[TokenHash]) -> AsyncIterator[TokenStore]:
     """A keyring that reads the table beside its owner, who watches its `task`."""
-    ring = Keyring(pool, environment)
-    async with beside(ring.keep()) as ring.task:
+    ring = TokenStore(pool, environment)
+    async with background_task(ring.keep()) as ring.task:
         yield ring
 
 

@@ -6,7 +6,7 @@ A rule in doubt lets a text pass: a refused text should be wrong to any reader.
 import re
 from collections.abc import Callable, Iterator
 
-from services.language.sensitive_requests import asks
+from services.language.sensitive_requests import asks_for_sensitive_data
 
 SENTENCE = 15
 """Words in one sentence, at most: a reader at level B1 reads so many at once."""
@@ -49,27 +49,30 @@ ADDRESS = re.compile(r"\S+@\S+|https?://\S+|[\w.-]*\w\.[a-z]{2,}(?:/\S*)?")
 """Address of mail or of a website."""
 
 
-def faults(text: str, fill: Callable[[str], str] = str) -> Iterator[str]:
+def readability_faults(text: str, fill: Callable[[str], str] = str) -> Iterator[str]:
     """Faults of a text, a sentence for each. `fill` replaces placeholders by their values before
     words are counted and weighed."""
     if not any(map(str.isalnum, text)):
         yield "is empty"
-    for sentence, lead in told(text):
+    for sentence, lead in clauses(text):
         filled = fill(sentence)
         if (count := words(filled)) > SENTENCE:
             yield f"a sentence of {count} words, {SENTENCE} at most: {_shorten(sentence)}"
-        if any(asks(clause, above or fill(lead)) for clause, above in told(filled)):
+        if any(
+            asks_for_sensitive_data(clause, above or fill(lead))
+            for clause, above in clauses(filled)
+        ):
             yield f"asks for what may not go by WhatsApp: {_shorten(sentence)}"
-    if only_by_phone(text):
+    if offers_phone_only(text):
         yield "names the telephone as the only way on"
 
 
 def sentences(text: str) -> list[str]:
     """Sentences of a text. One goes on over a line end, unless a list or an empty line begins."""
-    return [sentence for sentence, _ in told(text)]
+    return [sentence for sentence, _ in clauses(text)]
 
 
-def told(text: str) -> list[tuple[str, str]]:
+def clauses(text: str) -> list[tuple[str, str]]:
     """Sentences of a text, each with the line above the list that holds the sentence, or ''."""
     collected: list[tuple[list[str], str]] = []
     is_open = False
@@ -86,9 +89,9 @@ def told(text: str) -> list[tuple[str, str]]:
     return [(sentence, lead) for sentence, lead in joined if words(sentence)]
 
 
-def asking(text: str) -> bool:
+def is_question(text: str) -> bool:
     """True if a sentence of the text asks for a BSN or for a picture of papers."""
-    return any(asks(sentence, lead) for sentence, lead in told(text))
+    return any(asks_for_sensitive_data(sentence, lead) for sentence, lead in clauses(text))
 
 
 def words(sentence: str) -> int:
@@ -103,7 +106,7 @@ def words(sentence: str) -> int:
     return count
 
 
-def only_by_phone(text: str) -> bool:
+def offers_phone_only(text: str) -> bool:
     """True if the text says to call and offers no other way. A way it advises against is none."""
     ways = [sentence for sentence in sentences(text) if not NO & set(_terms(sentence))]
     return any(map(_offers_phone, ways)) and not any(map(_offers_other_way, ways))

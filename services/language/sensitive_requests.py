@@ -137,7 +137,7 @@ LEAD = 200
 """Characters of the line above a list that count."""
 
 
-def asks(sentence: str, lead: str = "") -> bool:
+def asks_for_sensitive_data(sentence: str, lead: str = "") -> bool:
     """True if the sentence asks for a BSN or for a picture of papers. `lead`: the line above the
     list that holds the sentence, if any."""
     tokens, lead_tokens = _tokens(sentence), _tokens(lead[-LEAD:])

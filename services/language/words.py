@@ -51,16 +51,16 @@ TOKEN = re.compile(f"{LETTERS}|{EMOJI}")
 def plain_words(text: str) -> list[str]:
     """Words in lower case without accents: `Één fiéts!` -> een fiets. An underscore, the mark of
     WhatsApp for italics, belongs to no word."""
-    return _WORD.findall(folded(text))
+    return _WORD.findall(fold_case(text))
 
 
 def tokens(text: str) -> list[str]:
     """Words and emoji, folded."""
-    plain = folded(text)
+    plain = fold_case(text)
     return (_WORD if plain.isascii() else TOKEN).findall(plain)
 
 
-def folded(text: str) -> str:
+def fold_case(text: str) -> str:
     if text.isascii():
         return text.lower()
     return _FOREIGN.sub(lambda match: _fold(match[0]), text).lower()
@@ -104,14 +104,14 @@ def stem(word: str) -> Stem:
     return _KRAAIJ_POHLMANN(word), _stem_by_porter(word)
 
 
-def root(word: str) -> str:
+def stem_root(word: str) -> str:
     """The broader of both stems, which joins more forms: fiets and fietsen are one. For a search,
     where too many results are better than too few. A word with a digit has no forms: 100 is not
     10."""
     return stem(word)[1] if word.isalpha() else word
 
 
-def start_of_stem(word: str) -> str:
+def stem_prefix(word: str) -> str:
     """Start of `stem(word)[1]` if it is known without stemming, else ''."""
     return "" if word in FORMS or word.endswith(("je", "jes")) else word[:KEPT]
 

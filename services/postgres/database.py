@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from services.backoff import Backoff
-from services.tasks import within
+from services.tasks import with_timeout
 
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
 """Bounds for connecting and for one statement: a stopped server answers nothing at all."""
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def connected(url: str, name: str, size: int) -> AsyncIterator[Pool]:
+async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections, made when they are first needed.
 
     `name` is shown by the server. Durability is asked for by name: whatever the server's default,
@@ -57,7 +57,7 @@ async def connected(url: str, name: str, size: int) -> AsyncIterator[Pool]:
             pool.terminate()
 
 
-def may_try_again(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed later: the server's state is at fault, not the data.
 
     SQLSTATE classes: 08 connection, 40 rollback, 53 resources, 55 not in a state to, 57 operator
@@ -70,23 +70,23 @@ def may_try_again(error: BaseException) -> bool:
     return isinstance(error, lost)
 
 
-async def until_it_answers(action: Callable[[], Awaitable[T]], what: str) -> T:
+async def retry_while_unavailable(action: Callable[[], Awaitable[T]], what: str) -> T:
     """Do `action`, again and again while the database is away; other errors are raised."""
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
     while True:
         try:
             return await action()
         except Exception as error:
-            if not may_try_again(error):
+            if not is_transient(error):
                 raise
             log.warning("database.away", what=what, exc_info=error)
         await asyncio.sleep(backoff.next_delay())
 
 
-async def answers(pool: Pool) -> bool:
+async def is_available(pool: Pool) -> bool:
     """Whether the database answers now."""
     try:
-        await within(ANSWER_SECONDS, pool.fetchval("select 1"))
+        await with_timeout(ANSWER_SECONDS, pool.fetchval("select 1"))
     except Exception:
         return False
     return True

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.toml.errors import Fault, Location, fault, line_of, toml
+from services.toml.errors import ConfigFault, Location, fault, line_of, toml
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
 DEFAULT = "nl"
@@ -88,8 +88,8 @@ class Text(msgspec.Struct, frozen=True):
         around = self.button or self.buttons or self.id in AROUND
         return INTERACTIVE_BODY if around else BODY
 
-    def fault(self, what: str) -> Fault:
-        return Fault(self.path, self.line, f"{self.id}.text", what)
+    def fault(self, what: str) -> ConfigFault:
+        return ConfigFault(self.path, self.line, f"{self.id}.text", what)
 
 
 class Texts(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class Texts(msgspec.Struct, frozen=True):
 
     languages: dict[str, dict[str, Text]]
     paths: dict[str, str]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ConfigFault, ...] = ()
 
     def find(self, language: str, id: str) -> Text | None:
         """In this language, else in Dutch; None where there is no such text."""
@@ -109,19 +109,19 @@ def load(folder: Path) -> Texts:
     """The texts in a folder, a file for each language. What is wrong is in `faults`."""
     languages: dict[str, dict[str, Text]] = {}
     paths: dict[str, str] = {DEFAULT: str(folder / f"{DEFAULT}.toml")}
-    faults: list[Fault] = []
+    faults: list[ConfigFault] = []
     there = _files(folder)
     for path in there:
         try:
             text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
         except (OSError, UnicodeDecodeError) as error:
-            faults.append(Fault(str(path), 0, "file", f"cannot be read: {error}"))
+            faults.append(ConfigFault(str(path), 0, "file", f"cannot be read: {error}"))
             continue
         languages[path.stem], found = parse(path.stem, text, str(path))
         paths[path.stem] = str(path)
         faults += found
     if folder / f"{DEFAULT}.toml" not in there:
-        faults.append(Fault(paths[DEFAULT], 0, "file", "is not there"))
+        faults.append(ConfigFault(paths[DEFAULT], 0, "file", "is not there"))
     return Texts(languages, paths, tuple(faults))
 
 
@@ -132,10 +132,10 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[Fault]]:
+def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[ConfigFault]]:
     """The texts in one file, by id, and every fault of its form. Pure."""
     given = toml(text, path)
-    if isinstance(given, Fault):
+    if isinstance(given, ConfigFault):
         return {}, [given]
     faults: list[tuple[Location, str]] = []
     if not LANGUAGE.fullmatch(language):
@@ -159,19 +159,19 @@ def rendered(text: str, values: Values) -> str:
     return PLACEHOLDER.sub(lambda found: values.get(found[1]) or found[0], text)
 
 
-def lacking(text: str, values: Values) -> list[str]:
+def missing_placeholders(text: str, values: Values) -> list[str]:
     """Placeholders of a text that have no value."""
     return [name for name in dict.fromkeys(PLACEHOLDER.findall(text)) if not values.get(name)]
 
 
-def values_in(language: str, values: Values) -> dict[str, str]:
+def localised_values(language: str, values: Values) -> dict[str, str]:
     """A municipality's values as they are in one language: `mail_en`, where it is there, is `mail`
     in English."""
     end = f"_{language}"
     return {**values, **{k.removesuffix(end): v for k, v in values.items() if k.endswith(end)}}
 
 
-def glued(first: str, second: str) -> str:
+def join_texts(first: str, second: str) -> str:
     """Two texts as one message."""
     return f"{first}\n\n{second}"
 

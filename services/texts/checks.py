@@ -15,12 +15,12 @@ from services.texts.catalogue import (
     Text,
     Texts,
     Values,
-    glued,
-    lacking,
+    join_texts,
+    localised_values,
+    missing_placeholders,
     rendered,
-    values_in,
 )
-from services.toml.errors import Fault
+from services.toml.errors import ConfigFault
 from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, INTERACTIVE_BODY, ROWS, TITLE
 
 PERSON = frozenset({"medewerker", "medewerkers", "employee", "person", "staff"})
@@ -36,25 +36,25 @@ ROOM = 200
 """Characters of the longest computed value, the name of a department."""
 
 
-def faults_of(texts: Texts, values: Mapping[str, Values]) -> Iterator[Fault]:
+def text_errors(texts: Texts, values: Mapping[str, Values]) -> Iterator[ConfigFault]:
     """Faults of all texts. `values`: municipality -> its values of the placeholders."""
     faults = [*texts.faults, *_missing(texts)]
     for tenant, tenant_values in values.items():
         for text in _all_texts(texts):
-            own = values_in(text.language, tenant_values)
+            own = localised_values(text.language, tenant_values)
             faults += [text.fault(fault) for check in CHECKS for fault in check(text, own)]
             faults += [text.fault(f"{fault} at {tenant}") for fault in _unfilled(text, own)]
         faults += _too_long_together(texts, tenant_values)
     yield from dict.fromkeys(faults)  # most are the same at each municipality
 
 
-def warnings_of(texts: Texts) -> Iterator[Fault]:
+def text_warnings(texts: Texts) -> Iterator[ConfigFault]:
     """Points that a person may want to look at; the texts work as they are."""
     dutch = texts.languages.get(DEFAULT, {})
     for language, translated in texts.languages.items():
-        path, unreadable = texts.paths[language], unread(texts, language)
+        path, unreadable = texts.paths[language], unreadable_texts(texts, language)
         for id in (id for id in dutch if id not in translated and id not in unreadable):
-            yield Fault(path, 0, id, "is not there, so citizens get it in Dutch")
+            yield ConfigFault(path, 0, id, "is not there, so citizens get it in Dutch")
     for text in _all_texts(texts):
         if _placeholders(text) != _placeholders(dutch.get(text.id, text)):
             yield text.fault("has other placeholders than in Dutch")
@@ -101,7 +101,7 @@ def _empty_or_long(part: str, text: str, most: int) -> Iterator[str]:
 
 
 def _asking(part: str, text: str) -> Iterator[str]:
-    if readability.asking(text):
+    if readability.is_question(text):
         yield f"{part} asks for what may not go by WhatsApp"
 
 
@@ -133,45 +133,47 @@ def _sizes(text: Text, values: Values) -> Iterator[str]:
 
 def _language(text: Text, values: Values) -> Iterator[str]:
     computed = {name: " ".join(["x"] * many) for name, many in WORDS.items()}
-    yield from readability.faults(text.body, lambda part: rendered(part, {**values, **computed}))
+    yield from readability.readability_faults(
+        text.body, lambda part: rendered(part, {**values, **computed})
+    )
 
 
 CHECKS: tuple[Callable[[Text, Values], Iterator[str]], ...] = (_form, _sizes, _language)
 
 
 def _unfilled(text: Text, values: Values) -> Iterator[str]:
-    for name in lacking(text.body, values):
+    for name in missing_placeholders(text.body, values):
         if PLACEHOLDERS.get(name) != COMPUTED:
             unknown = "" if name in PLACEHOLDERS else ", and is none of ours"
             yield f"{{{name}}} has no value{unknown}"
 
 
-def _missing(texts: Texts) -> Iterator[Fault]:
+def _missing(texts: Texts) -> Iterator[ConfigFault]:
     """Texts that Dutch lacks: it must have all of them, also those of other languages."""
-    path, unreadable = texts.paths.get(DEFAULT, DEFAULT), unread(texts, DEFAULT)
+    path, unreadable = texts.paths.get(DEFAULT, DEFAULT), unreadable_texts(texts, DEFAULT)
     if "file" in unreadable:
         return
     dutch = texts.languages.get(DEFAULT, {}).keys() | unreadable
     for id in TEXTS:
         if id not in dutch:
-            yield Fault(path, 0, id, "is not there")
+            yield ConfigFault(path, 0, id, "is not there")
     for text in _all_texts(texts):
         if text.id not in dutch:
             yield text.fault("is not there in Dutch, so nobody else gets it")
 
 
-def unread(texts: Texts, language: str) -> set[str]:
+def unreadable_texts(texts: Texts, language: str) -> set[str]:
     """Ids of the texts in the file of a language that cannot be read; `file` if none can."""
     path = texts.paths.get(language)
     return {fault.where.split(".")[0] for fault in texts.faults if fault.path == path}
 
 
-def _too_long_together(texts: Texts, tenant_values: Values) -> Iterator[Fault]:
+def _too_long_together(texts: Texts, tenant_values: Values) -> Iterator[ConfigFault]:
     first, seconds = GLUED
     for language, by_id in texts.languages.items():
-        values = values_in(language, tenant_values)
+        values = localised_values(language, tenant_values)
         for second in (by_id[id] for id in seconds if id in by_id and first in by_id):
-            both = glued(_longest(by_id[first], values), _longest(second, values))
+            both = join_texts(_longest(by_id[first], values), _longest(second, values))
             for fault in _too_long(f"with {second.id} behind it, it", both, second.most):
                 yield by_id[first].fault(fault)
 

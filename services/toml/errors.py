@@ -19,7 +19,7 @@ HEAD = re.compile(rf"\s*\[(?P<array>\[)?\s*{_NAME}\s*\]")
 KEY = re.compile(rf"\s*{_NAME}\s*=")
 
 
-class Fault(msgspec.Struct, frozen=True, order=True):
+class ConfigFault(msgspec.Struct, frozen=True, order=True):
     """One thing wrong with a file. `line` 0 is the file as a whole."""
 
     path: str
@@ -31,17 +31,17 @@ class Fault(msgspec.Struct, frozen=True, order=True):
         return f"{self.path}:{self.line}: {self.where}: {self.what}"
 
 
-def toml(text: str, path: str) -> dict[str, Any] | Fault:
+def toml(text: str, path: str) -> dict[str, Any] | ConfigFault:
     """What stands in a TOML file, or why that cannot be said."""
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not all of them are TOMLDecodeErrors
         line = re.search(r"line (\d+)", str(error))
-        return Fault(path, int(line[1]) if line else 0, "file", f"is no TOML: {error}")
+        return ConfigFault(path, int(line[1]) if line else 0, "file", f"is no TOML: {error}")
 
 
-def fault(path: str, text: str, where: Location, what: str) -> Fault:
-    return Fault(path, line_of(text, where), ".".join(map(str, where)) or "file", what)
+def fault(path: str, text: str, where: Location, what: str) -> ConfigFault:
+    return ConfigFault(path, line_of(text, where), ".".join(map(str, where)) or "file", what)
 
 
 def shape_faults(found: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:

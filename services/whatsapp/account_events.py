@@ -12,7 +12,7 @@ import msgspec
 from services.whatsapp.body import Change
 from services.whatsapp.identities import Contacts
 from services.whatsapp.items import AnyItem, Notice, Unknown
-from services.whatsapp.lenient_json import Odd, elements, fields, read, record, text
+from services.whatsapp.lenient_json import UnreadableJson, elements, fields, read, record, text
 
 Paths = dict[str, str]
 """For each list with parts, or '' for the value itself, the path of Meta's word in it."""
@@ -70,7 +70,7 @@ def notice(
     """One notice, with Meta's word for what happened at `path` in it."""
     try:
         value = record(raw)
-    except Odd as odd:
+    except UnreadableJson as odd:
         return unknown(change, raw, str(odd))
     word: Any = value
     for name in path.split("."):
@@ -84,7 +84,7 @@ def errors(change: Change, raw: bytes) -> Notice | Unknown:
     """Trouble that Meta tells of beside messages, or in their place."""
     try:
         return _notice(change, raw, "errors", {"errors": read(raw)})
-    except Odd as odd:
+    except UnreadableJson as odd:
         return unknown(change, raw, str(odd))
 
 

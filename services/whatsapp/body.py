@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.whatsapp.lenient_json import elements, members, mended, scalar, too_deep
+from services.whatsapp.lenient_json import elements, members, repair_surrogates, scalar, too_deep
 
 MAX_BODY_DEPTH = 256
 """Levels of nesting in one body: msgspec's own bound is what is left of Python's 1000 frames."""
@@ -66,7 +66,7 @@ class _Body(msgspec.Struct):
 _usual = msgspec.json.Decoder(_Body).decode
 
 
-def keys_in(body: bytes) -> list[str]:
+def routing_keys(body: bytes) -> list[str]:
     """The partition keys of the items in `body`, in order of appearance, each once.
 
     Empty where the body is unparseable or its items have no key; never raises.
@@ -74,7 +74,7 @@ def keys_in(body: bytes) -> list[str]:
     try:
         if (usual := _usual_keys(body)) is not None:
             return usual
-        return list(dict.fromkeys(change.key for change in changes(body) if change.key))
+        return list(dict.fromkeys(change.key for change in parse_changes(body) if change.key))
     except Unparseable:
         return []
 
@@ -95,7 +95,7 @@ def _usual_keys(body: bytes) -> list[str] | None:
     return keys if len(found) <= MAX_KEYS and "\0" not in "".join(keys) else None
 
 
-def changes(body: bytes) -> list[Change]:
+def parse_changes(body: bytes) -> list[Change]:
     """Every change in `body`; whatever is wrong in one leaves the others alone."""
     if too_deep(body, MAX_BODY_DEPTH):
         raise Unparseable("nested too deeply, or never closed")
@@ -122,7 +122,7 @@ def _envelope(body: bytes) -> dict[str, msgspec.Raw] | None:
     except (UnicodeDecodeError, msgspec.DecodeError):
         pass
     try:
-        return members(mended(body))
+        return members(repair_surrogates(body))
     except msgspec.DecodeError:
         raise Unparseable("not JSON") from None
 

@@ -2,24 +2,24 @@
 
 from datetime import timedelta
 
-WINDOW = timedelta(hours=24)
+CUSTOMER_SERVICE_WINDOW = timedelta(hours=24)
 """After a citizen's last message, in which anything may be sent; later only templates: Meta's
 customer service window."""
-HELD_FOR = timedelta(days=7)
+MAX_HOLD = timedelta(days=7)
 """After which whoever sent an answer that waits for its citizen hears that nothing came back, and
 may try another way. As long as Meta itself goes on trying; whoever wants to write has done so by
 then."""
-ASK_COUNTS = timedelta(days=3)
+REOPEN_REQUEST_VALID_FOR = timedelta(days=3)
 """How long what asked a citizen to write is for the answers that come after it, too; for one later
 than that they are asked anew. Longer than the night and the day after which it went or failed, so
 that two are never under way; well under `HELD_FOR`, so that no answer waits long for what was asked
 about another. Nobody is asked more often than that, and each costs a template."""
 
-ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
-RANKS = {word: rank for rank, word in enumerate(ORDER)}
+STATUS_ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
+STATUS_RANK = {word: rank for rank, word in enumerate(STATUS_ORDER)}
 """Meta tells it in any order, so the furthest word counts and not the last one that came. What was
 delivered has not failed, whatever one attempt came to."""
-DONE = "done"
+COMMAND_DONE = "done"
 """Where a change of a conversation ends: it is no message, so none of these words is said of it."""
 
 WITHDRAWN = "consent_missing: de inwoner heeft deze toestemming ingetrokken"
@@ -65,6 +65,6 @@ REASONS = {
 """Meta's `error.code` -> what it means for the person who wrote the message."""
 
 
-def sentence(code: int, otherwise: str = OTHER) -> str:
+def error_explanation(code: int, otherwise: str = OTHER) -> str:
     """Why a message did not go, or not yet, with Meta's code for whoever looks further."""
     return f"{code}: {REASONS.get(code, otherwise)}"

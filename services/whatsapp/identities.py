@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from services.whatsapp.items import Identity, Person
-from services.whatsapp.lenient_json import Odd, fields, members, record, scalar, text
+from services.whatsapp.lenient_json import UnreadableJson, fields, members, record, scalar, text
 
 MAX_CONTACT = 8192
 """Bytes of what names a citizen, to be kept with each item of theirs; Meta's are under 300."""
@@ -72,7 +72,7 @@ class Contacts:
         """The JSON of the contact that something in `value` points at: to be kept with it, which
         does not say that both are one person."""
         if self._by_value:
-            for identity in named(value, ANYBODY):
+            for identity in identities_in(value, ANYBODY):
                 if contact := self._by_value.get(identity.value):
                     return contact.raw
         return b""
@@ -97,18 +97,18 @@ def _agree(some: Sequence[Identity], others: Sequence[Identity]) -> bool:
 def _contact(raw: bytes) -> Contact | None:
     try:
         entry = record(raw)
-    except Odd:
+    except UnreadableJson:
         return None
     profile = fields(entry.get("profile"))
     person = Person(
-        identities=tuple(named(entry, CONTACT)),
+        identities=tuple(identities_in(entry, CONTACT)),
         name=text(profile.get("name")),
         username=text(profile.get("username")),
     )
     return Contact(raw if len(raw) <= MAX_CONTACT else b"", person)
 
 
-def named(source: dict[str, Any], names: dict[str, str]) -> list[Identity]:
+def identities_in(source: dict[str, Any], names: dict[str, str]) -> list[Identity]:
     """The identifiers in `source`, in the order of `names`."""
     found = []
     for name, kind in names.items():
@@ -133,16 +133,16 @@ def _best_first(identities: list[Identity]) -> tuple[Identity, ...]:
 
 def recipient(status: dict[str, Any]) -> list[Identity]:
     """Whom a status is about; in a group, where `recipient_id` is the group's, the participant."""
-    found = named(status, PARTICIPANT)
+    found = identities_in(status, PARTICIPANT)
     if found or text(status.get("recipient_type")) == "group":
         return found
-    return named(status, RECIPIENT)
+    return identities_in(status, RECIPIENT)
 
 
 def participant(status: dict[str, Any]) -> str:
     """The participant of a group that a status is about, '' outside groups."""
     grouped = "group_id" in status or text(status.get("recipient_type")) == "group"
-    who = recipient(status) if grouped else named(status, PARTICIPANT)
+    who = recipient(status) if grouped else identities_in(status, PARTICIPANT)
     return who[0].value if who else ""
 
 
@@ -152,14 +152,14 @@ def thread_owner(thread: dict[str, msgspec.Raw]) -> list[Identity]:
     return [
         identity
         for given, names in ((thread, THREAD), (context, CONTACT))
-        for identity in named({name: scalar(given.get(name)) for name in names}, names)
+        for identity in identities_in({name: scalar(given.get(name)) for name in names}, names)
     ]
 
 
-def renamed(message: dict[str, Any]) -> tuple[list[Identity], list[Identity]]:
+def identity_change_in(message: dict[str, Any]) -> tuple[list[Identity], list[Identity]]:
     """Whom a `system` message is about: as they were known, and as they are known from now on."""
     system = fields(message.get("system"))
-    new = named(system, NEW_NAMES)
-    given = named(system, OLD_NAMES) + named(message, SENDER)
+    new = identities_in(system, NEW_NAMES)
+    given = identities_in(system, OLD_NAMES) + identities_in(message, SENDER)
     old = [identity for identity in given if identity not in new]
     return old or given or new, new

@@ -35,7 +35,7 @@ _MILLISECONDS_FROM = 1e12
 _YEAR_10000 = 253402300800.0
 
 
-class Odd(ValueError):
+class UnreadableJson(ValueError):
     """Not what belongs in this place. Says why, and nothing of what stands there."""
 
 
@@ -57,7 +57,7 @@ def too_deep(body: bytes, levels: int) -> bool:
     return bool(brackets)
 
 
-def mended(body: bytes) -> bytes:
+def repair_surrogates(body: bytes) -> bytes:
     """`body` with U+FFFD for every byte that is no UTF-8 and every unpaired surrogate escape."""
     body = body.decode(errors="replace").encode()
     return _ESCAPES.sub(lambda m: rb"\ufffd" if m["unpaired"] else m[0], body)
@@ -88,7 +88,7 @@ def scalar(raw: bytes | msgspec.Raw | None) -> str:
     if raw is None:
         return ""
     try:
-        return text(plain(_SCALAR.decode(raw)))
+        return text(storable(_SCALAR.decode(raw)))
     except msgspec.ValidationError:
         return ""
 
@@ -96,30 +96,30 @@ def scalar(raw: bytes | msgspec.Raw | None) -> str:
 def read(raw: bytes) -> Any:
     """The value in `raw`, fit to be stored and sent. Raises Odd."""
     if too_deep(raw, MAX_ITEM_DEPTH):
-        raise Odd("nested too deeply")
+        raise UnreadableJson("nested too deeply")
     try:
         value = _ANY.decode(raw)
     except msgspec.ValidationError:  # a number out of every range
         value = json.loads(raw, parse_int=_integer, parse_float=_float)
-    return plain(value) if rb"\u0000" in raw or not _travels(value) else value
+    return storable(value) if rb"\u0000" in raw or not _travels(value) else value
 
 
 def record(raw: bytes) -> dict[str, Any]:
     """The object in `raw`, as `read` gives it. Raises Odd."""
     value = read(raw)
     if not isinstance(value, dict):
-        raise Odd("no object where one belongs")
+        raise UnreadableJson("no object where one belongs")
     return value
 
 
-def plain(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """`value` without what cannot be stored or sent."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if isinstance(value, dict):
-        return {plain(name): plain(member) for name, member in value.items()}
+        return {storable(name): storable(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [plain(element) for element in value]
+        return [storable(element) for element in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
     return value
@@ -168,7 +168,7 @@ def code(value: Any) -> int:
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0
 
 
-def when(value: Any) -> datetime | None:
+def parse_timestamp(value: Any) -> datetime | None:
     """A moment given in seconds or milliseconds since 1970, as a number or as text."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None

@@ -13,23 +13,23 @@ from services.whatsapp.identities import (
     MAX_CONTACT,
     SENDER,
     Contacts,
-    named,
+    identities_in,
+    identity_change_in,
     participant,
     recipient,
-    renamed,
     thread_owner,
 )
 from services.whatsapp.items import AnyItem, Identity, Message, Person, Status
 from services.whatsapp.lenient_json import (
-    Odd,
+    UnreadableJson,
     code,
     elements,
     fields,
     members,
     objects,
+    parse_timestamp,
     record,
     text,
-    when,
 )
 
 
@@ -66,22 +66,22 @@ def _each(frame: Frame, raw: msgspec.Raw | None, read: "Reader") -> Iterator[Any
         own = bytes(part)
         try:
             yield from read(frame, own)
-        except Odd as odd:
+        except UnreadableJson as odd:
             yield unknown(frame.change, own, str(odd))
 
 
 def _inbound(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     value = record(raw)
     if value.get("type") == "system":
-        old, new = renamed(value)
+        old, new = identity_change_in(value)
         yield _message(frame, raw, value, old, becomes=tuple(new))
     else:
-        yield _message(frame, raw, value, named(value, SENDER))
+        yield _message(frame, raw, value, identities_in(value, SENDER))
 
 
 def _echo(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     value = record(raw)
-    yield _message(frame, raw, value, named(value, ADDRESSEE), outgoing=True)
+    yield _message(frame, raw, value, identities_in(value, ADDRESSEE), outgoing=True)
 
 
 def _chunk(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
@@ -100,7 +100,7 @@ def _chunk(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
 def _thread(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     thread = members(raw)
     if thread is None:
-        raise Odd("no object where one belongs")
+        raise UnreadableJson("no object where one belongs")
     listed = thread.get("messages")
     owner = tuple(thread_owner(thread))
     within = Frame(frame.change, frame.contacts, owner, _head(raw, listed))
@@ -119,8 +119,8 @@ def _head(raw: bytes, listed: msgspec.Raw | None) -> bytes:
 def _historic(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     """Only what the business wrote says to whom."""
     value = record(raw)
-    to = named(value, ADDRESSEE)
-    who = list(frame.owner) or to or named(value, SENDER)
+    to = identities_in(value, ADDRESSEE)
+    who = list(frame.owner) or to or identities_in(value, SENDER)
     yield _message(frame, raw, value, who, outgoing=bool(to))
 
 
@@ -137,7 +137,7 @@ def _message(
     person, contact = _complete(frame, who)
     id, context = text(value.get("id")), fields(value.get("context"))
     if not id and not person.identities:
-        raise Odd("message without an id or a person")
+        raise UnreadableJson("message without an id or a person")
     return Message(
         raw=raw,
         waba=change.waba,
@@ -145,7 +145,7 @@ def _message(
         field=change.field,
         id=id,
         person=person,
-        sent_at=when(value.get("timestamp")),
+        sent_at=parse_timestamp(value.get("timestamp")),
         content=content(value),
         quoted=text(context.get("id")),
         forwarded=bool(context.get("forwarded") or context.get("frequently_forwarded")),
@@ -172,7 +172,7 @@ def _status(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     value, change = record(raw), frame.change
     id, status = text(value.get("id")), text(value.get("status"))
     if not id and not status:
-        raise Odd("status without an id or a state")
+        raise UnreadableJson("status without an id or a state")
     error = next(iter(objects(value.get("errors"))), {})
     person, contact = _complete(frame, recipient(value))
     details = text(fields(error.get("error_data")).get("details"))
@@ -183,7 +183,7 @@ def _status(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
         field=change.field,
         id=id,
         status=status,
-        at=when(value.get("timestamp")),
+        at=parse_timestamp(value.get("timestamp")),
         person=person,
         participant=participant(value),
         opaque=text(value.get("biz_opaque_callback_data")),

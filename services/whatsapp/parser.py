@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from services.whatsapp.account_events import NOTICES, notices, unknown
-from services.whatsapp.body import Change, Unparseable, changes, keys_in
+from services.whatsapp.body import Change, Unparseable, parse_changes, routing_keys
 from services.whatsapp.content import words
 from services.whatsapp.items import AnyItem, Message, Notice, Status
 from services.whatsapp.message_fields import MESSAGES, messages
 
-__all__ = ["Unparseable", "identity_key", "keys_in", "parse", "words"]
+__all__ = ["Unparseable", "identity_key", "parse", "routing_keys", "words"]
 
 MAX_ITEMS = 25_000
 """Items in one body: what 4 MiB of the smallest real messages (170 bytes, in history) come to. The
@@ -24,7 +24,7 @@ change that goes over it becomes one `Unknown`."""
 def parse(body: bytes) -> list[AnyItem]:
     """Everything in `body`, in order. Raises Unparseable where it is no envelope of Meta's."""
     found: list[AnyItem] = []
-    for change in changes(body):
+    for change in parse_changes(body):
         items = list(islice(_items_of(change), MAX_ITEMS + 1))
         if len(found) + len(items) > MAX_ITEMS:
             items = [unknown(change, change.raw, "too many items in one body")]

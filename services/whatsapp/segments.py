@@ -30,7 +30,7 @@ ITEM: Final = "item"
 CONTACT: Final = "contact"
 
 
-class Hole(msgspec.Struct, frozen=True, array_like=True):
+class Gap(msgspec.Struct, frozen=True, array_like=True):
     """A place in the rest from which a piece was taken."""
 
     at: int
@@ -40,11 +40,11 @@ class Hole(msgspec.Struct, frozen=True, array_like=True):
     part: Part
 
 
-class Cut(msgspec.Struct, frozen=True):
+class SegmentedBody(msgspec.Struct, frozen=True):
     """A body without its items; the holes are in order. No holes: it could not be cut."""
 
     rest: bytes
-    holes: list[Hole]
+    holes: list[Gap]
 
 
 class _Piece(msgspec.Struct, frozen=True, order=True):
@@ -75,26 +75,26 @@ class _Lost(Exception):
     """Something does not stand where it should."""
 
 
-def cut(body: bytes, items: Sequence[AnyItem]) -> Cut:
+def split_body(body: bytes, items: Sequence[AnyItem]) -> SegmentedBody:
     """`body` without what `parse` found in it. Whole where something of it is not found: because
     the body had to be mended, a name stands in an object twice, or an odd item is like something
     around another."""
     try:
         pieces = _pieces(body, items)
     except (_Lost, msgspec.DecodeError, UnicodeDecodeError):
-        return Cut(body, [])
+        return SegmentedBody(body, [])
     rest: list[bytes] = []
-    holes: list[Hole] = []
+    holes: list[Gap] = []
     cursor = size = 0
     for piece in pieces:
         rest.append(body[cursor : piece.at])
         size += piece.at - cursor
         cursor = piece.end
-        holes.append(Hole(size, piece.item, piece.part))
-    return Cut(b"".join([*rest, body[cursor:]]), holes)
+        holes.append(Gap(size, piece.item, piece.part))
+    return SegmentedBody(b"".join([*rest, body[cursor:]]), holes)
 
 
-def joined(cut: Cut, pieces: Mapping[tuple[int, str], bytes]) -> bytes | None:
+def join_body(cut: SegmentedBody, pieces: Mapping[tuple[int, str], bytes]) -> bytes | None:
     """The body as it came, of the bytes of each (item, part); None when one is missing."""
     found: list[bytes] = []
     cursor = 0

@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from services.http.problems import problem
+from services.http.problems import problem_response
 from tests.browser.entries import now
 
 INFECTED = b"infected"
@@ -22,7 +22,7 @@ class Files:
 
     async def _file(self, request: web.Request) -> web.Response:
         if request.match_info["id"] not in self._there:
-            return problem(404, "there is no such file")
+            return problem_response(404, "there is no such file")
         kind, content = self._there[request.match_info["id"]]
         return web.Response(body=content, content_type=kind)
 

@@ -7,8 +7,8 @@ from pydantic import TypeAdapter
 
 from gateway.requests.changes import NO_NOTICE, NOTICE, STATE, Notice, State
 from services import clock
-from services.api.json_body import read
-from services.http.problems import problem
+from services.api.json_body import parse_body
+from services.http.problems import problem_response
 
 SAYING: dict[tuple[str, str], TypeAdapter[Any]] = {
     ("PUT", "notice"): NOTICE,
@@ -34,10 +34,10 @@ class NumberDesk:
 
     async def said(self, request: web.Request) -> web.Response:
         kind = SAYING[request.method, request.match_info["what"]]
-        order = read(await request.read(), kind)
+        order = parse_body(await request.read(), kind)
         if isinstance(order, list):
             faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in order]
-            return problem(400, "this cannot be said", errors=faults)
+            return problem_response(400, "this cannot be said", errors=faults)
         if isinstance(order, State):
             until = order.until.isoformat() if order.until else None
             self.standing |= {"state": order.state, "text": order.text, "until": until}

@@ -15,12 +15,12 @@ import aiohttp
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.commands.graph_payload import content_of, upload_of
+from gateway.commands.graph_payload import graph_payload, upload_of
 from gateway.requests.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close, Read, Transfer
 from gateway.requests.messages import MESSAGE, Message, ReactionMessage
 from services import clock
-from services.api.json_body import read
-from services.http.problems import problem
+from services.api.json_body import parse_body
+from services.http.problems import problem_response
 from services.http.server import serve
 from tests.browser.entries import (
     identities,
@@ -99,9 +99,9 @@ class SmallTown:
         body = await request.read()
         expected = hmac.new(b"sandbox-app-secret", body, hashlib.sha256).hexdigest()
         if request.headers.get("X-Hub-Signature-256") != f"sha256={expected}":
-            return problem(401, "the signature is not valid")
+            return problem_response(401, "the signature is not valid")
         if self.answer != 200:
-            return problem(self.answer, "told to refuse")
+            return problem_response(self.answer, "told to refuse")
         parsed = json.loads(body)
         self.webhooks.append(parsed)
         for value in (c["value"] for e in parsed["entry"] for c in e["changes"]):
@@ -143,16 +143,18 @@ class SmallTown:
 
     async def send(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer sandbox-api-token":
-            return problem(401, "the token is not valid")
-        message = read(await request.read(), MESSAGE)
+            return problem_response(401, "the token is not valid")
+        message = parse_body(await request.read(), MESSAGE)
         if isinstance(message, list):
             faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in message]
-            return problem(400, "this cannot be sent", errors=faults)
+            return problem_response(400, "this cannot be sent", errors=faults)
         conversation = message.conversation_id or ""
         if conversation not in self.records:
-            return problem(404, "there is no such conversation", code="unknown_conversation")
+            return problem_response(
+                404, "there is no such conversation", code="unknown_conversation"
+            )
         self.orders.append(message)
-        content = json.loads(content_of(message))
+        content = json.loads(graph_payload(message))
         entry = outgoing(conversation, content.get("text", {}).get("body", ""), content["type"])
         entry["department"] = self.departments[conversation]
         self.records[conversation].append(entry)
@@ -190,10 +192,10 @@ class SmallTown:
     async def act(self, request: web.Request) -> web.Response:
         """Pass a conversation on, close it or note something in it."""
         conversation, action = request.match_info["id"], request.match_info["action"]
-        order = read(await request.read(), ACTIONS[action])
+        order = parse_body(await request.read(), ACTIONS[action])
         if isinstance(order, list):
             faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in order]
-            return problem(400, "this cannot be done", errors=faults)
+            return problem_response(400, "this cannot be done", errors=faults)
         id = str(clock.new_id())
         if isinstance(order, Read):
             await self.mark(conversation, order)
@@ -281,7 +283,7 @@ class SmallTown:
     async def record(self, request: web.Request) -> web.Response:
         messages = self.records.get(request.match_info["id"])
         if messages is None:
-            return problem(404, "there is no such conversation")
+            return problem_response(404, "there is no such conversation")
         return web.json_response({"messages": messages})
 
     async def tell(self, kind: str, data: dict[str, Any]) -> None:

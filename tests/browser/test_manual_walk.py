@@ -9,7 +9,7 @@ from playwright.async_api import Page, async_playwright, expect
 import archiver.openapi
 import gateway.api_docs.document
 from services.api.docs_page import routes
-from services.http.application import application
+from services.http.application import api_app
 from services.http.server import serve
 from tests.browser.page import ARTIFACTS, RULES, chromium, needs_chromium
 
@@ -21,7 +21,7 @@ DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver
 @pytest.fixture(params=DOCUMENTS)
 async def page(request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     """A page, opened at the top: it complains of nothing and asks for nothing else."""
-    served = application(routes(DOCUMENTS[request.param]))
+    served = api_app(routes(DOCUMENTS[request.param]))
     async with serve(served, "127.0.0.1", 0) as port, async_playwright() as playwright:
         browser = await chromium(playwright)
         opened = await browser.new_page()

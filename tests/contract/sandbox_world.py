@@ -16,7 +16,7 @@ from sandbox.meta.webhook_payloads import headers
 from sandbox.organisation import Carrier
 from sandbox.service import Running, running
 from sandbox.settings import SandboxSettings
-from services.http.problems import problem
+from services.http.problems import problem_response
 from services.http.server import serve
 
 SECRETS: dict[Carrier, str] = {
@@ -71,7 +71,7 @@ class Services:
         body = await request.json()
         self.commands.append((body, request.headers["Idempotency-Key"]))
         if body["conversationId"] == "moved":
-            return problem(409, "transferred", code="transferred")
+            return problem_response(409, "transferred", code="transferred")
         return web.Response(status=202, headers={"Location": "/v1/messages/m1"})
 
     async def other(self, request: web.Request) -> web.Response:

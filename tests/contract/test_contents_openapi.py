@@ -9,7 +9,7 @@ import json
 import pytest
 
 from gateway.api_docs import examples
-from gateway.commands.graph_payload import content_of
+from gateway.commands.graph_payload import graph_payload
 from tests.contract.test_sandbox_openapi import DOCUMENT, faults_against, merged, schema
 from tests.unit.gateway.orders import message
 from tests.unit.gateway.sending import as_sent
@@ -22,7 +22,7 @@ NEWER_THAN_V23 = {"link", "place", "phone"}
 
 @pytest.mark.parametrize("name", sorted(examples.MESSAGES.keys() - NEWER_THAN_V23))
 def test_a_content_is_what_meta_describes(name: str) -> None:
-    body = as_sent(json.loads(content_of(message(name))))
+    body = as_sent(json.loads(graph_payload(message(name))))
     if body["type"] == "document":
         del body["document"]["filename"]  # which their pages have, and their OpenAPI forgot
     for component in body.get("template", {}).get("components", ()):
@@ -33,6 +33,6 @@ def test_a_content_is_what_meta_describes(name: str) -> None:
 
 
 def test_a_content_that_meta_describes_otherwise_is_noticed() -> None:
-    body = as_sent(json.loads(content_of(message("location"))))
+    body = as_sent(json.loads(graph_payload(message("location"))))
     body["location"]["latitude"] = 52.35
     assert faults_against(merged("LocationMessage"), body)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.events import said
+from deliverer.destinations.openklant.events import parse_event
 from sandbox.openklant.writes import Checked, check
 from services.contract import Delivery
 from tests.contract.test_openklant_openapi import DOCUMENT, document
@@ -20,7 +20,9 @@ from tests.integration.handing import NOON
 from tests.integration.register import department
 from tests.openklant import Register
 
-TERMS = payloads.Terms("WhatsApp", "https://archief.example", "https://kcc.example/{conversation}")
+TERMS = payloads.PayloadOptions(
+    "WhatsApp", "https://archief.example", "https://kcc.example/{conversation}"
+)
 IDENTITY = st.one_of(
     st.tuples(st.just("phone"), st.text(string.digits, max_size=16)),
     st.tuples(st.just("bsuid"), st.text(string.ascii_letters + ".", min_size=1, max_size=140)),
@@ -71,8 +73,8 @@ def event(data: dict[str, Any], *, whole: bool = True) -> Delivery:
 
 def sent(delivery: Delivery) -> dict[str, Any]:
     """Resource -> what is posted to it."""
-    what = said(delivery)
-    known = payloads.Known("4000000000", str(delivery.id))
+    what = parse_event(delivery)
+    known = payloads.ContactKey("4000000000", str(delivery.id))
     made = {
         "maak-klantcontact": payloads.contact(delivery, what, known, TERMS),
         "internetaken": payloads.task(delivery, what, ("4000000001", CONTACT, ACTOR), TERMS),
@@ -140,14 +142,15 @@ def test_a_burst_never_outgrows_its_contact_and_says_where_the_rest_is(texts: li
     there: dict[str, Any] = {"inhoud": "Dag.", "metadata": {"gebeurtenis": "first"}}
     for n, text in enumerate(texts):
         delivery = msgspec.structs.replace(event({"text": text}), id=UUID(int=n))
-        change = payloads.longer(delivery, said(delivery), there, TERMS)
+        change = payloads.extend_contact(delivery, parse_event(delivery), there, TERMS)
         assert change and len(change["inhoud"]) <= payloads.TEXT
         there |= change
-        assert payloads.longer(delivery, said(delivery), there, TERMS) is None, (
+        assert payloads.extend_contact(delivery, parse_event(delivery), there, TERMS) is None, (
             "it is there already"
         )
     each = [
-        payloads.text(event({"text": text}), said(event({"text": text})), TERMS) for text in texts
+        payloads.text(event({"text": text}), parse_event(event({"text": text})), TERMS)
+        for text in texts
     ]
     all = "\n\n".join(["Dag.", *each])
     assert there["inhoud"] == all or (payloads.MORE in there["inhoud"] and len(all) > payloads.TEXT)
@@ -156,7 +159,7 @@ def test_a_burst_never_outgrows_its_contact_and_says_where_the_rest_is(texts: li
 
 def test_a_telephone_number_has_its_plus_and_is_nobody_s_but_who_wrote() -> None:
     identities = [{"kind": "bsuid", "value": "NL.123"}, {"kind": "phone", "value": "31612345678"}]
-    what = said(event({"from": {"identities": identities}}))
+    what = parse_event(event({"from": {"identities": identities}}))
     assert payloads.address(what, PARTY) == {
         "verstrektDoorBetrokkene": {"uuid": PARTY},
         "verstrektDoorPartij": None,
@@ -164,9 +167,9 @@ def test_a_telephone_number_has_its_plus_and_is_nobody_s_but_who_wrote() -> None
         "soortDigitaalAdres": "telefoonnummer",
         "omschrijving": "WhatsApp",
     }
-    what = said(event({"from": {"identities": identities[:1]}}))
+    what = parse_event(event({"from": {"identities": identities[:1]}}))
     assert (payloads.address(what, PARTY) or {})["soortDigitaalAdres"] == "overig"
-    assert payloads.address(said(event({"from": {"identities": []}})), PARTY) is None
+    assert payloads.address(parse_event(event({"from": {"identities": []}})), PARTY) is None
 
 
 def test_of_what_is_confidential_only_where_it_stands_is_said() -> None:

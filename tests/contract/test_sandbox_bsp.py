@@ -6,10 +6,10 @@ from typing import Any
 import aiohttp
 
 from sandbox.meta.webhook_payloads import Citizen
-from services.config.providers import PROVIDERS, authorized, resource
+from services.config.providers import PROVIDERS, auth_headers, resource_url
 from tests.contract.sandbox_world import FROM, NUMBER, TEXT, TOKEN, World
 
-KEY = authorized("360dialog", f"sandbox-d360-{NUMBER}")
+KEY = auth_headers("360dialog", f"sandbox-d360-{NUMBER}")
 MOVE = {
     "provider": "360dialog",
     "phoneNumberId": "306540352242924",
@@ -27,7 +27,7 @@ async def moved(sandbox: World, **changed: str) -> dict[str, Any]:
 
 
 def messages() -> str:
-    return resource("360dialog", "/d360", MOVE["phoneNumberId"], "messages")
+    return resource_url("360dialog", "/d360", MOVE["phoneNumberId"], "messages")
 
 
 async def test_a_number_at_the_bsp_sends_with_its_key_and_hears_of_it_as_the_bsp_signs(

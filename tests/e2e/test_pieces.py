@@ -15,16 +15,16 @@ import pytest
 from pydantic import SecretStr
 
 from archiver.audit.checkpoints import Trust
-from archiver.audit.log import Asked, findings
-from archiver.encryption.key_store import Keys
+from archiver.audit.log import VerifyOptions, findings
+from archiver.encryption.key_store import KeyStore
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
-from archiver.log.erasure import Destroyer
+from archiver.log.erasure import Eraser
 from archiver.log.writer import Writer
-from archiver.receipt_assembly import Gone, whole
+from archiver.receipt_assembly import SegmentsDestroyed, assemble
 from services.config.settings import derived_key
-from services.files.object_store import Objects
-from services.postgres.database import Pool, connected
+from services.files.object_store import ObjectStore
+from services.postgres.database import Pool, connection_pool
 from tests.citizens import NEIGHBOUR_TOKEN, SECRET, TOKEN, post, text, webhook
 from tests.installation import NEIGHBOUR_NUMBER, Installation
 from tests.recorded import KEY, keys_of
@@ -47,10 +47,10 @@ def body() -> bytes:
 class Archive:
     """What whoever has the master key and the database can do."""
 
-    def __init__(self, town: Installation, pool: Pool, keys: Keys) -> None:
+    def __init__(self, town: Installation, pool: Pool, keys: KeyStore) -> None:
         self.town, self.pool, self.keys = town, pool, keys
         self.writer = Writer(pool, keys)
-        self.destroyer = Destroyer(pool, keys)
+        self.destroyer = Eraser(pool, keys)
 
     async def receipt(self) -> UUID:
         sql = "select receipt from archiver.entry where kind = 'message' and receipt is not null"
@@ -61,8 +61,8 @@ class Archive:
     async def together(self) -> bytes | None:
         async with self.pool.acquire() as connection:
             try:
-                found = await whole(connection, self.keys, await self.receipt())
-            except Gone:
+                found = await assemble(connection, self.keys, await self.receipt())
+            except SegmentsDestroyed:
                 return None
         mac = hmac.new(SECRET, found.body, hashlib.sha256).hexdigest()
         assert found.envelope.signature.removeprefix("sha256=") == mac, "as Meta signed it"
@@ -72,9 +72,9 @@ class Archive:
         """What the log says of itself, after it was signed once more."""
         seed = derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE)
         signer = Signer("postkamer", seed)
-        store = Objects(self.town.objects.as_uri())
+        store = ObjectStore(self.town.objects.as_uri())
         await checkpoint_signer.sign(self.pool, signer, store)
-        asked = Asked(Trust("postkamer", signer.public), outside=store)
+        asked = VerifyOptions(Trust("postkamer", signer.public), outside=store)
         async with self.pool.acquire() as connection, connection.transaction(
             isolation="repeatable_read", readonly=True
         ):  # fmt: skip
@@ -83,7 +83,7 @@ class Archive:
 
 @asynccontextmanager
 async def archive(town: Installation) -> AsyncIterator[Archive]:
-    async with connected(town.database.url, "test", 3) as pool:
+    async with connection_pool(town.database.url, "test", 3) as pool:
         yield Archive(town, pool, await keys_of(pool))
 
 
@@ -121,7 +121,7 @@ async def test_each_is_lost_alone_and_with_the_first_of_them_the_signed_bytes(
         assert len({where[1] for where in conversations.values()}) == 3
         assert await kept.wrong() == []
 
-        await kept.destroyer.entry(conversations[0][2], "test")
+        await kept.destroyer.erase_entry(conversations[0][2], "test")
         assert await kept.together() is None
         assert await readable(town, session) == {n: SAID[n] for n in (22, 23)}
         assert await kept.wrong() == []
@@ -176,8 +176,8 @@ async def test_without_any_one_of_its_pieces_a_body_does_not_come_together(
         row = await kept.pool.fetchrow(sql, f"wamid.p{run + n}")
         assert row and row["item"] == n
         async with kept.pool.acquire() as connection:
-            assert (await whole(connection, kept.keys, row["receipt"])).body == sent
-            await kept.destroyer.entry(row["id"], "test")
-            with pytest.raises(Gone):
-                await whole(connection, kept.keys, row["receipt"])
+            assert (await assemble(connection, kept.keys, row["receipt"])).body == sent
+            await kept.destroyer.erase_entry(row["id"], "test")
+            with pytest.raises(SegmentsDestroyed):
+                await assemble(connection, kept.keys, row["receipt"])
         assert await kept.wrong() == []

@@ -12,7 +12,7 @@ import pytest
 from deliverer.meta.held_messages import EXPIRED
 from router.conversation.reopen_request import ASKED
 from services.calendar.opening_hours import AMSTERDAM
-from services.whatsapp.delivery_status import HELD_FOR
+from services.whatsapp.delivery_status import MAX_HOLD
 from tests.citizens import NUMBER
 from tests.e2e.desks import AUTHOR, Desk
 from tests.installation import Installation
@@ -181,7 +181,7 @@ async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
     await _waits(desk, answer)
     assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
 
-    clock.passes(timedelta(days=HELD_FOR.days, minutes=-10))
+    clock.passes(timedelta(days=MAX_HOLD.days, minutes=-10))
     await _held(watch, 1)
     assert (await desk.status(answer))["status"] == "accepted"
     clock.passes(timedelta(minutes=10))

@@ -16,10 +16,10 @@ from uuid import UUID
 from archiver.intake import FRAMES
 from deploy.local.state import free_port
 from services.amqp import topology
-from services.amqp.connection import Link, linked
+from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Record
-from services.postgres.database import Pool, connected, until_it_answers
+from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from tests.faults.tap import Tap, tap_to
 from tests.installation import Installation
 from tests.watching import until
@@ -38,7 +38,7 @@ select count(*) from pg_stat_activity where application_name = 'postkamer-archiv
 class Archivers:
     """None of the other services runs: what is in the archive is what we published."""
 
-    def __init__(self, town: Installation, pool: Pool, link: Link) -> None:
+    def __init__(self, town: Installation, pool: Pool, link: BrokerConnection) -> None:
         self.town, self.pool, self._link = town, pool, link
         self._publisher = Publisher(link, topology.ARCHIVE)
         self.taps: dict[str, Tap] = {}
@@ -55,7 +55,7 @@ class Archivers:
         """Entries that were there when we came."""
 
     async def one(self, sql: str, *arguments: Any) -> Any:
-        return await until_it_answers(lambda: self.pool.fetchval(sql, *arguments), "a look")
+        return await retry_while_unavailable(lambda: self.pool.fetchval(sql, *arguments), "a look")
 
     async def written(self) -> int:
         """Entries in the log that are ours."""
@@ -126,7 +126,7 @@ class Archivers:
         await until(self.unconfirmed, lambda n: n == 0, SETTLE_SECONDS)
 
 
-async def waiting(link: Link) -> int:
+async def waiting(link: BrokerConnection) -> int:
     """Envelopes in the archive's queue and in nobody's hand. The broker's command line tells what
     was so some seconds ago."""
     connection = await link.connection()
@@ -221,8 +221,8 @@ async def archiving(town: Installation) -> AsyncIterator[Archivers]:
         town.add_second(FIRST)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connected(town.database.url, "test", 4))
-        link = await enter(linked(town.broker.url, "test publishes"))
+        pool = await enter(connection_pool(town.database.url, "test", 4))
+        link = await enter(broker_connection(town.broker.url, "test publishes"))
         archivers = Archivers(town, pool, link)
         for name in (FIRST, SECOND):
             await asyncio.to_thread(town.kill, name)

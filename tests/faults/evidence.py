@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from router.model.decision import Decision
-from router.output.crm_events import why
+from router.output.crm_events import decision_json
 from tests.watching import Watch, until
 
 RECEIVED = "nl.postkamer.message-received.v1"
@@ -148,7 +148,7 @@ async def seen(watch: Watch, arrivals: Arrivals, run: str, total: int, seconds: 
 def _decided(decision: Decision, which: str) -> tuple[Any, ...]:
     id = str(decision.record if which == "record" else decision.event)
     place = decision.conversation, decision.sequence, decision.department
-    return id, *place, why(decision)
+    return id, *place, decision_json(decision)
 
 
 def _of_record(record: dict[str, Any]) -> tuple[Any, ...]:

@@ -11,8 +11,8 @@ import msgspec
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.settlements import record as settled
 from router.handlers.units import items_of
-from router.model.decision import Changes, Decided, Decision, Unit
-from router.output.archive_records import kept
+from router.model.decision import Changes, Decided, Decision, WorkUnit
+from router.output.archive_records import archive_records
 from services import clock
 from services.contract import Receipt, Record
 from tests.citizens import NUMBER, WABA, phone, text, webhook
@@ -40,7 +40,7 @@ def envelopes(count: int, run: str) -> Iterator[list[Record]]:
         if answered := [n for n in numbers if n % STATUSES == 0]:
             entries.append(_opened(_statuses(answered, run)))
             said += _decided(entries[-1], answered)
-        yield kept(entries, said, ())
+        yield archive_records(entries, said, ())
         yield [settled(_settlement(decision)) for _, decision, _ in said if decision.event]
 
 
@@ -98,7 +98,7 @@ def _decided(opened: tuple[Receipt, list[Any]], numbers: Sequence[int]) -> Itera
     receipt, items = opened
     for place, (item, n) in enumerate(zip(items, numbers, strict=True)):
         key = hashlib.blake2b(item.raw, digest_size=16).digest()
-        unit = Unit(key, receipt, item, place=place)
+        unit = WorkUnit(key, receipt, item, place=place)
         is_message = item.raw.find(b'"status"') < 0
         decision = Decision(
             kind="message" if is_message else "status",

@@ -10,15 +10,15 @@ from pydantic import SecretStr
 
 from archiver.audit import log
 from archiver.audit.checkpoints import Trust
-from archiver.audit.log import Asked
+from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
-from archiver.index.record_fields import people, told
+from archiver.index.record_fields import read_fields, subjects
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer, sign
 from archiver.log.writer import person_hash
 from services.config.settings import derived_key
 from services.contract import Record
-from services.files.object_store import Objects
+from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
 from tests.recorded import KEY, keys_of, rows_of
 
@@ -32,7 +32,7 @@ async def check(pool: Pool, published: Sequence[Record], before: int, store: Pat
     assert await findings(pool, store) == []
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 0
     await files(pool, published)
-    await subjects(pool, published)
+    await check_subjects(pool, published)
 
 
 async def whole(pool: Pool, published: Sequence[Record], before: int) -> None:
@@ -52,7 +52,7 @@ async def whole(pool: Pool, published: Sequence[Record], before: int) -> None:
 def _says(row: dict[str, Any], wanted: dict[Any, Record]) -> bool:
     record = wanted[row["id"]]
     same = all(row[name] == getattr(record, name) for name in SAME)
-    department = told(record).department or ""
+    department = read_fields(record).department or ""
     data = msgspec.json.decode(row["data"]) == msgspec.json.decode(record.data)
     return same and data and row["contact"] == record.contact and row["department"] == department
 
@@ -60,9 +60,9 @@ def _says(row: dict[str, Any], wanted: dict[Any, Record]) -> bool:
 async def findings(pool: Pool, store: Path) -> list[Finding]:
     """What is wrong, after everything has been signed; also with what is kept outside."""
     signer = Signer(LOG, derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
-    outside = Objects(store.as_uri())
+    outside = ObjectStore(store.as_uri())
     await sign(pool, signer, outside)
-    asked = Asked(trust=Trust(LOG, signer.public), outside=outside)
+    asked = VerifyOptions(trust=Trust(LOG, signer.public), outside=outside)
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -73,7 +73,7 @@ async def findings(pool: Pool, store: Path) -> list[Finding]:
 
 async def files(pool: Pool, published: Sequence[Record]) -> None:
     """One row for each that came with a message."""
-    wanted = {r.message for r in published if r.kind == "message" and told(r).medium}
+    wanted = {r.message for r in published if r.kind == "message" and read_fields(r).medium}
     rows = await pool.fetch(
         "select id, state from archiver.media where id = any($1::uuid[])", wanted
     )
@@ -81,14 +81,14 @@ async def files(pool: Pool, published: Sequence[Record]) -> None:
     assert {row["state"] for row in rows} <= {"waiting"}
 
 
-async def subjects(pool: Pool, published: Sequence[Record]) -> None:
+async def check_subjects(pool: Pool, published: Sequence[Record]) -> None:
     """Of each conversation everybody's names, once."""
     keys = await keys_of(pool)
     hashing = {tenant: await keys.hashing(tenant) for tenant in {r.tenant for r in published}}
     wanted = {
         (r.tenant, person_hash(hashing[r.tenant], one.kind, one.value), r.conversation)
         for r in published
-        for one in people(told(r))
+        for one in subjects(read_fields(r))
     }
     sql = "select tenant, hash, conversation from archiver.subject where conversation = any($1)"
     rows = await pool.fetch(sql, {record.conversation for record in published})

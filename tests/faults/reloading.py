@@ -14,10 +14,10 @@ import msgspec
 from cli.routing import explain
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
-from router.model.decision import Ground
-from router.model.snapshot import Knowledge
-from router.output.crm_events import why
-from router.ruleset.context import grounded
+from router.model.decision import RoutingContext
+from router.model.snapshot import Snapshot
+from router.output.crm_events import decision_json
+from router.ruleset.context import build_context
 from services.config import loader
 from tests.citizens import NUMBER, post, text, webhook
 from tests.installation import NEIGHBOUR, Installation
@@ -110,12 +110,12 @@ class Rules:
         self._town, self._file = town, town.config.parent / "rules" / "alle.toml"
         self._file.parent.mkdir()
         town.config.write_text(TOML.replace("SANDBOX", town.sandbox))
-        self.versions: dict[str, Ground] = {}
+        self.versions: dict[str, RoutingContext] = {}
         """Version -> what decides by it; in the order of VERSIONS."""
         for content in VERSIONS.values():
             self.write(content)
             found = loader.load(town.config)
-            self.versions[found.version] = grounded(found, keyed_hash(b"k"))
+            self.versions[found.version] = build_context(found, keyed_hash(b"k"))
 
     def write(self, content: str) -> None:
         """In one go, as an editor or a deployment does."""
@@ -189,13 +189,13 @@ async def archived(town: Installation, run: str) -> dict[str, dict[str, Any]]:
     return {said["text"]: said for said in map(msgspec.json.decode, rows.splitlines())}
 
 
-def expected(said: dict[str, Any], ground: Ground) -> dict[str, Any]:
+def expected(said: dict[str, Any], ground: RoutingContext) -> dict[str, Any]:
     """What this version alone makes of a message that starts a conversation."""
     at = datetime.fromisoformat(said["receivedAt"])
-    decision, _ = decide(explain.asked(said["text"], NUMBER, at, "text"), Knowledge(), ground)
+    decision, _ = decide(explain.asked(said["text"], NUMBER, at, "text"), Snapshot(), ground)
     found = {
         "department": decision.department,
-        "decision": why(decision),
+        "decision": decision_json(decision),
         "tags": list(decision.tags),
         "priority": decision.priority,
         "due": str(decision.due or ""),

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from services.amqp import topology
-from services.amqp.connection import linked
+from services.amqp.connection import broker_connection
 from tests.citizens import write
 from tests.faults.archivers import waiting
 from tests.faults.test_alarm import Citizens
@@ -37,7 +37,7 @@ async def test_while_the_archive_stands_still_every_message_goes_its_way(
         async for _ in write(session, town.gateway, citizen, EACH, run):
             pass
 
-    async with linked(town.broker.url, "test") as link:
+    async with broker_connection(town.broker.url, "test") as link:
         sizes = [await waiting(link)]
         for citizens in (range(CITIZENS // 2), range(CITIZENS // 2, CITIZENS)):
             await asyncio.gather(*(one(citizen) for citizen in citizens))
@@ -65,7 +65,7 @@ async def test_once_its_queue_is_full_no_crm_is_told_what_is_not_in_it_and_the_d
         await asyncio.to_thread(town.kill, "router")
     told = {event["event"]["data"]["text"] for event in await watch.events("full ")}
     await asyncio.to_thread(town.restart, "archiver")
-    async with linked(town.broker.url, "test") as link:
+    async with broker_connection(town.broker.url, "test") as link:
         await until(lambda: waiting(link), lambda n: n == 0, SETTLE_SECONDS)
     kept = await until(lambda: texts(watch), told.issubset, SETTLE_SECONDS)
     assert told and len(kept) < len(citizens.taken), "the router went on"

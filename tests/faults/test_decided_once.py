@@ -74,7 +74,7 @@ async def check_orders(scene: Scene) -> None:
     (transfer,) = await of_conversation(scene.watch, scene.conversations[MOVED], "accepted")
     (answer,) = await of_conversation(scene.watch, scene.conversations[ANSWERED], "accepted")
     told = await scene.transfers()
-    ids = {transfer.event, transfer.former_event} - {None}
+    ids = {transfer.event, transfer.previous_department_event} - {None}
     assert {event["id"] for event in told} == {str(id) for id in ids}
     for event in told:
         assert event["event"]["data"]["department"] == transfer.department == TO

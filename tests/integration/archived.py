@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from deploy.local.rabbitmq import Broker
 from services import contract
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.consumer import Inbox, consuming
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import Inbox, run_consumer
 from services.contract import ArchiveBatch, Record
 from tests.integration.conftest import PASSWORDS
 
@@ -24,7 +24,7 @@ class Heard:
         while True:
             frames = await inbox.take(64)
             for frame in frames:
-                batch = contract.decode(frame.kind, frame.body)
+                batch = contract.decode(frame.type, frame.body)
                 assert isinstance(batch, ArchiveBatch)
                 self.records += batch.records
             await inbox.ack_all(frames)
@@ -37,5 +37,8 @@ class Heard:
 async def hearing(broker: Broker) -> AsyncIterator[Heard]:
     heard = Heard()
     url = broker.url_for("archiver", PASSWORDS["archiver"])
-    async with linked(url, "test archive") as link, consuming(link, QUEUE, 64, heard.work):
+    async with (
+        broker_connection(url, "test archive") as link,
+        run_consumer(link, QUEUE, 64, heard.work),
+    ):
         yield heard

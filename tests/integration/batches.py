@@ -7,7 +7,7 @@ import msgspec
 
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, units
-from router.model.decision import Decided, Ground
+from router.model.decision import Decided, RoutingContext
 from router.rules.engine import compile_config
 from router.store.store import Store
 from services import clock
@@ -16,7 +16,7 @@ from services.contract import Command, Entry, Receipt
 from tests.installation import EXAMPLE
 
 CONFIG = loader.load(EXAMPLE).config
-GROUND = Ground(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
+GROUND = RoutingContext(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
 NUMBER = CONFIG.numbers[0].id
 WABA = "102290129340398"
 ANNA = 1111111
@@ -41,8 +41,8 @@ class Office:
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []
-        self.sighted += await self.store.commit(0, self.epoch, batch.fresh)
-        return batch.said
+        self.sighted += await self.store.commit(0, self.epoch, batch.new)
+        return batch.to_publish
 
     def order(self, type: str = "text", **more: Any) -> Command:
         self.count += 1

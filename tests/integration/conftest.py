@@ -14,7 +14,7 @@ from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
 from services.files.clamd import Scanner
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from services.postgres.migrations import Migration, migrate, migrations
 from tests.clamav import Clamd, clamd
 from tests.integration.provider import NUMBER, Account, Office, office
@@ -87,7 +87,7 @@ def empty(server: Database, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def pool(empty: str) -> AsyncIterator[Pool]:
     """The owner's, of a fresh database with all tables: sees and may do everything."""
-    async with connected(empty, "test", 8) as pool:
+    async with connection_pool(empty, "test", 8) as pool:
         yield pool
 
 

@@ -8,16 +8,16 @@ import aiohttp
 import msgspec
 
 from gateway.api.command_store import Store
-from gateway.api.message_routes import Api
-from gateway.media.upload_store import Uploads
+from gateway.api.message_routes import MessageRoutes
+from gateway.media.upload_store import UploadStore
 from gateway.requests.changes import ORDERING
 from services import clock
 from services.config import loader
-from services.config.model import Config
+from services.config.model import Configuration
 from services.contract import Command
-from services.http.application import application
+from services.http.application import api_app
 from services.http.server import serve
-from services.http.token_store import Keyring
+from services.http.token_store import TokenStore
 from services.postgres.database import Pool
 from tests.installation import EXAMPLE
 from tests.tokens import GENEROUS, bearer, key
@@ -43,7 +43,7 @@ class Taken:
 class Desk:
     """A CRM's side of it."""
 
-    def __init__(self, url: str, taken: Taken, uploads: Uploads) -> None:
+    def __init__(self, url: str, taken: Taken, uploads: UploadStore) -> None:
         self._url, self._taken, self.uploads = url, taken, uploads
 
     @property
@@ -71,7 +71,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk_of(
-    pool: Pool, *departments: str, intake: Any = None, town: Config = TOWN, **given: Any
+    pool: Pool, *departments: str, intake: Any = None, town: Configuration = TOWN, **given: Any
 ) -> AsyncIterator[Desk]:
     """Of a token for these departments, for all of them when none is named, with the roles that
     order anything; `given` are rights of its own. `intake`: instead of one that takes everything.
@@ -79,19 +79,19 @@ async def desk_of(
     taken = intake or Taken()
     rights: dict[str, Any] = {"departments": frozenset(departments), "roles": frozenset(ORDERING)}
     rights |= GENEROUS | given
-    uploads = Uploads(pool)
-    api = Api(taken, Store(pool), uploads, town, Keyring(pool, [key("t", **rights)]))
-    async with serve(application(api.routes()), "127.0.0.1", 0) as port:
+    uploads = UploadStore(pool)
+    api = MessageRoutes(taken, Store(pool), uploads, town, TokenStore(pool, [key("t", **rights)]))
+    async with serve(api_app(api.routes()), "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
 
 
-def marking(read_marks: str, *confidential: str) -> Config:
+def marking(read_marks: str, *confidential: str) -> Configuration:
     """The town where citizens see, or not, that what they wrote was read."""
     given = TOWN.model_dump(mode="json", by_alias=True)
     given["numbers"][0]["read_marks"] = read_marks
     for department in given["departments"]:
         department["confidential"] = department["id"] in confidential
-    return Config.model_validate_json(msgspec.json.encode(given))
+    return Configuration.model_validate_json(msgspec.json.encode(given))
 
 
 async def opened(

@@ -14,27 +14,27 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from archiver.api.access_log import viewing
-from archiver.encryption.stream_sealing import Sealing
+from archiver.api.access_log import access_log
+from archiver.encryption.stream_sealing import SealingStream
 from archiver.media import fetcher as fetcher_loop
 from archiver.media import scan_worker as looker_loop
 from archiver.media.fetch_policy import Fetched
 from archiver.media.fetcher import Fetcher
-from archiver.media.provider_client import sourcing
+from archiver.media.provider_client import media_client
 from archiver.media.routes import Files
-from archiver.media.scan_worker import Looker
-from archiver.media.store import Book, File
+from archiver.media.scan_worker import ScanWorker
+from archiver.media.store import File, MediaStore
 from services import clock
-from services.config.accounts import Account
+from services.config.accounts import ProviderAccount
 from services.contract import Record
 from services.files import object_store
 from services.files.clamd import Scanner
-from services.files.object_store import Objects
-from services.http.application import application
+from services.files.object_store import ObjectStore
+from services.http.application import api_app
 from services.http.server import serve
-from services.http.token_store import Keyring
+from services.http.token_store import TokenStore
 from services.postgres.database import Pool
-from services.tasks import beside
+from services.tasks import background_task
 from tests.recorded import keys_of, reader_of, writer_of
 from tests.tokens import bearer, key
 
@@ -105,7 +105,7 @@ class Room:
     """Where files are got, and handed out; times are those of the test."""
 
     def __init__(
-        self, book: Book, pool: Pool, provider: Provider, fetcher: Fetcher, url: str
+        self, book: MediaStore, pool: Pool, provider: Provider, fetcher: Fetcher, url: str
     ) -> None:
         self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
         self.book = book
@@ -166,8 +166,8 @@ def record(
     )  # fmt: skip
 
 
-async def book_of(pool: Pool) -> Book:
-    return Book(pool, await keys_of(pool))
+async def book_of(pool: Pool) -> MediaStore:
+    return MediaStore(pool, await keys_of(pool))
 
 
 async def came(pool: Pool, media: str, **more: Any) -> UUID:
@@ -183,7 +183,7 @@ async def room(
     pool: Pool, folder: Path, scanner: Scanner | None = None, *, scanned_only: bool = False,
     **changed: Any,
 ) -> AsyncIterator[Room]:  # fmt: skip
-    provider, store = Provider(), Objects((folder / "objects").as_uri())
+    provider, store = Provider(), ObjectStore((folder / "objects").as_uri())
     book = await book_of(pool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -192,28 +192,28 @@ async def room(
             looker_loop,
         ):  # a second between two looks, for each of a hundred
             stack.enter_context(patch.object(loop, "LOOK_SECONDS", 0.02))
-        port = await enter(serve(application(provider.routes()), "127.0.0.1", 0))
-        account = Account(
+        port = await enter(serve(api_app(provider.routes()), "127.0.0.1", 0))
+        account = ProviderAccount(
             number=NUMBER, meta_id=NUMBER, base=f"http://127.0.0.1:{port}/v26.0",
             headers={"Authorization": TOKEN}, media_hosts=("lookaside.fbsbx.com",),
             names_number=True, rehosts=False,
         )  # fmt: skip
         account = msgspec.structs.replace(account, **changed)
         accounts = {NUMBER: account, "20000002": account}
-        source = await enter(sourcing(store, 4))
+        source = await enter(media_client(store, 4))
         fetcher, looker = (
             Fetcher(book, source, store, accounts),
-            Looker(book, store, scanner),
+            ScanWorker(book, store, scanner),
         )
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
-        ring = Keyring(pool, [key("t", **many), others])
-        views = await enter(viewing(await writer_of(pool)))
+        ring = TokenStore(pool, [key("t", **many), others])
+        views = await enter(access_log(await writer_of(pool)))
         reader = await reader_of(pool)
         files = Files(reader, book, store, views, ring, scanned_only=scanned_only)
-        door = await enter(serve(application(files.routes()), "127.0.0.1", 0))
-        await enter(beside(fetcher.run()))
-        await enter(beside(looker.run()))
+        door = await enter(serve(api_app(files.routes()), "127.0.0.1", 0))
+        await enter(background_task(fetcher.run()))
+        await enter(background_task(looker.run()))
         yield Room(book, pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")
 
 
@@ -243,20 +243,20 @@ def flipped(at: int) -> Callable[[bytes], bytes]:
     return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
 
 
-async def dies(pool: Pool, store: Objects, after: str) -> File:
+async def dies(pool: Pool, store: ObjectStore, after: str) -> File:
     """Somebody gets a file, and is killed after this."""
     book, now = await book_of(pool), clock.now()
     file = await book.to_fetch(now, clock.new_id(), [])
-    assert file and file.lock and await book.begun(file)
+    assert file and file.lock and await book.start_fetch(file)
 
     async def content() -> AsyncIterator[bytes]:
         yield LARGE
 
-    sealing = Sealing(file.lock, content())
+    sealing = SealingStream(file.lock, content())
     if after != "begun":
         await store.put(object_store.media(file.object), sealing.pieces())
     if after in ("named", "kept", "fetched"):
-        assert await book.named(file, sealing.sha256())
+        assert await book.set_object(file, sealing.sha256())
     if after in ("kept", "fetched"):
         await store.keep(object_store.media(file.object), object_store.sealed(sealing.sha256()))
     if after == "fetched":

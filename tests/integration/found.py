@@ -9,17 +9,17 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from archiver.api.access_log import viewing
+from archiver.api.access_log import access_log
 from archiver.api.queries import Store
 from archiver.log.writer import Writer
 from archiver.search.routes import PATH, Searching
-from archiver.search.search import Finder
+from archiver.search.search import Search
 from services import clock
 from services.contract import Record
-from services.http.application import application
+from services.http.application import api_app
 from services.http.rights import Rights
 from services.http.server import serve
-from services.http.token_store import Keyring
+from services.http.token_store import TokenStore
 from services.postgres.database import Pool
 from tests.recorded import keys_of
 from tests.tokens import bearer, key
@@ -121,13 +121,13 @@ class Asking:
 @asynccontextmanager
 async def asking(pool: Pool, rights: Rights) -> AsyncIterator[Asking]:
     given = msgspec.structs.asdict(rights) | {"per_second": 1000, "burst": 100_000}
-    ring = Keyring(pool, [key("t", **given)])
+    ring = TokenStore(pool, [key("t", **given)])
     keys = await keys_of(pool)
     store = Store(pool, keys)
-    finder = Finder(pool, keys, store)
+    finder = Search(pool, keys, store)
     async with (
-        viewing(Writer(pool, keys)) as views,
-        serve(application(Searching(finder, store, views, ring).routes()), "127.0.0.1", 0) as port,
+        access_log(Writer(pool, keys)) as views,
+        serve(api_app(Searching(finder, store, views, ring).routes()), "127.0.0.1", 0) as port,
         aiohttp.ClientSession() as session,
     ):
         yield Asking(f"http://127.0.0.1:{port}{PATH}", session)

@@ -11,18 +11,18 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from deliverer.audit.recorder import noting
+from deliverer.audit.recorder import attempt_recorder
 from deliverer.credentials import Credentials
 from deliverer.crm.replays import Replays
 from deliverer.crm.settlements import Settlements
-from deliverer.crm.sidelined_store import Asides
+from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations.openklant.closing_store import Closings
 from deliverer.service import Shared, inbound
 from deliverer.transport.client_certificates import Certificates
 from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
-from services.amqp.connection import linked
+from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
 from services.config.organisation import Department, Destination
 from services.contract import Delivery, DeliveryBatch
@@ -90,20 +90,23 @@ class Post:
     ) -> AsyncIterator[None]:
         destination = Destination.model_validate({"id": "crm", "kind": "cloudevents"} | given)
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
-        async with linked(url, "test publishes") as out, linked(url, "test consumes") as link:
+        async with (
+            broker_connection(url, "test publishes") as out,
+            broker_connection(url, "test consumes") as link,
+        ):
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
             replays, closings = Replays(self._pool, clock.new_id()), Closings(self._pool)
-            tables = settlements, replays, Asides(self._pool), closings
+            tables = settlements, replays, SidelinedStore(self._pool), closings
             own = Credentials((b"key",), secret, certificates)
-            async with noting(Publisher(out, topology.ARCHIVE)) as attempts:
-                more = HERE, ARCHIVER, attempts.note
+            async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
+                more = HERE, ARCHIVER, attempts.record
                 shared = Shared(link, self._pool, self.department, *tables, *more)
                 async with inbound(shared, destination, own):
                     yield
 
     async def receives(self, count: int) -> None:
         url = self._broker.url_for("router", PASSWORDS["router"])
-        async with linked(url, "test router") as link:
+        async with broker_connection(url, "test router") as link:
             publisher = Publisher(link, topology.DESTINATIONS)
             for first in range(0, count, 50):
                 part = [delivery(n) for n in range(first, min(first + 50, count))]

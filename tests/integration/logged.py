@@ -8,15 +8,15 @@ import msgspec
 
 from archiver.audit import log
 from archiver.audit.checkpoints import Trust
-from archiver.audit.log import Asked
+from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import Signer, sign
-from archiver.log.erasure import Destroyer
+from archiver.log.erasure import Eraser
 from archiver.log.writer import Writer
 from services import clock
 from services.contract import Record
-from services.files.object_store import Objects
+from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
 from tests.recorded import keys_of
 
@@ -57,9 +57,9 @@ def message(n: int, tenant: str = "almelo", **more: object) -> Record:
 class Log:
     """A log, and what is signed of it."""
 
-    def __init__(self, pool: Pool, keys: Keys, outside: Objects) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore, outside: ObjectStore) -> None:
         self.pool, self.outside = pool, outside
-        self.writer, self.destroyer = Writer(pool, keys), Destroyer(pool, keys)
+        self.writer, self.destroyer = Writer(pool, keys), Eraser(pool, keys)
         self.signer = Signer("test/log", SEED)
         self.records: list[Record] = []
 
@@ -77,14 +77,14 @@ class Log:
         async with self.pool.acquire() as connection, connection.transaction(
             isolation="repeatable_read", readonly=True
         ):  # fmt: skip
-            wanted = Asked(trust=trust, outside=store, **asked)  # type: ignore[arg-type]
+            wanted = VerifyOptions(trust=trust, outside=store, **asked)  # type: ignore[arg-type]
             found = log.findings(connection, wanted, lambda seen, of: None)
             return [one async for one in found]
 
 
 @asynccontextmanager
 async def logged(pool: Pool, folder: Path) -> AsyncIterator[Log]:
-    log = Log(pool, await keys_of(pool), Objects((folder / "outside").as_uri()))
+    log = Log(pool, await keys_of(pool), ObjectStore((folder / "outside").as_uri()))
     await log.grow(FIRST_SIGNED)
     await log.sign()
     await log.grow(ENTRIES - FIRST_SIGNED)

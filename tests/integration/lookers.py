@@ -12,16 +12,16 @@ import msgspec
 from aiohttp import web
 from click.testing import Result
 
-from archiver.api.access_log import Views, viewing
+from archiver.api.access_log import AccessLog, access_log
 from archiver.api.routes import Api
 from services import clock
 from services.contract import Record
-from services.http.application import application
-from services.http.bearer_auth import Handler, guarded
-from services.http.problems import json
+from services.http.application import api_app
+from services.http.bearer_auth import Handler, require_token
+from services.http.problems import json_response
 from services.http.rights import Rights
 from services.http.server import serve
-from services.http.token_store import Keyring
+from services.http.token_store import TokenStore
 from services.postgres.database import Pool
 from tests.recorded import KEY, reader_of, rows_of, writer_of
 from tests.tokens import GENEROUS, bearer, key
@@ -94,13 +94,13 @@ class Looker:
             return answer.status, msgspec.json.decode(await answer.read() or b"null")
 
 
-def showing(views: Views) -> Handler:
+def showing(views: AccessLog) -> Handler:
     """A door that shows something of any conversation."""
 
     async def show(request: web.Request, rights: Rights) -> web.Response:
         row = {"conversation": request.match_info["conversation"], "department": "balie"}
-        await views.shown(request, "message", [row | {"sequence": 1, "message": None}])
-        return json({})
+        await views.record_shown(request, "message", [row | {"sequence": 1, "message": None}])
+        return json_response({})
 
     return show
 
@@ -108,14 +108,14 @@ def showing(views: Views) -> Handler:
 @asynccontextmanager
 async def looker(pool: Pool, **rights: Any) -> AsyncIterator[Looker]:
     given = {"roles": frozenset(["read"])} | GENEROUS | rights
-    ring = Keyring(pool, [key("t", **given)])
-    async with viewing(await writer_of(pool)) as views:
+    ring = TokenStore(pool, [key("t", **given)])
+    async with access_log(await writer_of(pool)) as views:
         api = Api(await reader_of(pool), views, ring, timedelta)
         anything = web.get(
-            "/v1/any/{conversation}", guarded(views.door(showing(views)), ring, "read")
+            "/v1/any/{conversation}", require_token(views.identified(showing(views)), ring, "read")
         )
         async with (
-            serve(application([*api.routes(), anything]), "127.0.0.1", 0) as port,
+            serve(api_app([*api.routes(), anything]), "127.0.0.1", 0) as port,
             aiohttp.ClientSession() as session,
         ):
             yield Looker(f"http://127.0.0.1:{port}", session)

@@ -13,7 +13,7 @@ from cli.main import main
 from deliverer.crm.settlements import Settlement, Settlements, parked, settlement
 from services.contract import Delivery
 from services.ids import uuid7
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from services.postgres.migrations import migrate
 from tests.installation import EXAMPLE
 from tests.integration.conftest import all_migrations
@@ -53,7 +53,7 @@ def refused(n: int, destination: str = "crm", status: int = 422) -> Settlement:
 
 def on(url: str, work: Work[T]) -> T:
     async def done() -> T:
-        async with connected(url, "test", 1) as pool:
+        async with connection_pool(url, "test", 1) as pool:
             return await work(pool)
 
     return asyncio.run(done())

@@ -14,17 +14,17 @@ from aiohttp import BodyPartReader, web
 from deliverer.audit.attempts import Attempt
 from deliverer.meta.accounts import Account
 from deliverer.meta.ledger import Ledger
-from deliverer.meta.media_upload_store import Uploads
-from deliverer.meta.media_uploader import FILES_AT_ONCE, Carrier, Files
-from deliverer.meta.send_loop import WINDOW, Outbound
-from deliverer.transport.http_client import sending
+from deliverer.meta.media_upload_store import MediaUploadStore
+from deliverer.meta.media_uploader import FILES_AT_ONCE, MediaSource, MediaUploader
+from deliverer.meta.send_loop import WINDOW, SendLoop
+from deliverer.transport.http_client import http_client
 from services import clock
 from services.files import object_store
 from services.files.clamd import Scanner
-from services.files.object_store import Objects
+from services.files.object_store import ObjectStore
 from services.http.server import serve
 from services.postgres.database import Pool
-from services.tasks import beside
+from services.tasks import background_task
 
 NUMBER = "106540352242922"
 ACCOUNT = f"meta:{NUMBER}"
@@ -98,7 +98,7 @@ class Provider:
 class Office:
     """What sends, with everything that it stands on."""
 
-    def __init__(self, pool: Pool, store: Objects, provider: Provider) -> None:
+    def __init__(self, pool: Pool, store: ObjectStore, provider: Provider) -> None:
         self.pool, self.store, self.provider = pool, store, provider
         self.scanner: Scanner | None = None
         self.attempts: list[Attempt] = []
@@ -141,12 +141,12 @@ class Office:
         process = clock.new_id()
         ledger = Ledger(self.pool, process, names)
         nothing: Any = None  # what is published is not looked at here
-        async with sending(WINDOW) as poster, sending(FILES_AT_ONCE) as bearer:
-            outbound = Outbound(ledger, poster, accounts, nothing, self.attempts.append)
-            uploads = Uploads(self.pool, process, names)
-            files, note = Files(self.store, self.scanner), self.attempts.append
-            carrier = Carrier(uploads, ledger, files, bearer, accounts, note)
-            async with beside(carrier.carry()), beside(outbound.send()):
+        async with http_client(WINDOW) as poster, http_client(FILES_AT_ONCE) as bearer:
+            outbound = SendLoop(ledger, poster, accounts, nothing, self.attempts.append)
+            uploads = MediaUploadStore(self.pool, process, names)
+            files, note = MediaSource(self.store, self.scanner), self.attempts.append
+            carrier = MediaUploader(uploads, ledger, files, bearer, accounts, note)
+            async with background_task(carrier.run()), background_task(outbound.run()):
                 yield
 
 
@@ -169,7 +169,7 @@ async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Accoun
             per_second=80,
             wrote=timedelta(days=56),
         )
-        yield Office(pool, Objects(folder.as_uri()), provider), account
+        yield Office(pool, ObjectStore(folder.as_uri()), provider), account
         provider.may_answer.set()
         provider.may_mark.set()
 

@@ -5,9 +5,9 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from services.http.application import application
+from services.http.application import api_app
 from services.http.body import read_body
-from services.http.problems import HEADERS, problem
+from services.http.problems import HEADERS, problem_response
 
 HOST = b"Host: x\r\n"
 POST = b"POST /seen HTTP/1.1\r\n" + HOST
@@ -24,13 +24,13 @@ class Seen:
 
     def __init__(self) -> None:
         self.bodies: list[bytes | None] = []
-        self.app = application([web.post("/seen", self.page), web.get("/seen", self.page)])
+        self.app = api_app([web.post("/seen", self.page), web.get("/seen", self.page)])
 
     async def page(self, request: web.Request) -> web.Response:
         try:
             self.bodies.append(await read_body(request, 1000, BODY_SECONDS))
         except TimeoutError:
-            answer = problem(408, "Request Timeout")
+            answer = problem_response(408, "Request Timeout")
             answer.force_close()
             return answer
         return web.Response()

@@ -18,14 +18,14 @@ import msgspec
 import pytest
 
 from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.client import Calls
+from deliverer.destinations.openklant.client import OpenKlantClient
 from deliverer.destinations.openklant.closing_store import Closings
-from deliverer.destinations.openklant.saga import OpenKlant
-from deliverer.destinations.openklant.store import Book
-from deliverer.destinations.openklant.task_poller import Looking, Pace
+from deliverer.destinations.openklant.saga import OpenKlantReceiver
+from deliverer.destinations.openklant.store import SagaStore
+from deliverer.destinations.openklant.task_poller import Pace, TaskPoller
 from deliverer.destinations.openklant.task_status import Closing
 from deliverer.service import OPEN_KLANT_BYTES
-from deliverer.transport.http_client import Sender, sending
+from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import running
 from sandbox.settings import SandboxSettings
@@ -49,19 +49,26 @@ ELSEWHERE = "belastingen"
 class Register:
     """`url` is the stand-in's; what it has, a real one has under REAL."""
 
-    def __init__(self, url: str, http: aiohttp.ClientSession, pool: Pool, sender: Sender) -> None:
+    def __init__(
+        self, url: str, http: aiohttp.ClientSession, pool: Pool, sender: HttpClient
+    ) -> None:
         self.url, self._http, self._pool, self.sender = url, http, pool, sender
         self.api = REAL or url + BASE
         self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
         self._runs = [secrets.token_hex(8)]
 
-    def deliverer(self, road: Road, **given: Any) -> OpenKlant:
+    def deliverer(self, road: Road, **given: Any) -> OpenKlantReceiver:
         """Of a process that starts now."""
         known = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
         destination = Destination.model_validate(known | given)
-        terms = payloads.Terms(destination.channel, ARCHIVER, "https://desk.example/{conversation}")
-        book, asking = Book(self._pool, "crm"), lambda: Calls(road, self.api, self.token)
-        return OpenKlant(destination, terms, self._department, book, asking)
+        terms = payloads.PayloadOptions(
+            destination.channel, ARCHIVER, "https://desk.example/{conversation}"
+        )
+        book, asking = (
+            SagaStore(self._pool, "crm"),
+            lambda: OpenKlantClient(road, self.api, self.token),
+        )
+        return OpenKlantReceiver(destination, terms, self._department, book, asking)
 
     def _department(self, tenant: str, id: str) -> Department | None:
         """With an actor of this run's own: a real one knows those of earlier ones still."""
@@ -74,8 +81,8 @@ class Register:
     async def looks(self, road: Road) -> bool:
         """A round, when the next one is due."""
         await self._pool.execute("delete from deliverer.look")
-        asking = lambda: Calls(road, self.api, self.token)  # noqa: E731
-        return await Looking("crm", self.closings(), asking, Pace(60, 0)).round()
+        asking = lambda: OpenKlantClient(road, self.api, self.token)  # noqa: E731
+        return await TaskPoller("crm", self.closings(), asking, Pace(60, 0)).poll_once()
 
     async def closes(self) -> list[Closing]:
         """What waits for the router to be told."""
@@ -93,7 +100,7 @@ class Register:
 
     async def has(self, resource: str, body: Json) -> Json:
         """Somebody else's."""
-        return await Calls(self.sender, self.api, self.token).post(resource, body)
+        return await OpenKlantClient(self.sender, self.api, self.token).post(resource, body)
 
     async def change(self, resource: str, uuid: str, body: Json | None) -> None:
         """As an employee does; None takes it away."""
@@ -130,7 +137,7 @@ class Register:
 
     async def _contact(self, number: str) -> Json | None:
         """As the stand-in's summary tells it."""
-        there = await Calls(self.sender, self.api, self.token).find(
+        there = await OpenKlantClient(self.sender, self.api, self.token).find(
             "klantcontacten", referentienummer=number
         )
         if there is None:
@@ -165,7 +172,9 @@ class Register:
             return list((await answer.json())["results"])
 
     async def _name(self, actor: Json) -> str:
-        there = await Calls(self.sender, self.api, self.token).get("actoren", actor["uuid"])
+        there = await OpenKlantClient(self.sender, self.api, self.token).get(
+            "actoren", actor["uuid"]
+        )
         return there["naam"] if there else ""
 
 
@@ -176,7 +185,9 @@ async def register(pool: Pool) -> AsyncIterator[Register]:
     async with (
         running(asked) as sandbox,
         aiohttp.ClientSession() as http,
-        sending(8, networks=[ip_network("127.0.0.0/8")], answer_bytes=OPEN_KLANT_BYTES) as sender,
+        http_client(
+            8, networks=[ip_network("127.0.0.0/8")], answer_bytes=OPEN_KLANT_BYTES
+        ) as sender,
     ):
         made = Register(sandbox.url, http, pool, sender)
         await made.ask("POST", "/openklant/pace", {"factor": 0})
@@ -254,8 +265,8 @@ def burst() -> list[Delivery]:
     ]
 
 
-async def taken(deliverer: OpenKlant, delivery: Delivery) -> None:
-    answer = await deliverer.hand(delivery)
+async def taken(deliverer: OpenKlantReceiver, delivery: Delivery) -> None:
+    answer = await deliverer.deliver(delivery)
     assert answer.status == 200, answer
     assert deliverer.judge(answer).outcome == "settled"
 

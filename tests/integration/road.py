@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from deliverer.transport.http_client import Sender
-from deliverer.transport.response import Answer, Body
+from deliverer.transport.http_client import HttpClient
+from deliverer.transport.response import Body, Response
 from sandbox.openklant.error_responses import BASE
 
 
@@ -14,7 +14,7 @@ class Died(Exception):
 class Road:
     """A sender that ends its process before the `nth` request, or when its answer is there."""
 
-    def __init__(self, sender: Sender, nth: int = 0, *, answered: bool = False) -> None:
+    def __init__(self, sender: HttpClient, nth: int = 0, *, answered: bool = False) -> None:
         self._sender, self._nth, self._answered = sender, nth, answered
         self.requests: list[tuple[str, str, bytes]] = []
         self.answers: list[tuple[str, str, int]] = []
@@ -22,7 +22,7 @@ class Road:
 
     async def request(
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
-    ) -> Answer:
+    ) -> Response:
         assert isinstance(body, bytes)
         path = url.partition(BASE.removeprefix("/openklant"))[2]
         self.requests.append((method, path, body))

@@ -14,13 +14,13 @@ from aiohttp import web
 from cli.tokens import Wanted, add, revoke
 from deploy.local.postgresql import Database
 from services import clock
-from services.http.application import application
-from services.http.bearer_auth import guarded
-from services.http.rate_limit import left, limit
+from services.http.application import api_app
+from services.http.bearer_auth import require_token
+from services.http.rate_limit import limit, remaining
 from services.http.rights import Rights, Role
 from services.http.server import serve
-from services.http.token_store import REFRESH_SECONDS, Keyring, keyring
-from services.postgres.database import Pool, connected
+from services.http.token_store import REFRESH_SECONDS, TokenStore, keyring
+from services.postgres.database import Pool, connection_pool
 from tests.tokens import bearer, key
 
 SEVERAL = 40
@@ -28,14 +28,14 @@ SEVERAL = 40
 
 
 @asynccontextmanager
-async def door(ring: Keyring, role: Role = "read") -> AsyncIterator[str]:
+async def door(ring: TokenStore, role: Role = "read") -> AsyncIterator[str]:
     """The URL of a page behind a guard, which says whose token it was."""
 
     async def page(_: web.Request, rights: Rights) -> web.Response:
         return web.Response(text=f"{rights.name} of {rights.tenant}")
 
-    routes = [web.get("/", guarded(page, ring, role))]
-    async with serve(application(routes), "127.0.0.1", 0) as port:
+    routes = [web.get("/", require_token(page, ring, role))]
+    async with serve(api_app(routes), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}/"
 
 
@@ -86,7 +86,7 @@ async def words(url: str, token: str | None) -> tuple[int, str, str]:
 async def test_an_expired_token_is_refused_like_one_that_never_was(pool: Pool) -> None:
     token = await add(pool, Wanted(name="old", tenant="almelo", roles=["read"]))
     await pool.execute("update access.token set expires_at = now() + interval '1 hour'")
-    ring = Keyring(pool, ())
+    ring = TokenStore(pool, ())
     await ring.refresh()
     assert ring.find(token, clock.now())
     await pool.execute("update access.token set expires_at = now() - interval '1 second'")
@@ -95,7 +95,7 @@ async def test_an_expired_token_is_refused_like_one_that_never_was(pool: Pool) -
 
 
 async def test_a_missing_role_is_403_and_counts_like_any_other_request(pool: Pool) -> None:
-    ring = Keyring(pool, [key("t", burst=2, per_second=1, roles=frozenset(["send"]))])
+    ring = TokenStore(pool, [key("t", burst=2, per_second=1, roles=frozenset(["send"]))])
     async with door(ring, "read") as url:
         answers = [await asked(url, "t") for _ in range(3)]
     assert [status for status, _, _ in answers] == [403, 403, 429]
@@ -112,7 +112,7 @@ def told(headers: Any) -> dict[str, int]:
 
 async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: Pool) -> None:
     mine = key("t", burst=10, per_second=1)
-    rings = Keyring(pool, [mine]), Keyring(pool, [mine])
+    rings = TokenStore(pool, [mine]), TokenStore(pool, [mine])
     async with door(rings[0]) as one, door(rings[1]) as other:
         started = asyncio.get_running_loop().time()
         answers = await asyncio.gather(*(asked((one, other)[n % 2], "t") for n in range(SEVERAL)))
@@ -130,7 +130,7 @@ async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await add(pool, Wanted(name="desk", tenant="almelo", roles=["read"]))
-    ring = Keyring(pool, [key("e")])
+    ring = TokenStore(pool, [key("e")])
     async with door(ring) as url:
         before = await asked(url, token)
         await ring.refresh()
@@ -145,7 +145,7 @@ async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be
 
 
 async def test_what_a_refusal_says_to_wait_is_enough(pool: Pool) -> None:
-    async with door(Keyring(pool, [key("t", burst=1, per_second=1)])) as url:
+    async with door(TokenStore(pool, [key("t", burst=1, per_second=1)])) as url:
         assert (await asked(url, "t"))[0] == 200
         status, _, headers = await asked(url, "t")
         assert (status, headers["Retry-After"]) == (429, "1")
@@ -157,41 +157,41 @@ async def test_the_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
     mine = key("t", burst=5, per_second=100).rights
     arrival = 0
     for _ in range(30):
-        standing = await Keyring(pool, ()).spend(mine)
+        standing = await TokenStore(pool, ()).consume_rate(mine)
         row = await pool.fetchrow("select arrival, asked from access.budget")
         assert row
         due = max(arrival, row["asked"])
         assert standing.granted == (due - row["asked"] <= limit(mine).slack)
         assert row["arrival"] == due + limit(mine).interval * standing.granted
-        assert 0 <= left(standing, limit(mine)) < 5
+        assert 0 <= remaining(standing, limit(mine)) < 5
         arrival = row["arrival"]
 
 
 async def test_a_clock_that_was_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
     mine = key("t", burst=1, per_second=1).rights
-    await Keyring(pool, ()).spend(mine)
-    assert not (await Keyring(pool, ()).spend(mine)).granted
+    await TokenStore(pool, ()).consume_rate(mine)
+    assert not (await TokenStore(pool, ()).consume_rate(mine)).granted
     await pool.execute("update access.budget set arrival = arrival + 3600000000")
-    assert (await Keyring(pool, ()).spend(mine)).granted
+    assert (await TokenStore(pool, ()).consume_rate(mine)).granted
 
 
 async def test_whoever_goes_on_after_a_refusal_costs_the_database_nothing(pool: Pool) -> None:
-    ring, mine = Keyring(pool, ()), key("t", burst=1, per_second=1).rights
-    await ring.spend(mine)
-    await ring.spend(mine)
+    ring, mine = TokenStore(pool, ()), key("t", burst=1, per_second=1).rights
+    await ring.consume_rate(mine)
+    await ring.consume_rate(mine)
     before = await pool.fetchval("select asked from access.budget")
-    standing = await ring.spend(mine)
+    standing = await ring.consume_rate(mine)
     assert not standing.granted
-    assert left(standing, limit(mine)) == 0
+    assert remaining(standing, limit(mine)) == 0
     assert await pool.fetchval("select asked from access.budget") == before
 
 
 async def test_counting_writes_nothing_that_a_commit_waits_for(pool: Pool) -> None:
-    ring, mine = Keyring(pool, ()), key("t").rights
-    await ring.spend(mine)
+    ring, mine = TokenStore(pool, ()), key("t").rights
+    await ring.consume_rate(mine)
     before = await pool.fetchval("select pg_current_wal_insert_lsn()")
     for _ in range(20):
-        await ring.spend(mine)
+        await ring.consume_rate(mine)
     written = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::pg_lsn)"
     # A commit's own record, which is not waited for; a logged row would be some hundred bytes more.
     assert await pool.fetchval(written, before) < 20 * 60
@@ -216,10 +216,10 @@ async def test_a_service_reads_tokens_and_keeps_budgets_and_no_more(
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
     await connection.close()
-    async with connected(url, "test", 1) as pool:
-        ring = Keyring(pool, ())
+    async with connection_pool(url, "test", 1) as pool:
+        ring = TokenStore(pool, ())
         await ring.refresh()
-        assert (await ring.spend(key("t", name=role).rights)).granted
+        assert (await ring.consume_rate(key("t", name=role).rights)).granted
 
 
 @pytest.mark.parametrize("role", ["router", "deliverer"])

@@ -11,7 +11,7 @@ from router.store.store import Store
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.rights import Rights
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from tests.integration.batches import Office
 from tests.integration.persons import TENANT, Citizen, Desk, typed
 from tests.integration.test_archiver_rights import reader
@@ -23,7 +23,7 @@ BY = ("--by", "P. Bakker")
 
 @pytest.fixture
 async def desk(empty: str, pool: Pool) -> AsyncIterator[Desk]:
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         store = Store(own)
         office = Office(store, await store.take_epoch(0))
         yield Desk(office, await writer_of(pool), pool)

@@ -9,10 +9,16 @@ import msgspec
 import pytest
 from msgspec import UNSET, UnsetType
 
-from gateway.api.command_store import UNCONFIRMED, Acceptance, Accepted, AnsweredMeanwhile, Store
+from gateway.api.command_store import (
+    UNCONFIRMED,
+    AnsweredMeanwhile,
+    NewCommand,
+    Store,
+    StoredCommand,
+)
 from services import clock
 from services.http.rights import Rights
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 
 CONVERSATION = "106540352242922-a2a2a2a2a2a2a2a2a2a2a2a2a2"
 
@@ -20,15 +26,15 @@ CONVERSATION = "106540352242922-a2a2a2a2a2a2a2a2a2a2a2a2a2"
 @pytest.fixture
 async def store(empty: str, pool: Pool) -> AsyncIterator[Store]:
     """The gateway's, which may do what its grants say."""
-    async with connected(f"{empty}?role=postkamer_gateway", "test", 8) as own:
+    async with connection_pool(f"{empty}?role=postkamer_gateway", "test", 8) as own:
         yield Store(own)
 
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset(["send"]))
 
 
-def answer(last: UUID | UnsetType | None = UNSET) -> Acceptance:
-    return Acceptance(
+def answer(last: UUID | UnsetType | None = UNSET) -> NewCommand:
+    return NewCommand(
         id=clock.new_id(),
         tenant="almelo",
         token="crm",
@@ -111,7 +117,7 @@ async def test_an_order_is_read_by_its_own_token_once_it_is_safe(store: Store) -
         assert await store.message(order.id, msgspec.structs.replace(RIGHTS, **other)) is None
 
 
-async def decided(store: Store, pool: Pool, status: str, offered: bool) -> Acceptance:
+async def decided(store: Store, pool: Pool, status: str, offered: bool) -> NewCommand:
     """An order that named no conversation, as it stands with the router; and in the ledger, when it
     was offered to Meta."""
     order = msgspec.structs.replace(answer(), conversation="")
@@ -121,7 +127,7 @@ async def decided(store: Store, pool: Pool, status: str, offered: bool) -> Accep
 
 
 async def decide(
-    pool: Pool, order: Acceptance, status: str, offered: bool, type: str = "text"
+    pool: Pool, order: NewCommand, status: str, offered: bool, type: str = "text"
 ) -> None:
     await pool.execute(
         "insert into router.outgoing (id, tenant, number, conversation, department, status,"
@@ -218,7 +224,7 @@ async def test_the_department_of_an_answer_is_known_before_the_router_has_seen_i
     assert refused.value.department == "jeugd"
 
 
-def later(order: Acceptance) -> Acceptance:
+def later(order: NewCommand) -> NewCommand:
     """The same, when it counts no more unless it was confirmed meanwhile."""
     return msgspec.structs.replace(order, at=order.at + UNCONFIRMED + timedelta(seconds=1))
 
@@ -247,7 +253,7 @@ async def test_an_answer_that_was_never_confirmed_takes_its_turn_anew_when_it_co
     again, others = later(lost), [later(answer(None)) for _ in range(7)]
     results = await asyncio.gather(*map(store.accept, [again, *others]), return_exceptions=True)
     assert sum(not isinstance(result, Exception) for result in results) == 1
-    assert {type(r) for r in results} == {Accepted, AnsweredMeanwhile}
+    assert {type(r) for r in results} == {StoredCommand, AnsweredMeanwhile}
 
 
 @pytest.mark.parametrize("confirmed", [True, False])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.api.command_store import Acceptance, Store
+from gateway.api.command_store import NewCommand, Store
 from services import clock
 from services.postgres.database import Pool
 from tests.integration.desk import CONVERSATION, TOWN, desk_of, opened
@@ -29,7 +29,7 @@ async def conversation(pool: Pool) -> None:
 async def test_only_who_may_know_of_the_last_answer_hears_which_it_is(
     pool: Pool, whose: str, departments: tuple[str, ...], tells: bool
 ) -> None:
-    last = Acceptance(
+    last = NewCommand(
         id=clock.new_id(),
         tenant=TOWN.numbers[0].tenant,
         token="colleague",

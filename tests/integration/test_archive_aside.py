@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.quarantine import Aside
+from archiver.quarantine import Quarantine
 from services import contract
 from services.contract import ArchiveBatch
 from services.postgres.database import Pool
@@ -26,7 +26,7 @@ WHY = ("--why", "de sleutel is terug")
 @pytest.fixture
 async def ids(pool: Pool) -> list[UUID]:
     """A record that could be sealed now, an envelope of two, one that never can, and nonsense."""
-    put = Aside(pool, await keys_of(pool)).put
+    put = Quarantine(pool, await keys_of(pool)).add
     bodies = [
         msgspec.msgpack.encode(GOOD),
         contract.encode(ArchiveBatch(records=OTHERS)),

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import number
-from archiver.log.erasure import Destroyer
+from archiver.log.erasure import Eraser
 from archiver.log.writer import person_hash
 from services import clock
 from services.contract import Record
@@ -51,7 +51,7 @@ async def _left(pool: Pool) -> bytes:
     return "\n".join(rows).encode()
 
 
-async def _guesses(keys: Keys) -> Iterator[tuple[str, bytes]]:
+async def _guesses(keys: KeyStore) -> Iterator[tuple[str, bytes]]:
     """What each guess would look like, in whatever way we ever keep or find anything."""
     key = await keys.hashing("almelo")
 
@@ -77,7 +77,7 @@ def _plain(guess: str) -> Iterator[tuple[str, bytes]]:
     yield guess, hashlib.blake2b(given, digest_size=16).hexdigest().encode()
 
 
-async def _confirmed(pool: Pool, keys: Keys) -> set[str]:
+async def _confirmed(pool: Pool, keys: KeyStore) -> set[str]:
     left = await _left(pool)
     return {guess for guess, looks in await _guesses(keys) if looks in left}
 
@@ -87,7 +87,7 @@ async def test_a_guess_is_confirmed_before_and_not_after(pool: Pool) -> None:
     await writer.add([message()])
     before = await _confirmed(pool, keys)
     assert before == {THEIRS, TEXT, BSN}, "by the keyed hashes, with the keys; and by nothing else"
-    await Destroyer(pool, keys).conversation("almelo", WHERE, "test")
+    await Eraser(pool, keys).conversation("almelo", WHERE, "test")
     assert await _confirmed(pool, keys) == set()
 
 
@@ -97,7 +97,7 @@ async def test_of_one_message_that_was_destroyed_nothing_is_confirmed_of_what_it
     writer, keys = await writer_of(pool), await keys_of(pool)
     record = message()
     await writer.add([record])
-    await Destroyer(pool, keys).entry(record.id, "test")
+    await Eraser(pool, keys).erase_entry(record.id, "test")
     # That somebody wrote is told by the conversation that is left; what was said is not.
     assert await _confirmed(pool, keys) <= {THEIRS}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archiver.encryption.key_store import KEYS, Keys, Locked
+from archiver.encryption.key_store import KEYS, KeyStore, WrongMasterKey
 from archiver.log.writer import Writer
 from services.postgres.database import Pool
 from tests.integration.logged import ENTRIES, Log, logged, message
@@ -58,7 +58,7 @@ async def test_another_master_key_opens_it_once_it_was_laid_under_it(
     assert count == 2, "of one municipality, for content and for hashes"
     assert json.loads(await said(both, "rotate", "--master", "--json"))["count"] == 0
     assert len(await rows_of(pool, base64.b64decode(NEW))) == ENTRIES
-    with pytest.raises(Locked):
+    with pytest.raises(WrongMasterKey):
         await keys_of(pool, MASTER)
     assert await _sealed(pool) == before, "nothing of it was written anew"
 
@@ -123,8 +123,10 @@ async def test_a_key_that_was_swapped_or_altered_opens_nothing_and_stops_nobody_
 
 
 async def test_a_master_key_that_is_none_of_the_archive_s_is_told_so(log: Log, pool: Pool) -> None:
-    with pytest.raises(Locked, match="POSTKAMER_ARCHIVE_KEY: it does not open this archive"):
-        await Keys(pool, [bytes(32)]).check()
+    with pytest.raises(
+        WrongMasterKey, match="POSTKAMER_ARCHIVE_KEY: it does not open this archive"
+    ):
+        await KeyStore(pool, [bytes(32)]).check()
 
 
 async def test_a_key_is_looked_up_by_itself_in_a_table_of_which_nothing_is_known(

@@ -7,11 +7,11 @@ import pytest
 
 from archiver.encryption import signed_note
 from archiver.encryption.signed_note import Checkpoint
-from archiver.log.entry import Open, hash_of
-from archiver.log.merkle import Tree, grown
+from archiver.log.entry import PlainColumns, entry_leaf_hash
+from archiver.log.merkle import Tree, tree_from
 from services import clock
 from services.files import object_store
-from services.files.object_store import Away, Objects
+from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Pool
 from tests.integration.logged import ENTRIES, FIRST_SIGNED, Log, conversation, logged
 from tests.recorded import keys_of
@@ -39,8 +39,8 @@ async def _again(log: Log, *, nodes: bool, head: bool, checkpoints: bool) -> Non
     rows = await log.pool.fetch("select * from archiver.entry order by position")
     tree = Tree()
     for place, row in enumerate(rows):
-        open = Open(**{name: row[name] for name in Open.__struct_fields__})
-        leaf = hash_of(open, row["sealed"])
+        open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
+        leaf = entry_leaf_hash(open, row["sealed"])
         tree.append(leaf)
         change = "update archiver.entry set leaf = $1, position = $2 where id = $3"
         await log.pool.execute(change, leaf, place, row["id"])
@@ -83,9 +83,9 @@ async def _forge(log: Log) -> None:
     """A checkpoint that somebody else signed."""
     row = await log.pool.fetchrow("select size, peaks from archiver.head")
     assert row
-    root = grown(row["size"], row["peaks"]).root()
+    root = tree_from(row["size"], row["peaks"]).root()
     made = Checkpoint(log.signer.origin, row["size"], root, clock.now())
-    note = signed_note.signed(made, bytes(32))
+    note = signed_note.sign_note(made, bytes(32))
     change = "update archiver.checkpoint set note = $1 where size = $2"
     await log.pool.execute(change, note, row["size"])
 
@@ -259,7 +259,7 @@ async def test_without_the_hashes_of_before_it_begins_at_the_beginning(log: Log)
 async def test_what_was_destroyed_with_a_word_is_no_finding(log: Log) -> None:
     destroyer = log.destroyer
     await destroyer.conversation("almelo", conversation(3), "test")
-    await destroyer.entry(log.records[PLACE].id, "test")
+    await destroyer.erase_entry(log.records[PLACE].id, "test")
     assert await log.findings() == []
     await log.pool.execute(f"delete from archiver.entry where position = {PLACE}")
     assert [one.what for one in await log.findings()][:1] == ["missing"]
@@ -269,12 +269,12 @@ async def test_what_was_signed_while_the_store_outside_was_away_is_kept_there_af
     log: Log, tmp_path: Path
 ) -> None:
     """As when an archiver ends between the table and the store."""
-    there, away = log.outside, Objects((tmp_path / "away").as_uri())
+    there, away = log.outside, ObjectStore((tmp_path / "away").as_uri())
     (tmp_path / "away" / "checkpoint").write_text("a file where the folder should be")
     log.outside = away
     for _ in range(2):
         await log.grow(10)
-        with pytest.raises(Away):
+        with pytest.raises(StoreUnavailable):
             await log.sign()
     log.outside = there
     sizes = [ENTRIES + 10, ENTRIES + 20]

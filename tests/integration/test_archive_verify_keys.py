@@ -8,8 +8,8 @@ import pytest
 
 from archiver.audit.log_walk import Finding
 from archiver.encryption.sealing import nonce
-from archiver.log.entry import Open, hash_of
-from archiver.log.merkle import grown, leaf_hash
+from archiver.log.entry import PlainColumns, entry_leaf_hash
+from archiver.log.merkle import leaf_hash, tree_from
 from services import clock
 from services.postgres.database import Pool
 from tests.integration.logged import Log, conversation, logged
@@ -28,7 +28,7 @@ async def _found(log: Log) -> list[Finding]:
 
 async def test_with_the_keys_what_nobody_touched_is_as_it_was(log: Log) -> None:
     await log.destroyer.conversation("almelo", conversation(1), "test")
-    await log.destroyer.entry(log.records[400].id, "test")
+    await log.destroyer.erase_entry(log.records[400].id, "test")
     await log.sign()
     assert await _found(log) == []
 
@@ -80,7 +80,7 @@ async def test_a_destruction_that_was_not_sealed_here(log: Log) -> None:
         " values ($1, $2, 'destruction', now(), 'almelo', '', '', 0, $3, $4, $5)",
         clock.new_id(), head["size"], bytes(16), bytes(60), leaf,
     )  # fmt: skip
-    tree = grown(head["size"], head["peaks"])
+    tree = tree_from(head["size"], head["peaks"])
     tree.append(leaf)
     change = "update archiver.head set size = $1, peaks = $2"
     await log.pool.execute(change, tree.size, tree.edge())
@@ -130,7 +130,7 @@ async def test_what_was_destroyed_and_is_put_back(log: Log) -> None:
     salt = await log.pool.fetchval("select salt from archiver.entry where position = 400")
     destroyer = log.destroyer
     await destroyer.conversation("almelo", conversation(3), "test")
-    await destroyer.entry(log.records[400].id, "test")
+    await destroyer.erase_entry(log.records[400].id, "test")
     await log.sign()
     assert key and await _found(log) == []
     back = "insert into archiver.conversation_key values ($1, $2, $3, $4, $5)"
@@ -145,20 +145,20 @@ async def test_what_was_destroyed_and_is_put_back(log: Log) -> None:
 async def test_an_entry_that_nobody_with_a_key_has_sealed(log: Log) -> None:
     head = await log.pool.fetchrow("select size, peaks from archiver.head")
     assert head
-    made = Open(
+    made = PlainColumns(
         id=clock.new_id(), kind="message", at=clock.now(), tenant="almelo",
         conversation=conversation(3), department="balie", message=clock.new_id(), receipt=None,
         item=None, sequence=99,
     )  # fmt: skip
     sealed = nonce(bytes(16)) + bytes(80)
-    leaf = hash_of(made, sealed)
-    values = {name: getattr(made, name) for name in Open.__struct_fields__}
+    leaf = entry_leaf_hash(made, sealed)
+    values = {name: getattr(made, name) for name in PlainColumns.__struct_fields__}
     row = values | {"position": head["size"], "salt": bytes(16), "sealed": sealed, "leaf": leaf}
     places = ", ".join(f"${n + 1}" for n in range(len(row)))
     await log.pool.execute(
         f"insert into archiver.entry ({', '.join(row)}) values ({places})", *row.values()
     )
-    tree = grown(head["size"], head["peaks"])
+    tree = tree_from(head["size"], head["peaks"])
     tree.append(leaf)
     change = "update archiver.head set size = $1, peaks = $2"
     await log.pool.execute(change, tree.size, tree.edge())

@@ -13,15 +13,15 @@ from archiver.audit import search_index
 from archiver.audit.log_walk import Finding
 from archiver.intake import Batch, Intake
 from archiver.log.checkpoint_signer import sign
-from archiver.log.erasure import Destroyer
+from archiver.log.erasure import Eraser
 from archiver.log.inclusion_proof import proof
 from archiver.log.writer import Writer, person_hash
 from archiver.media.fetch_policy import Fetched
-from archiver.media.store import Book
-from archiver.quarantine import Aside
+from archiver.media.store import MediaStore
+from archiver.quarantine import Quarantine
 from services import clock
 from services.contract import Record
-from services.files.object_store import Objects
+from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
 from tests.integration.files import came
 from tests.integration.logged import ENTRIES, Log, conversation, logged, message
@@ -92,7 +92,7 @@ async def test_a_municipalitys_key_that_is_gone_is_found_without_the_master_key(
 
 async def test_what_is_put_back_after_a_destruction_is_found(log: Log) -> None:
     made, pool = receipt(), log.pool
-    said = msgspec.structs.replace(message(9000), receipt=made.id, item=0)
+    said = msgspec.structs.replace(message(9000), receipt=made.id, item_index=0)
     await log.writer.add([made, said])
     salt = await pool.fetchval("select salt from archiver.entry where id = $1", made.id)
     await pool.execute("create table before as select * from archiver.subject")
@@ -104,9 +104,9 @@ async def test_what_is_put_back_after_a_destruction_is_found(log: Log) -> None:
     await pool.execute("insert into archiver.subject select * from before on conflict do nothing")
     assert whats(await log.findings(keys=keys)) == ["restored"]
     async with pool.acquire() as connection, connection.transaction():
-        assert whats(await search_index.dark(connection)) == ["index"]
-        assert await search_index.put_out(connection) == 1
-        assert await search_index.dark(connection) == []
+        assert whats(await search_index.orphaned_rows(connection)) == ["index"]
+        assert await search_index.delete_orphans(connection) == 1
+        assert await search_index.orphaned_rows(connection) == []
 
 
 @pytest.mark.parametrize("size", [-1, 2**62 + 1, 2**63 - 1])
@@ -122,7 +122,7 @@ async def test_a_checkpoint_of_a_size_that_cannot_be_is_found(log: Log, size: in
 async def test_of_a_record_whose_time_nobody_can_tell_the_rest_is_kept(pool: Pool) -> None:
     keys, good = await keys_of(pool), message(1)
     never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
-    intake = Intake(Writer(pool, keys), Aside(pool, keys))
+    intake = Intake(Writer(pool, keys), Quarantine(pool, keys))
     records = [msgspec.structs.replace(message(2), at=never), good]
     await intake._write(Batch([], records, await intake._entries(records)))
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 1
@@ -158,14 +158,14 @@ async def test_checkpoints_of_each_entry_are_held_against_the_log_one_and_all(
     assert [one.what for one in found].count("short") == 1
 
 
-class Meanwhile(Objects):
+class Meanwhile(ObjectStore):
     """Where checkpoints are kept; while it is listed, the archiver writes and signs."""
 
     log: Log
 
     async def names(self, folder: str) -> AsyncIterator[str]:
         await self.log.grow(1)
-        await sign(self.log.pool, self.log.signer, Objects(self.url))
+        await sign(self.log.pool, self.log.signer, ObjectStore(self.url))
         async for one in super().names(folder):
             yield one
 
@@ -183,7 +183,7 @@ async def test_what_is_signed_while_it_is_gone_over_is_not_wrong(log: Log, tmp_p
 async def test_of_an_entry_in_no_conversation_nobody_is_left(pool: Pool) -> None:
     keys, alone = await keys_of(pool), msgspec.structs.replace(message(7), conversation="")
     await (await writer_of(pool)).add([alone])
-    await Destroyer(pool, keys).entry(alone.id, "test")
+    await Eraser(pool, keys).erase_entry(alone.id, "test")
     hash = person_hash(await keys.hashing("almelo"), "phone", "31610000007")
     assert await pool.fetch("select entry from archiver.subject where hash = $1", hash) == []
 
@@ -191,12 +191,12 @@ async def test_of_an_entry_in_no_conversation_nobody_is_left(pool: Pool) -> None
 async def test_a_file_on_its_way_to_a_message_that_is_destroyed_does_not_come(pool: Pool) -> None:
     keys, id, now = await keys_of(pool), await came(pool, "900"), clock.now()
     entry = await pool.fetchval("select id from archiver.entry where message = $1", id)
-    book = Book(pool, keys)
+    book = MediaStore(pool, keys)
     file = await book.to_fetch(now, clock.new_id(), [])
     assert file
-    await Destroyer(pool, keys).entry(entry, "test")
-    assert not await book.begun(file)
-    assert not await book.named(file, "cd" * 32)
+    await Eraser(pool, keys).erase_entry(entry, "test")
+    assert not await book.start_fetch(file)
+    assert not await book.set_object(file, "cd" * 32)
     await book.fetched(file, Fetched(3, "ab" * 32, "image/jpeg", b""), now)
     kept = await book.kept(id)
     assert kept and (kept.state, kept.lock, kept.sha256) == ("lost", None, "")
@@ -222,7 +222,7 @@ async def test_a_municipality_is_destroyed_while_its_citizens_write(log: Log) ->
 async def test_a_hash_that_somebody_put_there_before_stops_nobody(log: Log) -> None:
     pool, keys = log.pool, await keys_of(log.pool)
     await pool.execute("insert into archiver.node values (8, 2, '\\x00')")  # of a tile that comes
-    intake = Intake(Writer(pool, keys), Aside(pool, keys))
+    intake = Intake(Writer(pool, keys), Quarantine(pool, keys))
     records = [message(10_000 + n) for n in range(200)]
     await intake._write(Batch([], records, await intake._entries(records)))
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 0

@@ -14,16 +14,16 @@ import aiohttp
 import msgspec
 import pytest
 
-from archiver.api.access_log import viewing
+from archiver.api.access_log import access_log
 from archiver.api.queries import NOTES
 from archiver.api.routes import Api
 from services import clock
 from services.contract import Record
-from services.http.application import application
+from services.http.application import api_app
 from services.http.rights import Rights
 from services.http.server import serve
-from services.http.token_store import Keyring
-from services.ids import made_at, uuid7
+from services.http.token_store import TokenStore
+from services.ids import created_at, uuid7
 from services.postgres.database import Pool
 from tests.recorded import reader_of, writer_of
 from tests.tokens import bearer, key
@@ -141,11 +141,11 @@ class Reader:
 @asynccontextmanager
 async def reader(pool: Pool, rights: Rights) -> AsyncIterator[Reader]:
     given = msgspec.structs.asdict(rights) | {"per_second": 1000, "burst": 10_000}
-    ring = Keyring(pool, [key("t", **given)])
+    ring = TokenStore(pool, [key("t", **given)])
     async with (
-        viewing(await writer_of(pool)) as views,
+        access_log(await writer_of(pool)) as views,
         serve(
-            application(Api(await reader_of(pool), views, ring, timedelta).routes()),
+            api_app(Api(await reader_of(pool), views, ring, timedelta).routes()),
             "127.0.0.1",
             0,
         ) as port,
@@ -203,7 +203,7 @@ async def test_a_message_is_there_for_its_department_with_all_that_became_of_it(
                 for id in part.messages:
                     status, body = await ask.get(f"/v1/messages/{id}")
                     if not part.is_for(rights):
-                        nothing = await ask.get(f"/v1/messages/{uuid7(made_at(id), bytes(10))}")
+                        nothing = await ask.get(f"/v1/messages/{uuid7(created_at(id), bytes(10))}")
                         assert (status, body) == nothing, "as if it were not there"
                         continue
                     message = msgspec.json.decode(body)

@@ -8,11 +8,11 @@ import pytest
 from aiohttp import web
 
 from deliverer.audit.attempts import Attempt
-from deliverer.audit.recorder import noting
+from deliverer.audit.recorder import attempt_recorder
 from deliverer.meta.graph_api import NOT_REACHED
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
-from services.amqp.connection import linked
+from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
 from services.contract import Record
 from services.postgres.database import Pool
@@ -82,10 +82,10 @@ async def test_a_crm_that_fails_three_times_and_then_takes_it_is_on_the_record_f
 async def test_what_waits_at_the_end_is_published(broker: Broker) -> None:
     async with hearing(broker) as heard:
         url = broker.url_for("deliverer", PASSWORDS["deliverer"])
-        async with linked(url, "test attempts") as link:
-            async with noting(Publisher(link, topology.ARCHIVE)) as notes:
+        async with broker_connection(url, "test attempts") as link:
+            async with attempt_recorder(Publisher(link, topology.ARCHIVE)) as notes:
                 for n in range(600):
-                    notes.note(Attempt(tenant="almelo", data={"attempt": n}))
+                    notes.record(Attempt(tenant="almelo", data={"attempt": n}))
             await has(heard, lambda kinds: len(kinds) == 600)
     numbers = [msgspec.json.decode(record.data)["attempt"] for record in heard.records]
     assert numbers == list(range(600))

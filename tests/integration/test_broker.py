@@ -11,10 +11,10 @@ from aio_pika.exceptions import PublishError
 from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
-from services.amqp.connection import Link, linked
-from services.amqp.consumer import Consumer, Inbox, consuming
-from services.amqp.incoming_message import Incoming
-from services.amqp.publisher import Publisher, Unconfirmed
+from services.amqp.connection import BrokerConnection, broker_connection
+from services.amqp.consumer import Consumer, Inbox, run_consumer
+from services.amqp.incoming_message import IncomingMessage
+from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.contract import ArchiveBatch, Batch, PartitionBatch, Record
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until
@@ -27,17 +27,17 @@ def _batch(number: int) -> PartitionBatch:
     return PartitionBatch(source=clock.new_id(), number=number, entries=[])
 
 
-def _number(incoming: Incoming) -> int:
+def _number(incoming: IncomingMessage) -> int:
     from services.contract import decode
 
-    batch: Batch = decode(incoming.kind, incoming.body)
+    batch: Batch = decode(incoming.type, incoming.body)
     assert isinstance(batch, PartitionBatch)
     return batch.number
 
 
 @asynccontextmanager
-async def _connected(broker: Broker, user: str) -> AsyncIterator[Link]:
-    async with linked(broker.url_for(user, PASSWORDS[user]), "test") as link:
+async def _connected(broker: Broker, user: str) -> AsyncIterator[BrokerConnection]:
+    async with broker_connection(broker.url_for(user, PASSWORDS[user]), "test") as link:
         async with asyncio.timeout(10):
             await link.connection()
         yield link
@@ -52,9 +52,9 @@ async def test_a_publish_returns_once_it_is_confirmed_and_arrives_as_it_was(brok
         assert [_number(incoming) for incoming in seen] == [0, 1, 2]
 
 
-async def _take(reader: Link, count: int) -> list[Incoming]:
+async def _take(reader: BrokerConnection, count: int) -> list[IncomingMessage]:
     """The next messages of the queue, acknowledged."""
-    seen: list[Incoming] = []
+    seen: list[IncomingMessage] = []
     enough = asyncio.Event()
 
     async def work(inbox: Inbox) -> None:
@@ -65,7 +65,7 @@ async def _take(reader: Link, count: int) -> list[Incoming]:
             if len(seen) >= count:
                 enough.set()
 
-    async with consuming(reader, QUEUE, 16, work), asyncio.timeout(15):
+    async with run_consumer(reader, QUEUE, 16, work), asyncio.timeout(15):
         await enough.wait()
     return seen
 
@@ -73,9 +73,9 @@ async def _take(reader: Link, count: int) -> list[Incoming]:
 async def test_a_publish_that_no_queue_takes_is_an_error_and_not_a_success(broker: Broker) -> None:
     async with _connected(broker, "gateway") as link:
         publisher = Publisher(link, topology.PARTITIONS)
-        with pytest.raises(Unconfirmed) as raised:
+        with pytest.raises(PublishUnconfirmed) as raised:
             await publisher.publish("router.partition.99", _batch(0), 5)
-        assert (raised.value.reason, raised.value.certain) == ("no such queue", True)
+        assert (raised.value.reason, raised.value.rejected) == ("no such queue", True)
         await publisher.publish(KEY, _batch(1), 5)
 
 
@@ -86,16 +86,16 @@ async def test_a_full_queue_refuses_and_takes_again_when_there_is_room(broker: B
     try:
         async with _connected(broker, "gateway") as link:
             publisher = Publisher(link, topology.PARTITIONS)
-            with pytest.raises(Unconfirmed) as raised:
+            with pytest.raises(PublishUnconfirmed) as raised:
                 for n in range(500):
                     await publisher.publish(KEY, _batch(n), 5)
-            assert (raised.value.reason, raised.value.certain) == ("the queue is full", True)
+            assert (raised.value.reason, raised.value.rejected) == ("the queue is full", True)
             broker.control("clear_policy", "-p", topology.VHOST, "small")
 
             async def publish() -> bool:
                 try:
                     await publisher.publish(KEY, _batch(0), 5)
-                except Unconfirmed:
+                except PublishUnconfirmed:
                     return False
                 return True
 
@@ -113,9 +113,9 @@ async def test_a_frozen_broker_is_unknown_within_the_bound_and_works_again(broke
         broker.pause()
         try:
             started = loop.time()
-            with pytest.raises(Unconfirmed) as raised:
+            with pytest.raises(PublishUnconfirmed) as raised:
                 await publisher.publish(KEY, _batch(1), 1)
-            assert not raised.value.certain
+            assert not raised.value.rejected
             assert loop.time() - started < 2
         finally:
             broker.resume()
@@ -123,7 +123,7 @@ async def test_a_frozen_broker_is_unknown_within_the_bound_and_works_again(broke
         async def publish() -> bool:
             try:
                 await publisher.publish(KEY, _batch(2), 1)
-            except Unconfirmed:
+            except PublishUnconfirmed:
                 return False
             return True
 
@@ -153,7 +153,7 @@ async def test_what_was_not_acknowledged_comes_back_in_order_when_the_work_fails
         publisher = Publisher(link, topology.PARTITIONS)
         for n in range(10):
             await publisher.publish(KEY, _batch(n), 5)
-        async with consuming(reader, QUEUE, 16, work), asyncio.timeout(30):
+        async with run_consumer(reader, QUEUE, 16, work), asyncio.timeout(30):
             await done.wait()
     assert seen == list(range(10))
 
@@ -184,9 +184,9 @@ async def test_only_one_consumer_is_active_and_the_next_takes_over_what_is_left(
             first = Consumer(one, QUEUE, 16, hold)
             holding = asyncio.create_task(first.run())
             async with asyncio.timeout(10):
-                while not first.agreed:
+                while not first.confirmed_by_broker:
                     await asyncio.sleep(0.01)
-            async with consuming(two, QUEUE, 16, take):
+            async with run_consumer(two, QUEUE, 16, take):
                 for n in range(3):
                     await publisher.publish(KEY, _batch(n), 5)
                 await asyncio.wait_for(first_got.wait(), 10)
@@ -213,9 +213,12 @@ async def test_a_consumer_that_the_broker_cancels_is_there_again(broker: Broker)
         single_active_consumer=True,
         max_bytes=1,
     )
-    async with _connected(broker, "router") as reader, consuming(reader, queue, 16, work) as held:
+    async with (
+        _connected(broker, "router") as reader,
+        run_consumer(reader, queue, 16, work) as held,
+    ):
         async with asyncio.timeout(10):
-            while not held.agreed:
+            while not held.confirmed_by_broker:
                 await asyncio.sleep(0.01)
         # Deleting the queue cancels its consumers; the consumer declares it again and holds on.
         broker.control("delete_queue", "-p", topology.VHOST, queue.name)
@@ -254,7 +257,7 @@ async def test_a_queue_that_was_declared_otherwise_is_refused_not_used(broker: B
         task = asyncio.create_task(consumer.run())
         done, _ = await asyncio.wait([task], timeout=1)
         assert not done
-        assert not consumer.agreed
+        assert not consumer.confirmed_by_broker
         task.cancel()
         await asyncio.wait([task])
 

@@ -9,8 +9,8 @@ import pytest
 from deploy.local.rabbitmq import SETTINGS, Broker
 from services import clock
 from services.amqp import topology
-from services.amqp.connection import BLOCKED, Link, linked
-from services.amqp.publisher import Publisher, Unconfirmed, publish_until_confirmed
+from services.amqp.connection import BLOCKED, BrokerConnection, broker_connection
+from services.amqp.publisher import Publisher, PublishUnconfirmed, publish_until_confirmed
 from services.contract import PartitionBatch
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until
@@ -41,10 +41,12 @@ def alarm(broker: Broker, kind: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def publishing(broker: Broker, query: str = "") -> AsyncIterator[tuple[Link, Publisher]]:
+async def publishing(
+    broker: Broker, query: str = ""
+) -> AsyncIterator[tuple[BrokerConnection, Publisher]]:
     """A link on which something was published, and its publisher."""
     url = broker.url_for("gateway", PASSWORDS["gateway"]) + query
-    async with linked(url, "alarm") as link:
+    async with broker_connection(url, "alarm") as link:
         publisher = Publisher(link, topology.PARTITIONS)
         await publisher.publish(KEY, batch(), 10)
         yield link, publisher
@@ -54,16 +56,16 @@ def batch() -> PartitionBatch:
     return PartitionBatch(source=clock.new_id(), number=0, entries=[])
 
 
-async def blocked(link: Link) -> bool:
+async def blocked(link: BrokerConnection) -> bool:
     return link.blocked
 
 
 async def block(publisher: Publisher) -> None:
     """The broker tells of its alarm when something is published; what that was is unknown."""
     async with asyncio.timeout(1):
-        with pytest.raises(Unconfirmed) as raised:
+        with pytest.raises(PublishUnconfirmed) as raised:
             await publisher.publish(KEY, batch(), 10)
-    assert (raised.value.reason, raised.value.certain) == (BLOCKED, False)
+    assert (raised.value.reason, raised.value.rejected) == (BLOCKED, False)
 
 
 @pytest.mark.parametrize("kind", ALARMS)
@@ -77,9 +79,9 @@ async def test_a_publish_during_an_alarm_is_refused_at_once_and_taken_after_it(
             assert link.obstacles() == [BLOCKED]
             started = loop.time()
             for _ in range(100):
-                with pytest.raises(Unconfirmed) as raised:
+                with pytest.raises(PublishUnconfirmed) as raised:
                     await publisher.publish(KEY, batch(), 10)
-                assert (raised.value.reason, raised.value.certain) == (BLOCKED, True)
+                assert (raised.value.reason, raised.value.rejected) == (BLOCKED, True)
             assert loop.time() - started < 1
             assert link.connected, "a connection that is only blocked is kept"
         await until(lambda: blocked(link), lambda it_is: not it_is, BACK_SECONDS)
@@ -119,7 +121,7 @@ async def test_who_must_go_on_waits_for_the_end_of_the_alarm_without_trying_all_
         with alarm(broker, "memory"):
             await block(publisher)
             stop = True
-            with pytest.raises(Unconfirmed):
+            with pytest.raises(PublishUnconfirmed):
                 await publish_until_confirmed(publisher, KEY, batch(), may_stop=lambda: stop)
 
 

@@ -8,7 +8,15 @@ import pytest
 from aiohttp import web
 
 from services import clock
-from services.files.object_store import PIECE_BYTES, Away, Missing, Objects, media, sealed, upload
+from services.files.object_store import (
+    PIECE_BYTES,
+    ObjectNotFound,
+    ObjectStore,
+    StoreUnavailable,
+    media,
+    sealed,
+    upload,
+)
 from services.http.server import serve
 
 DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
@@ -112,7 +120,7 @@ async def pieces(size: int, *, broken: bool = False) -> AsyncIterator[bytes]:
 async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
     bucket: Bucket, size: int
 ) -> None:
-    store, key = Objects("s3://files/postkamer/x"), upload(clock.new_id())
+    store, key = ObjectStore("s3://files/postkamer/x"), upload(clock.new_id())
     await store.put(key, pieces(size))
     assert bucket.objects.keys() == {f"postkamer/x/{key}"}
     expected = b"".join([piece async for piece in pieces(size)])
@@ -120,22 +128,22 @@ async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
     await store.delete(key)
     await store.delete(key)
     assert (bucket.objects, bucket.parts) == ({}, {})
-    with pytest.raises(Missing):
+    with pytest.raises(ObjectNotFound):
         await store.read(key)
 
 
 async def test_what_is_whole_gets_its_name_in_a_bucket_once(bucket: Bucket) -> None:
-    store, key, name = Objects("s3://files/x"), media(clock.new_id()), sealed("a" * 64)
+    store, key, name = ObjectStore("s3://files/x"), media(clock.new_id()), sealed("a" * 64)
     await store.put(key, pieces(7))
     await store.keep(key, name)
     assert bucket.objects == {f"x/{name}": bytes(7)}
     await store.put(key, pieces(9))
     await store.keep(key, name)  # of a try of which the answer was lost
     assert (bucket.objects, bucket.parts) == ({f"x/{name}": bytes(7)}, {})
-    with pytest.raises(Missing):
+    with pytest.raises(ObjectNotFound):
         await store.keep(key, sealed("b" * 64))
     bucket.away = True
-    with pytest.raises(Away):
+    with pytest.raises(StoreUnavailable):
         await store.keep(key, sealed("b" * 64))
     assert bucket.objects.keys() == {f"x/{name}"}
 
@@ -143,7 +151,7 @@ async def test_what_is_whole_gets_its_name_in_a_bucket_once(bucket: Bucket) -> N
 @pytest.mark.parametrize("size", [1, 3 * PIECE_BYTES])
 async def test_what_breaks_off_leaves_no_object_and_no_parts(bucket: Bucket, size: int) -> None:
     with pytest.raises(ConnectionResetError, match="gone"):
-        await Objects("s3://files").put(upload(clock.new_id()), pieces(size, broken=True))
+        await ObjectStore("s3://files").put(upload(clock.new_id()), pieces(size, broken=True))
     assert (bucket.objects, bucket.parts) == ({}, {})
 
 
@@ -151,9 +159,9 @@ async def test_a_bucket_that_refuses_us_is_away_and_says_nothing_of_what_was_ask
     bucket: Bucket,
 ) -> None:
     bucket.away = True
-    store, key = Objects("s3://files"), upload(clock.new_id())
+    store, key = ObjectStore("s3://files"), upload(clock.new_id())
     for work in (store.put(key, pieces(1)), store.read(key), store.delete(key)):
-        with pytest.raises(Away) as raised:
+        with pytest.raises(StoreUnavailable) as raised:
             await work
         assert "files" not in str(raised.value)
         assert key not in str(raised.value)

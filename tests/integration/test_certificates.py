@@ -15,11 +15,11 @@ from structlog.testing import capture_logs
 
 from deliverer.crm.response_policy import judge
 from deliverer.transport.client_certificates import Certificates, load
-from deliverer.transport.http_client import sending
-from deliverer.transport.response import Answer
+from deliverer.transport.http_client import http_client
+from deliverer.transport.response import Response
 from deploy.local.rabbitmq import Broker
 from services.postgres.database import Pool
-from services.tasks import beside
+from services.tasks import background_task
 from tests.authority import Authority, Issued
 from tests.integration.handing import HERE, Crm, Post, serving
 from tests.watching import until
@@ -141,8 +141,8 @@ async def test_a_wrong_certificate_pauses_until_the_right_one_is_in_the_file(
     assert ("error", reason) in {(entry["log_level"], entry["reason"]) for entry in paused}
 
 
-async def posted(url: str, tls: Any) -> Answer:
-    async with sending(1, networks=HERE, tls=tls) as sender:
+async def posted(url: str, tls: Any) -> Response:
+    async with http_client(1, networks=HERE, tls=tls) as sender:
         return await sender.post(url, b'{"id": "a"}', SIGNED)
 
 
@@ -158,7 +158,11 @@ async def test_who_shows_no_certificate_or_another_s_hears_so_and_nothing_is_tak
             answer = await posted(url, lambda context=context: context)
             assert (answer.failure, answer.status) == ("tls", 0)
             verdict = judge(answer)
-            assert (verdict.outcome, verdict.alarm, verdict.doubtful) == ("paused", True, False)
+            assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == (
+                "paused",
+                True,
+                False,
+            )
         assert server.taken == 0
         right = files.hold(authority.issued("ours"))
         assert (await posted(url, right.context)).status == 204
@@ -174,7 +178,7 @@ async def test_a_crm_signed_by_nobody_whom_we_know_gets_nothing(
         for known in ({}, {"certificate_authorities": other.certificate}):
             context = load(known).context
             answer = await posted(url, lambda context=context: context)
-            assert (answer.failure, answer.sent) == ("tls", False)
+            assert (answer.failure, answer.request_sent) == ("tls", False)
             assert judge(answer).alarm
         assert not crm.taken
         context = load({"certificate_authorities": authority.certificate}).context
@@ -193,8 +197,8 @@ async def test_a_certificate_that_is_renewed_on_disk_is_shown_without_a_restart(
     before = certificates.context()
     async with (
         serving(crm.handle, tls) as url,
-        beside(certificates.watch(0.01)) as watch,
-        sending(4, networks=HERE, tls=certificates.context) as sender,
+        background_task(certificates.watch(0.01)) as watch,
+        http_client(4, networks=HERE, tls=certificates.context) as sender,
     ):
 
         async def post() -> None:

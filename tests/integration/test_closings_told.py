@@ -7,20 +7,20 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant.closing_relay import tell, tell_some
+from deliverer.destinations.openklant.closing_relay import relay_closings, run_closing_relay
 from deliverer.destinations.openklant.closing_store import Closings
-from deliverer.destinations.openklant.task_status import Looked, order
+from deliverer.destinations.openklant.task_status import PolledTask, order
 from deploy.local.rabbitmq import Broker
-from router.output.crm_events import CLOSED, deliveries
+from router.output.crm_events import CLOSED, crm_events
 from router.store.store import Store
 from services import clock, contract
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.consumer import Inbox, consuming
-from services.amqp.partition_publisher import Partitions
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import Inbox, run_consumer
+from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import Command, PartitionBatch
-from services.postgres.database import Pool, connected
-from services.tasks import beside
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 from tests.citizens import text, webhook
 from tests.integration.batches import NUMBER, Office
 from tests.integration.conftest import PASSWORDS
@@ -35,13 +35,13 @@ WAITING = "select count(*) from deliverer.closing"
 @pytest.fixture
 async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     """The deliverer's, which may do what its grants say."""
-    async with connected(f"{empty}?role=postkamer_deliverer", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 4) as own:
         yield own
 
 
 @pytest.fixture
 async def office(empty: str, pool: Pool) -> AsyncIterator[Office]:
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         store = Store(own)
         yield Office(store, await store.take_epoch(0))
 
@@ -55,15 +55,17 @@ async def done(own: Pool, conversation: str, department: str, seen: int) -> None
     )  # fmt: skip
     closings = Closings(own)
     [task] = await closings.due("crm", 60)
-    assert task == Looked(TASK, conversation, TASK, None)
+    assert task == PolledTask(TASK, conversation, TASK, None)
     assert await closings.done("crm", task, clock.new_id())
     assert not await closings.done("crm", task, clock.new_id()), "it is written down already"
 
 
 @asynccontextmanager
-async def partitions(broker: Broker, count: int = COUNT) -> AsyncIterator[Partitions]:
-    async with linked(broker.url_for("deliverer", PASSWORDS["deliverer"]), "test tells") as link:
-        yield Partitions(link, clock.new_id(), count)
+async def partitions(broker: Broker, count: int = COUNT) -> AsyncIterator[PartitionPublisher]:
+    async with broker_connection(
+        broker.url_for("deliverer", PASSWORDS["deliverer"]), "test tells"
+    ) as link:
+        yield PartitionPublisher(link, clock.new_id(), count)
 
 
 async def heard(broker: Broker, count: int) -> list[Command]:
@@ -73,7 +75,7 @@ async def heard(broker: Broker, count: int) -> list[Command]:
     async def work(inbox: Inbox) -> None:
         while frames := await inbox.take(64):
             for frame in frames:
-                batch = contract.decode(frame.kind, frame.body)
+                batch = contract.decode(frame.type, frame.body)
                 assert isinstance(batch, PartitionBatch)
                 found.extend(each for each in batch.entries if isinstance(each, Command))
             await inbox.ack_all(frames)
@@ -83,7 +85,7 @@ async def heard(broker: Broker, count: int) -> list[Command]:
 
     queue = topology.queues(COUNT, [])[topology.partition_of(NUMBER, COUNT)]
     url = broker.url_for("router", PASSWORDS["router"])
-    async with linked(url, "test router") as link, consuming(link, queue, 64, work):
+    async with broker_connection(url, "test router") as link, run_consumer(link, queue, 64, work):
         await until(seen, lambda n: n >= count, 10)
     return found
 
@@ -95,7 +97,7 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     await done(own, first.conversation, first.department, first.sequence)
     await pool.execute("create table before as select * from deliverer.closing")
     closings = Closings(own)
-    async with partitions(broker) as to, beside(tell(closings, to)):
+    async with partitions(broker) as to, background_task(run_closing_relay(closings, to)):
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
         # As of a process that died before it could write down that the broker had it.
         await pool.execute("insert into deliverer.closing select * from before")
@@ -103,7 +105,7 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     one, again = await heard(broker, 2)
     assert one == again
     said = [decided for command in (one, again) for decided in await office.takes(command)]
-    closed = [event for unit, decision, _ in said for _, event in deliveries(unit, decision)]
+    closed = [event for unit, decision, _ in said for _, event in crm_events(unit, decision)]
     assert [event.type for event in closed] == [CLOSED] * 2 and closed[0] == closed[1]
     data = msgspec.json.decode(closed[0].data)
     assert (data["reason"], data["outcome"]) == ("Afgehandeld in Open Klant", "handled")
@@ -118,12 +120,12 @@ async def test_what_the_broker_did_not_take_is_told_later(broker: Broker, own: P
     missing = next(n for n in range(3, 99) if topology.partition_of(NUMBER, n) >= COUNT)
     closings = Closings(own)
     async with partitions(broker, missing) as nowhere:
-        assert await tell_some(closings, nowhere) == 0
+        assert await relay_closings(closings, nowhere) == 0
     async with partitions(broker) as to:
-        assert await tell_some(closings, to) == 1
-        assert await tell_some(closings, to) == 0
+        assert await relay_closings(closings, to) == 1
+        assert await relay_closings(closings, to) == 0
     [command] = await heard(broker, 1)
-    assert (command.conversation, command.seen) == (conversation, 3)
+    assert (command.conversation, command.last_seen_sequence) == (conversation, 3)
     assert command.department == "burgerzaken"
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from router.store.store import Store
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from services.whatsapp.delivery_status import WITHDRAWN
 from tests.citizens import text, webhook
 from tests.integration.batches import ANNA, Office, consent, template
@@ -13,7 +13,7 @@ from tests.integration.batches import ANNA, Office, consent, template
 
 @pytest.fixture
 async def office(empty: str, pool: Pool) -> AsyncIterator[Office]:
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         store = Store(own)
         yield Office(store, await store.take_epoch(0))
 

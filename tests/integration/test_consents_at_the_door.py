@@ -8,7 +8,7 @@ import pytest
 
 from gateway.api_docs import examples
 from services import clock
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from tests.integration.desk import NUMBER, Desk, desk_of
 
 KEY, OTHER_KEY = [("Idempotency-Key", "k")], [("Idempotency-Key", "other")]
@@ -22,7 +22,7 @@ TEMPLATE = WHOM | {"type": "template", "template": {"name": "morgen", "language"
 @pytest.fixture
 async def gateways(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     """The gateway's, which may do what its grants say."""
-    async with connected(f"{empty}?role=postkamer_gateway", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_gateway", "test", 4) as own:
         yield own
 
 

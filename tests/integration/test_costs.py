@@ -18,10 +18,10 @@ import msgspec
 import pytest
 
 from deploy.local.rabbitmq import Broker
-from router.budget_monitor import Budgets
+from router.budget_monitor import BudgetMonitor
 from router.handlers.units import keyed_hash
-from router.model.decision import Ground
-from router.ruleset.context import grounded
+from router.model.decision import RoutingContext
+from router.ruleset.context import build_context
 from services import clock, metrics
 from services.config import loader, model
 from services.contract import Entry
@@ -64,8 +64,8 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ground(file: Path) -> Ground:
-    return grounded(loader.load(file), keyed_hash(b"k" * 32))
+def ground(file: Path) -> RoutingContext:
+    return build_context(loader.load(file), keyed_hash(b"k" * 32))
 
 
 async def run(url: str, file: Path | None, *arguments: str) -> tuple[int | None, str, str]:
@@ -117,7 +117,7 @@ class Month:
 
 @pytest.fixture
 async def month(
-    broker: Broker, pool: Pool, empty: str, file: Path, ground: Ground
+    broker: Broker, pool: Pool, empty: str, file: Path, ground: RoutingContext
 ) -> AsyncIterator[Month]:
     async with Standing(broker, pool, ground) as standing:
         yield Month(standing, pool, empty, file)
@@ -129,7 +129,7 @@ def counted(name: str) -> float:
     return sum(sample.value for sample in found)
 
 
-async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: Ground) -> None:
+async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: RoutingContext) -> None:
     before = counted("postkamer_messages_charged_total"), counted("postkamer_message_cost_total")
     made, statuses = month.made, receipts(month.made, month.chance)
     known = len(made) + len({(s["id"], s["status"]) for one in made for s in one.statuses()})
@@ -176,7 +176,9 @@ async def _is_told_in_parts(month: Month) -> None:
     assert shown(rows, *keys) == by_hand(month.made, *keys)
 
 
-async def _has_the_free_ones_and_the_budget(month: Month, told: Any, ground: Ground) -> None:
+async def _has_the_free_ones_and_the_budget(
+    month: Month, told: Any, ground: RoutingContext
+) -> None:
     """Of all departments of a number; Meta's word, and ours where it contradicts itself."""
     november = [one for one in month.made if one.arrived and BEGIN <= one.at < END]
     free = Counter(one.order.number for one in november if one.told == FREE)
@@ -226,7 +228,7 @@ async def test_other_months_and_a_town_without_rates_are_told_without_amounts(
 
 
 async def test_the_share_of_a_budget_is_that_of_the_month_and_goes_with_the_budget(
-    pool: Pool, ground: Ground
+    pool: Pool, ground: RoutingContext
 ) -> None:
     def share() -> float | None:
         labels = {"tenant": "almelo"}
@@ -236,18 +238,18 @@ async def test_the_share_of_a_budget_is_that_of_the_month_and_goes_with_the_budg
     text += '[[rates]]\nfrom = 2020-01-01\namounts = {service = "0.5"}\n'
     current = text
 
-    async def given() -> Ground:
+    async def given() -> RoutingContext:
         return msgspec.structs.replace(ground, config=model.parse(current, "postkamer.toml"))
 
     now, then = clock.now(), clock.now() - timedelta(days=40)
     whens = [(now, "regular")] * 3 + [(now, "free_customer_service"), (then, "regular")]
     rows = [(clock.new_id(), *each) for each in [*whens, (None, "regular")]]
     await pool.executemany(INSERT, rows)
-    budgets = Budgets(pool, given)
-    await budgets.look()
+    budgets = BudgetMonitor(pool, given)
+    await budgets.refresh()
     assert share() == pytest.approx(0.75)
     current = text.replace('budget = "2.00"', "")
-    await budgets.look()
+    await budgets.refresh()
     assert share() is None
 
 

@@ -11,7 +11,8 @@ from archiver import table_partitions
 from deploy.local.postgresql import Database
 from services import clock
 from services.contract import Record
-from services.postgres.database import Migration, MigrationError, connected, may_try_again, migrate
+from services.postgres.database import connection_pool, is_transient
+from services.postgres.migrations import Migration, MigrationError, migrate
 from tests.integration.conftest import all_migrations
 from tests.recorded import writer_of
 from tests.watching import until
@@ -125,10 +126,10 @@ async def test_records_are_added_once_and_land_in_the_partition_of_their_month(
     empty: str, server: Database
 ) -> None:
     await migrate(empty, all_migrations())
-    async with connected(empty, "test", 2) as pool:
+    async with connection_pool(empty, "test", 2) as pool:
         writer = await writer_of(pool)
-        await table_partitions.make(pool, clock.now().date())
-        await table_partitions.make(pool, clock.now().date())
+        await table_partitions.create_partitions(pool, clock.now().date())
+        await table_partitions.create_partitions(pool, clock.now().date())
         records = [_record(n) for n in range(100)]
         assert await writer.add(records) == 100
         assert await writer.add(records) == 0
@@ -149,10 +150,10 @@ async def test_a_month_is_left_where_it_is_when_a_record_of_it_is_being_written_
         " values (archiver.first_id($1), 0, 'message', now(), '', '', '', 0, '', '')"
     )
     waits = "select count(*) from pg_locks where not granted"
-    async with connected(empty, "test", 3) as pool:
+    async with connection_pool(empty, "test", 3) as pool:
         async with pool.acquire() as writer, writer.transaction():
             await writer.execute(record, datetime(far.year, 1, 2, tzinfo=UTC))
-            making = asyncio.create_task(table_partitions.make(pool, far))
+            making = asyncio.create_task(table_partitions.create_partitions(pool, far))
             await until(lambda: pool.fetchval(waits), bool, 10)
         await making
         made = await pool.fetchval("select to_regclass($1)", f"archiver.entry_{far.year}_01")
@@ -163,18 +164,18 @@ async def test_a_month_is_left_where_it_is_when_a_record_of_it_is_being_written_
 
 async def test_a_record_that_the_database_refuses_is_the_data_s_fault(empty: str) -> None:
     await migrate(empty, all_migrations())
-    async with connected(empty, "test", 2) as pool:
+    async with connection_pool(empty, "test", 2) as pool:
         bad = Record(id=clock.new_id(), kind="message", at=clock.now(), data=b"{}", tenant="\x00")
         with pytest.raises(asyncpg.PostgresError) as raised:
             await (await writer_of(pool)).add([bad])
-        assert not may_try_again(raised.value)
+        assert not is_transient(raised.value)
 
 
 async def test_a_commit_of_ours_is_durable_whatever_the_server_s_default(empty: str) -> None:
-    async with connected(empty, "test", 1) as pool:
+    async with connection_pool(empty, "test", 1) as pool:
         assert await pool.fetchval("show synchronous_commit") == "on"
 
 
 async def test_no_statement_is_compiled_whatever_the_server_s_default(empty: str) -> None:
-    async with connected(empty, "test", 1) as pool:
+    async with connection_pool(empty, "test", 1) as pool:
         assert await pool.fetchval("show jit") == "off"

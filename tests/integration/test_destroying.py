@@ -10,13 +10,13 @@ import pytest
 
 from archiver.intake import FRAMES, Intake
 from archiver.log.append import Entry
-from archiver.log.erasure import Destroyer
-from archiver.log.writer import Outdated, Writer
-from archiver.quarantine import Aside
+from archiver.log.erasure import Eraser
+from archiver.log.writer import SealedBeforeErasure, Writer
+from archiver.quarantine import Quarantine
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.consumer import consuming
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import run_consumer
 from services.amqp.publisher import Publisher
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
@@ -35,7 +35,7 @@ SECONDS = 20.0
 class Meanwhile(Writer):
     """One that seals, and then the conversation is destroyed; `times`."""
 
-    destroyer: Destroyer
+    destroyer: Eraser
     times = 1
 
     async def sealed(self, records: Sequence[Record]) -> list[Entry]:
@@ -64,7 +64,7 @@ async def test_what_was_sealed_before_is_not_written_after(pool: Pool, tmp_path:
         new = message(0)
         sealed = await log.writer.sealed([new])
         await log.destroyer.conversation("almelo", new.conversation, "test")
-        with pytest.raises(Outdated):
+        with pytest.raises(SealedBeforeErasure):
             await log.writer.write(sealed)
         assert await log.writer.add([new]) == 1
         assert await log.findings() == []
@@ -78,7 +78,7 @@ async def test_who_adds_seals_anew_as_often_as_something_is_destroyed(
 ) -> None:
     keys = await keys_of(pool)
     writer = Meanwhile(pool, keys)
-    writer.destroyer, writer.times = Destroyer(pool, keys), times
+    writer.destroyer, writer.times = Eraser(pool, keys), times
     assert await writer.add([message(0)]) == 1
     assert await _kinds(pool) == [("destruction", True)] * times + [("message", True)]
     assert await _found(pool) == [1, 1]
@@ -87,13 +87,13 @@ async def test_who_adds_seals_anew_as_often_as_something_is_destroyed(
 async def test_the_intake_seals_anew_and_keeps_all_that_came(pool: Pool, broker: Broker) -> None:
     keys = await keys_of(pool)
     writer = Meanwhile(pool, keys)
-    writer.destroyer = Destroyer(pool, keys)
-    intake = Intake(writer, Aside(pool, keys))
+    writer.destroyer = Eraser(pool, keys)
+    intake = Intake(writer, Quarantine(pool, keys))
     records = [message(n) for n in range(20)]
     async with (
-        linked(broker.url_for("router", PASSWORDS["router"]), "test") as out,
-        linked(broker.url_for("archiver", PASSWORDS["archiver"]), "test") as link,
-        consuming(link, QUEUE, FRAMES, intake.work),
+        broker_connection(broker.url_for("router", PASSWORDS["router"]), "test") as out,
+        broker_connection(broker.url_for("archiver", PASSWORDS["archiver"]), "test") as link,
+        run_consumer(link, QUEUE, FRAMES, intake.work),
     ):
         batch = ArchiveBatch(records=records)
         await Publisher(out, topology.ARCHIVE).publish(topology.ARCHIVE_QUEUE, batch, 10)
@@ -108,7 +108,7 @@ async def test_after_a_municipality_was_destroyed_what_comes_is_found_by_its_new
     pool: Pool,
 ) -> None:
     """Its old one is in the memory of who writes."""
-    writer, destroyer = await writer_of(pool), Destroyer(pool, await keys_of(pool))
+    writer, destroyer = await writer_of(pool), Eraser(pool, await keys_of(pool))
     await writer.add([message(0)])
     [before] = await pool.fetch("select words from archiver.searchable")
     await destroyer.municipality("almelo", "it is no more")
@@ -116,7 +116,7 @@ async def test_after_a_municipality_was_destroyed_what_comes_is_found_by_its_new
     await writer.add([again])
     [after] = await pool.fetch("select words from archiver.searchable")
     assert not set(before["words"]) & set(after["words"])
-    words = (await (await writer_of(pool)).sealed([again]))[0].sought
+    words = (await (await writer_of(pool)).sealed([again]))[0].index_tokens
     assert words and list(words.words) == after["words"]
 
 
@@ -165,7 +165,7 @@ async def test_whom_a_request_was_about_is_forgotten_with_the_last_that_it_was_a
     asked = "select cardinality(hashes) from archiver.request"
     conversations = await pool.fetchval("select conversations from archiver.request")
     assert len(conversations) == 2
-    destroyer = Destroyer(pool, await keys_of(pool))
+    destroyer = Eraser(pool, await keys_of(pool))
     for each in conversations:
         assert await pool.fetchval(asked) > 0
         await destroyer.conversation(TENANT, each, "its time is over")

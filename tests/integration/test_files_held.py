@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from archiver.media.fetch_policy import EXPIRED, Ended, Fetched
+from archiver.media.fetch_policy import EXPIRED, Fetched, MediaResult
 from archiver.media.fetcher import AT_ONCE, OF_A_NUMBER
-from archiver.media.store import LEASE_SECONDS, RENEW_SECONDS, Book, File
+from archiver.media.store import LEASE_SECONDS, RENEW_SECONDS, File, MediaStore
 from services import clock
 from services.files.clamd import Scanner
 from services.postgres.database import Pool
-from services.tasks import beside
+from services.tasks import background_task
 from tests.clamav import EICAR, Clamd
 from tests.integration.files import JPEG, NUMBER, Room, book_of, came, record, room
 from tests.recorded import writer_of
@@ -34,7 +34,7 @@ async def test_a_number_whose_provider_hangs_leaves_the_others_their_files(
         other = await place.came("900", number="20000002")
         async with AsyncExitStack() as stack:
             for _ in range(AT_ONCE - 1):
-                await stack.enter_async_context(beside(place.fetcher.run()))
+                await stack.enter_async_context(background_task(place.fetcher.run()))
             await place.until(other, "available", seconds=10)
             assert {await place.state(id) for id in hanging} == {"waiting"}
             assert place.fetcher._busy[NUMBER] == OF_A_NUMBER
@@ -51,7 +51,7 @@ async def test_who_was_thought_dead_changes_nothing_of_what_another_fetched(
         place.provider.hangs = None
         place.provider.files["hangs"] = ("image/jpeg", JPEG)
         await pool.execute("update archiver.media set due_at = now()")  # its time is over
-        async with beside(place.fetcher.run()):
+        async with background_task(place.fetcher.run()):
             await place.until(id, "available")
             row = await place.row(id)
             place.provider.files["hangs"] = ("image/jpeg", JPEG + EICAR)
@@ -72,7 +72,7 @@ async def listed(folder: Path) -> list[str]:
 class Forgetful:
     """A database whose answer to the first claim is lost."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: MediaStore) -> None:
         self._book, self.lost = book, False
 
     def __getattr__(self, name: str) -> Any:
@@ -116,7 +116,7 @@ async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_
     id = await came(pool, "900")
     book = await book_of(pool)
     taken = await book.to_fetch(clock.now(), clock.new_id(), [])
-    assert taken and await book.begun(taken)
+    assert taken and await book.start_fetch(taken)
     await pool.execute("update archiver.media set due_at = now()")  # its time is over
     folder = tmp_path / "objects" / "media"
     folder.mkdir(parents=True)
@@ -129,7 +129,7 @@ async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_
 
 async def test_two_that_get_files_get_each_once(pool: Pool, tmp_path: Path, scanner: Clamd) -> None:
     async with room(pool, tmp_path, Scanner(scanner.url)) as place:
-        async with beside(place.fetcher.run()), beside(place.fetcher.run()):
+        async with background_task(place.fetcher.run()), background_task(place.fetcher.run()):
             for n in range(40):
                 place.provider.files[f"9{n}"] = ("image/jpeg", JPEG + bytes([n]))
             ids = [await place.came(f"9{n}") for n in range(40)]
@@ -147,7 +147,7 @@ async def test_what_was_in_hand_at_the_end_is_due_at_once(pool: Pool, tmp_path: 
             reached.set()
             await release.wait()
 
-        place.fetcher._source.about = about  # type: ignore[assignment, method-assign]
+        place.fetcher._source.describe = about  # type: ignore[assignment, method-assign]
         id = await place.came("900")
         async with asyncio.timeout(LONG):
             await reached.wait()
@@ -162,7 +162,7 @@ async def test_the_outcome_is_the_same_however_often_it_is_told(scanned: Room) -
     [first], [second] = await scanned.book.untold(10), await scanned.book.untold(10)
     assert first == second
     assert (first.number, first.department, first.size) == ("106540352242922", "balie", len(JPEG))
-    await scanned.book.told([first])
+    await scanned.book.mark_published([first])
     assert await scanned.book.untold(10) == []
 
 
@@ -171,7 +171,7 @@ async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool:
     book, now = await book_of(pool), clock.now()
     taken = await book.to_fetch(now, clock.new_id(), [])
     assert taken and taken.id == id and taken.left is None
-    assert await book.begun(taken)
+    assert await book.start_fetch(taken)
     soon = now + timedelta(seconds=LEASE_SECONDS - 1)
     assert await book.to_fetch(soon, clock.new_id(), []) is None
     await book.renew(taken, now + timedelta(seconds=RENEW_SECONDS))
@@ -181,11 +181,11 @@ async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool:
     assert await book.to_fetch(later, clock.new_id(), [taken.number]) is None
     again = await book.to_fetch(later, clock.new_id(), [])
     assert again and (again.id, again.left) == (id, taken.object)
-    assert await book.begun(again) and not await book.begun(taken)
+    assert await book.start_fetch(again) and not await book.start_fetch(taken)
     got = Fetched(1, "aa", "image/jpeg", b"")
     await book.fetched(taken, got, later)  # who comes too late changes nothing
     assert not await book.names(taken) and not await book.names(again)
-    await book.put_off(taken, later, "too late")  # of the one that was thought dead
+    await book.reschedule(taken, later, "too late")  # of the one that was thought dead
     await book.renew(taken, later + timedelta(hours=1))
     row = await pool.fetchrow("select reason, due_at from archiver.media where id = $1", id)
     assert row["reason"] == "" and row["due_at"] == later + timedelta(seconds=LEASE_SECONDS)
@@ -205,15 +205,15 @@ async def test_who_comes_too_late_with_a_fetch_ends_nothing_that_is_looked_at(po
     id, book = await came(pool, "900"), await book_of(pool)
     now = clock.now()
     late = await book.to_fetch(now, clock.new_id(), [])
-    assert late and await book.begun(late)
+    assert late and await book.start_fetch(late)
     after = now + timedelta(seconds=LEASE_SECONDS + 1)
     again = await book.to_fetch(after, clock.new_id(), [])
-    assert again and await book.begun(again)
+    assert again and await book.start_fetch(again)
     await book.fetched(again, Fetched(1, "aa", "image/jpeg", b""), after)
     look = await book.to_look_at(after, again=False)
     assert look and look.attempts == late.attempts
-    assert not await book.ended(late, Ended("lost", EXPIRED), after)
-    await book.put_off(late, after + timedelta(days=1), "too late")
+    assert not await book.finish(late, MediaResult("lost", EXPIRED), after)
+    await book.reschedule(late, after + timedelta(days=1), "too late")
     row = dict(await pool.fetchrow("select state, reason from archiver.media where id = $1", id))
     assert row == {"state": "fetched", "reason": ""}
-    assert await book.ended(look, Ended("available", scanned=True), after)
+    assert await book.finish(look, MediaResult("available", scanned=True), after)

@@ -11,9 +11,9 @@ import pytest
 from archiver.media.fetch_policy import Fetched
 from archiver.media.store import LEASE_SECONDS
 from services import clock
-from services.files.object_store import Away, Objects
+from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Pool
-from services.tasks import beside
+from services.tasks import background_task
 from tests.integration.files import LARGE, book_of, came, dies, lying, room
 from tests.watching import until
 
@@ -25,7 +25,7 @@ async def test_whoever_is_killed_leaves_nothing_that_nobody_knows_of(
     pool: Pool, tmp_path: Path, after: str
 ) -> None:
     id = await came(pool, "900")
-    await dies(pool, Objects((tmp_path / "objects").as_uri()), after)
+    await dies(pool, ObjectStore((tmp_path / "objects").as_uri()), after)
     left = set(lying(tmp_path))
     await pool.execute("update archiver.media set due_at = now()")  # its time is over
     async with room(pool, tmp_path) as place:
@@ -40,7 +40,7 @@ async def test_whoever_is_killed_leaves_nothing_that_nobody_knows_of(
 class Slow:
     """A store that stands still, the first time, when a file is to get its last name."""
 
-    def __init__(self, store: Objects, *, before: bool) -> None:
+    def __init__(self, store: ObjectStore, *, before: bool) -> None:
         self._store, self._before = store, before
         self.reached, self.goes_on = asyncio.Event(), asyncio.Event()
 
@@ -72,7 +72,7 @@ async def test_who_stood_still_at_the_last_name_leaves_another_s_file_alone(
         first = await place.row(id)
         assert first["state"] == "waiting" and first["ciphertext_sha256"], "named before it is"
         await pool.execute("update archiver.media set due_at = now()")  # its time is over
-        async with beside(place.fetcher.run()):
+        async with background_task(place.fetcher.run()):
             row = await place.until(id, "available")
             assert row["ciphertext_sha256"] != first["ciphertext_sha256"]
             slow.goes_on.set()
@@ -86,7 +86,7 @@ async def test_who_stood_still_at_the_last_name_leaves_another_s_file_alone(
 class Stuck:
     """A store that deletes nothing, the first time."""
 
-    def __init__(self, store: Objects) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store, self.refused = store, 0
 
     def __getattr__(self, name: str) -> Any:
@@ -95,7 +95,7 @@ class Stuck:
     async def delete(self, key: str) -> None:
         self.refused += 1
         if self.refused == 1:
-            raise Away("it does not answer")
+            raise StoreUnavailable("it does not answer")
         await self._store.delete(key)
 
 
@@ -116,15 +116,15 @@ async def test_nothing_is_given_up_while_something_of_it_may_be_there(
 async def test_who_was_thought_dead_names_nothing_any_more(pool: Pool) -> None:
     id, book, now = await came(pool, "900"), await book_of(pool), clock.now()
     late = await book.to_fetch(now, clock.new_id(), [])
-    assert late and await book.begun(late) and await book.named(late, "aa")
+    assert late and await book.start_fetch(late) and await book.set_object(late, "aa")
     after = now + timedelta(seconds=LEASE_SECONDS + 1)
     again = await book.to_fetch(after, clock.new_id(), [])
     assert again and (again.left, again.left_sealed) == (late.object, "aa")
     assert again.lock != late.lock, "under one key never two contents"
     got = Fetched(1, "bb", "image/jpeg", b"", object="aa")
     await book.fetched(late, got, after)  # what is being swept is no file
-    assert not await book.named(late, "cc") and not await book.names(late)
-    assert await book.begun(again)
+    assert not await book.set_object(late, "cc") and not await book.names(late)
+    assert await book.start_fetch(again)
     row = await pool.fetchrow("select * from archiver.media where id = $1", id)
     assert (row["state"], row["ciphertext_sha256"]) == ("waiting", "")
     assert row["file_salt"] == again.salt != late.salt

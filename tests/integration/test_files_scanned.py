@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archiver.media.fetch_policy import UNSCANNABLE
-from services.files.clamd import Away, Scanner
+from services.files.clamd import Scanner, ScannerUnavailable
 from services.files.clamd import TooLarge as ScannerTooLarge
 from services.postgres.database import Pool
 from tests.clamav import EICAR, FOUND, Clamd, clamd
@@ -64,7 +64,7 @@ async def test_without_a_scanner_a_file_is_handed_out_where_that_may_be_and_look
         assert (await place.get(id))[0] == 202, "in production nothing unscanned is shown"
     book = await book_of(pool)
     [told] = await book.untold(10)
-    await book.told([told])
+    await book.mark_published([told])
     async with room(pool, tmp_path, Scanner(scanner.url), scanned_only=True) as place:
         await place.until(id, "quarantined")
         assert (await place.get(id))[0] == 451
@@ -104,7 +104,7 @@ async def test_a_scanner_that_is_none_is_away(tmp_path: Path) -> None:
     server = await asyncio.start_unix_server(hang_up, tmp_path / "socket")
     async with server:
         for url in (f"unix://{tmp_path}/socket", f"unix://{tmp_path}/none", "tcp://127.0.0.1:1"):
-            with pytest.raises(Away):
+            with pytest.raises(ScannerUnavailable):
                 await Scanner(url).look(nothing())
 
 
@@ -118,7 +118,7 @@ async def test_a_person_lets_through_what_is_kept_from_everybody_and_answers_for
         ids = [await place.came("900"), await place.came("901")]
         for id in ids:
             await place.until(id, "quarantined")
-        await place.book.told(await place.book.untold(10))
+        await place.book.mark_published(await place.book.untold(10))
         listed = await asyncio.to_thread(command, "files", "list", "--json")
         there = {str(id): f"sealed/{(await place.row(id))['ciphertext_sha256']}" for id in ids}
         assert {one["id"]: one["object"] for one in json.loads(listed.stdout)} == there

@@ -14,11 +14,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from archiver.encryption.stream_sealing import CHUNK_BYTES
-from archiver.log.erasure import Destroyer
+from archiver.log.erasure import Eraser
 from archiver.media.fetch_policy import UNOPENABLE, Announced
 from services import metrics
 from services.files.clamd import Scanner
-from services.files.object_store import Objects
+from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
 from tests.clamav import Clamd
 from tests.integration.files import (
@@ -74,7 +74,7 @@ async def test_who_has_the_file_and_the_table_cannot_tell_that_it_was_sent(
             assert looks not in copy
         [told] = await place.book.untold(10)
         assert told.sha256 == await hash_of(place, id) == hash.hexdigest()
-        await Destroyer(pool, await keys_of(pool)).conversation("almelo", told.conversation, "test")
+        await Eraser(pool, await keys_of(pool)).conversation("almelo", told.conversation, "test")
         [told] = await place.book.untold(10)
         assert told.sha256 == await hash_of(place, id) == ""
 
@@ -208,7 +208,7 @@ async def test_what_is_in_a_file_is_lost_with_its_message(pool: Pool, tmp_path: 
     async with room(pool, tmp_path) as place:
         ids = [await got(place, JPEG, "900"), await got(place, JPEG, "901")]
         entry = await pool.fetchval("select id from archiver.entry where message = $1", ids[0])
-        assert await Destroyer(pool, await keys_of(pool)).entry(entry, "its time is over")
+        assert await Eraser(pool, await keys_of(pool)).erase_entry(entry, "its time is over")
         assert [(await place.get(id))[0] for id in ids] == [404, 200]
         lost, other = [await place.book.kept(id) for id in ids]
         assert lost and lost.lock is None and lost.announced == Announced("")
@@ -219,7 +219,7 @@ async def test_what_is_in_a_file_is_lost_with_the_key_of_its_conversation(
     pool: Pool, tmp_path: Path, scanner: Clamd
 ) -> None:
     id, waits = await came(pool, "900"), await came(pool, "901")
-    await dies(pool, Objects((tmp_path / "objects").as_uri()), "fetched")
+    await dies(pool, ObjectStore((tmp_path / "objects").as_uri()), "fetched")
     await pool.execute("delete from archiver.conversation_key")
     async with room(pool, tmp_path, Scanner(scanner.url)) as place:
         assert (await place.until(id, "lost"))["reason"] == UNOPENABLE

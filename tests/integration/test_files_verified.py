@@ -11,10 +11,10 @@ import pytest
 
 from archiver.audit import media
 from archiver.audit.media import damaged
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from services import clock
 from services.contract import Record
-from services.files.object_store import Away, Objects
+from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Pool
 from tests.integration.files import JPEG, came, dies, flipped, got, lying, room
 from tests.recorded import keys_of, writer_of
@@ -24,9 +24,9 @@ Found = list[tuple[str, str, UUID | None]]
 
 
 async def found(
-    pool: Pool, folder: Path, progress: Any = lambda *_: None, keys: Keys | None = None
+    pool: Pool, folder: Path, progress: Any = lambda *_: None, keys: KeyStore | None = None
 ) -> Found:
-    store = Objects((folder / "objects").as_uri())
+    store = ObjectStore((folder / "objects").as_uri())
     looked = damaged(pool, store, progress, keys)
     return [(one.what, one.object, one.message) async for one in looked]
 
@@ -80,7 +80,7 @@ async def test_each_thing_that_is_wrong_is_named_with_its_message(
 
 async def test_what_is_under_way_is_not_wrong(pool: Pool, tmp_path: Path) -> None:
     await came(pool, "900")
-    await dies(pool, Objects((tmp_path / "objects").as_uri()), "kept")
+    await dies(pool, ObjectStore((tmp_path / "objects").as_uri()), "kept")
     assert len(lying(tmp_path)) == 1
     assert await found(pool, tmp_path) == []
 
@@ -89,15 +89,15 @@ async def test_what_was_taken_away_meanwhile_is_not_wrong(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [(name, id), *_] = await kept(pool, tmp_path, 2)
-    read = Objects.read
+    read = ObjectStore.read
 
-    async def taken_away(self: Objects, key: str) -> Any:
+    async def taken_away(self: ObjectStore, key: str) -> Any:
         if key == name:
             await self.delete(key)
             await pool.execute("delete from archiver.media where id = $1", id)
         return await read(self, key)
 
-    monkeypatch.setattr(Objects, "read", taken_away)
+    monkeypatch.setattr(ObjectStore, "read", taken_away)
     assert await found(pool, tmp_path) == []
 
 
@@ -107,10 +107,10 @@ async def test_a_store_that_is_away_is_not_damage(
     await kept(pool, tmp_path, 3)
 
     async def away(*_: object) -> Any:
-        raise Away("it does not answer")
+        raise StoreUnavailable("it does not answer")
 
-    monkeypatch.setattr(Objects, "read", away)
-    with pytest.raises(Away):
+    monkeypatch.setattr(ObjectStore, "read", away)
+    with pytest.raises(StoreUnavailable):
         await found(pool, tmp_path)
 
 

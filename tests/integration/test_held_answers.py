@@ -7,13 +7,13 @@ import msgspec
 
 from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import CLOSED, HELD, IN_TEMPLATE
-from deliverer.meta.held_messages import Holding
+from deliverer.meta.held_messages import HeldMessages
 from deliverer.meta.ledger import Ledger
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
-from services.calendar.quiet_hours import Night
-from services.config.numbers import LateTemplate
-from services.postgres.database import connected
+from services.calendar.quiet_hours import QuietHours
+from services.config.numbers import LateAnswerTemplate
+from services.postgres.database import connection_pool
 from tests.integration.provider import NUMBER
 from tests.integration.waiting import ASK, PICTURE, TEXT, WROTE, Late
 from tests.watching import until
@@ -75,7 +75,7 @@ async def test_nobody_is_asked_at_night_and_an_answer_does_not_wait_for_that(
     late: Late, account: Account
 ) -> None:
     local = clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=2)
-    night = Night(*(each.astimezone(AMSTERDAM).time() for each in local))
+    night = QuietHours(*(each.astimezone(AMSTERDAM).time() for each in local))
     account = msgspec.structs.replace(account, night=night)
     async with late.office.working(**{NUMBER: account}):
         answer = await late.held()
@@ -94,7 +94,7 @@ async def test_with_both_templates_words_that_fit_go_in_the_one_and_the_rest_wai
     late: Late, account: Account
 ) -> None:
     """But never before what was said earlier."""
-    account = msgspec.structs.replace(account, late=LateTemplate(name="antwoord"))
+    account = msgspec.structs.replace(account, late=LateAnswerTemplate(name="antwoord"))
     async with late.office.working(**{NUMBER: account}):
         line = await late.office.until(await late.answer(), "sent")
         assert line["reason"] == IN_TEMPLATE
@@ -143,7 +143,7 @@ async def test_a_process_that_ends_before_it_is_written_down_has_neither_told_no
     first = Ledger(late.office.pool, clock.new_id(), {})
     [line] = await first.claim(4, set())
     assert await late.told(id) == []
-    await first.let_go(set())  # it ends
+    await first.release(set())  # it ends
     async with late.office.working(**{NUMBER: account}):
         await late.office.until(id, "held")
     assert await late.told(id) == [("held", HELD)]
@@ -166,9 +166,11 @@ async def test_the_deliverers_own_rights_are_enough(
         first = await late.held()
         await late.ask()
         await late.writes()
-    async with connected(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
-        assert await Holding(own).look(clock.now()) == {NUMBER: 1}
+    async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
+        assert await HeldMessages(own).sweep(clock.now()) == {NUMBER: 1}
         assert await late.state(first) == ("queued", "")  # it waits for nothing more
-        await Ledger(own, clock.new_id(), {}).rest({NUMBER: (clock.now(), "night")})
+        await Ledger(own, clock.new_id(), {}).defer_for_quiet_hours(
+            {NUMBER: (clock.now(), "night")}
+        )
         assert [line.id for line in await Ledger(own, clock.new_id(), {}).claim(1, set())]
     assert (await late.state(first))[0] in ("queued", "sending")

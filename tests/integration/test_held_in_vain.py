@@ -8,7 +8,7 @@ from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import HELD, NOT_NEEDED, WINDOW_CLOSED
 from deliverer.meta.held_messages import ASK_AGAIN_SECONDS, EXPIRED, MENDED, NOT_ASKED, STOPPED
 from services import clock
-from services.whatsapp.delivery_status import ASK_COUNTS, HELD_FOR
+from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR
 from tests.integration.provider import NUMBER
 from tests.integration.waiting import AGED, HEARD, STOP, Late
 from tests.watching import until
@@ -32,7 +32,7 @@ async def test_a_week_of_silence_ends_it_and_what_it_held_back_goes_on(
     async with late.office.working(**{NUMBER: account}):
         first, second = await late.held(), await late.answer()
         await late.look()
-        await pool.execute(AGED, first, HELD_FOR.total_seconds() - 60)
+        await pool.execute(AGED, first, MAX_HOLD.total_seconds() - 60)
         await late.look()
         assert (await late.state(first))[0] == "held"
         await pool.execute(AGED, first, 61.0)
@@ -106,7 +106,7 @@ async def test_a_second_question_that_fails_ends_only_what_waits_for_it(
     async with late.office.working(**{NUMBER: account}):
         first = await late.held()
         await late.office.until(await late.ask(), "sent")
-        later = ASK_COUNTS.total_seconds() + ASK_AGAIN_SECONDS
+        later = REOPEN_REQUEST_VALID_FOR.total_seconds() + ASK_AGAIN_SECONDS
         await late.office.pool.execute(PASSED, late.person, later)
         second = await late.answer()
         await late.look()
@@ -164,7 +164,7 @@ async def test_a_stop_that_comes_between_two_statements_of_a_look_lets_nothing_g
     await pool.execute(HEARD, "o", NUMBER, other.person, 30)
     async with late.office.working(**{NUMBER: account}):
         first, expired = await late.held(), await other.held()
-    await pool.execute(AGED, expired, HELD_FOR.total_seconds() + 1)
+    await pool.execute(AGED, expired, MAX_HOLD.total_seconds() + 1)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("lock table deliverer.outcome in exclusive mode")
         look = asyncio.create_task(late.look())

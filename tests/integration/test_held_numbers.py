@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from deliverer.meta.ledger import Ledger
 from deliverer.meta.media_uploader import FILES_AT_ONCE, OF_AN_ACCOUNT
 from deliverer.meta.number_breaker import IN_A_ROW, OF_A_NUMBER, UNWELL
-from deliverer.meta.send_loop import WINDOW, Outbound
-from deliverer.transport.response import Answer, Body
+from deliverer.meta.send_loop import WINDOW, SendLoop
+from deliverer.transport.response import Body, Response
 from services import clock
-from services.tasks import beside
+from services.tasks import background_task
 from tests.integration.provider import NUMBER, Account, Office
 
 OTHER = "206540352242923"
@@ -30,12 +30,12 @@ PROBED_SECONDS = 90.0
 class Meta:
     """Says to each number what it was told to say; hangs until it may answer where that is None."""
 
-    def __init__(self, **says: Answer | None) -> None:
+    def __init__(self, **says: Response | None) -> None:
         self.says = says
         self.posts: Counter[str] = Counter()
         self.may_answer = asyncio.Event()
 
-    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         number = url.rpartition("/")[2]
         self.posts[number] += 1
         if (answer := self.says[number]) is None:
@@ -44,12 +44,12 @@ class Meta:
         return answer
 
 
-TAKEN = Answer(status=200, body=b'{"messages": [{"id": "wamid.1"}]}')
-EDGE = Answer(status=503, body=b"<html>Service Unavailable")
+TAKEN = Response(status=200, body=b'{"messages": [{"id": "wamid.1"}]}')
+EDGE = Response(status=503, body=b"<html>Service Unavailable")
 
 
-def error(code: int) -> Answer:
-    return Answer(status=400, body=msgspec.json.encode({"error": {"code": code}}))
+def error(code: int) -> Response:
+    return Response(status=400, body=msgspec.json.encode({"error": {"code": code}}))
 
 
 def working(office: Office, meta: Meta, account: Account) -> Any:
@@ -59,7 +59,7 @@ def working(office: Office, meta: Meta, account: Account) -> Any:
         for number in meta.says
     }
     ledger = Ledger(office.pool, clock.new_id(), {number: number for number in accounts})
-    return beside(Outbound(ledger, meta, accounts, NOTHING, office.attempts.append).send())
+    return background_task(SendLoop(ledger, meta, accounts, NOTHING, office.attempts.append).run())
 
 
 async def backlog(office: Office, count: int, number: str = NUMBER) -> None:

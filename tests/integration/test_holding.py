@@ -13,14 +13,14 @@ import pytest
 from deploy.local.rabbitmq import Broker
 from router.handlers.batch import ITEMS
 from router.handlers.units import keyed_hash
-from router.model.decision import Ground
+from router.model.decision import RoutingContext
 from router.partition.worker import FRAMES
 from router.rules.engine import compile_config
 from router.store.store import Store
 from services import clock, contract
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.consumer import Inbox, consuming
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import Inbox, run_consumer
 from services.config import loader
 from services.contract import Command, Delivery, DeliveryBatch
 from services.postgres.database import Pool
@@ -43,11 +43,11 @@ FIRST = 1_795_000_000
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Ground:
+def ground(tmp_path: Path) -> RoutingContext:
     path = tmp_path / "postkamer.toml"
     path.write_text(HOLDS + EXAMPLE.read_text("utf-8"), "utf-8")
     config = loader.load(path).config
-    return Ground(config, compile_config(config), keyed_hash(b"k" * 32))
+    return RoutingContext(config, compile_config(config), keyed_hash(b"k" * 32))
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def _crm(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list[Deli
         while True:
             frames = await inbox.take(FRAMES)
             for frame in frames:
-                batch = contract.decode(frame.kind, frame.body)
+                batch = contract.decode(frame.type, frame.body)
                 assert isinstance(batch, DeliveryBatch)
                 told.extend(batch.deliveries)
             await inbox.ack_all(frames)
@@ -70,12 +70,15 @@ async def _crm(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list[Deli
     url = broker.url_for("deliverer", PASSWORDS["deliverer"])
     name = topology.destination_queue("crm")
     queue = next(q for q in topology.queues(2, ["crm"]) if q.name == name)
-    async with linked(url, "test deliverer") as link, consuming(link, queue, FRAMES, work):
+    async with (
+        broker_connection(url, "test deliverer") as link,
+        run_consumer(link, queue, FRAMES, work),
+    ):
         yield so_far
 
 
 async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_order(
-    broker: Broker, pool: Pool, ground: Ground
+    broker: Broker, pool: Pool, ground: RoutingContext
 ) -> None:
     texts = [text("vasthouden a.u.b.", f"wamid.h{n}", 1, FIRST + n) for n in range(TEXTS)]
     async with Standing(broker, pool, ground) as standing, _crm(broker) as so_far:

@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 
 from services.http import application as http_application
-from services.http.application import application, held, problem, serve
-from services.http.problems import HEADERS
-from services.lifecycle import in_loop
+from services.http.application import api_app, delay_rejection
+from services.http.problems import HEADERS, problem_response
+from services.http.server import serve
+from services.lifecycle import run_event_loop
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -23,7 +24,9 @@ SILENT_SECONDS = 0.5
 LONG = 10.0
 """Seconds after which a test fails that waits for what should come at once."""
 
-both_loops = pytest.mark.parametrize("run", [asyncio.run, in_loop], ids=["asyncio", "installed"])
+both_loops = pytest.mark.parametrize(
+    "run", [asyncio.run, run_event_loop], ids=["asyncio", "installed"]
+)
 
 
 def hello(started: asyncio.Event | None = None, go_on: asyncio.Event | None = None) -> Any:
@@ -35,7 +38,7 @@ def hello(started: asyncio.Event | None = None, go_on: asyncio.Event | None = No
             await go_on.wait()
         return web.Response(text="hello")
 
-    return application([web.get("/hello", page)])
+    return api_app([web.get("/hello", page)])
 
 
 @asynccontextmanager
@@ -239,14 +242,14 @@ def test_a_refusal_is_held_for_a_moment_unless_a_body_is_still_to_come(
     monkeypatch.setattr(http_application, "HOLD_SECONDS", 0.4)
 
     async def page(request: web.Request) -> web.Response:
-        return await held(request, problem(503, "Service Unavailable"), 0.0)
+        return await delay_rejection(request, problem_response(503, "Service Unavailable"), 0.0)
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
         head = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
         async with (
             asyncio.timeout(LONG),
-            serve(application([web.post("/hello", page)]), "127.0.0.1", 0) as port,
+            serve(api_app([web.post("/hello", page)]), "127.0.0.1", 0) as port,
             connected(port, 1, head + b"abc") as (whole,),
             connected(port, 1, head) as (half,),
         ):

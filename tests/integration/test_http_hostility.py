@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from services.http.application import application
+from services.http.application import api_app
 from services.http.server import serve
-from services.lifecycle import in_loop
+from services.lifecycle import run_event_loop
 from tests.integration.raw import CHUNKED, HOST, POST, SECRET, THREE, Seen, closing, refused, said
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-both_loops = pytest.mark.parametrize("run", [asyncio.run, in_loop], ids=["asyncio", "installed"])
+both_loops = pytest.mark.parametrize(
+    "run", [asyncio.run, run_event_loop], ids=["asyncio", "installed"]
+)
 
 REFUSED = {
     "a length and chunks": POST
@@ -165,7 +167,7 @@ def test_a_fault_of_ours_is_a_problem_that_says_nothing_more(
         raise TimeoutError
 
     async def work() -> None:
-        app = application([web.get("/broken", broken), web.get("/late", late)])
+        app = api_app([web.get("/broken", broken), web.get("/late", late)])
         async with serve(app, "127.0.0.1", 0) as port:
             for path in (b"/broken", b"/late"):
                 (answer,) = await said(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")

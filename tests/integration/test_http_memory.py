@@ -6,10 +6,10 @@ import tracemalloc
 
 from aiohttp import web
 
-from services.http.application import application
+from services.http.application import api_app
 from services.http.body import read_body
 from services.http.server import serve
-from services.lifecycle import in_loop
+from services.lifecycle import run_event_loop
 from tests.integration.raw import CHUNKED, POST, closing
 
 MIB = 1024 * 1024
@@ -48,7 +48,7 @@ def test_bodies_that_break_off_are_gone_at_once() -> None:
 
     async def work() -> None:
         room = Room()
-        app = application([web.post("/seen", room.read)])
+        app = api_app([web.post("/seen", room.read)])
         async with serve(app, "127.0.0.1", 0) as port:
             before, _ = tracemalloc.get_traced_memory()
             for begun in (announced, chunked) * (TIMES // 2):
@@ -62,7 +62,7 @@ def test_bodies_that_break_off_are_gone_at_once() -> None:
     gc.disable()
     tracemalloc.start()
     try:
-        in_loop(work())
+        run_event_loop(work())
     finally:
         tracemalloc.stop()
         gc.enable()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from deliverer.meta.graph_api import Later, Sent
+from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
 from deliverer.transport.pacer import SPARE_SECONDS
@@ -65,7 +65,7 @@ async def test_what_nobody_asked_for_keeps_its_order_while_it_is_tried_again(poo
     await pool.execute(purpose, [first, second])
     ledger = Ledger(pool, clock.new_id(), {})
     (line,) = await ledger.claim(10, set())
-    await ledger.settle(line, Later(60.0, 131056, "later"), clock.now())
+    await ledger.settle(line, RetryLater(60.0, 131056, "later"), clock.now())
     (line,) = await ledger.claim(10, set())
     assert line.id == answer, "an answer overtakes it, the second one does not"
     await ledger.settle(line, Sent("wamid.answer"), clock.now())
@@ -81,10 +81,10 @@ async def test_what_is_written_late_of_one_attempt_does_not_touch_the_next(pool:
     (id,) = await _queue(pool, 1)
     ledger = Ledger(pool, clock.new_id(), {})
     (first,) = await ledger.claim(10, set())
-    await ledger.settle(first, Later(0.0, 131000, "131000: later"), clock.now())
+    await ledger.settle(first, RetryLater(0.0, 131000, "131000: later"), clock.now())
     (second,) = await ledger.claim(10, set())
     assert (second.id, second.attempt) == (id, 2)
-    await ledger.settle(first, Later(0.0, 131000, "131000: later"), clock.now())
+    await ledger.settle(first, RetryLater(0.0, 131000, "131000: later"), clock.now())
     await ledger.settle(first, Sent("wamid.first"), clock.now())
     state = await pool.fetchval("select state from deliverer.ledger where id = $1", id)
     assert state == "sending"
@@ -97,7 +97,7 @@ async def test_an_attempt_knows_how_long_ago_the_first_one_was(pool: Pool) -> No
     (line,) = await ledger.claim(10, set())
     assert line.tried == 0
     await pool.execute("update deliverer.ledger set first_at = now() - interval '1 day'")
-    await ledger.settle(line, Later(0.0, 80007, "80007: later"), clock.now())
+    await ledger.settle(line, RetryLater(0.0, 80007, "80007: later"), clock.now())
     (line,) = await ledger.claim(10, set())
     assert (line.id, line.attempt) == (id, 2) and 86400 <= line.tried < 86500
     assert await ledger.claim(10, set()) == [line]
@@ -110,10 +110,10 @@ async def test_what_a_stopped_number_held_back_starts_again_at_a_pace_and_nothin
     ours, theirs = await _queue(pool, 3), await _queue(pool, 2, number="206540352242923")
     (put_off,) = await _queue(pool, 1)
     for line in await ledger.claim(10, set()):
-        later = Later(3600.0, 190, "190: stopped", stop=line.id != put_off)
+        later = RetryLater(3600.0, 190, "190: stopped", stop=line.id != put_off)
         await ledger.settle(line, later, clock.now())
     assert await ledger.claim(10, set()) == []
-    await ledger.start_again()
+    await ledger.resume_stopped()
     rows = await pool.fetch(_PLACES, PACE_SECONDS)
     places = {row["id"]: row["place"] for row in rows}
     assert [places[id] for id in (*ours, *theirs)] == [0, 1, 2, 0, 1]
@@ -124,11 +124,11 @@ async def test_what_is_on_its_way_is_not_started_again(pool: Pool) -> None:
     (id,) = await _queue(pool, 1)
     ledger = Ledger(pool, clock.new_id(), {})
     (line,) = await ledger.claim(10, set())
-    await ledger.settle(line, Later(0.0, 190, "190: stopped", stop=True), clock.now())
+    await ledger.settle(line, RetryLater(0.0, 190, "190: stopped", stop=True), clock.now())
     (line,) = await ledger.claim(10, set())
-    await Ledger(pool, clock.new_id(), {}).start_again()
-    await ledger.settle(line, Later(3600.0, 131000, "131000: later"), clock.now())
-    await ledger.start_again()
+    await Ledger(pool, clock.new_id(), {}).resume_stopped()
+    await ledger.settle(line, RetryLater(3600.0, 131000, "131000: later"), clock.now())
+    await ledger.resume_stopped()
     assert await pool.fetchval("select due_at > now() from deliverer.ledger where id = $1", id)
 
 

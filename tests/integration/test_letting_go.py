@@ -12,11 +12,11 @@ import pytest
 
 from deliverer.meta.graph_api import Verdict
 from deliverer.meta.ledger import Ledger
-from deliverer.meta.ledger_entry import Line
-from deliverer.meta.media_upload_store import Uploads
-from deliverer.meta.media_uploader import Carrier, Files
-from deliverer.meta.send_loop import Outbound
-from deliverer.transport.response import Answer, Body
+from deliverer.meta.ledger_entry import LedgerEntry
+from deliverer.meta.media_upload_store import MediaUploadStore
+from deliverer.meta.media_uploader import MediaSource, MediaUploader
+from deliverer.meta.send_loop import SendLoop
+from deliverer.transport.response import Body, Response
 from services import clock
 from tests.integration.provider import NUMBER, Account, Office
 
@@ -63,18 +63,18 @@ async def stopped(work: Coroutine[Any, Any, None], at: int, late: bool) -> None:
 class Poster:
     """Takes everything, once it may answer; says first what it was told to say."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Response) -> None:
         self.answers = list(answers)
         self.posts = 0
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         self.posts += 1
         if self.answers:
             return self.answers.pop(0)
         await self.may_answer.wait()
-        return Answer(status=200, body=b'{"messages": [{"id": "wamid.1"}]}')
+        return Response(status=200, body=b'{"messages": [{"id": "wamid.1"}]}')
 
 
 class Heard:
@@ -87,10 +87,10 @@ class Heard:
         self.done: Counter[str] = Counter()
 
     async def start_again(self) -> None:
-        await self._ledger.start_again()
+        await self._ledger.resume_stopped()
 
     async def rest(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
-        await self._ledger.rest(nights)
+        await self._ledger.defer_for_quiet_hours(nights)
 
     async def claim(
         self,
@@ -98,14 +98,14 @@ class Heard:
         held: Collection[str],
         rooms: Mapping[str, int],
         rates: Mapping[str, float],
-    ) -> list[Line]:
+    ) -> list[LedgerEntry]:
         lines = await self._ledger.claim(limit, held, rooms, rates)
         self.done["claim"] += 1
         if lines and self.done["settle"]:
             self._found.set()
         return lines
 
-    async def settle(self, line: Line, verdict: Verdict, at: datetime) -> None:
+    async def settle(self, line: LedgerEntry, verdict: Verdict, at: datetime) -> None:
         await self._ledger.settle(line, verdict, at)
         self.done["settle"] += 1
         if self._lost:
@@ -114,13 +114,13 @@ class Heard:
             raise TimeoutError
 
     async def let_go(self, held: Collection[str]) -> None:
-        await self._ledger.let_go(held)
+        await self._ledger.release(held)
         self.done["let_go"] += 1
 
 
 def sending(office: Office, ledger: Any, poster: Poster, account: Account) -> Any:
     note = office.attempts.append
-    return Outbound(ledger, poster, {NUMBER: account}, NOTHING, note).send()
+    return SendLoop(ledger, poster, {NUMBER: account}, NOTHING, note).run()
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -155,10 +155,10 @@ async def test_a_file_that_was_claimed_as_the_end_came_is_free_for_the_next_proc
     names = {NUMBER: account.name}
     poster, ledger = Poster(), Ledger(office.pool, clock.new_id(), names)
     for at in count():
-        uploads = Uploads(office.pool, clock.new_id(), names)
-        files, note = Files(office.store), office.attempts.append
-        carrier = Carrier(uploads, ledger, files, poster, {NUMBER: account}, note)
-        await stopped(carrier.carry(), at, late)
+        uploads = MediaUploadStore(office.pool, clock.new_id(), names)
+        files, note = MediaSource(office.store), office.attempts.append
+        carrier = MediaUploader(uploads, ledger, files, poster, {NUMBER: account}, note)
+        await stopped(carrier.run(), at, late)
         if poster.posts:
             break
         taken = "select count(*) from deliverer.upload where due_at > now()"
@@ -191,7 +191,7 @@ async def test_an_attempt_whose_end_is_learnt_late_does_not_make_the_next_one_go
     office, account = place
     id = await office.queue(TEXT)
     body = b'{"error": {"code": 130429}}'
-    poster = Poster(Answer(status=429, body=body, retry_after=0.01))
+    poster = Poster(Response(status=429, body=body, retry_after=0.01))
     poster.may_answer.clear()
     ledger: Any = Heard(Ledger(office.pool, clock.new_id(), {NUMBER: account.name}), lost=1)
     work = asyncio.create_task(sending(office, ledger, poster, account))

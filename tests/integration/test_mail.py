@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 
 from deliverer.crm.response_policy import judge
-from deliverer.destinations import email
 from deliverer.transport.smtp_client import mailing
 from services.config.organisation import Destination
 from services.contract import Delivery
@@ -69,9 +68,9 @@ async def posted(url: str, login: bytes = b"") -> tuple[str, bool]:
     destination = Destination(
         id="piket", kind="mail", url=url, to=to, sender="postkamer@voorbeeldstad.example"
     )
-    content = email.body(DELIVERY, "")
+    content = mail.body(DELIVERY, "")
     async with mailing(destination, login) as mailer:
-        answer = await mailer.post(url, content, email.headers(DELIVERY, content, (), NOON))
+        answer = await mailer.post(url, content, mail.headers(DELIVERY, content, (), NOON))
     verdict = judge(answer)
     return verdict.outcome, verdict.alarm
 

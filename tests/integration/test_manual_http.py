@@ -10,13 +10,13 @@ import pytest
 
 from gateway.api_docs.document import document
 from services.api.docs_page import routes
-from services.http.application import application
+from services.http.application import api_app
 from services.http.server import serve
 
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    async with serve(application(routes(document)), "127.0.0.1", 0) as port:
+    async with serve(api_app(routes(document)), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}/v1"
 
 

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from deliverer.meta.read_receipt_store import TERM_SECONDS, TYPING_SECONDS, Marks
-from deliverer.meta.read_receipts import ATTEMPTS, Marking
-from deliverer.transport.http_client import sending
+from deliverer.meta.read_receipt_store import TERM_SECONDS, TYPING_SECONDS, ReadReceiptStore
+from deliverer.meta.read_receipts import ATTEMPTS, ReadReceiptSender
+from deliverer.transport.http_client import http_client
 from router.store.sql import UPSERT_MARK
 from services import clock, metrics
-from services.postgres.database import Pool, connected
-from services.tasks import beside
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 from tests.integration.provider import NUMBER, Account, Office
 
 Place = tuple[Office, Account]
@@ -38,9 +38,9 @@ async def asked(pool: Pool, wamid: str = "wamid.c", **more: Any) -> UUID:
 @asynccontextmanager
 async def marking(office: Office, account: Account) -> AsyncIterator[None]:
     """They go out, as by one process."""
-    async with sending(8, 5.0) as poster:
-        work = Marking(Marks(office.pool), poster, {NUMBER: account})
-        async with beside(work.mark()), beside(work.sweep()):
+    async with http_client(8, 5.0) as poster:
+        work = ReadReceiptSender(ReadReceiptStore(office.pool), poster, {NUMBER: account})
+        async with background_task(work.run()), background_task(work.sweep()):
             yield
 
 
@@ -98,13 +98,13 @@ async def test_what_is_claimed_and_replaced_meanwhile_is_not_lost_with_the_old_o
     place: Place,
 ) -> None:
     office, _ = place
-    marks, person = Marks(office.pool), clock.new_id()
+    marks, person = ReadReceiptStore(office.pool), clock.new_id()
     await asked(office.pool, "wamid.1", person=person, age=5)
     [old] = await marks.claim({NUMBER: 4}, 4)
     assert await marks.claim({NUMBER: 4}, 4) == []
     await asked(office.pool, "wamid.2", person=person)
-    await marks.later(old, 60)
-    await marks.gone(old)
+    await marks.reschedule(old, 60)
+    await marks.delete(old)
     [new] = await marks.claim({NUMBER: 4}, 4)
     assert (new.wamid, new.attempt) == ("wamid.2", 1)
 
@@ -113,19 +113,19 @@ async def test_the_deliverers_own_rights_are_enough(place: Place, empty: str) ->
     office, _ = place
     for age in (0, 1, TERM_SECONDS + 1):
         await asked(office.pool, typing=True, age=age)
-    async with connected(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
-        marks = Marks(own)
+    async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
+        marks = ReadReceiptStore(own)
         assert await marks.overdue() == [NUMBER]
         first, second = await marks.claim({NUMBER: 4}, 4)
-        await marks.later(first, 60)
-        await marks.gone(second)
+        await marks.reschedule(first, 60)
+        await marks.delete(second)
     assert await office.pool.fetch("select id from deliverer.mark") == [(first.id,)]
 
 
 async def test_a_process_that_was_killed_leaves_its_mark_to_the_next_one(place: Place) -> None:
     office, account = place
     await asked(office.pool)
-    await Marks(office.pool).claim({NUMBER: 4}, 4)
+    await ReadReceiptStore(office.pool).claim({NUMBER: 4}, 4)
     soon = "select due_at - now() < interval '1 minute' from deliverer.mark"
     assert await office.pool.fetchval(soon)
     await office.pool.execute("update deliverer.mark set due_at = now()")

@@ -13,11 +13,11 @@ from deploy.local.rabbitmq import Broker
 from gateway.intake import Intake, intake
 from services import clock, contract
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.consumer import Inbox, consuming
-from services.amqp.partition_publisher import Partitions
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import Inbox, run_consumer
+from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import Command, PartitionBatch
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from tests.integration.conftest import PASSWORDS
 from tests.integration.desk import NUMBER, Desk, desk_of
 
@@ -31,7 +31,7 @@ ARRIVED_SECONDS = 15.0
 @pytest.fixture
 async def gateways(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     """The gateway's, which may do what its grants say."""
-    async with connected(f"{empty}?role=postkamer_gateway", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_gateway", "test", 4) as own:
         yield own
 
 
@@ -187,10 +187,10 @@ async def test_the_numbers_are_listed_as_they_stand_now(desk: Desk, pool: Pool) 
 async def taking(broker: Broker) -> AsyncIterator[Intake]:
     """The gateway's own way into the partitions."""
     url = broker.url_for("gateway", PASSWORDS["gateway"])
-    async with linked(url, "test gateway") as link:
+    async with broker_connection(url, "test gateway") as link:
         async with asyncio.timeout(ARRIVED_SECONDS):
             await link.connection()
-        async with intake(link, Partitions(link, clock.new_id(), 2)) as door:
+        async with intake(link, PartitionPublisher(link, clock.new_id(), 2)) as door:
             yield door
 
 
@@ -203,7 +203,7 @@ async def arrived(broker: Broker, partition: int) -> list[Command]:
         while True:
             frames = await inbox.take(16)
             for frame in frames:
-                batch = contract.decode(frame.kind, frame.body)
+                batch = contract.decode(frame.type, frame.body)
                 assert isinstance(batch, PartitionBatch)
                 found.extend(entry for entry in batch.entries if isinstance(entry, Command))
             await inbox.ack_all(frames)
@@ -212,7 +212,7 @@ async def arrived(broker: Broker, partition: int) -> list[Command]:
 
     queue = topology.queues(2, ["crm"])[partition]
     url = broker.url_for("router", PASSWORDS["router"])
-    async with linked(url, "test router") as link, consuming(link, queue, 16, work):
+    async with broker_connection(url, "test router") as link, run_consumer(link, queue, 16, work):
         await asyncio.wait_for(enough.wait(), ARRIVED_SECONDS)
     return found
 

@@ -9,11 +9,11 @@ import pytest
 from aiohttp import BasicAuth, web
 from structlog.testing import capture_logs
 
-from deliverer.crm.oauth_session import bearing
+from deliverer.crm.oauth_session import oauth_session
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.transport.client_certificates import load
-from deliverer.transport.http_client import sending
-from deliverer.transport.response import Answer
+from deliverer.transport.http_client import http_client
+from deliverer.transport.response import Response
 from deploy.local.rabbitmq import Broker
 from services.config.organisation import Destination
 from services.postgres.database import Pool
@@ -59,12 +59,12 @@ def oauth(url: str, **more: str) -> dict[str, Any]:
 @asynccontextmanager
 async def posting(
     url: str, given: dict[str, Any], networks: Any = HERE
-) -> AsyncIterator[Callable[[], Awaitable[Answer]]]:
+) -> AsyncIterator[Callable[[], Awaitable[Response]]]:
     crm = Destination.model_validate({"id": "crm", "kind": "cloudevents", "url": url} | given)
     headers: Mapping[str, str] = {"webhook-signature": "v1,x"}
     async with (
-        sending(65, PATIENCE_SECONDS, networks) as sender,
-        bearing(crm, SECRET, sender) as poster,
+        http_client(65, PATIENCE_SECONDS, networks) as sender,
+        oauth_session(crm, SECRET, sender) as poster,
     ):
         yield lambda: poster.post(crm.url, b'{"id": "a"}', headers)
 
@@ -262,8 +262,8 @@ async def test_the_token_endpoint_is_shown_the_client_certificate_too(tmp_path: 
             {"id": "crm", "kind": "cloudevents", "url": url} | given
         )
         async with (
-            sending(2, networks=HERE, tls=lambda: context) as sender,
-            bearing(destination, "", sender) as poster,
+            http_client(2, networks=HERE, tls=lambda: context) as sender,
+            oauth_session(destination, "", sender) as poster,
         ):
             answer = await poster.post(url, b'{"id": "a"}', {"webhook-signature": "v1,x"})
     assert (answer.status, shown, crm.taken["a"]) == (204, ["ours"], 1)

@@ -65,7 +65,7 @@ async def test_a_post_of_which_the_answer_is_lost_is_found_again(
     deliverer = town_hall.deliverer(Road(town_hall.sender))
     await town_hall.mode(mode, resource=step, method="POST", count=1)
     delivery = Conversation().message("De container is vol.", task=True)
-    answer = await deliverer.hand(delivery)
+    answer = await deliverer.deliver(delivery)
     assert deliverer.judge(answer).outcome == "paused"
     await taken(deliverer, delivery)
     [contact] = await town_hall.holds()
@@ -84,7 +84,7 @@ async def test_four_that_post_the_same_at_once_end_with_one_of_each(
     if not REAL:  # that one needs nobody to make it sure
         await town_hall.mode("race", resource=step, together=4, count=4)
     four = [town_hall.deliverer(road) for _ in range(4)]
-    answers = await asyncio.gather(*(one.hand(delivery) for one in four))
+    answers = await asyncio.gather(*(one.deliver(delivery) for one in four))
     assert [answer.status for answer in answers] == [200] * 4
     posts = ("POST", f"/{step}")
     tried = Counter(status for *what, status in road.answers if tuple(what) == posts)

@@ -2,18 +2,18 @@
 
 import asyncio
 
-from deliverer.destinations.openklant.store import CONNECTIONS, Book
+from deliverer.destinations.openklant.store import CONNECTIONS, SagaStore
 from deliverer.service import POOL_SIZE
 from services import clock
 from services.config.organisation import Destination
-from services.postgres.database import connected
+from services.postgres.database import connection_pool
 
 
 async def test_with_a_whole_window_under_way_half_of_the_connections_are_for_others(
     migrated: str,
 ) -> None:
-    async with connected(migrated, "test", POOL_SIZE) as pool:
-        book = Book(pool, "crm")
+    async with connection_pool(migrated, "test", POOL_SIZE) as pool:
+        book = SagaStore(pool, "crm")
         window = Destination.model_fields["window"].default
         await asyncio.gather(*(book.open(f"c{n}", clock.new_id()) for n in range(window)))
         assert pool.get_size() == CONNECTIONS == POOL_SIZE // 2

@@ -63,7 +63,7 @@ async def test_whenever_it_is_taken_away_there_is_one_with_its_task_in_the_end(
         await town_hall.forget()
         message = Conversation().message("Eerst", task=True)
         with pytest.raises(Died):
-            await town_hall.deliverer(Road(town_hall.sender, nth)).hand(message)
+            await town_hall.deliverer(Road(town_hall.sender, nth)).deliver(message)
         await take_away(town_hall)
         await taken(town_hall.deliverer(Road(town_hall.sender)), message)
         [contact] = await town_hall.holds()
@@ -75,7 +75,7 @@ async def test_who_wrote_may_be_taken_away_before_their_address_is_there(
 ) -> None:
     message, second = Conversation().message("Eerst", task=True), Road(town_hall.sender, 2)
     with pytest.raises(Died):
-        await town_hall.deliverer(second).hand(message)
+        await town_hall.deliverer(second).deliver(message)
     [contact] = await town_hall.holds()
     [party] = await town_hall.all("betrokkenen", hadKlantcontact__uuid=contact["uuid"])
     await town_hall.change("betrokkenen", party["uuid"], None)

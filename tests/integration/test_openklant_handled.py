@@ -4,8 +4,8 @@ does."""
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
-from deliverer.transport.http_client import Sender
-from deliverer.transport.response import Answer, Body
+from deliverer.transport.http_client import HttpClient
+from deliverer.transport.response import Body, Response
 from services.postgres.database import Pool
 from tests.integration.register import Conversation, Register, burst, taken, told
 from tests.integration.road import Died, Road
@@ -131,12 +131,12 @@ async def test_what_reached_nobody_there_is_said_not_to_have_been_seen(
 class Meanwhile:
     """A sender after whose first answer about a task something happens, before it is read."""
 
-    def __init__(self, sender: Sender, act: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, sender: HttpClient, act: Callable[[], Awaitable[object]]) -> None:
         self._sender, self._act, self.acted = sender, act, False
 
     async def request(
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
-    ) -> Answer:
+    ) -> Response:
         answer = await self._sender.request(method, url, body, headers)
         if method == "GET" and "internetaken/" in url and not self.acted:
             self.acted = True

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services.postgres.database import Pool
 from tests.integration.register import REAL, Conversation, Register, needs_stand_in, taken
 from tests.integration.road import Died, Road
@@ -66,11 +66,11 @@ async def test_what_it_refuses_is_parked_with_its_codes_and_a_proxy_s_400_is_not
     deliverer = town_hall.deliverer(Road(town_hall.sender), channel="x" * 50)
     delivery = Conversation().message("Geheim", task=True)
     await town_hall.mode("wrong-host", count=1)
-    verdict = deliverer.judge(await deliverer.hand(delivery))
+    verdict = deliverer.judge(await deliverer.deliver(delivery))
     assert (verdict.outcome, verdict.alarm) == ("paused", True)
     unread = msgspec.structs.replace(delivery, data=b'{"text": 5}')
-    assert deliverer.judge(await deliverer.hand(unread)).outcome == "parked"
-    refused = Answer(
+    assert deliverer.judge(await deliverer.deliver(unread)).outcome == "parked"
+    refused = Response(
         status=400,
         body=b'{"code":"invalid","invalidParams":[{"name":"klantcontact.inhoud","code":"max_length",'
         b'"reason":"Geheim"}]}',
@@ -79,7 +79,7 @@ async def test_what_it_refuses_is_parked_with_its_codes_and_a_proxy_s_400_is_not
     assert verdict.outcome == "parked" and "(klantcontact.inhoud max_length)" in verdict.reason
     assert "Geheim" not in verdict.reason
     await town_hall.mode("unauthorized", count=1)
-    verdict = deliverer.judge(await deliverer.hand(delivery))
+    verdict = deliverer.judge(await deliverer.deliver(delivery))
     assert (verdict.outcome, verdict.alarm) == ("paused", True)
 
 
@@ -88,7 +88,7 @@ async def test_a_message_that_comes_after_a_lost_answer_is_added_to_what_is_foun
 ) -> None:
     talk = Conversation()
     with pytest.raises(Died):
-        await town_hall.deliverer(Road(town_hall.sender, 1, answered=True)).hand(
+        await town_hall.deliverer(Road(town_hall.sender, 1, answered=True)).deliver(
             talk.message("Eerst")
         )
     deliverer = town_hall.deliverer(Road(town_hall.sender))
@@ -123,14 +123,14 @@ async def test_a_task_of_somebody_else_s_that_has_our_number_is_left_alone(
 class Odd:
     """A sender that is answered with what nobody documented."""
 
-    async def request(self, *_: Any) -> Answer:
-        return Answer(status=200, body=b'{"results": [{"odd": []}], "klantcontact": []}')
+    async def request(self, *_: Any) -> Response:
+        return Response(status=200, body=b'{"results": [{"odd": []}], "klantcontact": []}')
 
 
 async def test_answers_of_another_shape_pause_and_call_for_a_person(town_hall: Register) -> None:
     deliverer = town_hall.deliverer(Road(Odd()))  # type: ignore[arg-type]
     for _ in range(2):
-        answer = await deliverer.hand(Conversation().message("Eerst", task=True))
+        answer = await deliverer.deliver(Conversation().message("Eerst", task=True))
         verdict = deliverer.judge(answer)
         assert (verdict.outcome, verdict.alarm) == ("paused", True)
         assert verdict.reason == "Open Klant's answer is not as its document says"

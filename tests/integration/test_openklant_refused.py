@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from deliverer.transport.http_client import Sender
-from deliverer.transport.response import Answer, Body
+from deliverer.transport.http_client import HttpClient
+from deliverer.transport.response import Body, Response
 from services.postgres.database import Pool
 from tests.integration.register import Conversation, Register, taken
 from tests.integration.road import Road
@@ -14,14 +14,14 @@ from tests.integration.road import Road
 class Sick:
     """A sender to whom some tasks are not shown."""
 
-    def __init__(self, sender: Sender, tasks: Collection[str], status: int) -> None:
+    def __init__(self, sender: HttpClient, tasks: Collection[str], status: int) -> None:
         self._sender, self._tasks, self._status = sender, tasks, status
 
     async def request(
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
-    ) -> Answer:
+    ) -> Response:
         if any(task in url for task in self._tasks):
-            return Answer(status=self._status, body=b'{"code": "error"}')
+            return Response(status=self._status, body=b'{"code": "error"}')
         return await self._sender.request(method, url, body, headers)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from archiver.operator_actions import MOST, recording
+from archiver.operator_actions import MOST, record_operator_actions
 from cli.main import main
 from cli.routing.rollback import KEPT
 from cli.support.audit import LONGEST_NAME
@@ -19,9 +19,9 @@ from services import clock
 from services.config import loader
 from services.contract import Record
 from services.http.rights import ROLES
-from services.ids import made_at
-from services.postgres.database import Pool, connected
-from services.tasks import beside
+from services.ids import created_at
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 from tests.installation import EXAMPLE
 from tests.integration.parked import filled, ids, on
 from tests.integration.test_rules_commands_on_a_table import TOML, Town
@@ -213,13 +213,16 @@ async def all_recorded(pool: Pool) -> list[Any]:
 
 async def test_each_is_recorded_once_as_it_was_done(pool: Pool, empty: str) -> None:
     url = f"{empty}?role=postkamer_archiver"  # with its rights and no more
-    async with connected(url, "test", 2) as own, beside(recording(own, (await writer_of(own)).add)):
+    async with (
+        connection_pool(url, "test", 2) as own,
+        background_task(record_operator_actions(own, (await writer_of(own)).add)),
+    ):
         await all_recorded(pool)
         await wrote(pool)  # while it runs
         await all_recorded(pool)
     await wrote(pool)
     [row] = await rows(pool)
-    async with beside(recording(pool, (await writer_of(pool)).add)):
+    async with background_task(record_operator_actions(pool, (await writer_of(pool)).add)):
         *_, record = await all_recorded(pool)
     assert len(await records(pool)) == 2
     same = ("id", "at", "tenant")
@@ -230,7 +233,7 @@ async def test_each_is_recorded_once_as_it_was_done(pool: Pool, empty: str) -> N
         "by": "sanne",
         "count": 3,
     }
-    assert (clock.now() - made_at(record["id"])).total_seconds() < SECONDS
+    assert (clock.now() - created_at(record["id"])).total_seconds() < SECONDS
 
 
 async def test_more_than_go_at_once_go_one_batch_after_the_other(pool: Pool) -> None:
@@ -241,7 +244,7 @@ async def test_more_than_go_at_once_go_one_batch_after_the_other(pool: Pool) -> 
         sizes.append(len(records))
         await (await writer_of(pool)).add(records)
 
-    async with beside(recording(pool, add)):
+    async with background_task(record_operator_actions(pool, add)):
         assert len(await all_recorded(pool)) == 2 * MOST + 1
     assert sizes == [MOST, MOST, 1]
 
@@ -255,14 +258,14 @@ async def test_who_dies_between_adding_and_marking_records_it_once_all_the_same(
         is_added.set()
         await never.wait()
 
-    dying = asyncio.create_task(recording(pool, add))
+    dying = asyncio.create_task(record_operator_actions(pool, add))
     async with asyncio.timeout(SECONDS):
         await is_added.wait()
     dying.cancel()
     with suppress(asyncio.CancelledError):
         await dying
     assert (await waits(pool), len(await records(pool))) == (3, 3)
-    async with beside(recording(pool, (await writer_of(pool)).add)):
+    async with background_task(record_operator_actions(pool, (await writer_of(pool)).add)):
         assert len(await all_recorded(pool)) == 3
 
 
@@ -272,7 +275,7 @@ async def test_one_that_the_record_refuses_keeps_no_other_from_it_and_stays(pool
     await wrote(pool)
     id = next(row["id"] for row in await rows(pool) if row["what"] == "x")
     await pool.execute(f"alter table archiver.entry add check (id <> '{id}')")
-    async with beside(recording(pool, (await writer_of(pool)).add)):
+    async with background_task(record_operator_actions(pool, (await writer_of(pool)).add)):
         await until(lambda: waits(pool), lambda count: count == 1, SECONDS)
     assert [json.loads(row["data"])["what"] for row in await records(pool)] == ["token revoke"] * 2
     [left] = await rows(pool)

@@ -134,7 +134,7 @@ async def test_an_upload_is_sent_as_what_it_is_or_as_a_document(
     desk: Desk, mime_type: str, kind: str, refusal: str
 ) -> None:
     id = clock.new_id()
-    await desk.uploads.finish(
+    await desk.uploads.complete(
         Upload(
             id=id,
             token="crm",

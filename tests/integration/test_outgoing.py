@@ -193,7 +193,7 @@ async def test_a_process_that_was_killed_keeps_a_file_for_minutes_only(
     office, account = place
     media = await office.uploaded(b"\x89PNG")
     id = await office.queue(IMAGE, media=media)
-    uploads = media_uploader.Uploads(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
+    uploads = media_uploader.MediaUploadStore(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
     (job,) = await uploads.claim(4)
     assert await uploads.claim(4) == []
     soon = "select due_at - now() < interval '5 minutes' from deliverer.upload"
@@ -202,7 +202,7 @@ async def test_a_process_that_was_killed_keeps_a_file_for_minutes_only(
     async with office.working(**{NUMBER: account}):
         await office.until(id, "sent")
     # The first one comes back from the dead: what it says no longer counts.
-    await uploads.brought(job, "stale")
+    await uploads.complete(job, "stale")
     assert await office.pool.fetchval("select provider_id from deliverer.upload") == "1"
 
 

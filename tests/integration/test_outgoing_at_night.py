@@ -10,7 +10,7 @@ import pytest
 
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
-from services.calendar.quiet_hours import Night
+from services.calendar.quiet_hours import QuietHours
 from services.whatsapp.delivery_status import WITHDRAWN
 from tests.integration.provider import NUMBER, Account, Office
 
@@ -24,10 +24,10 @@ values ('almelo', $1, 'herinneringen', 'balie', now() - interval '1 hour', now()
 HOUR = timedelta(hours=1)
 
 
-def night(begins: timedelta, ends: timedelta) -> Night:
+def night(begins: timedelta, ends: timedelta) -> QuietHours:
     """Around this moment."""
     now = clock.now().astimezone(AMSTERDAM)
-    return Night((now + begins).time(), (now + ends).time())
+    return QuietHours((now + begins).time(), (now + ends).time())
 
 
 def at_night(account: Account, ends: timedelta, begins: timedelta = -HOUR) -> dict[str, Account]:

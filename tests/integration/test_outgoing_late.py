@@ -2,18 +2,18 @@
 
 import msgspec
 
-from deliverer.meta.closed_window import CLOSED, IN_TEMPLATE, LATE_CHARACTERS, WINDOW_CLOSED
+from deliverer.meta.closed_window import CLOSED, IN_TEMPLATE, MAX_LATE_CHARACTERS, WINDOW_CLOSED
 from deliverer.meta.ledger import Ledger
 from services import clock
-from services.config.numbers import LateTemplate
+from services.config.numbers import LateAnswerTemplate
 from services.contract import SendOutcome
-from services.postgres.database import connected
+from services.postgres.database import connection_pool
 from tests.integration.provider import NUMBER, Account, Office
 
 TEXT = {"type": "text", "text": {"body": "Ja."}}
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
-LATE = LateTemplate(name="antwoord")
+LATE = LateAnswerTemplate(name="antwoord")
 STOPPED = "insert into router.withdrawal values ('almelo', $1, $2, now() - interval '1 day')"
 HEARD = """
 insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
@@ -51,7 +51,7 @@ async def test_a_late_answer_goes_in_the_template_for_it_if_its_words_fit(
     await office.pool.execute(HEARD, NUMBER, late, 25)
     account = msgspec.structs.replace(account, late=LATE)
     answer = {"type": "text", "text": {"body": "Ja,\n\nhij is klaar."}}
-    long = {"type": "text", "text": {"body": "x" * (LATE_CHARACTERS + 1)}}
+    long = {"type": "text", "text": {"body": "x" * (MAX_LATE_CHARACTERS + 1)}}
     async with office.working(**{NUMBER: account}):
         sent = await office.queue(answer, late, about_wamid="wamid.question")
         await office.until(sent, "sent")
@@ -148,7 +148,7 @@ async def test_the_deliverers_own_rights_are_enough_to_know_it(
     await office.pool.execute(HEARD, "20000001", person, 1)
     await office.pool.execute(STOPPED, person, "stop")
     await office.queue(TEXT, person)
-    async with connected(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
+    async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
         [line] = await Ledger(own, clock.new_id(), {}).claim(4, set())
-    heard, wrote, stopped = line.heard_at, line.wrote_at, line.stopped_at
+    heard, wrote, stopped = line.window_opened_at, line.last_inbound_at, line.stopped_at
     assert heard and wrote and stopped and stopped < heard < wrote

@@ -102,7 +102,7 @@ def test_what_is_given_up_is_told_with_the_reason(command: Command, table: str) 
     assert json.loads(done.stdout) == {"count": 1, "dryRun": False}
 
     async def untold(pool: Pool) -> list[Settlement]:
-        return await Replays(pool, ONE).untold()
+        return await Replays(pool, ONE).unpublished()
 
     [told] = on(table, untold)
     assert (told.event, told.state, told.reason) == (delivery(6).id, "dropped", "CRM is gone")
@@ -157,7 +157,7 @@ def test_a_destination_that_is_left_out_is_listed_while_something_of_it_is_left(
 
 def test_a_destination_is_held_still_and_freed(command: Command, table: str) -> None:
     async def still(pool: Pool) -> bool:
-        return await Replays(pool, ONE).held_still("crm")
+        return await Replays(pool, ONE).is_paused_by_operator("crm")
 
     assert not on(table, still)
     assert command("destination", "pause", "crm", "--reason", "upgrade").stdout == (

@@ -211,11 +211,11 @@ def test_what_was_tried_again_is_told_once_more_under_an_id_of_its_own(
 
     async def work(pool: Pool) -> list[Settlement]:
         replays = Replays(pool, clock.new_id())
-        assert await replays.untold() == []
+        assert await replays.unpublished() == []
         await write(pool, one)
-        untold = await replays.untold()
-        await replays.told(untold)
-        assert await replays.untold() == []
+        untold = await replays.unpublished()
+        await replays.mark_published(untold)
+        assert await replays.unpublished() == []
         return untold
 
     [told] = on(table, work)

@@ -12,11 +12,11 @@ from router.conversation.refusals import FAULT
 from router.handlers.batch import decide_batch
 from router.handlers.units import units
 from router.partition.worker import STARTS
-from router.store.store import Fenced, Store
+from router.store.store import PartitionFenced, Store
 from services import clock
 from services.amqp import topology
 from services.amqp.consumer import Inbox
-from services.amqp.incoming_message import Incoming
+from services.amqp.incoming_message import IncomingMessage
 from services.contract import Command, Entry, PartitionBatch, encode
 from services.postgres.database import Pool
 from tests.citizens import text, webhook
@@ -27,7 +27,7 @@ from tests.watching import until
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
     """What was handed out before, until it is done."""
     batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
-    inbox = _Redelivered(Incoming("partition-batch.v1", encode(batch), 1, deliveries=2))
+    inbox = _Redelivered(IncomingMessage("partition-batch.v1", encode(batch), 1, delivery_count=2))
     work = asyncio.create_task(standing.partition.work(inbox))
     await asyncio.wait_for(inbox.acked.wait(), 15)
     work.cancel()
@@ -60,9 +60,9 @@ async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> No
     todo = list(units(receipt(webhook(text("late", "wamid.late", 1))), GROUND))
     mine = await old.take_epoch(0)
     known = await old.load(todo, GROUND)
-    fresh = decide_batch(todo, known, GROUND).fresh
+    fresh = decide_batch(todo, known, GROUND).new
     await new.take_epoch(0)
-    with pytest.raises(Fenced):
+    with pytest.raises(PartitionFenced):
         await old.commit(0, mine, fresh)
     for table in ("inbox", "conversation", "identity"):
         assert await pool.fetchval(f"select count(*) from router.{table}") == 0
@@ -73,21 +73,21 @@ async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool)
     epoch = await store.take_epoch(0)
     todo = list(units(receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
     first = decide_batch(todo, await store.load(todo, GROUND), GROUND)
-    await store.commit(0, epoch, first.fresh)
+    await store.commit(0, epoch, first.new)
     again = decide_batch(todo, await store.load(todo, GROUND), GROUND)
-    assert again.fresh == []
-    assert [d for _, d, _ in again.said] == [d for _, d, _ in first.said]
+    assert again.new == []
+    assert [d for _, d, _ in again.to_publish] == [d for _, d, _ in first.to_publish]
 
 
 class _Redelivered(Inbox):
     """An inbox with one message that was handed out before."""
 
-    def __init__(self, incoming: Incoming) -> None:
+    def __init__(self, incoming: IncomingMessage) -> None:
         self.lost, self.stopping = asyncio.Event(), False
         self._incoming = [incoming]
         self.acked = asyncio.Event()
 
-    async def take(self, limit: int) -> list[Incoming]:
+    async def take(self, limit: int) -> list[IncomingMessage]:
         if self._incoming:
             return [self._incoming.pop()]
         await asyncio.Event().wait()
@@ -105,7 +105,7 @@ async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_othe
     async with Standing(broker, pool) as standing:
         mark = GROUND.hash("suspect", "0", str(poison.id))
         for _ in range(starts):
-            await Store(pool).suspect(mark)
+            await Store(pool).mark_suspect(mark)
         await is_handed_again(standing, poison, innocent)
     assert await pool.fetchval("select count(*) from router.conversation") == conversations
     assert await pool.fetchval("select count(*) from router.quarantine") == 2 - conversations
@@ -144,7 +144,7 @@ async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
     poison = _order()
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
-            await Store(pool).suspect(GROUND.hash("suspect", "0", str(poison.id)))
+            await Store(pool).mark_suspect(GROUND.hash("suspect", "0", str(poison.id)))
         await is_handed_again(standing, poison)
         assert await _fates(pool) == {poison.id: ("failed", FAULT)}
         last = _order(to="31622222222")
@@ -162,10 +162,10 @@ async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_deci
     store = Store(pool)
     epoch = await store.take_epoch(0)
     todo = list(units(order, GROUND))
-    await store.commit(0, epoch, decide_batch(todo, await store.load(todo, GROUND), GROUND).fresh)
+    await store.commit(0, epoch, decide_batch(todo, await store.load(todo, GROUND), GROUND).new)
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
-            await store.suspect(GROUND.hash("suspect", "0", str(order.id)))
+            await store.mark_suspect(GROUND.hash("suspect", "0", str(order.id)))
         await is_handed_again(standing, order)
     assert await _fates(pool) == {order.id: ("accepted", "")}
 

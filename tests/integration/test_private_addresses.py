@@ -5,8 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from deliverer.transport.http_client import sending
-from deliverer.transport.response import Answer
+from deliverer.transport.http_client import http_client
+from deliverer.transport.response import Response
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
@@ -22,9 +22,9 @@ async def test_a_private_address_is_not_even_connected_to_unless_its_network_is_
 
     async with await asyncio.start_server(heard, "127.0.0.1", 0) as server:
         url = f"http://{name}:{server.sockets[0].getsockname()[1]}/"
-        async with sending(1, networks=()) as sender:
-            assert await sender.post(url, b"", {}) == Answer(failure="inside", sent=False)
+        async with http_client(1, networks=()) as sender:
+            assert await sender.post(url, b"", {}) == Response(failure="inside", request_sent=False)
         assert asked == []
-        async with sending(1, networks=[ip_network("127.0.0.0/8")]) as sender:
+        async with http_client(1, networks=[ip_network("127.0.0.0/8")]) as sender:
             assert (await sender.post(url, b"", {})).status == 204
     assert len(asked) == 1

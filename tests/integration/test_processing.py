@@ -13,7 +13,7 @@ from archiver.index.processing_log import PASSED_ON, RECEIVED, SENT, Activities
 from archiver.log.writer import Writer
 from services import clock
 from services.ids import uuid7
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from tests.integration.lookers import AT, Said, delivered, id_of, opening, record, said, told, typed
 from tests.recorded import keys_of, writer_of
 
@@ -138,7 +138,7 @@ async def test_what_is_past_its_term_goes_and_a_year_stays_whatever_is_asked(
     await pool.execute("select archiver.make_processing_months($1, 40)", past[30])
     messages = [_of(day) for day in past.values()]
     await (await writer_of(pool)).add([one.record for one in messages])
-    await table_partitions.forget(archivers, today, 24)
+    await table_partitions.drop_expired(archivers, today, 24)
     assert await _months(pool) == sorted(past[count] for count in (0, 11, 14))
     await archivers.execute("select archiver.forget_processing('2999-01-01')")
     assert await _months(pool) == sorted(past[count] for count in (0, 11))
@@ -149,7 +149,7 @@ async def archivers(pool: Pool, empty: str) -> Any:
     """As the service connects."""
     await pool.execute("alter role postkamer_archiver login password 'a'")
     url = empty.replace(empty.partition("://")[2].partition("@")[0], "postkamer_archiver:a", 1)
-    async with connected(url, "test", 1) as theirs:
+    async with connection_pool(url, "test", 1) as theirs:
         yield theirs
 
 

@@ -5,7 +5,7 @@ import msgspec
 from deploy.local.rabbitmq import Broker
 from services.contract import Receipt, Record
 from services.postgres.database import Pool
-from services.whatsapp.segments import Cut, Hole, joined
+from services.whatsapp.segments import Gap, SegmentedBody, join_body
 from tests.citizens import text, webhook
 from tests.integration.archived import Heard, hearing
 from tests.integration.standing import Standing, receipt
@@ -15,24 +15,24 @@ SECONDS = 15
 
 
 class Envelope(msgspec.Struct):
-    holes: list[Hole]
+    holes: list[Gap]
 
 
 def together(came: Receipt, records: list[Record]) -> bytes | None:
     """The signed bytes, of what the archive heard."""
-    mine = {r.id: r for r in records if r.receipt == came.id and r.item is not None}.values()
-    pieces = {(r.item or 0, "item"): r.raw for r in mine}
-    pieces |= {(r.item or 0, "contact"): r.contact for r in mine}
+    mine = {r.id: r for r in records if r.receipt == came.id and r.item_index is not None}.values()
+    pieces = {(r.item_index or 0, "item"): r.raw for r in mine}
+    pieces |= {(r.item_index or 0, "contact"): r.contact for r in mine}
     envelope = next(record for record in records if record.id == came.id)
     holes = msgspec.json.decode(envelope.data, type=Envelope).holes
-    return joined(Cut(envelope.raw, holes), pieces)
+    return join_body(SegmentedBody(envelope.raw, holes), pieces)
 
 
 async def heard_of(heard: Heard, came: Receipt, pieces: int) -> list[Record]:
     """Its pieces in order, once there are so many."""
 
     async def look() -> list[Record]:
-        return [r for r in heard.records if r.receipt == came.id and r.item is not None]
+        return [r for r in heard.records if r.receipt == came.id and r.item_index is not None]
 
     return await until(look, lambda found: len(found) >= pieces, SECONDS)
 
@@ -48,7 +48,7 @@ async def test_what_meta_repeats_is_a_segment_and_both_bodies_come_together_agai
         await standing.put(repeated)
         again = await heard_of(heard, repeated, 3)
     assert [record.kind for record in said] == ["message"] * 2
-    assert [(record.kind, record.item) for record in again] == [
+    assert [(record.kind, record.item_index) for record in again] == [
         ("segment", 0),
         ("segment", 1),
         ("segment", 2),
@@ -76,7 +76,7 @@ async def test_a_batch_that_is_done_again_says_the_same_of_every_place(
     encoded = [msgspec.msgpack.encode(record) for record in heard.records]
     half = len(encoded) // 2
     assert encoded[:half] == encoded[half:]
-    kinds = [(record.kind, record.item) for record in heard.records[:half] if record.receipt]
+    kinds = [(record.kind, record.item_index) for record in heard.records[:half] if record.receipt]
     assert kinds == [
         ("conversation", None),
         ("message", 0),
@@ -99,7 +99,7 @@ async def test_a_body_of_which_the_database_refuses_an_item_comes_together_again
     async with hearing(broker) as heard, Standing(broker, pool) as standing:
         await standing.put(came)
         found = await heard_of(heard, came, 4)
-    assert sorted((record.item, record.kind) for record in found) == [
+    assert sorted((record.item_index, record.kind) for record in found) == [
         (0, "message"),
         (1, "quarantine"),
         (2, "segment"),

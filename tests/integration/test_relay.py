@@ -11,16 +11,16 @@ import pytest
 
 from deploy.local.rabbitmq import Broker
 from router.store.store import AGAIN, Store
-from router.timer_relay import MOST, Relay
+from router.timer_relay import MOST, TimerRelay
 from services import clock, contract, metrics
 from services.amqp import topology
-from services.amqp.connection import linked
-from services.amqp.consumer import Inbox, Work, consuming
-from services.amqp.partition_publisher import Partitions
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import Inbox, Work, run_consumer
+from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import PartitionBatch, Timeout
 from services.ids import uuid7
-from services.postgres.database import Pool, connected
-from services.tasks import beside
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.watching import until
 
@@ -43,18 +43,18 @@ class Relays:
         monkeypatch.setattr(clock, "now", lambda: self.now)
 
     @asynccontextmanager
-    async def one(self, partitions: int = COUNT) -> AsyncIterator[Relay]:
-        async with linked(self._url, "test relay") as link:
-            yield Relay(self.store, Partitions(link, clock.new_id(), partitions))
+    async def one(self, partitions: int = COUNT) -> AsyncIterator[TimerRelay]:
+        async with broker_connection(self._url, "test relay") as link:
+            yield TimerRelay(self.store, PartitionPublisher(link, clock.new_id(), partitions))
 
     async def told(self) -> list[Timeout]:
         """What stands in the partitions' queues, in their order; it is taken out."""
         heard: list[list[Timeout]] = [[] for _ in range(COUNT)]
         async with AsyncExitStack() as stack:
-            link = await stack.enter_async_context(linked(self._url, "test partitions"))
+            link = await stack.enter_async_context(broker_connection(self._url, "test partitions"))
             for n, queue in enumerate(QUEUES):
-                await stack.enter_async_context(consuming(link, queue, 64, _hears(heard[n])))
-                await Partitions(link, clock.new_id(), COUNT).publish(n, [LAST], 10)
+                await stack.enter_async_context(run_consumer(link, queue, 64, _hears(heard[n])))
+                await PartitionPublisher(link, clock.new_id(), COUNT).publish(n, [LAST], 10)
 
             async def ends() -> list[list[Timeout]]:
                 return [each[-1:] for each in heard]
@@ -71,7 +71,7 @@ def _hears(heard: list[Timeout]) -> Work:
         while True:
             frames = await inbox.take(64)
             for frame in frames:
-                batch = contract.decode(frame.kind, frame.body)
+                batch = contract.decode(frame.type, frame.body)
                 assert isinstance(batch, PartitionBatch)
                 heard.extend(each for each in batch.entries if isinstance(each, Timeout))
             await inbox.ack_all(frames)
@@ -82,7 +82,7 @@ def _hears(heard: list[Timeout]) -> Work:
 @pytest.fixture
 async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     """The router's, which may do what its grants say."""
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         yield own
 
 
@@ -92,7 +92,7 @@ def relays(broker: Broker, own: Pool, monkeypatch: pytest.MonkeyPatch) -> Relays
 
 
 @pytest.fixture
-async def relay(relays: Relays) -> AsyncIterator[Relay]:
+async def relay(relays: Relays) -> AsyncIterator[TimerRelay]:
     async with relays.one() as relay:
         yield relay
 
@@ -114,12 +114,12 @@ async def told_at(pool: Pool, id: UUID) -> datetime | None:
 
 
 async def test_what_is_due_is_told_to_its_partition_and_what_is_not_waits(
-    relays: Relays, relay: Relay, pool: Pool
+    relays: Relays, relay: TimerRelay, pool: Pool
 ) -> None:
     late = await waits(pool, NOON - 90 * SECOND, kind="care")
     now = await waits(pool, NOON, OTHER, "idle")
     later = await waits(pool, NOON + SECOND)
-    assert await relay.tell() == 2
+    assert await relay.publish_due() == 2
     told = {each.id: each for each in await relays.told()}
     assert told == {
         late: Timeout(
@@ -143,30 +143,30 @@ async def test_what_is_due_is_told_to_its_partition_and_what_is_not_waits(
     assert await told_at(pool, later) is None
     assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 90
     relays.now += SECOND
-    assert await relay.tell() == 1
+    assert await relay.publish_due() == 1
     assert [each.id for each in await relays.told()] == [later]
 
 
 async def test_what_was_told_and_is_still_there_is_told_again_after_ten_minutes(
-    relays: Relays, relay: Relay, pool: Pool
+    relays: Relays, relay: TimerRelay, pool: Pool
 ) -> None:
     id = await waits(pool, NOON)
-    assert await relay.tell() == 1
+    assert await relay.publish_due() == 1
     relays.now = NOON + AGAIN - timedelta(microseconds=1)
-    assert await relay.tell() == 0
+    assert await relay.publish_due() == 0
     relays.now = NOON + AGAIN
-    assert await relay.tell() == 1
+    assert await relay.publish_due() == 1
     first, again = await relays.told()
     assert (first.id, first.at, first.told_at) == (id, NOON, NOON)
     assert (again.id, again.at, again.told_at) == (id, NOON, relays.now)
     assert await told_at(pool, id) == relays.now
     await pool.execute("delete from router.timer")
     relays.now += AGAIN
-    assert await relay.tell() == 0
+    assert await relay.publish_due() == 0
     assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 0
 
 
-async def test_it_is_told_how_long_the_oldest_event_is_held(relay: Relay, pool: Pool) -> None:
+async def test_it_is_told_how_long_the_oldest_event_is_held(relay: TimerRelay, pool: Pool) -> None:
     held = "postkamer_held_seconds"
     for hours in (1, 30, 2):
         await pool.execute(
@@ -174,10 +174,10 @@ async def test_it_is_told_how_long_the_oldest_event_is_held(relay: Relay, pool: 
             " values ($1, 'x', 'crm', '')",
             uuid7(NOON - timedelta(hours=hours), bytes(10)),
         )
-    await relay.tell()
+    await relay.publish_due()
     assert metrics.REGISTRY.get_sample_value(held) == 30 * 3600
     await pool.execute("delete from router.held")
-    await relay.tell()
+    await relay.publish_due()
     assert metrics.REGISTRY.get_sample_value(held) == 0
 
 
@@ -188,7 +188,7 @@ async def test_two_routers_at_once_tell_each_time_out_once(relays: Relays, pool:
     async def telling() -> None:
         async with relays.one() as relay:
             while await pool.fetchval(UNTOLD):
-                assert await relay.tell() <= MOST
+                assert await relay.publish_due() <= MOST
 
     await asyncio.gather(telling(), telling())
     told = Counter(each.id for each in await relays.told())
@@ -205,14 +205,16 @@ async def test_a_partition_that_takes_nothing_in_keeps_no_other_from_its_time_ou
     oldest = [await waits(pool, NOON - SECOND, stuck) for _ in range(MOST)]
     newest = await waits(pool, NOON, free)
     async with relays.one(partitions=3) as relay:
-        assert await relay.tell() == 0  # the oldest are all of the partition that is not there
-        assert await relay.tell() == 1
-        assert await relay.tell() == 0
+        assert (
+            await relay.publish_due() == 0
+        )  # the oldest are all of the partition that is not there
+        assert await relay.publish_due() == 1
+        assert await relay.publish_due() == 0
         assert await told_at(pool, newest) == NOON
         # It has rested: its number's are tried again, and are the first again.
         newer = await waits(pool, NOON, free)
         monkeypatch.setattr("router.timer_relay.Relay._at_rest", lambda _: [])
-        assert await relay.tell() == 0
+        assert await relay.publish_due() == 0
         assert await told_at(pool, newer) is await told_at(pool, oldest[0]) is None
 
 
@@ -233,13 +235,13 @@ async def test_a_partition_takes_away_and_sets_anew_what_is_just_being_told(
 ) -> None:
     taken, anew, held = [await waits(pool, NOON) for _ in range(3)]
     saying = Saying()
-    telling = asyncio.create_task(relays.store.tell(NOON, MOST, [], saying))
+    telling = asyncio.create_task(relays.store.publish_due_timers(NOON, MOST, [], saying))
     await saying.begun.wait()
     new = clock.new_id()
     async with pool.acquire() as connection, asyncio.timeout(2):
         await connection.execute("delete from router.timer where id = $1", taken)
         await connection.execute("update router.timer set id = $2 where id = $1", anew, new)
-        assert await relays.store.tell(NOON, MOST, [], saying) == 0  # another router
+        assert await relays.store.publish_due_timers(NOON, MOST, [], saying) == 0  # another router
         async with connection.transaction():
             await connection.execute("delete from router.timer where id = $1", held)
             saying.may_end.set()
@@ -252,11 +254,11 @@ async def test_a_relay_that_is_cut_off_leaves_what_it_told_to_be_told_again(
 ) -> None:
     id = await waits(pool, NOON)
     saying = Saying()
-    async with beside(relays.store.tell(NOON, MOST, [], saying)):
+    async with background_task(relays.store.publish_due_timers(NOON, MOST, [], saying)):
         await saying.begun.wait()
     assert await told_at(pool, id) is None
     saying.may_end.set()
-    assert await relays.store.tell(NOON, MOST, [], saying) == 1
+    assert await relays.store.publish_due_timers(NOON, MOST, [], saying) == 1
 
 
 async def test_without_a_broker_nothing_is_told_and_with_it_everything_is(
@@ -265,8 +267,13 @@ async def test_without_a_broker_nothing_is_told_and_with_it_everything_is(
     monkeypatch.setattr("router.timer_relay.CONFIRM_SECONDS", 0.2)
     monkeypatch.setattr("router.timer_relay.REST_SECONDS", 0.0)
     id = await waits(pool, NOON)
-    async with linked("amqp://127.0.0.1:1/postkamer", "nobody") as link:
-        assert await Relay(relays.store, Partitions(link, clock.new_id(), COUNT)).tell() == 0
+    async with broker_connection("amqp://127.0.0.1:1/postkamer", "nobody") as link:
+        assert (
+            await TimerRelay(
+                relays.store, PartitionPublisher(link, clock.new_id(), COUNT)
+            ).publish_due()
+            == 0
+        )
     assert await told_at(pool, id) is None
-    async with relays.one() as relay, beside(relay.run()):
+    async with relays.one() as relay, background_task(relay.run()):
         await until(lambda: told_at(pool, id), lambda at: at == NOON, 10)

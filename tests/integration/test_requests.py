@@ -16,8 +16,8 @@ from archiver.subject_access.requests.request_metrics import STATES, count
 from router.store.store import Store
 from services import clock, metrics
 from services.calendar.opening_hours import AMSTERDAM
-from services.postgres.database import Pool, connected
-from services.tasks import beside
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 from tests.integration.batches import Office
 from tests.integration.persons import TENANT, Citizen, Desk, day, typed
 from tests.recorded import rows_of, writer_of
@@ -31,7 +31,7 @@ TODAY = NOW.astimezone(AMSTERDAM).date()
 
 @pytest.fixture
 async def desk(empty: str, pool: Pool) -> AsyncIterator[Desk]:
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         store = Store(own)
         office = Office(store, await store.take_epoch(0))
         yield Desk(office, await writer_of(pool), pool)
@@ -208,8 +208,8 @@ async def test_what_is_open_and_overdue_is_listed_and_counted(pool: Pool, empty:
     [listed] = await done(empty, "list", "--overdue")
     assert (listed["id"], listed["state"]) == (late["id"], "overdue")
     async with (
-        connected(f"{empty}?role=postkamer_archiver", "test", 1) as own,
-        beside(count(own, [TENANT, "borne"])),
+        connection_pool(f"{empty}?role=postkamer_archiver", "test", 1) as own,
+        background_task(count(own, [TENANT, "borne"])),
     ):
         counted = await until(_counted, lambda found: found[TENANT, "open"] == 2, 10)
     assert counted == {

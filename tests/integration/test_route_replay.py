@@ -55,7 +55,7 @@ async def week(pool: Pool) -> Week:
 
 
 async def _recorded(pool: Pool, week: Week) -> None:
-    await table_partitions.make(pool, MONDAY.date())
+    await table_partitions.create_partitions(pool, MONDAY.date())
     writer = await writer_of(pool)
     assert await writer.add(week.records) == len({record.id for record in week.records})
 

@@ -12,8 +12,8 @@ from deliverer.meta.ledger import Ledger
 from router.store.store import SIGHTINGS, Store
 from services import clock
 from services.contract import Author, Receipt, SendOutcome
-from services.postgres.database import Pool, connected
-from services.whatsapp.delivery_status import WINDOW
+from services.postgres.database import Pool, connection_pool
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from tests.citizens import text, webhook
 from tests.integration.batches import GROUND, NUMBER, WABA, Office, consent, template
 from tests.integration.desk import marking
@@ -22,7 +22,7 @@ from tests.integration.desk import marking
 @pytest.fixture
 async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     """The router's, which may do what its grants say."""
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         assert await own.fetchval("select current_user") == "postkamer_router"
         yield own
 
@@ -64,7 +64,7 @@ async def test_a_conversation_keeps_when_its_citizen_wrote(office: Office, pool:
     said, came = await pool.fetchrow(row) or ()
     assert said < came
     [(_, heard, _)] = await office.takes(office.came(webhook(text("en?", "wamid.2", 1))))
-    assert heard.window_until == (await pool.fetchval(row)) + WINDOW
+    assert heard.window_until == (await pool.fetchval(row)) + CUSTOMER_SERVICE_WINDOW
 
 
 async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_the_ledgers(
@@ -72,14 +72,14 @@ async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_
 ) -> None:
     [(_, heard, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
     here = {"conversation": heard.conversation}
-    first = office.order(text="dag", about=heard.message, media=clock.new_id(), **here)
+    first = office.order(text="dag", reply_to_message=heard.message, media=clock.new_id(), **here)
     await office.takes(first)
-    early = office.order(text="b", about=first.id, **here)
+    early = office.order(text="b", reply_to_message=first.id, **here)
     await office.takes(early)
     await pool.execute(
         "update deliverer.ledger set state = 'sent', wamid = 'wamid.ours' where id = $1", first.id
     )
-    late = office.order(text="c", about=first.id, **here)
+    late = office.order(text="c", reply_to_message=first.id, **here)
     await office.takes(late)
     rows = await pool.fetch("select id, about, about_wamid, media, place from deliverer.ledger")
     assert {row["id"]: tuple(row)[1:] for row in rows} == {
@@ -87,7 +87,7 @@ async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_
         early.id: (first.id, "", None, 3),
         late.id: (first.id, "wamid.ours", None, 4),
     }
-    [(_, refused, _)] = await office.takes(office.order(about=clock.new_id(), **here))
+    [(_, refused, _)] = await office.takes(office.order(reply_to_message=clock.new_id(), **here))
     assert refused.reason.startswith("message_unknown: ")
 
 

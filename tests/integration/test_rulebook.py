@@ -10,18 +10,18 @@ import msgspec
 import pytest
 
 from deploy.local.rabbitmq import Broker
-from router.active_rules import UNRECORDED, Rulebook
+from router.active_rules import UNRECORDED, ActiveRules
 from router.handlers.units import keyed_hash
 from router.store.store import Store
 from services import clock
 from services.amqp import topology
-from services.amqp.connection import linked
+from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
 from services.config import loader
-from services.config.loader import Choices
+from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.postgres.database import Pool, connected
-from services.tasks import beside
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 from tests.integration.archived import Heard, hearing
 from tests.integration.conftest import PASSWORDS
 from tests.recorded import writer_of
@@ -49,7 +49,7 @@ url = "https://crm.example/events"
 HASH = keyed_hash(b"k" * 32)
 
 
-def chosen(folder: Path, approved_by: str) -> Choices:
+def chosen(folder: Path, approved_by: str) -> LoadedConfig:
     path = folder / "postkamer.toml"
     path.write_text(TOML.format(approved_by))
     return loader.load(path)
@@ -58,7 +58,7 @@ def chosen(folder: Path, approved_by: str) -> Choices:
 @pytest.fixture
 async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     """The router's, which may do what its grants say."""
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         yield own
 
 
@@ -69,10 +69,12 @@ async def heard(broker: Broker) -> AsyncIterator[Heard]:
 
 
 @asynccontextmanager
-async def rulebook(broker: Broker, pool: Pool) -> AsyncIterator[Rulebook]:
+async def rulebook(broker: Broker, pool: Pool) -> AsyncIterator[ActiveRules]:
     """That of a router which has just started."""
-    async with linked(broker.url_for("router", PASSWORDS["router"]), "test rules") as link:
-        yield Rulebook(Store(pool), Publisher(link, topology.ARCHIVE), HASH)
+    async with broker_connection(
+        broker.url_for("router", PASSWORDS["router"]), "test rules"
+    ) as link:
+        yield ActiveRules(Store(pool), Publisher(link, topology.ARCHIVE), HASH)
 
 
 async def rows(pool: Pool) -> list[Any]:
@@ -84,9 +86,9 @@ async def test_a_version_is_kept_and_goes_into_the_archive(
 ) -> None:
     town = chosen(tmp_path, "De secretaris")
     async with rulebook(broker, own) as book:
-        assert book.obstacles() == [UNRECORDED]
-        await book.take(town)
-        assert (book.obstacles(), (await book.ground()).version) == ([], town.version)
+        assert book.problems() == [UNRECORDED]
+        await book.activate(town)
+        assert (book.problems(), (await book.context()).version) == ([], town.version)
     await until(heard.count, lambda n: n == 1, 10)
     [record], [row] = heard.records, await rows(pool)
     assert (row["version"], row["approved_by"]) == (town.version, "De secretaris")
@@ -101,11 +103,11 @@ async def test_two_routers_and_later_starts_say_the_same_and_the_archive_keeps_i
 ) -> None:
     one, other = (chosen(tmp_path, name) for name in ("De secretaris", "De griffier"))
     async with rulebook(broker, own) as first, rulebook(broker, own) as second:
-        await asyncio.gather(first.take(one), second.take(one))
-        await first.take(other)
-        await first.take(one)
+        await asyncio.gather(first.activate(one), second.activate(one))
+        await first.activate(other)
+        await first.activate(one)
     async with rulebook(broker, own) as later:
-        await later.take(other)
+        await later.activate(other)
     await until(heard.count, lambda n: n == 5, 10)
     kept = await rows(pool)
     assert [row["version"] for row in kept] == [one.version, other.version]
@@ -133,15 +135,15 @@ async def test_nothing_is_decided_by_a_version_before_it_is_confirmed(
         await asyncio.Event().wait()
 
     nowhere.publish = unheard  # type: ignore[method-assign]
-    book = Rulebook(Store(own), nowhere, HASH)
-    async with beside(book.ground()) as waiting, beside(book.take(town)):
+    book = ActiveRules(Store(own), nowhere, HASH)
+    async with background_task(book.context()) as waiting, background_task(book.activate(town)):
         await asyncio.wait_for(asked.wait(), 10)
         assert await kept() == 1
-        assert (waiting.done(), book.obstacles()) == (False, [UNRECORDED])
+        assert (waiting.done(), book.problems()) == (False, [UNRECORDED])
     # It ended there, as in a crash; the next start says what was written down then.
     async with rulebook(broker, own) as book:
-        await book.take(town)
-        assert (await book.ground()).version == town.version
+        await book.activate(town)
+        assert (await book.context()).version == town.version
     await until(heard.count, lambda n: n == 1, 10)
     assert [row["record"] for row in await rows(pool)] == [heard.records[0].id]
 
@@ -151,10 +153,10 @@ async def test_a_batch_that_began_keeps_the_version_that_it_began_with(
 ) -> None:
     one, other = (chosen(tmp_path, name) for name in ("De secretaris", "De griffier"))
     async with rulebook(broker, own) as book:
-        await book.take(one)
-        begun = await book.ground()
-        await book.take(other)
-        assert (begun.version, (await book.ground()).version) == (one.version, other.version)
+        await book.activate(one)
+        begun = await book.context()
+        await book.activate(other)
+        assert (begun.version, (await book.context()).version) == (one.version, other.version)
         assert begun.config is one.config
 
 
@@ -163,14 +165,14 @@ async def test_a_version_that_is_too_large_for_the_archive_is_refused_and_the_ot
 ) -> None:
     one, other = (chosen(tmp_path, name) for name in ("De secretaris", "D" * 200))
     async with rulebook(broker, own) as book:
-        await book.take(one)
+        await book.activate(one)
         size = len(msgspec.json.encode(other.files))
         monkeypatch.setattr("router.active_rules.LARGEST", size - 1)
         with pytest.raises(ConfigError, match=f"over {size - 1} bytes"):
-            await book.take(other)
-        assert (await book.ground()).version == one.version
+            await book.activate(other)
+        assert (await book.context()).version == one.version
         monkeypatch.setattr("router.active_rules.LARGEST", size)
-        await book.take(other)
+        await book.activate(other)
     assert len(await rows(pool)) == 2
 
 
@@ -179,10 +181,13 @@ async def test_a_router_follows_its_files_from_its_start(
 ) -> None:
     monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 0.02)
     town = chosen(tmp_path, "De secretaris")
-    async with rulebook(broker, own) as book, beside(book.run(tmp_path / "postkamer.toml", town)):
+    async with (
+        rulebook(broker, own) as book,
+        background_task(book.run(tmp_path / "postkamer.toml", town)),
+    ):
 
         async def version() -> str:
-            return (await book.ground()).version
+            return (await book.context()).version
 
         await until(version, lambda now: now == town.version, 10)
         new = chosen(tmp_path, "De griffier")

@@ -11,11 +11,11 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from router.handlers.units import keyed_hash
-from router.ruleset.context import version_of
+from router.ruleset.context import new_version
 from router.store.store import Store
 from services.config import loader
-from services.config.loader import Choices
-from services.postgres.database import connected
+from services.config.loader import LoadedConfig
+from services.postgres.database import connection_pool
 from services.postgres.migrations import migrate
 from tests.integration.conftest import all_migrations
 from tests.integration.test_rulebook import TOML
@@ -32,16 +32,16 @@ class Town:
         self.path, self.url = path, url
         self.first, self.second = (self.written(name) for name in APPROVED)
 
-    def written(self, approved_by: str) -> Choices:
+    def written(self, approved_by: str) -> LoadedConfig:
         self.path.write_text(TOML.format(approved_by))
         return loader.load(self.path)
 
     async def keep(self) -> None:
         await migrate(self.url, all_migrations())
-        async with connected(self.url, "test", 1) as pool:
+        async with connection_pool(self.url, "test", 1) as pool:
             for n, each in enumerate((self.first, self.second)):
                 at = NOON + n * timedelta(days=1)
-                await Store(pool).keep_version(version_of(each, at, keyed_hash(b"k")))
+                await Store(pool).keep_version(new_version(each, at, keyed_hash(b"k")))
 
     def __call__(self, *arguments: str) -> Result:
         env = {"POSTKAMER_CONFIG": str(self.path), "POSTKAMER_DATABASE_URL": self.url}
@@ -175,7 +175,7 @@ def test_without_a_configuration_or_a_database_it_is_said_which_is_missing(rules
 
 def test_a_row_that_was_changed_is_not_brought_back(rules: Town) -> None:
     async def change() -> None:
-        async with connected(rules.url, "test", 1) as pool:
+        async with connection_pool(rules.url, "test", 1) as pool:
             await pool.execute(
                 "update router.version set files ="
                 " (select files from router.version where version <> $1) where version = $1",

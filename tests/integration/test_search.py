@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from archiver.log.erasure import Destroyer
+from archiver.log.erasure import Eraser
 from archiver.search import log_position
 from archiver.search.request import COUNTED
 from services import clock
@@ -201,11 +201,11 @@ async def test_the_same_question_finds_the_same_later(pool: Pool) -> None:
         assert await ask.page(words="vol", asOf=first["asOf"]) == first
         assert (await ask.page(words="vol"))["total"] == 4
         key = await (await keys_of(pool)).hashing("almelo")
-        nothing = await ask.page(words="vol", asOf=log_position.told(key, 0))
+        nothing = await ask.page(words="vol", asOf=log_position.encode_position(key, 0))
         assert (nothing["total"], nothing["messages"]) == (0, [])
-        beyond = await ask.page(words="vol", asOf=log_position.told(key, 10**17))
+        beyond = await ask.page(words="vol", asOf=log_position.encode_position(key, 10**17))
         looks = 4  # which are in the log as well, also the one that found nothing
-        assert (beyond["total"], log_position.place(key, beyond["asOf"])) == (
+        assert (beyond["total"], log_position.decode_position(key, beyond["asOf"])) == (
             4,
             len(old) + 2 + looks,
         )
@@ -261,13 +261,13 @@ async def test_who_destroys_something_takes_it_out_of_the_index(pool: Pool) -> N
     writer = await writer_of(pool)
     records = [message("vol"), message("vol", within="weg"), message("vol", tenant="hengelo")]
     await writer.add(records)
-    destroyer = Destroyer(pool, await keys_of(pool))
+    destroyer = Eraser(pool, await keys_of(pool))
     async with asking(pool, rights_of()) as ask:
         first = await ask.page(words="vol")
         await destroyer.conversation("almelo", conversation("weg"), "its time is over")
         again = await ask.page(words="vol", asOf=first["asOf"])
         assert (first["total"], again["total"], again["gone"]) == (2, 1, 0)
-        await destroyer.entry(records[0].id, "its time is over")
+        await destroyer.erase_entry(records[0].id, "its time is over")
         assert (await ask.page(words="vol"))["total"] == 0
     await destroyer.municipality("hengelo", "it is no more")
     assert await pool.fetchval("select count(*) from archiver.searchable") == 0

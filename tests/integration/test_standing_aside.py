@@ -7,10 +7,10 @@ import msgspec
 from aiohttp import web
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.sidelined_store import TOGETHER, Asides
+from deliverer.crm.sidelined_store import TOGETHER, SidelinedStore
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
-from services.amqp.connection import linked
+from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
 from services.contract import Delivery, DeliveryBatch
 from services.postgres.database import Pool
@@ -53,7 +53,9 @@ def of(n: int, conversation: str) -> Delivery:
 
 @asynccontextmanager
 async def router(broker: Broker) -> AsyncIterator[Publisher]:
-    async with linked(broker.url_for("router", PASSWORDS["router"]), "test router") as link:
+    async with broker_connection(
+        broker.url_for("router", PASSWORDS["router"]), "test router"
+    ) as link:
         yield Publisher(link, topology.DESTINATIONS)
 
 
@@ -96,18 +98,18 @@ async def test_whatever_its_citizen_writes_others_go_on_and_then_so_do_they(
 async def test_the_table_gives_the_first_of_each_conversation_that_is_due_and_those_behind_it(
     pool: Pool,
 ) -> None:
-    table = Asides(pool)
+    table = SidelinedStore(pool)
     jobs = [Job(of(n, "a"), None, failed=n == 0, attempts=2) for n in range(TOGETHER + 5)]
-    await table.keep("crm", jobs, 0.0)
-    await table.keep("crm", [Job(of(50, "b"), None)], 3600.0)
-    await table.keep("other", [Job(of(51, "a"), None)], 0.0)
+    await table.insert("crm", jobs, 0.0)
+    await table.insert("crm", [Job(of(50, "b"), None)], 3600.0)
+    await table.insert("other", [Job(of(51, "a"), None)], 0.0)
     assert await table.conversations("crm") == {"a", "b"}
     found = await table.due("crm", ["a", "b", "c"], 10)
     assert [each.delivery.sequence for each in found] == [*range(TOGETHER)]
     assert [each.failed for each in found] == [1] + [0] * (TOGETHER - 1)
     first = jobs[0]
     first.failed = 2
-    await table.keep("crm", jobs[:TOGETHER], 3600.0)
+    await table.insert("crm", jobs[:TOGETHER], 3600.0)
     assert await table.due("crm", ["a"], 10) == []
     row = await pool.fetchrow(
         "select failed, attempts from deliverer.delivery where event = $1", first.delivery.id
@@ -115,7 +117,7 @@ async def test_the_table_gives_the_first_of_each_conversation_that_is_due_and_th
     assert tuple(row) == (2, 4)
     settled = "update deliverer.delivery set state = 'settled' where event = $1"
     await pool.execute(settled, first.delivery.id)
-    await table.keep("crm", [first], 0.0)
+    await table.insert("crm", [first], 0.0)
     state = await pool.fetchval(
         "select state from deliverer.delivery where event = $1", first.delivery.id
     )
@@ -123,8 +125,8 @@ async def test_the_table_gives_the_first_of_each_conversation_that_is_due_and_th
 
 
 async def test_of_many_conversations_some_are_taken_at_a_time(pool: Pool) -> None:
-    table = Asides(pool)
+    table = SidelinedStore(pool)
     many = [Job(of(n, f"citizen {n % 50}"), None) for n in range(5000)]
-    await table.keep("crm", many, 0.0)
+    await table.insert("crm", many, 0.0)
     found = await table.due("crm", [f"citizen {n}" for n in range(50)], 10)
     assert len({each.delivery.conversation for each in found}) == 10

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.requests.changes import ORDERING
-from services.config.model import Config
+from services.config.model import Configuration
 from services.http.rights import ROLES
 from services.postgres.database import Pool
 from tests.described import operations
@@ -153,7 +153,7 @@ async def test_what_was_accepted_once_is_answered_as_it_was_when_the_other_has_g
     ],
 )
 async def test_who_may_show_citizens_that_something_was_read_and_where_nobody_may(
-    pool: Pool, town: Config, department: str, status: int, code: str
+    pool: Pool, town: Configuration, department: str, status: int, code: str
 ) -> None:
     async with desk_of(pool, department, town=town) as desk:
         got, told = await desk.post(f"{HERE}/_read", {"typing": True})

@@ -12,11 +12,11 @@ import pytest
 
 from archiver.index.record_fields import Identity
 from archiver.subject_access.identity_linking import Names
-from archiver.subject_access.person_finder import Finder
+from archiver.subject_access.person_finder import PersonFinder
 from router.store.store import Store
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import Author
-from services.postgres.database import Pool, connected
+from services.postgres.database import Pool, connection_pool
 from tests.integration.batches import Office, consent
 from tests.integration.persons import TENANT, Citizen, Desk, typed
 from tests.recorded import keys_of, writer_of
@@ -29,7 +29,7 @@ WHY = ("--why", "verzoek om inzage")
 
 @pytest.fixture
 async def desk(empty: str, pool: Pool) -> AsyncIterator[Desk]:
-    async with connected(f"{empty}?role=postkamer_router", "test", 4) as own:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
         store = Store(own)
         office = Office(store, await store.take_epoch(0))
         yield Desk(office, await writer_of(pool), pool)
@@ -121,7 +121,7 @@ async def test_whoever_meta_says_is_the_same_is_in_it_under_every_name(
 async def test_what_was_merged_is_in_it_from_either_side(desk: Desk, about: Asking) -> None:
     [mine] = await desk.heard((ANNA, "van het ene nummer"))
     [other] = await desk.heard((BERT, "van het andere"))
-    merge = desk.office.order("merge", conversation=mine, other=other)
+    merge = desk.office.order("merge", conversation=mine, merge_from=other)
     [(_, done, *_)] = await desk.takes(merge)
     assert done.status == "done"
     for asked in (ANNA.phone, BERT.phone):
@@ -291,7 +291,7 @@ async def test_whom_the_router_takes_for_one_is_one_and_nobody_else(
     for name in names[:-1]:
         asked: Names = frozenset([Identity("bsuid", name)])
         async with pool.acquire() as on, on.transaction():
-            finder = Finder(on, keys, TENANT, await keys.hashing(TENANT))
+            finder = PersonFinder(on, keys, TENANT, await keys.hashing(TENANT))
             found = set((await finder.find(asked)).conversations)
         theirs = [those for those in persons.values() if those & found]
         assert found == set().union(*theirs), name

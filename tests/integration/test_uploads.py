@@ -20,12 +20,12 @@ from gateway.media.routes.upload_store import Uploads
 import gateway.media.routes
 from services import clock
 from services.files import object_store
-from services.files.object_store import Objects
-from services.http.application import application
+from services.files.object_store import ObjectStore
+from services.http.application import api_app
 from services.http.rights import Rights
 from services.http.server import serve
 from services.postgres.database import Pool
-from services.tasks import beside
+from services.tasks import background_task
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset({"send"}))
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -61,12 +61,12 @@ class Desk:
 
 @asynccontextmanager
 async def opened(pool: Pool, folder: Path) -> AsyncIterator[tuple[Desk, Media]]:
-    media = Media(Uploads(pool), Objects(folder.as_uri()))
+    media = Media(Uploads(pool), ObjectStore(folder.as_uri()))
 
     async def upload(request: web.Request) -> web.Response:
         return await media.upload(request, RIGHTS)
 
-    app = application([web.post("/v1/media", upload)])
+    app = api_app([web.post("/v1/media", upload)])
     async with serve(app, "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}/v1/media", folder, pool), media
 
@@ -225,7 +225,7 @@ async def test_what_a_process_left_when_it_was_killed_is_swept_after_an_hour(
         begin = "insert into gateway.upload values ($1, now() - make_interval(secs => $2))"
         await pool.execute(begin, left, 3700)
         await pool.execute(begin, fresh, 3500)
-        async with beside(media.sweep()), asyncio.timeout(LONG):
+        async with background_task(media.sweep()), asyncio.timeout(LONG):
             while await desk.begun() > 1:
                 await asyncio.sleep(0.01)
         assert sorted(desk.files()) == [b"half", PNG]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from gateway.webhook.endpoints import doors
-from gateway.webhook.handler import BODY_BYTES, PATH, Client, Webhook
+from gateway.webhook.endpoints import build_endpoints
+from gateway.webhook.handler import BODY_BYTES, PATH, ClientCertificate, Webhook
 from services import metrics
 from services.config import loader
-from services.http.application import application
+from services.http.application import api_app
 from services.http.problems import HEADERS
 from services.http.server import AHEAD, serve
 from tests.installation import EXAMPLE
@@ -32,11 +32,13 @@ both_ways = pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "appli
 
 
 @asynccontextmanager
-async def door(kept: Any, ahead: bool, client: Client | None = None) -> AsyncIterator[int]:
+async def door(
+    kept: Any, ahead: bool, client: ClientCertificate | None = None
+) -> AsyncIterator[int]:
     town = loader.load(EXAMPLE).config
-    ways = doors(town, [SECRET.decode()], "t", {})
-    webhook = Webhook(kept, ways, town, client or Client())
-    app = application(webhook.routes())
+    ways = build_endpoints(town, [SECRET.decode()], "t", {})
+    webhook = Webhook(kept, ways, town, client or ClientCertificate())
+    app = api_app(webhook.routes())
     if ahead:
         app[AHEAD] = {PATH: webhook.receive}
     async with serve(app, "127.0.0.1", 0) as port:
@@ -60,7 +62,7 @@ async def test_meta_is_believed_only_with_its_certificate(
     shown: bytes, status: int, ahead: bool
 ) -> None:
     kept = Taken()
-    async with door(kept, ahead, Client("X-CN")) as port:
+    async with door(kept, ahead, ClientCertificate("X-CN")) as port:
         (answer,) = await said(port, POST + shown + SIGNED + WHOLE)
     assert answer[0] == status
     assert len(kept.entries) == (1 if status == 200 else 0)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer.meta.held_messages import Holding
+from deliverer.meta.held_messages import HeldMessages
 from services import clock
 from services.contract import SendOutcome
 from tests.integration.provider import NUMBER, Office
@@ -39,7 +39,7 @@ class Late:
 
     def __init__(self, office: Office, person: UUID) -> None:
         self.office, self.person = office, person
-        self.holding = Holding(office.pool)
+        self.holding = HeldMessages(office.pool)
 
     async def answer(self, content: dict[str, Any] = TEXT, **more: Any) -> UUID:
         return await self.office.queue(content, self.person, **more)
@@ -63,7 +63,7 @@ class Late:
         await self.office.pool.execute(SILENT, self.person)
 
     async def look(self) -> dict[str, int]:
-        return await self.holding.look(clock.now())
+        return await self.holding.sweep(clock.now())
 
     async def state(self, id: UUID) -> tuple[str, str]:
         line = await self.office.line(id)

@@ -16,7 +16,7 @@ from router.conversation.auto_reply import FIRST
 from router.model.conversation import Conversation
 from router.model.decision import Decided, Decision, Reply
 from services.calendar.opening_hours import AMSTERDAM
-from services.config.loader import Choices
+from services.config.loader import LoadedConfig
 from services.contract import Author
 from services.texts.catalogue import Texts
 
@@ -99,7 +99,7 @@ class Seen(msgspec.Struct):
 
     @property
     def happened(self) -> list[str]:
-        return [decision.happened for _, decision, _ in self.decided if decision.happened]
+        return [decision.timer_effect for _, decision, _ in self.decided if decision.timer_effect]
 
 
 class Played(msgspec.Struct):
@@ -133,7 +133,7 @@ def rows() -> list[Row]:
     return msgspec.convert(given, list[Row])
 
 
-def played(row: Row, choices: Choices) -> Played:
+def played(row: Row, choices: LoadedConfig) -> Played:
     """A conversation from beginning to end, and all that is otherwise than its row has it."""
     hall = TownHall(choices, row.start.replace(tzinfo=AMSTERDAM))
     where: dict[tuple[str, str], str] = {}

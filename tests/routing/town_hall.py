@@ -16,15 +16,15 @@ from router.model.decision import (
     Changes,
     Decided,
     Decision,
-    Ground,
     Identity,
-    Outgoing,
+    OutgoingStatus,
+    RoutingContext,
     Timer,
-    Unit,
+    WorkUnit,
 )
-from router.model.snapshot import Knowledge
-from router.ruleset.context import grounded
-from services.config.loader import Choices, load
+from router.model.snapshot import Snapshot
+from router.ruleset.context import build_context
+from services.config.loader import LoadedConfig, load
 from services.contract import Author, Command, Entry, Receipt
 from tests.ringing import timeout
 
@@ -37,12 +37,12 @@ CITIZEN = "31611111111"
 class TownHall:
     """One partition's router with its tables in memory; `now` goes on when it is told to."""
 
-    def __init__(self, choices: Choices, start: datetime) -> None:
+    def __init__(self, choices: LoadedConfig, start: datetime) -> None:
         self.ground = ground_of(choices)
         self.now = start
         self.count = 0
         self.done: list[Decided] = []
-        self.tables = Knowledge()
+        self.tables = Snapshot()
         self.timers: dict[tuple[str, str], Timer] = {}
         self.body = b""
 
@@ -111,16 +111,16 @@ class TownHall:
         return decision
 
     def takes(self, entry: Entry) -> list[Decided]:
-        todo: list[Unit] = list(units(entry, self.ground))
+        todo: list[WorkUnit] = list(units(entry, self.ground))
         batch = decide_batch(todo, self.tables, self.ground)
         assert not batch.faults, batch.faults
-        for _, _, changes in batch.fresh:
+        for _, _, changes in batch.new:
             self._timers(changes)
-        self.done += batch.said
-        return batch.said
+        self.done += batch.to_publish
+        return batch.to_publish
 
     def _timers(self, changes: Changes) -> None:
-        self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired}
+        self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired_timer}
         self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
 
     def _id(self, purpose: str) -> UUID:
@@ -131,17 +131,17 @@ class TownHall:
         return self.tables.conversations
 
 
-GROUNDS: dict[str, Ground] = {}
+GROUNDS: dict[str, RoutingContext] = {}
 """Version -> what is decided by it: compiling the rules of a town takes a second."""
 
 
-def ground_of(choices: Choices) -> Ground:
+def ground_of(choices: LoadedConfig) -> RoutingContext:
     if choices.version not in GROUNDS:
-        GROUNDS[choices.version] = grounded(choices, HASH)
+        GROUNDS[choices.version] = build_context(choices, HASH)
     return GROUNDS[choices.version]
 
 
-def example() -> Choices:
+def example() -> LoadedConfig:
     return load(EXAMPLE)
 
 
@@ -205,7 +205,7 @@ def tasks(done: Iterable[Decided]) -> int:
     open: set[str] = set()
     count = 0
     for unit, decision, _ in done:
-        asks = (decision.kind == "message" and decision.task) or decision.happened == "decided"
+        asks = (decision.kind == "message" and decision.task) or decision.timer_effect == "decided"
         if asks and decision.conversation not in open:
             open.add(decision.conversation)
             count += 1
@@ -214,15 +214,15 @@ def tasks(done: Iterable[Decided]) -> int:
     return count
 
 
-def _is_done(unit: Unit, decision: Decision) -> bool:
+def _is_done(unit: WorkUnit, decision: Decision) -> bool:
     """By an answer of a person, for what a machine says is none, or by closing."""
     order = unit.entry
     if not isinstance(order, Command) or decision.kind != "accepted":
-        return decision.happened == "closed"
+        return decision.timer_effect == "closed"
     if order.type == "close":
         return True
     person = order.author is not None and order.author.kind != "automated"
     return person and decision.status == "accepted"
 
 
-__all__ = ["Identity", "Outgoing", "TownHall", "example", "tasks", "texts"]
+__all__ = ["Identity", "OutgoingStatus", "TownHall", "example", "tasks", "texts"]

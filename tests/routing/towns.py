@@ -5,7 +5,7 @@ from shutil import copytree
 
 from town_hall import EXAMPLE
 
-from services.config.loader import Choices, load
+from services.config.loader import LoadedConfig, load
 
 SECOND = "106540352242999"
 """A second number of ours, where there is one."""
@@ -77,7 +77,7 @@ TOWNS: dict[str, tuple[tuple[Change, ...], str]] = {
 """Variant of the example that ships -> what is replaced in its postkamer.toml, and what follows."""
 
 
-def town(name: str, folder: Path) -> Choices:
+def town(name: str, folder: Path) -> LoadedConfig:
     """A variant, written down in a folder that is not there yet."""
     copytree(EXAMPLE.parent, folder)
     file, (changes, more) = folder / EXAMPLE.name, TOWNS[name]

@@ -34,7 +34,7 @@ _UNSEEN = frozenset("\xad\u200b\ufeff\u202a\u202b\u202c\u202d\u202e")
 _STRONG = {"L": False, "R": True, "AL": True}
 
 
-def clean(text: str) -> str:
+def sanitise(text: str) -> str:
     """Without what has no place on paper. Lines stay lines."""
     kept, marks = [], 0
     for each in _LINE.sub("\n", text).replace("\t", " "):
@@ -47,7 +47,7 @@ def clean(text: str) -> str:
     return "".join(kept)
 
 
-def cut(text: str, longest: int = LONGEST_WORD, part: int = PART) -> str:
+def break_long_words(text: str, longest: int = LONGEST_WORD, part: int = PART) -> str:
     """With a CUT where a word that is too long for a line may be broken."""
     long = rf"\S{{{longest + 1},}}"
     return re.sub(long, lambda found: "".join(_parted(found[0], part)), text)
@@ -69,7 +69,7 @@ def _begins(each: str) -> bool:
     return kind[0] in "LNPS" and kind != "Sk" and each not in FLAGS
 
 
-def rightward(text: str) -> bool:
+def is_right_to_left(text: str) -> bool:
     """Whether it is written from right to left: what its first letter says."""
     sides = (_STRONG.get(unicodedata.bidirectional(each)) for each in text)
     return next((side for side in sides if side is not None), False)
@@ -85,7 +85,7 @@ def _meant(escaped: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else _NAMED.get(letter, letter)
 
 
-def boxed(unknown: frozenset[str]) -> Callable[[str], str]:
+def replace_unknown(unknown: frozenset[str]) -> Callable[[str], str]:
     """What takes out marks that no font has; where there are none of these, what puts a box in the
     place of all else. Not both at once: of a letter with such a mark typst says it, too."""
     marks = {each for each in unknown if all(map(_is_mark, each))}
@@ -104,14 +104,14 @@ def latin(text: str) -> str:
     return "".join(each if each < "\u0180" or each == BOX else BOX for each in text)
 
 
-def everywhere(value: Any, change: Callable[[str], str]) -> Any:
+def map_strings(value: Any, change: Callable[[str], str]) -> Any:
     """The same lists and objects, each string in them changed."""
     match value:
         case str():
             return change(value)
         case list() | tuple():
-            return [everywhere(each, change) for each in value]
+            return [map_strings(each, change) for each in value]
         case dict():
-            return {name: everywhere(each, change) for name, each in value.items()}
+            return {name: map_strings(each, change) for name, each in value.items()}
         case _:
             return value

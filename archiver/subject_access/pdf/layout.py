@@ -5,7 +5,7 @@ from itertools import groupby, starmap
 from typing import Any
 
 from archiver.subject_access.pdf import labels
-from archiver.subject_access.pdf.glyphs import rightward
+from archiver.subject_access.pdf.glyphs import is_right_to_left
 from archiver.subject_access.pdf.labels import counted, day, moment
 from archiver.subject_access.pdf.tables import tables
 from archiver.subject_access.report import Conversation, File, Identifier, Message, Report, messages
@@ -18,7 +18,7 @@ LONG_CONVERSATIONS, LONG_MESSAGES = 3, 40
 """More than that, and it begins with a table of contents: it takes more than a few pages."""
 
 
-def shown(report: Report) -> Json:
+def page_layout(report: Report) -> Json:
     """All that the template puts on paper, in the order of the pages."""
     return {
         "title": labels.TITLE,
@@ -114,7 +114,7 @@ def _handling(told: Conversation) -> Iterator[tuple[str, str]]:
 
 
 def _text(text: str) -> Json:
-    return {"text": text, "rtl": rightward(text)}
+    return {"text": text, "rtl": is_right_to_left(text)}
 
 
 def _message(number: str, said: Message) -> Json:

@@ -15,14 +15,14 @@ from archiver.subject_access.pdf.glyphs import (
     BOX,
     NARROW_PART,
     NARROW_WORD,
-    boxed,
-    clean,
-    cut,
-    everywhere,
+    break_long_words,
     latin,
+    map_strings,
     missing,
+    replace_unknown,
+    sanitise,
 )
-from archiver.subject_access.pdf.layout import Json, shown
+from archiver.subject_access.pdf.layout import Json, page_layout
 from archiver.subject_access.report import Report, messages
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
     if messages(report) > LARGEST:
         raise Unprintable(TOO_LARGE)
     press = _press(fonts)
-    pages = everywhere(shown(report), clean)
+    pages = map_strings(page_layout(report), sanitise)
     for _ in range(ROUNDS):
         printed = _printed(press, _cut(pages), report.made_at)
         if isinstance(printed, bytes):
             return printed
-        pages = everywhere(pages, boxed(printed))
-    printed = _printed(press, _cut(everywhere(pages, latin)), report.made_at)
+        pages = map_strings(pages, replace_unknown(printed))
+    printed = _printed(press, _cut(map_strings(pages, latin)), report.made_at)
     if isinstance(printed, bytes):
         return printed
     raise Unprintable(BROKEN)
@@ -74,8 +74,10 @@ def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
 
 def _cut(pages: Json) -> Json:
     """With no word that is wider than its line; columns of tables are narrow."""
-    tables = everywhere(pages["tables"], lambda text: cut(text, NARROW_WORD, NARROW_PART))
-    return cast(Json, everywhere(pages | {"tables": tables}, cut))
+    tables = map_strings(
+        pages["tables"], lambda text: break_long_words(text, NARROW_WORD, NARROW_PART)
+    )
+    return cast(Json, map_strings(pages | {"tables": tables}, break_long_words))
 
 
 def _press(fonts: Sequence[Path]) -> "typst.Compiler":

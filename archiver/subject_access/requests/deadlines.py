@@ -35,12 +35,12 @@ def state(due: date, today: date, *, decided: bool) -> State:
     return "soon" if due - today <= timedelta(days=SOON_DAYS) else "open"
 
 
-def against_receipt(received: date, today: date) -> str:
+def receipt_date_error(received: date, today: date) -> str:
     """Why it cannot have been received then; '' when nothing is against it."""
     return f"--received: {received} is yet to come" if received > today else ""
 
 
-def against_extension(received: date, until: date, now_due: date, today: date) -> Iterator[str]:
+def extension_errors(received: date, until: date, now_due: date, today: date) -> Iterator[str]:
     """Why it cannot be extended so, a sentence each."""
     if today > due(received):
         yield f"it could be extended until {due(received)}: it is told within the first month"

@@ -8,7 +8,7 @@ from functools import partial
 from archiver.subject_access.requests.deadlines import SOON_DAYS
 from services import clock, metrics
 from services.calendar.opening_hours import AMSTERDAM
-from services.postgres.database import Pool, until_it_answers
+from services.postgres.database import Pool, retry_while_unavailable
 
 COUNT_SECONDS = 60.0
 """Between two counts: what is counted changes by the day."""
@@ -20,7 +20,7 @@ async def count(pool: Pool, tenants: Collection[str]) -> None:
     while True:
         today = clock.now().astimezone(AMSTERDAM).date()
         fetch = partial(pool.fetch, _COUNT, today, today + timedelta(days=SOON_DAYS))
-        found = {row["tenant"]: row for row in await until_it_answers(fetch, "requests")}
+        found = {row["tenant"]: row for row in await retry_while_unavailable(fetch, "requests")}
         for tenant in tenants:
             for state in STATES:
                 number = found[tenant][state] if tenant in found else 0

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, opened
-from archiver.encryption.key_store import Keys
+from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Identity
-from archiver.log.writer import within
-from archiver.subject_access.person_finder import Found
+from archiver.log.writer import writer_in_transaction
+from archiver.subject_access.person_finder import SubjectMatch
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.legal_grounds import Kind
 from services import clock
@@ -41,14 +41,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return deadlines.state(self.due_on, today, decided=self.decision is not None)
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     kind: Kind
     received_on: date
     by: str
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What was done about a request: the data of a record of the kind `request`. Whose it is stands
     with the opening alone (`from_`, as with a message)."""
 
@@ -64,14 +64,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     from_: Any = msgspec.field(name="from", default=None)
 
 
-class Book:
+class RequestStore:
     """On the connection of a transaction."""
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
+    def __init__(self, connection: Connection, keys: KeyStore) -> None:
         self._connection, self._keys = connection, keys
-        self._writer = within(connection, keys)
+        self._writer = writer_in_transaction(connection, keys)
 
-    async def open(self, asked: Asked, found: Found, now: datetime) -> Request:
+    async def open(self, asked: NewRequest, found: SubjectMatch, now: datetime) -> Request:
         number = await self._connection.fetchval("select nextval('archiver.request_number')")
         request = Request(
             id=f"AVG-{asked.received_on.year}-{number:04}",
@@ -121,7 +121,7 @@ class Book:
         await self._step(changed, now, event="decided", by=by, **said)
         return changed
 
-    async def steps(self, request: Request) -> list[tuple[datetime, Step]]:
+    async def steps(self, request: Request) -> list[tuple[datetime, RequestEvent]]:
         """What can still be opened of what was done, oldest first."""
         places = ["", *request.conversations]
         rows = await self._connection.fetch(_STEPS, request.tenant, places)
@@ -130,7 +130,7 @@ class Book:
 
     async def _step(self, request: Request, now: datetime, **said: Any) -> None:
         """In the newest conversation of whom it is about, and in none where there is none."""
-        step = Step(
+        step = RequestEvent(
             request=request.id,
             kind=request.kind,
             received_on=request.received_on,
@@ -153,7 +153,7 @@ def _person(names: Iterable[Identity]) -> dict[str, Any]:
     return {"identities": [{"kind": kind, "value": value} for kind, value in given]}
 
 
-_step = msgspec.json.Decoder(Step).decode
+_step = msgspec.json.Decoder(RequestEvent).decode
 
 
 def _request(row: Any) -> Request:

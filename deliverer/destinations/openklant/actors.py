@@ -6,7 +6,7 @@ Nothing there keeps an actor from being made twice, so that one at a time looks 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from deliverer.destinations.openklant.client import Calls, Json, Refused
+from deliverer.destinations.openklant.client import Json, OpenKlantClient, RequestRefused
 
 KNOWN = 1000
 """Actors of which the id is remembered: a town hall's departments and employees."""
@@ -23,19 +23,19 @@ class Actors:
         self._looking = asyncio.Lock()
 
     async def acting(
-        self, calls: Calls, wanted: Json, act: Callable[[str], Awaitable[Json]]
+        self, calls: OpenKlantClient, wanted: Json, act: Callable[[str], Awaitable[Json]]
     ) -> Json:
         """What comes of doing it in this actor's name; once more where somebody took away the one
         that was known."""
         try:
             return await act(await self._uuid(calls, wanted))
-        except Refused as refused:
+        except RequestRefused as refused:
             if not any(refused.has("invalid", field) for field in FIELDS):
                 raise
         self._known.clear()
         return await act(await self._uuid(calls, wanted))
 
-    async def _uuid(self, calls: Calls, wanted: Json) -> str:
+    async def _uuid(self, calls: OpenKlantClient, wanted: Json) -> str:
         """Of the actor with this identificator; Refused when it can be neither found nor made."""
         identified = wanted["actoridentificator"]
         key = " ".join(identified[part] for part in PARTS)

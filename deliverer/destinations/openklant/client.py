@@ -8,16 +8,16 @@ from urllib.parse import urlencode
 import msgspec
 
 from deliverer.crm.response_policy import PARKED, Verdict, judge
-from deliverer.transport.response import Answer, Body
+from deliverer.transport.response import Body, Response
 
 Json = dict[str, Any]
 NOT_FOUND, BROKEN = 404, 500
 WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
 """What a name or a code may look like to be repeated; reasons quote what was sent."""
-ALL_TAKEN = Answer(status=409, code="numbers")
+ALL_TAKEN = Response(status=409, code="numbers")
 """Others have every number that was tried."""
 NUMBERS_TAKEN = "others in this Open Klant use the numbers that are drawn here (referentienummer)"
-STRANGE = Answer(status=502, code="shape")
+UNEXPECTED_RESPONSE = Response(status=502, code="shape")
 """Done, for all that we know; but the answer has another shape than its document says."""
 NOT_AS_DOCUMENTED = "Open Klant's answer is not as its document says"
 NOT_OPEN_KLANT = "something before Open Klant answered {}"
@@ -26,7 +26,7 @@ NOT_OPEN_KLANT = "something before Open Klant answered {}"
 class Sender(Protocol):
     async def request(
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
-    ) -> Answer: ...
+    ) -> Response: ...
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -41,10 +41,10 @@ class Problem(msgspec.Struct, frozen=True, rename="camel"):
     invalid_params: list[Fault] = []
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """Not done, as far as we know; `answer` says whether it may be."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         super().__init__(answer.status)
         self.answer, self.problem = answer, _problem(answer)
 
@@ -70,7 +70,7 @@ class Refused(Exception):
         return ", ".join(f"{fault.name} {fault.code}" for fault in known[:5])
 
 
-class Calls:
+class OpenKlantClient:
     """Those of one delivery, counted."""
 
     def __init__(self, sender: Sender, url: str, token: str) -> None:
@@ -88,7 +88,7 @@ class Calls:
         """None where it is no more."""
         try:
             return await self._ask("GET", f"{resource}/{uuid}")
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.answer.status == NOT_FOUND:
                 return None
             raise
@@ -107,33 +107,37 @@ class Calls:
             content, headers = msgspec.json.encode(body), headers | JSON
         answer = await self._sender.request(method, f"{self._url}/{path}", content, headers)
         if not 200 <= answer.status < 300:
-            raise Refused(answer)
+            raise RequestRefused(answer)
         try:
             found: Json = msgspec.json.decode(answer.body, type=Json)
         except msgspec.DecodeError:  # it broke off: what was posted may be there
-            raise Refused(msgspec.structs.replace(answer, status=0, failure="reset")) from None
+            raise RequestRefused(
+                msgspec.structs.replace(answer, status=0, failure="reset")
+            ) from None
         return found
 
 
 JSON = {"Content-Type": "application/json"}
 
 
-def judged(answer: Answer) -> Verdict:
+def verdict_for(answer: Response) -> Verdict:
     """As other destinations' answers, but for a 400 that is not its own: of a proxy, or because it
     does not know the host name that it was asked under. Pure."""
     if answer.code == ALL_TAKEN.code:
         return Verdict("paused", NUMBERS_TAKEN, alarm=True)
-    if answer.code == STRANGE.code:
-        return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, doubtful=True)
+    if answer.code == UNEXPECTED_RESPONSE.code:
+        return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True)
     if answer.status in PARKED and not answer.body.lstrip().startswith(b"{"):
-        return Verdict("paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, doubtful=True)
+        return Verdict(
+            "paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, may_be_message=True
+        )
     verdict = judge(answer)
-    if verdict.outcome == "parked" and (words := Refused(answer).words):
+    if verdict.outcome == "parked" and (words := RequestRefused(answer).words):
         return msgspec.structs.replace(verdict, reason=f"{verdict.reason} ({words})")
     return verdict
 
 
-def _problem(answer: Answer) -> Problem | None:
+def _problem(answer: Response) -> Problem | None:
     try:
         return msgspec.json.decode(answer.body, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from deliverer.destinations.openklant.task_status import Closing, Looked
+from deliverer.destinations.openklant.task_status import Closing, PolledTask
 from services.postgres.database import Pool
 
 LOOKS = 200
@@ -16,22 +16,22 @@ class Closings:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def due(self, destination: str, every: float) -> list[Looked]:
+    async def due(self, destination: str, every: float) -> list[PolledTask]:
         """Those that were not asked for for longest, of whichever process comes first: once in so
         many seconds, of all processes together. None while a person holds the destination still."""
         if not await self._pool.fetchval(_MINE, destination, every):
             return []
         rows = await self._pool.fetch(_DUE, destination, LOOKS)
-        return [Looked(**row) for row in rows]
+        return [PolledTask(**row) for row in rows]
 
-    async def looked(self, destination: str, task: Looked) -> None:
+    async def looked(self, destination: str, task: PolledTask) -> None:
         await self._pool.execute(_LOOKED, destination, task.event)
 
-    async def refused(self, destination: str, task: Looked) -> None:
+    async def refused(self, destination: str, task: PolledTask) -> None:
         """It was not looked at, and still comes after the others."""
         await self._pool.execute(_REFUSED, destination, task.event)
 
-    async def done(self, destination: str, task: Looked, id: UUID) -> bool:
+    async def done(self, destination: str, task: PolledTask, id: UUID) -> bool:
         """Somebody did it. Whether that leaves nothing to do in its conversation: then the router
         is told, under this id. What we ended, or are ending, nobody else did."""
         async with self._pool.acquire() as connection, connection.transaction():

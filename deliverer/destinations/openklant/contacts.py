@@ -6,59 +6,65 @@ from uuid import UUID
 
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.actors import Actors
-from deliverer.destinations.openklant.client import Calls, Json, Refused
-from deliverer.destinations.openklant.idempotent_call import At, Taken, digits, numbered, once
-from deliverer.destinations.openklant.payloads import Terms
-from deliverer.destinations.openklant.store import Book, Contact, Written
+from deliverer.destinations.openklant.client import Json, OpenKlantClient, RequestRefused
+from deliverer.destinations.openklant.idempotent_call import (
+    DeliveryContext,
+    NumberTaken,
+    create_numbered,
+    create_once,
+    digits,
+)
+from deliverer.destinations.openklant.payloads import PayloadOptions
+from deliverer.destinations.openklant.store import Contact, OutgoingRef, SagaStore
 
 TOGETHER, CONTACTS = "maak-klantcontact", "klantcontacten"
 PARTIES, ADDRESSES = "betrokkenen", "digitaleadressen"
 LINKS, SUBJECTS = "actorklantcontacten", "onderwerpobjecten"
-Body = Callable[[payloads.Known, Terms], Json]
+Body = Callable[[payloads.ContactKey, PayloadOptions], Json]
 
 
 class Contacts:
-    def __init__(self, terms: Terms, book: Book, actors: Actors) -> None:
+    def __init__(self, terms: PayloadOptions, book: SagaStore, actors: Actors) -> None:
         self._terms, self._book, self._actors = terms, book, actors
 
-    async def whole(self, at: At, contact: Contact) -> Contact:
+    async def whole(self, at: DeliveryContext, contact: Contact) -> Contact:
         """A citizen's, made, and everything that hangs on it; made again where somebody takes it
         away meanwhile."""
         try:
             return await self._whole(at, contact)
-        except Refused as refused:
+        except RequestRefused as refused:
             if not refused.lacks("klantcontact"):
                 raise
         return await self.again(at, contact)
 
-    async def again(self, at: At, contact: Contact) -> Contact:
+    async def again(self, at: DeliveryContext, contact: Contact) -> Contact:
         """Another in the place of one that was taken away."""
-        return await self._whole(at, await self._book.anew(contact))
+        return await self._whole(at, await self._book.renumber(contact))
 
-    async def _whole(self, at: At, contact: Contact) -> Contact:
+    async def _whole(self, at: DeliveryContext, contact: Contact) -> Contact:
         doubt = not contact.fresh
         if contact.klantcontact is None:
             contact = await self._made(at, contact, partial(payloads.contact, at.delivery, at.said))
         if not contact.addressed:
             if contact.betrokkene:
                 await self._address(at, str(contact.betrokkene), doubt)
-            await self._book.passed(contact, addressed=True, linked=False)
+            await self._book.set_linked(contact, addressed=True, linked=False)
         if not contact.linked:
             await self._link(at, contact, payloads.OURS, doubt=doubt)
-            await self._book.passed(contact, addressed=True, linked=True)
+            await self._book.set_linked(contact, addressed=True, linked=True)
         return contact
 
-    async def lengthened(self, at: At, contact: Contact) -> bool:
+    async def lengthened(self, at: DeliveryContext, contact: Contact) -> bool:
         """Whether it is there; it has this message then."""
         there = await at.calls.get(CONTACTS, str(contact.klantcontact))
         if there is None:
             return False
-        if change := payloads.longer(at.delivery, at.said, there, self._terms):
+        if change := payloads.extend_contact(at.delivery, at.said, there, self._terms):
             await at.calls.patch(CONTACTS, there["uuid"], change)
         return True
 
     async def answering(
-        self, at: At, answer: Contact, written: Written, question: Contact
+        self, at: DeliveryContext, answer: Contact, written: OutgoingRef, question: Contact
     ) -> Contact:
         """An employee's, made, and referring to the question."""
         doubt = not answer.fresh
@@ -67,41 +73,45 @@ class Contacts:
             answer = await self._made(at, answer, body)
         if not answer.linked:
             await self._link(at, answer, payloads.employee(written.author), doubt=doubt)
-            await self._book.passed(answer, addressed=False, linked=True)
+            await self._book.set_linked(answer, addressed=False, linked=True)
         await self._refer(at, answer, question, doubt)
         return answer
 
-    async def _made(self, at: At, contact: Contact, body: Body) -> Contact:
+    async def _made(self, at: DeliveryContext, contact: Contact, body: Body) -> Contact:
         async def post(row: Contact) -> Json:
-            known = payloads.Known(digits(row.number), str(row.event))
+            known = payloads.ContactKey(digits(row.number), str(row.event))
             return await at.calls.post(TOGETHER, body(known, self._terms))
 
-        contact, made = await numbered(contact, post, partial(_ours, at.calls), self._book.anew)
+        contact, made = await create_numbered(
+            contact, post, partial(_ours, at.calls), self._book.renumber
+        )
         party = made["betrokkene"]
         ids = UUID(made["klantcontact"]["uuid"]), UUID(party["uuid"]) if party else None
-        return await self._book.made(contact, *ids)
+        return await self._book.set_created(contact, *ids)
 
-    async def _address(self, at: At, party: str, doubt: bool) -> None:
+    async def _address(self, at: DeliveryContext, party: str, doubt: bool) -> None:
         body = payloads.address(at.said, party)
         if body is None:
             return
         try:
-            await once(
+            await create_once(
                 lambda: at.calls.post(ADDRESSES, body),
                 lambda: at.calls.find(ADDRESSES, verstrektDoorBetrokkene__uuid=party),
                 doubt=doubt,
             )
-        except Refused as refused:  # unless there is nobody any more whose it is
+        except RequestRefused as refused:  # unless there is nobody any more whose it is
             if not refused.lacks("verstrektDoorBetrokkene"):
                 raise
 
-    async def _link(self, at: At, contact: Contact, whose: Json, *, doubt: bool) -> None:
+    async def _link(
+        self, at: DeliveryContext, contact: Contact, whose: Json, *, doubt: bool
+    ) -> None:
         """Who registered it, or answered."""
         uuid = str(contact.klantcontact)
 
         async def linked(actor: str) -> Json:
             body = {"actor": {"uuid": actor}, "klantcontact": {"uuid": uuid}}
-            return await once(
+            return await create_once(
                 lambda: at.calls.post(LINKS, body),
                 lambda: at.calls.find(LINKS, actor__uuid=actor, klantcontact__uuid=uuid),
                 doubt=doubt,
@@ -109,27 +119,29 @@ class Contacts:
 
         await self._actors.acting(at.calls, whose, linked)
 
-    async def _refer(self, at: At, answer: Contact, question: Contact, doubt: bool) -> None:
+    async def _refer(
+        self, at: DeliveryContext, answer: Contact, question: Contact, doubt: bool
+    ) -> None:
         one, other = str(answer.klantcontact), str(question.klantcontact)
         body = {"klantcontact": {"uuid": one}, "wasKlantcontact": {"uuid": other}}
         try:
-            await once(
+            await create_once(
                 lambda: at.calls.post(SUBJECTS, body),
                 lambda: at.calls.find(SUBJECTS, klantcontact__uuid=one),
                 doubt=doubt,
             )
-        except Refused as refused:  # unless the question was taken away
+        except RequestRefused as refused:  # unless the question was taken away
             if not refused.lacks("wasKlantcontact"):
                 raise
 
 
-async def _ours(calls: Calls, contact: Contact) -> Json | None:
+async def _ours(calls: OpenKlantClient, contact: Contact) -> Json | None:
     """The contact of this number, and its party, if nobody took that away; Taken where it is not
     the one that we made."""
     there = await calls.find(CONTACTS, referentienummer=digits(contact.number))
     if there is None:
         return None
     if (there.get("metadata") or {}).get("gebeurtenis") != str(contact.event):
-        raise Taken
+        raise NumberTaken
     party = await calls.find(PARTIES, hadKlantcontact__uuid=there["uuid"])
     return {"klantcontact": there, "betrokkene": party}

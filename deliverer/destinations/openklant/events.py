@@ -26,30 +26,30 @@ class Citizen(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class Why(msgspec.Struct, frozen=True):
+class DecisionReason(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class Medium(msgspec.Struct, frozen=True):
+class Attachment(msgspec.Struct, frozen=True):
     """A file that came with it; its link is a path at the archiver."""
 
     link: str = ""
     filename: str = ""
 
 
-class Said(msgspec.Struct, frozen=True, rename="camel"):
+class EventData(msgspec.Struct, frozen=True, rename="camel"):
     """The data of any event; of one that does not say all, what it says."""
 
     department: str = ""
     type: str = ""
     text: str = ""
-    media: list[Medium] = []
+    media: list[Attachment] = []
     status: str = ""
     citizen: Citizen | str | None = msgspec.field(name="from", default=None)
     """Who wrote; of a transfer, the department that had the conversation."""
     received_at: datetime | None = None
     sent_at: datetime | None = None
-    decision: Why = Why()
+    decision: DecisionReason = DecisionReason()
     reason: str = ""
     task: bool = False
     outcome: str | None = None
@@ -60,13 +60,13 @@ class Said(msgspec.Struct, frozen=True, rename="camel"):
     window_until: datetime | None = None
 
 
-_decode = msgspec.json.Decoder(Said).decode
+_decode = msgspec.json.Decoder(EventData).decode
 
 
-def said(delivery: Delivery) -> Said:
+def parse_event(delivery: Delivery) -> EventData:
     return _decode(delivery.data)
 
 
-def written_at(delivery: Delivery, what: Said) -> datetime:
+def written_at(delivery: Delivery, what: EventData) -> datetime:
     """When the citizen wrote it, by their own clock where that is known."""
     return what.sent_at or what.received_at or delivery.time

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from deliverer.destinations.openklant.client import ALL_TAKEN, Calls, Json, Refused
-from deliverer.destinations.openklant.events import Said
+from deliverer.destinations.openklant.client import ALL_TAKEN, Json, OpenKlantClient, RequestRefused
+from deliverer.destinations.openklant.events import EventData
 from deliverer.destinations.openklant.store import Contact, Task
 from services.contract import Delivery
 
@@ -14,19 +14,19 @@ NUMBERS = 5
 Row = TypeVar("Row", Contact, Task)
 
 
-class At(NamedTuple):
+class DeliveryContext(NamedTuple):
     """One delivery in hand."""
 
     delivery: Delivery
-    said: Said
-    calls: Calls
+    said: EventData
+    calls: OpenKlantClient
 
 
-class Taken(Exception):
+class NumberTaken(Exception):
     """The number is somebody else's."""
 
 
-async def once(
+async def create_once(
     post: Callable[[], Awaitable[Json]],
     find: Callable[[], Awaitable[Json | None]],
     *,
@@ -37,13 +37,13 @@ async def once(
         return there
     try:
         return await post()
-    except Refused as refused:
+    except RequestRefused as refused:
         if refused.is_doubtful and (there := await find()):
             return there
         raise
 
 
-async def numbered(
+async def create_numbered(
     row: Row,
     post: Callable[[Row], Awaitable[Json]],
     find: Callable[[Row], Awaitable[Json | None]],
@@ -52,10 +52,12 @@ async def numbered(
     """The same of what has a number, drawn `anew` where `find` says Taken."""
     for _ in range(NUMBERS):
         try:
-            return row, await once(partial(post, row), partial(find, row), doubt=not row.fresh)
-        except Taken:
+            return row, await create_once(
+                partial(post, row), partial(find, row), doubt=not row.fresh
+            )
+        except NumberTaken:
             row = await anew(row)
-    raise Refused(ALL_TAKEN)
+    raise RequestRefused(ALL_TAKEN)
 
 
 def digits(number: int) -> str:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from deliverer.destinations.openklant.events import Citizen, Said, written_at
-from services.calendar.opening_hours import moment
+from deliverer.destinations.openklant.events import Citizen, EventData, written_at
+from services.calendar.opening_hours import format_moment
 from services.config.organisation import Department
 from services.contract import Delivery
 
@@ -51,7 +51,7 @@ OURS = {
 }
 
 
-class Terms(msgspec.Struct, frozen=True):
+class PayloadOptions(msgspec.Struct, frozen=True):
     """What a municipality decides about it."""
 
     channel: str
@@ -62,14 +62,14 @@ class Terms(msgspec.Struct, frozen=True):
     """Where an employee sees a conversation; '{conversation}' stands for its id."""
 
 
-class Known(NamedTuple):
+class ContactKey(NamedTuple):
     """By what a contact is found again: its number, and the event that it is of."""
 
     number: str
     event: str
 
 
-def contact(delivery: Delivery, what: Said, known: Known, terms: Terms) -> Json:
+def contact(delivery: Delivery, what: EventData, known: ContactKey, terms: PayloadOptions) -> Json:
     """A contact and who wrote, in one: `maak-klantcontact`. The number is known to no partij."""
     return {
         "klantcontact": {
@@ -98,7 +98,7 @@ def contact(delivery: Delivery, what: Said, known: Known, terms: Terms) -> Json:
     }
 
 
-def answer(delivery: Delivery, content: Json, known: Known, terms: Terms) -> Json:
+def answer(delivery: Delivery, content: Json, known: ContactKey, terms: PayloadOptions) -> Json:
     """What an employee answered: a contact of its own, to the same citizen."""
     said = ELSEWHERE + terms.archiver + delivery.dataref if delivery.dataref else _words(content)
     where = f"{terms.archiver}/v1/messages/{delivery.message}"
@@ -108,7 +108,7 @@ def answer(delivery: Delivery, content: Json, known: Known, terms: Terms) -> Jso
             "referentienummer": known.number,
             "kanaal": terms.channel,
             "onderwerp": "Antwoord via WhatsApp" if delivery.dataref else first[:SUBJECT].strip(),
-            "inhoud": shortened(said, where),
+            "inhoud": truncate(said, where),
             "indicatieContactGelukt": True,
             "taal": UNTOLD,
             "vertrouwelijk": bool(delivery.dataref),
@@ -136,14 +136,16 @@ def employee(id: str) -> Json:
     }
 
 
-def longer(delivery: Delivery, what: Said, there: Json, terms: Terms) -> Json | None:
+def extend_contact(
+    delivery: Delivery, what: EventData, there: Json, terms: PayloadOptions
+) -> Json | None:
     """The change that adds a message to a contact as it is there; None when it has it already."""
     known = there.get("metadata") or {}
     if known.get("laatste") == str(delivery.id):
         return None
     before, more = there.get("inhoud") or "", text(delivery, what, terms)
     whole = (
-        before if MORE in before else shortened(f"{before}\n\n{more}", whole_of(delivery, terms))
+        before if MORE in before else truncate(f"{before}\n\n{more}", full_text(delivery, terms))
     )
     return {
         "inhoud": whole,
@@ -152,7 +154,7 @@ def longer(delivery: Delivery, what: Said, there: Json, terms: Terms) -> Json | 
     }
 
 
-def address(what: Said, party: str) -> Json | None:
+def address(what: EventData, party: str) -> Json | None:
     """Where the citizen can be reached: a telephone number, else what Meta calls them. It is told
     of who wrote, and of no partij: a number proves nobody's identity."""
     known = {each.kind: each.value for each in _citizen(what).identities}
@@ -186,7 +188,9 @@ def department(given: Department) -> Json:
     }
 
 
-def task(delivery: Delivery, what: Said, about: tuple[str, str, str], terms: Terms) -> Json:
+def task(
+    delivery: Delivery, what: EventData, about: tuple[str, str, str], terms: PayloadOptions
+) -> Json:
     """Work for an actor; `about`: its number, the contact and the actor."""
     number, on, actor = about
     return {
@@ -199,7 +203,7 @@ def task(delivery: Delivery, what: Said, about: tuple[str, str, str], terms: Ter
     }
 
 
-def ended(there: Json, remark: str) -> Json | None:
+def close_task(there: Json, remark: str) -> Json | None:
     """The change that ends a task as it is there; None when somebody did that already."""
     if there.get("status") == DONE:
         return None
@@ -207,25 +211,25 @@ def ended(there: Json, remark: str) -> Json | None:
     return {"status": DONE, "toelichting": whole[:TEXT]}
 
 
-def text(delivery: Delivery, what: Said, terms: Terms) -> str:
+def text(delivery: Delivery, what: EventData, terms: PayloadOptions) -> str:
     """What was said, or where it stands."""
     if delivery.dataref:
         return ELSEWHERE + terms.archiver + delivery.dataref
     if delivery.message is None or what.status:  # it came here from elsewhere, or is made again
-        return ELSEWHERE + whole_of(delivery, terms)
+        return ELSEWHERE + full_text(delivery, terms)
     kind = KINDS.get(what.type, "")
     said = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(what.text))))
     files = (FILE.format(_clean(one.filename), terms.archiver + one.link) for one in what.media)
     whole = "\n".join((said, *(" ".join(file.split()) for file in files)))
-    return shortened(whole, f"{terms.archiver}/v1/messages/{delivery.message}")
+    return truncate(whole, f"{terms.archiver}/v1/messages/{delivery.message}")
 
 
-def whole_of(delivery: Delivery, terms: Terms) -> str:
+def full_text(delivery: Delivery, terms: PayloadOptions) -> str:
     """Where the conversation stands."""
     return f"{terms.archiver}/v1/conversations/{delivery.conversation}/messages"
 
 
-def shortened(whole: str, where: str) -> str:
+def truncate(whole: str, where: str) -> str:
     """As much of it as may be sent, and where the rest is."""
     if len(whole) <= TEXT:
         return whole
@@ -246,7 +250,7 @@ def _words(content: Json) -> str:
     return whole or "Antwoord via WhatsApp"
 
 
-def _remarks(delivery: Delivery, what: Said, terms: Terms) -> Iterator[str]:
+def _remarks(delivery: Delivery, what: EventData, terms: PayloadOptions) -> Iterator[str]:
     """For who does the work: where it is, why it is theirs, and until when it can be done. What is
     longest may be cut off, and the first is what nobody can do without."""
     if terms.link:
@@ -260,16 +264,16 @@ def _remarks(delivery: Delivery, what: Said, terms: Terms) -> Iterator[str]:
     if what.due:
         yield f"Wettelijke termijn: {what.due:%d-%m-%Y}"
     if what.window_until:
-        yield f"Antwoorden via WhatsApp kan tot {moment(what.window_until)}"
+        yield f"Antwoorden via WhatsApp kan tot {format_moment(what.window_until)}"
 
 
-def _subject(what: Said) -> str:
+def _subject(what: EventData) -> str:
     """The first line of it; it may not be blank."""
     first, _, _ = _clean(what.text).partition("\n")
     return first[:SUBJECT].strip() or f"{KINDS.get(what.type, 'Bericht')} via WhatsApp"
 
 
-def _citizen(what: Said) -> Citizen:
+def _citizen(what: EventData) -> Citizen:
     return what.citizen if isinstance(what.citizen, Citizen) else Citizen()
 
 

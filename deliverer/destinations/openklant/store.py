@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from services.contract import Delivery
-from services.postgres.database import Pool, until_it_answers
+from services.postgres.database import Pool, retry_while_unavailable
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """Whether nothing of it was ever asked for."""
 
 
-class Written(msgspec.Struct, frozen=True):
+class OutgoingRef(msgspec.Struct, frozen=True):
     """A message of ours, as it went to Meta, and who wrote it."""
 
     content: dict[str, Any]
@@ -62,7 +62,7 @@ under way here, the others find one. Some five hundred statements a second take 
 eight of them where each waits for 16 ms."""
 
 
-class Book:
+class SagaStore:
     """Of one destination."""
 
     def __init__(self, pool: Pool, destination: str) -> None:
@@ -77,18 +77,20 @@ class Book:
             return Contact(**row)
         return Contact(**await self._one(_BEGIN, *given, event.sequence), fresh=True)
 
-    async def made(self, contact: Contact, klantcontact: UUID, betrokkene: UUID | None) -> Contact:
+    async def set_created(
+        self, contact: Contact, klantcontact: UUID, betrokkene: UUID | None
+    ) -> Contact:
         ids = klantcontact, betrokkene
         await self._rows(_MADE, self._destination, contact.event, *ids)
         return msgspec.structs.replace(contact, klantcontact=klantcontact, betrokkene=betrokkene)
 
-    async def passed(self, contact: Contact, *, addressed: bool, linked: bool) -> None:
+    async def set_linked(self, contact: Contact, *, addressed: bool, linked: bool) -> None:
         await self._rows(_PASSED, self._destination, contact.event, addressed, linked)
 
-    async def written(self, message: UUID) -> Written | None:
+    async def written(self, message: UUID) -> OutgoingRef | None:
         """What an employee, or anything else of ours, wrote."""
         for row in await self._rows(_WRITTEN, message):
-            return Written(**row | {"content": msgspec.json.decode(row["content"])})
+            return OutgoingRef(**row | {"content": msgspec.json.decode(row["content"])})
         return None
 
     async def question(self, conversation: str, before: int) -> Contact | None:
@@ -108,11 +110,11 @@ class Book:
         """By what was written at this place; unless something in it was asked after that."""
         await self._rows(_ANSWERED, self._destination, question.event, before)
 
-    async def told(self, contact: Contact, event: UUID, at: datetime) -> None:
+    async def add_event(self, contact: Contact, event: UUID, at: datetime) -> None:
         """It has this message, written then."""
         await self._rows(_TOLD, self._destination, contact.event, event, at)
 
-    async def anew(self, contact: Contact) -> Contact:
+    async def renumber(self, contact: Contact) -> Contact:
         """With another number and nothing made: somebody took it away, or the number was taken."""
         return Contact(**await self._one(_ANEW, self._destination, contact.event), fresh=True)
 
@@ -156,7 +158,7 @@ class Book:
 
     async def _rows(self, statement: str, *given: object) -> list[dict[str, Any]]:
         """However long the database is away: whoever waits has nothing else to do."""
-        return await until_it_answers(partial(self._fetch, statement, *given), "register")
+        return await retry_while_unavailable(partial(self._fetch, statement, *given), "register")
 
     async def _fetch(self, statement: str, *given: object) -> list[dict[str, Any]]:
         async with self._few:

@@ -16,13 +16,20 @@ import msgspec
 import structlog
 
 from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.client import Calls, Refused
+from deliverer.destinations.openklant.client import OpenKlantClient, RequestRefused
 from deliverer.destinations.openklant.closing_store import Closings
-from deliverer.destinations.openklant.task_status import Found, Looked, found, is_away, left, wait
+from deliverer.destinations.openklant.task_status import (
+    Found,
+    PolledTask,
+    classify_followup,
+    classify_task,
+    is_unavailable,
+    wait,
+)
 from deliverer.destinations.openklant.tasks import TASKS
 from services import clock, metrics
 from services.config.organisation import Destination
-from services.postgres.database import until_it_answers
+from services.postgres.database import retry_while_unavailable
 
 PAUSE_SECONDS = 0.1
 """Between two looks: ten a second, one at a time, of the 230 that an Open Klant answers."""
@@ -45,34 +52,38 @@ def pace(destination: Destination) -> Pace:
     return Pace(float(destination.look_seconds), max(PAUSE_SECONDS, slowest))
 
 
-class Looking:
+class TaskPoller:
     """At one destination."""
 
     def __init__(
-        self, destination: str, closings: Closings, asking: Callable[[], Calls], pace: Pace
+        self,
+        destination: str,
+        closings: Closings,
+        asking: Callable[[], OpenKlantClient],
+        pace: Pace,
     ) -> None:
         self._id, self._closings, self._asking, self._pace = destination, closings, asking, pace
 
     async def run(self) -> None:
         failures = 0
         while True:
-            failures = 0 if await self.round() else failures + 1
+            failures = 0 if await self.poll_once() else failures + 1
             await asyncio.sleep(wait(self._pace.every, failures, random.random()))
 
-    async def round(self) -> bool:
+    async def poll_once(self) -> bool:
         """Whether it answered; a task that was not asked for keeps its turn."""
         mine = partial(self._closings.due, self._id, self._pace.every)
-        due = await until_it_answers(mine, "closings")
+        due = await retry_while_unavailable(mine, "closings")
         answered = await self._look(due)
         if due:
             outcome = "looked" if answered else "away"
             metrics.openklant_rounds.labels(destination=self._id, outcome=outcome).inc()
         unseen = partial(self._closings.unseen_seconds, self._id)
-        seconds = await until_it_answers(unseen, "closings")
+        seconds = await retry_while_unavailable(unseen, "closings")
         metrics.openklant_unseen_seconds.labels(destination=self._id).set(seconds)
         return answered
 
-    async def _look(self, due: list[Looked]) -> bool:
+    async def _look(self, due: list[PolledTask]) -> bool:
         loop, calls, counts = asyncio.get_running_loop(), self._asking(), Counter[Found]()
         end = loop.time() + ROUND_SECONDS
         try:
@@ -81,7 +92,7 @@ class Looking:
                     break
                 try:
                     counts[await self._one(task, calls)] += 1
-                except Refused as refused:
+                except RequestRefused as refused:
                     counts["refused"] += 1
                     if await self._away(task, refused.answer.status, counts):
                         return False
@@ -90,7 +101,7 @@ class Looking:
             self._count(counts)
         return True
 
-    async def _one(self, task: Looked, calls: Calls) -> Found:
+    async def _one(self, task: PolledTask, calls: OpenKlantClient) -> Found:
         """What is found is written down before the next is looked at. Refused without an answer."""
         try:
             what = await self._found(task, calls)
@@ -98,26 +109,26 @@ class Looking:
             what = "strange"
         if what == "done":
             done = partial(self._closings.done, self._id, task, clock.new_id())
-            await until_it_answers(done, "closings")
-        await until_it_answers(partial(self._closings.looked, self._id, task), "closings")
+            await retry_while_unavailable(done, "closings")
+        await retry_while_unavailable(partial(self._closings.looked, self._id, task), "closings")
         return what
 
-    async def _away(self, task: Looked, status: int, counts: Counter[Found]) -> bool:
+    async def _away(self, task: PolledTask, status: int, counts: Counter[Found]) -> bool:
         """Whether nobody gets an answer, or only this task does not; it comes last in any case."""
-        await until_it_answers(partial(self._closings.refused, self._id, task), "closings")
-        if is_away(status, counts["refused"], counts.total()):
+        await retry_while_unavailable(partial(self._closings.refused, self._id, task), "closings")
+        if is_unavailable(status, counts["refused"], counts.total()):
             log.warning("openklant.away", destination=self._id, status=status)
             return True
         ids = {"record": str(task.event), "internetaak": str(task.internetaak)}
         log.error("openklant.refused", destination=self._id, status=status, **ids)
         return False
 
-    async def _found(self, task: Looked, calls: Calls) -> Found:
-        what = found(task, await calls.get(TASKS, str(task.internetaak)))
+    async def _found(self, task: PolledTask, calls: OpenKlantClient) -> Found:
+        what = classify_task(task, await calls.get(TASKS, str(task.internetaak)))
         if what != "done":
             return what
         about = {"klantcontact__uuid": str(task.klantcontact), "status": payloads.TO_DO}
-        return left(task, await calls.find(TASKS, **about))
+        return classify_followup(task, await calls.find(TASKS, **about))
 
     def _count(self, counts: Counter[Found]) -> None:
         for what, count in counts.items():

@@ -15,7 +15,7 @@ from services.contract import Author, Command
 Found = Literal["open", "done", "passed", "gone", "foreign", "strange", "refused"]
 REASON = "Afgehandeld in Open Klant"
 OUTCOME = "handled"
-EVERYBODYS = frozenset({0, 401, 408, 429, 502, 503, 504})
+UNAVAILABLE_STATUSES = frozenset({0, 401, 408, 429, 502, 503, 504})
 """Statuses that are about no task: no answer, who we are, how busy it is, a proxy without it."""
 REFUSED = 3
 """Tasks that a round begins with: when each of them is refused, so are the others."""
@@ -25,7 +25,7 @@ SPREAD = 0.1
 """Of a wait, at most, on top: two destinations in one Open Klant do not keep coming together."""
 
 
-class Looked(msgspec.Struct, frozen=True):
+class PolledTask(msgspec.Struct, frozen=True):
     """A task of ours that nobody ended here: Open Klant's ids of it and of its contact."""
 
     event: UUID
@@ -46,7 +46,7 @@ class Closing(msgspec.Struct, frozen=True):
     found_at: datetime
 
 
-def found(task: Looked, there: Json | None) -> Found:
+def classify_task(task: PolledTask, there: Json | None) -> Found:
     """What an answer says of a task; only what is surely ours is ever done."""
     if there is None:
         return "gone"
@@ -62,7 +62,7 @@ def found(task: Looked, there: Json | None) -> Found:
     return "open" if status == payloads.TO_DO else "strange"
 
 
-def left(task: Looked, other: Json | None) -> Found:
+def classify_followup(task: PolledTask, other: Json | None) -> Found:
     """What a task is that is done, by the first that is still to be done about its contact, whoever
     made that: work that is passed on there is another task, and the one before is done."""
     if other is None:
@@ -74,10 +74,10 @@ def left(task: Looked, other: Json | None) -> Found:
     return "passed" if said == (payloads.TO_DO, str(task.klantcontact)) else "strange"
 
 
-def is_away(status: int, refused: int, looked: int) -> bool:
+def is_unavailable(status: int, refused: int, looked: int) -> bool:
     """Whether the last refusal is everybody's lot, after so many refused of so many in this round;
     else it is that one task's, and others are not to wait for it."""
-    return status in EVERYBODYS or refused == looked >= REFUSED
+    return status in UNAVAILABLE_STATUSES or refused == looked >= REFUSED
 
 
 def wait(every: float, failures: int, chance: float) -> float:
@@ -99,5 +99,5 @@ def order(closing: Closing) -> Command:
         department=closing.department,
         reason=REASON,
         outcome=OUTCOME,
-        seen=closing.seen,
+        last_seen_sequence=closing.seen,
     )

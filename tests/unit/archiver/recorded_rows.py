@@ -85,6 +85,6 @@ def sent(state: str, status: str, wamid: str = "", reason: str = "") -> dict[str
 
 def shown(message: dict[str, Any], *about: dict[str, Any], raw: bytes = b"") -> dict[str, Any]:
     """One message, as a client reads it."""
-    [made] = presenter.messages([row("message", message, raw=raw)], about)
+    [made] = presenter.messages_json([row("message", message, raw=raw)], about)
     result: dict[str, Any] = json.loads(msgspec.json.encode(made))
     return result

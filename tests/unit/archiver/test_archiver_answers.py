@@ -47,7 +47,7 @@ def test_every_member_of_a_conversation_is_described() -> None:
     opened = {"event": "opened", "department": "groen", "decision": examples.DECISION}
     for left in (False, True):
         steps, notes = [row("conversation", opened, left=left)], [row("note", NOTED)]
-        made = presenter.conversation("10000001-x", steps, notes)
+        made = presenter.conversation_json("10000001-x", steps, notes)
         answer = msgspec.json.encode(made)
         Conversation.model_validate_json(answer)
         assert made.keys() == {field.alias for field in Conversation.model_fields.values()}

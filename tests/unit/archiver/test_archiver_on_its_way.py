@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from archiver.api.routes import FRESH, on_its_way
+from archiver.api.routes import FRESH, is_still_in_transit
 from services.ids import uuid7
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -19,15 +19,15 @@ def made(at: datetime) -> UUID:
 @pytest.mark.parametrize("behind", [timedelta(), timedelta(minutes=3), timedelta(days=2)])
 def test_what_is_newer_than_what_is_written_now_may_be_on_its_way(behind: timedelta) -> None:
     edge = behind + FRESH
-    assert on_its_way(made(NOON), NOON, behind)
-    assert on_its_way(made(NOON - edge + SECOND), NOON, behind)
-    assert not on_its_way(made(NOON - edge - SECOND), NOON, behind)
+    assert is_still_in_transit(made(NOON), NOON, behind)
+    assert is_still_in_transit(made(NOON - edge + SECOND), NOON, behind)
+    assert not is_still_in_transit(made(NOON - edge - SECOND), NOON, behind)
 
 
 def test_nothing_is_on_its_way_from_the_future() -> None:
-    assert on_its_way(made(NOON + FRESH - SECOND), NOON, timedelta())
-    assert not on_its_way(made(NOON + FRESH + SECOND), NOON, timedelta(days=365))
+    assert is_still_in_transit(made(NOON + FRESH - SECOND), NOON, timedelta())
+    assert not is_still_in_transit(made(NOON + FRESH + SECOND), NOON, timedelta(days=365))
 
 
 def test_an_id_that_does_not_say_when_it_was_made_is_of_nothing() -> None:
-    assert not on_its_way(uuid4(), NOON, timedelta(days=365_000))
+    assert not is_still_in_transit(uuid4(), NOON, timedelta(days=365_000))

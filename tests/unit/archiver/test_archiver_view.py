@@ -144,7 +144,7 @@ def test_deliveries_are_shown_with_their_message_and_no_other() -> None:
 
 def test_an_echo_has_no_message_id_and_is_shown_under_its_records() -> None:
     echo = RECEIVED | {"direction": "echo"}
-    [made] = presenter.messages([row("message", echo, message=None)], [])
+    [made] = presenter.messages_json([row("message", echo, message=None)], [])
     assert made["id"] == UUID(int=1000)
 
 
@@ -196,7 +196,7 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
         step(15, "closed", "groen", reason="klaar", by=by | {"author": None}),
     ]
     nothing = {"from": None, "reason": None, "author": None, "zaak": None}
-    assert presenter.conversation("10000001-x", rows, [row("note", NOTED)]) == {
+    assert presenter.conversation_json("10000001-x", rows, [row("note", NOTED)]) == {
         "id": "10000001-x",
         "openedAt": NOON,
         "department": "groen",
@@ -223,7 +223,7 @@ def test_who_had_it_before_and_why_they_passed_it_on_may_be_kept_from_a_reader()
     data = {"event": "transferred", "department": "groen", "decision": DECISION, "from": "jeugd"}
     rows = [row("conversation", data | {"reason": "na de melding", "by": by}, left=False)]
     told, kept = (
-        presenter.conversation("10000001-x", rows, [], tells)["history"][0]
+        presenter.conversation_json("10000001-x", rows, [], tells)["history"][0]
         for tells in (lambda former: True, lambda former: former != "jeugd")
     )
     assert (told["from"], told["reason"]) == ("jeugd", "na de melding")

@@ -7,7 +7,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.api.viewer import EMPLOYEE, REASON, Viewer, faults, parts, records, traced, viewer
+from archiver.api.viewer import (
+    EMPLOYEE,
+    REASON,
+    Viewer,
+    faults,
+    parse_traceparent,
+    records,
+    shown_ranges,
+    viewer,
+)
 from services.http.rights import Rights
 from services.ids import uuid7
 
@@ -34,7 +43,7 @@ IDS = [uuid7(AT, bytes([n] * 10)) for n in range(1, 9)]
     ],
 )
 def test_a_trace_is_taken_as_the_w3c_writes_it(header: str, expected: tuple[str, str]) -> None:
-    assert traced(header) == expected
+    assert parse_traceparent(header) == expected
 
 
 def test_what_somebody_says_of_themselves_is_taken_without_spaces_around_it() -> None:
@@ -77,20 +86,21 @@ def test_what_was_shown_is_told_by_conversation_and_department() -> None:
         row("", "", 0, IDS[4]),
     ]
     told = [
-        (p.conversation, p.department, p.count, p.first, p.last, p.message) for p in parts(rows)
+        (p.conversation, p.department, p.count, p.first, p.last, p.message)
+        for p in shown_ranges(rows)
     ]
     assert told == [
         ("a", "balie", 2, 4, 8, None),
         ("a", "jeugd", 1, 6, 6, IDS[1]),
         ("b", "balie", 1, 2, 2, IDS[2]),
     ]
-    assert [part.listed for part in parts(rows, listed=True)] == [
+    assert [part.listed for part in shown_ranges(rows, listed=True)] == [
         (IDS[0], IDS[3]), (IDS[1],), (IDS[2],),
     ]  # fmt: skip
 
 
 def test_the_parts_of_one_answer_stand_in_one_trace() -> None:
-    shown = list(parts([row("a", "balie", 4, IDS[0]), row("b", "balie", 4, IDS[1])]))
+    shown = list(shown_ranges([row("a", "balie", 4, IDS[0]), row("b", "balie", 4, IDS[1])]))
     for trace in ("", TRACE):
         made = records(Viewer(CRM, trace=trace), "search", shown, IDS[2:4], AT)
         assert {msgspec.json.decode(one.data)["trace"] for one in made} == {trace or IDS[2].hex}

@@ -10,13 +10,13 @@ from archiver.subject_access.pdf.glyphs import (
     LONGEST_WORD,
     MARKS,
     PART,
-    boxed,
-    clean,
-    cut,
-    everywhere,
+    break_long_words,
+    is_right_to_left,
     latin,
+    map_strings,
     missing,
-    rightward,
+    replace_unknown,
+    sanitise,
 )
 
 
@@ -34,37 +34,37 @@ from archiver.subject_access.pdf.glyphs import (
     ],
 )
 def test_what_has_no_place_on_paper_is_taken_out(text: str, kept: str) -> None:
-    assert clean(text) == kept
+    assert sanitise(text) == kept
 
 
 @given(st.text(st.characters(exclude_categories=[])))
 def test_what_is_clean_stays_as_it_is_and_can_be_written(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once
+    once = sanitise(text)
+    assert sanitise(once) == once
     assert CUT not in once
     once.encode()
 
 
 @given(st.text(min_size=1, max_size=200))
 def test_cutting_takes_nothing_away_and_is_done_once(text: str) -> None:
-    whole = clean(text)
-    parts = cut(whole)
+    whole = sanitise(text)
+    parts = break_long_words(whole)
     assert parts.replace(CUT, "") == whole
-    assert cut(parts) == parts
+    assert break_long_words(parts) == parts
 
 
 def test_a_word_is_cut_only_where_it_is_too_long() -> None:
-    assert cut("a" * LONGEST_WORD + " b") == "a" * LONGEST_WORD + " b"
-    assert cut("a" * (LONGEST_WORD + 1)).split(CUT)[0] == "a" * PART
+    assert break_long_words("a" * LONGEST_WORD + " b") == "a" * LONGEST_WORD + " b"
+    assert break_long_words("a" * (LONGEST_WORD + 1)).split(CUT)[0] == "a" * PART
 
 
 @pytest.mark.parametrize("sign", ["👨\u200d👩\u200d👧", "👍🏽", "e\u0301", "❤\ufe0f"])
 def test_what_is_one_sign_is_not_cut_in_two(sign: str) -> None:
-    assert {part.replace(sign, "") for part in cut(sign * 40).split(CUT)} == {""}
+    assert {part.replace(sign, "") for part in break_long_words(sign * 40).split(CUT)} == {""}
 
 
 def test_flags_are_not_cut_in_two() -> None:
-    assert all(len(part) % 2 == 0 for part in cut("🇳🇱" * 40 + "a").split(CUT)[:1])
+    assert all(len(part) % 2 == 0 for part in break_long_words("🇳🇱" * 40 + "a").split(CUT)[:1])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_flags_are_not_cut_in_two() -> None:
 def test_the_first_letter_says_in_which_direction_a_text_goes(
     text: str, is_rightward: bool
 ) -> None:
-    assert rightward(text) is is_rightward
+    assert is_right_to_left(text) is is_rightward
 
 
 def test_what_no_font_has_is_read_out_of_what_typst_says() -> None:
@@ -88,8 +88,8 @@ def test_what_no_font_has_is_read_out_of_what_typst_says() -> None:
 
 def test_marks_go_before_the_letters_under_them() -> None:
     unknown = frozenset({"1", "\ufe0f", "\u20e3", "中"})
-    assert boxed(unknown)("1\ufe0f\u20e3 1 中") == "1 1 中"
-    assert boxed(frozenset({"中", "中文"}))("中文 中 1") == f"{BOX} {BOX} 1"
+    assert replace_unknown(unknown)("1\ufe0f\u20e3 1 中") == "1 1 中"
+    assert replace_unknown(frozenset({"中", "中文"}))("中文 中 1") == f"{BOX} {BOX} 1"
 
 
 @given(st.text())
@@ -100,4 +100,4 @@ def test_the_last_resort_leaves_letters_of_europe_alone(text: str) -> None:
 
 def test_every_string_is_reached() -> None:
     pages = {"a": ["b", {"c": ("d", 1, None, True)}]}
-    assert everywhere(pages, str.upper) == {"a": ["B", {"c": ["D", 1, None, True]}]}
+    assert map_strings(pages, str.upper) == {"a": ["B", {"c": ["D", 1, None, True]}]}

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.subject_access.pdf import render as press
-from archiver.subject_access.pdf.glyphs import BOX, clean
+from archiver.subject_access.pdf.glyphs import BOX, sanitise
 from archiver.subject_access.pdf.render import FONTS, Unprintable, pdf
 from archiver.subject_access.report import Report
 from tests.unit.archiver.told_reports import (
@@ -110,16 +110,16 @@ def words(text: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "text",
-    [text for text in NASTY_TEXTS if clean(text).strip() and not any(map(text.count, UNKNOWN))],
+    [text for text in NASTY_TEXTS if sanitise(text).strip() and not any(map(text.count, UNKNOWN))],
     ids=lambda text: ascii(text)[:20],
 )
 def test_whatever_somebody_wrote_can_be_read_out_again(text: str) -> None:
     found = extracted(pdf(of(text)), *PAGE)
     assert BOX not in found
     if any(unicodedata.bidirectional(each) in ("R", "AL") for each in text):
-        assert words(clean(text)) <= words(found)
+        assert words(sanitise(text)) <= words(found)
     else:
-        assert squeezed(clean(text)) in squeezed(found)
+        assert squeezed(sanitise(text)) in squeezed(found)
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN)

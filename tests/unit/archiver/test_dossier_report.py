@@ -9,7 +9,7 @@ import pytest
 
 from archiver.subject_access import legal_notice
 from archiver.subject_access.pdf import labels, tables
-from archiver.subject_access.pdf.layout import shown
+from archiver.subject_access.pdf.layout import page_layout
 from archiver.subject_access.report import Report, messages, written
 from services.language import readability
 from tests.unit.archiver.told_reports import CONVERSATION, IN, REPORT, at, nasty
@@ -62,7 +62,7 @@ OURS = [
 
 @pytest.mark.parametrize("text", [*OURS, legal_notice.COMPLAINT])
 def test_what_we_say_is_plain(text: str) -> None:
-    assert list(readability.faults(text)) == []
+    assert list(readability.readability_faults(text)) == []
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,9 @@ def test_days_are_those_of_amsterdam() -> None:
     late = msgspec.structs.replace(IN, at=at(11 * 60 + 30))
     assert late.at.day == 20
     told = msgspec.structs.replace(CONVERSATION, messages=(IN, late))
-    days = shown(msgspec.structs.replace(REPORT, conversations=(told,)))["conversations"][0]["days"]
+    days = page_layout(msgspec.structs.replace(REPORT, conversations=(told,)))["conversations"][0][
+        "days"
+    ]
     assert [each["day"] for each in days] == [
         "Vrijdag 20 november 2026",
         "Zaterdag 21 november 2026",
@@ -94,12 +96,12 @@ def test_days_are_those_of_amsterdam() -> None:
 
 
 def test_what_is_not_known_is_shown_as_it_is_called() -> None:
-    message = shown(nasty())["conversations"][0]["days"][0]["messages"][0]
+    message = page_layout(nasty())["conversations"][0]["days"][0]["messages"][0]
     assert message["type"] == "soort" * 9
 
 
 def test_a_table_of_contents_is_for_what_is_long() -> None:
-    assert shown(REPORT)["contents"] is False
-    assert shown(nasty())["contents"] is False
+    assert page_layout(REPORT)["contents"] is False
+    assert page_layout(nasty())["contents"] is False
     many = msgspec.structs.replace(REPORT, conversations=(CONVERSATION,) * 4)
-    assert shown(many)["contents"] is True
+    assert page_layout(many)["contents"] is True

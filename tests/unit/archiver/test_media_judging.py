@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.media import fetch_policy
-from archiver.media.fetch_policy import About, Announced, Fetched, Missed
+from archiver.media.fetch_policy import Announced, Fetched, FetchFailed, MediaInfo
 from archiver.media.provider_client import address
 from archiver.media.routes import headers
 from archiver.media.store import Kept
-from services.config.accounts import Account, accounts
+from services.config.accounts import ProviderAccount, provider_accounts
 from services.config.numbers import Number
 from services.files import clamd
-from services.files.clamd import Verdict
+from services.files.clamd import ScanResult
 from services.files.file_signatures import SIGNATURES
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-META = Account(
+META = ProviderAccount(
     number="10000001",
     meta_id="10000001",
     base="https://graph.facebook.com/v26.0",
@@ -38,10 +38,10 @@ HERE = "https://lookaside.fbsbx.com/x?mid=1"
 @pytest.mark.parametrize(
     ("status", "body", "means"),
     [
-        (200, {"url": HERE, "mime_type": "a/b", "file_size": "7"}, About(HERE, "a/b", 7)),
-        (200, {"url": HERE, "file_size": 7}, About(HERE, "", 7)),
-        (200, {"url": HERE, "file_size": "many"}, About(HERE, "", None)),
-        (200, {"url": HERE, "file_size": -1, "mime_type": 5}, About(HERE, "", None)),
+        (200, {"url": HERE, "mime_type": "a/b", "file_size": "7"}, MediaInfo(HERE, "a/b", 7)),
+        (200, {"url": HERE, "file_size": 7}, MediaInfo(HERE, "", 7)),
+        (200, {"url": HERE, "file_size": "many"}, MediaInfo(HERE, "", None)),
+        (200, {"url": HERE, "file_size": -1, "mime_type": 5}, MediaInfo(HERE, "", None)),
         (200, {"url": 5}, "strange"),
         (200, {}, "strange"),
         (200, [], "strange"),
@@ -59,13 +59,13 @@ HERE = "https://lookaside.fbsbx.com/x?mid=1"
     ],
 )  # fmt: skip
 def test_an_answer_about_a_file(status: int, body: Any, means: Any) -> None:
-    wanted = Missed(means) if isinstance(means, str) else means
+    wanted = FetchFailed(means) if isinstance(means, str) else means
     assert fetch_policy.about(status, msgspec.json.encode(body)) == wanted
 
 
 @given(st.integers(100, 599), st.binary(max_size=200))
 def test_no_answer_is_a_fault_of_ours(status: int, body: bytes) -> None:
-    assert isinstance(fetch_policy.about(status, body), About | Missed)
+    assert isinstance(fetch_policy.about(status, body), MediaInfo | FetchFailed)
 
 
 def test_every_way_to_miss_a_file_has_a_sentence_that_begins_with_its_word() -> None:
@@ -91,7 +91,7 @@ def test_every_way_to_miss_a_file_has_a_sentence_that_begins_with_its_word() -> 
         (BSP, "https://anything.example/x?mid=1", "https://waba-v2.360dialog.io/x?mid=1"),
     ],
 )
-def test_where_a_file_is_fetched_from(account: Account, url: str, goes: str | None) -> None:
+def test_where_a_file_is_fetched_from(account: ProviderAccount, url: str, goes: str | None) -> None:
     assert address(url, account) == goes
 
 
@@ -126,11 +126,11 @@ def test_a_week_is_how_long_meta_keeps_it() -> None:
 def test_as_much_as_was_announced_or_whatever_came_where_nothing_was() -> None:
     got = Fetched(7, "00", "image/jpeg", b"\xff\xd8\xff")
     said = Announced(id="1", mime_type="image/jpeg")
-    assert fetch_policy.is_whole(got, About("", size=7), said, 1) == got
-    assert fetch_policy.is_whole(got, About("", size=None), said, 1) == got
-    assert fetch_policy.is_whole(got, About("", size=8), said, 1) == Missed("cut")
+    assert fetch_policy.is_whole(got, MediaInfo("", size=7), said, 1) == got
+    assert fetch_policy.is_whole(got, MediaInfo("", size=None), said, 1) == got
+    assert fetch_policy.is_whole(got, MediaInfo("", size=8), said, 1) == FetchFailed("cut")
     other = msgspec.structs.replace(said, sha256="11")
-    noted = fetch_policy.is_whole(got, About(""), other, 1)
+    noted = fetch_policy.is_whole(got, MediaInfo(""), other, 1)
     assert isinstance(noted, Fetched) and not noted.agrees
 
 
@@ -138,8 +138,8 @@ def test_what_begins_otherwise_is_fetched_anew_and_then_looked_at_all_the_same()
     got = Fetched(7, "00", "image/jpeg", b"Even geduld")
     said = Announced(id="1", mime_type="image/jpeg")
     for attempts in range(1, fetch_policy.TRIES):
-        assert fetch_policy.is_whole(got, About(""), said, attempts) == Missed("strange")
-    assert fetch_policy.is_whole(got, About(""), said, fetch_policy.TRIES) == got
+        assert fetch_policy.is_whole(got, MediaInfo(""), said, attempts) == FetchFailed("strange")
+    assert fetch_policy.is_whole(got, MediaInfo(""), said, fetch_policy.TRIES) == got
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,15 @@ def test_what_begins_otherwise_is_fetched_anew_and_then_looked_at_all_the_same()
 def test_what_comes_where_the_bytes_should_be(
     status: int, type: str, encoding: str, means: Any
 ) -> None:
-    said = About(HERE, "image/jpeg")
-    assert fetch_policy.given(status, type, encoding, said) == (Missed(means) if means else None)
+    said = MediaInfo(HERE, "image/jpeg")
+    assert fetch_policy.check_download(status, type, encoding, said) == (
+        FetchFailed(means) if means else None
+    )
 
 
 def test_what_was_not_got_in_time_says_why_where_that_was_not_its_age() -> None:
-    assert fetch_policy.gone(Missed("unknown")).reason == fetch_policy.EXPIRED
-    assert "media_store" in fetch_policy.gone(Missed("store")).reason
+    assert fetch_policy.gone(FetchFailed("unknown")).reason == fetch_policy.EXPIRED
+    assert "media_store" in fetch_policy.gone(FetchFailed("store")).reason
 
 
 @pytest.mark.parametrize(
@@ -185,14 +187,14 @@ def test_quarantine_holds_what_begins_otherwise_than_a_type_of_it(
     [(b"stream: OK\0", ""), (b"stream: Win.X-1 FOUND\0", "Win.X-1"), (b"stream: OK", "")],
 )
 def test_what_a_scanner_says(answer: bytes, found: str) -> None:
-    assert clamd.read(answer) == Verdict(found)
+    assert clamd.read(answer) == ScanResult(found)
 
 
 @pytest.mark.parametrize(
     "answer", [b"", b"\0", b"UNKNOWN COMMAND\0", b"stream: x ERROR\0", b"\xff"]
 )
 def test_what_a_scanner_does_not_say(answer: bytes) -> None:
-    with pytest.raises(clamd.Away):
+    with pytest.raises(clamd.ScannerUnavailable):
         clamd.read(answer)
 
 
@@ -221,7 +223,9 @@ def test_a_number_at_a_bsp_has_the_address_and_the_token_of_its_own() -> None:
             secrets=("env:SECRET",), access_token="env:TOKEN",
         ),
     ]  # fmt: skip
-    there = accounts(numbers, "https://graph.facebook.com/v26.0/", "ours", {"TOKEN": "theirs"})
+    there = provider_accounts(
+        numbers, "https://graph.facebook.com/v26.0/", "ours", {"TOKEN": "theirs"}
+    )
     assert there["10000001"].headers == {"Authorization": "Bearer ours"}
     assert there["10000001"].base == "https://graph.facebook.com/v26.0"
     assert there["10000002"].headers == {"D360-API-KEY": "theirs"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.log import merkle
-from archiver.log.merkle import EMPTY, Tree, folded, grown, leaf_hash, siblings, whole
+from archiver.log.merkle import EMPTY, Tree, fold_peaks, leaf_hash, siblings, tree_from, whole
 
 
 def mth(leaves: list[bytes]) -> bytes:
@@ -51,14 +51,14 @@ def test_the_hashes_are_those_of_the_rfc() -> None:
 def test_a_tree_that_grew_has_the_root_of_one_that_was_made_at_once(size: int) -> None:
     tree = tree_of(LEAVES[:size])
     assert tree.root() == mth(LEAVES[:size])
-    again = grown(size, tree.edge())
+    again = tree_from(size, tree.edge())
     again.append(LEAVES[0])
     assert again.root() == mth([*LEAVES[:size], LEAVES[0]])
 
 
 def test_an_edge_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="edge"):
-        grown(3, bytes(32))
+        tree_from(3, bytes(32))
 
 
 def test_what_is_kept_are_whole_subtrees_of_256_and_of_256_of_these() -> None:
@@ -76,11 +76,13 @@ def test_a_proof_comes_to_the_root_and_is_the_rfc_s(of: tuple[int, int]) -> None
     leaves = LEAVES[:size]
     made = [mth(leaves[start:end]) for start, end in siblings(index, size)]
     assert made == path(index, leaves)
-    assert merkle.proved(leaves[index], index, size, made) == mth(leaves)
+    assert merkle.root_from_path(leaves[index], index, size, made) == mth(leaves)
     if made:
-        assert merkle.proved(leaves[index], index, size, [*made[:-1], bytes(32)]) != mth(leaves)
-        assert merkle.proved(leaves[index], index, size, made[1:]) is None
-    assert merkle.proved(leaves[index], size, size, made) is None
+        assert merkle.root_from_path(leaves[index], index, size, [*made[:-1], bytes(32)]) != mth(
+            leaves
+        )
+        assert merkle.root_from_path(leaves[index], index, size, made[1:]) is None
+    assert merkle.root_from_path(leaves[index], size, size, made) is None
 
 
 @given(st.integers(1, 1400).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
@@ -91,7 +93,7 @@ def test_every_part_of_a_proof_is_made_of_what_is_kept(of: tuple[int, int]) -> N
     for start, end in siblings(index, size):
         peaks = []
         for level, n in whole((start, end)):
-            below, first, count = merkle.kept_under(level, n)
+            below, first, count = merkle.stored_node(level, n)
             assert count <= 128, "some hundreds, and not all"
             peaks.append(merkle.hash_of([kept[below, first + each] for each in range(count)]))
-        assert folded(peaks) == mth(LEAVES[start:end])
+        assert fold_peaks(peaks) == mth(LEAVES[start:end])

@@ -9,22 +9,24 @@ import msgspec
 import pytest
 
 from archiver.index.record_fields import Identity
-from archiver.subject_access.identity_evidence import seen
-from archiver.subject_access.identity_linking import People, Seen
+from archiver.subject_access.identity_evidence import identity_evidence
+from archiver.subject_access.identity_linking import IdentityGraph, IdentitySighting
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 P, Q = Identity("phone", "31600000011"), Identity("phone", "31600000012")
 A, B = Identity("bsuid", "NL.1"), Identity("bsuid", "NL.2")
 
 
-def at(place: str, day: int, *names: Identity, **more: Any) -> Seen:
+def at(place: str, day: int, *names: Identity, **more: Any) -> IdentitySighting:
     given = {
         name: frozenset(value) if isinstance(value, list) else value for name, value in more.items()
     }
-    return Seen(place=place, at=NOON + timedelta(days=day), names=frozenset(names), **given)
+    return IdentitySighting(
+        place=place, at=NOON + timedelta(days=day), names=frozenset(names), **given
+    )
 
 
-CASES: dict[str, tuple[list[Seen], list[Identity], set[str]]] = {
+CASES: dict[str, tuple[list[IdentitySighting], list[Identity], set[str]]] = {
     "one who changed nothing": ([at("c1", 1, P, A), at("c2", 2, P, A)], [P], {"c1", "c2"}),
     "another's": ([at("c1", 1, P, A), at("c2", 2, Q, B)], [P], {"c1"}),
     "a number without a name of one's own": ([at("c1", 1, P), at("c2", 2, P)], [P], {"c1", "c2"}),
@@ -80,19 +82,19 @@ CASES: dict[str, tuple[list[Seen], list[Identity], set[str]]] = {
         {"c1", "c2"},
     ),
     "hearsay of a name that is known": (
-        [at("c1", 1, A), at("c2", 2, A, hearsay=True), at("c2", 2, gained=[B])],
+        [at("c1", 1, A), at("c2", 2, A, is_indirect=True), at("c2", 2, gained=[B])],
         [B],
         {"c1", "c2"},
     ),
     "hearsay of a name that nobody had": (
-        [at("c1", 1, P, A), at("c1", 2, P, B, hearsay=True), at("c2", 3, Q, B)],
+        [at("c1", 1, P, A), at("c1", 2, P, B, is_indirect=True), at("c2", 3, Q, B)],
         [B],
         {"c2"},
     ),
     "hearsay of a number that ended": (
         [
             at("c1", 1, P),
-            at("c2", 2, P, hearsay=True),
+            at("c2", 2, P, is_indirect=True),
             at("c2", 2, gained=[Q]),
             at("c2", 2, ended=[P]),
             at("c3", 3, P),
@@ -114,13 +116,13 @@ CASES: dict[str, tuple[list[Seen], list[Identity], set[str]]] = {
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_person_is_found_whole_and_alone(name: str, turned: bool) -> None:
     those, asked, expected = CASES[name]
-    people = People(those[::-1] if turned else those)
-    assert {place for each in people.asked(asked) for place in each.places} == expected
+    people = IdentityGraph(those[::-1] if turned else those)
+    assert {place for each in people.matching(asked) for place in each.places} == expected
 
 
 def test_everybody_is_in_one_place_only() -> None:
     those = [each for seen, _, _ in CASES.values() for each in seen]
-    places = [place for each in People(those).persons() for place in each.places]
+    places = [place for each in IdentityGraph(those).persons() for place in each.places]
     assert sorted(places) == sorted({each.place for each in those})
 
 
@@ -137,16 +139,16 @@ def _row(kind: str, data: Any, conversation: str = "c") -> dict[str, Any]:
 
 def test_what_the_record_says_of_who_somebody_is_is_read() -> None:
     person = {"identities": [{"kind": "phone", "value": "+31600000011"}], "name": "Anna"}
-    [one] = seen(_row("message", {"from": person, "direction": "in"}))
+    [one] = identity_evidence(_row("message", {"from": person, "direction": "in"}))
     assert (one.place, one.names) == ("c", {P})
-    [alone] = seen(_row("consent", {"to": "+31600000011", "event": "given"}, ""))
+    [alone] = identity_evidence(_row("consent", {"to": "+31600000011", "event": "given"}, ""))
     assert (alone.place, alone.names) == (str(UUID(int=7)), {P})
     moved = {"event": "transferred", "from": "balie", "to": "jeugd", "department": "jeugd"}
-    assert list(seen(_row("conversation", moved))) == []
-    [merged] = seen(_row("conversation", {"event": "merged", "other": "d"}))
+    assert list(identity_evidence(_row("conversation", moved))) == []
+    [merged] = identity_evidence(_row("conversation", {"event": "merged", "other": "d"}))
     assert merged.merged == "d"
-    assert list(seen(_row("conversation", {"event": "refused", "other": "d"}))) == []
-    assert list(seen(_row("message", ["no object"]))) == []
+    assert list(identity_evidence(_row("conversation", {"event": "refused", "other": "d"}))) == []
+    assert list(identity_evidence(_row("message", ["no object"]))) == []
 
 
 @pytest.mark.parametrize(("cause", "moved"), [("system", {P}), ("merge", frozenset())])
@@ -156,6 +158,6 @@ def test_a_number_that_moves_in_a_merge_was_the_same_persons(cause: str, moved: 
         {"event": "gained", "kind": "bsuid", "value": "NL.2"},
         {"event": "ended", "kind": "phone", "value": "31600000012"},
     ]
-    one, end = seen(_row("identity", {"changes": changes, "cause": cause}))
+    one, end = identity_evidence(_row("identity", {"changes": changes, "cause": cause}))
     assert (one.moved, one.gained, one.names) == (moved, {B}, {P} - moved)
     assert end.ended == {Q}

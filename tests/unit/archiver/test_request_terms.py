@@ -73,21 +73,21 @@ def test_the_last_five_days_are_soon_and_the_last_day_is_in_time(today: date, st
 def test_two_further_months_at_most_and_said_in_the_first(
     until: date, today: date, said: list[str]
 ) -> None:
-    wrong = list(deadlines.against_extension(ASKED.received_on, until, ASKED.due_on, today))
+    wrong = list(deadlines.extension_errors(ASKED.received_on, until, ASKED.due_on, today))
     assert len(wrong) == len(said)
     assert all(part in whole for part, whole in zip(said, wrong, strict=True))
 
 
 def test_nothing_is_received_tomorrow() -> None:
-    assert deadlines.against_receipt(TODAY, TODAY) == ""
-    assert "yet to come" in deadlines.against_receipt(date(2026, 11, 27), TODAY)
+    assert deadlines.receipt_date_error(TODAY, TODAY) == ""
+    assert "yet to come" in deadlines.receipt_date_error(date(2026, 11, 27), TODAY)
 
 
 @pytest.mark.parametrize("ground", [*REFUSALS, *EXTENSIONS], ids=lambda each: each.code)
 def test_every_ground_names_its_article_in_words_that_citizens_read(ground: object) -> None:
     assert isinstance(ground, type(REFUSALS[0]))
     assert "artikel" in ground.article
-    assert list(readability.faults(ground.text)) == []
+    assert list(readability.readability_faults(ground.text)) == []
     assert set(ground.kinds) <= set(KINDS)
 
 
@@ -119,7 +119,7 @@ def _letters(kind: str) -> list[tuple[Request, str]]:
 def test_every_letter_can_be_read_and_says_who_has_copies(kind: str) -> None:
     for request, said in _letters(kind):
         text = letter(request, ELSEWHERE, "", "Gemeente Almelo", TODAY)
-        assert list(readability.faults(text)) == [], text
+        assert list(readability.readability_faults(text)) == [], text
         assert said in text and request.id in text
         assert (COPIES in text) == (kind in TELLING)
         ground = refusal(request.ground, request.kind)

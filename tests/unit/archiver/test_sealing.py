@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.encryption.sealing import (
+    CannotDecrypt,
     Content,
-    Shut,
+    derive_item_key,
     fingerprint,
     nonce,
-    own_key,
     seal,
     seal_content,
     unseal,
@@ -45,7 +45,7 @@ def test_otherwise_it_does_not_open(change: dict[str, Any]) -> None:
     if "sealed" in change:
         change = {"sealed": sealed[: change["sealed"]]}
     given = {"above": KEY, "salt": SALT, "sealed": sealed, "about": ABOUT} | change
-    with pytest.raises(Shut):
+    with pytest.raises(CannotDecrypt):
         unseal(**given)
 
 
@@ -53,7 +53,7 @@ def test_otherwise_it_does_not_open(change: dict[str, Any]) -> None:
 def test_no_bit_of_it_may_be_another(byte: int, bit: int) -> None:
     sealed = bytearray(seal(KEY, SALT, b"hallo", ABOUT))
     sealed[byte] ^= 1 << bit
-    with pytest.raises(Shut):
+    with pytest.raises(CannotDecrypt):
         unseal(KEY, SALT, bytes(sealed), ABOUT)
 
 
@@ -62,7 +62,9 @@ def test_the_salt_of_then_is_known_again_without_a_key() -> None:
 
 
 def test_keys_of_one_thing_differ_by_purpose_and_salt() -> None:
-    keys = {own_key(KEY, salt, of) for salt in (SALT, bytes(16)) for of in (b"item", b"file")}
+    keys = {
+        derive_item_key(KEY, salt, of) for salt in (SALT, bytes(16)) for of in (b"item", b"file")
+    }
     assert len(keys) == 4
 
 
@@ -70,12 +72,12 @@ def test_a_key_is_wrapped_for_one_name() -> None:
     wrapped = wrap(KEY, bytes(32), "conversation almelo 1", bytes(12))
     assert unwrap(KEY, wrapped, "conversation almelo 1") == bytes(32)
     for above, name in ((KEY, "conversation almelo 2"), (bytes(32), "conversation almelo 1")):
-        with pytest.raises(Shut):
+        with pytest.raises(CannotDecrypt):
             unwrap(above, wrapped, name)
 
 
 def test_what_was_sealed_and_is_no_content_does_not_pass_for_it() -> None:
-    with pytest.raises(Shut):
+    with pytest.raises(CannotDecrypt):
         unseal_content(KEY, SALT, seal(KEY, SALT, b"\xff", ABOUT), ABOUT)
 
 
@@ -85,7 +87,7 @@ def test_a_fingerprint_tells_keys_apart_and_nothing_of_them() -> None:
 
 def test_what_stands_in_a_database_already_never_comes_out_differently() -> None:
     assert fingerprint(KEY) == "79f432ef11e07472"
-    assert own_key(KEY, SALT).hex() == (
+    assert derive_item_key(KEY, SALT).hex() == (
         "19dd168564d06076bd0509803244b282aa2f8f6c0df43d3ef3de971d776da971"
     )
     assert nonce(SALT).hex() == "dbba5e885e0dd6fb599d7d09"

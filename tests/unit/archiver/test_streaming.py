@@ -10,10 +10,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.encryption.sealing import Shut
-from archiver.encryption.stream_sealing import CHUNK_BYTES, TAG_BYTES, Lock, Sealing, opened
+from archiver.encryption.sealing import CannotDecrypt
+from archiver.encryption.stream_sealing import (
+    CHUNK_BYTES,
+    TAG_BYTES,
+    SealingStream,
+    StreamKey,
+    open_stream,
+)
 
-LOCK = Lock(bytes(range(32)), b"message")
+LOCK = StreamKey(bytes(range(32)), b"message")
 WHOLE = CHUNK_BYTES + TAG_BYTES
 """A chunk as it lies there."""
 SIZES = st.builds(
@@ -36,8 +42,8 @@ async def pieces(whole: bytes, cuts: Sequence[int] = ()) -> AsyncIterator[bytes]
     yield whole
 
 
-def sealing(plain: bytes, cuts: Sequence[int] = ()) -> tuple[bytes, Sealing]:
-    made = Sealing(LOCK, pieces(plain, cuts))
+def sealing(plain: bytes, cuts: Sequence[int] = ()) -> tuple[bytes, SealingStream]:
+    made = SealingStream(LOCK, pieces(plain, cuts))
 
     async def taken() -> bytes:
         return b"".join([piece async for piece in made.pieces()])
@@ -45,15 +51,15 @@ def sealing(plain: bytes, cuts: Sequence[int] = ()) -> tuple[bytes, Sealing]:
     return asyncio.run(taken()), made
 
 
-def came(sealed: bytes, cuts: Sequence[int] = (), lock: Lock = LOCK) -> tuple[bytes, bool]:
+def came(sealed: bytes, cuts: Sequence[int] = (), lock: StreamKey = LOCK) -> tuple[bytes, bool]:
     """What was given of it, and whether that was to its end."""
 
     async def taken() -> tuple[bytes, bool]:
         got = b""
         try:
-            async for piece in opened(lock, pieces(sealed, cuts)):
+            async for piece in open_stream(lock, pieces(sealed, cuts)):
                 got += piece
-        except Shut:
+        except CannotDecrypt:
             return got, False
         return got, True
 
@@ -143,8 +149,8 @@ def test_chunks_open_in_their_own_places_alone(how: str, size: int) -> None:
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES + 1])
 def test_it_opens_under_its_own_key_and_for_its_own_message_alone(size: int) -> None:
     sealed, _ = sealing(content(size))
-    assert came(sealed, lock=Lock(bytes(32), LOCK.about)) == (b"", False)
-    assert came(sealed, lock=Lock(LOCK.key, b"another")) == (b"", False)
+    assert came(sealed, lock=StreamKey(bytes(32), LOCK.about)) == (b"", False)
+    assert came(sealed, lock=StreamKey(LOCK.key, b"another")) == (b"", False)
 
 
 @pytest.mark.parametrize("size", [0, 1, TAG_BYTES - 1, TAG_BYTES, 1000])

@@ -16,10 +16,10 @@ from bench.rules import EXAMPLES
 from bench.texts import examples, written
 from router.handlers.batch import BYTES, ITEMS
 from router.handlers.units import keyed_hash
-from router.ruleset.context import grounded
+from router.ruleset.context import build_context
 from services.config import loader
 from services.contract import Record
-from services.ids import made_at
+from services.ids import created_at
 from tests.installation import EXAMPLE
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -30,7 +30,7 @@ TEXTS = examples(EXAMPLES.read_text())
 def told(tmp_path: Path) -> list[list[Record]]:
     """What 300 citizens leave."""
     (tmp_path / "postkamer.toml").write_text(EXAMPLE.read_text())
-    ground = grounded(loader.load(tmp_path / "postkamer.toml"), keyed_hash(b"bench"))
+    ground = build_context(loader.load(tmp_path / "postkamer.toml"), keyed_hash(b"bench"))
     waves = ((wave, AT) for wave in split(7, 300))
     return list(envelopes(waves, written(TEXTS, (), 1), ground))
 
@@ -59,7 +59,7 @@ def test_envelopes_are_no_larger_than_the_routers(told: list[list[Record]]) -> N
 
 
 def test_ids_are_of_the_time_that_is_given(told: list[list[Record]]) -> None:
-    moments = [made_at(record.id) for envelope in told for record in envelope]
+    moments = [created_at(record.id) for envelope in told for record in envelope]
     assert min(moments) >= AT and max(moments) < AT + timedelta(minutes=3)
 
 

@@ -21,7 +21,7 @@ from bench.openklant_report import (
 )
 from bench.openklant_stand_in import amiss, messages
 from bench.usage import machine
-from deliverer.destinations.openklant.events import said
+from deliverer.destinations.openklant.events import parse_event
 from sandbox.openklant.latency import Told
 from services.contract import Delivery
 
@@ -75,7 +75,7 @@ def test_what_is_there_twice_or_not_at_all_is_named() -> None:
 def test_each_message_is_the_first_of_a_citizen_who_can_be_called() -> None:
     found: list[Delivery] = list(messages(3))
     assert len({each.conversation for each in found}) == 3
-    assert all(said(each).task and each.message for each in found)
+    assert all(parse_event(each).task and each.message for each in found)
     numbers = {msgspec.json.decode(each.data)["from"]["identities"][0]["value"] for each in found}
     assert numbers == {"31600000000", "31600000001", "31600000002"}
 

@@ -20,7 +20,7 @@ from bench.results import (
     spread,
 )
 from bench.webhooks import body, is_signed, signed_lines
-from gateway.webhook.signatures import Key, Proofs
+from gateway.webhook.signatures import OriginVerifier, WebhookSecret
 from services.whatsapp.parser import parse
 
 MANY, FEW = CASES[:2]
@@ -104,7 +104,9 @@ def test_a_body_has_the_messages_that_it_should_have_and_is_signed(messages: int
     assert content == body(0, messages)
     assert len(parse(content)) == messages
     signature = head.partition(b"X-Hub-Signature-256: ")[2].partition(b"\r\n")[0].decode()
-    ours = Proofs([Key(provider="meta", secret=b"sandbox-app-secret", numbers=frozenset("1"))])
+    ours = OriginVerifier(
+        [WebhookSecret(provider="meta", secret=b"sandbox-app-secret", numbers=frozenset("1"))]
+    )
     shown = {"X-Hub-Signature-256": signature}
     assert ours.proven(content, ours.shown(shown), datetime.now(UTC)) and is_signed(
         content, signature

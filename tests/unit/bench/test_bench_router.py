@@ -17,7 +17,7 @@ from bench.usage import peak, processor
 from gateway.intake import OVERHEAD_BYTES
 from router.handlers.units import keyed_hash
 from router.output.crm_events import RECEIVED
-from services.amqp.batcher import Bounds
+from services.amqp.batcher import BatchLimits
 from services.amqp.topology import partition_of
 from services.whatsapp import items
 from services.whatsapp.parser import parse
@@ -79,7 +79,7 @@ def test_who_writes_again_is_the_same_person_and_what_is_said_again_the_same_mes
 
 
 def test_envelopes_are_as_large_as_the_gateways_and_keep_the_order_of_each_partition() -> None:
-    bounds = Bounds()
+    bounds = BatchLimits()
     numbers = (NUMBER, NEIGHBOUR_NUMBER)
     given = list(receipts(Wave(0, 1500), written(TEXTS, (), 1), AT, numbers))
     found = list(envelopes(given, 2))

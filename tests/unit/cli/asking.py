@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.rules.matcher import Facts
-from services.config.model import Config, parse
+from router.rules.matcher import MessageFacts
+from services.config.model import Configuration, parse
 from tests.unit.cli.calls import TOML
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -55,7 +55,7 @@ def _deeper(inner: Any) -> Any:
 
 CONDITIONS = st.recursive(_of(LEAVES), _deeper, max_leaves=4)
 FACTS = st.builds(
-    Facts,
+    MessageFacts,
     at=st.just(NOW),
     text=st.lists(st.sampled_from("abcd"), max_size=5).map(" ".join),
     type=st.sampled_from(TYPES),
@@ -65,7 +65,7 @@ FACTS = st.builds(
 )
 
 
-def town(conditions: list[dict[str, Any]], groups: Sequence[list[str]] = ()) -> Config:
+def town(conditions: list[dict[str, Any]], groups: Sequence[list[str]] = ()) -> Configuration:
     """One where each of these decides, in Almelo, and there are the tags that they ask for; groups
     are called g0, g1 ..."""
     rules = [
@@ -74,9 +74,11 @@ def town(conditions: list[dict[str, Any]], groups: Sequence[list[str]] = ()) -> 
     ]
     contacts = [{"tenant": "almelo", "tag": tag, "phones": ["+31600000000"]} for tag in TAGS]
     named = [{"id": f"g{n}", "words": words} for n, words in enumerate(groups)]
-    return Config.model_validate(BASE | {"rules": rules, "contacts": contacts, "groups": named})
+    return Configuration.model_validate(
+        BASE | {"rules": rules, "contacts": contacts, "groups": named}
+    )
 
 
-def as_it_can_be(facts: Facts) -> Facts:
+def as_it_can_be(facts: MessageFacts) -> MessageFacts:
     """A recording has no words."""
     return replace(facts, text="") if facts.type == "audio" else facts

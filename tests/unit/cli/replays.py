@@ -8,8 +8,8 @@ from cli.replay.diff import Differences
 from cli.replay.recorded import Row, row
 from cli.replay.simulator import Replay
 from router.handlers.units import keyed_hash
-from router.ruleset.context import grounded
-from services.config.loader import Choices
+from router.ruleset.context import build_context
+from services.config.loader import LoadedConfig
 from services.contract import Record
 from tests.week import MONDAY, TOWN, Week, town
 
@@ -23,11 +23,11 @@ def rows(records: list[Record]) -> list[Row]:
 
 
 def replayed(
-    week: Week, new: Choices, since: datetime = MONDAY, batch: int = 7, **more: Any
+    week: Week, new: LoadedConfig, since: datetime = MONDAY, batch: int = 7, **more: Any
 ) -> Differences:
     """What `cli.replay` does, without a database."""
     every = rows(week.records)
-    ground = grounded(new, keyed_hash(b"another key"))
+    ground = build_context(new, keyed_hash(b"another key"))
     replay = Replay(ground, **more)
     range = [each for each in every if each.at >= since]
     for part in _batches(range, batch):
@@ -44,7 +44,7 @@ def replayed(
     return replay.found
 
 
-def changed(*pairs: tuple[str, str]) -> Choices:
+def changed(*pairs: tuple[str, str]) -> LoadedConfig:
     """The town where something else is written."""
     text = TOWN
     for before, after in pairs:

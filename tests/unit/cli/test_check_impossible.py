@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cli.check.unsatisfiable import doubts
 from router.rules.engine import compile_rules
-from router.rules.matcher import Facts
-from router.text.language_detection import detectable, detected
+from router.rules.matcher import MessageFacts
+from router.text.language_detection import detect_language, detectable
 from services.config.model import parse
 from services.config.routing_rules import State
 from tests.unit.cli import asking
@@ -186,7 +186,7 @@ def test_it_is_said_where_it_is_asked() -> None:
 
 @given(CONDITIONS, st.lists(FACTS, min_size=10, max_size=30))
 def test_a_rule_that_never_holds_fits_no_message(
-    condition: dict[str, Any], messages: list[Facts]
+    condition: dict[str, Any], messages: list[MessageFacts]
 ) -> None:
     made = asking.town([condition])
     if any("never holds" in what for _, what in doubts(made, NOW)):
@@ -210,4 +210,4 @@ def test_a_rule_that_never_holds_fits_no_message(
     ],
 )
 def test_each_language_that_a_text_is_found_to_be_in_can_be_asked_for(text: str) -> None:
-    assert detected(text) in detectable()
+    assert detect_language(text) in detectable()

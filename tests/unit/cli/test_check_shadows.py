@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from cli.check.shadowed import doubts, listed
-from services.config.model import Config, parse
+from services.config.model import Configuration, parse
 from services.config.routing_rules import State
 from tests.unit.cli.calls import TOML
 
@@ -15,7 +15,7 @@ def rule(id: str, more: str, department: str = "kcc") -> str:
     return f'[[rules]]\nid = "{id}"\ndepartment = "{department}"\n{more}\n'
 
 
-def town(more: str) -> Config:
+def town(more: str) -> Configuration:
     return parse(TOML + more, "postkamer.toml")
 
 

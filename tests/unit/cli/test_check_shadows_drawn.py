@@ -8,28 +8,28 @@ from hypothesis import strategies as st
 from cli.check.implication import no_more
 from cli.check.normal_form import simple
 from cli.check.shadowed import doubts
-from router.rules.engine import compile_rules, judge
-from router.rules.matcher import Facts
-from services.config.model import Config
+from router.rules.engine import compile_rules, evaluate
+from router.rules.matcher import MessageFacts
+from services.config.model import Configuration
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS
 
 
 @given(st.lists(CONDITIONS, min_size=2, max_size=5), st.lists(FACTS, min_size=5, max_size=20))
 def test_a_rule_that_never_counts_decides_no_message(
-    conditions: list[dict[str, Any]], messages: list[Facts]
+    conditions: list[dict[str, Any]], messages: list[MessageFacts]
 ) -> None:
     made = asking.town(conditions)
     never = {w.split()[1] for _, w in doubts(made) if "never counts" in w and ":" not in w}
     table = compile_rules(made, "almelo")
     for facts in messages:
-        verdict = judge(table, facts).verdict
+        verdict = evaluate(table, facts).verdict
         assert verdict is None or verdict.rule not in never
 
 
 @given(CONDITIONS, CONDITIONS, FACTS)
 def test_what_asks_no_more_holds_wherever_the_other_does(
-    one: dict[str, Any], more: dict[str, Any], facts: Facts
+    one: dict[str, Any], more: dict[str, Any], facts: MessageFacts
 ) -> None:
     made = asking.town([one, more | one])
     earlier, later = made.rules
@@ -41,7 +41,7 @@ def test_what_asks_no_more_holds_wherever_the_other_does(
         assert first.test(facts, hits) is not None
 
 
-def slowly(made: Config) -> dict[str, set[str]]:
+def slowly(made: Configuration) -> dict[str, set[str]]:
     """Rule -> its words that never count, or "" where all of it does: each word of each rule
     beside each earlier rule."""
     groups = {group.id: group.words for group in made.groups}
@@ -116,7 +116,7 @@ def test_a_rule_does_not_hold_for_who_writes_what_it_bars(
     table = compile_rules(made, "almelo")
     for phrase in words:
         written = phrase.strip('"').replace("*", "qxqx")
-        fits = table.rules.compiled[0].test(Facts(at=asking.NOW), table.reader.read(written))
+        fits = table.rules.compiled[0].test(MessageFacts(at=asking.NOW), table.reader.read(written))
         assert fits is None or phrase not in never
         assert (
             fits is not None or phrase in never or set(words) <= set(barred) or '"' in str(barred)

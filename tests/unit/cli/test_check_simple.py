@@ -8,12 +8,12 @@ from hypothesis import given
 
 from cli.check.normal_form import Form, simple
 from router.rules.engine import compile_rules
-from router.rules.matcher import Facts
+from router.rules.matcher import MessageFacts
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS
 
 Said = set[str]
-HOLDS: dict[str, Callable[[Any, Facts, Said], bool]] = {
+HOLDS: dict[str, Callable[[Any, MessageFacts, Said], bool]] = {
     "words": lambda values, _, said: bool(values & said),
     "without": lambda values, _, said: not values & said,
     "text": lambda _, facts, __: bool(facts.text),
@@ -29,13 +29,13 @@ HOLDS: dict[str, Callable[[Any, Facts, Said], bool]] = {
 }
 
 
-def holds(form: Form, facts: Facts, said: Said) -> bool:
+def holds(form: Form, facts: MessageFacts, said: Said) -> bool:
     return all(HOLDS[name](values, facts, said) for name, values in form)
 
 
 @given(CONDITIONS, FACTS)
 def test_the_simplest_form_holds_where_the_condition_does(
-    condition: dict[str, Any], facts: Facts
+    condition: dict[str, Any], facts: MessageFacts
 ) -> None:
     made = asking.town([condition])
     table = compile_rules(made, "almelo")

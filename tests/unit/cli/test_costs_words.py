@@ -10,9 +10,9 @@ import pytest
 from cli.check.warnings import doubts
 from cli.costs.costs import _csv, lines, money
 from cli.costs.report import Wanted, costs
-from router.billing.costs import Group
+from router.billing.costs import ChargeGroup
 from services.config import loader
-from services.config.model import Config, parse
+from services.config.model import Configuration, parse
 from tests.installation import ROOT
 from tests.unit.cli.calls import TOML, postkamer
 
@@ -24,14 +24,14 @@ amounts = {service = "0.0456", utility = "0.05"}
 NOVEMBER = date(2026, 11, 1)
 
 
-def town(budget: str = "") -> Config:
+def town(budget: str = "") -> Configuration:
     named = 'name = "Gemeente Almelo"'
     return parse(TOML.replace(named, f"{named}\n{budget}") + RATES, "postkamer.toml")
 
 
-def group(count: int, type: str = "regular", **more: Any) -> Group:
+def group(count: int, type: str = "regular", **more: Any) -> ChargeGroup:
     given = {"tenant": "almelo", "number": "10000001", "department": "kcc", "category": "service"}
-    return Group(count=count, type=type, billable=None, **given | more)
+    return ChargeGroup(count=count, type=type, billable=None, **given | more)
 
 
 FREE = "free_customer_service"
@@ -45,7 +45,7 @@ GROUPS = [
 ]
 
 
-def told(groups: list[Group], config: Config | None, **wanted: Any) -> list[str]:
+def told(groups: list[ChargeGroup], config: Configuration | None, **wanted: Any) -> list[str]:
     return list(lines(costs(groups, Wanted(month=NOVEMBER, **wanted), config)))
 
 

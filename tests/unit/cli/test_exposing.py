@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.archive.breach_report import Citizen, Exposed, joined, reached, slices
+from cli.archive.breach_report import Citizen, ExposureTotals, joined, slices, was_delivered
 from services.ids import uuid7
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -36,7 +36,7 @@ def message(n: int, department: str = "balie", **said: Any) -> dict[str, Any]:
 
 
 def seen(*views: dict[str, Any]) -> Citizen:
-    exposed = Exposed()
+    exposed = ExposureTotals()
     for one in views:
         exposed.add_view(one)
     citizen = Citizen(exposed.seen["c"])
@@ -73,7 +73,7 @@ def test_of_what_was_seen_messages_are_counted_once(
     ],
 )
 def test_what_a_destination_answered_it_had(said: dict[str, Any], expected: bool) -> None:
-    assert reached(said) is expected
+    assert was_delivered(said) is expected
 
 
 def test_a_period_is_looked_through_in_days_without_a_gap() -> None:

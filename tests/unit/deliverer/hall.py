@@ -11,22 +11,22 @@ from handover import delivery
 
 from deliverer.audit.attempts import Attempt
 from deliverer.audit.recorder import Note
-from deliverer.crm.attempt import Engine
-from deliverer.crm.http_receiver import Posting, Terms
+from deliverer.crm.attempt import DeliveryAttempt
+from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.lanes import Job
-from deliverer.crm.replays import Again, Look
+from deliverer.crm.replays import ReplayJob, ReplayScan
 from deliverer.crm.session import FRAMES, Session
 from deliverer.crm.settlements import Settlement
-from deliverer.crm.sidelined_store import TOGETHER, Waiting
+from deliverer.crm.sidelined_store import TOGETHER, SidelinedDelivery
 from deliverer.destinations import cloudevents
-from deliverer.transport.http_client import Poster
-from deliverer.transport.response import Answer
+from deliverer.transport.http_client import HttpClientProtocol
+from deliverer.transport.response import Response
 from services import contract
 from services.amqp.consumer import Inbox
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 
-OK = Answer(status=200)
+OK = Response(status=200)
 
 
 class Channel:
@@ -68,13 +68,15 @@ class Arrived:
 class Crm:
     """Takes a while, answers what it is told to, and writes down when it was asked what."""
 
-    def __init__(self, answer: Callable[[int], Answer] = lambda _: OK, seconds: float = 1) -> None:
+    def __init__(
+        self, answer: Callable[[int], Response] = lambda _: OK, seconds: float = 1
+    ) -> None:
         self.answer, self.seconds = answer, seconds
         self.asked: list[tuple[float, int]] = []
         self.open: dict[int, str] = {}
         self.most = 0
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
         event = msgspec.json.decode(body)
         number, conversation = int(event["sequence"]), event["data"]["conversation"]
         assert conversation not in self.open.values(), "two of one conversation at once"
@@ -98,7 +100,7 @@ class Book:
     def __init__(self) -> None:
         self.settled: list[Settlement] = []
         self.before: set[UUID] = set()
-        self.again: list[Again] = []
+        self.again: list[ReplayJob] = []
         self.aside: dict[UUID, tuple[float, int, Job]] = {}
         """Delivery -> when it is due, its place, and itself, as it was kept."""
         self.still = False
@@ -113,10 +115,10 @@ class Book:
     async def held_still(self, destination: str) -> bool:
         return self.still
 
-    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> Look:
+    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> ReplayScan:
         over = frozenset(held).difference(again.delivery.id for again in self.again)
         new = [again for again in self.again if again.delivery.id not in held]
-        return Look([] if still else new, over)
+        return ReplayScan([] if still else new, over)
 
     async def known(self, destination: str, events: list[UUID]) -> dict[UUID, str]:
         there = dict.fromkeys(self.before, "settled") | dict.fromkeys(self.aside, "aside")
@@ -144,12 +146,12 @@ class Table:
 
     async def due(
         self, destination: str, conversations: Collection[str], most: int
-    ) -> list[Waiting]:
+    ) -> list[SidelinedDelivery]:
         await asyncio.sleep(0.01)
-        now, found = asyncio.get_running_loop().time(), list[Waiting]()
+        now, found = asyncio.get_running_loop().time(), list[SidelinedDelivery]()
         for whose in conversations:
             rows = sorted(
-                (place, due, Waiting(job.delivery, job.failed, job.attempts))
+                (place, due, SidelinedDelivery(job.delivery, job.failed, job.attempts))
                 for due, place, job in self._aside.values()
                 if job.delivery.conversation == whose
             )
@@ -184,11 +186,11 @@ class Hall:
         self.posts_through(crm)
         self.tags = 0
 
-    def posts_through(self, poster: Poster) -> None:
-        terms = Terms("https://crm.example", (b"key",), "")
+    def posts_through(self, poster: HttpClientProtocol) -> None:
+        terms = DestinationEndpoint("https://crm.example", (b"key",), "")
         book: Any = self.book
-        receiver = Posting(terms, cloudevents, poster)
-        self.engine = Engine(self.destination, receiver, book, book, self._note)
+        receiver = HttpReceiver(terms, cloudevents, poster)
+        self.engine = DeliveryAttempt(self.destination, receiver, book, book, self._note)
 
     def opens(self) -> None:
         """A channel, with nothing in it."""
@@ -211,7 +213,7 @@ class Hall:
         """Until something holds; then it is stopped, in order."""
         task = asyncio.create_task(self.session().run())
         await until_it_holds(lambda: until() or task.done())
-        self.inbox.stop()
+        self.inbox.drain()
         await task
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from deliverer.meta.accounts import accounts
-from services.config.model import Config
+from deliverer.meta.accounts import sending_accounts
+from services.config.model import Configuration
 from services.config.settings import SettingsError
 
 GRAPH = "https://graph.facebook.com/v26.0/"
@@ -20,8 +20,8 @@ BSP: dict[str, Any] = META | {
 }
 
 
-def config(*numbers: dict[str, Any], tenant: dict[str, Any] | None = None) -> Config:
-    return Config.model_validate(
+def config(*numbers: dict[str, Any], tenant: dict[str, Any] | None = None) -> Configuration:
+    return Configuration.model_validate(
         {
             "tenants": [{"id": "almelo", "name": "Gemeente Almelo"} | (tenant or {})],
             "numbers": list(numbers),
@@ -34,7 +34,7 @@ def config(*numbers: dict[str, Any], tenant: dict[str, Any] | None = None) -> Co
 
 
 def test_a_number_at_meta_sends_with_what_the_installation_has() -> None:
-    (account,) = accounts(config(META), GRAPH, "token", {}).values()
+    (account,) = sending_accounts(config(META), GRAPH, "token", {}).values()
     assert (account.name, account.number, account.tenant) == ("meta:10654", "10654", "almelo")
     assert account.messages_url == "https://graph.facebook.com/v26.0/10654/messages"
     assert account.media_url == "https://graph.facebook.com/v26.0/10654/media"
@@ -47,14 +47,14 @@ def test_a_number_with_its_own_address_token_and_id_sends_with_these() -> None:
         "access_token": "env:TOKEN",
         "graph_url": "http://127.0.0.1:8090/graph/v26.0",
     }
-    found = accounts(config(META | own), GRAPH, "token", {"TOKEN": "own"})["10654"]
+    found = sending_accounts(config(META | own), GRAPH, "token", {"TOKEN": "own"})["10654"]
     assert found.name == "meta:77777"
     assert found.messages_url == "http://127.0.0.1:8090/graph/v26.0/77777/messages"
     assert found.headers == {"Authorization": "Bearer own"}
 
 
 def test_a_number_at_a_bsp_never_sends_with_metas_token() -> None:
-    found = accounts(config(META, BSP), GRAPH, "token", {"BSP_KEY": "key"})["20654"]
+    found = sending_accounts(config(META, BSP), GRAPH, "token", {"BSP_KEY": "key"})["20654"]
     assert found.name == "360dialog:99999"
     assert found.messages_url == "https://waba-v2.360dialog.io/messages"
     assert found.media_url == "https://waba-v2.360dialog.io/media"
@@ -63,7 +63,7 @@ def test_a_number_at_a_bsp_never_sends_with_metas_token() -> None:
 
 def test_every_secret_that_is_missing_is_named() -> None:
     with pytest.raises(SettingsError) as raised:
-        accounts(config(META | {"access_token": "env:A"}, BSP), GRAPH, "token", {})
+        sending_accounts(config(META | {"access_token": "env:A"}, BSP), GRAPH, "token", {})
     assert raised.value.faults == [
         "A: is missing (number 10654)",
         "BSP_KEY: is missing (number 20654)",
@@ -72,5 +72,5 @@ def test_every_secret_that_is_missing_is_named() -> None:
 
 def test_a_number_knows_how_long_its_municipality_takes_a_template_for_an_answer() -> None:
     for tenant, days in (({}, 56), ({"wrote_days": 3}, 3)):
-        found = accounts(config(META, tenant=tenant), GRAPH, "token", {})["10654"]
+        found = sending_accounts(config(META, tenant=tenant), GRAPH, "token", {})["10654"]
         assert found.wrote == timedelta(days=days)

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from deliverer.transport.ssrf import may_go
+from deliverer.transport.ssrf import is_allowed_address
 
 INSIDE = {
     "this machine": ["127.0.0.1", "::1", "0.0.0.0", "::"],
@@ -33,21 +33,21 @@ OUTSIDE = [
 
 @pytest.mark.parametrize("address", [one for kind in INSIDE.values() for one in kind])
 def test_what_is_inside_is_not_reached_by_itself(address: str) -> None:
-    assert not may_go(address, ())
+    assert not is_allowed_address(address, ())
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_the_internet_is_reached(address: str) -> None:
-    assert may_go(address, ())
+    assert is_allowed_address(address, ())
 
 
 def test_a_network_that_is_named_is_reached_and_no_other() -> None:
     networks = [ip_network("10.1.0.0/16"), ip_network("fd00::/64")]
-    assert may_go("10.1.2.3", networks)
-    assert may_go("::ffff:10.1.2.3", networks)
-    assert may_go("fd00::7", networks)
-    assert not may_go("10.2.0.1", networks)
-    assert not may_go("fd00:1::7", networks)
+    assert is_allowed_address("10.1.2.3", networks)
+    assert is_allowed_address("::ffff:10.1.2.3", networks)
+    assert is_allowed_address("fd00::7", networks)
+    assert not is_allowed_address("10.2.0.1", networks)
+    assert not is_allowed_address("fd00:1::7", networks)
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_a_network_that_is_named_is_reached_and_no_other() -> None:
     ],
 )
 def test_each_of_these_is_reached_when_its_network_is_named(network: str, address: str) -> None:
-    assert not may_go(address, [])
-    assert may_go(address, [ip_network(network)])
+    assert not is_allowed_address(address, [])
+    assert is_allowed_address(address, [ip_network(network)])

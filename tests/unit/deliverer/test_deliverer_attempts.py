@@ -11,16 +11,16 @@ from handover import NOON, delivery
 from timeless import run
 
 from deliverer.audit.attempts import Attempt, record
-from deliverer.crm.attempt import at_a_destination
+from deliverer.crm.attempt import delivery_attempt
 from deliverer.crm.breaker import WAITS
 from deliverer.crm.lanes import Job
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.meta.accounts import Account
-from deliverer.meta.attempt import at_the_provider, with_a_file
+from deliverer.meta.attempt import send_attempt, upload_attempt
 from deliverer.meta.closed_window import CLOSED, NEXT_IN_TEMPLATE
-from deliverer.meta.graph_api import Later, Unknown
-from deliverer.meta.ledger_entry import Line
-from deliverer.transport.response import Answer
+from deliverer.meta.graph_api import RetryLater, Unknown
+from deliverer.meta.ledger_entry import LedgerEntry
+from deliverer.transport.response import Response
 
 ID = UUID(int=9)
 NUMBER = "106540352242922"
@@ -33,7 +33,7 @@ ACCOUNT = Account(
     headers={},
     per_second=80,
 )
-LINE = Line(
+LINE = LedgerEntry(
     id=UUID(int=7),
     number=NUMBER,
     conversation="10000001-a",
@@ -50,9 +50,9 @@ def said(attempt: Attempt) -> dict[str, Any]:
 
 
 def test_a_record_says_which_delivery_failed_for_the_how_manyth_time_and_why() -> None:
-    answer = Answer(status=503, body=b"van 31612345678")
+    answer = Response(status=503, body=b"van 31612345678")
     job = Job(delivery(7), None, attempts=2, before=3)
-    made = record(at_a_destination(job, "crm", answer, judge(answer)), ID, NOON)
+    made = record(delivery_attempt(job, "crm", answer, judge(answer)), ID, NOON)
     assert (made.id, made.kind, made.at) == (ID, "attempt", NOON)
     assert (made.tenant, made.conversation, made.message) == ("almelo", "a", UUID(int=7))
     assert msgspec.json.decode(made.data) == {
@@ -70,13 +70,17 @@ def test_a_record_says_which_delivery_failed_for_the_how_manyth_time_and_why() -
 @pytest.mark.parametrize(
     ("answer", "verdict", "whose"),
     [
-        (Answer(failure="refused"), None, "destination"),
-        (Answer(status=401, whose="token endpoint", code="invalid_client"), None, "token endpoint"),
-        (Answer(status=500), Verdict("aside", "the destination answered 500"), "message"),
+        (Response(failure="refused"), None, "destination"),
+        (
+            Response(status=401, responder="token endpoint", code="invalid_client"),
+            None,
+            "token endpoint",
+        ),
+        (Response(status=500), Verdict("aside", "the destination answered 500"), "message"),
     ],
 )
-def test_it_says_whose_fault_it_may_be(answer: Answer, verdict: Any, whose: str) -> None:
-    attempt = at_a_destination(Job(delivery(7), None), "crm", answer, verdict or judge(answer))
+def test_it_says_whose_fault_it_may_be(answer: Response, verdict: Any, whose: str) -> None:
+    attempt = delivery_attempt(Job(delivery(7), None), "crm", answer, verdict or judge(answer))
     assert said(attempt)["whose"] == whose
     assert said(attempt)["status"] == answer.status
 
@@ -84,16 +88,16 @@ def test_it_says_whose_fault_it_may_be(answer: Answer, verdict: Any, whose: str)
 @pytest.mark.parametrize(
     ("verdict", "outcome", "whose"),
     [
-        (Later(4.0, 130429, "130429: te snel"), "later", "provider"),
-        (Later(60.0, 190, "190: verlopen", stop=True), "stopped", "account"),
-        (Later(0.0, CLOSED, NEXT_IN_TEMPLATE), "later", "message"),
+        (RetryLater(4.0, 130429, "130429: te snel"), "later", "provider"),
+        (RetryLater(60.0, 190, "190: verlopen", stop=True), "stopped", "account"),
+        (RetryLater(0.0, CLOSED, NEXT_IN_TEMPLATE), "later", "message"),
         (Unknown("no answer"), "unknown", "provider"),
     ],
 )
 def test_a_message_s_says_what_the_provider_answered_and_not_to_whom_it_went(
-    verdict: Later | Unknown, outcome: str, whose: str
+    verdict: RetryLater | Unknown, outcome: str, whose: str
 ) -> None:
-    made = record(at_the_provider(LINE, ACCOUNT, 400, verdict), ID, NOON)
+    made = record(send_attempt(LINE, ACCOUNT, 400, verdict), ID, NOON)
     assert (made.tenant, made.conversation, made.message) == ("almelo", "10000001-a", LINE.id)
     assert msgspec.json.decode(made.data) == {
         "number": NUMBER,
@@ -107,20 +111,20 @@ def test_a_message_s_says_what_the_provider_answered_and_not_to_whom_it_went(
 
 
 def test_a_file_s_is_of_no_message() -> None:
-    later = Later(16.0, 0, "upload_waiting")
-    attempt = with_a_file(ACCOUNT, ID, 2, Answer(status=502), later)
+    later = RetryLater(16.0, 0, "upload_waiting")
+    attempt = upload_attempt(ACCOUNT, ID, 2, Response(status=502), later)
     made = record(attempt, ID, NOON)
     assert (made.tenant, made.conversation, made.message) == ("almelo", "", None)
     data = said(attempt)
     assert (data["media"], data["attempt"], data["outcome"]) == (str(ID), 2, "later")
     assert (data["status"], data["whose"]) == (502, "provider")
-    unread = said(with_a_file(ACCOUNT, ID, 2, None, later))
+    unread = said(upload_attempt(ACCOUNT, ID, 2, None, later))
     assert (unread["status"], unread["whose"]) == (0, "postkamer")
 
 
 def test_each_attempt_that_settled_nothing_is_told_and_no_other() -> None:
     async def work() -> None:
-        crm = Crm(lambda n: OK if n != 1 or crm.numbers.count(1) > 3 else Answer(status=503))
+        crm = Crm(lambda n: OK if n != 1 or crm.numbers.count(1) > 3 else Response(status=503))
         hall = Hall(crm)
         hall.receives(of(1, "a"))
         await hall.works(lambda: hall.channel.acked == [1])
@@ -136,7 +140,7 @@ def test_each_attempt_that_settled_nothing_is_told_and_no_other() -> None:
 
 def test_what_is_refused_for_good_leaves_the_record_of_that_alone() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda _: Answer(status=422)))
+        hall = Hall(Crm(lambda _: Response(status=422)))
         hall.receives(of(1, "a"))
         await hall.works(lambda: hall.channel.acked == [1])
         assert [s.state for s in hall.book.settled] == ["parked"]
@@ -147,7 +151,7 @@ def test_what_is_refused_for_good_leaves_the_record_of_that_alone() -> None:
 
 def test_what_stands_aside_is_counted_on() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda n: Answer(status=500) if n == 1 else OK, seconds=0.05))
+        hall = Hall(Crm(lambda n: Response(status=500) if n == 1 else OK, seconds=0.05))
         hall.receives(of(1, "a"))
         others = asyncio.create_task(steady(hall))
         await hall.works(lambda: any(s.state == "parked" for s in hall.book.settled))

@@ -9,8 +9,8 @@ from hall import OK, Crm, Hall, of
 from structlog.testing import capture_logs
 from timeless import run
 
-from deliverer.crm.oauth_session import FAILED_SECONDS, Bearer, Tokens
-from deliverer.transport.response import Answer
+from deliverer.crm.oauth_session import FAILED_SECONDS, OAuthSession, TokenCache
+from deliverer.transport.response import Response
 from services import metrics
 from services.config.organisation import OAuth
 
@@ -22,17 +22,17 @@ class World:
     """A token endpoint and a CRM that takes the tokens of `valid`."""
 
     def __init__(self) -> None:
-        self.says: Callable[[int], Answer] = self.token
+        self.says: Callable[[int], Response] = self.token
         self.valid: set[str] = set()
         self.asked, self.posted = 0, list[str]()
         self.seconds = 2.0
 
-    def token(self, nth: int) -> Answer:
+    def token(self, nth: int) -> Response:
         self.valid.add(f"t{nth}")
         given = {"access_token": f"t{nth}", "token_type": "Bearer", "expires_in": 100}
-        return Answer(status=200, body=msgspec.json.encode(given))
+        return Response(status=200, body=msgspec.json.encode(given))
 
-    async def post(self, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: Any, headers: Mapping[str, str]) -> Response:
         if url == HERE.token_url:
             self.asked += 1
             await asyncio.sleep(self.seconds)
@@ -40,13 +40,13 @@ class World:
         await asyncio.sleep(0.1)
         shown = headers["Authorization"].removeprefix("Bearer ")
         self.posted.append(shown)
-        return OK if shown in self.valid else Answer(status=401)
+        return OK if shown in self.valid else Response(status=401)
 
-    def bearer(self) -> Bearer:
-        return Bearer(self, Tokens("crm", HERE, "secret", self))
+    def bearer(self) -> OAuthSession:
+        return OAuthSession(self, TokenCache("crm", HERE, "secret", self))
 
 
-async def many(poster: Bearer, count: int = 64) -> list[int]:
+async def many(poster: OAuthSession, count: int = 64) -> list[int]:
     answers = await asyncio.gather(*(poster.post(CRM, b"{}", {"a": "b"}) for _ in range(count)))
     return [answer.status for answer in answers]
 
@@ -84,10 +84,10 @@ def test_a_token_that_is_refused_is_replaced_and_each_is_tried_once_more() -> No
 def test_where_no_token_is_taken_the_destination_s_own_answer_stands() -> None:
     async def work() -> None:
         world = World()
-        same = Answer(status=200, body=b'{"access_token":"always the same"}'.replace(b" ", b"-"))
+        same = Response(status=200, body=b'{"access_token":"always the same"}'.replace(b" ", b"-"))
         world.says = lambda _: same
         bearer = world.bearer()
-        assert await bearer.post(CRM, b"", {}) == Answer(status=401)
+        assert await bearer.post(CRM, b"", {}) == Response(status=401)
         assert (world.asked, len(world.posted)) == (2, 2)
         assert await many(bearer) == [401] * 64
         assert (world.asked, len(world.posted)) == (3, 2 + 128), "once for all of them"
@@ -98,10 +98,10 @@ def test_where_no_token_is_taken_the_destination_s_own_answer_stands() -> None:
 def test_a_failure_to_get_one_is_shared_and_nothing_is_posted() -> None:
     async def work() -> None:
         world = World()
-        world.says = lambda _: Answer(status=503, retry_after=9.0)
+        world.says = lambda _: Response(status=503, retry_after=9.0)
         bearer = world.bearer()
         answers = await asyncio.gather(*(bearer.post(CRM, b"", {}) for _ in range(64)))
-        assert {(a.status, a.whose, a.retry_after) for a in answers} == {
+        assert {(a.status, a.responder, a.retry_after) for a in answers} == {
             (503, "token endpoint", 9.0)
         }
         assert (world.asked, world.posted) == (1, [])
@@ -118,8 +118,8 @@ def test_a_failure_to_get_one_is_shared_and_nothing_is_posted() -> None:
 def test_who_goes_while_it_waits_takes_the_token_from_nobody() -> None:
     async def work() -> None:
         world = World()
-        tokens = Tokens("crm", HERE, "secret", world)
-        bearer = Bearer(world, tokens)
+        tokens = TokenCache("crm", HERE, "secret", world)
+        bearer = OAuthSession(world, tokens)
         first = asyncio.create_task(bearer.post(CRM, b"", {}))
         others = asyncio.create_task(many(bearer))
         await asyncio.sleep(1)
@@ -148,7 +148,7 @@ class Both(World):
         super().__init__()
         self.crm = Crm()
 
-    async def post(self, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: Any, headers: Mapping[str, str]) -> Response:
         said = await super().post(url, body, headers)
         return await self.crm.post(url, body, headers) if said == OK else said
 
@@ -158,7 +158,10 @@ def test_a_destination_without_a_token_is_paused_parks_nothing_and_goes_on_with_
         loop = asyncio.get_running_loop()
         before = [counted(outcome) for outcome in ("given", "refused", "failed")]
         back, world = loop.time() + 600, Both()
-        says = [Answer(status=401, body=b'{"error":"invalid_client"}'), Answer(failure="timeout")]
+        says = [
+            Response(status=401, body=b'{"error":"invalid_client"}'),
+            Response(failure="timeout"),
+        ]
         world.says = lambda nth: world.token(nth) if loop.time() > back else says[nth % 2]
         hall = Hall(world.crm)
         hall.posts_through(world.bearer())

@@ -11,9 +11,15 @@ from structlog.testing import capture_logs
 
 from deliverer.credentials import credentials
 from deliverer.transport import pem
-from deliverer.transport.client_certificates import BYTES, Certificates, WrongFiles, load, paths
+from deliverer.transport.client_certificates import (
+    BYTES,
+    CertificateFilesError,
+    Certificates,
+    load,
+    paths,
+)
 from services import metrics
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import SettingsError
 from tests.authority import Authority, Issued, openssl
@@ -113,7 +119,7 @@ def test_a_path_is_from_the_folder_of_the_first_file_or_whole_or_in_a_variable()
     }
     there = paths(given, folder, {"CRM_KEY_FILE": "/run/secrets/crm.key"})
     assert there["client_key"] == Path("/run/secrets/crm.key")
-    with pytest.raises(WrongFiles) as raised:
+    with pytest.raises(CertificateFilesError) as raised:
         paths(given, folder, {})
     assert raised.value.faults == [("client_key", "CRM_KEY is missing")]
 
@@ -156,7 +162,7 @@ def test_every_fault_of_the_files_is_told_at_once_and_nothing_of_them_is_quoted(
         ((tmp_path, ours.key, None), ["client_certificate: cannot be read: Is a directory"]),
     ):
         names = ("client_certificate", "client_key", "certificate_authorities")
-        with pytest.raises(WrongFiles) as raised:
+        with pytest.raises(CertificateFilesError) as raised:
             load({name: path for name, path in zip(names, files, strict=True) if path})
         told = [f"{field}: {what.partition(' ')[2]}" for field, what in raised.value.faults]
         assert sorted(told) == faults
@@ -189,7 +195,7 @@ def test_a_start_is_told_of_all_secrets_and_files_that_are_missing_at_once() -> 
         ],
     }
     with pytest.raises(SettingsError) as raised:
-        credentials(Config.model_validate(town), Path("/nowhere"), {})
+        credentials(Configuration.model_validate(town), Path("/nowhere"), {})
     assert raised.value.faults == [
         "CRM_OAUTH: is missing (client_secret of destination b)",
         "CRM_SECRET (destination a): is missing",
@@ -218,7 +224,7 @@ def test_what_is_renewed_is_taken_when_it_is_whole_and_what_was_there_is_used_un
     write(first.certificate, first.key)
     with capture_logs() as logs:
         certificates = Certificates("renewed", files, load(files))
-        certificates.tell()
+        certificates.report_expiry()
         before, until = certificates.context(), not_after()
         asyncio.run(certificates.look())
         assert certificates.context() is before

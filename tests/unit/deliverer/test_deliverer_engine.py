@@ -10,9 +10,9 @@ from timeless import run
 
 from deliverer.crm.response_policy import FIRST_WAIT, LONGEST_WAIT
 from deliverer.crm.session import PACE_SECONDS
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services import contract, metrics
-from services.amqp.consumer import Lost
+from services.amqp.consumer import ChannelLost
 from services.contract import Delivery
 
 
@@ -56,7 +56,7 @@ def test_a_dead_destination_is_probed_one_at_a_time_ever_later_and_then_all_goes
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 600
-        crm = Crm(lambda _: OK if loop.time() > back else Answer(status=503))
+        crm = Crm(lambda _: OK if loop.time() > back else Response(status=503))
         hall = Hall(crm, window=8)
         hall.receives(*(of(n, "abcdefgh"[n % 8]) for n in range(24)))
         await hall.works(lambda: hall.channel.acked == [1])
@@ -83,7 +83,7 @@ def metric(name: str) -> float:
 
 def test_of_many_that_fail_together_the_first_counts_and_each_pause_is_twice_as_long() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda _: Answer(status=503)), window=4)
+        hall = Hall(Crm(lambda _: Response(status=503)), window=4)
         hall.receives(*(of(n, "abcdefgh"[n]) for n in range(8)))
         await hall.works(lambda: len(hall.crm.asked) >= 10)
         assert hall.crm.most == 4
@@ -102,7 +102,7 @@ def test_a_pause_shows_for_as_long_as_it_lasts() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 10
-        hall = Hall(Crm(lambda _: OK if loop.time() > back else Answer(status=503)))
+        hall = Hall(Crm(lambda _: OK if loop.time() > back else Response(status=503)))
         hall.receives(of(1, "a"))
         task = asyncio.create_task(hall.works(lambda: hall.channel.acked == [1]))
         await asyncio.sleep(5)
@@ -117,7 +117,7 @@ def test_the_trip_of_a_message_is_measured_and_of_nothing_else() -> None:
     async def work() -> None:
         count = "postkamer_trip_seconds_count"
         before = metrics.REGISTRY.get_sample_value(count)
-        hall = Hall(Crm(lambda n: Answer(status=400) if n == 3 else OK))
+        hall = Hall(Crm(lambda n: Response(status=400) if n == 3 else OK))
         moved = msgspec.structs.replace(of(2, "b"), type="nl.postkamer.conversation-transferred.v1")
         hall.receives(of(1, "a"), moved, of(3, "c"))
         await hall.works(lambda: hall.channel.acked == [1])
@@ -128,7 +128,7 @@ def test_the_trip_of_a_message_is_measured_and_of_nothing_else() -> None:
 
 def test_a_probe_is_another_conversations_each_time() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda _: Answer(status=500)), window=1)
+        hall = Hall(Crm(lambda _: Response(status=500)), window=1)
         hall.receives(of(1, "a"), of(2, "b"), of(3, "c"))
         await hall.works(lambda: len(hall.crm.asked) >= 7)
         # Of those that were not tried yet the newest: what fails is likely to have come together.
@@ -142,7 +142,7 @@ def test_a_destination_that_says_when_is_asked_then() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         crm = Crm(lambda _: OK if loop.time() > began + 100 else busy)
-        busy = Answer(status=429, retry_after=200.0)
+        busy = Response(status=429, retry_after=200.0)
         hall = Hall(crm, window=1)
         hall.receives(of(1, "a"), of(2, "b"))
         await hall.works(lambda: hall.channel.acked == [1])
@@ -156,7 +156,7 @@ def test_a_destination_that_says_when_is_asked_then() -> None:
 
 def test_a_message_that_is_refused_is_parked_whole_and_the_next_one_goes() -> None:
     async def work() -> None:
-        refusal = Answer(status=422, body=b"no such department" * 100)
+        refusal = Response(status=422, body=b"no such department" * 100)
         hall = Hall(Crm(lambda n: refusal if n == 1 else OK))
         hall.receives(of(1, "a"), of(2, "a"))
         await hall.works(lambda: hall.channel.acked == [1])
@@ -202,8 +202,8 @@ def test_an_envelope_that_cannot_be_read_is_kept_whole_and_a_newer_one_stays() -
     run(work())
 
 
-@pytest.mark.parametrize("answer", [OK, Answer(status=503)])
-def test_once_the_channel_is_lost_nothing_more_is_delivered_on_its_behalf(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [OK, Response(status=503)])
+def test_once_the_channel_is_lost_nothing_more_is_delivered_on_its_behalf(answer: Response) -> None:
     """Whoever holds the queue next delivers all of it: twice at once would be out of order."""
 
     async def work() -> None:
@@ -211,8 +211,8 @@ def test_once_the_channel_is_lost_nothing_more_is_delivered_on_its_behalf(answer
         hall.receives(*(of(n, "abcd"[n % 4]) for n in range(40)))
         task = asyncio.create_task(hall.session().run())
         await until_it_holds(lambda: len(hall.crm.asked) >= 3 and not hall.crm.open)
-        hall.inbox.lose()
-        with pytest.raises(Lost):
+        hall.inbox.mark_lost()
+        with pytest.raises(ChannelLost):
             await task
         asked = len(hall.crm.asked)
         await asyncio.sleep(1000)
@@ -223,12 +223,12 @@ def test_once_the_channel_is_lost_nothing_more_is_delivered_on_its_behalf(answer
 
 def test_a_fault_of_ours_gives_the_queue_back() -> None:
     async def work() -> None:
-        def broken(_: int) -> Answer:
+        def broken(_: int) -> Response:
             raise RuntimeError("a fault")
 
         hall = Hall(Crm(broken))
         hall.receives(of(1, "a"))
-        with pytest.raises(Lost):
+        with pytest.raises(ChannelLost):
             await hall.session().run()
         assert hall.channel.acked == []
 
@@ -241,17 +241,17 @@ def test_a_destination_is_asked_no_more_often_than_it_may_be() -> None:
         hall.receives(*(of(n, f"citizen {n}") for n in range(200)))
         loop, session = asyncio.get_running_loop(), hall.session()
         began, looks = loop.time(), 0
-        launch = session._launch
+        launch = session._start_ready
 
         def counted() -> None:
             nonlocal looks
             looks += 1
             launch()
 
-        session._launch = counted  # type: ignore[method-assign]
+        session._start_ready = counted  # type: ignore[method-assign]
         task = asyncio.create_task(session.run())
         await until_it_holds(lambda: hall.channel.acked == [1])
-        hall.inbox.stop()
+        hall.inbox.drain()
         await task
         seconds = hall.crm.asked[-1][0] - began
         assert 9 <= seconds <= 11

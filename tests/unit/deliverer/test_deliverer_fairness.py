@@ -11,10 +11,10 @@ from hall import OK, Crm, Hall, of
 from timeless import run
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.replays import Again
+from deliverer.crm.replays import ReplayJob
 from deliverer.crm.response_policy import FIRST_RETRY_AFTER, LONGEST_WAIT
 from deliverer.crm.session import FRAMES
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services import metrics
 
 GOOD = 10_000
@@ -44,7 +44,7 @@ class Writers:
         return max(asked.get(n, now) - at for n, at in self.came.items())
 
 
-def failing(answer: Answer) -> Callable[[int], Answer]:
+def failing(answer: Response) -> Callable[[int], Response]:
     return lambda n: OK if n >= GOOD else answer
 
 
@@ -60,7 +60,7 @@ async def after(hall: Hall, writers: Writers, seconds: float) -> float:
 
 def test_a_message_that_asks_for_an_hour_is_not_everybody_s_hour() -> None:
     async def work() -> None:
-        hall = Hall(Crm(failing(Answer(status=503, retry_after=3600.0)), seconds=0.05))
+        hall = Hall(Crm(failing(Response(status=503, retry_after=3600.0)), seconds=0.05))
         hall.receives(of(1, "a"))
         writers = Writers(hall, every=10, first=10)
         assert await after(hall, writers, 900) <= FIRST_RETRY_AFTER + 1
@@ -73,7 +73,7 @@ def test_many_that_fail_at_the_head_of_the_queue_hold_others_up_for_minutes(
     count: int, most: float
 ) -> None:
     async def work() -> None:
-        hall = Hall(Crm(failing(Answer(status=500)), seconds=0.05))
+        hall = Hall(Crm(failing(Response(status=500)), seconds=0.05))
         for n in range(1, count + 1):
             hall.receives(of(n, f"failing {n}"))
         assert await after(hall, Writers(hall, every=5), 1800) <= most
@@ -87,9 +87,9 @@ def test_where_others_seldom_write_what_fails_is_parked_in_the_end_and_its_citiz
     every: float,
 ) -> None:
     async def work() -> None:
-        hall = Hall(Crm(failing(Answer(status=500)), seconds=0.05))
+        hall = Hall(Crm(failing(Response(status=500)), seconds=0.05))
         hall.receives(of(1, "a"), of(GOOD - 1, "a"))
-        hall.crm.answer = lambda n: Answer(status=500) if n == 1 else OK
+        hall.crm.answer = lambda n: Response(status=500) if n == 1 else OK
         await after(hall, Writers(hall, every), 6 * 3600)
         assert [s.state for s in hall.book.settled if s.conversation == "a"] == [
             "parked",
@@ -102,12 +102,12 @@ def test_where_others_seldom_write_what_fails_is_parked_in_the_end_and_its_citiz
 @pytest.mark.parametrize("many", [20, 200])
 def test_what_stands_aside_and_hangs_leaves_most_of_the_window_to_others(many: int) -> None:
     class Hanging(Crm):
-        async def post(self, url: str, body: bytes, headers: Any) -> Answer:
+        async def post(self, url: str, body: bytes, headers: Any) -> Response:
             self.seconds = 0.05 if int(msgspec.json.decode(body)["sequence"]) >= GOOD else 15.0
             return await super().post(url, body, headers)
 
     async def work() -> None:
-        hall = Hall(Hanging(failing(Answer(failure="timeout"))), window=32)
+        hall = Hall(Hanging(failing(Response(failure="timeout"))), window=32)
         aside(hall, many)
         assert await after(hall, Writers(hall, every=1), 900) <= 16
 
@@ -122,7 +122,7 @@ def aside(hall: Hall, many: int) -> None:
 
 def test_an_outage_that_only_what_stands_aside_meets_is_one() -> None:
     async def work() -> None:
-        hall = Hall(Crm(failing(Answer(status=503)), seconds=0.05), window=32)
+        hall = Hall(Crm(failing(Response(status=503)), seconds=0.05), window=32)
         aside(hall, 200)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -139,8 +139,8 @@ def test_an_outage_that_only_what_stands_aside_meets_is_one() -> None:
 @pytest.mark.parametrize("status", [400, 500])
 def test_what_is_tried_again_in_vain_holds_up_nobody_who_writes(status: int) -> None:
     async def work() -> None:
-        hall = Hall(Crm(failing(Answer(status=status)), seconds=0.05), window=32)
-        hall.book.again = [Again(of(n, f"again {n}"), 1) for n in range(1, 51)]
+        hall = Hall(Crm(failing(Response(status=status)), seconds=0.05), window=32)
+        hall.book.again = [ReplayJob(of(n, f"again {n}"), 1) for n in range(1, 51)]
         assert await after(hall, Writers(hall, every=2), 600) <= 5
 
     run(work())

@@ -12,26 +12,26 @@ from deliverer.meta.graph_api import (
     LONGEST_WAIT,
     PUT_OFF_SECONDS,
     Failed,
-    Later,
-    filled,
+    RetryLater,
+    fill_payload,
     judge,
 )
-from deliverer.meta.media_upload import NOT_BROUGHT, WAITING, Uploaded, form, judge_upload
-from deliverer.transport.response import Answer
+from deliverer.meta.media_upload import NOT_BROUGHT, WAITING, Uploaded, judge_upload, multipart_form
+from deliverer.transport.response import Response
 
 BOUNDARY = UUID("01990000-0000-7000-8000-000000000001")
 
 
-def answer(body: Any, status: int = 200, retry_after: float | None = None) -> Answer:
-    return Answer(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
+def answer(body: Any, status: int = 200, retry_after: float | None = None) -> Response:
+    return Response(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
 
 
-def error(code: Any, status: int = 400) -> Answer:
+def error(code: Any, status: int = 400) -> Response:
     return answer({"error": {"code": code, "message": "x"}}, status)
 
 
 def test_a_form_has_what_meta_asks_for_and_the_bytes_as_they_are() -> None:
-    before, after, content_type = form("image/png", BOUNDARY)
+    before, after, content_type = multipart_form("image/png", BOUNDARY)
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     message = BytesParser().parsebytes(head + before + b"\x89PNG\r\n\xff\0" + after)
     parts = {
@@ -53,33 +53,33 @@ def test_an_id_is_the_proof_that_it_is_there() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        Answer(failure="refused", sent=False),
-        Answer(failure="timeout"),
-        Answer(failure="reset"),
-        Answer(status=502, body=b"<html>"),
-        Answer(status=200, body=b"OK"),
+        Response(failure="refused", request_sent=False),
+        Response(failure="timeout"),
+        Response(failure="reset"),
+        Response(status=502, body=b"<html>"),
+        Response(status=200, body=b"OK"),
         answer({"id": ""}),
         answer({"id": 7}),
         answer({"id": "7"}, status=500),
     ],
 )
-def test_what_is_not_known_to_have_worked_is_done_again_for_a_day(given: Answer) -> None:
-    assert judge_upload(given, 1) == Later(4.0, 0, WAITING)
-    assert judge_upload(given, 999, PUT_OFF_SECONDS - 1) == Later(LONGEST_WAIT, 0, WAITING)
+def test_what_is_not_known_to_have_worked_is_done_again_for_a_day(given: Response) -> None:
+    assert judge_upload(given, 1) == RetryLater(4.0, 0, WAITING)
+    assert judge_upload(given, 999, PUT_OFF_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, WAITING)
     assert judge_upload(given, 2, PUT_OFF_SECONDS) == Failed(0, NOT_BROUGHT)
 
 
 @pytest.mark.parametrize(
-    "given", [Answer(status=413, body=b"<html>"), error("131053"), error(True), error(2**31)]
+    "given", [Response(status=413, body=b"<html>"), error("131053"), error(True), error(2**31)]
 )
-def test_a_refusal_that_is_not_metas_is_not_repeated_for_a_day(given: Answer) -> None:
-    assert isinstance(judge_upload(given, ATTEMPTS - 1), Later)
+def test_a_refusal_that_is_not_metas_is_not_repeated_for_a_day(given: Response) -> None:
+    assert isinstance(judge_upload(given, ATTEMPTS - 1), RetryLater)
     assert judge_upload(given, ATTEMPTS) == Failed(0, NOT_BROUGHT)
 
 
 def test_a_gateway_that_lets_nothing_through_stops_files_as_it_does_messages() -> None:
     for status in (401, 403, 404, 429):
-        given = Answer(status=status, body=b"<html>")
+        given = Response(status=status, body=b"<html>")
         for tried in (0.0, PUT_OFF_SECONDS):
             assert judge_upload(given, 1, tried) == judge(given, 1, tried)
 
@@ -89,9 +89,9 @@ def test_what_meta_says_of_a_file_means_what_it_means_of_a_message() -> None:
         131053, "131053: Meta kon het bestand niet verwerken"
     )
     stopped = judge_upload(error(190, 401), 1)
-    assert isinstance(stopped, Later)
+    assert isinstance(stopped, RetryLater)
     assert (stopped.seconds, stopped.stop) == (4.0, True)
-    assert isinstance(judge_upload(error(131000, 500), ATTEMPTS - 1), Later)
+    assert isinstance(judge_upload(error(131000, 500), ATTEMPTS - 1), RetryLater)
     assert isinstance(judge_upload(error(131000, 500), ATTEMPTS), Failed)
 
 
@@ -115,20 +115,20 @@ TEMPLATE = {
 
 def test_the_ids_that_only_we_know_are_filled_in_where_they_belong() -> None:
     text = {"type": "text", "text": {"body": "Ja."}}
-    assert filled(text, "", "") == text
-    assert filled(text, QUOTED, "") == text | {"context": {"message_id": QUOTED}}
+    assert fill_payload(text, "", "") == text
+    assert fill_payload(text, QUOTED, "") == text | {"context": {"message_id": QUOTED}}
     reaction = {"type": "reaction", "reaction": {"emoji": "👍"}}
-    assert filled(reaction, QUOTED, "") == {
+    assert fill_payload(reaction, QUOTED, "") == {
         "type": "reaction",
         "reaction": {"emoji": "👍", "message_id": QUOTED},
     }
-    assert filled(PICTURE, QUOTED, "7") == {
+    assert fill_payload(PICTURE, QUOTED, "7") == {
         "type": "image",
         "image": {"caption": "Zo?", "id": "7"},
         "context": {"message_id": QUOTED},
     }
-    assert filled(HEADER, "", "7")["interactive"]["header"]["document"] == {"id": "7"}
-    components = filled(TEMPLATE, "", "7")["template"]["components"]
+    assert fill_payload(HEADER, "", "7")["interactive"]["header"]["document"] == {"id": "7"}
+    components = fill_payload(TEMPLATE, "", "7")["template"]["components"]
     assert components[1]["parameters"][0]["video"] == {"id": "7"}
     assert PICTURE == {"type": "image", "image": {"caption": "Zo?"}}
 
@@ -136,12 +136,15 @@ def test_the_ids_that_only_we_know_are_filled_in_where_they_belong() -> None:
 def test_a_document_is_called_what_it_was_uploaded_as_unless_the_message_says_otherwise() -> None:
     document = {"type": "document", "document": {}}
     named = {"type": "document", "document": {"filename": "Uw besluit.pdf"}}
-    assert filled(document, "", "7", "a.pdf")["document"] == {"id": "7", "filename": "a.pdf"}
-    assert filled(document, "", "7", "")["document"] == {"id": "7"}
-    assert filled(named, "", "7", "a.pdf")["document"] == {"id": "7", "filename": "Uw besluit.pdf"}
-    header = filled(HEADER, "", "7", "a.pdf")["interactive"]["header"]
+    assert fill_payload(document, "", "7", "a.pdf")["document"] == {"id": "7", "filename": "a.pdf"}
+    assert fill_payload(document, "", "7", "")["document"] == {"id": "7"}
+    assert fill_payload(named, "", "7", "a.pdf")["document"] == {
+        "id": "7",
+        "filename": "Uw besluit.pdf",
+    }
+    header = fill_payload(HEADER, "", "7", "a.pdf")["interactive"]["header"]
     assert header["document"] == {"id": "7", "filename": "a.pdf"}
-    assert filled(PICTURE, "", "7", "a.png")["image"] == {"caption": "Zo?", "id": "7"}
+    assert fill_payload(PICTURE, "", "7", "a.png")["image"] == {"caption": "Zo?", "id": "7"}
 
 
 @pytest.mark.parametrize(
@@ -155,4 +158,4 @@ def test_a_document_is_called_what_it_was_uploaded_as_unless_the_message_says_ot
     ],
 )
 def test_a_file_is_put_nowhere_else(content: dict[str, Any]) -> None:
-    assert filled(content, "", "7", "a.pdf") == content
+    assert fill_payload(content, "", "7", "a.pdf") == content

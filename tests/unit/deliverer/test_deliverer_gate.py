@@ -13,8 +13,8 @@ from deliverer.meta.number_breaker import (
     LONGEST_HOLD,
     OF_A_NUMBER,
     UNWELL,
-    Gate,
-    shows,
+    NumberBreaker,
+    signal_of,
     wait_before_try,
 )
 
@@ -30,7 +30,7 @@ STOP = refused(190)
 HOUR = 3600.0
 
 
-def answered(gate: Gate, verdict: Verdict, now: float, attempt: str = "a") -> None:
+def answered(gate: NumberBreaker, verdict: Verdict, now: float, attempt: str = "a") -> None:
     """One message goes, and this comes of it."""
     assert gate.room(now) > 0
     gate.took(attempt)
@@ -38,7 +38,7 @@ def answered(gate: Gate, verdict: Verdict, now: float, attempt: str = "a") -> No
     gate.landed(attempt)
 
 
-def tries(gate: Gate, verdict: Verdict, since: float, seconds: float) -> int:
+def tries(gate: NumberBreaker, verdict: Verdict, since: float, seconds: float) -> int:
     """How many messages go while each gets this, looked at five times a second."""
     count = 0
     for look in range(int(seconds * 5)):
@@ -53,7 +53,7 @@ def tries(gate: Gate, verdict: Verdict, since: float, seconds: float) -> int:
 
 @pytest.mark.parametrize("code", [0, 10, 190, 200, 299, 131031, 131048, 4, 80007, 133016])
 def test_a_code_about_the_number_holds_it_at_the_first_message(code: int) -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     gate.room(0)
     answered(gate, refused(code), 1)
     assert (gate.hold is not None, gate.room(1.1)) == (True, 0)
@@ -61,7 +61,7 @@ def test_a_code_about_the_number_holds_it_at_the_first_message(code: int) -> Non
 
 @pytest.mark.parametrize("code", [100, 131026, 131047, 131056, 131000, 130429, 132001])
 def test_a_code_about_a_message_a_citizen_or_the_pace_holds_no_number(code: int) -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     for n in range(10):
         answered(gate, refused(code), n)
     assert gate.hold is None
@@ -69,7 +69,7 @@ def test_a_code_about_a_message_a_citizen_or_the_pace_holds_no_number(code: int)
 
 @pytest.mark.parametrize("silent", [UNKNOWN, refused(131016), refused(131057), refused(2)])
 def test_three_answers_that_say_nothing_hold_it_and_two_do_not(silent: Verdict) -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     for n in range(5):
         answered(gate, SENT if n == 2 else silent, n)
     assert gate.hold is None
@@ -80,29 +80,29 @@ def test_three_answers_that_say_nothing_hold_it_and_two_do_not(silent: Verdict) 
 def test_what_is_given_up_after_a_day_says_the_same_of_the_number_as_before() -> None:
     for code in (190, 80007):
         verdict = refused(code, tried=PUT_OFF_SECONDS)
-        assert (type(verdict), shows(verdict)) == (Failed, "refuses")
+        assert (type(verdict), signal_of(verdict)) == (Failed, "refuses")
     given_up = refused(131016, tried=PUT_OFF_SECONDS)
-    assert (type(given_up), shows(given_up)) == (Failed, "silent")
-    assert shows(Failed(0, "unreachable: x")) == "silent"
+    assert (type(given_up), signal_of(given_up)) == (Failed, "silent")
+    assert signal_of(Failed(0, "unreachable: x")) == "silent"
 
 
 def test_an_hour_of_nothing_costs_tens_of_messages_and_not_all() -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     count = tries(gate, UNKNOWN, 0, HOUR)
     assert HOUR / LONGEST_HOLD <= count <= 80
     assert gate.hold and gate.hold.reason == UNWELL
 
 
 def test_a_limit_is_waited_out_for_as_long_as_meta_asks() -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     answered(gate, refused(80007, retry_after=900.0), 0)
     assert (gate.room(899), gate.room(901)) == (0, 1)
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     assert tries(gate, refused(4), 0, HOUR) <= 13
 
 
 def test_while_it_is_held_one_message_is_tried_and_none_until_it_is_back() -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     answered(gate, STOP, 0)
     assert gate.room(FIRST_HOLD) == 1
     gate.took("try")
@@ -112,7 +112,7 @@ def test_while_it_is_held_one_message_is_tried_and_none_until_it_is_back() -> No
 
 
 def test_what_was_under_way_when_it_was_held_neither_opens_it_nor_holds_it_longer() -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     gate.room(0)
     for attempt in "abc":
         gate.took(attempt)
@@ -125,7 +125,7 @@ def test_what_was_under_way_when_it_was_held_neither_opens_it_nor_holds_it_longe
 
 @pytest.mark.parametrize("verdict", [SENT, refused(131026), refused(131056)])
 def test_the_first_answer_that_shows_that_meta_takes_messages_opens_it(verdict: Verdict) -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     answered(gate, STOP, 0)
     answered(gate, STOP, FIRST_HOLD)
     answered(gate, verdict, FIRST_HOLD * 4)
@@ -136,7 +136,7 @@ def test_the_first_answer_that_shows_that_meta_takes_messages_opens_it(verdict: 
 
 
 def test_it_goes_carefully_after_a_hold_and_never_has_more_than_its_own_under_way() -> None:
-    gate = Gate(1000)
+    gate = NumberBreaker(1000)
     assert gate.room(0) == OF_A_NUMBER
     answered(gate, STOP, 0)
     answered(gate, SENT, 10)
@@ -153,7 +153,7 @@ def test_it_goes_carefully_after_a_hold_and_never_has_more_than_its_own_under_wa
 
 
 def test_if_it_opens_and_fails_again_and_again_few_messages_are_lost() -> None:
-    gate = Gate(80)
+    gate = NumberBreaker(80)
     lost, now = 0, 0.0
     for _ in range(20):
         now += 2 * FIRST_HOLD

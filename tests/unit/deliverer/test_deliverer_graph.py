@@ -18,16 +18,22 @@ from deliverer.meta.graph_api import (
     SLOW,
     STOP,
     Failed,
-    Later,
+    RetryLater,
     Sent,
     Unknown,
     judge,
-    mark,
-    marked,
+    judge_read_receipt,
+    read_receipt_request,
     request,
 )
-from deliverer.transport.response import Answer
-from services.whatsapp.delivery_status import NEVER_TAKEN, OTHER, PUT_OFF, REASONS, sentence
+from deliverer.transport.response import Response
+from services.whatsapp.delivery_status import (
+    NEVER_TAKEN,
+    OTHER,
+    PUT_OFF,
+    REASONS,
+    error_explanation,
+)
 
 REFUSED = sorted(REASONS.keys() - (RETRY | BOUNDED | SLOW | STOP))
 
@@ -38,18 +44,18 @@ NEITHER = (204, 302, 303, 400, 408, 409, 413, 415, 422, 425, 500, 501, 502, 503,
 """What may be said of something that was passed on first."""
 
 
-def error(code: Any, status: int = 400, retry_after: float | None = None) -> Answer:
+def error(code: Any, status: int = 400, retry_after: float | None = None) -> Response:
     body = {"error": {"message": "(#1) Sanne", "type": "OAuthException", "code": code}}
-    return Answer(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
+    return Response(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
 
 
-def accepted(**changed: Any) -> Answer:
+def accepted(**changed: Any) -> Response:
     body = {
         "messaging_product": "whatsapp",
         "contacts": [{"input": "+31611111111", "wa_id": "31611111111"}],
         "messages": [{"id": "wamid.HBgL"}],
     } | changed
-    return Answer(status=200, body=msgspec.json.encode(body))
+    return Response(status=200, body=msgspec.json.encode(body))
 
 
 def test_a_wamid_is_the_proof_that_it_was_sent() -> None:
@@ -64,14 +70,14 @@ def test_a_wamid_is_the_proof_that_it_was_sent() -> None:
         accepted(messages=[{"id": ""}]),
         accepted(messages=[{"id": 7}]),
         accepted(messages=None),
-        Answer(status=200),
-        Answer(status=200, body=b"OK"),
-        Answer(status=200, body=b"\xff"),
-        Answer(status=200, body=b"[" * 8192),
-        Answer(status=200, body=b"[]"),
-        Answer(status=500, body=b'{"error":{"message":"\xff","code":1}}'),
-        *(Answer(status=status, body=b"<html>") for status in NEITHER),
-        Answer(status=503, body=b'{"error":{"message":"cut off'),
+        Response(status=200),
+        Response(status=200, body=b"OK"),
+        Response(status=200, body=b"\xff"),
+        Response(status=200, body=b"[" * 8192),
+        Response(status=200, body=b"[]"),
+        Response(status=500, body=b'{"error":{"message":"\xff","code":1}}'),
+        *(Response(status=status, body=b"<html>") for status in NEITHER),
+        Response(status=503, body=b'{"error":{"message":"cut off'),
         error(None),
         error("131000"),
         error(1.5),
@@ -79,13 +85,13 @@ def test_a_wamid_is_the_proof_that_it_was_sent() -> None:
         error(2**40),
     ],
 )
-def test_what_proves_neither_is_unknown_and_never_sent_again(answer: Answer) -> None:
+def test_what_proves_neither_is_unknown_and_never_sent_again(answer: Response) -> None:
     assert judge(answer, 1) == Unknown("no usable answer")
 
 
 @pytest.mark.parametrize("failure", ["timeout", "reset"])
 def test_a_failure_after_the_first_byte_is_unknown(failure: Any) -> None:
-    assert judge(Answer(failure=failure, sent=True), 1) == Unknown("no answer")
+    assert judge(Response(failure=failure, request_sent=True), 1) == Unknown("no answer")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "no key"}', b'{"meta": {"code": 7}}'])
@@ -93,28 +99,28 @@ def test_a_failure_after_the_first_byte_is_unknown(failure: Any) -> None:
 def test_who_is_not_let_through_to_meta_has_sent_nothing_and_the_number_stops(
     status: int, body: bytes
 ) -> None:
-    answer = Answer(status=status, body=body)
+    answer = Response(status=status, body=body)
     reason = f"http_{status}: de weg naar Meta is dicht; de beheerder moet iets doen"
     for attempt, seconds in ((1, 4.0), (2, 16.0), (3, 60.0), (9999, 60.0)):
-        later = Later(seconds, 0, reason, stop=True)
+        later = RetryLater(seconds, 0, reason, stop=True)
         assert judge(answer, attempt, PUT_OFF_SECONDS - 1) == later
     assert judge(answer, 1, PUT_OFF_SECONDS) == Failed(0, reason)
 
 
 def test_too_many_at_a_gateway_are_put_off_and_no_number_stops() -> None:
-    answer = Answer(status=429, body=b"slow down")
+    answer = Response(status=429, body=b"slow down")
     reason = "http_429: het is te druk op de weg naar Meta; Postkamer probeert het opnieuw"
     assert [judge(answer, attempt) for attempt in (1, 2, ATTEMPTS)] == [
-        Later(seconds, 0, reason) for seconds in (4.0, 16.0, LONGEST_WAIT)
+        RetryLater(seconds, 0, reason) for seconds in (4.0, 16.0, LONGEST_WAIT)
     ]
     for asked, granted in ((7.0, 7.0), (1e9, LONGEST_RETRY_AFTER)):
-        assert judge(Answer(status=429, retry_after=asked), 1) == Later(granted, 0, reason)
+        assert judge(Response(status=429, retry_after=asked), 1) == RetryLater(granted, 0, reason)
     assert judge(answer, 2, PUT_OFF_SECONDS) == Failed(0, reason)
 
 
 @given(st.integers(201, 599), st.integers(1, 9999), st.floats(0, 1e9))
 def test_without_metas_words_nothing_else_is_known(status: int, attempt: int, tried: float) -> None:
-    known = not isinstance(judge(Answer(status=status), attempt, tried), Unknown)
+    known = not isinstance(judge(Response(status=status), attempt, tried), Unknown)
     assert known == (status in (*SHUT, 429))
 
 
@@ -122,9 +128,9 @@ def test_without_metas_words_nothing_else_is_known(status: int, attempt: int, tr
 def test_a_failure_before_the_first_byte_was_not_sent_however_often_and_fails_after_a_day(
     failure: Any,
 ) -> None:
-    answer = Answer(failure=failure, sent=False)
-    assert judge(answer, 1) == Later(4.0, 0, NOT_REACHED)
-    assert judge(answer, 1000, PUT_OFF_SECONDS - 1) == Later(LONGEST_WAIT, 0, NOT_REACHED)
+    answer = Response(failure=failure, request_sent=False)
+    assert judge(answer, 1) == RetryLater(4.0, 0, NOT_REACHED)
+    assert judge(answer, 1000, PUT_OFF_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, NOT_REACHED)
     assert judge(answer, 2, PUT_OFF_SECONDS) == Failed(0, NOT_REACHED)
 
 
@@ -141,9 +147,9 @@ def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str) -> 
     # An error under 200 is nothing that Meta documents: nobody knows.
     assert judge(error(code, 200), 1) == Unknown("no usable answer")
     expected = {
-        "retry": Later(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
-        "slow": Later(LONGEST_WAIT, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
-        "stop": Later(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}", stop=True),
+        "retry": RetryLater(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
+        "slow": RetryLater(LONGEST_WAIT, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
+        "stop": RetryLater(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}", stop=True),
         "failed": Failed(code, f"{code}: {REASONS.get(code, OTHER)}"),
     }
     for status in (400, 401, 403, 429, 500, 503):
@@ -174,8 +180,8 @@ WAITS = [4.0, 16.0, 64.0, 256.0, 300.0, 300.0, 300.0]
 
 def waits(code: int, attempts: int) -> list[float]:
     verdicts = [judge(error(code), attempt) for attempt in range(1, attempts + 1)]
-    assert all(isinstance(v, Later) and v.reason == f"{code}: {PUT_OFF}" for v in verdicts)
-    return [v.seconds for v in verdicts if isinstance(v, Later)]
+    assert all(isinstance(v, RetryLater) and v.reason == f"{code}: {PUT_OFF}" for v in verdicts)
+    return [v.seconds for v in verdicts if isinstance(v, RetryLater)]
 
 
 @pytest.mark.parametrize("code", BOUNDED)
@@ -188,15 +194,17 @@ def test_what_meta_refuses_without_saying_why_has_failed_after_twenty_minutes(co
 def test_an_outage_that_meta_tells_of_costs_no_message_for_a_day(code: int) -> None:
     assert waits(code, 20) == WAITS + [LONGEST_WAIT] * 13
     last = judge(error(code), 9999, PUT_OFF_SECONDS - 1)
-    assert last == Later(LONGEST_WAIT, code, f"{code}: {PUT_OFF}")
+    assert last == RetryLater(LONGEST_WAIT, code, f"{code}: {PUT_OFF}")
     assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(code, f"{code}: {NEVER_TAKEN}")
 
 
 @pytest.mark.parametrize("code", [*STOP, *SLOW, 250])
 def test_nobody_waits_for_a_stopped_number_longer_than_a_day(code: int) -> None:
-    assert isinstance(judge(error(code), 9999, PUT_OFF_SECONDS - 1), Later)
+    assert isinstance(judge(error(code), 9999, PUT_OFF_SECONDS - 1), RetryLater)
     otherwise = NEVER_TAKEN if code in SLOW else OTHER
-    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(code, sentence(code, otherwise))
+    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(
+        code, error_explanation(code, otherwise)
+    )
 
 
 @given(
@@ -208,7 +216,7 @@ def test_meta_says_when_to_come_back_within_reason(
     code: int, retry_after: float, attempt: int
 ) -> None:
     verdict = judge(error(code, retry_after=retry_after), attempt)
-    assert isinstance(verdict, Later)
+    assert isinstance(verdict, RetryLater)
     assert 0 < verdict.seconds <= LONGEST_RETRY_AFTER
     if 0 < retry_after <= LONGEST_WAIT:
         assert verdict.seconds == retry_after
@@ -216,8 +224,8 @@ def test_meta_says_when_to_come_back_within_reason(
 
 @given(st.integers(0, 599), st.binary(max_size=40), st.integers(1, 20), st.booleans())
 def test_any_answer_has_a_meaning(status: int, body: bytes, attempt: int, sent: bool) -> None:
-    verdict = judge(Answer(status=status, body=body, sent=sent), attempt)
-    assert isinstance(verdict, Sent | Later | Failed | Unknown)
+    verdict = judge(Response(status=status, body=body, request_sent=sent), attempt)
+    assert isinstance(verdict, Sent | RetryLater | Failed | Unknown)
 
 
 def test_a_reason_never_quotes_meta() -> None:
@@ -246,7 +254,7 @@ def test_a_request_is_what_meta_documents(kind: str, address: str, to: dict[str,
 
 @pytest.mark.parametrize("typing", [False, True])
 def test_a_mark_is_no_message_and_names_the_citizens(typing: bool) -> None:
-    body = msgspec.json.decode(mark("wamid.HBgL", typing=typing))
+    body = msgspec.json.decode(read_receipt_request("wamid.HBgL", typing=typing))
     indicator = {"typing_indicator": {"type": "text"}} if typing else {}
     assert (
         body
@@ -260,19 +268,19 @@ def test_a_mark_is_no_message_and_names_the_citizens(typing: bool) -> None:
 
 
 def test_a_mark_that_nobody_knows_of_is_tried_again_as_marked_twice_is_marked_once() -> None:
-    assert marked(Answer(status=200, body=b'{"success":true}'), 1) is None
-    for answer in (Answer(failure="timeout"), Answer(failure="refused", sent=False)):
-        assert marked(answer, 2) == Later(16.0)
+    assert judge_read_receipt(Response(status=200, body=b'{"success":true}'), 1) is None
+    for answer in (Response(failure="timeout"), Response(failure="refused", request_sent=False)):
+        assert judge_read_receipt(answer, 2) == RetryLater(16.0)
     for status in NEITHER:
-        assert marked(Answer(status=status), 1) == Later(4.0)
+        assert judge_read_receipt(Response(status=status), 1) == RetryLater(4.0)
 
 
 def test_what_meta_says_of_a_mark_means_what_it_means_of_a_message() -> None:
     for code in (131009, 100, 131026):
-        assert isinstance(marked(error(code), 1), Failed)
+        assert isinstance(judge_read_receipt(error(code), 1), Failed)
     for code in (*RETRY, *SLOW):
-        assert isinstance(marked(error(code), 1), Later)
-    for answer in (*(error(code) for code in STOP), *(Answer(status=one) for one in SHUT)):
-        verdict = marked(answer, 1)
-        assert isinstance(verdict, Later)
+        assert isinstance(judge_read_receipt(error(code), 1), RetryLater)
+    for answer in (*(error(code) for code in STOP), *(Response(status=one) for one in SHUT)):
+        verdict = judge_read_receipt(answer, 1)
+        assert isinstance(verdict, RetryLater)
         assert verdict.stop

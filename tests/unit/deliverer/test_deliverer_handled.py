@@ -12,10 +12,10 @@ from deliverer.destinations.openklant.task_status import (
     LONGEST_WAIT,
     SPREAD,
     Closing,
-    Looked,
-    found,
-    is_away,
-    left,
+    PolledTask,
+    classify_followup,
+    classify_task,
+    is_unavailable,
     order,
     wait,
 )
@@ -23,7 +23,7 @@ from services.config.organisation import Destination
 from services.contract import Author
 from tests.integration.handing import NOON
 
-TASK = Looked(UUID(int=1), "10000001-c1", UUID(int=2), UUID(int=3))
+TASK = PolledTask(UUID(int=1), "10000001-c1", UUID(int=2), UUID(int=3))
 THERE: dict[str, Any] = {
     "uuid": str(UUID(int=2)),
     "aanleidinggevendKlantcontact": {"uuid": str(UUID(int=3))},
@@ -51,25 +51,25 @@ JSON = st.recursive(
     ],
 )
 def test_only_a_task_of_ours_that_is_done_is_done(change: dict[str, Any], what: str) -> None:
-    assert found(TASK, THERE | change) == what
+    assert classify_task(TASK, THERE | change) == what
 
 
 def test_a_task_that_was_taken_away_is_not_done() -> None:
-    assert found(TASK, None) == "gone"
-    without = Looked(TASK.event, TASK.conversation, TASK.internetaak, None)
-    assert found(without, THERE) == "foreign"
+    assert classify_task(TASK, None) == "gone"
+    without = PolledTask(TASK.event, TASK.conversation, TASK.internetaak, None)
+    assert classify_task(without, THERE) == "foreign"
 
 
 @given(st.dictionaries(st.sampled_from(sorted(THERE)), JSON))
 def test_whatever_is_answered_closes_nothing_unless_it_is_right(there: dict[str, Any]) -> None:
-    assert found(TASK, there) in {"foreign", "strange"} or there == THERE
+    assert classify_task(TASK, there) in {"foreign", "strange"} or there == THERE
 
 
 def test_what_is_done_about_a_contact_is_done_when_nothing_else_is_to_be_done_about_it() -> None:
     more = THERE | {"uuid": OTHER, "status": "te_verwerken"}
-    assert (left(TASK, None), left(TASK, more)) == ("done", "passed")
+    assert (classify_followup(TASK, None), classify_followup(TASK, more)) == ("done", "passed")
     for odd in ({"status": "verwerkt"}, {"aanleidinggevendKlantcontact": {"uuid": OTHER}}, {}):
-        assert left(TASK, more | odd if odd else {}) == "strange"
+        assert classify_followup(TASK, more | odd if odd else {}) == "strange"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_is_done_about_a_contact_is_done_when_nothing_else_is_to_be_done_ab
 def test_one_that_is_refused_is_refused_alone_unless_nobody_is_answered(
     status: int, refused: int, looked: int, away: bool
 ) -> None:
-    assert is_away(status, refused, looked) is away
+    assert is_unavailable(status, refused, looked) is away
 
 
 @given(st.floats(5, 3600), st.integers(0, 10**6), st.floats(0, 1))
@@ -117,4 +117,4 @@ def test_the_router_is_told_in_whose_name_for_which_department_and_up_to_where()
     assert command.author == Author(kind="system", id="openklant")
     assert (command.token, command.department) == ("openklant:openklant", "afval")
     assert (command.outcome, command.reason) == ("handled", "Afgehandeld in Open Klant")
-    assert (command.seen, command.received_at, command.text) == (7, NOON, "")
+    assert (command.last_seen_sequence, command.received_at, command.text) == (7, NOON, "")

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from deliverer.crm.lanes import Frame, Job, Lanes
-from services.amqp.incoming_message import Incoming
+from deliverer.crm.lanes import Envelope, Job, Lanes
+from services.amqp.incoming_message import IncomingMessage
 
 LETTERS = st.sampled_from("abcd")
-FRAME = Frame(Incoming(kind="", body=b"", tag=1, deliveries=0), 0)
+FRAME = Envelope(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
 
 
 def job(n: int, conversation: str = "a") -> Job:
@@ -42,11 +42,11 @@ def test_what_is_taken_back_leaves_its_lane_and_nobody_elses() -> None:
         lanes.add(one)
     first = lanes.next(apart=True)
     assert first
-    lanes.back(first)
+    lanes.requeue(first)
     ids = {one.delivery.id for one in again[:2]} | {first.delivery.id}
-    assert lanes.without(ids) == ids
+    assert lanes.remove_replays(ids) == ids
     assert lanes.waiting == 3
-    assert lanes.without(ids) == set()
+    assert lanes.remove_replays(ids) == set()
     assert drawn(lanes, 9) == "ab"
     assert lanes.next(apart=True) is again[2]
 
@@ -91,7 +91,7 @@ def test_what_failed_stays_first_of_its_conversation_which_goes_to_the_end_of_th
     failed = lanes.next()
     assert failed
     lanes.add(job(9, "a"))
-    lanes.back(failed)
+    lanes.requeue(failed)
     assert lanes.waiting == 5
     assert drawn(lanes, 2) == "bc"
     assert lanes.next() is failed
@@ -102,7 +102,7 @@ def test_the_only_conversation_is_tried_again_when_it_failed() -> None:
     added(lanes, "a")
     one = lanes.next()
     assert one
-    lanes.back(one)
+    lanes.requeue(one)
     assert lanes.next() is one
 
 
@@ -139,7 +139,7 @@ class Sky(RuleBasedStateMachine):
     @rule(conversation=LETTERS)
     def comes_back(self, conversation: str) -> None:
         if one := self.flying.pop(conversation, None):
-            self.lanes.back(one)
+            self.lanes.requeue(one)
 
     @invariant()
     def nothing_is_lost(self) -> None:

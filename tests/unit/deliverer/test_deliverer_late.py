@@ -11,19 +11,26 @@ from deliverer.meta.closed_window import (
     CLOSED,
     HELD,
     IN_TEMPLATE,
-    LATE_CHARACTERS,
+    MAX_LATE_CHARACTERS,
     NEXT_IN_TEMPLATE,
     held,
-    instead,
-    once_more,
-    settled,
-    shut,
+    is_window_closed,
+    late_template,
+    mark_sent_in_template,
+    retry_in_template,
 )
-from deliverer.meta.graph_api import PUT_OFF_SECONDS, Failed, Held, Later, Sent, Unknown
-from deliverer.meta.ledger_entry import Line
+from deliverer.meta.graph_api import (
+    PUT_OFF_SECONDS,
+    Failed,
+    HoldForReply,
+    RetryLater,
+    Sent,
+    Unknown,
+)
+from deliverer.meta.ledger_entry import LedgerEntry
 from services import clock
-from services.config.numbers import LateTemplate
-from services.whatsapp.delivery_status import WINDOW
+from services.config.numbers import LateAnswerTemplate
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -38,14 +45,14 @@ ACCOUNT = Account(
     media_url="",
     headers={},
     per_second=80,
-    late=LateTemplate(name="antwoord"),
+    late=LateAnswerTemplate(name="antwoord"),
     wrote=56 * DAY,
 )
 
 
-def line(words: str = "Ja.", **more: Any) -> Line:
+def line(words: str = "Ja.", **more: Any) -> LedgerEntry:
     given: dict[str, Any] = {"content": {"type": "text", "text": {"body": words}}} | more
-    return Line(
+    return LedgerEntry(
         id=clock.new_id(),
         number="1",
         conversation="1-c",
@@ -56,16 +63,18 @@ def line(words: str = "Ja.", **more: Any) -> Line:
     )
 
 
-def wrote(ago: timedelta, **more: Any) -> Line:
+def wrote(ago: timedelta, **more: Any) -> LedgerEntry:
     return line(wrote_at=NOW - ago, **more)
 
 
 def test_the_window_is_open_for_a_day_after_the_citizen_wrote_and_as_far_as_we_know() -> None:
-    assert not shut(line(heard_at=NOW - WINDOW + SECOND), NOW)
-    assert shut(line(heard_at=NOW - WINDOW), NOW)
-    assert not shut(line(), NOW)
-    assert not shut(line(content=TEMPLATE, heard_at=NOW - WINDOW, code=CLOSED), NOW)
-    assert shut(line(heard_at=NOW, code=CLOSED), NOW)  # Meta knows better
+    assert not is_window_closed(line(heard_at=NOW - CUSTOMER_SERVICE_WINDOW + SECOND), NOW)
+    assert is_window_closed(line(heard_at=NOW - CUSTOMER_SERVICE_WINDOW), NOW)
+    assert not is_window_closed(line(), NOW)
+    assert not is_window_closed(
+        line(content=TEMPLATE, heard_at=NOW - CUSTOMER_SERVICE_WINDOW, code=CLOSED), NOW
+    )
+    assert is_window_closed(line(heard_at=NOW, code=CLOSED), NOW)  # Meta knows better
 
 
 @pytest.mark.parametrize(
@@ -81,31 +90,31 @@ def test_the_window_is_open_for_a_day_after_the_citizen_wrote_and_as_far_as_we_k
     ],
 )
 def test_a_late_answer_is_one_to_who_wrote_not_too_long_ago_and_after_any_stop(
-    given: Line, goes: bool
+    given: LedgerEntry, goes: bool
 ) -> None:
-    assert (instead(given, ACCOUNT, NOW) is not None) is goes
+    assert (late_template(given, ACCOUNT, NOW) is not None) is goes
 
 
 def test_without_a_template_or_a_term_nothing_goes_late() -> None:
     none = msgspec.structs.replace(ACCOUNT, late=None)
     no_term = msgspec.structs.replace(ACCOUNT, wrote=timedelta())
     for account in (none, no_term):
-        assert instead(wrote(SECOND), account, NOW) is None
+        assert late_template(wrote(SECOND), account, NOW) is None
 
 
 @pytest.mark.parametrize(
     ("words", "fits"),
     [
-        ("x" * LATE_CHARACTERS, True),
-        ("x" * (LATE_CHARACTERS + 1), False),
-        ("\U0001f600" * (LATE_CHARACTERS // 2), True),
-        ("\U0001f600" * (LATE_CHARACTERS // 2 + 1), False),
+        ("x" * MAX_LATE_CHARACTERS, True),
+        ("x" * (MAX_LATE_CHARACTERS + 1), False),
+        ("\U0001f600" * (MAX_LATE_CHARACTERS // 2), True),
+        ("\U0001f600" * (MAX_LATE_CHARACTERS // 2 + 1), False),
     ],
 )
 def test_words_are_counted_as_meta_may_count_them_and_never_shortened(
     words: str, fits: bool
 ) -> None:
-    given = instead(wrote(DAY, words=words), ACCOUNT, NOW)
+    given = late_template(wrote(DAY, words=words), ACCOUNT, NOW)
     if not fits:
         assert given is None
         return
@@ -116,17 +125,19 @@ def test_words_are_counted_as_meta_may_count_them_and_never_shortened(
 
 def test_what_meta_finds_too_late_goes_in_the_template_at_the_next_attempt() -> None:
     given = wrote(DAY)
-    assert once_more(REFUSED, given, ACCOUNT, NOW) == Later(0, CLOSED, NEXT_IN_TEMPLATE)
+    assert retry_in_template(REFUSED, given, ACCOUNT, NOW) == RetryLater(
+        0, CLOSED, NEXT_IN_TEMPLATE
+    )
     stopped, tired = wrote(DAY, stopped_at=NOW), wrote(DAY, tried=PUT_OFF_SECONDS)
     for other in (line(), stopped, tired, wrote(DAY, content=TEMPLATE)):
-        assert once_more(REFUSED, other, ACCOUNT, NOW) == REFUSED
-    for verdict in (Sent("wamid.a"), Later(4), Unknown("no answer"), Failed(131026, "")):
-        assert once_more(verdict, given, ACCOUNT, NOW) == verdict
+        assert retry_in_template(REFUSED, other, ACCOUNT, NOW) == REFUSED
+    for verdict in (Sent("wamid.a"), RetryLater(4), Unknown("no answer"), Failed(131026, "")):
+        assert retry_in_template(verdict, given, ACCOUNT, NOW) == verdict
 
 
 def test_whoever_asks_is_told_that_it_went_in_a_template() -> None:
-    assert settled(Sent("wamid.a")) == Sent("wamid.a", IN_TEMPLATE)
-    assert settled(REFUSED) == REFUSED
+    assert mark_sent_in_template(Sent("wamid.a")) == Sent("wamid.a", IN_TEMPLATE)
+    assert mark_sent_in_template(REFUSED) == REFUSED
 
 
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
@@ -138,7 +149,7 @@ ASKS = msgspec.structs.replace(ACCOUNT, late=None, asks=True)
     ("given", "waits"),
     [
         (wrote(2 * DAY), True),
-        (wrote(2 * DAY, words="x" * (LATE_CHARACTERS + 1)), True),
+        (wrote(2 * DAY, words="x" * (MAX_LATE_CHARACTERS + 1)), True),
         (wrote(2 * DAY, content=PICTURE), True),
         (wrote(2 * DAY, content=REACTION), False),
         (wrote(2 * DAY, automatic=True), False),
@@ -148,21 +159,21 @@ ASKS = msgspec.structs.replace(ACCOUNT, late=None, asks=True)
     ],
 )
 def test_an_answer_of_any_length_and_type_waits_where_the_number_asks(
-    given: Line, waits: bool
+    given: LedgerEntry, waits: bool
 ) -> None:
-    assert held(given, ASKS, NOW) == (Held(0, HELD) if waits else None)
+    assert held(given, ASKS, NOW) == (HoldForReply(0, HELD) if waits else None)
     assert held(given, ACCOUNT, NOW) is None
 
 
 def test_what_meta_finds_too_late_goes_in_the_template_if_it_can_and_else_waits() -> None:
     both = msgspec.structs.replace(ACCOUNT, asks=True)
     text, picture = wrote(DAY), wrote(DAY, content=PICTURE)
-    assert once_more(REFUSED, text, both, NOW) == Later(0, CLOSED, NEXT_IN_TEMPLATE)
+    assert retry_in_template(REFUSED, text, both, NOW) == RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
     for waiting in (picture, wrote(DAY, tried=PUT_OFF_SECONDS)):
-        assert once_more(REFUSED, waiting, both, NOW) == Held(CLOSED, HELD)
+        assert retry_in_template(REFUSED, waiting, both, NOW) == HoldForReply(CLOSED, HELD)
     for no_answer in (line(), wrote(DAY, content=TEMPLATE), wrote(DAY, automatic=True)):
-        assert once_more(REFUSED, no_answer, both, NOW) == REFUSED
+        assert retry_in_template(REFUSED, no_answer, both, NOW) == REFUSED
 
 
 def test_what_went_out_by_itself_goes_in_no_template_later() -> None:
-    assert instead(wrote(DAY, automatic=True), ACCOUNT, NOW) is None
+    assert late_template(wrote(DAY, automatic=True), ACCOUNT, NOW) is None

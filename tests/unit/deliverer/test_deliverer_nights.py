@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from deliverer.meta.accounts import accounts
-from deliverer.meta.graph_api import Failed, Later
-from deliverer.meta.quiet_hours import nights, unasked
+from deliverer.meta.accounts import sending_accounts
+from deliverer.meta.graph_api import Failed, RetryLater
+from deliverer.meta.quiet_hours import quiet_hours_by_number, unprompted_refusal
 from services.calendar.quiet_hours import compiled
 from services.config.model import parse
 
@@ -26,25 +26,25 @@ numbers = [{id = "10000001", tenant = "almelo", fallback = "kcc"},
 
 
 def test_a_number_rests_in_the_night_of_its_own_municipality() -> None:
-    found = accounts(parse(TOML, "x"), "https://graph.example", "token", {})
-    assert nights(found, EVENING) == {"10000001": (MORNING, WAITS)}
+    found = sending_accounts(parse(TOML, "x"), "https://graph.example", "token", {})
+    assert quiet_hours_by_number(found, EVENING) == {"10000001": (MORNING, WAITS)}
     late = datetime(2026, 11, 26, 21, 15, tzinfo=UTC)
     early = datetime(2026, 11, 27, 5, 30, tzinfo=UTC)
-    asleep = nights(found, late)
+    asleep = quiet_hours_by_number(found, late)
     assert asleep["30000001"] == (early, "night_rest: wacht tot 6:30 uur")
     assert asleep.keys() == {"10000001", "30000001"}
-    assert nights(found, early).keys() == {"10000001"}
-    assert nights(found, MORNING) == {}
+    assert quiet_hours_by_number(found, early).keys() == {"10000001"}
+    assert quiet_hours_by_number(found, MORNING) == {}
 
 
 def test_what_was_claimed_just_before_the_night_waits_for_the_morning() -> None:
-    assert unasked(True, NIGHT, EVENING) == Later(10.5 * 3600, 0, WAITS)
-    assert unasked(True, NIGHT, MORNING) is None
-    assert unasked(True, None, EVENING) is None
+    assert unprompted_refusal(True, NIGHT, EVENING) == RetryLater(10.5 * 3600, 0, WAITS)
+    assert unprompted_refusal(True, NIGHT, MORNING) is None
+    assert unprompted_refusal(True, None, EVENING) is None
 
 
 def test_what_has_no_consent_any_more_fails_at_any_hour() -> None:
     for at in (EVENING, MORNING):
-        verdict = unasked(False, NIGHT, at)
+        verdict = unprompted_refusal(False, NIGHT, at)
         assert isinstance(verdict, Failed)
         assert verdict.reason.startswith("consent_missing: ")

@@ -9,11 +9,11 @@ from structlog.testing import capture_logs
 from timeless import run
 
 from deliverer.audit.attempts import Attempt
-from deliverer.audit.recorder import LAST_SECONDS, NOTE, TOO_MANY, WAITING, noting
+from deliverer.audit.recorder import LAST_SECONDS, NOTE, TOO_MANY, WAITING, attempt_recorder
 from deliverer.crm.response_policy import LONGEST_WAIT
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services import metrics
-from services.amqp.publisher import Unconfirmed
+from services.amqp.publisher import PublishUnconfirmed
 from services.contract import ArchiveBatch, Record
 
 CONFIRM = 0.01
@@ -32,7 +32,7 @@ class Archive:
         self.asked += 1
         await asyncio.sleep(CONFIRM)
         if self.full:
-            raise Unconfirmed("the queue is full", certain=True)
+            raise PublishUnconfirmed("the queue is full", certain=True)
         self.batches.append(batch.records)
 
     @property
@@ -53,15 +53,15 @@ def unrecorded() -> float:
 def test_a_window_that_fails_together_is_a_few_messages_and_one_alone_goes_at_once() -> None:
     async def work() -> None:
         archive: Any = Archive()
-        async with noting(archive) as notes:
-            notes.note(attempt(0))
+        async with attempt_recorder(archive) as notes:
+            notes.record(attempt(0))
             await asyncio.sleep(CONFIRM * 2)
             assert archive.numbers == [0]
             await asyncio.sleep(1)
             for n in range(1, WINDOW + 1):
-                notes.note(attempt(n))
+                notes.record(attempt(n))
                 await asyncio.sleep(0.0005)  # they do not all land at once
-            await asyncio.sleep(NOTE.pace + CONFIRM * 4)
+            await asyncio.sleep(NOTE.min_interval + CONFIRM * 4)
         assert archive.numbers == list(range(WINDOW + 1))
         assert len(archive.batches) <= 3
         ids = [record.id for each in archive.batches for record in each]
@@ -76,16 +76,16 @@ def test_while_the_archive_takes_nothing_so_many_wait_and_more_are_counted_and_t
         archive: Any = Archive(full=True)
         before = unrecorded()
         with capture_logs() as lines:
-            async with noting(archive) as notes:
-                notes.note(attempt(0))
+            async with attempt_recorder(archive) as notes:
+                notes.record(attempt(0))
                 await asyncio.sleep(1)  # it is on its way
                 for n in range(1, WAITING + 101):
-                    notes.note(attempt(n))
+                    notes.record(attempt(n))
                 await asyncio.sleep(60)
                 assert unrecorded() - before == 100
                 archive.full = False
                 await asyncio.sleep(60)
-                notes.note(attempt(WAITING + 101))
+                notes.record(attempt(WAITING + 101))
         assert archive.numbers == [*range(WAITING + 1), WAITING + 101]
         assert unrecorded() - before == 100
         said = [line for line in lines if line["event"] == "attempt.unrecorded"]
@@ -97,9 +97,9 @@ def test_while_the_archive_takes_nothing_so_many_wait_and_more_are_counted_and_t
 def test_at_the_end_what_waits_still_goes() -> None:
     async def work() -> None:
         archive: Any = Archive()
-        async with noting(archive) as notes:
+        async with attempt_recorder(archive) as notes:
             for n in range(600):
-                notes.note(attempt(n))
+                notes.record(attempt(n))
         assert archive.numbers == list(range(600))
 
     run(work())
@@ -110,9 +110,9 @@ def test_at_the_end_an_archive_that_takes_nothing_is_waited_for_so_long_and_no_l
         archive: Any = Archive(full=True)
         before, loop = unrecorded(), asyncio.get_running_loop()
         with capture_logs() as lines:
-            async with noting(archive) as notes:
+            async with attempt_recorder(archive) as notes:
                 for n in range(300):
-                    notes.note(attempt(n))
+                    notes.record(attempt(n))
                 await asyncio.sleep(1)
                 left = loop.time()
         assert loop.time() - left <= LAST_SECONDS + 0.1
@@ -125,8 +125,8 @@ def test_at_the_end_an_archive_that_takes_nothing_is_waited_for_so_long_and_no_l
 
 def test_an_end_that_is_cut_short_still_says_what_was_lost() -> None:
     async def leave(archive: Any) -> None:
-        async with noting(archive) as notes:
-            notes.note(attempt(1))
+        async with attempt_recorder(archive) as notes:
+            notes.record(attempt(1))
             await asyncio.sleep(1)
 
     async def work() -> None:
@@ -146,10 +146,10 @@ def test_an_archive_that_takes_nothing_holds_up_no_delivery() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 600
-        crm = Crm(lambda _: OK if loop.time() > back else Answer(status=503))
+        crm = Crm(lambda _: OK if loop.time() > back else Response(status=503))
         archive: Any = Archive(full=True)
-        async with noting(archive) as notes:
-            hall = Hall(crm, window=8, note=notes.note)
+        async with attempt_recorder(archive) as notes:
+            hall = Hall(crm, window=8, note=notes.record)
             hall.receives(*(of(n, "abcdefgh"[n % 8]) for n in range(24)))
             await hall.works(lambda: hall.channel.acked == [1])
             assert archive.batches == [] and archive.asked > 100

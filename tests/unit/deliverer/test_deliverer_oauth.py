@@ -20,7 +20,7 @@ from deliverer.transport.oauth import (
     request,
     usable,
 )
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services.config.organisation import OAuth
 
 SECRET = "a secret: with/odd+signs&é"
@@ -66,9 +66,9 @@ def test_or_with_its_certificate_alone() -> None:
     assert "Authorization" not in headers
 
 
-def answered(body: Any, status: int = 200) -> Answer:
+def answered(body: Any, status: int = 200) -> Response:
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return Answer(status=status, body=raw, retry_after=7.0)
+    return Response(status=status, body=raw, retry_after=7.0)
 
 
 @pytest.mark.parametrize("status", [200, 201])
@@ -105,9 +105,9 @@ NONSENSE: list[Any] = [
 @pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
 def test_an_answer_without_a_token_says_so_and_calls_for_a_person(body: Any) -> None:
     got = read(answered(body))
-    assert isinstance(got, Answer)
+    assert isinstance(got, Response)
     verdict = judge(got)
-    assert (verdict.outcome, verdict.alarm, verdict.doubtful) == ("paused", True, False)
+    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", True, False)
     assert verdict.reason == "the token endpoint's answer holds no bearer token"
     assert got.body == b""
 
@@ -131,9 +131,9 @@ def test_a_refusal_is_told_from_being_away_and_parks_nothing(
     status: int, body: Any, reason: str, alarm: bool
 ) -> None:
     got = read(answered(body, status))
-    assert isinstance(got, Answer)
+    assert isinstance(got, Response)
     verdict = judge(got)
-    assert (verdict.outcome, verdict.alarm, verdict.doubtful) == ("paused", alarm, False)
+    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", alarm, False)
     assert verdict.reason == f"the token endpoint {reason}"
     assert got.retry_after == 7.0
 
@@ -143,13 +143,13 @@ def test_a_refusal_is_told_from_being_away_and_parks_nothing(
     [("refused", False), ("timeout", False), ("reset", False), ("name", True), ("tls", True)],
 )
 def test_without_an_answer_it_is_said_whose_that_was(failure: Any, alarm: bool) -> None:
-    got = read(Answer(failure=failure))
-    assert isinstance(got, Answer)
+    got = read(Response(failure=failure))
+    assert isinstance(got, Response)
     verdict = judge(got)
-    assert (verdict.outcome, verdict.alarm, verdict.doubtful) == ("paused", alarm, False)
+    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", alarm, False)
     assert verdict.reason == f"the token endpoint gave no answer: {failure}"
-    inside = read(Answer(failure="inside", sent=False))
-    assert isinstance(inside, Answer)
+    inside = read(Response(failure="inside", request_sent=False))
+    assert isinstance(inside, Response)
     assert judge(inside).reason.startswith("the token endpoint's address is private")
 
 
@@ -201,8 +201,8 @@ def test_whatever_is_said_of_its_end_there_are_bounds(expires_in: Any) -> None:
 )
 def test_whatever_is_answered_there_is_a_token_or_a_pause(body: Any, status: int) -> None:
     got = read(answered(body, status))
-    if isinstance(got, Answer):
+    if isinstance(got, Response):
         assert judge(got).outcome == "paused"
-        assert judge(got).doubtful is False
+        assert judge(got).may_be_message is False
     else:
         assert got.value.isascii() and got.value.isprintable() and " " not in got.value

@@ -3,45 +3,45 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.transport.pacer import RECOVERS_SECONDS, SPARE_SECONDS, Pace
+from deliverer.transport.pacer import RECOVERS_SECONDS, SPARE_SECONDS, Pacer
 
 LOOKS = st.lists(st.floats(0.001, 0.2), min_size=50, max_size=300)
 
 
-def sent(pace: Pace, looks: list[float]) -> tuple[int, float]:
+def sent(pace: Pacer, looks: list[float]) -> tuple[int, float]:
     """Messages, and in how many seconds, with always more to send."""
     now, count = 1000.0, 0
     for gap in looks:
         now += gap
         room = pace.room(now)
-        pace.took(room)
+        pace.consume(room)
         count += room
     return count, now - 1000.0
 
 
 @given(LOOKS, st.integers(1, 1000))
 def test_no_more_than_its_rate_and_what_it_may_catch_up_with(looks: list[float], rate: int) -> None:
-    count, seconds = sent(Pace(rate), looks)
+    count, seconds = sent(Pacer(rate), looks)
     assert count <= rate * seconds + max(1, rate * SPARE_SECONDS)
 
 
 @given(LOOKS)
 def test_with_enough_to_send_it_goes_within_a_message_of_its_rate(looks: list[float]) -> None:
-    count, seconds = sent(Pace(80), looks)
+    count, seconds = sent(Pacer(80), looks)
     assert count >= 80 * (seconds - 0.2) - 1
 
 
 def test_what_was_not_used_is_not_saved_up() -> None:
-    pace = Pace(80)
-    pace.took(pace.room(0))
+    pace = Pacer(80)
+    pace.consume(pace.room(0))
     assert pace.room(3600) == 80 * SPARE_SECONDS
 
 
 def test_after_too_fast_half_and_then_ever_more_again() -> None:
-    pace = Pace(80)
-    pace.took(pace.room(0))
+    pace = Pacer(80)
+    pace.consume(pace.room(0))
     for n in range(32):  # as many as were under way
-        pace.slow(n / 100)
+        pace.back_off(n / 100)
     first, _ = sent_in(pace, 0, 10)
     later, end = sent_in(pace, 10, RECOVERS_SECONDS)
     after, _ = sent_in(pace, end, 10)
@@ -50,11 +50,11 @@ def test_after_too_fast_half_and_then_ever_more_again() -> None:
     assert abs(after - 800) <= 80 * 0.05
 
 
-def sent_in(pace: Pace, since: float, seconds: float) -> tuple[int, float]:
+def sent_in(pace: Pacer, since: float, seconds: float) -> tuple[int, float]:
     count, now = 0, since
     while now < since + seconds:
         now += 0.05
         room = pace.room(now)
-        pace.took(room)
+        pace.consume(room)
         count += room
     return count, now

@@ -6,11 +6,11 @@ import pytest
 from hall import OK, Crm, Hall, of
 from timeless import run
 
-from deliverer.crm.replays import Again
+from deliverer.crm.replays import ReplayJob
 from deliverer.crm.session import LOOK_SECONDS
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services import metrics
-from services.amqp.consumer import Lost
+from services.amqp.consumer import ChannelLost
 
 
 def paused() -> float | None:
@@ -41,7 +41,7 @@ def test_nothing_is_delivered_while_it_is_held_still_and_then_all_of_it_in_order
 def test_what_is_tried_again_goes_between_what_comes_in_and_once() -> None:
     async def work() -> None:
         hall = Hall(Crm())
-        hall.book.again = [Again(of(7, "a"), 1), Again(of(8, "b"), 2)]
+        hall.book.again = [ReplayJob(of(7, "a"), 1), ReplayJob(of(8, "b"), 2)]
         hall.receives(*(of(n, "c") for n in range(3)))
 
         def settled() -> bool:
@@ -61,8 +61,8 @@ def test_what_is_tried_again_goes_between_what_comes_in_and_once() -> None:
 def test_what_is_taken_back_before_it_went_does_not_go(held_still: bool) -> None:
     async def work() -> None:
         away = [True]
-        hall = Hall(Crm(lambda _: Answer(status=503) if away[0] else OK))
-        hall.book.again = [Again(of(n, "abcd"[n]), 1) for n in range(4)]
+        hall = Hall(Crm(lambda _: Response(status=503) if away[0] else OK))
+        hall.book.again = [ReplayJob(of(n, "abcd"[n]), 1) for n in range(4)]
         task = asyncio.create_task(hall.works(lambda: hall.channel.acked == [1]))
         await asyncio.sleep(100)
         hall.book.still = held_still
@@ -81,7 +81,7 @@ def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
     async def work() -> None:
         hall = Hall(Crm())
         hall.book.due = None  # type: ignore[assignment,method-assign]
-        with pytest.raises(Lost):
+        with pytest.raises(ChannelLost):
             await hall.session().run()
 
     run(work())
@@ -89,8 +89,8 @@ def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
 
 def test_what_is_refused_again_is_parked_again() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda _: Answer(status=422)))
-        hall.book.again = [Again(of(7, "a"), 1)]
+        hall = Hall(Crm(lambda _: Response(status=422)))
+        hall.book.again = [ReplayJob(of(7, "a"), 1)]
         await hall.works(lambda: bool(hall.book.settled))
         [parked] = hall.book.settled
         assert (parked.state, parked.replays) == ("parked", 1)
@@ -102,8 +102,8 @@ def test_what_is_tried_again_waits_for_its_destination_as_all_does() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 600
-        hall = Hall(Crm(lambda _: OK if loop.time() > back else Answer(status=503)))
-        hall.book.again = [Again(of(7, "a"), 1)]
+        hall = Hall(Crm(lambda _: OK if loop.time() > back else Response(status=503)))
+        hall.book.again = [ReplayJob(of(7, "a"), 1)]
         await hall.works(lambda: bool(hall.book.settled))
         assert {s.state for s in hall.book.settled} == {"settled"}
         assert len(hall.crm.asked) < 60

@@ -8,7 +8,7 @@ from timeless import run
 
 from deliverer.crm.breaker import IN_A_ROW, WAITS
 from deliverer.crm.session import LOOK_SECONDS
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 from services import metrics
 from services.contract import Delivery
 
@@ -46,7 +46,7 @@ async def poisoned(hall: Hall) -> None:
 
 def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_goes_on() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
         await poisoned(hall)
         gaps = [later - earlier for earlier, later in pairwise(of_poison(hall))]
         # At first it is taken for a failure of the destination, and is a probe of it.
@@ -67,7 +67,7 @@ def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_g
 
 def test_it_stops_nobody_else_for_more_than_a_moment() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
         began = asyncio.get_running_loop().time()
         await poisoned(hall)
         late = [at - began - (number - 100) for at, number in hall.crm.asked if number >= 100]
@@ -83,7 +83,7 @@ def test_however_much_its_citizen_writes_after_it_others_are_not_kept_waiting() 
     async def work() -> None:
         loop = asyncio.get_running_loop()
         mended = loop.time() + 600
-        broken = Answer(status=500)
+        broken = Response(status=500)
         crm = Crm(lambda n: broken if n == POISON and loop.time() < mended else OK, seconds=0.05)
         hall = Hall(crm)
         others = steady(hall)
@@ -106,7 +106,7 @@ def test_however_much_its_citizen_writes_after_it_others_are_not_kept_waiting() 
 
 def test_a_message_that_a_firewall_refuses_stops_nobody_either() -> None:
     async def work() -> None:
-        refused = Answer(status=403)
+        refused = Response(status=403)
         hall = Hall(Crm(lambda n: refused if n == POISON else OK, seconds=0.05))
         began = asyncio.get_running_loop().time()
         await poisoned(hall)
@@ -121,7 +121,7 @@ def test_a_message_that_a_firewall_refuses_stops_nobody_either() -> None:
 def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goes_on() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
-        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
         hall.receives(of(POISON, "a"), of(AFTER, "a"))
         others = steady(hall)
         stopped = loop.time() + 300
@@ -144,7 +144,7 @@ def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goe
 
 def test_it_shows_that_a_conversation_stands_aside() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda n: Answer(status=500) if n == POISON else OK, seconds=0.05))
+        hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
         task = asyncio.create_task(poisoned(hall))
         await asyncio.sleep(60)
         assert metric("destination_aside") == 1
@@ -158,7 +158,7 @@ def test_one_that_is_taken_in_the_end_goes_on_in_order() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         mended = loop.time() + 100
-        broken = Answer(status=500)
+        broken = Response(status=500)
         crm = Crm(lambda n: broken if n == POISON and loop.time() < mended else OK, seconds=0.05)
         hall = Hall(crm)
         await poisoned(hall)
@@ -172,7 +172,7 @@ def test_while_the_whole_destination_is_away_nothing_is_parked() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 3600
-        hall = Hall(Crm(lambda _: OK if loop.time() > back else Answer(status=500), seconds=0.05))
+        hall = Hall(Crm(lambda _: OK if loop.time() > back else Response(status=500), seconds=0.05))
         hall.receives(*(of(n, f"citizen {n % 40}") for n in range(200)))
         await hall.works(lambda: hall.channel.acked == [1])
         assert {s.state for s in hall.book.settled} == {"settled"}
@@ -185,7 +185,7 @@ def test_of_many_in_a_row_that_are_refused_ten_are_parked_and_then_it_is_paused(
     async def work() -> None:
         loop = asyncio.get_running_loop()
         mended = loop.time() + 600
-        refused = Answer(status=422)
+        refused = Response(status=422)
         hall = Hall(Crm(lambda _: OK if loop.time() > mended else refused, seconds=0.05), window=1)
         hall.receives(*(of(n, f"citizen {n}") for n in range(100)))
         await hall.works(lambda: hall.channel.acked == [1])
@@ -197,7 +197,7 @@ def test_of_many_in_a_row_that_are_refused_ten_are_parked_and_then_it_is_paused(
 
 def test_one_in_ten_that_is_refused_is_parked_and_nothing_pauses() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda n: Answer(status=400) if n % 10 == 0 else OK, seconds=0.05))
+        hall = Hall(Crm(lambda n: Response(status=400) if n % 10 == 0 else OK, seconds=0.05))
         given: list[Delivery] = [of(n, f"citizen {n % 17}") for n in range(200)]
         hall.receives(*given)
         await hall.works(lambda: hall.channel.acked == [1])

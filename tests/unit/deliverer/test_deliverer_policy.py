@@ -12,7 +12,7 @@ from deliverer.crm.response_policy import (
     judge,
     wait_before_probe,
 )
-from deliverer.transport.response import Answer
+from deliverer.transport.response import Response
 
 # The design's section on delivery: whose fault is it, and does it pass by itself?
 MESSAGE = {400, 409, 413, 415, 422}
@@ -28,7 +28,7 @@ def expected(status: int) -> tuple[str, bool]:
 
 def test_every_status_has_its_consequence() -> None:
     for status in range(100, 600):
-        verdict = judge(Answer(status=status))
+        verdict = judge(Response(status=status))
         assert (status, verdict.outcome, verdict.alarm) == (status, *expected(status))
         assert (str(status) in verdict.reason) != (verdict.outcome == "settled")
 
@@ -44,7 +44,7 @@ def test_every_status_has_its_consequence() -> None:
     ],
 )
 def test_without_an_answer_the_destination_is_paused(failure: str, alarm: bool) -> None:
-    given_answer = Answer(failure=failure)  # type: ignore[arg-type]
+    given_answer = Response(failure=failure)  # type: ignore[arg-type]
     verdict = judge(given_answer)
     assert (verdict.outcome, verdict.alarm) == ("paused", alarm)
     assert failure in verdict.reason
@@ -62,17 +62,17 @@ NGINX = b"<html>\r\n<head><title>400 %s</title></head>\r\n<body>"
     ],
 )
 def test_a_proxy_that_wants_another_certificate_with_status_400_parks_nothing(words: bytes) -> None:
-    verdict = judge(Answer(status=400, body=NGINX % words))
-    assert (verdict.outcome, verdict.alarm, verdict.doubtful) == ("paused", True, False)
+    verdict = judge(Response(status=400, body=NGINX % words))
+    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", True, False)
     assert "400" in verdict.reason
     quoted = b'{"detail": "' + NGINX % words + b'"}'
     for body in (NGINX % b"Bad Request", quoted, words):
-        assert judge(Answer(status=400, body=body)).outcome == "parked"
+        assert judge(Response(status=400, body=body)).outcome == "parked"
 
 
 def test_a_reason_never_quotes_what_the_destination_answered() -> None:
     for status in (200, 301, 400, 404, 500):
-        assert "Sanne" not in judge(Answer(status=status, body=b"Sanne")).reason
+        assert "Sanne" not in judge(Response(status=status, body=b"Sanne")).reason
 
 
 CHANCE = st.floats(0, 1, exclude_max=True)

@@ -10,7 +10,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 from timeless import run
 
-from deliverer.transport.http_client import ANSWER_BYTES, Sender, _classify
+from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, _classify
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 
@@ -84,7 +84,7 @@ class Session:
 def answered(*pieces: bytes, error: Exception | None = None) -> bytes:
     async def work() -> bytes:
         session: Any = Session(*pieces, error=error)
-        answer = await Sender(session).post("https://x", b"{}", {})
+        answer = await HttpClient(session).post("https://x", b"{}", {})
         assert (answer.status, answer.retry_after) == (200, 7.0)
         return answer.body
 
@@ -113,6 +113,6 @@ def test_a_date_until_which_it_is_to_be_left_alone_is_by_its_own_clock() -> None
             "Date": "Wed, 25 Nov 1998 12:00:00 GMT",
             "Retry-After": "Wed, 25 Nov 1998 12:01:30 GMT",
         }
-        return (await Sender(session).post("https://x", b"{}", {})).retry_after
+        return (await HttpClient(session).post("https://x", b"{}", {})).retry_after
 
     assert run(work()) == 90

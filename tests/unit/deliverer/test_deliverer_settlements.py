@@ -10,7 +10,7 @@ from handover import NOON, delivery
 
 from deliverer.credentials import keys
 from deliverer.crm.settlements import FIRST_KILOBYTE, Settlement, parked, record, settlement
-from services.config.model import Config, parse
+from services.config.model import Configuration, parse
 from services.config.settings import SettingsError
 from services.contract import Delivery
 
@@ -63,7 +63,7 @@ def test_a_parked_delivery_is_kept_with_what_it_takes_to_try_it_again() -> None:
     assert kept["answer"] == b"x" * FIRST_KILOBYTE
 
 
-def configured(*secrets: str) -> Config:
+def configured(*secrets: str) -> Configuration:
     tables = "".join(
         f'[[destinations]]\nid = "d{n}"\nkind = "cloudevents"\nurl = "https://x"\n'
         f'secret = "{secret}"\n'

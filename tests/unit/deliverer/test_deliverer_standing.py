@@ -7,8 +7,8 @@ from handover import delivery
 from timeless import run
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.sidelined import Standing
-from deliverer.crm.sidelined_store import Waiting
+from deliverer.crm.sidelined import Sidelined
+from deliverer.crm.sidelined_store import SidelinedDelivery
 
 
 class Rows:
@@ -30,11 +30,11 @@ class Rows:
 
     async def due(
         self, destination: str, conversations: Collection[str], most: int
-    ) -> list[Waiting]:
+    ) -> list[SidelinedDelivery]:
         await asyncio.sleep(0.01)
         theirs = [job for job in self.rows if job.delivery.conversation in conversations]
         theirs.sort(key=lambda job: job.delivery.sequence)
-        return [Waiting(job.delivery, job.failed) for job in theirs]
+        return [SidelinedDelivery(job.delivery, job.failed) for job in theirs]
 
 
 def of(n: int) -> Job:
@@ -48,12 +48,12 @@ def numbers(jobs: list[Job]) -> list[int]:
 def test_what_comes_behind_is_not_taken_before_the_first_is_written() -> None:
     async def work() -> None:
         rows = Rows()
-        standing = Standing("crm", rows)
+        standing = Sidelined("crm", rows)
         rows.held = {1}
-        first = asyncio.create_task(standing.keep([of(1)], 30))
+        first = asyncio.create_task(standing.store([of(1)], 30))
         await asyncio.sleep(0)
         assert "a" in standing
-        await standing.keep([of(2)])
+        await standing.store([of(2)])
         assert numbers(await standing.due()) == [] and "a" in standing
         rows.goes_on.set()
         await first
@@ -65,7 +65,7 @@ def test_what_comes_behind_is_not_taken_before_the_first_is_written() -> None:
 def test_what_somebody_who_died_wrote_late_is_found_all_the_same() -> None:
     async def work() -> None:
         rows = Rows()
-        standing = Standing("crm", rows)
+        standing = Sidelined("crm", rows)
         await standing.load()
         assert len(standing) == 0
         rows.rows = [of(1), of(2)]
@@ -81,7 +81,7 @@ def test_what_somebody_who_died_wrote_late_is_found_all_the_same() -> None:
 def test_who_is_added_stays_until_the_table_says_otherwise_and_no_longer() -> None:
     async def work() -> None:
         rows = Rows()
-        standing = Standing("crm", rows)
+        standing = Sidelined("crm", rows)
         look = asyncio.create_task(standing.due())
         await asyncio.sleep(0.005)
         standing.add({"a"})
@@ -96,11 +96,11 @@ def test_who_is_added_stays_until_the_table_says_otherwise_and_no_longer() -> No
 def test_the_last_in_hand_asks_for_more() -> None:
     async def work() -> None:
         rows = Rows()
-        standing = Standing("crm", rows)
-        await standing.keep([of(1), of(2)])
+        standing = Sidelined("crm", rows)
+        await standing.store([of(1), of(2)])
         first, second = await standing.due()
-        assert not standing.done(first, settled=True)
-        assert standing.done(second, settled=True)
-        assert not standing.done(of(3), settled=True), "it did not come from the table"
+        assert not standing.release(first, settled=True)
+        assert standing.release(second, settled=True)
+        assert not standing.release(of(3), settled=True), "it did not come from the table"
 
     run(work())

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter
 
-from gateway.commands.authorization import Held
-from services.api.json_body import read
+from gateway.commands.authorization import ConversationView
+from services.api.json_body import parse_body
 from services.config.model import parse
 from services.http.rights import Rights
 
@@ -53,7 +53,7 @@ CONFIG = parse(
     """,
     "postkamer.toml",
 )
-HELD = Held(CONVERSATION, "almelo", NUMBER, "kcc", ("kcc",))
+HELD = ConversationView(CONVERSATION, "almelo", NUMBER, "kcc", ("kcc",))
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 OTHER = "01a21293-b603-7000-8000-000000000001"
 
@@ -69,6 +69,6 @@ def rights(*departments: str, people: bool = False) -> Rights:
 
 
 def body(kind: TypeAdapter[Any], given: dict[str, Any]) -> Any:
-    found = read(msgspec.json.encode(given), kind)
+    found = parse_body(msgspec.json.encode(given), kind)
     assert not isinstance(found, list), found
     return found

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from gateway.api_docs import examples
 from gateway.requests import changes, messages
-from services.api.json_body import read
+from services.api.json_body import parse_body
 
 Json = dict[str, Any]
 
@@ -56,12 +56,12 @@ def changed(body: Json, path: Path, value: Any) -> Any:
 
 def message(name: str, **members: Any) -> messages.Message:
     """An example as it is read, with other members."""
-    made = read(json.dumps(examples.MESSAGES[name] | members).encode(), messages.MESSAGE)
+    made = parse_body(json.dumps(examples.MESSAGES[name] | members).encode(), messages.MESSAGE)
     assert not isinstance(made, list), made
     return made
 
 
 def faults(body: Any, kind: TypeAdapter[Any] = messages.MESSAGE) -> dict[str, str]:
     """Pointer -> sentence of all that is wrong."""
-    found = read(json.dumps(body).encode(), kind)
+    found = parse_body(json.dumps(body).encode(), kind)
     return {one.pointer: one.detail for one in found} if isinstance(found, list) else {}

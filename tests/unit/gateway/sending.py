@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deliverer.meta.graph_api import filled
+from deliverer.meta.graph_api import fill_payload
 
 WAMID, MEDIA = "wamid.X", "1003383421387256"
 
@@ -15,4 +15,4 @@ def as_sent(content: dict[str, Any]) -> dict[str, Any]:
         "recipient_type": "individual",
         "to": "+31600000011",
     }
-    return head | filled(content, about, MEDIA)
+    return head | fill_payload(content, about, MEDIA)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from gateway.api_docs import examples
 from gateway.requests import changes
-from services.api.json_body import read
+from services.api.json_body import parse_body
 from tests.unit.gateway.orders import Json, faults
 
 NOTICE, CLOSED = examples.NOTICE, examples.STATES["closed"]
@@ -20,7 +20,7 @@ LONG = "Wij " + "lezen " * 15 + "alles."
 
 
 def taken(kind: TypeAdapter[Any], **members: Any) -> Any:
-    made = read(json.dumps(members).encode(), kind)
+    made = parse_body(json.dumps(members).encode(), kind)
     assert not isinstance(made, list), made
     return made
 

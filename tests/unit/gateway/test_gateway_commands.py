@@ -18,8 +18,8 @@ from kcc import (
     rights,
 )
 
-from gateway.commands.authorization import Held
-from gateway.commands.builder import Given, faults, message
+from gateway.commands.authorization import ConversationView
+from gateway.commands.builder import CommandContext, faults, message
 from gateway.requests import messages
 from services.contract import Author, Command
 from services.http.rights import Rights
@@ -41,8 +41,8 @@ def pointers(given: dict[str, Any], token: Rights) -> list[str]:
     return [fault.pointer for fault in faults(body(messages.MESSAGE, given), token, CONFIG)]
 
 
-def commanded(given: dict[str, Any], held: Held | None = None) -> Command:
-    by = Given(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
+def commanded(given: dict[str, Any], held: ConversationView | None = None) -> Command:
+    by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     return message(body(messages.MESSAGE, given), held, by, CONFIG)
 
 
@@ -64,13 +64,13 @@ def test_a_text_to_a_number_is_a_command_of_that_number() -> None:
 def test_an_answer_is_a_command_of_its_conversation() -> None:
     said = commanded(IN_CONVERSATION | {"replyTo": OTHER, "department": "kcc"}, HELD)
     assert (said.conversation, said.number, said.to) == (CONVERSATION, NUMBER, "")
-    assert (said.about, said.department) == (uuid.UUID(OTHER), "kcc")
+    assert (said.reply_to_message, said.department) == (uuid.UUID(OTHER), "kcc")
 
 
 def test_a_reaction_is_about_a_message_and_a_file_goes_along() -> None:
     reaction = {"type": "reaction", "reaction": {"messageId": OTHER, "emoji": "👍"}}
     said = commanded({"conversationId": CONVERSATION} | reaction, HELD)
-    assert (said.type, said.about) == ("reaction", uuid.UUID(OTHER))
+    assert (said.type, said.reply_to_message) == ("reaction", uuid.UUID(OTHER))
     photo = {"type": "media", "media": {"kind": "image", "id": OTHER, "caption": "Uw straat"}}
     said = commanded({"conversationId": CONVERSATION} | photo, HELD)
     assert (said.type, said.media, said.text) == ("image", uuid.UUID(OTHER), "Uw straat")

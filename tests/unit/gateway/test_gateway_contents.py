@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 
 from gateway.api_docs import examples
-from gateway.commands.graph_payload import Upload, content_of, disclosure_faults, link_of, upload_of
-from gateway.commands.plain_text import words_of
+from gateway.commands.graph_payload import (
+    Upload,
+    disclosure_faults,
+    graph_payload,
+    link_of,
+    upload_of,
+)
+from gateway.commands.plain_text import plain_text_of
 from sandbox.meta.send_validation import Send, check
-from services.api.json_body import Fault
+from services.api.json_body import FieldError
 from services.ids import CONVERSATION
 from tests.unit.gateway.orders import message
 from tests.unit.gateway.sending import as_sent
@@ -19,7 +25,7 @@ AUTOMATED = {"author": {"kind": "automated", "id": "assistent"}}
 
 
 def content(name: str, disclosure: str = "", **members: Any) -> Any:
-    return json.loads(content_of(message(name, **members), disclosure))
+    return json.loads(graph_payload(message(name, **members), disclosure))
 
 
 @pytest.mark.parametrize("name", examples.MESSAGES)
@@ -173,7 +179,7 @@ def test_an_upload_has_its_place_without_an_id(
     upload = upload_of(message(name, **members))
     assert upload == Upload(upload.id, "document", pointer) if upload else False
     assert str(upload and upload.id) == examples.UPLOAD
-    text = content_of(message(name, **members)).decode()
+    text = graph_payload(message(name, **members)).decode()
     assert examples.UPLOAD not in text
     assert json.dumps(place, separators=(",", ":"), ensure_ascii=False)[1:-1] in text
 
@@ -198,7 +204,7 @@ def test_what_has_a_link_or_no_file_has_no_upload() -> None:
 
 @pytest.mark.parametrize("name", examples.MESSAGES)
 def test_nothing_of_whom_it_is_for_or_from_stands_in_a_content(name: str) -> None:
-    text = content_of(message(name)).decode()
+    text = graph_payload(message(name)).decode()
     for told in (examples.CONVERSATION, "31600000011", "s.jansen", examples.MESSAGE):
         assert told not in text
     assert not CONVERSATION.search(text)
@@ -227,8 +233,10 @@ def test_an_automated_answer_says_so_under_its_words_where_words_can_stand(name:
     said = json.dumps(content(name, DISCLOSURE, **AUTOMATED))
     assert said.count(rf"\n\n{DISCLOSURE}") == (name in DISCLOSED)
     assert said.count(f'"{DISCLOSURE}"') == (name in ALONE)
-    assert (DISCLOSURE in words_of(automated, DISCLOSURE)) == (name in DISCLOSED.keys() | ALONE)
-    assert DISCLOSURE not in words_of(automated)
+    assert (DISCLOSURE in plain_text_of(automated, DISCLOSURE)) == (
+        name in DISCLOSED.keys() | ALONE
+    )
+    assert DISCLOSURE not in plain_text_of(automated)
 
 
 @pytest.mark.parametrize("name", DISCLOSED)
@@ -246,7 +254,7 @@ def test_a_disclosure_that_makes_the_words_too_long_is_a_fault_where_they_stand(
     automated = message(name, **AUTOMATED)
     found = disclosure_faults(automated, "x" * most)
     detail = f"is over {most} characters with the disclosure of automated answers under it"
-    assert found == [Fault(pointer, detail)]
+    assert found == [FieldError(pointer, detail)]
     assert disclosure_faults(automated, DISCLOSURE) == []
 
 
@@ -277,4 +285,4 @@ WORDS = {
 
 @pytest.mark.parametrize(("name", "words"), WORDS.items())
 def test_the_record_keeps_the_words_that_a_person_reads(name: str, words: str) -> None:
-    assert words_of(message(name)) == words
+    assert plain_text_of(message(name)) == words

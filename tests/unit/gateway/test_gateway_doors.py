@@ -6,8 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.webhook.endpoints import COMMON, Door, doors, owners
-from services.config.model import Config, parse
+from gateway.webhook.endpoints import (
+    SHARED_ENDPOINT,
+    WebhookEndpoint,
+    build_endpoints,
+    numbers_by_provider_id,
+)
+from services.config.model import Configuration, parse
 from services.config.settings import SettingsError
 
 TOML = """
@@ -52,14 +57,14 @@ url = "https://crm.example"
 secret = "env:CRM"
 """
 ENVIRON = {"NEW": "new", "OLD": "old", "VERIFY": "hengelo-verify", "KEY": "key"}
-CONFIG: Config = parse(TOML, "p.toml")
-OPENED = doors(CONFIG, ["app", "app before"], "verify", ENVIRON)
+CONFIG: Configuration = parse(TOML, "p.toml")
+OPENED = build_endpoints(CONFIG, ["app", "app before"], "verify", ENVIRON)
 
 
 AT = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-def numbers(door: Door, header: str, secret: str, at: datetime = AT) -> set[str]:
+def numbers(door: WebhookEndpoint, header: str, secret: str, at: datetime = AT) -> set[str]:
     """For whom a body with this secret's signature speaks at a door."""
     digest = hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
     prefix = "sha256=" if header == "X-Hub-Signature-256" else ""
@@ -70,12 +75,12 @@ def numbers(door: Door, header: str, secret: str, at: datetime = AT) -> set[str]
 @pytest.mark.parametrize(
     ("tenant", "header", "secret", "speaks_for"),
     [
-        (COMMON, "X-Hub-Signature-256", "app", {"10001", "20001"}),
-        (COMMON, "X-Hub-Signature-256", "app before", {"10001", "20001"}),
-        (COMMON, "x-360dialog-signature", "new", {"20001"}),
-        (COMMON, "x-360dialog-signature", "old", {"20001"}),
-        (COMMON, "x-360dialog-signature", "app", set()),
-        (COMMON, "X-Hub-Signature-256", "new", set()),
+        (SHARED_ENDPOINT, "X-Hub-Signature-256", "app", {"10001", "20001"}),
+        (SHARED_ENDPOINT, "X-Hub-Signature-256", "app before", {"10001", "20001"}),
+        (SHARED_ENDPOINT, "x-360dialog-signature", "new", {"20001"}),
+        (SHARED_ENDPOINT, "x-360dialog-signature", "old", {"20001"}),
+        (SHARED_ENDPOINT, "x-360dialog-signature", "app", set()),
+        (SHARED_ENDPOINT, "X-Hub-Signature-256", "new", set()),
         ("almelo", "X-Hub-Signature-256", "app", {"10001"}),
         ("almelo", "x-360dialog-signature", "new", set()),
         ("hengelo", "x-360dialog-signature", "new", {"20001"}),
@@ -92,27 +97,27 @@ def test_a_provider_that_was_left_is_believed_for_eight_days_more() -> None:
     ended = datetime(2026, 11, 25, 12, tzinfo=UTC)
     for days, speaks_for in ((7, {"10001", "20001"}), (9, {"10001"})):
         at = ended + timedelta(days=days)
-        assert numbers(OPENED[COMMON], "X-Hub-Signature-256", "app", at) == speaks_for
+        assert numbers(OPENED[SHARED_ENDPOINT], "X-Hub-Signature-256", "app", at) == speaks_for
 
 
 def test_nobody_speaks_for_a_number_by_the_id_that_is_ours_alone() -> None:
     """The number below has never been called so by Meta: its id is ours."""
     config = parse(TOML.replace('provider = "meta"\n', 'phone_number_id = "20003"\n'), "p.toml")
     assert config.number("20001")
-    assert config.number(config.ours("20001")) is None
-    assert config.ours("20002") == config.ours("20003") == "20001"
-    assert config.ours("31337") == "31337"
+    assert config.number(config.number_id_for("20001")) is None
+    assert config.number_id_for("20002") == config.number_id_for("20003") == "20001"
+    assert config.number_id_for("31337") == "31337"
 
 
 def test_a_door_knows_the_verify_tokens_of_its_numbers() -> None:
-    assert set(OPENED[COMMON].verify_tokens) == {b"verify", b"hengelo-verify"}
+    assert set(OPENED[SHARED_ENDPOINT].verify_tokens) == {b"verify", b"hengelo-verify"}
     assert OPENED["almelo"].verify_tokens == (b"verify",)
     assert OPENED["hengelo"].verify_tokens == (b"hengelo-verify",)
 
 
 def test_every_secret_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as raised:
-        doors(CONFIG, ["app"], "verify", {"OLD": "old"})
+        build_endpoints(CONFIG, ["app"], "verify", {"OLD": "old"})
     assert raised.value.faults == [
         "NEW: is missing (number 20001)",
         "VERIFY: is missing (number 20001)",
@@ -120,7 +125,7 @@ def test_every_secret_that_is_missing_is_named_at_once() -> None:
 
 
 def test_an_id_of_meta_belongs_to_the_numbers_that_have_or_had_it() -> None:
-    assert owners(CONFIG) == {
+    assert numbers_by_provider_id(CONFIG) == {
         "10001": {"10001"},
         "waba:77001": {"10001"},
         "20002": {"20001"},

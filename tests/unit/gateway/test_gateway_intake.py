@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.admission import REQUESTS, STALLED
-from gateway.intake import Intake, NotDurable
-from services.amqp.batcher import Full, Late
-from services.amqp.publisher import Unconfirmed
+from gateway.intake import Intake, NotAccepted
+from services.amqp.batcher import BatchQueueFull, BatchTimeout
+from services.amqp.publisher import PublishUnconfirmed
 from services.contract import Receipt
 
 RECEIPT = Receipt(
@@ -28,9 +28,9 @@ class Batcher:
     task = None
 
     def __init__(
-        self, answer: Exception | None = None, unanswered: int = 0, stalled: float = 0.0
+        self, answer: Exception | None = None, unanswered: int = 0, seconds_since_progress: float = 0.0
     ) -> None:
-        self.answer, self.unanswered, self.stalled = answer, unanswered, stalled
+        self.answer, self.unanswered, self.seconds_since_progress = answer, unanswered, seconds_since_progress
         self.bytes = 0
         self.sizes: list[int] = []
 
@@ -43,7 +43,7 @@ class Batcher:
 class Link:
     def __init__(self, *obstacles: str) -> None:
         self._obstacles = list(obstacles)
-        self.usable = not obstacles
+        self.can_publish = not obstacles
 
     def obstacles(self) -> list[str]:
         return self._obstacles
@@ -61,15 +61,15 @@ def intake(*batchers: Batcher, link: object = CONNECTED) -> Intake:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Full(), "too much is waiting"),
-        (Unconfirmed("the queue is full", certain=True), "the queue is full"),
-        (Late(), "no confirm in time"),
+        (BatchQueueFull(), "too much is waiting"),
+        (PublishUnconfirmed("the queue is full", certain=True), "the queue is full"),
+        (BatchTimeout(), "no confirm in time"),
     ],
 )
 async def test_one_copy_that_is_not_safe_makes_the_whole_body_unsafe(
     answer: Exception, reason: str
 ) -> None:
-    with pytest.raises(NotDurable, match=reason):
+    with pytest.raises(NotAccepted, match=reason):
         await intake(Batcher(), Batcher(answer)).put([(0, RECEIPT), (1, RECEIPT)])
 
 
@@ -81,15 +81,15 @@ async def test_a_body_is_safe_when_all_its_copies_are() -> None:
 
 async def test_a_body_of_one_partition_is_safe_or_not_as_that_is() -> None:
     await intake(Batcher()).put([(0, RECEIPT)])
-    with pytest.raises(NotDurable, match="too much"):
-        await intake(Batcher(Full())).put([(0, RECEIPT)])
+    with pytest.raises(NotAccepted, match="too much"):
+        await intake(Batcher(BatchQueueFull())).put([(0, RECEIPT)])
 
 
 async def test_without_a_broker_nobody_waits() -> None:
     batcher = Batcher()
     door = intake(batcher, link=AWAY)
     assert door.refusal() == "the broker does not answer"
-    with pytest.raises(NotDurable, match="the broker does not answer"):
+    with pytest.raises(NotAccepted, match="the broker does not answer"):
         await door.put([(0, RECEIPT)])
     assert batcher.sizes == []
 
@@ -107,10 +107,10 @@ def test_the_door_counts_what_all_partitions_have_in_hand_before_it_reads_a_body
 
 
 async def test_a_partition_that_stands_still_refuses_its_own_and_no_others() -> None:
-    still, other = Batcher(unanswered=10, stalled=STALLED.closes), Batcher(unanswered=10)
+    still, other = Batcher(unanswered=10, seconds_since_progress=STALLED.closes), Batcher(unanswered=10)
     door = intake(still, other)
     assert door.refusal() is None
-    with pytest.raises(NotDurable, match=STALLED.reason):
+    with pytest.raises(NotAccepted, match=STALLED.reason):
         await door.put([(0, RECEIPT), (1, RECEIPT)])
     assert (still.sizes, other.sizes) == ([], [])
     await door.put([(1, RECEIPT)])

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.media import media_types
-from gateway.media.media_types import KIB, MIB, TYPES, fault, largest, media_id
+from gateway.media.media_types import KIB, MIB, TYPES, max_bytes, media_id, media_type_error
 from services.files.file_signatures import SIGNATURES
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -44,7 +44,7 @@ def test_each_type_has_an_example_and_but_for_text_a_signature() -> None:
     ],
 )
 def test_each_form_of_a_type_is_taken(mime_type: str, head: bytes) -> None:
-    assert fault(mime_type, head) == ""
+    assert media_type_error(mime_type, head) == ""
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,23 @@ def test_each_form_of_a_type_is_taken(mime_type: str, head: bytes) -> None:
     ],
 )
 def test_what_only_looks_like_it_is_not_taken(mime_type: str, head: bytes) -> None:
-    assert fault(mime_type, head)
+    assert media_type_error(mime_type, head)
 
 
 def test_opus_has_one_channel() -> None:
     page = b"OggS\0\x02" + b"\0" * 20 + b"\x01\x13OpusHead\x01"
-    assert fault("audio/ogg", page + b"\x01") == ""
+    assert media_type_error("audio/ogg", page + b"\x01") == ""
     for more in (b"\x02", b"\x06", b"\x00", b""):
-        assert "one channel" in fault("audio/ogg", page + more)
+        assert "one channel" in media_type_error("audio/ogg", page + more)
 
 
 @pytest.mark.parametrize("mime_type", TYPES)
 def test_of_a_file_as_it_should_be_nothing_is_said(mime_type: str) -> None:
-    assert fault(mime_type, REAL[mime_type]) == ""
-    assert fault(mime_type, b"\xff\0") == "the file is not of the type that its Content-Type says"
+    assert media_type_error(mime_type, REAL[mime_type]) == ""
+    assert (
+        media_type_error(mime_type, b"\xff\0")
+        == "the file is not of the type that its Content-Type says"
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_of_a_file_as_it_should_be_nothing_is_said(mime_type: str) -> None:
     ],
 )
 def test_each_type_has_metas_size(mime_type: str, head: bytes, size: int) -> None:
-    assert largest(mime_type, head) == size
+    assert max_bytes(mime_type, head) == size
     assert size <= media_types.LARGEST_BYTES
 
 

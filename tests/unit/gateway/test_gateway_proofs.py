@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.webhook.signatures import Key, Proof, Proofs, common_name, unproven
+from gateway.webhook.signatures import (
+    OriginVerifier,
+    VerifiedOrigin,
+    WebhookSecret,
+    common_name,
+    unverified_keys,
+)
 
 ALMELO, HENGELO = "106540352242922", "206540352242923"
 BOTH = frozenset([ALMELO, HENGELO])
@@ -16,9 +22,9 @@ AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BODY = b'{"object":"whatsapp_business_account"}'
 
 
-def key(secret: bytes, *numbers: str, provider: str = "meta", header: str = "") -> Key:
+def key(secret: bytes, *numbers: str, provider: str = "meta", header: str = "") -> WebhookSecret:
     given: dict[str, object] = {"provider": provider, "header": header}
-    return Key(secret=secret, numbers=frozenset(numbers), **given)  # type: ignore[arg-type]
+    return WebhookSecret(secret=secret, numbers=frozenset(numbers), **given)  # type: ignore[arg-type]
 
 
 def digest(secret: bytes, body: bytes = BODY) -> str:
@@ -32,7 +38,9 @@ def by_meta(secret: bytes, body: bytes = BODY) -> dict[str, str]:
     return {"X-Hub-Signature-256": f"sha256={digest(secret, body)}"}
 
 
-def proof_of(ours: Proofs, body: bytes, headers: dict[str, str], at: datetime) -> Proof | None:
+def proof_of(
+    ours: OriginVerifier, body: bytes, headers: dict[str, str], at: datetime
+) -> VerifiedOrigin | None:
     return ours.proven(body, ours.shown(headers), at)
 
 
@@ -43,7 +51,7 @@ def by_bsp(secret: bytes) -> dict[str, str]:
 def test_the_example_of_rfc_4231_is_signed() -> None:
     shown = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     proof = proof_of(
-        Proofs([key(b"Jefe", ALMELO)]),
+        OriginVerifier([key(b"Jefe", ALMELO)]),
         b"what do ya want for nothing?",
         {"X-Hub-Signature-256": shown},
         AT,
@@ -56,28 +64,32 @@ def test_the_example_of_rfc_4231_is_signed() -> None:
 def test_what_is_signed_with_the_secret_is_proven_and_nothing_else_is(
     body: bytes, secret: bytes
 ) -> None:
-    ours = Proofs([key(secret, ALMELO)])
+    ours = OriginVerifier([key(secret, ALMELO)])
     assert proof_of(ours, body, by_meta(secret, body), AT)
     assert not proof_of(ours, body + b" ", by_meta(secret, body), AT)
-    assert not proof_of(Proofs([key(secret + b"x", ALMELO)]), body, by_meta(secret, body), AT)
-    assert not proof_of(Proofs([]), body, by_meta(secret, body), AT)
+    assert not proof_of(
+        OriginVerifier([key(secret + b"x", ALMELO)]), body, by_meta(secret, body), AT
+    )
+    assert not proof_of(OriginVerifier([]), body, by_meta(secret, body), AT)
     assert not proof_of(ours, body, {}, AT)
 
 
 def test_a_secret_speaks_for_its_own_numbers_alone() -> None:
-    ours = Proofs([key(b"almelo", ALMELO), key(b"hengelo", HENGELO), key(b"old", *BOTH)])
+    ours = OriginVerifier([key(b"almelo", ALMELO), key(b"hengelo", HENGELO), key(b"old", *BOTH)])
     for secret, numbers in ((b"almelo", {ALMELO}), (b"hengelo", {HENGELO}), (b"old", BOTH)):
         proof = proof_of(ours, BODY, by_meta(secret), AT)
         assert proof and proof.numbers == numbers
 
 
 def test_one_secret_named_by_two_numbers_speaks_for_both() -> None:
-    proof = proof_of(Proofs([key(b"app", ALMELO), key(b"app", HENGELO)]), BODY, by_meta(b"app"), AT)
+    proof = proof_of(
+        OriginVerifier([key(b"app", ALMELO), key(b"app", HENGELO)]), BODY, by_meta(b"app"), AT
+    )
     assert proof and proof.numbers == BOTH
 
 
 def test_a_bsp_signs_in_its_own_header_and_meta_s_secret_is_not_its() -> None:
-    ours = Proofs([key(b"meta", ALMELO), key(b"bsp", HENGELO, provider="360dialog")])
+    ours = OriginVerifier([key(b"meta", ALMELO), key(b"bsp", HENGELO, provider="360dialog")])
     proof = proof_of(ours, BODY, by_bsp(b"bsp"), AT)
     assert proof and (proof.name, proof.numbers) == ("360dialog-sha256", {HENGELO})
     with_prefix = {"x-360dialog-signature": f"sha256={digest(b'bsp')}"}
@@ -87,7 +99,7 @@ def test_a_bsp_signs_in_its_own_header_and_meta_s_secret_is_not_its() -> None:
 
 
 def test_a_bsp_that_does_not_sign_brings_a_secret_which_is_not_kept() -> None:
-    ours = Proofs([key(b"letmein", HENGELO, provider="360dialog", header="X-Postkamer")])
+    ours = OriginVerifier([key(b"letmein", HENGELO, provider="360dialog", header="X-Postkamer")])
     proof = proof_of(ours, BODY, {"X-Postkamer": "letmein"}, AT)
     assert proof and (proof.name, proof.signature) == ("360dialog-header", "")
     for wrong in ("", "letmei", "letmein ", "LETMEIN"):
@@ -96,21 +108,25 @@ def test_a_bsp_that_does_not_sign_brings_a_secret_which_is_not_kept() -> None:
 
 def test_a_registration_that_ended_speaks_for_nobody_after_a_while() -> None:
     until = AT + timedelta(days=1)
-    old = Key(provider="meta", secret=b"old", numbers=frozenset([ALMELO]), until=until)
-    ours = Proofs([old, key(b"old", HENGELO)])
+    old = WebhookSecret(provider="meta", secret=b"old", numbers=frozenset([ALMELO]), until=until)
+    ours = OriginVerifier([old, key(b"old", HENGELO)])
     before, after = (proof_of(ours, BODY, by_meta(b"old"), at) for at in (AT, until))
     assert before and before.numbers == BOTH
     assert after and after.numbers == {HENGELO}
-    assert not proof_of(Proofs([old]), BODY, by_meta(b"old"), until)
+    assert not proof_of(OriginVerifier([old]), BODY, by_meta(b"old"), until)
 
 
 def test_before_a_body_is_read_its_headers_must_hold_something_to_prove() -> None:
-    ours = Proofs([key(b"app", ALMELO), key(b"s", HENGELO, provider="360dialog", header="X-S")])
+    ours = OriginVerifier(
+        [key(b"app", ALMELO), key(b"s", HENGELO, provider="360dialog", header="X-S")]
+    )
     assert ours.shown(by_meta(b"whatever"))
     assert ours.shown({"X-S": "whatever"})
     for headers in ({}, {"X-Hub-Signature-256": "sha256=00"}, by_bsp(b"app")):
         assert not ours.shown(headers)
-    assert Proofs([key(b"a", ALMELO), key(b"b", ALMELO), key(b"a", HENGELO)]).most_secrets == 2
+    assert (
+        OriginVerifier([key(b"a", ALMELO), key(b"b", ALMELO), key(b"a", HENGELO)]).most_secrets == 2
+    )
 
 
 GOOD = f"sha256={digest(b'app')}"
@@ -137,17 +153,17 @@ GOOD = f"sha256={digest(b'app')}"
     ],
 )
 def test_a_signature_in_any_other_form_proves_nothing(header: str) -> None:
-    ours = Proofs([key(b"app", ALMELO)])
+    ours = OriginVerifier([key(b"app", ALMELO)])
     assert proof_of(ours, BODY, {"X-Hub-Signature-256": GOOD}, AT)
     assert not proof_of(ours, BODY, {"X-Hub-Signature-256": header}, AT)
 
 
 def test_what_a_body_says_for_the_numbers_of_others_is_not_proven() -> None:
     owners = {ALMELO: frozenset([ALMELO]), "waba:7": BOTH, "waba:8": frozenset([HENGELO])}
-    proof = proof_of(Proofs([key(b"app", ALMELO)]), BODY, by_meta(b"app"), AT)
+    proof = proof_of(OriginVerifier([key(b"app", ALMELO)]), BODY, by_meta(b"app"), AT)
     assert proof
     keys = [ALMELO, "waba:7", "waba:8", "999999", "waba:9"]
-    assert unproven(keys, owners, proof) == ["waba:8"]
+    assert unverified_keys(keys, owners, proof) == ["waba:8"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,15 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.api_docs import examples
 from gateway.requests import changes, messages
 from services.api.field_types import OURS
-from services.api.json_body import BODY_BYTES, DEPTH, OTHERWISE, SENTENCES, UNIONS, Fault, read
+from services.api.json_body import (
+    BODY_BYTES,
+    DEPTH,
+    OTHERWISE,
+    SENTENCES,
+    UNIONS,
+    FieldError,
+    parse_body,
+)
 from tests.unit.gateway.orders import ORDERS, Json, at, changed, faults, paths
 
 MARK = "GEHEIM"
@@ -104,7 +112,7 @@ def test_every_error_of_pydantic_has_a_sentence_of_ours_without_what_was_sent() 
             if not isinstance(wrong, dict):
                 continue
             seen |= set(errors_of(wrong, kind))
-            found = read(json.dumps(wrong).encode(), kind)
+            found = parse_body(json.dumps(wrong).encode(), kind)
             if isinstance(found, list):
                 assert found == sorted(set(found))
                 assert not [one for one in found if MARK in one.detail or one.detail == OTHERWISE]
@@ -154,33 +162,35 @@ def test_a_wrong_type_is_said_at_the_type_with_the_choices(type: Any) -> None:
 
 def test_what_all_messages_have_is_looked_at_though_nobody_knows_the_type() -> None:
     wrong = {"type": "fax", "to": "x", "author": {"kind": "x"}, "fax": {}}
-    found = read(json.dumps(wrong).encode(), messages.MESSAGE, messages.COMMON)
+    found = parse_body(json.dumps(wrong).encode(), messages.MESSAGE, messages.COMMON)
     assert isinstance(found, list)
     pointers = [fault.pointer for fault in found]
     assert pointers == ["/author/kind", "/number", "/to", "/type"]
 
 
-SYNTAX: list[tuple[str, bytes, list[Fault]]] = [
-    ("nothing", b"", [Fault("", "is no JSON")]),
-    ("no JSON", b"{", [Fault("", "is no JSON")]),
-    ("a mark", b"\xef\xbb\xbf{}", [Fault("", "is no JSON")]),
-    ("no UTF-8", b'{"type": "\xff"}', [Fault("", "is no UTF-8")]),
-    ("UTF-16", '{"type":"text"}'.encode("utf-16"), [Fault("", "is no UTF-8")]),
-    ("a list", b"[]", [Fault("", "must be an object")]),
-    ("a number", b"1", [Fault("", "must be an object")]),
-    ("a large one", b" " * (BODY_BYTES + 1), [Fault("", f"is over {BODY_BYTES} bytes")]),
-    ("deep", b"[" * 60_000, [Fault("", f"is nested over {DEPTH} deep")]),
-    ("deep objects", b'{"a":' * 10_000, [Fault("", f"is nested over {DEPTH} deep")]),
+SYNTAX: list[tuple[str, bytes, list[FieldError]]] = [
+    ("nothing", b"", [FieldError("", "is no JSON")]),
+    ("no JSON", b"{", [FieldError("", "is no JSON")]),
+    ("a mark", b"\xef\xbb\xbf{}", [FieldError("", "is no JSON")]),
+    ("no UTF-8", b'{"type": "\xff"}', [FieldError("", "is no UTF-8")]),
+    ("UTF-16", '{"type":"text"}'.encode("utf-16"), [FieldError("", "is no UTF-8")]),
+    ("a list", b"[]", [FieldError("", "must be an object")]),
+    ("a number", b"1", [FieldError("", "must be an object")]),
+    ("a large one", b" " * (BODY_BYTES + 1), [FieldError("", f"is over {BODY_BYTES} bytes")]),
+    ("deep", b"[" * 60_000, [FieldError("", f"is nested over {DEPTH} deep")]),
+    ("deep objects", b'{"a":' * 10_000, [FieldError("", f"is nested over {DEPTH} deep")]),
 ]
 
 
 @pytest.mark.parametrize(("name", "body", "wanted"), SYNTAX, ids=[one[0] for one in SYNTAX])
-def test_what_is_no_json_object_is_one_fault(name: str, body: bytes, wanted: list[Fault]) -> None:
-    assert read(body, messages.MESSAGE) == wanted
+def test_what_is_no_json_object_is_one_fault(
+    name: str, body: bytes, wanted: list[FieldError]
+) -> None:
+    assert parse_body(body, messages.MESSAGE) == wanted
 
 
-def note(value: str) -> list[Fault]:
-    found = read(b'{"text": "x", "extra": ' + value.encode() + b"}", changes.NOTE)
+def note(value: str) -> list[FieldError]:
+    found = parse_body(b'{"text": "x", "extra": ' + value.encode() + b"}", changes.NOTE)
     assert isinstance(found, list)
     return found
 
@@ -206,17 +216,19 @@ ODD: list[tuple[str, str, str]] = [
 def test_what_json_can_say_and_nobody_can_keep_is_said_where_it_stands(
     value: str, pointer: str, detail: str
 ) -> None:
-    assert Fault(pointer, detail) in note(value)
+    assert FieldError(pointer, detail) in note(value)
 
 
 def test_a_name_that_comes_twice_is_a_fault_even_when_both_say_the_same() -> None:
-    assert read(b'{"text": "x", "text": "x"}', changes.NOTE) == [Fault("", "has a name twice")]
+    assert parse_body(b'{"text": "x", "text": "x"}', changes.NOTE) == [
+        FieldError("", "has a name twice")
+    ]
 
 
 def test_syntax_and_shape_are_said_together() -> None:
-    assert read(b'{"text": NaN, "author": {"kind": "x"}}', changes.NOTE) == [
-        Fault("/author/kind", "must be 'employee', 'system' or 'automated'"),
-        Fault("/text", NO_NUMBER),
+    assert parse_body(b'{"text": NaN, "author": {"kind": "x"}}', changes.NOTE) == [
+        FieldError("/author/kind", "must be 'employee', 'system' or 'automated'"),
+        FieldError("/text", NO_NUMBER),
     ]
 
 
@@ -228,14 +240,14 @@ def test_syntax_and_shape_are_said_together() -> None:
     ],
 )
 def test_a_name_that_may_be_somebody_s_is_not_repeated(name: str) -> None:
-    found = read(json.dumps({"text": "x", name: 1}).encode(), changes.NOTE)
-    assert found == [Fault("/*", "is not known")]
+    found = parse_body(json.dumps({"text": "x", name: 1}).encode(), changes.NOTE)
+    assert found == [FieldError("/*", "is not known")]
     within = json.dumps({"text": "x", "colour": {name: {"deep": float("inf")}}}).encode()
-    assert Fault("/colour/*/deep", NO_NUMBER) in read(within, changes.NOTE)  # type: ignore[operator]
+    assert FieldError("/colour/*/deep", NO_NUMBER) in parse_body(within, changes.NOTE)  # type: ignore[operator]
 
 
 def test_many_names_do_not_make_a_long_answer() -> None:
-    many = read(json.dumps({f"a{n}": 1 for n in range(1000)}).encode(), changes.NOTE)
+    many = parse_body(json.dumps({f"a{n}": 1 for n in range(1000)}).encode(), changes.NOTE)
     assert isinstance(many, list) and len(many) == 100
 
 
@@ -255,11 +267,11 @@ def test_no_value_anywhere_in_a_body_raises(
 ) -> None:
     _, kind, body = order
     path = data.draw(st.sampled_from(list(paths(body))))
-    read(json.dumps(changed(body, path, value)).encode(), kind)
+    parse_body(json.dumps(changed(body, path, value)).encode(), kind)
 
 
 @given(st.binary() | st.text().map(str.encode) | st.text('{}[]":,0e-\\utrfnal ').map(str.encode))
 @settings(max_examples=500)
 def test_no_bytes_raise(body: bytes) -> None:
     for kind in (messages.MESSAGE, changes.CLOSE):
-        read(body, kind)
+        parse_body(body, kind)

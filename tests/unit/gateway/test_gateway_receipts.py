@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.webhook.partitioning import shares
+from gateway.webhook.partitioning import split_by_partition
 from services.amqp.topology import partition_of
 
 ID = UUID(int=7)
@@ -17,7 +17,7 @@ KEYS = st.lists(st.from_regex(r"(waba:)?[0-9]{5,15}", fullmatch=True), unique=Tr
 def test_every_key_is_in_exactly_one_share_that_of_its_partition(
     keys: list[str], partitions: int
 ) -> None:
-    made = shares(keys, str, partitions, ID)
+    made = split_by_partition(keys, str, partitions, ID)
     assert len({partition for partition, _ in made}) == len(made), "two shares for a partition"
     if not keys:
         assert made == [(partition_of(str(ID), partitions), [])]
@@ -35,5 +35,5 @@ def test_the_partition_of_a_number_never_changes_by_itself() -> None:
 
 def test_a_number_keeps_its_partition_whatever_meta_calls_it() -> None:
     ours = {"900000000000001": "106540352242922"}
-    made = shares(["900000000000001"], lambda id: ours.get(id, id), 64, ID)
+    made = split_by_partition(["900000000000001"], lambda id: ours.get(id, id), 64, ID)
     assert made == [(partition_of("106540352242922", 64), ["900000000000001", ""])]

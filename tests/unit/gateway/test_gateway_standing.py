@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.commands.authorization import Held, standing
+from gateway.commands.authorization import ConversationView, access_to
 from services.http.rights import Rights
 
-HELD = Held("c", "almelo", "10001", "burgerzaken", ("klantcontact", "burgerzaken"))
+HELD = ConversationView("c", "almelo", "10001", "burgerzaken", ("klantcontact", "burgerzaken"))
 
 
 def rights(*departments: str, tenant: str = "almelo") -> Rights:
@@ -32,11 +32,11 @@ def rights(*departments: str, tenant: str = "almelo") -> Rights:
 def test_a_department_acts_while_it_has_the_conversation_and_hears_when_it_had(
     token: Rights, acting_for: str, expected: str
 ) -> None:
-    assert standing(HELD, token, acting_for) == expected
+    assert access_to(HELD, token, acting_for) == expected
 
 
 def test_a_conversation_that_is_not_there_is_unknown_to_everyone() -> None:
-    assert standing(None, rights(), "") == "unknown"
+    assert access_to(None, rights(), "") == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_a_conversation_that_is_not_there_is_unknown_to_everyone() -> None:
 def test_who_is_woken_need_not_be_of_the_department_but_of_the_municipality(
     token: Rights, expected: str
 ) -> None:
-    assert standing(HELD, token, "", anywhere=True) == expected
-    assert standing(None, token, "", anywhere=True) == "unknown"
+    assert access_to(HELD, token, "", anywhere=True) == expected
+    assert access_to(None, token, "", anywhere=True) == "unknown"

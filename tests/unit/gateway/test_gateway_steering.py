@@ -21,12 +21,12 @@ from kcc import (
 from pydantic import TypeAdapter
 
 from gateway.commands.builder import (
-    Given,
+    CommandContext,
     change,
     faults,
     merge_faults,
-    saying,
-    saying_faults,
+    number_command,
+    number_command_errors,
     time_faults,
 )
 from gateway.requests import changes
@@ -62,7 +62,7 @@ CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
 def test_a_change_is_a_command_of_its_conversation(
     kind: TypeAdapter[Any], given: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    by = Given(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
+    by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     author = {"author": {"kind": "employee", "id": "sanne"}}
     said = change(body(kind, given | author), HELD, by)
     assert said == Command(
@@ -124,9 +124,9 @@ SAYINGS: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
 def test_what_is_said_of_a_number_is_a_command_of_it_and_of_no_conversation(
     kind: TypeAdapter[Any], given: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    by = Given(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
+    by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     author = {"author": {"kind": "employee", "id": "sanne"}}
-    said = saying(body(kind, given | author), NUMBER, by)
+    said = number_command(body(kind, given | author), NUMBER, by)
     assert said == Command(
         id=by.id,
         received_at=AT,
@@ -162,6 +162,6 @@ def test_people_who_order_say_who_they_are() -> None:
     woken, cleared = body(changes.CONFIRM, {}), body(changes.NO_NOTICE, {})
     found = faults(woken, rights(people=True), CONFIG)
     assert [fault.pointer for fault in found] == ["/author"]
-    found = saying_faults(cleared, rights(people=True), AT)
+    found = number_command_errors(cleared, rights(people=True), AT)
     assert [fault.pointer for fault in found] == ["/author"]
-    assert saying_faults(cleared, rights(), AT) == []
+    assert number_command_errors(cleared, rights(), AT) == []

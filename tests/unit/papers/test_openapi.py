@@ -12,11 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import archiver.openapi
 import gateway.api_docs.document
-from archiver.api.access_log import Views
+from archiver.api.access_log import AccessLog
 from archiver.api.routes import Api as Archive
 from archiver.media.routes import Files
 from archiver.search.routes import Searching
-from gateway.api.message_routes import Api as Orders
+from gateway.api.message_routes import MessageRoutes as Orders
 from gateway.media.routes import Media
 from gateway.webhook.handler import Webhook
 from services.api.docs_page import METHODS, routes
@@ -200,9 +200,9 @@ def test_the_gateways_document_has_every_route_of_it() -> None:
 def test_the_archivers_document_has_every_route_of_it() -> None:
     none: Any = None
     defined = [
-        *Archive(none, Views(none), none, timedelta).routes(),
-        *Searching(none, none, Views(none), none).routes(),
-        *Files(none, none, none, Views(none), none, scanned_only=True).routes(),
+        *Archive(none, AccessLog(none), none, timedelta).routes(),
+        *Searching(none, none, AccessLog(none), none).routes(),
+        *Files(none, none, none, AccessLog(none), none, scanned_only=True).routes(),
         *routes(DOCUMENTS["archiver"]),
     ]
     assert served(defined) - {("get", "/v1/openapi.html")} == described(DOCUMENTS["archiver"])

@@ -58,7 +58,7 @@ def test_the_queues_in_the_architecture_are_drawn_from_the_table() -> None:
         re.DOTALL,
     )
     assert shown
-    assert shown[1].split("\n") == topology.drawn(topology.queues(2, ["crm"]))
+    assert shown[1].split("\n") == topology.format_table(topology.queues(2, ["crm"]))
 
 
 def anchors(page: Path) -> set[str]:
@@ -226,7 +226,7 @@ def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
 def test_the_answers_that_park_a_message_are_those_of_the_policy() -> None:
     row = ", ".join(str(status) for status in sorted(response_policy.PARKED))
     assert f"| {row} | takes the message to be at fault" in read("docs/integrators/events.md")
-    assert ", ".join(map(str, sorted(response_policy.PASSING))) in read(
+    assert ", ".join(map(str, sorted(response_policy.TRANSIENT_STATUSES))) in read(
         "docs/integrators/events.md"
     )
 

@@ -13,31 +13,31 @@ from cli.support.example_config import EXAMPLE
 from services.calendar.opening_hours import Closing
 from services.config import loader
 from services.config.organisation import (
-    Alarm,
-    Contacts,
     Department,
     Destination,
     OAuth,
     Privacy,
+    SafetyAlert,
+    TaggedContacts,
     Tenant,
 )
 from services.config.pricing import Rate
-from services.config.routing_rules import Care, Condition, Group, Menu, Option, Rule
+from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
 
 ROOT = Path(__file__).parents[3]
 PAPER = (ROOT / "docs" / "municipality" / "settings.md").read_text()
 TABLES: dict[str, type[BaseModel]] = {
     "`[[tenants]]`": Tenant,
-    "`[tenants.care]`": Alarm,
+    "`[tenants.care]`": SafetyAlert,
     "`[tenants.privacy]`": Privacy,
     "`[[departments]]`": Department,
     "`[[destinations]]`": Destination,
     "`[destinations.oauth]`": OAuth,
-    "`[[contacts]]`": Contacts,
+    "`[[contacts]]`": TaggedContacts,
     "`[[groups]]`": Group,
     "Conditions of `[[rules]]` and `[[care]]`": Condition,
     "`[[rules]]`": Rule,
-    "`[[care]]`": Care,
+    "`[[care]]`": SafetyRule,
     "`[[menus]]`": Menu,
     "`[[menus.options]]`": Option,
     "`[[closings]]`": Closing,
@@ -50,7 +50,7 @@ OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MU
 
 def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Those of its own, as they are written."""
-    shared = Condition.model_fields if issubclass(model, Rule | Care) else {}
+    shared = Condition.model_fields if issubclass(model, Rule | SafetyRule) else {}
     own = {n: f for n, f in model.model_fields.items() if n not in shared}
     return {f.alias or n: f for n, f in own.items()}
 

@@ -15,18 +15,18 @@ from router.model.decision import (
     Changes,
     Decided,
     Decision,
-    Ground,
     Identity,
-    Outgoing,
+    OutgoingStatus,
     Repeat,
+    RoutingContext,
     Timer,
 )
-from router.model.snapshot import Knowledge
+from router.model.snapshot import Snapshot
 from router.output.archive_records import records
-from router.output.crm_events import deliveries
-from router.ruleset.context import grounded
-from services.config.loader import Choices
-from services.config.model import Config, parse
+from router.output.crm_events import crm_events
+from router.ruleset.context import build_context
+from services.config.loader import LoadedConfig
+from services.config.model import Configuration, parse
 from services.contract import Command, Delivery, Entry, Receipt, Record, SendOutcome
 from services.ids import uuid7
 from services.texts.catalogue import Texts
@@ -82,8 +82,8 @@ ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def ground(config: Config = CONFIG, texts: Texts = SILENT) -> Ground:
-    return grounded(Choices(config, texts, {}, ""), keyed_hash(b"a key of the tests"))
+def ground(config: Configuration = CONFIG, texts: Texts = SILENT) -> RoutingContext:
+    return build_context(LoadedConfig(config, texts, {}, ""), keyed_hash(b"a key of the tests"))
 
 
 def at(second: float) -> datetime:
@@ -192,16 +192,16 @@ class Router:
     """What a partition's router commits and says, batch by batch. It keeps what the tables keep,
     and knows of each batch what they tell: nothing that it only remembers."""
 
-    def __init__(self, config: Config = CONFIG, texts: Texts = SILENT) -> None:
+    def __init__(self, config: Configuration = CONFIG, texts: Texts = SILENT) -> None:
         self.ground = ground(config, texts)
         self.faulty = False
         """Whether a fault of ours is what is tested."""
         self.inbox: dict[bytes, tuple[UUID, Decision]] = {}
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
         self.conversations: dict[str, Conversation] = {}
-        self.outgoing: dict[UUID, Outgoing] = {}
+        self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.charges: dict[UUID, Charge] = {}
-        told = Knowledge()
+        told = Snapshot()
         self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
         self.standings = told.standings
         self.consents, self.withdrawals = told.consents, told.withdrawals
@@ -217,14 +217,14 @@ class Router:
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, self._knowledge(), self.ground)
         assert self.faulty or not batch.faults, batch.faults
-        self.again = batch.again
-        for unit, decision, changes in batch.fresh:
+        self.again = batch.duplicates
+        for unit, decision, changes in batch.new:
             self.inbox[unit.key] = unit.entry.id, decision
             self._keep(changes)
-        return batch.said
+        return batch.to_publish
 
-    def _knowledge(self) -> Knowledge:
-        known = Knowledge()
+    def _knowledge(self) -> Snapshot:
+        known = Snapshot()
         known.decided.update(self.inbox)
         for identity in self.identities.values():
             known.identity(identity)
@@ -249,15 +249,15 @@ class Router:
                 self.identities[identity.key] = identity
             else:
                 self.identities.pop(identity.key, None)
-        for conversation in filter(None, (changes.other, changes.conversation)):
+        for conversation in filter(None, (changes.merged_conversation, changes.conversation)):
             self.conversations[conversation.id] = conversation
-        self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired}
+        self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired_timer}
         self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
-        for outgoing in filter(None, (changes.outgoing, changes.asked)):
+        for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
             self.outgoing[outgoing.id] = outgoing
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge
-        self._told.learn(
+        self._told.apply(
             Changes(
                 heard=changes.heard,
                 template=changes.template,
@@ -266,7 +266,7 @@ class Router:
                 consent=changes.consent,
                 withdrawals=changes.withdrawals,
                 early=changes.early,
-                met=changes.met,
+                early_status_consumed=changes.early_status_consumed,
             )
         )
 
@@ -284,13 +284,13 @@ def events(said: Iterable[Decided]) -> list[Delivery]:
         event
         for one in said
         for _, event in told_to([one])
-        if not (one[1].transfer and event.id == one[1].former_event)
+        if not (one[1].transfer and event.id == one[1].previous_department_event)
     ]
 
 
 def told_to(said: Iterable[Decided]) -> list[tuple[str, Delivery]]:
     """Each event with its destination."""
-    return [each for unit, decision, _ in said for each in deliveries(unit, decision)]
+    return [each for unit, decision, _ in said for each in crm_events(unit, decision)]
 
 
 def kept(said: Iterable[Decided]) -> list[Record]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from services.config.model import Config, parse
+from services.config.model import Configuration, parse
 from services.texts.catalogue import Texts
 from services.texts.catalogue import parse as texts_of
 
@@ -202,10 +202,10 @@ TEXTS = Texts(
 NUMBER, DESK, BORNE = "30000001", "30000002", "20000001"
 
 
-def config(**tables: Any) -> Config:
+def config(**tables: Any) -> Configuration:
     """The same with other tables: `tenant` changes what Hengelo chose, others go before its own."""
     given = CONFIG.model_dump(mode="json", by_alias=True)
     given["tenants"][0] |= tables.pop("tenant", {})
     for name, rows in tables.items():
         given[name] = [*rows, *given[name]]
-    return Config.model_validate_json(msgspec.json.encode(given))
+    return Configuration.model_validate_json(msgspec.json.encode(given))

@@ -4,19 +4,19 @@ from typing import Any
 
 from almelo import CONFIG, NOON
 
-from router.rules.engine import Outcome, Table, compile_rules, judge
-from router.rules.matcher import Facts
-from services.config.model import Config
-from services.config.routing_rules import Care, Group, Rule
+from router.rules.engine import Outcome, RuleTable, compile_rules, evaluate
+from router.rules.matcher import MessageFacts
+from services.config.model import Configuration
+from services.config.routing_rules import Group, Rule, SafetyRule
 
 
-def town(*rules: Rule, care: tuple[Care, ...] = (), **groups: list[str]) -> Config:
+def town(*rules: Rule, care: tuple[SafetyRule, ...] = (), **groups: list[str]) -> Configuration:
     """Almelo and Borne with these rules alone; `groups` are words that have a name."""
     named = tuple(Group(id=id, words=tuple(words)) for id, words in groups.items())
     return CONFIG.model_copy(update={"rules": rules, "care": care, "groups": named})
 
 
-def table(*rules: Rule, care: tuple[Care, ...] = (), **groups: list[str]) -> Table:
+def table(*rules: Rule, care: tuple[SafetyRule, ...] = (), **groups: list[str]) -> RuleTable:
     """As Almelo has them."""
     return compile_rules(town(*rules, care=care, **groups), "almelo")
 
@@ -31,13 +31,13 @@ def rule(id: str = "r", *words: str, **more: Any) -> Rule:
 DOES = {"department", "menu", "hold", "tag", "reply", "priority", "mask", "due_days"}
 
 
-def facts(text: str = "", **more: Any) -> Facts:
+def facts(text: str = "", **more: Any) -> MessageFacts:
     given = {"at": NOON, "text": text} | more
-    return Facts(**given)
+    return MessageFacts(**given)
 
 
 def outcome(text: str, *rules: Rule, **more: Any) -> Outcome:
-    return judge(table(*rules), facts(text, **more))
+    return evaluate(table(*rules), facts(text, **more))
 
 
 def decided(text: str, *rules: Rule, **more: Any) -> str:
@@ -49,5 +49,5 @@ def decided(text: str, *rules: Rule, **more: Any) -> str:
 def why(text: str, condition: dict[str, Any], **more: Any) -> str | None:
     """Why a rule with this condition fits; None when it does not."""
     groups = {"tuin": ["boom", "gras"]}
-    found = judge(table(rule(**condition), **groups), facts(text, **more)).verdict
+    found = evaluate(table(rule(**condition), **groups), facts(text, **more)).verdict
     return found.reason if found else None

@@ -9,7 +9,7 @@ from hengelo import CONFIG, NUMBER, TEXTS
 
 from router.model.decision import Decided, Decision
 from services.calendar.opening_hours import AMSTERDAM
-from services.config.model import Config
+from services.config.model import Configuration
 from services.contract import Author, Delivery, Entry
 from services.texts.catalogue import Texts
 
@@ -28,7 +28,11 @@ class Stadhuis:
     and everything that is waited for meanwhile comes."""
 
     def __init__(
-        self, start: str = WEDNESDAY, given: Config = CONFIG, texts: Texts = TEXTS, **more: str
+        self,
+        start: str = WEDNESDAY,
+        given: Configuration = CONFIG,
+        texts: Texts = TEXTS,
+        **more: str,
     ) -> None:
         self.router = Router(given, texts)
         self.now = wall(start)
@@ -119,7 +123,7 @@ class Stadhuis:
     @property
     def happened(self) -> list[str]:
         """What came of time since this was last looked at."""
-        return [d.happened for d in self._fresh("happened") if d.happened]
+        return [d.timer_effect for d in self._fresh("happened") if d.timer_effect]
 
     @property
     def woken(self) -> list[str]:

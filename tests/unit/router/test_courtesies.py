@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.text.small_talk import kind, opt
+from router.text.small_talk import opt_choice, small_talk_kind
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ from router.text.small_talk import kind, opt
     ],
 )
 def test_a_greeting_is_told_from_a_subject(text: str) -> None:
-    assert kind(text) == "greeting"
+    assert small_talk_kind(text) == "greeting"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_greeting_is_told_from_a_subject(text: str) -> None:
     ],
 )
 def test_what_may_say_more_is_no_small_talk(text: str) -> None:
-    assert kind(text) == ""
+    assert small_talk_kind(text) == ""
 
 
 STOPS = """stop|STOP|Stop!|stop.|'stop'|stoppp|STOP 🛑|opt-out
@@ -224,5 +224,5 @@ NEITHER = """|hoi|nee|stop?|stop de bouw|stop met dat vuurwerk|niet stoppen|bush
     ],
 )
 def test_who_only_says_stop_or_start_opts_out_or_in(choice: str, text: str) -> None:
-    assert opt(text) == choice
-    assert not (choice and kind(text))
+    assert opt_choice(text) == choice
+    assert not (choice and small_talk_kind(text))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.text import small_talk
-from router.text.small_talk import kind, opt
+from router.text.small_talk import opt_choice, small_talk_kind
 
 MEANINGS = {
     small_talk.HELLO: "greeting",
@@ -29,9 +29,9 @@ for row in SMALL_TALK.phrases:
 
 @pytest.mark.parametrize("row", MEANINGS)
 def test_every_phrase_of_the_tables_means_what_its_row_says(row: str) -> None:
-    said = {phrase: kind(phrase) for phrase, its in PHRASES.items() if its == row}
+    said = {phrase: small_talk_kind(phrase) for phrase, its in PHRASES.items() if its == row}
     assert said == dict.fromkeys(said, MEANINGS[row])
-    assert all(kind(phrase.upper()) == meaning for phrase, meaning in said.items())
+    assert all(small_talk_kind(phrase.upper()) == meaning for phrase, meaning in said.items())
 
 
 NAMED = (small_talk.SALUTE, small_talk.TITLE, small_talk.CLOSING)
@@ -39,13 +39,15 @@ NAMED = (small_talk.SALUTE, small_talk.TITLE, small_talk.CLOSING)
 
 @given(st.sampled_from(sorted(PHRASES)), st.sampled_from(["paspoort", "uitkering", "112", "niet"]))
 def test_one_word_that_may_be_the_subject_makes_it_no_small_talk(phrase: str, word: str) -> None:
-    assert kind(f"{word} {phrase}") == ""
-    assert kind(f"{phrase} {word}") == "" or (PHRASES[phrase] in NAMED and word.isalpha())
+    assert small_talk_kind(f"{word} {phrase}") == ""
+    assert small_talk_kind(f"{phrase} {word}") == "" or (
+        PHRASES[phrase] in NAMED and word.isalpha()
+    )
 
 
 @given(st.sampled_from(sorted(PHRASES)), st.integers(3, 9))
 def test_the_last_letter_may_be_repeated(phrase: str, times: int) -> None:
-    assert kind(phrase + phrase[-1] * times) == kind(phrase)
+    assert small_talk_kind(phrase + phrase[-1] * times) == small_talk_kind(phrase)
 
 
 @given(st.lists(st.sampled_from(sorted(PHRASES)), min_size=2, max_size=4))
@@ -53,19 +55,19 @@ def test_phrases_one_after_another_are_small_talk_too(phrases: list[str]) -> Non
     """Two of them may begin a longer one that goes on otherwise: `een` of `een fijne dag`."""
     kinds = {PHRASES[phrase] for phrase in phrases}
     if all(MEANINGS[each] == "greeting" for each in kinds):
-        assert kind(". ".join(phrases)) == "greeting"
+        assert small_talk_kind(". ".join(phrases)) == "greeting"
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_is_read(text: str) -> None:
-    assert kind(text) in ("greeting", "thanks", "")
-    assert opt(text) in ("stop", "start", "")
-    assert not (kind(text) and opt(text))
+    assert small_talk_kind(text) in ("greeting", "thanks", "")
+    assert opt_choice(text) in ("stop", "start", "")
+    assert not (small_talk_kind(text) and opt_choice(text))
 
 
 @pytest.mark.parametrize("piece", ["hoi ", "o", "groet ", "👍", "ik ", "\ud800", "e\u0301", "ﷺ"])
 def test_a_long_text_is_no_small_talk_and_takes_no_time(piece: str) -> None:
     start = time.process_time()
-    assert kind(piece * 65_536) == opt(piece * 65_536) == ""
-    kind(piece * (small_talk.LONGEST // len(piece)))
+    assert small_talk_kind(piece * 65_536) == opt_choice(piece * 65_536) == ""
+    small_talk_kind(piece * (small_talk.LONGEST // len(piece)))
     assert time.process_time() - start < 0.5

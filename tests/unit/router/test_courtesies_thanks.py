@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.text.small_talk import kind
+from router.text.small_talk import small_talk_kind
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ from router.text.small_talk import kind
     ],
 )
 def test_thanks_that_ask_for_nothing_are_told(text: str) -> None:
-    assert kind(text) == "thanks"
+    assert small_talk_kind(text) == "thanks"
 
 
 @pytest.mark.parametrize("text", ["ok", "is goed", "bedankt", "👍"])
 @pytest.mark.parametrize("mark", ["?", "??", " ?!", "\uff1f", "\u061f"])
 def test_a_question_is_no_thanks(text: str, mark: str) -> None:
-    assert kind(text) == "thanks"
-    assert kind(text + mark) == ""
+    assert small_talk_kind(text) == "thanks"
+    assert small_talk_kind(text + mark) == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.language_detection import READ, detectable, detected, load_languages
+from router.text.language_detection import READ, detect_language, detectable, load_languages
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ from router.text.language_detection import READ, detectable, detected, load_lang
     ],
 )
 def test_a_text_is_told_by_its_script_or_its_small_words(language: str, text: str) -> None:
-    assert detected(text) == language
+    assert detect_language(text) == language
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_text_is_told_by_its_script_or_its_small_words(language: str, text: st
 )
 def test_what_is_short_mixed_or_of_no_known_language_is_not_told(text: str) -> None:
     """Also names and addresses, and the neighbours of languages that are known."""
-    assert detected(text) == ""
+    assert detect_language(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_what_is_short_mixed_or_of_no_known_language_is_not_told(text: str) -> N
     ],
 )
 def test_case_marks_and_a_word_from_elsewhere_change_nothing(language: str, text: str) -> None:
-    assert detected(text) == language
+    assert detect_language(text) == language
 
 
 @pytest.mark.parametrize(
@@ -207,30 +207,32 @@ def test_case_marks_and_a_word_from_elsewhere_change_nothing(language: str, text
     ],
 )
 def test_accents_may_be_left_out(accents: str, bare: str) -> None:
-    assert detected(accents) == detected(bare) != ""
+    assert detect_language(accents) == detect_language(bare) != ""
 
 
 def test_a_word_that_is_said_again_proves_nothing_more() -> None:
-    assert detected("graag graag graag graag") == ""
+    assert detect_language("graag graag graag graag") == ""
 
 
 def test_every_language_can_be_told_by_its_own_words() -> None:
     words = load_languages().words
-    assert {code: detected(own) for code, own in words.items()} == {code: code for code in words}
+    assert {code: detect_language(own) for code, own in words.items()} == {
+        code: code for code in words
+    }
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_has_a_language_of_the_file_or_none(text: str) -> None:
-    assert detected(text) in {"", *detectable()}
+    assert detect_language(text) in {"", *detectable()}
 
 
 def test_only_the_beginning_is_read() -> None:
     dutch = "ik wil graag weten wanneer het is "
-    assert detected(dutch.ljust(READ, "-") + "what does this mean please? " * 99) == "nl"
+    assert detect_language(dutch.ljust(READ, "-") + "what does this mean please? " * 99) == "nl"
 
 
 @pytest.mark.parametrize("piece", ["a", "ik ", "é", "ع", "ы ", "漢", "\ud800", "e\u0301", "👍"])
 def test_a_long_text_takes_no_longer(piece: str) -> None:
     start = time.process_time()
-    detected(piece * 65_536)
+    detect_language(piece * 65_536)
     assert time.process_time() - start < 1

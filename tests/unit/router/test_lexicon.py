@@ -7,13 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules import lexicon
-from router.rules.lexicon import LONGEST_WORD, MOST_WORDS, Found, compiled, fault
+from router.rules.lexicon import (
+    LONGEST_WORD,
+    MOST_WORDS,
+    PhraseMatch,
+    compile_lexicon,
+    phrase_error,
+)
 from services.language.words import plain_words
 
 
 def said(text: str, *phrases: str) -> dict[str, str]:
     """Phrase -> how the text says it."""
-    return {phrases[found.phrase]: found.how for found in compiled(phrases).find(text)}
+    return {phrases[found.phrase]: found.how for found in compile_lexicon(phrases).find(text)}
 
 
 @pytest.mark.parametrize(
@@ -149,18 +155,18 @@ def test_the_least_sure_word_says_how() -> None:
 
 def test_what_is_found_is_told_in_the_order_of_the_text_then_of_the_phrases() -> None:
     phrases = ["weg", "gat in de weg", "gat", "weg", "gat in"]
-    assert compiled(phrases).find("Een 🕳️ gat in dé weg") == [
-        Found(1, 2, ("gat", "in", "de", "weg"), "exact"),
-        Found(2, 2, ("gat",), "exact"),
-        Found(4, 2, ("gat", "in"), "exact"),
-        Found(0, 5, ("weg",), "exact"),
-        Found(3, 5, ("weg",), "exact"),
+    assert compile_lexicon(phrases).find("Een 🕳️ gat in dé weg") == [
+        PhraseMatch(1, 2, ("gat", "in", "de", "weg"), "exact"),
+        PhraseMatch(2, 2, ("gat",), "exact"),
+        PhraseMatch(4, 2, ("gat", "in"), "exact"),
+        PhraseMatch(0, 5, ("weg",), "exact"),
+        PhraseMatch(3, 5, ("weg",), "exact"),
     ]
 
 
 def test_a_phrase_that_is_said_often_is_told_once_where_it_is_surest() -> None:
-    assert compiled(["paspoort"]).find("pasport paspoorten paspoort paspoort") == [
-        Found(0, 2, ("paspoort",), "exact")
+    assert compile_lexicon(["paspoort"]).find("pasport paspoorten paspoort paspoort") == [
+        PhraseMatch(0, 2, ("paspoort",), "exact")
     ]
 
 
@@ -191,8 +197,8 @@ def test_a_phrase_that_is_said_often_is_told_once_where_it_is_surest() -> None:
 def test_a_fault_in_a_phrase_is_told_and_such_a_phrase_is_never_found(
     phrase: str, why: str
 ) -> None:
-    assert why in fault(phrase) if why else fault(phrase) == ""
-    assert bool(compiled([phrase]).find(phrase)) is not bool(why)
+    assert why in phrase_error(phrase) if why else phrase_error(phrase) == ""
+    assert bool(compile_lexicon([phrase]).find(phrase)) is not bool(why)
 
 
 def test_only_the_first_words_of_a_text_and_words_of_bounded_length_are_read() -> None:
@@ -204,6 +210,6 @@ def test_only_the_first_words_of_a_text_and_words_of_bounded_length_are_read() -
 
 def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lexicon, "CACHED", 10)
-    small = compiled(["afval"])
+    small = compile_lexicon(["afval"])
     small.find(" ".join(f"woord{n}" for n in range(100)))
     assert small.matches.cache_info().currsize == 10  # type: ignore[attr-defined]

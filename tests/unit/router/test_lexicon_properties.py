@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.rules.lexicon import HOWS, PART, Found, Lexicon, compiled, fault
-from router.rules.spelling import NOT_MISTAKES, SHORTEST, meant, misspellable
+from router.rules.lexicon import HOWS, PART, Lexicon, PhraseMatch, compile_lexicon, phrase_error
+from router.rules.spelling import NOT_MISTAKES, SHORTEST, build_index, candidates
 from services.language.words import plain_words, stem
 
 _PLAIN = """
@@ -59,7 +59,7 @@ def _how(term: str, word: str, known: Known) -> str:
         return "exact"
     if stem(word) == stem(term):
         return "stem"
-    return "mistake" if not known(word) and meant(word, misspellable([term])) else ""
+    return "mistake" if not known(word) and candidates(word, build_index([term])) else ""
 
 
 def _ways(terms: list[str], words: list[str], known: Known) -> list[tuple[int, int]]:
@@ -85,9 +85,9 @@ def _ways(terms: list[str], words: list[str], known: Known) -> list[tuple[int, i
     ]
 
 
-def _slowly(phrases: list[str], text: str) -> list[Found]:
+def _slowly(phrases: list[str], text: str) -> list[PhraseMatch]:
     """The same, one phrase after the other, from every word."""
-    known = _known([_terms(phrase) for phrase in phrases if not fault(phrase)])
+    known = _known([_terms(phrase) for phrase in phrases if not phrase_error(phrase)])
     tokens = list(enumerate(text.split()))
     readings = [tokens, [(place, token) for place, token in tokens if token.isalnum()]]
     found = []
@@ -97,11 +97,11 @@ def _slowly(phrases: list[str], text: str) -> list[Found]:
             for reading in readings
             for at in range(len(reading))
             for how, taken in _ways(_terms(phrase), [token for _, token in reading[at:]], known)
-            if not fault(phrase)
+            if not phrase_error(phrase)
         ]
         if said:
             how, start, words = min(said)
-            found.append(Found(n, start, words, HOWS[how]))
+            found.append(PhraseMatch(n, start, words, HOWS[how]))
     return sorted(found, key=lambda one: (one.start, one.phrase))
 
 
@@ -109,24 +109,26 @@ def _slowly(phrases: list[str], text: str) -> list[Found]:
 def test_the_automaton_finds_what_asking_phrase_by_phrase_would(
     phrases: list[str], text: str
 ) -> None:
-    assert compiled(phrases).find(text) == _slowly(phrases, text)
+    assert compile_lexicon(phrases).find(text) == _slowly(phrases, text)
 
 
 @given(PHRASES)
 def test_every_phrase_finds_itself(phrases: list[str]) -> None:
-    made = compiled(phrases)
+    made = compile_lexicon(phrases)
     for n, phrase in enumerate(phrases):
-        assert (n in {found.phrase for found in made.find(phrase)}) is not bool(fault(phrase))
+        assert (n in {found.phrase for found in made.find(phrase)}) is not bool(
+            phrase_error(phrase)
+        )
 
 
 @given(st.lists(st.text(max_size=20)), st.text() | st.text(st.characters(categories=["Cs", "So"])))
 def test_any_phrases_and_any_text_can_be_read_and_again_with_the_same_result(
     phrases: list[str], text: str
 ) -> None:
-    made = compiled(phrases)
+    made = compile_lexicon(phrases)
     found = made.find(text)
-    assert found == made.find(text) == compiled(phrases).find(text)
-    assert all(not fault(phrases[one.phrase]) for one in found)
+    assert found == made.find(text) == compile_lexicon(phrases).find(text)
+    assert all(not phrase_error(phrases[one.phrase]) for one in found)
 
 
 def _calls(lexicon: Lexicon, text: str) -> int:
@@ -152,14 +154,19 @@ THOUSANDS = [one + other for one in sorted(NOT_MISTAKES) for other in PLAIN if o
 
 
 def test_thousands_of_phrases_cost_hardly_more_than_a_hundred() -> None:
-    few, many = compiled([*THOUSANDS[:100], "container"]), compiled([*THOUSANDS, "container"])
+    few, many = (
+        compile_lexicon([*THOUSANDS[:100], "container"]),
+        compile_lexicon([*THOUSANDS, "container"]),
+    )
     assert len(THOUSANDS) > 9000
     for _ in ("of words never seen before", "of words seen before"):
         assert _calls(many, MESSAGE) < 1.5 * _calls(few, MESSAGE)
 
 
 def test_a_longer_text_costs_no_more_than_its_length() -> None:
-    made = compiled([*PLAIN, "gat in de weg", "gat in de gat in de gat", "de de de de de de de"])
+    made = compile_lexicon(
+        [*PLAIN, "gat in de weg", "gat in de gat in de gat", "de de de de de de de"]
+    )
     for piece in (
         "gat in de ",
         "de ",

@@ -15,7 +15,7 @@ from router.conversation.reopen_request import ASKED, ASKS, CLOSED, NOT_ASKED
 from router.output.crm_events import STATUS_CHANGED
 from services.config.model import parse
 from services.contract import SendOutcome
-from services.whatsapp.delivery_status import ASK_COUNTS, HELD_FOR
+from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR
 
 DAY = 86400.0
 ASK = '[[numbers]]\nid = "10000001"\nask_template = {name = "schrijf_terug", language = "nl"}'
@@ -170,7 +170,7 @@ def test_what_failed_by_a_status_of_meta_s_asks_anew_too() -> None:
     assert len(late.asked) == 2
 
 
-DAYS = ASK_COUNTS.total_seconds()
+DAYS = REOPEN_REQUEST_VALID_FOR.total_seconds()
 
 
 @pytest.mark.parametrize(("later", "asks"), [(DAYS - 60, 1), (DAYS, 2), (14 * DAY, 2)])
@@ -194,7 +194,7 @@ def test_of_days_with_an_answer_each_few_ask() -> None:
 
 
 def test_what_asked_counts_only_while_something_may_wait_for_it() -> None:
-    assert timedelta(hours=24 + 24) < ASK_COUNTS < HELD_FOR
+    assert timedelta(hours=24 + 24) < REOPEN_REQUEST_VALID_FOR < MAX_HOLD
 
 
 def pressed(late: Late, second: float, about: str) -> Any:
@@ -230,7 +230,7 @@ def test_who_was_asked_again_may_press_the_button_of_any_of_them(about: str) -> 
         late.held(late.answers(day * DAY), day * DAY)
         sent = outcome(late.asked[-1], "sent", second=day * DAY + 1, wamid=f"wamid.{day}")
         late.router.takes(sent)
-    assert len(late.asked) == math.ceil(HELD_FOR / ASK_COUNTS) == ASKS
+    assert len(late.asked) == math.ceil(MAX_HOLD / REOPEN_REQUEST_VALID_FOR) == ASKS
     assert not pressed(late, 9 * DAY, about).task
 
 

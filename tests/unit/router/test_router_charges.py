@@ -11,7 +11,7 @@ from almelo import BORNE, Router, body, change, command, outcome, receipt, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.billing.charges import Charge, after, kind
+from router.billing.charges import Charge, apply_pricing, kind
 from router.model.decision import Decided
 from router.partition import decision_metrics
 from services import metrics
@@ -36,7 +36,7 @@ def status(word: str, pricing: dict[str, Any], minute: int = 0) -> Status:
 def charged(*said: Status, start: Charge = NEW) -> Charge:
     for each in said:
         assert each.at
-        start = after(start, each.status, each.pricing, each.at)
+        start = apply_pricing(start, each.status, each.pricing, each.at)
     return start
 
 
@@ -211,7 +211,7 @@ def test_a_message_that_is_charged_is_counted_with_what_it_cost_then(at: int, co
     before = [metric(name, "utility") for name in names]
     router, message = accepted()
     for n, word in enumerate(["delivered", "read", "sent"]):
-        decision_metrics.charged(
+        decision_metrics.count_charges(
             router.takes(told(said(word, message, UTILITY, at), second=n + 1)), RATES
         )
     more = [metric(name, "utility") - was for name, was in zip(names, before, strict=True)]
@@ -222,6 +222,8 @@ def test_a_category_without_a_name_or_a_rate_is_counted_all_the_same() -> None:
     before = metric("postkamer_messages_charged_total", "other")
     router, message = accepted()
     new = UTILITY | {"category": "brand_new"}
-    decision_metrics.charged(router.takes(told(said("delivered", message, new), second=1)), RATES)
+    decision_metrics.count_charges(
+        router.takes(told(said("delivered", message, new), second=1)), RATES
+    )
     assert metric("postkamer_messages_charged_total", "other") == before + 1
     assert metric("postkamer_message_cost_total", "other") == 0

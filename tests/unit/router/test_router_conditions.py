@@ -8,7 +8,7 @@ import pytest
 from almelo import BORNE, NOON, NUMBER
 from ruled import decided, facts, rule, table, why
 
-from router.rules.engine import judge
+from router.rules.engine import evaluate
 
 TAGGED = {"tags": frozenset({"pers", "raad"})}
 Given = dict[str, Any]
@@ -152,5 +152,5 @@ def test_patterns_are_told_apart_among_many() -> None:
     pattern = "\\bcode-{}-(foo|bar|straat)*[a-z]{{0,40}}\\b"
     rules = table(*(rule(f"r{n}", pattern=pattern.format(n)) for n in range(2000)))
     for n in (0, 7, 1999):
-        found = judge(rules, facts(f"mijn CODE-{n}-straat is"))
+        found = evaluate(rules, facts(f"mijn CODE-{n}-straat is"))
         assert found.verdict and found.verdict.rule == f"r{n}"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stadhuis import Stadhuis, data
 
-from router.conversation.confidentiality import DATA_BYTES, KEPT, discreet
+from router.conversation.confidentiality import DATA_BYTES, KEPT, redact_event
 from router.output.crm_events import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGED, TRANSFERRED
-from services.config.model import Config, parse
+from services.config.model import Configuration, parse
 from services.contract import Delivery
 
 BY_DESTINATION = parse(
@@ -28,7 +28,7 @@ def said(event: Delivery) -> set[str]:
 
 
 @each
-def test_a_message_is_told_without_a_word_of_it_and_with_where_it_is(config: Config) -> None:
+def test_a_message_is_told_without_a_word_of_it_and_with_where_it_is(config: Configuration) -> None:
     hall = Stadhuis(given=config)
     decision = hall.hears("jeugdzorg, mijn bsn is 111222333")
     [event] = hall.told
@@ -39,7 +39,7 @@ def test_a_message_is_told_without_a_word_of_it_and_with_where_it_is(config: Con
 
 
 @each
-def test_nor_is_anything_else_that_happens_there(config: Config) -> None:
+def test_nor_is_anything_else_that_happens_there(config: Configuration) -> None:
     hall = Stadhuis(given=config)
     hall.hears("jeugdzorg")
     hall.orders("link", zaak="ZAAK-1")
@@ -57,7 +57,7 @@ def test_nor_is_anything_else_that_happens_there(config: Config) -> None:
 
 
 @each
-def test_why_it_was_passed_on_does_not_go_with_it(config: Config) -> None:
+def test_why_it_was_passed_on_does_not_go_with_it(config: Configuration) -> None:
     """To a department that is not confidential: in what it is told, then and later."""
     hall = Stadhuis(given=config)
     hall.hears("jeugdzorg")
@@ -69,7 +69,7 @@ def test_why_it_was_passed_on_does_not_go_with_it(config: Config) -> None:
 
 
 @each
-def test_who_is_woken_is_not_told_what_kind_of_danger_it_is(config: Config) -> None:
+def test_who_is_woken_is_not_told_what_kind_of_danger_it_is(config: Configuration) -> None:
     hall = Stadhuis(given=config)
     decision = hall.hears("ik wil dood")
     hall.after(minutes=11)
@@ -86,7 +86,7 @@ def test_who_is_woken_is_not_told_what_kind_of_danger_it_is(config: Config) -> N
 
 @each
 def test_what_goes_there_or_comes_from_there_is_told_to_neither_with_its_reason(
-    config: Config,
+    config: Configuration,
 ) -> None:
     hall = Stadhuis(given=config)
     hall.hears("mijn container")
@@ -118,6 +118,6 @@ def test_an_event_that_would_be_too_large_is_told_so_too(size: int) -> None:
     padded = data(event) | {"text": "x" * (size - len(event.data) + len("mijn container"))}
     event = msgspec.structs.replace(event, data=msgspec.json.encode(padded))
     assert len(event.data) == size
-    told = discreet(event, confidential=False)
+    told = redact_event(event, confidential=False)
     assert (told.dataref == "") == (size <= DATA_BYTES)
     assert len(told.data) <= DATA_BYTES and data(told)["messageId"] == str(event.message)

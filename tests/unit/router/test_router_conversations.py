@@ -157,7 +157,7 @@ def test_every_item_leaves_a_record_with_its_own_bytes_and_its_receipt() -> None
     [decision] = [d for _, d in router.inbox.values()]
     assert (record.message, opening.message) == (decision.message, None)
     assert record.id != record.message
-    assert (record.item, opening.item) == (0, None)
+    assert (record.item_index, opening.item_index) == (0, None)
     envelope = receipt_record(came, items_of(came) or ())
     assert (envelope.id, envelope.kind) == (came.id, "receipt")
     assert envelope.raw == content.replace(record.raw, b"")

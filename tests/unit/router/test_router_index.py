@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruled import DOES, town
 
-from router.rules.engine import Marks, compile_rules, judge, steps
-from router.rules.matcher import Facts
-from services.config.routing_rules import Care, Condition, Rule
+from router.rules.engine import Annotations, compile_rules, evaluate, steps
+from router.rules.matcher import MessageFacts
+from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
 
 WORDS = ("boom", "bal", "gat", "weg", "put")
@@ -58,7 +58,7 @@ does = st.sampled_from(
 tables = st.lists(st.tuples(conditions, does), max_size=6)
 cares = st.lists(conditions, max_size=2)
 messages = st.builds(
-    Facts,
+    MessageFacts,
     at=st.just(NOON),
     text=st.lists(words | st.sampled_from(["en", "12"]), max_size=5).map(" ".join),
     number=st.sampled_from(["1", "2"]),
@@ -80,7 +80,7 @@ def says(text: str, given: tuple[str, ...]) -> bool:
     )
 
 
-def holds(c: Condition, facts: Facts) -> bool:
+def holds(c: Condition, facts: MessageFacts) -> bool:
     """Everything that is asked, one after the other."""
     words = (*c.words, *(word for id in c.groups for word in GROUPS[id]))
     asked = [
@@ -101,9 +101,9 @@ def holds(c: Condition, facts: Facts) -> bool:
     return all(asked)
 
 
-def slowly(rules: list[Rule], facts: Facts) -> tuple[str, Marks]:
+def slowly(rules: list[Rule], facts: MessageFacts) -> tuple[str, Annotations]:
     """The rule that decides, '' for none, and the marks of all up to it."""
-    marks = Marks()
+    marks = Annotations()
     for rule in rules:
         if rule.department == "sport" or not holds(rule, facts):
             continue
@@ -117,18 +117,18 @@ def slowly(rules: list[Rule], facts: Facts) -> tuple[str, Marks]:
 def test_the_index_finds_what_trying_every_rule_in_turn_would_find(
     asked: list[tuple[dict[str, Any], dict[str, Any]]],
     dangers: list[dict[str, Any]],
-    facts: Facts,
+    facts: MessageFacts,
 ) -> None:
     rules = [
         Rule.model_validate({"id": f"r{n}"} | condition | done)
         for n, (condition, done) in enumerate(asked)
     ]
     care = tuple(
-        Care.model_validate({"id": f"c{n}", "kind": "threat"} | condition)
+        SafetyRule.model_validate({"id": f"c{n}", "kind": "threat"} | condition)
         for n, condition in enumerate(dangers)
     )
     compiled = compile_rules(town(*rules, care=care, **GROUPS), "almelo")
-    found = judge(compiled, facts)
+    found = evaluate(compiled, facts)
     rule, marks = slowly(rules, facts)
     assert (found.verdict.rule if found.verdict else "") == rule
     assert msgspec.structs.replace(found.marks, rules=marks.rules) == marks

@@ -73,7 +73,7 @@ def test_menus_that_lead_to_each_other_end_before_meta_refuses_a_row(ids: list[s
     )
     path, depth = ids[0], 1
     while menu := menus.menu_at(path, circle):
-        for each in menus.content(path, menu, "Waarover?", "Kies")["interactive"][
+        for each in menus.menu_payload(path, menu, "Waarover?", "Kies")["interactive"][
             "action"
         ].values():
             assert all(len(id) <= 200 for id in _ids(each))
@@ -101,7 +101,7 @@ def tapped(row: str) -> items.Message:
 
 @given(rows)
 def test_what_is_followed_is_an_option_of_a_menu_that_was_reached(row: str) -> None:
-    found = menus.chosen(tapped(row), "Iets", "", CONFIG)
+    found = menus.match_choice(tapped(row), "Iets", "", CONFIG)
     if found is None:
         return
     by_id = {menu.id: menu for menu in CONFIG.menus}
@@ -110,24 +110,24 @@ def test_what_is_followed_is_an_option_of_a_menu_that_was_reached(row: str) -> N
     for id in deeper:
         assert id in {option.menu for option in there.options}
         there = by_id[id]
-    assert found.option in there.options or (deeper and found.back)
+    assert found.option in there.options or (deeper and found.is_back)
     assert row == f"{found.path}/{found.option.id}"
 
 
 @given(rows, st.sampled_from(["keuze", "keuze/wonen", "wonen", "weg", "a/b"]))
 def test_an_answer_in_words_is_of_the_menu_that_was_asked_last(words: str, path: str) -> None:
     item = msgspec.structs.replace(tapped(""), content=items.Content(type="text", text=words))
-    found = menus.chosen(item, words, path, CONFIG)
+    found = menus.match_choice(item, words, path, CONFIG)
     assert found is None or found.path == path
 
 
 def test_a_row_that_is_offered_is_one_that_is_understood() -> None:
     for path in ("keuze", "keuze/wonen", "wonen", "kort"):
         menu: Any = menus.menu_at(path, CONFIG)
-        asked = menus.content(path, menu, "Waarover?", "Kies")["interactive"]["action"]
+        asked = menus.menu_payload(path, menu, "Waarover?", "Kies")["interactive"]["action"]
         offered = [row["id"] for s in asked.get("sections", ()) for row in s["rows"]]
         offered += [button["reply"]["id"] for button in asked.get("buttons", ())]
         assert len(offered) == len(menus.options(path, menu))
         for id in offered:
             item = tapped(id.removeprefix(menus.PREFIX))
-            assert menus.chosen(item, "x", "", CONFIG).path == path  # type: ignore[union-attr]
+            assert menus.match_choice(item, "x", "", CONFIG).path == path  # type: ignore[union-attr]

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from router.handlers.units import units
 from router.identity.resolver import CONTINUED
-from services.config.model import Config, parse
+from services.config.model import Configuration, parse
 from services.contract import Receipt
 
 BEFORE, AFTER = "10000001", "99000001"
@@ -49,11 +49,11 @@ previous = [{{portfolio = "own", until = 2026-11-25T12:01:40Z}}]''',
 PHONE = "31611111111"
 
 
-def changed(id: str, **more: Any) -> Config:
+def changed(id: str, **more: Any) -> Configuration:
     """The same, with something else of one number."""
     given = MOVED.model_dump(mode="json", by_alias=True)
     given["numbers"] = [n | more if n["id"] == id else n for n in given["numbers"]]
-    return Config.model_validate_json(msgspec.json.encode(given))
+    return Configuration.model_validate_json(msgspec.json.encode(given))
 
 
 def wrote(n: int, *, number: str = BEFORE, second: float | None = None, **who: str) -> Receipt:
@@ -84,7 +84,7 @@ def test_after_a_move_a_citizen_goes_on_in_the_same_conversation_and_the_record_
     message = wrote(9, number=AFTER, bsuid="NL.bsp", phone=PHONE)
     said = town.router.takes(message)
     [moved] = decisions(said)
-    assert (moved.conversation, moved.continued) == (first.conversation, True)
+    assert (moved.conversation, moved.matched_by_phone) == (first.conversation, True)
     assert moved.conversation.startswith(f"{BEFORE}-")
     [renamed, record] = kept(said)
     assert renamed.kind == "identity"

@@ -45,7 +45,7 @@ def counted(came: Receipt) -> tuple[list[Any], list[Sample]]:
     metrics.notices.clear()
     metrics.notice_alarms.clear()
     with capture_logs() as lines:
-        decision_metrics.count(said)
+        decision_metrics.count_decisions(said)
     samples = [
         sample
         for metric in (metrics.notices, metrics.notice_alarms)
@@ -258,7 +258,9 @@ def test_what_is_not_proven_is_no_sighting() -> None:
 def test_a_first_sighting_is_an_alarm() -> None:
     metrics.first_sightings.clear()
     with capture_logs() as lines:
-        decision_metrics.sighted([("field", "brand_new_field"), ("type", "hologram")])
+        decision_metrics.count_unknown_vocabulary(
+            [("field", "brand_new_field"), ("type", "hologram")]
+        )
     assert [(line["event"], line["log_level"]) for line in lines] == [("sighting.new", "error")] * 2
     assert [(line["kind"], line["what"]) for line in lines] == [
         ("field", "brand_new_field"),

@@ -28,7 +28,7 @@ from router.conversation.refusals import (
     TRANSFERRED,
     TYPE_UNKNOWN,
 )
-from router.handlers.conversation_commands import STEERING
+from router.handlers.conversation_commands import CONVERSATION_COMMANDS
 from services.contract import MESSAGE_TYPES, Author
 
 PHONE = ANNA["phone"]
@@ -66,7 +66,7 @@ def test_a_message_of_any_type_goes_out_with_the_content_that_was_ordered() -> N
 def test_an_answer_quotes_what_the_citizen_wrote_in_this_conversation() -> None:
     router = Router()
     heard = opened(router)
-    given = command("a", conversation=heard.conversation, about=heard.message)
+    given = command("a", conversation=heard.conversation, reply_to_message=heard.message)
     _, changes = order(router, given)
     assert changes.send
     assert (changes.send.about, changes.send.about_wamid) == (heard.message, "wamid.1")
@@ -75,7 +75,7 @@ def test_an_answer_quotes_what_the_citizen_wrote_in_this_conversation() -> None:
 def test_within_one_batch_an_answer_quotes_what_came_just_before_it() -> None:
     first = Router()
     heard = opened(first)
-    given = command("a", second=2, conversation=heard.conversation, about=heard.message)
+    given = command("a", second=2, conversation=heard.conversation, reply_to_message=heard.message)
     both = Router().takes(wrote(text("wamid.1", "hallo", **ANNA), second=1), given)
     assert [d.kind for d in decisions(both)] == ["message", "accepted"]
 
@@ -85,7 +85,9 @@ def test_an_answer_quotes_one_of_ours_whose_wamid_the_ledger_will_know() -> None
     conversation = opened(router).conversation
     first = command("a", second=2, conversation=conversation)
     router.takes(first)
-    given = command("b", second=3, conversation=conversation, about=first.id, type="reaction")
+    given = command(
+        "b", second=3, conversation=conversation, reply_to_message=first.id, type="reaction"
+    )
     _, changes = order(router, given)
     assert changes.send
     assert (changes.send.about, changes.send.about_wamid) == (first.id, "")
@@ -102,10 +104,16 @@ def test_what_is_not_of_this_conversation_cannot_be_quoted() -> None:
     other = command("other", second=6, conversation=bert.conversation)
     router.takes(other)
     for about in (bert.message, other.id, lost.id, note.id, id_of("nothing")):
-        given = command(str(about), second=9, conversation=anna.conversation, about=about)
+        given = command(
+            str(about), second=9, conversation=anna.conversation, reply_to_message=about
+        )
         assert order(router, given)[0].reason == NO_MESSAGE
     reaction = command(
-        "reaction", second=7, conversation=anna.conversation, type="reaction", about=anna.message
+        "reaction",
+        second=7,
+        conversation=anna.conversation,
+        type="reaction",
+        reply_to_message=anna.message,
     )
     assert order(router, reaction)[0].kind == "accepted"
     hers = {"id": "wamid.9", "type": "reaction", "reaction": {"message_id": "w", "emoji": "👍"}}
@@ -119,10 +127,10 @@ def test_what_is_not_of_this_conversation_cannot_be_quoted() -> None:
                 second=9,
                 conversation=anna.conversation,
                 type=type,
-                about=about,
+                reply_to_message=about,
             )
             assert order(router, given)[0].reason == NO_MESSAGE
-    new = command("new", second=9, to="31633333333", about=anna.message)
+    new = command("new", second=9, to="31633333333", reply_to_message=anna.message)
     assert order(router, new)[0].reason == NO_MESSAGE
 
 
@@ -219,7 +227,7 @@ def test_every_type_that_the_door_takes_is_known() -> None:
     kinds = set(get_args(Media.model_fields["kind"].annotation))
     types = {get_args(body.model_fields["type"].annotation)[0] for body in BODIES}
     assert types - {"media"} | kinds == MESSAGE_TYPES
-    assert set(KINDS.values()) == set(STEERING)
+    assert set(KINDS.values()) == set(CONVERSATION_COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +256,9 @@ def test_a_refusal_stands_on_the_record_of_the_department_that_ordered_it(
         )
         router.takes(given)
     where = {"to": PHONE} if to_a_number else {"conversation": conversation}
-    given = command("a", second=9, about=id_of("nothing"), type="reaction", **where, **more)
+    given = command(
+        "a", second=9, reply_to_message=id_of("nothing"), type="reaction", **where, **more
+    )
     decision, changes = order(router, given)
     assert (decision.kind, decision.department, decision.conversation) == ("refused", whose, "")
     assert changes.outgoing and changes.outgoing.department == whose

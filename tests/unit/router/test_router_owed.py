@@ -6,13 +6,13 @@ from hengelo import CONFIG, config
 from stadhuis import Stadhuis, data
 
 from router.output.crm_events import SAID
-from services.config.model import Config
+from services.config.model import Configuration
 
 CALM = config(tenant={"wait_minutes": 0})
 PHONE = "31611111111"
 
 
-def greeted(given: Config = CALM) -> Stadhuis:
+def greeted(given: Configuration = CALM) -> Stadhuis:
     """In a closed office: that was said, and the burst goes on."""
     hall = Stadhuis("2026-11-25 18:00", given)
     hall.hears("Goedenavond")

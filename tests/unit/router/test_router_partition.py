@@ -28,14 +28,14 @@ from hypothesis import strategies as st
 
 from router.conversation.refusals import FAULT
 from router.handlers import batch
-from router.handlers.batch import BYTES, ITEMS, chunks
+from router.handlers.batch import BYTES, ITEMS, split_by_size
 from router.handlers.units import keyed_hash, units
-from router.model.decision import Ground, Outgoing, Unit
-from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, Gaps
+from router.model.decision import OutgoingStatus, RoutingContext, WorkUnit
+from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, BatchGapDetector
 from router.partition.worker import Partition
 from services import clock, contract, metrics
-from services.amqp.consumer import Lost
-from services.amqp.incoming_message import Incoming
+from services.amqp.consumer import ChannelLost
+from services.amqp.incoming_message import IncomingMessage
 from services.contract import Entry, PartitionBatch
 
 LATE = PATIENCE + timedelta(seconds=1)
@@ -44,7 +44,7 @@ SIZES = st.integers(0, BYTES * 2)
 
 @given(st.lists(SIZES, max_size=700))
 def test_chunks_keep_everything_in_order_and_within_their_bounds(sizes: list[int]) -> None:
-    made = list(chunks(sizes, lambda size: size))
+    made = list(split_by_size(sizes, lambda size: size))
     assert [size for chunk in made for size in chunk] == sizes
     for chunk in made:
         assert 1 <= len(chunk) <= ITEMS
@@ -56,8 +56,8 @@ def test_chunks_keep_everything_in_order_and_within_their_bounds(sizes: list[int
 
 def test_a_lone_large_thing_goes_alone_between_its_neighbours() -> None:
     large = BYTES + 1
-    assert list(chunks([1, large, 2, 3], lambda size: size)) == [[1], [large], [2, 3]]
-    assert list(chunks([], len)) == []
+    assert list(split_by_size([1, large, 2, 3], lambda size: size)) == [[1], [large], [2, 3]]
+    assert list(split_by_size([], len)) == []
 
 
 def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
@@ -65,7 +65,7 @@ def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
 ) -> None:
     decide = batch.decide
 
-    def faulty(unit: Unit, *known: object) -> object:
+    def faulty(unit: WorkUnit, *known: object) -> object:
         if unit.item and b"wamid.2" in unit.item.raw:
             raise KeyError("a fault")
         return decide(unit, *known)  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
 def test_whoever_gave_an_order_that_a_fault_of_ours_put_aside_hears_that_it_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def faulty(unit: Unit, *known: object) -> object:
+    def faulty(unit: WorkUnit, *known: object) -> object:
         raise KeyError("a fault")
 
     monkeypatch.setattr(batch, "decide", faulty)
@@ -94,7 +94,7 @@ def test_whoever_gave_an_order_that_a_fault_of_ours_put_aside_hears_that_it_fail
     odd = command("b", number="nobody\0", conversation="no\0ne", type="note")
     [first, _] = decisions(router.takes(given, odd))
     assert first.kind == "quarantined"
-    assert router.outgoing[given.id] == Outgoing(
+    assert router.outgoing[given.id] == OutgoingStatus(
         id=given.id,
         tenant="almelo",
         number=NUMBER,
@@ -151,41 +151,41 @@ def source(n: int) -> UUID:
 
 
 def test_a_number_that_is_skipped_is_missing_once_it_has_been_waited_for() -> None:
-    gaps = Gaps()
+    gaps = BatchGapDetector()
     for number in (7, 8, 10, 11):
-        gaps.saw(source(1), number, at(0))
-    assert gaps.missing(at(0) + PATIENCE) == 0
-    assert gaps.missing(at(0) + LATE) == 1
-    gaps.saw(source(1), 9, at(700))
-    assert gaps.missing(at(0) + LATE) == 0
+        gaps.record(source(1), number, at(0))
+    assert gaps.lasting_gaps(at(0) + PATIENCE) == 0
+    assert gaps.lasting_gaps(at(0) + LATE) == 1
+    gaps.record(source(1), 9, at(700))
+    assert gaps.lasting_gaps(at(0) + LATE) == 0
 
 
 def test_a_number_seen_again_or_before_the_first_is_no_gap() -> None:
-    gaps = Gaps()
+    gaps = BatchGapDetector()
     for number in (5, 5, 3, 6, 5, 7):
-        gaps.saw(source(1), number, at(0))
-    assert gaps.missing(at(0) + LATE) == 0
+        gaps.record(source(1), number, at(0))
+    assert gaps.lasting_gaps(at(0) + LATE) == 0
 
 
 def test_sources_count_apart() -> None:
-    gaps = Gaps()
+    gaps = BatchGapDetector()
     for number in (0, 1, 2):
-        gaps.saw(source(1), number, at(0))
-        gaps.saw(source(2), number * 2, at(0))
-    assert gaps.missing(at(0) + LATE) == 2
+        gaps.record(source(1), number, at(0))
+        gaps.record(source(2), number * 2, at(0))
+    assert gaps.lasting_gaps(at(0) + LATE) == 2
 
 
 def test_what_gaps_remember_is_bounded() -> None:
-    gaps = Gaps()
-    gaps.saw(source(0), 0, at(0))
+    gaps = BatchGapDetector()
+    gaps.record(source(0), 0, at(0))
     for n in range(1, 6):
-        gaps.saw(source(0), n * (GAPS - 1), at(n))
-    assert gaps.missing(at(9) + LATE) == GAPS
-    gaps.saw(source(0), 10**9, at(8))
-    assert gaps.missing(at(9) + LATE) == GAPS
+        gaps.record(source(0), n * (GAPS - 1), at(n))
+    assert gaps.lasting_gaps(at(9) + LATE) == GAPS
+    gaps.record(source(0), 10**9, at(8))
+    assert gaps.lasting_gaps(at(9) + LATE) == GAPS
     for n in range(1, SOURCES + 1):
-        gaps.saw(source(n), 0, at(9))
-    assert gaps.missing(at(9) + LATE) == 0, "the oldest source is forgotten with its gaps"
+        gaps.record(source(n), 0, at(9))
+    assert gaps.lasting_gaps(at(9) + LATE) == 0, "the oldest source is forgotten with its gaps"
 
 
 class Slowly:
@@ -197,15 +197,19 @@ class Slowly:
         self._time = at(0)
         monkeypatch.setattr(clock, "now", lambda: self._time)
 
-    async def take(self, limit: int) -> list[Incoming]:
+    async def take(self, limit: int) -> list[IncomingMessage]:
         number = next(self._numbers, None)
         if number is None:
-            raise Lost
+            raise ChannelLost
         self._time += LATE
         body = contract.encode(PartitionBatch(source=source(1), number=number, entries=[]))
-        return [Incoming(kind=contract.PARTITION_BATCH, body=body, tag=1, deliveries=0)]
+        return [
+            IncomingMessage(
+                type=contract.PARTITION_BATCH, body=body, delivery_tag=1, delivery_count=0
+            )
+        ]
 
-    async def ack_all(self, taken: list[Incoming]) -> None: ...
+    async def ack_all(self, taken: list[IncomingMessage]) -> None: ...
 
 
 class Epochs:
@@ -222,13 +226,13 @@ async def test_what_another_router_took_between_two_holds_is_not_missing(
     nothing: Any = None
     store: Any = Epochs()
 
-    async def current() -> Ground:
+    async def current() -> RoutingContext:
         return ground()
 
     work = Partition(77, current, store, nothing, nothing).work
     for numbers in holds:
         inbox: Any = Slowly(monkeypatch, *numbers)
-        with pytest.raises(Lost):
+        with pytest.raises(ChannelLost):
             await work(inbox)
     metric = "postkamer_batches_missing"
     assert metrics.REGISTRY.get_sample_value(metric, {"partition": "77"}) == missing

@@ -24,7 +24,7 @@ from almelo import (
 
 from router.identity import resolver
 from router.model.decision import Identity
-from router.model.snapshot import Knowledge
+from router.model.snapshot import Snapshot
 
 
 class Town:
@@ -282,7 +282,7 @@ def test_an_identity_is_kept_from_the_moment_it_was_heard_and_only_when_it_is_ne
 
 
 def test_an_address_that_has_moved_to_another_is_none() -> None:
-    known = Knowledge()
+    known = Snapshot()
     number = CONFIG.number(NUMBER)
     assert number
     anna, bert = id_of("anna"), id_of("bert")

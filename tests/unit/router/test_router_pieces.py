@@ -22,11 +22,11 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.handlers.dispatch import set_aside
-from router.handlers.units import items_of, whole
-from router.output.archive_records import kept, records
+from router.handlers.dispatch import quarantine_unit
+from router.handlers.units import items_of, opaque_unit
+from router.output.archive_records import archive_records, records
 from services.contract import Receipt, Record
-from services.whatsapp.segments import Cut, Hole, joined
+from services.whatsapp.segments import Gap, SegmentedBody, join_body
 
 BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
 CORA = {"bsuid": "NL.cora", "phone": "31633333333"}
@@ -39,11 +39,11 @@ def known(name: str, who: dict[str, str]) -> dict[str, Any]:
 def takes(router: Router, *entries: Receipt) -> list[Record]:
     """What one batch leaves in the archive."""
     said = router.takes(*entries)
-    return kept([(entry, items_of(entry)) for entry in entries], said, router.again)
+    return archive_records([(entry, items_of(entry)) for entry in entries], said, router.again)
 
 
 class Holes(msgspec.Struct):
-    holes: list[Hole]
+    holes: list[Gap]
     door: str
     proof: str
     signature: str
@@ -55,12 +55,12 @@ def again(came: Receipt, archive: Iterable[Record]) -> bytes | None:
     [envelope] = [record for record in every if record.id == came.id]
     pieces: dict[tuple[int, str], bytes] = {}
     for record in every:
-        if record.receipt == came.id and record.item is not None:
-            assert (record.item, "item") not in pieces
-            pieces[record.item, "item"] = record.raw
-            pieces[record.item, "contact"] = record.contact
+        if record.receipt == came.id and record.item_index is not None:
+            assert (record.item_index, "item") not in pieces
+            pieces[record.item_index, "item"] = record.raw
+            pieces[record.item_index, "contact"] = record.contact
     holes = msgspec.json.decode(envelope.data, type=Holes).holes
-    return joined(Cut(envelope.raw, holes), pieces)
+    return join_body(SegmentedBody(envelope.raw, holes), pieces)
 
 
 def of_three() -> bytes:
@@ -84,7 +84,7 @@ def test_three_citizens_of_two_municipalities_are_kept_apart_and_come_together_a
     for private in (b"Anna", b"Bert", b"Cora", b"wamid", b"hallo", b"316"):
         assert private not in envelope.raw + envelope.data
     items = [record for record in archive if record.kind == "message"]
-    assert [(r.item, r.tenant) for r in items] == [(0, "almelo"), (1, "almelo"), (2, "borne")]
+    assert [(r.item_index, r.tenant) for r in items] == [(0, "almelo"), (1, "almelo"), (2, "borne")]
     for record, name in zip(items, (b"Anna", b"Bert", b"Cora"), strict=True):
         assert name in record.contact and record.contact in content
     assert again(almelo, archive) == content
@@ -102,12 +102,12 @@ def test_the_envelope_and_every_item_say_what_the_check_of_the_signature_said() 
     archive = takes(router, came)
     envelope = msgspec.json.decode(archive[0].data, type=Holes)
     assert envelope.signature == came.signature and len(envelope.holes) == 4
-    own = [record for record in archive if record.item is not None]
+    own = [record for record in archive if record.item_index is not None]
     assert [record.kind for record in own] == ["message", "quarantine", "status", "notice"]
     for record in own:
         said = msgspec.json.decode(record.data)
         assert (said["door"], said["proof"]) == (came.door, came.proof)
-    assert [r.kind for r in archive if r.item is None] == ["receipt", "conversation"]
+    assert [r.kind for r in archive if r.item_index is None] == ["receipt", "conversation"]
 
 
 def test_what_comes_again_leaves_its_bytes_where_it_was_put() -> None:
@@ -118,7 +118,7 @@ def test_what_comes_again_leaves_its_bytes_where_it_was_put() -> None:
         body(change(NUMBER, contacts=[known("Anna", ANNA)], messages=[message])), second=60
     )
     _, segment = takes(router, later)
-    assert (segment.kind, segment.item, segment.raw) == ("segment", 0, record.raw)
+    assert (segment.kind, segment.item_index, segment.raw) == ("segment", 0, record.raw)
     assert (segment.tenant, segment.conversation) == ("almelo", record.conversation)
     assert (segment.message, segment.receipt) == (record.message, later.id)
     assert msgspec.json.decode(segment.data) == {
@@ -135,7 +135,7 @@ def test_what_stands_twice_in_one_body_is_said_once_and_kept_in_both_places() ->
     router, message = Router(), text("wamid.1", "hallo", **ANNA)
     came = wrote(message, message)
     archive = takes(router, came)
-    assert [(r.kind, r.item) for r in archive if r.item is not None] == [
+    assert [(r.kind, r.item_index) for r in archive if r.item_index is not None] == [
         ("message", 0),
         ("segment", 1),
     ]
@@ -151,7 +151,7 @@ def test_what_a_signature_does_not_speak_for_is_a_piece_too() -> None:
     )
     archive = takes(Router(), came)
     [aside] = [record for record in archive if record.kind == "quarantine"]
-    assert aside.item == 2 and b"Cora" in aside.contact
+    assert aside.item_index == 2 and b"Cora" in aside.contact
     assert again(came, archive) == came.body
 
 
@@ -165,11 +165,11 @@ def test_a_body_that_cannot_be_read_is_its_own_envelope(content: bytes) -> None:
 
 def test_of_what_nobody_looked_into_all_bytes_are_kept_with_the_reason() -> None:
     router, came = Router(), receipt(of_three(), name="poison", keys=[BORNE])
-    unit = whole(came, router.ground)
-    decision, changes = set_aside(unit, "it crashed", router.ground)
-    envelope, aside = kept([(came, None)], [(unit, decision, changes)], [])
+    unit = opaque_unit(came, router.ground)
+    decision, changes = quarantine_unit(unit, "it crashed", router.ground)
+    envelope, aside = archive_records([(came, None)], [(unit, decision, changes)], [])
     assert envelope.raw == aside.raw == came.body
-    assert (aside.kind, aside.item, aside.receipt) == ("quarantine", None, came.id)
+    assert (aside.kind, aside.item_index, aside.receipt) == ("quarantine", None, came.id)
 
 
 def test_orders_and_what_happens_by_itself_are_no_items() -> None:
@@ -177,7 +177,7 @@ def test_orders_and_what_happens_by_itself_are_no_items() -> None:
     said = router.takes(wrote(text("wamid.1", "hallo", **ANNA)))
     for unit, decision, _ in said:
         opened, record = records(unit, decision)
-        assert (opened.item, opened.contact, record.item) == (None, b"", 0)
+        assert (opened.item_index, opened.contact, record.item_index) == (None, b"", 0)
 
 
 MESSAGES = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([NUMBER, OTHER_NUMBER, BORNE])))

@@ -225,7 +225,9 @@ def bursts(hall: Stadhuis, id: str) -> list[int]:
             found[-1] += bool(decision.reply and decision.reply.name not in OWED)
         elif decision.kind == "accepted" and decision.message:
             last = None
-        elif decision.reply and decision.happened == "decided" and decision.reply.name == "keuze":
+        elif (
+            decision.reply and decision.timer_effect == "decided" and decision.reply.name == "keuze"
+        ):
             found[-1] += 1
     return found
 

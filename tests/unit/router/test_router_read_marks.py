@@ -10,15 +10,15 @@ from stadhuis import MACHINE, SANNE, Stadhuis, data
 
 from router.conversation.refusals import CONFIDENTIAL, MARKS_OFF, NOTHING_TO_MARK
 from router.model.conversation import Mark
-from services.config.model import Config
+from services.config.model import Configuration
 from services.contract import Author
 
 
-def town(read_marks: str) -> Config:
+def town(read_marks: str) -> Configuration:
     given = DISCREET.model_dump(mode="json", by_alias=True)
     for number in given["numbers"]:
         number["read_marks"] = read_marks
-    return Config.model_validate_json(msgspec.json.encode(given))
+    return Configuration.model_validate_json(msgspec.json.encode(given))
 
 
 def at_work(words: str = "mijn container", read_marks: str = "asked", **more: Any) -> Stadhuis:

@@ -8,12 +8,12 @@ from hengelo import CONFIG, config
 from stadhuis import SANNE, Stadhuis
 
 from router.conversation.placement import REOPENS, THANKS
-from services.config.model import Config
+from services.config.model import Configuration
 
 STATEMENT = {"type": "system", "content": {"body": "x", "type": "user_changed_number"}}
 
 
-def closed(words: str = "mijn container", given: Config = CONFIG, **more: str) -> Stadhuis:
+def closed(words: str = "mijn container", given: Configuration = CONFIG, **more: str) -> Stadhuis:
     """A question that was answered and closed."""
     hall = Stadhuis(given=given)
     hall.hears(words)

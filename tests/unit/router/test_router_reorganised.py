@@ -9,7 +9,7 @@ from hengelo import CONFIG, TEXTS
 from stadhuis import Stadhuis
 
 from router.output.crm_events import TRANSFERRED
-from services.config.model import Config
+from services.config.model import Configuration
 
 SAID: list[tuple[str, dict[str, Any]]] = [
     ("en nu?", {}),
@@ -25,7 +25,7 @@ SAID: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def without(*gone: str) -> Config:
+def without(*gone: str) -> Configuration:
     """Hengelo when these departments are no more; nothing refers to them."""
     given = CONFIG.model_dump(mode="json", by_alias=True)
 
@@ -40,10 +40,10 @@ def without(*gone: str) -> Config:
     given["care"] = [rule for rule in given["care"] if stays(rule)]
     for menu in given["menus"]:
         menu["options"] = [option for option in menu["options"] if stays(option)]
-    return Config.model_validate_json(msgspec.json.encode(given))
+    return Configuration.model_validate_json(msgspec.json.encode(given))
 
 
-def reorganised(hall: Stadhuis, *gone: str) -> Config:
+def reorganised(hall: Stadhuis, *gone: str) -> Configuration:
     config = without(*gone)
     hall.router.ground = ground(config, TEXTS)
     return config

@@ -23,7 +23,7 @@ from almelo import (
     wrote,
 )
 
-from services.whatsapp.parser import keys_in
+from services.whatsapp.parser import routing_keys
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 
@@ -81,7 +81,7 @@ def test_a_body_of_several_numbers_is_decided_once_for_each() -> None:
     )
     keys = [[NUMBER, ""], [OTHER_NUMBER, f"waba:{WABA}"], [BORNE]]
     all_keys = [key for own in keys for key in own]
-    assert sorted(all_keys) == sorted([*keys_in(content), ""])
+    assert sorted(all_keys) == sorted([*routing_keys(content), ""])
     said_by = [Router().takes(receipt(content, keys=own)) for own in keys]
     assert [[d.kind for d in decisions(each)] for each in said_by] == [
         ["message"],

@@ -8,8 +8,16 @@ import pytest
 from almelo import CONFIG, NOON
 from ruled import decided, facts, outcome, rule, table, town
 
-from router.rules.engine import Marks, Step, compile_config, compile_rules, graver, judge, steps
-from services.config.routing_rules import Care
+from router.rules.engine import (
+    Annotations,
+    Step,
+    compile_config,
+    compile_rules,
+    evaluate,
+    higher_priority,
+    steps,
+)
+from services.config.routing_rules import SafetyRule
 
 
 def test_the_first_rule_of_the_table_wins_wherever_its_word_stands() -> None:
@@ -47,7 +55,7 @@ def test_case_and_accents_make_no_difference_on_either_side(text: str) -> None:
 
 def test_without_a_match_nothing_is_decided_and_all_rules_were_looked_at() -> None:
     rules = table(rule("een", "boom"), rule("twee", "stoep"))
-    assert judge(rules, facts("goedemorgen")).verdict is None
+    assert evaluate(rules, facts("goedemorgen")).verdict is None
     assert [s.rule for s in steps(rules, facts("goedemorgen"))] == ["een", "twee"]
 
 
@@ -94,7 +102,7 @@ MARKS = (
 def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
     found = outcome("de weg", *MARKS, rule("vier", "weg", tag=("vier",), department="groen"))
     assert found.verdict and found.verdict.rule == "vier"
-    assert found.marks == Marks(
+    assert found.marks == Annotations(
         tags=("straat", "nat", "koud", "vier"),
         replies=("een", "drie"),
         priority="high",
@@ -111,7 +119,7 @@ def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> N
         f'"weg" staat erin (regel {n})' for n in ("een", "twee", "drie")
     )
     behind = outcome("de weg", rule("vier", "weg"), *MARKS)
-    assert behind.verdict and behind.marks == Marks(rules=('"weg" staat erin (regel vier)',))
+    assert behind.verdict and behind.marks == Annotations(rules=('"weg" staat erin (regel vier)',))
 
 
 @pytest.mark.parametrize(
@@ -136,21 +144,21 @@ def test_a_department_a_menu_or_a_hold_decides(
     [("", "", ""), ("", "low", "low"), ("low", "", "low"), ("urgent", "high", "urgent")],
 )
 def test_the_graver_of_two_priorities_counts(one: str, other: str, higher: str) -> None:
-    assert graver(one, other) == graver(other, one) == higher
+    assert higher_priority(one, other) == higher_priority(other, one) == higher
 
 
-def care(id: str, *words: str, kind: str = "emergency", **more: str) -> Care:
-    return Care.model_validate({"id": id, "words": words, "kind": kind} | more)
+def care(id: str, *words: str, kind: str = "emergency", **more: str) -> SafetyRule:
+    return SafetyRule.model_validate({"id": id, "words": words, "kind": kind} | more)
 
 
 def test_care_is_looked_at_beside_the_rules_and_its_first_class_counts() -> None:
     danger = care("brand", "brand"), care("gas", "gas", kind="threat"), care("vuur", "brand")
     rules = table(rule("r", "straat"), care=danger)
-    found = judge(rules, facts("gas en brand in de straat"))
+    found = evaluate(rules, facts("gas en brand in de straat"))
     assert found.verdict and found.verdict.rule == "r"
     assert found.care == danger[0]
     assert found.care_reason == '"brand" staat erin (zorgregel brand)'
-    calm = judge(rules, facts("mijn straat"))
+    calm = evaluate(rules, facts("mijn straat"))
     assert calm.care is None and calm.care_reason == ""
 
 
@@ -171,7 +179,7 @@ def test_a_rule_of_one_municipality_or_for_a_department_it_lacks_is_not_anothers
     tables = compile_config(CONFIG)
     assert [r.id for r in tables["almelo"].rules.rules] == ["afval", "geld"]
     assert tables["borne"].rules.rules == ()
-    assert judge(tables["borne"], facts("container")).verdict is None
+    assert evaluate(tables["borne"], facts("container")).verdict is None
 
 
 def test_the_words_of_a_text_decide_how_much_is_looked_up_not_those_of_the_rules() -> None:
@@ -186,7 +194,7 @@ def test_the_words_of_a_text_decide_how_much_is_looked_up_not_those_of_the_rules
 
     sys.setprofile(count)
     try:
-        found = judge(compiled, facts("dit is woord49999"))
+        found = evaluate(compiled, facts("dit is woord49999"))
     finally:
         sys.setprofile(None)
     assert found.verdict and found.verdict.rule == "regel-99"
@@ -200,10 +208,10 @@ def test_only_rules_that_something_in_the_text_may_fit_are_tried() -> None:
         *(rule(f"of-{n}", any=[{"words": [f"a{n}a"]}, {"pattern": f"b{n}b"}]) for n in range(50)),
         *(rule(f"en-{n}", types=["text"], words=[f"c{n}c"]) for n in range(50)),
     )
-    assert compiled.rules.always == ()
+    assert compiled.rules.unconditional == ()
     for text in ("woord7x", "code7-", "a7a", "b7b", "c7c"):
         hits = compiled.reader.read(text)
-        assert len({n for hit in hits for n in compiled.rules.led[hit]}) == 1
+        assert len({n for hit in hits for n in compiled.rules.by_trigger[hit]}) == 1
 
 
 def test_a_rule_that_nothing_leads_to_is_tried_for_each_message() -> None:
@@ -213,7 +221,7 @@ def test_a_rule_that_nothing_leads_to_is_tried_for_each_message() -> None:
         rule("of", any=[{"words": ["boom"]}, {"hours": "Mo-Fr 09:00-17:00"}]),
         rule("niet", **{"not": {"words": ["boom"]}}),
     )
-    assert rules.rules.always == (0, 1, 2, 3)
+    assert rules.rules.unconditional == (0, 1, 2, 3)
 
 
 FACTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -235,11 +243,13 @@ def test_facts_lead_to_the_rules_that_ask_for_them(
     """So that a message looks at no rule that it cannot fit, however many there are."""
     either = [{"words": ["boom"]}, asked]
     compiled = table(rule("of", any=either), rule("en", **asked, **beside))
-    assert compiled.rules.always == ()
+    assert compiled.rules.unconditional == ()
     fits, other = facts("x", **so), facts("x")
-    assert judge(compiled, fits).verdict and not judge(compiled, other).verdict
+    assert evaluate(compiled, fits).verdict and not evaluate(compiled, other).verdict
     led = {
-        n for hit in compiled.reader.hits(facts("boom")) for n in compiled.rules.led.get(hit, ())
+        n
+        for hit in compiled.reader.hits(facts("boom"))
+        for n in compiled.rules.by_trigger.get(hit, ())
     }
     assert led == ({0, 1} if beside else {0})  # words lead to both, and facts are not needed then
 

@@ -24,7 +24,7 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.handlers.delivery_status import RANKS, wamid_key
+from router.handlers.delivery_status import STATUS_RANK, wamid_key
 from router.output.crm_events import STATUS_CHANGED
 
 WORDS = ["sent", "delivered", "read", "played", "failed", "deleted", "", "accepted"]
@@ -65,7 +65,7 @@ def test_a_status_never_goes_backwards_and_each_step_is_told_once(
         given_opaque = opaque(message) if ours or n == 0 else ""
         done = router.takes(told(status("wamid.ours", word, given_opaque), second=n + 1))
         after = router.outgoing[message].status
-        assert RANKS[after] >= RANKS[before]
+        assert STATUS_RANK[after] >= STATUS_RANK[before]
         assert [e.type for e in events(done)] == [STATUS_CHANGED] * (after != before)
         steps += [after] * (after != before)
     assert len(set(steps)) == len(steps)

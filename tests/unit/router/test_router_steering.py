@@ -22,7 +22,7 @@ from almelo import (
 from desks import Desk, data
 
 from router.conversation.refusals import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
-from router.model.decision import Outgoing
+from router.model.decision import OutgoingStatus
 from router.output.crm_events import CLOSED, RECEIVED, STATUS_CHANGED
 from router.output.crm_events import TRANSFERRED as MOVED
 
@@ -98,7 +98,7 @@ def test_an_order_that_was_carried_out_ends_at_done(type: str, more: dict[str, s
     given = unit.entry
     assert decision.status == data(kept(done)[0])["status"] == "done"
     assert changes.send is None
-    assert desk.router.outgoing[given.id] == Outgoing(
+    assert desk.router.outgoing[given.id] == OutgoingStatus(
         id=given.id,
         tenant="almelo",
         number=NUMBER,

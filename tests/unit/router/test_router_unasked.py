@@ -275,7 +275,9 @@ def test_whoever_was_two_has_withdrawn_as_both_and_agreed_as_one() -> None:
     said = text("wamid.stop", "STOP", phone="31622222222")
     router.takes(wrote(said, second=10))
     merged = router.takes(
-        command("c", second=20, type="merge", conversation=one.conversation, other=two.conversation)
+        command(
+            "c", second=20, type="merge", conversation=one.conversation, merge_from=two.conversation
+        )
     )
     assert decisions(merged)[0].ended == ("nieuws",)
     assert data(kept(merged)[-1])["consentEnded"] == ["nieuws"]

@@ -29,7 +29,7 @@ def test_after_an_hour_it_is_escalated_and_the_citizen_hears_by_when() -> None:
     assert hall.bodies == ["U hoort van ons voor woensdag 25 november om 15.00 uur."]
     now = hall.router.conversations[hall.id]
     assert (now.department, now.reason) == ("teamleider", "er is te lang geen antwoord gegeven")
-    assert (now.state.home, now.state.priority) == ("teamleider", "high")
+    assert (now.state.home_department, now.state.priority) == ("teamleider", "high")
     moved, told = hall.told[-2:]
     assert (moved.type, told.type) == (TRANSFERRED, WAITING)
     assert (moved.sequence, told.sequence) == (2, 3)

@@ -10,7 +10,7 @@ from hengelo import BORNE, CONFIG, DESK, DUTCH, ENGLISH, TEXTS, config
 from stadhuis import Stadhuis
 
 from router.conversation.auto_reply import AGAIN_AFTER
-from services.config.model import Config
+from services.config.model import Configuration
 from services.texts.catalogue import Texts
 from services.texts.catalogue import parse as texts_of
 
@@ -21,7 +21,7 @@ MENU = "Waarover gaat uw vraag?"
 SHUT = "Wij zijn gesloten tot donderdag 26 november om 09.00 uur."
 
 
-def new(start: str = "2026-11-25 13:00", given: Config = WELCOMES, **more: Any) -> Stadhuis:
+def new(start: str = "2026-11-25 13:00", given: Configuration = WELCOMES, **more: Any) -> Stadhuis:
     return Stadhuis(start, given, **more)
 
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stadhuis import Stadhuis, data, wall
 
-from router.conversation.window_warning import LAST, moments
+from router.conversation.window_warning import LAST, warning_moments
 from router.output.crm_events import WINDOW_CLOSING
-from services.calendar.opening_hours import compiled
-from services.whatsapp.delivery_status import WINDOW
+from services.calendar.opening_hours import compile_hours
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
-OFFICE = compiled("Mo-Fr 09:00-17:00", [])
+OFFICE = compile_hours("Mo-Fr 09:00-17:00", [])
 LEAD = timedelta(hours=5)
 QUIET = {"menu": "", "wait_minutes": 0, "window_hours": 5}
 WORDS = "er is iets met de buren"
@@ -104,16 +104,16 @@ def test_metas_hours_count_from_when_it_was_written_and_not_from_when_it_came_in
 ) -> None:
     hall = Stadhuis(start, config(tenant=QUIET))
     said = hall.now - timedelta(minutes=late)
-    assert hall.hears(WORDS, late=late).window_until == said + WINDOW
+    assert hall.hears(WORDS, late=late).window_until == said + CUSTOMER_SERVICE_WINDOW
     assert warned(hall.after(days=4)) == expected
     told = [data(event)["windowUntil"] for event in hall.told if event.type == WINDOW_CLOSING]
-    assert {datetime.fromisoformat(each) for each in told} <= {said + WINDOW}
+    assert {datetime.fromisoformat(each) for each in told} <= {said + CUSTOMER_SERVICE_WINDOW}
 
 
 def test_what_was_longer_on_its_way_than_the_next_makes_no_window_shorter() -> None:
     hall = Stadhuis("2026-11-25 13:00", config(tenant=QUIET))
     opens = hall.hears(WORDS).window_until
-    assert opens == hall.now + WINDOW
+    assert opens == hall.now + CUSTOMER_SERVICE_WINDOW
     hall.after(minutes=5)
     assert hall.hears("en nog iets over de buren", late=120).window_until == opens
     assert warned(hall.after(days=4)) == ["Thu 11:00"]
@@ -132,10 +132,12 @@ def test_nothing_goes_by_itself_after_the_window_of_what_was_written(
 @given(st.integers(0, 366 * 24 * 60))
 def test_each_is_within_its_window_and_one_is_told_while_somebody_is_there(minutes: int) -> None:
     heard = wall("2026-01-01 00:00") + timedelta(minutes=minutes)
-    found = sorted(moments(heard, OFFICE, LEAD))
-    assert all(heard <= at < heard + WINDOW for at in found)
-    assert heard + WINDOW - LAST in found
-    at_the_end = OFFICE.is_open(heard + WINDOW - timedelta(microseconds=1))
-    anybody = any(span[0] < heard + WINDOW for span in [next(OFFICE.openings(heard))])
+    found = sorted(warning_moments(heard, OFFICE, LEAD))
+    assert all(heard <= at < heard + CUSTOMER_SERVICE_WINDOW for at in found)
+    assert heard + CUSTOMER_SERVICE_WINDOW - LAST in found
+    at_the_end = OFFICE.is_open(heard + CUSTOMER_SERVICE_WINDOW - timedelta(microseconds=1))
+    anybody = any(
+        span[0] < heard + CUSTOMER_SERVICE_WINDOW for span in [next(OFFICE.openings(heard))]
+    )
     if anybody and not at_the_end:
         assert any(OFFICE.is_open(at) for at in found)

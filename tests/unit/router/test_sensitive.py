@@ -2,13 +2,13 @@
 
 import pytest
 
-from router.text.pii import BSN, IBAN, Finding, found, masked
+from router.text.pii import BSN, IBAN, Finding, find_pii, mask_pii
 
 EVERYTHING = (BSN, IBAN)
 
 
 def spans(text: str) -> list[tuple[str, str]]:
-    return [(each.kind, text[each.start : each.end]) for each in found(text)]
+    return [(each.kind, text[each.start : each.end]) for each in find_pii(text)]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_all_that_a_text_holds_is_found_in_its_order() -> None:
         (IBAN, "NL91 ABNA 0417 1643 00"),
         (BSN, "12345672"),
     ]
-    assert found("x 123456782") == (Finding(BSN, 2, 11),)
+    assert find_pii("x 123456782") == (Finding(BSN, 2, 11),)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_all_that_a_text_holds_is_found_in_its_order() -> None:
     ],
 )
 def test_only_the_kinds_that_were_asked_for_are_masked(kinds: tuple[str, ...], text: str) -> None:
-    assert masked("bsn 123456782, rekening NL91ABNA0417164300!", kinds) == text
+    assert mask_pii("bsn 123456782, rekening NL91ABNA0417164300!", kinds) == text
 
 
 @pytest.mark.parametrize(
@@ -290,9 +290,9 @@ def test_only_the_kinds_that_were_asked_for_are_masked(kinds: tuple[str, ...], t
     ],
 )
 def test_what_nobody_sees_moves_no_mark(text: str, hidden: str) -> None:
-    assert masked(text, EVERYTHING) == hidden
+    assert mask_pii(text, EVERYTHING) == hidden
 
 
 def test_a_mark_says_nothing_of_the_number_after_it() -> None:
-    assert masked("bsn 123456782 12345672", EVERYTHING) == "bsn [BSN] 12345672"
+    assert mask_pii("bsn 123456782 12345672", EVERYTHING) == "bsn [BSN] 12345672"
     assert spans("[BSN] 12345672") == []

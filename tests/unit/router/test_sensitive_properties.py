@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.pii import BSN, IBAN, LENGTHS, MARKS, found, masked
+from router.text.pii import BSN, IBAN, LENGTHS, MARKS, find_pii, mask_pii
 
 EVERYTHING = (BSN, IBAN)
 
@@ -24,7 +24,7 @@ def iban(country: str, account: str) -> str:
 
 
 def spans(text: str) -> list[tuple[str, str]]:
-    return [(each.kind, text[each.start : each.end]) for each in found(text)]
+    return [(each.kind, text[each.start : each.end]) for each in find_pii(text)]
 
 
 DIGITS = st.text("0123456789", min_size=8, max_size=8)
@@ -40,7 +40,7 @@ def test_every_bsn_that_stands_alone_is_found(
     text = gap.join(pieces)
     assert spans(text) == [(BSN, text)]
     assert spans(f"hallo, dit is het: {text}, dank") == [(BSN, text)]
-    assert masked(text, EVERYTHING) == "[BSN]"
+    assert mask_pii(text, EVERYTHING) == "[BSN]"
 
 
 @given(BSNS, st.lists(st.sampled_from(["", " "]), min_size=8, max_size=8))
@@ -80,7 +80,7 @@ def test_every_bsn_is_found_through_what_nobody_sees_and_in_digits_of_any_shape(
     shown = [shape[int(digit)] for digit, shape in zip(number, shapes, strict=False)]
     text = "".join(digit + gap for digit, gap in zip(shown, [*unseen, ""], strict=True))
     assert spans(f"é {text} ü") == [(BSN, text)]
-    assert masked(f"é {text} ü", EVERYTHING) == "é [BSN] ü"
+    assert mask_pii(f"é {text} ü", EVERYTHING) == "é [BSN] ü"
 
 
 COUNTRIES = [(c, length) for length, them in LENGTHS.items() for c in them.split()]
@@ -96,7 +96,7 @@ def test_every_iban_is_found(
     written = gap.join(number[i : i + 4] for i in range(0, length, 4))
     written = written.lower() if small else written
     assert spans(f"naar {written} graag") == [(IBAN, written)]
-    assert masked(written, EVERYTHING) == "[IBAN]"
+    assert mask_pii(written, EVERYTHING) == "[IBAN]"
 
 
 KNOWN = """123.456.782|123 456 782|1234 56 782|12345672|1 2 3 4 5 6 7 8 2|12 34 56 78 2|bsn|kenmerk
@@ -113,15 +113,15 @@ ANYTHING = st.text(st.characters(exclude_categories=()))
 
 @given(TEXTS | ANYTHING)
 def test_what_was_masked_holds_nothing_and_masking_again_changes_nothing(text: str) -> None:
-    once = masked(text, EVERYTHING)
-    assert found(once) == ()
-    assert masked(once, EVERYTHING) == once
+    once = mask_pii(text, EVERYTHING)
+    assert find_pii(once) == ()
+    assert mask_pii(once, EVERYTHING) == once
 
 
 @given(TEXTS | ANYTHING)
 def test_a_finding_tells_exactly_where_its_number_stands(text: str) -> None:
     at = 0
-    for each in found(text):
+    for each in find_pii(text):
         assert at <= each.start < each.end <= len(text)
         characters = [c for c in text[each.start : each.end] if c.isalnum()]
         assert text[each.start] == characters[0]
@@ -134,7 +134,7 @@ def test_a_finding_tells_exactly_where_its_number_stands(text: str) -> None:
 @given(TEXTS | ANYTHING, st.sampled_from([(BSN,), (IBAN,)]))
 def test_masking_one_kind_leaves_the_other_findings(text: str, kinds: tuple[str, ...]) -> None:
     kept = [(kind, number) for kind, number in spans(text) if kind not in kinds]
-    assert spans(masked(text, kinds)) == kept
+    assert spans(mask_pii(text, kinds)) == kept
 
 
 LONG = """1|1 |1.|12 34 |123456782 |bsn 12345678 |NL91ABNA0417164300 |+31 |00 |NL91 |1a|x|12-03-19
@@ -146,5 +146,5 @@ def test_a_long_text_takes_time_in_proportion(piece: str) -> None:
     """64 KB is what a body may hold; a square of it would take minutes."""
     text = piece * (65_536 // len(piece))
     start = time.process_time()
-    masked(text, EVERYTHING)
+    mask_pii(text, EVERYTHING)
     assert time.process_time() - start < 5

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from router.rules.engine import compile_config
-from router.ruleset.validation import asked, faults, sound, within
+from router.ruleset.validation import faults, nested_conditions, referenced_texts, validate
 from services.config import loader
 from services.config.model import ConfigError, parse
 
@@ -111,13 +111,13 @@ def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path:
     town = TOWN.replace(', menu = "keuze"', "").partition("[[menus]]")[0]
     file.write_text(town)
     good = loader.load(file)
-    assert sound(good) is good
+    assert validate(good) is good
     assert set(compile_config(good.config)) == {"almelo", "borne"}
     file.write_text('include = ["more.toml"]\n' + town)
     (tmp_path / "more.toml").write_text("\n" + RULE + 'words = ["par*keer"]\n')
     bad = loader.load(file)
     with pytest.raises(ConfigError) as refused:
-        sound(bad)
+        validate(bad)
     assert str(refused.value) == f"{tmp_path / 'more.toml'}:5: rules.0.words.0: 'par*keer': {STAR}"
     assert refused.value.read and refused.value.read.config is bad.config
 
@@ -125,7 +125,9 @@ def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path:
 def test_every_condition_within_a_condition_is_looked_at() -> None:
     rule = RULE + 'all = [{any = [{states = ["new"]}, {not = {types = ["text"]}}]}]'
     config = parse(TOWN + rule, "x.toml")
-    places = [".".join(map(str, where)) for where, _ in within(("rules", 0), config.rules[0])]
+    places = [
+        ".".join(map(str, where)) for where, _ in nested_conditions(("rules", 0), config.rules[0])
+    ]
     assert places == [
         "rules.0",
         "rules.0.all.0",
@@ -144,5 +146,5 @@ def test_menus_are_asked_by_the_municipality_by_rules_and_by_other_menus() -> No
     rule = '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "borne"\nmenu = "een"\n'
     config = parse(TOWN + menus + rule, "x.toml")
     almelo, borne = config.tenants
-    assert asked(config, almelo) == {"keuze"}
-    assert asked(config, borne) == {"een", "twee"}
+    assert referenced_texts(config, almelo) == {"keuze"}
+    assert referenced_texts(config, borne) == {"een", "twee"}

@@ -5,9 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules import spelling
-from router.rules.spelling import NOT_MISTAKES, heard, meant, misspellable, mistaken
+from router.rules.spelling import (
+    NOT_MISTAKES,
+    build_index,
+    candidates,
+    is_misspelling,
+    phonetic_key,
+)
 from services.language import words
-from services.language.words import FORMS, KEPT, plain_words, start_of_stem, stem
+from services.language.words import FORMS, KEPT, plain_words, stem, stem_prefix
 
 _WORDS = """
 aangifte afvalcontainer belasting bijstand container geboorteaangifte gemeente grofvuil huwelijk
@@ -98,7 +104,7 @@ def test_another_word_has_another_stem(one: str, other: str) -> None:
     ],
 )
 def test_a_word_is_known_in_a_misspelling(word: str, spellings: str) -> None:
-    assert [each for each in spellings.split() if not mistaken(each, word)] == []
+    assert [each for each in spellings.split() if not is_misspelling(each, word)] == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,7 @@ def test_a_word_is_known_in_a_misspelling(word: str, spellings: str) -> None:
     ],
 )
 def test_what_is_too_far_off_is_no_misspelling(written: str, word: str, why: str) -> None:
-    assert not mistaken(written, word), why
+    assert not is_misspelling(written, word), why
 
 
 @pytest.mark.parametrize(
@@ -139,12 +145,12 @@ def test_what_is_too_far_off_is_no_misspelling(written: str, word: str, why: str
     ],
 )
 def test_a_right_word_is_no_misspelling_of_another(written: str, word: str) -> None:
-    assert meant(written, misspellable([word])) == []
+    assert candidates(written, build_index([word])) == []
 
 
 def test_numbers_and_short_words_are_never_misspelled() -> None:
-    assert misspellable(["1234567", "7601ab", "boete", "🗑🗑🗑🗑🗑🗑", "straat"]).words == ("straat",)
-    assert meant("str4at", misspellable(["straat"])) == []
+    assert build_index(["1234567", "7601ab", "boete", "🗑🗑🗑🗑🗑🗑", "straat"]).words == ("straat",)
+    assert candidates("str4at", build_index(["straat"])) == []
 
 
 def test_no_form_is_listed_that_the_stemmers_know(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +164,7 @@ def test_each_right_word_that_is_listed_looks_like_another() -> None:
         one
         for one in NOT_MISTAKES
         for other in NOT_MISTAKES
-        if stem(one) != stem(other) and (mistaken(one, other) or mistaken(other, one))
+        if stem(one) != stem(other) and (is_misspelling(one, other) or is_misspelling(other, one))
     }
     assert NOT_MISTAKES - alike == set()
 
@@ -184,7 +190,7 @@ def slips(draw: st.DrawFn) -> tuple[str, str, str]:
 def test_any_one_slip_is_known(slip: tuple[str, str, str]) -> None:
     word, written, kind = slip
     if kind != "changed" or len(word) >= spelling.SURE:
-        assert mistaken(written, word)
+        assert is_misspelling(written, word)
 
 
 POOL = st.sampled_from(WORDS) | slips().map(lambda slip: slip[1]) | st.text("abst", max_size=9)
@@ -196,18 +202,18 @@ def test_the_index_finds_what_comparing_with_every_word_would(words: list[str], 
     slowly = [
         word
         for word in sorted(set(words))
-        if len(word) >= spelling.SHORTEST and mistaken(one, word) and stem(one) not in right
+        if len(word) >= spelling.SHORTEST and is_misspelling(one, word) and stem(one) not in right
     ]
-    assert meant(one, misspellable(words)) == slowly
+    assert candidates(one, build_index(words)) == slowly
 
 
 @given(st.text(st.characters(categories=["L", "N"]), max_size=40))
 def test_a_word_in_any_script_can_be_stemmed_and_heard(word: str) -> None:
     assert stem(word) == stem(word)
-    assert mistaken(word, word) is (len(word) >= 6 or len(heard(word)) >= 7)
+    assert is_misspelling(word, word) is (len(word) >= 6 or len(phonetic_key(word)) >= 7)
 
 
 @given(POOL | st.text(st.characters(categories=["L", "N"]), max_size=12))
 def test_the_start_of_a_stem_is_known_without_the_stem(text: str) -> None:
     for word in plain_words(text):
-        assert len(word) < 3 or start_of_stem(word) in ("", stem(word)[1][:KEPT])
+        assert len(word) < 3 or stem_prefix(word) in ("", stem(word)[1][:KEPT])

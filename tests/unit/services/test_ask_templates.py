@@ -3,7 +3,7 @@
 import pytest
 
 from services.config.model import ConfigError, parse
-from services.config.numbers import AskTemplate
+from services.config.numbers import ReopenTemplate
 
 TOWN = """
 departments = [{id = "kcc", tenant = "almelo", name = "KCC", destination = "crm"}]
@@ -21,7 +21,7 @@ LATE = 'late_template = {name = "antwoord"}\n'
 
 def test_a_number_may_have_both_and_asks_in_dutch_unless_told_otherwise() -> None:
     config = parse(TOWN + LATE + 'ask_template = {name = "schrijf_terug"}', "postkamer.toml")
-    assert config.numbers[0].ask_template == AskTemplate(name="schrijf_terug", language="nl")
+    assert config.numbers[0].ask_template == ReopenTemplate(name="schrijf_terug", language="nl")
     english = LATE + 'ask_template = {name = "antwoord", language = "en"}'
     assert parse(TOWN + english, "postkamer.toml").numbers[0].late_template
 

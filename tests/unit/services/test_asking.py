@@ -232,7 +232,7 @@ def lines(table: str) -> list[str]:
 
 
 def asked(text: str) -> bool:
-    return any("asks for" in what for what in readability.faults(text))
+    return any("asks for" in what for what in readability.readability_faults(text))
 
 
 @pytest.mark.parametrize("text", lines(ASKS) + LISTS_THAT_ASK)
@@ -253,7 +253,7 @@ def test_a_denial_before_it_or_behind_it_excuses_nothing(text: str) -> None:
 @given(st.text(st.characters(), max_size=300), st.text(st.characters(), max_size=50))
 @example("\ud800 bsn", "\udfff:")
 def test_no_sentence_is_too_strange(sentence: str, lead: str) -> None:
-    sensitive_requests.asks(sentence, lead)
+    sensitive_requests.asks_for_sensitive_data(sentence, lead)
 
 
 PARTS = """uw |bsn |uw bsn niet, |foto |foto van |stuur |geef ons |wij hebben |zonder |als |over uw
@@ -264,7 +264,7 @@ PARTS = """uw |bsn |uw bsn niet, |foto |foto van |stuur |geef ons |wij hebben |z
 def test_it_takes_time_in_proportion_to_the_length(part: str) -> None:
     def once(text: str) -> float:
         start = time.process_time()
-        list(readability.faults(text))
+        list(readability.readability_faults(text))
         return time.process_time() - start
 
     def cost(times: int) -> float:

@@ -12,9 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from timeless import run
 
-from services.amqp.batcher import SWEEP_SECONDS, Batcher, Bounds, Full, Late, batching
+from services.amqp.batcher import (
+    SWEEP_SECONDS,
+    Batcher,
+    BatchLimits,
+    BatchQueueFull,
+    BatchTimeout,
+    run_batcher,
+)
 
-NO_ROOM = Bounds(waiting_items=2, waiting_bytes=100)
+NO_ROOM = BatchLimits(max_queued=2, waiting_bytes=100)
 
 
 class Sent:
@@ -43,7 +50,7 @@ async def put_all(batcher: Batcher[Any], items: Sequence[Any], size: int = 1) ->
 def test_a_lone_entry_after_a_gap_is_not_delayed() -> None:
     async def work() -> None:
         sent, loop = Sent(), asyncio.get_running_loop()
-        async with batching(sent, Bounds(pace=0.5)) as batcher:
+        async with run_batcher(sent, BatchLimits(min_interval=0.5)) as batcher:
             for _ in range(3):
                 asked = loop.time()
                 await batcher.put("x", 1)
@@ -56,7 +63,7 @@ def test_a_lone_entry_after_a_gap_is_not_delayed() -> None:
 def test_what_comes_while_a_batch_is_on_its_way_goes_with_the_next() -> None:
     async def work() -> None:
         sent = Sent(seconds=1)
-        async with batching(sent, Bounds()) as batcher:
+        async with run_batcher(sent, BatchLimits()) as batcher:
             first = asyncio.create_task(batcher.put("a", 1))
             await asyncio.sleep(0.5)
             await put_all(batcher, "bcd")
@@ -69,7 +76,7 @@ def test_what_comes_while_a_batch_is_on_its_way_goes_with_the_next() -> None:
 def test_two_batches_start_at_least_the_pace_apart() -> None:
     async def work() -> None:
         sent, pace = Sent(), 0.010
-        async with batching(sent, Bounds(pace=pace)) as batcher:
+        async with run_batcher(sent, BatchLimits(min_interval=pace)) as batcher:
             for _ in range(20):
                 await batcher.put("x", 1)
         gaps = [b - a for a, b in zip(sent.started, sent.started[1:], strict=False)]
@@ -83,7 +90,9 @@ def test_two_batches_start_at_least_the_pace_apart() -> None:
 def test_a_batch_that_is_large_enough_goes_without_the_pace(entries: int, size: int) -> None:
     async def work() -> None:
         sent, loop = Sent(), asyncio.get_running_loop()
-        async with batching(sent, Bounds(pace=5, enough=8, bytes=100)) as batcher:
+        async with run_batcher(
+            sent, BatchLimits(min_interval=5, flush_size=8, bytes=100)
+        ) as batcher:
             await batcher.put("first", 1)
             asked = loop.time()
             few = asyncio.create_task(batcher.put("x", 1))
@@ -104,8 +113,8 @@ def test_batches_keep_order_and_bounds_and_lose_nothing(
 ) -> None:
     async def work() -> None:
         sent = Sent()
-        bounds = Bounds(items=items, bytes=most, pace=0)
-        async with batching(sent, bounds) as batcher:
+        bounds = BatchLimits(items=items, bytes=most, min_interval=0)
+        async with run_batcher(sent, bounds) as batcher:
             puts = [batcher.put((n, size), size) for n, size in enumerate(sizes)]
             await asyncio.gather(*puts)
             assert batcher.waiting == 0
@@ -120,10 +129,10 @@ def test_batches_keep_order_and_bounds_and_lose_nothing(
 def test_without_room_the_next_is_refused_at_once_and_the_others_go() -> None:
     async def work() -> None:
         sent = Sent()
-        async with batching(sent, NO_ROOM) as batcher:
-            assert [repr(a) for a in await put_all(batcher, "abc")] == ["None", "None", "Full()"]
-            assert [repr(a) for a in await put_all(batcher, "de", 60)] == ["None", "Full()"]
-            with pytest.raises(Full):
+        async with run_batcher(sent, NO_ROOM) as batcher:
+            assert [repr(a) for a in await put_all(batcher, "abc")] == ["None", "None", "BatchQueueFull()"]
+            assert [repr(a) for a in await put_all(batcher, "de", 60)] == ["None", "BatchQueueFull()"]
+            with pytest.raises(BatchQueueFull):
                 await batcher.put("larger than all room", 101)
             # Room is given back, to the byte.
             assert await put_all(batcher, "fg", 50) == [None, None]
@@ -135,7 +144,7 @@ def test_without_room_the_next_is_refused_at_once_and_the_others_go() -> None:
 def test_an_error_is_everybodys_whose_entry_was_in_the_batch_and_nobody_elses() -> None:
     async def work() -> None:
         sent = Sent(error=OSError("away"))
-        async with batching(sent, Bounds(items=2)) as batcher:
+        async with run_batcher(sent, BatchLimits(items=2)) as batcher:
             answers = put_all(batcher, "abc")
             done = asyncio.create_task(answers)
             while not sent.batches:
@@ -150,7 +159,7 @@ def test_an_error_is_everybodys_whose_entry_was_in_the_batch_and_nobody_elses() 
 def test_whoever_is_cancelled_before_the_batch_has_left_takes_the_entry_along() -> None:
     async def work() -> None:
         sent = Sent(seconds=1)
-        async with batching(sent, NO_ROOM) as batcher:
+        async with run_batcher(sent, NO_ROOM) as batcher:
             first = asyncio.create_task(batcher.put("a", 1))
             await asyncio.sleep(0.1)
             gone = asyncio.create_task(batcher.put("gone", 50))
@@ -169,7 +178,7 @@ def test_whoever_is_cancelled_before_the_batch_has_left_takes_the_entry_along() 
 def test_whoever_is_cancelled_while_the_batch_is_on_its_way_harms_nobody() -> None:
     async def work() -> None:
         sent = Sent(seconds=1)
-        async with batching(sent, Bounds()) as batcher:
+        async with run_batcher(sent, BatchLimits()) as batcher:
             one, other = (asyncio.create_task(batcher.put(x, 1)) for x in "ab")
             await asyncio.sleep(0.5)
             one.cancel()
@@ -183,13 +192,13 @@ def test_whoever_is_cancelled_while_the_batch_is_on_its_way_harms_nobody() -> No
 def test_whoever_has_waited_too_long_is_told_and_the_batch_goes_on() -> None:
     async def work() -> None:
         sent, loop = Sent(seconds=10), asyncio.get_running_loop()
-        async with batching(sent, Bounds(waiting_seconds=1.5)) as batcher:
+        async with run_batcher(sent, BatchLimits(queue_timeout=1.5)) as batcher:
             asked = loop.time()
             answers = put_all(batcher, "ab")
-            assert [repr(a) for a in await answers] == ["Late()", "Late()"]
+            assert [repr(a) for a in await answers] == ["BatchTimeout()", "BatchTimeout()"]
             assert 1.5 <= loop.time() - asked <= 1.5 + 2 * SWEEP_SECONDS
             later = asyncio.create_task(batcher.put("c", 1))
-            with pytest.raises(Late):
+            with pytest.raises(BatchTimeout):
                 await later
             await asyncio.sleep(10)
             sent.seconds = 0
@@ -203,7 +212,7 @@ def test_whoever_has_waited_too_long_is_told_and_the_batch_goes_on() -> None:
 def test_without_a_bound_one_waits_for_ever() -> None:
     async def work() -> None:
         sent = Sent(seconds=1000)
-        async with batching(sent, Bounds()) as batcher:
+        async with run_batcher(sent, BatchLimits()) as batcher:
             await batcher.put("a", 1)
         assert sent.batches == [["a"]]
 
@@ -213,7 +222,7 @@ def test_without_a_bound_one_waits_for_ever() -> None:
 def test_when_it_stops_in_the_middle_of_a_batch_its_waiters_are_cancelled() -> None:
     async def work() -> None:
         sent = Sent(seconds=10)
-        async with batching(sent, Bounds()) as batcher:
+        async with run_batcher(sent, BatchLimits()) as batcher:
             waiting = asyncio.create_task(batcher.put("a", 1))
             await asyncio.sleep(1)
         with pytest.raises(asyncio.CancelledError):
@@ -225,20 +234,26 @@ def test_when_it_stops_in_the_middle_of_a_batch_its_waiters_are_cancelled() -> N
 def test_it_is_stalled_from_the_first_that_waits_until_something_is_safe() -> None:
     async def work() -> None:
         sent = Sent(seconds=2, error=OSError("away"))
-        async with batching(sent, Bounds(waiting_seconds=1.0)) as batcher:
-            assert (batcher.stalled, batcher.unanswered) == (0.0, 0)
-            assert [repr(a) for a in await put_all(batcher, "ab")] == ["Late()", "Late()"]
-            assert batcher.stalled >= 1 and batcher.unanswered == 2, "they are still on their way"
+        async with run_batcher(sent, BatchLimits(queue_timeout=1.0)) as batcher:
+            assert (batcher.seconds_since_progress, batcher.unanswered) == (0.0, 0)
+            assert [repr(a) for a in await put_all(batcher, "ab")] == ["BatchTimeout()", "BatchTimeout()"]
+            assert batcher.seconds_since_progress >= 1 and batcher.unanswered == 2, (
+                "they are still on their way"
+            )
             await asyncio.sleep(3)
-            assert batcher.stalled >= 4 and batcher.unanswered == 0, "also without anyone waiting"
+            assert batcher.seconds_since_progress >= 4 and batcher.unanswered == 0, (
+                "also without anyone waiting"
+            )
             sent.seconds, sent.error = 0.5, None
             assert await put_all(batcher, "c") == [None]
-            assert batcher.stalled == 0.0
+            assert batcher.seconds_since_progress == 0.0
             first = asyncio.create_task(batcher.put("d", 1))
             await asyncio.sleep(0.25)
             later = asyncio.create_task(batcher.put("e", 1))
             await first
-            assert batcher.stalled == pytest.approx(0.25), "the oldest that still waits"
+            assert batcher.seconds_since_progress == pytest.approx(0.25), (
+                "the oldest that still waits"
+            )
             await later
 
     run(work())
@@ -264,7 +279,7 @@ def test_what_could_not_be_sent_is_gone_with_its_errors() -> None:
 
     async def work() -> None:
         bodies: weakref.WeakSet[Body] = weakref.WeakSet()
-        async with batching(failing, Bounds()) as batcher:
+        async with run_batcher(failing, BatchLimits()) as batcher:
             for _ in range(3):
                 await asyncio.gather(*[put(batcher, bodies) for _ in range(5)])
             await asyncio.sleep(1)

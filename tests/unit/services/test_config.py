@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.config.loader import load
-from services.config.model import Config, ConfigError, parse
-from services.toml.errors import Fault
+from services.config.model import ConfigError, Configuration, parse
+from services.toml.errors import ConfigFault
 
 GOOD = """\
 [[tenants]]
@@ -39,7 +39,7 @@ department = "kcc"
 """
 
 
-def faults(text: str) -> list[Fault]:
+def faults(text: str) -> list[ConfigFault]:
     with pytest.raises(ConfigError) as raised:
         parse(text, "p.toml")
     return raised.value.faults
@@ -270,7 +270,7 @@ TABLES = st.sampled_from([*"[]{}=.,'\"#\n\\", *GOOD.split(), *GOOD.split("\n"), 
 @example("tenants = 1979-05-27T07:32:00Z")
 def test_whatever_the_file_holds_there_is_no_other_error(text: str) -> None:
     try:
-        assert isinstance(parse(text, "p.toml"), Config)
+        assert isinstance(parse(text, "p.toml"), Configuration)
     except ConfigError as error:
         assert error.faults
         assert all(0 <= fault.line <= text.count("\n") + 1 for fault in error.faults)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cli.check.check import check
 from services.config.loader import load
 from services.config.model import ConfigError
-from services.config.reload import Files
+from services.config.reload import WatchedFiles
 from tests.unit.cli.asking import NOW
 from tests.unit.cli.calls import TOML
 
@@ -190,7 +190,7 @@ def test_whatever_a_field_holds_there_are_faults_and_no_error(
         path = Path(folder, "postkamer.toml")
         path.write_text(text)
         check(path, {}, NOW, settings_too=True)
-        Files(path).look()
+        WatchedFiles(path).look()
         try:
             assert load(path).config.rules
         except ConfigError as error:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.http.bearer_auth import bearer
+from services.http.bearer_auth import parse_bearer
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,10 @@ from services.http.bearer_auth import bearer
     ],
 )
 def test_the_token_is_what_follows_the_word_bearer(header: str, token: str | None) -> None:
-    assert bearer(header) == token
+    assert parse_bearer(header) == token
 
 
 @given(st.text())
 def test_no_header_is_too_strange_to_be_read(header: str) -> None:
-    token = bearer(header)
+    token = parse_bearer(header)
     assert token is None or token in header

@@ -8,8 +8,8 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from timeless import run
 
-from services.http.body import SMALL_BYTES, Budget, OverBudget, read_body
-from services.http.problems import problem, unavailable
+from services.http.body import SMALL_BYTES, BodyBudget, BodyBudgetExceeded, read_body
+from services.http.problems import problem_response, service_unavailable
 
 LIMIT = 1000
 
@@ -98,12 +98,12 @@ def test_a_body_that_takes_too_long_is_given_up_also_when_it_trickles(pieces: in
 
 
 def test_a_budget_is_of_all_shares_together_and_comes_back_however_one_ends() -> None:
-    budget = Budget(10)
+    budget = BodyBudget(10)
     with budget.share() as one, budget.share() as other:
         one(4)
         other(5)
         one(1)
-        with pytest.raises(OverBudget):
+        with pytest.raises(BodyBudgetExceeded):
             other(1)
         assert budget.left == 0
     assert budget.left == 10
@@ -114,11 +114,11 @@ def test_a_budget_is_of_all_shares_together_and_comes_back_however_one_ends() ->
 
 
 def test_what_is_kept_for_small_bodies_is_not_taken_by_large_ones() -> None:
-    budget = Budget(4 * SMALL_BYTES, kept=SMALL_BYTES)
+    budget = BodyBudget(4 * SMALL_BYTES, kept=SMALL_BYTES)
     with budget.share() as large, budget.share() as small:
         for _ in range(3):
             large(SMALL_BYTES)
-        with pytest.raises(OverBudget):
+        with pytest.raises(BodyBudgetExceeded):
             large(1)
         small(SMALL_BYTES)
         assert budget.left == 0
@@ -126,7 +126,7 @@ def test_what_is_kept_for_small_bodies_is_not_taken_by_large_ones() -> None:
 
 
 def test_a_body_counts_for_what_has_arrived_and_not_for_what_it_announces() -> None:
-    budget = Budget(LIMIT)
+    budget = BodyBudget(LIMIT)
 
     async def work() -> None:
         idle: Any = Request(LIMIT)
@@ -152,13 +152,13 @@ def test_a_body_counts_for_what_has_arrived_and_not_for_what_it_announces() -> N
 
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_body_over_the_budget_is_refused_and_holds_nothing(ended: bool) -> None:
-    budget = Budget(9)
+    budget = BodyBudget(9)
 
     async def work() -> None:
         request: Any = Request(10, b"x" * 10)
         if ended:
             request.content.feed_eof()
-        with pytest.raises(OverBudget), budget.share() as take:
+        with pytest.raises(BodyBudgetExceeded), budget.share() as take:
             await read_body(request, LIMIT, 10, take=take)
 
     run(work())
@@ -166,13 +166,14 @@ def test_a_body_over_the_budget_is_refused_and_holds_nothing(ended: bool) -> Non
 
 
 def test_a_problem_is_one_of_rfc_9457_and_a_refusal_says_when_to_come_back() -> None:
-    answer = problem(400, "Bad Request", "because", errors=[1])
+    answer = problem_response(400, "Bad Request", "because", errors=[1])
     assert answer.content_type == "application/problem+json"
     body = b'{"status":400,"title":"Bad Request","detail":"because","errors":[1]}'
     assert answer.body == body
     assert (
-        problem(404, "Not Found").body == b'{"status":404,"title":"Not Found","detail":"Not Found"}'
+        problem_response(404, "Not Found").body
+        == b'{"status":404,"title":"Not Found","detail":"Not Found"}'
     )
-    assert unavailable("x").status == 503
-    waits = {int(unavailable("x").headers["Retry-After"]) for _ in range(1000)}
+    assert service_unavailable("x").status == 503
+    waits = {int(service_unavailable("x").headers["Retry-After"]) for _ in range(1000)}
     assert waits == set(range(5, 16)), "those who were refused together do not come back together"

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services import clock
-from services.ids import made_at, uuid7
+from services.ids import created_at, uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(0, 2**53).map(lambda n: EPOCH + timedelta(microseconds=n))
@@ -53,4 +53,4 @@ def test_a_fresh_id_says_when_it_was_made_and_is_never_made_twice() -> None:
 
 def test_the_moment_in_an_id_is_read_back_to_the_millisecond() -> None:
     at = datetime(2026, 11, 25, 10, 30, 0, 123456, tzinfo=UTC)
-    assert made_at(uuid7(at, b"0123456789")) == at.replace(microsecond=123000)
+    assert created_at(uuid7(at, b"0123456789")) == at.replace(microsecond=123000)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config.model import Config
+from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.config.settings import SettingsError, TokenSettings, load
 from services.http.token_store import (
     LARGEST,
     TRUST_SECONDS,
-    Keyring,
+    TokenStore,
     Unreadable,
     digest,
     of_environment,
@@ -30,8 +30,8 @@ def environment(tokens: str) -> TokenSettings:
     return load(TokenSettings, {"POSTKAMER_API_TOKENS": tokens})
 
 
-def towns(*names: str) -> Config:
-    return Config.model_construct(tenants=tuple(Tenant(id=n, name=n) for n in names))
+def towns(*names: str) -> Configuration:
+    return Configuration.model_construct(tenants=tuple(Tenant(id=n, name=n) for n in names))
 
 
 def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
@@ -96,8 +96,8 @@ class Table:
         return self.rows
 
 
-def ring(table: Table, *tokens: str) -> Keyring:
-    return Keyring(cast(Pool, table), [key(token) for token in tokens])
+def ring(table: Table, *tokens: str) -> TokenStore:
+    return TokenStore(cast(Pool, table), [key(token) for token in tokens])
 
 
 def test_what_was_not_read_for_too_long_is_trusted_no_more_and_the_environment_is() -> None:

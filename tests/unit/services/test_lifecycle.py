@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.lifecycle import first_to_end
-from services.tasks import beside, end
+from services.lifecycle import first_failure
+from services.tasks import background_task, cancel_and_wait
 
 
 async def for_ever() -> None:
@@ -39,8 +39,8 @@ async def is_cancelled_from_within() -> None:
     ],
 )
 async def test_a_part_that_ends_is_the_end(part: Any, error: Exception) -> None:
-    async with beside(for_ever()) as other, beside(part()) as task:
-        broken = first_to_end(other, task)
+    async with background_task(for_ever()) as other, background_task(part()) as task:
+        broken = first_failure(other, task)
         await asyncio.wait([broken])
         assert repr(broken.exception()) == repr(error)
         # Its siblings are still there: leaving the service stops them in their order.
@@ -49,17 +49,17 @@ async def test_a_part_that_ends_is_the_end(part: Any, error: Exception) -> None:
 
 
 async def test_while_a_service_stops_no_part_that_ends_disturbs_the_others() -> None:
-    async with beside(for_ever()) as link, beside(ends()) as consumer:
-        broken = first_to_end(link, consumer)
+    async with background_task(for_ever()) as link, background_task(ends()) as consumer:
+        broken = first_failure(link, consumer)
         await asyncio.wait([consumer])
         await asyncio.sleep(0)
         assert broken.done() and not link.cancelling()
 
 
 async def test_what_its_owner_ends_has_not_broken() -> None:
-    async with beside(for_ever()) as one, beside(for_ever()) as other:
-        broken = first_to_end(one, other)
-        await end(other)
+    async with background_task(for_ever()) as one, background_task(for_ever()) as other:
+        broken = first_failure(one, other)
+        await cancel_and_wait(other)
         await asyncio.sleep(0)
         assert not broken.done()
 
@@ -67,8 +67,8 @@ async def test_what_its_owner_ends_has_not_broken() -> None:
 async def test_an_end_that_nobody_looks_at_is_no_complaint_of_asyncio() -> None:
     complaints: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
-    async with beside(breaks()) as task:
-        broken = first_to_end(task)
+    async with background_task(breaks()) as task:
+        broken = first_failure(task)
         await asyncio.wait([broken])
     del broken, task
     gc.collect()
@@ -86,7 +86,7 @@ async def test_work_beside_ends_with_its_owner_even_when_it_does_not_want_to() -
             steps.append("cleaned up")
             raise ValueError("and broke")
 
-    async with beside(stubborn()):
+    async with background_task(stubborn()):
         await asyncio.sleep(0)
     assert steps == ["cleaned up"]
 
@@ -100,9 +100,9 @@ async def test_whoever_waits_for_an_end_can_be_cancelled() -> None:
 
     task = asyncio.create_task(slow())
     await asyncio.sleep(0)
-    ending = asyncio.create_task(end(task))
+    ending = asyncio.create_task(cancel_and_wait(task))
     await asyncio.sleep(0)
     ending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await ending
-    await end(task)
+    await cancel_and_wait(task)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from services.calendar.opening_hours import AMSTERDAM
-from services.calendar.quiet_hours import Night, NightHours, compiled
+from services.calendar.quiet_hours import NightHours, QuietHours, compiled
 
 NIGHT = compiled("21:00-08:00")
 assert NIGHT
@@ -21,9 +21,9 @@ def wall(clock: str, fold: int = 0) -> datetime:
     return datetime.fromisoformat(clock).replace(tzinfo=AMSTERDAM, fold=fold)
 
 
-def until(night: Night | None, at: datetime) -> datetime | None:
+def until(night: QuietHours | None, at: datetime) -> datetime | None:
     assert night
-    end = night.until(at)
+    end = night.ends_at(at)
     return end and end.astimezone(AMSTERDAM)
 
 
@@ -82,7 +82,7 @@ def test_the_end_of_a_night_lies_ahead_and_within_a_day(
     ends = (begins + lasts) % 1440
     night = compiled("-".join(f"{m // 60:02}:{m % 60:02}" for m in (begins, ends)))
     assert night
-    if end := night.until(at):
+    if end := night.ends_at(at):
         assert at < end <= at + timedelta(hours=25)
 
 

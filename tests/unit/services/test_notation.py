@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.calendar.opening_hours import compiled
+from services.calendar.opening_hours import compile_hours
 from services.calendar.opening_hours_syntax import LONGEST, fault, parsed, spoken
 
 MONDAY = datetime(2026, 11, 23)  # noqa: DTZ001 - by the wall
@@ -192,7 +192,7 @@ def test_whatever_is_written_has_a_fault_or_a_meaning(expression: str) -> None:
     if not fault(expression):
         assert len(expression) <= LONGEST
         at = MONDAY.replace(tzinfo=UTC)
-        hours = compiled(expression, ())
+        hours = compile_hours(expression, ())
         assert hours.is_open(at) in (True, False)
         hours.next_opening(at)
     assert isinstance(spoken(expression), str)

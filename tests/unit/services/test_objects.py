@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from services import clock
-from services.files.object_store import PIECE_BYTES, Missing, Objects, media, sealed, upload
+from services.files.object_store import (
+    PIECE_BYTES,
+    ObjectNotFound,
+    ObjectStore,
+    media,
+    sealed,
+    upload,
+)
 
 
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:
@@ -16,7 +23,7 @@ async def pieces(*given: bytes) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def read(objects: Objects, key: str) -> bytes:
+async def read(objects: ObjectStore, key: str) -> bytes:
     return b"".join([piece async for piece in await objects.read(key)])
 
 
@@ -26,7 +33,7 @@ def files(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, 2 * PIECE_BYTES + 7])
 async def test_what_was_put_is_read_again_and_gone_when_deleted(tmp_path: Path, size: int) -> None:
-    objects, key = Objects(tmp_path.as_uri()), upload(clock.new_id())
+    objects, key = ObjectStore(tmp_path.as_uri()), upload(clock.new_id())
     content = os.urandom(1024) * (size // 1024) + b"x" * (size % 1024)
     await objects.put(key, pieces(content[: size // 3], content[size // 3 :]))
     assert await read(objects, key) == content
@@ -34,7 +41,7 @@ async def test_what_was_put_is_read_again_and_gone_when_deleted(tmp_path: Path, 
     await objects.delete(key)
     await objects.delete(key)
     assert files(tmp_path) == []
-    with pytest.raises(Missing):
+    with pytest.raises(ObjectNotFound):
         await objects.read(key)
 
 
@@ -45,7 +52,7 @@ async def test_a_file_and_where_it_stands_are_on_disk_before_it_counts(
 
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(at(handle)))
     key = upload(clock.new_id())
-    await Objects(tmp_path.as_uri()).put(key, pieces(b"x"))
+    await ObjectStore(tmp_path.as_uri()).put(key, pieces(b"x"))
     assert synced == [str(tmp_path / key), str(tmp_path / "upload"), str(tmp_path)]
 
 
@@ -55,7 +62,7 @@ async def test_what_breaks_off_is_not_there_and_says_why(tmp_path: Path, size: i
         yield b"x" * size
         raise ConnectionResetError("gone")
 
-    objects, key = Objects(tmp_path.as_uri()), upload(clock.new_id())
+    objects, key = ObjectStore(tmp_path.as_uri()), upload(clock.new_id())
     with pytest.raises(ConnectionResetError, match="gone"):
         await objects.put(key, broken())
     assert files(tmp_path) == []
@@ -72,7 +79,7 @@ async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(tmp_path: Pat
         finally:
             ended.set()
 
-    objects = Objects(tmp_path.as_uri())
+    objects = ObjectStore(tmp_path.as_uri())
     put = asyncio.create_task(objects.put(upload(clock.new_id()), stuck()))
     await reached.wait()
     put.cancel()
@@ -83,7 +90,7 @@ async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(tmp_path: Pat
 
 
 async def test_a_delete_takes_along_what_a_killed_process_left(tmp_path: Path) -> None:
-    objects, key = Objects(tmp_path.as_uri()), upload(clock.new_id())
+    objects, key = ObjectStore(tmp_path.as_uri()), upload(clock.new_id())
     (tmp_path / "upload").mkdir()
     for name in (f"{key}#1", f"{key}#2", f"upload/{clock.new_id()}#1"):
         (tmp_path / name).write_bytes(b"half")
@@ -94,7 +101,7 @@ async def test_a_delete_takes_along_what_a_killed_process_left(tmp_path: Path) -
 async def test_what_is_whole_gets_the_name_that_it_has_for_good_and_nobody_writes_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objects, key, name = Objects(tmp_path.as_uri()), media(clock.new_id()), sealed("a" * 64)
+    objects, key, name = ObjectStore(tmp_path.as_uri()), media(clock.new_id()), sealed("a" * 64)
     await objects.put(key, pieces(b"whole"))
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(at(handle)))
@@ -105,7 +112,7 @@ async def test_what_is_whole_gets_the_name_that_it_has_for_good_and_nobody_write
     await objects.keep(key, name)  # of a try of which the answer was lost
     assert files(tmp_path) == ["a" * 64]
     assert await read(objects, name) == b"whole"
-    with pytest.raises(Missing):
+    with pytest.raises(ObjectNotFound):
         await objects.keep(key, sealed("b" * 64))
     await objects.delete(name)
     assert files(tmp_path) == []
@@ -117,7 +124,7 @@ def at(handle: int) -> str:
 
 @pytest.mark.parametrize("key", ["../etc/passwd", "upload/x", "upload/../" + "a" * 36, "/", ""])
 async def test_a_key_is_never_a_path_of_somebody_else(tmp_path: Path, key: str) -> None:
-    objects = Objects(tmp_path.as_uri())
+    objects = ObjectStore(tmp_path.as_uri())
     with pytest.raises(ValueError, match="a key is"):
         await objects.put(key, pieces(b"x"))
     with pytest.raises(ValueError, match="a key is"):
@@ -128,9 +135,9 @@ async def test_a_folder_is_made_for_us_alone_and_a_file_in_its_place_is_named(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "met spatie"
-    await Objects(folder.as_uri()).put(upload(clock.new_id()), pieces(b"x"))
+    await ObjectStore(folder.as_uri()).put(upload(clock.new_id()), pieces(b"x"))
     assert folder.stat().st_mode & 0o777 == 0o700
     wrong = tmp_path / "file"
     wrong.touch()
     with pytest.raises(OSError, match="POSTKAMER_OBJECT_STORE: the folder cannot be used"):
-        Objects(wrong.as_uri())
+        ObjectStore(wrong.as_uri())

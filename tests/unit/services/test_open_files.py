@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from services.http.server import ACCEPTED_AT_ONCE, FEW, MANY
-from services.lifecycle import FILES, may_open
+from services.lifecycle import FILES, raise_open_file_limit
 
 UNBOUNDED = resource.RLIM_INFINITY
 
@@ -26,7 +26,7 @@ def test_the_limit_is_raised_as_far_as_is_needed_and_allowed(
     made: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: made.append(limits))
-    may_open(FILES)
+    raise_open_file_limit(FILES)
     assert made == ([then] if then else [])
 
 

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from services.calendar.opening_hours import (
     AMSTERDAM,
     Closing,
-    after,
-    compiled,
-    day,
-    moment,
+    add_open_time,
+    compile_hours,
+    format_day,
+    format_moment,
     never_opens,
 )
 
@@ -99,7 +99,7 @@ BRIDGE = closing("2026-05-14", "2026-05-15")
 def test_open_is_what_the_hours_the_holidays_and_the_own_days_say(
     expression: str, closings: tuple[Closing, ...], at: str, is_open: bool
 ) -> None:
-    hours = compiled(expression, closings)
+    hours = compile_hours(expression, closings)
     assert hours.is_open(local(at)) is is_open
     assert hours.is_open(local(at).astimezone(AMSTERDAM)) is is_open
     assert hours.is_open(local(at).astimezone(timezone(timedelta(hours=-11)))) is is_open
@@ -125,7 +125,7 @@ SPRING, AUTUMN = "2026-03-29", "2026-10-25"
 )
 def test_the_change_of_the_clock_moves_no_opening(expression: str, opens: str, closes: str) -> None:
     """`opens` and `closes` are UTC."""
-    hours = compiled(expression, ())
+    hours = compile_hours(expression, ())
     start, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (opens, closes))
     eve = start - timedelta(hours=1)
     assert (hours.next_opening(eve), hours.next_closing(eve)) == (start, end)
@@ -134,7 +134,7 @@ def test_the_change_of_the_clock_moves_no_opening(expression: str, opens: str, c
 
 
 def test_an_opening_within_the_hour_that_is_skipped_is_none() -> None:
-    hours = compiled("Su 02:15-02:45", ())
+    hours = compile_hours("Su 02:15-02:45", ())
     saturday = local("2026-03-28 12:00")
     assert hours.next_opening(saturday) == local("2026-04-05 02:15")
     assert hours.is_open(local("2026-10-25 02:30"))
@@ -153,16 +153,16 @@ def test_an_opening_within_the_hour_that_is_skipped_is_none() -> None:
     ],
 )
 def test_the_next_opening_and_closing_come_after_now(at: str, opens: str, closes: str) -> None:
-    hours = compiled(OFFICE, ())
+    hours = compile_hours(OFFICE, ())
     assert hours.next_opening(local(at)) == local(opens)
     assert hours.next_closing(local(at)) == local(closes)
 
 
 def test_what_is_always_open_neither_opens_nor_closes_but_for_a_closing() -> None:
     at = local("2026-12-01 12:00")
-    assert compiled("", ()).next_opening(at) is None
-    assert compiled("24/7", ()).next_closing(at) is None
-    ours = compiled("", [closing("2026-12-25", "2026-12-26")])
+    assert compile_hours("", ()).next_opening(at) is None
+    assert compile_hours("24/7", ()).next_closing(at) is None
+    ours = compile_hours("", [closing("2026-12-25", "2026-12-26")])
     assert ours.next_closing(at) == local("2026-12-25 00:00")
     assert ours.next_opening(at) == local("2026-12-27 00:00")
 
@@ -184,13 +184,13 @@ def test_what_is_always_open_neither_opens_nor_closes_but_for_a_closing() -> Non
 def test_a_department_that_never_opens_is_known(
     expression: str, closings: tuple[Closing, ...], never: bool
 ) -> None:
-    hours = compiled(expression, closings)
+    hours = compile_hours(expression, closings)
     at = local("2026-11-27 12:00")
     assert never_opens(hours, at) is never
     if never:
         assert hours.next_opening(at) is None
         assert hours.next_closing(at) is None
-        assert after(hours, at, MICROSECOND) is None
+        assert add_open_time(hours, at, MICROSECOND) is None
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_a_department_that_never_opens_is_known(
 def test_a_wait_in_opening_hours_leaves_out_the_weekend_and_the_holiday(
     start: str, open_for: timedelta, ends: str
 ) -> None:
-    hours = compiled(OFFICE, ())
-    assert after(hours, local(start), open_for) == local(ends)
+    hours = compile_hours(OFFICE, ())
+    assert add_open_time(hours, local(start), open_for) == local(ends)
 
 
 @pytest.mark.parametrize(
@@ -263,16 +263,16 @@ def test_a_closing_holds_for_whom_it_names(
     ],
 )
 def test_a_moment_is_said_in_dutch_and_by_the_clock_in_amsterdam(at: datetime, said: str) -> None:
-    assert moment(at) == said
+    assert format_moment(at) == said
 
 
 def test_a_moment_is_said_in_english_too() -> None:
     at = datetime(2026, 11, 30, 8, 5, tzinfo=UTC)
-    assert moment(at, "en") == "Monday 30 November at 9:05"
-    assert day(at, "en") == "Monday 30 November"
-    assert day(at) == "maandag 30 november"
+    assert format_moment(at, "en") == "Monday 30 November at 9:05"
+    assert format_day(at, "en") == "Monday 30 November"
+    assert format_day(at) == "maandag 30 november"
 
 
 def test_hours_that_are_at_fault_are_not_compiled() -> None:
     with pytest.raises(ValueError, match="cannot be read"):
-        compiled("ma-vr 09:00-17:00", ())
+        compile_hours("ma-vr 09:00-17:00", ())

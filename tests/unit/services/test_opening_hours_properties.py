@@ -13,8 +13,8 @@ from services.calendar.opening_hours import (
     WEEKS_KEPT,
     Closing,
     Hours,
-    after,
-    compiled,
+    add_open_time,
+    compile_hours,
     never_opens,
 )
 from services.calendar.opening_hours_syntax import fault, parsed
@@ -55,7 +55,7 @@ OWN = st.lists(
 def test_between_now_the_next_closing_and_the_next_opening_nothing_changes(
     expression: str, own: list[Closing], at: datetime, percent: int
 ) -> None:
-    hours = compiled(expression, own)
+    hours = compile_hours(expression, own)
     opens, closes = hours.next_opening(at), hours.next_closing(at)
     is_open = hours.is_open(at)
     known = [moment for moment in (opens, closes) if moment]
@@ -78,7 +78,9 @@ def test_by_the_wall_it_is_open_when_the_library_says_so(expression: str, at: da
     wall = at.astimezone(AMSTERDAM)
     if wall.replace(fold=0).utcoffset() == wall.replace(fold=1).utcoffset():
         library = parsed(expression or "24/7")
-        assert compiled(expression, ()).is_open(at) is library.is_open(wall.replace(tzinfo=None))
+        assert compile_hours(expression, ()).is_open(at) is library.is_open(
+            wall.replace(tzinfo=None)
+        )
 
 
 @given(
@@ -87,11 +89,11 @@ def test_by_the_wall_it_is_open_when_the_library_says_so(expression: str, at: da
 def test_a_wait_in_two_parts_is_as_long_as_in_one(
     expression: str, own: list[Closing], at: datetime, one: timedelta, other: timedelta
 ) -> None:
-    hours = compiled(expression, own)
-    halfway, ends = after(hours, at, one), after(hours, at, one + other)
+    hours = compile_hours(expression, own)
+    halfway, ends = add_open_time(hours, at, one), add_open_time(hours, at, one + other)
     if halfway and ends:  # else one of them is beyond what is looked at
         assert at + one <= halfway and hours.is_open(halfway - MICROSECOND)
-        assert after(hours, halfway, other) == ends
+        assert add_open_time(hours, halfway, other) == ends
         spans = [(max(start, at), min(end, ends)) for start, end in hours.openings(at)]
         waited = sum(((end - start) for start, end in spans if start < ends), timedelta())
         assert waited == one + other

@@ -67,24 +67,26 @@ def test_words_are_counted_as_a_person_would(text: str, count: int) -> None:
 
 def test_a_sentence_of_fifteen_words_is_short_enough_and_one_of_sixteen_is_not() -> None:
     fifteen = " ".join(["woord"] * 15)
-    assert list(readability.faults(f"{fifteen}. {fifteen}!")) == []
-    assert list(readability.faults(f"Dag. {fifteen} te. Dag.")) == [
+    assert list(readability.readability_faults(f"{fifteen}. {fifteen}!")) == []
+    assert list(readability.readability_faults(f"Dag. {fifteen} te. Dag.")) == [
         "a sentence of 16 words, 15 at most: woord woord woord woord woord woord woord woord woord woord…"  # noqa: E501
     ]
 
 
 def test_words_are_counted_with_the_values_of_placeholders() -> None:
     text = " ".join(["woord"] * 14) + " {opent}."
-    assert list(readability.faults(text)) == []
+    assert list(readability.readability_faults(text)) == []
     found = list(
-        readability.faults(text, lambda part: part.replace("{opent}", "maandag om negen uur"))
+        readability.readability_faults(
+            text, lambda part: part.replace("{opent}", "maandag om negen uur")
+        )
     )
     assert found[0].startswith("a sentence of 18 words")
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "...", "😊 - !"])
 def test_a_text_without_a_word_is_empty(text: str) -> None:
-    assert list(readability.faults(text)) == ["is empty"]
+    assert list(readability.readability_faults(text)) == ["is empty"]
 
 
 ONLY_BY_PHONE = [
@@ -118,12 +120,12 @@ OTHERWISE_TOO = [
 
 @pytest.mark.parametrize("text", ONLY_BY_PHONE)
 def test_a_text_that_only_tells_to_call_is_refused(text: str) -> None:
-    assert list(readability.faults(text)) == ["names the telephone as the only way on"]
+    assert list(readability.readability_faults(text)) == ["names the telephone as the only way on"]
 
 
 @pytest.mark.parametrize("text", OTHERWISE_TOO)
 def test_a_text_with_another_way_on_or_no_call_at_all_passes(text: str) -> None:
-    assert list(readability.faults(text)) == []
+    assert list(readability.readability_faults(text)) == []
 
 
 ASKS = [
@@ -166,17 +168,23 @@ DOES_NOT_ASK = [
 
 @pytest.mark.parametrize("text", ASKS)
 def test_a_text_that_asks_for_a_bsn_or_for_papers_is_refused(text: str) -> None:
-    assert [what for what in readability.faults(text) if what.startswith("asks for")], text
+    assert [what for what in readability.readability_faults(text) if what.startswith("asks for")], (
+        text
+    )
 
 
 @pytest.mark.parametrize("text", DOES_NOT_ASK)
 def test_a_text_that_warns_or_tells_about_a_bsn_passes(text: str) -> None:
-    assert list(readability.faults(text)) == []
+    assert list(readability.readability_faults(text)) == []
 
 
 def test_every_fault_is_told_at_once() -> None:
     text = f"Geef uw BSN. {'woord ' * 16}. Bel ons."
-    assert [what.split()[0] for what in readability.faults(text)] == ["asks", "a", "names"]
+    assert [what.split()[0] for what in readability.readability_faults(text)] == [
+        "asks",
+        "a",
+        "names",
+    ]
 
 
 @pytest.mark.parametrize(("text", "most"), [("", 0), ("één", 3), ("😊", 2), ("\ud800", 1)])
@@ -189,7 +197,7 @@ def test_characters_are_counted_as_whoever_counts_most(text: str, most: int) -> 
 @example("J. " * 50)
 def test_no_text_is_too_strange(text: str) -> None:
     """And no word of it is lost, or read twice."""
-    list(readability.faults(text))
+    list(readability.readability_faults(text))
     read = [word for sentence in readability.sentences(text) for word in sentence.split()]
     assert [w for w in read if any(map(str.isalnum, w))] == [
         w for w in text.split() if any(map(str.isalnum, w))
@@ -205,7 +213,7 @@ def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> Non
 
     def cost(times: int) -> float:
         text, start = part * times, time.process_time()
-        list(readability.faults(text))
+        list(readability.readability_faults(text))
         return time.process_time() - start
 
     cost(100)

@@ -5,7 +5,14 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.http.rate_limit import SECOND, Limit, Standing, headers, left, more
+from services.http.rate_limit import (
+    SECOND,
+    Limit,
+    RateLimitState,
+    headers,
+    remaining,
+    seconds_until_next,
+)
 
 LIMITS = st.builds(Limit, st.integers(1, 1000), st.integers(1, 300))
 GAPS = st.lists(st.integers(0, 3 * SECOND) | st.integers(0, 5000), min_size=1, max_size=60)
@@ -18,14 +25,14 @@ class Door:
     def __init__(self, limit: Limit) -> None:
         self.limit, self.arrival, self.now = limit, 0, 10**15
 
-    def ask(self) -> Standing:
+    def ask(self) -> RateLimitState:
         due = max(self.arrival, self.now)
         granted = due - self.now <= self.limit.slack
         self.arrival = due + self.limit.interval if granted else due
-        return Standing(granted, self.arrival - self.now)
+        return RateLimitState(granted, self.arrival - self.now)
 
 
-def after(limit: Limit, gaps: list[int]) -> tuple[Door, Standing]:
+def after(limit: Limit, gaps: list[int]) -> tuple[Door, RateLimitState]:
     """A door at which was asked with these gaps, and what was answered last."""
     door = Door(limit)
     for gap in gaps:
@@ -39,7 +46,7 @@ def test_as_many_as_are_said_to_be_left_are_granted_whenever_they_come(
     limit: Limit, gaps: list[int], then: list[int]
 ) -> None:
     door, standing = after(limit, gaps)
-    for _, gap in zip(range(left(standing, limit)), [*then, *[0] * limit.burst], strict=False):
+    for _, gap in zip(range(remaining(standing, limit)), [*then, *[0] * limit.burst], strict=False):
         door.now += gap
         assert door.ask().granted
 
@@ -49,7 +56,7 @@ def test_one_more_than_are_said_to_be_left_is_refused_at_once(
     limit: Limit, gaps: list[int]
 ) -> None:
     door, standing = after(limit, gaps)
-    for _ in range(left(standing, limit)):
+    for _ in range(remaining(standing, limit)):
         assert door.ask().granted
     assert not door.ask().granted
 
@@ -57,15 +64,15 @@ def test_one_more_than_are_said_to_be_left_is_refused_at_once(
 @given(LIMITS, GAPS)
 def test_when_the_wait_is_over_there_is_one_more(limit: Limit, gaps: list[int]) -> None:
     door, standing = after(limit, gaps)
-    door.now += more(standing, limit) * SECOND
-    for _ in range(left(standing, limit) + 1):
+    door.now += seconds_until_next(standing, limit) * SECOND
+    for _ in range(remaining(standing, limit) + 1):
         assert door.ask().granted
 
 
 @given(LIMITS, st.data())
 def test_who_keeps_to_the_policy_is_never_refused(limit: Limit, data: st.DataObject) -> None:
     """No more than q in any w seconds, however bunched: each waits for the one q before it."""
-    policy = headers(Standing(True, 0), limit)["RateLimit-Policy"]
+    policy = headers(RateLimitState(True, 0), limit)["RateLimit-Policy"]
     found = re.fullmatch(r'"default";q=(\d+);w=(\d+)', policy)
     assert found
     quota, window = int(found[1]), int(found[2]) * SECOND

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from services.language import readability
-from services.texts.catalogue import Text, Texts, glued, load
-from services.texts.checks import button_faults, faults_of, menu_faults, warnings_of
-from services.toml.errors import Fault
+from services.texts.catalogue import Text, Texts, join_texts, load
+from services.texts.checks import button_faults, menu_faults, text_errors, text_warnings
+from services.toml.errors import ConfigFault
 from tests.voorbeeldstad import FOLDER, TOWN, VALUES
 
 
@@ -24,7 +24,7 @@ def made(body: str, id: str = "eigen", **more: object) -> Text:
 def refused(text: Text, shipped: Texts) -> list[str]:
     """What is told of one text among all the others."""
     texts = Texts({"nl": shipped.languages["nl"] | {text.id: text}}, {"nl": "nl.toml"})
-    found = list(faults_of(texts, TOWN))
+    found = list(text_errors(texts, TOWN))
     assert {(fault.path, fault.line) for fault in found} <= {("nl.toml", 9)}
     assert {fault.where for fault in found} <= {f"{text.id}.text"}
     return [fault.what for fault in found]
@@ -100,20 +100,22 @@ def test_words_and_characters_are_counted_with_values(shipped: Texts) -> None:
 
 def test_a_text_is_checked_with_the_values_of_its_language(shipped: Texts) -> None:
     town = {"voorbeeldstad": VALUES | {"gemeente_en": "the town of " + "all " * 15}}
-    found = list(faults_of(shipped, town))
+    found = list(text_errors(shipped, town))
     assert found and {Path(fault.path).name for fault in found} == {"en.toml"}
 
 
 def test_what_is_wrong_at_each_municipality_is_told_once() -> None:
     texts = Texts({"nl": {"eigen": made("Stuur uw BSN.")}}, {"nl": "nl.toml"})
-    found = [fault.what for fault in faults_of(texts, {"a": VALUES, "b": VALUES})]
+    found = [fault.what for fault in text_errors(texts, {"a": VALUES, "b": VALUES})]
     assert len([what for what in found if what.startswith("asks")]) == 1
 
 
 def test_a_value_that_is_missing_is_told_with_the_municipality(shipped: Texts) -> None:
     text = made("Kijk op {website}.")
-    texts = Texts({"nl": {"eigen": text}}, {"nl": "nl.toml"}, (Fault("nl.toml", 0, "file", "x"),))
-    found = faults_of(texts, {"a": VALUES, "b": VALUES | {"website": ""}, "c": {}})
+    texts = Texts(
+        {"nl": {"eigen": text}}, {"nl": "nl.toml"}, (ConfigFault("nl.toml", 0, "file", "x"),)
+    )
+    found = text_errors(texts, {"a": VALUES, "b": VALUES | {"website": ""}, "c": {}})
     assert [fault.what for fault in found][1:] == [
         "{website} has no value at b",
         "{website} has no value at c",
@@ -123,7 +125,7 @@ def test_a_value_that_is_missing_is_told_with_the_municipality(shipped: Texts) -
 def test_the_first_text_must_fit_in_front_of_a_menu(shipped: Texts) -> None:
     welcome = made("Welkom. " * 120, "eerste_contact")
     assert (
-        readability.length(glued(welcome.body.strip(), shipped.languages["nl"]["keuze"].body))
+        readability.length(join_texts(welcome.body.strip(), shipped.languages["nl"]["keuze"].body))
         > 1024
     )
     assert refused(welcome, shipped) == [
@@ -135,15 +137,15 @@ def test_dutch_must_have_every_text_and_other_languages_only_those(shipped: Text
     dutch, english = dict(shipped.languages["nl"]), dict(shipped.languages["en"])
     del dutch["bsn"], english["gestopt"]
     texts = Texts({"nl": dutch, "en": english}, shipped.paths)
-    found = [(Path(fault.path).name, fault.where, fault.what) for fault in faults_of(texts, TOWN)]
+    found = [(Path(fault.path).name, fault.where, fault.what) for fault in text_errors(texts, TOWN)]
     assert found == [
         ("nl.toml", "bsn", "is not there"),
         ("en.toml", "bsn.text", "is not there in Dutch, so nobody else gets it"),
     ]
-    warned = [(Path(f.path).name, f.where, f.what) for f in warnings_of(texts)]
+    warned = [(Path(f.path).name, f.where, f.what) for f in text_warnings(texts)]
     assert warned == [("en.toml", "gestopt", "is not there, so citizens get it in Dutch")]
-    unread = (Fault(shipped.paths["en"], 9, "gestopt.text", "x"),)
-    assert list(warnings_of(Texts({"nl": dutch, "en": english}, shipped.paths, unread))) == []
+    unread = (ConfigFault(shipped.paths["en"], 9, "gestopt.text", "x"),)
+    assert list(text_warnings(Texts({"nl": dutch, "en": english}, shipped.paths, unread))) == []
 
 
 def test_a_text_that_cannot_be_read_is_not_also_missing(tmp_path: Path) -> None:
@@ -152,16 +154,18 @@ def test_a_text_that_cannot_be_read_is_not_also_missing(tmp_path: Path) -> None:
         broken = text.replace("[bsn]\n", "[bsn]\nboton = 7\n")
         (tmp_path / f"{language}.toml").write_text(broken if language == "nl" else text)
     texts = load(tmp_path)
-    assert [fault.where for fault in faults_of(texts, TOWN)] == ["bsn.boton"]
+    assert [fault.where for fault in text_errors(texts, TOWN)] == ["bsn.boton"]
     (tmp_path / "nl.toml").write_text("[")
-    assert [fault.where for fault in faults_of(load(tmp_path), TOWN)] == ["file"]
+    assert [fault.where for fault in text_errors(load(tmp_path), TOWN)] == ["file"]
 
 
 def test_a_translation_with_other_placeholders_is_a_warning(shipped: Texts) -> None:
     english = dict(shipped.languages["en"])
     english["gesloten"] = made("We are closed. Look at {website}.", "gesloten")
     texts = Texts(shipped.languages | {"en": english}, shipped.paths)
-    assert [fault.what for fault in warnings_of(texts)] == ["has other placeholders than in Dutch"]
+    assert [fault.what for fault in text_warnings(texts)] == [
+        "has other placeholders than in Dutch"
+    ]
 
 
 ROW = ("Iets anders, medewerker", "Een medewerker leest uw vraag")

@@ -13,14 +13,14 @@ from services.texts.catalogue import (
     TEXTS,
     Text,
     Texts,
-    lacking,
     load,
+    localised_values,
+    missing_placeholders,
     parse,
     rendered,
-    values_in,
 )
-from services.texts.checks import WORDS, faults_of, warnings_of
-from services.toml.errors import Fault
+from services.texts.checks import WORDS, text_errors, text_warnings
+from services.toml.errors import ConfigFault
 from tests.voorbeeldstad import FOLDER, TOWN
 
 
@@ -31,8 +31,8 @@ def shipped() -> Texts:
 
 def test_every_text_that_is_shipped_is_fit_to_send(shipped: Texts) -> None:
     assert sorted(shipped.languages) == ["en", "nl"]
-    assert [str(fault) for fault in faults_of(shipped, TOWN)] == []
-    assert list(warnings_of(shipped)) == []
+    assert [str(fault) for fault in text_errors(shipped, TOWN)] == []
+    assert list(text_warnings(shipped)) == []
 
 
 def test_the_languages_that_are_shipped_have_the_same_texts_and_placeholders(
@@ -85,7 +85,7 @@ def test_whoever_reads_along_is_not_told_what_a_message_was_about(
     assert not said & set(TELLING.split())
 
 
-def read(text: str, language: str = "nl") -> tuple[dict[str, Text], list[Fault]]:
+def read(text: str, language: str = "nl") -> tuple[dict[str, Text], list[ConfigFault]]:
     return parse(language, text, f"{language}.toml")
 
 
@@ -151,7 +151,7 @@ def test_a_folder_is_read_a_file_for_each_language(tmp_path: Path) -> None:
 
 def test_without_dutch_there_is_nothing_to_fall_back_on(tmp_path: Path) -> None:
     texts = load(tmp_path / "nowhere")
-    assert [str(fault) for fault in faults_of(texts, TOWN)] == [
+    assert [str(fault) for fault in text_errors(texts, TOWN)] == [
         f"{tmp_path}/nowhere/nl.toml:0: file: is not there"
     ]
 
@@ -176,7 +176,7 @@ def test_what_has_no_value_stays_and_is_named() -> None:
     assert rendered(text, {"mail": "x", "opent": ""}) == (
         "{opent} x {Mail} {} {mail.x} {mail!r} {x} {opent}"
     )
-    assert lacking(text, {"mail": "x", "opent": ""}) == ["opent"]
+    assert missing_placeholders(text, {"mail": "x", "opent": ""}) == ["opent"]
 
 
 @given(st.text(st.characters()), st.dictionaries(st.sampled_from("ab"), st.text(st.characters())))
@@ -188,6 +188,6 @@ def test_a_text_without_placeholders_is_left_alone(text: str, values: dict[str, 
 
 def test_a_value_may_differ_between_languages() -> None:
     values = {"mail": "nl@x", "mail_en": "en@x", "website": "x"}
-    assert values_in("nl", values)["mail"] == "nl@x"
-    assert values_in("en", values)["mail"] == "en@x"
-    assert values_in("en", values)["website"] == "x"
+    assert localised_values("nl", values)["mail"] == "nl@x"
+    assert localised_values("en", values)["mail"] == "en@x"
+    assert localised_values("en", values)["website"] == "x"

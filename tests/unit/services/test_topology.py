@@ -115,7 +115,7 @@ def test_a_password_is_hashed_as_rabbitmq_documents() -> None:
 
 
 def test_the_table_is_drawn_with_a_line_for_each_queue() -> None:
-    drawn = topology.drawn(TABLE)
+    drawn = topology.format_table(TABLE)
     assert len(drawn) == len(TABLE) + 1
     assert drawn[1].split() == ["partitions", "router.partition.0", "yes", "1", "GB"]
 

@@ -8,7 +8,13 @@ import pytest
 from two_files import RULE, TOML, replaced, two_files
 
 from services.config import loader
-from services.config.reload import FIXED, Files, Watched, fixed, patterns
+from services.config.reload import (
+    FIXED,
+    ChangeDetector,
+    WatchedFiles,
+    non_reloadable_changes,
+    patterns,
+)
 
 
 @pytest.fixture
@@ -17,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_picture_is_taken_once_and_only_when_it_was_the_same_twice() -> None:
-    watched = Watched()
+    watched = ChangeDetector()
     one, other = {"a": (1, 2, 3)}, {"a": (1, 2, 4)}
     assert [watched.still(each) for each in (one, one)] == [False, True]
     watched.taken = one
@@ -28,7 +34,7 @@ def test_a_picture_is_taken_once_and_only_when_it_was_the_same_twice() -> None:
 
 def test_the_picture_has_each_file_that_would_be_read_and_no_other(path: Path) -> None:
     rules, texts = path.parent / "rules", path.parent / "texts"
-    files = Files(path)
+    files = WatchedFiles(path)
     seen = files.look()
     assert seen.keys() == {str(path), str(rules / "afval.toml")}
     assert files.look() == seen
@@ -49,7 +55,7 @@ def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: st
     file = path.parent / "rules" / "afval.toml"
     same = file.with_suffix(".other")
     same.write_text(RULE.format("containes"))
-    files = Files(path)
+    files = WatchedFiles(path)
     seen = files.look()
     match change:
         case "text":  # as long as before, and as old
@@ -69,7 +75,7 @@ def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: st
 def test_while_the_first_file_cannot_be_read_what_it_named_is_looked_at(
     path: Path, broken: str | None
 ) -> None:
-    files = Files(path)
+    files = WatchedFiles(path)
     files.look()
     if broken is None:
         path.unlink()
@@ -106,7 +112,7 @@ CHANGES: dict[str, Callable[[str], str]] = {
 def test_what_services_read_at_their_start_alone_does_not_change(path: Path, table: str) -> None:
     held = loader.load(path).config
     path.write_text(CHANGES[table](TOML))
-    assert fixed(held, loader.load(path).config) == [table]
+    assert non_reloadable_changes(held, loader.load(path).config) == [table]
 
 
 def test_everything_else_changes_and_so_does_the_order_of_tables(path: Path) -> None:
@@ -117,4 +123,4 @@ def test_everything_else_changes_and_so_does_the_order_of_tables(path: Path) -> 
     new = new.replace("[[destinations]]", second + "[[destinations]]").replace("groen", "park")
     path.write_text(new)
     (path.parent / "rules" / "afval.toml").write_text(RULE.format("x").replace("groen", "park"))
-    assert fixed(held, loader.load(path).config) == []
+    assert non_reloadable_changes(held, loader.load(path).config) == []

@@ -12,11 +12,11 @@ from two_files import RULE, TOML, replaced, two_files
 
 from services import metrics
 from services.config import loader
-from services.config.loader import Choices
+from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.config.reload import Files, Picture, follow
-from services.tasks import beside
-from services.toml.errors import Fault
+from services.config.reload import Picture, WatchedFiles, watch_config
+from services.tasks import background_task
+from services.toml.errors import ConfigFault
 from tests.watching import until
 
 PHONE = "+31612345678"
@@ -36,22 +36,24 @@ class Town:
 
     def __init__(self, path: Path) -> None:
         self.path, self.held = path, loader.load(path)
-        self.taken: list[Choices] = []
+        self.taken: list[LoadedConfig] = []
         self.loads = 0
         self.refuses: Exception | None = None
 
-    def load(self, path: Path) -> Choices:
+    def load(self, path: Path) -> LoadedConfig:
         self.loads += 1
         return loader.load(path)
 
-    async def take(self, new: Choices) -> None:
+    async def take(self, new: LoadedConfig) -> None:
         if self.refuses:
             raise self.refuses
         self.taken.append(new)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        async with beside(follow(self.path, self.held, self.load, self.take)) as task:
+        async with background_task(
+            watch_config(self.path, self.held, self.load, self.take)
+        ) as task:
             # Until then a SIGHUP would end these tests.
             await until(self._hears, bool, 5)
             yield
@@ -85,13 +87,13 @@ class Looks:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    looks, look = Looks(), Files.look
+    looks, look = Looks(), WatchedFiles.look
 
-    def counted(files: Files) -> Picture:
+    def counted(files: WatchedFiles) -> Picture:
         looks.count += 1
         return look(files)
 
-    monkeypatch.setattr(Files, "look", counted)
+    monkeypatch.setattr(WatchedFiles, "look", counted)
     return looks
 
 
@@ -194,7 +196,7 @@ async def test_sighup_reads_at_once_and_again_what_was_refused(
         monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 3600.0)
         os.kill(os.getpid(), signal.SIGHUP)  # ends the short wait that began before
         await until(town.loaded, lambda n: n >= 2, 5)
-        town.refuses = ConfigError([Fault("x", 1, "y", "is wrong")])
+        town.refuses = ConfigError([ConfigFault("x", 1, "y", "is wrong")])
         replaced(path.parent / "rules" / "afval.toml", RULE.format("bank"))
         os.kill(os.getpid(), signal.SIGHUP)
         await until(refusal, lambda said: said == 1, 5)
@@ -219,7 +221,7 @@ async def test_what_is_written_while_it_is_read_is_read_again(town: Town, path: 
     file = path.parent / "rules" / "afval.toml"
     half, whole = RULE.format("half"), RULE.format("heel")
 
-    def load(path: Path) -> Choices:
+    def load(path: Path) -> LoadedConfig:
         """Somebody goes on writing just after this file was read."""
         found = loader.load(path)
         if found.config.rules[0].words == ("half",):

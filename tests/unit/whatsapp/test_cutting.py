@@ -14,7 +14,7 @@ from odd_webhooks import BAD_ITEMS, GOOD, Pieces, pieces, webhook
 from services.whatsapp import segments
 from services.whatsapp.identities import MAX_CONTACT
 from services.whatsapp.parser import parse
-from services.whatsapp.segments import Cut, Hole, cut, joined
+from services.whatsapp.segments import Gap, SegmentedBody, join_body, split_body
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
 PATHS = sorted(EXAMPLES.glob("*.json"))
@@ -23,11 +23,11 @@ PRIVATE = (b"3160000", b"wamid.", b"wacid.", b"Noor", b"Daan", b"Sanne", b"NL.",
 """What the examples say of citizens: telephones, ids, names, the names that Meta gives, words."""
 
 
-def cut_whole(body: bytes) -> tuple[Cut, Pieces]:
+def cut_whole(body: bytes) -> tuple[SegmentedBody, Pieces]:
     """Both, of a body that comes together again."""
     items = parse(body)
-    done, given = cut(body, items), pieces(items)
-    assert joined(done, given) == body
+    done, given = split_body(body, items), pieces(items)
+    assert join_body(done, given) == body
     return done, given
 
 
@@ -97,7 +97,7 @@ def test_without_any_one_piece_the_body_does_not_come_together(nth: int) -> None
     done, given = cut_whole(THREE)
     hole = done.holes[nth]
     del given[hole.item, hole.part]
-    assert joined(done, given) is None
+    assert join_body(done, given) is None
 
 
 def test_a_contact_of_two_messages_is_of_the_first_and_of_each_change_its_own() -> None:
@@ -140,7 +140,7 @@ def test_an_item_like_what_stands_elsewhere_is_found_in_its_own_place() -> None:
 def test_what_had_to_be_mended_or_is_not_where_it_should_be_stays_whole(content: bytes) -> None:
     items = parse(content)
     assert items
-    assert joined(cut(content, items), pieces(items)) == content
+    assert join_body(split_body(content, items), pieces(items)) == content
 
 
 def test_a_body_may_stand_between_spaces() -> None:
@@ -149,10 +149,10 @@ def test_a_body_may_stand_between_spaces() -> None:
 
 
 def test_a_body_without_items_stays_whole() -> None:
-    assert cut(b"no JSON", []) == Cut(b"no JSON", [])
-    assert joined(Cut(b"no JSON", []), {}) == b"no JSON"
+    assert split_body(b"no JSON", []) == SegmentedBody(b"no JSON", [])
+    assert join_body(SegmentedBody(b"no JSON", []), {}) == b"no JSON"
     elsewhere = parse(webhook(GOOD))
-    assert cut(THREE, elsewhere) == Cut(THREE, [])
+    assert split_body(THREE, elsewhere) == SegmentedBody(THREE, [])
 
 
 CITIZENS = st.integers(0, 9)
@@ -184,8 +184,8 @@ def test_of_well_formed_bodies_the_rest_says_nothing_of_anybody(
     items = parse(content)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(segments, "FEW", few)
-        done = cut(content, items)
-    assert joined(done, pieces(items)) == content
+        done = split_body(content, items)
+    assert join_body(done, pieces(items)) == content
     said = (b"3161111111", b"wamid", b"woorden", b"Burger")
     assert [word for word in said if word in done.rest] == []
     assert done.holes == sorted(done.holes, key=lambda hole: hole.at)
@@ -212,15 +212,15 @@ def test_the_largest_body_is_cut_in_a_time_that_grows_with_it_and_no_faster() ->
         content = largest(messages)
         items = parse(content)
         started = time.process_time()
-        done = cut(content, items)
+        done = split_body(content, items)
         took.append(time.process_time() - started)
         assert len(done.holes) == 2 * messages
-        assert joined(done, pieces(items)) == content
+        assert join_body(done, pieces(items)) == content
     print(f"\n  2,000 messages {took[0] * 1e3:.0f} ms, 20,000 messages {took[1] * 1e3:.0f} ms")
     assert took[1] < 40 * took[0] + 0.1  # ten times as many; a hundred times, were it quadratic
 
 
 def test_a_hole_travels_as_an_array() -> None:
-    hole = Hole(12, 3, "contact")
+    hole = Gap(12, 3, "contact")
     assert msgspec.json.encode([hole]) == b'[[12,3,"contact"]]'
-    assert msgspec.json.decode(b'[[12,3,"contact"]]', type=list[Hole]) == [hole]
+    assert msgspec.json.decode(b'[[12,3,"contact"]]', type=list[Gap]) == [hole]

@@ -9,7 +9,7 @@ import pytest
 from services.whatsapp.account_events import NOTICES
 from services.whatsapp.content import CONTENTS
 from services.whatsapp.items import Identity, Item, Message, Notice, Status, Unknown
-from services.whatsapp.parser import keys_in, parse
+from services.whatsapp.parser import parse, routing_keys
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
 NUMBER = "106540352242922"
@@ -287,4 +287,4 @@ def test_a_batch_gives_every_message_its_own_sender_number_and_account() -> None
     )
     assert status.number == "106540352242923"
     assert notice.key == "waba:102290129340399"
-    assert keys_in(body("batch")) == [NUMBER, "106540352242923", "waba:102290129340399"]
+    assert routing_keys(body("batch")) == [NUMBER, "106540352242923", "waba:102290129340399"]

@@ -8,7 +8,7 @@ from odd_webhooks import BAD_ITEMS, GOOD, NUMBER, nested, only, text, travels, w
 
 from services.whatsapp import parser
 from services.whatsapp.items import Message, Notice, Status, Unknown
-from services.whatsapp.parser import Unparseable, keys_in, parse
+from services.whatsapp.parser import Unparseable, parse, routing_keys
 
 # What is no envelope.
 
@@ -38,7 +38,7 @@ def test_what_is_no_envelope_is_refused_and_has_no_keys(body: bytes) -> None:
     with pytest.raises(Unparseable) as refused:
         parse(body)
 
-    assert keys_in(body) == []
+    assert routing_keys(body) == []
     assert len(str(refused.value)) < 60
 
 
@@ -49,7 +49,7 @@ def test_an_envelope_without_entries_holds_nothing() -> None:
 def test_as_many_keys_as_meta_sends_updates_are_found() -> None:
     body = b'{"entry":[' + b",".join(b'{"id":%d}' % n for n in range(1000)) + b"]}"
 
-    assert keys_in(body) == [f"waba:{n}" for n in range(1000)]
+    assert routing_keys(body) == [f"waba:{n}" for n in range(1000)]
     assert len(parse(body)) == 1000
 
 
@@ -104,7 +104,7 @@ def test_a_bad_change_is_unknown_under_its_account(change: bytes, reason: str) -
     item = only(body)
 
     assert isinstance(item, Unknown)
-    assert (item.reason, item.key, keys_in(body)) == (reason, "waba:12", ["waba:12"])
+    assert (item.reason, item.key, routing_keys(body)) == (reason, "waba:12", ["waba:12"])
     assert item.raw in change
 
 
@@ -143,7 +143,7 @@ def test_three_megabytes_of_tiny_items_do_not_fill_the_memory() -> None:
 def test_a_phone_number_id_that_is_a_number_is_the_same_number() -> None:
     body = webhook(GOOD).replace(b'"106540352242922"', b"106540352242922")
 
-    assert keys_in(body) == [NUMBER] == [only(body).key]
+    assert routing_keys(body) == [NUMBER] == [only(body).key]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_broken_characters_are_mended_and_cost_nothing_else(escape: bytes, read:
     assert isinstance(good, Message) and isinstance(odd, Message)
     assert (good.raw, odd.content.text) == (GOOD, read)
     assert json.loads(odd.raw)["text"]["body"] == read
-    assert keys_in(body) == [NUMBER]
+    assert routing_keys(body) == [NUMBER]
 
 
 def test_a_pair_of_surrogates_is_left_as_it_stood() -> None:
@@ -210,7 +210,7 @@ def test_nul_is_replaced_everywhere_but_in_the_raw_bytes() -> None:
     assert message.content.detail == {"te\ufffdxt": {"a\ufffd": ["\ufffd"]}}.get("te\ufffdxt")
     assert travels(message)
     assert rb"\u0000" in message.raw
-    assert keys_in(body) == ["10\ufffd"] == [message.key]
+    assert routing_keys(body) == ["10\ufffd"] == [message.key]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from odd_webhooks import BAD_ITEMS, GOOD, pieces, travels, webhook
 from services.whatsapp import body as webhook_body
 from services.whatsapp import segments
 from services.whatsapp.items import AnyItem, Message
-from services.whatsapp.parser import Unparseable, identity_key, keys_in, parse
-from services.whatsapp.segments import Cut, cut, joined
+from services.whatsapp.parser import Unparseable, identity_key, parse, routing_keys
+from services.whatsapp.segments import SegmentedBody, join_body, split_body
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "whatsapp"
 BODIES = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.json"))]
@@ -123,7 +123,7 @@ ENVELOPES = st.fixed_dictionaries({"entry": st.lists(ENTRY, max_size=3)})
 
 def holds(body: bytes) -> list[AnyItem] | None:
     """What `parse` gives, None where it refuses; checks what must always be true of it."""
-    keys = keys_in(body)
+    keys = routing_keys(body)
     try:
         items = parse(body)
     except Unparseable:
@@ -135,18 +135,18 @@ def holds(body: bytes) -> list[AnyItem] | None:
         assert travels(item)
         assert all(isinstance(part, str) for part in identity_key(item))
     for way in WAYS:
-        assert joined(way(body, items), pieces(items)) == body
+        assert join_body(way(body, items), pieces(items)) == body
     return items
 
 
-def walked(body: bytes, items: Sequence[AnyItem]) -> Cut:
+def walked(body: bytes, items: Sequence[AnyItem]) -> SegmentedBody:
     """Cut by a walk, however few items there are."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(segments, "FEW", 0)
-        return cut(body, items)
+        return split_body(body, items)
 
 
-WAYS = (cut, walked)
+WAYS = (split_body, walked)
 
 
 @given(ENVELOPES, st.booleans())
