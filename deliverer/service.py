@@ -1,28 +1,22 @@
 """The deliverer as a process: an engine for each destination, the ledger's sender and relay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
 from deliverer.audit.recorder import Note, attempt_recorder
-from deliverer.credentials import Credentials
-from deliverer.crm.attempt import DeliveryAttempt, Receiver
-from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
-from deliverer.crm.oauth_session import oauth_session
+from deliverer.crm.attempt import DeliveryAttempt
+from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
-from deliverer.crm.session import FRAMES, Session
+from deliverer.crm.scheduler import FRAMES
+from deliverer.crm.session import Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
-from deliverer.destinations import cloudevents, email
-from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.client import OpenKlantClient
+from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.closing_relay import run_closing_relay as tell_closings
 from deliverer.destinations.openklant.closing_store import Closings
-from deliverer.destinations.openklant.saga import OpenKlantReceiver
-from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import TaskPoller, pace
 from deliverer.meta.accounts import Account
 from deliverer.meta.accounts import sending_accounts as accounts_of
 from deliverer.meta.held_messages import run_held_messages
@@ -38,14 +32,7 @@ from deliverer.meta.media_uploader import (
 from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import AT_ONCE, ATTEMPT_SECONDS, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
-from deliverer.transport.http_client import (
-    ANSWER_BYTES,
-    HttpClient,
-    http_client,
-    system_tls_context,
-)
-from deliverer.transport.smtp_client import mailing
-from deliverer.transport.ssrf import Network
+from deliverer.transport.http_client import http_client
 from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import BatchLimits, run_batcher
@@ -54,7 +41,7 @@ from services.amqp.consumer import Consumer, Work, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.model import Configuration
-from services.config.organisation import Department, Destination
+from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
 from services.files.clamd import configured
 from services.files.object_store import ObjectStore
@@ -68,8 +55,6 @@ POOL_SIZE = 16
 """Connections to PostgreSQL: for each destination, the ledger, the relay, and some room."""
 SETTLE = BatchLimits(min_interval=0.020, flush_size=256)
 """Deliveries are written down every 20 ms: their envelope waits for it, no citizen does."""
-OPEN_KLANT_BYTES = 64 * 1024
-"""Of an answer of Open Klant that are read: one contact with its text, and what it refers to."""
 
 
 def accounts(
@@ -98,10 +83,11 @@ async def deliverer(
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
         replays = Replays(pool, clock.new_id())
-        closings = Closings(pool)
-        tables = settlements, replays, SidelinedStore(pool), closings
-        more = settings.private_networks, settings.archiver_url.rstrip("/"), attempts.record
-        shared = Shared(incoming, pool, config.department, *tables, *more)
+        networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
+        receivers = ReceiverContext(pool, config.department, networks, archiver)
+        shared = Shared(
+            incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record
+        )
         engines = [
             await enter(inbound(shared, destination, credentials[destination.id]))
             for destination in config.destinations
@@ -113,7 +99,7 @@ async def deliverer(
         marks = await enter(_marking(pool, accounts))
         # Their own numbers: of each source one publish into a partition is unconfirmed at a time.
         back = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        closes = await enter(background_task(tell_closings(closings, back)))
+        closes = await enter(background_task(tell_closings(Closings(pool), back)))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
         tell = await enter(background_task(_tell(settlements, replays)))
         app = operations_app(
@@ -129,14 +115,10 @@ class Shared(NamedTuple):
     """What all destinations have in common."""
 
     link: BrokerConnection
-    pool: Pool
-    department: Callable[[str, str], Department | None]
     settlements: Settlements
     replays: Replays
     asides: SidelinedStore
-    closings: Closings
-    networks: Collection[Network]
-    archiver: str
+    receivers: ReceiverContext
     note: Note
 
 
@@ -145,58 +127,18 @@ async def inbound(
     shared: Shared, destination: Destination, own: Credentials
 ) -> AsyncIterator[tuple[Consumer, list["asyncio.Task[None]"]]]:
     """One destination at work: its consumer, and the tasks beside it: one writes down what was
-    delivered, one looks whether its certificates have changed, one what was done there."""
+    delivered, one looks whether its certificates have changed, and those of its kind."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         settle = await enter(run_batcher(shared.settlements.write, SETTLE))
-        receiver = await enter(_receiving(shared, destination, own))
+        kind = DESTINATIONS[destination.kind]
+        receiver, tasks = await enter(kind.receiver(destination, own, shared.receivers))
         watch = [await enter(background_task(own.certificates.watch()))] if own.certificates else []
-        if isinstance(receiver, OpenKlantReceiver):
-            looking = TaskPoller(
-                destination.id, shared.closings, receiver.asking, pace(destination)
-            )
-            watch.append(await enter(background_task(looking.run())))
         engine = DeliveryAttempt(destination, receiver, shared.settlements, settle, shared.note)
         work: Work = lambda inbox: Session(engine, shared.replays, shared.asides, inbox).run()  # noqa: E731
         consumer = await enter(run_consumer(shared.link, queue, FRAMES, work))
-        yield consumer, [settle.task, *watch]
-
-
-@asynccontextmanager
-async def _receiving(
-    shared: Shared, destination: Destination, own: Credentials
-) -> AsyncIterator[Receiver]:
-    """By mail; or over HTTP, with one connection more than deliveries, for its tokens."""
-    terms = DestinationEndpoint(destination.url, own.keys, shared.archiver)
-    if destination.kind == "mail":
-        async with mailing(destination, own.keys[0]) as mailer:
-            yield HttpReceiver(terms, email, mailer)
-        return
-    tls = own.certificates.context if own.certificates else system_tls_context
-    connections, most = destination.window + 1, ANSWER_BYTES
-    if destination.kind == "openklant":
-        most = OPEN_KLANT_BYTES
-    async with http_client(
-        connections, networks=shared.networks, tls=tls, answer_bytes=most
-    ) as sender:
-        if destination.kind == "openklant":
-            yield open_klant(destination, shared, own.keys[0].decode(), sender)
-            return
-        async with oauth_session(destination, own.client_secret, sender) as poster:
-            yield HttpReceiver(terms, cloudevents, poster)
-
-
-def open_klant(
-    destination: Destination, shared: Shared, token: str, sender: HttpClient
-) -> OpenKlantReceiver:
-    return OpenKlantReceiver(
-        destination,
-        payloads.PayloadOptions(destination.channel, shared.archiver, destination.link),
-        shared.department,
-        SagaStore(shared.pool, destination.id),
-        lambda: OpenKlantClient(sender, destination.url, token),
-    )
+        yield consumer, [settle.task, *tasks, *watch]
 
 
 @asynccontextmanager
@@ -256,7 +198,7 @@ COUNT_SECONDS = 30.0
 """Between two counts of what is parked."""
 
 
-async def _count_parked(settlements: Settlements, destinations: tuple[Destination, ...]) -> None:
+async def _count_parked(settlements: Settlements, destinations: Sequence[Destination]) -> None:
     while True:
         for destination in destinations:
             count = await retry_while_unavailable(

@@ -35,7 +35,7 @@ def _of(
 ) -> tuple[list[tuple[str, str, str]], str]:
     """Field, what is wrong with its file, and both in a sentence; and what is doubtful."""
     from deliverer import credentials
-    from deliverer.transport import client_certificates, pem  # with all that a service stands on
+    from deliverer.transport import client_certificates  # with all that a service stands on
 
     try:
         there = client_certificates.paths(destination, folder, environ)
@@ -44,5 +44,5 @@ def _of(
         return [
             (*each, credentials.credential_error(destination, *each)) for each in error.faults
         ], ""
-    doubt = pem.doubt(until, now) if until else ""
+    doubt = client_certificates.doubt(until, now) if until else ""
     return [], f"its client certificate {doubt}" if doubt else ""

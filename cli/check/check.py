@@ -70,12 +70,13 @@ def _unsound(error: ConfigError) -> Iterator[ConfigFault]:
 
 def _secret_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
     """What the configuration names and the environment does not hold."""
-    from deliverer.credentials import client_secrets, keys
+    from deliverer.credentials import (
+        load_secrets,  # with all that a service stands on: it takes a while
+    )
 
     found: list[str] = []
     looks: tuple[Callable[[], object], ...] = (
-        lambda: keys(config, environ),
-        lambda: client_secrets(config, environ),
+        lambda: load_secrets(config, environ),
         lambda: build_endpoints(config, (), "", environ),
         lambda: sending_accounts(config, "", "", environ),
     )

@@ -142,7 +142,8 @@ def _in_the_clear(config: Configuration) -> Iterator[Found]:
     for n, destination in enumerate(config.destinations):
         if _far_by_http(destination.url):
             yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
-        if destination.oauth and _far_by_http(destination.oauth.token_url):
+        oauth = destination.oauth if destination.kind == "cloudevents" else None
+        if oauth and _far_by_http(oauth.token_url):
             where = ("destinations", n, "oauth", "token_url")
             yield where, f"destination {destination.id}: its token_url is not https"
 

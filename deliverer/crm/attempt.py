@@ -2,7 +2,7 @@
 
     envelope in -> skip what is settled -> lanes -> hand over -> settle -> ack when all is settled
 
-What is attempted when is for `deliverer.session`.
+`deliverer.crm.scheduler` decides what is attempted when.
 """
 
 from typing import Protocol

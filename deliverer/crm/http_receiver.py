@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from deliverer.crm.destination_kind import Keys
 from deliverer.crm.response_policy import Verdict, judge
-from deliverer.transport.http_client import HttpClientProtocol, Keys
+from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
 from services import clock
 from services.contract import Delivery

@@ -11,7 +11,7 @@ from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.oauth import Token
 from deliverer.transport.response import Body, Response
 from services import metrics
-from services.config.organisation import Destination, OAuth
+from services.config.organisation import CloudEventsDestination, OAuth
 from services.tasks import cancel_and_wait
 
 UNAUTHORIZED = 401
@@ -90,7 +90,7 @@ class OAuthSession:
 
 @asynccontextmanager
 async def oauth_session(
-    destination: Destination, secret: str, poster: HttpClientProtocol
+    destination: CloudEventsDestination, secret: str, poster: HttpClientProtocol
 ) -> AsyncIterator[HttpClientProtocol]:
     """The poster, and a token with each of its posts where the destination asks for one."""
     if destination.oauth is None:

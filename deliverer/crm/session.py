@@ -1,192 +1,204 @@
-"""The deliveries of one channel: which is attempted when, and what follows when one fails.
+"""The deliveries of one channel: carries out what `deliverer.crm.scheduler` decides.
 
-A window of deliveries in flight, one at a time a conversation. What cannot be delivered now stays
-where it is, unacknowledged and in order; the destination is probed with growing waits, one delivery
-at a time, and the window opens again when one passes. A message that fails while others pass stands
-aside with its conversation, and stops nobody else.
+Holds a task for each delivery in flight, one timer, and one task that polls the tables.
 """
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
-from uuid import UUID
+from typing import Protocol, TypeVar
 
 import msgspec
 import structlog
 
 from deliverer.crm.attempt import DeliveryAttempt
-from deliverer.crm.breaker import WAITS, DestinationBreaker
-from deliverer.crm.concurrency_window import ConcurrencyWindow
-from deliverer.crm.lanes import Job, Lanes
+from deliverer.crm.lanes import Job
 from deliverer.crm.replays import Replays
-from deliverer.crm.response_policy import FIRST_RETRY_AFTER, Verdict, wait_before_probe
-from deliverer.crm.sidelined import Sidelined, Table
-from deliverer.transport.pacer import Pacer
-from deliverer.transport.response import Response
+from deliverer.crm.scheduler import (
+    FRAMES,
+    Ack,
+    Action,
+    PollSoon,
+    RecordFailure,
+    Report,
+    Scheduler,
+    Settle,
+    Sideline,
+    StartDelivery,
+)
+from deliverer.crm.sidelined import Waiting
 from services import metrics
 from services.amqp.consumer import ChannelLost, ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task
 
-FRAMES = 16
-"""Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
-PART_APART = 4
-"""Of the window, as its fourth part: what stands apart may take that at most."""
 LOOK_SECONDS = 1.0
-"""Between two looks at what people want."""
-PACE_SECONDS = 0.010
-"""Until it is looked again whether a destination may be asked once more."""
-TICK_SECONDS = 0.001
-"""Past the end of a wait: the loop's timers may fire a little early."""
+"""Between two polls of the tables."""
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class Session:
-    """Whatever changes (an envelope, a landing, the end of a pause) launches what may fly."""
+class Table(Protocol):
+    """`deliverer.crm.sidelined_store.SidelinedStore`."""
 
+    async def conversations(self, destination: str) -> set[str]: ...
+
+    async def insert(self, destination: str, jobs: Sequence[Job], wait: float) -> None: ...
+
+    async def due(
+        self, destination: str, conversations: Collection[str], most: int
+    ) -> list[Waiting]: ...
+
+
+class Session:
     def __init__(
         self, engine: DeliveryAttempt, replays: Replays, asides: Table, inbox: Inbox
     ) -> None:
-        self._engine, self._replays, self._inbox = engine, replays, inbox
-        self._id = engine.destination.id
-        self._standing = Sidelined(self._id, asides)
+        self._engine, self._replays, self._asides, self._inbox = engine, replays, asides, inbox
+        destination = engine.destination
+        self._id = destination.id
+        self._scheduler = Scheduler(destination.window, destination.per_second)
         self._loop = asyncio.get_running_loop()
-        self._lanes, self._health = Lanes(), DestinationBreaker()
-        self._window = ConcurrencyWindow(engine.destination.window)
-        per_second = engine.destination.per_second
-        self._pace = Pacer(per_second) if per_second else None
-        self._paced: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight = self._apart = self._frames = 0
-        """Deliveries that are under way, and those of them that stand apart; envelopes in hand."""
-        self._failing: set[str] = set()
-        """Conversations that failed since any delivery was taken."""
-        self._not_before = 0.0
-        self._again: set[UUID] = set()
-        """In hand of what is tried again."""
-        self._soon = asyncio.Event()
-        """There may be something to look at before its time."""
-        self._paused_by_operator: bool | None = None
-        """Whether a person holds it still; None until that is known."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._poll_soon = asyncio.Event()
 
     async def run(self) -> None:
         """Until the channel is lost or let go."""
         self._publish_metrics()
-        metrics.destination_window.labels(destination=self._id).set_function(lambda: self._most)
-        aside = metrics.destination_aside.labels(destination=self._id)
-        aside.set_function(lambda: len(self._standing))
-        await self._standing.load()
+        self._scheduler.load_sidelined(await self._ask(self._asides.conversations, "aside"))
         try:
-            async with background_task(self._poll_operator()) as looking:
-                looking.add_done_callback(self._ended)
+            async with background_task(self._poll()) as polling:
+                polling.add_done_callback(self._ended)
                 while True:
-                    for frame in await self._inbox.take(FRAMES):
-                        await self._add(frame)
-                    self._start_ready()
+                    for incoming in await self._inbox.take(FRAMES):
+                        await self._receive(incoming)
+                    self._tick()
         except ConsumerStopping:
-            # Nothing new is launched; what flies is finished and written down.
-            self._not_before = float("inf")
+            # Deliveries in flight are finished and written down.
+            self._scheduler.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
-            # Nor by the timer of a pause: whoever has the queue next delivers what was in hand.
-            self._not_before = float("inf")
+            # The next holder of the queue makes the deliveries that were in hand.
+            self._scheduler.stop()
+            self._arm()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _add(self, frame: IncomingMessage) -> None:
-        self._frames += 1
+    async def _receive(self, incoming: IncomingMessage) -> None:
+        self._scheduler.on_envelope()
         try:
-            jobs, aside = await self._engine.jobs(frame)
+            jobs, sidelined = await self._engine.jobs(incoming)
         except (msgspec.DecodeError, TypeError):
-            await self._engine.unreadable(frame)
-            jobs, aside = [], set[str]()
-        self._standing.add(aside)
-        behind = [job for job in jobs if job.delivery.conversation in self._standing]
-        for job in jobs:
-            if job.delivery.conversation not in self._standing:
-                self._lanes.add(job)
-        if behind:
-            await self._keep(behind)
-        if not jobs:
-            await self._ack(frame)
+            await self._engine.unreadable(incoming)
+            jobs, sidelined = [], set[str]()
+        await self._perform(self._scheduler.on_batch(incoming, jobs, sidelined))
 
-    async def _ack(self, frame: IncomingMessage) -> None:
-        self._frames -= 1
-        await self._inbox.ack(frame)
-
-    async def _poll_operator(self) -> None:
-        """At what people want of this destination."""
+    async def _poll(self) -> None:
+        """Poll the tables: the operator's pause, replays, sidelined deliveries."""
+        scheduler = self._scheduler
         while True:
-            look = partial(self._replays.is_paused_by_operator, self._id)
-            still = await retry_while_unavailable(look, "pause")
-            if still != bool(self._paused_by_operator):
-                event = "destination.held" if still else "destination.freed"
-                log.warning(event, destination=self._id)
-                self._not_before = 0.0  # whoever frees it need not wait for its next probe
-            self._paused_by_operator = still
-            self._publish_metrics()
-            due = partial(self._replays.due, self._id, self._again, still=still)
-            found = await retry_while_unavailable(due, "replays")
-            self._again -= self._lanes.remove_replays(found.over)
-            for again in found.again:
-                self._again.add(again.delivery.id)
-                self._lanes.add(again.job)
-            few = self._health.probes > 0
-            for job in [] if still else await self._standing.due(few=few):
-                self._lanes.add(job)
-            self._start_ready()
-            await self._rest()
+            paused = await self._ask(self._replays.is_paused_by_operator, "pause")
+            await self._perform(scheduler.on_operator_pause(paused))
+            due = partial(self._replays.due, held=scheduler.replays, still=paused)
+            found = await self._ask(due, "replays")
+            scheduler.on_replays([again.job for again in found.again], found.over)
+            if not paused:
+                await self._scan()
+            self._tick()
+            self._poll_soon.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._poll_soon.wait()
 
-    async def _rest(self) -> None:
-        self._soon.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
-                await self._soon.wait()
+    async def _scan(self) -> None:
+        asked = self._scheduler.start_scan()
+        most = self._scheduler.on_conversations(
+            await self._ask(self._asides.conversations, "aside")
+        )
+        if asked and most > 0:
+            due = partial(self._asides.due, conversations=asked, most=most)
+            self._scheduler.on_due(await self._ask(due, "aside"))
 
-    @property
-    def _most(self) -> int:
-        """Deliveries in flight, by now."""
-        return 1 if self._health.probes else self._window.size
+    async def _ask(self, query: Callable[[str], Awaitable[T]], what: str) -> T:
+        return await retry_while_unavailable(partial(query, self._id), what)
 
-    @property
-    def _room_apart(self) -> bool:
-        """Whether one may go that stands apart: of these a part of the window is under way at most,
-        and a place that is the only one is for whoever does not, if any waits."""
-        if self._most == 1 and self._lanes.has_ordinary:
-            return False
-        return self._apart < max(1, self._most // PART_APART)
+    def _tick(self, due: float = 0.0) -> None:
+        """`due`: time of the timer, because the loop may fire it a little early."""
+        for start in self._scheduler.tick(max(self._loop.time(), due)):
+            self._start(start)
+        self._arm()
 
-    def _start_ready(self) -> None:
-        if self._paused_by_operator is not False:
+    def _on_timer(self, due: float) -> None:
+        self._timer = None
+        self._tick(due)
+
+    def _arm(self) -> None:
+        """One timer, for when the scheduler wants to be woken."""
+        due = self._scheduler.next_due
+        if due == (self._timer and self._timer.when()):
             return
-        while self._in_flight < self._most and self._loop.time() >= self._not_before:
-            if self._pace and not self._pace.room(self._loop.time()):
-                self._wait_for_pace()
-                return
-            job = self._lanes.next(apart=self._room_apart, newest=self._health.probes > 0)
-            if job is None:
-                return
-            if self._pace:
-                self._pace.consume(1)
-            self._in_flight += 1
-            self._apart += job.is_apart
-            task = asyncio.create_task(self._deliver(job))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None if due is None else self._loop.call_at(due, self._on_timer, due)
 
-    def _wait_for_pace(self) -> None:
-        """Look again soon: by one timer, however often there was no room."""
-        if self._paced is None:
-            self._paced = self._loop.call_later(PACE_SECONDS, self._look_again)
+    async def _perform(self, actions: Sequence[Action]) -> None:
+        """In order; what needs no waiting comes first."""
+        self._arm()
+        for action in actions:
+            match action:
+                case StartDelivery():
+                    self._start(action)
+                case Settle() | Sideline():
+                    await self._write(action)
+                case Ack():
+                    await self._inbox.ack(action.incoming)
+                case RecordFailure():
+                    self._count(action.verdict.outcome)
+                    self._engine.failed(action.job, action.answer, action.verdict)
+                case PollSoon():
+                    self._poll_soon.set()
+                case Report():
+                    say = getattr(log, action.level)
+                    say(action.event, destination=self._id, **action.fields)
 
-    def _look_again(self) -> None:
-        self._paced = None
-        self._start_ready()
+    def _start(self, start: StartDelivery) -> None:
+        task = asyncio.create_task(self._deliver(start))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _deliver(self, start: StartDelivery) -> None:
+        answer, verdict = await self._engine.attempt(start.job)
+        now, chance = self._loop.time(), random.random()
+        await self._perform(self._scheduler.on_result(start, answer, verdict, now, chance))
+
+    async def _write(self, action: Settle | Sideline) -> None:
+        if isinstance(action, Settle):
+            self._count(action.verdict.outcome)
+            await self._engine.settle(action.job, action.answer, action.verdict)
+            await self._perform(self._scheduler.on_settled(action.job))
+        else:
+            keep = partial(self._asides.insert, jobs=action.jobs, wait=action.wait)
+            await self._ask(keep, "aside")
+            await self._perform(self._scheduler.on_sidelined(action.jobs))
+
+    def _count(self, outcome: str) -> None:
+        metrics.deliveries.labels(destination=self._id, outcome=outcome).inc()
+
+    def _publish_metrics(self) -> None:
+        scheduler = self._scheduler
+        for gauge, value in (
+            (metrics.destination_paused, lambda: scheduler.is_paused),
+            (metrics.destination_window, lambda: scheduler.concurrency),
+            (metrics.destination_aside, lambda: scheduler.sidelined_conversations),
+        ):
+            gauge.labels(destination=self._id).set_function(value)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -196,101 +208,3 @@ class Session:
         if error and not isinstance(error, ChannelLost):
             log.error("delivery.failed", exc_info=error)
             self._inbox.mark_lost()
-
-    async def _deliver(self, job: Job) -> None:
-        left, probes = self._loop.time(), self._health.probes
-        answer, said = await self._engine.attempt(job)
-        full = self._in_flight >= self._most
-        self._in_flight -= 1
-        self._apart -= job.is_apart
-        verdict = self._health.classify(job, said)
-        metrics.deliveries.labels(destination=self._id, outcome=verdict.outcome).inc()
-        # Of many that fail together only the first counts, and one that was under way before the
-        # destination failed says nothing about now.
-        current = self._health.probes == probes
-        if verdict.outcome == "aside":
-            await self._stand_aside(job, answer, verdict)
-        elif verdict.outcome == "paused":
-            self._engine.failed(job, answer, verdict)
-            self._failing.add(job.delivery.conversation)
-            if current:
-                self._pause(answer, verdict)
-            await self._requeue(job)
-        else:
-            if current:
-                self._window.on_response(left, self._loop.time(), full=full, calls=answer.calls)
-                self._on_response(verdict)
-            await self._settle(job, answer, verdict)
-
-    async def _settle(self, job: Job, answer: Response, verdict: Verdict) -> None:
-        # The next of this conversation may go: if we end before this one is written down, both
-        # are done again, in order, under the same ids.
-        self._lanes.done(job)
-        self._start_ready()
-        await self._engine.settle(job, answer, verdict)
-        await self._done(job, settled=True)
-
-    async def _done(self, job: Job, *, settled: bool) -> None:
-        """It need not be in hand any more."""
-        self._again.discard(job.delivery.id)
-        if self._standing.release(job, settled=settled):
-            self._soon.set()
-        if job.frame:
-            job.frame.left -= 1
-            if not job.frame.left:
-                await self._ack(job.frame.incoming)
-
-    async def _requeue(self, job: Job) -> None:
-        """It is tried again, after those of others; unless these have all failed too, and as many
-        envelopes are in hand as may be: then nobody can tell whether it is the destination before
-        they make room for others."""
-        self._lanes.requeue(job)
-        if self._frames >= FRAMES and not self._lanes.has_untried and not self._in_flight:
-            await self._keep(self._lanes.all_tried(), WAITS[0])
-
-    async def _stand_aside(self, job: Job, answer: Response, verdict: Verdict) -> None:
-        """It waits in the table, and what comes after it in its conversation; what a person set to
-        be tried again goes alone."""
-        log.error("delivery.aside", destination=self._id, record=job.delivery.id)
-        self._engine.failed(job, answer, verdict)
-        jobs = [self._lanes.done(job)] if job.replays else self._lanes.remove_lane(job)
-        self._start_ready()
-        # Nothing comes between: what is added from here on knows that it stands aside.
-        asked = min(answer.retry_after or 0.0, FIRST_RETRY_AFTER)
-        await self._keep(jobs, max(verdict.wait, asked))
-
-    async def _keep(self, jobs: list[Job], wait: float = 0.0) -> None:
-        await self._standing.store(jobs, wait)
-        for job in jobs:
-            await self._done(job, settled=False)
-
-    def _pause(self, answer: Response, verdict: Verdict) -> None:
-        """After one more failure of the destination."""
-        probes, reason = self._health.probes, verdict.reason
-        say = log.error if verdict.alarm else log.warning
-        say("destination.paused", destination=self._id, reason=reason, attempt=probes)
-        several = len(self._failing) > 1
-        wait = wait_before_probe(probes, answer.retry_after, random.random(), several=several)
-        self._health.failed()
-        self._window.on_failure(self._loop.time())
-        self._publish_metrics()
-        self._not_before = max(self._not_before, self._loop.time() + wait)
-        self._schedule_start(wait)
-
-    def _on_response(self, verdict: Verdict) -> None:
-        """It answered as one that is there; if it took the delivery, it works."""
-        if verdict.outcome == "settled":
-            self._health.on_success()
-            self._failing.clear()
-            self._lanes.reset_tried()
-        if self._health.probes:
-            log.info("destination.resumed", destination=self._id)
-            self._health.probes = 0
-            self._publish_metrics()
-
-    def _publish_metrics(self) -> None:
-        paused = bool(self._paused_by_operator) or self._health.probes > 0
-        metrics.destination_paused.labels(destination=self._id).set(paused)
-
-    def _schedule_start(self, seconds: float) -> None:
-        self._loop.call_later(seconds + TICK_SECONDS, self._start_ready)

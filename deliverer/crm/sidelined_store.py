@@ -6,12 +6,9 @@ from typing import Any
 import msgspec
 
 from deliverer.crm.lanes import Job
+from deliverer.crm.sidelined import TOGETHER, Waiting
 from services.contract import Delivery
 from services.postgres.database import Pool
-
-TOGETHER = 16
-"""Deliveries of one conversation that are taken in hand at once: the first one is tried, the others
-go when it passes."""
 
 
 class SidelinedRow(msgspec.Struct, frozen=True):
@@ -19,14 +16,6 @@ class SidelinedRow(msgspec.Struct, frozen=True):
 
     delivery: Delivery
     answer: bytes = b""
-
-
-class SidelinedDelivery(msgspec.Struct, frozen=True):
-    """A delivery that waits, how often it failed while others passed, and was tried in all."""
-
-    delivery: Delivery
-    failed: int
-    attempts: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -50,13 +39,12 @@ class SidelinedStore:
 
     async def due(
         self, destination: str, conversations: Collection[str], most: int
-    ) -> list[SidelinedDelivery]:
+    ) -> list[Waiting]:
         """Of conversations whose first delivery is due, that one and those behind it, in order; of
         so many conversations."""
         rows = await self._pool.fetch(_DUE, destination, list(conversations), most, TOGETHER)
         return [
-            SidelinedDelivery(_decode(row["body"]).delivery, row["failed"], row["attempts"])
-            for row in rows
+            Waiting(_decode(row["body"]).delivery, row["failed"], row["attempts"]) for row in rows
         ]
 
 

@@ -1,1 +1,15 @@
-"""Kinds of destination, one module or package each."""
+"""One module or package per destination kind; this is the table of them.
+
+A new kind is a module with a `DestinationKind`, a line here, and its settings in `services.town`.
+"""
+
+from collections.abc import Mapping
+
+from deliverer.crm.destination_kind import DestinationKind
+from deliverer.destinations import cloudevents_receiver, mail_receiver, openklant_receiver
+
+DESTINATIONS: Mapping[str, DestinationKind] = {
+    "cloudevents": cloudevents_receiver.KIND,
+    "openklant": openklant_receiver.KIND,
+    "mail": mail_receiver.KIND,
+}

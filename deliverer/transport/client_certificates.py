@@ -7,21 +7,24 @@ import errno
 import hashlib
 import ssl
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
+from cryptography import x509
 
-from deliverer.transport import pem
 from services import clock, metrics
-from services.config.organisation import Destination
+from services.config.organisation import Destination, HttpDestination
 
 LOOK_SECONDS = 60.0
 """Between two looks whether a file has changed: renewing is done days ahead."""
 BYTES = 1024 * 1024
 """Of one file: all authorities that a system knows are 0.2 MB."""
 CERTIFICATE, KEY, AUTHORITIES = "client_certificate", "client_key", "certificate_authorities"
+BEGIN = b"-----BEGIN CERTIFICATE-----"
+SOON = timedelta(days=30)
+"""Before its end a person should know: an organisation's certificate takes weeks to get."""
 NOT_ITS_KEY = "KEY_VALUES_MISMATCH"
 """OpenSSL's word for a key of another certificate."""
 
@@ -54,7 +57,9 @@ def paths(destination: Destination, folder: Path, environ: Mapping[str, str]) ->
     """Where the files are; WrongFiles with every variable that is missing."""
     found: dict[str, Path] = {}
     wrong: list[Wrong] = []
-    for field in (CERTIFICATE, KEY, AUTHORITIES):
+    for field in (
+        (CERTIFICATE, KEY, AUTHORITIES) if isinstance(destination, HttpDestination) else ()
+    ):
         given: str = getattr(destination, field)
         name = given.removeprefix("env:")
         # Of a file `NAME_FILE` and `NAME` are the same: where it is.
@@ -99,6 +104,24 @@ def fingerprint(texts: Mapping[str, bytes]) -> bytes:
     return digest.digest()
 
 
+def not_after(text: bytes) -> datetime:
+    """Until when the first certificate of a PEM file is valid, which is the one that is shown.
+    ValueError when it cannot be read. Pure."""
+    if BEGIN not in text:
+        raise ValueError("holds no certificate in PEM")
+    try:
+        return x509.load_pem_x509_certificate(text).not_valid_after_utc
+    except (ValueError, x509.InvalidVersion):
+        raise ValueError("holds a certificate that cannot be read") from None
+
+
+def doubt(until: datetime, now: datetime) -> str:
+    """A person should know this of a certificate that is valid until then; '' is nothing. Pure."""
+    if until <= now:
+        return f"expired on {until:%Y-%m-%d}"
+    return f"expires on {until:%Y-%m-%d}" if until - now <= SOON else ""
+
+
 def _texts(paths: Paths) -> tuple[dict[str, bytes], list[Wrong]]:
     texts: dict[str, bytes] = {}
     wrong: list[Wrong] = []
@@ -123,7 +146,7 @@ def _show(context: ssl.SSLContext, paths: Paths, text: bytes) -> datetime:
     """Until when the certificate is valid that is shown from here on."""
     certificate, key = paths[CERTIFICATE], paths.get(KEY)
     try:
-        until = pem.not_after(pem.first(text.decode("latin-1")))
+        until = not_after(text)
     except ValueError as error:
         raise CertificateFilesError([(CERTIFICATE, f"{certificate} {error}")]) from None
     try:
@@ -188,5 +211,5 @@ class Certificates:
             return
         gauge = metrics.certificate_not_after.labels(destination=self._destination)
         gauge.set(until.timestamp())
-        if said := pem.doubt(until, clock.now()):
+        if said := doubt(until, clock.now()):
             log.warning("certificate.ends", destination=self._destination, reason=said)

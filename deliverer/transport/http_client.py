@@ -140,8 +140,3 @@ async def http_client(
 
 class HttpClientProtocol(Protocol):
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response: ...
-
-
-Keys = tuple[bytes, ...]
-"""With which a destination's events are signed: two while its secret is replaced. Of mail one, the
-name and password, perhaps empty."""

@@ -12,7 +12,13 @@ from pydantic_core import ErrorDetails
 from services.calendar.opening_hours import Closing
 from services.config.cross_references import OPTIONAL, cross_reference_errors
 from services.config.numbers import Number
-from services.config.organisation import Department, Destination, TaggedContacts, Tenant
+from services.config.organisation import (
+    AnyDestination,
+    CloudEventsDestination,
+    Department,
+    TaggedContacts,
+    Tenant,
+)
 from services.config.pricing import Rate
 from services.config.routing_rules import Deep, Group, Menu, Rule, SafetyRule
 from services.toml.errors import ConfigFault, Location, fault, shape_faults, toml
@@ -43,7 +49,7 @@ class Configuration(ConfigModel):
     tenants: tuple[Tenant, ...] = Field(min_length=1)
     numbers: tuple[Number, ...] = Field(min_length=1)
     departments: tuple[Department, ...] = Field(min_length=1)
-    destinations: tuple[Destination, ...] = Field(min_length=1)
+    destinations: tuple[AnyDestination, ...] = Field(min_length=1)
     contacts: tuple[TaggedContacts, ...] = Field(default=(), max_length=1000)
     rates: tuple[Rate, ...] = Field(default=(), max_length=200)
     """What messages cost, from which month on."""
@@ -67,7 +73,7 @@ class Configuration(ConfigModel):
         return {(d.tenant, d.id): d for d in self.departments}
 
     @cached_property
-    def _destinations(self) -> dict[str, Destination]:
+    def _destinations(self) -> dict[str, AnyDestination]:
         return {destination.id: destination for destination in self.destinations}
 
     @cached_property
@@ -89,7 +95,7 @@ class Configuration(ConfigModel):
     def department(self, tenant: str, department: str) -> Department | None:
         return self._departments.get((tenant, department))
 
-    def destination(self, destination: str) -> Destination | None:
+    def destination(self, destination: str) -> AnyDestination | None:
         return self._destinations.get(destination)
 
     def confidential(self, tenant: str, departments: Iterable[str]) -> bool:
@@ -112,7 +118,7 @@ class PartialConfig(msgspec.Struct, frozen=True):
     `destinations`: ids and proofs, whatever else is wrong with them."""
 
     config: Configuration
-    destinations: tuple[Destination, ...]
+    destinations: tuple[AnyDestination, ...]
     places: dict[str, list[int]] = {}
     lost: frozenset[str] = frozenset()
 
@@ -159,7 +165,8 @@ def merge_files(sources: Sequence[ConfigFile], *, whole: bool = True) -> Configu
     try:
         config = Configuration.model_validate(given)
     except ValidationError as error:
-        wrong = [each for each in error.errors() if whole or not _only_missed(each)]
+        errors = map(_without_kind, error.errors())
+        wrong = [each for each in errors if whole or not _only_missed(each)]
         found += shape_faults(wrong)
     faults += [locate_error(sources, *each) for each in found]
     if faults or config is None or not whole:
@@ -177,6 +184,21 @@ def _together(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[Confi
             elif isinstance(there := given.get(key, []), list):
                 given[key] = [*there, *value]
     return given, faults
+
+
+def _without_kind(error: ErrorDetails) -> ErrorDetails:
+    """Pydantic puts the kind of a destination in the location of an error; no file has it there."""
+    where, what = error["loc"], error["msg"]
+    if where[:1] != ("destinations",):
+        return error
+    if error["type"] == "union_tag_not_found":
+        return {**error, "loc": (*where, "kind"), "msg": "Field required"}
+    if error["type"] == "union_tag_invalid":
+        what = f"Input should be one of {error['ctx']['expected_tags']}"
+        return {**error, "loc": (*where, "kind"), "msg": what}
+    if error["type"] == "extra_forbidden" and len(where) == 4:
+        what = f"{what} for the kind '{where[2]}'"
+    return {**error, "loc": where[:2] + where[3:], "msg": what}
 
 
 def _only_missed(error: ErrorDetails) -> bool:
@@ -241,11 +263,11 @@ PROOFS = (
 """Of a destination, whether it can be spoken to or not."""
 
 
-def _destinations(table: Any) -> Iterator[Destination]:
+def _destinations(table: Any) -> Iterator[CloudEventsDestination]:
     asked = {"kind": "cloudevents", "url": "https://not.asked"}
     for entry in table if isinstance(table, list) else []:
         for keys in (PROOFS, ("id", "secret")) if isinstance(entry, dict) else ():
             with suppress(ValidationError):  # a fault that is told already
                 kept = {key: entry[key] for key in keys if key in entry}
-                yield Destination.model_validate(kept | asked)
+                yield CloudEventsDestination.model_validate(kept | asked)
                 break

@@ -1,7 +1,7 @@
 """A municipality as it is configured: itself, its departments, and where they are told things."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -170,66 +170,91 @@ class OAuth(ConfigModel):
 
 
 class Destination(ConfigModel):
-    """A CRM's address; or, of the kind mail, people whom alarms alone are sent to."""
+    """Where events go: the settings of every kind. `kind` names the class with the others."""
 
     id: Id
-    kind: Literal["cloudevents", "openklant", "mail"]
-    url: str = Field(pattern=r"^(https?|smtps?)://[^\s]+$")
+    kind: str
+    url: str
     secret: Given = ""
-    """`env:NAME`; a Standard Webhooks secret (`whsec_` and base64, or plain text). Of openklant:
-    its token. Of mail: the name and password, `name:password`, where the server asks for them."""
-    secret_next: Given = ""
-    """Another one, while they are being replaced: events are signed with both."""
     window: int = Field(default=64, ge=1, le=512)
     """Deliveries in flight, at most."""
     per_second: int | None = Field(default=None, ge=1, le=10_000)
-    """Deliveries, at most, of whoever must not be asked more often."""
+    """Deliveries a second, at most, where it must not be asked more often."""
     confidential: bool = False
-    """Whether it is told that something happened, and not what: it asks the archive."""
+    """Its events say that something happened and nothing more: it asks the archive for it."""
+
+
+class HttpDestination(Destination):
+    url: Url
     client_certificate: Given = ""
     """Path of a PEM file with the certificate that we show, and those that lead to its root; as
     all three, from the folder of the first file, or a whole path, or `env:NAME` that holds one."""
     client_key: Given = ""
-    """Where its key is, unless in the same file."""
+    """Path of its key, unless it is in the same file."""
     certificate_authorities: Given = ""
-    """By whom the certificate that it shows is signed, instead of those that the system knows."""
-    oauth: OAuth | None = None
-    channel: str = Field(default="WhatsApp", min_length=1, max_length=50)
-    """Of openklant: `kanaal`, as the municipality's list of channels spells it."""
-    burst_minutes: int = Field(default=15, ge=0, le=24 * 60)
-    """Of openklant: what comes within so many minutes of the message before is one contact."""
-    look_seconds: int = Field(default=60, ge=5, le=3600)
-    """Of openklant: between two looks at which tasks somebody has done there."""
-    link: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
-    """Of openklant: where an employee sees a conversation, for whose id '{conversation}' stands."""
-    to: tuple[Mail, ...] = Field(default=(), max_length=20)
-    sender: Mail | Literal[""] = ""
+    """Path of the authorities that may sign its own certificate, instead of the system's."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Addresses that we speak to on its behalf."""
+        return (self.url,)
 
     @model_validator(mode="after")
-    def _spoken_to_as_its_kind(self) -> "Destination":
-        mail = self.kind == "mail"
-        if mail != self.url.startswith("smtp"):
-            raise PydanticCustomError("url", "Mail goes by smtp:// or smtps://, the rest by https")
-        if mail != bool(self.to and self.sender):
-            raise PydanticCustomError("to", "Mail, and nothing else, needs `to` and `sender`")
-        return self
-
-    @model_validator(mode="after")
-    def _known_to_each_other(self) -> "Destination":
-        files = self.client_certificate or self.client_key or self.certificate_authorities
-        if self.kind == "mail" and (files or self.oauth):
-            raise PydanticCustomError("mail", "Mail has neither certificates of its own nor oauth")
-        if self.kind == "openklant" and (self.oauth or self.secret_next):
-            what = "Open Klant is spoken to with the one token in `secret`: no oauth, no second"
-            raise PydanticCustomError("openklant", what)
+    def _certificates_are_used(self) -> Self:
         if self.client_key and not self.client_certificate:
             raise PydanticCustomError("client_key", "A client_key goes with a client_certificate")
-        asked = [self.url, *([self.oauth.token_url] if self.oauth else [])]
-        if files and not any(url.startswith("https") for url in asked):
+        files = self.client_certificate or self.certificate_authorities
+        if files and not any(url.startswith("https") for url in self.addresses):
             raise PydanticCustomError("certificates", "Certificates are for an address by https")
+        return self
+
+
+class CloudEventsDestination(HttpDestination):
+    """A CRM. `secret` is a Standard Webhooks secret (`whsec_` and base64, or plain text)."""
+
+    kind: Literal["cloudevents"]
+    secret_next: Given = ""
+    """Another one, while they are being replaced: events are signed with both."""
+    oauth: OAuth | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self.url, self.oauth.token_url) if self.oauth else (self.url,)
+
+    @model_validator(mode="after")
+    def _proves_who_it_is(self) -> Self:
         if self.oauth and self.oauth.client_auth == "tls" and not self.client_certificate:
             raise PydanticCustomError("tls", "client_auth = 'tls' needs a client_certificate")
         return self
+
+
+class OpenKlantDestination(HttpDestination):
+    """An Open Klant. `secret` is its token."""
+
+    kind: Literal["openklant"]
+    channel: str = Field(default="WhatsApp", min_length=1, max_length=50)
+    """`kanaal`, as the municipality's list of channels spells it."""
+    burst_minutes: int = Field(default=15, ge=0, le=24 * 60)
+    """A message within so many minutes of the one before belongs to the same contact."""
+    look_seconds: int = Field(default=60, ge=5, le=3600)
+    """Between two looks at which tasks somebody has done there."""
+    link: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
+    """Address where an employee sees a conversation, with '{conversation}' for its id."""
+
+
+class MailDestination(Destination):
+    """People whom alarms alone are sent to. `secret` is `name:password`, where their mail server
+    asks for them."""
+
+    kind: Literal["mail"]
+    url: Annotated[str, Field(pattern=r"^smtps?://[^\s]+$")]
+    to: tuple[Mail, ...] = Field(min_length=1, max_length=20)
+    sender: Mail
+
+
+AnyDestination = Annotated[
+    CloudEventsDestination | OpenKlantDestination | MailDestination, Field(discriminator="kind")
+]
 
 
 class TaggedContacts(ConfigModel):

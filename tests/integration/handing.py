@@ -12,19 +12,17 @@ import msgspec
 from aiohttp import web
 
 from deliverer.audit.recorder import attempt_recorder
-from deliverer.credentials import Credentials
+from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
-from deliverer.destinations.openklant.closing_store import Closings
 from deliverer.service import Shared, inbound
 from deliverer.transport.client_certificates import Certificates
 from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
-from services.amqp.connection import broker_connection
-from services.amqp.publisher import Publisher
-from services.config.organisation import Department, Destination
+from services.amqp.publisher import Publisher, broker_connection
+from services.config.organisation import CloudEventsDestination, Department
 from services.contract import Delivery, DeliveryBatch
 from services.ids import uuid7
 from services.postgres.database import Pool
@@ -88,19 +86,20 @@ class Post:
     async def works(
         self, given: dict[str, Any], secret: str = "", certificates: Certificates | None = None
     ) -> AsyncIterator[None]:
-        destination = Destination.model_validate({"id": "crm", "kind": "cloudevents"} | given)
+        destination = CloudEventsDestination.model_validate(
+            {"id": "crm", "kind": "cloudevents"} | given
+        )
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
         async with (
             broker_connection(url, "test publishes") as out,
             broker_connection(url, "test consumes") as link,
         ):
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
-            replays, closings = Replays(self._pool, clock.new_id()), Closings(self._pool)
-            tables = settlements, replays, SidelinedStore(self._pool), closings
+            tables = settlements, Replays(self._pool, clock.new_id()), SidelinedStore(self._pool)
+            receivers = ReceiverContext(self._pool, self.department, HERE, ARCHIVER)
             own = Credentials((b"key",), secret, certificates)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
-                more = HERE, ARCHIVER, attempts.record
-                shared = Shared(link, self._pool, self.department, *tables, *more)
+                shared = Shared(link, *tables, receivers, attempts.record)
                 async with inbound(shared, destination, own):
                     yield
 

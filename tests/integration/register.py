@@ -24,12 +24,12 @@ from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
 from deliverer.destinations.openklant.task_poller import Pace, TaskPoller
 from deliverer.destinations.openklant.task_status import Closing
-from deliverer.service import OPEN_KLANT_BYTES
+from deliverer.destinations.openklant_receiver import ANSWER_BYTES
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import running
 from sandbox.settings import SandboxSettings
-from services.config.organisation import Department, Destination
+from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Delivery
 from services.postgres.database import Pool
 from tests.integration.handing import ARCHIVER, NOON
@@ -60,7 +60,7 @@ class Register:
     def deliverer(self, road: Road, **given: Any) -> OpenKlantReceiver:
         """Of a process that starts now."""
         known = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
-        destination = Destination.model_validate(known | given)
+        destination = OpenKlantDestination.model_validate(known | given)
         terms = payloads.PayloadOptions(
             destination.channel, ARCHIVER, "https://desk.example/{conversation}"
         )
@@ -185,9 +185,7 @@ async def register(pool: Pool) -> AsyncIterator[Register]:
     async with (
         running(asked) as sandbox,
         aiohttp.ClientSession() as http,
-        http_client(
-            8, networks=[ip_network("127.0.0.0/8")], answer_bytes=OPEN_KLANT_BYTES
-        ) as sender,
+        http_client(8, networks=[ip_network("127.0.0.0/8")], answer_bytes=ANSWER_BYTES) as sender,
     ):
         made = Register(sandbox.url, http, pool, sender)
         await made.ask("POST", "/openklant/pace", {"factor": 0})

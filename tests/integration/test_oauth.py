@@ -15,7 +15,7 @@ from deliverer.transport.client_certificates import load
 from deliverer.transport.http_client import http_client
 from deliverer.transport.response import Response
 from deploy.local.rabbitmq import Broker
-from services.config.organisation import Destination
+from services.config.organisation import CloudEventsDestination
 from services.postgres.database import Pool
 from tests.authority import Authority
 from tests.integration.handing import HERE, Crm, Post, serving
@@ -60,7 +60,9 @@ def oauth(url: str, **more: str) -> dict[str, Any]:
 async def posting(
     url: str, given: dict[str, Any], networks: Any = HERE
 ) -> AsyncIterator[Callable[[], Awaitable[Response]]]:
-    crm = Destination.model_validate({"id": "crm", "kind": "cloudevents", "url": url} | given)
+    crm = CloudEventsDestination.model_validate(
+        {"id": "crm", "kind": "cloudevents", "url": url} | given
+    )
     headers: Mapping[str, str] = {"webhook-signature": "v1,x"}
     async with (
         http_client(65, PATIENCE_SECONDS, networks) as sender,
@@ -258,7 +260,7 @@ async def test_the_token_endpoint_is_shown_the_client_certificate_too(tmp_path: 
     async with serving(by_certificate, tls) as tokens, serving(crm.handle, tls) as url:
         given = oauth(tokens, client_auth="tls", client_secret="")
         given |= {"client_certificate": "ours.pem"}
-        destination = Destination.model_validate(
+        destination = CloudEventsDestination.model_validate(
             {"id": "crm", "kind": "cloudevents", "url": url} | given
         )
         async with (

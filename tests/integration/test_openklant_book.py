@@ -5,7 +5,7 @@ import asyncio
 from deliverer.destinations.openklant.store import CONNECTIONS, SagaStore
 from deliverer.service import POOL_SIZE
 from services import clock
-from services.config.organisation import Destination
+from services.config.organisation import OpenKlantDestination
 from services.postgres.database import connection_pool
 
 
@@ -14,6 +14,6 @@ async def test_with_a_whole_window_under_way_half_of_the_connections_are_for_oth
 ) -> None:
     async with connection_pool(migrated, "test", POOL_SIZE) as pool:
         book = SagaStore(pool, "crm")
-        window = Destination.model_fields["window"].default
+        window = OpenKlantDestination.model_fields["window"].default
         await asyncio.gather(*(book.open(f"c{n}", clock.new_id()) for n in range(window)))
         assert pool.get_size() == CONNECTIONS == POOL_SIZE // 2

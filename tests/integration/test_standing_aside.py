@@ -7,7 +7,8 @@ import msgspec
 from aiohttp import web
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.sidelined_store import TOGETHER, SidelinedStore
+from deliverer.crm.sidelined import TOGETHER
+from deliverer.crm.sidelined_store import SidelinedStore
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
 from services.amqp.connection import broker_connection

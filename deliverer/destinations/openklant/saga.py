@@ -26,7 +26,7 @@ from deliverer.destinations.openklant.payloads import PayloadOptions
 from deliverer.destinations.openklant.store import Contact, OutgoingRef, SagaStore
 from deliverer.destinations.openklant.tasks import Tasks
 from deliverer.transport.response import Response
-from services.config.organisation import Department, Destination
+from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Delivery
 
 DONE = 200
@@ -43,7 +43,7 @@ class OpenKlantReceiver:
 
     def __init__(
         self,
-        destination: Destination,
+        destination: OpenKlantDestination,
         terms: PayloadOptions,
         department: Callable[[str, str], Department | None],
         book: SagaStore,
@@ -51,7 +51,7 @@ class OpenKlantReceiver:
     ) -> None:
         self._id, self._department = destination.id, department
         self._burst = timedelta(minutes=destination.burst_minutes)
-        self._book, self.asking, actors = book, asking, Actors()
+        self._book, self._asking, actors = book, asking, Actors()
         self._contacts, self._tasks = Contacts(terms, book, actors), Tasks(terms, book, actors)
         self._steps: Mapping[str, tuple[Step, ...]] = {
             events.RECEIVED: (self._on_message, self._assign_if_task),
@@ -68,7 +68,7 @@ class OpenKlantReceiver:
     async def deliver(self, delivery: Delivery) -> Response:
         """All that it takes; the answer is that of the call that failed, if any did."""
         try:
-            at = DeliveryContext(delivery, events.parse_event(delivery), self.asking())
+            at = DeliveryContext(delivery, events.parse_event(delivery), self._asking())
         except msgspec.DecodeError:
             return UNREADABLE
         try:

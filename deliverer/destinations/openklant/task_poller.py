@@ -28,7 +28,7 @@ from deliverer.destinations.openklant.task_status import (
 )
 from deliverer.destinations.openklant.tasks import TASKS
 from services import clock, metrics
-from services.config.organisation import Destination
+from services.config.organisation import OpenKlantDestination
 from services.postgres.database import retry_while_unavailable
 
 PAUSE_SECONDS = 0.1
@@ -46,7 +46,7 @@ class Pace(msgspec.Struct, frozen=True):
     pause: float = PAUSE_SECONDS
 
 
-def pace(destination: Destination) -> Pace:
+def pace(destination: OpenKlantDestination) -> Pace:
     """Whoever must not be told more often is not asked more often either. Pure."""
     slowest = 1 / destination.per_second if destination.per_second else 0.0
     return Pace(float(destination.look_seconds), max(PAUSE_SECONDS, slowest))

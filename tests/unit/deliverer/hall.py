@@ -15,15 +15,16 @@ from deliverer.crm.attempt import DeliveryAttempt
 from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import ReplayJob, ReplayScan
-from deliverer.crm.session import FRAMES, Session
+from deliverer.crm.scheduler import FRAMES
+from deliverer.crm.session import Session
 from deliverer.crm.settlements import Settlement
-from deliverer.crm.sidelined_store import TOGETHER, SidelinedDelivery
+from deliverer.crm.sidelined import TOGETHER, Waiting
 from deliverer.destinations import cloudevents
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
 from services import contract
 from services.amqp.consumer import Inbox
-from services.config.organisation import Destination
+from services.config.organisation import CloudEventsDestination
 from services.contract import Delivery, DeliveryBatch
 
 OK = Response(status=200)
@@ -146,12 +147,12 @@ class Table:
 
     async def due(
         self, destination: str, conversations: Collection[str], most: int
-    ) -> list[SidelinedDelivery]:
+    ) -> list[Waiting]:
         await asyncio.sleep(0.01)
-        now, found = asyncio.get_running_loop().time(), list[SidelinedDelivery]()
+        now, found = asyncio.get_running_loop().time(), list[Waiting]()
         for whose in conversations:
             rows = sorted(
-                (place, due, SidelinedDelivery(job.delivery, job.failed, job.attempts))
+                (place, due, Waiting(job.delivery, job.failed, job.attempts))
                 for due, place, job in self._aside.values()
                 if job.delivery.conversation == whose
             )
@@ -175,7 +176,7 @@ class Hall:
         """That settled nothing, where nobody else is told of them."""
         self._note = note or self.attempts.append
         self.opens()
-        destination = Destination(
+        destination = CloudEventsDestination(
             id="crm",
             kind="cloudevents",
             url="https://crm.example",

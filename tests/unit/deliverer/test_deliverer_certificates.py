@@ -1,6 +1,7 @@
 """What is wrong with the files of certificates, all at once, and until when one is valid."""
 
 import asyncio
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,23 +11,24 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from deliverer.credentials import credentials
-from deliverer.transport import pem
 from deliverer.transport.client_certificates import (
     BYTES,
     CertificateFilesError,
     Certificates,
+    doubt,
     load,
+    not_after,
     paths,
 )
 from services import metrics
 from services.config.model import Configuration
-from services.config.organisation import Destination
+from services.config.organisation import CloudEventsDestination
 from services.config.settings import SettingsError
 from tests.authority import Authority, Issued, openssl
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-DER = pem.first("""-----BEGIN CERTIFICATE-----
+DER = ssl.PEM_cert_to_DER_cert("""-----BEGIN CERTIFICATE-----
 MIIBnTCCAUOgAwIBAgIUIErOyELiI+pjRG5ACBSW+/VSD80wCgYIKoZIzj0EAwIw
 DTELMAkGA1UEAwwCQ0EwHhcNMjYxMTI2MDkxNjE1WhcNMjYxMTI5MDkxNjE1WjAR
 MQ8wDQYDVQQDDAZjbGllbnQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAS9+H0I
@@ -49,8 +51,8 @@ def ours(authority: Authority) -> Issued:
     return authority.issued("ours")
 
 
-def destination(**given: str) -> Destination:
-    return Destination.model_validate(
+def destination(**given: str) -> CloudEventsDestination:
+    return CloudEventsDestination.model_validate(
         {"id": "crm", "kind": "cloudevents", "url": "https://crm.example"} | given
     )
 
@@ -61,14 +63,15 @@ def test_a_certificate_says_until_when_it_is_valid(authority: Authority, days: i
     issued = authority.issued(f"for-{days}", days)
     said = openssl("x509", "-in", issued.certificate, "-noout", "-enddate")
     expected = datetime.strptime(said.strip(), "notAfter=%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
-    assert pem.not_after(pem.first(issued.certificate.read_text())) == expected
+    assert not_after(issued.certificate.read_bytes()) == expected
 
 
 def test_it_is_the_first_certificate_of_a_file_that_is_shown(
     authority: Authority, ours: Issued
 ) -> None:
     chain = ours.key.read_text() + ours.certificate.read_text() + authority.certificate.read_text()
-    assert pem.first(chain) == pem.first(ours.certificate.read_text())
+    assert not_after(chain.encode()) == not_after(ours.certificate.read_bytes())
+    assert not_after(chain.encode()) != not_after(authority.certificate.read_bytes())
 
 
 @given(st.data())
@@ -81,13 +84,14 @@ def test_a_certificate_that_is_cut_or_changed_has_a_date_or_a_fault(data: st.Dat
 @given(st.binary(max_size=64))
 @example(b"\x30\x80")
 @example(b"\x30\xff" + b"\xff" * 127)
+@example(DER.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"))
 def test_whatever_bytes_there_are_they_have_a_date_or_a_fault(der: bytes) -> None:
     _date_or_fault(der)
 
 
 def _date_or_fault(der: bytes) -> None:
     try:
-        assert pem.not_after(der).tzinfo is UTC
+        assert not_after(ssl.DER_cert_to_PEM_cert(der).encode()).tzinfo is UTC
     except ValueError as error:
         assert str(error) == "holds a certificate that cannot be read"
 
@@ -102,7 +106,7 @@ def _date_or_fault(der: bytes) -> None:
     ],
 )
 def test_a_person_hears_of_an_end_that_is_near(left: timedelta, said: str) -> None:
-    assert pem.doubt(NOON + left, NOON) == said
+    assert doubt(NOON + left, NOON) == said
 
 
 def test_a_path_is_from_the_folder_of_the_first_file_or_whole_or_in_a_variable() -> None:
@@ -206,7 +210,7 @@ def test_a_start_is_told_of_all_secrets_and_files_that_are_missing_at_once() -> 
     ]
 
 
-def not_after() -> float | None:
+def measured_not_after() -> float | None:
     name = "postkamer_destination_certificate_not_after_seconds"
     return metrics.REGISTRY.get_sample_value(name, {"destination": "renewed"})
 
@@ -225,18 +229,18 @@ def test_what_is_renewed_is_taken_when_it_is_whole_and_what_was_there_is_used_un
     with capture_logs() as logs:
         certificates = Certificates("renewed", files, load(files))
         certificates.report_expiry()
-        before, until = certificates.context(), not_after()
+        before, until = certificates.context(), measured_not_after()
         asyncio.run(certificates.look())
         assert certificates.context() is before
         write(second.certificate, first.key)
         asyncio.run(certificates.look())
         asyncio.run(certificates.look())
         assert certificates.context() is before
-        assert not_after() == until
+        assert measured_not_after() == until
         write(second.certificate, second.key)
         asyncio.run(certificates.look())
     assert certificates.context() is not before
-    assert until and not_after() == pytest.approx(until + 85 * DAY.total_seconds(), abs=60)
+    assert until and measured_not_after() == pytest.approx(until + 85 * DAY.total_seconds(), abs=60)
     assert [entry["event"] for entry in logs] == [
         "certificate.ends", "certificate.refused", "certificate.taken"
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from hall import OK, Crm, Hall, of, until_it_holds
 from timeless import run
 
 from deliverer.crm.response_policy import FIRST_WAIT, LONGEST_WAIT
-from deliverer.crm.session import PACE_SECONDS
+from deliverer.crm.scheduler import PACE_SECONDS, StartDelivery
 from deliverer.transport.response import Response
 from services import contract, metrics
 from services.amqp.consumer import ChannelLost
@@ -241,14 +241,14 @@ def test_a_destination_is_asked_no_more_often_than_it_may_be() -> None:
         hall.receives(*(of(n, f"citizen {n}") for n in range(200)))
         loop, session = asyncio.get_running_loop(), hall.session()
         began, looks = loop.time(), 0
-        launch = session._start_ready
+        tick = session._scheduler.tick
 
-        def counted() -> None:
+        def counted(now: float) -> list[StartDelivery]:
             nonlocal looks
             looks += 1
-            launch()
+            return tick(now)
 
-        session._start_ready = counted  # type: ignore[method-assign]
+        session._scheduler.tick = counted  # type: ignore[method-assign]
         task = asyncio.create_task(session.run())
         await until_it_holds(lambda: hall.channel.acked == [1])
         hall.inbox.drain()

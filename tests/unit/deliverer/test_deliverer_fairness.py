@@ -13,7 +13,7 @@ from timeless import run
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import ReplayJob
 from deliverer.crm.response_policy import FIRST_RETRY_AFTER, LONGEST_WAIT
-from deliverer.crm.session import FRAMES
+from deliverer.crm.scheduler import FRAMES
 from deliverer.transport.response import Response
 from services import metrics
 

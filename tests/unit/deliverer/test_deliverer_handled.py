@@ -19,7 +19,7 @@ from deliverer.destinations.openklant.task_status import (
     order,
     wait,
 )
-from services.config.organisation import Destination
+from services.config.organisation import OpenKlantDestination
 from services.contract import Author
 from tests.integration.handing import NOON
 
@@ -106,7 +106,7 @@ def test_who_is_not_to_be_told_often_is_not_asked_often(
     per_second: int | None, pause: float
 ) -> None:
     given = {"id": "ok", "kind": "openklant", "url": "https://ok.example/v1", "secret": "env:X"}
-    destination = Destination.model_validate(given | {"per_second": per_second})
+    destination = OpenKlantDestination.model_validate(given | {"per_second": per_second})
     assert (pace(destination).every, pace(destination).pause) == (60.0, pause)
 
 

@@ -1,6 +1,7 @@
 """What is written down of a delivery, and the record that is made of it."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,7 +9,8 @@ import msgspec
 import pytest
 from handover import NOON, delivery
 
-from deliverer.credentials import keys
+from deliverer.credentials import load_secrets
+from deliverer.crm.destination_kind import Keys
 from deliverer.crm.settlements import FIRST_KILOBYTE, Settlement, parked, record, settlement
 from services.config.model import Configuration, parse
 from services.config.settings import SettingsError
@@ -84,6 +86,10 @@ def test_every_destination_has_its_key() -> None:
         "d1": (b"plain text",),
         "d2": (b"hunter2",),
     }
+
+
+def keys(config: Configuration, environ: Mapping[str, str]) -> dict[str, Keys]:
+    return {id: each.keys for id, each in load_secrets(config, environ).items()}
 
 
 def test_a_destination_may_have_two_while_they_are_replaced() -> None:

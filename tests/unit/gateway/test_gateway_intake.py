@@ -28,9 +28,16 @@ class Batcher:
     task = None
 
     def __init__(
-        self, answer: Exception | None = None, unanswered: int = 0, seconds_since_progress: float = 0.0
+        self,
+        answer: Exception | None = None,
+        unanswered: int = 0,
+        seconds_since_progress: float = 0.0,
     ) -> None:
-        self.answer, self.unanswered, self.seconds_since_progress = answer, unanswered, seconds_since_progress
+        self.answer, self.unanswered, self.seconds_since_progress = (
+            answer,
+            unanswered,
+            seconds_since_progress,
+        )
         self.bytes = 0
         self.sizes: list[int] = []
 
@@ -107,7 +114,10 @@ def test_the_door_counts_what_all_partitions_have_in_hand_before_it_reads_a_body
 
 
 async def test_a_partition_that_stands_still_refuses_its_own_and_no_others() -> None:
-    still, other = Batcher(unanswered=10, seconds_since_progress=STALLED.closes), Batcher(unanswered=10)
+    still, other = (
+        Batcher(unanswered=10, seconds_since_progress=STALLED.closes),
+        Batcher(unanswered=10),
+    )
     door = intake(still, other)
     assert door.refusal() is None
     with pytest.raises(NotAccepted, match=STALLED.reason):

@@ -13,9 +13,11 @@ from cli.support.example_config import EXAMPLE
 from services.calendar.opening_hours import Closing
 from services.config import loader
 from services.config.organisation import (
+    CloudEventsDestination,
     Department,
-    Destination,
+    MailDestination,
     OAuth,
+    OpenKlantDestination,
     Privacy,
     SafetyAlert,
     TaggedContacts,
@@ -25,13 +27,14 @@ from services.config.pricing import Rate
 from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
 
 ROOT = Path(__file__).parents[3]
-PAPER = (ROOT / "docs" / "municipality" / "settings.md").read_text()
-TABLES: dict[str, type[BaseModel]] = {
+PAPER = (ROOT / "docs" / "routing.md").read_text()
+DESTINATIONS = (CloudEventsDestination, OpenKlantDestination, MailDestination)
+TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[tenants]]`": Tenant,
     "`[tenants.care]`": SafetyAlert,
     "`[tenants.privacy]`": Privacy,
     "`[[departments]]`": Department,
-    "`[[destinations]]`": Destination,
+    "`[[destinations]]`": DESTINATIONS,
     "`[destinations.oauth]`": OAuth,
     "`[[contacts]]`": TaggedContacts,
     "`[[groups]]`": Group,
@@ -48,8 +51,10 @@ OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MU
 """Before what stands in the example and is not used."""
 
 
-def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Those of its own, as they are written."""
+def fields(model: type[BaseModel] | tuple[type[BaseModel], ...]) -> dict[str, FieldInfo]:
+    """Those of its own, as they are written; of several kinds together."""
+    if isinstance(model, tuple):
+        return {name: field for each in model for name, field in fields(each).items()}
     shared = Condition.model_fields if issubclass(model, Rule | SafetyRule) else {}
     own = {n: f for n, f in model.model_fields.items() if n not in shared}
     return {f.alias or n: f for n, f in own.items()}

@@ -130,8 +130,15 @@ def test_without_room_the_next_is_refused_at_once_and_the_others_go() -> None:
     async def work() -> None:
         sent = Sent()
         async with run_batcher(sent, NO_ROOM) as batcher:
-            assert [repr(a) for a in await put_all(batcher, "abc")] == ["None", "None", "BatchQueueFull()"]
-            assert [repr(a) for a in await put_all(batcher, "de", 60)] == ["None", "BatchQueueFull()"]
+            assert [repr(a) for a in await put_all(batcher, "abc")] == [
+                "None",
+                "None",
+                "BatchQueueFull()",
+            ]
+            assert [repr(a) for a in await put_all(batcher, "de", 60)] == [
+                "None",
+                "BatchQueueFull()",
+            ]
             with pytest.raises(BatchQueueFull):
                 await batcher.put("larger than all room", 101)
             # Room is given back, to the byte.
@@ -236,7 +243,10 @@ def test_it_is_stalled_from_the_first_that_waits_until_something_is_safe() -> No
         sent = Sent(seconds=2, error=OSError("away"))
         async with run_batcher(sent, BatchLimits(queue_timeout=1.0)) as batcher:
             assert (batcher.seconds_since_progress, batcher.unanswered) == (0.0, 0)
-            assert [repr(a) for a in await put_all(batcher, "ab")] == ["BatchTimeout()", "BatchTimeout()"]
+            assert [repr(a) for a in await put_all(batcher, "ab")] == [
+                "BatchTimeout()",
+                "BatchTimeout()",
+            ]
             assert batcher.seconds_since_progress >= 1 and batcher.unanswered == 2, (
                 "they are still on their way"
             )

@@ -85,8 +85,15 @@ HARDER = [
     ("[[rules]]", f"{MENU}[[rules]]", 26, "menus.0.options.0.id", "way back"),
     ("[[rules]]", f"{MENU}[[rules]]", 23, "menus.0.id", "back to itself"),
     (RULE, f"{RULE}\nmenu = 'm'\ntenant = 'almelo'\n{MENU}", 26, "rules.0.menu", "of another"),
-    ('kind = "cloudevents"', 'kind = "mail"', 16, "destinations.0", "smtp"),
-    ('url = "https://crm.example/events"', 'url = "smtp://a.nl"', 16, "destinations.0", "smtp"),
+    ('kind = "cloudevents"', 'kind = "mail"', 19, "destinations.0.url", "smtp"),
+    ('kind = "cloudevents"', 'kind = "mail"', 16, "destinations.0.to", "required"),
+    ('kind = "cloudevents"', 'kind = "fax"', 18, "destinations.0.kind", "one of 'cloudevents'"),
+    ('kind = "cloudevents"', 'kind = 7', 18, "destinations.0.kind", "one of 'cloudevents'"),
+    ('kind = "cloudevents"', "", 16, "destinations.0.kind", "required"),
+    ('kind = "cloudevents"', 'kind = "cloudevents"\nlink = "x"', 19, "destinations.0.link",
+     "not permitted for the kind 'cloudevents'"),
+    ('url = "https://crm.example/events"', 'url = "smtp://a.nl"', 19, "destinations.0.url",
+     "'^https?:"),
 ]  # fmt: skip
 # What is replaced, by what; the line and the place that are named; words of the sentence.
 WRONG = [

@@ -72,7 +72,7 @@ def test_certificates_are_for_https_and_mail_has_none() -> None:
     mail = 'kind = "mail"\nurl = "smtps://m.example"\nto = ["a@b.nl"]\nsender = "a@b.nl"\n'
     for own in (CERTIFICATE, 'certificate_authorities = "ca.pem"\n', OAUTH):
         more = f'[[destinations]]\nid = "piket"\n{mail}{own}'
-        with pytest.raises(ConfigError, match="Mail has neither"):
+        with pytest.raises(ConfigError, match="not permitted for the kind 'mail'"):
             parse(TOML + more, "p.toml")
 
 

@@ -58,7 +58,7 @@ NO_TOML = "a.toml:3: file: is no TOML: Invalid value (at line 3, column 9)"
             {"a": BROKEN, "b": '[[rules]]\nid = "y"\nwords = ["a*b"]\nhold = true\n'},
             [
                 "1: include: there is no file 'c.toml'",
-                "34: destinations.0.url: String should match pattern '^(https?|smtps?)://[^\\s]+$'",
+                "34: destinations.0.url: String should match pattern '^https?://[^\\s]+$'",
                 NO_TOML,
                 "b.toml:3: rules.1.words.0: 'a*b': A star stands for the rest of a word:"
                 " at its end or at its start, outside quotes",

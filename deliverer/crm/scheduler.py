@@ -1,0 +1,327 @@
+"""Decides which delivery of a destination starts when, and what follows from each answer. Pure.
+
+    on_... (an event, `now`) -> actions        the shell carries them out, in order
+    next_due                                   when the shell calls `tick`, if nothing comes before
+
+As `h11` it does no I/O: `deliverer.session` holds the tasks and the timer. A window of deliveries
+is in flight, one at a time a conversation. A delivery that cannot be made now stays in hand,
+unacknowledged and in order. The destination is probed with growing waits, one delivery at a time,
+and the window opens again when one passes. A message that fails while others pass is sidelined with
+its conversation, and stops no other.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from deliverer.crm.breaker import WAITS, DestinationBreaker
+from deliverer.crm.concurrency_window import ConcurrencyWindow
+from deliverer.crm.lanes import Job, Lanes
+from deliverer.crm.response_policy import FIRST_RETRY_AFTER, Verdict, wait_before_probe
+from deliverer.crm.sidelined import Sidelined, Waiting
+from deliverer.transport.pacer import Pacer
+from deliverer.transport.response import Response
+from services.amqp.incoming_message import IncomingMessage
+
+FRAMES = 16
+"""Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
+PART_APART = 4
+"""Sidelined deliveries and replays take at most one in so many places of the window."""
+PACE_SECONDS = 0.010
+"""Wait before a destination at its rate limit is looked at again."""
+
+
+class StartDelivery(msgspec.Struct, frozen=True):
+    """Attempt this delivery. It left at `at`, after so many failures of the destination in a row
+    (`probes`)."""
+
+    job: Job
+    at: float
+    probes: int
+
+
+class Settle(msgspec.Struct, frozen=True):
+    """Write the delivery down, as taken or as parked; then `on_settled`."""
+
+    job: Job
+    answer: Response
+    verdict: Verdict
+
+
+class RecordFailure(msgspec.Struct, frozen=True):
+    """Put the attempt on record; the delivery is tried again."""
+
+    job: Job
+    answer: Response
+    verdict: Verdict
+
+
+class Sideline(msgspec.Struct, frozen=True):
+    """Store these, in order, the first one due after so many seconds; then `on_sidelined`."""
+
+    jobs: Sequence[Job]
+    wait: float = 0.0
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """Acknowledge an envelope: all of its deliveries are settled, parked or stored."""
+
+    incoming: IncomingMessage
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Log this event."""
+
+    level: Literal["info", "warning", "error"]
+    event: str
+    fields: Mapping[str, object] = {}
+
+
+class PollSoon(msgspec.Struct, frozen=True):
+    """Poll the tables before their time: a conversation may have more in them."""
+
+
+Action = StartDelivery | Settle | RecordFailure | Sideline | Ack | Report | PollSoon
+
+
+class Scheduler:
+    """State of one destination while one channel lasts. Seconds are on one clock, any clock."""
+
+    def __init__(self, window: int, per_second: int | None = None) -> None:
+        self._lanes, self._health, self._window = (
+            Lanes(),
+            DestinationBreaker(),
+            ConcurrencyWindow(window),
+        )
+        self._pace = Pacer(per_second) if per_second else None
+        self._sidelined = Sidelined()
+        self._in_flight = self._apart = self._envelopes = 0
+        """Deliveries in flight, those of them that are sidelined or replays; envelopes in hand."""
+        self._failing: set[str] = set()
+        """Conversations that failed since any delivery was taken."""
+        self._replays: set[UUID] = set()
+        """Deliveries in hand that a person set to be tried again."""
+        self._paused_by_operator: bool | None = None
+        """None until that is known: nothing starts before."""
+        self._stopped = False
+        self._not_before = 0.0
+        """End of the pause: nothing starts before."""
+        self._probe_at: float | None = None
+        self._pace_at: float | None = None
+
+    @property
+    def next_due(self) -> float | None:
+        """Time of the next `tick`; None if only an event can change anything."""
+        if self._stopped or self._probe_at is None:
+            return None if self._stopped else self._pace_at
+        return self._probe_at if self._pace_at is None else min(self._probe_at, self._pace_at)
+
+    @property
+    def concurrency(self) -> int:
+        """Deliveries that may be in flight now."""
+        return 1 if self._health.probes else self._window.size
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(self._paused_by_operator) or self._health.probes > 0
+
+    @property
+    def sidelined_conversations(self) -> int:
+        return len(self._sidelined)
+
+    @property
+    def replays(self) -> Collection[UUID]:
+        """Replays in hand."""
+        return self._replays
+
+    def tick(self, now: float) -> list[StartDelivery]:
+        """Start what may start now."""
+        if self._probe_at is not None and now >= self._probe_at:
+            self._probe_at = None
+        if self._pace_at is not None and now >= self._pace_at:
+            self._pace_at = None
+        return self._start_ready(now)
+
+    def stop(self) -> None:
+        """Start nothing more; deliveries in flight are finished."""
+        self._stopped = True
+
+    def on_envelope(self) -> None:
+        """An envelope is in hand, and being read."""
+        self._envelopes += 1
+
+    def on_batch(
+        self, incoming: IncomingMessage, jobs: Sequence[Job], sidelined: set[str]
+    ) -> list[Action]:
+        """An envelope was read: deliveries still to be made, and conversations of which the table
+        holds one of its deliveries. The caller calls `tick` after the last envelope."""
+        self._sidelined.add(sidelined)
+        behind = [job for job in jobs if job.delivery.conversation in self._sidelined]
+        for job in jobs:
+            if job.delivery.conversation not in self._sidelined:
+                self._lanes.add(job)
+        if not jobs:
+            return [self._ack(incoming)]
+        return [self._sideline(behind)] if behind else []
+
+    def on_result(
+        self, start: StartDelivery, answer: Response, verdict: Verdict, now: float, chance: float
+    ) -> list[Action]:
+        """An attempt ended; `verdict` is what its answer says alone, `chance` in [0, 1) spreads the
+        next probe."""
+        job = start.job
+        is_full = self._in_flight >= self.concurrency
+        self._in_flight -= 1
+        self._apart -= job.is_apart
+        verdict = self._health.classify(job, verdict)
+        # Of many that fail together only the first counts, and one that was under way before the
+        # destination failed says nothing about now.
+        is_current = self._health.probes == start.probes
+        if verdict.outcome == "aside":
+            return self._on_poison(job, answer, verdict, now)
+        if verdict.outcome == "paused":
+            self._failing.add(job.delivery.conversation)
+            paused = self._pause(answer, verdict, now, chance) if is_current else []
+            return [RecordFailure(job, answer, verdict), *paused, *self._requeue(job)]
+        resumed: list[Action] = []
+        if is_current:
+            self._window.on_response(start.at, now, full=is_full, calls=answer.calls)
+            resumed = self._on_response(verdict)
+        # The next of this conversation may go: if we end before this one is written down, both
+        # are done again, in order, under the same ids.
+        self._lanes.done(job)
+        return [*resumed, *self._start_ready(now), Settle(job, answer, verdict)]
+
+    def on_settled(self, job: Job) -> list[Action]:
+        """A delivery is written down for good."""
+        return self._release(job, settled=True)
+
+    def on_sidelined(self, jobs: Sequence[Job]) -> list[Action]:
+        """Deliveries are in the table."""
+        self._sidelined.end_storing(jobs)
+        return [action for job in jobs for action in self._release(job, settled=False)]
+
+    def on_operator_pause(self, paused: bool) -> list[Action]:
+        """An operator has paused the destination, or has not."""
+        reports: list[Action] = []
+        if paused != bool(self._paused_by_operator):
+            reports.append(Report("warning", "destination.held" if paused else "destination.freed"))
+            self._not_before = 0.0  # one who resumes it need not wait for its next probe
+        self._paused_by_operator = paused
+        return reports
+
+    def on_replays(self, jobs: Sequence[Job], over: Collection[UUID]) -> None:
+        """Replays are due; others are `over`: taken back, or settled."""
+        self._replays -= self._lanes.remove_replays(over)
+        for job in jobs:
+            self._replays.add(job.delivery.id)
+            self._lanes.add(job)
+
+    def load_sidelined(self, conversations: set[str]) -> None:
+        """Conversations in the table before anything starts."""
+        self._sidelined.update(conversations)
+
+    def start_scan(self) -> set[str]:
+        """Conversations to ask the table for; then `on_conversations`."""
+        return self._sidelined.start_scan()
+
+    def on_conversations(self, conversations: set[str]) -> int:
+        """Conversations in the table now; the deliveries of so many may come in hand, of one while
+        the destination fails."""
+        self._sidelined.update(conversations)
+        return self._sidelined.room(few=self._health.probes > 0)
+
+    def on_due(self, waiting: Sequence[Waiting]) -> None:
+        """Sidelined deliveries are due."""
+        for job in self._sidelined.receive(waiting):
+            self._lanes.add(job)
+
+    def _start_ready(self, now: float) -> list[StartDelivery]:
+        starts: list[StartDelivery] = []
+        if self._paused_by_operator is not False or self._stopped or now < self._not_before:
+            return starts
+        while self._in_flight < self.concurrency:
+            if self._pace and not self._pace.room(now):
+                self._pace_at = self._pace_at or now + PACE_SECONDS
+                break
+            job = self._lanes.next(apart=self._has_room_apart(), newest=self._health.probes > 0)
+            if job is None:
+                break
+            if self._pace:
+                self._pace.consume(1)
+            self._in_flight += 1
+            self._apart += job.is_apart
+            starts.append(StartDelivery(job, now, self._health.probes))
+        return starts
+
+    def _has_room_apart(self) -> bool:
+        """Part of the window is for sidelined deliveries and replays at most; a place that is the
+        only one is for ordinary deliveries, if any waits."""
+        if self.concurrency == 1 and self._lanes.has_ordinary:
+            return False
+        return self._apart < max(1, self.concurrency // PART_APART)
+
+    def _release(self, job: Job, *, settled: bool) -> list[Action]:
+        """It need not be in hand any more."""
+        actions: list[Action] = []
+        self._replays.discard(job.delivery.id)
+        if self._sidelined.release(job, settled=settled):
+            actions.append(PollSoon())
+        if job.frame:
+            job.frame.left -= 1
+            if not job.frame.left:
+                actions.append(self._ack(job.frame.incoming))
+        return actions
+
+    def _ack(self, incoming: IncomingMessage) -> Ack:
+        self._envelopes -= 1
+        return Ack(incoming)
+
+    def _sideline(self, jobs: Sequence[Job], wait: float = 0.0) -> Sideline:
+        self._sidelined.start_storing(jobs)
+        return Sideline(jobs, wait)
+
+    def _on_poison(self, job: Job, answer: Response, verdict: Verdict, now: float) -> list[Action]:
+        """Sideline it with the rest of its conversation; a replay goes alone."""
+        jobs = [self._lanes.done(job)] if job.replays else self._lanes.remove_lane(job)
+        retry_after = min(answer.retry_after or 0.0, FIRST_RETRY_AFTER)
+        return [
+            Report("error", "delivery.aside", {"record": job.delivery.id}),
+            RecordFailure(job, answer, verdict),
+            *self._start_ready(now),
+            self._sideline(jobs, max(verdict.wait, retry_after)),
+        ]
+
+    def _requeue(self, job: Job) -> list[Action]:
+        """Try it again after those of other conversations; unless these have all failed too, and as
+        many envelopes are in hand as may be: it may be the messages or the destination, and only
+        room for others will tell."""
+        self._lanes.requeue(job)
+        if self._envelopes < FRAMES or self._lanes.has_untried or self._in_flight:
+            return []
+        tried = self._lanes.all_tried()
+        return [self._sideline(tried, WAITS[0])] if tried else []
+
+    def _pause(self, answer: Response, verdict: Verdict, now: float, chance: float) -> list[Action]:
+        """The destination failed once more."""
+        probes, several = self._health.probes, len(self._failing) > 1
+        wait = wait_before_probe(probes, answer.retry_after, chance, several=several)
+        self._health.failed()
+        self._window.on_failure(now)
+        self._not_before = self._probe_at = max(self._not_before, now + wait)
+        level: Literal["error", "warning"] = "error" if verdict.alarm else "warning"
+        fields = {"reason": verdict.reason, "attempt": probes}
+        return [Report(level, "destination.paused", fields)]
+
+    def _on_response(self, verdict: Verdict) -> list[Action]:
+        """The destination is there; if it took the delivery, it works."""
+        if verdict.outcome == "settled":
+            self._health.on_success()
+            self._failing.clear()
+            self._lanes.reset_tried()
+        if not self._health.probes:
+            return []
+        self._health.probes = 0
+        return [Report("info", "destination.resumed")]

@@ -1,0 +1,51 @@
+"""CRMs: signed CloudEvents over HTTP, with a bearer token where the CRM asks for one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deliverer.crm.destination_kind import (
+    Credentials,
+    DestinationKind,
+    Environ,
+    ReceiverContext,
+    RunningReceiver,
+    Secrets,
+    resolve_key,
+)
+from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
+from deliverer.crm.oauth_session import oauth_session
+from deliverer.destinations import cloudevents
+from deliverer.destinations.cloudevents import key_of
+from deliverer.transport.http_client import http_client, system_tls_context
+from services.config.organisation import CloudEventsDestination
+from services.config.settings import resolve_env
+
+
+def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[str]) -> Secrets:
+    keys = [resolve_key(destination, "secret", environ, faults, encode=key_of)]
+    if destination.secret_next:
+        keys.append(resolve_key(destination, "secret_next", environ, faults, encode=key_of))
+    given = destination.oauth.client_secret if destination.oauth else ""
+    client_secret = ""
+    try:
+        client_secret = resolve_env(given, environ) if given else ""
+    except ValueError as error:
+        faults.append(f"{error} (client_secret of destination {destination.id})")
+    return Secrets(tuple(keys), client_secret)
+
+
+@asynccontextmanager
+async def receiver(
+    destination: CloudEventsDestination, own: Credentials, context: ReceiverContext
+) -> AsyncIterator[RunningReceiver]:
+    """With one connection more than deliveries in flight, for its tokens."""
+    tls = own.certificates.context if own.certificates else system_tls_context
+    terms = DestinationEndpoint(destination.url, own.keys, context.archiver)
+    async with (
+        http_client(destination.window + 1, networks=context.networks, tls=tls) as sender,
+        oauth_session(destination, own.client_secret, sender) as poster,
+    ):
+        yield HttpReceiver(terms, cloudevents, poster), []
+
+
+KIND = DestinationKind(CloudEventsDestination, secrets, receiver)

@@ -1,0 +1,34 @@
+"""People whom alarms are sent to by mail."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deliverer.crm.destination_kind import (
+    Credentials,
+    DestinationKind,
+    Environ,
+    ReceiverContext,
+    RunningReceiver,
+    Secrets,
+    resolve_key,
+)
+from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
+from deliverer.destinations import mail
+from deliverer.transport.smtp_client import Mailer
+from services.config.organisation import MailDestination
+
+
+def secrets(destination: MailDestination, environ: Environ, faults: list[str]) -> Secrets:
+    """Name and password, where the server asks for them."""
+    return Secrets((resolve_key(destination, "secret", environ, faults, required=False),))
+
+
+@asynccontextmanager
+async def receiver(
+    destination: MailDestination, own: Credentials, context: ReceiverContext
+) -> AsyncIterator[RunningReceiver]:
+    terms = DestinationEndpoint(destination.url, own.keys, context.archiver)
+    yield HttpReceiver(terms, mail, Mailer(destination, own.keys[0])), []
+
+
+KIND = DestinationKind(MailDestination, secrets, receiver)

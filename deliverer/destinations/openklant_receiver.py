@@ -1,0 +1,53 @@
+"""Open Klants: contacts and tasks over HTTP, and a poller of the tasks done there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from deliverer.crm.destination_kind import (
+    Credentials,
+    DestinationKind,
+    Environ,
+    ReceiverContext,
+    RunningReceiver,
+    Secrets,
+    resolve_key,
+)
+from deliverer.destinations.openklant import payloads
+from deliverer.destinations.openklant.client import OpenKlantClient
+from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.saga import OpenKlantReceiver
+from deliverer.destinations.openklant.store import SagaStore
+from deliverer.destinations.openklant.task_poller import TaskPoller, pace
+from deliverer.transport.http_client import http_client, system_tls_context
+from services.config.organisation import OpenKlantDestination
+from services.tasks import background_task
+
+ANSWER_BYTES = 64 * 1024
+"""Bytes that are read of an answer: one contact with its text, and the objects it refers to."""
+
+
+def secrets(destination: OpenKlantDestination, environ: Environ, faults: list[str]) -> Secrets:
+    """Its token."""
+    return Secrets((resolve_key(destination, "secret", environ, faults),))
+
+
+@asynccontextmanager
+async def receiver(
+    destination: OpenKlantDestination, own: Credentials, context: ReceiverContext
+) -> AsyncIterator[RunningReceiver]:
+    """With one connection more than deliveries in flight, for the poller."""
+    tls = own.certificates.context if own.certificates else system_tls_context
+    async with http_client(
+        destination.window + 1, networks=context.networks, tls=tls, answer_bytes=ANSWER_BYTES
+    ) as sender:
+        terms = payloads.PayloadOptions(destination.channel, context.archiver, destination.link)
+        book = SagaStore(context.pool, destination.id)
+        calls = partial(OpenKlantClient, sender, destination.url, own.keys[0].decode())
+        saga = OpenKlantReceiver(destination, terms, context.department, book, calls)
+        poller = TaskPoller(destination.id, Closings(context.pool), calls, pace(destination))
+        async with background_task(poller.run()) as polling:
+            yield saga, [polling]
+
+
+KIND = DestinationKind(OpenKlantDestination, secrets, receiver)
