@@ -30,7 +30,7 @@ from bench.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.results import at_most, spread
 from bench.servers import KEY
 from bench.usage import processor
-from cli.main import MIGRATED
+from cli.services import MIGRATED
 from cli.support.example_config import ROOT
 from deploy.local.postgresql import Database
 from services.contract import Record

@@ -212,6 +212,3 @@ def care_confirm(conversation: str, author: str | None, as_json: bool) -> None:
     path, body = f"/v1/conversations/{conversation}/_confirm", body_of(author)
     done = _done(lambda there: order(there, "POST", path, body, conversation=conversation))
     _tell([done], done, as_json=as_json)
-
-
-GROUPS = (notice, number, care)

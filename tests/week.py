@@ -217,10 +217,6 @@ class Week:
         who = self._known.identities.get(key)
         return self._known.open.get((NUMBER, who.person), "") if who else ""
 
-    def unwelcomed(self, conversation: str) -> bool:
-        """Whether its citizen is still to be told how this works."""
-        return self._known.conversations[conversation].state.welcome
-
     def _takes(self, entry: Entry) -> list[Decision]:
         self._count += 1
         todo: list[WorkUnit] = list(units(entry, self.ground))

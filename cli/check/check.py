@@ -1,16 +1,21 @@
 """`postkamer check`: everything that is wrong or doubtful about an installation, at once."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import click
 import msgspec
 
 from cli.check.certificates import looked
 from cli.check.warnings import doubts, line
+from cli.support.example_config import EXAMPLE, without_collection
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
+from services import clock
 from services.config import loader, settings
 from services.config.model import ConfigError, ConfigFile, Configuration, locate_error
 from services.files.clamd import UNSCANNED
@@ -59,7 +64,7 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
 
 
 def _unsound(error: ConfigError) -> Iterator[ConfigFault]:
-    """What the router would say as well, of what can be read; no place is told twice."""
+    """Faults that the router would say as well, of what can be read; no place is told twice."""
     if error.read is None:
         return
     told = {fault.where for fault in error.faults}
@@ -69,10 +74,9 @@ def _unsound(error: ConfigError) -> Iterator[ConfigFault]:
 
 
 def _secret_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
-    """What the configuration names and the environment does not hold."""
-    from deliverer.credentials import (
-        load_secrets,  # with all that a service stands on: it takes a while
-    )
+    """Secrets that the configuration names and the environment does not hold."""
+    # Imported late: it brings all that a service needs, which takes a while.
+    from deliverer.credentials import load_secrets
 
     found: list[str] = []
     looks: tuple[Callable[[], object], ...] = (
@@ -125,3 +129,22 @@ def lines(found: Found) -> Iterator[str]:
 
 def _many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+@click.command("check")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+@click.option("--json", "as_json", is_flag=True)
+def command(path: Path | None, as_json: bool) -> None:
+    """Check all of the configuration: every fault at once, and warnings.
+
+    With --config that file and what it includes, and not the environment: no secrets, no addresses.
+    """
+    file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
+    with without_collection():
+        found = check(file, os.environ, clock.now(), settings_too=path is None)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        for line in lines(found):
+            click.echo(line)
+    sys.exit(1 if found.faults else 0)

@@ -1,12 +1,11 @@
 """Rules that can never hold, and what they ask for that nothing gives. Pure."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
-from cli.check.implication import no_more
-from cli.check.normal_form import ONE, Form, In, Simple, simple
+from cli.check.samples import ONE
 from cli.check.shadowed import listed
 from router.conversation import menus
 from router.conversation.interpretation import WORDLESS
@@ -24,7 +23,6 @@ CALLED = {
     "numbers": "numbers", "choices": "choices", "types": "types of message",
     "languages": "languages", "states": "states of the conversation",
 }  # fmt: skip
-DENIED = "its `not` holds wherever the rest of it does"
 SETTLED = frozenset(["decided", "answered"])
 """States in which a conversation stays where it is."""
 
@@ -152,42 +150,6 @@ def _speechless(condition: Condition, given: Given) -> str:
     return ""
 
 
-def _against_itself(condition: Condition, given: Given) -> str:
-    asks = simple(condition)
-    return _excluded(asks, condition, given) or _denied(asks.form)
-
-
-def _excluded(asks: Simple, condition: Condition, given: Given) -> str:
-    barred = {v for name, values in asks.beside if name == "without" for v in values}
-    if not barred:
-        return ""
-    barred = {
-        *barred,
-        *(w for v in barred if isinstance(v, In) for w in given.groups.get(v.id, ())),
-    }
-    for words in asks.lists:
-        if all(_is_barred(word, barred, given) for word in words):
-            own = _words(condition, given)
-            by = "`without`" if own and own <= {*condition.without} else "what may not be said"
-            return f"{by} has all of its words"
-    return ""
-
-
-def _is_barred(word: str | In, barred: Container[object], given: Given) -> bool:
-    if word in barred:
-        return True
-    return isinstance(word, In) and all(each in barred for each in given.groups.get(word.id, ("",)))
-
-
-def _denied(form: Form) -> str:
-    """What must not be so is so wherever the rest is."""
-    refused = [(atom, inner) for atom in form if atom[0] == "not" for inner in atom[1]]
-    denied = any(
-        isinstance(inner, frozenset) and no_more(inner, form - {atom}) for atom, inner in refused
-    )
-    return DENIED if denied or any(not values for _, values in form) else ""
-
-
 def _words(condition: Condition, given: Given) -> set[str]:
     return {*condition.words, *(w for id in condition.groups for w in given.groups.get(id, ()))}
 
@@ -211,7 +173,6 @@ def _untagged(condition: Condition, given: Given) -> str:
 LOOKS: tuple[Callable[[Condition, Given], str], ...] = (
     _apart,
     _speechless,
-    _against_itself,
     _closed,
     _untagged,
 )

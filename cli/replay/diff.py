@@ -1,19 +1,34 @@
-"""What would change: counted while messages are decided anew, and as a table. Pure."""
+"""Where two versions of rules send the same messages: compared, counted, and as a table. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from cli.replay.effects_diff import Effects, menu_in, rows
-from cli.replay.recorded import Data
-from router.model.decision import Decision
+from cli.replay.recorded import Row, read_message
+from router.conversation.interpretation import facts_of
+from router.model.decision import RoutingContext, WorkUnit
+from router.rules.engine import FALLBACK, Outcome, evaluate
+from services.config.numbers import Number
+from services.whatsapp import items
 
 NONE = "-"
 """Stands where there is no department, no rule or no care."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where rules send a message, and why."""
+
+    department: str = NONE
+    rule: str = NONE
+    reason: str = ""
+    care: str = NONE
+    tags: frozenset[str] = frozenset()
+
+
 Move = tuple[str, str, str, str]
-"""Department then and now, rule then and now."""
+"""Department before and after, rule before and after."""
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -24,107 +39,109 @@ class Example(msgspec.Struct, frozen=True):
     now: str
 
 
+def place_of(message: WorkUnit, ground: RoutingContext) -> Place:
+    """Where rules send a message that begins a conversation; nowhere where its number is gone."""
+    item = message.item
+    assert isinstance(item, items.Message)
+    number = ground.config.number(item.number)
+    if number is None:
+        return Place()
+    facts = facts_of(message, item, None, number, ground)
+    return _place(evaluate(ground.rules[number.tenant], facts), number)
+
+
+def _place(found: Outcome, number: Number) -> Place:
+    care, verdict, tags = found.care, found.verdict, frozenset(found.marks.tags)
+    kind = care.kind if care else NONE
+    if care and care.department:
+        return Place(care.department, care.id, found.care_reason, kind, tags)
+    if verdict is None:
+        return Place(number.fallback, NONE, FALLBACK, kind, tags)
+    there = verdict.department or number.fallback
+    return Place(there, verdict.rule, verdict.reason, kind, tags)
+
+
 class Differences:
-    def __init__(self, examples: int = 0) -> None:
-        self.messages = self.conversations = 0
-        self.unread = 0
-        """Records of then that cannot be read any more."""
-        self.forgotten = 0
-        """Conversations that there was no more room for."""
-        self.moved = self.moved_conversations = 0
-        self.other_rule = 0
-        """Messages that another rule would send to the same department."""
-        self.versions: Counter[str] = Counter()
-        self.moves: Counter[Move] = Counter()
-        self.first_moves: Counter[Move] = Counter()
-        """The same, counting each conversation once."""
-        self.more: Counter[str] = Counter()
-        self.fewer: Counter[str] = Counter()
-        """Tag -> messages that would have it, or would not any more."""
+    """Counts, while messages are compared one after the other."""
+
+    def __init__(self, before: RoutingContext, after: RoutingContext, examples: int = 0) -> None:
+        self._before, self._after, self._room = before, after, examples
+        self.messages = self.unread = self.moved = self.other_rule = 0
+        self.conversations: set[str] = set()
+        self.moves: defaultdict[Move, Counter[tuple[str, str]]] = defaultdict(Counter)
+        """Reasons before and after, and how often."""
+        self.moved_in: defaultdict[Move, set[str]] = defaultdict(set)
+        """Conversations of each move."""
+        self.tags: dict[str, Counter[str]] = {"more": Counter(), "fewer": Counter()}
         self.care: Counter[tuple[str, str]] = Counter()
-        self.effects = Effects()
         self.examples: list[Example] = []
-        self._room = examples
 
-    def saw(self, then: Data, now: Decision, moves: set[Move]) -> None:
-        """One message; `moves` are those of its conversation so far, and grow."""
+    def compare(self, row: Row) -> None:
+        """One record of a message."""
+        message = read_message(row)
+        if row.data is None or message is None:
+            self.unread += 1
+            return
+        before, after = place_of(message, self._before), place_of(message, self._after)
         self.messages += 1
-        self.versions[then.decision.version] += 1
-        there = now.department if now.kind == "message" else ""
-        rules = then.decision.rule or NONE, now.rule or NONE
-        if there != then.department:
-            by = rules[0], now.rule or _without_rule(then, now)
-            self._moved((then.department or NONE, there or NONE, *by), moves)
-            if len(self.examples) < self._room and then.text:
-                self.examples.append(Example(then.text, then.department, there or NONE))
-        elif rules[0] != rules[1]:
+        self.conversations.add(row.conversation)
+        self.tags["more"].update(after.tags - before.tags)
+        self.tags["fewer"].update(before.tags - after.tags)
+        if before.care != after.care:
+            self.care[before.care, after.care] += 1
+        if before.department != after.department:
+            self._move(row, row.data.text, before, after)
+        elif before.rule != after.rule:
             self.other_rule += 1
-        self.more.update(set(now.tags) - set(then.tags))
-        self.fewer.update(set(then.tags) - set(now.tags))
-        self.effects.heard(then, now)
-        if then.care != now.care:
-            self.care[then.care or NONE, now.care or NONE] += 1
 
-    def _moved(self, move: Move, moves: set[Move]) -> None:
+    def _move(self, row: Row, text: str, before: Place, after: Place) -> None:
         self.moved += 1
-        self.moves[move] += 1
-        self.moved_conversations += not moves
-        self.first_moves[move] += move not in moves
-        moves.add(move)
+        move = before.department, after.department, before.rule, after.rule
+        self.moves[move][before.reason, after.reason] += 1
+        self.moved_in[move].add(row.conversation)
+        if text and len(self.examples) < self._room:
+            self.examples.append(Example(text, before.department, after.department))
 
     def shown(self) -> dict[str, Any]:
-        """As JSON has it; no word of anybody's but in `examples`."""
-        moves = [
-            {
-                "from": move[0],
-                "to": move[1],
-                "ruleThen": move[2],
-                "ruleNow": move[3],
-                "messages": count,
-                "conversations": self.first_moves[move],
-            }
-            for move, count in sorted(self.moves.items(), key=lambda each: (-each[1], each[0]))
-        ]
-        tags = [
-            {"tag": tag, "more": self.more[tag], "fewer": self.fewer[tag]}
-            for tag in sorted(self.more | self.fewer)
-        ]
-        care = [{"then": t, "now": n, "messages": m} for (t, n), m in sorted(self.care.items())]
+        """As JSON has it; no word of a citizen but in `examples`."""
+        moves = [self._shown_move(move) for move in self.moves]
+        tags = sorted(self.tags["more"] | self.tags["fewer"])
         found = {
             "messages": self.messages,
-            "conversations": self.conversations,
-            "elsewhere": {"messages": self.moved, "conversations": self.moved_conversations},
+            "conversations": len(self.conversations),
+            "elsewhere": {
+                "messages": self.moved,
+                "conversations": len(set().union(*self.moved_in.values())),
+            },
             "otherRule": self.other_rule,
             "unread": self.unread,
-            "forgotten": self.forgotten,
-            "decidedBy": dict(sorted(self.versions.items())),
-            "moves": moves,
-            "tags": tags,
-            "care": care,
-            "effects": self.effects.shown(),
+            "moves": sorted(moves, key=lambda m: (-m["messages"], m["from"], m["to"])),
+            "tags": [{"tag": t} | {how: n[t] for how, n in self.tags.items()} for t in tags],
+            "care": [
+                {"then": then, "now": now, "messages": count}
+                for (then, now), count in sorted(self.care.items())
+            ],
         }
         return found | ({"examples": self.examples} if self._room else {})
 
+    def _shown_move(self, move: Move) -> dict[str, Any]:
+        """`reasonThen` and `reasonNow` are the most frequent ones."""
+        reasons = self.moves[move]
+        ((then, now), _), *_ = reasons.most_common(1)
+        there = dict(zip(("from", "to", "ruleThen", "ruleNow"), move, strict=True))
+        counts = {"messages": reasons.total(), "conversations": len(self.moved_in[move])}
+        return there | {"reasonThen": then, "reasonNow": now} | counts
 
-def _without_rule(then: Data, now: Decision) -> str:
-    """What a rule did that names no department: it leaves no id in the decision."""
-    if now.held and not then.held:
-        return "(hold)"
-    menu = menu_in(now.reply.content) if now.reply else ""
-    return f"(menu {menu})" if menu else NONE
 
-
-COLUMNS = ("from", "to", "messages", "conversations", "rule then", "rule now")
-KEYS = ("from", "to", "messages", "conversations", "ruleThen", "ruleNow")
+COLUMNS = ("from", "to", "messages", "conversations", "rule then", "rule now", "why now, mostly")
+KEYS = ("from", "to", "messages", "conversations", "ruleThen", "ruleNow", "reasonNow")
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
-    """The same for who reads it in a terminal."""
+    """The same for the terminal."""
     yield f"{found['messages']} messages in {found['conversations']} conversations"
     if found["unread"]:
         yield f"{found['unread']} records cannot be read any more"
-    if found["forgotten"]:
-        yield f"{found['forgotten']} conversations were too many to remember: begun again"
     elsewhere = found["elsewhere"]
     yield (
         f"{elsewhere['messages']} messages in {elsewhere['conversations']} conversations would go"
@@ -134,8 +151,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield from _table([COLUMNS, *(tuple(str(m[k]) for k in KEYS) for m in found["moves"])])
         yield ""
-    if table := rows(found["effects"]):
-        yield from ("what else would be noticed, in messages:", "", *_table(table), "")
+    for tag in found["tags"]:
+        yield f"label {tag['tag']}: {tag['more']} messages more, {tag['fewer']} fewer"
     for care in found["care"]:
         yield f"care {care['then']} -> {care['now']}: {care['messages']} messages"
     for example in found.get("examples", ()):

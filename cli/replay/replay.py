@@ -1,9 +1,7 @@
-"""`postkamer route replay`: what other rules would have made of the messages that came in."""
+"""`postkamer route replay`: where changed rules would have sent the messages that came in."""
 
-import asyncio
 import os
-import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,21 +11,21 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, opened
 from archiver.encryption.key_store import KeyStore
-from cli.replay.diff import lines
-from cli.replay.recorded import Row, row
-from cli.replay.simulator import Replay
-from cli.support.archive_access import load_keys
-from cli.support.database import Refused
+from cli.replay.diff import Differences, lines
+from cli.replay.recorded import Row, in_order, read_row
+from cli.routing.rollback import load_version
+from cli.routing.rule_versions import files_of
+from cli.support.archive_access import with_archive
+from cli.support.database import Refused, fail, print_result
 from cli.support.time_options import Time
-from router.conversation.auto_reply import AGAIN_AFTER
 from router.handlers.units import keyed_hash
 from router.model.decision import RoutingContext
 from router.ruleset.context import build_context
 from services import clock
-from services.config import loader, settings
+from services.config import loader
 from services.config.model import ConfigError
 from services.ids import created_at
-from services.postgres.database import DATABASE_ERRORS, Connection, connection_pool
+from services.postgres.database import Connection, Pool
 
 BATCH = 500
 """Records in memory at once, some 5 KB each; and a few more, of the same millisecond."""
@@ -36,113 +34,90 @@ EXAMPLES = 1000
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Of which time, and of which number of ours; '' for all."""
+    """Messages of which time, and to which number of ours; '' for all. `before`: the version of
+    rules to compare with; '' for the one that decided the last of them."""
 
     since: datetime
     until: datetime
     number: str = ""
+    before: str = ""
     examples: int = 0
 
 
 async def replayed(
-    url: str,
-    town: loader.LoadedConfig,
-    asked: Asked,
-    progress: Callable[[datetime], None],
-) -> Replay:
-    """All of it decided anew; ConfigError where the rules cannot decide, Refused where the record
-    cannot be opened."""
-    ground = build_context(town, keyed_hash(b"replayed"))
-    replay = Replay(ground, asked.examples)
+    pool: Pool, keys: KeyStore, path: Path, after: RoutingContext, asked: Asked
+) -> dict[str, Any]:
+    """Differences from the rules in `path`, as JSON has them; Refused where the version to compare
+    with is not on record."""
     async with (
-        connection_pool(url, "postkamer-replay", 2) as pool,
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        past = Past(connection, await load_keys(pool))
-        async for rows in past.batches(asked):
-            unknown = replay.unknown(rows)
-            if unknown:
-                replay.met(await past.met(unknown))
-                replay.resume(await past.of(unknown, rows[0], ground))
-            replay.take(rows)
-            progress(rows[-1].at)
-    progress(asked.until)
-    return replay
+        version = asked.before or await _last_version(connection, keys, asked)
+        before = after
+        if version and version != after.version:
+            files = await files_of(connection, version)
+            then = load_version(version, files, _first_file(version, files, path))
+            before = build_context(then, keyed_hash(b"replayed"))
+        found = Differences(before, after, asked.examples)
+        async for rows in _messages(connection, keys, asked):
+            for row in rows:
+                found.compare(row)
+    of = {"since": asked.since, "until": asked.until}
+    return of | {"before": before.version, "version": after.version} | found.shown()
 
 
-class Past:
-    """The record, opened, as it was when we began to read."""
-
-    def __init__(self, connection: Connection, keys: KeyStore) -> None:
-        self._connection, self._keys = connection, keys
-
-    async def batches(self, asked: Asked) -> AsyncIterator[list[Row]]:
-        query = _RECORDS, asked.since, asked.until
-        async for rows in _cut(self._connection.cursor(*query, prefetch=BATCH)):
-            if read := [row for row in self._read(rows) if asked.number in ("", row.number)]:
-                yield read
-
-    async def of(self, conversations: list[str], first: Row, ground: RoutingContext) -> Replay:
-        """Of those that had begun before this record, and of those that they were merged with."""
-        while True:
-            past, named = Replay(ground, as_it_was=True), set(conversations)
-            past.met(await self.met(conversations))
-            cursor = self._connection.cursor(_PASTS, list(named), first.id, prefetch=BATCH)
-            async for found in _cut(cursor):
-                rows = self._read(found)
-                past.take(rows)
-                named |= {row.data.other for row in rows} - {""}
-            if len(named) == len(conversations):
-                return past
-            conversations = list(named)
-
-    async def met(self, conversations: list[str]) -> list[str]:
-        """Those whose citizen had written before, and been told how this works."""
-        found = await self._connection.fetch(_MET, conversations, AGAIN_AFTER)
-        return [each["id"] for each in found]
-
-    def _read(self, rows: list[Any]) -> list[Row]:
-        return [row(each) for each in opened(rows, self._keys)]
+def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
+    """Name of the file that includes the others: as now, or as POSTKAMER_CONFIG has it."""
+    for file in (path, Path(os.environ.get("POSTKAMER_CONFIG", ""))):
+        if file.name in files:
+            return file.name
+    raise Refused(f"{version} has no {path.name}: --config names it otherwise")
 
 
-async def _cut(found: AsyncIterable[Any]) -> AsyncIterator[list[Any]]:
-    """One batch ends where a millisecond does: what came together is read together."""
+async def _last_version(connection: Connection, keys: KeyStore, asked: Asked) -> str:
+    """The version that decided the last message; '' where there is none."""
+    rows = await connection.fetch(f"{_MESSAGES} desc limit {BATCH}", asked.since, asked.until)
+    read = (row.data for row in map(read_row, opened(rows, keys)))
+    versions = (data.decision.version for data in read if data and data.direction == "in")
+    return next(filter(None, versions), "")
+
+
+async def _messages(
+    connection: Connection, keys: KeyStore, asked: Asked
+) -> AsyncIterator[list[Row]]:
+    """Messages of citizens, in order. A batch ends where a millisecond does: bodies stay whole."""
     rows: list[Any] = []
-    async for each in found:
+    async for each in connection.cursor(_MESSAGES, asked.since, asked.until, prefetch=BATCH):
         if len(rows) >= BATCH and created_at(each["id"]) > created_at(rows[-1]["id"]):
-            yield rows
+            yield _read(rows, keys, asked.number)
             rows = []
         rows.append(each)
     if rows:
-        yield rows
+        yield _read(rows, keys, asked.number)
 
 
-_RECORDS = f"""{RECORDS}
-where e.id >= archiver.first_id($1) and e.id < archiver.first_id($2)
-    and e.kind in ('message', 'conversation', 'number')
-order by e.id
-"""
-_PASTS = f"""{RECORDS}
-where e.conversation = any($1::text[]) and e.conversation <> ''
-    and e.id < $2 and e.kind in ('message', 'conversation')
-order by e.id
-"""
-"""The index holds what has a conversation, and is used only where that is said."""
-_MET = """
-select c.id from router.conversation c
-where c.id = any($1::text[]) and exists (
-    select from router.conversation o
-    where o.person = c.person and o.opened_at < c.opened_at
-        and c.opened_at - o.last_inbound_at < $2
-        and not coalesce((o.state->>'welcome')::boolean, false))
-"""
+def _read(rows: list[Any], keys: KeyStore, number: str) -> list[Row]:
+    read = in_order(map(read_row, opened(rows, keys)))
+    return [
+        row
+        for row in read
+        if number in ("", row.number) and (row.data is None or row.data.direction == "in")
+    ]
+
+
+_MESSAGES = f"""{RECORDS}
+where e.id >= archiver.first_id($1) and e.id < archiver.first_id($2) and e.kind = 'message'
+order by e.id"""
 
 
 @click.command("replay")
 @click.option("--since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
 @click.option("--until", type=Time(), help="Now otherwise.")
 @click.option("--config", "path", type=Path, help="The new rules; POSTKAMER_CONFIG otherwise.")
+@click.option(
+    "--before", default="", help="A version on record; that of the last message otherwise."
+)
 @click.option("--number", default="", help="Only messages to this number of ours, by its id.")
 @click.option(
     "--examples",
@@ -152,48 +127,21 @@ where c.id = any($1::text[]) and exists (
 )
 @click.option("--json", "as_json", is_flag=True)
 def command(path: Path | None, as_json: bool, until: datetime | None, **given: Any) -> None:
-    """Decide the messages of a time anew, and show what would have gone elsewhere. Nothing is
-    changed; without --examples nothing is shown of what anybody wrote (POSTKAMER_DATABASE_URL, as
-    its owner)."""
+    """Apply other rules to the messages of a time, and show what would have gone elsewhere.
+
+    Each message is taken by itself, as the first of its conversation: menus, bursts of messages and
+    what a conversation remembered are left out. Nothing is changed; without --examples nothing is
+    shown of what anybody wrote (POSTKAMER_DATABASE_URL, as its owner)."""
     asked = Asked(until=until or clock.now(), **given)
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
-        _fail("POSTKAMER_CONFIG: is missing", 2)
-        return
+        fail("POSTKAMER_CONFIG: is missing", 2)
     if asked.since >= asked.until:
-        _fail("--until: expected a time after --since", 2)
+        fail("--until: expected a time after --since", 2)
+    path = Path(file)
     try:
-        found = settings.load(settings.ArchiveSettings, os.environ)
-        where = found.database_url.get_secret_value()
-        town = loader.load(Path(file))
-        replay = asyncio.run(replayed(where, town, asked, _progress(asked)))
-    except (settings.SettingsError, ConfigError, Refused) as error:
-        _fail(str(error))
-    except DATABASE_ERRORS as error:
-        _fail(f"replay: {error or type(error).__name__}")
-    else:
-        _say(replay, asked, town.version, as_json=as_json)
-
-
-def _say(replay: Replay, asked: Asked, version: str, *, as_json: bool) -> None:
-    of = {"since": asked.since, "until": asked.until, "version": version}
-    found = of | replay.found.shown()
-    for line in [msgspec.json.encode(found).decode()] if as_json else lines(found):
-        click.echo(line)
-
-
-def _progress(asked: Asked) -> Callable[[datetime], None]:
-    """On the terminal, where there is one, how far it has come."""
-    if not sys.stderr.isatty():
-        return lambda at: None
-    whole = asked.until - asked.since
-
-    def said(at: datetime) -> None:
-        click.echo(f"\r{(at - asked.since) / whole:4.0%} ", err=True, nl=at >= asked.until)
-
-    return said
-
-
-def _fail(message: str, code: int = 1) -> None:
-    click.echo(message, err=True)
-    raise SystemExit(code)
+        after = build_context(loader.load(path), keyed_hash(b"replayed"))
+    except ConfigError as error:
+        fail(str(error))
+    found = with_archive("replay", lambda pool, keys: replayed(pool, keys, path, after, asked))
+    print_result(found, lines(found), as_json=as_json)

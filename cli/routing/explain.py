@@ -29,7 +29,8 @@ def explain(
 ) -> dict[str, Any]:
     """What the router would decide of a text that starts a conversation.
 
-    ValueError for a number that is not in the configuration.
+    ValueError for a number that is not in the configuration, ConfigError where nothing can be
+    decided by it.
     """
     config = choices.config
     ours = config.number(number) if number else config.numbers[0]

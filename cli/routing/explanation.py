@@ -1,9 +1,22 @@
-"""What `cli.explain` found, in Dutch, for who reads it in a terminal. Pure."""
+"""`postkamer route explain`: where a message would go and why, in Dutch."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from cli.routing.explain import OUTCOMES
+import click
+import msgspec
+
+from cli.routing.explain import OUTCOMES, explain
+from cli.support.database import fail
+from cli.support.example_config import EXAMPLE, without_collection
+from cli.support.time_options import Time
+from services import clock
+from services.config import loader
+from services.config.model import ConfigError
+
+OF_THE_EXAMPLE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
 
 NAMED = {"tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk"}
 
@@ -75,3 +88,32 @@ def _beside(answer: dict[str, Any], *, every: bool) -> Iterator[str]:
     if text := answer.get("text"):
         yield f"tekst: {text['name']}"
         yield from (f"  {line}" for line in text["body"].splitlines() if every)
+
+
+@click.command("explain")
+@click.argument("text")
+@click.option("--number", help="Our number's id; the first one otherwise.")
+@click.option("--at", "at", type=Time(), help="The time of the message; now otherwise.")
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG; the example's.")
+@click.option("--type", "type", default="text", help="Meta's type of message.")
+@click.option("--all", "every", is_flag=True, help="Also the rules that do not fit, and the text.")
+@click.option("--json", "as_json", is_flag=True)
+def command(text: str, path: Path | None, every: bool, as_json: bool, **asked: Any) -> None:
+    """Say where TEXT would go, and why."""
+    given = path or os.environ.get("POSTKAMER_CONFIG")
+    if not given:
+        click.echo(OF_THE_EXAMPLE, err=True)
+    at = asked["at"] or clock.now()
+    try:
+        with without_collection():
+            town = loader.load(Path(given or EXAMPLE))
+            answer = explain(town, text, asked["number"], at, asked["type"])
+    except ConfigError as error:
+        fail(str(error))
+    except ValueError as error:
+        fail(str(error), 2)
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+        return
+    for line in lines(answer, every=every):
+        click.echo(line)

@@ -92,20 +92,26 @@ def _text(file: Path) -> str | None:
 def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[str]) -> LoadedConfig:
     """These files as a service would read them, with what is kept beside them."""
     kept = {name + KEPT: _text(path.parent / name) or "" for name in replaced}
+    found = load_version(version, {**kept, **files}, path.name)
+    if found.version != version:
+        raise Refused(f"with what is kept as *{KEPT} it would be another version: {found.version}")
+    return found
+
+
+def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedConfig:
+    """Read the files of a version as a service would; `first` is the name of the one that includes
+    the others. Refused where that cannot be done."""
     with tempfile.TemporaryDirectory(prefix="postkamer-") as folder:
-        for name, text in {**kept, **files}.items():
+        for name, text in files.items():
             file = Path(folder, name)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", newline="")
         try:
-            found = validate(loader.load(Path(folder, path.name)))
+            return validate(loader.load(Path(folder, first)))
         except ConfigError as error:
             raise Refused(str(error).replace(folder + os.sep, "")) from None
         except (OSError, ValueError):
             raise Refused(f"{version} names files by a path that is not beside it") from None
-    if found.version != version:
-        raise Refused(f"with what is kept as *{KEPT} it would be another version: {found.version}")
-    return found
 
 
 def _restart(path: Path, then: LoadedConfig) -> list[str]:

@@ -1,15 +1,16 @@
 """Commands that look into the database, as its owner: what they find, or why not, in one line."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 import msgspec
 
 from services.config import model, settings
-from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
+
+if TYPE_CHECKING:
+    from services.postgres.database import Pool
 
 T = TypeVar("T")
 
@@ -18,8 +19,11 @@ class Refused(Exception):
     """A sentence for each thing that is wrong."""
 
 
-def with_database(command: str, work: Callable[[Pool], Awaitable[T]]) -> T:
-    """What `work` finds; what is wrong, a line each, and exit code 1 otherwise."""
+def with_database(command: str, work: "Callable[[Pool], Awaitable[T]]") -> T:
+    """Return what `work` finds; what is wrong, a line each, and exit code 1 otherwise."""
+    import asyncio  # these take a tenth of a second, and not every command opens a database
+
+    from services.postgres.database import DATABASE_ERRORS, connection_pool
 
     async def found() -> T:
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
@@ -40,6 +44,6 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def print_result(found: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """What was found: as JSON, or in words."""
+    """Show what was found: as JSON, or in words."""
     for line in [msgspec.json.encode(found).decode()] if as_json else lines:
         click.echo(line)

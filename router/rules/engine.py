@@ -105,13 +105,14 @@ def higher_priority(one: str, other: str) -> str:
     return max(one, other, key=lambda p: PRIORITIES.index(p) if p else -1)
 
 
-def compile_rules(config: Configuration, tenant: str) -> RuleTable:
-    """The rules that hold for `tenant`: its own, and those for a department that it has."""
+def compile_rules(config: Configuration, tenant: str, *, misspelled: bool = True) -> RuleTable:
+    """The rules that hold for `tenant`: its own, and those for a department that it has. They fit
+    misspelled words unless `misspelled` is false, which compiles twice as fast."""
     has = {d.id for d in config.departments if d.tenant == tenant}
     book = PatternCollector(config.groups)
     rules = _ordered([r for r in config.rules if holds_for(r, tenant, has)], book)
     care = _ordered([c for c in config.care if holds_for(c, tenant, has)], book)
-    return RuleTable(rules, care, book.closed())
+    return RuleTable(rules, care, book.closed(misspelled=misspelled))
 
 
 def _ordered(rules: Sequence[R], book: PatternCollector) -> IndexedRules[R]:

@@ -120,6 +120,11 @@ def phrase_error(phrase: str) -> str:
     return _parse(phrase)[1]
 
 
+def terms(phrase: str) -> tuple[Term, ...]:
+    """The words of a phrase, as they are found: phrases with the same terms are the same."""
+    return tuple(_parse(phrase)[0])
+
+
 def _tokens(text: str) -> list[str]:
     """Words and emoji that are read."""
     return tokens(text)[:MOST_WORDS]
@@ -198,13 +203,13 @@ def _parse(phrase: str) -> tuple[list[Term], str]:
 def _error(plain: str, terms: list[Term]) -> str:
     if not terms:
         return "There is no word or emoji in it"
-    if _LOOSE.search(plain) or (terms[0][0] == '"' and "*" in plain):
+    if "*" in plain and (_LOOSE.search(plain) or terms[0][0] == '"'):
         return "A star stands for the rest of a word: at its end or at its start, outside quotes"
-    if any("*" in term and len(term) <= PART for term in terms):
+    if "*" in plain and any("*" in term and len(term) <= PART for term in terms):
         return f"At least {PART} letters must stand beside a star"
     if len(terms) > LONGEST_PHRASE:
         return f"It has more than {LONGEST_PHRASE} words"
-    if any(len(term) > LONGEST_WORD for term in terms):
+    if max(map(len, terms)) > LONGEST_WORD:
         return f"A word in it has more than {LONGEST_WORD} letters"
     return ""
 

@@ -4,9 +4,10 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+import re2
 
 from router.model.decision import Hash, RoutingContext
-from router.rules.engine import compile_config
+from router.rules.engine import RuleTable, compile_config
 from router.ruleset.validation import validate
 from services.calendar.opening_hours import Hours, compile_hours
 from services.config.loader import LoadedConfig
@@ -35,16 +36,24 @@ class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_context(choices: LoadedConfig, hash: Hash) -> RoutingContext:
     """ConfigError where something in them cannot be decided by."""
-    config = validate(choices).config
+    config = validate(choices, patterns=False).config
     return RoutingContext(
         config=config,
-        rules=compile_config(config),
+        rules=_compiled(choices),
         hash=hash,
         hours=opening_hours(config),
         contacts=contacts(config),
         texts=choices.texts,
         version=choices.version,
     )
+
+
+def _compiled(choices: LoadedConfig) -> dict[str, RuleTable]:
+    try:
+        return compile_config(choices.config)
+    except re2.error:  # of patterns that take too much memory together
+        validate(choices)
+        raise
 
 
 def opening_hours(config: Configuration) -> dict[tuple[str, str], Hours]:

@@ -24,15 +24,20 @@ PATTERNS = (
 )
 
 
-def validate(choices: LoadedConfig) -> LoadedConfig:
-    """The same; ConfigError with everything that is wrong."""
-    found = [locate_error(choices.sources, *each) for each in faults(choices.config)]
+def validate(choices: LoadedConfig, *, patterns: bool = True) -> LoadedConfig:
+    """The same; ConfigError with everything that is wrong. Without `patterns` it is not tried
+    whether these fit in memory together: compiling them shows that, and takes as long."""
+    found = [
+        locate_error(choices.sources, *each) for each in faults(choices.config, patterns=patterns)
+    ]
     if found:
         raise ConfigError(found, complete(choices.config), choices.sources)
     return choices
 
 
-def faults(config: Configuration, lost: Container[str] = ()) -> Iterator[Found]:
+def faults(
+    config: Configuration, lost: Container[str] = (), *, patterns: bool = True
+) -> Iterator[Found]:
     """`lost`: tables of which only a part could be read."""
     for n, group in enumerate(config.groups):
         yield from _phrases(("groups", n, "words"), group.words)
@@ -46,7 +51,8 @@ def faults(config: Configuration, lost: Container[str] = ()) -> Iterator[Found]:
             for where, part in nested_conditions((table, n), rule):
                 yield from _condition(where, part, known)
     for tenant in config.tenants:
-        yield from _patterns(tenant, config)
+        if patterns:
+            yield from _patterns(tenant, config)
         if "departments" not in lost:
             yield from _options(tenant, config)
 

@@ -121,7 +121,10 @@ def test_every_make_target_that_is_named_exists(paper: Path) -> None:
 def commands(group: click.Command, before: str = "postkamer") -> Iterator[str]:
     yield before
     if isinstance(group, click.Group):
-        for name, command in group.commands.items():
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
             yield from commands(command, f"{before} {name}")
 
 

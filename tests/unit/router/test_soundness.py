@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from router.handlers.units import keyed_hash
+from router.rules import regex_set
 from router.rules.engine import compile_config
+from router.ruleset.context import build_context
 from router.ruleset.validation import faults, nested_conditions, referenced_texts, validate
 from services.config import loader
 from services.config.model import ConfigError, parse
@@ -120,6 +123,18 @@ def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path:
         validate(bad)
     assert str(refused.value) == f"{tmp_path / 'more.toml'}:5: rules.0.words.0: 'par*keer': {STAR}"
     assert refused.value.read and refused.value.read.config is bad.config
+
+
+def test_patterns_that_take_too_much_memory_are_refused_when_they_are_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "postkamer.toml"
+    town = TOWN.replace(', menu = "keuze"', "").partition("[[menus]]")[0]
+    file.write_text(town + RULE + "pattern = 'x{1,90}'\n")
+    made = loader.load(file)
+    monkeypatch.setattr(regex_set, "MEMORY", 1000)
+    with pytest.raises(ConfigError, match="the patterns of almelo take too much memory together"):
+        build_context(made, keyed_hash(b"key"))
 
 
 def test_every_condition_within_a_condition_is_looked_at() -> None:
