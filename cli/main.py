@@ -11,28 +11,28 @@ from typing import Any
 import click
 
 COMMANDS = {
-    "archive": "cli.archive:group",
+    "archive": "cli.archive.group:group",
     "archiver": "cli.services:archiver",
-    "care": "cli.desk:care",
-    "check": "cli.check:command",
-    "costs": "cli.costs:command",
+    "care": "cli.contact_centre:care",
+    "check": "cli.check.check:command",
+    "costs": "cli.costs.costs:command",
     "deliverer": "cli.services:deliverer",
-    "destination": "cli.destination:group",
-    "files": "cli.files:group",
+    "destination": "cli.deliveries.destination:group",
+    "files": "cli.archive.files:group",
     "gateway": "cli.services:gateway",
     "migrate": "cli.services:migrate_command",
-    "notice": "cli.desk:notice",
-    "number": "cli.desk:number",
-    "parked": "cli.parked:group",
+    "notice": "cli.contact_centre:notice",
+    "number": "cli.contact_centre:number",
+    "parked": "cli.deliveries.parked:group",
     "route": "cli.main:route",
     "router": "cli.services:router",
-    "rules": "cli.rules:group",
+    "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
     "token": "cli.tokens:group",
-    "topology": "cli.queues:group",
+    "topology": "cli.topology:group",
 }
 """Name -> module and attribute."""
-ROUTE = {"explain": "cli.explaining:command", "replay": "cli.replay:command"}
+ROUTE = {"explain": "cli.routing.explanation:command", "replay": "cli.replay.replay:command"}
 
 
 class LazyGroup(click.Group):

@@ -264,7 +264,7 @@ def _changed(body: Change) -> dict[str, Any]:
         case Read():
             changed = {"typing": body.typing or False}
         case Merge():
-            changed = {"other": body.other}
+            changed = {"merge_from": body.other}
     return changed
 
 

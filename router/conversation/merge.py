@@ -41,7 +41,7 @@ def merged_state(before: Conversation, other: Conversation) -> dict[str, Any]:
         "mask": _all(mine.mask, theirs.mask),
         "due": _first(mine.due, theirs.due),
         "priority": higher_priority(mine.priority, theirs.priority),
-        "spoken": mine.has_question or theirs.has_question,
+        "has_question": mine.has_question or theirs.has_question,
     }
     if other.closed_at:
         return carried

@@ -59,7 +59,7 @@ def apply_request(unit: WorkUnit, before: Conversation, asked: Ask) -> tuple[Con
     it."""
     reply, to = asked
     now = msgspec.structs.replace(before, sequence=before.sequence + 1)
-    now = now.with_state(reopen_template=reply.id, asked_at=unit.at)
+    now = now.with_state(reopen_request=reply.id, asked_at=unit.at)
     sent = outgoing.outgoing_changes(unit, now, reply, to)
     assert sent.send is not None
     return now, msgspec.structs.replace(sent, send=msgspec.structs.replace(sent.send, asks=True))
@@ -68,7 +68,7 @@ def apply_request(unit: WorkUnit, before: Conversation, asked: Ask) -> tuple[Con
 def apply_request_result(now: Conversation, message: OutgoingStatus) -> Conversation:
     """After it is known what became of a message of ours: if that was to ask and it failed, nobody
     was asked; and what Meta calls it, a button of it quotes, also once they were asked again."""
-    if now.state.reopen_template != message.id:
+    if now.state.reopen_request != message.id:
         return now
     asked_at = None if message.status == "failed" else now.state.asked_at
     named = [message.wamid_hash.hex()] if message.wamid_hash else []

@@ -47,7 +47,7 @@ def _heard(case: MessageContext) -> dict[str, Any]:
     last = case.before.state.heard_at
     if not item.id or item.content.type == REACTION or (last is not None and at < last):
         return {}
-    return {"heard": item.id, "heard_at": at}
+    return {"last_wamid": item.id, "heard_at": at}
 
 
 def _place(case: MessageContext) -> dict[str, Any]:
@@ -57,9 +57,9 @@ def _place(case: MessageContext) -> dict[str, Any]:
     answers = case.said.has_subject or place.verdict.rule
     home = state.home_department if place.verdict.department == case.before.department else ""
     return {
-        "home": place.home or home or place.verdict.department,
-        "spoken": state.has_question or place.decided or case.said.has_subject,
-        "late": case.said.too_old,
+        "home_department": place.home or home or place.verdict.department,
+        "has_question": state.has_question or place.decided or case.said.has_subject,
+        "too_old_to_answer": case.said.too_old,
         "welcome": state.welcome or case.first,
         # Who taps a row waits for what it leads to.
         "burst_at": state.burst_at if _same_burst(case) and not place.chosen else at,
@@ -82,7 +82,10 @@ def _work(case: MessageContext, now: Conversation) -> dict[str, Any]:
     state = case.before.state
     if case.said.needs_no_action:
         return {}
-    return {"waiting_since": state.waiting_since or case.unit.at, "asked": now.sequence}
+    return {
+        "waiting_since": state.waiting_since or case.unit.at,
+        "last_request_sequence": now.sequence,
+    }
 
 
 def _marks(case: MessageContext) -> dict[str, Any]:
@@ -135,13 +138,13 @@ def apply_auto_reply(
     now: Conversation, at: datetime, said: ReplyCandidate, closed_till: datetime | None
 ) -> Conversation:
     """After a text went out by itself."""
-    changed: dict[str, Any] = {"texted": (*now.state.auto_texts_at, at)[-MOST:]}
+    changed: dict[str, Any] = {"auto_texts_at": (*now.state.auto_texts_at, at)[-MOST:]}
     if said.owed:
-        changed["owed"] = (*now.state.exempt_texts_at, at)[-MOST:]
+        changed["exempt_texts_at"] = (*now.state.exempt_texts_at, at)[-MOST:]
     if said.welcomes:
         changed["welcome"] = False
     if said.once:
-        changed["told"] = (*now.state.sent_once, said.name)
+        changed["sent_once"] = (*now.state.sent_once, said.name)
     if said.name == "gesloten":
         changed["closed_until"] = closed_till
     if said.path:

@@ -169,7 +169,7 @@ def _decision(case: MessageContext, now: Conversation, reply: Reply | None) -> D
         event=unit.id("event"),
         opened=unit.id("opened") if case.opens else None,
         zaak=now.zaak,
-        matched_by_phone=case.who.continued,
+        matched_by_phone=case.who.matched_by_phone,
         version=case.ground.version,
         provisional=provisional,
         task=not (provisional or said.needs_no_action),

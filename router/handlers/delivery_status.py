@@ -70,7 +70,7 @@ def _held(
         return decision, changes
     conversation = changes.conversation or known.conversations[before.conversation]
     now, sent = reopen_request.apply_request(unit, conversation, asked)
-    more = {"conversation": now, "send": sent.send, "asked": sent.outgoing}
+    more = {"conversation": now, "send": sent.send, "reopen_message": sent.outgoing}
     told = msgspec.structs.replace(decision, reply=asked[0], sequence=conversation.sequence)
     return told, msgspec.structs.replace(changes, **more)
 

@@ -43,7 +43,7 @@ class ResolvedPerson(msgspec.Struct, frozen=True):
 
     person: UUID
     changed: tuple[Identity, ...] = ()
-    continued: bool = False
+    matched_by_phone: bool = False
 
 
 class _Seen(msgspec.Struct, frozen=True):

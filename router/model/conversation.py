@@ -65,7 +65,7 @@ class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     last_wamid: str = ""
     """Meta's name for the message that the citizen wrote last, and when that was."""
     heard_at: datetime | None = None
-    reopen_template: UUID | None = None
+    reopen_request: UUID | None = None
     """The template by which they were asked last to write again, as an answer waits for that; and
     when, unless it failed."""
     asked_at: datetime | None = None

@@ -226,7 +226,17 @@ class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
         return self.notice if current else ""
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Decision(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    rename={
+        "previous_department_event": "former_event",
+        "matched_by_phone": "continued",
+        "timer_effect": "happened",
+    },
+):
     """What was decided about one unit, kept with it: doing it again says exactly the same.
 
     kind: message (a citizen wrote), echo (archived only), status, notice, accepted (a command),

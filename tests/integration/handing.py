@@ -21,7 +21,8 @@ from deliverer.transport.client_certificates import Certificates
 from deploy.local.rabbitmq import Broker
 from services import clock
 from services.amqp import topology
-from services.amqp.publisher import Publisher, broker_connection
+from services.amqp.connection import broker_connection
+from services.amqp.publisher import Publisher
 from services.config.organisation import CloudEventsDestination, Department
 from services.contract import Delivery, DeliveryBatch
 from services.ids import uuid7

@@ -182,7 +182,7 @@ def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> De
         to_department=step.to,
         employee=step.employee,
         outcome=step.outcome,
-        other=other,
+        merge_from=other,
     )
 
 

@@ -13,8 +13,12 @@ SAME = town()
 
 def rows(records: list[Record]) -> list[Row]:
     """Messages that came in, as the archive gives them."""
-    read = ("id", "at", "conversation", "receipt", "item", "data", "raw")
-    given = [{name: getattr(r, name) for name in read} for r in records if r.kind == "message"]
+    read = ("id", "at", "conversation", "receipt", "data", "raw")
+    given = [
+        {name: getattr(record, name) for name in read} | {"item": record.item_index}
+        for record in records
+        if record.kind == "message"
+    ]
     return in_order(
         row for row in map(read_row, given) if not row.data or row.data.direction == "in"
     )

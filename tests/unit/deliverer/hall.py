@@ -113,7 +113,7 @@ class Book:
             attempts = settled.attempts + kept[2].attempts
             self.settled[-1] = msgspec.structs.replace(settled, attempts=attempts)
 
-    async def held_still(self, destination: str) -> bool:
+    async def is_paused_by_operator(self, destination: str) -> bool:
         return self.still
 
     async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> ReplayScan:
@@ -127,7 +127,7 @@ class Book:
 
 
 class Table:
-    """What stands aside, in a book: as `deliverer.asides.Asides`, in memory."""
+    """What stands aside, in a book: as `SidelinedStore`, in memory."""
 
     def __init__(self, book: Book) -> None:
         self._aside = book.aside
@@ -136,7 +136,7 @@ class Table:
         await asyncio.sleep(0.01)
         return {job.delivery.conversation for _, _, job in self._aside.values()}
 
-    async def keep(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
+    async def insert(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
         await asyncio.sleep(0.01)
         due = asyncio.get_running_loop().time() + wait
         for job in jobs:

@@ -64,17 +64,17 @@ def line(words: str = "Ja.", **more: Any) -> LedgerEntry:
 
 
 def wrote(ago: timedelta, **more: Any) -> LedgerEntry:
-    return line(wrote_at=NOW - ago, **more)
+    return line(last_inbound_at=NOW - ago, **more)
 
 
 def test_the_window_is_open_for_a_day_after_the_citizen_wrote_and_as_far_as_we_know() -> None:
-    assert not is_window_closed(line(heard_at=NOW - CUSTOMER_SERVICE_WINDOW + SECOND), NOW)
-    assert is_window_closed(line(heard_at=NOW - CUSTOMER_SERVICE_WINDOW), NOW)
+    assert not is_window_closed(line(window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW + SECOND), NOW)
+    assert is_window_closed(line(window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW), NOW)
     assert not is_window_closed(line(), NOW)
     assert not is_window_closed(
-        line(content=TEMPLATE, heard_at=NOW - CUSTOMER_SERVICE_WINDOW, code=CLOSED), NOW
+        line(content=TEMPLATE, window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW, code=CLOSED), NOW
     )
-    assert is_window_closed(line(heard_at=NOW, code=CLOSED), NOW)  # Meta knows better
+    assert is_window_closed(line(window_opened_at=NOW, code=CLOSED), NOW)  # Meta knows better
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,11 @@ CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
     (changes.READ, {"typing": True}, {"type": "read", "typing": True}),
     (changes.CONFIRM, {}, {"type": "confirm"}),
     (changes.RELEASE, {}, {"type": "release"}),
-    (changes.MERGE, {"with": OTHER_CONVERSATION}, {"type": "merge", "other": OTHER_CONVERSATION}),
+    (
+        changes.MERGE,
+        {"with": OTHER_CONVERSATION},
+        {"type": "merge", "merge_from": OTHER_CONVERSATION},
+    ),
 ]
 
 

@@ -27,7 +27,7 @@ from services.config.pricing import Rate
 from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
 
 ROOT = Path(__file__).parents[3]
-PAPER = (ROOT / "docs" / "routing.md").read_text()
+PAPER = (ROOT / "docs" / "municipality" / "settings.md").read_text()
 DESTINATIONS = (CloudEventsDestination, OpenKlantDestination, MailDestination)
 TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[tenants]]`": Tenant,

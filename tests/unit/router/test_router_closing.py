@@ -86,7 +86,7 @@ def test_who_has_a_closed_conversation_no_more_hears_only_that() -> None:
 
 def handled(desk: Desk, seen: int, **more: Any) -> Any:
     """As whoever looked in another register, which knew the conversation up to there."""
-    [decision] = decisions(desk.orders("close", outcome="handled", seen=seen, **more))
+    [decision] = decisions(desk.orders("close", outcome="handled", last_seen_sequence=seen, **more))
     return decision
 
 

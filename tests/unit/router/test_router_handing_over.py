@@ -125,7 +125,7 @@ def merged(**more: Any) -> tuple[Stadhuis, str, str]:
     anna = hall.id
     bert = hall.hears("mijn container ook", who=BERT).conversation
     hall.id = anna
-    done = hall.orders("merge", other=bert, **more)
+    done = hall.orders("merge", merge_from=bert, **more)
     assert done.kind == "accepted" and done.merged == bert
     return hall, anna, bert
 
@@ -149,7 +149,7 @@ def test_what_is_left_to_do_goes_on_and_whoever_had_it_is_told_that_it_ends() ->
     other = hall.hears("ik maak bezwaar tegen mijn paspoort", who=BERT)
     waiting = hall.router.conversations[other.conversation].state.waiting_since
     hall.id, told = anna, len(hall.told)
-    done = hall.orders("merge", other=other.conversation)
+    done = hall.orders("merge", merge_from=other.conversation)
     state, ended = hall.state, hall.router.conversations[other.conversation]
     assert (state.tags, state.due, state.waiting_since) == (("officieel",), other.due, waiting)
     assert (ended.state.waiting_since, ended.state.due, bool(ended.closed_at)) == (None, None, True)
@@ -170,7 +170,7 @@ def test_a_danger_that_nobody_has_seen_goes_on_too() -> None:
     anna = hall.id
     other = hall.hears("ik sla jullie", who=BERT).conversation
     hall.id = anna
-    hall.orders("merge", other=other)
+    hall.orders("merge", merge_from=other)
     assert (hall.state.care, hall.state.priority) == ("threat", "urgent")
     assert hall.woken == ["wacht"]
     hall.after(minutes=11)
@@ -187,7 +187,7 @@ def test_what_is_held_is_let_go_before_it_can_be_one_with_another(held: str) -> 
     anna = hall.id
     other = hall.hears(words[held][1], who=BERT).conversation
     hall.id = anna
-    assert hall.orders("merge", other=other).reason == HELD
+    assert hall.orders("merge", merge_from=other).reason == HELD
 
 
 def test_nothing_goes_on_in_what_is_closed() -> None:
@@ -196,7 +196,7 @@ def test_nothing_goes_on_in_what_is_closed() -> None:
     other = hall.hears("mijn container ook", who=BERT).conversation
     hall.id = anna
     hall.orders("close")
-    assert hall.orders("merge", other=other).reason == CLOSED
+    assert hall.orders("merge", merge_from=other).reason == CLOSED
 
 
 def test_closing_lets_go_what_was_held() -> None:
@@ -250,7 +250,7 @@ def test_what_cannot_be_one_is_refused(other: str, reason: str) -> None:
     }
     before = dict(hall.router.conversations)
     done = hall.orders(
-        "merge", conversation=anna, other=there[other], departments=["groen", "burgerzaken"]
+        "merge", conversation=anna, merge_from=there[other], departments=["groen", "burgerzaken"]
     )
     assert (done.kind, done.reason) == ("refused", reason)
     assert hall.router.conversations == before
@@ -264,7 +264,7 @@ def test_nobody_orders_anything_of_another_municipality(order: str, more: dict[s
     hall = at_work("ik wil dood en meld fraude")
     before = dict(hall.router.conversations)
     told = len(hall.told)
-    done = hall.orders(order, to_department="klantcontact", zaak="Z", other=hall.id, **more)
+    done = hall.orders(order, to_department="klantcontact", zaak="Z", merge_from=hall.id, **more)
     assert done.kind == "refused"
     assert hall.router.conversations == before and len(hall.told) == told
 

@@ -83,7 +83,7 @@ def test_another_department_stands_in_and_the_reason_says_for_whom(
     hall = Stadhuis(moment)
     said = hall.hears("mijn paspoort")
     assert (said.department, said.rule, said.reason) == (department, "paspoort", reason)
-    assert (hall.state.home, hall.heard) == ("burgerzaken", heard)
+    assert (hall.state.home_department, hall.heard) == ("burgerzaken", heard)
 
 
 def test_it_goes_from_one_to_the_next_and_back_and_the_reason_stays_as_long_as_it_is() -> None:
@@ -119,7 +119,7 @@ def test_whatever_is_said_to_a_stand_in_it_goes_back_when_its_own_department_ope
     hall = Stadhuis("2026-11-25 18:00", number=DESK)
     assert hall.hears("er is iets met de buren").department == "meldkamer"
     hall.after(minutes=5).hears(words)
-    assert hall.state.home == "balie"
+    assert hall.state.home_department == "balie"
     back = hall.until("2026-11-26 09:00").hears("en nu?")
     assert back.department == "balie"
 

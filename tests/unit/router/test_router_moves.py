@@ -91,10 +91,10 @@ def test_after_a_move_a_citizen_goes_on_in_the_same_conversation_and_the_record_
     data = msgspec.json.decode(record.data)
     assert (data["continued"], data["number"]) == (True, NUMBER)
     again = town.hears(AFTER, bsuid="NL.bsp")
-    assert (again.conversation, again.continued) == (first.conversation, False)
+    assert (again.conversation, again.matched_by_phone) == (first.conversation, False)
     # What the former provider still had to bring is hers as well.
     late = town.hears(bsuid="NL.own", phone=PHONE)
-    assert (late.conversation, late.continued) == (first.conversation, False)
+    assert (late.conversation, late.matched_by_phone) == (first.conversation, False)
 
 
 def test_in_the_new_portfolio_a_number_handed_out_again_is_somebody_else() -> None:
@@ -102,7 +102,7 @@ def test_in_the_new_portfolio_a_number_handed_out_again_is_somebody_else() -> No
     first = town.hears(bsuid="NL.own", phone=PHONE)
     town.hears(AFTER, bsuid="NL.bsp", phone=PHONE)
     other = town.hears(AFTER, bsuid="NL.else", phone=PHONE)
-    assert other.conversation != first.conversation and not other.continued
+    assert other.conversation != first.conversation and not other.matched_by_phone
 
 
 UNTIL = 100
@@ -123,7 +123,7 @@ def test_a_citizen_is_known_from_the_former_portfolio_for_some_weeks_after_the_m
     town = Town()
     first = town.hears(bsuid="NL.own", phone=PHONE)
     later = town.hears(AFTER, bsuid="NL.bsp", phone=PHONE, second=second)
-    assert (later.conversation == first.conversation, later.continued) == (same, same)
+    assert (later.conversation == first.conversation, later.matched_by_phone) == (same, same)
 
 
 def test_who_is_known_from_a_portfolio_that_this_number_never_had_is_somebody_else() -> None:
@@ -132,7 +132,7 @@ def test_who_is_known_from_a_portfolio_that_this_number_never_had_is_somebody_el
     there = town.hears(OTHER_NUMBER, bsuid="NL.elsewhere", phone=PHONE)
     for number, bsuid in ((AFTER, "NL.bsp"), (BEFORE, "NL.own")):
         here = town.hears(number, bsuid=bsuid, phone=PHONE)
-        assert not here.continued
+        assert not here.matched_by_phone
         people = town.router.conversations
         assert people[here.conversation].person != people[there.conversation].person
     again = town.hears(OTHER_NUMBER, bsuid="NL.elsewhere", phone=PHONE)
@@ -143,7 +143,7 @@ def test_a_former_portfolio_without_a_name_proves_nothing() -> None:
     town = Town(changed(NUMBER, previous=[{"until": at(UNTIL)}]))
     first = town.hears(bsuid="NL.own", phone=PHONE)
     later = town.hears(AFTER, bsuid="NL.bsp", phone=PHONE)
-    assert (later.conversation == first.conversation, later.continued) == (False, False)
+    assert (later.conversation == first.conversation, later.matched_by_phone) == (False, False)
 
 
 def test_an_answer_goes_to_the_bsuid_of_the_portfolio_that_the_number_has_now() -> None:
@@ -285,4 +285,4 @@ def test_a_citizen_with_one_phone_number_is_one_person_through_a_move(
     for number, letter, phone in others:
         town.hears(number, bsuid=f"NL.{number}{letter}" if letter else "", phone=phone)
     after = town.hears(AFTER, bsuid="NL.hers-too", phone=hers)
-    assert (after.conversation, after.continued) == (before.conversation, True)
+    assert (after.conversation, after.matched_by_phone) == (before.conversation, True)

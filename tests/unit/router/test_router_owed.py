@@ -36,7 +36,7 @@ def test_what_is_due_once_follows_the_burst(words: str, type: str, text: str) ->
     assert hall.after(seconds=1).heard == [text]
     said = hall.told[-1]
     assert data(said)["automatic"]["name"] == text
-    assert hall.state.owes == ()
+    assert hall.state.pending_texts == ()
     hall.after(minutes=5).hears(words, type)
     hall.after(minutes=5)
     assert text not in hall.heard

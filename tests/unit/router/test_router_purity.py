@@ -127,7 +127,7 @@ def orders(hall: Stadhuis, what: dict[str, Any], seen: list[Entry]) -> None:
     for id in there[what["which"] % max(1, len(there)) :][:1]:
         more = {k: v for k, v in what.items() if k not in ("order", "which")}
         other = max(hall.router.conversations)
-        to = {"conversation": id, "number": id.partition("-")[0], "other": other, "zaak": "Z"}
+        to = {"conversation": id, "number": id.partition("-")[0], "merge_from": other, "zaak": "Z"}
         if what["order"] == "template":
             to |= {"conversation": "", "to": "31677777777"}
         hall.orders(what["order"], **more, **to)

@@ -130,7 +130,7 @@ def test_two_people_who_are_one_have_the_names_of_both() -> None:
     anna = hall.hears("mijn container").conversation
     bert = hall.hears("mijn container ook", who=BERT | NEW).conversation
     hall.id = anna
-    merged = hall.orders("merge", other=bert)
+    merged = hall.orders("merge", merge_from=bert)
     assert merged.kind == "accepted"
     assert {(each.event, each.kind, each.value) for each in merged.renamed} == {
         ("moved", "bsuid", "NL.bert"),
