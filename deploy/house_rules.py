@@ -10,7 +10,7 @@ class       one meaning in a package
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,6 @@ RELATIVE = {
 OPENINGS_BY = {"what", "whom", "whose", "which"}
 """After "By", "With", "From", "In": the same."""
 PREPOSITIONS = {"by", "with", "from", "in", "on", "for", "at"}
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def is_relative(docstring: str) -> bool:
@@ -63,43 +62,42 @@ def faults_of_file(path: Path, tree: ast.Module, lines: int) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             size = node.end_lineno - node.lineno + 1
             if size > FUNCTION_LINES:
-                yield f"{name}:{node.lineno}: {node.name} has {size} lines, at most {FUNCTION_LINES}"
+                yield f"{name}:{node.lineno}: {node.name}: {size} lines, at most {FUNCTION_LINES}"
 
 
-def faults_of_folders(paths: list[Path], trees: dict[Path, ast.Module]) -> Iterator[str]:
-    """Folders that are crowded or undescribed, and classes with two meanings in one package."""
-    folders = defaultdict(list)
-    for path in paths:
-        folders[path.parent].append(path)
-    for folder, modules in sorted(folders.items()):
-        named = [path for path in modules if path.name != "__init__.py"]
-        where = folder.relative_to(ROOT)
-        if len(named) > MODULES:
-            yield f"{where}: {len(named)} modules, at most {MODULES}"
-        if not ast.get_docstring(trees.get(folder / "__init__.py", ast.Module([], []))):
-            yield f"{where}: no __init__.py that says what it is about"
-        classes: dict[str, Path] = {}
-        for path in modules:
-            for node in trees[path].body:
-                if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
-                    continue
-                if node.name in classes:
-                    both = f"{classes[node.name].name} and {path.name}"
-                    yield f"{where}: class {node.name} has two meanings: {both}"
-                classes[node.name] = path
+def faults_of_folder(folder: Path, modules: list[Path]) -> Iterator[str]:
+    """A folder that is crowded or does not say what it is about."""
+    where = folder.relative_to(ROOT)
+    init = folder / "__init__.py"
+    count = len([path for path in modules if path != init])
+    if count > MODULES:
+        yield f"{where}: {count} modules, at most {MODULES}"
+    if init not in modules or not ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))):
+        yield f"{where}: no __init__.py that says what it is about"
+
+
+def faults_of_classes(folder: Path, trees: Mapping[Path, ast.Module]) -> Iterator[str]:
+    """Public classes of one folder that share a name."""
+    first: dict[str, Path] = {}
+    for path, tree in trees.items():
+        for name in (node.name for node in tree.body if isinstance(node, ast.ClassDef)):
+            if name in first and not name.startswith("_"):
+                both = f"{first[name].name} and {path.name}"
+                yield f"{folder.relative_to(ROOT)}: class {name} has two meanings: {both}"
+            first[name] = path
 
 
 def faults() -> list[str]:
     """Every fault of the product's code."""
-    paths = [path for folder in PRODUCT for path in sorted((ROOT / folder).rglob("*.py"))]
-    sources = {path: path.read_text(encoding="utf-8") for path in paths}
-    trees = {path: ast.parse(source) for path, source in sources.items()}
-    found = [
-        fault
-        for path in paths
-        for fault in faults_of_file(path, trees[path], sources[path].count("\n"))
-    ]
-    return [*found, *faults_of_folders(paths, trees)]
+    folders: dict[Path, dict[Path, ast.Module]] = defaultdict(dict)
+    found: list[str] = []
+    for path in (path for folder in PRODUCT for path in sorted((ROOT / folder).rglob("*.py"))):
+        source = path.read_text(encoding="utf-8")
+        folders[path.parent][path] = ast.parse(source)
+        found += faults_of_file(path, folders[path.parent][path], source.count("\n"))
+    for folder, trees in folders.items():
+        found += [*faults_of_folder(folder, list(trees)), *faults_of_classes(folder, trees)]
+    return found
 
 
 def main() -> None:
