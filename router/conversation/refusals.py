@@ -156,11 +156,7 @@ def template(
     number = ground.config.number(conversation.number)
     if named is None or number is None:
         return ""
-    ours = [
-        each
-        for each in known.templates.values()
-        if (each.name, each.language) == named and _is_of(each.waba, number, ground)
-    ]
+    ours = [each for each in known.templates_named(*named) if _is_of(each.waba, number, ground)]
     for each in ours:
         if each.status in BLOCKED:
             return BLOCKED[each.status]

@@ -16,6 +16,7 @@ from router.handlers.meta_vocabulary import ERRORS, FIELDS, KNOWN, NONE, OTHER, 
 from router.identity import resolver
 from router.model.consent import META, OptOut, Withdrawal
 from router.model.decision import UNPROVEN, Changes, Decision, RoutingContext, Template, WorkUnit
+from router.model.needs import Needs, identity_hashes
 from router.model.snapshot import Snapshot
 from services.whatsapp.identities import CONTACT, identities_in
 from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
@@ -35,6 +36,16 @@ TOO_MUCH = frozenset([4, 80007, 130429])
 """Codes of limits that are reached and pass; whoever sends slows down."""
 UTILITY = "UTILITY"
 INFORMATIONAL = "INFORMATIONAL"
+
+
+def needs(unit: WorkUnit, item: Notice, ground: RoutingContext) -> Needs:
+    """The citizen whose preference changed, with their consents."""
+    holder = preference_holder(item)
+    return Needs(
+        numbers=(item.number,),
+        identities=identity_hashes(item.number, holder, ground),
+        consents=bool(holder),
+    )
 
 
 def decide_account_event(

@@ -27,14 +27,27 @@ from router.model.decision import (
     RoutingContext,
     WorkUnit,
 )
+from router.model.needs import Needs, identity_hashes
 from router.model.snapshot import Snapshot
+from router.text import small_talk
 from services.config.numbers import Number
 from services.contract import REACTION
 from services.whatsapp import items
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
+from services.whatsapp.parser import words
 
 INBOUND = "messages"
 """The webhook field under which citizens write; echoes and history are kept, never routed."""
+
+
+def needs(unit: WorkUnit, item: items.Message, ground: RoutingContext) -> Needs:
+    """The sender, and their consents where the words withdraw them."""
+    identities = (*item.person.identities, *item.becomes)
+    return Needs(
+        numbers=(item.number,),
+        identities=identity_hashes(item.number, identities, ground),
+        consents=small_talk.opt_choice(words(item)) == "stop",
+    )
 
 
 def decide_message(

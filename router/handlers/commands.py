@@ -20,6 +20,7 @@ from router.model.decision import (
     RoutingContext,
     WorkUnit,
 )
+from router.model.needs import Needs, identity_hashes
 from router.model.snapshot import Snapshot
 from router.rules.engine import OPENED, Verdict
 from services.config.numbers import Number
@@ -29,6 +30,20 @@ from services.whatsapp.delivery_status import COMMAND_DONE
 from services.whatsapp.identities import address
 
 OPENED_BY_MUNICIPALITY = "de gemeente begon dit gesprek"
+
+
+def needs(unit: WorkUnit, given: Command, ground: RoutingContext) -> Needs:
+    """The conversations and the citizen that it names, the message that it quotes, its template."""
+    template = refusals.template_of(given)
+    to = (address(given.to),) if given.to else ()
+    return Needs(
+        numbers=(given.number,),
+        identities=identity_hashes(given.number, to, ground),
+        conversations=(given.conversation, given.merge_from),
+        quoted=(given.reply_to_message,) if given.reply_to_message else (),
+        templates=(template,) if template else (),
+        consents=given.type in ("template", "merge") or given.type in consent.ORDERS,
+    )
 
 
 def decide_command(

@@ -22,12 +22,19 @@ from router.model.decision import (
     RoutingContext,
     WorkUnit,
 )
+from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from services.contract import SendOutcome
 from services.whatsapp import items
 from services.whatsapp.delivery_status import COMMAND_DONE, STATUS_RANK, error_explanation
 
 _json = msgspec.json.Decoder(dict[str, Any])
+
+
+def needs_of_outcome(unit: WorkUnit, said: SendOutcome, ground: RoutingContext) -> Needs:
+    """The message, and the statuses that came before its wamid was known."""
+    early = (wamid_key(said.wamid, ground),) if said.wamid else ()
+    return Needs(numbers=(said.number,), messages=(said.message,), early=early)
 
 
 def decide_send_outcome(
@@ -95,6 +102,17 @@ def _apply_early_statuses(
     met = after.wamid_hash if early else None
     return decision, msgspec.structs.replace(
         changes, early_status_consumed=met, **_charged(before, priced, known)
+    )
+
+
+def needs_of_status(unit: WorkUnit, said: items.Status, ground: RoutingContext) -> Needs:
+    """The message, by the value that we gave Meta or by its wamid, and its charge."""
+    message = message_id_from_opaque(said)
+    return Needs(
+        numbers=(said.number,),
+        messages=(message,) if message else (),
+        wamids=(wamid_key(said.id, ground),),
+        charges=True,
     )
 
 

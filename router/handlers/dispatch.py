@@ -3,6 +3,9 @@
 `decide` returns the decision and what it changes; the shell commits both before anything is said.
 """
 
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
 import msgspec
 
 from router.conversation.confidentiality import flag_confidential
@@ -16,6 +19,7 @@ from router.handlers import (
 )
 from router.identity.changes import add_identity_changes
 from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
 from services.contract import Command, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.whatsapp import items
@@ -29,34 +33,41 @@ def decide(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Dec
 
 
 def _decided(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Decision, Changes]:
-    match unit.entry:
-        case Command() as command:
-            return commands.decide_command(unit, command, known, ground)
-        case SendOutcome() as outcome:
-            return delivery_status.decide_send_outcome(unit, outcome, known, ground)
-        case Timeout() as entry:
-            return timer_fired.decide_timer(unit, entry, known, ground)
-        case MediaOutcome() as outcome:
-            return media.decide_media(unit, outcome, known, ground)
-        case Receipt():
-            decision, changes = _item(unit, known, ground)
+    subject = _subject(unit)
+    if subject is None:
+        return quarantine(unit, "the body cannot be read", ground), Changes()
+    decision, changes = HANDLERS[type(subject)].decide(unit, subject, known, ground)
     if unit.item and (sighting := account_event.unknown_vocabulary(unit.item)):
         changes = msgspec.structs.replace(changes, sighting=sighting)
     return decision, changes
 
 
-def _item(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Decision, Changes]:
-    match unit.item:
-        case items.Message() as message:
-            return citizen_message.decide_message(unit, message, known, ground)
-        case items.Status() as status:
-            return delivery_status.decide_status(unit, status, known, ground)
-        case items.Notice() as notice:
-            return account_event.decide_account_event(unit, notice, known, ground)
-        case items.Unknown() as unknown:
-            return quarantine(unit, unknown.reason, ground), Changes()
-        case None:
-            return quarantine(unit, "the body cannot be read", ground), Changes()
+def needs_of(units: Iterable[WorkUnit], ground: RoutingContext) -> Needs:
+    """Rows that deciding these units reads."""
+    subjects = ((unit, subject) for unit in units if (subject := _subject(unit)) is not None)
+    return union(HANDLERS[type(each)].needs(unit, each, ground) for unit, each in subjects)
+
+
+def _subject(unit: WorkUnit) -> object:
+    """The item of a receipt, else the entry itself; None for a body that cannot be read."""
+    return unit.item if isinstance(unit.entry, Receipt) else unit.entry
+
+
+class Handler(NamedTuple):
+    """Decides one kind of work unit, and declares the rows that this takes. Both pure."""
+
+    needs: Callable[[WorkUnit, Any, RoutingContext], Needs]
+    decide: Callable[[WorkUnit, Any, Snapshot, RoutingContext], tuple[Decision, Changes]]
+
+
+def _needs_nothing(unit: WorkUnit, item: items.Unknown, ground: RoutingContext) -> Needs:
+    return Needs()
+
+
+def _quarantine_unknown(
+    unit: WorkUnit, item: items.Unknown, known: Snapshot, ground: RoutingContext
+) -> tuple[Decision, Changes]:
+    return quarantine(unit, item.reason, ground), Changes()
 
 
 def quarantine(unit: WorkUnit, reason: str, ground: RoutingContext) -> Decision:
@@ -73,3 +84,16 @@ def quarantine_unit(
     failed = commands.failed_command(unit, given, ground) if isinstance(given, Command) else None
     rung = given.id if isinstance(given, Timeout) else None  # or it would ring for ever
     return quarantine(unit, reason, ground), Changes(outgoing=failed, fired_timer=rung)
+
+
+HANDLERS: dict[type, Handler] = {
+    items.Message: Handler(citizen_message.needs, citizen_message.decide_message),
+    items.Status: Handler(delivery_status.needs_of_status, delivery_status.decide_status),
+    items.Notice: Handler(account_event.needs, account_event.decide_account_event),
+    items.Unknown: Handler(_needs_nothing, _quarantine_unknown),
+    Command: Handler(commands.needs, commands.decide_command),
+    SendOutcome: Handler(delivery_status.needs_of_outcome, delivery_status.decide_send_outcome),
+    Timeout: Handler(timer_fired.needs, timer_fired.decide_timer),
+    MediaOutcome: Handler(media.needs, media.decide_media),
+}
+"""Kind of work unit -> its handler."""

@@ -6,6 +6,7 @@ import msgspec
 
 from router.model.conversation import Conversation
 from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from services.config.organisation import Department
 from services.contract import MediaOutcome
@@ -54,6 +55,11 @@ def media_event(said: MediaOutcome) -> dict[str, Any]:
     }
     known = {"state": said.state, "reason": said.reason, "scanned": said.scanned, "at": said.at}
     return {"messageId": said.message, "media": [media]} | known
+
+
+def needs(unit: WorkUnit, outcome: MediaOutcome, ground: RoutingContext) -> Needs:
+    """The conversation of the message that brought the file."""
+    return Needs(numbers=(outcome.number,), conversations=(outcome.conversation,))
 
 
 def decide_media(

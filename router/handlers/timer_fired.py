@@ -15,6 +15,7 @@ from router.conversation.transition import apply_auto_reply
 from router.identity import resolver
 from router.model.conversation import Conversation
 from router.model.decision import Alarm, Changes, Decision, Reply, RoutingContext, Timer, WorkUnit
+from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.rules.engine import Verdict, higher_priority
 from services.config.organisation import Tenant
@@ -51,6 +52,11 @@ class TimerOutcome(msgspec.Struct, frozen=True, kw_only=True):
     says: ReplyCandidate | None = None
     again: datetime | None = None
     alarm: Alarm | None = None
+
+
+def needs(unit: WorkUnit, entry: Timeout, ground: RoutingContext) -> Needs:
+    """The conversation that the timer belongs to."""
+    return Needs(numbers=(entry.number,), conversations=(entry.conversation,))
 
 
 def decide_timer(

@@ -72,7 +72,7 @@ def resolve_person(
     """Who is called so."""
     tenant, names, becomes = number.tenant, called.names, called.becomes
     keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
-    found = {i: known.identities[key] for i, key in keys.items() if key in known.identities}
+    found = {i: row for i, key in keys.items() if (row := known.identities.get(key))}
     seen = _Seen(unit, number, called, known, found)
     owner, continued = _owner(names, seen)
     if owner is None and becomes:

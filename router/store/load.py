@@ -1,15 +1,13 @@
-"""What a batch needs to know, read from the router's tables: a query for each, and none in vain."""
+"""Rows that the decisions of a batch read, from the router's tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
 from router.billing.charges import Charge
-from router.conversation.consent import ORDERS
-from router.conversation.refusals import MARKETING, template_of
-from router.handlers import account_event
-from router.handlers.delivery_status import message_id_from_opaque, wamid_key
+from router.conversation.refusals import MARKETING
+from router.handlers.dispatch import needs_of
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, ConversationState
 from router.model.decision import (
@@ -23,193 +21,128 @@ from router.model.decision import (
     Template,
     WorkUnit,
 )
+from router.model.needs import Needs
 from router.model.snapshot import Snapshot
-from router.text import small_talk
-from services.contract import Command, MediaOutcome, SendOutcome, Timeout
 from services.postgres.database import Connection
-from services.whatsapp import items
-from services.whatsapp.identities import address
-from services.whatsapp.parser import words
 
 _decode = msgspec.msgpack.Decoder(Decision).decode
 _decode_state = msgspec.json.Decoder(ConversationState).decode
 
 
 async def load_snapshot(
-    connection: Connection, units: Sequence[WorkUnit], ground: RoutingContext
+    connection: Connection, units: Sequence[WorkUnit], context: RoutingContext
 ) -> Snapshot:
-    """Everything that deciding these units takes."""
-    known = Snapshot()
-    await _decided(connection, units, known)
-    # What was decided is said again from its row: nothing else need be known of it.
-    units = [unit for unit in units if unit.key not in known.decided]
-    await _outgoing(connection, units, known, ground)
-    await _charges(connection, units, known)
-    await _people(connection, units, known, ground)
-    await _conversations(connection, units, known)
-    await _templates(connection, units, known)
-    await _consents(connection, units, known)
-    await _standings(connection, units, known)
-    return known
+    """Load what the decisions on these units read, and what was decided on them before."""
+    decided, quoted = await _inbox(connection, units, needs_of(units, context))
+    # A known unit is published again from its row: nothing else is read for it.
+    needs = needs_of([unit for unit in units if unit.key not in decided], context)
+    snapshot = Snapshot(needs)
+    snapshot.decided.update(decided)
+    snapshot.heard.update(quoted)
+    await _messages(connection, needs, snapshot)
+    await _charges(connection, needs, snapshot)
+    conversations = [*needs.conversations, *{m.conversation for m in snapshot.outgoing.values()}]
+    await _people(connection, needs, conversations, snapshot)
+    await _conversations(connection, conversations, snapshot)
+    await _templates(connection, needs, snapshot)
+    await _consents(connection, needs, snapshot)
+    await _numbers(connection, needs, snapshot)
+    return snapshot
 
 
-async def _decided(connection: Connection, units: Sequence[WorkUnit], known: Snapshot) -> None:
-    """Which units were decided before, and what citizens wrote that is quoted."""
-    keys, quoted = [unit.key for unit in units], _quoted(units)
+Decided = dict[bytes, tuple[UUID, Decision]]
+Quoted = dict[UUID, InboundRef]
+
+
+async def _inbox(
+    connection: Connection, units: Sequence[WorkUnit], needs: Needs
+) -> tuple[Decided, Quoted]:
+    """Decisions on these units that were made before, and messages of citizens that are quoted."""
+    keys = [unit.key for unit in units]
     rows = await (
-        connection.fetch(_INBOX_OR_QUOTED, keys, quoted)
-        if quoted
+        connection.fetch(_INBOX_OR_QUOTED, keys, list(needs.quoted))
+        if needs.quoted
         else connection.fetch(_INBOX, keys)
     )
+    decided: Decided = {}
+    quoted: Quoted = {}
     for row in rows:
         decision = _decode(row["decision"])
-        known.decided[row["key"]] = row["receipt"], decision
-        if row["message"] in quoted:
-            heard = InboundRef(row["message"], row["wamid"], decision.conversation)
-            known.heard[heard.message] = heard
+        decided[row["key"]] = row["receipt"], decision
+        if row["message"] in needs.quoted:
+            reference = InboundRef(row["message"], row["wamid"], decision.conversation)
+            quoted[reference.message] = reference
+    return decided, quoted
 
 
-def _quoted(units: Iterable[WorkUnit]) -> list[UUID]:
-    return [
-        u.entry.reply_to_message
-        for u in units
-        if isinstance(u.entry, Command) and u.entry.reply_to_message
-    ]
+async def _messages(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
+    ids = [*needs.messages, *needs.quoted]
+    if ids or needs.wamids:
+        for row in await connection.fetch(_OUTGOING, ids, list(needs.wamids)):
+            snapshot.sent(OutgoingStatus(**row))
+    if needs.early:
+        for row in await connection.fetch(_EARLY, list(needs.early)):
+            snapshot.came_early(EarlyStatus(**row))
 
 
-async def _outgoing(
-    connection: Connection, units: Sequence[WorkUnit], known: Snapshot, ground: RoutingContext
-) -> None:
-    ids = _quoted(units)
-    wamids: list[bytes] = []
-    named: list[bytes] = []
-    for unit in units:
-        if isinstance(unit.entry, SendOutcome):
-            ids.append(unit.entry.message)
-            named += [wamid_key(unit.entry.wamid, ground)] if unit.entry.wamid else []
-        elif isinstance(unit.item, items.Status):
-            ids += filter(None, [message_id_from_opaque(unit.item)])
-            wamids.append(wamid_key(unit.item.id, ground))
-    if ids or wamids:
-        for row in await connection.fetch(_OUTGOING, ids, wamids):
-            known.sent(OutgoingStatus(**row))
-    if named:
-        for row in await connection.fetch(_EARLY, named):
-            known.came_early(EarlyStatus(**row))
-
-
-async def _charges(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """What the messages that statuses tell of were charged as until now."""
-    told = known.early or any(isinstance(unit.item, items.Status) for unit in units)
-    if known.outgoing and told:
-        for row in await connection.fetch(_CHARGES, list(known.outgoing)):
-            known.charges[row["id"]] = Charge(**row)
+async def _charges(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
+    if snapshot.outgoing and (needs.charges or snapshot.early):
+        for row in await connection.fetch(_CHARGES, list(snapshot.outgoing)):
+            snapshot.charges[row["id"]] = Charge(**row)
 
 
 async def _people(
-    connection: Connection, units: Iterable[WorkUnit], known: Snapshot, ground: RoutingContext
+    connection: Connection, needs: Needs, conversations: Sequence[str], snapshot: Snapshot
 ) -> None:
-    hashes = {
-        ground.hash(number.tenant, identity.kind, identity.value)
-        for unit in units
-        if (number := ground.config.number(_number(unit)))
-        for identity in _identities(unit)
-    }
-    conversations = _conversation_ids(units, known)
-    if hashes or conversations:
-        for row in await connection.fetch(_PEOPLE, list(hashes), conversations):
-            known.identity(Identity(**row))
+    """Every identity of the people who are known by one of these, or are in a conversation."""
+    if needs.identities or conversations:
+        for row in await connection.fetch(_PEOPLE, list(needs.identities), conversations):
+            snapshot.identity(Identity(**row))
 
 
 async def _conversations(
-    connection: Connection, units: Iterable[WorkUnit], known: Snapshot
+    connection: Connection, conversations: Sequence[str], snapshot: Snapshot
 ) -> None:
-    ids = _conversation_ids(units, known)
-    if ids or known.people:
-        for row in await connection.fetch(_CONVERSATIONS, ids, list(known.people)):
+    if conversations or snapshot.people:
+        people = list(snapshot.people)
+        for row in await connection.fetch(_CONVERSATIONS, conversations, people):
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
             state = _decode_state(fields.pop("state"))
-            known.conversation(Conversation(**fields, departments=departments, state=state))
+            snapshot.conversation(Conversation(**fields, departments=departments, state=state))
 
 
-async def _templates(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """For whoever sends one: what Meta says of it, and who wants none of its kind."""
-    named = {
-        named
-        for unit in units
-        if isinstance(unit.entry, Command) and (named := template_of(unit.entry))
-    }
-    if not named:
+async def _templates(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
+    """Status of the templates, and the opt-outs of the people where one is marketing."""
+    if not needs.templates:
         return
-    names, languages = zip(*named, strict=True)
+    names, languages = zip(*needs.templates, strict=True)
     for row in await connection.fetch(_TEMPLATES, names, languages):
-        known.template(Template(**row))
-    if any(template.category == MARKETING for template in known.templates.values()):
-        for row in await connection.fetch(_OPT_OUTS, list(known.people)):
-            known.record_opt_out(OptOut(**row))
+        snapshot.template(Template(**row))
+    if any(template.category == MARKETING for template in snapshot.templates.values()):
+        for row in await connection.fetch(_OPT_OUTS, list(snapshot.people)):
+            snapshot.record_opt_out(OptOut(**row))
 
 
-async def _consents(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """For whoever is sent what they may not have asked for, or ends that: what they agreed to, and
-    when they wrote last."""
-    if not (known.people and any(map(_asks_for_consent, units))):
+async def _consents(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
+    """Consents and withdrawals of the people, and when they last wrote."""
+    if not (snapshot.people and needs.consents):
         return
-    people = list(known.people)
+    people = list(snapshot.people)
     for row in await connection.fetch(_CONSENTS, people):
         consent = Consent(**row)
-        known.consents[consent.key] = consent
+        snapshot.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
-        known.record_withdrawal(Withdrawal(**row))
+        snapshot.record_withdrawal(Withdrawal(**row))
     for row in await connection.fetch(_LAST_HEARD, people):
-        known.record_inbound(row["person"], row["at"])
+        snapshot.record_inbound(row["person"], row["at"])
 
 
-def _asks_for_consent(unit: WorkUnit) -> bool:
-    if isinstance(unit.entry, Command):
-        return unit.entry.type in ("template", "merge") or unit.entry.type in ORDERS
-    match unit.item:
-        case items.Message() as message:
-            return small_talk.opt_choice(words(message)) == "stop"
-        case items.Notice() as notice:
-            return bool(account_event.preference_holder(notice))
-    return False
-
-
-async def _standings(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """What the contact centre says of the numbers."""
-    numbers = {number for unit in units if (number := _number(unit))}
-    if numbers:
-        for row in await connection.fetch(_STANDINGS, list(numbers)):
-            known.standings[row["number"]] = NumberNotice(**row)
-
-
-def _number(unit: WorkUnit) -> str:
-    if isinstance(unit.entry, Command | SendOutcome | Timeout | MediaOutcome):
-        return unit.entry.number
-    return unit.item.number if unit.item else ""
-
-
-def _identities(unit: WorkUnit) -> tuple[items.Identity, ...]:
-    if isinstance(unit.item, items.Message):
-        return (*unit.item.person.identities, *unit.item.becomes)
-    if isinstance(unit.item, items.Notice):
-        return account_event.preference_holder(unit.item)
-    if isinstance(unit.entry, Command) and unit.entry.to:
-        return (address(unit.entry.to),)
-    return ()
-
-
-def _conversation_ids(units: Iterable[WorkUnit], known: Snapshot) -> list[str]:
-    """Conversations that are named, rather than found through a person."""
-    named = {
-        unit.entry.conversation
-        for unit in units
-        if isinstance(unit.entry, Command | Timeout | MediaOutcome)
-    }
-    named |= {u.entry.merge_from for u in units if isinstance(u.entry, Command)}
-    named |= {outgoing.conversation for outgoing in known.outgoing.values()}
-    return [id for id in named if id]
+async def _numbers(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
+    """Notice and state of the numbers."""
+    if needs.numbers:
+        for row in await connection.fetch(_STANDINGS, list(needs.numbers)):
+            snapshot.standings[row["number"]] = NumberNotice(**row)
 
 
 _INBOX = """

@@ -9,6 +9,7 @@ import msgspec
 
 from router.billing.charges import Charge
 from router.handlers.batch import decide_batch
+from router.handlers.dispatch import needs_of
 from router.handlers.units import keyed_hash, units
 from router.model.conversation import Conversation
 from router.model.decision import (
@@ -20,7 +21,9 @@ from router.model.decision import (
     Repeat,
     RoutingContext,
     Timer,
+    WorkUnit,
 )
+from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.output.archive_records import records
 from router.output.crm_events import crm_events
@@ -215,7 +218,7 @@ class Router:
     def takes(self, *entries: Entry) -> list[Decided]:
         """One batch: everything that is said, in order."""
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
-        batch = decide_batch(todo, self._knowledge(), self.ground)
+        batch = decide_batch(todo, self._loaded(todo), self.ground)
         assert self.faulty or not batch.faults, batch.faults
         self.again = batch.duplicates
         for unit, decision, changes in batch.new:
@@ -223,24 +226,65 @@ class Router:
             self._keep(changes)
         return batch.to_publish
 
-    def _knowledge(self) -> Snapshot:
-        known = Snapshot()
-        known.decided.update(self.inbox)
-        for identity in self.identities.values():
-            known.identity(identity)
-        for conversation in self.conversations.values():
-            known.conversation(conversation)
+    def _loaded(self, todo: list[WorkUnit]) -> Snapshot:
+        """The rows that the handlers declare, and no others, as the router's store loads them."""
+        needs = needs_of([unit for unit in todo if unit.key not in self.inbox], self.ground)
+        loaded = Snapshot(needs)
+        loaded.decided.update(self.inbox)
+        loaded.heard.update({id: self.heard[id] for id in needs.quoted if id in self.heard})
         for outgoing in self.outgoing.values():
-            known.sent(outgoing)
-        known.charges.update(self.charges)
-        known.heard.update(self.heard)
-        known.templates.update(self.templates)
-        known.opt_outs.update(self.opt_outs)
-        known.standings.update(self.standings)
-        known.consents.update(self.consents)
-        known.withdrawals.update(self.withdrawals)
-        known.early.update({key: list(each) for key, each in self.early.items()})
-        return known
+            if (
+                outgoing.id in {*needs.messages, *needs.quoted}
+                or outgoing.wamid_hash in needs.wamids
+            ):
+                loaded.sent(outgoing)
+        loaded.early.update(
+            {key: list(self.early[key]) for key in needs.early if key in self.early}
+        )
+        if needs.charges or loaded.early:
+            charges = {id: self.charges[id] for id in loaded.outgoing if id in self.charges}
+            loaded.charges.update(charges)
+        self._load_people(needs, loaded)
+        loaded.standings.update({k: n for k, n in self.standings.items() if k in needs.numbers})
+        if needs.templates:
+            named = {k: t for k, t in self.templates.items() if k[1:] in needs.templates}
+            loaded.templates.update(named)
+            loaded.opt_outs.update(
+                {k: o for k, o in self.opt_outs.items() if k[1] in loaded.people}
+            )
+        if needs.consents:
+            self._load_consents(loaded)
+        return loaded
+
+    def _load_people(self, needs: Needs, loaded: Snapshot) -> None:
+        named = {*needs.conversations, *(one.conversation for one in loaded.outgoing.values())}
+        people = {i.person for i in self.identities.values() if i.hash in needs.identities}
+        people |= {c.person for id, c in self.conversations.items() if id in named}
+        for identity in self.identities.values():
+            if identity.person in people:
+                loaded.identity(identity)
+        for conversation in self.conversations.values():
+            if conversation.id in named or self._is_current(conversation, loaded):
+                loaded.conversation(conversation)
+
+    def _is_current(self, conversation: Conversation, loaded: Snapshot) -> bool:
+        """Open, or the last one of its person and number that was closed."""
+        if conversation.person not in loaded.people or conversation.closed_at is None:
+            return conversation.person in loaded.people
+        same = (
+            other.closed_at
+            for other in self.conversations.values()
+            if (other.number, other.person) == (conversation.number, conversation.person)
+        )
+        return conversation.closed_at == max(at for at in same if at)
+
+    def _load_consents(self, loaded: Snapshot) -> None:
+        loaded.consents.update({k: c for k, c in self.consents.items() if k[1] in loaded.people})
+        withdrawals = {k: w for k, w in self.withdrawals.items() if k[1] in loaded.people}
+        loaded.withdrawals.update(withdrawals)
+        for conversation in self.conversations.values():
+            if conversation.person in loaded.people and conversation.last_inbound_at:
+                loaded.record_inbound(conversation.person, conversation.last_inbound_at)
 
     def _keep(self, changes: Changes) -> None:
         self.changes.append(changes)

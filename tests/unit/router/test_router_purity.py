@@ -83,7 +83,7 @@ class Watched(Router):
     def takes(self, *entries: Entry) -> list[Decided]:
         for entry in entries:
             for unit in list(units(entry, self.ground))[:1]:
-                known, same = self._knowledge(), self._knowledge()
+                known, same = self._loaded([unit]), self._loaded([unit])
                 before = repr(unit)
                 first = decide(unit, known, self.ground)
                 assert vars(known) == vars(same) and repr(unit) == before

@@ -1,0 +1,106 @@
+"""Rows that a handler declares are the rows that its decision may read."""
+
+from typing import get_args, get_type_hints
+from uuid import UUID
+
+import pytest
+
+from router.handlers.batch import decide_batch
+from router.handlers.dispatch import HANDLERS, Handler, needs_of
+from router.handlers.units import units
+from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.needs import Needs, NotLoaded, union
+from router.model.snapshot import Snapshot
+from services.contract import Receipt
+from services.whatsapp import items
+from services.whatsapp.items import AnyItem
+from tests.unit.router.almelo import CONFIG, NUMBER, command, ground, text, wrote
+
+PERSON, MESSAGE = UUID(int=1), UUID(int=2)
+READS = {
+    "identity": lambda rows: rows.identities.get(("almelo", "phone", b"hash")),
+    "conversation": lambda rows: rows.conversations.get("c"),
+    "message": lambda rows: rows.outgoing.get(MESSAGE),
+    "wamid": lambda rows: rows.by_wamid.get(b"hash"),
+    "early status": lambda rows: rows.early.get(b"hash", ()),
+    "charge": lambda rows: rows.charges.get(MESSAGE),
+    "quoted message": lambda rows: rows.heard.get(MESSAGE),
+    "template": lambda rows: rows.templates_named("name", "nl"),
+    "opt-out": lambda rows: rows.opt_outs.get(("almelo", PERSON, "marketing_messages")),
+    "consent": lambda rows: rows.consents.get(("almelo", PERSON, "news")),
+    "every consent": lambda rows: rows.consents_of("almelo", PERSON),
+    "withdrawal": lambda rows: rows.withdrawals.get(("almelo", PERSON, "stop")),
+    "number": lambda rows: rows.standings.get("1"),
+    "number by index": lambda rows: rows.standings["1"],
+}
+EVERYTHING = Needs(
+    numbers={"1"},
+    identities={b"hash"},
+    conversations={"c"},
+    messages={MESSAGE},
+    quoted={MESSAGE},
+    wamids={b"hash"},
+    early={b"hash"},
+    templates={("name", "nl")},
+    charges=True,
+    consents=True,
+)
+
+
+@pytest.mark.parametrize("read", READS)
+def test_reading_beyond_the_needs_raises_not_loaded(read: str) -> None:
+    with pytest.raises(NotLoaded):
+        READS[read](Snapshot(Needs()))
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_declared_row_may_be_absent(read: str) -> None:
+    try:
+        assert not READS[read](Snapshot(EVERYTHING))
+    except KeyError:
+        assert read == "number by index"
+
+
+def test_every_kind_of_work_unit_has_a_handler() -> None:
+    entries = get_args(get_type_hints(WorkUnit)["entry"])
+    assert set(HANDLERS) == {*get_args(AnyItem), *entries} - {Receipt}
+
+
+def test_needs_of_a_batch_are_those_of_its_units_together() -> None:
+    one = Needs(numbers=("1", ""), conversations=("c",), consents=True)
+    other = Needs(numbers=("2",), wamids=(b"w",))
+    both = union([one, other])
+    assert (both.numbers, both.conversations, both.wamids) == ({"1", "2"}, {"c"}, {b"w"})
+    assert both.consents and not both.charges
+
+
+def test_needs_of_a_command_name_what_it_quotes_and_whom_it_is_to() -> None:
+    context = ground(CONFIG)
+    [unit] = units(command("c", to="31600000001", reply_to_message=MESSAGE), context)
+    needs = needs_of([unit], context)
+    assert needs.quoted == {MESSAGE} and len(needs.identities) == 1
+    assert needs.numbers == {NUMBER} and not needs.consents
+
+
+def test_a_decision_that_reads_more_than_declared_is_quarantined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def decide(
+        unit: WorkUnit, item: items.Message, rows: Snapshot, context: RoutingContext
+    ) -> tuple[Decision, Changes]:
+        rows.consents.get(("almelo", PERSON, "news"))
+        raise AssertionError("the row was not declared")
+
+    context = ground(CONFIG)
+    forgetful = Handler(HANDLERS[items.Message].needs, decide)
+    monkeypatch.setitem(HANDLERS, items.Message, forgetful)
+    todo = list(units(wrote(text("w", "hallo", phone="31600000001")), context))
+    batch = decide_batch(todo, Snapshot(needs_of(todo, context)), context)
+    assert [decided[1].kind for decided in batch.new] == ["quarantined"]
+    assert [type(fault) for fault in batch.faults] == [NotLoaded]
+
+
+def test_a_command_needs_the_conversation_that_it_names() -> None:
+    context = ground(CONFIG)
+    [unit] = units(command("c", conversation="c"), context)
+    assert needs_of([unit], context).conversations == {"c"}
