@@ -82,7 +82,8 @@ class Watched(Router):
 
     def takes(self, *entries: Entry) -> list[Decided]:
         for entry in entries:
-            for unit in list(units(entry, self.ground))[:1]:
+            new = (unit for unit in units(entry, self.ground) if unit.key not in self.inbox)
+            for unit in list(new)[:1]:
                 known, same = self._loaded([unit]), self._loaded([unit])
                 before = repr(unit)
                 first = decide(unit, known, self.ground)
