@@ -86,10 +86,10 @@ class Heard:
         self._found = asyncio.Event()
         self.done: Counter[str] = Counter()
 
-    async def start_again(self) -> None:
+    async def resume_stopped(self) -> None:
         await self._ledger.resume_stopped()
 
-    async def rest(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
+    async def defer_for_quiet_hours(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
         await self._ledger.defer_for_quiet_hours(nights)
 
     async def claim(
@@ -113,7 +113,7 @@ class Heard:
             await self._found.wait()
             raise TimeoutError
 
-    async def let_go(self, held: Collection[str]) -> None:
+    async def release(self, held: Collection[str]) -> None:
         await self._ledger.release(held)
         self.done["let_go"] += 1
 

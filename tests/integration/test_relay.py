@@ -213,7 +213,7 @@ async def test_a_partition_that_takes_nothing_in_keeps_no_other_from_its_time_ou
         assert await told_at(pool, newest) == NOON
         # It has rested: its number's are tried again, and are the first again.
         newer = await waits(pool, NOON, free)
-        monkeypatch.setattr("router.timer_relay.Relay._at_rest", lambda _: [])
+        monkeypatch.setattr("router.timer_relay.TimerRelay._suspended_numbers", lambda _: [])
         assert await relay.publish_due() == 0
         assert await told_at(pool, newer) is await told_at(pool, oldest[0]) is None
 

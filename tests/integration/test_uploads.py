@@ -13,11 +13,11 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from gateway.media.routes.media_types import KIB, MIB
-from gateway.media.routes.routes import UPLOADS_OF_A_TOKEN, Media
-from gateway.media.routes.upload_store import Uploads
 
-import gateway.media.routes
+from gateway.media import routes
+from gateway.media.media_types import KIB, MIB
+from gateway.media.routes import UPLOADS_OF_A_TOKEN, Media
+from gateway.media.upload_store import UploadStore
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore
@@ -41,7 +41,7 @@ class Desk:
 
     def __init__(self, url: str, folder: Path, pool: Pool) -> None:
         self.url, self.folder, self.pool = url, folder, pool
-        self.uploads = Uploads(pool)
+        self.uploads = UploadStore(pool)
 
     async def post(self, content: Any, key: str = "k", **headers: str) -> tuple[int, Any]:
         given = {"Idempotency-Key": key, "Content-Type": "image/png"}
@@ -61,7 +61,7 @@ class Desk:
 
 @asynccontextmanager
 async def opened(pool: Pool, folder: Path) -> AsyncIterator[tuple[Desk, Media]]:
-    media = Media(Uploads(pool), ObjectStore(folder.as_uri()))
+    media = Media(UploadStore(pool), ObjectStore(folder.as_uri()))
 
     async def upload(request: web.Request) -> web.Response:
         return await media.upload(request, RIGHTS)
@@ -117,7 +117,7 @@ async def test_of_the_same_upload_twice_at_once_both_get_the_same_answer(desk: D
     answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_OF_A_TOKEN)))
     assert {status for status, _ in answers} == {201}
     assert len({said["id"] for _, said in answers}) == 1
-    assert await desk.pool.fetchval("select count(*) from gateway.media.routes") == 1
+    assert await desk.pool.fetchval("select count(*) from gateway.media") == 1
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_a_file_that_breaks_off_leaves_nothing_and_may_be_sent_again(desk:
 async def test_who_stops_in_the_middle_loses_the_place(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway.media.routes, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(routes, "QUIET_SECONDS", 0.2)
     writer = await _half(desk, int(desk.url.split(":")[2].split("/")[0]))
     await until_nobody_uploads(desk)
     assert desk.files() == []
