@@ -23,19 +23,19 @@ from services.contract import ArchiveBatch, Record
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task, first_or_watchdog
 
-FRAMES = 128
+PREFETCH = 128
 """Envelopes in hand, of 256 KiB each: 32 MiB."""
-AT_ONCE = FRAMES // 4
+BATCH_MESSAGES = PREFETCH // 4
 """Of one batch: while it is written the next is sealed, and those after it arrive. With two batches
 in hand, every other one was of the one or two envelopes that had come by then."""
-AT_ONCE_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 """And no more bytes: as many records as go into one transaction. Of a batch there are its
 envelopes, its records and its entries, and there are three: one is sealed, one is ready, one is
 written."""
-TOGETHER, SHARED = 5000, 200
+TRANSACTION_RECORDS, SHARED_TRANSACTION_RECORDS = 5000, 200
 """Records in one transaction, a sixth of a second; and where others write too, since whoever looks
 at the record waits for it."""
-PACE_SECONDS = 0.05
+MIN_INTERVAL_SECONDS = 0.05
 """Between the starts of two transactions: nobody waits for the archive."""
 
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -63,7 +63,9 @@ class Intake:
         async with background_task(self._write_all(inbox, ready)) as writing:
             try:
                 while True:
-                    frames = await first_or_watchdog(inbox.take(AT_ONCE, AT_ONCE_BYTES), writing)
+                    frames = await first_or_watchdog(
+                        inbox.take(BATCH_MESSAGES, BATCH_BYTES), writing
+                    )
                     batch = await first_or_watchdog(self._sealed(frames), writing)
                     await first_or_watchdog(ready.put(batch), writing)
             except ConsumerStopping:
@@ -76,7 +78,7 @@ class Intake:
 
     async def _entries(self, records: list[Record]) -> list[Entry]:
         try:
-            return await retry_while_unavailable(partial(self._writer.sealed, records), "keys")
+            return await retry_while_unavailable(partial(self._writer.seal, records), "keys")
         except CannotSeal:
             pass
         except Exception as error:
@@ -85,7 +87,7 @@ class Intake:
 
     async def _seal_one(self, record: Record) -> list[Entry]:
         try:
-            return await retry_while_unavailable(partial(self._writer.sealed, [record]), "keys")
+            return await retry_while_unavailable(partial(self._writer.seal, [record]), "keys")
         except CannotSeal as error:
             await self._refuse(record, str(error))
         except Exception as error:
@@ -112,22 +114,22 @@ class Intake:
             await self._write(batch)
             await inbox.ack_all(batch.frames)
             ready.task_done()
-            await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
+            await asyncio.sleep(max(0.0, started + MIN_INTERVAL_SECONDS - loop.time()))
 
     async def _write(self, batch: Batch) -> None:
         start = 0
         while start < len(batch.entries):
-            end = start + (SHARED if self._writer.busy else TOGETHER)
+            end = start + (SHARED_TRANSACTION_RECORDS if self._writer.busy else TRANSACTION_RECORDS)
             try:
                 await self._write_some(batch.entries[start:end], batch.records)
             except SealedBeforeErasure:  # what of it is there already is left out
                 entries = await self._entries(batch.records)
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
-        for kind, count in Counter(entry.open.kind for entry in batch.entries).items():
+        for kind, count in Counter(entry.columns.kind for entry in batch.entries).items():
             metrics.archive_records.labels(kind=kind).inc(count)
         if batch.entries:
-            self.lag = clock.now() - max(entry.open.at for entry in batch.entries)
+            self.lag = clock.now() - max(entry.columns.at for entry in batch.entries)
             metrics.archive_lag_seconds.set(self.lag.total_seconds())
 
     async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
@@ -146,7 +148,7 @@ class Intake:
         except SealedBeforeErasure:
             raise
         except Exception as error:
-            record = next(one for one in records if one.id == entry.open.id)
+            record = next(one for one in records if one.id == entry.columns.id)
             log.error("record.refused", record=record.id, kind=record.kind, exc_info=error)
             await self._refuse(record, "the database refused this record")
 

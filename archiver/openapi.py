@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from archiver.api import examples
-from archiver.api.access_log import NOT_WRITTEN
-from archiver.api.access_log import WRONG as WRONG_HEADERS
+from archiver.api.access_log import INVALID_HEADERS as WRONG_HEADERS
+from archiver.api.access_log import NOT_RECORDED
 from archiver.api.responses import Conversation, Message, Messages, Page
 from archiver.api.routes import LARGEST_PAGE, PAGE
-from archiver.api.viewer import EMPLOYEE, LONGEST, MUST, REASON, TRACE
-from archiver.api.viewer import MISSING as NAME_MISSING
+from archiver.api.viewer import EMPLOYEE, EMPLOYEE_REQUIRED, LONGEST, REASON, TRACE
+from archiver.api.viewer import EMPLOYEE_MISSING as NAME_MISSING
 from archiver.search.request import SEARCH
 from services import ids
 from services.api.json_body import UNTAKEN
@@ -76,9 +76,12 @@ LOOKING: tuple[Json, ...] = (
 NAMELESS = Refusal(
     WRONG_HEADERS,
     "Without a name where people read with the token, or a header is not what it should be.",
-    {"code": NAME_MISSING, "errors": [{"pointer": "", "detail": MUST, "parameter": EMPLOYEE}]},
+    {
+        "code": NAME_MISSING,
+        "errors": [{"pointer": "", "detail": EMPLOYEE_REQUIRED, "parameter": EMPLOYEE}],
+    },
 )
-UNSEEN = Refusal(NOT_WRITTEN, "That you look could not be written down, so nothing is shown.")
+UNSEEN = Refusal(NOT_RECORDED, "That you look could not be written down, so nothing is shown.")
 SHOWING: dict[int, Sequence[Refusal]] = {400: [NAMELESS], 503: [AWAY, UNSEEN]}
 
 NO_CONVERSATION = Refusal(

@@ -17,11 +17,11 @@ from services import metrics
 from services.contract import Record
 from services.postgres.database import Pool, retry_while_unavailable
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """Between two looks at what is not recorded yet."""
-REFUSED_SECONDS = 60.0
+REFUSED_POLL_SECONDS = 60.0
 """The same after one was refused: a person must look at it, and sees it in the log."""
-MOST = 256
+BATCH_ROWS = 256
 """Rows at once. People type commands: mostly it is one."""
 
 Add = Callable[[Sequence[Record]], Awaitable[object]]
@@ -34,14 +34,14 @@ async def record_operator_actions(pool: Pool, add: Add) -> None:
     """For as long as the service runs."""
     while True:
         refused = await _record(pool, add)
-        await asyncio.sleep(REFUSED_SECONDS if refused else LOOK_SECONDS)
+        await asyncio.sleep(REFUSED_POLL_SECONDS if refused else POLL_SECONDS)
 
 
 async def _record(pool: Pool, add: Add) -> int:
     """All that is there now; how many the record refused. They stay, and come again."""
     after, refused = UUID(int=0), 0
     while True:
-        find = partial(pool.fetch, _UNRECORDED, after, MOST)
+        find = partial(pool.fetch, _UNRECORDED, after, BATCH_ROWS)
         records = [_made(row) for row in await retry_while_unavailable(find, "operations")]
         if not records:
             return refused

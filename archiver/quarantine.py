@@ -12,7 +12,7 @@ from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, seal, unseal
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Connection, Pool
 
-ABOUT = b"quarantine"
+PURPOSE = b"quarantine"
 
 
 class Quarantine:
@@ -22,14 +22,14 @@ class Quarantine:
     async def add(self, reason: str, body: bytes) -> UUID:
         """Its id there; `reason` holds no personal data. What is kept already is kept once: it
         comes again where the process ended before its envelope was acknowledged."""
-        keys, salt = await self._keys.of_conversations([NOWHERE]), os.urandom(SALT_BYTES)
-        sealed = seal(keys[NOWHERE], salt, body, ABOUT)
+        keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
+        sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
         id = _id(keys[NOWHERE], body)
         await self._pool.execute(_PUT, id, reason, salt, sealed)
         return id
 
 
-class Kept(msgspec.Struct, frozen=True, rename="camel"):
+class QuarantinedEntry(msgspec.Struct, frozen=True, rename="camel"):
     """What was put aside, sealed as it is."""
 
     id: UUID
@@ -39,9 +39,9 @@ class Kept(msgspec.Struct, frozen=True, rename="camel"):
     """Bytes, sealed."""
 
 
-async def listed(pool: Pool, limit: int) -> list[Kept]:
+async def list_entries(pool: Pool, limit: int) -> list[QuarantinedEntry]:
     """The oldest first."""
-    return [Kept(**row) for row in await pool.fetch(_LIST, limit)]
+    return [QuarantinedEntry(**row) for row in await pool.fetch(_LIST, limit)]
 
 
 async def open_entry(connection: Connection, keys: KeyStore, id: UUID) -> bytes | None:
@@ -50,13 +50,13 @@ async def open_entry(connection: Connection, keys: KeyStore, id: UUID) -> bytes 
     row = await connection.fetchrow(_ONE, id)
     if row is None:
         return None
-    key = (await keys.known([NOWHERE])).get(NOWHERE)
+    key = (await keys.existing_conversation_keys([NOWHERE])).get(NOWHERE)
     if key is None:
         raise CannotDecrypt("its key is gone")
-    return unseal(key, row["salt"], row["sealed"], ABOUT)
+    return unseal(key, row["salt"], row["sealed"], PURPOSE)
 
 
-def records(body: bytes) -> list[Record]:
+def decode_records(body: bytes) -> list[Record]:
     """Those in it: of an envelope all, else the one that it is. msgspec.DecodeError where it is
     neither."""
     try:
@@ -65,14 +65,14 @@ def records(body: bytes) -> list[Record]:
         return [msgspec.msgpack.decode(body, type=Record)]
 
 
-async def remove(connection: Connection, id: UUID) -> None:
+async def remove_entry(connection: Connection, id: UUID) -> None:
     """As the owner: it is in the record by now."""
     await connection.execute(_GONE, id)
 
 
 def _id(key: bytes, body: bytes) -> UUID:
     """The same for the same; without the key nobody finds out by guessing what is kept."""
-    return UUID(bytes=blake2b(body, key=key, digest_size=16, person=ABOUT).digest())
+    return UUID(bytes=blake2b(body, key=key, digest_size=16, person=PURPOSE).digest())
 
 
 _LIST = """

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 from services.whatsapp.segments import CONTACT, ITEM, Gap, SegmentedBody, join_body
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class BodyRemainder(msgspec.Struct, frozen=True):
     """Sealed data of a receipt itself."""
 
     door: str
@@ -24,20 +24,20 @@ class AssembledBody(msgspec.Struct, frozen=True):
     """A body, and how it came."""
 
     body: bytes
-    envelope: Envelope
+    remainder: BodyRemainder
 
 
 class SegmentsDestroyed(Exception):
     """It cannot be put together: says why."""
 
 
-async def assemble(connection: Connection, keys: KeyStore, receipt: UUID) -> AssembledBody:
+async def assemble_body(connection: Connection, keys: KeyStore, receipt: UUID) -> AssembledBody:
     """Gone where anything of it was destroyed, or there is no such receipt."""
-    rows = list(opened(await connection.fetch(_PIECES, receipt), keys))
+    rows = list(decrypt_rows(await connection.fetch(_PIECES, receipt), keys))
     envelope = next((row for row in rows if row["id"] == receipt), None)
     if envelope is None:
         raise SegmentsDestroyed("there is no such receipt, or something of it was destroyed")
-    said = msgspec.json.decode(envelope["data"], type=Envelope)
+    said = msgspec.json.decode(envelope["data"], type=BodyRemainder)
     body = join_body(SegmentedBody(envelope["raw"], said.holes), _pieces(rows, receipt))
     if body is None:
         raise SegmentsDestroyed("not every piece of it is there")

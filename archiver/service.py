@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from archiver import table_partitions
 from archiver.api.access_log import access_log
-from archiver.api.queries import Store
-from archiver.api.routes import Api
+from archiver.api.queries import RecordReader
+from archiver.api.routes import RecordRoutes
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
-from archiver.intake import FRAMES, Intake
+from archiver.intake import PREFETCH, Intake
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from archiver.log.writer import Writer
@@ -25,7 +25,7 @@ from archiver.media.store import MediaStore
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine
-from archiver.search.routes import Searching
+from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.subject_access.requests import request_metrics
 from services import clock
@@ -65,11 +65,11 @@ async def archiver(
         )
         keys = KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
-        writer, store = Writer(pool, keys, activities), Store(pool, keys)
+        writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
         objects = ObjectStore(settings.object_store)
         tended = await enter(_tended(settings, config, Archive(pool, keys, writer), objects))
         intake = Intake(writer, Quarantine(pool, keys))
-        consumer = await enter(run_consumer(link, queue, FRAMES, intake.work))
+        consumer = await enter(run_consumer(link, queue, PREFETCH, intake.work))
         ring = await enter(keyring(pool, of_environment(settings, config)))
         ready = operations_app(lambda: readiness_problems(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
@@ -77,10 +77,10 @@ async def archiver(
         works = await enter(_files(settings, config, accounts, book, objects))
         views = await enter(access_log(writer))
         secret = lambda tenant, id: config.confidential(tenant, [id])  # noqa: E731
-        reading = Api(store, views, ring, lambda: intake.lag, secret)
+        reading = RecordRoutes(store, views, ring, lambda: intake.lag, secret)
         only = config.environment == "production"
         files = Files(store, book, objects, views, ring, scanned_only=only)
-        searching = Searching(Search(pool, keys, store), store, views, ring)
+        searching = SearchRoutes(Search(pool, keys, store), store, views, ring)
         doors = [*reading.routes(), *searching.routes(), *files.routes()]
         api = api_app([*doors, *docs_page.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
@@ -107,7 +107,7 @@ async def _tended(
     works = [
         _begin(archive, config.processing_months),
         record_operator_actions(pool, archive.writer.add),
-        checkpoint_signer.keep(pool, signer, objects),
+        checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, [tenant.id for tenant in config.tenants]),
     ]
     async with AsyncExitStack() as stack:

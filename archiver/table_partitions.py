@@ -9,9 +9,9 @@ import structlog
 from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 
-AHEAD = 13
+MONTHS_AHEAD = 13
 """Made in advance: a service that runs for a year without a restart has room."""
-LOOK_SECONDS = 24 * 3600.0
+INTERVAL_SECONDS = 24 * 3600.0
 TABLES = ("entry", "searchable")
 
 log = structlog.get_logger()
@@ -20,9 +20,9 @@ log = structlog.get_logger()
 async def create_partitions(pool: Pool, today: date) -> None:
     for table in TABLES:
         sql = "select archiver.make_months_of($1, $2, $3)"
-        await pool.execute(sql, table, today.replace(day=1), AHEAD)
+        await pool.execute(sql, table, today.replace(day=1), MONTHS_AHEAD)
     sql = "select archiver.make_processing_months($1, $2)"
-    await pool.execute(sql, today.replace(day=1), AHEAD)
+    await pool.execute(sql, today.replace(day=1), MONTHS_AHEAD)
 
 
 async def drop_expired(pool: Pool, today: date, kept: int) -> None:
@@ -45,4 +45,4 @@ async def maintain_partitions(pool: Pool, kept: int) -> None:
         await retry_while_unavailable(
             lambda: drop_expired(pool, clock.now().date(), kept), "processing"
         )
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(INTERVAL_SECONDS)

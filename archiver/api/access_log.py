@@ -14,16 +14,16 @@ import structlog
 from aiohttp import web
 
 from archiver.api.viewer import (
-    MISSING,
-    MUST,
+    EMPLOYEE_MISSING,
+    EMPLOYEE_REQUIRED,
     Fault,
     Row,
     ShownRange,
     Viewer,
-    faults,
-    records,
+    find_faults,
+    read_viewer,
     shown_ranges,
-    viewer,
+    view_records,
 )
 from archiver.log.writer import CannotSeal, Writer
 from services import clock, metrics
@@ -40,17 +40,17 @@ BOUNDS = BatchLimits(items=256, min_interval=0.0, max_queued=1024, queue_timeout
 pace is needed, since each waits for the head of the log."""
 RECORD_BYTES = 512
 """Of one view, more or less."""
-NOT_WRITTEN = "nothing is shown that cannot be written down as seen: try again"
-WRONG = "the headers are not what they should be"
+NOT_RECORDED = "nothing is shown that cannot be written down as seen: try again"
+INVALID_HEADERS = "the headers are not what they should be"
 
 log = structlog.get_logger()
 
 
 def _refused(found: Sequence[Fault]) -> web.Response:
     more: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in found]}
-    if any(each.detail == MUST for each in found):
-        more["code"] = MISSING
-    return problem_response(400, "Bad Request", WRONG, **more)
+    if any(each.detail == EMPLOYEE_REQUIRED for each in found):
+        more["code"] = EMPLOYEE_MISSING
+    return problem_response(400, "Bad Request", INVALID_HEADERS, **more)
 
 
 class Unrecorded(Exception):
@@ -77,13 +77,13 @@ class AccessLog:
         with what it is about to show."""
 
         async def look(request: web.Request, rights: Rights) -> web.StreamResponse:
-            if found := faults(request.headers, rights):
+            if found := find_faults(request.headers, rights):
                 return _refused(found)
-            request[VIEWER] = viewer(request.headers, rights)
+            request[VIEWER] = read_viewer(request.headers, rights)
             try:
                 return await handler(request, rights)
             except Unrecorded:
-                return service_unavailable(NOT_WRITTEN)
+                return service_unavailable(NOT_RECORDED)
 
         return look
 
@@ -103,7 +103,7 @@ class AccessLog:
     async def _written(self, request: web.Request, what: str, found: Sequence[ShownRange]) -> None:
         now = clock.now()
         ids = [clock.new_id(now) for _ in found]
-        answer = _Answer(records(request[VIEWER], what, found, ids, now))
+        answer = _Answer(view_records(request[VIEWER], what, found, ids, now))
         try:
             await self._batcher.put(answer, RECORD_BYTES * len(found))
         except (BatchQueueFull, BatchTimeout) as error:

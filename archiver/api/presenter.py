@@ -133,7 +133,7 @@ def _raw(raw: bytes) -> Any:
     return msgspec.Raw(raw) if raw else None
 
 
-def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def notes_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Notes of colleagues to each other, in the order given, under the ids that they were given."""
     return [
         {
@@ -154,16 +154,16 @@ def page_json(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
     ]
     return {
         "messages": messages_json([row for row in rows if row["kind"] == "message"], about),
-        "notes": [note | place for note, place in zip(notes(noted), places, strict=True)],
+        "notes": [note | place for note, place in zip(notes_json(noted), places, strict=True)],
     }
 
 
-def everybody(department: str) -> bool:
+def may_know_all(department: str) -> bool:
     return True
 
 
 def conversation_json(
-    id: str, rows: Sequence[Row], noted: Sequence[Row], tells: Callable[[str], bool] = everybody
+    id: str, rows: Sequence[Row], noted: Sequence[Row], tells: Callable[[str], bool] = may_know_all
 ) -> dict[str, Any]:
     """A conversation from what happened to it, and what was noted, each oldest first. Without a
     department where it is another's now, of whom the reader may know nothing; nor what one said,
@@ -177,7 +177,7 @@ def conversation_json(
         "decision": _decision(steps[-1][1]["decision"]),
         "zaak": zaken[-1] if zaken else None,
         "history": [_history_json(row, step, tells) for row, step in steps],
-        "notes": notes(noted),
+        "notes": notes_json(noted),
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from archiver.encryption.decrypt_rows import KEPT, KEYS, RECORDS, opened
+from archiver.encryption.decrypt_rows import JOIN_KEYS, RECORDS, SELECT_COLUMNS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
@@ -14,7 +14,7 @@ NOTES = 200
 """Of a conversation, in one answer; more are in the record, and nobody reads them one by one."""
 
 
-class Store:
+class RecordReader:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
@@ -41,14 +41,14 @@ class Store:
         """These, in no order."""
         return await self._rows(_ENTRIES, list(ids), *_theirs(rights))
 
-    async def about(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+    async def outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """What became of these messages, and what was written beside them; oldest first. Theirs are
         the rights on the message that they are about, so ask only for what was found."""
         return await self._rows(_ABOUT, list(messages), rights.tenant)
 
     async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
-        return list(opened(rows, self._keys))
+        return list(decrypt_rows(rows, self._keys))
 
 
 def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
@@ -61,12 +61,12 @@ _SHOWN = "e.tenant = $2 and ($3::text[] is null or e.department = any($3))"
 when the conversation has moved."""
 
 _CONVERSATION = f"""
-{KEPT}, e.left_behind as left from (
+{SELECT_COLUMNS}, e.left_behind as left from (
     select *, coalesce(bool_or(department <> all($3)) over (
         order by sequence desc, id desc rows between unbounded preceding and 1 preceding
     ), false) as left_behind
     from archiver.entry where conversation = $1 and kind = 'conversation'
-) as e {KEYS} where {_SHOWN}
+) as e {JOIN_KEYS} where {_SHOWN}
 order by e.sequence, e.id
 """
 """In one pass: a conversation may have moved a thousand times."""

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from services import clock
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
@@ -42,13 +42,13 @@ DIGITS = re.compile(r"[0-9]{1,19}")
 """As many as the largest number has."""
 
 
-class Api:
+class RecordRoutes:
     """`behind` says how old what is written to the record now is; `confidential`, whether a
     department of a municipality is."""
 
     def __init__(
         self,
-        store: Store,
+        store: RecordReader,
         views: AccessLog,
         keyring: TokenStore,
         behind: Callable[[], timedelta],
@@ -103,7 +103,7 @@ class Api:
         if not rows and not await self._store.conversation(id, rights):
             return problem_response(404, "Not Found", "there is no such conversation")
         page, more = rows[:limit], len(rows) > limit
-        about = await self._store.about([row["message"] for row in page], rights)
+        about = await self._store.outcomes([row["message"] for row in page], rights)
         body = {"messages": presenter.messages_json(page, about)}
         await self._views.record_shown(request, "messages", page)
         return json_response(body | {"next": page[-1]["sequence"] if more else None})
@@ -119,7 +119,7 @@ class Api:
             if is_still_in_transit(id, clock.now(), self._behind()):
                 return service_unavailable(NOT_YET)
             return problem_response(404, "Not Found", "there is no such message")
-        body = presenter.messages_json(rows, await self._store.about([id], rights))[0]
+        body = presenter.messages_json(rows, await self._store.outcomes([id], rights))[0]
         await self._views.record_shown(request, "message", rows)
         return json_response(body)
 

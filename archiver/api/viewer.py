@@ -14,8 +14,8 @@ from services.http.rights import Rights
 EMPLOYEE, REASON, TRACE = "Postkamer-Employee", "Postkamer-Reason", "traceparent"
 LONGEST = {EMPLOYEE: 200, REASON: 500}
 """Characters of a header."""
-MISSING = "employee_missing"
-MUST = "must be given: people read with this token"
+EMPLOYEE_MISSING = "employee_missing"
+EMPLOYEE_REQUIRED = "must be given: people read with this token"
 TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 """W3C Trace Context: version, trace, the caller's own span, flags; later versions may say more."""
 NO_VERSION, FIRST_VERSION = "ff", "00"
@@ -53,7 +53,7 @@ class ShownRange(msgspec.Struct, frozen=True):
     listed: tuple[UUID, ...] = ()
 
 
-def faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
+def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
     """What is wrong with what they say of themselves."""
     found = [
         Fault(name, f"must be printable, and of at most {longest} characters")
@@ -61,11 +61,11 @@ def faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
         if len(said := headers.get(name, "")) > longest or not said.isprintable()
     ]
     if rights.people and not headers.get(EMPLOYEE, "").strip():
-        found.append(Fault(EMPLOYEE, MUST))
+        found.append(Fault(EMPLOYEE, EMPLOYEE_REQUIRED))
     return found
 
 
-def viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
+def read_viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
     """Of headers without faults."""
     trace, span = parse_traceparent(headers.get(TRACE, ""))
     employee, reason = (headers.get(name, "").strip() for name in (EMPLOYEE, REASON))
@@ -103,7 +103,7 @@ def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Shown
         )
 
 
-def records(
+def view_records(
     viewer: Viewer, what: str, shown: Sequence[ShownRange], ids: Iterable[UUID], at: datetime
 ) -> list[Record]:
     """One of each part. They are of one trace: the caller's, else one that begins here."""

@@ -55,11 +55,13 @@ class Checkpoints:
             if NAME.fullmatch(name) and (size := int(name)) <= LAST:
                 self._names.append(size)
 
-    def since(self, first: int) -> None:
+    def start_at(self, first: int) -> None:
         """From this size on only."""
         self._first = first
 
-    async def between(self, first: int, last: int = LAST) -> AsyncIterator[SignedState | Finding]:
+    async def read_range(
+        self, first: int, last: int = LAST
+    ) -> AsyncIterator[SignedState | Finding]:
         """Of these sizes, in order: each that is signed as it should be, and what is wrong. Away
         where the store outside does not answer."""
         first = max(first, self._first)
@@ -72,7 +74,7 @@ class Checkpoints:
             if (first := rows[-1]["size"] + 1) > last:
                 return
 
-    async def gone(self) -> AsyncIterator[SignedState | Finding]:
+    async def missing_from_table(self) -> AsyncIterator[SignedState | Finding]:
         """Those that are kept outside and are not in the table. Away."""
         for size in await self._without_a_row():
             sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"

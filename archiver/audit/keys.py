@@ -11,10 +11,10 @@ from typing import Any, Literal
 import msgspec
 
 from archiver.audit.log_walk import Finding
-from archiver.encryption.decrypt_rows import KEPT, KEYS
+from archiver.encryption.decrypt_rows import JOIN_KEYS, SELECT_COLUMNS
 from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, KeyStore, Row
 from archiver.encryption.sealing import CannotDecrypt, Content, unseal_content
-from archiver.index.record_fields import Destroyed
+from archiver.index.record_fields import Destruction
 from services.postgres.database import Connection
 
 AT_ONCE = 2000
@@ -23,7 +23,7 @@ SAID = 1000
 """Findings that are said; whoever has more has seen enough."""
 
 
-async def key_findings(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
+async def check_keys(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
     """In the transaction of whoever looks at the rest."""
     for what, sql, sentence in _UNSAID:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
@@ -64,7 +64,7 @@ def _fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
 def _matches_destruction(row: Row, content: Content) -> bool:
     """What is sealed of a destruction is what stands open."""
     try:
-        said = msgspec.json.decode(content.data, type=Destroyed)
+        said = msgspec.json.decode(content.data, type=Destruction)
     except msgspec.DecodeError:
         return False
     whose = said.tenant, said.conversation, said.entry
@@ -90,7 +90,7 @@ async def _keys(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding
     """Those that are there and do not open, and those of municipalities that are not there."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         try:
-            keys.of_municipal_row(row)
+            keys.municipality_key_of_row(row)
         except CannotDecrypt as error:
             yield Finding("key", f"the {_named(row)} is not the one of then: {error}")
     async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
@@ -146,9 +146,9 @@ _ENTRIES = f"""
 with d as materialized (
     select kind, position, tenant, message, conversation from archiver.entry
     where kind = 'destruction')
-{KEPT}, exists (select from d where {_COVERS.format("e")}) or (
+{SELECT_COLUMNS}, exists (select from d where {_COVERS.format("e")}) or (
     e.kind = 'receipt' and exists (
         select from archiver.entry x join d on {_COVERS.format("x")} where x.receipt = e.id)
 ) as destroyed
-from archiver.entry e {KEYS} order by e.position
+from archiver.entry e {JOIN_KEYS} order by e.position
 """

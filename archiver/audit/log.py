@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from archiver.audit.checkpoints import FIRST, Checkpoints, Trust
-from archiver.audit.keys import AT_ONCE, key_findings
+from archiver.audit.keys import AT_ONCE, check_keys
 from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
 from archiver.encryption.key_store import KeyStore
 from archiver.log.inclusion_proof import NotProvable, node_hashes
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 """Entries looked at, of how many."""
 
 
-async def findings(
+async def verify_log(
     connection: Connection, asked: VerifyOptions, progress: Progress
 ) -> AsyncIterator[Finding]:
     """What is wrong, in the order of the log. `connection` is in a transaction that reads as of one
@@ -49,7 +49,7 @@ async def findings(
         return
     first = int(await connection.fetchval(_BEFORE, asked.since) or 0) if asked.since else 0
     if first:
-        signed.since(first)
+        signed.start_at(first)
     walk, wrong = await _begun(connection, first)
     for found in wrong:
         yield found
@@ -58,7 +58,7 @@ async def findings(
         _walked(connection, walk, signed, lambda seen: progress(seen, head["size"])),
         _after(walk, signed),
         _closed(connection, walk, head),
-        key_findings(connection, asked.keys),
+        check_keys(connection, asked.keys),
     ):
         async for found in part:
             yield found
@@ -81,9 +81,9 @@ async def _before(
     kept outside alone."""
     for row in await connection.fetch(_NO_PLACE, AT_ONCE):
         yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
-    async for one in _expected(walk, signed.gone()):
+    async for one in _expected(walk, signed.missing_from_table()):
         yield one
-    async for one in _expected(walk, signed.between(FIRST, walk.size)):
+    async for one in _expected(walk, signed.read_range(FIRST, walk.size)):
         yield one
     for found in walk.signed():
         yield found
@@ -94,7 +94,7 @@ async def _walked(
 ) -> AsyncIterator[Finding]:
     cursor = await connection.cursor(_ENTRIES, walk.size)
     while rows := await cursor.fetch(AT_ONCE):
-        async for one in _expected(walk, signed.between(walk.size + 1, walk.size + len(rows))):
+        async for one in _expected(walk, signed.read_range(walk.size + 1, walk.size + len(rows))):
             yield one
         kept = await _nodes(connection, walk.size // TILE_ENTRIES)
         for row in rows:
@@ -105,7 +105,7 @@ async def _walked(
 
 async def _after(walk: LogWalk, signed: Checkpoints) -> AsyncIterator[Finding]:
     """What is signed of more than there is."""
-    async for one in _expected(walk, signed.between(walk.size + 1)):
+    async for one in _expected(walk, signed.read_range(walk.size + 1)):
         yield one
     for found in walk.finish():
         yield found

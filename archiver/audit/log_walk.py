@@ -14,10 +14,10 @@ import msgspec
 
 from archiver.encryption.sealing import NONCE_BYTES, nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import TILE, Tree, fold_peaks
-from archiver.log.merkle import hash_of as root_of
+from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks
+from archiver.log.merkle import subtree_root as root_of
 
-TILE_ENTRIES = 1 << TILE
+TILE_ENTRIES = 1 << TILE_LEVELS
 EXPECTED = 4000
 """Checkpoints that are held at once: more than are of the entries that are looked at together."""
 Row: TypeAlias = Any
@@ -111,11 +111,14 @@ class LogWalk:
         """A tile is full: what was kept of it counts from here on."""
         index, made = self._upper.size, root_of(self._tile)
         self._tile = []
-        self._upper.append(kept.get((TILE, index), made))
-        done, self._upper.done = self._upper.done, []
+        self._upper.append(kept.get((TILE_LEVELS, index), made))
+        done, self._upper.completed = self._upper.completed, []
         if self.broken:
             return []
-        nodes = [(TILE, index, made), *((level + TILE, n, hash) for level, n, hash in done)]
+        nodes = [
+            (TILE_LEVELS, index, made),
+            *((level + TILE_LEVELS, n, hash) for level, n, hash in done),
+        ]
         return [
             _of_node(level, n, kept.get((level, n)))
             for level, n, hash in nodes

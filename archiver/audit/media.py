@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import COLUMNS, KEYS, opened
+from archiver.encryption.decrypt_rows import COLUMNS, JOIN_KEYS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
@@ -39,7 +39,7 @@ class _Kept(msgspec.Struct, frozen=True):
     object: str
 
 
-class Finding(msgspec.Struct, frozen=True, rename="camel"):
+class FileFinding(msgspec.Struct, frozen=True, rename="camel"):
     """Something that is wrong, in one sentence; with its name in the store, and the message that
     it came with."""
 
@@ -49,9 +49,9 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
     message: UUID | None = None
 
 
-async def damaged(
+async def verify_files(
     pool: Pool, store: ObjectStore, progress: Progress, keys: KeyStore | None = None
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[FileFinding]:
     """What is wrong, in the order of the messages, then what belongs to none, then what the record
     knows otherwise; memory stays flat. Away where the store does not answer."""
     count, done = await pool.fetchval(_COUNT), 0
@@ -71,17 +71,17 @@ async def damaged(
             yield found
 
 
-async def _some(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[Finding]:
+async def _some(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[FileFinding]:
     """At once; none is left running where one cannot be read."""
     looks = (_looked_at(pool, store, row) for row in rows)
     found = await asyncio.gather(*looks, return_exceptions=True)
     for one in found:
         if isinstance(one, BaseException):
             raise one
-    return [one for one in found if isinstance(one, Finding)]
+    return [one for one in found if isinstance(one, FileFinding)]
 
 
-async def _looked_at(pool: Pool, store: ObjectStore, row: Row) -> Finding | None:
+async def _looked_at(pool: Pool, store: ObjectStore, row: Row) -> FileFinding | None:
     name = row["ciphertext_sha256"]
     key = object_store.sealed(name)
     try:
@@ -102,7 +102,7 @@ async def _hash(store: ObjectStore, key: str) -> str:
     return hash.hexdigest()
 
 
-async def _unnamed(pool: Pool, store: ObjectStore) -> AsyncIterator[Finding]:
+async def _unnamed(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFinding]:
     """A row names a file before it is there, and until it is gone."""
     keys: list[str] = []
     async for key in store.names(object_store.SEALED):
@@ -132,19 +132,19 @@ async def _is_there(store: ObjectStore, key: str) -> bool:
     return True
 
 
-async def _unlike(pool: Pool, keys: KeyStore) -> AsyncIterator[Finding]:
+async def _unlike(pool: Pool, keys: KeyStore) -> AsyncIterator[FileFinding]:
     """What the record said last of a file is what its row says."""
     after = UUID(int=0)
     while rows := await pool.fetch(_SAID, after, ROWS):
-        for row in opened(rows, keys):
+        for row in decrypt_rows(rows, keys):
             named = msgspec.json.decode(row["data"], type=_Kept).object
             if named and named != row["ciphertext_sha256"]:
                 yield _finding("another", object_store.sealed(named), row["message"])
         after = rows[-1]["message"]
 
 
-def _finding(what: What, key: str, message: UUID | None = None) -> Finding:
-    return Finding(what, SENTENCES[what], key, message)
+def _finding(what: What, key: str, message: UUID | None = None) -> FileFinding:
+    return FileFinding(what, SENTENCES[what], key, message)
 
 
 _KEPT = "state in ('fetched', 'available', 'quarantined') and object is not null"
@@ -160,7 +160,7 @@ _STILL = f"select true from archiver.media where id = $1 and object = $2 and {_K
 # Of each message the last that was said; by ids of messages, since there are no others here.
 _SAID = f"""
 select r.*, m.ciphertext_sha256 from (
-    select distinct on (e.message) {COLUMNS} from archiver.entry e {KEYS}
+    select distinct on (e.message) {COLUMNS} from archiver.entry e {JOIN_KEYS}
     where e.kind = 'media' and e.message > $1 order by e.message, e.position desc limit $2
 ) as r left join archiver.media m on m.id = r.message order by r.message
 """

@@ -13,11 +13,11 @@ import msgspec
 
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import MUNICIPAL_KEYS, KeyStore
 from archiver.index.blind_index import index_tokens
-from archiver.index.record_fields import SPEAK, read_fields, subjects
-from archiver.log.append import SOUGHT
+from archiver.index.record_fields import SPEAK, read_fields, subject_identities
+from archiver.log.append import SEARCHABLE_COLUMNS
 from archiver.log.writer import SealedBeforeErasure, person_hash
 from services.contract import Record
 from services.postgres.database import Connection
@@ -30,7 +30,7 @@ Subject = tuple[str, bytes, str, UUID]
 """A row of what is found by people: municipality, hash, conversation, entry."""
 
 
-class Missing(msgspec.Struct, frozen=True):
+class MissingRows(msgspec.Struct, frozen=True):
     """Of some entries what should be there and is not. `seen`: the place after the last of them."""
 
     seen: int
@@ -45,29 +45,29 @@ class Missing(msgspec.Struct, frozen=True):
         return sorted(found, key=lambda one: one.position or 0)
 
 
-async def findings(
+async def verify_index(
     connection: Connection, keys: KeyStore, progress: Callable[[int, int], None]
 ) -> AsyncIterator[Finding]:
     """In a transaction that reads as of one moment."""
-    size = (await log_state(connection)).size
-    async for some in missing(connection, keys):
+    size = (await load_log_state(connection)).size
+    async for some in find_missing_rows(connection, keys):
         for one in some.findings():
             yield one
         progress(some.seen, size)
-    for one in await orphaned_rows(connection):
+    for one in await find_orphaned_rows(connection):
         yield one
 
 
-async def missing(connection: Connection, keys: KeyStore) -> AsyncIterator[Missing]:
+async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIterator[MissingRows]:
     """In the order of the log, as far as it opens. In a transaction."""
     hashing = await _hashing(connection, keys)
     cursor = await connection.cursor(_FOUND_BY, KINDS)
     while rows := await cursor.fetch(AT_ONCE):
-        read = [row for row in opened(rows, keys) if row["tenant"] in hashing]
+        read = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hashing]
         found = [_expected(row, hashing[row["tenant"]]) for row in read]
         words = [row for row, _ in found if row]
         subjects = {_whose(one): one for _, several in found for one in several}
-        yield Missing(
+        yield MissingRows(
             rows[-1]["position"] + 1,
             await _not_there(connection, words),
             await _not_known(connection, subjects),
@@ -75,7 +75,7 @@ async def missing(connection: Connection, keys: KeyStore) -> AsyncIterator[Missi
         )
 
 
-async def orphaned_rows(connection: Connection) -> list[Finding]:
+async def find_orphaned_rows(connection: Connection) -> list[Finding]:
     """What is found by words, and was destroyed or is not in the log."""
     rows = await connection.fetch(_DARK, AT_ONCE)
     sentence = "something is found by its words that nobody can read"
@@ -85,21 +85,21 @@ async def orphaned_rows(connection: Connection) -> list[Finding]:
     return found
 
 
-class State(msgspec.Struct, frozen=True):
+class LogState(msgspec.Struct, frozen=True):
     """How far the log has come, and how often anything of it was destroyed."""
 
     size: int
     destructions: int
 
 
-async def log_state(connection: Connection) -> State:
+async def load_log_state(connection: Connection) -> LogState:
     """In the transaction in which is looked."""
     row = await connection.fetchrow("select size, destructions from archiver.head")
     assert row is not None  # it was made with its table
-    return State(**row)
+    return LogState(**row)
 
 
-async def rebuild(connection: Connection, found: Missing, destroyed: int) -> int:
+async def rebuild(connection: Connection, found: MissingRows, destroyed: int) -> int:
     """What was missing, as it should be; how many rows. As the owner of the tables, in a
     transaction. Outdated where something was destroyed since it was looked."""
     if await connection.fetchval(_HELD) != destroyed:
@@ -108,7 +108,7 @@ async def rebuild(connection: Connection, found: Missing, destroyed: int) -> int
         ids = [row[0] for row in found.words]
         await connection.execute("delete from archiver.searchable where id = any($1::uuid[])", ids)
         await connection.copy_records_to_table(
-            "searchable", schema_name="archiver", columns=SOUGHT, records=found.words
+            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=found.words
         )
     if found.subjects:
         await connection.executemany(_ADD, found.subjects)
@@ -128,12 +128,12 @@ def _expected(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Su
         said = read_fields(record)
     except msgspec.DecodeError:
         return None, []
-    hashes = {person_hash(key, one.kind, one.value) for one in subjects(said)}
+    hashes = {person_hash(key, one.kind, one.value) for one in subject_identities(said)}
     rows = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
     by = index_tokens(record, said, key)
     if by is None:
         return None, rows
-    return (*(row[name] for name in SOUGHT[:7]), by.type, by.direction, by.words), rows
+    return (*(row[name] for name in SEARCHABLE_COLUMNS[:7]), by.type, by.direction, by.words), rows
 
 
 def _whose(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -145,7 +145,7 @@ def _whose(row: Sequence[Any]) -> tuple[Any, ...]:
 async def _hashing(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     rows = await connection.fetch(MUNICIPAL_KEYS)
     there = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
-    return {row["tenant"]: keys.of_municipal_row(row) for row in there}
+    return {row["tenant"]: keys.municipality_key_of_row(row) for row in there}
 
 
 async def _not_there(connection: Connection, words: Sequence[Words]) -> list[Words]:
@@ -166,7 +166,9 @@ async def _not_known(
 
 _FOUND_BY = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"
 
-_SEARCHABLE = f"select {', '.join(SOUGHT)} from archiver.searchable where id = any($1::uuid[])"
+_SEARCHABLE = (
+    f"select {', '.join(SEARCHABLE_COLUMNS)} from archiver.searchable where id = any($1::uuid[])"
+)
 
 _SUBJECTS = """
 select s.tenant, s.hash, s.conversation, s.entry

@@ -12,7 +12,7 @@ from services import metrics
 log = structlog.get_logger()
 
 
-def opened(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]]:
+def decrypt_rows(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]]:
     """Rows with what was sealed in them, without those of which that was destroyed; and without
     those that were altered, which is said: `postkamer archive verify` tells which."""
     for row in rows:
@@ -37,13 +37,13 @@ e.id, e.position, e.kind, e.at, e.tenant, e.conversation, e.department, e.messag
     e.item, e.sequence, e.salt, e.sealed, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
 """
-KEPT = f"select {COLUMNS}"
-KEYS = """
+SELECT_COLUMNS = f"select {COLUMNS}"
+JOIN_KEYS = """
 left join archiver.conversation_key k on (k.tenant, k.conversation) = (
     case when e.kind = 'destruction' then '' else e.tenant end,
     case when e.kind = 'destruction' then '' else e.conversation end)
 left join archiver.municipality_key m
     on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
 """
-RECORDS = f"{KEPT} from archiver.entry e {KEYS}"
+RECORDS = f"{SELECT_COLUMNS} from archiver.entry e {JOIN_KEYS}"
 """Entries with what opens them, if it is there."""

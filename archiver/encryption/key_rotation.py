@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from archiver.encryption.key_store import KeyStore, conversation_name, name_of
+from archiver.encryption.key_store import KeyStore, conversation_key_name, municipality_key_name
 from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, unwrap, wrap
 from services.postgres.database import Connection, Pool
 
@@ -11,24 +11,24 @@ AT_ONCE = 1000
 """Conversations' keys in one transaction."""
 
 
-async def master(pool: Pool, keys: KeyStore) -> int:
+async def rewrap_municipality_keys(pool: Pool, keys: KeyStore) -> int:
     """Lay the municipalities' keys under the newest master key; how many lay under another. Shut
     where one does not open: then none of them has changed."""
     changed = 0
     async with pool.acquire() as connection, connection.transaction():
         for row in await connection.fetch(_MUNICIPAL):
-            if row["master"] == keys.newest:
+            if row["master"] == keys.newest_master:
                 continue
-            name = name_of(row["tenant"], row["purpose"], row["version"])
-            key = unwrap(keys.master(row["master"]), row["wrapped"], name)
-            wrapped = wrap(keys.master(keys.newest), key, name, os.urandom(NONCE_BYTES))
+            name = municipality_key_name(row["tenant"], row["purpose"], row["version"])
+            key = unwrap(keys.master_key(row["master"]), row["wrapped"], name)
+            wrapped = wrap(keys.master_key(keys.newest_master), key, name, os.urandom(NONCE_BYTES))
             which = row["tenant"], row["purpose"], row["version"]
-            await connection.execute(_LAID, *which, keys.newest, wrapped)
+            await connection.execute(_LAID, *which, keys.newest_master, wrapped)
             changed += 1
     return changed
 
 
-async def municipality(
+async def rotate_municipality_key(
     pool: Pool, keys: KeyStore, tenant: str, progress: Callable[[int], None]
 ) -> int:
     """Lay its conversations' keys under a new key of its own; how many. The old one goes when
@@ -46,7 +46,7 @@ async def municipality(
     return done
 
 
-async def under(pool: Pool, tenant: str) -> int:
+async def count_conversation_keys(pool: Pool, tenant: str) -> int:
     """How many conversations of a municipality have a key."""
     sql = "select count(*) from archiver.conversation_key where tenant = $1"
     return int(await pool.fetchval(sql, tenant))
@@ -58,10 +58,10 @@ async def _fresh(pool: Pool, keys: KeyStore, tenant: str) -> int:
     if len(rows) > 1:
         return int(rows[0]["version"])
     version = int(rows[0]["version"] if rows else 0) + 1
-    name = name_of(tenant, "content", version)
+    name = municipality_key_name(tenant, "content", version)
     key, once = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES)
-    wrapped = wrap(keys.master(keys.newest), key, name, once)
-    await pool.execute(_ADD, tenant, version, keys.newest, wrapped)
+    wrapped = wrap(keys.master_key(keys.newest_master), key, name, once)
+    await pool.execute(_ADD, tenant, version, keys.newest_master, wrapped)
     return version
 
 
@@ -70,7 +70,7 @@ async def _moved(connection: Connection, keys: KeyStore, tenant: str, version: i
     if not rows:
         return 0
     above = await keys.municipality_key(connection, tenant, version)
-    names = [conversation_name(tenant, row["conversation"]) for row in rows]
+    names = [conversation_key_name(tenant, row["conversation"]) for row in rows]
     wrapped = [
         wrap(above, keys.key_of_row(row), name, os.urandom(NONCE_BYTES))
         for row, name in zip(rows, names, strict=True)

@@ -49,7 +49,7 @@ class KeyStore:
         """`pool` may also be one connection, for whoever only reads."""
         self._pool = pool
         self._masters = {fingerprint(key): key for key in masters}
-        self.newest = fingerprint(masters[0])
+        self.newest_master = fingerprint(masters[0])
         """Which master key new ones are laid under."""
         self._known: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
         self._checked = asyncio.Event()
@@ -65,7 +65,7 @@ class KeyStore:
             )
         self._checked.set()
 
-    async def of_conversations(self, places: Collection[Place]) -> dict[Place, bytes]:
+    async def ensure_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
         """The keys of these, made where there were none; without those that cannot be opened, which
         is logged. Waits for `check`."""
         await self._checked.wait()
@@ -74,14 +74,14 @@ class KeyStore:
         if missing:
             await self._make(missing)
             rows |= await self._rows(missing)
-        return self.opened(rows.values())
+        return self.unwrap_rows(rows.values())
 
-    async def known(self, places: Collection[Place]) -> dict[Place, bytes]:
+    async def existing_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
         """The keys of these conversations; without those that are not there any more, or do not
         open."""
-        return self.opened((await self._rows(places)).values())
+        return self.unwrap_rows((await self._rows(places)).values())
 
-    def opened(self, rows: Iterable[Row]) -> dict[Place, bytes]:
+    def unwrap_rows(self, rows: Iterable[Row]) -> dict[Place, bytes]:
         """Those that open, of rows of `KEYS`."""
         found: dict[Place, bytes] = {}
         for row in rows:
@@ -96,9 +96,9 @@ class KeyStore:
         """A conversation's key, from a row with the wrapped ones. Shut."""
         if row["above"] is None:
             raise CannotDecrypt("the key above it is gone")
-        name = name_of(row["under_tenant"], "content", row["version"])
-        above = self._opened(self.master(row["master"]), row["above"], name)
-        wrapped_for = conversation_name(row["under_tenant"], row["under"])
+        name = municipality_key_name(row["under_tenant"], "content", row["version"])
+        above = self._opened(self.master_key(row["master"]), row["above"], name)
+        wrapped_for = conversation_key_name(row["under_tenant"], row["under"])
         return self._opened(above, row["wrapped"], wrapped_for)
 
     async def municipality_key(self, connection: Connection, tenant: str, version: int) -> bytes:
@@ -107,7 +107,7 @@ class KeyStore:
         assert row is not None
         return self._of_municipality(tenant, "content", row)
 
-    def master(self, named: str) -> bytes:
+    def master_key(self, named: str) -> bytes:
         """By its fingerprint. Shut where it was not given."""
         try:
             return self._masters[named]
@@ -129,15 +129,15 @@ class KeyStore:
             self._known.popitem(last=False)
         return key
 
-    async def hashing(self, tenant: str) -> bytes:
+    async def hash_key(self, tenant: str) -> bytes:
         """By which words and people of a municipality are found. Shut."""
         return self._of_municipality(tenant, "hash", await self._newest(tenant, "hash"))
 
     def _of_municipality(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
-        name = name_of(tenant, purpose, row["version"])
-        return self._opened(self.master(row["master"]), row["wrapped"], name)
+        name = municipality_key_name(tenant, purpose, row["version"])
+        return self._opened(self.master_key(row["master"]), row["wrapped"], name)
 
-    def of_municipal_row(self, row: Row) -> bytes:
+    def municipality_key_of_row(self, row: Row) -> bytes:
         """From a row of MUNICIPAL_KEYS. Shut."""
         if row["wrapped"] is None:
             raise CannotDecrypt("it is gone")
@@ -159,7 +159,7 @@ class KeyStore:
         """Not where the municipality's key was replaced, or destroyed, between two statements."""
         row = await self._newest(tenant, "content")
         above, version = self._of_municipality(tenant, "content", row), row["version"]
-        made = [_wrapped(above, conversation_name(tenant, one)) for one in conversations]
+        made = [_wrapped(above, conversation_key_name(tenant, one)) for one in conversations]
         try:
             await self._pool.execute(_ADD, tenant, conversations, version, made)
         except Exception as error:
@@ -172,8 +172,10 @@ class KeyStore:
         """A municipality's key, made where there is none."""
         if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
             return row
-        wrapped = _wrapped(self._masters[self.newest], name_of(tenant, purpose, 1))
-        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest, wrapped)
+        wrapped = _wrapped(
+            self._masters[self.newest_master], municipality_key_name(tenant, purpose, 1)
+        )
+        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest_master, wrapped)
         return await self._newest(tenant, purpose)
 
 
@@ -181,11 +183,11 @@ def _wrapped(above: bytes, name: str) -> bytes:
     return wrap(above, os.urandom(KEY_BYTES), name, os.urandom(NONCE_BYTES))
 
 
-def name_of(tenant: str, purpose: Purpose, version: int) -> str:
+def municipality_key_name(tenant: str, purpose: Purpose, version: int) -> str:
     return f"{purpose} {tenant} {version}"
 
 
-def conversation_name(tenant: str, conversation: str) -> str:
+def conversation_key_name(tenant: str, conversation: str) -> str:
     """Without the version above: another key may be wrapped around it."""
     return f"conversation {tenant} {conversation}"
 

@@ -41,7 +41,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def public(seed: bytes) -> bytes:
+def derive_public_key(seed: bytes) -> bytes:
     """The public key of a signer: 32 bytes."""
     key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -51,7 +51,7 @@ def key_id(origin: str, public_key: bytes) -> bytes:
     return sha256(origin.encode() + b"\n" + ED25519 + public_key).digest()[:ID_BYTES]
 
 
-def verifier(origin: str, public_key: bytes) -> str:
+def encode_verifier(origin: str, public_key: bytes) -> str:
     """The public key as it is published: `<origin>+<id>+<base64>`."""
     key = base64.b64encode(ED25519 + public_key).decode()
     return f"{origin}+{key_id(origin, public_key).hex()}+{key}"
@@ -70,7 +70,7 @@ def read_verifier(text: str) -> tuple[str, bytes]:
     return origin, raw[1:]
 
 
-def body(checkpoint: Checkpoint) -> str:
+def note_text(checkpoint: Checkpoint) -> str:
     root = base64.b64encode(checkpoint.root).decode()
     at = checkpoint.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n{at}\n"
@@ -78,13 +78,13 @@ def body(checkpoint: Checkpoint) -> str:
 
 def sign_note(checkpoint: Checkpoint, seed: bytes) -> str:
     """The note."""
-    text = body(checkpoint)
+    text = note_text(checkpoint)
     signature = Ed25519PrivateKey.from_private_bytes(seed).sign(text.encode())
-    id = key_id(checkpoint.origin, public(seed))
+    id = key_id(checkpoint.origin, derive_public_key(seed))
     return f"{text}\n{DASH} {checkpoint.origin} {base64.b64encode(id + signature).decode()}\n"
 
 
-def read(note: str) -> Checkpoint:
+def read_note(note: str) -> Checkpoint:
     """What it says, whoever signed it. Untrue."""
     try:
         origin, size, root, at = note.partition("\n\n")[0].split("\n")
@@ -98,7 +98,7 @@ def read(note: str) -> Checkpoint:
 def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
     """What it says, signed with this key. Untrue."""
     text, _, below = note.partition("\n\n")
-    found, lines = read(note), below.split("\n")
+    found, lines = read_note(note), below.split("\n")
     if found.origin != origin:
         raise InvalidNote("it is of another log")
     if lines.pop() or not all(map(SIGNATURE.fullmatch, lines)):

@@ -33,7 +33,7 @@ aan al als bij dan dat de dit die door dus een en er gaat had heb hebben heeft h
 in is je kan kunt maar me met mij mijn naar niet nog nu of om ons ook op over te tot u uit uw van
 voor wat we weten wel wij ze zich zijn zo
 """
-EVERYWHERE = frozenset(_EVERYWHERE.split())
+STOP_WORDS = frozenset(_EVERYWHERE.split())
 """Words that are in every other message, and find nothing: a third of all that is written.
 `gaat` and `weten` are among them since their roots are those of `gat` and `wet`."""
 
@@ -52,17 +52,19 @@ def index_tokens(record: Record, told: RecordFields, key: bytes) -> IndexTokens 
         return None
     texts = [told.text or "", *_names(told), *_read(told.content)]
     words = searchable_words(" ".join(texts))[:MOST]
-    numbers = {number(key, word) for word in words} | {department_token(key, told.department or "")}
+    numbers = {word_token(key, word) for word in words} | {
+        department_token(key, told.department or "")
+    }
     return IndexTokens(told.type or record.kind, told.direction or "", tuple(sorted(numbers)))
 
 
 def searchable_words(text: str) -> list[str]:
     """Its words and emoji that find anything, each once, folded, in order."""
-    return [word for word in dict.fromkeys(tokens(text)) if word not in EVERYWHERE]
+    return [word for word in dict.fromkeys(tokens(text)) if word not in STOP_WORDS]
 
 
 @lru_cache(REMEMBERED)
-def number(key: bytes, word: str) -> int:
+def word_token(key: bytes, word: str) -> int:
     """Of all forms of a word."""
     return _hashed(key, b"word", stem_root(word))
 

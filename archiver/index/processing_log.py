@@ -44,11 +44,11 @@ class Activities(msgspec.Struct, frozen=True):
 
     given: Mapping[str, str] = {}
 
-    def of(self, tenant: str) -> str:
-        return self.given.get(tenant) or activity(tenant)
+    def of_tenant(self, tenant: str) -> str:
+        return self.given.get(tenant) or default_activity(tenant)
 
 
-def activity(tenant: str) -> str:
+def default_activity(tenant: str) -> str:
     """A name of ours, for a municipality that gave none."""
     return f"urn:postkamer:{tenant}:whatsapp"
 
@@ -58,7 +58,7 @@ def is_action(record: Record) -> bool:
     return record.kind in NAMES and bool(record.tenant and record.conversation)
 
 
-def action(record: Record, said: RecordFields, activity: str, subject: bytes) -> Action:
+def build_action(record: Record, said: RecordFields, activity: str, subject: bytes) -> Action:
     """What was done; `subject` is the pseudonym of its conversation."""
     done = said.done
     return Action(
@@ -72,7 +72,7 @@ def action(record: Record, said: RecordFields, activity: str, subject: bytes) ->
         activity=activity,
         subject=subject,
         # Their trace, so somebody's who has one: known by the token, which nobody can make up.
-        processor=processor(record.tenant, done.token) if done.parent_span else None,
+        processor=processor_uri(record.tenant, done.token) if done.parent_span else None,
     )
 
 
@@ -81,7 +81,7 @@ def span_of(record: UUID) -> bytes:
     return record.bytes[SPAN_BYTES:]
 
 
-def processor(tenant: str, token: str) -> str:
+def processor_uri(tenant: str, token: str) -> str:
     return f"urn:postkamer:{tenant}:token:{token}"
 
 

@@ -38,7 +38,7 @@ class AccessFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """In hex: the trace in which it was asked for, and the span of whoever has one themselves."""
 
 
-class Destroyed(msgspec.Struct, frozen=True):
+class Destruction(msgspec.Struct, frozen=True):
     """What is said of a destruction, sealed: that nobody makes one out of another, or of something
     else. `entry`: of one entry; without a conversation, of the whole municipality."""
 
@@ -92,7 +92,7 @@ def read_fields(record: Record) -> RecordFields:
     return RecordFields(department=_of_department(record.data).department)  # type: ignore[attr-defined]
 
 
-def subjects(told: RecordFields) -> list[Identity]:
+def subject_identities(told: RecordFields) -> list[Identity]:
     """By what whoever it is about is known."""
     if not (told.from_ or told.to or told.changes or told.done.employee):
         return []  # as of most

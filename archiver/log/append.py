@@ -31,7 +31,7 @@ class PendingMedia(msgspec.Struct, frozen=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A record as it is written."""
 
-    open: PlainColumns
+    columns: PlainColumns
     salt: bytes
     sealed: bytes
     leaf: bytes
@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Before it was sealed."""
 
 
-async def append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> None:
+async def append_entries(connection: Connection, tree: Tree, new: Sequence[Entry]) -> None:
     """In these places, the next; whoever calls holds the head."""
     first = tree.size
     for entry in new:
@@ -60,13 +60,13 @@ async def append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> No
         )
     if found := [_sought_row(e, first + n) for n, e in enumerate(new) if e.index_tokens]:
         await connection.copy_records_to_table(
-            "searchable", schema_name="archiver", columns=SOUGHT, records=found
+            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=found
         )
     if about := [row for entry in new for row in _subject_rows(entry)]:
         await connection.execute(_SUBJECTS, *_columns(about))
-    if tree.done:
-        await connection.execute(_NODES, *_columns(tree.done))
-    await connection.execute(_GROWN, tree.size, tree.edge())
+    if tree.completed:
+        await connection.execute(_NODES, *_columns(tree.completed))
+    await connection.execute(_GROWN, tree.size, tree.edge_bytes())
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
@@ -74,7 +74,7 @@ def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
 
 
 def _row(entry: Entry, position: int) -> tuple[Any, ...]:
-    of = entry.open
+    of = entry.columns
     return (
         of.id, position, of.kind, of.at, of.tenant, of.conversation, of.department, of.message,
         of.receipt, of.item, of.sequence, entry.salt, entry.sealed, entry.leaf,
@@ -82,7 +82,7 @@ def _row(entry: Entry, position: int) -> tuple[Any, ...]:
 
 
 def _file_row(entry: Entry) -> tuple[Any, ...]:
-    of, file = entry.open, entry.file
+    of, file = entry.columns, entry.file
     assert file is not None
     id = of.message or of.id
     whose = (of.tenant, file.number, of.conversation, of.department)
@@ -98,14 +98,14 @@ def _action_row(of: Action) -> tuple[Any, ...]:
 
 
 def _sought_row(entry: Entry, position: int) -> tuple[Any, ...]:
-    of, by = entry.open, entry.index_tokens
+    of, by = entry.columns, entry.index_tokens
     assert by is not None
     place = (of.id, position, of.at, of.tenant, of.department, of.conversation, of.kind)
     return (*place, by.type, by.direction, by.words)
 
 
 def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
-    of = entry.open
+    of = entry.columns
     for hash in entry.subjects:
         yield of.tenant, hash, of.conversation, of.id
 
@@ -132,7 +132,7 @@ ACTION = (
     "tenant", "activity", "subject", "subject_type", "foreign_processor",
 )  # fmt: skip
 """By COPY, which costs a third of an insert: each is there once, as the entry beside it."""
-SOUGHT = (
+SEARCHABLE_COLUMNS = (
     "id", "position", "at", "tenant", "department", "conversation", "kind", "type", "direction",
     "words",
 )  # fmt: skip

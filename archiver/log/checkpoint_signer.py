@@ -9,7 +9,7 @@ import structlog
 
 from archiver.encryption import signed_note
 from archiver.encryption.signed_note import Checkpoint, InvalidNote
-from archiver.log.merkle import tree_from
+from archiver.log.merkle import load_tree
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
@@ -31,22 +31,22 @@ class Signer(msgspec.Struct, frozen=True):
     seed: bytes
 
     @property
-    def public(self) -> bytes:
-        return signed_note.public(self.seed)
+    def public_key(self) -> bytes:
+        return signed_note.derive_public_key(self.seed)
 
     @property
     def verifier(self) -> str:
         """As it is published."""
-        return signed_note.verifier(self.origin, self.public)
+        return signed_note.encode_verifier(self.origin, self.public_key)
 
 
-async def sign(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
+async def sign_checkpoint(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
     """The newest checkpoint, made where there was none of this size. Away: it is in the table, and
     not yet outside."""
     async with pool.acquire() as connection:
         head = await connection.fetchrow("select size, peaks from archiver.head")
         assert head is not None  # it was made with its table
-        tree, now = tree_from(head["size"], head["peaks"]), clock.now()
+        tree, now = load_tree(head["size"], head["peaks"]), clock.now()
         made = Checkpoint(signer.origin, tree.size, tree.root(), now)
         own = signed_note.sign_note(made, signer.seed)
         await connection.execute(_ADD, made.size, now, own)
@@ -57,13 +57,13 @@ async def sign(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
         elif size == made.size:
             await _kept_outside(store, size, own)
     note = await pool.fetchval(_OF_SIZE, made.size)
-    return signed_note.read(note) if _is_ours(note, signer) else made
+    return signed_note.read_note(note) if _is_ours(note, signer) else made
 
 
 def _is_ours(note: str, signer: Signer) -> bool:
     """What somebody else put into the table goes no further: `archive verify` names it."""
     try:
-        signed_note.verify_note(note, signer.origin, signer.public)
+        signed_note.verify_note(note, signer.origin, signer.public_key)
     except InvalidNote as error:
         log.error("checkpoint.forged", reason=str(error))
         return False
@@ -87,11 +87,13 @@ async def _kept_outside(store: ObjectStore, size: int, note: str) -> None:
         return  # two archivers
 
 
-async def keep(pool: Pool, signer: Signer, store: ObjectStore) -> None:
+async def sign_periodically(pool: Pool, signer: Signer, store: ObjectStore) -> None:
     """For as long as the service runs."""
     while True:
         try:
-            made = await retry_while_unavailable(partial(sign, pool, signer, store), "checkpoint")
+            made = await retry_while_unavailable(
+                partial(sign_checkpoint, pool, signer, store), "checkpoint"
+            )
             metrics.archive_size.set(made.size)
             metrics.archive_checkpoint.set(made.at.timestamp())
         except StoreUnavailable as error:

@@ -46,7 +46,7 @@ def plain_columns(record: Record, department: str) -> PlainColumns:
 _json = msgspec.json.Encoder().encode
 
 
-def leaf(entry: PlainColumns, sealed: bytes) -> bytes:
+def encode_leaf(entry: PlainColumns, sealed: bytes) -> bytes:
     """What is hashed, a JSON array: the version, what stands open in this order, and the SHA-256 of
     what is sealed, in hex."""
     return _json(
@@ -69,4 +69,4 @@ def leaf(entry: PlainColumns, sealed: bytes) -> bytes:
 
 def entry_leaf_hash(entry: PlainColumns, sealed: bytes) -> bytes:
     """Its leaf in the tree."""
-    return leaf_hash(leaf(entry, sealed))
+    return leaf_hash(encode_leaf(entry, sealed))

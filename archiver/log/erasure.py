@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.index.record_fields import Destroyed as Said
+from archiver.index.record_fields import Destruction as Said
 from archiver.log.writer import DESTRUCTION, writer_in_transaction
 from services import clock
 from services.contract import Record
@@ -47,7 +47,7 @@ class Eraser:
             await connection.execute(_ENVELOPES, [one["receipt"] for one in same])
         return True
 
-    async def conversation(self, tenant: str, conversation: str, ground: str) -> None:
+    async def erase_conversation(self, tenant: str, conversation: str, ground: str) -> None:
         """All of a conversation; ValueError without one, which would be said of all of them."""
         if not conversation:
             raise ValueError("which conversation?")
@@ -55,7 +55,7 @@ class Eraser:
             await self._say(connection, [_said(tenant, conversation, ground)])
             await _all(connection, _OF_CONVERSATION, tenant, conversation)
 
-    async def municipality(self, tenant: str, ground: str) -> None:
+    async def erase_municipality(self, tenant: str, ground: str) -> None:
         """All of a municipality."""
         async with self._destroying() as connection:
             await self._say(connection, [_said(tenant, "", ground)])

@@ -12,12 +12,19 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import derive_item_key
 from archiver.encryption.signed_note import InvalidNote
 from archiver.log import merkle
-from archiver.log.entry import PlainColumns, leaf
-from archiver.log.merkle import Range, fold_peaks, hash_of, siblings, stored_node, whole
+from archiver.log.entry import PlainColumns, encode_leaf
+from archiver.log.merkle import (
+    Range,
+    fold_peaks,
+    sibling_ranges,
+    stored_nodes,
+    subtree_root,
+    whole_subtrees,
+)
 from services.postgres.database import Connection
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class InclusionProof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """How docs/municipality/archive.md says that it is checked. Bytes are in base64."""
 
     version: int = 1
@@ -39,7 +46,7 @@ class NotProvable(Exception):
     """There is no such entry, or no checkpoint that covers it yet."""
 
 
-async def proof(connection: Connection, id: UUID, verifier: str) -> Proof:
+async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> InclusionProof:
     """Of a message, or of any entry. Unproven."""
     row = await connection.fetchrow(_ENTRY, id)
     if row is None:
@@ -48,10 +55,10 @@ async def proof(connection: Connection, id: UUID, verifier: str) -> Proof:
     if signed is None:
         raise NotProvable("no checkpoint covers it yet: make one with postkamer archive checkpoint")
     open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
-    parts = siblings(row["position"], signed["size"])
+    parts = sibling_ranges(row["position"], signed["size"])
     path = [fold_peaks(await node_hashes(connection, part)) for part in parts]
-    made = Proof(
-        leaf=leaf(open, row["sealed"]).decode(),
+    made = InclusionProof(
+        leaf=encode_leaf(open, row["sealed"]).decode(),
         sealed=row["sealed"],
         position=row["position"],
         size=signed["size"],
@@ -68,14 +75,16 @@ async def proof(connection: Connection, id: UUID, verifier: str) -> Proof:
     return made
 
 
-def verify_proof(proof: Proof, leaf_hash: bytes) -> bool:
+def verify_proof(proof: InclusionProof, leaf_hash: bytes) -> bool:
     """Whether it comes to what its checkpoint says."""
     root = merkle.root_from_path(leaf_hash, proof.position, proof.size, proof.path)
     made = merkle.leaf_hash(proof.leaf.encode())
-    return leaf_hash == made and root == signed_note.read(proof.checkpoint).root
+    return leaf_hash == made and root == signed_note.read_note(proof.checkpoint).root
 
 
-async def opened(connection: Connection, keys: KeyStore, proof: Proof) -> Proof:
+async def with_entry_key(
+    connection: Connection, keys: KeyStore, proof: InclusionProof
+) -> InclusionProof:
     """With the key by which what is sealed is read. Unproven where it was destroyed."""
     id = UUID(msgspec.json.decode(proof.leaf)[1])
     rows = await connection.fetch(f"{RECORDS} where e.id = $1", id)
@@ -92,13 +101,13 @@ async def node_hashes(connection: Connection, part: Range) -> Sequence[bytes]:
     """The hashes of the whole subtrees that a range consists of, the largest first; from what was
     kept."""
     found = []
-    for level, index in whole(part):
-        below, first, count = stored_node(level, index)
+    for level, index in whole_subtrees(part):
+        below, first, count = stored_nodes(level, index)
         query = (_LEAVES,) if below == 0 else (_NODES, below)
         rows: list[Any] = await connection.fetch(*query, first, first + count)
         if len(rows) != count:
             raise NotProvable(f"hashes of entries from {index << level} on are missing")
-        found.append(hash_of([row["hash"] for row in rows]))
+        found.append(subtree_root([row["hash"] for row in rows]))
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 HASH_BYTES = 32
-TILE = 8
+TILE_LEVELS = 8
 """Levels between two that are kept: 256 hashes under each one."""
 EMPTY = sha256(b"").digest()
 """The root of nothing."""
@@ -38,7 +38,7 @@ class Tree:
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
         self.size, self.peaks = size, list(peaks)
-        self.done: list[tuple[int, int, bytes]] = []
+        self.completed: list[tuple[int, int, bytes]] = []
         """Level, index and hash of the kept nodes that were completed since it was made."""
 
     def append(self, leaf: bytes) -> None:
@@ -48,20 +48,20 @@ class Tree:
             node = node_hash(self.peaks.pop(), node)
             index >>= 1
             level += 1
-            if level % TILE == 0:
-                self.done.append((level, index, node))
+            if level % TILE_LEVELS == 0:
+                self.completed.append((level, index, node))
         self.peaks.append(node)
         self.size += 1
 
     def root(self) -> bytes:
         return fold_peaks(self.peaks)
 
-    def edge(self) -> bytes:
+    def edge_bytes(self) -> bytes:
         """The peaks as they are kept."""
         return b"".join(self.peaks)
 
 
-def tree_from(size: int, edge: bytes) -> Tree:
+def load_tree(size: int, edge: bytes) -> Tree:
     """The tree whose right edge was kept. ValueError where there cannot be one."""
     if len(edge) != size.bit_count() * HASH_BYTES:
         raise ValueError("the edge of the tree is not that of its size")
@@ -73,7 +73,7 @@ Range = tuple[int, int]
 """Places of entries: from, and up to."""
 
 
-def siblings(index: int, size: int) -> list[Range]:
+def sibling_ranges(index: int, size: int) -> list[Range]:
     """Whose hashes prove that an entry is in a tree of this size, the nearest first."""
     start, end = 0, size
     found: list[Range] = []
@@ -88,7 +88,7 @@ def siblings(index: int, size: int) -> list[Range]:
     return found[::-1]
 
 
-def whole(part: Range) -> Iterator[tuple[int, int]]:
+def whole_subtrees(part: Range) -> Iterator[tuple[int, int]]:
     """The whole subtrees that a range consists of, as level and index; the range begins where one
     of its size may begin."""
     start, end = part
@@ -98,13 +98,13 @@ def whole(part: Range) -> Iterator[tuple[int, int]]:
         start += 1 << level
 
 
-def stored_node(level: int, index: int) -> tuple[int, int, int]:
+def stored_nodes(level: int, index: int) -> tuple[int, int, int]:
     """Of which kept hashes a whole subtree is made: their level, the first, and how many."""
-    step = level % TILE
+    step = level % TILE_LEVELS
     return level - step, index << step, 1 << step
 
 
-def hash_of(kept: Sequence[bytes]) -> bytes:
+def subtree_root(kept: Sequence[bytes]) -> bytes:
     """The root of a whole subtree over 1, 2, 4 ... hashes of one level."""
     nodes = list(kept)
     while len(nodes) > 1:
@@ -114,9 +114,9 @@ def hash_of(kept: Sequence[bytes]) -> bytes:
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
     """The root that a proof comes to; None where it cannot be one of that place and size."""
-    if not 0 <= index < size or len(path) != len(siblings(index, size)):
+    if not 0 <= index < size or len(path) != len(sibling_ranges(index, size)):
         return None
     node = leaf
-    for (start, _), hash in zip(siblings(index, size), path, strict=True):
+    for (start, _), hash in zip(sibling_ranges(index, size), path, strict=True):
         node = node_hash(node, hash) if start > index else node_hash(hash, node)
     return node

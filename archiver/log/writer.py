@@ -18,11 +18,11 @@ import msgspec
 from archiver.encryption.key_store import NOWHERE, KeyStore, Place
 from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, Content, seal, seal_content
 from archiver.index.blind_index import index_tokens
-from archiver.index.processing_log import Action, Activities, action, is_action
-from archiver.index.record_fields import RecordFields, read_fields, subjects
-from archiver.log.append import Entry, PendingMedia, append
+from archiver.index.processing_log import Action, Activities, build_action, is_action
+from archiver.index.record_fields import RecordFields, read_fields, subject_identities
+from archiver.log.append import Entry, PendingMedia, append_entries
 from archiver.log.entry import entry_leaf_hash, plain_columns
-from archiver.log.merkle import tree_from
+from archiver.log.merkle import load_tree
 from services.contract import Record
 from services.postgres.database import Connection, Pool
 
@@ -77,11 +77,11 @@ class Writer:
         """Write what is not there yet; how many were new. Unsealable where one cannot be."""
         while True:
             with suppress(SealedBeforeErasure):
-                return await self.write(await self.sealed(records))
+                return await self.write(await self.seal(records))
 
-    async def sealed(self, records: Sequence[Record]) -> list[Entry]:
+    async def seal(self, records: Sequence[Record]) -> list[Entry]:
         """Ready to be written. Unsealable."""
-        read = [(record, _told(record), place_of(record)) for record in records]
+        read = [(record, _told(record), place_of_record(record)) for record in records]
         places, tenants = {place for *_, place in read}, {record.tenant for record in records}
         using = await self._using(places, tenants)
         sealed: list[Entry] = []
@@ -98,10 +98,10 @@ class Writer:
         if destructions != self._destructions:
             self._destructions, self._hashing = destructions, {}
         hashing = self._hashing
-        keys = await self._keys.of_conversations(places) if places else {}
+        keys = await self._keys.ensure_conversation_keys(places) if places else {}
         for tenant in tenants - set(hashing):
             with suppress(CannotDecrypt):
-                hashing[tenant] = await self._keys.hashing(tenant)
+                hashing[tenant] = await self._keys.hash_key(tenant)
         return _Using(keys, hashing, destructions)
 
     def _sealed(
@@ -114,11 +114,13 @@ class Writer:
         content = Content(record.data, record.raw, record.contact)
         sealed = seal_content(above, salt, content, record.id.bytes)
         return Entry(
-            open=entry,
+            columns=entry,
             salt=salt,
             sealed=sealed,
             leaf=entry_leaf_hash(entry, sealed),
-            subjects=tuple(person_hash(hashing, one.kind, one.value) for one in subjects(said)),
+            subjects=tuple(
+                person_hash(hashing, one.kind, one.value) for one in subject_identities(said)
+            ),
             file=_file(record, said, above),
             action=self._action(record, said, hashing) if is_action(record) else None,
             index_tokens=index_tokens(record, said, hashing),
@@ -127,7 +129,7 @@ class Writer:
 
     def _action(self, record: Record, said: RecordFields, hashing: bytes) -> Action:
         subject = person_hash(hashing, CONVERSATION, record.conversation)
-        return action(record, said, self._activities.of(record.tenant), subject)
+        return build_action(record, said, self._activities.of_tenant(record.tenant), subject)
 
     async def write(self, entries: Sequence[Entry]) -> int:
         """What is not there yet, whole or not at all; how many were new. Outdated."""
@@ -157,9 +159,9 @@ class Writer:
             if any(entry.destructions != head["destructions"] for entry in entries):
                 raise SealedBeforeErasure
             there = await _known(connection, entries) if some_known else set()
-            new = list({e.open.id: e for e in entries if e.open.id not in there}.values())
+            new = list({e.columns.id: e for e in entries if e.columns.id not in there}.values())
             if new:
-                await append(connection, tree_from(head["size"], head["peaks"]), new)
+                await append_entries(connection, load_tree(head["size"], head["peaks"]), new)
         return len(new)
 
 
@@ -180,7 +182,7 @@ def writer_in_transaction(connection: Connection, keys: KeyStore) -> Writer:
 
 
 async def _known(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
-    ids = [entry.open.id for entry in entries]
+    ids = [entry.columns.id for entry in entries]
     return {row["id"] for row in await connection.fetch(_KNOWN, ids, min(ids), max(ids))}
 
 
@@ -193,7 +195,7 @@ def _told(record: Record) -> RecordFields:
         raise CannotSeal("its data is not what its kind says") from None
 
 
-def place_of(record: Record) -> Place:
+def place_of_record(record: Record) -> Place:
     """Under which key it lies. What is said of a destruction outlives what was destroyed."""
     return NOWHERE if record.kind == DESTRUCTION else (record.tenant, record.conversation)
 

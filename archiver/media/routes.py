@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.api.viewer import Row
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.reader import damaged, read
@@ -47,7 +47,7 @@ class Files:
 
     def __init__(
         self,
-        store: Store,
+        store: RecordReader,
         book: MediaStore,
         objects: ObjectStore,
         views: AccessLog,

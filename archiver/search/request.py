@@ -24,7 +24,7 @@ from services.api.field_types import (
 
 PAGE, LARGEST_PAGE = 50, 200
 """Hits in one answer: some 5 KB each."""
-COUNTED = 10_000
+BOUNDED_COUNT = 10_000
 """Hits that are counted when nobody asked for all: who has more will ask more closely."""
 WORDS, CHARACTERS = 20, 1000
 """Of one question: a sentence and more."""
@@ -119,7 +119,7 @@ class SearchRequest(Body):
         return after
 
     @property
-    def place(self) -> "Cursor | None":
+    def cursor(self) -> "Cursor | None":
         """Where the page before ended."""
         return Cursor.read(self.after) if self.after else None
 

@@ -4,9 +4,9 @@ from aiohttp import web
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.search.request import SEARCH
-from archiver.search.search import CursorFromOtherSearch, Found, Search, SearchTooBroad
+from archiver.search.search import CursorFromOtherSearch, Search, SearchPage, SearchTooBroad
 from services.api.json_body import FieldError, parse_body
 from services.api.request_body import Refused, bad_request, read_json_body
 from services.http.bearer_auth import require_token
@@ -17,8 +17,10 @@ from services.http.token_store import TokenStore
 PATH = "/v1/messages/_search"
 
 
-class Searching:
-    def __init__(self, finder: Search, store: Store, views: AccessLog, keyring: TokenStore) -> None:
+class SearchRoutes:
+    def __init__(
+        self, finder: Search, store: RecordReader, views: AccessLog, keyring: TokenStore
+    ) -> None:
         self._finder, self._store = finder, store
         self._views, self._keyring = views, keyring
 
@@ -47,9 +49,9 @@ class Searching:
             await self._views.record_count(request, "search", found.hits.total)
         return await self._answer(found, rights)
 
-    async def _answer(self, found: Found, rights: Rights) -> web.Response:
+    async def _answer(self, found: SearchPage, rights: Rights) -> web.Response:
         messages = [row["message"] for row in found.rows if row["kind"] == "message"]
-        about = await self._store.about(messages, rights) if messages else []
+        about = await self._store.outcomes(messages, rights) if messages else []
         hits = found.hits
         counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
         shown = presenter.page_json(found.rows, about)

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import normalise
 from archiver.log.writer import person_hash
 from archiver.search import log_position, sql
-from archiver.search.request import COUNTED, CitizenFilter, Cursor, SearchRequest
-from archiver.search.sql import Query, Where
+from archiver.search.request import BOUNDED_COUNT, CitizenFilter, Cursor, SearchRequest
+from archiver.search.sql import Query, SearchScope
 from services import clock
 from services.http.rights import Rights
 from services.ids import min_id_at
@@ -46,7 +46,7 @@ class CursorFromOtherSearch(Exception):
         self.member = member
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class TimeLimits(msgspec.Struct, frozen=True):
     """Seconds that PostgreSQL may take: to find a page, to count as far as is asked."""
 
     find: float = 3.0
@@ -63,7 +63,7 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
     as_of: str
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page: entries, opened, in order; of `gone` more the content was destroyed."""
 
     rows: list[dict[str, Any]]
@@ -74,57 +74,59 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 class Search:
     """One that is asked by many: only so many look at a time."""
 
-    def __init__(self, pool: Pool, keys: KeyStore, store: Store) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore, store: RecordReader) -> None:
         self._pool, self._keys, self._store = pool, keys, store
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def find(self, asked: SearchRequest, rights: Rights) -> Found:
+    async def find(self, asked: SearchRequest, rights: Rights) -> SearchPage:
         """TooBroad, Elsewhere; TimeoutError while too many others are at it."""
-        async with asyncio.timeout(Bounds().find):
+        async with asyncio.timeout(TimeLimits().find):
             await self._turns.acquire()
         try:
-            key = await self._keys.hashing(rights.tenant)
+            key = await self._keys.hash_key(rights.tenant)
             async with self._pool.acquire() as connection, connection.transaction():
-                looking = SearchTransaction(connection, key, Bounds())
-                hits = await looking.hits(asked, rights)
+                looking = SearchTransaction(connection, key, TimeLimits())
+                hits = await looking.find_hits(asked, rights)
         finally:
             self._turns.release()
-        return await opened(hits, self._store, rights)
+        return await open_hits(hits, self._store, rights)
 
 
 class SearchTransaction:
     """In one transaction, whose statements end in time from then on."""
 
-    def __init__(self, connection: Connection, key: bytes, bounds: Bounds) -> None:
+    def __init__(self, connection: Connection, key: bytes, bounds: TimeLimits) -> None:
         """`key`: by which words and people of the municipality are found."""
         self._connection, self._key, self._bounds = connection, key, bounds
 
-    async def hits(self, asked: SearchRequest, rights: Rights) -> Hits:
+    async def find_hits(self, asked: SearchRequest, rights: Rights) -> Hits:
         """TooBroad, Elsewhere."""
         await self._within(self._bounds.find)
         where = await self._where(asked, rights.tenant)
-        found = await self._fetch(sql.hits(asked, rights, where, clock.now()), _NARROWER)
+        found = await self._fetch(sql.hits_query(asked, rights, where, clock.now()), _NARROWER)
         page = [row["id"] for row in found[: asked.limit]]
         total, exact = await self._total(asked, rights, where)
         told = log_position.encode_position(self._key, where.as_of)
         next = str(Cursor(told, page[-1])) if len(found) > asked.limit else None
         return Hits(ids=page, next=next, total=total, exact=exact, as_of=told)
 
-    async def _total(self, asked: SearchRequest, rights: Rights, where: Where) -> tuple[int, bool]:
+    async def _total(
+        self, asked: SearchRequest, rights: Rights, where: SearchScope
+    ) -> tuple[int, bool]:
         if asked.count == "exact":
             await self._within(self._bounds.count)
         [row] = await self._fetch(sql.count_query(asked, rights, where), _FEWER)
         if asked.count == "exact":
             return row["count"], True
-        return min(row["count"], COUNTED), row["count"] <= COUNTED
+        return min(row["count"], BOUNDED_COUNT), row["count"] <= BOUNDED_COUNT
 
     async def _within(self, seconds: float) -> None:
         await self._connection.execute(_BOUND, str(int(seconds * 1000)))
 
-    async def _where(self, asked: SearchRequest, tenant: str) -> Where:
+    async def _where(self, asked: SearchRequest, tenant: str) -> SearchScope:
         [log] = await self._fetch(Query(_LOG, []), _NARROWER)
         place = self._place(asked)
-        where = Where(as_of=log["size"], key=self._key, oldest=log["oldest"])
+        where = SearchScope(as_of=log["size"], key=self._key, oldest=log["oldest"])
         if place is not None and place < log["size"]:
             [then] = await self._fetch(Query(_WRITTEN, [place]), _NARROWER)
             latest = min_id_at(then["written_at"] + AHEAD)
@@ -132,15 +134,15 @@ class SearchTransaction:
         return await self._about(asked.person, tenant, where) if asked.person else where
 
     def _place(self, asked: SearchRequest) -> int | None:
-        given = asked.place.as_of if asked.place else asked.as_of
+        given = asked.cursor.as_of if asked.cursor else asked.as_of
         if given is None:
             return None
         place = log_position.decode_position(self._key, given)
         if place is None:
-            raise CursorFromOtherSearch("after" if asked.place else "asOf")
+            raise CursorFromOtherSearch("after" if asked.cursor else "asOf")
         return place
 
-    async def _about(self, person: CitizenFilter, tenant: str, where: Where) -> Where:
+    async def _about(self, person: CitizenFilter, tenant: str, where: SearchScope) -> SearchScope:
         """Where a person's messages stand."""
         hashed = person_hash(self._key, person.kind, normalise(person.identity))
         named = Query(_SUBJECT, [tenant, hashed, SUBJECTS + 1])
@@ -160,11 +162,11 @@ class SearchTransaction:
             raise
 
 
-async def opened(hits: Hits, store: Store, rights: Rights) -> Found:
+async def open_hits(hits: Hits, store: RecordReader, rights: Rights) -> SearchPage:
     """With what is in them, of those of which it was not destroyed."""
     there = {row["id"]: row for row in await store.entries(hits.ids, rights)}
     rows = [there[id] for id in hits.ids if id in there]
-    return Found(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
+    return SearchPage(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
 
 
 _NARROWER = "it takes too long to find: ask for a shorter time, or for more words"

@@ -14,19 +14,19 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.index.blind_index import department_token, number, searchable_words
-from archiver.search.request import COUNTED, SearchRequest
+from archiver.index.blind_index import department_token, searchable_words, word_token
+from archiver.search.request import BOUNDED_COUNT, SearchRequest
 from services.http.rights import Rights
 from services.ids import created_at, min_id_at
 
-MONTHS = 120
+MAX_MONTHS = 120
 """Looked through one by one; what is older, in one go."""
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 SOMEWHERE = "s.conversation <> ''"
 """The index holds these alone, and is used only where that is said."""
 
 
-class Where(msgspec.Struct, frozen=True, kw_only=True):
+class SearchScope(msgspec.Struct, frozen=True, kw_only=True):
     """What a question means here: in which record, with which key; of a person the conversations,
     and what they wrote in none."""
 
@@ -53,7 +53,7 @@ class _Arguments(list[Any]):
         return f"${len(self)}"
 
 
-def hits(asked: SearchRequest, rights: Rights, where: Where, now: datetime) -> Query:
+def hits_query(asked: SearchRequest, rights: Rights, where: SearchScope, now: datetime) -> Query:
     """Ids of a page and of one more, in order."""
     given = _Arguments()
     holds = _conditions(asked, rights, where, given)
@@ -69,18 +69,18 @@ def hits(asked: SearchRequest, rights: Rights, where: Where, now: datetime) -> Q
     return Query(f"select id from ({' union all '.join(found)}) as s limit {limit}", given)
 
 
-def count_query(asked: SearchRequest, rights: Rights, where: Where) -> Query:
+def count_query(asked: SearchRequest, rights: Rights, where: SearchScope) -> Query:
     """How many there are; one more than are counted, where there are more."""
     given = _Arguments()
     holds = _conditions(asked, rights, where, given)
     holds += _between(*_bounds(asked, where), given)
     rows = f"select 1 from archiver.searchable s where {holds}"
     if asked.count == "bounded":
-        rows += f" limit {given(COUNTED + 1)}"
+        rows += f" limit {given(BOUNDED_COUNT + 1)}"
     return Query(f"select count(*) from ({rows}) as s", given)
 
 
-def _conditions(asked: SearchRequest, rights: Rights, where: Where, given: _Arguments) -> str:
+def _conditions(asked: SearchRequest, rights: Rights, where: SearchScope, given: _Arguments) -> str:
     """All but the time. Rights stand in it themselves: what is not shown is not counted either."""
     holds = [f"s.tenant = {given(rights.tenant)}", f"s.position < {given(where.as_of)}"]
     among = (
@@ -123,21 +123,23 @@ def _handled(asked: SearchRequest, rights: Rights, key: bytes, given: _Arguments
 def _one_of(texts: Sequence[str], key: bytes, given: _Arguments) -> str:
     """Those of one word together: the index goes once for all of them."""
     several = [searchable_words(text) for text in texts]
-    single = [number(key, words[0]) for words in several if len(words) == 1]
+    single = [word_token(key, words[0]) for words in several if len(words) == 1]
     ways = [f"s.words && {given(single)}::bigint[]"] if single else []
     ways += [_all_of(words, key, given) for words in several if len(words) > 1]
     return f"({' or '.join(ways)})"
 
 
 def _all_of(words: Sequence[str], key: bytes, given: _Arguments) -> str:
-    return f"s.words @> {given([number(key, word) for word in words])}::bigint[]"
+    return f"s.words @> {given([word_token(key, word) for word in words])}::bigint[]"
 
 
-def month_ranges(asked: SearchRequest, where: Where, now: datetime) -> list[tuple[UUID, UUID]]:
+def month_ranges(
+    asked: SearchRequest, where: SearchScope, now: datetime
+) -> list[tuple[UUID, UUID]]:
     """Of the ids to look through, month by month, the nearest first: first and end of each."""
     first, end = _bounds(asked, where)
-    if asked.place:
-        last = asked.place.last
+    if asked.cursor:
+        last = asked.cursor.last
         if asked.order == "newest":
             end = min(end, last)
         else:
@@ -145,7 +147,7 @@ def month_ranges(asked: SearchRequest, where: Where, now: datetime) -> list[tupl
     if where.oldest is None or first >= end:
         return []
     cuts = [cut for cut in _months(where.oldest, now) if first < cut < end]
-    edges = [first, *cuts[-MONTHS:], end]
+    edges = [first, *cuts[-MAX_MONTHS:], end]
     found = list(pairwise(edges))
     return found[::-1] if asked.order == "newest" else found
 
@@ -159,7 +161,7 @@ def _months(oldest: UUID, now: datetime) -> list[UUID]:
     return found
 
 
-def _bounds(asked: SearchRequest, where: Where) -> tuple[UUID, UUID]:
+def _bounds(asked: SearchRequest, where: SearchScope) -> tuple[UUID, UUID]:
     """The ids of the time that is asked for."""
     first = min_id_at(asked.since) if asked.since else FIRST
     end = min_id_at(asked.until) if asked.until else LAST
