@@ -38,7 +38,7 @@ at the record waits for it."""
 MIN_INTERVAL_SECONDS = 0.05
 """Between the starts of two transactions: nobody waits for the archive."""
 
-NEVER = datetime.fromtimestamp(0, UTC)
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 log = structlog.get_logger()
 
@@ -46,37 +46,37 @@ log = structlog.get_logger()
 class Batch(msgspec.Struct, frozen=True):
     """Envelopes, what they held, and that as it is written."""
 
-    frames: list[IncomingMessage]
+    messages: list[IncomingMessage]
     records: list[Record]
     entries: list[Entry]
 
 
 class Intake:
-    def __init__(self, writer: Writer, aside: Quarantine) -> None:
-        self._writer, self._aside = writer, aside
+    def __init__(self, writer: Writer, quarantine: Quarantine) -> None:
+        self._writer, self._quarantine = writer, quarantine
         self.lag = timedelta()
         """What happened so long ago is being written now."""
 
     async def work(self, inbox: Inbox) -> None:
         """Until the channel is lost or let go."""
         ready: asyncio.Queue[Batch] = asyncio.Queue(maxsize=1)
-        async with background_task(self._write_all(inbox, ready)) as writing:
+        async with background_task(self._write_batches(inbox, ready)) as write_task:
             try:
                 while True:
-                    frames = await first_or_watchdog(
-                        inbox.take(BATCH_MESSAGES, BATCH_BYTES), writing
+                    messages = await first_or_watchdog(
+                        inbox.take(BATCH_MESSAGES, BATCH_BYTES), write_task
                     )
-                    batch = await first_or_watchdog(self._sealed(frames), writing)
-                    await first_or_watchdog(ready.put(batch), writing)
+                    batch = await first_or_watchdog(self._seal_batch(messages), write_task)
+                    await first_or_watchdog(ready.put(batch), write_task)
             except ConsumerStopping:
-                await first_or_watchdog(ready.join(), writing)
+                await first_or_watchdog(ready.join(), write_task)
                 raise
 
-    async def _sealed(self, frames: list[IncomingMessage]) -> Batch:
-        records = [record for frame in frames for record in await self._read(frame)]
-        return Batch(frames, records, await self._entries(records))
+    async def _seal_batch(self, messages: list[IncomingMessage]) -> Batch:
+        records = [record for frame in messages for record in await self._decode_records(frame)]
+        return Batch(messages, records, await self._seal_records(records))
 
-    async def _entries(self, records: list[Record]) -> list[Entry]:
+    async def _seal_records(self, records: list[Record]) -> list[Entry]:
         try:
             return await retry_while_unavailable(partial(self._writer.seal, records), "keys")
         except CannotSeal:
@@ -95,35 +95,35 @@ class Intake:
             await self._refuse(record, "it cannot be sealed")
         return []
 
-    async def _read(self, frame: IncomingMessage) -> list[Record]:
+    async def _decode_records(self, message: IncomingMessage) -> list[Record]:
         """The records of an envelope. KeyError for a newer version's: it stays in the queue."""
         try:
-            batch = contract.decode(frame.type, frame.body)
+            batch = contract.decode(message.type, message.body)
         except msgspec.DecodeError:
             batch = None
         if isinstance(batch, ArchiveBatch):
             return batch.records
-        await self._put_aside("an envelope that cannot be read", frame.body)
+        await self._put_aside("an envelope that cannot be read", message.body)
         return []
 
-    async def _write_all(self, inbox: Inbox, ready: "asyncio.Queue[Batch]") -> None:
+    async def _write_batches(self, inbox: Inbox, ready: "asyncio.Queue[Batch]") -> None:
         loop = asyncio.get_running_loop()
         while True:
             batch = await ready.get()
             started = loop.time()
-            await self._write(batch)
-            await inbox.ack_all(batch.frames)
+            await self._write_batch(batch)
+            await inbox.ack_all(batch.messages)
             ready.task_done()
             await asyncio.sleep(max(0.0, started + MIN_INTERVAL_SECONDS - loop.time()))
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write_batch(self, batch: Batch) -> None:
         start = 0
         while start < len(batch.entries):
             end = start + (SHARED_TRANSACTION_RECORDS if self._writer.busy else TRANSACTION_RECORDS)
             try:
-                await self._write_some(batch.entries[start:end], batch.records)
+                await self._write_transaction(batch.entries[start:end], batch.records)
             except SealedBeforeErasure:  # what of it is there already is left out
-                entries = await self._entries(batch.records)
+                entries = await self._seal_records(batch.records)
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
         for kind, count in Counter(entry.columns.kind for entry in batch.entries).items():
@@ -132,7 +132,7 @@ class Intake:
             self.lag = clock.now() - max(entry.columns.at for entry in batch.entries)
             metrics.archive_lag_seconds.set(self.lag.total_seconds())
 
-    async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
+    async def _write_transaction(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
         try:
             await retry_while_unavailable(partial(self._writer.write, entries), "records")
         except SealedBeforeErasure:
@@ -157,7 +157,7 @@ class Intake:
 
     async def _put_aside(self, reason: str, body: bytes) -> None:
         metrics.quarantined.labels(reason=reason).inc()
-        await retry_while_unavailable(partial(self._aside.add, reason, body), "aside")
+        await retry_while_unavailable(partial(self._quarantine.add, reason, body), "aside")
 
 
 def _encode_record(record: Record) -> bytes:
@@ -165,4 +165,4 @@ def _encode_record(record: Record) -> bytes:
     try:
         return msgspec.msgpack.encode(record)
     except OverflowError:
-        return msgspec.msgpack.encode(msgspec.structs.replace(record, at=NEVER))
+        return msgspec.msgpack.encode(msgspec.structs.replace(record, at=EPOCH))

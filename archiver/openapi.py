@@ -8,7 +8,7 @@ from archiver.api.access_log import INVALID_HEADERS as WRONG_HEADERS
 from archiver.api.access_log import NOT_RECORDED
 from archiver.api.responses import Conversation, Message, Messages, Page
 from archiver.api.routes import LARGEST_PAGE, PAGE
-from archiver.api.viewer import EMPLOYEE, EMPLOYEE_REQUIRED, LONGEST, REASON, TRACE
+from archiver.api.viewer import EMPLOYEE, EMPLOYEE_REQUIRED, MAX_CHARACTERS, REASON, TRACE
 from archiver.api.viewer import EMPLOYEE_MISSING as NAME_MISSING
 from archiver.search.request import SEARCH
 from services import ids
@@ -19,7 +19,7 @@ from services.http.problems import VERSION
 
 Json = dict[str, Any]
 
-CONVERSATION: Json = {
+CONVERSATION_ID: Json = {
     "name": "id",
     "in": "path",
     "required": True,
@@ -27,7 +27,7 @@ CONVERSATION: Json = {
     "schema": {"type": "string", "pattern": f"^(?:{ids.CONVERSATION.pattern})$"},
     "example": examples.CONVERSATION_ID,
 }
-MESSAGE: Json = {
+MESSAGE_ID: Json = {
     "name": "id",
     "in": "path",
     "required": True,
@@ -47,20 +47,20 @@ LIMIT: Json = {
     "description": "Messages on a page.",
     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
 }
-LOOKING: tuple[Json, ...] = (
+VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": EMPLOYEE,
         "in": "header",
         "description": "Who looks, as you call them; on the record. Needed where people read with"
         " the token.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST[EMPLOYEE]},
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS[EMPLOYEE]},
         "example": "m.devries",
     },
     {
         "name": REASON,
         "in": "header",
         "description": "Why; on the record. Printable, in UTF-8, as the one before.",
-        "schema": {"type": "string", "maxLength": LONGEST[REASON]},
+        "schema": {"type": "string", "maxLength": MAX_CHARACTERS[REASON]},
         "example": "klacht 2026-118",
     },
     {
@@ -73,7 +73,7 @@ LOOKING: tuple[Json, ...] = (
 )
 """Of whatever shows something: each look is on the record."""
 
-NAMELESS = Refusal(
+INVALID_VIEWER = Refusal(
     WRONG_HEADERS,
     "Without a name where people read with the token, or a header is not what it should be.",
     {
@@ -81,29 +81,29 @@ NAMELESS = Refusal(
         "errors": [{"pointer": "", "detail": EMPLOYEE_REQUIRED, "parameter": EMPLOYEE}],
     },
 )
-UNSEEN = Refusal(NOT_RECORDED, "That you look could not be written down, so nothing is shown.")
-SHOWING: dict[int, Sequence[Refusal]] = {400: [NAMELESS], 503: [AWAY, UNSEEN]}
+UNRECORDED = Refusal(NOT_RECORDED, "That you look could not be written down, so nothing is shown.")
+VIEW_REFUSALS: dict[int, Sequence[Refusal]] = {400: [INVALID_VIEWER], 503: [AWAY, UNRECORDED]}
 
 NO_CONVERSATION = Refusal(
     "there is no such conversation", "There is none, or this token may not see it."
 )
 NO_MESSAGE = Refusal("there is no such message", "There is none, or this token may not see it.")
 NO_FILE = Refusal("there is no such file", "There is none, or this token may not see it.")
-GONE = Refusal(
+FILE_LOST = Refusal(
     "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
     "It could not be got while Meta had it.",
 )
-KEPT = Refusal(
+FILE_QUARANTINED = Refusal(
     "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
     "It is quarantined, and why.",
 )
-MISSING = Refusal("this file is not where it should be", "The operator must look.")
-DAMAGED = Refusal(
+FILE_MISSING = Refusal("this file is not where it should be", "The operator must look.")
+FILE_DAMAGED = Refusal(
     "this file is not what was kept",
     "What lies there was altered: the operator must look. Where that shows half-way, the answer"
     " ends before its Content-Length.",
 )
-WRONG = Refusal(
+INVALID_QUERY = Refusal(
     "the query is not what it should be",
     "after or limit is not what it should be; `errors` has both at once.",
     {
@@ -124,13 +124,13 @@ READ_CONVERSATION = Operation(
     tag="conversations",
     summary="Read what happened to a conversation and was noted of it",
     roles=["read"],
-    parameters=[CONVERSATION, *LOOKING],
+    parameters=[CONVERSATION_ID, *VIEWER_HEADERS],
     answers={
         200: Answer(
             description="The conversation.", model=Conversation, example=examples.CONVERSATION
         )
     },
-    refusals=SHOWING | {404: [NO_CONVERSATION]},
+    refusals=VIEW_REFUSALS | {404: [NO_CONVERSATION]},
 )
 READ_MESSAGES = Operation(
     method="get",
@@ -140,11 +140,11 @@ READ_MESSAGES = Operation(
     summary="Read the messages of a conversation",
     description="Oldest first, a page at a time.",
     roles=["read"],
-    parameters=[CONVERSATION, AFTER, LIMIT, *LOOKING],
+    parameters=[CONVERSATION_ID, AFTER, LIMIT, *VIEWER_HEADERS],
     answers={200: Answer(description="A page.", model=Messages, example=examples.MESSAGES)},
-    refusals=SHOWING
+    refusals=VIEW_REFUSALS
     | {
-        400: [WRONG, NAMELESS],
+        400: [INVALID_QUERY, INVALID_VIEWER],
         404: [NO_CONVERSATION],
     },
 )
@@ -155,9 +155,9 @@ READ_MESSAGE = Operation(
     tag="messages",
     summary="Read a message",
     roles=["read"],
-    parameters=[MESSAGE, *LOOKING],
+    parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
-    refusals=SHOWING | {404: [NO_MESSAGE]},
+    refusals=VIEW_REFUSALS | {404: [NO_MESSAGE]},
 )
 READ_MEDIA = Operation(
     method="get",
@@ -167,7 +167,7 @@ READ_MEDIA = Operation(
     summary="Read the file that came with a message",
     description="The bytes as the citizen sent them, to be saved: not to be shown as a page.",
     roles=["read"],
-    parameters=[MESSAGE, *LOOKING],
+    parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={
         200: Answer(
             description="The file.",
@@ -181,15 +181,15 @@ READ_MEDIA = Operation(
             example={"state": "waiting", "reason": ""},
         ),
     },
-    refusals=SHOWING
+    refusals=VIEW_REFUSALS
     | {
         404: [NO_FILE],
-        410: [GONE],
-        451: [KEPT],
-        500: [MISSING, DAMAGED],
+        410: [FILE_LOST],
+        451: [FILE_QUARANTINED],
+        500: [FILE_MISSING, FILE_DAMAGED],
     },
 )
-UNFIT = Refusal(
+INVALID_SEARCH = Refusal(
     "the body is not what it should be",
     "The body is not what it should be; `errors` has every fault at once.",
     {"errors": [{"pointer": "/until", "detail": "must be later than from"}]},
@@ -210,10 +210,10 @@ SEARCH_MESSAGES = Operation(
     " as of which place in the log it is: with that `asOf` the same question finds the same"
     " later, but for what was destroyed meanwhile.",
     roles=["read"],
-    parameters=[*LOOKING],
+    parameters=[*VIEWER_HEADERS],
     content=Content(model=SEARCH, examples=examples.SEARCHES),
     answers={200: Answer(description="A page.", model=Page, example=examples.PAGE)},
-    refusals=SHOWING | {400: [UNFIT, TOO_BROAD, NAMELESS]} | UNTAKEN,
+    refusals=VIEW_REFUSALS | {400: [INVALID_SEARCH, TOO_BROAD, INVALID_VIEWER]} | UNTAKEN,
 )
 API = Api(
     title="Postkamer: the record",

@@ -24,34 +24,36 @@ REFUSED_POLL_SECONDS = 60.0
 BATCH_ROWS = 256
 """Rows at once. People type commands: mostly it is one."""
 
-Add = Callable[[Sequence[Record]], Awaitable[object]]
+AddRecords = Callable[[Sequence[Record]], Awaitable[object]]
 """Into the record, what is not there yet; all of it or nothing."""
 
 log = structlog.get_logger()
 
 
-async def record_operator_actions(pool: Pool, add: Add) -> None:
+async def record_operator_actions(pool: Pool, add: AddRecords) -> None:
     """For as long as the service runs."""
     while True:
-        refused = await _record(pool, add)
+        refused = await _record_pending(pool, add)
         await asyncio.sleep(REFUSED_POLL_SECONDS if refused else POLL_SECONDS)
 
 
-async def _record(pool: Pool, add: Add) -> int:
+async def _record_pending(pool: Pool, add: AddRecords) -> int:
     """All that is there now; how many the record refused. They stay, and come again."""
     after, refused = UUID(int=0), 0
     while True:
-        find = partial(pool.fetch, _UNRECORDED, after, BATCH_ROWS)
-        records = [_made(row) for row in await retry_while_unavailable(find, "operations")]
+        fetch = partial(pool.fetch, _UNRECORDED, after, BATCH_ROWS)
+        records = [
+            _record_of_row(row) for row in await retry_while_unavailable(fetch, "operations")
+        ]
         if not records:
             return refused
-        added = await _added(records, add)
+        added = await _add_records(records, add)
         await retry_while_unavailable(partial(pool.execute, _MOVED, added), "operations")
         metrics.archive_records.labels(kind="operation").inc(len(added))
         after, refused = records[-1].id, refused + len(records) - len(added)
 
 
-async def _added(records: Sequence[Record], add: Add) -> list[UUID]:
+async def _add_records(records: Sequence[Record], add: AddRecords) -> list[UUID]:
     """Which are in the record now. One that it refuses keeps no other from it."""
     try:
         await retry_while_unavailable(lambda: add(records), "operations")
@@ -59,18 +61,18 @@ async def _added(records: Sequence[Record], add: Add) -> list[UUID]:
         if len(records) == 1:
             log.error("operation.refused", record=records[0].id, exc_info=error)
             return []
-        return [id for record in records for id in await _added([record], add)]
+        return [id for record in records for id in await _add_records([record], add)]
     return [record.id for record in records]
 
 
-def _made(row: Any) -> Record:
-    said = {"what": row["what"], "about": row["about"], "by": row["by"]}
+def _record_of_row(row: Any) -> Record:
+    fields = {"what": row["what"], "about": row["about"], "by": row["by"]}
     return Record(
         id=row["id"],
         kind="operation",
         at=row["at"],
         tenant=row["tenant"],
-        data=msgspec.json.encode(msgspec.json.decode(row["data"]) | said),
+        data=msgspec.json.encode(msgspec.json.decode(row["data"]) | fields),
     )
 
 

@@ -24,7 +24,7 @@ class Quarantine:
         comes again where the process ended before its envelope was acknowledged."""
         keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
-        id = _id(keys[NOWHERE], body)
+        id = _entry_id(keys[NOWHERE], body)
         await self._pool.execute(_PUT, id, reason, salt, sealed)
         return id
 
@@ -70,7 +70,7 @@ async def remove_entry(connection: Connection, id: UUID) -> None:
     await connection.execute(_GONE, id)
 
 
-def _id(key: bytes, body: bytes) -> UUID:
+def _entry_id(key: bytes, body: bytes) -> UUID:
     """The same for the same; without the key nobody finds out by guessing what is kept."""
     return UUID(bytes=blake2b(body, key=key, digest_size=16, person=PURPOSE).digest())
 

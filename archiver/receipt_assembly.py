@@ -34,23 +34,23 @@ class SegmentsDestroyed(Exception):
 async def assemble_body(connection: Connection, keys: KeyStore, receipt: UUID) -> AssembledBody:
     """Gone where anything of it was destroyed, or there is no such receipt."""
     rows = list(decrypt_rows(await connection.fetch(_PIECES, receipt), keys))
-    envelope = next((row for row in rows if row["id"] == receipt), None)
-    if envelope is None:
+    row = next((row for row in rows if row["id"] == receipt), None)
+    if row is None:
         raise SegmentsDestroyed("there is no such receipt, or something of it was destroyed")
-    said = msgspec.json.decode(envelope["data"], type=BodyRemainder)
-    body = join_body(SegmentedBody(envelope["raw"], said.holes), _pieces(rows, receipt))
+    remainder = msgspec.json.decode(row["data"], type=BodyRemainder)
+    body = join_body(SegmentedBody(row["raw"], remainder.holes), _pieces(rows, receipt))
     if body is None:
         raise SegmentsDestroyed("not every piece of it is there")
-    return AssembledBody(body, said)
+    return AssembledBody(body, remainder)
 
 
 def _pieces(rows: list[dict[str, Any]], receipt: UUID) -> dict[tuple[int, str], bytes]:
-    found: dict[tuple[int, str], bytes] = {}
+    pieces: dict[tuple[int, str], bytes] = {}
     for row in rows:
         if row["id"] != receipt:
-            found[row["item"], ITEM] = row["raw"]
-            found[row["item"], CONTACT] = row["contact"]
-    return found
+            pieces[row["item"], ITEM] = row["raw"]
+            pieces[row["item"], CONTACT] = row["contact"]
+    return pieces
 
 
 _PIECES = f"""{RECORDS}

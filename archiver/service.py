@@ -60,31 +60,42 @@ async def archiver(
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
         pool = await enter(connection_pool(url, "postkamer-archiver", POOL_SIZE))
-        link = await enter(
+        connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
         )
         keys = KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
         writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
         objects = ObjectStore(settings.object_store)
-        tended = await enter(_tended(settings, config, Archive(pool, keys, writer), objects))
+        maintenance_tasks = await enter(
+            _maintenance_tasks(settings, config, Archive(pool, keys, writer), objects)
+        )
         intake = Intake(writer, Quarantine(pool, keys))
-        consumer = await enter(run_consumer(link, queue, PREFETCH, intake.work))
-        ring = await enter(keyring(pool, of_environment(settings, config)))
-        ready = operations_app(lambda: readiness_problems(pool, [consumer]))
-        await enter(serve(ready, settings.bind, settings.archiver_ops_port))
-        book = MediaStore(pool, keys)
-        works = await enter(_files(settings, config, accounts, book, objects))
+        consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
+        token_store = await enter(keyring(pool, of_environment(settings, config)))
+        operations = operations_app(lambda: readiness_problems(pool, [consumer]))
+        await enter(serve(operations, settings.bind, settings.archiver_ops_port))
+        media_store = MediaStore(pool, keys)
+        media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer))
-        secret = lambda tenant, id: config.confidential(tenant, [id])  # noqa: E731
-        reading = RecordRoutes(store, views, ring, lambda: intake.lag, secret)
-        only = config.environment == "production"
-        files = Files(store, book, objects, views, ring, scanned_only=only)
-        searching = SearchRoutes(Search(pool, keys, store), store, views, ring)
-        doors = [*reading.routes(), *searching.routes(), *files.routes()]
-        api = api_app([*doors, *docs_page.routes(document)])
+        is_confidential = lambda tenant, id: config.confidential(tenant, [id])  # noqa: E731
+        record_routes = RecordRoutes(store, views, token_store, lambda: intake.lag, is_confidential)
+        is_production = config.environment == "production"
+        media_routes = Files(
+            store, media_store, objects, views, token_store, scanned_only=is_production
+        )
+        search_routes = SearchRoutes(Search(pool, keys, store), store, views, token_store)
+        routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
+        api = api_app([*routes, *docs_page.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        parts = (link.task, ring.task, views.task, consumer.task, *tended, *works)
+        parts = (
+            connection.task,
+            token_store.task,
+            views.task,
+            consumer.task,
+            *maintenance_tasks,
+            *media_tasks,
+        )
         yield first_failure(*parts)
 
 
@@ -97,7 +108,7 @@ class Archive(NamedTuple):
 
 
 @asynccontextmanager
-async def _tended(
+async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """What the record needs besides what comes in: months, what people typed, checkpoints, and how
@@ -105,7 +116,7 @@ async def _tended(
     pool = archive.pool
     signer = Signer(config.log, derived_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
-        _begin(archive, config.processing_months),
+        _prepare_and_maintain(archive, config.processing_months),
         record_operator_actions(pool, archive.writer.add),
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, [tenant.id for tenant in config.tenants]),
@@ -115,35 +126,35 @@ async def _tended(
 
 
 @asynccontextmanager
-async def _files(
+async def _media_tasks(
     settings: ArchiverSettings,
     config: Configuration,
     accounts: Mapping[str, ProviderAccount],
-    book: MediaStore,
+    media_store: MediaStore,
     objects: ObjectStore,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Files got and looked at, a few at once; what became of them is told over a connection that
     reads nothing: one that the broker blocks may not stop the record."""
-    looker = ScanWorker(book, objects, configured(settings.scanner_url, config))
+    scanner = ScanWorker(media_store, objects, configured(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        link = await enter(
+        connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver publishes")
         )
-        partitions = PartitionPublisher(link, clock.new_id(), config.partitions)
+        publisher = PartitionPublisher(connection, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
-        getter = Fetcher(book, source, objects, accounts)
-        works = [relay.tell(book, partitions), relay.count(book)]
-        works += [getter.run() for _ in range(fetcher.AT_ONCE)]
-        works += [looker.run() for _ in range(looking.AT_ONCE)]
-        yield [link.task, *[await enter(background_task(work)) for work in works]]
+        media_fetcher = Fetcher(media_store, source, objects, accounts)
+        works = [relay.tell(media_store, publisher), relay.count(media_store)]
+        works += [media_fetcher.run() for _ in range(fetcher.AT_ONCE)]
+        works += [scanner.run() for _ in range(looking.AT_ONCE)]
+        yield [connection.task, *[await enter(background_task(work)) for work in works]]
 
 
-async def _begin(archive: Archive, kept: int) -> None:
+async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:
     """What comes before all else; then the months, for as long as the service runs."""
     pool, keys, _ = archive
     await retry_while_unavailable(keys.check, "keys")
     await retry_while_unavailable(
         lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
     )
-    await table_partitions.maintain_partitions(pool, kept)
+    await table_partitions.maintain_partitions(pool, retained_months)

@@ -25,11 +25,13 @@ async def create_partitions(pool: Pool, today: date) -> None:
     await pool.execute(sql, today.replace(day=1), MONTHS_AHEAD)
 
 
-async def drop_expired(pool: Pool, today: date, kept: int) -> None:
+async def drop_expired(pool: Pool, today: date, retained_months: int) -> None:
     """The months of the processing log before the last `kept`."""
-    gone = await pool.fetchval("select archiver.forget_processing($1)", months_before(today, kept))
-    if gone:
-        log.info("processing.forgotten", months=gone)
+    dropped = await pool.fetchval(
+        "select archiver.forget_processing($1)", months_before(today, retained_months)
+    )
+    if dropped:
+        log.info("processing.forgotten", months=dropped)
 
 
 def months_before(today: date, count: int) -> date:
@@ -38,11 +40,11 @@ def months_before(today: date, count: int) -> date:
     return date(year, month + 1, 1)
 
 
-async def maintain_partitions(pool: Pool, kept: int) -> None:
+async def maintain_partitions(pool: Pool, retained_months: int) -> None:
     """For as long as the service runs."""
     while True:
         await retry_while_unavailable(lambda: create_partitions(pool, clock.now().date()), "months")
         await retry_while_unavailable(
-            lambda: drop_expired(pool, clock.now().date(), kept), "processing"
+            lambda: drop_expired(pool, clock.now().date(), retained_months), "processing"
         )
         await asyncio.sleep(INTERVAL_SECONDS)

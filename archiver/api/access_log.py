@@ -35,7 +35,7 @@ from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS
 
 VIEWER = web.RequestKey("viewer", Viewer)
-BOUNDS = BatchLimits(items=256, min_interval=0.0, max_queued=1024, queue_timeout=ANSWER_SECONDS)
+LIMITS = BatchLimits(items=256, min_interval=0.0, max_queued=1024, queue_timeout=ANSWER_SECONDS)
 """Answers in one transaction, and those that wait: while one is written the next gather, and no
 pace is needed, since each waits for the head of the log."""
 RECORD_BYTES = 512
@@ -46,11 +46,11 @@ INVALID_HEADERS = "the headers are not what they should be"
 log = structlog.get_logger()
 
 
-def _refused(found: Sequence[Fault]) -> web.Response:
-    more: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in found]}
-    if any(each.detail == EMPLOYEE_REQUIRED for each in found):
-        more["code"] = EMPLOYEE_MISSING
-    return problem_response(400, "Bad Request", INVALID_HEADERS, **more)
+def _refuse(faults: Sequence[Fault]) -> web.Response:
+    members: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in faults]}
+    if any(each.detail == EMPLOYEE_REQUIRED for each in faults):
+        members["code"] = EMPLOYEE_MISSING
+    return problem_response(400, "Bad Request", INVALID_HEADERS, **members)
 
 
 class Unrecorded(Exception):
@@ -60,10 +60,10 @@ class Unrecorded(Exception):
 class _Answer:
     """The views of one answer; `fault` says that they alone were refused."""
 
-    __slots__ = ("fault", "records")
+    __slots__ = ("is_refused", "records")
 
     def __init__(self, records: list[Record]) -> None:
-        self.records, self.fault = records, False
+        self.records, self.is_refused = records, False
 
 
 class AccessLog:
@@ -78,7 +78,7 @@ class AccessLog:
 
         async def look(request: web.Request, rights: Rights) -> web.StreamResponse:
             if found := find_faults(request.headers, rights):
-                return _refused(found)
+                return _refuse(found)
             request[VIEWER] = read_viewer(request.headers, rights)
             try:
                 return await handler(request, rights)
@@ -92,24 +92,24 @@ class AccessLog:
     ) -> None:
         """Return once it is on the record that these were shown; Unrecorded otherwise. `listed`:
         they are not all that lies between the first and the last of them."""
-        if found := list(shown_ranges(rows, listed=listed)):
-            await self._written(request, what, found)
+        if ranges := list(shown_ranges(rows, listed=listed)):
+            await self._record(request, what, ranges)
 
     async def record_count(self, request: web.Request, what: str, count: int) -> None:
         """The same of a question of which nothing was shown: how many there are tells as well."""
         nothing = ShownRange(conversation="", department="", count=count, first=0, last=0)
-        await self._written(request, what, [nothing])
+        await self._record(request, what, [nothing])
 
-    async def _written(self, request: web.Request, what: str, found: Sequence[ShownRange]) -> None:
+    async def _record(self, request: web.Request, what: str, ranges: Sequence[ShownRange]) -> None:
         now = clock.now()
-        ids = [clock.new_id(now) for _ in found]
-        answer = _Answer(view_records(request[VIEWER], what, found, ids, now))
+        ids = [clock.new_id(now) for _ in ranges]
+        answer = _Answer(view_records(request[VIEWER], what, ranges, ids, now))
         try:
-            await self._batcher.put(answer, RECORD_BYTES * len(found))
+            await self._batcher.put(answer, RECORD_BYTES * len(ranges))
         except (BatchQueueFull, BatchTimeout) as error:
             log.warning("view.unrecorded", reason=type(error).__name__)
             raise Unrecorded from error
-        if answer.fault:
+        if answer.is_refused:
             raise Unrecorded
 
 
@@ -122,19 +122,19 @@ async def access_log(writer: Writer) -> AsyncIterator[AccessLog]:
             await writer.add([record for answer in answers for record in answer.records])
         except CannotSeal:
             for answer in answers:
-                await _alone(writer, answer)
-        count = sum(len(answer.records) for answer in answers if not answer.fault)
+                await _write_alone(writer, answer)
+        count = sum(len(answer.records) for answer in answers if not answer.is_refused)
         metrics.archive_records.labels(kind="view").inc(count)
 
-    async with run_batcher(write, BOUNDS) as batcher:
+    async with run_batcher(write, LIMITS) as batcher:
         views = AccessLog(batcher)
         views.task = batcher.task
         yield views
 
 
-async def _alone(writer: Writer, answer: _Answer) -> None:
+async def _write_alone(writer: Writer, answer: _Answer) -> None:
     try:
         await writer.add(answer.records)
     except CannotSeal as error:
         log.error("view.unsealable", reason=str(error))
-        answer.fault = True
+        answer.is_refused = True

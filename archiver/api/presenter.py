@@ -13,17 +13,17 @@ ANNOTATION = "annotation"
 
 def messages_json(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
     """Messages in the order given, each with what became of it."""
-    fates: dict[Any, list[Row]] = {}
+    outcomes: dict[Any, list[Row]] = {}
     for row in about:
-        fates.setdefault(row["message"], []).append(row)
-    return [_message(row, fates.get(row["message"], [])) for row in rows]
+        outcomes.setdefault(row["message"], []).append(row)
+    return [_message_json(row, outcomes.get(row["message"], [])) for row in rows]
 
 
-def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
+def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
     data = msgspec.json.decode(row["data"])
-    told = [(fate, msgspec.json.decode(fate["data"])) for fate in fates]
-    statuses = _statuses(told)
-    wamids = [said["wamid"] for _, said in told if said.get("wamid")]
+    outcomes = [(fate, msgspec.json.decode(fate["data"])) for fate in outcome_rows]
+    statuses = _statuses_json(outcomes)
+    wamids = [said["wamid"] for _, said in outcomes if said.get("wamid")]
     first = "received" if data["direction"] == "in" else data.get("status", "accepted")
     return {
         "id": row["message"] or row["id"],
@@ -34,26 +34,28 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "text": data["text"],
         "from": data.get("from"),
         "department": data["department"],
-        "decision": _decision(data["decision"]),
-        **{name: data.get(name) or nothing for name, nothing in MARKS.items()},
+        "decision": _decision_json(data["decision"]),
+        **{name: data.get(name) or nothing for name, nothing in DECISION_DEFAULTS.items()},
         "author": data.get("author"),
         "status": max(
             [first, *(s["status"] for s in statuses)], key=lambda s: STATUS_RANK.get(s, -1)
         ),
         "statuses": statuses,
-        "media": _media(row, data, told),
+        "media": _media_json(row, data, outcomes),
         "annotations": [
-            _annotation_json(fate, said) for fate, said in told if fate["kind"] == ANNOTATION
+            _annotation_json(fate, said) for fate, said in outcomes if fate["kind"] == ANNOTATION
         ],
-        "deliveries": [_delivery(fate, said) for fate, said in told if fate["kind"] == "delivery"],
+        "deliveries": [
+            _delivery_json(fate, said) for fate, said in outcomes if fate["kind"] == "delivery"
+        ],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
         "sentAt": data.get("sentAt"),
-        "raw": _raw(row["raw"]),
+        "raw": _raw_json(row["raw"]),
     }
 
 
-MARKS: dict[str, Any] = {
+DECISION_DEFAULTS: dict[str, Any] = {
     "tags": [],
     "priority": None,
     "language": None,
@@ -68,35 +70,35 @@ MARKS: dict[str, Any] = {
 """What a decision may say beside the department, and what stands there where it does not."""
 
 
-def _decision(data: dict[str, Any]) -> dict[str, Any]:
+def _decision_json(data: dict[str, Any]) -> dict[str, Any]:
     """Its version is None where the record names none."""
     return {"version": None} | data
 
 
-def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
+def _statuses_json(outcomes: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
     """What Meta said in statuses; and of what the deliverer heard, what these do not say."""
-    known = {"accepted", *(said["status"] for fate, said in told if fate["kind"] == "status")}
+    known = {"accepted", *(said["status"] for fate, said in outcomes if fate["kind"] == "status")}
     return [
         {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
-        for fate, said in told
+        for fate, said in outcomes
         if fate["kind"] == "status" or (fate["kind"] == "send" and _is_news(said, known))
     ]
 
 
-def _is_news(said: dict[str, Any], known: Collection[str]) -> bool:
+def _is_news(outcome: dict[str, Any], known: Collection[str]) -> bool:
     """It was not sent, or in another form, or Meta told what became of it too early to be known."""
-    return said["state"] != "sent" or bool(said["reason"]) or said["status"] not in known
+    return outcome["state"] != "sent" or bool(outcome["reason"]) or outcome["status"] not in known
 
 
-def _media(
-    row: Row, data: dict[str, Any], told: Sequence[tuple[Row, dict[str, Any]]]
+def _media_json(
+    row: Row, data: dict[str, Any], outcomes: Sequence[tuple[Row, dict[str, Any]]]
 ) -> list[dict[str, Any]]:
     """The file that came with it, as far as it came: what became of it last is what counts."""
     medium = data.get("medium")
     if not isinstance(medium, dict):
         return []
-    known = [said for fate, said in told if fate["kind"] == "media"]
-    last = known[-1] if known else {}
+    media_outcomes = [said for fate, said in outcomes if fate["kind"] == "media"]
+    last = media_outcomes[-1] if media_outcomes else {}
     id = row["message"] or row["id"]
     return [
         {
@@ -113,22 +115,22 @@ def _media(
     ]
 
 
-def _annotation_json(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+def _annotation_json(row: Row, annotation: dict[str, Any]) -> dict[str, Any]:
     """A rectification: the message stays as it was."""
-    return {"at": fate["at"], "by": said["by"], "text": said["text"]}
+    return {"at": row["at"], "by": annotation["by"], "text": annotation["text"]}
 
 
-def _delivery(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+def _delivery_json(row: Row, delivery: dict[str, Any]) -> dict[str, Any]:
     return {
-        "destination": said["destination"],
-        "event": said["event"],
-        "state": said["state"],
-        "attempts": said["attempts"],
-        "at": fate["at"],
+        "destination": delivery["destination"],
+        "event": delivery["event"],
+        "state": delivery["state"],
+        "attempts": delivery["attempts"],
+        "at": row["at"],
     }
 
 
-def _raw(raw: bytes) -> Any:
+def _raw_json(raw: bytes) -> Any:
     """The item as Meta sent it; None for what did not come from Meta."""
     return msgspec.Raw(raw) if raw else None
 
@@ -148,13 +150,14 @@ def notes_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def page_json(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
     """Messages and notes that were found, each in the order given, and where the notes stand."""
-    noted = [row for row in rows if row["kind"] == "note"]
+    note_rows = [row for row in rows if row["kind"] == "note"]
     places = [
-        {"conversationId": row["conversation"], "department": row["department"]} for row in noted
+        {"conversationId": row["conversation"], "department": row["department"]}
+        for row in note_rows
     ]
     return {
         "messages": messages_json([row for row in rows if row["kind"] == "message"], about),
-        "notes": [note | place for note, place in zip(notes_json(noted), places, strict=True)],
+        "notes": [note | place for note, place in zip(notes_json(note_rows), places, strict=True)],
     }
 
 
@@ -163,7 +166,10 @@ def may_know_all(department: str) -> bool:
 
 
 def conversation_json(
-    id: str, rows: Sequence[Row], noted: Sequence[Row], tells: Callable[[str], bool] = may_know_all
+    id: str,
+    rows: Sequence[Row],
+    note_rows: Sequence[Row],
+    may_know: Callable[[str], bool] = may_know_all,
 ) -> dict[str, Any]:
     """A conversation from what happened to it, and what was noted, each oldest first. Without a
     department where it is another's now, of whom the reader may know nothing; nor what one said,
@@ -174,17 +180,19 @@ def conversation_json(
         "id": id,
         "openedAt": rows[0]["at"],
         "department": None if rows[-1]["left"] else steps[-1][1]["department"],
-        "decision": _decision(steps[-1][1]["decision"]),
+        "decision": _decision_json(steps[-1][1]["decision"]),
         "zaak": zaken[-1] if zaken else None,
-        "history": [_history_json(row, step, tells) for row, step in steps],
-        "notes": notes_json(noted),
+        "history": [_history_json(row, step, may_know) for row, step in steps],
+        "notes": notes_json(note_rows),
     }
 
 
-def _history_json(row: Row, step: dict[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
+def _history_json(
+    row: Row, step: dict[str, Any], may_know: Callable[[str], bool]
+) -> dict[str, Any]:
     """What happened; null for what it does not say. What a rule did has no author."""
     by = step.get("by") or {}
-    if (former := step.get("from")) and not tells(former):
+    if (former := step.get("from")) and not may_know(former):
         step, by = step | {"from": None, "reason": None}, {}
     return {
         "event": step["event"],

@@ -21,25 +21,25 @@ class RecordReader:
     async def conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
         """What happened to a conversation: opened, moved; `left` is true of what was followed by
         something that these rights do not show."""
-        return await self._rows(_CONVERSATION, id, *_theirs(rights))
+        return await self._rows(_CONVERSATION, id, *_scope(rights))
 
     async def notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
         """The newest notes of a conversation, oldest first."""
-        newest = await self._rows(_NOTES, conversation, *_theirs(rights), NOTES)
+        newest = await self._rows(_NOTES, conversation, *_scope(rights), NOTES)
         return newest[::-1]
 
     async def messages(
         self, conversation: str, rights: Rights, *, after: int, limit: int
     ) -> list[dict[str, Any]]:
         """Messages of a conversation with a sequence above `after`, oldest first."""
-        return await self._rows(_MESSAGES, conversation, *_theirs(rights), after, limit)
+        return await self._rows(_MESSAGES, conversation, *_scope(rights), after, limit)
 
     async def message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
-        return await self._rows(_MESSAGE, id, *_theirs(rights))
+        return await self._rows(_MESSAGE, id, *_scope(rights))
 
     async def entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """These, in no order."""
-        return await self._rows(_ENTRIES, list(ids), *_theirs(rights))
+        return await self._rows(_ENTRIES, list(ids), *_scope(rights))
 
     async def outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """What became of these messages, and what was written beside them; oldest first. Theirs are
@@ -51,7 +51,7 @@ class RecordReader:
         return list(decrypt_rows(rows, self._keys))
 
 
-def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
+def _scope(rights: Rights) -> tuple[str, list[str] | None]:
     """The municipality, and the departments: None for all of them."""
     return rights.tenant, sorted(rights.departments) or None
 

@@ -33,10 +33,10 @@ class IntegerParameter(msgspec.Struct, frozen=True):
 
 AFTER = IntegerParameter("after", default=0, least=0, most=2**63 - 1)
 LIMIT = IntegerParameter("limit", default=PAGE, least=1, most=LARGEST_PAGE)
-FRESH = timedelta(seconds=5)
+TRANSIT_TIME = timedelta(seconds=5)
 """A department may hear of a message before the record has it; and no two clocks are the same."""
 NOT_YET = "the record may not have this message yet: try again"
-TIMED = 7
+TIMED_UUID = 7
 """The version of UUIDs that say when they were made, as ours do."""
 DIGITS = re.compile(r"[0-9]{1,19}")
 """As many as the largest number has."""
@@ -51,11 +51,11 @@ class RecordRoutes:
         store: RecordReader,
         views: AccessLog,
         keyring: TokenStore,
-        behind: Callable[[], timedelta],
+        lag: Callable[[], timedelta],
         confidential: Callable[[str, str], bool] = lambda tenant, department: False,
     ) -> None:
         self._store, self._views = store, views
-        self._keyring, self._behind = keyring, behind
+        self._keyring, self._lag = keyring, lag
         self._confidential = confidential
 
     def routes(self) -> list[web.RouteDef]:
@@ -82,11 +82,11 @@ class RecordRoutes:
         notes = await self._store.notes(id, rights)
         await self._views.record_shown(request, "conversation", [*rows, *notes])
 
-        def tells(former: str) -> bool:
+        def may_know(former: str) -> bool:
             """Whether who got it may know who had it: as in the event of a transfer."""
             return rights.handles(former) or not self._confidential(rights.tenant, former)
 
-        return json_response(presenter.conversation_json(id, rows, notes, tells))
+        return json_response(presenter.conversation_json(id, rows, notes, may_know))
 
     async def messages(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
@@ -96,15 +96,15 @@ class RecordRoutes:
             _parse_integer(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT)
         )
         if after is None or limit is None:
-            return _unusable({AFTER: after, LIMIT: limit})
+            return _invalid_query({AFTER: after, LIMIT: limit})
         if not CONVERSATION.fullmatch(id):
             return problem_response(404, "Not Found", "there is no such conversation")
         rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
         if not rows and not await self._store.conversation(id, rights):
             return problem_response(404, "Not Found", "there is no such conversation")
         page, more = rows[:limit], len(rows) > limit
-        about = await self._store.outcomes([row["message"] for row in page], rights)
-        body = {"messages": presenter.messages_json(page, about)}
+        outcomes = await self._store.outcomes([row["message"] for row in page], rights)
+        body = {"messages": presenter.messages_json(page, outcomes)}
         await self._views.record_shown(request, "messages", page)
         return json_response(body | {"next": page[-1]["sequence"] if more else None})
 
@@ -116,7 +116,7 @@ class RecordRoutes:
             return problem_response(404, "Not Found", "there is no such message")
         rows = await self._store.message(id, rights)
         if not rows:
-            if is_still_in_transit(id, clock.now(), self._behind()):
+            if is_still_in_transit(id, clock.now(), self._lag()):
                 return service_unavailable(NOT_YET)
             return problem_response(404, "Not Found", "there is no such message")
         body = presenter.messages_json(rows, await self._store.outcomes([id], rights))[0]
@@ -124,23 +124,25 @@ class RecordRoutes:
         return json_response(body)
 
 
-def is_still_in_transit(id: UUID, now: datetime, behind: timedelta) -> bool:
+def is_still_in_transit(id: UUID, now: datetime, lag: timedelta) -> bool:
     """Whether a message of this id may be on its way to the record: made just now, or while the
     record is behind. Pure."""
-    return id.version == TIMED and now - behind - FRESH < created_at(id) < now + FRESH
+    return (
+        id.version == TIMED_UUID and now - lag - TRANSIT_TIME < created_at(id) < now + TRANSIT_TIME
+    )
 
 
-def _parse_integer(texts: Sequence[str], wanted: IntegerParameter) -> int | None:
+def _parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | None:
     """The number that stands in a query; None when it is not what it should be. Pure."""
     if not texts:
-        return wanted.default
+        return parameter.default
     if len(texts) > 1 or not DIGITS.fullmatch(texts[0]):
         return None
     number = int(texts[0])
-    return number if wanted.least <= number <= wanted.most else None
+    return number if parameter.least <= number <= parameter.most else None
 
 
-def _unusable(numbers: Mapping[IntegerParameter, int | None]) -> web.Response:
+def _invalid_query(numbers: Mapping[IntegerParameter, int | None]) -> web.Response:
     """400, with each that is none."""
     errors = [
         {

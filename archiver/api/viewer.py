@@ -12,7 +12,7 @@ from services.contract import Record
 from services.http.rights import Rights
 
 EMPLOYEE, REASON, TRACE = "Postkamer-Employee", "Postkamer-Reason", "traceparent"
-LONGEST = {EMPLOYEE: 200, REASON: 500}
+MAX_CHARACTERS = {EMPLOYEE: 200, REASON: 500}
 """Characters of a header."""
 EMPLOYEE_MISSING = "employee_missing"
 EMPLOYEE_REQUIRED = "must be given: people read with this token"
@@ -55,14 +55,14 @@ class ShownRange(msgspec.Struct, frozen=True):
 
 def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
     """What is wrong with what they say of themselves."""
-    found = [
+    faults = [
         Fault(name, f"must be printable, and of at most {longest} characters")
-        for name, longest in LONGEST.items()
-        if len(said := headers.get(name, "")) > longest or not said.isprintable()
+        for name, longest in MAX_CHARACTERS.items()
+        if len(value := headers.get(name, "")) > longest or not value.isprintable()
     ]
     if rights.people and not headers.get(EMPLOYEE, "").strip():
-        found.append(Fault(EMPLOYEE, EMPLOYEE_REQUIRED))
-    return found
+        faults.append(Fault(EMPLOYEE, EMPLOYEE_REQUIRED))
+    return faults
 
 
 def read_viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
@@ -74,11 +74,11 @@ def read_viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
 
 def parse_traceparent(header: str) -> tuple[str, str]:
     """Trace and span of the caller, in hex; two times nothing of what is none, as the W3C asks."""
-    found = TRACEPARENT.fullmatch(header.strip())
-    if not found:
+    match = TRACEPARENT.fullmatch(header.strip())
+    if not match:
         return "", ""
-    version, trace, span, more = found.groups()
-    if version == NO_VERSION or (version == FIRST_VERSION and more):
+    version, trace, span, extra = match.groups()
+    if version == NO_VERSION or (version == FIRST_VERSION and extra):
         return "", ""
     return (trace, span) if int(trace, 16) and int(span, 16) else ("", "")
 
@@ -89,16 +89,16 @@ def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Shown
     for row in rows:
         if row["conversation"]:
             shown.setdefault((row["conversation"], row["department"]), []).append(row)
-    for (conversation, department), theirs in shown.items():
-        sequences = [row["sequence"] for row in theirs]
-        ids = tuple(row["message"] for row in theirs if row["message"])
+    for (conversation, department), shown_rows in shown.items():
+        sequences = [row["sequence"] for row in shown_rows]
+        ids = tuple(row["message"] for row in shown_rows if row["message"])
         yield ShownRange(
             conversation=conversation,
             department=department,
-            count=len(theirs),
+            count=len(shown_rows),
             first=min(sequences),
             last=max(sequences),
-            message=ids[0] if len(theirs) == 1 and ids else None,
+            message=ids[0] if len(shown_rows) == 1 and ids else None,
             listed=ids if listed else (),
         )
 
@@ -108,7 +108,7 @@ def view_records(
 ) -> list[Record]:
     """One of each part. They are of one trace: the caller's, else one that begins here."""
     ids = list(ids)
-    begun = "" if len(shown) == 1 else ids[0].hex if ids else ""
+    new_trace = "" if len(shown) == 1 else ids[0].hex if ids else ""
     return [
         Record(
             id=id,
@@ -117,14 +117,14 @@ def view_records(
             tenant=viewer.rights.tenant,
             conversation=part.conversation,
             message=part.message,
-            data=msgspec.json.encode(_data(viewer, what, part, viewer.trace or begun)),
+            data=msgspec.json.encode(_view_data(viewer, what, part, viewer.trace or new_trace)),
         )
         for id, part in zip(ids, shown, strict=True)
     ]
 
 
-def _data(viewer: Viewer, what: str, part: ShownRange, trace: str) -> dict[str, Any]:
-    said = {
+def _view_data(viewer: Viewer, what: str, part: ShownRange, trace: str) -> dict[str, Any]:
+    fields = {
         "department": part.department,
         "token": viewer.rights.name,
         "employee": viewer.employee,
@@ -137,4 +137,4 @@ def _data(viewer: Viewer, what: str, part: ShownRange, trace: str) -> dict[str, 
         "trace": trace,
         "parentSpan": viewer.span,
     }
-    return {name: value for name, value in said.items() if value not in ("", ())}
+    return {name: value for name, value in fields.items() if value not in ("", ())}

@@ -19,41 +19,43 @@ from services.postgres.database import Connection
 
 AT_ONCE = 2000
 """Entries in memory, some 1 KB each."""
-SAID = 1000
+MAX_FINDINGS = 1000
 """Findings that are said; whoever has more has seen enough."""
 
 
 async def check_keys(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
     """In the transaction of whoever looks at the rest."""
-    for what, sql, sentence in _UNSAID:
+    for what, sql, sentence in _UNRECORDED:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
-            yield _at(row, what, sentence.format(row["conversation"]))
-    async for found in _opened(connection, keys) if keys else _gone(connection):
-        yield found
+            yield _entry_finding(row, what, sentence.format(row["conversation"]))
+    async for finding in (
+        _check_with_keys(connection, keys) if keys else _missing_municipality_keys(connection)
+    ):
+        yield finding
 
 
-async def _gone(connection: Connection) -> AsyncIterator[Finding]:
+async def _missing_municipality_keys(connection: Connection) -> AsyncIterator[Finding]:
     """Keys of municipalities, as far as it is seen without the master key."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         if row["wrapped"] is None:
-            yield Finding("key", f"the {_named(row)} is gone")
+            yield Finding("key", f"the {_key_name(row)} is gone")
 
 
-async def _opened(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
-    async for found in _keys(connection, keys):
-        yield found
+async def _check_with_keys(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
+    async for finding in _check_keys_open(connection, keys):
+        yield finding
     async for row in connection.cursor(_ENTRIES, prefetch=AT_ONCE):
-        if fault := _fault(row, keys):
-            yield _at(row, *fault)
+        if fault := _entry_fault(row, keys):
+            yield _entry_finding(row, *fault)
 
 
-def _fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
+def _entry_fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
     """What is wrong with an entry as it opens, or does not. Of a key that does not, it is said
     once."""
-    content = _content(row, keys)
+    content = _open_content(row, keys)
     if row["kind"] == "destruction":
-        is_ours = isinstance(content, Content) and _matches_destruction(row, content)
-        return None if is_ours else ("destruction", "this destruction was not sealed here")
+        is_genuine = isinstance(content, Content) and _matches_destruction(row, content)
+        return None if is_genuine else ("destruction", "this destruction was not sealed here")
     if isinstance(content, Content) and row["destroyed"]:
         return "restored", "this entry was destroyed, and can be opened again"
     if content is False and not row["destroyed"]:
@@ -64,48 +66,48 @@ def _fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
 def _matches_destruction(row: Row, content: Content) -> bool:
     """What is sealed of a destruction is what stands open."""
     try:
-        said = msgspec.json.decode(content.data, type=Destruction)
+        destruction = msgspec.json.decode(content.data, type=Destruction)
     except msgspec.DecodeError:
         return False
-    whose = said.tenant, said.conversation, said.entry
-    return whose == (row["tenant"], row["conversation"], row["message"])
+    erased = destruction.tenant, destruction.conversation, destruction.entry
+    return erased == (row["tenant"], row["conversation"], row["message"])
 
 
-def _content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
+def _open_content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
     """What is sealed; False where it does not open. None where its key or its salt is not there, or
     the key itself does not open."""
     if row["salt"] is None or row["wrapped"] is None:
         return None
     try:
-        above = keys.key_of_row(row)
+        key = keys.key_of_row(row)
     except CannotDecrypt:
         return None
     try:
-        return unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
+        return unseal_content(key, row["salt"], row["sealed"], row["id"].bytes)
     except CannotDecrypt:
         return False
 
 
-async def _keys(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
+async def _check_keys_open(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
     """Those that are there and do not open, and those of municipalities that are not there."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         try:
             keys.municipality_key_of_row(row)
         except CannotDecrypt as error:
-            yield Finding("key", f"the {_named(row)} is not the one of then: {error}")
+            yield Finding("key", f"the {_key_name(row)} is not the one of then: {error}")
     async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
         try:
             keys.key_of_row(row)
         except CannotDecrypt:
-            whose = f"the key of conversation {row['conversation'] or '-'}"
-            yield Finding("key", f"{whose} is not the one of then")
+            name = f"the key of conversation {row['conversation'] or '-'}"
+            yield Finding("key", f"{name} is not the one of then")
 
 
-def _named(row: Row) -> str:
+def _key_name(row: Row) -> str:
     return f"{row['purpose']} key of municipality {row['tenant'] or '-'}"
 
 
-def _at(row: Any, what: str, sentence: str) -> Finding:
+def _entry_finding(row: Any, what: str, sentence: str) -> Finding:
     return Finding(what, sentence, row["position"], str(row["id"]))
 
 
@@ -115,7 +117,7 @@ d.kind = 'destruction' and d.position > {0}.position and d.tenant = {0}.tenant
 """
 _DESTROYED = f"select from archiver.entry d where {_COVERS.format('e')}"
 
-_UNSAID = (
+_UNRECORDED = (
     (
         "key",
         f"""
@@ -123,7 +125,7 @@ _UNSAID = (
             (array_agg(e.id order by e.position))[1] as id
         from archiver.entry e left join archiver.conversation_key k using (tenant, conversation)
         where k.tenant is null and e.kind <> 'destruction' and not exists ({_DESTROYED})
-        group by e.tenant, e.conversation order by 2 limit {SAID}
+        group by e.tenant, e.conversation order by 2 limit {MAX_FINDINGS}
         """,
         "the key of conversation {} is gone, and no destruction is on the record",
     ),
@@ -134,7 +136,7 @@ _UNSAID = (
         where e.salt is null and not exists ({_DESTROYED}) and not exists (
             select from archiver.entry x join archiver.entry d on {_COVERS.format("x")}
             where e.kind = 'receipt' and x.receipt = e.id)
-        order by e.position limit {SAID}
+        order by e.position limit {MAX_FINDINGS}
         """,
         "the salt of this entry is gone, and no destruction is on the record",
     ),

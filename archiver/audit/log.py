@@ -37,34 +37,34 @@ Progress = Callable[[int, int], None]
 
 
 async def verify_log(
-    connection: Connection, asked: VerifyOptions, progress: Progress
+    connection: Connection, options: VerifyOptions, progress: Progress
 ) -> AsyncIterator[Finding]:
     """What is wrong, in the order of the log. `connection` is in a transaction that reads as of one
     moment. Away where the store outside does not answer."""
-    signed = Checkpoints(connection, asked.trust, asked.outside)
-    await signed.list_outside()
+    checkpoints = Checkpoints(connection, options.trust, options.outside)
+    await checkpoints.list_outside()
     head = await connection.fetchrow("select size, peaks from archiver.head")
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
         yield Finding("head", "the row that says how far the log has come is gone or broken")
         return
-    first = int(await connection.fetchval(_BEFORE, asked.since) or 0) if asked.since else 0
+    first = int(await connection.fetchval(_BEFORE, options.since) or 0) if options.since else 0
     if first:
-        signed.start_at(first)
-    walk, wrong = await _begun(connection, first)
-    for found in wrong:
-        yield found
+        checkpoints.start_at(first)
+    walk, findings = await _start_walk(connection, first)
+    for finding in findings:
+        yield finding
     for part in (
-        _before(connection, walk, signed),
-        _walked(connection, walk, signed, lambda seen: progress(seen, head["size"])),
-        _after(walk, signed),
-        _closed(connection, walk, head),
-        check_keys(connection, asked.keys),
+        _check_before(connection, walk, checkpoints),
+        _walk_entries(connection, walk, checkpoints, lambda seen: progress(seen, head["size"])),
+        _check_after(walk, checkpoints),
+        _check_totals(connection, walk, head),
+        check_keys(connection, options.keys),
     ):
-        async for found in part:
-            yield found
+        async for finding in part:
+            yield finding
 
 
-async def _begun(connection: Connection, first: int) -> tuple[LogWalk, list[Finding]]:
+async def _start_walk(connection: Connection, first: int) -> tuple[LogWalk, list[Finding]]:
     """From the beginning of the tile in which this place is. Of the tiles before, what was signed
     of them shows whether they are the ones of then."""
     start = first // TILE_ENTRIES * TILE_ENTRIES
@@ -74,65 +74,67 @@ async def _begun(connection: Connection, first: int) -> tuple[LogWalk, list[Find
         return LogWalk(0, ()), [Finding("node", str(error))]
 
 
-async def _before(
-    connection: Connection, walk: LogWalk, signed: Checkpoints
+async def _check_before(
+    connection: Connection, walk: LogWalk, checkpoints: Checkpoints
 ) -> AsyncIterator[Finding]:
     """What has no place in the log, what is signed of the place where the walk begins, and what is
     kept outside alone."""
     for row in await connection.fetch(_NO_PLACE, AT_ONCE):
         yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
-    async for one in _expected(walk, signed.missing_from_table()):
+    async for one in _expect_checkpoints(walk, checkpoints.missing_from_table()):
         yield one
-    async for one in _expected(walk, signed.read_range(FIRST, walk.size)):
+    async for one in _expect_checkpoints(walk, checkpoints.read_range(FIRST, walk.size)):
         yield one
-    for found in walk.signed():
-        yield found
+    for finding in walk.check_signed():
+        yield finding
 
 
-async def _walked(
-    connection: Connection, walk: LogWalk, signed: Checkpoints, progress: Callable[[int], None]
+async def _walk_entries(
+    connection: Connection, walk: LogWalk, checkpoints: Checkpoints, progress: Callable[[int], None]
 ) -> AsyncIterator[Finding]:
     cursor = await connection.cursor(_ENTRIES, walk.size)
     while rows := await cursor.fetch(AT_ONCE):
-        async for one in _expected(walk, signed.read_range(walk.size + 1, walk.size + len(rows))):
+        async for one in _expect_checkpoints(
+            walk, checkpoints.read_range(walk.size + 1, walk.size + len(rows))
+        ):
             yield one
-        kept = await _nodes(connection, walk.size // TILE_ENTRIES)
+        hashes = await _stored_hashes(connection, walk.size // TILE_ENTRIES)
         for row in rows:
-            for found in walk.check_entry(row, kept):
-                yield found
+            for finding in walk.check_entry(row, hashes):
+                yield finding
         progress(walk.size)
 
 
-async def _after(walk: LogWalk, signed: Checkpoints) -> AsyncIterator[Finding]:
+async def _check_after(walk: LogWalk, checkpoints: Checkpoints) -> AsyncIterator[Finding]:
     """What is signed of more than there is."""
-    async for one in _expected(walk, signed.read_range(walk.size + 1)):
+    async for one in _expect_checkpoints(walk, checkpoints.read_range(walk.size + 1)):
         yield one
-    for found in walk.finish():
-        yield found
+    for finding in walk.finish():
+        yield finding
 
 
-async def _expected(
-    walk: LogWalk, signed: AsyncIterator[SignedState | Finding]
+async def _expect_checkpoints(
+    walk: LogWalk, states: AsyncIterator[SignedState | Finding]
 ) -> AsyncIterator[Finding]:
     """What is wrong with checkpoints themselves; the walk is held against the others."""
-    async for one in signed:
+    async for one in states:
         if isinstance(one, Finding):
             yield one
         else:
             walk.expect(one)
 
 
-async def _nodes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:
+async def _stored_hashes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:
     """The kept hashes of some tiles from this one on, and those above them."""
     rows = await connection.fetch(_NODES, tile, tile + AT_ONCE // TILE_ENTRIES + 1)
     return {(row["level"], row["index"]): row["hash"] for row in rows}
 
 
-async def _closed(connection: Connection, walk: LogWalk, head: Any) -> AsyncIterator[Finding]:
+async def _check_totals(connection: Connection, walk: LogWalk, head: Any) -> AsyncIterator[Finding]:
     """What shows once all entries were looked at."""
-    if not walk.broken:
-        for found in _at_the_end(walk, head):
-            yield found
+    if not walk.is_broken:
+        for finding in _check_head(walk, head):
+            yield finding
         expected = sum(head["size"] >> level for level in range(8, 64, 8))
         if await connection.fetchval("select count(*) from archiver.node") != expected:
             yield Finding("node", f"of the hashes that are kept there should be {expected}")
@@ -141,7 +143,7 @@ async def _closed(connection: Connection, walk: LogWalk, head: Any) -> AsyncIter
         yield Finding("unsigned", sentence, walk.covered)
 
 
-def _at_the_end(walk: LogWalk, head: Any) -> list[Finding]:
+def _check_head(walk: LogWalk, head: Any) -> list[Finding]:
     if walk.size != head["size"]:
         sentence = f"there are {walk.size} entries, and the log counts {head['size']}"
         return [Finding("head", sentence, min(walk.size, head["size"]))]

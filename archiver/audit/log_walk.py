@@ -18,11 +18,11 @@ from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks
 from archiver.log.merkle import subtree_root as root_of
 
 TILE_ENTRIES = 1 << TILE_LEVELS
-EXPECTED = 4000
+MAX_EXPECTED = 4000
 """Checkpoints that are held at once: more than are of the entries that are looked at together."""
 Row: TypeAlias = Any
 """By name: asyncpg's, or a dict."""
-Kept = Mapping[tuple[int, int], bytes]
+StoredHashes = Mapping[tuple[int, int], bytes]
 """Level and index -> hash."""
 
 
@@ -51,12 +51,12 @@ class LogWalk:
     def __init__(self, start: int, peaks: Sequence[bytes]) -> None:
         self._upper = Tree(start // TILE_ENTRIES, peaks)
         self._tile: list[bytes] = []
-        self._signed: list[SignedState] = []
+        self._expected: list[SignedState] = []
         self.covered = 0
         """As many entries as the last checkpoint is of."""
-        self._good = start
+        self._verified = start
         """As far as it was found to be what was signed."""
-        self.broken = False
+        self.is_broken = False
         """Places are missing or doubled: nothing can be said of roots from there on."""
 
     @property
@@ -67,8 +67,8 @@ class LogWalk:
         """What is still to come, that it is held against."""
         if signed.size >= self.size:
             self.covered = max(self.covered, signed.size)
-            if len(self._signed) < EXPECTED:
-                insort(self._signed, signed, key=lambda one: one.size)
+            if len(self._expected) < MAX_EXPECTED:
+                insort(self._expected, signed, key=lambda one: one.size)
 
     def peaks(self) -> list[bytes]:
         """The right edge of the tree over all entries."""
@@ -77,68 +77,72 @@ class LogWalk:
     def root(self) -> bytes:
         return fold_peaks(self.peaks())
 
-    def check_entry(self, row: Row, kept: Kept) -> list[Finding]:
+    def check_entry(self, row: Row, stored: StoredHashes) -> list[Finding]:
         """The next one, which has the columns of Open, and position, salt, sealed and leaf; `kept`
         holds the hashes that were kept around there."""
-        found = self._entry(row)
+        findings = self._check_row(row)
         if len(self._tile) == TILE_ENTRIES:
-            found += self._full(kept)
-        return found + self.signed()
+            findings += self._complete_tile(stored)
+        return findings + self.check_signed()
 
-    def _entry(self, row: Row) -> list[Finding]:
-        found = self._placed(row)
-        open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
-        if entry_leaf_hash(open, row["sealed"]) != row["leaf"]:
-            found.append(_at(row, "altered", "this entry is not what it was"))
+    def _check_row(self, row: Row) -> list[Finding]:
+        findings = self._check_position(row)
+        columns = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
+        if entry_leaf_hash(columns, row["sealed"]) != row["leaf"]:
+            findings.append(_entry_finding(row, "altered", "this entry is not what it was"))
         salt = row["salt"]
         if salt is not None and nonce(salt) != row["sealed"][:NONCE_BYTES]:
-            found.append(_at(row, "salt", "the salt of this entry is not the one of then"))
+            findings.append(
+                _entry_finding(row, "salt", "the salt of this entry is not the one of then")
+            )
         self._tile.append(row["leaf"])
-        return found
+        return findings
 
-    def _placed(self, row: Row) -> list[Finding]:
+    def _check_position(self, row: Row) -> list[Finding]:
         expected, position = self.size, row["position"]
-        if self.broken or position == expected:
+        if self.is_broken or position == expected:
             return []
-        self.broken = True
+        self.is_broken = True
         if position > expected:
             missing = position - expected
             sentence = f"{missing} entries are missing before this one, from {expected} on"
             return [Finding("missing", sentence, expected, str(row["id"]))]
-        return [_at(row, "doubled", "two entries have this place")]
+        return [_entry_finding(row, "doubled", "two entries have this place")]
 
-    def _full(self, kept: Kept) -> list[Finding]:
+    def _complete_tile(self, stored: StoredHashes) -> list[Finding]:
         """A tile is full: what was kept of it counts from here on."""
-        index, made = self._upper.size, root_of(self._tile)
+        index, root = self._upper.size, root_of(self._tile)
         self._tile = []
-        self._upper.append(kept.get((TILE_LEVELS, index), made))
-        done, self._upper.completed = self._upper.completed, []
-        if self.broken:
+        self._upper.append(stored.get((TILE_LEVELS, index), root))
+        completed, self._upper.completed = self._upper.completed, []
+        if self.is_broken:
             return []
         nodes = [
-            (TILE_LEVELS, index, made),
-            *((level + TILE_LEVELS, n, hash) for level, n, hash in done),
+            (TILE_LEVELS, index, root),
+            *((level + TILE_LEVELS, n, hash) for level, n, hash in completed),
         ]
         return [
-            _of_node(level, n, kept.get((level, n)))
+            _node_finding(level, n, stored.get((level, n)))
             for level, n, hash in nodes
-            if kept.get((level, n)) != hash
+            if stored.get((level, n)) != hash
         ]
 
-    def signed(self) -> list[Finding]:
+    def check_signed(self) -> list[Finding]:
         """Held against what was signed of exactly this size."""
-        found = []
-        while self._signed and self._signed[0].size == self.size:
-            one = self._signed.pop(0)
-            if self.broken:
+        findings = []
+        while self._expected and self._expected[0].size == self.size:
+            signed = self._expected.pop(0)
+            if self.is_broken:
                 continue
-            if self.root() == one.root:
-                self._good = one.size
+            if self.root() == signed.root:
+                self._verified = signed.size
                 continue
-            self.broken = True  # of what comes after, it is the same that is wrong
-            sentence = f"something from {self._good} to {one.size - 1} is not what was signed"
-            found.append(Finding("root", f"{sentence} ({one.where})", self._good))
-        return found
+            self.is_broken = True  # of what comes after, it is the same that is wrong
+            sentence = (
+                f"something from {self._verified} to {signed.size - 1} is not what was signed"
+            )
+            findings.append(Finding("root", f"{sentence} ({signed.where})", self._verified))
+        return findings
 
     def finish(self) -> list[Finding]:
         """No entry is left."""
@@ -148,7 +152,7 @@ class LogWalk:
                 f"the log ends at {self.size}, and {one.size} entries were signed ({one.where})",
                 self.size,
             )
-            for one in self._signed[:1]
+            for one in self._expected[:1]
         ]
 
 
@@ -159,14 +163,14 @@ def _tree_of(leaves: Sequence[bytes]) -> Tree:
     return tree
 
 
-def _of_node(level: int, index: int, kept: bytes | None) -> Finding:
+def _node_finding(level: int, index: int, stored: bytes | None) -> Finding:
     first = index << level
-    which = f"{first} to {first + (1 << level) - 1}"
-    if kept is None:
-        return Finding("node", f"the hash over the entries {which} is gone", first)
-    sentence = f"of the entries {which} one was changed together with its leaf"
+    entries = f"{first} to {first + (1 << level) - 1}"
+    if stored is None:
+        return Finding("node", f"the hash over the entries {entries} is gone", first)
+    sentence = f"of the entries {entries} one was changed together with its leaf"
     return Finding("tile", f"{sentence}, or the hash over them was", first)
 
 
-def _at(row: Row, what: str, sentence: str) -> Finding:
+def _entry_finding(row: Row, what: str, sentence: str) -> Finding:
     return Finding(what, sentence, row["position"], str(row["id"]))

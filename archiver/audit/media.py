@@ -33,7 +33,7 @@ SENTENCES: dict[What, str] = {
 }
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _MediaObject(msgspec.Struct, frozen=True):
     """As much of what the record says of a file."""
 
     object: str
@@ -58,41 +58,41 @@ async def verify_files(
     after = UUID(int=0)
     while rows := await pool.fetch(_ROWS, after, ROWS):
         for start in range(0, len(rows), AT_ONCE):
-            some = rows[start : start + AT_ONCE]
-            for found in await _some(pool, store, some):
-                yield found
-            done += len(some)
+            chunk = rows[start : start + AT_ONCE]
+            for finding in await _check_files(pool, store, chunk):
+                yield finding
+            done += len(chunk)
             progress(done, count)
         after = rows[-1]["id"]
-    async for found in _unnamed(pool, store):
-        yield found
+    async for finding in _find_orphans(pool, store):
+        yield finding
     if keys:
-        async for found in _unlike(pool, keys):
-            yield found
+        async for finding in _find_contradictions(pool, keys):
+            yield finding
 
 
-async def _some(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[FileFinding]:
+async def _check_files(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[FileFinding]:
     """At once; none is left running where one cannot be read."""
-    looks = (_looked_at(pool, store, row) for row in rows)
-    found = await asyncio.gather(*looks, return_exceptions=True)
-    for one in found:
+    checks = (_check_file(pool, store, row) for row in rows)
+    results = await asyncio.gather(*checks, return_exceptions=True)
+    for one in results:
         if isinstance(one, BaseException):
             raise one
-    return [one for one in found if isinstance(one, FileFinding)]
+    return [one for one in results if isinstance(one, FileFinding)]
 
 
-async def _looked_at(pool: Pool, store: ObjectStore, row: Row) -> FileFinding | None:
+async def _check_file(pool: Pool, store: ObjectStore, row: Row) -> FileFinding | None:
     name = row["ciphertext_sha256"]
     key = object_store.sealed(name)
     try:
-        there = await _hash(store, key)
+        actual = await _hash(store, key)
     except ObjectNotFound:
-        there = ""
-    if there == name:
+        actual = ""
+    if actual == name:
         return None
     if not await pool.fetchval(_STILL, row["id"], row["object"]):
         return None  # it was taken away meanwhile
-    return _finding("damaged" if there else "missing", key, row["id"])
+    return _finding("damaged" if actual else "missing", key, row["id"])
 
 
 async def _hash(store: ObjectStore, key: str) -> str:
@@ -102,27 +102,27 @@ async def _hash(store: ObjectStore, key: str) -> str:
     return hash.hexdigest()
 
 
-async def _unnamed(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFinding]:
+async def _find_orphans(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFinding]:
     """A row names a file before it is there, and until it is gone."""
     keys: list[str] = []
     async for key in store.names(object_store.SEALED):
         keys.append(key)
         if len(keys) == ROWS:
-            for one in await _without_a_row(pool, store, keys):
+            for one in await _keys_without_row(pool, store, keys):
                 yield _finding("unnamed", one)
             keys.clear()
-    for one in await _without_a_row(pool, store, keys):
+    for one in await _keys_without_row(pool, store, keys):
         yield _finding("unnamed", one)
 
 
-async def _without_a_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
+async def _keys_without_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
     names = [key.rpartition("/")[2] for key in keys]
     rows = await pool.fetch(_NAMED, names)
     known = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
-    return [key for key in keys if key not in known and await _is_there(store, key)]
+    return [key for key in keys if key not in known and await _exists(store, key)]
 
 
-async def _is_there(store: ObjectStore, key: str) -> bool:
+async def _exists(store: ObjectStore, key: str) -> bool:
     try:
         await store.read(key)
     except ObjectNotFound:
@@ -132,14 +132,14 @@ async def _is_there(store: ObjectStore, key: str) -> bool:
     return True
 
 
-async def _unlike(pool: Pool, keys: KeyStore) -> AsyncIterator[FileFinding]:
+async def _find_contradictions(pool: Pool, keys: KeyStore) -> AsyncIterator[FileFinding]:
     """What the record said last of a file is what its row says."""
     after = UUID(int=0)
     while rows := await pool.fetch(_SAID, after, ROWS):
         for row in decrypt_rows(rows, keys):
-            named = msgspec.json.decode(row["data"], type=_Kept).object
-            if named and named != row["ciphertext_sha256"]:
-                yield _finding("another", object_store.sealed(named), row["message"])
+            name = msgspec.json.decode(row["data"], type=_MediaObject).object
+            if name and name != row["ciphertext_sha256"]:
+                yield _finding("another", object_store.sealed(name), row["message"])
         after = rows[-1]["message"]
 
 

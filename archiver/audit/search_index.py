@@ -16,13 +16,13 @@ from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import MUNICIPAL_KEYS, KeyStore
 from archiver.index.blind_index import index_tokens
-from archiver.index.record_fields import SPEAK, read_fields, subject_identities
+from archiver.index.record_fields import CONTENT_KINDS, read_fields, subject_identities
 from archiver.log.append import SEARCHABLE_COLUMNS
 from archiver.log.writer import SealedBeforeErasure, person_hash
 from services.contract import Record
 from services.postgres.database import Connection
 
-KINDS = sorted(SPEAK | {"view"})
+KINDS = sorted(CONTENT_KINDS | {"view"})
 """Of entries that are found by anything."""
 Words = tuple[Any, ...]
 """A row of what is found by words, as SOUGHT."""
@@ -39,10 +39,14 @@ class MissingRows(msgspec.Struct, frozen=True):
     places: dict[UUID, int]
 
     def findings(self) -> list[Finding]:
-        said = {row[0]: "what this entry is found by is not what is in it" for row in self.words}
-        said |= {row[3]: "whom this entry is about is not found" for row in self.subjects}
-        found = [Finding("index", text, self.places[id], str(id)) for id, text in said.items()]
-        return sorted(found, key=lambda one: one.position or 0)
+        sentences = {
+            row[0]: "what this entry is found by is not what is in it" for row in self.words
+        }
+        sentences |= {row[3]: "whom this entry is about is not found" for row in self.subjects}
+        findings = [
+            Finding("index", text, self.places[id], str(id)) for id, text in sentences.items()
+        ]
+        return sorted(findings, key=lambda one: one.position or 0)
 
 
 async def verify_index(
@@ -50,28 +54,28 @@ async def verify_index(
 ) -> AsyncIterator[Finding]:
     """In a transaction that reads as of one moment."""
     size = (await load_log_state(connection)).size
-    async for some in find_missing_rows(connection, keys):
-        for one in some.findings():
+    async for rows in find_missing_rows(connection, keys):
+        for one in rows.findings():
             yield one
-        progress(some.seen, size)
+        progress(rows.seen, size)
     for one in await find_orphaned_rows(connection):
         yield one
 
 
 async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIterator[MissingRows]:
     """In the order of the log, as far as it opens. In a transaction."""
-    hashing = await _hashing(connection, keys)
+    hash_keys = await _load_hash_keys(connection, keys)
     cursor = await connection.cursor(_FOUND_BY, KINDS)
     while rows := await cursor.fetch(AT_ONCE):
-        read = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hashing]
-        found = [_expected(row, hashing[row["tenant"]]) for row in read]
-        words = [row for row, _ in found if row]
-        subjects = {_whose(one): one for _, several in found for one in several}
+        readable = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hash_keys]
+        expected = [_expected_rows(row, hash_keys[row["tenant"]]) for row in readable]
+        words = [row for row, _ in expected if row]
+        subjects = {_subject_key(one): one for _, several in expected for one in several}
         yield MissingRows(
             rows[-1]["position"] + 1,
-            await _not_there(connection, words),
-            await _not_known(connection, subjects),
-            {row["id"]: row["position"] for row in read},
+            await _missing_words(connection, words),
+            await _missing_subjects(connection, subjects),
+            {row["id"]: row["position"] for row in readable},
         )
 
 
@@ -79,10 +83,10 @@ async def find_orphaned_rows(connection: Connection) -> list[Finding]:
     """What is found by words, and was destroyed or is not in the log."""
     rows = await connection.fetch(_DARK, AT_ONCE)
     sentence = "something is found by its words that nobody can read"
-    found = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
+    findings = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
     if await connection.fetchval(f"select exists (select {_FORGOTTEN})"):
-        found.append(Finding("index", "somebody is found whose conversation was destroyed"))
-    return found
+        findings.append(Finding("index", "somebody is found whose conversation was destroyed"))
+    return findings
 
 
 class LogState(msgspec.Struct, frozen=True):
@@ -99,69 +103,74 @@ async def load_log_state(connection: Connection) -> LogState:
     return LogState(**row)
 
 
-async def rebuild(connection: Connection, found: MissingRows, destroyed: int) -> int:
+async def rebuild(connection: Connection, missing: MissingRows, destructions: int) -> int:
     """What was missing, as it should be; how many rows. As the owner of the tables, in a
     transaction. Outdated where something was destroyed since it was looked."""
-    if await connection.fetchval(_HELD) != destroyed:
+    if await connection.fetchval(_HELD) != destructions:
         raise SealedBeforeErasure
-    if found.words:
-        ids = [row[0] for row in found.words]
+    if missing.words:
+        ids = [row[0] for row in missing.words]
         await connection.execute("delete from archiver.searchable where id = any($1::uuid[])", ids)
         await connection.copy_records_to_table(
-            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=found.words
+            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=missing.words
         )
-    if found.subjects:
-        await connection.executemany(_ADD, found.subjects)
-    return len(found.words) + len(found.subjects)
+    if missing.subjects:
+        await connection.executemany(_ADD, missing.subjects)
+    return len(missing.words) + len(missing.subjects)
 
 
 async def delete_orphans(connection: Connection) -> int:
     """Take away what is found and nobody can read; how many rows."""
-    gone = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
-    return sum(int(said.rpartition(" ")[2]) for said in gone)
+    statuses = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
+    return sum(int(status.rpartition(" ")[2]) for status in statuses)
 
 
-def _expected(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
+def _expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
     """By what an entry is found; nothing where its data is not what its kind says."""
     record = Record(id=row["id"], kind=row["kind"], at=row["at"], data=row["data"])
     try:
-        said = read_fields(record)
+        fields = read_fields(record)
     except msgspec.DecodeError:
         return None, []
-    hashes = {person_hash(key, one.kind, one.value) for one in subject_identities(said)}
+    hashes = {person_hash(key, one.kind, one.value) for one in subject_identities(fields)}
     rows = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
-    by = index_tokens(record, said, key)
-    if by is None:
+    tokens = index_tokens(record, fields, key)
+    if tokens is None:
         return None, rows
-    return (*(row[name] for name in SEARCHABLE_COLUMNS[:7]), by.type, by.direction, by.words), rows
+    return (
+        *(row[name] for name in SEARCHABLE_COLUMNS[:7]),
+        tokens.type,
+        tokens.direction,
+        tokens.words,
+    ), rows
 
 
-def _whose(row: Sequence[Any]) -> tuple[Any, ...]:
+def _subject_key(row: Sequence[Any]) -> tuple[Any, ...]:
     """Of a conversation each is said once, by whichever entry; of what stands in none, by each."""
     tenant, hash, conversation, entry = row
     return tenant, hash, conversation, "" if conversation else entry
 
 
-async def _hashing(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
+async def _load_hash_keys(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     rows = await connection.fetch(MUNICIPAL_KEYS)
-    there = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
-    return {row["tenant"]: keys.municipality_key_of_row(row) for row in there}
+    existing = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
+    return {row["tenant"]: keys.municipality_key_of_row(row) for row in existing}
 
 
-async def _not_there(connection: Connection, words: Sequence[Words]) -> list[Words]:
+async def _missing_words(connection: Connection, words: Sequence[Words]) -> list[Words]:
     rows = await connection.fetch(_SEARCHABLE, [row[0] for row in words])
-    there = {row["id"]: (*tuple(row)[:-1], tuple(row["words"])) for row in rows}
-    return [row for row in words if there.get(row[0]) != row]
+    existing = {row["id"]: (*tuple(row)[:-1], tuple(row["words"])) for row in rows}
+    return [row for row in words if existing.get(row[0]) != row]
 
 
-async def _not_known(
+async def _missing_subjects(
     connection: Connection, subjects: Mapping[tuple[Any, ...], Subject]
 ) -> list[Subject]:
-    wanted: Iterable[Any] = zip(*subjects.values(), strict=True) if subjects else ((), ())
-    tenants, hashes, *_ = map(list, wanted)
+    columns: Iterable[Any] = zip(*subjects.values(), strict=True) if subjects else ((), ())
+    tenants, hashes, *_ = map(list, columns)
     rows = await connection.fetch(_SUBJECTS, tenants, hashes)
-    known = {_whose(tuple(row)) for row in rows}
-    return [row for whose, row in subjects.items() if whose not in known]
+    existing = {_subject_key(tuple(row)) for row in rows}
+    return [row for key, row in subjects.items() if key not in existing]
 
 
 _FOUND_BY = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"

@@ -19,8 +19,8 @@ def decrypt_rows(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]
         if row["salt"] is None or row["wrapped"] is None:
             continue
         try:
-            above = keys.key_of_row(row)
-            content = unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
+            conversation_key = keys.key_of_row(row)
+            content = unseal_content(conversation_key, row["salt"], row["sealed"], row["id"].bytes)
         except CannotDecrypt as error:
             metrics.archive_shut.inc()
             log.error("entry.shut", record=row["id"], reason=str(error))

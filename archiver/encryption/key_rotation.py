@@ -33,14 +33,14 @@ async def rotate_municipality_key(
 ) -> int:
     """Lay its conversations' keys under a new key of its own; how many. The old one goes when
     nothing lies under it. Cut off, it goes on where it was when it is asked again."""
-    version = await _fresh(pool, keys, tenant)
+    version = await _ensure_new_version(pool, keys, tenant)
     done = 0
     while True:
         async with pool.acquire() as connection, connection.transaction():
-            moved = await _moved(connection, keys, tenant, version)
-        done += moved
+            rewrapped = await _rewrap_batch(connection, keys, tenant, version)
+        done += rewrapped
         progress(done)
-        if not moved:
+        if not rewrapped:
             break
     await pool.execute(_FORGET, tenant, version)
     return done
@@ -52,27 +52,27 @@ async def count_conversation_keys(pool: Pool, tenant: str) -> int:
     return int(await pool.fetchval(sql, tenant))
 
 
-async def _fresh(pool: Pool, keys: KeyStore, tenant: str) -> int:
+async def _ensure_new_version(pool: Pool, keys: KeyStore, tenant: str) -> int:
     """The version of a key that is new, or was when this was cut off."""
     rows = await pool.fetch(_VERSIONS, tenant)
     if len(rows) > 1:
         return int(rows[0]["version"])
     version = int(rows[0]["version"] if rows else 0) + 1
     name = municipality_key_name(tenant, "content", version)
-    key, once = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES)
-    wrapped = wrap(keys.master_key(keys.newest_master), key, name, once)
+    key, nonce = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES)
+    wrapped = wrap(keys.master_key(keys.newest_master), key, name, nonce)
     await pool.execute(_ADD, tenant, version, keys.newest_master, wrapped)
     return version
 
 
-async def _moved(connection: Connection, keys: KeyStore, tenant: str, version: int) -> int:
+async def _rewrap_batch(connection: Connection, keys: KeyStore, tenant: str, version: int) -> int:
     rows = await connection.fetch(_UNDER_OLDER, tenant, version, AT_ONCE)
     if not rows:
         return 0
-    above = await keys.municipality_key(connection, tenant, version)
+    municipality_key = await keys.municipality_key(connection, tenant, version)
     names = [conversation_key_name(tenant, row["conversation"]) for row in rows]
     wrapped = [
-        wrap(above, keys.key_of_row(row), name, os.urandom(NONCE_BYTES))
+        wrap(municipality_key, keys.key_of_row(row), name, os.urandom(NONCE_BYTES))
         for row, name in zip(rows, names, strict=True)
     ]
     conversations = [row["conversation"] for row in rows]

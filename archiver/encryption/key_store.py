@@ -22,7 +22,7 @@ from archiver.encryption.sealing import (
 )
 from services.postgres.database import Connection, Pool
 
-REMEMBERED = 4_000
+CACHED_KEYS = 4_000
 """Unwrapped keys in memory, some 500 bytes each: 2 MB. More conversations than are under way at
 once; another is unwrapped in 2 us."""
 NOWHERE = ("", "")
@@ -51,7 +51,7 @@ class KeyStore:
         self._masters = {fingerprint(key): key for key in masters}
         self.newest_master = fingerprint(masters[0])
         """Which master key new ones are laid under."""
-        self._known: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
+        self._cache: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
         self._checked = asyncio.Event()
 
     async def check(self) -> None:
@@ -69,118 +69,128 @@ class KeyStore:
         """The keys of these, made where there were none; without those that cannot be opened, which
         is logged. Waits for `check`."""
         await self._checked.wait()
-        rows = await self._rows(places)
+        rows = await self._fetch_rows(places)
         missing = set(places) - set(rows)
         if missing:
-            await self._make(missing)
-            rows |= await self._rows(missing)
+            await self._make_keys(missing)
+            rows |= await self._fetch_rows(missing)
         return self.unwrap_rows(rows.values())
 
     async def existing_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
         """The keys of these conversations; without those that are not there any more, or do not
         open."""
-        return self.unwrap_rows((await self._rows(places)).values())
+        return self.unwrap_rows((await self._fetch_rows(places)).values())
 
     def unwrap_rows(self, rows: Iterable[Row]) -> dict[Place, bytes]:
         """Those that open, of rows of `KEYS`."""
-        found: dict[Place, bytes] = {}
+        keys: dict[Place, bytes] = {}
         for row in rows:
             try:
-                found[row["tenant"], row["conversation"]] = self.key_of_row(row)
+                keys[row["tenant"], row["conversation"]] = self.key_of_row(row)
             except CannotDecrypt:
                 conversation = row["conversation"]
                 log.error("key.shut", tenant=row["tenant"], conversation=conversation)
-        return found
+        return keys
 
     def key_of_row(self, row: Row) -> bytes:
         """A conversation's key, from a row with the wrapped ones. Shut."""
         if row["above"] is None:
             raise CannotDecrypt("the key above it is gone")
         name = municipality_key_name(row["under_tenant"], "content", row["version"])
-        above = self._opened(self.master_key(row["master"]), row["above"], name)
+        municipality_key = self._unwrap(self.master_key(row["master"]), row["above"], name)
         wrapped_for = conversation_key_name(row["under_tenant"], row["under"])
-        return self._opened(above, row["wrapped"], wrapped_for)
+        return self._unwrap(municipality_key, row["wrapped"], wrapped_for)
 
     async def municipality_key(self, connection: Connection, tenant: str, version: int) -> bytes:
         """A municipality's key of a version that is there. Shut."""
         row = await connection.fetchrow(_OF_VERSION, tenant, version)
         assert row is not None
-        return self._of_municipality(tenant, "content", row)
+        return self._unwrap_municipality_key(tenant, "content", row)
 
-    def master_key(self, named: str) -> bytes:
+    def master_key(self, key_id: str) -> bytes:
         """By its fingerprint. Shut where it was not given."""
         try:
-            return self._masters[named]
+            return self._masters[key_id]
         except KeyError:
             raise CannotDecrypt(
-                f"it lies under the master key {named}, which was not given"
+                f"it lies under the master key {key_id}, which was not given"
             ) from None
 
-    def _opened(self, above: bytes, wrapped: bytes, name: str) -> bytes:
+    def _unwrap(self, wrapping_key: bytes, wrapped: bytes, name: str) -> bytes:
         """Known by its wrapped bytes, so only whoever reads the row comes to it; and by what it is
         for and lies under, or another's that was put in its place would pass for it."""
-        row = above, wrapped, name
-        if key := self._known.get(row):
-            self._known.move_to_end(row)
+        cache_key = wrapping_key, wrapped, name
+        if key := self._cache.get(cache_key):
+            self._cache.move_to_end(cache_key)
             return key
-        key = unwrap(above, wrapped, name)
-        self._known[row] = key
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        key = unwrap(wrapping_key, wrapped, name)
+        self._cache[cache_key] = key
+        if len(self._cache) > CACHED_KEYS:
+            self._cache.popitem(last=False)
         return key
 
     async def hash_key(self, tenant: str) -> bytes:
         """By which words and people of a municipality are found. Shut."""
-        return self._of_municipality(tenant, "hash", await self._newest(tenant, "hash"))
+        return self._unwrap_municipality_key(
+            tenant, "hash", await self._ensure_municipality_row(tenant, "hash")
+        )
 
-    def _of_municipality(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
+    def _unwrap_municipality_key(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
         name = municipality_key_name(tenant, purpose, row["version"])
-        return self._opened(self.master_key(row["master"]), row["wrapped"], name)
+        return self._unwrap(self.master_key(row["master"]), row["wrapped"], name)
 
     def municipality_key_of_row(self, row: Row) -> bytes:
         """From a row of MUNICIPAL_KEYS. Shut."""
         if row["wrapped"] is None:
             raise CannotDecrypt("it is gone")
-        return self._of_municipality(row["tenant"], row["purpose"], row)
+        return self._unwrap_municipality_key(row["tenant"], row["purpose"], row)
 
-    async def _rows(self, places: Collection[Place]) -> dict[Place, Row]:
+    async def _fetch_rows(self, places: Collection[Place]) -> dict[Place, Row]:
         tenants, conversations = zip(*places, strict=True)
         rows = await self._pool.fetch(KEYS, tenants, conversations)
         return {(row["tenant"], row["conversation"]): row for row in rows}
 
-    async def _make(self, places: Collection[Place]) -> None:
+    async def _make_keys(self, places: Collection[Place]) -> None:
         for tenant in {tenant for tenant, _ in places}:
             # In one order: two archivers that make the same would wait for each other.
-            names = sorted(conversation for whose, conversation in places if whose == tenant)
-            while not await self._made(tenant, names):
+            tenant_conversations = sorted(
+                conversation for owner, conversation in places if owner == tenant
+            )
+            while not await self._insert_keys(tenant, tenant_conversations):
                 log.info("key.replaced", tenant=tenant)
 
-    async def _made(self, tenant: str, conversations: Sequence[str]) -> bool:
+    async def _insert_keys(self, tenant: str, conversations: Sequence[str]) -> bool:
         """Not where the municipality's key was replaced, or destroyed, between two statements."""
-        row = await self._newest(tenant, "content")
-        above, version = self._of_municipality(tenant, "content", row), row["version"]
-        made = [_wrapped(above, conversation_key_name(tenant, one)) for one in conversations]
+        row = await self._ensure_municipality_row(tenant, "content")
+        municipality_key, version = (
+            self._unwrap_municipality_key(tenant, "content", row),
+            row["version"],
+        )
+        wrapped_keys = [
+            _new_wrapped_key(municipality_key, conversation_key_name(tenant, one))
+            for one in conversations
+        ]
         try:
-            await self._pool.execute(_ADD, tenant, conversations, version, made)
+            await self._pool.execute(_ADD, tenant, conversations, version, wrapped_keys)
         except Exception as error:
             if getattr(error, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
                 raise
             return False
         return True
 
-    async def _newest(self, tenant: str, purpose: Purpose) -> Row:
+    async def _ensure_municipality_row(self, tenant: str, purpose: Purpose) -> Row:
         """A municipality's key, made where there is none."""
         if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
             return row
-        wrapped = _wrapped(
+        wrapped = _new_wrapped_key(
             self._masters[self.newest_master], municipality_key_name(tenant, purpose, 1)
         )
         await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest_master, wrapped)
-        return await self._newest(tenant, purpose)
+        return await self._ensure_municipality_row(tenant, purpose)
 
 
-def _wrapped(above: bytes, name: str) -> bytes:
-    return wrap(above, os.urandom(KEY_BYTES), name, os.urandom(NONCE_BYTES))
+def _new_wrapped_key(wrapping_key: bytes, name: str) -> bytes:
+    return wrap(wrapping_key, os.urandom(KEY_BYTES), name, os.urandom(NONCE_BYTES))
 
 
 def municipality_key_name(tenant: str, purpose: Purpose, version: int) -> str:

@@ -45,8 +45,8 @@ def nonce(salt: bytes) -> bytes:
 
 def seal(above: bytes, salt: bytes, plain: bytes, about: bytes) -> bytes:
     """Nonce, then AES-256-GCM with `about` bound to it: nothing opens in another's place."""
-    once = nonce(salt)
-    return once + AESGCM(derive_item_key(above, salt)).encrypt(once, plain, about)
+    item_nonce = nonce(salt)
+    return item_nonce + AESGCM(derive_item_key(above, salt)).encrypt(item_nonce, plain, about)
 
 
 def unseal(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> bytes:
@@ -74,23 +74,25 @@ def encrypt_deterministic(above: bytes, plain: bytes, purpose: bytes) -> bytes:
     return AESSIV(derive_item_key(above, b"", purpose)).encrypt(plain, None)
 
 
-def decrypt_deterministic(above: bytes, veiled: bytes, purpose: bytes) -> bytes:
+def decrypt_deterministic(above: bytes, sealed: bytes, purpose: bytes) -> bytes:
     """Shut where it does not open."""
     try:
-        return AESSIV(derive_item_key(above, b"", purpose)).decrypt(veiled, None)
+        return AESSIV(derive_item_key(above, b"", purpose)).decrypt(sealed, None)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or this is not its key") from None
 
 
-def wrap(above: bytes, key: bytes, name: str, once: bytes) -> bytes:
+def wrap(wrapping_key: bytes, key: bytes, name: str, nonce: bytes) -> bytes:
     """A key under the one above, for the one thing that it is named for; `once` is chance."""
-    return once + AESGCM(above).encrypt(once, key, name.encode())
+    return nonce + AESGCM(wrapping_key).encrypt(nonce, key, name.encode())
 
 
-def unwrap(above: bytes, wrapped: bytes, name: str) -> bytes:
+def unwrap(wrapping_key: bytes, wrapped: bytes, name: str) -> bytes:
     """Shut where it does not open."""
     try:
-        return AESGCM(above).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], name.encode())
+        return AESGCM(wrapping_key).decrypt(
+            wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], name.encode()
+        )
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or the key above it is another") from None
 

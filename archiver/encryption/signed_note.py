@@ -97,20 +97,20 @@ def read_note(note: str) -> Checkpoint:
 
 def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
     """What it says, signed with this key. Untrue."""
-    text, _, below = note.partition("\n\n")
-    found, lines = read_note(note), below.split("\n")
-    if found.origin != origin:
+    text, _, signatures = note.partition("\n\n")
+    checkpoint, lines = read_note(note), signatures.split("\n")
+    if checkpoint.origin != origin:
         raise InvalidNote("it is of another log")
     if lines.pop() or not all(map(SIGNATURE.fullmatch, lines)):
         raise InvalidNote("something stands below it that is no signature")
     start = f"{DASH} {origin} "
     for line in lines:
-        if line.startswith(start) and _is_good(line.removeprefix(start), origin, public_key, text):
-            return found
+        if line.startswith(start) and _is_valid(line.removeprefix(start), origin, public_key, text):
+            return checkpoint
     raise InvalidNote("no signature on it is of this key")
 
 
-def _is_good(signature: str, origin: str, public_key: bytes, text: str) -> bool:
+def _is_valid(signature: str, origin: str, public_key: bytes, text: str) -> bool:
     try:
         raw = base64.b64decode(signature, validate=True)
         if raw[:ID_BYTES] != key_id(origin, public_key):

@@ -32,16 +32,16 @@ class StreamKey(msgspec.Struct, frozen=True):
 class SealingStream:
     """What comes, sealed, as its `pieces` are taken."""
 
-    def __init__(self, lock: StreamKey, content: AsyncIterator[bytes]) -> None:
-        self._lock, self._content = lock, content
+    def __init__(self, key: StreamKey, content: AsyncIterator[bytes]) -> None:
+        self._key, self._content = key, content
         self._hash = sha256()
         self.size = 0
         """Bytes that were given, sealed."""
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        cipher = AESGCM(self._lock.key)
+        cipher = AESGCM(self._key.key)
         async for number, chunk, last in _chunks(self._content, CHUNK_BYTES):
-            sealed = cipher.encrypt(_nonce(number, last=last), chunk, self._lock.about)
+            sealed = cipher.encrypt(_nonce(number, last=last), chunk, self._key.about)
             self._hash.update(sealed)
             self.size += len(sealed)
             yield sealed
@@ -51,14 +51,14 @@ class SealingStream:
         return self._hash.hexdigest()
 
 
-async def open_stream(lock: StreamKey, sealed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def open_stream(key: StreamKey, sealed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The file, chunk by chunk; Shut in the place of the first that is not as it was sealed."""
-    cipher = AESGCM(lock.key)
+    cipher = AESGCM(key.key)
     async for number, chunk, last in _chunks(sealed, CHUNK_BYTES + TAG_BYTES):
-        yield _opened(cipher, lock.about, chunk, _nonce(number, last=last))
+        yield _decrypt_chunk(cipher, key.about, chunk, _nonce(number, last=last))
 
 
-def _opened(cipher: AESGCM, about: bytes, chunk: bytes, nonce: bytes) -> bytes:
+def _decrypt_chunk(cipher: AESGCM, about: bytes, chunk: bytes, nonce: bytes) -> bytes:
     try:
         return cipher.decrypt(nonce, chunk, about)
     except (InvalidTag, ValueError):
@@ -74,11 +74,11 @@ async def _chunks(
 ) -> AsyncIterator[tuple[int, bytes, bool]]:
     """Each with its number, and whether it is the last: that alone may be shorter, and it is empty
     where there is nothing at all."""
-    held, number = bytearray(), 0
+    buffer, number = bytearray(), 0
     async for piece in content:
-        held += piece
-        while len(held) > size:  # of what fills it exactly it may be the last
-            yield number, bytes(held[:size]), False
-            del held[:size]
+        buffer += piece
+        while len(buffer) > size:  # of what fills it exactly it may be the last
+            yield number, bytes(buffer[:size]), False
+            del buffer[:size]
             number += 1
-    yield number, bytes(held), True
+    yield number, bytes(buffer), True

@@ -42,10 +42,10 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 class Activities(msgspec.Struct, frozen=True):
     """Municipality -> the URI of this processing activity in its register."""
 
-    given: Mapping[str, str] = {}
+    uris: Mapping[str, str] = {}
 
     def of_tenant(self, tenant: str) -> str:
-        return self.given.get(tenant) or default_activity(tenant)
+        return self.uris.get(tenant) or default_activity(tenant)
 
 
 def default_activity(tenant: str) -> str:
@@ -58,21 +58,21 @@ def is_action(record: Record) -> bool:
     return record.kind in NAMES and bool(record.tenant and record.conversation)
 
 
-def build_action(record: Record, said: RecordFields, activity: str, subject: bytes) -> Action:
+def build_action(record: Record, fields: RecordFields, activity: str, subject: bytes) -> Action:
     """What was done; `subject` is the pseudonym of its conversation."""
-    done = said.done
+    access = fields.done
     return Action(
-        trace=_hex(done.trace, TRACE_BYTES) or (record.message or record.id).bytes,
+        trace=_parse_hex(access.trace, TRACE_BYTES) or (record.message or record.id).bytes,
         span=span_of(record.id),
-        parent=_hex(done.parent_span, SPAN_BYTES),
-        name=_name(record.kind, said),
-        status="Error" if said.status in FAILED or done.state in FAILED else "Ok",
+        parent=_parse_hex(access.parent_span, SPAN_BYTES),
+        name=_action_name(record.kind, fields),
+        status="Error" if fields.status in FAILED or access.state in FAILED else "Ok",
         at=record.at,
         tenant=record.tenant,
         activity=activity,
         subject=subject,
         # Their trace, so somebody's who has one: known by the token, which nobody can make up.
-        processor=processor_uri(record.tenant, done.token) if done.parent_span else None,
+        processor=processor_uri(record.tenant, access.token) if access.parent_span else None,
     )
 
 
@@ -85,10 +85,10 @@ def processor_uri(tenant: str, token: str) -> str:
     return f"urn:postkamer:{tenant}:token:{token}"
 
 
-def _name(kind: str, said: RecordFields) -> str:
-    if kind == "message" and said.direction != "in":
+def _action_name(kind: str, fields: RecordFields) -> str:
+    if kind == "message" and fields.direction != "in":
         return SENT
-    if kind == "view" and said.done.what == SEARCH:
+    if kind == "view" and fields.done.what == SEARCH:
         return SEARCHED
     return NAMES[kind]
 
@@ -97,11 +97,11 @@ NAMES = {"message": RECEIVED, "delivery": PASSED_ON, "view": SHOWN, "request": A
 """Kinds of record that are an action, and what it is mostly called."""
 
 
-def _hex(text: str, length: int) -> bytes | None:
+def _parse_hex(text: str, length: int) -> bytes | None:
     if not text:
         return None
     try:
-        found = bytes.fromhex(text)
+        raw = bytes.fromhex(text)
     except ValueError:
         return None
-    return found if len(found) == length else None
+    return raw if len(raw) == length else None

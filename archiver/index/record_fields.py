@@ -71,37 +71,37 @@ class RecordFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 _read = msgspec.json.Decoder(RecordFields).decode
-_done = msgspec.json.Decoder(AccessFields).decode
-_of_department = msgspec.json.Decoder(
+_read_access = msgspec.json.Decoder(AccessFields).decode
+_read_department = msgspec.json.Decoder(
     msgspec.defstruct("Department", [("department", str | None, None)], frozen=True)
 ).decode
-SPEAK = frozenset(("message", "note", "consent", "identity", "request"))
+CONTENT_KINDS = frozenset(("message", "note", "consent", "identity", "request"))
 """Kinds of record that tell more than whose they are."""
-DONE = frozenset(("delivery", "view"))
+ACCESS_KINDS = frozenset(("delivery", "view"))
 """Kinds of what was done with what was told."""
 PHONE, EMPLOYEE = "phone", "employee"
 
 
 def read_fields(record: Record) -> RecordFields:
     """msgspec.DecodeError where its data is no JSON object, or not what its kind says."""
-    if record.kind in SPEAK:
+    if record.kind in CONTENT_KINDS:
         return _read(record.data)
-    if record.kind in DONE:
-        done = _done(record.data)
-        return RecordFields(department=done.department, done=done)
-    return RecordFields(department=_of_department(record.data).department)  # type: ignore[attr-defined]
+    if record.kind in ACCESS_KINDS:
+        access = _read_access(record.data)
+        return RecordFields(department=access.department, done=access)
+    return RecordFields(department=_read_department(record.data).department)  # type: ignore[attr-defined]
 
 
-def subject_identities(told: RecordFields) -> list[Identity]:
+def subject_identities(fields: RecordFields) -> list[Identity]:
     """By what whoever it is about is known."""
-    if not (told.from_ or told.to or told.changes or told.done.employee):
+    if not (fields.from_ or fields.to or fields.changes or fields.done.employee):
         return []  # as of most
-    named = [*(told.from_.identities if told.from_ else ()), *told.changes]
-    if told.to:
-        named.append(Identity(PHONE, told.to))
-    if told.done.employee:
-        named.append(Identity(EMPLOYEE, told.done.employee))
-    return [Identity(one.kind, normalise(one)) for one in named if one.value]
+    identities = [*(fields.from_.identities if fields.from_ else ()), *fields.changes]
+    if fields.to:
+        identities.append(Identity(PHONE, fields.to))
+    if fields.done.employee:
+        identities.append(Identity(EMPLOYEE, fields.done.employee))
+    return [Identity(one.kind, normalise(one)) for one in identities if one.value]
 
 
 def normalise(identity: Identity) -> str:

@@ -43,74 +43,85 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Before it was sealed."""
 
 
-async def append_entries(connection: Connection, tree: Tree, new: Sequence[Entry]) -> None:
+async def append_entries(connection: Connection, tree: Tree, entries: Sequence[Entry]) -> None:
     """In these places, the next; whoever calls holds the head."""
     first = tree.size
-    for entry in new:
+    for entry in entries:
         tree.append(entry.leaf)
-    rows = [_row(entry, first + n) for n, entry in enumerate(new)]
+    rows = [_entry_row(entry, first + n) for n, entry in enumerate(entries)]
     await connection.copy_records_to_table(
-        "entry", schema_name="archiver", columns=_COLUMNS, records=rows
+        "entry", schema_name="archiver", columns=_ENTRY_COLUMNS, records=rows
     )
-    if files := [e for e in new if e.file]:
-        await connection.execute(_FILES, *_columns(map(_file_row, files)))
-    if done := [_action_row(entry.action) for entry in new if entry.action]:
+    if files := [e for e in entries if e.file]:
+        await connection.execute(_FILES, *_transpose(map(_file_row, files)))
+    if actions := [_action_row(entry.action) for entry in entries if entry.action]:
         await connection.copy_records_to_table(
-            "processing", schema_name="archiver", columns=ACTION, records=done
+            "processing", schema_name="archiver", columns=PROCESSING_COLUMNS, records=actions
         )
-    if found := [_sought_row(e, first + n) for n, e in enumerate(new) if e.index_tokens]:
+    if searchable := [
+        _searchable_row(e, first + n) for n, e in enumerate(entries) if e.index_tokens
+    ]:
         await connection.copy_records_to_table(
-            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=found
+            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=searchable
         )
-    if about := [row for entry in new for row in _subject_rows(entry)]:
-        await connection.execute(_SUBJECTS, *_columns(about))
+    if subjects := [row for entry in entries for row in _subject_rows(entry)]:
+        await connection.execute(_SUBJECTS, *_transpose(subjects))
     if tree.completed:
-        await connection.execute(_NODES, *_columns(tree.completed))
+        await connection.execute(_NODES, *_transpose(tree.completed))
     await connection.execute(_GROWN, tree.size, tree.edge_bytes())
 
 
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+def _transpose(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _row(entry: Entry, position: int) -> tuple[Any, ...]:
-    of = entry.columns
+def _entry_row(entry: Entry, position: int) -> tuple[Any, ...]:
+    columns = entry.columns
     return (
-        of.id, position, of.kind, of.at, of.tenant, of.conversation, of.department, of.message,
-        of.receipt, of.item, of.sequence, entry.salt, entry.sealed, entry.leaf,
+        columns.id, position, columns.kind, columns.at, columns.tenant, columns.conversation,
+        columns.department, columns.message, columns.receipt, columns.item, columns.sequence,
+        entry.salt, entry.sealed, entry.leaf,
     )  # fmt: skip
 
 
 def _file_row(entry: Entry) -> tuple[Any, ...]:
-    of, file = entry.columns, entry.file
+    columns, file = entry.columns, entry.file
     assert file is not None
-    id = of.message or of.id
-    whose = (of.tenant, file.number, of.conversation, of.department)
-    return (id, *whose, file.sent_at, file.mime_type, file.salt, file.sealed)
+    id = columns.message or columns.id
+    owner = (columns.tenant, file.number, columns.conversation, columns.department)
+    return (id, *owner, file.sent_at, file.mime_type, file.salt, file.sealed)
 
 
-def _action_row(of: Action) -> tuple[Any, ...]:
+def _action_row(action: Action) -> tuple[Any, ...]:
     """What is written is done: an action ends when it has begun."""
     return (
-        of.trace, of.span, of.parent, of.name, of.status, of.at, of.at, RESOURCE, of.tenant,
-        of.activity, of.subject, SUBJECT_TYPE, of.processor,
+        action.trace, action.span, action.parent, action.name, action.status, action.at, action.at,
+        RESOURCE, action.tenant, action.activity, action.subject, SUBJECT_TYPE, action.processor,
     )  # fmt: skip
 
 
-def _sought_row(entry: Entry, position: int) -> tuple[Any, ...]:
-    of, by = entry.columns, entry.index_tokens
-    assert by is not None
-    place = (of.id, position, of.at, of.tenant, of.department, of.conversation, of.kind)
-    return (*place, by.type, by.direction, by.words)
+def _searchable_row(entry: Entry, position: int) -> tuple[Any, ...]:
+    columns, tokens = entry.columns, entry.index_tokens
+    assert tokens is not None
+    plain = (
+        columns.id,
+        position,
+        columns.at,
+        columns.tenant,
+        columns.department,
+        columns.conversation,
+        columns.kind,
+    )
+    return (*plain, tokens.type, tokens.direction, tokens.words)
 
 
 def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
-    of = entry.columns
+    columns = entry.columns
     for hash in entry.subjects:
-        yield of.tenant, hash, of.conversation, of.id
+        yield columns.tenant, hash, columns.conversation, columns.id
 
 
-_COLUMNS = (
+_ENTRY_COLUMNS = (
     "id", "position", "kind", "at", "tenant", "conversation", "department", "message",
     "receipt", "item", "sequence", "salt", "sealed", "leaf",
 )  # fmt: skip
@@ -127,7 +138,7 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
 on conflict do nothing
 """
 
-ACTION = (
+PROCESSING_COLUMNS = (
     "trace_id", "span_id", "parent_span_id", "name", "status", "start_time", "end_time", "resource",
     "tenant", "activity", "subject", "subject_type", "foreign_processor",
 )  # fmt: skip

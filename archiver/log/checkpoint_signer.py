@@ -47,20 +47,20 @@ async def sign_checkpoint(pool: Pool, signer: Signer, store: ObjectStore) -> Che
         head = await connection.fetchrow("select size, peaks from archiver.head")
         assert head is not None  # it was made with its table
         tree, now = load_tree(head["size"], head["peaks"]), clock.now()
-        made = Checkpoint(signer.origin, tree.size, tree.root(), now)
-        own = signed_note.sign_note(made, signer.seed)
-        await connection.execute(_ADD, made.size, now, own)
-    for size in reversed(await _not_outside(pool, store, made.size)):
+        checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), now)
+        signed = signed_note.sign_note(checkpoint, signer.seed)
+        await connection.execute(_ADD, checkpoint.size, now, signed)
+    for size in reversed(await _sizes_not_outside(pool, store, checkpoint.size)):
         note = await pool.fetchval(_OF_SIZE, size)
-        if _is_ours(note, signer):
-            await _kept_outside(store, size, note)
-        elif size == made.size:
-            await _kept_outside(store, size, own)
-    note = await pool.fetchval(_OF_SIZE, made.size)
-    return signed_note.read_note(note) if _is_ours(note, signer) else made
+        if _is_signed_by(note, signer):
+            await _copy_outside(store, size, note)
+        elif size == checkpoint.size:
+            await _copy_outside(store, size, signed)
+    note = await pool.fetchval(_OF_SIZE, checkpoint.size)
+    return signed_note.read_note(note) if _is_signed_by(note, signer) else checkpoint
 
 
-def _is_ours(note: str, signer: Signer) -> bool:
+def _is_signed_by(note: str, signer: Signer) -> bool:
     """What somebody else put into the table goes no further: `archive verify` names it."""
     try:
         signed_note.verify_note(note, signer.origin, signer.public_key)
@@ -70,7 +70,7 @@ def _is_ours(note: str, signer: Signer) -> bool:
     return True
 
 
-async def _not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list[int]:
+async def _sizes_not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list[int]:
     """Back from this one, up to one that is: they go in their order, so before it all are. More
     than one where the store was away, or a process ended between the table and the store."""
     missing: list[int] = []
@@ -80,7 +80,7 @@ async def _not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list
     return missing
 
 
-async def _kept_outside(store: ObjectStore, size: int, note: str) -> None:
+async def _copy_outside(store: ObjectStore, size: int, note: str) -> None:
     try:
         await store.create(object_store.checkpoint(size), note.encode())
     except ObjectExists:
@@ -91,11 +91,11 @@ async def sign_periodically(pool: Pool, signer: Signer, store: ObjectStore) -> N
     """For as long as the service runs."""
     while True:
         try:
-            made = await retry_while_unavailable(
+            checkpoint = await retry_while_unavailable(
                 partial(sign_checkpoint, pool, signer, store), "checkpoint"
             )
-            metrics.archive_size.set(made.size)
-            metrics.archive_checkpoint.set(made.at.timestamp())
+            metrics.archive_size.set(checkpoint.size)
+            metrics.archive_checkpoint.set(checkpoint.at.timestamp())
         except StoreUnavailable as error:
             log.error("checkpoint.not_outside", reason=str(error))
         await asyncio.sleep(SIGN_SECONDS)

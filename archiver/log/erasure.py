@@ -20,7 +20,7 @@ from services import clock
 from services.contract import Record
 from services.postgres.database import Connection, Pool
 
-LONGEST_SECONDS = 600.0
+STATEMENT_SECONDS = 600.0
 """Of one statement: a whole municipality has millions of rows to be found by. Nothing is written
 meanwhile; it waits in its queue."""
 
@@ -34,54 +34,60 @@ class Eraser:
     async def erase_entry(self, id: UUID, ground: str) -> bool:
         """One entry, with the file that came with it, what became of a message and was said of it,
         and where it came more than once its bytes there; whether there is one."""
-        async with self._destroying() as connection:
+        async with self._erasing() as connection:
             row = await connection.fetchrow(_ENTRY, id)
             if row is None:
                 return False
-            same = await connection.fetch(_SAME, id)
-            ids = [one["id"] for one in same]
-            whose = row["tenant"], row["conversation"]
-            await self._say(connection, [_said(*whose, ground, one) for one in ids])
+            copies = await connection.fetch(_SAME, id)
+            ids = [one["id"] for one in copies]
+            owner = row["tenant"], row["conversation"]
+            await self._record(
+                connection, [_destruction_record(*owner, ground, one) for one in ids]
+            )
             for sql in (_ONES, _FILE, _FOUND, _ALONE):
                 await connection.execute(sql, ids)
-            await connection.execute(_ENVELOPES, [one["receipt"] for one in same])
+            await connection.execute(_ENVELOPES, [one["receipt"] for one in copies])
         return True
 
     async def erase_conversation(self, tenant: str, conversation: str, ground: str) -> None:
         """All of a conversation; ValueError without one, which would be said of all of them."""
         if not conversation:
             raise ValueError("which conversation?")
-        async with self._destroying() as connection:
-            await self._say(connection, [_said(tenant, conversation, ground)])
-            await _all(connection, _OF_CONVERSATION, tenant, conversation)
+        async with self._erasing() as connection:
+            await self._record(connection, [_destruction_record(tenant, conversation, ground)])
+            await _erase_all(connection, _OF_CONVERSATION, tenant, conversation)
 
     async def erase_municipality(self, tenant: str, ground: str) -> None:
         """All of a municipality."""
-        async with self._destroying() as connection:
-            await self._say(connection, [_said(tenant, "", ground)])
+        async with self._erasing() as connection:
+            await self._record(connection, [_destruction_record(tenant, "", ground)])
             await connection.execute(_NO_NEW_KEYS)
-            await _all(connection, _OF_MUNICIPALITY, tenant)
+            await _erase_all(connection, _OF_MUNICIPALITY, tenant)
 
     @asynccontextmanager
-    async def _destroying(self) -> AsyncIterator[Connection]:
+    async def _erasing(self) -> AsyncIterator[Connection]:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_COUNTED)
             yield connection
 
-    async def _say(self, connection: Connection, records: list[Record]) -> None:
+    async def _record(self, connection: Connection, records: list[Record]) -> None:
         await writer_in_transaction(connection, self._keys).add(records)
 
 
-async def _all(connection: Connection, statements: Sequence[str], *whose: str) -> None:
+async def _erase_all(connection: Connection, statements: Sequence[str], *owner: str) -> None:
     """The last of them: of which receipts the envelopes go."""
-    *taken, receipts = statements
-    for sql in taken:
-        await connection.execute(sql, *whose, timeout=LONGEST_SECONDS)
-    rows = await connection.fetch(receipts, *whose, timeout=LONGEST_SECONDS)
-    await connection.execute(_ENVELOPES, [row["receipt"] for row in rows], timeout=LONGEST_SECONDS)
+    *erasures, receipts = statements
+    for sql in erasures:
+        await connection.execute(sql, *owner, timeout=STATEMENT_SECONDS)
+    rows = await connection.fetch(receipts, *owner, timeout=STATEMENT_SECONDS)
+    await connection.execute(
+        _ENVELOPES, [row["receipt"] for row in rows], timeout=STATEMENT_SECONDS
+    )
 
 
-def _said(tenant: str, conversation: str, ground: str, entry: UUID | None = None) -> Record:
+def _destruction_record(
+    tenant: str, conversation: str, ground: str, entry: UUID | None = None
+) -> Record:
     return Record(
         id=clock.new_id(),
         kind=DESTRUCTION,

@@ -51,35 +51,35 @@ async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> In
     row = await connection.fetchrow(_ENTRY, id)
     if row is None:
         raise NotProvable("there is no entry or message of this id")
-    signed = await connection.fetchrow(_SIGNED, row["position"])
-    if signed is None:
+    checkpoint = await connection.fetchrow(_SIGNED, row["position"])
+    if checkpoint is None:
         raise NotProvable("no checkpoint covers it yet: make one with postkamer archive checkpoint")
-    open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
-    parts = sibling_ranges(row["position"], signed["size"])
-    path = [fold_peaks(await node_hashes(connection, part)) for part in parts]
-    made = InclusionProof(
-        leaf=encode_leaf(open, row["sealed"]).decode(),
+    columns = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
+    ranges = sibling_ranges(row["position"], checkpoint["size"])
+    path = [fold_peaks(await node_hashes(connection, part)) for part in ranges]
+    proof = InclusionProof(
+        leaf=encode_leaf(columns, row["sealed"]).decode(),
         sealed=row["sealed"],
         position=row["position"],
-        size=signed["size"],
+        size=checkpoint["size"],
         path=tuple(path),
-        checkpoint=signed["note"],
+        checkpoint=checkpoint["note"],
         verifier=verifier,
     )
     try:
-        is_right = verify_proof(made, row["leaf"])
+        is_right = verify_proof(proof, row["leaf"])
     except InvalidNote:
         is_right = False
     if not is_right:
         raise NotProvable("the log is not what was signed: see postkamer archive verify")
-    return made
+    return proof
 
 
 def verify_proof(proof: InclusionProof, leaf_hash: bytes) -> bool:
     """Whether it comes to what its checkpoint says."""
     root = merkle.root_from_path(leaf_hash, proof.position, proof.size, proof.path)
-    made = merkle.leaf_hash(proof.leaf.encode())
-    return leaf_hash == made and root == signed_note.read_note(proof.checkpoint).root
+    expected = merkle.leaf_hash(proof.leaf.encode())
+    return leaf_hash == expected and root == signed_note.read_note(proof.checkpoint).root
 
 
 async def with_entry_key(
@@ -100,15 +100,15 @@ async def with_entry_key(
 async def node_hashes(connection: Connection, part: Range) -> Sequence[bytes]:
     """The hashes of the whole subtrees that a range consists of, the largest first; from what was
     kept."""
-    found = []
+    hashes = []
     for level, index in whole_subtrees(part):
-        below, first, count = stored_nodes(level, index)
-        query = (_LEAVES,) if below == 0 else (_NODES, below)
+        stored_level, first, count = stored_nodes(level, index)
+        query = (_LEAVES,) if stored_level == 0 else (_NODES, stored_level)
         rows: list[Any] = await connection.fetch(*query, first, first + count)
         if len(rows) != count:
             raise NotProvable(f"hashes of entries from {index << level} on are missing")
-        found.append(subtree_root([row["hash"] for row in rows]))
-    return found
+        hashes.append(subtree_root([row["hash"] for row in rows]))
+    return hashes
 
 
 _ENTRY = """

@@ -76,16 +76,16 @@ Range = tuple[int, int]
 def sibling_ranges(index: int, size: int) -> list[Range]:
     """Whose hashes prove that an entry is in a tree of this size, the nearest first."""
     start, end = 0, size
-    found: list[Range] = []
+    ranges: list[Range] = []
     while end - start > 1:
         middle = start + (1 << (end - start - 1).bit_length() - 1)
         if index < middle:
-            found.append((middle, end))
+            ranges.append((middle, end))
             end = middle
         else:
-            found.append((start, middle))
+            ranges.append((start, middle))
             start = middle
-    return found[::-1]
+    return ranges[::-1]
 
 
 def whole_subtrees(part: Range) -> Iterator[tuple[int, int]]:
@@ -104,9 +104,9 @@ def stored_nodes(level: int, index: int) -> tuple[int, int, int]:
     return level - step, index << step, 1 << step
 
 
-def subtree_root(kept: Sequence[bytes]) -> bytes:
+def subtree_root(hashes: Sequence[bytes]) -> bytes:
     """The root of a whole subtree over 1, 2, 4 ... hashes of one level."""
-    nodes = list(kept)
+    nodes = list(hashes)
     while len(nodes) > 1:
         nodes = [node_hash(nodes[n], nodes[n + 1]) for n in range(0, len(nodes), 2)]
     return nodes[0]

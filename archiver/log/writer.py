@@ -28,7 +28,7 @@ from services.postgres.database import Connection, Pool
 
 DESTRUCTION = "destruction"
 """The kind of record that says that something cannot be opened any more."""
-TOGETHER = 100
+YIELD_EVERY = 100
 """Sealed without a pause, in some 2 ms: then the batch before gets on its way to the database, and
 whoever asks gets an answer."""
 HASH_BYTES = 16
@@ -47,22 +47,24 @@ class CannotSeal(Exception):
     """A record that cannot be sealed: it goes aside, and its siblings go on."""
 
 
-class _Using(msgspec.Struct, frozen=True):
+class _SealingKeys(msgspec.Struct, frozen=True):
     """What a batch is sealed with: keys of conversations, those by which people and words of
     municipalities are found, and how often anything was destroyed before they were looked for."""
 
-    keys: dict[Place, bytes]
-    hashing: dict[str, bytes]
+    conversation_keys: dict[Place, bytes]
+    hash_keys: dict[str, bytes]
     destructions: int
 
 
-UNNAMED = Activities()
+DEFAULT_ACTIVITIES = Activities()
 
 
 class Writer:
-    def __init__(self, pool: Pool, keys: KeyStore, activities: Activities = UNNAMED) -> None:
+    def __init__(
+        self, pool: Pool, keys: KeyStore, activities: Activities = DEFAULT_ACTIVITIES
+    ) -> None:
         self._pool, self._keys, self._activities = pool, keys, activities
-        self._destructions, self._hashing = -1, dict[str, bytes]()
+        self._destructions, self._hash_keys = -1, dict[str, bytes]()
         """Kept until anything is destroyed: it may have been the key of a municipality."""
         self._writing, self._turn = 0, asyncio.Lock()
         """In the order in which they came: who waits for the head's row is passed by whoever comes
@@ -81,55 +83,61 @@ class Writer:
 
     async def seal(self, records: Sequence[Record]) -> list[Entry]:
         """Ready to be written. Unsealable."""
-        read = [(record, _told(record), place_of_record(record)) for record in records]
+        read = [(record, _read_fields(record), place_of_record(record)) for record in records]
         places, tenants = {place for *_, place in read}, {record.tenant for record in records}
-        using = await self._using(places, tenants)
+        keys = await self._load_keys(places, tenants)
         sealed: list[Entry] = []
-        for nth, (record, said, place) in enumerate(read):
-            if nth % TOGETHER == 0:
+        for nth, (record, fields, place) in enumerate(read):
+            if nth % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            sealed.append(self._sealed(record, said, using.keys.get(place), using))
+            sealed.append(
+                self._seal_record(record, fields, keys.conversation_keys.get(place), keys)
+            )
         return sealed
 
-    async def _using(self, places: set[Place], tenants: set[str]) -> "_Using":
+    async def _load_keys(self, places: set[Place], tenants: set[str]) -> "_SealingKeys":
         """The count first: what is destroyed while the keys are looked for shows by it."""
         async with self._pool.acquire() as connection:
             destructions = int(await connection.fetchval(_DESTRUCTIONS))
         if destructions != self._destructions:
-            self._destructions, self._hashing = destructions, {}
-        hashing = self._hashing
+            self._destructions, self._hash_keys = destructions, {}
+        hash_keys = self._hash_keys
         keys = await self._keys.ensure_conversation_keys(places) if places else {}
-        for tenant in tenants - set(hashing):
+        for tenant in tenants - set(hash_keys):
             with suppress(CannotDecrypt):
-                hashing[tenant] = await self._keys.hash_key(tenant)
-        return _Using(keys, hashing, destructions)
+                hash_keys[tenant] = await self._keys.hash_key(tenant)
+        return _SealingKeys(keys, hash_keys, destructions)
 
-    def _sealed(
-        self, record: Record, said: RecordFields, above: bytes | None, using: "_Using"
+    def _seal_record(
+        self,
+        record: Record,
+        fields: RecordFields,
+        conversation_key: bytes | None,
+        keys: "_SealingKeys",
     ) -> Entry:
-        hashing = using.hashing.get(record.tenant)
-        if above is None or hashing is None:
+        hash_key = keys.hash_keys.get(record.tenant)
+        if conversation_key is None or hash_key is None:
             raise CannotSeal("the key of its conversation or municipality cannot be opened")
-        entry, salt = plain_columns(record, said.department or ""), os.urandom(SALT_BYTES)
+        columns, salt = plain_columns(record, fields.department or ""), os.urandom(SALT_BYTES)
         content = Content(record.data, record.raw, record.contact)
-        sealed = seal_content(above, salt, content, record.id.bytes)
+        sealed = seal_content(conversation_key, salt, content, record.id.bytes)
         return Entry(
-            columns=entry,
+            columns=columns,
             salt=salt,
             sealed=sealed,
-            leaf=entry_leaf_hash(entry, sealed),
+            leaf=entry_leaf_hash(columns, sealed),
             subjects=tuple(
-                person_hash(hashing, one.kind, one.value) for one in subject_identities(said)
+                person_hash(hash_key, one.kind, one.value) for one in subject_identities(fields)
             ),
-            file=_file(record, said, above),
-            action=self._action(record, said, hashing) if is_action(record) else None,
-            index_tokens=index_tokens(record, said, hashing),
-            destructions=using.destructions,
+            file=_pending_media(record, fields, conversation_key),
+            action=self._build_action(record, fields, hash_key) if is_action(record) else None,
+            index_tokens=index_tokens(record, fields, hash_key),
+            destructions=keys.destructions,
         )
 
-    def _action(self, record: Record, said: RecordFields, hashing: bytes) -> Action:
-        subject = person_hash(hashing, CONVERSATION, record.conversation)
-        return build_action(record, said, self._activities.of_tenant(record.tenant), subject)
+    def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> Action:
+        subject = person_hash(hash_key, CONVERSATION, record.conversation)
+        return build_action(record, fields, self._activities.of_tenant(record.tenant), subject)
 
     async def write(self, entries: Sequence[Entry]) -> int:
         """What is not there yet, whole or not at all; how many were new. Outdated."""
@@ -146,20 +154,20 @@ class Writer:
         """Nearly always all are new: only where one is not it is looked which, at a tenth of what
         a batch costs."""
         try:
-            return await self._added(entries, some_known=False)
+            return await self._insert(entries, has_known=False)
         except Exception as error:
             if getattr(error, "sqlstate", None) != UNIQUE_VIOLATION:
                 raise
-        return await self._added(entries, some_known=True)
+        return await self._insert(entries, has_known=True)
 
-    async def _added(self, entries: Sequence[Entry], *, some_known: bool) -> int:
+    async def _insert(self, entries: Sequence[Entry], *, has_known: bool) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_HEAD)
             assert head is not None  # it was made with its table
             if any(entry.destructions != head["destructions"] for entry in entries):
                 raise SealedBeforeErasure
-            there = await _known(connection, entries) if some_known else set()
-            new = list({e.columns.id: e for e in entries if e.columns.id not in there}.values())
+            existing = await _existing_ids(connection, entries) if has_known else set()
+            new = list({e.columns.id: e for e in entries if e.columns.id not in existing}.values())
             if new:
                 await append_entries(connection, load_tree(head["size"], head["peaks"]), new)
         return len(new)
@@ -181,12 +189,12 @@ def writer_in_transaction(connection: Connection, keys: KeyStore) -> Writer:
     return Writer(cast(Pool, _SingleConnectionPool(connection)), keys)
 
 
-async def _known(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
+async def _existing_ids(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
     ids = [entry.columns.id for entry in entries]
     return {row["id"] for row in await connection.fetch(_KNOWN, ids, min(ids), max(ids))}
 
 
-def _told(record: Record) -> RecordFields:
+def _read_fields(record: Record) -> RecordFields:
     if record.at.tzinfo is None:
         raise CannotSeal("its time has no zone")
     try:
@@ -205,14 +213,16 @@ def person_hash(key: bytes, kind: str, value: str) -> bytes:
     return blake2b(f"{kind}\0{value}".encode(), key=key, digest_size=HASH_BYTES).digest()
 
 
-def _file(record: Record, said: RecordFields, above: bytes) -> PendingMedia | None:
-    if record.kind != "message" or said.medium is None:
+def _pending_media(
+    record: Record, fields: RecordFields, conversation_key: bytes
+) -> PendingMedia | None:
+    if record.kind != "message" or fields.medium is None:
         return None
     salt = os.urandom(SALT_BYTES)
     about = (record.message or record.id).bytes
-    sealed = seal(above, salt, msgspec.json.encode(said.medium), about)
-    sent_at, type = min(record.at, said.sent_at or record.at), said.medium.get("mimeType")
-    return PendingMedia(said.number or "", sent_at, str(type or ""), salt, sealed)
+    sealed = seal(conversation_key, salt, msgspec.json.encode(fields.medium), about)
+    sent_at, type = min(record.at, fields.sent_at or record.at), fields.medium.get("mimeType")
+    return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed)
 
 
 _HEAD = "select size, peaks, destructions from archiver.head for update"

@@ -7,15 +7,15 @@ compared; another municipality's, and one that was made up, does not open.
 
 from archiver.encryption.sealing import CannotDecrypt, decrypt_deterministic, encrypt_deterministic
 
-PLACE_BYTES = 8
+POSITION_BYTES = 8
 FORM = "[0-9a-f]{48}"
 """Of a place, sealed in 24 bytes."""
 PURPOSE = b"as of"
 
 
-def encode_position(key: bytes, place: int) -> str:
+def encode_position(key: bytes, position: int) -> str:
     """`key`: by which words and people of the municipality are found."""
-    return encrypt_deterministic(key, place.to_bytes(PLACE_BYTES, "big"), PURPOSE).hex()
+    return encrypt_deterministic(key, position.to_bytes(POSITION_BYTES, "big"), PURPOSE).hex()
 
 
 def decode_position(key: bytes, text: str) -> int | None:

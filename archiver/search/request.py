@@ -26,23 +26,23 @@ PAGE, LARGEST_PAGE = 50, 200
 """Hits in one answer: some 5 KB each."""
 BOUNDED_COUNT = 10_000
 """Hits that are counted when nobody asked for all: who has more will ask more closely."""
-WORDS, CHARACTERS = 20, 1000
+MAX_WORDS, MAX_CHARACTERS = 20, 1000
 """Of one question: a sentence and more."""
-ALTERNATIVES, LISTED = 10, 100
+MAX_ALTERNATIVES, MAX_LISTED = 10, 100
 """Of `anyOf`; of departments and types."""
 
 
-def _telling(text: str) -> str:
+def _check_words(text: str) -> str:
     """A fault where nothing in it finds anything, or too much."""
-    found = searchable_words(text)
-    if not found:
+    words = searchable_words(text)
+    if not words:
         raise validation_error("has no word but those that are in nearly every message")
-    if len(found) > WORDS:
-        raise validation_error("has over {most} different words", most=WORDS)
+    if len(words) > MAX_WORDS:
+        raise validation_error("has over {most} different words", most=MAX_WORDS)
     return text
 
 
-LookedFor = Annotated[str, BoundedText(CHARACTERS), AfterValidator(_telling)]
+SearchText = Annotated[str, BoundedText(MAX_CHARACTERS), AfterValidator(_check_words)]
 
 
 class CitizenFilter(Body):
@@ -71,21 +71,21 @@ After = Annotated[
 class SearchRequest(Body):
     """What is looked for: all of what is given at once; without anything, everything."""
 
-    words: Annotated[LookedFor | None, SPARED] = optional_not_null()
+    words: Annotated[SearchText | None, SPARED] = optional_not_null()
     """Words and emoji that are all in it, in any form, order and case, with accents or without."""
-    any_of: Annotated[tuple[LookedFor, ...], Field(max_length=ALTERNATIVES)] = ()
+    any_of: Annotated[tuple[SearchText, ...], Field(max_length=MAX_ALTERNATIVES)] = ()
     """Of these texts the words of one at least."""
     since: Annotated[Moment | None, SPARED, Field(alias="from")] = optional_not_null()
     """Received, or accepted to be sent, at this time or later."""
     until: Annotated[Moment | None, SPARED] = optional_not_null()
     """And before this time."""
-    departments: Annotated[tuple[Department, ...], Field(max_length=LISTED)] = ()
+    departments: Annotated[tuple[Department, ...], Field(max_length=MAX_LISTED)] = ()
     """Handled by one of these; of those that the token does not see nothing is found."""
     person: Annotated[CitizenFilter | None, SPARED] = optional_not_null()
     """In a conversation of this citizen."""
     types: Annotated[
         tuple[Annotated[str, PatternText("[a-z_]{1,64}", "must be a type, as text")], ...],
-        Field(max_length=LISTED),
+        Field(max_length=MAX_LISTED),
     ] = ()
     """Meta's words, or `note`."""
     direction: Annotated[Literal["in", "out", "echo"] | None, SPARED] = optional_not_null()
@@ -104,7 +104,7 @@ class SearchRequest(Body):
 
     @field_validator("until")
     @classmethod
-    def _some_time(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _check_until(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
         since = info.data.get("since")
         if since and until and until <= since:
             raise validation_error("must be later than from")
@@ -112,9 +112,9 @@ class SearchRequest(Body):
 
     @field_validator("after")
     @classmethod
-    def _of_one_answer(cls, after: str | None, info: ValidationInfo) -> str | None:
-        given = info.data.get("as_of")
-        if after is not None and given is not None and Cursor.read(after).as_of != given:
+    def _check_after(cls, after: str | None, info: ValidationInfo) -> str | None:
+        as_of = info.data.get("as_of")
+        if after is not None and as_of is not None and Cursor.read(after).as_of != as_of:
             raise validation_error("is of another asOf")
         return after
 

@@ -19,11 +19,11 @@ from services.http.rights import Rights
 from services.ids import min_id_at
 from services.postgres.database import Connection, Pool
 
-AT_ONCE = 4
+CONCURRENT_SEARCHES = 4
 """Of the pool's connections: the record is written over one, files have six."""
-SUBJECTS = 5000
+MAX_CONVERSATIONS = 5000
 """Conversations of one person, and messages in none; who has more is a machine."""
-AHEAD = timedelta(days=1)
+CLOCK_SKEW = timedelta(days=1)
 """That a clock of ours may be ahead: an id is not of a later time than when it was written, and so
 much."""
 CANCELLED = "57014"
@@ -76,17 +76,17 @@ class Search:
 
     def __init__(self, pool: Pool, keys: KeyStore, store: RecordReader) -> None:
         self._pool, self._keys, self._store = pool, keys, store
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(CONCURRENT_SEARCHES)
 
-    async def find(self, asked: SearchRequest, rights: Rights) -> SearchPage:
+    async def find(self, request: SearchRequest, rights: Rights) -> SearchPage:
         """TooBroad, Elsewhere; TimeoutError while too many others are at it."""
         async with asyncio.timeout(TimeLimits().find):
             await self._turns.acquire()
         try:
             key = await self._keys.hash_key(rights.tenant)
             async with self._pool.acquire() as connection, connection.transaction():
-                looking = SearchTransaction(connection, key, TimeLimits())
-                hits = await looking.find_hits(asked, rights)
+                transaction = SearchTransaction(connection, key, TimeLimits())
+                hits = await transaction.find_hits(request, rights)
         finally:
             self._turns.release()
         return await open_hits(hits, self._store, rights)
@@ -95,77 +95,81 @@ class Search:
 class SearchTransaction:
     """In one transaction, whose statements end in time from then on."""
 
-    def __init__(self, connection: Connection, key: bytes, bounds: TimeLimits) -> None:
+    def __init__(self, connection: Connection, key: bytes, limits: TimeLimits) -> None:
         """`key`: by which words and people of the municipality are found."""
-        self._connection, self._key, self._bounds = connection, key, bounds
+        self._connection, self._key, self._limits = connection, key, limits
 
-    async def find_hits(self, asked: SearchRequest, rights: Rights) -> Hits:
+    async def find_hits(self, request: SearchRequest, rights: Rights) -> Hits:
         """TooBroad, Elsewhere."""
-        await self._within(self._bounds.find)
-        where = await self._where(asked, rights.tenant)
-        found = await self._fetch(sql.hits_query(asked, rights, where, clock.now()), _NARROWER)
-        page = [row["id"] for row in found[: asked.limit]]
-        total, exact = await self._total(asked, rights, where)
-        told = log_position.encode_position(self._key, where.as_of)
-        next = str(Cursor(told, page[-1])) if len(found) > asked.limit else None
-        return Hits(ids=page, next=next, total=total, exact=exact, as_of=told)
+        await self._limit_statement(self._limits.find)
+        scope = await self._build_scope(request, rights.tenant)
+        rows = await self._fetch(sql.hits_query(request, rights, scope, clock.now()), _NARROWER)
+        page = [row["id"] for row in rows[: request.limit]]
+        total, exact = await self._count(request, rights, scope)
+        as_of = log_position.encode_position(self._key, scope.as_of)
+        next = str(Cursor(as_of, page[-1])) if len(rows) > request.limit else None
+        return Hits(ids=page, next=next, total=total, exact=exact, as_of=as_of)
 
-    async def _total(
-        self, asked: SearchRequest, rights: Rights, where: SearchScope
+    async def _count(
+        self, request: SearchRequest, rights: Rights, scope: SearchScope
     ) -> tuple[int, bool]:
-        if asked.count == "exact":
-            await self._within(self._bounds.count)
-        [row] = await self._fetch(sql.count_query(asked, rights, where), _FEWER)
-        if asked.count == "exact":
+        if request.count == "exact":
+            await self._limit_statement(self._limits.count)
+        [row] = await self._fetch(sql.count_query(request, rights, scope), _FEWER)
+        if request.count == "exact":
             return row["count"], True
         return min(row["count"], BOUNDED_COUNT), row["count"] <= BOUNDED_COUNT
 
-    async def _within(self, seconds: float) -> None:
+    async def _limit_statement(self, seconds: float) -> None:
         await self._connection.execute(_BOUND, str(int(seconds * 1000)))
 
-    async def _where(self, asked: SearchRequest, tenant: str) -> SearchScope:
+    async def _build_scope(self, request: SearchRequest, tenant: str) -> SearchScope:
         [log] = await self._fetch(Query(_LOG, []), _NARROWER)
-        place = self._place(asked)
-        where = SearchScope(as_of=log["size"], key=self._key, oldest=log["oldest"])
-        if place is not None and place < log["size"]:
-            [then] = await self._fetch(Query(_WRITTEN, [place]), _NARROWER)
-            latest = min_id_at(then["written_at"] + AHEAD)
-            where = msgspec.structs.replace(where, as_of=place, latest=latest)
-        return await self._about(asked.person, tenant, where) if asked.person else where
+        position = self._position(request)
+        scope = SearchScope(as_of=log["size"], key=self._key, oldest=log["oldest"])
+        if position is not None and position < log["size"]:
+            [entry] = await self._fetch(Query(_WRITTEN, [position]), _NARROWER)
+            latest = min_id_at(entry["written_at"] + CLOCK_SKEW)
+            scope = msgspec.structs.replace(scope, as_of=position, latest=latest)
+        return (
+            await self._limit_to_person(request.person, tenant, scope) if request.person else scope
+        )
 
-    def _place(self, asked: SearchRequest) -> int | None:
-        given = asked.cursor.as_of if asked.cursor else asked.as_of
-        if given is None:
+    def _position(self, request: SearchRequest) -> int | None:
+        as_of = request.cursor.as_of if request.cursor else request.as_of
+        if as_of is None:
             return None
-        place = log_position.decode_position(self._key, given)
-        if place is None:
-            raise CursorFromOtherSearch("after" if asked.cursor else "asOf")
-        return place
+        position = log_position.decode_position(self._key, as_of)
+        if position is None:
+            raise CursorFromOtherSearch("after" if request.cursor else "asOf")
+        return position
 
-    async def _about(self, person: CitizenFilter, tenant: str, where: SearchScope) -> SearchScope:
+    async def _limit_to_person(
+        self, person: CitizenFilter, tenant: str, scope: SearchScope
+    ) -> SearchScope:
         """Where a person's messages stand."""
         hashed = person_hash(self._key, person.kind, normalise(person.identity))
-        named = Query(_SUBJECT, [tenant, hashed, SUBJECTS + 1])
-        rows = await self._fetch(named, _NARROWER)
-        if len(rows) > SUBJECTS:
-            raise SearchTooBroad(f"this person is in over {SUBJECTS} conversations")
-        within = sorted({row["conversation"] for row in rows} - {""})
-        alone = [row["entry"] for row in rows if row["conversation"] == ""]
-        return msgspec.structs.replace(where, conversations=within, entries=alone)
+        query = Query(_SUBJECT, [tenant, hashed, MAX_CONVERSATIONS + 1])
+        rows = await self._fetch(query, _NARROWER)
+        if len(rows) > MAX_CONVERSATIONS:
+            raise SearchTooBroad(f"this person is in over {MAX_CONVERSATIONS} conversations")
+        conversations = sorted({row["conversation"] for row in rows} - {""})
+        entries = [row["entry"] for row in rows if row["conversation"] == ""]
+        return msgspec.structs.replace(scope, conversations=conversations, entries=entries)
 
-    async def _fetch(self, asked: Query, otherwise: str) -> list[Any]:
+    async def _fetch(self, query: Query, advice: str) -> list[Any]:
         try:
-            return list(await self._connection.fetch(asked.sql, *asked.arguments))
+            return list(await self._connection.fetch(query.sql, *query.arguments))
         except Exception as error:
             if getattr(error, "sqlstate", None) == CANCELLED:
-                raise SearchTooBroad(otherwise) from None
+                raise SearchTooBroad(advice) from None
             raise
 
 
 async def open_hits(hits: Hits, store: RecordReader, rights: Rights) -> SearchPage:
     """With what is in them, of those of which it was not destroyed."""
-    there = {row["id"]: row for row in await store.entries(hits.ids, rights)}
-    rows = [there[id] for id in hits.ids if id in there]
+    existing = {row["id"]: row for row in await store.entries(hits.ids, rights)}
+    rows = [existing[id] for id in hits.ids if id in existing]
     return SearchPage(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
 
 

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from archiver.audit import media, search_index
-from archiver.audit.keys import SAID
+from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
@@ -133,7 +133,7 @@ async def _first(found: AsyncIterator[T]) -> list[T]:
     """As many as are said; the rest is looked for all the same, so that the end is the end."""
     said: list[T] = []
     async for one in found:
-        if len(said) < SAID:
+        if len(said) < MAX_FINDINGS:
             said.append(one)
     return said
 
@@ -158,7 +158,7 @@ def _told(what: str, wrong: list[str]) -> list[str]:
     if others:
         lines += ["And:", *(f"  {one}" for one in others[:SHOWN])]
     if len(others) > SHOWN:
-        lines.append(f"  and {len(others) - SHOWN} more (--json has up to {SAID})")
+        lines.append(f"  and {len(others) - SHOWN} more (--json has up to {MAX_FINDINGS})")
     return lines
 
 

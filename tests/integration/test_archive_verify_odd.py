@@ -124,7 +124,7 @@ async def test_of_a_record_whose_time_nobody_can_tell_the_rest_is_kept(pool: Poo
     never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
     intake = Intake(Writer(pool, keys), Quarantine(pool, keys))
     records = [msgspec.structs.replace(message(2), at=never), good]
-    await intake._write(Batch([], records, await intake._entries(records)))
+    await intake._write_batch(Batch([], records, await intake._seal_records(records)))
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 1
     assert await pool.fetchval("select id from archiver.entry") == good.id
 
@@ -224,7 +224,7 @@ async def test_a_hash_that_somebody_put_there_before_stops_nobody(log: Log) -> N
     await pool.execute("insert into archiver.node values (8, 2, '\\x00')")  # of a tile that comes
     intake = Intake(Writer(pool, keys), Quarantine(pool, keys))
     records = [message(10_000 + n) for n in range(200)]
-    await intake._write(Batch([], records, await intake._entries(records)))
+    await intake._write_batch(Batch([], records, await intake._seal_records(records)))
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 0
     assert await pool.fetchval("select size from archiver.head") == ENTRIES + 200
     assert "tile" in whats(await log.findings())

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.index.blind_index import (
-    MOST,
-    PARTS,
+    MAX_VALUES,
+    MAX_WORDS,
     STOP_WORDS,
     department_token,
     index_tokens,
@@ -118,9 +118,11 @@ def test_however_much_stands_in_a_message_it_is_bounded() -> None:
     for _ in range(100):
         deep = {"text": [deep]}
     assert word_token(KEY, "zwembad") in numbers(record(content=deep))
-    wide = {"rows": [{"title": f"w{n}"} for n in range(2 * PARTS)]}
-    assert len(numbers(record(content=wide))) <= MOST + 1
-    assert len(numbers(record(text=" ".join(f"w{n}" for n in range(2 * MOST))))) == MOST + 1
+    wide = {"rows": [{"title": f"w{n}"} for n in range(2 * MAX_VALUES)]}
+    assert len(numbers(record(content=wide))) <= MAX_WORDS + 1
+    assert (
+        len(numbers(record(text=" ".join(f"w{n}" for n in range(2 * MAX_WORDS))))) == MAX_WORDS + 1
+    )
 
 
 def test_months_are_looked_through_one_by_one_and_none_twice() -> None:
