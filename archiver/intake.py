@@ -1,7 +1,8 @@
-"""What happened, into the record: take, seal, write in one transaction, acknowledge.
+"""Intake of the archive: receive batch messages, seal, write in one transaction, acknowledge.
 
-While one batch is written the next is sealed. A batch that the database refuses is taken record by
-record; what cannot be sealed, or is refused, is kept aside whole, its siblings go on.
+One batch is sealed while another is written. If the database refuses a batch, its records are
+written one by one. A record that cannot be sealed or that the database refuses goes to quarantine
+in full, and the others go on.
 """
 
 import asyncio
@@ -24,19 +25,19 @@ from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task, first_or_watchdog
 
 PREFETCH = 128
-"""Envelopes in hand, of 256 KiB each: 32 MiB."""
+"""Unacknowledged messages, of at most 256 KiB each: 32 MiB."""
 BATCH_MESSAGES = PREFETCH // 4
-"""Of one batch: while it is written the next is sealed, and those after it arrive. With two batches
-in hand, every other one was of the one or two envelopes that had come by then."""
+"""Messages in one batch. A quarter of the prefetch: one batch is written and one is sealed while
+the messages of later ones arrive. With half of it, every other batch held only the one or two
+messages that had arrived in time."""
 BATCH_BYTES = 4 * 1024 * 1024
-"""And no more bytes: as many records as go into one transaction. Of a batch there are its
-envelopes, its records and its entries, and there are three: one is sealed, one is ready, one is
-written."""
+"""Bytes in one batch: about as many records as one transaction takes. At most three batches are in
+memory, each as messages, records and entries: one being sealed, one ready, one being written."""
 TRANSACTION_RECORDS, SHARED_TRANSACTION_RECORDS = 5000, 200
-"""Records in one transaction, a sixth of a second; and where others write too, since whoever looks
-at the record waits for it."""
+"""Records in one transaction, which takes a sixth of a second; and when others wait to write, since
+they wait for this transaction before they can show the record."""
 MIN_INTERVAL_SECONDS = 0.05
-"""Between the starts of two transactions: nobody waits for the archive."""
+"""Minimum interval between the starts of two transactions. No caller waits for the intake."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -44,7 +45,7 @@ log = structlog.get_logger()
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Envelopes, what they held, and that as it is written."""
+    """Messages of one batch, their records, and the sealed entries."""
 
     messages: list[IncomingMessage]
     records: list[Record]
@@ -55,10 +56,10 @@ class Intake:
     def __init__(self, writer: Writer, quarantine: Quarantine) -> None:
         self._writer, self._quarantine = writer, quarantine
         self.lag = timedelta()
-        """What happened so long ago is being written now."""
+        """Age of the newest record in the batch that was written last."""
 
     async def work(self, inbox: Inbox) -> None:
-        """Until the channel is lost or let go."""
+        """Consume until the channel is lost or the consumer stops."""
         ready: asyncio.Queue[Batch] = asyncio.Queue(maxsize=1)
         async with background_task(self._write_batches(inbox, ready)) as write_task:
             try:
@@ -96,7 +97,8 @@ class Intake:
         return []
 
     async def _decode_records(self, message: IncomingMessage) -> list[Record]:
-        """The records of an envelope. KeyError for a newer version's: it stays in the queue."""
+        """Return the records of a message. A type of a newer version raises KeyError, and the
+        message stays in the queue."""
         try:
             batch = contract.decode(message.type, message.body)
         except msgspec.DecodeError:
@@ -122,7 +124,7 @@ class Intake:
             end = start + (SHARED_TRANSACTION_RECORDS if self._writer.busy else TRANSACTION_RECORDS)
             try:
                 await self._write_transaction(batch.entries[start:end], batch.records)
-            except SealedBeforeErasure:  # what of it is there already is left out
+            except SealedBeforeErasure:  # records already written are left out
                 entries = await self._seal_records(batch.records)
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
@@ -161,7 +163,8 @@ class Intake:
 
 
 def _encode_record(record: Record) -> bytes:
-    """As it is kept aside; without its time, where that is one that cannot be told in UTC."""
+    """Encode a record for quarantine. A time that cannot be expressed in UTC is replaced by
+    EPOCH."""
     try:
         return msgspec.msgpack.encode(record)
     except OverflowError:

@@ -1,7 +1,7 @@
-"""What people did by command (`postkamer token revoke` ...), into the record.
+"""Record the actions of operators on the command line (`postkamer token revoke` ...).
 
-A row lies open until it is in the record, sealed; then it is taken away. Whoever dies between finds
-it again, and adding it again adds nothing.
+A row waits in `access.operation` until its action is on the record, and is then deleted. If the
+process ends in between, the action is added again, which changes nothing.
 """
 
 import asyncio
@@ -18,27 +18,27 @@ from services.contract import Record
 from services.postgres.database import Pool, retry_while_unavailable
 
 POLL_SECONDS = 1.0
-"""Between two looks at what is not recorded yet."""
+"""Interval between two polls for unrecorded actions."""
 REFUSED_POLL_SECONDS = 60.0
-"""The same after one was refused: a person must look at it, and sees it in the log."""
+"""Interval after an action was refused: a person must inspect it, and finds it in the log."""
 BATCH_ROWS = 256
-"""Rows at once. People type commands: mostly it is one."""
+"""Rows in one query. Actions are typed by hand, so there is mostly one."""
 
 AddRecords = Callable[[Sequence[Record]], Awaitable[object]]
-"""Into the record, what is not there yet; all of it or nothing."""
+"""Function that adds the records that are new, all of them or none."""
 
 log = structlog.get_logger()
 
 
 async def record_operator_actions(pool: Pool, add: AddRecords) -> None:
-    """For as long as the service runs."""
+    """Record actions for as long as the service runs."""
     while True:
         refused = await _record_pending(pool, add)
         await asyncio.sleep(REFUSED_POLL_SECONDS if refused else POLL_SECONDS)
 
 
 async def _record_pending(pool: Pool, add: AddRecords) -> int:
-    """All that is there now; how many the record refused. They stay, and come again."""
+    """Record all pending actions and return how many the record refused. Those stay pending."""
     after, refused = UUID(int=0), 0
     while True:
         fetch = partial(pool.fetch, _UNRECORDED, after, BATCH_ROWS)
@@ -54,7 +54,7 @@ async def _record_pending(pool: Pool, add: AddRecords) -> int:
 
 
 async def _add_records(records: Sequence[Record], add: AddRecords) -> list[UUID]:
-    """Which are in the record now. One that it refuses keeps no other from it."""
+    """Return the ids that are on the record. A refused record does not hold up the others."""
     try:
         await retry_while_unavailable(lambda: add(records), "operations")
     except Exception as error:

@@ -1,4 +1,5 @@
-"""What could not become a record: kept whole and sealed, so that nothing acknowledged is lost."""
+"""Quarantine of what cannot become a record: kept in full and sealed, so that nothing that was
+acknowledged is lost."""
 
 import os
 from datetime import datetime
@@ -20,8 +21,9 @@ class Quarantine:
         self._pool, self._keys = pool, keys
 
     async def add(self, reason: str, body: bytes) -> UUID:
-        """Its id there; `reason` holds no personal data. What is kept already is kept once: it
-        comes again where the process ended before its envelope was acknowledged."""
+        """Add an entry and return its id. `reason` must not contain personal data. Content that is
+        already present is not added again: it is redelivered if the process ended before the
+        acknowledgement."""
         keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
         id = _entry_id(keys[NOWHERE], body)
@@ -30,23 +32,23 @@ class Quarantine:
 
 
 class QuarantinedEntry(msgspec.Struct, frozen=True, rename="camel"):
-    """What was put aside, sealed as it is."""
+    """Entry of the quarantine, without its sealed content."""
 
     id: UUID
     at: datetime
     reason: str
     size: int
-    """Bytes, sealed."""
+    """Size of the sealed content in bytes."""
 
 
 async def list_entries(pool: Pool, limit: int) -> list[QuarantinedEntry]:
-    """The oldest first."""
+    """Return entries, oldest first."""
     return [QuarantinedEntry(**row) for row in await pool.fetch(_LIST, limit)]
 
 
 async def open_entry(connection: Connection, keys: KeyStore, id: UUID) -> bytes | None:
-    """What is in it; None where there is none. Shut where it was altered. In a transaction, it is
-    held until that ends: it is put into the record once."""
+    """Return the content of an entry; None if there is none. Raises CannotDecrypt if it was
+    altered. In a transaction the row stays locked, so that it becomes a record only once."""
     row = await connection.fetchrow(_ONE, id)
     if row is None:
         return None
@@ -57,8 +59,8 @@ async def open_entry(connection: Connection, keys: KeyStore, id: UUID) -> bytes 
 
 
 def decode_records(body: bytes) -> list[Record]:
-    """Those in it: of an envelope all, else the one that it is. msgspec.DecodeError where it is
-    neither."""
+    """Return all records of a batch message, or the single record that the content is.
+    msgspec.DecodeError if it is neither."""
     try:
         return msgspec.msgpack.decode(body, type=ArchiveBatch).records
     except msgspec.DecodeError:
@@ -66,12 +68,13 @@ def decode_records(body: bytes) -> list[Record]:
 
 
 async def remove_entry(connection: Connection, id: UUID) -> None:
-    """As the owner: it is in the record by now."""
+    """Delete an entry that has become a record. The role must be that of the tables' owner."""
     await connection.execute(_GONE, id)
 
 
 def _entry_id(key: bytes, body: bytes) -> UUID:
-    """The same for the same; without the key nobody finds out by guessing what is kept."""
+    """Derive the id from the content, so that equal content has one id. It is keyed, so that the
+    content cannot be guessed from it."""
     return UUID(bytes=blake2b(body, key=key, digest_size=16, person=PURPOSE).digest())
 
 

@@ -1,4 +1,4 @@
-"""A webhook body put together again from its envelope and its pieces, as it was signed."""
+"""Reassemble a webhook body, as it was signed, from its remainder and its segments."""
 
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from services.whatsapp.segments import CONTACT, ITEM, Gap, SegmentedBody, join_b
 
 
 class BodyRemainder(msgspec.Struct, frozen=True):
-    """Sealed data of a receipt itself."""
+    """Sealed data of a receipt: the webhook body without its segments, and how it arrived."""
 
     door: str
     proof: str
@@ -21,18 +21,19 @@ class BodyRemainder(msgspec.Struct, frozen=True):
 
 
 class AssembledBody(msgspec.Struct, frozen=True):
-    """A body, and how it came."""
+    """Webhook body, and its remainder with the signature."""
 
     body: bytes
     remainder: BodyRemainder
 
 
 class SegmentsDestroyed(Exception):
-    """It cannot be put together: says why."""
+    """The body cannot be reassembled; the message says why."""
 
 
 async def assemble_body(connection: Connection, keys: KeyStore, receipt: UUID) -> AssembledBody:
-    """Gone where anything of it was destroyed, or there is no such receipt."""
+    """Reassemble the body of a receipt. Raises SegmentsDestroyed if any part was destroyed or there
+    is no such receipt."""
     rows = list(decrypt_rows(await connection.fetch(_PIECES, receipt), keys))
     row = next((row for row in rows if row["id"] == receipt), None)
     if row is None:

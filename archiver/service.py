@@ -1,4 +1,4 @@
-"""The archiver as a process: the archive's queue in, its API out."""
+"""The archiver process: it consumes the archive queue and serves the record API."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -47,14 +47,14 @@ from services.postgres.database import Pool, connection_pool, retry_while_unavai
 from services.tasks import background_task
 
 POOL_SIZE = 16
-"""Connections to PostgreSQL: one writes, one for each file under way, the others answer."""
+"""PostgreSQL connections: one for the writer, one per file in progress, the rest for answers."""
 
 
 @asynccontextmanager
 async def archiver(
     settings: ArchiverSettings, config: Configuration, accounts: Mapping[str, ProviderAccount]
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Runs until left; the future ends only when a part breaks."""
+    """Run the archiver until the context is left. The future ends only when a part fails."""
     queue = next(q for q in topology.queues(config.partitions, ()) if q.kind == "archive")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -100,7 +100,7 @@ async def archiver(
 
 
 class Archive(NamedTuple):
-    """The record, and what opens and writes it."""
+    """The record: its database, its keys and its writer."""
 
     pool: Pool
     keys: KeyStore
@@ -111,8 +111,8 @@ class Archive(NamedTuple):
 async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """What the record needs besides what comes in: months, what people typed, checkpoints, and how
-    many requests of citizens wait."""
+    """Run the maintenance of the record: table partitions, operator actions, checkpoints, and the
+    count of open subject access requests."""
     pool = archive.pool
     signer = Signer(config.log, derived_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
@@ -133,8 +133,9 @@ async def _media_tasks(
     media_store: MediaStore,
     objects: ObjectStore,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Files got and looked at, a few at once; what became of them is told over a connection that
-    reads nothing: one that the broker blocks may not stop the record."""
+    """Fetch and scan files, a few at a time, and publish the outcomes. Publishing has a connection
+    of its own that consumes nothing, because the broker may block it, and that must not stop the
+    intake."""
     scanner = ScanWorker(media_store, objects, configured(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -151,7 +152,8 @@ async def _media_tasks(
 
 
 async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:
-    """What comes before all else; then the months, for as long as the service runs."""
+    """Check the keys and create partitions before anything else, then maintain partitions for as
+    long as the service runs."""
     pool, keys, _ = archive
     await retry_while_unavailable(keys.check, "keys")
     await retry_while_unavailable(

@@ -1,5 +1,5 @@
-"""Partitions of the coming months, made long before anything goes there; and of the processing log
-those that are past their term, taken away."""
+"""Monthly partitions: create those of coming months, and drop months of the processing log past
+their retention period."""
 
 import asyncio
 from datetime import date
@@ -10,7 +10,7 @@ from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 
 MONTHS_AHEAD = 13
-"""Made in advance: a service that runs for a year without a restart has room."""
+"""Months created in advance: enough for a service that runs for a year without a restart."""
 INTERVAL_SECONDS = 24 * 3600.0
 TABLES = ("entry", "searchable")
 
@@ -26,7 +26,7 @@ async def create_partitions(pool: Pool, today: date) -> None:
 
 
 async def drop_expired(pool: Pool, today: date, retained_months: int) -> None:
-    """The months of the processing log before the last `kept`."""
+    """Drop the months of the processing log before the last `retained_months`."""
     dropped = await pool.fetchval(
         "select archiver.forget_processing($1)", months_before(today, retained_months)
     )
@@ -35,13 +35,13 @@ async def drop_expired(pool: Pool, today: date, retained_months: int) -> None:
 
 
 def months_before(today: date, count: int) -> date:
-    """The first day of the month that was so many months ago; pure."""
+    """Return the first day of the month that was `count` months ago. Pure."""
     year, month = divmod(today.year * 12 + today.month - 1 - count, 12)
     return date(year, month + 1, 1)
 
 
 async def maintain_partitions(pool: Pool, retained_months: int) -> None:
-    """For as long as the service runs."""
+    """Maintain partitions for as long as the service runs."""
     while True:
         await retry_while_unavailable(lambda: create_partitions(pool, clock.now().date()), "months")
         await retry_while_unavailable(

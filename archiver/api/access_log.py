@@ -1,7 +1,7 @@
-"""What is shown goes onto the record before the first byte of it is sent, or it is not shown.
+"""Access log: every view is on the record before the first byte of an answer leaves.
 
-Those who look at the same time share a transaction: the log has one writer at a time, and while the
-intake writes a large batch everybody waits for the same row.
+Views that arrive together share a transaction, because the log has one writer at a time and a large
+batch of the intake makes every other writer wait for the same row.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ from services.postgres.database import ANSWER_SECONDS
 
 VIEWER = web.RequestKey("viewer", Viewer)
 LIMITS = BatchLimits(items=256, min_interval=0.0, max_queued=1024, queue_timeout=ANSWER_SECONDS)
-"""Answers in one transaction, and those that wait: while one is written the next gather, and no
-pace is needed, since each waits for the head of the log."""
+"""Answers in one transaction, and answers that may wait. The next ones gather while one transaction
+is written, so no minimum interval is needed: each waits for the head of the log."""
 RECORD_BYTES = 512
-"""Of one view, more or less."""
+"""Approximate size of one view."""
 NOT_RECORDED = "nothing is shown that cannot be written down as seen: try again"
 INVALID_HEADERS = "the headers are not what they should be"
 
@@ -54,11 +54,11 @@ def _refuse(faults: Sequence[Fault]) -> web.Response:
 
 
 class Unrecorded(Exception):
-    """That somebody looks could not be written down. May be tried again."""
+    """The view could not be recorded. The caller may try again."""
 
 
 class _Answer:
-    """The views of one answer; `fault` says that they alone were refused."""
+    """Views of one answer; `is_refused` is set if these views alone could not be sealed."""
 
     __slots__ = ("is_refused", "records")
 
@@ -73,8 +73,8 @@ class AccessLog:
         self._batcher = batcher
 
     def identified(self, handler: Handler) -> Handler:
-        """`handler` for who says who they are, where people read with the token; it calls `shown`
-        with what it is about to show."""
+        """Wrap a handler so that it runs only for a caller with valid viewer headers. The handler
+        calls `record_shown` or `record_count` before it answers."""
 
         async def look(request: web.Request, rights: Rights) -> web.StreamResponse:
             if found := find_faults(request.headers, rights):
@@ -90,13 +90,13 @@ class AccessLog:
     async def record_shown(
         self, request: web.Request, what: str, rows: Iterable[Row], *, listed: bool = False
     ) -> None:
-        """Return once it is on the record that these were shown; Unrecorded otherwise. `listed`:
-        they are not all that lies between the first and the last of them."""
+        """Return once the record holds a view of these rows; raise Unrecorded if it cannot.
+        `listed` names each message, for rows that do not follow one another."""
         if ranges := list(shown_ranges(rows, listed=listed)):
             await self._record(request, what, ranges)
 
     async def record_count(self, request: web.Request, what: str, count: int) -> None:
-        """The same of a question of which nothing was shown: how many there are tells as well."""
+        """Record a search that showed no rows, because the number of hits is information too."""
         nothing = ShownRange(conversation="", department="", count=count, first=0, last=0)
         await self._record(request, what, [nothing])
 
@@ -115,7 +115,7 @@ class AccessLog:
 
 @asynccontextmanager
 async def access_log(writer: Writer) -> AsyncIterator[AccessLog]:
-    """Views that are written; whoever shows something must have stopped before it is left."""
+    """Run the batcher that writes views. Stop serving requests before leaving this context."""
 
     async def write(answers: list[_Answer]) -> None:
         try:

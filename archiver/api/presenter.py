@@ -1,4 +1,4 @@
-"""Records as an API shows them: a message with its decision, its fate, its original. Pure."""
+"""JSON of the archiver's API: a message with its decision, its outcomes and its original. Pure."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ ANNOTATION = "annotation"
 
 
 def messages_json(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
-    """Messages in the order given, each with what became of it."""
+    """Return messages in the given order, each with its outcomes."""
     outcomes: dict[Any, list[Row]] = {}
     for row in about:
         outcomes.setdefault(row["message"], []).append(row)
@@ -67,16 +67,17 @@ DECISION_DEFAULTS: dict[str, Any] = {
     "held": False,
     "marks": [],
 }
-"""What a decision may say beside the department, and what stands there where it does not."""
+"""Optional members of a decision beside the department, and their values when the record has
+none."""
 
 
 def _decision_json(data: dict[str, Any]) -> dict[str, Any]:
-    """Its version is None where the record names none."""
+    """Add a null version when the record names none."""
     return {"version": None} | data
 
 
 def _statuses_json(outcomes: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What Meta said in statuses; and of what the deliverer heard, what these do not say."""
+    """Return Meta's statuses, and the send outcomes that those statuses do not cover."""
     known = {"accepted", *(said["status"] for fate, said in outcomes if fate["kind"] == "status")}
     return [
         {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
@@ -86,14 +87,15 @@ def _statuses_json(outcomes: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[
 
 
 def _is_news(outcome: dict[str, Any], known: Collection[str]) -> bool:
-    """It was not sent, or in another form, or Meta told what became of it too early to be known."""
+    """Return whether a send outcome adds to Meta's statuses: the message was not sent, it went out
+    in another form, or Meta reported its status before the message was known."""
     return outcome["state"] != "sent" or bool(outcome["reason"]) or outcome["status"] not in known
 
 
 def _media_json(
     row: Row, data: dict[str, Any], outcomes: Sequence[tuple[Row, dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """The file that came with it, as far as it came: what became of it last is what counts."""
+    """Return the file of a message in its latest known state."""
     medium = data.get("medium")
     if not isinstance(medium, dict):
         return []
@@ -116,7 +118,7 @@ def _media_json(
 
 
 def _annotation_json(row: Row, annotation: dict[str, Any]) -> dict[str, Any]:
-    """A rectification: the message stays as it was."""
+    """Return a rectification; the message itself stays as it was."""
     return {"at": row["at"], "by": annotation["by"], "text": annotation["text"]}
 
 
@@ -131,12 +133,12 @@ def _delivery_json(row: Row, delivery: dict[str, Any]) -> dict[str, Any]:
 
 
 def _raw_json(raw: bytes) -> Any:
-    """The item as Meta sent it; None for what did not come from Meta."""
+    """Return the item as Meta sent it; None if the message did not come from Meta."""
     return msgspec.Raw(raw) if raw else None
 
 
 def notes_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Notes of colleagues to each other, in the order given, under the ids that they were given."""
+    """Return notes in the given order, under the ids that their authors received."""
     return [
         {
             "id": data["id"],
@@ -149,7 +151,8 @@ def notes_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def page_json(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
-    """Messages and notes that were found, each in the order given, and where the notes stand."""
+    """Return the messages and notes of a search page in the given order, the notes with their
+    conversation and department."""
     note_rows = [row for row in rows if row["kind"] == "note"]
     places = [
         {"conversationId": row["conversation"], "department": row["department"]}
@@ -171,9 +174,12 @@ def conversation_json(
     note_rows: Sequence[Row],
     may_know: Callable[[str], bool] = may_know_all,
 ) -> dict[str, Any]:
-    """A conversation from what happened to it, and what was noted, each oldest first. Without a
-    department where it is another's now, of whom the reader may know nothing; nor what one said,
-    when it passed it on, of which `tells` says that they may not know."""
+    """Return a conversation from its events and notes, both oldest first.
+
+    The department is null if the conversation has moved to one that these rights do not cover. The
+    former department of a transfer, its author and its reason are left out unless `may_know` allows
+    that department.
+    """
     steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
     zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
     return {
@@ -190,7 +196,7 @@ def conversation_json(
 def _history_json(
     row: Row, step: dict[str, Any], may_know: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """What happened; null for what it does not say. What a rule did has no author."""
+    """Return an event, with null for absent members. An event that a rule caused has no author."""
     by = step.get("by") or {}
     if (former := step.get("from")) and not may_know(former):
         step, by = step | {"from": None, "reason": None}, {}

@@ -1,4 +1,4 @@
-"""Reading the record: conversations and messages, for whoever has a token."""
+"""Routes that read conversations and messages, for callers with a token."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +19,11 @@ from services.http.token_store import TokenStore
 from services.ids import CONVERSATION, created_at
 
 PAGE, LARGEST_PAGE = 200, 1000
-"""Messages in one answer."""
+"""Messages in one answer: default and maximum."""
 
 
 class IntegerParameter(msgspec.Struct, frozen=True):
-    """A whole number in the query: what it is when left out, and its bounds."""
+    """Whole number in the query, with its default and its bounds."""
 
     name: str
     default: int
@@ -34,17 +34,18 @@ class IntegerParameter(msgspec.Struct, frozen=True):
 AFTER = IntegerParameter("after", default=0, least=0, most=2**63 - 1)
 LIMIT = IntegerParameter("limit", default=PAGE, least=1, most=LARGEST_PAGE)
 TRANSIT_TIME = timedelta(seconds=5)
-"""A department may hear of a message before the record has it; and no two clocks are the same."""
+"""Time by which the record may follow the event that told a department of a message; it also covers
+the difference between two clocks."""
 NOT_YET = "the record may not have this message yet: try again"
 TIMED_UUID = 7
-"""The version of UUIDs that say when they were made, as ours do."""
+"""Version of the UUIDs that contain their time, as Postkamer's do."""
 DIGITS = re.compile(r"[0-9]{1,19}")
-"""As many as the largest number has."""
+"""Digits of a number; 19 are enough for the largest 64-bit number."""
 
 
 class RecordRoutes:
-    """`behind` says how old what is written to the record now is; `confidential`, whether a
-    department of a municipality is."""
+    """Routes of conversations and messages. `lag` returns the age of the records being written;
+    `confidential` tells if a department of a municipality is confidential."""
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class RecordRoutes:
         ]
 
     async def conversation(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/conversations/{id}."""
+        """Answer GET /v1/conversations/{id}."""
         id = request.match_info["id"]
         rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
@@ -83,14 +84,15 @@ class RecordRoutes:
         await self._views.record_shown(request, "conversation", [*rows, *notes])
 
         def may_know(former: str) -> bool:
-            """Whether who got it may know who had it: as in the event of a transfer."""
+            """Return whether the department that received a conversation may know the one that had
+            it, as the event of a transfer does."""
             return rights.handles(former) or not self._confidential(rights.tenant, former)
 
         return json_response(presenter.conversation_json(id, rows, notes, may_know))
 
     async def messages(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
-        more."""
+        """Answer GET /v1/conversations/{id}/messages?after=&limit= with a page, oldest first;
+        `next` is null on the last page."""
         id = request.match_info["id"]
         after, limit = (
             _parse_integer(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT)
@@ -109,7 +111,7 @@ class RecordRoutes:
         return json_response(body | {"next": page[-1]["sequence"] if more else None})
 
     async def message(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/messages/{id}."""
+        """Answer GET /v1/messages/{id}."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
@@ -125,15 +127,15 @@ class RecordRoutes:
 
 
 def is_still_in_transit(id: UUID, now: datetime, lag: timedelta) -> bool:
-    """Whether a message of this id may be on its way to the record: made just now, or while the
-    record is behind. Pure."""
+    """Return whether a message with this id may be on its way to the record: its id was made a
+    moment ago, or since the time that the record has reached. Pure."""
     return (
         id.version == TIMED_UUID and now - lag - TRANSIT_TIME < created_at(id) < now + TRANSIT_TIME
     )
 
 
 def _parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | None:
-    """The number that stands in a query; None when it is not what it should be. Pure."""
+    """Return the number in a query; None if it is invalid. Pure."""
     if not texts:
         return parameter.default
     if len(texts) > 1 or not DIGITS.fullmatch(texts[0]):
@@ -143,7 +145,7 @@ def _parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | N
 
 
 def _invalid_query(numbers: Mapping[IntegerParameter, int | None]) -> web.Response:
-    """400, with each that is none."""
+    """Answer 400 with an error for each number that is invalid."""
     errors = [
         {
             "pointer": "",

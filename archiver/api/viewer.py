@@ -1,4 +1,4 @@
-"""Who looks at the record, and what was shown to them, as it is written down. Pure."""
+"""Viewers of the record, and the records of their views. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,17 +13,19 @@ from services.http.rights import Rights
 
 EMPLOYEE, REASON, TRACE = "Postkamer-Employee", "Postkamer-Reason", "traceparent"
 MAX_CHARACTERS = {EMPLOYEE: 200, REASON: 500}
-"""Characters of a header."""
+"""Maximum length of a header in characters."""
 EMPLOYEE_MISSING = "employee_missing"
 EMPLOYEE_REQUIRED = "must be given: people read with this token"
 TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
-"""W3C Trace Context: version, trace, the caller's own span, flags; later versions may say more."""
+"""W3C Trace Context: version, trace, the caller's own span, flags; later versions may add
+fields."""
 NO_VERSION, FIRST_VERSION = "ff", "00"
 Row = Mapping[str, Any]
 
 
 class Viewer(msgspec.Struct, frozen=True):
-    """Who looks and why; `trace` and `span` are those of their system, in hex."""
+    """Person or system that views the record, and why. `trace` and `span` are those of the caller's
+    system, in hex."""
 
     rights: Rights
     employee: str = ""
@@ -33,7 +35,7 @@ class Viewer(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What is wrong with a header."""
+    """Fault in a header."""
 
     parameter: str
     detail: str
@@ -41,8 +43,8 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class ShownRange(msgspec.Struct, frozen=True):
-    """What was shown of a conversation that one department had. `message`: where it was one.
-    `listed`: which messages, where they do not follow one another."""
+    """Messages shown of one conversation and one department. `message` is set if it was a single
+    message. `listed` names the messages if they do not follow one another."""
 
     conversation: str
     department: str
@@ -54,7 +56,7 @@ class ShownRange(msgspec.Struct, frozen=True):
 
 
 def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
-    """What is wrong with what they say of themselves."""
+    """Return the faults in the headers by which a viewer identifies."""
     faults = [
         Fault(name, f"must be printable, and of at most {longest} characters")
         for name, longest in MAX_CHARACTERS.items()
@@ -66,14 +68,15 @@ def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
 
 
 def read_viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
-    """Of headers without faults."""
+    """Read the viewer from headers without faults."""
     trace, span = parse_traceparent(headers.get(TRACE, ""))
     employee, reason = (headers.get(name, "").strip() for name in (EMPLOYEE, REASON))
     return Viewer(rights, employee, reason, trace, span)
 
 
 def parse_traceparent(header: str) -> tuple[str, str]:
-    """Trace and span of the caller, in hex; two times nothing of what is none, as the W3C asks."""
+    """Return trace and span of the caller in hex; two empty strings for an invalid header, as the
+    W3C asks."""
     match = TRACEPARENT.fullmatch(header.strip())
     if not match:
         return "", ""
@@ -84,7 +87,8 @@ def parse_traceparent(header: str) -> tuple[str, str]:
 
 
 def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[ShownRange]:
-    """Of each conversation and department one. Not of what stands in no conversation."""
+    """Group rows into one range per conversation and department. Rows outside any conversation are
+    left out."""
     shown: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["conversation"]:
@@ -106,7 +110,7 @@ def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Shown
 def view_records(
     viewer: Viewer, what: str, shown: Sequence[ShownRange], ids: Iterable[UUID], at: datetime
 ) -> list[Record]:
-    """One of each part. They are of one trace: the caller's, else one that begins here."""
+    """Return one record per range. They share a trace: the caller's, or else a new one."""
     ids = list(ids)
     new_trace = "" if len(shown) == 1 else ids[0].hex if ids else ""
     return [

@@ -1,5 +1,5 @@
-"""What was signed of the log: in the table, and as it is kept where the database's administrator
-cannot write. A signature each, held against its row and against its copy; memory stays flat."""
+"""Check the checkpoints in the table, and their copies where the database's administrator cannot
+write. Each signature is checked against its row and its copy; memory use is constant."""
 
 import asyncio
 import re
@@ -18,36 +18,38 @@ from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
 
 NAME = re.compile(r"[0-9]{20}")
-"""Of one that is kept outside; whatever else lies there is somebody's."""
+"""Name of a copy outside. Other objects in the store are ignored."""
 SECOND = timedelta(seconds=1)
-"""A note says when it was signed to the second."""
+"""Precision of the time in a note."""
 AT_ONCE, READS = 1000, 16
-"""In memory, some 1 KB each; and read at a time from outside."""
+"""Checkpoints in memory, some 1 KB each; and copies read from outside at a time."""
 MAX_MISSING = 1000
-"""Of those that are kept outside alone, that are looked at."""
+"""Checkpoints without a row that are reported."""
 FIRST, LAST = -(2**63), 2**63 - 1
-"""Whatever sizes somebody may have put into the table."""
+"""Smallest and largest size that a row can contain; a forged row may contain any."""
 
 
 class Trust(msgspec.Struct, frozen=True):
-    """Whose signature counts."""
+    """Signer whose signatures count."""
 
     origin: str
     public_key: bytes
 
 
 class Checkpoints:
-    """`outside` is where copies are kept, if it is to be looked at."""
+    """Checkpoints of the table and their copies in the store `outside`, if that is to be
+    checked."""
 
     def __init__(self, connection: Connection, trust: Trust, outside: ObjectStore | None) -> None:
         self._connection, self._trust, self._first = connection, trust, FIRST
         self._outside = outside
         self._names = array("q")
-        """Sizes of those that are kept outside."""
+        """Sizes of the checkpoints that have a copy outside."""
 
     async def list_outside(self) -> None:
-        """Before anything is asked of the database: what is signed after that moment is not missed
-        there. 8 bytes each. Away."""
+        """List the copies outside, 8 bytes each. Call it before the database is read, or a
+        checkpoint that is signed in between would seem to be missing from the table. Raises
+        StoreUnavailable."""
         if self._outside is None:
             return
         async for key in self._outside.names("checkpoint"):
@@ -56,14 +58,14 @@ class Checkpoints:
                 self._names.append(size)
 
     def start_at(self, first: int) -> None:
-        """From this size on only."""
+        """Ignore checkpoints smaller than this size."""
         self._first = first
 
     async def read_range(
         self, first: int, last: int = LAST
     ) -> AsyncIterator[SignedState | Finding]:
-        """Of these sizes, in order: each that is signed as it should be, and what is wrong. Away
-        where the store outside does not answer."""
+        """Yield the checkpoints in a range of sizes, in order: the signed states, and what is
+        wrong. Raises StoreUnavailable."""
         first = max(first, self._first)
         while rows := await self._connection.fetch(_ROWS, first, last, AT_ONCE):
             for start in range(0, len(rows), READS):
@@ -75,7 +77,8 @@ class Checkpoints:
                 return
 
     async def missing_from_table(self) -> AsyncIterator[SignedState | Finding]:
-        """Those that are kept outside and are not in the table. Away."""
+        """Yield the checkpoints that have a copy outside and no row in the table. Raises
+        StoreUnavailable."""
         for size in await self._sizes_without_row():
             sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"
             yield Finding("checkpoint", sentence, size)
@@ -93,7 +96,7 @@ class Checkpoints:
         return [row["size"] for row in await self._connection.fetch(_MISSING, sizes)]
 
     def _check_row(self, row: Any, copy: str | None) -> list[SignedState | Finding]:
-        """A row against what it says itself, and against its copy."""
+        """Check the note of a row, its time, and its copy."""
         size = row["size"]
         state = self._verify_note(row["note"], size, "in the table")
         results: list[SignedState | Finding] = [state]
@@ -111,7 +114,7 @@ class Checkpoints:
         return await asyncio.gather(*(self._read_copy(row["size"]) for row in rows))
 
     async def _read_copy(self, size: int) -> str | None:
-        """None where there is none."""
+        """Return the copy of a checkpoint; None if there is none."""
         if self._outside is None:
             return None
         try:

@@ -1,8 +1,8 @@
-"""What of the record cannot be opened, held against what was said to be destroyed; and what can be,
-though it was.
+"""Check what cannot be opened against the destructions on the record, and what opens in spite of
+one.
 
-Without the master key it is seen only that something is gone: whether what is there opens, and
-whether a destruction was said here, is seen with it.
+Without the master key only missing keys and salts can be found. With it, it is also checked that
+what exists opens, and that destruction records were sealed by this archive.
 """
 
 from collections.abc import AsyncIterator
@@ -20,11 +20,11 @@ from services.postgres.database import Connection
 AT_ONCE = 2000
 """Entries in memory, some 1 KB each."""
 MAX_FINDINGS = 1000
-"""Findings that are said; whoever has more has seen enough."""
+"""Maximum number of findings per kind; more would not help the reader."""
 
 
 async def check_keys(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
-    """In the transaction of whoever looks at the rest."""
+    """Yield the findings. Run in the transaction of the other checks."""
     for what, sql, sentence in _UNRECORDED:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
             yield _entry_finding(row, what, sentence.format(row["conversation"]))
@@ -35,7 +35,8 @@ async def check_keys(connection: Connection, keys: KeyStore | None) -> AsyncIter
 
 
 async def _missing_municipality_keys(connection: Connection) -> AsyncIterator[Finding]:
-    """Keys of municipalities, as far as it is seen without the master key."""
+    """Yield the keys of municipalities that are missing, as far as visible without the master
+    key."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         if row["wrapped"] is None:
             yield Finding("key", f"the {_key_name(row)} is gone")
@@ -50,8 +51,8 @@ async def _check_with_keys(connection: Connection, keys: KeyStore) -> AsyncItera
 
 
 def _entry_fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
-    """What is wrong with an entry as it opens, or does not. Of a key that does not, it is said
-    once."""
+    """Return what is wrong with an entry. A key that does not open is reported once, not per
+    entry."""
     content = _open_content(row, keys)
     if row["kind"] == "destruction":
         is_genuine = isinstance(content, Content) and _matches_destruction(row, content)
@@ -64,7 +65,7 @@ def _entry_fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
 
 
 def _matches_destruction(row: Row, content: Content) -> bool:
-    """What is sealed of a destruction is what stands open."""
+    """Return whether the sealed data of a destruction equals its plain columns."""
     try:
         destruction = msgspec.json.decode(content.data, type=Destruction)
     except msgspec.DecodeError:
@@ -74,8 +75,8 @@ def _matches_destruction(row: Row, content: Content) -> bool:
 
 
 def _open_content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
-    """What is sealed; False where it does not open. None where its key or its salt is not there, or
-    the key itself does not open."""
+    """Return the content; False if it does not open; None if its key or salt is missing or the key
+    does not open."""
     if row["salt"] is None or row["wrapped"] is None:
         return None
     try:
@@ -89,7 +90,7 @@ def _open_content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
 
 
 async def _check_keys_open(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
-    """Those that are there and do not open, and those of municipalities that are not there."""
+    """Yield keys that exist and do not open, and keys of municipalities that are missing."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         try:
             keys.municipality_key_of_row(row)
@@ -141,9 +142,9 @@ _UNRECORDED = (
         "the salt of this entry is gone, and no destruction is on the record",
     ),
 )
-"""What is gone without a word: of keys and of salts."""
+"""Missing keys and missing salts without a destruction on the record."""
 
-# Destructions are few: looked for once, and not again for each entry.
+# Destructions are few, so they are selected once and not for each entry.
 _ENTRIES = f"""
 with d as materialized (
     select kind, position, tenant, message, conversation from archiver.entry

@@ -1,7 +1,7 @@
-"""The whole log held against itself, against what was signed, and against what was kept outside.
+"""Verify the whole log: against itself, against its checkpoints, and against their copies outside.
 
-Of one moment: whoever writes meanwhile changes nothing that is looked at. Memory stays flat: the
-entries come in the order of their places, some at once.
+It reads one snapshot, so concurrent writes do not matter. Memory use is constant: the entries are
+read in order of position, in batches.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -20,27 +20,27 @@ from services.files.object_store import ObjectStore
 from services.postgres.database import Connection
 
 SIGNED_MINUTES = 15
-"""Within which what comes is signed, with a lot of room."""
+"""Time within which entries are normally signed, with ample margin."""
 
 
 class VerifyOptions(msgspec.Struct, frozen=True):
     trust: Trust
     since: datetime | None = None
     outside: ObjectStore | None = None
-    """Where checkpoints are kept beside the database."""
+    """Store of the copies of checkpoints, outside the database."""
     keys: KeyStore | None = None
-    """With them it is looked whether every key still opens."""
+    """Keys, with which it is also checked that every key and entry opens."""
 
 
 Progress = Callable[[int, int], None]
-"""Entries looked at, of how many."""
+"""Callback with the number of entries checked and their total."""
 
 
 async def verify_log(
     connection: Connection, options: VerifyOptions, progress: Progress
 ) -> AsyncIterator[Finding]:
-    """What is wrong, in the order of the log. `connection` is in a transaction that reads as of one
-    moment. Away where the store outside does not answer."""
+    """Yield what is wrong, in the order of the log. `connection` must be in a transaction that
+    reads one snapshot. Raises StoreUnavailable."""
     checkpoints = Checkpoints(connection, options.trust, options.outside)
     await checkpoints.list_outside()
     head = await connection.fetchrow("select size, peaks from archiver.head")
@@ -65,20 +65,20 @@ async def verify_log(
 
 
 async def _start_walk(connection: Connection, first: int) -> tuple[LogWalk, list[Finding]]:
-    """From the beginning of the tile in which this place is. Of the tiles before, what was signed
-    of them shows whether they are the ones of then."""
+    """Start at the beginning of the tile that contains this position. Checkpoints of the tiles
+    before it show whether the stored hashes of those are the original ones."""
     start = first // TILE_ENTRIES * TILE_ENTRIES
     try:
         return LogWalk(start, await node_hashes(connection, (0, start)) if start else ()), []
-    except NotProvable as error:  # without these there is no beginning but the first
+    except NotProvable as error:  # without stored hashes the walk can only start at 0
         return LogWalk(0, ()), [Finding("node", str(error))]
 
 
 async def _check_before(
     connection: Connection, walk: LogWalk, checkpoints: Checkpoints
 ) -> AsyncIterator[Finding]:
-    """What has no place in the log, what is signed of the place where the walk begins, and what is
-    kept outside alone."""
+    """Check entries without a position, checkpoints without a row, and checkpoints up to the start
+    of the walk."""
     for row in await connection.fetch(_NO_PLACE, AT_ONCE):
         yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
     async for one in _expect_checkpoints(walk, checkpoints.missing_from_table()):
@@ -106,7 +106,7 @@ async def _walk_entries(
 
 
 async def _check_after(walk: LogWalk, checkpoints: Checkpoints) -> AsyncIterator[Finding]:
-    """What is signed of more than there is."""
+    """Report checkpoints that cover more entries than the log contains."""
     async for one in _expect_checkpoints(walk, checkpoints.read_range(walk.size + 1)):
         yield one
     for finding in walk.finish():
@@ -116,7 +116,7 @@ async def _check_after(walk: LogWalk, checkpoints: Checkpoints) -> AsyncIterator
 async def _expect_checkpoints(
     walk: LogWalk, states: AsyncIterator[SignedState | Finding]
 ) -> AsyncIterator[Finding]:
-    """What is wrong with checkpoints themselves; the walk is held against the others."""
+    """Yield what is wrong with checkpoints themselves, and let the walk expect the valid ones."""
     async for one in states:
         if isinstance(one, Finding):
             yield one
@@ -125,13 +125,15 @@ async def _expect_checkpoints(
 
 
 async def _stored_hashes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:
-    """The kept hashes of some tiles from this one on, and those above them."""
+    """Return the stored hashes of a batch of tiles from this one on, and of the nodes above
+    them."""
     rows = await connection.fetch(_NODES, tile, tile + AT_ONCE // TILE_ENTRIES + 1)
     return {(row["level"], row["index"]): row["hash"] for row in rows}
 
 
 async def _check_totals(connection: Connection, walk: LogWalk, head: Any) -> AsyncIterator[Finding]:
-    """What shows once all entries were looked at."""
+    """Check what needs the whole log: its size, its root, the stored hashes, and unsigned
+    entries."""
     if not walk.is_broken:
         for finding in _check_head(walk, head):
             yield finding
@@ -158,7 +160,7 @@ select position, id, kind, at, tenant, conversation, department, message, receip
 from archiver.entry where position >= $1 order by position, id
 """
 
-# Of the levels above those that the tiles are in: 256 at each have one over them.
+# For each level above the tiles: 256 nodes at a level have one node above them.
 _NODES = """
 select level, index, hash from archiver.node, generate_series(8, 56, 8) as above
 where level = above and index between $1 >> (above - 8) and $2 >> (above - 8)

@@ -14,8 +14,7 @@ import msgspec
 
 from archiver.encryption.sealing import NONCE_BYTES, nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks
-from archiver.log.merkle import subtree_root as root_of
+from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 
 TILE_ENTRIES = 1 << TILE_LEVELS
 MAX_EXPECTED = 4000
@@ -111,7 +110,7 @@ class LogWalk:
 
     def _complete_tile(self, stored: StoredHashes) -> list[Finding]:
         """A tile is full: what was kept of it counts from here on."""
-        index, root = self._upper.size, root_of(self._tile)
+        index, root = self._upper.size, subtree_root(self._tile)
         self._tile = []
         self._upper.append(stored.get((TILE_LEVELS, index), root))
         completed, self._upper.completed = self._upper.completed, []
@@ -137,7 +136,7 @@ class LogWalk:
             if self.root() == signed.root:
                 self._verified = signed.size
                 continue
-            self.is_broken = True  # of what comes after, it is the same that is wrong
+            self.is_broken = True  # the same fault would show in every later root
             sentence = (
                 f"something from {self._verified} to {signed.size - 1} is not what was signed"
             )

@@ -91,7 +91,7 @@ async def _check_file(pool: Pool, store: ObjectStore, row: Row) -> FileFinding |
     if actual == name:
         return None
     if not await pool.fetchval(_STILL, row["id"], row["object"]):
-        return None  # it was taken away meanwhile
+        return None  # deleted since its row was read
     return _finding("damaged" if actual else "missing", key, row["id"])
 
 
@@ -127,7 +127,7 @@ async def _exists(store: ObjectStore, key: str) -> bool:
         await store.read(key)
     except ObjectNotFound:
         return False
-    except ValueError:  # no name of ours
+    except ValueError:  # not a name that the store could have given
         return True
     return True
 

@@ -99,7 +99,7 @@ class LogState(msgspec.Struct, frozen=True):
 async def load_log_state(connection: Connection) -> LogState:
     """In the transaction in which is looked."""
     row = await connection.fetchrow("select size, destructions from archiver.head")
-    assert row is not None  # it was made with its table
+    assert row is not None  # the table was created with this row
     return LogState(**row)
 
 

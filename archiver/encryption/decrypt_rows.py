@@ -1,4 +1,4 @@
-"""Entries read and opened: as far as the keys of their conversations are there."""
+"""Decrypt entries, as far as the keys of their conversations exist."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,8 +13,8 @@ log = structlog.get_logger()
 
 
 def decrypt_rows(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]]:
-    """Rows with what was sealed in them, without those of which that was destroyed; and without
-    those that were altered, which is said: `postkamer archive verify` tells which."""
+    """Yield rows with their content. Rows that were destroyed are left out. Rows that do not
+    decrypt are left out too, counted and logged; `postkamer archive verify` names them."""
     for row in rows:
         if row["salt"] is None or row["wrapped"] is None:
             continue
@@ -46,4 +46,4 @@ left join archiver.municipality_key m
     on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
 """
 RECORDS = f"{SELECT_COLUMNS} from archiver.entry e {JOIN_KEYS}"
-"""Entries with what opens them, if it is there."""
+"""Select entries with their keys, if those exist."""

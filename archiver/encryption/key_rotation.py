@@ -1,4 +1,5 @@
-"""New keys above old ones: what is under them is wrapped anew, and nothing of the record is."""
+"""Rotate keys: the keys below a new key are wrapped again, and the record itself does not
+change."""
 
 import os
 from collections.abc import Callable
@@ -8,12 +9,12 @@ from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, unwrap, wrap
 from services.postgres.database import Connection, Pool
 
 AT_ONCE = 1000
-"""Conversations' keys in one transaction."""
+"""Conversation keys in one transaction."""
 
 
 async def rewrap_municipality_keys(pool: Pool, keys: KeyStore) -> int:
-    """Lay the municipalities' keys under the newest master key; how many lay under another. Shut
-    where one does not open: then none of them has changed."""
+    """Wrap the keys of municipalities under the newest master key; return how many changed. Raises
+    CannotDecrypt if one does not open, and then none has changed."""
     changed = 0
     async with pool.acquire() as connection, connection.transaction():
         for row in await connection.fetch(_MUNICIPAL):
@@ -31,8 +32,9 @@ async def rewrap_municipality_keys(pool: Pool, keys: KeyStore) -> int:
 async def rotate_municipality_key(
     pool: Pool, keys: KeyStore, tenant: str, progress: Callable[[int], None]
 ) -> int:
-    """Lay its conversations' keys under a new key of its own; how many. The old one goes when
-    nothing lies under it. Cut off, it goes on where it was when it is asked again."""
+    """Wrap the conversation keys of a municipality under a new municipality key; return their
+    number. The old key is deleted when no key is wrapped under it. If interrupted, the next call
+    continues."""
     version = await _ensure_new_version(pool, keys, tenant)
     done = 0
     while True:
@@ -47,13 +49,13 @@ async def rotate_municipality_key(
 
 
 async def count_conversation_keys(pool: Pool, tenant: str) -> int:
-    """How many conversations of a municipality have a key."""
+    """Return how many conversations of a municipality have a key."""
     sql = "select count(*) from archiver.conversation_key where tenant = $1"
     return int(await pool.fetchval(sql, tenant))
 
 
 async def _ensure_new_version(pool: Pool, keys: KeyStore, tenant: str) -> int:
-    """The version of a key that is new, or was when this was cut off."""
+    """Return the version of a new key, or of the one that an interrupted rotation made."""
     rows = await pool.fetch(_VERSIONS, tenant)
     if len(rows) > 1:
         return int(rows[0]["version"])

@@ -1,7 +1,7 @@
-"""The keys of municipalities and conversations, made when they are first needed; in PostgreSQL.
+"""Keys of municipalities and conversations in PostgreSQL, made when they are first needed.
 
-Unwrapped they are only in memory, and only as long as their rows are there: every look begins with
-the row, so what is destroyed opens nothing from then on.
+Unwrapped keys are only in memory. Every use reads the key's row first, so a destroyed key opens
+nothing from then on.
 """
 
 import asyncio
@@ -23,40 +23,41 @@ from archiver.encryption.sealing import (
 from services.postgres.database import Connection, Pool
 
 CACHED_KEYS = 4_000
-"""Unwrapped keys in memory, some 500 bytes each: 2 MB. More conversations than are under way at
-once; another is unwrapped in 2 us."""
+"""Unwrapped keys in memory, some 500 bytes each: 2 MB. That is more than the conversations in
+progress at any time; unwrapping another takes 2 us."""
 NOWHERE = ("", "")
-"""Under which lies what belongs to no municipality: receipts, and what was put aside."""
+"""Place of content that belongs to no municipality: receipts, and the quarantine."""
 FOREIGN_KEY_VIOLATION = "23503"
 Purpose = Literal["content", "hash"]
 Place = tuple[str, str]
 """Municipality and conversation."""
 Row: TypeAlias = Any
-"""By name: asyncpg's, or a dict."""
+"""Row by column name: asyncpg's, or a dict."""
 
 log = structlog.get_logger()
 
 
 class WrongMasterKey(Exception):
-    """The master key that was given opens none of the keys of this archive. May not be tried again
-    with it; the operator's to mend."""
+    """Keys of this archive are wrapped under a master key that was not given. Trying again does not
+    help; the operator must add that key."""
 
 
 class KeyStore:
-    """`masters`: the one that keys are wrapped under now, then older ones that still open some."""
+    """Store of keys. `masters` are the master key for new keys, then older ones that still open
+    some."""
 
     def __init__(self, pool: Pool, masters: Sequence[bytes]) -> None:
-        """`pool` may also be one connection, for whoever only reads."""
+        """Use `pool`, which may be a single connection for a caller that only reads."""
         self._pool = pool
         self._masters = {fingerprint(key): key for key in masters}
         self.newest_master = fingerprint(masters[0])
-        """Which master key new ones are laid under."""
+        """Fingerprint of the master key that new keys are wrapped under."""
         self._cache: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
         self._checked = asyncio.Event()
 
     async def check(self) -> None:
-        """Locked where the archive has keys and this master key is not theirs; until it has been
-        done no key is made or used for what is written."""
+        """Raise WrongMasterKey if the master key of any key was not given. Until this check has
+        passed, no key is made or used for writing."""
         rows = await self._pool.fetch("select distinct master from archiver.municipality_key")
         if missing := {row["master"] for row in rows} - set(self._masters):
             raise WrongMasterKey(
@@ -66,8 +67,8 @@ class KeyStore:
         self._checked.set()
 
     async def ensure_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
-        """The keys of these, made where there were none; without those that cannot be opened, which
-        is logged. Waits for `check`."""
+        """Return the keys of these conversations, making those that are missing. Keys that cannot
+        be opened are left out and logged. Waits for `check`."""
         await self._checked.wait()
         rows = await self._fetch_rows(places)
         missing = set(places) - set(rows)
@@ -77,12 +78,11 @@ class KeyStore:
         return self.unwrap_rows(rows.values())
 
     async def existing_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
-        """The keys of these conversations; without those that are not there any more, or do not
-        open."""
+        """Return the keys of these conversations that exist and open."""
         return self.unwrap_rows((await self._fetch_rows(places)).values())
 
     def unwrap_rows(self, rows: Iterable[Row]) -> dict[Place, bytes]:
-        """Those that open, of rows of `KEYS`."""
+        """Return the keys that open, from rows of `KEYS`."""
         keys: dict[Place, bytes] = {}
         for row in rows:
             try:
@@ -93,7 +93,8 @@ class KeyStore:
         return keys
 
     def key_of_row(self, row: Row) -> bytes:
-        """A conversation's key, from a row with the wrapped ones. Shut."""
+        """Return the key of a conversation, from a row with the wrapped keys. Raises
+        CannotDecrypt."""
         if row["above"] is None:
             raise CannotDecrypt("the key above it is gone")
         name = municipality_key_name(row["under_tenant"], "content", row["version"])
@@ -102,13 +103,13 @@ class KeyStore:
         return self._unwrap(municipality_key, row["wrapped"], wrapped_for)
 
     async def municipality_key(self, connection: Connection, tenant: str, version: int) -> bytes:
-        """A municipality's key of a version that is there. Shut."""
+        """Return an existing version of a municipality's key. Raises CannotDecrypt."""
         row = await connection.fetchrow(_OF_VERSION, tenant, version)
         assert row is not None
         return self._unwrap_municipality_key(tenant, "content", row)
 
     def master_key(self, key_id: str) -> bytes:
-        """By its fingerprint. Shut where it was not given."""
+        """Return the master key with this fingerprint. Raises CannotDecrypt if it was not given."""
         try:
             return self._masters[key_id]
         except KeyError:
@@ -117,8 +118,12 @@ class KeyStore:
             ) from None
 
     def _unwrap(self, wrapping_key: bytes, wrapped: bytes, name: str) -> bytes:
-        """Known by its wrapped bytes, so only whoever reads the row comes to it; and by what it is
-        for and lies under, or another's that was put in its place would pass for it."""
+        """Unwrap a key through the cache.
+
+        The cache key contains the wrapped bytes, so only a caller that has read the row finds the
+        key. It also contains the wrapping key and the name, so that a key put in another's place is
+        not accepted.
+        """
         cache_key = wrapping_key, wrapped, name
         if key := self._cache.get(cache_key):
             self._cache.move_to_end(cache_key)
@@ -130,7 +135,7 @@ class KeyStore:
         return key
 
     async def hash_key(self, tenant: str) -> bytes:
-        """By which words and people of a municipality are found. Shut."""
+        """Return the key that hashes words and persons of a municipality. Raises CannotDecrypt."""
         return self._unwrap_municipality_key(
             tenant, "hash", await self._ensure_municipality_row(tenant, "hash")
         )
@@ -140,7 +145,7 @@ class KeyStore:
         return self._unwrap(self.master_key(row["master"]), row["wrapped"], name)
 
     def municipality_key_of_row(self, row: Row) -> bytes:
-        """From a row of MUNICIPAL_KEYS. Shut."""
+        """Return the key of a row of MUNICIPAL_KEYS. Raises CannotDecrypt."""
         if row["wrapped"] is None:
             raise CannotDecrypt("it is gone")
         return self._unwrap_municipality_key(row["tenant"], row["purpose"], row)
@@ -152,7 +157,7 @@ class KeyStore:
 
     async def _make_keys(self, places: Collection[Place]) -> None:
         for tenant in {tenant for tenant, _ in places}:
-            # In one order: two archivers that make the same would wait for each other.
+            # In a fixed order, or two archivers that make the same keys would deadlock.
             tenant_conversations = sorted(
                 conversation for owner, conversation in places if owner == tenant
             )
@@ -160,7 +165,8 @@ class KeyStore:
                 log.info("key.replaced", tenant=tenant)
 
     async def _insert_keys(self, tenant: str, conversations: Sequence[str]) -> bool:
-        """Not where the municipality's key was replaced, or destroyed, between two statements."""
+        """Insert new keys; return False if the municipality's key was replaced or destroyed since
+        it was read."""
         row = await self._ensure_municipality_row(tenant, "content")
         municipality_key, version = (
             self._unwrap_municipality_key(tenant, "content", row),
@@ -179,7 +185,7 @@ class KeyStore:
         return True
 
     async def _ensure_municipality_row(self, tenant: str, purpose: Purpose) -> Row:
-        """A municipality's key, made where there is none."""
+        """Return the newest row of a municipality's key, making one if there is none."""
         if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
             return row
         wrapped = _new_wrapped_key(
@@ -198,12 +204,13 @@ def municipality_key_name(tenant: str, purpose: Purpose, version: int) -> str:
 
 
 def conversation_key_name(tenant: str, conversation: str) -> str:
-    """Without the version above: another key may be wrapped around it."""
+    """Return the name without the version of the wrapping key, since the key may be wrapped
+    again."""
     return f"conversation {tenant} {conversation}"
 
 
-# One look-up each, however little the database knows of a table that is young: in a mere join each
-# is looked for among all keys of its municipality.
+# One look-up per conversation. A plain join would scan all keys of a municipality while the table
+# is young and the database has no statistics.
 KEYS = """
 select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
@@ -230,7 +237,7 @@ cross join (values ('content'), ('hash')) p (purpose)
 left join archiver.municipality_key m using (tenant, purpose)
 where t.tenant <> '' or p.purpose = 'content'
 """
-"""Of each municipality that has anything, both; null where there is none."""
+"""Both keys of each municipality that has conversations; null columns if a key is missing."""
 
 _NEWEST = """
 select version, wrapped, master from archiver.municipality_key

@@ -1,14 +1,14 @@
-"""A checkpoint as a signed note: the size of the log and its root, as others write these too. Pure.
+"""A checkpoint as a signed note: the size of the log and its root, in the format of C2SP. Pure.
 
-    <origin>                     which log it is
+    <origin>                     name of the log
     <size>                       entries, in digits
     <root>                       base64
     <time>                       RFC 3339, UTC
 
     — <origin> <signature>       base64 of the key's id (4 bytes) and an Ed25519 signature (64)
 
-Signed is everything up to and with the line break before the empty line (C2SP: signed-note and
-tlog-checkpoint).
+The signature covers everything up to and including the line break before the empty line (C2SP:
+signed-note and tlog-checkpoint).
 """
 
 import base64
@@ -23,15 +23,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ED25519 = b"\x01"
-"""C2SP's number of the kind of key."""
+"""Number of the key type in C2SP."""
 ID_BYTES = 4
 DASH = "\N{EM DASH}"
 SIGNATURE = re.compile(rf"{DASH} \S+ [A-Za-z0-9+/]+=*", re.ASCII)
-"""Others may sign beside us."""
+"""Signature line. Other parties may sign too."""
 
 
 class InvalidNote(Exception):
-    """It is no checkpoint, or it is not signed with the key that it should be."""
+    """The text is not a checkpoint, or it is not signed with the expected key."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 def derive_public_key(seed: bytes) -> bytes:
-    """The public key of a signer: 32 bytes."""
+    """Return the public key of a signer: 32 bytes."""
     key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
@@ -52,18 +52,18 @@ def key_id(origin: str, public_key: bytes) -> bytes:
 
 
 def encode_verifier(origin: str, public_key: bytes) -> str:
-    """The public key as it is published: `<origin>+<id>+<base64>`."""
+    """Return the public key in its published form: `<origin>+<id>+<base64>`."""
     key = base64.b64encode(ED25519 + public_key).decode()
     return f"{origin}+{key_id(origin, public_key).hex()}+{key}"
 
 
 def read_verifier(text: str) -> tuple[str, bytes]:
-    """Origin and public key of what was published. Untrue."""
+    """Read origin and public key from the published form. Raises InvalidNote."""
     origin, _, rest = text.strip().partition("+")
     id, _, key = rest.partition("+")
     try:
         raw = base64.b64decode(key, validate=True)
-    except ValueError:  # binascii's too
+    except ValueError:  # binascii.Error is one too
         raw = b""
     if len(raw) != 33 or raw[:1] != ED25519 or key_id(origin, raw[1:]).hex() != id:
         raise InvalidNote("expected a public key as postkamer archive key prints it")
@@ -77,7 +77,7 @@ def note_text(checkpoint: Checkpoint) -> str:
 
 
 def sign_note(checkpoint: Checkpoint, seed: bytes) -> str:
-    """The note."""
+    """Return the signed note of a checkpoint."""
     text = note_text(checkpoint)
     signature = Ed25519PrivateKey.from_private_bytes(seed).sign(text.encode())
     id = key_id(checkpoint.origin, derive_public_key(seed))
@@ -85,7 +85,7 @@ def sign_note(checkpoint: Checkpoint, seed: bytes) -> str:
 
 
 def read_note(note: str) -> Checkpoint:
-    """What it says, whoever signed it. Untrue."""
+    """Read a note without checking its signature. Raises InvalidNote."""
     try:
         origin, size, root, at = note.partition("\n\n")[0].split("\n")
         return Checkpoint(
@@ -96,7 +96,7 @@ def read_note(note: str) -> Checkpoint:
 
 
 def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
-    """What it says, signed with this key. Untrue."""
+    """Read a note that must be signed with this key. Raises InvalidNote."""
     text, _, signatures = note.partition("\n\n")
     checkpoint, lines = read_note(note), signatures.split("\n")
     if checkpoint.origin != origin:

@@ -1,8 +1,8 @@
-"""By which numbers a record is found again: keyed hashes of the roots of its words. Pure.
+"""Blind index: keyed hashes of the word roots of a record, called tokens. Pure.
 
-The same when it is written and when it is asked for, on whatever server. The numbers tell nothing
-without the municipality's key. Two words have one number by chance once in 10^19: of a million
-different words two share theirs with a chance of one in 37 million.
+A word has the same token when a record is written and when it is searched, on any server. Without
+the municipality's key tokens reveal nothing. Two words share a token by chance once in 10^19; among
+a million different words the chance of any collision is one in 37 million.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,16 +17,16 @@ from services.contract import Record
 from services.language.words import stem_root, tokens
 
 CACHED_TOKENS = 16_384
-"""Numbers of words in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
+"""Tokens in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
 MAX_WORDS = 2000
-"""Different words of one record: a text of WhatsApp's has 4,096 characters."""
+"""Different words of one record; a text message of WhatsApp has at most 4,096 characters."""
 MAX_VALUES = 4000
-"""Values of a message of ours that are looked at: its body has 64 KiB."""
+"""Values of an outgoing message that are inspected; its body has at most 64 KiB."""
 _READABLE_MEMBERS = """
 body button caption description display_text filename formatted_name text title
 """
 READABLE_MEMBERS = frozenset(_READABLE_MEMBERS.split())
-"""Members of a message as Meta takes it in which there are words that somebody reads."""
+"""Members of a message, in Meta's format, that contain text for the reader."""
 
 _STOP_WORDS = """
 aan al als bij dan dat de dit die door dus een en er gaat had heb hebben heeft het hier hoe hun ik
@@ -34,12 +34,12 @@ in is je kan kunt maar me met mij mijn naar niet nog nu of om ons ook op over te
 voor wat we weten wel wij ze zich zijn zo
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
-"""Words that are in every other message, and find nothing: a third of all that is written.
-`gaat` and `weten` are among them since their roots are those of `gat` and `wet`."""
+"""Words that are in every other message and find nothing: a third of all text. `gaat` and `weten`
+are among them because their roots are those of `gat` and `wet`."""
 
 
 class IndexTokens(msgspec.Struct, frozen=True):
-    """What a message or a note is found by."""
+    """Index columns of a message or a note."""
 
     type: str
     direction: str
@@ -47,7 +47,7 @@ class IndexTokens(msgspec.Struct, frozen=True):
 
 
 def index_tokens(record: Record, fields: RecordFields, key: bytes) -> IndexTokens | None:
-    """None for what nobody looks for."""
+    """Return the tokens of a message or a note; None for other kinds."""
     if record.kind not in ("message", "note"):
         return None
     texts = [fields.text or "", *_filenames(fields), *_readable_texts(fields.content)]
@@ -59,25 +59,25 @@ def index_tokens(record: Record, fields: RecordFields, key: bytes) -> IndexToken
 
 
 def searchable_words(text: str) -> list[str]:
-    """Its words and emoji that find anything, each once, folded, in order."""
+    """Return the distinct words and emoji of a text, folded, in order, without stop words."""
     return [word for word in dict.fromkeys(tokens(text)) if word not in STOP_WORDS]
 
 
 @lru_cache(CACHED_TOKENS)
 def word_token(key: bytes, word: str) -> int:
-    """Of all forms of a word."""
+    """Return the token that all forms of a word share."""
     return _keyed_token(key, b"word", stem_root(word))
 
 
 @lru_cache(CACHED_TOKENS)
 def department_token(key: bytes, department: str) -> int:
-    """Of what a department had, beside its words: what has a common word and is of one department
-    is found without a look at all that has the word."""
+    """Return the token of a department, indexed beside the words. A search for a common word within
+    one department then does not read all messages with that word."""
     return _keyed_token(key, b"department", department)
 
 
 def _keyed_token(key: bytes, what: bytes, text: str) -> int:
-    """Within 64 bits with a sign, as PostgreSQL has them."""
+    """Return a signed 64-bit number, PostgreSQL's bigint."""
     digest = blake2b(text.encode(), key=key, digest_size=8, person=what).digest()
     return int.from_bytes(digest, "big", signed=True)
 
@@ -89,7 +89,7 @@ def _filenames(fields: RecordFields) -> Iterator[str]:
 
 
 def _readable_texts(content: Any) -> Iterable[str]:
-    """What stands in a message of ours beside its text: buttons, options of a list."""
+    """Return the texts of an outgoing message beside its body: buttons and options of a list."""
     texts, pending = [], [("", content)]
     for _ in range(MAX_VALUES):
         if not pending:

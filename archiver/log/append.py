@@ -1,4 +1,5 @@
-"""Entries of the log as rows: their places, and all that they are found by, in one transaction."""
+"""Append entries to the log: their rows, their places in the tree and their index rows, in one
+transaction."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,11 +16,11 @@ from services.http.problems import VERSION
 from services.postgres.database import Connection
 
 RESOURCE = f"postkamer {VERSION}"
-"""What did it, in the processing log."""
+"""Resource that acted, as the processing log names it."""
 
 
 class PendingMedia(msgspec.Struct, frozen=True):
-    """A file that came with a message, to be fetched; what was announced of it is sealed."""
+    """File of a message that is still to be fetched; its description is sealed."""
 
     number: str
     sent_at: datetime
@@ -29,7 +30,7 @@ class PendingMedia(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as it is written."""
+    """Sealed record, ready to be written."""
 
     columns: PlainColumns
     salt: bytes
@@ -40,11 +41,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     action: Action | None = None
     index_tokens: IndexTokens | None = None
     destructions: int
-    """Before it was sealed."""
+    """Number of destructions before it was sealed."""
 
 
 async def append_entries(connection: Connection, tree: Tree, entries: Sequence[Entry]) -> None:
-    """In these places, the next; whoever calls holds the head."""
+    """Append entries at the next positions. The caller must hold the lock on the head."""
     first = tree.size
     for entry in entries:
         tree.append(entry.leaf)
@@ -93,7 +94,8 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
 
 
 def _action_row(action: Action) -> tuple[Any, ...]:
-    """What is written is done: an action ends when it has begun."""
+    """Return a row of the processing log. Start and end are the same time, since the action is
+    complete when it is recorded."""
     return (
         action.trace, action.span, action.parent, action.name, action.status, action.at, action.at,
         RESOURCE, action.tenant, action.activity, action.subject, SUBJECT_TYPE, action.processor,
@@ -125,7 +127,7 @@ _ENTRY_COLUMNS = (
     "id", "position", "kind", "at", "tenant", "conversation", "department", "message",
     "receipt", "item", "sequence", "salt", "sealed", "leaf",
 )  # fmt: skip
-"""Of `_row`; in binary they go in as they are, and cost half of what they cost as arrays."""
+"""Columns of `_entry_row`. COPY sends them in binary, at half the cost of arrays."""
 
 _FILES = """
 insert into archiver.media (id, tenant, number, conversation, department, sent_at, announced, salt,
@@ -142,13 +144,14 @@ PROCESSING_COLUMNS = (
     "trace_id", "span_id", "parent_span_id", "name", "status", "start_time", "end_time", "resource",
     "tenant", "activity", "subject", "subject_type", "foreign_processor",
 )  # fmt: skip
-"""By COPY, which costs a third of an insert: each is there once, as the entry beside it."""
+"""Columns written by COPY, at a third of the cost of an insert. No conflict can occur, since each
+row is written once, together with its entry."""
 SEARCHABLE_COLUMNS = (
     "id", "position", "at", "tenant", "department", "conversation", "kind", "type", "direction",
     "words",
 )  # fmt: skip
 
-# Of each conversation once for each name; what stands in none is told entry by entry.
+# One row per person and conversation; an entry outside any conversation has a row of its own.
 _SUBJECTS = """
 insert into archiver.subject (tenant, hash, conversation, entry)
 select distinct on (tenant, hash, conversation, case when conversation = '' then entry end) *
@@ -160,7 +163,7 @@ where conversation = '' or not exists (
 on conflict do nothing
 """
 
-# What somebody put there before is found by `archive verify`, and stops nobody from writing.
+# A row that someone inserted before must not stop the writer; `archive verify` finds it.
 _NODES = """
 insert into archiver.node (level, index, hash)
 select * from unnest($1::int[], $2::bigint[], $3::bytea[]) on conflict do nothing

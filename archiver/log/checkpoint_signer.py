@@ -1,5 +1,5 @@
-"""Checkpoints: what the log is now, signed; into a table, and to where the database's administrator
-cannot write."""
+"""Sign checkpoints of the log, in a table and in a store where the database's administrator cannot
+write."""
 
 import asyncio
 from functools import partial
@@ -16,16 +16,16 @@ from services.files.object_store import ObjectExists, ObjectStore, StoreUnavaila
 from services.postgres.database import Pool, retry_while_unavailable
 
 SIGN_SECONDS = 60.0
-"""Between two checkpoints, where anything was added: as long as somebody could change what nobody
-has signed yet."""
+"""Interval between two checkpoints if entries were added: the time in which entries could be
+changed before they are signed."""
 PURPOSE = "checkpoints"
-"""What the signer's key is derived from the master key for."""
+"""Purpose for which the signing key is derived from the master key."""
 
 log = structlog.get_logger()
 
 
 class Signer(msgspec.Struct, frozen=True):
-    """The log's name, and the secret key that signs for it (32 bytes)."""
+    """Name of the log, and the secret key that signs for it (32 bytes)."""
 
     origin: str
     seed: bytes
@@ -36,16 +36,16 @@ class Signer(msgspec.Struct, frozen=True):
 
     @property
     def verifier(self) -> str:
-        """As it is published."""
+        """Public key in its published form."""
         return signed_note.encode_verifier(self.origin, self.public_key)
 
 
 async def sign_checkpoint(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
-    """The newest checkpoint, made where there was none of this size. Away: it is in the table, and
-    not yet outside."""
+    """Return the newest checkpoint, signing one if the log has a new size. Raises StoreUnavailable
+    if it is in the table and could not be copied outside."""
     async with pool.acquire() as connection:
         head = await connection.fetchrow("select size, peaks from archiver.head")
-        assert head is not None  # it was made with its table
+        assert head is not None  # the table was created with this row
         tree, now = load_tree(head["size"], head["peaks"]), clock.now()
         checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), now)
         signed = signed_note.sign_note(checkpoint, signer.seed)
@@ -61,7 +61,8 @@ async def sign_checkpoint(pool: Pool, signer: Signer, store: ObjectStore) -> Che
 
 
 def _is_signed_by(note: str, signer: Signer) -> bool:
-    """What somebody else put into the table goes no further: `archive verify` names it."""
+    """Return whether the note has a valid signature. A forged row of the table is not copied
+    outside; `archive verify` names it."""
     try:
         signed_note.verify_note(note, signer.origin, signer.public_key)
     except InvalidNote as error:
@@ -71,8 +72,12 @@ def _is_signed_by(note: str, signer: Signer) -> bool:
 
 
 async def _sizes_not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list[int]:
-    """Back from this one, up to one that is: they go in their order, so before it all are. More
-    than one where the store was away, or a process ended between the table and the store."""
+    """Return the sizes of the newest checkpoints without a copy outside, newest first.
+
+    Copies are made in order of size, so the first copy found ends the search. More than one is
+    missing after the store was unavailable, or after a process ended between the table and the
+    store.
+    """
     missing: list[int] = []
     while size is not None and not await store.holds(object_store.checkpoint(size)):
         missing.append(size)
@@ -84,11 +89,11 @@ async def _copy_outside(store: ObjectStore, size: int, note: str) -> None:
     try:
         await store.create(object_store.checkpoint(size), note.encode())
     except ObjectExists:
-        return  # two archivers
+        return  # another archiver did
 
 
 async def sign_periodically(pool: Pool, signer: Signer, store: ObjectStore) -> None:
-    """For as long as the service runs."""
+    """Sign for as long as the service runs."""
     while True:
         try:
             checkpoint = await retry_while_unavailable(

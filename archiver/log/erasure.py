@@ -1,10 +1,11 @@
-"""Destroying: what opens a thing is taken away, in one place, so that every copy of it is lost.
+"""Erasure by crypto-shredding: the key or salt that opens data is destroyed, and with it every
+copy.
 
-In one transaction, which holds the head of the log: it is on the record that it is gone, it is
-gone, and what was sealed before and not written yet is sealed anew. Done again, it changes nothing
-but the record. Of a receipt of which anything was destroyed the envelope goes too: put together
-again, the signed bytes would tell what was in it. Who may have this done, and when, is not decided
-here.
+Each erasure is one transaction that holds the lock on the head of the log. It records the
+destruction, deletes keys or salts, and makes the writer seal anew what was sealed before and is not
+written yet. Repeating an erasure changes nothing but adds a record. If any segment of a receipt is
+erased, the remainder of its body is erased too, because the reassembled signed bytes would reveal
+the segment. The caller decides who may erase, and when.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -21,19 +22,20 @@ from services.contract import Record
 from services.postgres.database import Connection, Pool
 
 STATEMENT_SECONDS = 600.0
-"""Of one statement: a whole municipality has millions of rows to be found by. Nothing is written
-meanwhile; it waits in its queue."""
+"""Time limit of one statement: a municipality has millions of index rows. Nothing is written
+meanwhile; records wait in their queue."""
 
 
 class Eraser:
-    """`pool` is the owner's: the archiver's role takes nothing away."""
+    """Eraser of entries, conversations and municipalities. `pool` must be that of the tables'
+    owner, since the archiver's role cannot delete."""
 
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
     async def erase_entry(self, id: UUID, ground: str) -> bool:
-        """One entry, with the file that came with it, what became of a message and was said of it,
-        and where it came more than once its bytes there; whether there is one."""
+        """Erase an entry; for a message also its file, its statuses and annotations, and its bytes
+        in each receipt that contained it. Return whether the entry exists."""
         async with self._erasing() as connection:
             row = await connection.fetchrow(_ENTRY, id)
             if row is None:
@@ -50,7 +52,8 @@ class Eraser:
         return True
 
     async def erase_conversation(self, tenant: str, conversation: str, ground: str) -> None:
-        """All of a conversation; ValueError without one, which would be said of all of them."""
+        """Erase a conversation. ValueError for an empty id, which in a destruction means the whole
+        municipality."""
         if not conversation:
             raise ValueError("which conversation?")
         async with self._erasing() as connection:
@@ -58,7 +61,7 @@ class Eraser:
             await _erase_all(connection, _OF_CONVERSATION, tenant, conversation)
 
     async def erase_municipality(self, tenant: str, ground: str) -> None:
-        """All of a municipality."""
+        """Erase everything of a municipality."""
         async with self._erasing() as connection:
             await self._record(connection, [_destruction_record(tenant, "", ground)])
             await connection.execute(_NO_NEW_KEYS)
@@ -75,7 +78,8 @@ class Eraser:
 
 
 async def _erase_all(connection: Connection, statements: Sequence[str], *owner: str) -> None:
-    """The last of them: of which receipts the envelopes go."""
+    """Run the erasing statements. The last one selects the receipts whose body remainders go
+    too."""
     *erasures, receipts = statements
     for sql in erasures:
         await connection.execute(sql, *owner, timeout=STATEMENT_SECONDS)
@@ -99,7 +103,7 @@ def _destruction_record(
     )
 
 
-# A key that is made meanwhile would lie under one that goes.
+# Keeps a new conversation key from being wrapped under a municipality key that is being deleted.
 _NO_NEW_KEYS = "lock table archiver.conversation_key in share row exclusive mode"
 
 _COUNTED = "update archiver.head set destructions = destructions + 1"
@@ -117,7 +121,7 @@ where e.id = $1 and e.kind = 'message'
 
 _ONES = "update archiver.entry set salt = null where id = any($1::uuid[])"
 
-# One that is on its way is not to come: who has it in hand finds that it is theirs no more.
+# A download in progress must not complete: its worker finds that it no longer holds the file.
 _SHUT = """
 salt = null, file_salt = null, digest = null,
     state = case when state = 'waiting' then 'lost' else state end,
@@ -129,7 +133,7 @@ update archiver.media m set {_SHUT} from archiver.entry e
 where e.id = any($1::uuid[]) and e.kind = 'message' and m.id = coalesce(e.message, e.id)
 """
 
-# Whom an entry that stands in no conversation is about is said of it alone.
+# Persons of an entry outside any conversation are indexed for that entry alone.
 _ALONE = "delete from archiver.subject where conversation = '' and entry = any($1::uuid[])"
 
 _FOUND = "delete from archiver.searchable where id = any($1::uuid[])"
@@ -138,8 +142,8 @@ _ENVELOPES = """
 update archiver.entry set salt = null where id = any($1::uuid[]) and kind = 'receipt'
 """
 
-# The hash of what was in a file would tell whoever has it that it was sent. Of what a citizen asked
-# about their data it is known which citizen, until the last conversation that it was about is gone.
+# The content hash of a file would prove to anyone who has the file that it was sent. A subject
+# access request keeps the hashes of its citizen until the last conversation it covers is erased.
 _OF_CONVERSATION = (
     "delete from archiver.conversation_key where tenant = $1 and conversation = $2",
     "delete from archiver.subject where tenant = $1 and conversation = $2",

@@ -1,4 +1,5 @@
-"""Proofs that an entry is in the log: what a stranger needs to check it, and nothing else of it."""
+"""Proofs that an entry is in the log: all that a third party needs to verify it, and nothing else
+of the entry."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,29 +26,29 @@ from services.postgres.database import Connection
 
 
 class InclusionProof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How docs/municipality/archive.md says that it is checked. Bytes are in base64."""
+    """Inclusion proof, verified as docs/municipality/archive.md describes. Bytes are in base64."""
 
     version: int = 1
     leaf: str
-    """What is hashed: JSON."""
+    """Encoded leaf that is hashed: JSON."""
     sealed: bytes
-    """The leaf has its SHA-256."""
+    """Sealed content; the leaf contains its SHA-256."""
     position: int
     size: int
     path: tuple[bytes, ...]
     checkpoint: str
     verifier: str
-    """The public key of who signed it: hold it against the one that was published."""
+    """Public key of the signer, to be compared with the published one."""
     key: bytes | None = None
-    """The entry's own key, for whoever may know what it says."""
+    """Key of the entry, for a reader who may know its content."""
 
 
 class NotProvable(Exception):
-    """There is no such entry, or no checkpoint that covers it yet."""
+    """There is no such entry, or no checkpoint covers it yet."""
 
 
 async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> InclusionProof:
-    """Of a message, or of any entry. Unproven."""
+    """Prove that a message, or any entry, is in the log. Raises NotProvable."""
     row = await connection.fetchrow(_ENTRY, id)
     if row is None:
         raise NotProvable("there is no entry or message of this id")
@@ -76,7 +77,7 @@ async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> In
 
 
 def verify_proof(proof: InclusionProof, leaf_hash: bytes) -> bool:
-    """Whether it comes to what its checkpoint says."""
+    """Return whether the proof leads to the root of its checkpoint."""
     root = merkle.root_from_path(leaf_hash, proof.position, proof.size, proof.path)
     expected = merkle.leaf_hash(proof.leaf.encode())
     return leaf_hash == expected and root == signed_note.read_note(proof.checkpoint).root
@@ -85,7 +86,7 @@ def verify_proof(proof: InclusionProof, leaf_hash: bytes) -> bool:
 async def with_entry_key(
     connection: Connection, keys: KeyStore, proof: InclusionProof
 ) -> InclusionProof:
-    """With the key by which what is sealed is read. Unproven where it was destroyed."""
+    """Add the key that opens the content of the entry. Raises NotProvable if it was destroyed."""
     id = UUID(msgspec.json.decode(proof.leaf)[1])
     rows = await connection.fetch(f"{RECORDS} where e.id = $1", id)
     for row in rows:
@@ -98,8 +99,7 @@ async def with_entry_key(
 
 
 async def node_hashes(connection: Connection, part: Range) -> Sequence[bytes]:
-    """The hashes of the whole subtrees that a range consists of, the largest first; from what was
-    kept."""
+    """Return the hashes of the whole subtrees in a range, largest first, from the stored hashes."""
     hashes = []
     for level, index in whole_subtrees(part):
         stored_level, first, count = stored_nodes(level, index)

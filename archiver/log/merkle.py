@@ -1,8 +1,8 @@
 """The Merkle tree of RFC 6962, section 2.1, over the entries of the log. Pure.
 
-Of a tree that only grows its right edge is enough: the roots of its whole subtrees, the largest
-first (`peaks`). Roots of whole subtrees of 256 entries, of 256 of those, and so on, are kept
-(`done`), so that a proof needs some hundreds of hashes and not all.
+A growing tree needs only its right edge: the roots of its whole subtrees, largest first (`peaks`).
+Roots of whole subtrees of 256 entries, of 256 of those, and so on, are stored (`completed`), so
+that a proof reads some hundreds of hashes instead of all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,9 +10,9 @@ from hashlib import sha256
 
 HASH_BYTES = 32
 TILE_LEVELS = 8
-"""Levels between two that are kept: 256 hashes under each one."""
+"""Levels between two stored levels: 256 hashes under each stored one."""
 EMPTY = sha256(b"").digest()
-"""The root of nothing."""
+"""Root of an empty tree."""
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -24,7 +24,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def fold_peaks(peaks: Sequence[bytes]) -> bytes:
-    """The root over whole subtrees that stand side by side, the largest first."""
+    """Return the root over adjacent whole subtrees, given largest first."""
     if not peaks:
         return EMPTY
     root = peaks[-1]
@@ -34,15 +34,15 @@ def fold_peaks(peaks: Sequence[bytes]) -> bytes:
 
 
 class Tree:
-    """A tree that grows."""
+    """Tree that grows by appending leaves."""
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
         self.size, self.peaks = size, list(peaks)
         self.completed: list[tuple[int, int, bytes]] = []
-        """Level, index and hash of the kept nodes that were completed since it was made."""
+        """Level, index and hash of the stored nodes completed since the tree was loaded."""
 
     def append(self, leaf: bytes) -> None:
-        """A leaf's hash, at the next place."""
+        """Append the hash of a leaf."""
         node, index, level = leaf, self.size, 0
         while index & 1:
             node = node_hash(self.peaks.pop(), node)
@@ -57,12 +57,12 @@ class Tree:
         return fold_peaks(self.peaks)
 
     def edge_bytes(self) -> bytes:
-        """The peaks as they are kept."""
+        """Return the peaks in their stored form."""
         return b"".join(self.peaks)
 
 
 def load_tree(size: int, edge: bytes) -> Tree:
-    """The tree whose right edge was kept. ValueError where there cannot be one."""
+    """Load a tree from its stored right edge. ValueError if the edge does not fit the size."""
     if len(edge) != size.bit_count() * HASH_BYTES:
         raise ValueError("the edge of the tree is not that of its size")
     pieces = range(0, len(edge), HASH_BYTES)
@@ -70,11 +70,12 @@ def load_tree(size: int, edge: bytes) -> Tree:
 
 
 Range = tuple[int, int]
-"""Places of entries: from, and up to."""
+"""Range of positions: first, and end (exclusive)."""
 
 
 def sibling_ranges(index: int, size: int) -> list[Range]:
-    """Whose hashes prove that an entry is in a tree of this size, the nearest first."""
+    """Return the ranges whose hashes prove that an entry is in a tree of this size, nearest
+    first."""
     start, end = 0, size
     ranges: list[Range] = []
     while end - start > 1:
@@ -89,8 +90,8 @@ def sibling_ranges(index: int, size: int) -> list[Range]:
 
 
 def whole_subtrees(part: Range) -> Iterator[tuple[int, int]]:
-    """The whole subtrees that a range consists of, as level and index; the range begins where one
-    of its size may begin."""
+    """Return the whole subtrees of a range as level and index. The range must begin at a multiple
+    of its largest subtree."""
     start, end = part
     while start < end:
         level = (end - start).bit_length() - 1
@@ -99,13 +100,14 @@ def whole_subtrees(part: Range) -> Iterator[tuple[int, int]]:
 
 
 def stored_nodes(level: int, index: int) -> tuple[int, int, int]:
-    """Of which kept hashes a whole subtree is made: their level, the first, and how many."""
+    """Return the stored hashes under a whole subtree: their level, the first index, and their
+    number."""
     step = level % TILE_LEVELS
     return level - step, index << step, 1 << step
 
 
 def subtree_root(hashes: Sequence[bytes]) -> bytes:
-    """The root of a whole subtree over 1, 2, 4 ... hashes of one level."""
+    """Return the root of a whole subtree over 1, 2, 4 ... hashes of one level."""
     nodes = list(hashes)
     while len(nodes) > 1:
         nodes = [node_hash(nodes[n], nodes[n + 1]) for n in range(0, len(nodes), 2)]
@@ -113,7 +115,7 @@ def subtree_root(hashes: Sequence[bytes]) -> bytes:
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """The root that a proof comes to; None where it cannot be one of that place and size."""
+    """Return the root that a path leads to; None if the path does not fit the index and size."""
     if not 0 <= index < size or len(path) != len(sibling_ranges(index, size)):
         return None
     node = leaf

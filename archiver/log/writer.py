@@ -1,8 +1,7 @@
-"""Records into the log: sealed first, then written in one transaction, in their places in the tree.
+"""Write records to the log: seal them, then append them in one transaction.
 
-Whoever writes holds the row of the head, so there is one writer at a time. Of a batch of which
-something is known already that is left out, and places are given to the rest: what comes again
-changes nothing.
+The writer locks the row of the head, so there is one writer at a time. Records that the log already
+contains are left out and positions are given to the rest, so writing again changes nothing.
 """
 
 import asyncio
@@ -27,29 +26,30 @@ from services.contract import Record
 from services.postgres.database import Connection, Pool
 
 DESTRUCTION = "destruction"
-"""The kind of record that says that something cannot be opened any more."""
+"""Kind of record that states that something was destroyed."""
 YIELD_EVERY = 100
-"""Sealed without a pause, in some 2 ms: then the batch before gets on its way to the database, and
-whoever asks gets an answer."""
+"""Records sealed without yielding, in some 2 ms. Yielding lets the previous batch be sent to the
+database and requests be answered."""
 HASH_BYTES = 16
-"""Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
+"""Length of a keyed hash: that of a UUID, which rules out collisions."""
 CONVERSATION = "conversation"
-"""What is hashed for the processing log."""
+"""Kind of the subject that the processing log contains as a hash."""
 UNIQUE_VIOLATION = "23505"
-"""PostgreSQL's word for an id that is there already."""
+"""SQLSTATE of an id that exists already."""
 
 
 class SealedBeforeErasure(Exception):
-    """Something was destroyed since it was sealed: to be sealed anew, and written then."""
+    """Something was destroyed after the entries were sealed: seal the records anew and write them
+    then."""
 
 
 class CannotSeal(Exception):
-    """A record that cannot be sealed: it goes aside, and its siblings go on."""
+    """The record cannot be sealed: it goes to quarantine, and the others go on."""
 
 
 class _SealingKeys(msgspec.Struct, frozen=True):
-    """What a batch is sealed with: keys of conversations, those by which people and words of
-    municipalities are found, and how often anything was destroyed before they were looked for."""
+    """Keys for a batch: of conversations, the hash keys of municipalities, and the number of
+    destructions before the keys were loaded."""
 
     conversation_keys: dict[Place, bytes]
     hash_keys: dict[str, bytes]
@@ -65,24 +65,25 @@ class Writer:
     ) -> None:
         self._pool, self._keys, self._activities = pool, keys, activities
         self._destructions, self._hash_keys = -1, dict[str, bytes]()
-        """Kept until anything is destroyed: it may have been the key of a municipality."""
+        """Cached until the number of destructions changes, since a destruction may have deleted the
+        key of a municipality."""
         self._writing, self._turn = 0, asyncio.Lock()
-        """In the order in which they came: who waits for the head's row is passed by whoever comes
-        when it is free, and a busy intake comes again and again."""
+        """Number of writers, and their turn in order of arrival. PostgreSQL may give the head's row
+        to a newcomer before those that wait, and a busy intake comes again and again."""
 
     @property
     def busy(self) -> bool:
-        """Somebody writes, or waits for their turn."""
+        """Return whether a writer is active or waiting."""
         return self._writing > 0
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Write what is not there yet; how many were new. Unsealable where one cannot be."""
+        """Write the records that are new and return their number. Raises CannotSeal."""
         while True:
             with suppress(SealedBeforeErasure):
                 return await self.write(await self.seal(records))
 
     async def seal(self, records: Sequence[Record]) -> list[Entry]:
-        """Ready to be written. Unsealable."""
+        """Seal records, ready to be written. Raises CannotSeal."""
         read = [(record, _read_fields(record), place_of_record(record)) for record in records]
         places, tenants = {place for *_, place in read}, {record.tenant for record in records}
         keys = await self._load_keys(places, tenants)
@@ -96,7 +97,8 @@ class Writer:
         return sealed
 
     async def _load_keys(self, places: set[Place], tenants: set[str]) -> "_SealingKeys":
-        """The count first: what is destroyed while the keys are looked for shows by it."""
+        """Load the keys of a batch. The number of destructions is read first, so that a destruction
+        in the meantime is noticed when the batch is written."""
         async with self._pool.acquire() as connection:
             destructions = int(await connection.fetchval(_DESTRUCTIONS))
         if destructions != self._destructions:
@@ -140,7 +142,8 @@ class Writer:
         return build_action(record, fields, self._activities.of_tenant(record.tenant), subject)
 
     async def write(self, entries: Sequence[Entry]) -> int:
-        """What is not there yet, whole or not at all; how many were new. Outdated."""
+        """Write the entries that are new, all or none, and return their number. Raises
+        SealedBeforeErasure."""
         if not entries:
             return 0
         self._writing += 1
@@ -151,8 +154,8 @@ class Writer:
             self._writing -= 1
 
     async def _write(self, entries: Sequence[Entry]) -> int:
-        """Nearly always all are new: only where one is not it is looked which, at a tenth of what
-        a batch costs."""
+        """Insert all entries first, since nearly always all are new. The search for existing ids, a
+        tenth of the cost of a batch, follows only after a conflict."""
         try:
             return await self._insert(entries, has_known=False)
         except Exception as error:
@@ -163,7 +166,7 @@ class Writer:
     async def _insert(self, entries: Sequence[Entry], *, has_known: bool) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_HEAD)
-            assert head is not None  # it was made with its table
+            assert head is not None  # the table was created with this row
             if any(entry.destructions != head["destructions"] for entry in entries):
                 raise SealedBeforeErasure
             existing = await _existing_ids(connection, entries) if has_known else set()
@@ -174,7 +177,7 @@ class Writer:
 
 
 class _SingleConnectionPool:
-    """The connection of a transaction, as what a writer takes one from."""
+    """Single connection in the role of a pool."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -185,7 +188,7 @@ class _SingleConnectionPool:
 
 
 def writer_in_transaction(connection: Connection, keys: KeyStore) -> Writer:
-    """One that writes in the transaction of this connection."""
+    """Return a writer that writes in the transaction of this connection."""
     return Writer(cast(Pool, _SingleConnectionPool(connection)), keys)
 
 
@@ -204,12 +207,13 @@ def _read_fields(record: Record) -> RecordFields:
 
 
 def place_of_record(record: Record) -> Place:
-    """Under which key it lies. What is said of a destruction outlives what was destroyed."""
+    """Return the place whose key seals the record. A destruction record has no place, because it
+    must outlive what was destroyed."""
     return NOWHERE if record.kind == DESTRUCTION else (record.tenant, record.conversation)
 
 
 def person_hash(key: bytes, kind: str, value: str) -> bytes:
-    """By which somebody is found; it tells nothing without the key."""
+    """Return the hash under which a person is indexed. Without the key it reveals nothing."""
     return blake2b(f"{kind}\0{value}".encode(), key=key, digest_size=HASH_BYTES).digest()
 
 
@@ -228,5 +232,5 @@ def _pending_media(
 _HEAD = "select size, peaks, destructions from archiver.head for update"
 _DESTRUCTIONS = "select destructions from archiver.head"
 
-# Between these two: other months are not looked into.
+# The bounds on the id keep PostgreSQL from searching the partitions of other months.
 _KNOWN = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"
