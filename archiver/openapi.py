@@ -1,4 +1,4 @@
-"""The archiver's API as its document describes it: a table of operations."""
+"""OpenAPI document of the archiver's API: a table of operations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -71,7 +71,7 @@ VIEWER_HEADERS: tuple[Json, ...] = (
         "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
 )
-"""Of whatever shows something: each look is on the record."""
+"""Headers of every operation that shows content; each view is on the record."""
 
 INVALID_VIEWER = Refusal(
     WRONG_HEADERS,
@@ -232,4 +232,4 @@ API = Api(
 OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, SEARCH_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
 
 document: Json = document_of(API, OPERATIONS)
-"""Answered at /v1/openapi.json; see `services.manual.routes`."""
+"""Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

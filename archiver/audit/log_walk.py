@@ -1,8 +1,8 @@
-"""Going along the log, entry by entry, and saying what is not as it was. Pure.
+"""Walk along the log, entry by entry, and report what was changed. Pure.
 
-256 entries make a tile, whose hash was kept when it was full. Each entry is held against its own
-leaf, each tile against what was kept, and the whole against what was signed: so what is wrong has
-the narrowest name that there is for it.
+A tile is 256 entries; its hash is stored when it is full. Each entry is checked against its own
+leaf, each tile against its stored hash, and the whole against the checkpoints, so that a change is
+located as precisely as possible.
 """
 
 from bisect import insort
@@ -18,16 +18,16 @@ from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 
 TILE_ENTRIES = 1 << TILE_LEVELS
 MAX_EXPECTED = 4000
-"""Checkpoints that are held at once: more than are of the entries that are looked at together."""
+"""Checkpoints held at a time: more than there are for one batch of entries."""
 Row: TypeAlias = Any
-"""By name: asyncpg's, or a dict."""
+"""Row by column name: asyncpg's, or a dict."""
 StoredHashes = Mapping[tuple[int, int], bytes]
-"""Level and index -> hash."""
+"""Hash by level and index."""
 
 
 class Finding(msgspec.Struct, frozen=True, rename="camel"):
-    """Something that is wrong, in one sentence; where it can be told, with the place in the log and
-    the id of the entry."""
+    """Fault in the log or the index in one sentence, with the position and id of the entry if
+    known."""
 
     what: str
     sentence: str
@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SignedState(msgspec.Struct, frozen=True):
-    """What a checkpoint says that the log was."""
+    """State of the log according to a checkpoint."""
 
     size: int
     root: bytes
@@ -45,40 +45,42 @@ class SignedState(msgspec.Struct, frozen=True):
 
 
 class LogWalk:
-    """Begins where a tile does; `upper` is the tree of the tiles before."""
+    """Walk that starts at the beginning of a tile. `peaks` are those of the tree of earlier
+    tiles."""
 
     def __init__(self, start: int, peaks: Sequence[bytes]) -> None:
         self._upper = Tree(start // TILE_ENTRIES, peaks)
         self._tile: list[bytes] = []
         self._expected: list[SignedState] = []
         self.covered = 0
-        """As many entries as the last checkpoint is of."""
+        """Number of entries that the largest checkpoint covers."""
         self._verified = start
-        """As far as it was found to be what was signed."""
+        """Number of entries up to which the log matches its checkpoints."""
         self.is_broken = False
-        """Places are missing or doubled: nothing can be said of roots from there on."""
+        """True once a position is missing or duplicated, or a root differs: roots say nothing from
+        there on."""
 
     @property
     def size(self) -> int:
         return self._upper.size * TILE_ENTRIES + len(self._tile)
 
     def expect(self, signed: SignedState) -> None:
-        """What is still to come, that it is held against."""
+        """Add a checkpoint, to be checked when the walk reaches its size."""
         if signed.size >= self.size:
             self.covered = max(self.covered, signed.size)
             if len(self._expected) < MAX_EXPECTED:
                 insort(self._expected, signed, key=lambda one: one.size)
 
     def peaks(self) -> list[bytes]:
-        """The right edge of the tree over all entries."""
+        """Return the peaks of the tree over all entries so far."""
         return self._upper.peaks + _tree_of(self._tile).peaks
 
     def root(self) -> bytes:
         return fold_peaks(self.peaks())
 
     def check_entry(self, row: Row, stored: StoredHashes) -> list[Finding]:
-        """The next one, which has the columns of Open, and position, salt, sealed and leaf; `kept`
-        holds the hashes that were kept around there."""
+        """Check the next entry. Its row has the plain columns, position, salt, sealed content and
+        leaf; `stored` contains the stored hashes of its tile and the nodes above it."""
         findings = self._check_row(row)
         if len(self._tile) == TILE_ENTRIES:
             findings += self._complete_tile(stored)
@@ -109,7 +111,8 @@ class LogWalk:
         return [_entry_finding(row, "doubled", "two entries have this place")]
 
     def _complete_tile(self, stored: StoredHashes) -> list[Finding]:
-        """A tile is full: what was kept of it counts from here on."""
+        """Complete a full tile. The walk goes on with the stored hash, so that a fault is reported
+        once."""
         index, root = self._upper.size, subtree_root(self._tile)
         self._tile = []
         self._upper.append(stored.get((TILE_LEVELS, index), root))
@@ -127,7 +130,7 @@ class LogWalk:
         ]
 
     def check_signed(self) -> list[Finding]:
-        """Held against what was signed of exactly this size."""
+        """Check the root against the checkpoints of exactly this size."""
         findings = []
         while self._expected and self._expected[0].size == self.size:
             signed = self._expected.pop(0)
@@ -144,7 +147,7 @@ class LogWalk:
         return findings
 
     def finish(self) -> list[Finding]:
-        """No entry is left."""
+        """Report checkpoints larger than the log."""
         return [
             Finding(
                 "short",

@@ -1,6 +1,5 @@
-"""Whether what was kept of files is still there, and is what it was. No key is needed for it: a
-file is named by the hash of its ciphertext. With the master key it is held against the record too,
-which says of each what it is named."""
+"""Verify that stored files exist and are unchanged. No key is needed, since a file is named by the
+hash of its ciphertext. With the master key the files are also checked against the record."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,13 +16,13 @@ from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Pool
 
 ROWS = 500
-"""In memory at once, some 300 bytes each; and as many names of the store's."""
+"""Rows in memory, some 300 bytes each; and names of objects."""
 AT_ONCE = 4
-"""Files that are read at once, of which a few pieces are in memory, of `objects.READ_BYTES`."""
+"""Files read at a time, each with a few pieces of `objects.READ_BYTES` in memory."""
 Row: TypeAlias = Any
-"""By name: asyncpg's."""
+"""Row by column name: asyncpg's."""
 Progress: TypeAlias = Callable[[int, int], None]
-"""Files looked at, of how many."""
+"""Callback with the number of files checked and their total."""
 What = Literal["missing", "damaged", "unnamed", "another"]
 SENTENCES: dict[What, str] = {
     "missing": "there is nothing of this name in the object store",
@@ -34,14 +33,13 @@ SENTENCES: dict[What, str] = {
 
 
 class _MediaObject(msgspec.Struct, frozen=True):
-    """As much of what the record says of a file."""
+    """Name of the file in a media record."""
 
     object: str
 
 
 class FileFinding(msgspec.Struct, frozen=True, rename="camel"):
-    """Something that is wrong, in one sentence; with its name in the store, and the message that
-    it came with."""
+    """Fault of a file in one sentence, with its name in the store and the message it came with."""
 
     what: What
     sentence: str
@@ -52,8 +50,8 @@ class FileFinding(msgspec.Struct, frozen=True, rename="camel"):
 async def verify_files(
     pool: Pool, store: ObjectStore, progress: Progress, keys: KeyStore | None = None
 ) -> AsyncIterator[FileFinding]:
-    """What is wrong, in the order of the messages, then what belongs to none, then what the record
-    knows otherwise; memory stays flat. Away where the store does not answer."""
+    """Yield what is wrong: files in order of their messages, then files without a message, then
+    files that the record contradicts. Memory use is constant. Raises StoreUnavailable."""
     count, done = await pool.fetchval(_COUNT), 0
     after = UUID(int=0)
     while rows := await pool.fetch(_ROWS, after, ROWS):
@@ -72,7 +70,8 @@ async def verify_files(
 
 
 async def _check_files(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[FileFinding]:
-    """At once; none is left running where one cannot be read."""
+    """Check files concurrently. An error is raised only when all have ended, so none is left
+    running."""
     checks = (_check_file(pool, store, row) for row in rows)
     results = await asyncio.gather(*checks, return_exceptions=True)
     for one in results:
@@ -103,7 +102,7 @@ async def _hash(store: ObjectStore, key: str) -> str:
 
 
 async def _find_orphans(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFinding]:
-    """A row names a file before it is there, and until it is gone."""
+    """Yield files without a row. A row exists before its file is stored and until it is deleted."""
     keys: list[str] = []
     async for key in store.names(object_store.SEALED):
         keys.append(key)
@@ -133,7 +132,7 @@ async def _exists(store: ObjectStore, key: str) -> bool:
 
 
 async def _find_contradictions(pool: Pool, keys: KeyStore) -> AsyncIterator[FileFinding]:
-    """What the record said last of a file is what its row says."""
+    """Yield files whose last media record names another object than their row."""
     after = UUID(int=0)
     while rows := await pool.fetch(_SAID, after, ROWS):
         for row in decrypt_rows(rows, keys):
@@ -157,7 +156,7 @@ order by id limit $2
 
 _STILL = f"select true from archiver.media where id = $1 and object = $2 and {_KEPT}"
 
-# Of each message the last that was said; by ids of messages, since there are no others here.
+# The last media record of each message. Every media record has a message, so pages go by its id.
 _SAID = f"""
 select r.*, m.ciphertext_sha256 from (
     select distinct on (e.message) {COLUMNS} from archiver.entry e {JOIN_KEYS}

@@ -1,8 +1,8 @@
-"""By what entries are found, words and people, held against the entries themselves; and laid anew
-where it is not so.
+"""Verify the search index (words and persons) against the decrypted entries, and rebuild what is
+missing.
 
-None of it is in the log: it is made of what is there, and whoever takes it away hides something
-from a search, or from a citizen who asks. It takes the master key; memory stays flat.
+The index is not part of the log, so removing rows hides entries from a search or from a citizen's
+request without a trace in the log. The master key is needed; memory use is constant.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -23,15 +23,16 @@ from services.contract import Record
 from services.postgres.database import Connection
 
 KINDS = sorted(CONTENT_KINDS | {"view"})
-"""Of entries that are found by anything."""
+"""Kinds of entry that are indexed."""
 Words = tuple[Any, ...]
-"""A row of what is found by words, as SOUGHT."""
+"""Row of the word index, as SEARCHABLE_COLUMNS."""
 Subject = tuple[str, bytes, str, UUID]
-"""A row of what is found by people: municipality, hash, conversation, entry."""
+"""Row of the person index: municipality, hash, conversation, entry."""
 
 
 class MissingRows(msgspec.Struct, frozen=True):
-    """Of some entries what should be there and is not. `seen`: the place after the last of them."""
+    """Index rows of some entries that are missing or wrong. `seen` is the position after the last
+    entry."""
 
     seen: int
     words: list[Words]
@@ -52,7 +53,7 @@ class MissingRows(msgspec.Struct, frozen=True):
 async def verify_index(
     connection: Connection, keys: KeyStore, progress: Callable[[int, int], None]
 ) -> AsyncIterator[Finding]:
-    """In a transaction that reads as of one moment."""
+    """Yield what is wrong with the index. Run in a transaction that reads one snapshot."""
     size = (await load_log_state(connection)).size
     async for rows in find_missing_rows(connection, keys):
         for one in rows.findings():
@@ -63,7 +64,8 @@ async def verify_index(
 
 
 async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIterator[MissingRows]:
-    """In the order of the log, as far as it opens. In a transaction."""
+    """Yield missing rows in the order of the log, for the entries that decrypt. Run in a
+    transaction."""
     hash_keys = await _load_hash_keys(connection, keys)
     cursor = await connection.cursor(_FOUND_BY, KINDS)
     while rows := await cursor.fetch(AT_ONCE):
@@ -80,7 +82,7 @@ async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIter
 
 
 async def find_orphaned_rows(connection: Connection) -> list[Finding]:
-    """What is found by words, and was destroyed or is not in the log."""
+    """Return index rows whose entry was destroyed or is not in the log."""
     rows = await connection.fetch(_DARK, AT_ONCE)
     sentence = "something is found by its words that nobody can read"
     findings = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
@@ -90,22 +92,22 @@ async def find_orphaned_rows(connection: Connection) -> list[Finding]:
 
 
 class LogState(msgspec.Struct, frozen=True):
-    """How far the log has come, and how often anything of it was destroyed."""
+    """Size of the log, and the number of destructions."""
 
     size: int
     destructions: int
 
 
 async def load_log_state(connection: Connection) -> LogState:
-    """In the transaction in which is looked."""
+    """Load the state in the transaction of the check."""
     row = await connection.fetchrow("select size, destructions from archiver.head")
     assert row is not None  # the table was created with this row
     return LogState(**row)
 
 
 async def rebuild(connection: Connection, missing: MissingRows, destructions: int) -> int:
-    """What was missing, as it should be; how many rows. As the owner of the tables, in a
-    transaction. Outdated where something was destroyed since it was looked."""
+    """Write the missing rows and return their number. Run in a transaction as the owner of the
+    tables. Raises SealedBeforeErasure if something was destroyed since the rows were determined."""
     if await connection.fetchval(_HELD) != destructions:
         raise SealedBeforeErasure
     if missing.words:
@@ -120,13 +122,13 @@ async def rebuild(connection: Connection, missing: MissingRows, destructions: in
 
 
 async def delete_orphans(connection: Connection) -> int:
-    """Take away what is found and nobody can read; how many rows."""
+    """Delete index rows that nobody can read and return their number."""
     statuses = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
     return sum(int(status.rpartition(" ")[2]) for status in statuses)
 
 
 def _expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
-    """By what an entry is found; nothing where its data is not what its kind says."""
+    """Return the index rows of an entry; none if its data is not what its kind requires."""
     record = Record(id=row["id"], kind=row["kind"], at=row["at"], data=row["data"])
     try:
         fields = read_fields(record)
@@ -146,7 +148,8 @@ def _expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, li
 
 
 def _subject_key(row: Sequence[Any]) -> tuple[Any, ...]:
-    """Of a conversation each is said once, by whichever entry; of what stands in none, by each."""
+    """Return the identity of a person row. A conversation has one row per person, from any of its
+    entries; an entry outside conversations has its own."""
     tenant, hash, conversation, entry = row
     return tenant, hash, conversation, "" if conversation else entry
 

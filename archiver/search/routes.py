@@ -1,4 +1,5 @@
-"""POST /v1/messages/_search: what is looked for stands in a body, where no log keeps it."""
+"""POST /v1/messages/_search. The conditions are in the body, which no access log of a proxy
+contains."""
 
 from aiohttp import web
 
@@ -29,7 +30,7 @@ class SearchRoutes:
         return [web.post(PATH, require_token(handler, self._keyring, "read"))]
 
     async def search(self, request: web.Request, rights: Rights) -> web.Response:
-        """400 with every fault of the question, or where its answer takes too long."""
+        """Answer a search. 400 with every fault of the request, or if the search takes too long."""
         try:
             body = await read_json_body(request)
         except Refused as refused:

@@ -1,4 +1,4 @@
-"""Looking through the record, and opening what is found, for whoever may read it."""
+"""Search the record, and decrypt the hits that the caller may read."""
 
 import asyncio
 from datetime import timedelta
@@ -20,24 +20,25 @@ from services.ids import min_id_at
 from services.postgres.database import Connection, Pool
 
 CONCURRENT_SEARCHES = 4
-"""Of the pool's connections: the record is written over one, files have six."""
+"""Searches at a time, each with a connection of the pool; the writer has one and files have six."""
 MAX_CONVERSATIONS = 5000
-"""Conversations of one person, and messages in none; who has more is a machine."""
+"""Maximum number of conversations of one person and messages outside conversations. A person with
+more is a machine."""
 CLOCK_SKEW = timedelta(days=1)
-"""That a clock of ours may be ahead: an id is not of a later time than when it was written, and so
-much."""
+"""Clock skew allowed between writers when bounding a search by id: an id is never later than the
+time of writing plus this."""
 CANCELLED = "57014"
-"""PostgreSQL's word for a statement that took longer than it may."""
+"""SQLSTATE of a statement that exceeded its time limit."""
 
 
 class SearchTooBroad(Exception):
-    """It takes too long, or there is too much: not to be tried again as it is. Says what to ask
-    instead."""
+    """The search takes too long or has too many matches. The message says what to ask instead;
+    trying again does not help."""
 
 
 class CursorFromOtherSearch(Exception):
-    """An `asOf`, or the one in an `after`, that this municipality was not told: whoever asks is to
-    ask anew. `member` of the question."""
+    """An `asOf`, also within an `after`, that was not made for this municipality. The caller must
+    start a new search. `member` is the faulty member of the request."""
 
     SENTENCE = "is of no answer of ours"
 
@@ -47,14 +48,14 @@ class CursorFromOtherSearch(Exception):
 
 
 class TimeLimits(msgspec.Struct, frozen=True):
-    """Seconds that PostgreSQL may take: to find a page, to count as far as is asked."""
+    """Time limits of PostgreSQL in seconds: to find a page, and for an exact count."""
 
     find: float = 3.0
     count: float = 10.0
 
 
 class Hits(msgspec.Struct, frozen=True, kw_only=True):
-    """A page, not opened yet. `exact`: there are not more than `total`."""
+    """Page that is not decrypted yet. `exact` is false if there are more hits than `total`."""
 
     ids: list[UUID]
     next: str | None
@@ -64,7 +65,8 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A page: entries, opened, in order; of `gone` more the content was destroyed."""
+    """Page of decrypted entries, in order. `gone` is the number of hits whose content was
+    destroyed."""
 
     rows: list[dict[str, Any]]
     gone: int
@@ -72,14 +74,15 @@ class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Search:
-    """One that is asked by many: only so many look at a time."""
+    """Search that limits the number of concurrent searches."""
 
     def __init__(self, pool: Pool, keys: KeyStore, store: RecordReader) -> None:
         self._pool, self._keys, self._store = pool, keys, store
         self._turns = asyncio.Semaphore(CONCURRENT_SEARCHES)
 
     async def find(self, request: SearchRequest, rights: Rights) -> SearchPage:
-        """TooBroad, Elsewhere; TimeoutError while too many others are at it."""
+        """Find a page. Raises SearchTooBroad, CursorFromOtherSearch, or TimeoutError while too many
+        searches are running."""
         async with asyncio.timeout(TimeLimits().find):
             await self._turns.acquire()
         try:
@@ -93,14 +96,14 @@ class Search:
 
 
 class SearchTransaction:
-    """In one transaction, whose statements end in time from then on."""
+    """Search in one transaction, whose statements have a time limit."""
 
     def __init__(self, connection: Connection, key: bytes, limits: TimeLimits) -> None:
-        """`key`: by which words and people of the municipality are found."""
+        """Use the hash key of the municipality."""
         self._connection, self._key, self._limits = connection, key, limits
 
     async def find_hits(self, request: SearchRequest, rights: Rights) -> Hits:
-        """TooBroad, Elsewhere."""
+        """Find the hits of a page. Raises SearchTooBroad and CursorFromOtherSearch."""
         await self._limit_statement(self._limits.find)
         scope = await self._build_scope(request, rights.tenant)
         rows = await self._fetch(sql.hits_query(request, rights, scope, clock.now()), _NARROWER)
@@ -147,7 +150,8 @@ class SearchTransaction:
     async def _limit_to_person(
         self, person: CitizenFilter, tenant: str, scope: SearchScope
     ) -> SearchScope:
-        """Where a person's messages stand."""
+        """Limit the scope to the conversations of a person, and to their entries outside
+        conversations."""
         hashed = person_hash(self._key, person.kind, normalise(person.identity))
         query = Query(_SUBJECT, [tenant, hashed, MAX_CONVERSATIONS + 1])
         rows = await self._fetch(query, _NARROWER)
@@ -167,7 +171,7 @@ class SearchTransaction:
 
 
 async def open_hits(hits: Hits, store: RecordReader, rights: Rights) -> SearchPage:
-    """With what is in them, of those of which it was not destroyed."""
+    """Decrypt the hits whose content was not destroyed."""
     existing = {row["id"]: row for row in await store.entries(hits.ids, rights)}
     rows = [existing[id] for id in hits.ids if id in existing]
     return SearchPage(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
@@ -180,12 +184,12 @@ _BOUND = """
 select set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 'force_custom_plan',
     true)
 """
-"""A plan is made for these words: of which there are few is known."""
+"""A custom plan takes into account which of these words are rare."""
 
 _LOG = """
 select size, (select id from archiver.searchable order by id limit 1) as oldest from archiver.head
 """
-"""Nothing below its size is still to come: whoever writes holds that row."""
+"""Entries below this size are all written, since a writer holds the lock on that row."""
 
 _WRITTEN = "select written_at from archiver.entry where position = $1"
 

@@ -1,9 +1,9 @@
-"""What is asked, as SQL. Pure.
+"""SQL of a search. Pure.
 
-Month by month, the nearest first, each with the index that finds the least: PostgreSQL stops as
-soon as there is a page. In order of ids, which are in order of time; as bytes, since there is no
-index on those: going through a month in order, in the hope that something fits soon, takes
-seconds where nothing does.
+The search goes month by month, nearest first, each with the index that selects least; PostgreSQL
+stops when it has a page. Hits are ordered by id, which is the order of time. The ids are sorted as
+bytes, for which no index exists: otherwise PostgreSQL might scan a month in order of id, hoping for
+an early match, which takes seconds if nothing matches.
 """
 
 from collections.abc import Sequence
@@ -20,24 +20,25 @@ from services.http.rights import Rights
 from services.ids import created_at, min_id_at
 
 MAX_MONTHS = 120
-"""Looked through one by one; what is older, in one go."""
+"""Months searched one by one; older ones are searched together."""
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 IN_CONVERSATION = "s.conversation <> ''"
-"""The index holds these alone, and is used only where that is said."""
+"""The index covers only these rows, and PostgreSQL uses it only if the condition is in the
+query."""
 
 
 class SearchScope(msgspec.Struct, frozen=True, kw_only=True):
-    """What a question means here: in which record, with which key; of a person the conversations,
-    and what they wrote in none."""
+    """Scope of a request: the size of the log, the hash key, and for a person the conversations and
+    the entries outside conversations."""
 
     as_of: int
     key: bytes
     conversations: Sequence[str] | None = None
     entries: Sequence[UUID] = ()
     oldest: UUID | None = None
-    """The first thing there is to find."""
+    """Id of the first entry in the index."""
     latest: UUID = LAST
-    """An id that nothing has reached that was in the record then."""
+    """Id that no entry of the record at that position has reached."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class _Arguments(list[Any]):
-    """Values as they are named in SQL."""
+    """Values of a query; calling it adds a value and returns its placeholder."""
 
     def __call__(self, value: Any) -> str:
         self.append(value)
@@ -54,7 +55,7 @@ class _Arguments(list[Any]):
 
 
 def hits_query(request: SearchRequest, rights: Rights, scope: SearchScope, now: datetime) -> Query:
-    """Ids of a page and of one more, in order."""
+    """Select the ids of a page and one more, in order."""
     arguments = _Arguments()
     conditions = _conditions(request, rights, scope, arguments)
     limit = arguments(request.limit + 1)
@@ -71,7 +72,7 @@ def hits_query(request: SearchRequest, rights: Rights, scope: SearchScope, now: 
 
 
 def count_query(request: SearchRequest, rights: Rights, scope: SearchScope) -> Query:
-    """How many there are; one more than are counted, where there are more."""
+    """Count the hits; a bounded count stops at one more than BOUNDED_COUNT."""
     arguments = _Arguments()
     conditions = _conditions(request, rights, scope, arguments)
     conditions += _id_range(*_requested_range(request, scope), arguments)
@@ -84,7 +85,8 @@ def count_query(request: SearchRequest, rights: Rights, scope: SearchScope) -> Q
 def _conditions(
     request: SearchRequest, rights: Rights, scope: SearchScope, arguments: _Arguments
 ) -> str:
-    """All but the time. Rights stand in it themselves: what is not shown is not counted either."""
+    """Return all conditions but the time. Rights are conditions too, so that hits which are not
+    shown are not counted either."""
     conditions = [
         f"s.tenant = {arguments(rights.tenant)}",
         f"s.position < {arguments(scope.as_of)}",
@@ -116,7 +118,8 @@ def _conditions(
 
 
 def _id_range(first: UUID, end: UUID, arguments: _Arguments) -> str:
-    """Without what says nothing: a range is thought to hold few, where little is known yet."""
+    """Leave out bounds that exclude nothing: without statistics the planner expects a range to
+    match few rows."""
     lower = f" and s.id >= {arguments(first)}" if first != FIRST else ""
     return lower + (f" and s.id < {arguments(end)}" if end != LAST else "")
 
@@ -131,7 +134,7 @@ def _person_condition(
 def _department_condition(
     request: SearchRequest, rights: Rights, key: bytes, arguments: _Arguments
 ) -> str:
-    """The same as the columns say, as the index has it."""
+    """Repeat the condition on departments as tokens, which the index contains."""
     departments = [
         each for each in request.departments or rights.departments if rights.handles(each)
     ]
@@ -140,7 +143,7 @@ def _department_condition(
 
 
 def _any_text_condition(texts: Sequence[str], key: bytes, arguments: _Arguments) -> str:
-    """Those of one word together: the index goes once for all of them."""
+    """Combine texts of one word in one condition, so that the index is scanned once for them."""
     texts_words = [searchable_words(text) for text in texts]
     single = [word_token(key, words[0]) for words in texts_words if len(words) == 1]
     conditions = [f"s.words && {arguments(single)}::bigint[]"] if single else []
@@ -157,7 +160,8 @@ def _all_words_condition(words: Sequence[str], key: bytes, arguments: _Arguments
 def month_ranges(
     request: SearchRequest, scope: SearchScope, now: datetime
 ) -> list[tuple[UUID, UUID]]:
-    """Of the ids to look through, month by month, the nearest first: first and end of each."""
+    """Return the id ranges to search, month by month, nearest first, each with its end
+    (exclusive)."""
     first, end = _requested_range(request, scope)
     if request.cursor:
         last = request.cursor.last
@@ -174,7 +178,7 @@ def month_ranges(
 
 
 def _month_starts(oldest: UUID, now: datetime) -> list[UUID]:
-    """Where months begin, from the one after the oldest on."""
+    """Return the first ids of the months after the oldest."""
     start = created_at(oldest).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     starts = []
     while (start := (start + timedelta(days=32)).replace(day=1)) <= now:
@@ -183,7 +187,7 @@ def _month_starts(oldest: UUID, now: datetime) -> list[UUID]:
 
 
 def _requested_range(request: SearchRequest, scope: SearchScope) -> tuple[UUID, UUID]:
-    """The ids of the time that is asked for."""
+    """Return the id range of the requested time."""
     first = min_id_at(request.since) if request.since else FIRST
     end = min_id_at(request.until) if request.until else LAST
     return first, min(end, scope.latest)
