@@ -38,7 +38,7 @@ MESSAGE_ID: Json = {
 AFTER: Json = {
     "name": "after",
     "in": "query",
-    "description": "`next` of the page before.",
+    "description": "`next` of the previous page.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1, "default": 0},
 }
 LIMIT: Json = {
@@ -51,22 +51,22 @@ VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": EMPLOYEE,
         "in": "header",
-        "description": "Who looks, as you call them; on the record. Needed where people read with"
-        " the token.",
+        "description": "Employee who views, by the id of your system; recorded. Required if people"
+        " read with the token.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS[EMPLOYEE]},
         "example": "m.devries",
     },
     {
         "name": REASON,
         "in": "header",
-        "description": "Why; on the record. Printable, in UTF-8, as the one before.",
+        "description": "Reason of the view; recorded. Printable UTF-8, like the employee.",
         "schema": {"type": "string", "maxLength": MAX_CHARACTERS[REASON]},
         "example": "klacht 2026-118",
     },
     {
         "name": TRACE,
         "in": "header",
-        "description": "W3C Trace Context: the processing log has this look under your trace.",
+        "description": "W3C Trace Context: the processing log lists the view under your trace.",
         "schema": {"type": "string"},
         "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
@@ -75,37 +75,40 @@ VIEWER_HEADERS: tuple[Json, ...] = (
 
 INVALID_VIEWER = Refusal(
     WRONG_HEADERS,
-    "Without a name where people read with the token, or a header is not what it should be.",
+    "The employee is missing while people read with the token, or a header is invalid.",
     {
         "code": NAME_MISSING,
         "errors": [{"pointer": "", "detail": EMPLOYEE_REQUIRED, "parameter": EMPLOYEE}],
     },
 )
-UNRECORDED = Refusal(NOT_RECORDED, "That you look could not be written down, so nothing is shown.")
+UNRECORDED = Refusal(NOT_RECORDED, "The view could not be recorded, so nothing is shown.")
 VIEW_REFUSALS: dict[int, Sequence[Refusal]] = {400: [INVALID_VIEWER], 503: [AWAY, UNRECORDED]}
 
 NO_CONVERSATION = Refusal(
-    "there is no such conversation", "There is none, or this token may not see it."
+    "there is no such conversation", "It does not exist, or the token may not see it."
 )
-NO_MESSAGE = Refusal("there is no such message", "There is none, or this token may not see it.")
-NO_FILE = Refusal("there is no such file", "There is none, or this token may not see it.")
+NO_MESSAGE = Refusal("there is no such message", "It does not exist, or the token may not see it.")
+NO_FILE = Refusal("there is no such file", "It does not exist, or the token may not see it.")
 FILE_LOST = Refusal(
     "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
-    "It could not be got while Meta had it.",
+    "The file could not be fetched while Meta had it.",
 )
 FILE_QUARANTINED = Refusal(
     "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
-    "It is quarantined, and why.",
+    "The file is quarantined; the detail says why.",
 )
-FILE_MISSING = Refusal("this file is not where it should be", "The operator must look.")
+FILE_MISSING = Refusal(
+    "this file is not where it should be",
+    "The file is missing from the store: the operator must inspect it.",
+)
 FILE_DAMAGED = Refusal(
     "this file is not what was kept",
-    "What lies there was altered: the operator must look. Where that shows half-way, the answer"
+    "The stored file was altered: the operator must inspect it. If this shows halfway, the answer"
     " ends before its Content-Length.",
 )
 INVALID_QUERY = Refusal(
     "the query is not what it should be",
-    "after or limit is not what it should be; `errors` has both at once.",
+    "`after` or `limit` is invalid; `errors` lists every fault.",
     {
         "errors": [
             {
@@ -122,7 +125,7 @@ READ_CONVERSATION = Operation(
     path="/conversations/{id}",
     id="readConversation",
     tag="conversations",
-    summary="Read what happened to a conversation and was noted of it",
+    summary="Read the history and the notes of a conversation",
     roles=["read"],
     parameters=[CONVERSATION_ID, *VIEWER_HEADERS],
     answers={
@@ -138,10 +141,12 @@ READ_MESSAGES = Operation(
     id="readMessages",
     tag="conversations",
     summary="Read the messages of a conversation",
-    description="Oldest first, a page at a time.",
+    description="The oldest messages come first, a page at a time.",
     roles=["read"],
     parameters=[CONVERSATION_ID, AFTER, LIMIT, *VIEWER_HEADERS],
-    answers={200: Answer(description="A page.", model=Messages, example=examples.MESSAGES)},
+    answers={
+        200: Answer(description="A page of messages.", model=Messages, example=examples.MESSAGES)
+    },
     refusals=VIEW_REFUSALS
     | {
         400: [INVALID_QUERY, INVALID_VIEWER],
@@ -165,7 +170,7 @@ READ_MEDIA = Operation(
     id="readMedia",
     tag="messages",
     summary="Read the file that came with a message",
-    description="The bytes as the citizen sent them, to be saved: not to be shown as a page.",
+    description="The bytes as the citizen sent them. Save them; do not display them as a web page.",
     roles=["read"],
     parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={
@@ -176,7 +181,7 @@ READ_MEDIA = Operation(
             binary=True,
         ),
         202: Answer(
-            description="It is on its way: try again after Retry-After.",
+            description="The file is still being fetched: try again after Retry-After.",
             headers=["Retry-After"],
             example={"state": "waiting", "reason": ""},
         ),
@@ -191,12 +196,12 @@ READ_MEDIA = Operation(
 )
 INVALID_SEARCH = Refusal(
     "the body is not what it should be",
-    "The body is not what it should be; `errors` has every fault at once.",
+    "The body is invalid; `errors` lists every fault.",
     {"errors": [{"pointer": "/until", "detail": "must be later than from"}]},
 )
 TOO_BROAD = Refusal(
     "it takes too long to count: ask for a shorter time, or count bounded",
-    "`too_broad`: finding takes over 3 seconds, or counting exactly over 10.",
+    "`too_broad`: the search takes over 3 seconds, or an exact count over 10 seconds.",
     {"code": "too_broad"},
 )
 SEARCH_MESSAGES = Operation(
@@ -205,27 +210,27 @@ SEARCH_MESSAGES = Operation(
     id="searchMessages",
     tag="messages",
     summary="Find messages and notes",
-    description="By their words, who wrote them, when, and who handled them. Words"
-    " are found in any form (`fiets`, `fietsen`), never in the middle of another. An answer says"
-    " as of which place in the log it is: with that `asOf` the same question finds the same"
-    " later, but for what was destroyed meanwhile.",
+    description="Search by words, author, time and department. A word matches in all its forms"
+    " (`fiets`, `fietsen`), but not inside another word. The answer contains its position in the"
+    " log: the same search with that `asOf` gives the same hits later, without what was destroyed"
+    " since.",
     roles=["read"],
     parameters=[*VIEWER_HEADERS],
     content=Content(model=SEARCH, examples=examples.SEARCHES),
-    answers={200: Answer(description="A page.", model=Page, example=examples.PAGE)},
+    answers={200: Answer(description="A page of hits.", model=Page, example=examples.PAGE)},
     refusals=VIEW_REFUSALS | {400: [INVALID_SEARCH, TOO_BROAD, INVALID_VIEWER]} | UNTAKEN,
 )
 API = Api(
     title="Postkamer: the record",
     version=VERSION,
-    summary="What was said, decided and delivered, for whoever may read it",
+    summary="Messages, decisions and deliveries, for authorised readers",
     description="The record of a municipality's conversations on WhatsApp. A token sees its own"
-    " municipality, and of that what its departments handled. Each look is on the record before"
-    " its answer leaves: who, when, at what and why. Times are in UTC. Expect new members in an"
-    " answer.",
+    " municipality, and within it what its departments handled. Each view is recorded before its"
+    " answer leaves: who viewed what, when and why. Times are in UTC. Expect new members in"
+    " answers.",
     tags={
-        "conversations": "What belongs together.",
-        "messages": "What was said.",
+        "conversations": "Conversations with their history and notes.",
+        "messages": "Messages, and the files in them.",
         "documentation": "This document.",
     },
 )

@@ -15,8 +15,7 @@ from archiver.intake import PREFETCH, Intake
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from archiver.log.writer import Writer
-from archiver.media import fetcher, relay
-from archiver.media import scan_worker as looking
+from archiver.media import fetcher, relay, scan_worker
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
 from archiver.media.routes import Files
@@ -78,8 +77,13 @@ async def archiver(
         media_store = MediaStore(pool, keys)
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer))
-        is_confidential = lambda tenant, id: config.confidential(tenant, [id])  # noqa: E731
-        record_routes = RecordRoutes(store, views, token_store, lambda: intake.lag, is_confidential)
+        record_routes = RecordRoutes(
+            store,
+            views,
+            token_store,
+            lambda: intake.lag,
+            lambda tenant, department: config.confidential(tenant, [department]),
+        )
         is_production = config.environment == "production"
         media_routes = Files(
             store, media_store, objects, views, token_store, scanned_only=is_production
@@ -88,15 +92,8 @@ async def archiver(
         routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
         api = api_app([*routes, *docs_page.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        parts = (
-            connection.task,
-            token_store.task,
-            views.task,
-            consumer.task,
-            *maintenance_tasks,
-            *media_tasks,
-        )
-        yield first_failure(*parts)
+        main_tasks = (connection.task, token_store.task, views.task, consumer.task)
+        yield first_failure(*main_tasks, *maintenance_tasks, *media_tasks)
 
 
 class Archive(NamedTuple):
@@ -147,7 +144,7 @@ async def _media_tasks(
         media_fetcher = Fetcher(media_store, source, objects, accounts)
         works = [relay.tell(media_store, publisher), relay.count(media_store)]
         works += [media_fetcher.run() for _ in range(fetcher.AT_ONCE)]
-        works += [scanner.run() for _ in range(looking.AT_ONCE)]
+        works += [scanner.run() for _ in range(scan_worker.AT_ONCE)]
         yield [connection.task, *[await enter(background_task(work)) for work in works]]
 
 

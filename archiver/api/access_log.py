@@ -76,34 +76,34 @@ class AccessLog:
         """Wrap a handler so that it runs only for a caller with valid viewer headers. The handler
         calls `record_shown` or `record_count` before it answers."""
 
-        async def look(request: web.Request, rights: Rights) -> web.StreamResponse:
-            if found := find_faults(request.headers, rights):
-                return _refuse(found)
+        async def handle(request: web.Request, rights: Rights) -> web.StreamResponse:
+            if header_faults := find_faults(request.headers, rights):
+                return _refuse(header_faults)
             request[VIEWER] = read_viewer(request.headers, rights)
             try:
                 return await handler(request, rights)
             except Unrecorded:
                 return service_unavailable(NOT_RECORDED)
 
-        return look
+        return handle
 
     async def record_shown(
-        self, request: web.Request, what: str, rows: Iterable[Row], *, listed: bool = False
+        self, request: web.Request, kind: str, rows: Iterable[Row], *, listed: bool = False
     ) -> None:
         """Return once the record holds a view of these rows; raise Unrecorded if it cannot.
         `listed` names each message, for rows that do not follow one another."""
         if ranges := list(shown_ranges(rows, listed=listed)):
-            await self._record(request, what, ranges)
+            await self._record(request, kind, ranges)
 
-    async def record_count(self, request: web.Request, what: str, count: int) -> None:
+    async def record_count(self, request: web.Request, kind: str, count: int) -> None:
         """Record a search that showed no rows, because the number of hits is information too."""
         nothing = ShownRange(conversation="", department="", count=count, first=0, last=0)
-        await self._record(request, what, [nothing])
+        await self._record(request, kind, [nothing])
 
-    async def _record(self, request: web.Request, what: str, ranges: Sequence[ShownRange]) -> None:
+    async def _record(self, request: web.Request, kind: str, ranges: Sequence[ShownRange]) -> None:
         now = clock.now()
         ids = [clock.new_id(now) for _ in ranges]
-        answer = _Answer(view_records(request[VIEWER], what, ranges, ids, now))
+        answer = _Answer(view_records(request[VIEWER], kind, ranges, ids, now))
         try:
             await self._batcher.put(answer, RECORD_BYTES * len(ranges))
         except (BatchQueueFull, BatchTimeout) as error:

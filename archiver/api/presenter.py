@@ -11,19 +11,19 @@ Row = Mapping[str, Any]
 ANNOTATION = "annotation"
 
 
-def messages_json(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
+def messages_json(rows: Sequence[Row], outcome_rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return messages in the given order, each with its outcomes."""
     outcomes: dict[Any, list[Row]] = {}
-    for row in about:
+    for row in outcome_rows:
         outcomes.setdefault(row["message"], []).append(row)
     return [_message_json(row, outcomes.get(row["message"], [])) for row in rows]
 
 
 def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
     data = msgspec.json.decode(row["data"])
-    outcomes = [(fate, msgspec.json.decode(fate["data"])) for fate in outcome_rows]
+    outcomes = [(entry, msgspec.json.decode(entry["data"])) for entry in outcome_rows]
     statuses = _statuses_json(outcomes)
-    wamids = [said["wamid"] for _, said in outcomes if said.get("wamid")]
+    wamids = [outcome["wamid"] for _, outcome in outcomes if outcome.get("wamid")]
     first = "received" if data["direction"] == "in" else data.get("status", "accepted")
     return {
         "id": row["message"] or row["id"],
@@ -43,10 +43,14 @@ def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
         "statuses": statuses,
         "media": _media_json(row, data, outcomes),
         "annotations": [
-            _annotation_json(fate, said) for fate, said in outcomes if fate["kind"] == ANNOTATION
+            _annotation_json(entry, outcome)
+            for entry, outcome in outcomes
+            if entry["kind"] == ANNOTATION
         ],
         "deliveries": [
-            _delivery_json(fate, said) for fate, said in outcomes if fate["kind"] == "delivery"
+            _delivery_json(entry, outcome)
+            for entry, outcome in outcomes
+            if entry["kind"] == "delivery"
         ],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
@@ -78,11 +82,18 @@ def _decision_json(data: dict[str, Any]) -> dict[str, Any]:
 
 def _statuses_json(outcomes: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return Meta's statuses, and the send outcomes that those statuses do not cover."""
-    known = {"accepted", *(said["status"] for fate, said in outcomes if fate["kind"] == "status")}
+    known = {
+        "accepted",
+        *(outcome["status"] for entry, outcome in outcomes if entry["kind"] == "status"),
+    }
     return [
-        {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
-        for fate, said in outcomes
-        if fate["kind"] == "status" or (fate["kind"] == "send" and _is_news(said, known))
+        {
+            "status": outcome["status"],
+            "at": outcome.get("at") or entry["at"],
+            "reason": outcome["reason"],
+        }
+        for entry, outcome in outcomes
+        if entry["kind"] == "status" or (entry["kind"] == "send" and _is_news(outcome, known))
     ]
 
 
@@ -99,7 +110,7 @@ def _media_json(
     medium = data.get("medium")
     if not isinstance(medium, dict):
         return []
-    media_outcomes = [said for fate, said in outcomes if fate["kind"] == "media"]
+    media_outcomes = [outcome for entry, outcome in outcomes if entry["kind"] == "media"]
     last = media_outcomes[-1] if media_outcomes else {}
     id = row["message"] or row["id"]
     return [
@@ -150,7 +161,7 @@ def notes_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def page_json(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
+def page_json(rows: Sequence[Row], outcome_rows: Sequence[Row]) -> dict[str, Any]:
     """Return the messages and notes of a search page in the given order, the notes with their
     conversation and department."""
     note_rows = [row for row in rows if row["kind"] == "note"]
@@ -159,7 +170,7 @@ def page_json(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
         for row in note_rows
     ]
     return {
-        "messages": messages_json([row for row in rows if row["kind"] == "message"], about),
+        "messages": messages_json([row for row in rows if row["kind"] == "message"], outcome_rows),
         "notes": [note | place for note, place in zip(notes_json(note_rows), places, strict=True)],
     }
 
@@ -197,15 +208,15 @@ def _history_json(
     row: Row, step: dict[str, Any], may_know: Callable[[str], bool]
 ) -> dict[str, Any]:
     """Return an event, with null for absent members. An event that a rule caused has no author."""
-    by = step.get("by") or {}
+    actor = step.get("by") or {}
     if (former := step.get("from")) and not may_know(former):
-        step, by = step | {"from": None, "reason": None}, {}
+        step, actor = step | {"from": None, "reason": None}, {}
     return {
         "event": step["event"],
         "department": step["department"],
         "at": row["at"],
         "from": step.get("from") or None,
         "reason": step.get("reason") or None,
-        "author": by.get("author"),
+        "author": actor.get("author"),
         "zaak": step.get("zaak") or None,
     }

@@ -104,11 +104,11 @@ class RecordRoutes:
         rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
         if not rows and not await self._store.conversation(id, rights):
             return problem_response(404, "Not Found", "there is no such conversation")
-        page, more = rows[:limit], len(rows) > limit
+        page, has_more = rows[:limit], len(rows) > limit
         outcomes = await self._store.outcomes([row["message"] for row in page], rights)
         body = {"messages": presenter.messages_json(page, outcomes)}
         await self._views.record_shown(request, "messages", page)
-        return json_response(body | {"next": page[-1]["sequence"] if more else None})
+        return json_response(body | {"next": page[-1]["sequence"] if has_more else None})
 
     async def message(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/messages/{id}."""

@@ -89,11 +89,11 @@ def parse_traceparent(header: str) -> tuple[str, str]:
 def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[ShownRange]:
     """Group rows into one range per conversation and department. Rows outside any conversation are
     left out."""
-    shown: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["conversation"]:
-            shown.setdefault((row["conversation"], row["department"]), []).append(row)
-    for (conversation, department), shown_rows in shown.items():
+            groups.setdefault((row["conversation"], row["department"]), []).append(row)
+    for (conversation, department), shown_rows in groups.items():
         sequences = [row["sequence"] for row in shown_rows]
         ids = tuple(row["message"] for row in shown_rows if row["message"])
         yield ShownRange(
@@ -108,36 +108,38 @@ def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[Shown
 
 
 def view_records(
-    viewer: Viewer, what: str, shown: Sequence[ShownRange], ids: Iterable[UUID], at: datetime
+    viewer: Viewer, kind: str, ranges: Sequence[ShownRange], ids: Iterable[UUID], at: datetime
 ) -> list[Record]:
     """Return one record per range. They share a trace: the caller's, or else a new one."""
     ids = list(ids)
-    new_trace = "" if len(shown) == 1 else ids[0].hex if ids else ""
+    new_trace = "" if len(ranges) == 1 else ids[0].hex if ids else ""
     return [
         Record(
             id=id,
             kind="view",
             at=at,
             tenant=viewer.rights.tenant,
-            conversation=part.conversation,
-            message=part.message,
-            data=msgspec.json.encode(_view_data(viewer, what, part, viewer.trace or new_trace)),
+            conversation=shown_range.conversation,
+            message=shown_range.message,
+            data=msgspec.json.encode(
+                _view_data(viewer, kind, shown_range, viewer.trace or new_trace)
+            ),
         )
-        for id, part in zip(ids, shown, strict=True)
+        for id, shown_range in zip(ids, ranges, strict=True)
     ]
 
 
-def _view_data(viewer: Viewer, what: str, part: ShownRange, trace: str) -> dict[str, Any]:
+def _view_data(viewer: Viewer, kind: str, shown_range: ShownRange, trace: str) -> dict[str, Any]:
     fields = {
-        "department": part.department,
+        "department": shown_range.department,
         "token": viewer.rights.name,
         "employee": viewer.employee,
         "reason": viewer.reason,
-        "what": what,
-        "count": part.count,
-        "from": part.first,
-        "to": part.last,
-        "messages": part.listed,
+        "what": kind,
+        "count": shown_range.count,
+        "from": shown_range.first,
+        "to": shown_range.last,
+        "messages": shown_range.listed,
         "trace": trace,
         "parentSpan": viewer.span,
     }

@@ -71,8 +71,8 @@ class Checkpoints:
             for start in range(0, len(rows), READS):
                 chunk = rows[start : start + READS]
                 for row, copy in zip(chunk, await self._read_copies(chunk), strict=True):
-                    for one in self._check_row(row, copy):
-                        yield one
+                    for result in self._check_row(row, copy):
+                        yield result
             if (first := rows[-1]["size"] + 1) > last:
                 return
 

@@ -25,9 +25,9 @@ MAX_FINDINGS = 1000
 
 async def check_keys(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
     """Yield the findings. Run in the transaction of the other checks."""
-    for what, sql, sentence in _UNRECORDED:
+    for kind, sql, sentence in _UNRECORDED:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
-            yield _entry_finding(row, what, sentence.format(row["conversation"]))
+            yield _entry_finding(row, kind, sentence.format(row["conversation"]))
     async for finding in (
         _check_with_keys(connection, keys) if keys else _missing_municipality_keys(connection)
     ):
@@ -108,8 +108,8 @@ def _key_name(row: Row) -> str:
     return f"{row['purpose']} key of municipality {row['tenant'] or '-'}"
 
 
-def _entry_finding(row: Any, what: str, sentence: str) -> Finding:
-    return Finding(what, sentence, row["position"], str(row["id"]))
+def _entry_finding(row: Any, kind: str, sentence: str) -> Finding:
+    return Finding(kind, sentence, row["position"], str(row["id"]))
 
 
 _COVERS = """

@@ -53,14 +53,14 @@ async def verify_log(
     walk, findings = await _start_walk(connection, first)
     for finding in findings:
         yield finding
-    for part in (
+    for check in (
         _check_before(connection, walk, checkpoints),
         _walk_entries(connection, walk, checkpoints, lambda seen: progress(seen, head["size"])),
         _check_after(walk, checkpoints),
         _check_totals(connection, walk, head),
         check_keys(connection, options.keys),
     ):
-        async for finding in part:
+        async for finding in check:
             yield finding
 
 
@@ -81,10 +81,10 @@ async def _check_before(
     of the walk."""
     for row in await connection.fetch(_NO_PLACE, AT_ONCE):
         yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
-    async for one in _expect_checkpoints(walk, checkpoints.missing_from_table()):
-        yield one
-    async for one in _expect_checkpoints(walk, checkpoints.read_range(FIRST, walk.size)):
-        yield one
+    async for finding in _expect_checkpoints(walk, checkpoints.missing_from_table()):
+        yield finding
+    async for finding in _expect_checkpoints(walk, checkpoints.read_range(FIRST, walk.size)):
+        yield finding
     for finding in walk.check_signed():
         yield finding
 
@@ -94,10 +94,10 @@ async def _walk_entries(
 ) -> AsyncIterator[Finding]:
     cursor = await connection.cursor(_ENTRIES, walk.size)
     while rows := await cursor.fetch(AT_ONCE):
-        async for one in _expect_checkpoints(
+        async for finding in _expect_checkpoints(
             walk, checkpoints.read_range(walk.size + 1, walk.size + len(rows))
         ):
-            yield one
+            yield finding
         hashes = await _stored_hashes(connection, walk.size // TILE_ENTRIES)
         for row in rows:
             for finding in walk.check_entry(row, hashes):
@@ -107,21 +107,21 @@ async def _walk_entries(
 
 async def _check_after(walk: LogWalk, checkpoints: Checkpoints) -> AsyncIterator[Finding]:
     """Report checkpoints that cover more entries than the log contains."""
-    async for one in _expect_checkpoints(walk, checkpoints.read_range(walk.size + 1)):
-        yield one
+    async for finding in _expect_checkpoints(walk, checkpoints.read_range(walk.size + 1)):
+        yield finding
     for finding in walk.finish():
         yield finding
 
 
 async def _expect_checkpoints(
-    walk: LogWalk, states: AsyncIterator[SignedState | Finding]
+    walk: LogWalk, results: AsyncIterator[SignedState | Finding]
 ) -> AsyncIterator[Finding]:
     """Yield what is wrong with checkpoints themselves, and let the walk expect the valid ones."""
-    async for one in states:
-        if isinstance(one, Finding):
-            yield one
+    async for result in results:
+        if isinstance(result, Finding):
+            yield result
         else:
-            walk.expect(one)
+            walk.expect(result)
 
 
 async def _stored_hashes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:

@@ -151,10 +151,11 @@ class LogWalk:
         return [
             Finding(
                 "short",
-                f"the log ends at {self.size}, and {one.size} entries were signed ({one.where})",
+                f"the log ends at {self.size}, and {state.size} entries were signed"
+                f" ({state.where})",
                 self.size,
             )
-            for one in self._expected[:1]
+            for state in self._expected[:1]
         ]
 
 
@@ -174,5 +175,5 @@ def _node_finding(level: int, index: int, stored: bytes | None) -> Finding:
     return Finding("tile", f"{sentence}, or the hash over them was", first)
 
 
-def _entry_finding(row: Row, what: str, sentence: str) -> Finding:
-    return Finding(what, sentence, row["position"], str(row["id"]))
+def _entry_finding(row: Row, kind: str, sentence: str) -> Finding:
+    return Finding(kind, sentence, row["position"], str(row["id"]))

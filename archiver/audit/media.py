@@ -74,9 +74,9 @@ async def _check_files(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> l
     running."""
     checks = (_check_file(pool, store, row) for row in rows)
     results = await asyncio.gather(*checks, return_exceptions=True)
-    for one in results:
-        if isinstance(one, BaseException):
-            raise one
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
     return [one for one in results if isinstance(one, FileFinding)]
 
 
@@ -107,18 +107,18 @@ async def _find_orphans(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFin
     async for key in store.names(object_store.SEALED):
         keys.append(key)
         if len(keys) == ROWS:
-            for one in await _keys_without_row(pool, store, keys):
-                yield _finding("unnamed", one)
+            for orphan in await _keys_without_row(pool, store, keys):
+                yield _finding("unnamed", orphan)
             keys.clear()
-    for one in await _keys_without_row(pool, store, keys):
-        yield _finding("unnamed", one)
+    for orphan in await _keys_without_row(pool, store, keys):
+        yield _finding("unnamed", orphan)
 
 
 async def _keys_without_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
     names = [key.rpartition("/")[2] for key in keys]
     rows = await pool.fetch(_NAMED, names)
-    known = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
-    return [key for key in keys if key not in known and await _exists(store, key)]
+    named = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
+    return [key for key in keys if key not in named and await _exists(store, key)]
 
 
 async def _exists(store: ObjectStore, key: str) -> bool:
@@ -142,8 +142,8 @@ async def _find_contradictions(pool: Pool, keys: KeyStore) -> AsyncIterator[File
         after = rows[-1]["message"]
 
 
-def _finding(what: What, key: str, message: UUID | None = None) -> FileFinding:
-    return FileFinding(what, SENTENCES[what], key, message)
+def _finding(kind: What, key: str, message: UUID | None = None) -> FileFinding:
+    return FileFinding(kind, SENTENCES[kind], key, message)
 
 
 _KEPT = "state in ('fetched', 'available', 'quarantined') and object is not null"

@@ -56,11 +56,11 @@ async def verify_index(
     """Yield what is wrong with the index. Run in a transaction that reads one snapshot."""
     size = (await load_log_state(connection)).size
     async for rows in find_missing_rows(connection, keys):
-        for one in rows.findings():
-            yield one
+        for finding in rows.findings():
+            yield finding
         progress(rows.seen, size)
-    for one in await find_orphaned_rows(connection):
-        yield one
+    for finding in await find_orphaned_rows(connection):
+        yield finding
 
 
 async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIterator[MissingRows]:

@@ -23,8 +23,8 @@ async def rewrap_municipality_keys(pool: Pool, keys: KeyStore) -> int:
             name = municipality_key_name(row["tenant"], row["purpose"], row["version"])
             key = unwrap(keys.master_key(row["master"]), row["wrapped"], name)
             wrapped = wrap(keys.master_key(keys.newest_master), key, name, os.urandom(NONCE_BYTES))
-            which = row["tenant"], row["purpose"], row["version"]
-            await connection.execute(_LAID, *which, keys.newest_master, wrapped)
+            key_id = row["tenant"], row["purpose"], row["version"]
+            await connection.execute(_LAID, *key_id, keys.newest_master, wrapped)
             changed += 1
     return changed
 

@@ -173,8 +173,8 @@ class KeyStore:
             row["version"],
         )
         wrapped_keys = [
-            _new_wrapped_key(municipality_key, conversation_key_name(tenant, one))
-            for one in conversations
+            _new_wrapped_key(municipality_key, conversation_key_name(tenant, conversation))
+            for conversation in conversations
         ]
         try:
             await self._pool.execute(_ADD, tenant, conversations, version, wrapped_keys)

@@ -32,9 +32,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Content).decode
 
 
-def derive_item_key(above: bytes, salt: bytes, purpose: bytes = b"item") -> bytes:
+def derive_item_key(parent_key: bytes, salt: bytes, purpose: bytes = b"item") -> bytes:
     """Derive the key of one item."""
-    return blake2b(salt, key=above, digest_size=KEY_BYTES, person=purpose).digest()
+    return blake2b(salt, key=parent_key, digest_size=KEY_BYTES, person=purpose).digest()
 
 
 def nonce(salt: bytes) -> bytes:
@@ -43,42 +43,44 @@ def nonce(salt: bytes) -> bytes:
     return sha256(b"nonce" + salt).digest()[:NONCE_BYTES]
 
 
-def seal(above: bytes, salt: bytes, plain: bytes, about: bytes) -> bytes:
-    """Return the nonce and the AES-256-GCM ciphertext, bound to `about` so that it opens only
+def seal(parent_key: bytes, salt: bytes, plain: bytes, context: bytes) -> bytes:
+    """Return the nonce and the AES-256-GCM ciphertext, bound to `context` so that it opens only
     there."""
     item_nonce = nonce(salt)
-    return item_nonce + AESGCM(derive_item_key(above, salt)).encrypt(item_nonce, plain, about)
+    return item_nonce + AESGCM(derive_item_key(parent_key, salt)).encrypt(
+        item_nonce, plain, context
+    )
 
 
-def unseal(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> bytes:
+def unseal(parent_key: bytes, salt: bytes, sealed: bytes, context: bytes) -> bytes:
     """Open sealed content. Raises CannotDecrypt."""
     try:
-        cipher = AESGCM(derive_item_key(above, salt))
-        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
+        cipher = AESGCM(derive_item_key(parent_key, salt))
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or its key was") from None
 
 
-def seal_content(above: bytes, salt: bytes, content: Content, about: bytes) -> bytes:
-    return seal(above, salt, _encode(content), about)
+def seal_content(parent_key: bytes, salt: bytes, content: Content, context: bytes) -> bytes:
+    return seal(parent_key, salt, _encode(content), context)
 
 
-def unseal_content(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> Content:
+def unseal_content(parent_key: bytes, salt: bytes, sealed: bytes, context: bytes) -> Content:
     try:
-        return _decode(unseal(above, salt, sealed, about))
+        return _decode(unseal(parent_key, salt, sealed, context))
     except msgspec.DecodeError:
         raise CannotDecrypt("what was sealed is no entry") from None
 
 
-def encrypt_deterministic(above: bytes, plain: bytes, purpose: bytes) -> bytes:
+def encrypt_deterministic(parent_key: bytes, plain: bytes, purpose: bytes) -> bytes:
     """Encrypt equal input to equal output, so that it can be compared (RFC 5297)."""
-    return AESSIV(derive_item_key(above, b"", purpose)).encrypt(plain, None)
+    return AESSIV(derive_item_key(parent_key, b"", purpose)).encrypt(plain, None)
 
 
-def decrypt_deterministic(above: bytes, sealed: bytes, purpose: bytes) -> bytes:
+def decrypt_deterministic(parent_key: bytes, sealed: bytes, purpose: bytes) -> bytes:
     """Decrypt deterministic ciphertext. Raises CannotDecrypt."""
     try:
-        return AESSIV(derive_item_key(above, b"", purpose)).decrypt(sealed, None)
+        return AESSIV(derive_item_key(parent_key, b"", purpose)).decrypt(sealed, None)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or this is not its key") from None
 

@@ -25,7 +25,7 @@ class StreamKey(msgspec.Struct, frozen=True):
     """Key of one file, and the context it is bound to: it opens in no other."""
 
     key: bytes
-    about: bytes
+    context: bytes
 
 
 class SealingStream:
@@ -40,7 +40,7 @@ class SealingStream:
     async def pieces(self) -> AsyncIterator[bytes]:
         cipher = AESGCM(self._key.key)
         async for number, chunk, last in _chunks(self._content, CHUNK_BYTES):
-            sealed = cipher.encrypt(_nonce(number, last=last), chunk, self._key.about)
+            sealed = cipher.encrypt(_nonce(number, last=last), chunk, self._key.context)
             self._hash.update(sealed)
             self.size += len(sealed)
             yield sealed
@@ -55,12 +55,12 @@ async def open_stream(key: StreamKey, sealed: AsyncIterator[bytes]) -> AsyncIter
     altered."""
     cipher = AESGCM(key.key)
     async for number, chunk, last in _chunks(sealed, CHUNK_BYTES + TAG_BYTES):
-        yield _decrypt_chunk(cipher, key.about, chunk, _nonce(number, last=last))
+        yield _decrypt_chunk(cipher, key.context, chunk, _nonce(number, last=last))
 
 
-def _decrypt_chunk(cipher: AESGCM, about: bytes, chunk: bytes, nonce: bytes) -> bytes:
+def _decrypt_chunk(cipher: AESGCM, context: bytes, chunk: bytes, nonce: bytes) -> bytes:
     try:
-        return cipher.decrypt(nonce, chunk, about)
+        return cipher.decrypt(nonce, chunk, context)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or this is not its key") from None
 

@@ -76,9 +76,9 @@ def department_token(key: bytes, department: str) -> int:
     return _keyed_token(key, b"department", department)
 
 
-def _keyed_token(key: bytes, what: bytes, text: str) -> int:
+def _keyed_token(key: bytes, purpose: bytes, text: str) -> int:
     """Return a signed 64-bit number, PostgreSQL's bigint."""
-    digest = blake2b(text.encode(), key=key, digest_size=8, person=what).digest()
+    digest = blake2b(text.encode(), key=key, digest_size=8, person=purpose).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
@@ -98,7 +98,7 @@ def _readable_texts(content: Any) -> Iterable[str]:
         if isinstance(value, dict):
             pending.extend(value.items())
         elif isinstance(value, list):
-            pending.extend((name, one) for one in value)
+            pending.extend((name, item) for item in value)
         elif isinstance(value, str) and name in READABLE_MEMBERS:
             texts.append(value)
     return texts

@@ -60,7 +60,7 @@ def is_action(record: Record) -> bool:
 
 def build_action(record: Record, fields: RecordFields, activity: str, subject: bytes) -> Action:
     """Return the row of a record. `subject` is the pseudonym of its conversation."""
-    access = fields.done
+    access = fields.access
     return Action(
         trace=_parse_hex(access.trace, TRACE_BYTES) or (record.message or record.id).bytes,
         span=span_of(record.id),
@@ -89,7 +89,7 @@ def processor_uri(tenant: str, token: str) -> str:
 def _action_name(kind: str, fields: RecordFields) -> str:
     if kind == "message" and fields.direction != "in":
         return SENT
-    if kind == "view" and fields.done.what == SEARCH:
+    if kind == "view" and fields.access.what == SEARCH:
         return SEARCHED
     return NAMES[kind]
 

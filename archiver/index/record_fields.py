@@ -66,7 +66,7 @@ class RecordFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Identifiers that an identity change adds and removes."""
     status: str | None = None
     """Status of an outgoing message when it was accepted."""
-    done: AccessFields = AccessFields()
+    access: AccessFields = AccessFields()
     """Fields of a delivery or a view."""
 
 
@@ -89,20 +89,22 @@ def read_fields(record: Record) -> RecordFields:
         return _read(record.data)
     if record.kind in ACCESS_KINDS:
         access = _read_access(record.data)
-        return RecordFields(department=access.department, done=access)
+        return RecordFields(department=access.department, access=access)
     return RecordFields(department=_read_department(record.data).department)  # type: ignore[attr-defined]
 
 
 def subject_identities(fields: RecordFields) -> list[Identity]:
     """Return the identifiers of the persons a record is about."""
-    if not (fields.from_ or fields.to or fields.changes or fields.done.employee):
+    if not (fields.from_ or fields.to or fields.changes or fields.access.employee):
         return []  # most records
     identities = [*(fields.from_.identities if fields.from_ else ()), *fields.changes]
     if fields.to:
         identities.append(Identity(PHONE, fields.to))
-    if fields.done.employee:
-        identities.append(Identity(EMPLOYEE, fields.done.employee))
-    return [Identity(one.kind, normalise(one)) for one in identities if one.value]
+    if fields.access.employee:
+        identities.append(Identity(EMPLOYEE, fields.access.employee))
+    return [
+        Identity(identity.kind, normalise(identity)) for identity in identities if identity.value
+    ]
 
 
 def normalise(identity: Identity) -> str:

@@ -98,10 +98,10 @@ async def with_entry_key(
     )
 
 
-async def node_hashes(connection: Connection, part: Range) -> Sequence[bytes]:
+async def node_hashes(connection: Connection, positions: Range) -> Sequence[bytes]:
     """Return the hashes of the whole subtrees in a range, largest first, from the stored hashes."""
     hashes = []
-    for level, index in whole_subtrees(part):
+    for level, index in whole_subtrees(positions):
         stored_level, first, count = stored_nodes(level, index)
         query = (_LEAVES,) if stored_level == 0 else (_NODES, stored_level)
         rows: list[Any] = await connection.fetch(*query, first, first + count)

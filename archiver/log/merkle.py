@@ -89,10 +89,10 @@ def sibling_ranges(index: int, size: int) -> list[Range]:
     return ranges[::-1]
 
 
-def whole_subtrees(part: Range) -> Iterator[tuple[int, int]]:
+def whole_subtrees(positions: Range) -> Iterator[tuple[int, int]]:
     """Return the whole subtrees of a range as level and index. The range must begin at a multiple
     of its largest subtree."""
-    start, end = part
+    start, end = positions
     while start < end:
         level = (end - start).bit_length() - 1
         yield level, start >> level

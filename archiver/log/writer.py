@@ -223,8 +223,8 @@ def _pending_media(
     if record.kind != "message" or fields.medium is None:
         return None
     salt = os.urandom(SALT_BYTES)
-    about = (record.message or record.id).bytes
-    sealed = seal(conversation_key, salt, msgspec.json.encode(fields.medium), about)
+    context = (record.message or record.id).bytes
+    sealed = seal(conversation_key, salt, msgspec.json.encode(fields.medium), context)
     sent_at, type = min(record.at, fields.sent_at or record.at), fields.medium.get("mimeType")
     return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed)
 
