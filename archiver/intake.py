@@ -74,7 +74,7 @@ class Intake:
                 raise
 
     async def _seal_batch(self, messages: list[IncomingMessage]) -> Batch:
-        records = [record for frame in messages for record in await self._decode_records(frame)]
+        records = [record for message in messages for record in await self._decode_records(message)]
         return Batch(messages, records, await self._seal_records(records))
 
     async def _seal_records(self, records: list[Record]) -> list[Entry]:

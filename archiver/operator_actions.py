@@ -48,7 +48,7 @@ async def _record_pending(pool: Pool, add: AddRecords) -> int:
         if not records:
             return refused
         added = await _add_records(records, add)
-        await retry_while_unavailable(partial(pool.execute, _MOVED, added), "operations")
+        await retry_while_unavailable(partial(pool.execute, _DELETE_RECORDED, added), "operations")
         metrics.archive_records.labels(kind="operation").inc(len(added))
         after, refused = records[-1].id, refused + len(records) - len(added)
 
@@ -80,4 +80,4 @@ _UNRECORDED = """
 select id, at, tenant, by, what, about, data from access.operation
 where id > $1 order by id limit $2
 """
-_MOVED = "select archiver.operations_moved($1::uuid[])"
+_DELETE_RECORDED = "select archiver.operations_moved($1::uuid[])"

@@ -27,7 +27,7 @@ class Quarantine:
         keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
         id = _entry_id(keys[NOWHERE], body)
-        await self._pool.execute(_PUT, id, reason, salt, sealed)
+        await self._pool.execute(_INSERT, id, reason, salt, sealed)
         return id
 
 
@@ -69,7 +69,7 @@ def decode_records(body: bytes) -> list[Record]:
 
 async def remove_entry(connection: Connection, id: UUID) -> None:
     """Delete an entry that has become a record. The role must be that of the tables' owner."""
-    await connection.execute(_GONE, id)
+    await connection.execute(_DELETE, id)
 
 
 def _entry_id(key: bytes, body: bytes) -> UUID:
@@ -83,9 +83,9 @@ select id, at, reason, length(sealed) as size from archiver.quarantine
 order by at, id limit $1
 """
 _ONE = "select salt, sealed from archiver.quarantine where id = $1 for update"
-_GONE = "delete from archiver.quarantine where id = $1"
+_DELETE = "delete from archiver.quarantine where id = $1"
 
-_PUT = """
+_INSERT = """
 insert into archiver.quarantine (id, reason, salt, sealed) values ($1, $2, $3, $4)
 on conflict do nothing
 """

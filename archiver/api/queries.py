@@ -18,35 +18,35 @@ class RecordReader:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
+    async def load_conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
         """Return the events of a conversation. `left` is true for an event if a later one belongs
         to a department that these rights do not cover."""
-        return await self._rows(_CONVERSATION, id, *_scope(rights))
+        return await self._fetch(_CONVERSATION, id, *_scope(rights))
 
-    async def notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
+    async def load_notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
         """Return the newest notes of a conversation, oldest first."""
-        newest = await self._rows(_NOTES, conversation, *_scope(rights), NOTES)
+        newest = await self._fetch(_NOTES, conversation, *_scope(rights), NOTES)
         return newest[::-1]
 
-    async def messages(
+    async def load_messages(
         self, conversation: str, rights: Rights, *, after: int, limit: int
     ) -> list[dict[str, Any]]:
         """Return messages of a conversation with a sequence above `after`, oldest first."""
-        return await self._rows(_MESSAGES, conversation, *_scope(rights), after, limit)
+        return await self._fetch(_MESSAGES, conversation, *_scope(rights), after, limit)
 
-    async def message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
-        return await self._rows(_MESSAGE, id, *_scope(rights))
+    async def load_message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
+        return await self._fetch(_MESSAGE, id, *_scope(rights))
 
-    async def entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+    async def load_entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """Return these entries, in no particular order."""
-        return await self._rows(_ENTRIES, list(ids), *_scope(rights))
+        return await self._fetch(_ENTRIES, list(ids), *_scope(rights))
 
-    async def outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+    async def load_outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """Return statuses, deliveries, files and annotations of these messages, oldest first. The
         rights are those of the messages, so pass only messages that the caller may see."""
-        return await self._rows(_ABOUT, list(messages), rights.tenant)
+        return await self._fetch(_ABOUT, list(messages), rights.tenant)
 
-    async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+    async def _fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
         return list(decrypt_rows(rows, self._keys))
 

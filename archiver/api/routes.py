@@ -61,9 +61,9 @@ class RecordRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         table = {
-            "/v1/conversations/{id}": self.conversation,
-            "/v1/conversations/{id}/messages": self.messages,
-            "/v1/messages/{id}": self.message,
+            "/v1/conversations/{id}": self.get_conversation,
+            "/v1/conversations/{id}/messages": self.get_messages,
+            "/v1/messages/{id}": self.get_message,
         }
         return [
             web.get(
@@ -74,13 +74,13 @@ class RecordRoutes:
             for path, handler in table.items()
         ]
 
-    async def conversation(self, request: web.Request, rights: Rights) -> web.Response:
+    async def get_conversation(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/conversations/{id}."""
         id = request.match_info["id"]
-        rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
+        rows = await self._store.load_conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
             return problem_response(404, "Not Found", "there is no such conversation")
-        notes = await self._store.notes(id, rights)
+        notes = await self._store.load_notes(id, rights)
         await self._views.record_shown(request, "conversation", [*rows, *notes])
 
         def may_know(former: str) -> bool:
@@ -90,7 +90,7 @@ class RecordRoutes:
 
         return json_response(presenter.conversation_json(id, rows, notes, may_know))
 
-    async def messages(self, request: web.Request, rights: Rights) -> web.Response:
+    async def get_messages(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/conversations/{id}/messages?after=&limit= with a page, oldest first;
         `next` is null on the last page."""
         id = request.match_info["id"]
@@ -101,27 +101,27 @@ class RecordRoutes:
             return _invalid_query({AFTER: after, LIMIT: limit})
         if not CONVERSATION.fullmatch(id):
             return problem_response(404, "Not Found", "there is no such conversation")
-        rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
-        if not rows and not await self._store.conversation(id, rights):
+        rows = await self._store.load_messages(id, rights, after=after, limit=limit + 1)
+        if not rows and not await self._store.load_conversation(id, rights):
             return problem_response(404, "Not Found", "there is no such conversation")
         page, has_more = rows[:limit], len(rows) > limit
-        outcomes = await self._store.outcomes([row["message"] for row in page], rights)
+        outcomes = await self._store.load_outcomes([row["message"] for row in page], rights)
         body = {"messages": presenter.messages_json(page, outcomes)}
         await self._views.record_shown(request, "messages", page)
         return json_response(body | {"next": page[-1]["sequence"] if has_more else None})
 
-    async def message(self, request: web.Request, rights: Rights) -> web.Response:
+    async def get_message(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/messages/{id}."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem_response(404, "Not Found", "there is no such message")
-        rows = await self._store.message(id, rights)
+        rows = await self._store.load_message(id, rights)
         if not rows:
             if is_still_in_transit(id, clock.now(), self._lag()):
                 return service_unavailable(NOT_YET)
             return problem_response(404, "Not Found", "there is no such message")
-        body = presenter.messages_json(rows, await self._store.outcomes([id], rights))[0]
+        body = presenter.messages_json(rows, await self._store.load_outcomes([id], rights))[0]
         await self._views.record_shown(request, "message", rows)
         return json_response(body)
 

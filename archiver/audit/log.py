@@ -47,7 +47,7 @@ async def verify_log(
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
         yield Finding("head", "the row that says how far the log has come is gone or broken")
         return
-    first = int(await connection.fetchval(_BEFORE, options.since) or 0) if options.since else 0
+    first = int(await connection.fetchval(_SIZE_BEFORE, options.since) or 0) if options.since else 0
     if first:
         checkpoints.start_at(first)
     walk, findings = await _start_walk(connection, first)
@@ -79,7 +79,7 @@ async def _check_before(
 ) -> AsyncIterator[Finding]:
     """Check entries without a position, checkpoints without a row, and checkpoints up to the start
     of the walk."""
-    for row in await connection.fetch(_NO_PLACE, AT_ONCE):
+    for row in await connection.fetch(_WITHOUT_POSITION, AT_ONCE):
         yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
     async for finding in _expect_checkpoints(walk, checkpoints.missing_from_table()):
         yield finding
@@ -171,6 +171,6 @@ select written_at from archiver.entry
 where position = $1 and written_at < now() - make_interval(mins => $2)
 """
 
-_NO_PLACE = "select id from archiver.entry where position < 0 limit $1"
+_WITHOUT_POSITION = "select id from archiver.entry where position < 0 limit $1"
 
-_BEFORE = "select max(size) from archiver.checkpoint where at < $1"
+_SIZE_BEFORE = "select max(size) from archiver.checkpoint where at < $1"

@@ -77,7 +77,7 @@ async def _check_files(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> l
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    return [one for one in results if isinstance(one, FileFinding)]
+    return [finding for finding in results if isinstance(finding, FileFinding)]
 
 
 async def _check_file(pool: Pool, store: ObjectStore, row: Row) -> FileFinding | None:
@@ -89,7 +89,7 @@ async def _check_file(pool: Pool, store: ObjectStore, row: Row) -> FileFinding |
         actual = ""
     if actual == name:
         return None
-    if not await pool.fetchval(_STILL, row["id"], row["object"]):
+    if not await pool.fetchval(_EXISTS, row["id"], row["object"]):
         return None  # deleted since its row was read
     return _finding("damaged" if actual else "missing", key, row["id"])
 
@@ -134,7 +134,7 @@ async def _exists(store: ObjectStore, key: str) -> bool:
 async def _find_contradictions(pool: Pool, keys: KeyStore) -> AsyncIterator[FileFinding]:
     """Yield files whose last media record names another object than their row."""
     after = UUID(int=0)
-    while rows := await pool.fetch(_SAID, after, ROWS):
+    while rows := await pool.fetch(_LAST_RECORDED, after, ROWS):
         for row in decrypt_rows(rows, keys):
             name = msgspec.json.decode(row["data"], type=_MediaObject).object
             if name and name != row["ciphertext_sha256"]:
@@ -146,18 +146,18 @@ def _finding(kind: What, key: str, message: UUID | None = None) -> FileFinding:
     return FileFinding(kind, SENTENCES[kind], key, message)
 
 
-_KEPT = "state in ('fetched', 'available', 'quarantined') and object is not null"
-_COUNT = f"select count(*) from archiver.media where {_KEPT}"
+_STORED = "state in ('fetched', 'available', 'quarantined') and object is not null"
+_COUNT = f"select count(*) from archiver.media where {_STORED}"
 
 _ROWS = f"""
-select id, object, ciphertext_sha256 from archiver.media where id > $1 and {_KEPT}
+select id, object, ciphertext_sha256 from archiver.media where id > $1 and {_STORED}
 order by id limit $2
 """
 
-_STILL = f"select true from archiver.media where id = $1 and object = $2 and {_KEPT}"
+_EXISTS = f"select true from archiver.media where id = $1 and object = $2 and {_STORED}"
 
 # The last media record of each message. Every media record has a message, so pages go by its id.
-_SAID = f"""
+_LAST_RECORDED = f"""
 select r.*, m.ciphertext_sha256 from (
     select distinct on (e.message) {COLUMNS} from archiver.entry e {JOIN_KEYS}
     where e.kind = 'media' and e.message > $1 order by e.message, e.position desc limit $2

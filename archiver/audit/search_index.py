@@ -37,7 +37,7 @@ class MissingRows(msgspec.Struct, frozen=True):
     seen: int
     words: list[Words]
     subjects: list[Subject]
-    places: dict[UUID, int]
+    positions: dict[UUID, int]
 
     def findings(self) -> list[Finding]:
         sentences = {
@@ -45,7 +45,7 @@ class MissingRows(msgspec.Struct, frozen=True):
         }
         sentences |= {row[3]: "whom this entry is about is not found" for row in self.subjects}
         findings = [
-            Finding("index", text, self.places[id], str(id)) for id, text in sentences.items()
+            Finding("index", text, self.positions[id], str(id)) for id, text in sentences.items()
         ]
         return sorted(findings, key=lambda one: one.position or 0)
 
@@ -67,7 +67,7 @@ async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIter
     """Yield missing rows in the order of the log, for the entries that decrypt. Run in a
     transaction."""
     hash_keys = await _load_hash_keys(connection, keys)
-    cursor = await connection.cursor(_FOUND_BY, KINDS)
+    cursor = await connection.cursor(_INDEXED_ENTRIES, KINDS)
     while rows := await cursor.fetch(AT_ONCE):
         readable = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hash_keys]
         expected = [_expected_rows(row, hash_keys[row["tenant"]]) for row in readable]
@@ -83,10 +83,10 @@ async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIter
 
 async def find_orphaned_rows(connection: Connection) -> list[Finding]:
     """Return index rows whose entry was destroyed or is not in the log."""
-    rows = await connection.fetch(_DARK, AT_ONCE)
+    rows = await connection.fetch(_ORPHANS, AT_ONCE)
     sentence = "something is found by its words that nobody can read"
     findings = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
-    if await connection.fetchval(f"select exists (select {_FORGOTTEN})"):
+    if await connection.fetchval(f"select exists (select {_ORPHANED_SUBJECTS})"):
         findings.append(Finding("index", "somebody is found whose conversation was destroyed"))
     return findings
 
@@ -108,7 +108,7 @@ async def load_log_state(connection: Connection) -> LogState:
 async def rebuild(connection: Connection, missing: MissingRows, destructions: int) -> int:
     """Write the missing rows and return their number. Run in a transaction as the owner of the
     tables. Raises SealedBeforeErasure if something was destroyed since the rows were determined."""
-    if await connection.fetchval(_HELD) != destructions:
+    if await connection.fetchval(_LOCK_HEAD) != destructions:
         raise SealedBeforeErasure
     if missing.words:
         ids = [row[0] for row in missing.words]
@@ -123,7 +123,9 @@ async def rebuild(connection: Connection, missing: MissingRows, destructions: in
 
 async def delete_orphans(connection: Connection) -> int:
     """Delete index rows that nobody can read and return their number."""
-    statuses = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
+    statuses = [
+        await connection.execute(sql) for sql in (_DELETE_ORPHANS, f"delete {_ORPHANED_SUBJECTS}")
+    ]
     return sum(int(status.rpartition(" ")[2]) for status in statuses)
 
 
@@ -176,7 +178,7 @@ async def _missing_subjects(
     return [row for key, row in subjects.items() if key not in existing]
 
 
-_FOUND_BY = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"
+_INDEXED_ENTRIES = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"
 
 _SEARCHABLE = (
     f"select {', '.join(SEARCHABLE_COLUMNS)} from archiver.searchable where id = any($1::uuid[])"
@@ -193,17 +195,17 @@ insert into archiver.subject (tenant, hash, conversation, entry) values ($1, $2,
 on conflict do nothing
 """
 
-_HELD = "select destructions from archiver.head for update"
+_LOCK_HEAD = "select destructions from archiver.head for update"
 
-_UNREADABLE = """
+_ORPHANED_WORDS = """
 from archiver.searchable s where not exists (
     select from archiver.entry e join archiver.conversation_key k using (tenant, conversation)
     where e.id = s.id and e.salt is not null)
 """
-_FORGOTTEN = """
+_ORPHANED_SUBJECTS = """
 from archiver.subject s where conversation <> '' and not exists (
     select from archiver.conversation_key k
     where (k.tenant, k.conversation) = (s.tenant, s.conversation))
 """
-_DARK = f"select s.id, s.position {_UNREADABLE} order by s.position limit $1"
-_PUT_OUT = f"delete {_UNREADABLE}"
+_ORPHANS = f"select s.id, s.position {_ORPHANED_WORDS} order by s.position limit $1"
+_DELETE_ORPHANS = f"delete {_ORPHANED_WORDS}"

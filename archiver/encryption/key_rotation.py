@@ -24,7 +24,7 @@ async def rewrap_municipality_keys(pool: Pool, keys: KeyStore) -> int:
             key = unwrap(keys.master_key(row["master"]), row["wrapped"], name)
             wrapped = wrap(keys.master_key(keys.newest_master), key, name, os.urandom(NONCE_BYTES))
             key_id = row["tenant"], row["purpose"], row["version"]
-            await connection.execute(_LAID, *key_id, keys.newest_master, wrapped)
+            await connection.execute(_REWRAP_MUNICIPAL, *key_id, keys.newest_master, wrapped)
             changed += 1
     return changed
 
@@ -44,7 +44,7 @@ async def rotate_municipality_key(
         progress(done)
         if not rewrapped:
             break
-    await pool.execute(_FORGET, tenant, version)
+    await pool.execute(_DELETE_OLD, tenant, version)
     return done
 
 
@@ -78,7 +78,7 @@ async def _rewrap_batch(connection: Connection, keys: KeyStore, tenant: str, ver
         for row, name in zip(rows, names, strict=True)
     ]
     conversations = [row["conversation"] for row in rows]
-    await connection.execute(_REWRAPPED, tenant, version, conversations, wrapped)
+    await connection.execute(_REWRAP_CONVERSATIONS, tenant, version, conversations, wrapped)
     return len(rows)
 
 
@@ -87,7 +87,7 @@ select tenant, purpose, version, master, wrapped from archiver.municipality_key
 order by tenant, purpose, version for update
 """
 
-_LAID = """
+_REWRAP_MUNICIPAL = """
 update archiver.municipality_key set master = $4, wrapped = $5
 where tenant = $1 and purpose = $2 and version = $3
 """
@@ -110,13 +110,13 @@ join archiver.municipality_key m using (tenant, purpose, version)
 where k.tenant = $1 and k.version < $2 order by k.conversation limit $3 for update of k
 """
 
-_REWRAPPED = """
+_REWRAP_CONVERSATIONS = """
 update archiver.conversation_key k set version = $2, wrapped = new.wrapped
 from unnest($3::text[], $4::bytea[]) as new (conversation, wrapped)
 where k.tenant = $1 and k.conversation = new.conversation
 """
 
-_FORGET = """
+_DELETE_OLD = """
 delete from archiver.municipality_key
 where tenant = $1 and purpose = 'content' and version < $2
 """

@@ -54,7 +54,7 @@ async def append_entries(connection: Connection, tree: Tree, entries: Sequence[E
         "entry", schema_name="archiver", columns=_ENTRY_COLUMNS, records=rows
     )
     if files := [e for e in entries if e.file]:
-        await connection.execute(_FILES, *_transpose(map(_file_row, files)))
+        await connection.execute(_INSERT_MEDIA, *_transpose(map(_file_row, files)))
     if actions := [_action_row(entry.action) for entry in entries if entry.action]:
         await connection.copy_records_to_table(
             "processing", schema_name="archiver", columns=PROCESSING_COLUMNS, records=actions
@@ -66,10 +66,10 @@ async def append_entries(connection: Connection, tree: Tree, entries: Sequence[E
             "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=searchable
         )
     if subjects := [row for entry in entries for row in _subject_rows(entry)]:
-        await connection.execute(_SUBJECTS, *_transpose(subjects))
+        await connection.execute(_INSERT_SUBJECTS, *_transpose(subjects))
     if tree.completed:
-        await connection.execute(_NODES, *_transpose(tree.completed))
-    await connection.execute(_GROWN, tree.size, tree.edge_bytes())
+        await connection.execute(_INSERT_NODES, *_transpose(tree.completed))
+    await connection.execute(_UPDATE_HEAD, tree.size, tree.edge_bytes())
 
 
 def _transpose(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
@@ -129,7 +129,7 @@ _ENTRY_COLUMNS = (
 )  # fmt: skip
 """Columns of `_entry_row`. COPY sends them in binary, at half the cost of arrays."""
 
-_FILES = """
+_INSERT_MEDIA = """
 insert into archiver.media (id, tenant, number, conversation, department, sent_at, announced, salt,
     sealed)
 select id, tenant, number, conversation, department, sent_at, jsonb_build_object('mimeType', type),
@@ -152,7 +152,7 @@ SEARCHABLE_COLUMNS = (
 )  # fmt: skip
 
 # One row per person and conversation; an entry outside any conversation has a row of its own.
-_SUBJECTS = """
+_INSERT_SUBJECTS = """
 insert into archiver.subject (tenant, hash, conversation, entry)
 select distinct on (tenant, hash, conversation, case when conversation = '' then entry end) *
 from unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[])
@@ -164,9 +164,9 @@ on conflict do nothing
 """
 
 # A row that someone inserted before must not stop the writer; `archive verify` finds it.
-_NODES = """
+_INSERT_NODES = """
 insert into archiver.node (level, index, hash)
 select * from unnest($1::int[], $2::bigint[], $3::bytea[]) on conflict do nothing
 """
 
-_GROWN = "update archiver.head set size = $1, peaks = $2"
+_UPDATE_HEAD = "update archiver.head set size = $1, peaks = $2"

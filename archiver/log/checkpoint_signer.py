@@ -81,7 +81,7 @@ async def _sizes_not_outside(pool: Pool, store: ObjectStore, size: int | None) -
     missing: list[int] = []
     while size is not None and not await store.holds(object_store.checkpoint(size)):
         missing.append(size)
-        size = await pool.fetchval(_BEFORE, size)
+        size = await pool.fetchval(_PREVIOUS_SIZE, size)
     return missing
 
 
@@ -110,4 +110,4 @@ _ADD = """
 insert into archiver.checkpoint (size, at, note) values ($1, $2, $3) on conflict do nothing
 """
 _OF_SIZE = "select note from archiver.checkpoint where size = $1"
-_BEFORE = "select max(size) from archiver.checkpoint where size < $1"
+_PREVIOUS_SIZE = "select max(size) from archiver.checkpoint where size < $1"

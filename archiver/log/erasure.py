@@ -40,15 +40,15 @@ class Eraser:
             row = await connection.fetchrow(_ENTRY, id)
             if row is None:
                 return False
-            copies = await connection.fetch(_SAME, id)
+            copies = await connection.fetch(_COPIES, id)
             ids = [one["id"] for one in copies]
             owner = row["tenant"], row["conversation"]
             await self._record(
                 connection, [_destruction_record(*owner, ground, one) for one in ids]
             )
-            for sql in (_ONES, _FILE, _FOUND, _ALONE):
+            for sql in (_ERASE_ENTRIES, _ERASE_FILES, _DELETE_WORDS, _DELETE_SUBJECTS):
                 await connection.execute(sql, ids)
-            await connection.execute(_ENVELOPES, [one["receipt"] for one in copies])
+            await connection.execute(_ERASE_REMAINDERS, [one["receipt"] for one in copies])
         return True
 
     async def erase_conversation(self, tenant: str, conversation: str, ground: str) -> None:
@@ -70,7 +70,7 @@ class Eraser:
     @asynccontextmanager
     async def _erasing(self) -> AsyncIterator[Connection]:
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_COUNTED)
+            await connection.execute(_COUNT_DESTRUCTION)
             yield connection
 
     async def _record(self, connection: Connection, records: list[Record]) -> None:
@@ -85,7 +85,7 @@ async def _erase_all(connection: Connection, statements: Sequence[str], *owner: 
         await connection.execute(sql, *owner, timeout=STATEMENT_SECONDS)
     rows = await connection.fetch(receipts, *owner, timeout=STATEMENT_SECONDS)
     await connection.execute(
-        _ENVELOPES, [row["receipt"] for row in rows], timeout=STATEMENT_SECONDS
+        _ERASE_REMAINDERS, [row["receipt"] for row in rows], timeout=STATEMENT_SECONDS
     )
 
 
@@ -106,11 +106,11 @@ def _destruction_record(
 # Keeps a new conversation key from being wrapped under a municipality key that is being deleted.
 _NO_NEW_KEYS = "lock table archiver.conversation_key in share row exclusive mode"
 
-_COUNTED = "update archiver.head set destructions = destructions + 1"
+_COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
 
 _ENTRY = "select tenant, conversation from archiver.entry where id = $1"
 
-_SAME = """
+_COPIES = """
 select e.id, e.receipt from archiver.entry e where e.id = $1
 union all
 select s.id, s.receipt from archiver.entry e
@@ -119,26 +119,28 @@ join archiver.entry s on s.message = e.message
 where e.id = $1 and e.kind = 'message'
 """
 
-_ONES = "update archiver.entry set salt = null where id = any($1::uuid[])"
+_ERASE_ENTRIES = "update archiver.entry set salt = null where id = any($1::uuid[])"
 
 # A download in progress must not complete: its worker finds that it no longer holds the file.
-_SHUT = """
+_ERASED_FILE = """
 salt = null, file_salt = null, digest = null,
     state = case when state = 'waiting' then 'lost' else state end,
     reason = case when state = 'waiting' then 'its message was destroyed' else reason end
 """
 
-_FILE = f"""
-update archiver.media m set {_SHUT} from archiver.entry e
+_ERASE_FILES = f"""
+update archiver.media m set {_ERASED_FILE} from archiver.entry e
 where e.id = any($1::uuid[]) and e.kind = 'message' and m.id = coalesce(e.message, e.id)
 """
 
 # Persons of an entry outside any conversation are indexed for that entry alone.
-_ALONE = "delete from archiver.subject where conversation = '' and entry = any($1::uuid[])"
+_DELETE_SUBJECTS = (
+    "delete from archiver.subject where conversation = '' and entry = any($1::uuid[])"
+)
 
-_FOUND = "delete from archiver.searchable where id = any($1::uuid[])"
+_DELETE_WORDS = "delete from archiver.searchable where id = any($1::uuid[])"
 
-_ENVELOPES = """
+_ERASE_REMAINDERS = """
 update archiver.entry set salt = null where id = any($1::uuid[]) and kind = 'receipt'
 """
 
@@ -148,7 +150,7 @@ _OF_CONVERSATION = (
     "delete from archiver.conversation_key where tenant = $1 and conversation = $2",
     "delete from archiver.subject where tenant = $1 and conversation = $2",
     f"""
-    update archiver.media set {_SHUT}
+    update archiver.media set {_ERASED_FILE}
     where tenant = $1 and conversation = $2
     """,
     "delete from archiver.searchable where tenant = $1 and conversation = $2",
@@ -167,7 +169,7 @@ _OF_MUNICIPALITY = (
     "delete from archiver.conversation_key where tenant = $1",
     "delete from archiver.municipality_key where tenant = $1",
     "delete from archiver.subject where tenant = $1",
-    f"update archiver.media set {_SHUT} where tenant = $1",
+    f"update archiver.media set {_ERASED_FILE} where tenant = $1",
     "delete from archiver.searchable where tenant = $1",
     "update archiver.request set hashes = '{}' where tenant = $1",
     "select distinct receipt from archiver.entry where tenant = $1 and receipt is not null",

@@ -194,7 +194,7 @@ def writer_in_transaction(connection: Connection, keys: KeyStore) -> Writer:
 
 async def _existing_ids(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
     ids = [entry.columns.id for entry in entries]
-    return {row["id"] for row in await connection.fetch(_KNOWN, ids, min(ids), max(ids))}
+    return {row["id"] for row in await connection.fetch(_EXISTING, ids, min(ids), max(ids))}
 
 
 def _read_fields(record: Record) -> RecordFields:
@@ -233,4 +233,4 @@ _HEAD = "select size, peaks, destructions from archiver.head for update"
 _DESTRUCTIONS = "select destructions from archiver.head"
 
 # The bounds on the id keep PostgreSQL from searching the partitions of other months.
-_KNOWN = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"
+_EXISTING = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"

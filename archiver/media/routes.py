@@ -70,7 +70,7 @@ class Files:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem_response(404, "Not Found", NOWHERE)
-        rows = await self._store.message(id, rights)
+        rows = await self._store.load_message(id, rights)
         kept = await self._book.kept(id) if rows else None
         if kept is None:
             return problem_response(404, "Not Found", NOWHERE)

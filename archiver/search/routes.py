@@ -52,7 +52,7 @@ class SearchRoutes:
 
     async def _answer(self, page: SearchPage, rights: Rights) -> web.Response:
         messages = [row["message"] for row in page.rows if row["kind"] == "message"]
-        outcomes = await self._store.outcomes(messages, rights) if messages else []
+        outcomes = await self._store.load_outcomes(messages, rights) if messages else []
         hits = page.hits
         totals = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
         content = presenter.page_json(page.rows, outcomes)

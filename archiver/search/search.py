@@ -172,7 +172,7 @@ class SearchTransaction:
 
 async def open_hits(hits: Hits, store: RecordReader, rights: Rights) -> SearchPage:
     """Decrypt the hits whose content was not destroyed."""
-    existing = {row["id"]: row for row in await store.entries(hits.ids, rights)}
+    existing = {row["id"]: row for row in await store.load_entries(hits.ids, rights)}
     rows = [existing[id] for id in hits.ids if id in existing]
     return SearchPage(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
 
