@@ -150,7 +150,7 @@ class Intake:
         except SealedBeforeErasure:
             raise
         except Exception as error:
-            record = next(one for one in records if one.id == entry.columns.id)
+            record = next(record for record in records if record.id == entry.columns.id)
             log.error("record.refused", record=record.id, kind=record.kind, exc_info=error)
             await self._refuse(record, "the database refused this record")
 

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from archiver.api import examples
-from archiver.api.access_log import INVALID_HEADERS as WRONG_HEADERS
-from archiver.api.access_log import NOT_RECORDED
+from archiver.api.access_log import INVALID_HEADERS, NOT_RECORDED
 from archiver.api.responses import Conversation, Message, Messages, Page
 from archiver.api.routes import LARGEST_PAGE, PAGE
-from archiver.api.viewer import EMPLOYEE, EMPLOYEE_REQUIRED, MAX_CHARACTERS, REASON, TRACE
-from archiver.api.viewer import EMPLOYEE_MISSING as NAME_MISSING
+from archiver.api.viewer import (
+    EMPLOYEE,
+    EMPLOYEE_MISSING,
+    EMPLOYEE_REQUIRED,
+    MAX_CHARACTERS,
+    REASON,
+    TRACE,
+)
 from archiver.search.request import SEARCH
 from services import ids
 from services.api.json_body import UNTAKEN
@@ -74,10 +79,10 @@ VIEWER_HEADERS: tuple[Json, ...] = (
 """Headers of every operation that shows content; each view is on the record."""
 
 INVALID_VIEWER = Refusal(
-    WRONG_HEADERS,
+    INVALID_HEADERS,
     "The employee is missing while people read with the token, or a header is invalid.",
     {
-        "code": NAME_MISSING,
+        "code": EMPLOYEE_MISSING,
         "errors": [{"pointer": "", "detail": EMPLOYEE_REQUIRED, "parameter": EMPLOYEE}],
     },
 )

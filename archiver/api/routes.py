@@ -95,7 +95,8 @@ class RecordRoutes:
         `next` is null on the last page."""
         id = request.match_info["id"]
         after, limit = (
-            _parse_integer(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT)
+            _parse_integer(request.query.getall(parameter.name, []), parameter)
+            for parameter in (AFTER, LIMIT)
         )
         if after is None or limit is None:
             return _invalid_query({AFTER: after, LIMIT: limit})
@@ -149,10 +150,10 @@ def _invalid_query(numbers: Mapping[IntegerParameter, int | None]) -> web.Respon
     errors = [
         {
             "pointer": "",
-            "detail": f"must be a whole number from {one.least} to {one.most}",
-            "parameter": one.name,
+            "detail": f"must be a whole number from {parameter.least} to {parameter.most}",
+            "parameter": parameter.name,
         }
-        for one, number in numbers.items()
+        for parameter, number in numbers.items()
         if number is None
     ]
     return problem_response(400, "Bad Request", "the query is not what it should be", errors=errors)

@@ -69,7 +69,7 @@ class LogWalk:
         if signed.size >= self.size:
             self.covered = max(self.covered, signed.size)
             if len(self._expected) < MAX_EXPECTED:
-                insort(self._expected, signed, key=lambda one: one.size)
+                insort(self._expected, signed, key=lambda state: state.size)
 
     def peaks(self) -> list[bytes]:
         """Return the peaks of the tree over all entries so far."""

@@ -47,7 +47,7 @@ class MissingRows(msgspec.Struct, frozen=True):
         findings = [
             Finding("index", text, self.positions[id], str(id)) for id, text in sentences.items()
         ]
-        return sorted(findings, key=lambda one: one.position or 0)
+        return sorted(findings, key=lambda finding: finding.position or 0)
 
 
 async def verify_index(
@@ -72,7 +72,9 @@ async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIter
         readable = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hash_keys]
         expected = [_expected_rows(row, hash_keys[row["tenant"]]) for row in readable]
         words = [row for row, _ in expected if row]
-        subjects = {_subject_key(one): one for _, several in expected for one in several}
+        subjects = {
+            _subject_key(row): row for _, rows_of_entry in expected for row in rows_of_entry
+        }
         yield MissingRows(
             rows[-1]["position"] + 1,
             await _missing_words(connection, words),
@@ -136,7 +138,9 @@ def _expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, li
         fields = read_fields(record)
     except msgspec.DecodeError:
         return None, []
-    hashes = {person_hash(key, one.kind, one.value) for one in subject_identities(fields)}
+    hashes = {
+        person_hash(key, identity.kind, identity.value) for identity in subject_identities(fields)
+    }
     rows = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
     tokens = index_tokens(record, fields, key)
     if tokens is None:

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.index.record_fields import Destruction as Said
+from archiver.index.record_fields import Destruction
 from archiver.log.writer import DESTRUCTION, writer_in_transaction
 from services import clock
 from services.contract import Record
@@ -41,14 +41,14 @@ class Eraser:
             if row is None:
                 return False
             copies = await connection.fetch(_COPIES, id)
-            ids = [one["id"] for one in copies]
+            ids = [copy["id"] for copy in copies]
             owner = row["tenant"], row["conversation"]
             await self._record(
-                connection, [_destruction_record(*owner, ground, one) for one in ids]
+                connection, [_destruction_record(*owner, ground, copy_id) for copy_id in ids]
             )
             for sql in (_ERASE_ENTRIES, _ERASE_FILES, _DELETE_WORDS, _DELETE_SUBJECTS):
                 await connection.execute(sql, ids)
-            await connection.execute(_ERASE_REMAINDERS, [one["receipt"] for one in copies])
+            await connection.execute(_ERASE_REMAINDERS, [copy["receipt"] for copy in copies])
         return True
 
     async def erase_conversation(self, tenant: str, conversation: str, ground: str) -> None:
@@ -96,7 +96,7 @@ def _destruction_record(
         id=clock.new_id(),
         kind=DESTRUCTION,
         at=clock.now(),
-        data=msgspec.json.encode(Said(ground, tenant, conversation, entry)),
+        data=msgspec.json.encode(Destruction(ground, tenant, conversation, entry)),
         tenant=tenant,
         conversation=conversation,
         message=entry,

@@ -129,7 +129,8 @@ class Writer:
             sealed=sealed,
             leaf=entry_leaf_hash(columns, sealed),
             subjects=tuple(
-                person_hash(hash_key, one.kind, one.value) for one in subject_identities(fields)
+                person_hash(hash_key, identity.kind, identity.value)
+                for identity in subject_identities(fields)
             ),
             file=_pending_media(record, fields, conversation_key),
             action=self._build_action(record, fields, hash_key) if is_action(record) else None,
