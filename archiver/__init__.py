@@ -1,1 +1,1 @@
-"""The record: append-only, readable by conversation."""
+"""The archive: an append-only log of encrypted records, and the API that reads it."""

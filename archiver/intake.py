@@ -1,7 +1,8 @@
-"""What happened, into the record: take, seal, write in one transaction, acknowledge.
+"""Intake of the archive: receive batch messages, seal, write in one transaction, acknowledge.
 
-While one batch is written the next is sealed. A batch that the database refuses is taken record by
-record; what cannot be sealed, or is refused, is kept aside whole, its siblings go on.
+One batch is sealed while another is written. If the database refuses a batch, its records are
+written one by one. A record that cannot be sealed or that the database refuses goes to quarantine
+in full, and the others go on.
 """
 
 import asyncio
@@ -23,60 +24,62 @@ from services.contract import ArchiveBatch, Record
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task, first_or_watchdog
 
-FRAMES = 128
-"""Envelopes in hand, of 256 KiB each: 32 MiB."""
-AT_ONCE = FRAMES // 4
-"""Of one batch: while it is written the next is sealed, and those after it arrive. With two batches
-in hand, every other one was of the one or two envelopes that had come by then."""
-AT_ONCE_BYTES = 4 * 1024 * 1024
-"""And no more bytes: as many records as go into one transaction. Of a batch there are its
-envelopes, its records and its entries, and there are three: one is sealed, one is ready, one is
-written."""
-TOGETHER, SHARED = 5000, 200
-"""Records in one transaction, a sixth of a second; and where others write too, since whoever looks
-at the record waits for it."""
-PACE_SECONDS = 0.05
-"""Between the starts of two transactions: nobody waits for the archive."""
+PREFETCH = 128
+"""Unacknowledged messages, of at most 256 KiB each: 32 MiB."""
+BATCH_MESSAGES = PREFETCH // 4
+"""Messages in one batch. A quarter of the prefetch: one batch is written and one is sealed while
+the messages of later ones arrive. With half of it, every other batch held only the one or two
+messages that had arrived in time."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""Bytes in one batch: about as many records as one transaction takes. At most three batches are in
+memory, each as messages, records and entries: one being sealed, one ready, one being written."""
+TRANSACTION_RECORDS, SHARED_TRANSACTION_RECORDS = 5000, 200
+"""Records in one transaction, which takes a sixth of a second; and when others wait to write, since
+they wait for this transaction before they can show the record."""
+MIN_INTERVAL_SECONDS = 0.05
+"""Minimum interval between the starts of two transactions. No caller waits for the intake."""
 
-NEVER = datetime.fromtimestamp(0, UTC)
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 log = structlog.get_logger()
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Envelopes, what they held, and that as it is written."""
+    """Messages of one batch, their records, and the sealed entries."""
 
-    frames: list[IncomingMessage]
+    messages: list[IncomingMessage]
     records: list[Record]
     entries: list[Entry]
 
 
 class Intake:
-    def __init__(self, writer: Writer, aside: Quarantine) -> None:
-        self._writer, self._aside = writer, aside
+    def __init__(self, writer: Writer, quarantine: Quarantine) -> None:
+        self._writer, self._quarantine = writer, quarantine
         self.lag = timedelta()
-        """What happened so long ago is being written now."""
+        """Age of the newest record in the batch that was written last."""
 
     async def work(self, inbox: Inbox) -> None:
-        """Until the channel is lost or let go."""
+        """Consume until the channel is lost or the consumer stops."""
         ready: asyncio.Queue[Batch] = asyncio.Queue(maxsize=1)
-        async with background_task(self._write_all(inbox, ready)) as writing:
+        async with background_task(self._write_batches(inbox, ready)) as write_task:
             try:
                 while True:
-                    frames = await first_or_watchdog(inbox.take(AT_ONCE, AT_ONCE_BYTES), writing)
-                    batch = await first_or_watchdog(self._sealed(frames), writing)
-                    await first_or_watchdog(ready.put(batch), writing)
+                    messages = await first_or_watchdog(
+                        inbox.take(BATCH_MESSAGES, BATCH_BYTES), write_task
+                    )
+                    batch = await first_or_watchdog(self._seal_batch(messages), write_task)
+                    await first_or_watchdog(ready.put(batch), write_task)
             except ConsumerStopping:
-                await first_or_watchdog(ready.join(), writing)
+                await first_or_watchdog(ready.join(), write_task)
                 raise
 
-    async def _sealed(self, frames: list[IncomingMessage]) -> Batch:
-        records = [record for frame in frames for record in await self._read(frame)]
-        return Batch(frames, records, await self._entries(records))
+    async def _seal_batch(self, messages: list[IncomingMessage]) -> Batch:
+        records = [record for message in messages for record in await self._decode_records(message)]
+        return Batch(messages, records, await self._seal_records(records))
 
-    async def _entries(self, records: list[Record]) -> list[Entry]:
+    async def _seal_records(self, records: list[Record]) -> list[Entry]:
         try:
-            return await retry_while_unavailable(partial(self._writer.sealed, records), "keys")
+            return await retry_while_unavailable(partial(self._writer.seal, records), "keys")
         except CannotSeal:
             pass
         except Exception as error:
@@ -85,7 +88,7 @@ class Intake:
 
     async def _seal_one(self, record: Record) -> list[Entry]:
         try:
-            return await retry_while_unavailable(partial(self._writer.sealed, [record]), "keys")
+            return await retry_while_unavailable(partial(self._writer.seal, [record]), "keys")
         except CannotSeal as error:
             await self._refuse(record, str(error))
         except Exception as error:
@@ -93,44 +96,45 @@ class Intake:
             await self._refuse(record, "it cannot be sealed")
         return []
 
-    async def _read(self, frame: IncomingMessage) -> list[Record]:
-        """The records of an envelope. KeyError for a newer version's: it stays in the queue."""
+    async def _decode_records(self, message: IncomingMessage) -> list[Record]:
+        """Return the records of a message. A type of a newer version raises KeyError, and the
+        message stays in the queue."""
         try:
-            batch = contract.decode(frame.type, frame.body)
+            batch = contract.decode(message.type, message.body)
         except msgspec.DecodeError:
             batch = None
         if isinstance(batch, ArchiveBatch):
             return batch.records
-        await self._put_aside("an envelope that cannot be read", frame.body)
+        await self._put_aside("an envelope that cannot be read", message.body)
         return []
 
-    async def _write_all(self, inbox: Inbox, ready: "asyncio.Queue[Batch]") -> None:
+    async def _write_batches(self, inbox: Inbox, ready: "asyncio.Queue[Batch]") -> None:
         loop = asyncio.get_running_loop()
         while True:
             batch = await ready.get()
             started = loop.time()
-            await self._write(batch)
-            await inbox.ack_all(batch.frames)
+            await self._write_batch(batch)
+            await inbox.ack_all(batch.messages)
             ready.task_done()
-            await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
+            await asyncio.sleep(max(0.0, started + MIN_INTERVAL_SECONDS - loop.time()))
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write_batch(self, batch: Batch) -> None:
         start = 0
         while start < len(batch.entries):
-            end = start + (SHARED if self._writer.busy else TOGETHER)
+            end = start + (SHARED_TRANSACTION_RECORDS if self._writer.busy else TRANSACTION_RECORDS)
             try:
-                await self._write_some(batch.entries[start:end], batch.records)
-            except SealedBeforeErasure:  # what of it is there already is left out
-                entries = await self._entries(batch.records)
+                await self._write_transaction(batch.entries[start:end], batch.records)
+            except SealedBeforeErasure:  # records already written are left out
+                entries = await self._seal_records(batch.records)
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
-        for kind, count in Counter(entry.open.kind for entry in batch.entries).items():
+        for kind, count in Counter(entry.columns.kind for entry in batch.entries).items():
             metrics.archive_records.labels(kind=kind).inc(count)
         if batch.entries:
-            self.lag = clock.now() - max(entry.open.at for entry in batch.entries)
+            self.lag = clock.now() - max(entry.columns.at for entry in batch.entries)
             metrics.archive_lag_seconds.set(self.lag.total_seconds())
 
-    async def _write_some(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
+    async def _write_transaction(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
         try:
             await retry_while_unavailable(partial(self._writer.write, entries), "records")
         except SealedBeforeErasure:
@@ -146,7 +150,7 @@ class Intake:
         except SealedBeforeErasure:
             raise
         except Exception as error:
-            record = next(one for one in records if one.id == entry.open.id)
+            record = next(record for record in records if record.id == entry.columns.id)
             log.error("record.refused", record=record.id, kind=record.kind, exc_info=error)
             await self._refuse(record, "the database refused this record")
 
@@ -155,12 +159,13 @@ class Intake:
 
     async def _put_aside(self, reason: str, body: bytes) -> None:
         metrics.quarantined.labels(reason=reason).inc()
-        await retry_while_unavailable(partial(self._aside.add, reason, body), "aside")
+        await retry_while_unavailable(partial(self._quarantine.add, reason, body), "aside")
 
 
 def _encode_record(record: Record) -> bytes:
-    """As it is kept aside; without its time, where that is one that cannot be told in UTC."""
+    """Encode a record for quarantine. A time that cannot be expressed in UTC is replaced by
+    EPOCH."""
     try:
         return msgspec.msgpack.encode(record)
     except OverflowError:
-        return msgspec.msgpack.encode(msgspec.structs.replace(record, at=NEVER))
+        return msgspec.msgpack.encode(msgspec.structs.replace(record, at=EPOCH))

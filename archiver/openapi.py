@@ -1,15 +1,20 @@
-"""The archiver's API as its document describes it: a table of operations."""
+"""OpenAPI document of the archiver's API: a table of operations."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from archiver.api import examples
-from archiver.api.access_log import NOT_WRITTEN
-from archiver.api.access_log import WRONG as WRONG_HEADERS
+from archiver.api.access_log import INVALID_HEADERS, NOT_RECORDED
 from archiver.api.responses import Conversation, Message, Messages, Page
 from archiver.api.routes import LARGEST_PAGE, PAGE
-from archiver.api.viewer import EMPLOYEE, LONGEST, MUST, REASON, TRACE
-from archiver.api.viewer import MISSING as NAME_MISSING
+from archiver.api.viewer import (
+    EMPLOYEE,
+    EMPLOYEE_MISSING,
+    EMPLOYEE_REQUIRED,
+    MAX_CHARACTERS,
+    REASON,
+    TRACE,
+)
 from archiver.search.request import SEARCH
 from services import ids
 from services.api.json_body import UNTAKEN
@@ -19,7 +24,7 @@ from services.http.problems import VERSION
 
 Json = dict[str, Any]
 
-CONVERSATION: Json = {
+CONVERSATION_ID: Json = {
     "name": "id",
     "in": "path",
     "required": True,
@@ -27,7 +32,7 @@ CONVERSATION: Json = {
     "schema": {"type": "string", "pattern": f"^(?:{ids.CONVERSATION.pattern})$"},
     "example": examples.CONVERSATION_ID,
 }
-MESSAGE: Json = {
+MESSAGE_ID: Json = {
     "name": "id",
     "in": "path",
     "required": True,
@@ -38,7 +43,7 @@ MESSAGE: Json = {
 AFTER: Json = {
     "name": "after",
     "in": "query",
-    "description": "`next` of the page before.",
+    "description": "`next` of the previous page.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1, "default": 0},
 }
 LIMIT: Json = {
@@ -47,62 +52,68 @@ LIMIT: Json = {
     "description": "Messages on a page.",
     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
 }
-LOOKING: tuple[Json, ...] = (
+VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": EMPLOYEE,
         "in": "header",
-        "description": "Who looks, as you call them; on the record. Needed where people read with"
-        " the token.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST[EMPLOYEE]},
+        "description": "Employee who views, by the id of your system; recorded. Required if people"
+        " read with the token.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS[EMPLOYEE]},
         "example": "m.devries",
     },
     {
         "name": REASON,
         "in": "header",
-        "description": "Why; on the record. Printable, in UTF-8, as the one before.",
-        "schema": {"type": "string", "maxLength": LONGEST[REASON]},
+        "description": "Reason of the view; recorded. Printable UTF-8, like the employee.",
+        "schema": {"type": "string", "maxLength": MAX_CHARACTERS[REASON]},
         "example": "klacht 2026-118",
     },
     {
         "name": TRACE,
         "in": "header",
-        "description": "W3C Trace Context: the processing log has this look under your trace.",
+        "description": "W3C Trace Context: the processing log lists the view under your trace.",
         "schema": {"type": "string"},
         "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
 )
-"""Of whatever shows something: each look is on the record."""
+"""Headers of every operation that shows content; each view is on the record."""
 
-NAMELESS = Refusal(
-    WRONG_HEADERS,
-    "Without a name where people read with the token, or a header is not what it should be.",
-    {"code": NAME_MISSING, "errors": [{"pointer": "", "detail": MUST, "parameter": EMPLOYEE}]},
+INVALID_VIEWER = Refusal(
+    INVALID_HEADERS,
+    "The employee is missing while people read with the token, or a header is invalid.",
+    {
+        "code": EMPLOYEE_MISSING,
+        "errors": [{"pointer": "", "detail": EMPLOYEE_REQUIRED, "parameter": EMPLOYEE}],
+    },
 )
-UNSEEN = Refusal(NOT_WRITTEN, "That you look could not be written down, so nothing is shown.")
-SHOWING: dict[int, Sequence[Refusal]] = {400: [NAMELESS], 503: [AWAY, UNSEEN]}
+UNRECORDED = Refusal(NOT_RECORDED, "The view could not be recorded, so nothing is shown.")
+VIEW_REFUSALS: dict[int, Sequence[Refusal]] = {400: [INVALID_VIEWER], 503: [AWAY, UNRECORDED]}
 
 NO_CONVERSATION = Refusal(
-    "there is no such conversation", "There is none, or this token may not see it."
+    "there is no such conversation", "It does not exist, or the token may not see it."
 )
-NO_MESSAGE = Refusal("there is no such message", "There is none, or this token may not see it.")
-NO_FILE = Refusal("there is no such file", "There is none, or this token may not see it.")
-GONE = Refusal(
+NO_MESSAGE = Refusal("there is no such message", "It does not exist, or the token may not see it.")
+NO_FILE = Refusal("there is no such file", "It does not exist, or the token may not see it.")
+FILE_LOST = Refusal(
     "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
-    "It could not be got while Meta had it.",
+    "The file could not be fetched while Meta had it.",
 )
-KEPT = Refusal(
+FILE_QUARANTINED = Refusal(
     "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
-    "It is quarantined, and why.",
+    "The file is quarantined; the detail says why.",
 )
-MISSING = Refusal("this file is not where it should be", "The operator must look.")
-DAMAGED = Refusal(
+FILE_MISSING = Refusal(
+    "this file is not where it should be",
+    "The file is missing from the store: the operator must inspect it.",
+)
+FILE_DAMAGED = Refusal(
     "this file is not what was kept",
-    "What lies there was altered: the operator must look. Where that shows half-way, the answer"
+    "The stored file was altered: the operator must inspect it. If this shows halfway, the answer"
     " ends before its Content-Length.",
 )
-WRONG = Refusal(
+INVALID_QUERY = Refusal(
     "the query is not what it should be",
-    "after or limit is not what it should be; `errors` has both at once.",
+    "`after` or `limit` is invalid; `errors` lists every fault.",
     {
         "errors": [
             {
@@ -119,15 +130,15 @@ READ_CONVERSATION = Operation(
     path="/conversations/{id}",
     id="readConversation",
     tag="conversations",
-    summary="Read what happened to a conversation and was noted of it",
+    summary="Read the history and the notes of a conversation",
     roles=["read"],
-    parameters=[CONVERSATION, *LOOKING],
+    parameters=[CONVERSATION_ID, *VIEWER_HEADERS],
     answers={
         200: Answer(
             description="The conversation.", model=Conversation, example=examples.CONVERSATION
         )
     },
-    refusals=SHOWING | {404: [NO_CONVERSATION]},
+    refusals=VIEW_REFUSALS | {404: [NO_CONVERSATION]},
 )
 READ_MESSAGES = Operation(
     method="get",
@@ -135,13 +146,15 @@ READ_MESSAGES = Operation(
     id="readMessages",
     tag="conversations",
     summary="Read the messages of a conversation",
-    description="Oldest first, a page at a time.",
+    description="The oldest messages come first, a page at a time.",
     roles=["read"],
-    parameters=[CONVERSATION, AFTER, LIMIT, *LOOKING],
-    answers={200: Answer(description="A page.", model=Messages, example=examples.MESSAGES)},
-    refusals=SHOWING
+    parameters=[CONVERSATION_ID, AFTER, LIMIT, *VIEWER_HEADERS],
+    answers={
+        200: Answer(description="A page of messages.", model=Messages, example=examples.MESSAGES)
+    },
+    refusals=VIEW_REFUSALS
     | {
-        400: [WRONG, NAMELESS],
+        400: [INVALID_QUERY, INVALID_VIEWER],
         404: [NO_CONVERSATION],
     },
 )
@@ -152,9 +165,9 @@ READ_MESSAGE = Operation(
     tag="messages",
     summary="Read a message",
     roles=["read"],
-    parameters=[MESSAGE, *LOOKING],
+    parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
-    refusals=SHOWING | {404: [NO_MESSAGE]},
+    refusals=VIEW_REFUSALS | {404: [NO_MESSAGE]},
 )
 READ_MEDIA = Operation(
     method="get",
@@ -162,9 +175,9 @@ READ_MEDIA = Operation(
     id="readMedia",
     tag="messages",
     summary="Read the file that came with a message",
-    description="The bytes as the citizen sent them, to be saved: not to be shown as a page.",
+    description="The bytes as the citizen sent them. Save them; do not display them as a web page.",
     roles=["read"],
-    parameters=[MESSAGE, *LOOKING],
+    parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={
         200: Answer(
             description="The file.",
@@ -173,27 +186,27 @@ READ_MEDIA = Operation(
             binary=True,
         ),
         202: Answer(
-            description="It is on its way: try again after Retry-After.",
+            description="The file is still being fetched: try again after Retry-After.",
             headers=["Retry-After"],
             example={"state": "waiting", "reason": ""},
         ),
     },
-    refusals=SHOWING
+    refusals=VIEW_REFUSALS
     | {
         404: [NO_FILE],
-        410: [GONE],
-        451: [KEPT],
-        500: [MISSING, DAMAGED],
+        410: [FILE_LOST],
+        451: [FILE_QUARANTINED],
+        500: [FILE_MISSING, FILE_DAMAGED],
     },
 )
-UNFIT = Refusal(
+INVALID_SEARCH = Refusal(
     "the body is not what it should be",
-    "The body is not what it should be; `errors` has every fault at once.",
+    "The body is invalid; `errors` lists every fault.",
     {"errors": [{"pointer": "/until", "detail": "must be later than from"}]},
 )
 TOO_BROAD = Refusal(
     "it takes too long to count: ask for a shorter time, or count bounded",
-    "`too_broad`: finding takes over 3 seconds, or counting exactly over 10.",
+    "`too_broad`: the search takes over 3 seconds, or an exact count over 10 seconds.",
     {"code": "too_broad"},
 )
 SEARCH_MESSAGES = Operation(
@@ -202,31 +215,31 @@ SEARCH_MESSAGES = Operation(
     id="searchMessages",
     tag="messages",
     summary="Find messages and notes",
-    description="By their words, who wrote them, when, and who handled them. Words"
-    " are found in any form (`fiets`, `fietsen`), never in the middle of another. An answer says"
-    " as of which place in the log it is: with that `asOf` the same question finds the same"
-    " later, but for what was destroyed meanwhile.",
+    description="Search by words, author, time and department. A word matches in all its forms"
+    " (`fiets`, `fietsen`), but not inside another word. The answer contains its position in the"
+    " log: the same search with that `asOf` gives the same hits later, without what was destroyed"
+    " since.",
     roles=["read"],
-    parameters=[*LOOKING],
+    parameters=[*VIEWER_HEADERS],
     content=Content(model=SEARCH, examples=examples.SEARCHES),
-    answers={200: Answer(description="A page.", model=Page, example=examples.PAGE)},
-    refusals=SHOWING | {400: [UNFIT, TOO_BROAD, NAMELESS]} | UNTAKEN,
+    answers={200: Answer(description="A page of hits.", model=Page, example=examples.PAGE)},
+    refusals=VIEW_REFUSALS | {400: [INVALID_SEARCH, TOO_BROAD, INVALID_VIEWER]} | UNTAKEN,
 )
 API = Api(
     title="Postkamer: the record",
     version=VERSION,
-    summary="What was said, decided and delivered, for whoever may read it",
+    summary="Messages, decisions and deliveries, for authorised readers",
     description="The record of a municipality's conversations on WhatsApp. A token sees its own"
-    " municipality, and of that what its departments handled. Each look is on the record before"
-    " its answer leaves: who, when, at what and why. Times are in UTC. Expect new members in an"
-    " answer.",
+    " municipality, and within it what its departments handled. Each view is recorded before its"
+    " answer leaves: who viewed what, when and why. Times are in UTC. Expect new members in"
+    " answers.",
     tags={
-        "conversations": "What belongs together.",
-        "messages": "What was said.",
+        "conversations": "Conversations with their history and notes.",
+        "messages": "Messages, and the files in them.",
         "documentation": "This document.",
     },
 )
 OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, SEARCH_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
 
 document: Json = document_of(API, OPERATIONS)
-"""Answered at /v1/openapi.json; see `services.manual.routes`."""
+"""Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

@@ -1,4 +1,5 @@
-"""What could not become a record: kept whole and sealed, so that nothing acknowledged is lost."""
+"""Quarantine of what cannot become a record: kept in full and sealed, so that nothing that was
+acknowledged is lost."""
 
 import os
 from datetime import datetime
@@ -12,7 +13,7 @@ from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, seal, unseal
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Connection, Pool
 
-ABOUT = b"quarantine"
+PURPOSE = b"quarantine"
 
 
 class Quarantine:
@@ -20,59 +21,61 @@ class Quarantine:
         self._pool, self._keys = pool, keys
 
     async def add(self, reason: str, body: bytes) -> UUID:
-        """Its id there; `reason` holds no personal data. What is kept already is kept once: it
-        comes again where the process ended before its envelope was acknowledged."""
-        keys, salt = await self._keys.of_conversations([NOWHERE]), os.urandom(SALT_BYTES)
-        sealed = seal(keys[NOWHERE], salt, body, ABOUT)
-        id = _id(keys[NOWHERE], body)
-        await self._pool.execute(_PUT, id, reason, salt, sealed)
+        """Add an entry and return its id. `reason` must not contain personal data. Content that is
+        already present is not added again: it is redelivered if the process ended before the
+        acknowledgement."""
+        keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
+        sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
+        id = _entry_id(keys[NOWHERE], body)
+        await self._pool.execute(_INSERT, id, reason, salt, sealed)
         return id
 
 
-class Kept(msgspec.Struct, frozen=True, rename="camel"):
-    """What was put aside, sealed as it is."""
+class QuarantinedEntry(msgspec.Struct, frozen=True, rename="camel"):
+    """Entry of the quarantine, without its sealed content."""
 
     id: UUID
     at: datetime
     reason: str
     size: int
-    """Bytes, sealed."""
+    """Size of the sealed content in bytes."""
 
 
-async def listed(pool: Pool, limit: int) -> list[Kept]:
-    """The oldest first."""
-    return [Kept(**row) for row in await pool.fetch(_LIST, limit)]
+async def list_entries(pool: Pool, limit: int) -> list[QuarantinedEntry]:
+    """Return entries, oldest first."""
+    return [QuarantinedEntry(**row) for row in await pool.fetch(_LIST, limit)]
 
 
 async def open_entry(connection: Connection, keys: KeyStore, id: UUID) -> bytes | None:
-    """What is in it; None where there is none. Shut where it was altered. In a transaction, it is
-    held until that ends: it is put into the record once."""
+    """Return the content of an entry; None if there is none. Raises CannotDecrypt if it was
+    altered. In a transaction the row stays locked, so that it becomes a record only once."""
     row = await connection.fetchrow(_ONE, id)
     if row is None:
         return None
-    key = (await keys.known([NOWHERE])).get(NOWHERE)
+    key = (await keys.existing_conversation_keys([NOWHERE])).get(NOWHERE)
     if key is None:
         raise CannotDecrypt("its key is gone")
-    return unseal(key, row["salt"], row["sealed"], ABOUT)
+    return unseal(key, row["salt"], row["sealed"], PURPOSE)
 
 
-def records(body: bytes) -> list[Record]:
-    """Those in it: of an envelope all, else the one that it is. msgspec.DecodeError where it is
-    neither."""
+def decode_records(body: bytes) -> list[Record]:
+    """Return all records of a batch message, or the single record that the content is.
+    msgspec.DecodeError if it is neither."""
     try:
         return msgspec.msgpack.decode(body, type=ArchiveBatch).records
     except msgspec.DecodeError:
         return [msgspec.msgpack.decode(body, type=Record)]
 
 
-async def remove(connection: Connection, id: UUID) -> None:
-    """As the owner: it is in the record by now."""
-    await connection.execute(_GONE, id)
+async def remove_entry(connection: Connection, id: UUID) -> None:
+    """Delete an entry that has become a record. The role must be that of the tables' owner."""
+    await connection.execute(_DELETE, id)
 
 
-def _id(key: bytes, body: bytes) -> UUID:
-    """The same for the same; without the key nobody finds out by guessing what is kept."""
-    return UUID(bytes=blake2b(body, key=key, digest_size=16, person=ABOUT).digest())
+def _entry_id(key: bytes, body: bytes) -> UUID:
+    """Derive the id from the content, so that equal content has one id. It is keyed, so that the
+    content cannot be guessed from it."""
+    return UUID(bytes=blake2b(body, key=key, digest_size=16, person=PURPOSE).digest())
 
 
 _LIST = """
@@ -80,9 +83,9 @@ select id, at, reason, length(sealed) as size from archiver.quarantine
 order by at, id limit $1
 """
 _ONE = "select salt, sealed from archiver.quarantine where id = $1 for update"
-_GONE = "delete from archiver.quarantine where id = $1"
+_DELETE = "delete from archiver.quarantine where id = $1"
 
-_PUT = """
+_INSERT = """
 insert into archiver.quarantine (id, reason, salt, sealed) values ($1, $2, $3, $4)
 on conflict do nothing
 """

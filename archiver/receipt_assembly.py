@@ -1,18 +1,18 @@
-"""A webhook body put together again from its envelope and its pieces, as it was signed."""
+"""Reassemble a webhook body, as it was signed, from its remainder and its segments."""
 
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 from services.whatsapp.segments import CONTACT, ITEM, Gap, SegmentedBody, join_body
 
 
-class Envelope(msgspec.Struct, frozen=True):
-    """Sealed data of a receipt itself."""
+class BodyRemainder(msgspec.Struct, frozen=True):
+    """Sealed data of a receipt: the webhook body without its segments, and how it arrived."""
 
     door: str
     proof: str
@@ -21,36 +21,37 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class AssembledBody(msgspec.Struct, frozen=True):
-    """A body, and how it came."""
+    """Webhook body, and its remainder with the signature."""
 
     body: bytes
-    envelope: Envelope
+    remainder: BodyRemainder
 
 
 class SegmentsDestroyed(Exception):
-    """It cannot be put together: says why."""
+    """The body cannot be reassembled; the message says why."""
 
 
-async def assemble(connection: Connection, keys: KeyStore, receipt: UUID) -> AssembledBody:
-    """Gone where anything of it was destroyed, or there is no such receipt."""
-    rows = list(opened(await connection.fetch(_PIECES, receipt), keys))
-    envelope = next((row for row in rows if row["id"] == receipt), None)
-    if envelope is None:
+async def assemble_body(connection: Connection, keys: KeyStore, receipt: UUID) -> AssembledBody:
+    """Reassemble the body of a receipt. Raises SegmentsDestroyed if any part was destroyed or there
+    is no such receipt."""
+    rows = list(decrypt_rows(await connection.fetch(_PIECES, receipt), keys))
+    row = next((row for row in rows if row["id"] == receipt), None)
+    if row is None:
         raise SegmentsDestroyed("there is no such receipt, or something of it was destroyed")
-    said = msgspec.json.decode(envelope["data"], type=Envelope)
-    body = join_body(SegmentedBody(envelope["raw"], said.holes), _pieces(rows, receipt))
+    remainder = msgspec.json.decode(row["data"], type=BodyRemainder)
+    body = join_body(SegmentedBody(row["raw"], remainder.holes), _pieces(rows, receipt))
     if body is None:
         raise SegmentsDestroyed("not every piece of it is there")
-    return AssembledBody(body, said)
+    return AssembledBody(body, remainder)
 
 
 def _pieces(rows: list[dict[str, Any]], receipt: UUID) -> dict[tuple[int, str], bytes]:
-    found: dict[tuple[int, str], bytes] = {}
+    pieces: dict[tuple[int, str], bytes] = {}
     for row in rows:
         if row["id"] != receipt:
-            found[row["item"], ITEM] = row["raw"]
-            found[row["item"], CONTACT] = row["contact"]
-    return found
+            pieces[row["item"], ITEM] = row["raw"]
+            pieces[row["item"], CONTACT] = row["contact"]
+    return pieces
 
 
 _PIECES = f"""{RECORDS}

@@ -1,4 +1,4 @@
-"""The archiver as a process: the archive's queue in, its API out."""
+"""The archiver process: it consumes the archive queue and serves the record API."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -7,16 +7,15 @@ from typing import NamedTuple
 
 from archiver import table_partitions
 from archiver.api.access_log import access_log
-from archiver.api.queries import Store
-from archiver.api.routes import Api
+from archiver.api.queries import RecordReader
+from archiver.api.routes import RecordRoutes
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
-from archiver.intake import FRAMES, Intake
+from archiver.intake import PREFETCH, Intake
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from archiver.log.writer import Writer
-from archiver.media import fetcher, relay
-from archiver.media import scan_worker as looking
+from archiver.media import fetcher, relay, scan_worker
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
 from archiver.media.routes import Files
@@ -25,7 +24,7 @@ from archiver.media.store import MediaStore
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine
-from archiver.search.routes import Searching
+from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.subject_access.requests import request_metrics
 from services import clock
@@ -47,49 +46,58 @@ from services.postgres.database import Pool, connection_pool, retry_while_unavai
 from services.tasks import background_task
 
 POOL_SIZE = 16
-"""Connections to PostgreSQL: one writes, one for each file under way, the others answer."""
+"""PostgreSQL connections: one for the writer, one per file in progress, the rest for answers."""
 
 
 @asynccontextmanager
 async def archiver(
     settings: ArchiverSettings, config: Configuration, accounts: Mapping[str, ProviderAccount]
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Runs until left; the future ends only when a part breaks."""
+    """Run the archiver until the context is left. The future ends only when a part fails."""
     queue = next(q for q in topology.queues(config.partitions, ()) if q.kind == "archive")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
         pool = await enter(connection_pool(url, "postkamer-archiver", POOL_SIZE))
-        link = await enter(
+        connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
         )
         keys = KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
-        writer, store = Writer(pool, keys, activities), Store(pool, keys)
+        writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
         objects = ObjectStore(settings.object_store)
-        tended = await enter(_tended(settings, config, Archive(pool, keys, writer), objects))
+        maintenance_tasks = await enter(
+            _maintenance_tasks(settings, config, Archive(pool, keys, writer), objects)
+        )
         intake = Intake(writer, Quarantine(pool, keys))
-        consumer = await enter(run_consumer(link, queue, FRAMES, intake.work))
-        ring = await enter(keyring(pool, of_environment(settings, config)))
-        ready = operations_app(lambda: readiness_problems(pool, [consumer]))
-        await enter(serve(ready, settings.bind, settings.archiver_ops_port))
-        book = MediaStore(pool, keys)
-        works = await enter(_files(settings, config, accounts, book, objects))
+        consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
+        token_store = await enter(keyring(pool, of_environment(settings, config)))
+        operations = operations_app(lambda: readiness_problems(pool, [consumer]))
+        await enter(serve(operations, settings.bind, settings.archiver_ops_port))
+        media_store = MediaStore(pool, keys)
+        media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer))
-        secret = lambda tenant, id: config.confidential(tenant, [id])  # noqa: E731
-        reading = Api(store, views, ring, lambda: intake.lag, secret)
-        only = config.environment == "production"
-        files = Files(store, book, objects, views, ring, scanned_only=only)
-        searching = Searching(Search(pool, keys, store), store, views, ring)
-        doors = [*reading.routes(), *searching.routes(), *files.routes()]
-        api = api_app([*doors, *docs_page.routes(document)])
+        record_routes = RecordRoutes(
+            store,
+            views,
+            token_store,
+            lambda: intake.lag,
+            lambda tenant, department: config.confidential(tenant, [department]),
+        )
+        is_production = config.environment == "production"
+        media_routes = Files(
+            store, media_store, objects, views, token_store, scanned_only=is_production
+        )
+        search_routes = SearchRoutes(Search(pool, keys, store), store, views, token_store)
+        routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
+        api = api_app([*routes, *docs_page.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        parts = (link.task, ring.task, views.task, consumer.task, *tended, *works)
-        yield first_failure(*parts)
+        main_tasks = (connection.task, token_store.task, views.task, consumer.task)
+        yield first_failure(*main_tasks, *maintenance_tasks, *media_tasks)
 
 
 class Archive(NamedTuple):
-    """The record, and what opens and writes it."""
+    """The record: its database, its keys and its writer."""
 
     pool: Pool
     keys: KeyStore
@@ -97,17 +105,17 @@ class Archive(NamedTuple):
 
 
 @asynccontextmanager
-async def _tended(
+async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """What the record needs besides what comes in: months, what people typed, checkpoints, and how
-    many requests of citizens wait."""
+    """Run the maintenance of the record: table partitions, operator actions, checkpoints, and the
+    count of open subject access requests."""
     pool = archive.pool
     signer = Signer(config.log, derived_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
-        _begin(archive, config.processing_months),
+        _prepare_and_maintain(archive, config.processing_months),
         record_operator_actions(pool, archive.writer.add),
-        checkpoint_signer.keep(pool, signer, objects),
+        checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, [tenant.id for tenant in config.tenants]),
     ]
     async with AsyncExitStack() as stack:
@@ -115,35 +123,37 @@ async def _tended(
 
 
 @asynccontextmanager
-async def _files(
+async def _media_tasks(
     settings: ArchiverSettings,
     config: Configuration,
     accounts: Mapping[str, ProviderAccount],
-    book: MediaStore,
+    media_store: MediaStore,
     objects: ObjectStore,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Files got and looked at, a few at once; what became of them is told over a connection that
-    reads nothing: one that the broker blocks may not stop the record."""
-    looker = ScanWorker(book, objects, configured(settings.scanner_url, config))
+    """Fetch and scan files, a few at a time, and publish the outcomes. Publishing has a connection
+    of its own that consumes nothing, because the broker may block it, and that must not stop the
+    intake."""
+    scanner = ScanWorker(media_store, objects, configured(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        link = await enter(
+        connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver publishes")
         )
-        partitions = PartitionPublisher(link, clock.new_id(), config.partitions)
+        publisher = PartitionPublisher(connection, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
-        getter = Fetcher(book, source, objects, accounts)
-        works = [relay.tell(book, partitions), relay.count(book)]
-        works += [getter.run() for _ in range(fetcher.AT_ONCE)]
-        works += [looker.run() for _ in range(looking.AT_ONCE)]
-        yield [link.task, *[await enter(background_task(work)) for work in works]]
+        media_fetcher = Fetcher(media_store, source, objects, accounts)
+        works = [relay.tell(media_store, publisher), relay.count(media_store)]
+        works += [media_fetcher.run() for _ in range(fetcher.AT_ONCE)]
+        works += [scanner.run() for _ in range(scan_worker.AT_ONCE)]
+        yield [connection.task, *[await enter(background_task(work)) for work in works]]
 
 
-async def _begin(archive: Archive, kept: int) -> None:
-    """What comes before all else; then the months, for as long as the service runs."""
+async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:
+    """Check the keys and create partitions before anything else, then maintain partitions for as
+    long as the service runs."""
     pool, keys, _ = archive
     await retry_while_unavailable(keys.check, "keys")
     await retry_while_unavailable(
         lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
     )
-    await table_partitions.maintain_partitions(pool, kept)
+    await table_partitions.maintain_partitions(pool, retained_months)

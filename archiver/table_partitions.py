@@ -1,5 +1,5 @@
-"""Partitions of the coming months, made long before anything goes there; and of the processing log
-those that are past their term, taken away."""
+"""Monthly partitions: create those of coming months, and drop months of the processing log past
+their retention period."""
 
 import asyncio
 from datetime import date
@@ -9,9 +9,9 @@ import structlog
 from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 
-AHEAD = 13
-"""Made in advance: a service that runs for a year without a restart has room."""
-LOOK_SECONDS = 24 * 3600.0
+MONTHS_AHEAD = 13
+"""Months created in advance: enough for a service that runs for a year without a restart."""
+INTERVAL_SECONDS = 24 * 3600.0
 TABLES = ("entry", "searchable")
 
 log = structlog.get_logger()
@@ -20,29 +20,31 @@ log = structlog.get_logger()
 async def create_partitions(pool: Pool, today: date) -> None:
     for table in TABLES:
         sql = "select archiver.make_months_of($1, $2, $3)"
-        await pool.execute(sql, table, today.replace(day=1), AHEAD)
+        await pool.execute(sql, table, today.replace(day=1), MONTHS_AHEAD)
     sql = "select archiver.make_processing_months($1, $2)"
-    await pool.execute(sql, today.replace(day=1), AHEAD)
+    await pool.execute(sql, today.replace(day=1), MONTHS_AHEAD)
 
 
-async def drop_expired(pool: Pool, today: date, kept: int) -> None:
-    """The months of the processing log before the last `kept`."""
-    gone = await pool.fetchval("select archiver.forget_processing($1)", months_before(today, kept))
-    if gone:
-        log.info("processing.forgotten", months=gone)
+async def drop_expired(pool: Pool, today: date, retained_months: int) -> None:
+    """Drop the months of the processing log before the last `retained_months`."""
+    dropped = await pool.fetchval(
+        "select archiver.forget_processing($1)", months_before(today, retained_months)
+    )
+    if dropped:
+        log.info("processing.forgotten", months=dropped)
 
 
 def months_before(today: date, count: int) -> date:
-    """The first day of the month that was so many months ago; pure."""
+    """Return the first day of the month that was `count` months ago. Pure."""
     year, month = divmod(today.year * 12 + today.month - 1 - count, 12)
     return date(year, month + 1, 1)
 
 
-async def maintain_partitions(pool: Pool, kept: int) -> None:
-    """For as long as the service runs."""
+async def maintain_partitions(pool: Pool, retained_months: int) -> None:
+    """Maintain partitions for as long as the service runs."""
     while True:
         await retry_while_unavailable(lambda: create_partitions(pool, clock.now().date()), "months")
         await retry_while_unavailable(
-            lambda: drop_expired(pool, clock.now().date(), kept), "processing"
+            lambda: drop_expired(pool, clock.now().date(), retained_months), "processing"
         )
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(INTERVAL_SECONDS)

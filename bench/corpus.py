@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.index.blind_index import EVERYWHERE
+from archiver.index.blind_index import STOP_WORDS
 from services.contract import Record
 from services.ids import uuid7
 
@@ -85,7 +85,7 @@ class Town:
     def __init__(self, records: int) -> None:
         self._chance = random.Random(7)
         self.vocabulary = vocabulary(self._chance)
-        self._words = [*sorted(EVERYWHERE), *self.vocabulary]
+        self._words = [*sorted(STOP_WORDS), *self.vocabulary]
         self._weights = list(accumulate(1 / (n + 3) for n in range(len(self._words))))
         self._conversations = max(1, records // PER_MESSAGE // PER_CONVERSATION)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.log.checkpoint_signer import Signer, sign
-from archiver.log.inclusion_proof import proof
+from archiver.log.checkpoint_signer import Signer, sign_checkpoint
+from archiver.log.inclusion_proof import prove_inclusion
 from archiver.log.writer import Writer
 from bench import tampering
 from bench.archive_workload import EACH, envelopes, split
@@ -106,8 +106,8 @@ async def _grown(
         batches.append(Batch(before, new, took, ours, processor(server) - theirs))
         before += new
         if len(batches) % SIGNED == 0:
-            await sign(pool, SIGNER, store)
-    await sign(pool, SIGNER, store)
+            await sign_checkpoint(pool, SIGNER, store)
+    await sign_checkpoint(pool, SIGNER, store)
     return batches
 
 
@@ -119,7 +119,7 @@ async def _proved(pool: Pool) -> Proved:
         for n in range(PROOFS):
             id = await connection.fetchval(_MESSAGE, size * n // PROOFS)
             began = time.monotonic()
-            await proof(connection, id, SIGNER.verifier)
+            await prove_inclusion(connection, id, SIGNER.verifier)
             took.append((time.monotonic() - began) * 1000)
     return middle(took)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import index_tokens
 from archiver.index.record_fields import read_fields
@@ -149,7 +149,7 @@ async def _measure(url: str, records: int, spent: Callable[[], float], report: R
             report(line)
         await pool.execute("analyze archiver.searchable, archiver.entry, archiver.subject")
         report(await _sizes(pool))
-        finder = Search(pool, keys, Store(pool, keys))
+        finder = Search(pool, keys, RecordReader(pool, keys))
         asked = Asked(town, max(1, records // 15), random.Random(11))
         taken = {}
         for name, kind in KINDS.items():
@@ -176,7 +176,7 @@ async def _fill(writer: Writer, made: Iterator[Record], records: int) -> int:
     """While one batch is written the next is sealed, as in the archiver."""
     written, ahead = 0, None
     while written < records and (batch := list(islice(made, BATCH))):
-        entries = await writer.sealed(batch)
+        entries = await writer.seal(batch)
         if ahead:
             await ahead
         ahead = asyncio.create_task(writer.write(entries))
@@ -195,7 +195,7 @@ async def _writing(writer: Writer, made: Iterator[Record]) -> list[str]:
         batch = list(islice(made, BATCH))
         if not batch:
             break
-        entries = await writer.sealed(batch)
+        entries = await writer.seal(batch)
         found = turn % 2 == 0
         if not found:
             entries = [msgspec.structs.replace(entry, sought=None) for entry in entries]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from archiver.audit.checkpoints import Trust
-from archiver.audit.log import VerifyOptions, findings
+from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.encryption.signed_note import read_verifier
 from bench.log_report import TENTHS, Verified
@@ -62,7 +62,7 @@ async def _seen(
         if not early and done * TENTHS >= of:
             early.append(peak(os.getpid()))
 
-    found = [one async for one in findings(connection, asked, progress)]
+    found = [one async for one in verify_log(connection, asked, progress)]
     made = Verified(size, shows.seconds, early[0], peak(os.getpid()), len(found))
     return made, found
 

@@ -139,7 +139,7 @@ class Parts:
         """The content under the key of its conversation, as the archiver stores it."""
         place = (part.tenant, part.conversation)
         async with connection_pool(self.town.database.url, "test", 1) as pool:
-            key = (await (await keys_of(pool)).known([place]))[place]
+            key = (await (await keys_of(pool)).existing_conversation_keys([place]))[place]
         lock = lock_of({"file_salt": salt, "about": id}, key)
         assert lock is not None
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from archiver.api.queries import Store
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.api.queries import RecordReader
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import Writer
-from archiver.receipt_assembly import Envelope
+from archiver.receipt_assembly import BodyRemainder
 from deploy.local.postgresql import OWNER, Database
 from services.postgres.database import Pool, connection_pool
 from services.whatsapp.segments import SegmentedBody, join_body
@@ -49,15 +49,15 @@ async def writer_of(pool: Pool) -> Writer:
     return Writer(pool, await keys_of(pool))
 
 
-async def reader_of(pool: Pool) -> Store:
-    return Store(pool, await keys_of(pool))
+async def reader_of(pool: Pool) -> RecordReader:
+    return RecordReader(pool, await keys_of(pool))
 
 
 async def rows_of(pool: Pool, master: bytes = MASTER, after: int = -1) -> list[dict[str, Any]]:
     """Every entry that can be opened, in the order of the log."""
     keys = await keys_of(pool, master)
     sql = f"{RECORDS} where e.position > $1 order by e.position"
-    return list(opened(await pool.fetch(sql, after), keys))
+    return list(decrypt_rows(await pool.fetch(sql, after), keys))
 
 
 async def refresh(pool: Pool, master: bytes = MASTER) -> None:
@@ -94,7 +94,7 @@ async def join(pool: Pool) -> None:
         pieces[row["receipt"]][row["item"], "item"] = row["raw"]
         pieces[row["receipt"]][row["item"], "contact"] = row["contact"]
     for row in rows:
-        holes = msgspec.json.decode(row["data"], type=Envelope).holes
+        holes = msgspec.json.decode(row["data"], type=BodyRemainder).holes
         if (body := join_body(SegmentedBody(row["raw"], holes), pieces[row["id"]])) is not None:
             add = "insert into opened.receipt values ($1, $2) on conflict do nothing"
             await pool.execute(add, row["id"], body)

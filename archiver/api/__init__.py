@@ -1,1 +1,1 @@
-"""Reading the record over HTTP."""
+"""HTTP API of the record: messages, conversations and the access log."""

@@ -1,7 +1,7 @@
-"""What is shown goes onto the record before the first byte of it is sent, or it is not shown.
+"""Access log: every view is on the record before the first byte of an answer leaves.
 
-Those who look at the same time share a transaction: the log has one writer at a time, and while the
-intake writes a large batch everybody waits for the same row.
+Views that arrive together share a transaction, because the log has one writer at a time and a large
+batch of the intake makes every other writer wait for the same row.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ import structlog
 from aiohttp import web
 
 from archiver.api.viewer import (
-    MISSING,
-    MUST,
+    EMPLOYEE_MISSING,
+    EMPLOYEE_REQUIRED,
     Fault,
     Row,
     ShownRange,
     Viewer,
-    faults,
-    records,
+    find_faults,
+    read_viewer,
     shown_ranges,
-    viewer,
+    view_records,
 )
 from archiver.log.writer import CannotSeal, Writer
 from services import clock, metrics
@@ -35,35 +35,35 @@ from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS
 
 VIEWER = web.RequestKey("viewer", Viewer)
-BOUNDS = BatchLimits(items=256, min_interval=0.0, max_queued=1024, queue_timeout=ANSWER_SECONDS)
-"""Answers in one transaction, and those that wait: while one is written the next gather, and no
-pace is needed, since each waits for the head of the log."""
+LIMITS = BatchLimits(items=256, min_interval=0.0, max_queued=1024, queue_timeout=ANSWER_SECONDS)
+"""Answers in one transaction, and answers that may wait. The next ones gather while one transaction
+is written, so no minimum interval is needed: each waits for the head of the log."""
 RECORD_BYTES = 512
-"""Of one view, more or less."""
-NOT_WRITTEN = "nothing is shown that cannot be written down as seen: try again"
-WRONG = "the headers are not what they should be"
+"""Approximate size of one view."""
+NOT_RECORDED = "nothing is shown that cannot be written down as seen: try again"
+INVALID_HEADERS = "the headers are not what they should be"
 
 log = structlog.get_logger()
 
 
-def _refused(found: Sequence[Fault]) -> web.Response:
-    more: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in found]}
-    if any(each.detail == MUST for each in found):
-        more["code"] = MISSING
-    return problem_response(400, "Bad Request", WRONG, **more)
+def _refuse(faults: Sequence[Fault]) -> web.Response:
+    members: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in faults]}
+    if any(each.detail == EMPLOYEE_REQUIRED for each in faults):
+        members["code"] = EMPLOYEE_MISSING
+    return problem_response(400, "Bad Request", INVALID_HEADERS, **members)
 
 
 class Unrecorded(Exception):
-    """That somebody looks could not be written down. May be tried again."""
+    """The view could not be recorded. The caller may try again."""
 
 
 class _Answer:
-    """The views of one answer; `fault` says that they alone were refused."""
+    """Views of one answer; `is_refused` is set if these views alone could not be sealed."""
 
-    __slots__ = ("fault", "records")
+    __slots__ = ("is_refused", "records")
 
     def __init__(self, records: list[Record]) -> None:
-        self.records, self.fault = records, False
+        self.records, self.is_refused = records, False
 
 
 class AccessLog:
@@ -73,68 +73,68 @@ class AccessLog:
         self._batcher = batcher
 
     def identified(self, handler: Handler) -> Handler:
-        """`handler` for who says who they are, where people read with the token; it calls `shown`
-        with what it is about to show."""
+        """Wrap a handler so that it runs only for a caller with valid viewer headers. The handler
+        calls `record_shown` or `record_count` before it answers."""
 
-        async def look(request: web.Request, rights: Rights) -> web.StreamResponse:
-            if found := faults(request.headers, rights):
-                return _refused(found)
-            request[VIEWER] = viewer(request.headers, rights)
+        async def handle(request: web.Request, rights: Rights) -> web.StreamResponse:
+            if header_faults := find_faults(request.headers, rights):
+                return _refuse(header_faults)
+            request[VIEWER] = read_viewer(request.headers, rights)
             try:
                 return await handler(request, rights)
             except Unrecorded:
-                return service_unavailable(NOT_WRITTEN)
+                return service_unavailable(NOT_RECORDED)
 
-        return look
+        return handle
 
     async def record_shown(
-        self, request: web.Request, what: str, rows: Iterable[Row], *, listed: bool = False
+        self, request: web.Request, kind: str, rows: Iterable[Row], *, listed: bool = False
     ) -> None:
-        """Return once it is on the record that these were shown; Unrecorded otherwise. `listed`:
-        they are not all that lies between the first and the last of them."""
-        if found := list(shown_ranges(rows, listed=listed)):
-            await self._written(request, what, found)
+        """Return once the record holds a view of these rows; raise Unrecorded if it cannot.
+        `listed` names each message, for rows that do not follow one another."""
+        if ranges := list(shown_ranges(rows, listed=listed)):
+            await self._record(request, kind, ranges)
 
-    async def record_count(self, request: web.Request, what: str, count: int) -> None:
-        """The same of a question of which nothing was shown: how many there are tells as well."""
+    async def record_count(self, request: web.Request, kind: str, count: int) -> None:
+        """Record a search that showed no rows, because the number of hits is information too."""
         nothing = ShownRange(conversation="", department="", count=count, first=0, last=0)
-        await self._written(request, what, [nothing])
+        await self._record(request, kind, [nothing])
 
-    async def _written(self, request: web.Request, what: str, found: Sequence[ShownRange]) -> None:
+    async def _record(self, request: web.Request, kind: str, ranges: Sequence[ShownRange]) -> None:
         now = clock.now()
-        ids = [clock.new_id(now) for _ in found]
-        answer = _Answer(records(request[VIEWER], what, found, ids, now))
+        ids = [clock.new_id(now) for _ in ranges]
+        answer = _Answer(view_records(request[VIEWER], kind, ranges, ids, now))
         try:
-            await self._batcher.put(answer, RECORD_BYTES * len(found))
+            await self._batcher.put(answer, RECORD_BYTES * len(ranges))
         except (BatchQueueFull, BatchTimeout) as error:
             log.warning("view.unrecorded", reason=type(error).__name__)
             raise Unrecorded from error
-        if answer.fault:
+        if answer.is_refused:
             raise Unrecorded
 
 
 @asynccontextmanager
 async def access_log(writer: Writer) -> AsyncIterator[AccessLog]:
-    """Views that are written; whoever shows something must have stopped before it is left."""
+    """Run the batcher that writes views. Stop serving requests before leaving this context."""
 
     async def write(answers: list[_Answer]) -> None:
         try:
             await writer.add([record for answer in answers for record in answer.records])
         except CannotSeal:
             for answer in answers:
-                await _alone(writer, answer)
-        count = sum(len(answer.records) for answer in answers if not answer.fault)
+                await _write_alone(writer, answer)
+        count = sum(len(answer.records) for answer in answers if not answer.is_refused)
         metrics.archive_records.labels(kind="view").inc(count)
 
-    async with run_batcher(write, BOUNDS) as batcher:
+    async with run_batcher(write, LIMITS) as batcher:
         views = AccessLog(batcher)
         views.task = batcher.task
         yield views
 
 
-async def _alone(writer: Writer, answer: _Answer) -> None:
+async def _write_alone(writer: Writer, answer: _Answer) -> None:
     try:
         await writer.add(answer.records)
     except CannotSeal as error:
         log.error("view.unsealable", reason=str(error))
-        answer.fault = True
+        answer.is_refused = True

@@ -1,4 +1,4 @@
-"""An example of every answer of the archiver's API; a test reads each with the models."""
+"""Example of every answer of the archiver's API; a test validates each against the models."""
 
 from typing import Any
 

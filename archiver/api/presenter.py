@@ -1,4 +1,4 @@
-"""Records as an API shows them: a message with its decision, its fate, its original. Pure."""
+"""JSON of the archiver's API: a message with its decision, its outcomes and its original. Pure."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -11,19 +11,19 @@ Row = Mapping[str, Any]
 ANNOTATION = "annotation"
 
 
-def messages_json(rows: Sequence[Row], about: Sequence[Row]) -> list[dict[str, Any]]:
-    """Messages in the order given, each with what became of it."""
-    fates: dict[Any, list[Row]] = {}
-    for row in about:
-        fates.setdefault(row["message"], []).append(row)
-    return [_message(row, fates.get(row["message"], [])) for row in rows]
+def messages_json(rows: Sequence[Row], outcome_rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return messages in the given order, each with its outcomes."""
+    outcomes: dict[Any, list[Row]] = {}
+    for row in outcome_rows:
+        outcomes.setdefault(row["message"], []).append(row)
+    return [_message_json(row, outcomes.get(row["message"], [])) for row in rows]
 
 
-def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
+def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
     data = msgspec.json.decode(row["data"])
-    told = [(fate, msgspec.json.decode(fate["data"])) for fate in fates]
-    statuses = _statuses(told)
-    wamids = [said["wamid"] for _, said in told if said.get("wamid")]
+    outcomes = [(entry, msgspec.json.decode(entry["data"])) for entry in outcome_rows]
+    statuses = _statuses_json(outcomes)
+    wamids = [outcome["wamid"] for _, outcome in outcomes if outcome.get("wamid")]
     first = "received" if data["direction"] == "in" else data.get("status", "accepted")
     return {
         "id": row["message"] or row["id"],
@@ -34,26 +34,32 @@ def _message(row: Row, fates: Sequence[Row]) -> dict[str, Any]:
         "text": data["text"],
         "from": data.get("from"),
         "department": data["department"],
-        "decision": _decision(data["decision"]),
-        **{name: data.get(name) or nothing for name, nothing in MARKS.items()},
+        "decision": _decision_json(data["decision"]),
+        **{name: data.get(name) or nothing for name, nothing in DECISION_DEFAULTS.items()},
         "author": data.get("author"),
         "status": max(
             [first, *(s["status"] for s in statuses)], key=lambda s: STATUS_RANK.get(s, -1)
         ),
         "statuses": statuses,
-        "media": _media(row, data, told),
+        "media": _media_json(row, data, outcomes),
         "annotations": [
-            _annotation_json(fate, said) for fate, said in told if fate["kind"] == ANNOTATION
+            _annotation_json(entry, outcome)
+            for entry, outcome in outcomes
+            if entry["kind"] == ANNOTATION
         ],
-        "deliveries": [_delivery(fate, said) for fate, said in told if fate["kind"] == "delivery"],
+        "deliveries": [
+            _delivery_json(entry, outcome)
+            for entry, outcome in outcomes
+            if entry["kind"] == "delivery"
+        ],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
         "sentAt": data.get("sentAt"),
-        "raw": _raw(row["raw"]),
+        "raw": _raw_json(row["raw"]),
     }
 
 
-MARKS: dict[str, Any] = {
+DECISION_DEFAULTS: dict[str, Any] = {
     "tags": [],
     "priority": None,
     "language": None,
@@ -65,38 +71,47 @@ MARKS: dict[str, Any] = {
     "held": False,
     "marks": [],
 }
-"""What a decision may say beside the department, and what stands there where it does not."""
+"""Optional members of a decision beside the department, and their values when the record has
+none."""
 
 
-def _decision(data: dict[str, Any]) -> dict[str, Any]:
-    """Its version is None where the record names none."""
+def _decision_json(data: dict[str, Any]) -> dict[str, Any]:
+    """Add a null version when the record names none."""
     return {"version": None} | data
 
 
-def _statuses(told: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What Meta said in statuses; and of what the deliverer heard, what these do not say."""
-    known = {"accepted", *(said["status"] for fate, said in told if fate["kind"] == "status")}
+def _statuses_json(outcomes: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return Meta's statuses, and the send outcomes that those statuses do not cover."""
+    known = {
+        "accepted",
+        *(outcome["status"] for entry, outcome in outcomes if entry["kind"] == "status"),
+    }
     return [
-        {"status": said["status"], "at": said.get("at") or fate["at"], "reason": said["reason"]}
-        for fate, said in told
-        if fate["kind"] == "status" or (fate["kind"] == "send" and _is_news(said, known))
+        {
+            "status": outcome["status"],
+            "at": outcome.get("at") or entry["at"],
+            "reason": outcome["reason"],
+        }
+        for entry, outcome in outcomes
+        if entry["kind"] == "status" or (entry["kind"] == "send" and _is_news(outcome, known))
     ]
 
 
-def _is_news(said: dict[str, Any], known: Collection[str]) -> bool:
-    """It was not sent, or in another form, or Meta told what became of it too early to be known."""
-    return said["state"] != "sent" or bool(said["reason"]) or said["status"] not in known
+def _is_news(outcome: dict[str, Any], known: Collection[str]) -> bool:
+    """Return whether a send outcome adds to Meta's statuses: the message was not sent, it went out
+    in another form, or Meta reported its status before the message was known."""
+    return outcome["state"] != "sent" or bool(outcome["reason"]) or outcome["status"] not in known
 
 
-def _media(
-    row: Row, data: dict[str, Any], told: Sequence[tuple[Row, dict[str, Any]]]
+def _media_json(
+    row: Row, data: dict[str, Any], outcomes: Sequence[tuple[Row, dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """The file that came with it, as far as it came: what became of it last is what counts."""
+    """Return the file of a message in its latest known state."""
     medium = data.get("medium")
     if not isinstance(medium, dict):
         return []
-    known = [said for fate, said in told if fate["kind"] == "media"]
-    last = known[-1] if known else {}
+    media_outcomes = [outcome for entry, outcome in outcomes if entry["kind"] == "media"]
+    last = media_outcomes[-1] if media_outcomes else {}
     id = row["message"] or row["id"]
     return [
         {
@@ -113,28 +128,28 @@ def _media(
     ]
 
 
-def _annotation_json(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """A rectification: the message stays as it was."""
-    return {"at": fate["at"], "by": said["by"], "text": said["text"]}
+def _annotation_json(row: Row, annotation: dict[str, Any]) -> dict[str, Any]:
+    """Return a rectification; the message itself stays as it was."""
+    return {"at": row["at"], "by": annotation["by"], "text": annotation["text"]}
 
 
-def _delivery(fate: Row, said: dict[str, Any]) -> dict[str, Any]:
+def _delivery_json(row: Row, delivery: dict[str, Any]) -> dict[str, Any]:
     return {
-        "destination": said["destination"],
-        "event": said["event"],
-        "state": said["state"],
-        "attempts": said["attempts"],
-        "at": fate["at"],
+        "destination": delivery["destination"],
+        "event": delivery["event"],
+        "state": delivery["state"],
+        "attempts": delivery["attempts"],
+        "at": row["at"],
     }
 
 
-def _raw(raw: bytes) -> Any:
-    """The item as Meta sent it; None for what did not come from Meta."""
+def _raw_json(raw: bytes) -> Any:
+    """Return the item as Meta sent it; None if the message did not come from Meta."""
     return msgspec.Raw(raw) if raw else None
 
 
-def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Notes of colleagues to each other, in the order given, under the ids that they were given."""
+def notes_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return notes in the given order, under the ids that their authors received."""
     return [
         {
             "id": data["id"],
@@ -146,52 +161,62 @@ def notes(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def page_json(rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:
-    """Messages and notes that were found, each in the order given, and where the notes stand."""
-    noted = [row for row in rows if row["kind"] == "note"]
+def page_json(rows: Sequence[Row], outcome_rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the messages and notes of a search page in the given order, the notes with their
+    conversation and department."""
+    note_rows = [row for row in rows if row["kind"] == "note"]
     places = [
-        {"conversationId": row["conversation"], "department": row["department"]} for row in noted
+        {"conversationId": row["conversation"], "department": row["department"]}
+        for row in note_rows
     ]
     return {
-        "messages": messages_json([row for row in rows if row["kind"] == "message"], about),
-        "notes": [note | place for note, place in zip(notes(noted), places, strict=True)],
+        "messages": messages_json([row for row in rows if row["kind"] == "message"], outcome_rows),
+        "notes": [note | place for note, place in zip(notes_json(note_rows), places, strict=True)],
     }
 
 
-def everybody(department: str) -> bool:
+def may_know_all(department: str) -> bool:
     return True
 
 
 def conversation_json(
-    id: str, rows: Sequence[Row], noted: Sequence[Row], tells: Callable[[str], bool] = everybody
+    id: str,
+    rows: Sequence[Row],
+    note_rows: Sequence[Row],
+    may_know: Callable[[str], bool] = may_know_all,
 ) -> dict[str, Any]:
-    """A conversation from what happened to it, and what was noted, each oldest first. Without a
-    department where it is another's now, of whom the reader may know nothing; nor what one said,
-    when it passed it on, of which `tells` says that they may not know."""
+    """Return a conversation from its events and notes, both oldest first.
+
+    The department is null if the conversation has moved to one that these rights do not cover. The
+    former department of a transfer, its author and its reason are left out unless `may_know` allows
+    that department.
+    """
     steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
     zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
     return {
         "id": id,
         "openedAt": rows[0]["at"],
         "department": None if rows[-1]["left"] else steps[-1][1]["department"],
-        "decision": _decision(steps[-1][1]["decision"]),
+        "decision": _decision_json(steps[-1][1]["decision"]),
         "zaak": zaken[-1] if zaken else None,
-        "history": [_history_json(row, step, tells) for row, step in steps],
-        "notes": notes(noted),
+        "history": [_history_json(row, step, may_know) for row, step in steps],
+        "notes": notes_json(note_rows),
     }
 
 
-def _history_json(row: Row, step: dict[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
-    """What happened; null for what it does not say. What a rule did has no author."""
-    by = step.get("by") or {}
-    if (former := step.get("from")) and not tells(former):
-        step, by = step | {"from": None, "reason": None}, {}
+def _history_json(
+    row: Row, step: dict[str, Any], may_know: Callable[[str], bool]
+) -> dict[str, Any]:
+    """Return an event, with null for absent members. An event that a rule caused has no author."""
+    actor = step.get("by") or {}
+    if (former := step.get("from")) and not may_know(former):
+        step, actor = step | {"from": None, "reason": None}, {}
     return {
         "event": step["event"],
         "department": step["department"],
         "at": row["at"],
         "from": step.get("from") or None,
         "reason": step.get("reason") or None,
-        "author": by.get("author"),
+        "author": actor.get("author"),
         "zaak": step.get("zaak") or None,
     }

@@ -1,75 +1,75 @@
-"""What the archiver's API reads of the record: opened, and only what whoever asks may know."""
+"""Queries of the archiver's API: decrypted records, limited to the rights of the caller."""
 
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from archiver.encryption.decrypt_rows import KEPT, KEYS, RECORDS, opened
+from archiver.encryption.decrypt_rows import JOIN_KEYS, RECORDS, SELECT_COLUMNS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
 
 NOTES = 200
-"""Of a conversation, in one answer; more are in the record, and nobody reads them one by one."""
+"""Notes of a conversation in one answer. The record keeps the others, but few readers need more."""
 
 
-class Store:
+class RecordReader:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
-        """What happened to a conversation: opened, moved; `left` is true of what was followed by
-        something that these rights do not show."""
-        return await self._rows(_CONVERSATION, id, *_theirs(rights))
+    async def load_conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
+        """Return the events of a conversation. `left` is true for an event if a later one belongs
+        to a department that these rights do not cover."""
+        return await self._fetch(_CONVERSATION, id, *_scope(rights))
 
-    async def notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
-        """The newest notes of a conversation, oldest first."""
-        newest = await self._rows(_NOTES, conversation, *_theirs(rights), NOTES)
+    async def load_notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
+        """Return the newest notes of a conversation, oldest first."""
+        newest = await self._fetch(_NOTES, conversation, *_scope(rights), NOTES)
         return newest[::-1]
 
-    async def messages(
+    async def load_messages(
         self, conversation: str, rights: Rights, *, after: int, limit: int
     ) -> list[dict[str, Any]]:
-        """Messages of a conversation with a sequence above `after`, oldest first."""
-        return await self._rows(_MESSAGES, conversation, *_theirs(rights), after, limit)
+        """Return messages of a conversation with a sequence above `after`, oldest first."""
+        return await self._fetch(_MESSAGES, conversation, *_scope(rights), after, limit)
 
-    async def message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
-        return await self._rows(_MESSAGE, id, *_theirs(rights))
+    async def load_message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
+        return await self._fetch(_MESSAGE, id, *_scope(rights))
 
-    async def entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
-        """These, in no order."""
-        return await self._rows(_ENTRIES, list(ids), *_theirs(rights))
+    async def load_entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+        """Return these entries, in no particular order."""
+        return await self._fetch(_ENTRIES, list(ids), *_scope(rights))
 
-    async def about(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
-        """What became of these messages, and what was written beside them; oldest first. Theirs are
-        the rights on the message that they are about, so ask only for what was found."""
-        return await self._rows(_ABOUT, list(messages), rights.tenant)
+    async def load_outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
+        """Return statuses, deliveries, files and annotations of these messages, oldest first. The
+        rights are those of the messages, so pass only messages that the caller may see."""
+        return await self._fetch(_ABOUT, list(messages), rights.tenant)
 
-    async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+    async def _fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
-        return list(opened(rows, self._keys))
+        return list(decrypt_rows(rows, self._keys))
 
 
-def _theirs(rights: Rights) -> tuple[str, list[str] | None]:
-    """The municipality, and the departments: None for all of them."""
+def _scope(rights: Rights) -> tuple[str, list[str] | None]:
+    """Return the municipality and the departments; None for all departments."""
     return rights.tenant, sorted(rights.departments) or None
 
 
 _SHOWN = "e.tenant = $2 and ($3::text[] is null or e.department = any($3))"
-"""Rights are per part of a conversation: what one department did stays that department's, also
-when the conversation has moved."""
+"""Rights hold per part of a conversation: a department's part stays with that department, also
+after the conversation has moved."""
 
 _CONVERSATION = f"""
-{KEPT}, e.left_behind as left from (
+{SELECT_COLUMNS}, e.left_behind as left from (
     select *, coalesce(bool_or(department <> all($3)) over (
         order by sequence desc, id desc rows between unbounded preceding and 1 preceding
     ), false) as left_behind
     from archiver.entry where conversation = $1 and kind = 'conversation'
-) as e {KEYS} where {_SHOWN}
+) as e {JOIN_KEYS} where {_SHOWN}
 order by e.sequence, e.id
 """
-"""In one pass: a conversation may have moved a thousand times."""
+"""One pass over the events, because a conversation may have moved a thousand times."""
 
 _NOTES = f"""{RECORDS}
 where e.conversation = $1 and e.kind = 'note' and {_SHOWN}

@@ -1,4 +1,4 @@
-"""What the archiver's API answers, as its document describes it. Pure."""
+"""Models of the answers of the archiver's API, as its OpenAPI document shows them. Pure."""
 
 import datetime
 from typing import Any, Literal
@@ -10,25 +10,25 @@ from services.api.operations import Shown
 
 
 class Decision(Shown):
-    """Why it went where it went."""
+    """Reason why a message or conversation went to its department."""
 
     rule: str
-    """Id of the rule; empty where no rule decided."""
+    """Id of the rule; empty if no rule decided."""
     reason: str
-    """In Dutch, for an official to read."""
+    """Explanation in Dutch, for an official."""
     version: str | None
-    """Of the rules and texts that it was decided by."""
+    """Version of the rules and texts that the decision was made with."""
 
 
 class Author(Shown):
-    """Who wrote an answer or a note."""
+    """Author of an answer or a note."""
 
     kind: Literal["employee", "system", "automated"]
     id: str
 
 
 class Step(Shown):
-    """How far a message of ours had come at some moment."""
+    """Status of an outgoing message at a moment."""
 
     status: str
     at: datetime.datetime
@@ -36,29 +36,30 @@ class Step(Shown):
 
 
 class Medium(Shown):
-    """A file that came with a message."""
+    """File of a message."""
 
     id: UUID
-    """Of the message: it has one at most."""
+    """Id of the message; a message has at most one file."""
     link: str
-    """Where it is, at this API."""
+    """Path of the file at this API."""
     mime_type: str
     filename: str
-    """As its sender called it; empty where it has no name."""
+    """Name that the sender gave the file; empty if it has none."""
     state: Literal["waiting", "available", "quarantined", "lost"]
-    """On its way; there; kept from everybody; not to be got any more."""
+    """waiting: being fetched; available; quarantined: withheld from everyone; lost: can no longer
+    be fetched."""
     reason: str
-    """Why it is kept from everybody, or was not got."""
+    """Reason why the file is quarantined or lost."""
     size: int | None
-    """Bytes; null while it is on its way."""
+    """Size in bytes; null until the file is fetched."""
     sha256: str | None
-    """In hex."""
+    """SHA-256 of the file, in hex."""
     scanned: bool
-    """A malware scanner has looked at it."""
+    """True if a malware scanner has inspected the file."""
 
 
 class Annotation(Shown):
-    """A rectification (AVG, article 16): it stands beside the message, which stays as it was."""
+    """Rectification (AVG, article 16). It accompanies the message, which stays as it was."""
 
     at: datetime.datetime
     by: str
@@ -66,7 +67,7 @@ class Annotation(Shown):
 
 
 class Handover(Shown):
-    """An event about the message, handed to a department's system."""
+    """Event about the message, delivered to the system of a department."""
 
     destination: str
     event: str
@@ -76,73 +77,74 @@ class Handover(Shown):
 
 
 class Identity(Shown):
-    """By what a citizen is known at Meta."""
+    """Identifier by which Meta knows a citizen."""
 
     kind: Literal["phone", "bsuid", "parent_bsuid"]
     value: str
 
 
 class Person(Shown):
-    """A citizen, as Meta named them with a message."""
+    """Citizen, as Meta named them with a message."""
 
     identities: tuple[Identity, ...]
     name: str
-    """Their own choice, and not checked."""
+    """Name that the citizen chose; not verified."""
 
 
 class Message(Shown):
-    """A message on the record, with its decision, its fate and its original."""
+    """Message on the record, with its decision, its outcomes and its original."""
 
     id: UUID
     wamid: str | None
-    """Meta's id. Personal data: it holds a phone number."""
+    """Message id of Meta. Personal data: it contains a phone number."""
     conversation_id: str
     direction: Literal["in", "out", "echo"]
-    """From the citizen; to the citizen; written in the WhatsApp Business app."""
+    """in: from the citizen; out: to the citizen; echo: written in the WhatsApp Business app."""
     type: str
-    """Meta's word."""
+    """Message type, in Meta's terms."""
     text: str
-    """The words in it."""
+    """Text of the message."""
     from_person: Person | None = Field(alias="from")
-    """Who wrote it; null for what went out."""
+    """Sender; null for an outgoing message."""
     department: str | None
     decision: Decision
     tags: tuple[str, ...]
-    """Labels of the conversation: officieel, pers, raad, or a municipality's own."""
+    """Labels of the conversation: officieel, pers, raad, or labels of the municipality."""
     priority: str | None
-    """low, normal, high, urgent."""
+    """Priority: low, normal, high, urgent."""
     language: str | None
-    """That it seems to be written in (ISO 639-1), or that the conversation is in."""
+    """Language of the message as detected (ISO 639-1), or else of the conversation."""
     due: datetime.date | None
-    """By when the law wants it dealt with."""
+    """Statutory date by which the message must be dealt with."""
     care: str | None
-    """emergency, suicide, violence, threat: a rule of care fitted."""
+    """Safety rule that matched: emergency, suicide, violence, threat."""
     sensitive: tuple[str, ...]
-    """Numbers in it that should not go this way: bsn, iban."""
+    """Kinds of personal number in the message that do not belong in WhatsApp: bsn, iban."""
     automatic: str | None
-    """Id of the text that answered it by itself."""
+    """Id of the text that answered the message automatically."""
     provisional: bool
-    """Nobody could tell yet where it belonged."""
+    """True if it was not clear yet which department the message belongs to."""
     held: bool
-    """No department was told of it before somebody let the conversation go."""
+    """True if no department received the message before an official released the conversation."""
     marks: tuple[str, ...]
-    """Why each rule fits that gave it a label, a date, a text or its place."""
+    """Reason of each rule that set a label, a date, a text or the department."""
     author: Author | None
-    """Of what went out."""
+    """Author of an outgoing message."""
     status: str
-    """The furthest that it came: received; accepted, sent, delivered, read, played, failed."""
+    """Furthest status: received for incoming messages; accepted, sent, delivered, read, played or
+    failed for outgoing messages."""
     statuses: tuple[Step, ...]
     media: tuple[Medium, ...]
     annotations: tuple[Annotation, ...]
-    """Oldest first."""
+    """Annotations, oldest first."""
     deliveries: tuple[Handover, ...]
     sequence: int
-    """Grows within a conversation, and may skip."""
+    """Number that increases within a conversation and may skip values."""
     received_at: datetime.datetime
     sent_at: datetime.datetime | None
-    """As Meta says; null for what went out."""
+    """Time of sending according to Meta; null for an outgoing message."""
     raw: Any
-    """As Meta sent it; null for what did not come from Meta."""
+    """Message as Meta sent it; null if it did not come from Meta."""
 
 
 class Messages(Shown):
@@ -150,73 +152,74 @@ class Messages(Shown):
 
     messages: tuple[Message, ...]
     next: int | None
-    """The `after` of the next page; null on the last."""
+    """Value of `after` for the next page; null on the last page."""
 
 
 class Happened(Shown):
-    """What happened to a conversation."""
+    """Event in a conversation."""
 
     event: str
-    """opened, transferred, closed, linked, read, confirmed, released, merged; by itself: decided,
-    waiting, alarmed, unconfirmed, window."""
+    """Kind of event: opened, transferred, closed, linked, read, confirmed, released, merged; or,
+    without a command, decided, waiting, alarmed, unconfirmed, window."""
     department: str
-    """That had the conversation from then on."""
+    """Department that owned the conversation from this event on."""
     at: datetime.datetime
     from_department: str | None = Field(alias="from")
-    """That had it before, where it moved."""
+    """Department that owned the conversation before a transfer."""
     reason: str | None
-    """Of a transfer or a closing, as its author wrote it."""
+    """Reason of a transfer or a closing, in its author's words."""
     author: Author | None
-    """Null where nobody is known to have done it, as where a rule did."""
+    """Author of the event; null if there is none, as when a rule caused it."""
     zaak: str | None
-    """That the conversation belonged to then."""
+    """Zaak that the conversation was linked to at that time."""
 
 
 class Note(Shown):
-    """What a colleague wrote for colleagues; no citizen sees it."""
+    """Note by an employee for colleagues; citizens do not see it."""
 
     id: UUID
-    """That was given to whoever wrote it."""
+    """Id that the author received for the note."""
     at: datetime.datetime
     author: Author | None
     text: str
 
 
 class Conversation(Shown):
-    """A conversation and how it came where it is."""
+    """Conversation and its history."""
 
     id: str
     opened_at: datetime.datetime
     department: str | None
-    """That has it now; null where that is one of which this token may know nothing."""
+    """Department that owns the conversation; null if the token may not see it."""
     decision: Decision
     zaak: str | None
-    """That it belongs to, as far as this token may know."""
+    """Zaak that the conversation is linked to, as far as the token may see it."""
     history: tuple[Happened, ...]
-    """Oldest first."""
+    """Events, oldest first."""
     notes: tuple[Note, ...]
-    """The newest 200, oldest first; of those alone that this token may see."""
+    """Newest 200 notes that the token may see, oldest first."""
 
 
 class FoundNote(Note):
-    """A note that was found."""
+    """Note in a search result."""
 
     conversation_id: str
     department: str
 
 
 class Page(Shown):
-    """What was found: messages and notes, each in the order that was asked for."""
+    """Page of a search result: messages and notes, each in the requested order."""
 
     messages: tuple[Message, ...]
     notes: tuple[FoundNote, ...]
     gone: int
-    """Hits of this page that were destroyed meanwhile: nobody can open them any more."""
+    """Number of hits on this page that were destroyed since and cannot be read any more."""
     next: str | None
-    """The `after` of the next page; null on the last."""
+    """Value of `after` for the next page; null on the last page."""
     total: int
-    """Of all pages."""
+    """Number of hits on all pages."""
     total_is_exact: bool
-    """False where there are more than were counted."""
+    """False if there are more hits than were counted."""
     as_of: str
-    """Up to where in the record was looked; with it the same question finds the same."""
+    """Position in the record up to which was searched. The same search with this value gives the
+    same hits."""

@@ -1,4 +1,4 @@
-"""Reading the record: conversations and messages, for whoever has a token."""
+"""Routes that read conversations and messages, for callers with a token."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from services import clock
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
@@ -19,11 +19,11 @@ from services.http.token_store import TokenStore
 from services.ids import CONVERSATION, created_at
 
 PAGE, LARGEST_PAGE = 200, 1000
-"""Messages in one answer."""
+"""Messages in one answer: default and maximum."""
 
 
 class IntegerParameter(msgspec.Struct, frozen=True):
-    """A whole number in the query: what it is when left out, and its bounds."""
+    """Whole number in the query, with its default and its bounds."""
 
     name: str
     default: int
@@ -33,36 +33,37 @@ class IntegerParameter(msgspec.Struct, frozen=True):
 
 AFTER = IntegerParameter("after", default=0, least=0, most=2**63 - 1)
 LIMIT = IntegerParameter("limit", default=PAGE, least=1, most=LARGEST_PAGE)
-FRESH = timedelta(seconds=5)
-"""A department may hear of a message before the record has it; and no two clocks are the same."""
+TRANSIT_TIME = timedelta(seconds=5)
+"""Time by which the record may follow the event that told a department of a message; it also covers
+the difference between two clocks."""
 NOT_YET = "the record may not have this message yet: try again"
-TIMED = 7
-"""The version of UUIDs that say when they were made, as ours do."""
+TIMED_UUID = 7
+"""Version of the UUIDs that contain their time, as Postkamer's do."""
 DIGITS = re.compile(r"[0-9]{1,19}")
-"""As many as the largest number has."""
+"""Digits of a number; 19 are enough for the largest 64-bit number."""
 
 
-class Api:
-    """`behind` says how old what is written to the record now is; `confidential`, whether a
-    department of a municipality is."""
+class RecordRoutes:
+    """Routes of conversations and messages. `lag` returns the age of the records being written;
+    `confidential` tells if a department of a municipality is confidential."""
 
     def __init__(
         self,
-        store: Store,
+        store: RecordReader,
         views: AccessLog,
         keyring: TokenStore,
-        behind: Callable[[], timedelta],
+        lag: Callable[[], timedelta],
         confidential: Callable[[str, str], bool] = lambda tenant, department: False,
     ) -> None:
         self._store, self._views = store, views
-        self._keyring, self._behind = keyring, behind
+        self._keyring, self._lag = keyring, lag
         self._confidential = confidential
 
     def routes(self) -> list[web.RouteDef]:
         table = {
-            "/v1/conversations/{id}": self.conversation,
-            "/v1/conversations/{id}/messages": self.messages,
-            "/v1/messages/{id}": self.message,
+            "/v1/conversations/{id}": self.get_conversation,
+            "/v1/conversations/{id}/messages": self.get_messages,
+            "/v1/messages/{id}": self.get_message,
         }
         return [
             web.get(
@@ -73,82 +74,86 @@ class Api:
             for path, handler in table.items()
         ]
 
-    async def conversation(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/conversations/{id}."""
+    async def get_conversation(self, request: web.Request, rights: Rights) -> web.Response:
+        """Answer GET /v1/conversations/{id}."""
         id = request.match_info["id"]
-        rows = await self._store.conversation(id, rights) if CONVERSATION.fullmatch(id) else []
+        rows = await self._store.load_conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
             return problem_response(404, "Not Found", "there is no such conversation")
-        notes = await self._store.notes(id, rights)
+        notes = await self._store.load_notes(id, rights)
         await self._views.record_shown(request, "conversation", [*rows, *notes])
 
-        def tells(former: str) -> bool:
-            """Whether who got it may know who had it: as in the event of a transfer."""
+        def may_know(former: str) -> bool:
+            """Return whether the department that received a conversation may know the one that had
+            it, as the event of a transfer does."""
             return rights.handles(former) or not self._confidential(rights.tenant, former)
 
-        return json_response(presenter.conversation_json(id, rows, notes, tells))
+        return json_response(presenter.conversation_json(id, rows, notes, may_know))
 
-    async def messages(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/conversations/{id}/messages?after=&limit=: oldest first; `next` while there is
-        more."""
+    async def get_messages(self, request: web.Request, rights: Rights) -> web.Response:
+        """Answer GET /v1/conversations/{id}/messages?after=&limit= with a page, oldest first;
+        `next` is null on the last page."""
         id = request.match_info["id"]
         after, limit = (
-            _parse_integer(request.query.getall(one.name, []), one) for one in (AFTER, LIMIT)
+            _parse_integer(request.query.getall(parameter.name, []), parameter)
+            for parameter in (AFTER, LIMIT)
         )
         if after is None or limit is None:
-            return _unusable({AFTER: after, LIMIT: limit})
+            return _invalid_query({AFTER: after, LIMIT: limit})
         if not CONVERSATION.fullmatch(id):
             return problem_response(404, "Not Found", "there is no such conversation")
-        rows = await self._store.messages(id, rights, after=after, limit=limit + 1)
-        if not rows and not await self._store.conversation(id, rights):
+        rows = await self._store.load_messages(id, rights, after=after, limit=limit + 1)
+        if not rows and not await self._store.load_conversation(id, rights):
             return problem_response(404, "Not Found", "there is no such conversation")
-        page, more = rows[:limit], len(rows) > limit
-        about = await self._store.about([row["message"] for row in page], rights)
-        body = {"messages": presenter.messages_json(page, about)}
+        page, has_more = rows[:limit], len(rows) > limit
+        outcomes = await self._store.load_outcomes([row["message"] for row in page], rights)
+        body = {"messages": presenter.messages_json(page, outcomes)}
         await self._views.record_shown(request, "messages", page)
-        return json_response(body | {"next": page[-1]["sequence"] if more else None})
+        return json_response(body | {"next": page[-1]["sequence"] if has_more else None})
 
-    async def message(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/messages/{id}."""
+    async def get_message(self, request: web.Request, rights: Rights) -> web.Response:
+        """Answer GET /v1/messages/{id}."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem_response(404, "Not Found", "there is no such message")
-        rows = await self._store.message(id, rights)
+        rows = await self._store.load_message(id, rights)
         if not rows:
-            if is_still_in_transit(id, clock.now(), self._behind()):
+            if is_still_in_transit(id, clock.now(), self._lag()):
                 return service_unavailable(NOT_YET)
             return problem_response(404, "Not Found", "there is no such message")
-        body = presenter.messages_json(rows, await self._store.about([id], rights))[0]
+        body = presenter.messages_json(rows, await self._store.load_outcomes([id], rights))[0]
         await self._views.record_shown(request, "message", rows)
         return json_response(body)
 
 
-def is_still_in_transit(id: UUID, now: datetime, behind: timedelta) -> bool:
-    """Whether a message of this id may be on its way to the record: made just now, or while the
-    record is behind. Pure."""
-    return id.version == TIMED and now - behind - FRESH < created_at(id) < now + FRESH
+def is_still_in_transit(id: UUID, now: datetime, lag: timedelta) -> bool:
+    """Return whether a message with this id may be on its way to the record: its id was made a
+    moment ago, or since the time that the record has reached. Pure."""
+    return (
+        id.version == TIMED_UUID and now - lag - TRANSIT_TIME < created_at(id) < now + TRANSIT_TIME
+    )
 
 
-def _parse_integer(texts: Sequence[str], wanted: IntegerParameter) -> int | None:
-    """The number that stands in a query; None when it is not what it should be. Pure."""
+def _parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | None:
+    """Return the number in a query; None if it is invalid. Pure."""
     if not texts:
-        return wanted.default
+        return parameter.default
     if len(texts) > 1 or not DIGITS.fullmatch(texts[0]):
         return None
     number = int(texts[0])
-    return number if wanted.least <= number <= wanted.most else None
+    return number if parameter.least <= number <= parameter.most else None
 
 
-def _unusable(numbers: Mapping[IntegerParameter, int | None]) -> web.Response:
-    """400, with each that is none."""
+def _invalid_query(numbers: Mapping[IntegerParameter, int | None]) -> web.Response:
+    """Answer 400 with an error for each number that is invalid."""
     errors = [
         {
             "pointer": "",
-            "detail": f"must be a whole number from {one.least} to {one.most}",
-            "parameter": one.name,
+            "detail": f"must be a whole number from {parameter.least} to {parameter.most}",
+            "parameter": parameter.name,
         }
-        for one, number in numbers.items()
+        for parameter, number in numbers.items()
         if number is None
     ]
     return problem_response(400, "Bad Request", "the query is not what it should be", errors=errors)

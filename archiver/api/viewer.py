@@ -1,4 +1,4 @@
-"""Who looks at the record, and what was shown to them, as it is written down. Pure."""
+"""Viewers of the record, and the records of their views. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,18 +12,20 @@ from services.contract import Record
 from services.http.rights import Rights
 
 EMPLOYEE, REASON, TRACE = "Postkamer-Employee", "Postkamer-Reason", "traceparent"
-LONGEST = {EMPLOYEE: 200, REASON: 500}
-"""Characters of a header."""
-MISSING = "employee_missing"
-MUST = "must be given: people read with this token"
+MAX_CHARACTERS = {EMPLOYEE: 200, REASON: 500}
+"""Maximum length of a header in characters."""
+EMPLOYEE_MISSING = "employee_missing"
+EMPLOYEE_REQUIRED = "must be given: people read with this token"
 TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
-"""W3C Trace Context: version, trace, the caller's own span, flags; later versions may say more."""
+"""W3C Trace Context: version, trace, the caller's own span, flags; later versions may add
+fields."""
 NO_VERSION, FIRST_VERSION = "ff", "00"
 Row = Mapping[str, Any]
 
 
 class Viewer(msgspec.Struct, frozen=True):
-    """Who looks and why; `trace` and `span` are those of their system, in hex."""
+    """Person or system that views the record, and why. `trace` and `span` are those of the caller's
+    system, in hex."""
 
     rights: Rights
     employee: str = ""
@@ -33,7 +35,7 @@ class Viewer(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What is wrong with a header."""
+    """Fault in a header."""
 
     parameter: str
     detail: str
@@ -41,8 +43,8 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class ShownRange(msgspec.Struct, frozen=True):
-    """What was shown of a conversation that one department had. `message`: where it was one.
-    `listed`: which messages, where they do not follow one another."""
+    """Messages shown of one conversation and one department. `message` is set if it was a single
+    message. `listed` names the messages if they do not follow one another."""
 
     conversation: str
     department: str
@@ -53,88 +55,92 @@ class ShownRange(msgspec.Struct, frozen=True):
     listed: tuple[UUID, ...] = ()
 
 
-def faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
-    """What is wrong with what they say of themselves."""
-    found = [
+def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
+    """Return the faults in the headers by which a viewer identifies."""
+    faults = [
         Fault(name, f"must be printable, and of at most {longest} characters")
-        for name, longest in LONGEST.items()
-        if len(said := headers.get(name, "")) > longest or not said.isprintable()
+        for name, longest in MAX_CHARACTERS.items()
+        if len(value := headers.get(name, "")) > longest or not value.isprintable()
     ]
     if rights.people and not headers.get(EMPLOYEE, "").strip():
-        found.append(Fault(EMPLOYEE, MUST))
-    return found
+        faults.append(Fault(EMPLOYEE, EMPLOYEE_REQUIRED))
+    return faults
 
 
-def viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
-    """Of headers without faults."""
+def read_viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
+    """Read the viewer from headers without faults."""
     trace, span = parse_traceparent(headers.get(TRACE, ""))
     employee, reason = (headers.get(name, "").strip() for name in (EMPLOYEE, REASON))
     return Viewer(rights, employee, reason, trace, span)
 
 
 def parse_traceparent(header: str) -> tuple[str, str]:
-    """Trace and span of the caller, in hex; two times nothing of what is none, as the W3C asks."""
-    found = TRACEPARENT.fullmatch(header.strip())
-    if not found:
+    """Return trace and span of the caller in hex; two empty strings for an invalid header, as the
+    W3C asks."""
+    match = TRACEPARENT.fullmatch(header.strip())
+    if not match:
         return "", ""
-    version, trace, span, more = found.groups()
-    if version == NO_VERSION or (version == FIRST_VERSION and more):
+    version, trace, span, extra = match.groups()
+    if version == NO_VERSION or (version == FIRST_VERSION and extra):
         return "", ""
     return (trace, span) if int(trace, 16) and int(span, 16) else ("", "")
 
 
 def shown_ranges(rows: Iterable[Row], *, listed: bool = False) -> Iterator[ShownRange]:
-    """Of each conversation and department one. Not of what stands in no conversation."""
-    shown: dict[tuple[str, str], list[Row]] = {}
+    """Group rows into one range per conversation and department. Rows outside any conversation are
+    left out."""
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["conversation"]:
-            shown.setdefault((row["conversation"], row["department"]), []).append(row)
-    for (conversation, department), theirs in shown.items():
-        sequences = [row["sequence"] for row in theirs]
-        ids = tuple(row["message"] for row in theirs if row["message"])
+            groups.setdefault((row["conversation"], row["department"]), []).append(row)
+    for (conversation, department), shown_rows in groups.items():
+        sequences = [row["sequence"] for row in shown_rows]
+        ids = tuple(row["message"] for row in shown_rows if row["message"])
         yield ShownRange(
             conversation=conversation,
             department=department,
-            count=len(theirs),
+            count=len(shown_rows),
             first=min(sequences),
             last=max(sequences),
-            message=ids[0] if len(theirs) == 1 and ids else None,
+            message=ids[0] if len(shown_rows) == 1 and ids else None,
             listed=ids if listed else (),
         )
 
 
-def records(
-    viewer: Viewer, what: str, shown: Sequence[ShownRange], ids: Iterable[UUID], at: datetime
+def view_records(
+    viewer: Viewer, kind: str, ranges: Sequence[ShownRange], ids: Iterable[UUID], at: datetime
 ) -> list[Record]:
-    """One of each part. They are of one trace: the caller's, else one that begins here."""
+    """Return one record per range. They share a trace: the caller's, or else a new one."""
     ids = list(ids)
-    begun = "" if len(shown) == 1 else ids[0].hex if ids else ""
+    new_trace = "" if len(ranges) == 1 else ids[0].hex if ids else ""
     return [
         Record(
             id=id,
             kind="view",
             at=at,
             tenant=viewer.rights.tenant,
-            conversation=part.conversation,
-            message=part.message,
-            data=msgspec.json.encode(_data(viewer, what, part, viewer.trace or begun)),
+            conversation=shown_range.conversation,
+            message=shown_range.message,
+            data=msgspec.json.encode(
+                _view_data(viewer, kind, shown_range, viewer.trace or new_trace)
+            ),
         )
-        for id, part in zip(ids, shown, strict=True)
+        for id, shown_range in zip(ids, ranges, strict=True)
     ]
 
 
-def _data(viewer: Viewer, what: str, part: ShownRange, trace: str) -> dict[str, Any]:
-    said = {
-        "department": part.department,
+def _view_data(viewer: Viewer, kind: str, shown_range: ShownRange, trace: str) -> dict[str, Any]:
+    fields = {
+        "department": shown_range.department,
         "token": viewer.rights.name,
         "employee": viewer.employee,
         "reason": viewer.reason,
-        "what": what,
-        "count": part.count,
-        "from": part.first,
-        "to": part.last,
-        "messages": part.listed,
+        "what": kind,
+        "count": shown_range.count,
+        "from": shown_range.first,
+        "to": shown_range.last,
+        "messages": shown_range.listed,
         "trace": trace,
         "parentSpan": viewer.span,
     }
-    return {name: value for name, value in said.items() if value not in ("", ())}
+    return {name: value for name, value in fields.items() if value not in ("", ())}

@@ -1,5 +1,5 @@
-"""What was signed of the log: in the table, and as it is kept where the database's administrator
-cannot write. A signature each, held against its row and against its copy; memory stays flat."""
+"""Check the checkpoints in the table, and their copies where the database's administrator cannot
+write. Each signature is checked against its row and its copy; memory use is constant."""
 
 import asyncio
 import re
@@ -18,36 +18,38 @@ from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
 
 NAME = re.compile(r"[0-9]{20}")
-"""Of one that is kept outside; whatever else lies there is somebody's."""
+"""Name of a copy outside. Other objects in the store are ignored."""
 SECOND = timedelta(seconds=1)
-"""A note says when it was signed to the second."""
-AT_ONCE, READ = 1000, 16
-"""In memory, some 1 KB each; and read at a time from outside."""
-GONE = 1000
-"""Of those that are kept outside alone, that are looked at."""
+"""Precision of the time in a note."""
+AT_ONCE, READS = 1000, 16
+"""Checkpoints in memory, some 1 KB each; and copies read from outside at a time."""
+MAX_MISSING = 1000
+"""Checkpoints without a row that are reported."""
 FIRST, LAST = -(2**63), 2**63 - 1
-"""Whatever sizes somebody may have put into the table."""
+"""Smallest and largest size that a row can contain; a forged row may contain any."""
 
 
 class Trust(msgspec.Struct, frozen=True):
-    """Whose signature counts."""
+    """Signer whose signatures count."""
 
     origin: str
     public_key: bytes
 
 
 class Checkpoints:
-    """`outside` is where copies are kept, if it is to be looked at."""
+    """Checkpoints of the table and their copies in the store `outside`, if that is to be
+    checked."""
 
     def __init__(self, connection: Connection, trust: Trust, outside: ObjectStore | None) -> None:
         self._connection, self._trust, self._first = connection, trust, FIRST
         self._outside = outside
         self._names = array("q")
-        """Sizes of those that are kept outside."""
+        """Sizes of the checkpoints that have a copy outside."""
 
     async def list_outside(self) -> None:
-        """Before anything is asked of the database: what is signed after that moment is not missed
-        there. 8 bytes each. Away."""
+        """List the copies outside, 8 bytes each. Call it before the database is read, or a
+        checkpoint that is signed in between would seem to be missing from the table. Raises
+        StoreUnavailable."""
         if self._outside is None:
             return
         async for key in self._outside.names("checkpoint"):
@@ -55,61 +57,64 @@ class Checkpoints:
             if NAME.fullmatch(name) and (size := int(name)) <= LAST:
                 self._names.append(size)
 
-    def since(self, first: int) -> None:
-        """From this size on only."""
+    def start_at(self, first: int) -> None:
+        """Ignore checkpoints smaller than this size."""
         self._first = first
 
-    async def between(self, first: int, last: int = LAST) -> AsyncIterator[SignedState | Finding]:
-        """Of these sizes, in order: each that is signed as it should be, and what is wrong. Away
-        where the store outside does not answer."""
+    async def read_range(
+        self, first: int, last: int = LAST
+    ) -> AsyncIterator[SignedState | Finding]:
+        """Yield the checkpoints in a range of sizes, in order: the signed states, and what is
+        wrong. Raises StoreUnavailable."""
         first = max(first, self._first)
         while rows := await self._connection.fetch(_ROWS, first, last, AT_ONCE):
-            for start in range(0, len(rows), READ):
-                some = rows[start : start + READ]
-                for row, copy in zip(some, await self._copies(some), strict=True):
-                    for one in self._held(row, copy):
-                        yield one
+            for start in range(0, len(rows), READS):
+                chunk = rows[start : start + READS]
+                for row, copy in zip(chunk, await self._read_copies(chunk), strict=True):
+                    for result in self._check_row(row, copy):
+                        yield result
             if (first := rows[-1]["size"] + 1) > last:
                 return
 
-    async def gone(self) -> AsyncIterator[SignedState | Finding]:
-        """Those that are kept outside and are not in the table. Away."""
-        for size in await self._without_a_row():
+    async def missing_from_table(self) -> AsyncIterator[SignedState | Finding]:
+        """Yield the checkpoints that have a copy outside and no row in the table. Raises
+        StoreUnavailable."""
+        for size in await self._sizes_without_row():
             sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"
             yield Finding("checkpoint", sentence, size)
-            if note := await self._copy(size):
-                yield self._trusted(note, size, "kept outside")
+            if note := await self._read_copy(size):
+                yield self._verify_note(note, size, "kept outside")
 
-    async def _without_a_row(self) -> list[int]:
-        found: list[int] = []
+    async def _sizes_without_row(self) -> list[int]:
+        sizes: list[int] = []
         for start in range(0, len(self._names), AT_ONCE):
-            some = [n for n in self._names[start : start + AT_ONCE] if n >= self._first]
-            found += await self._missing(some)
-        return sorted(found)[:GONE]
+            chunk = [n for n in self._names[start : start + AT_ONCE] if n >= self._first]
+            sizes += await self._missing(chunk)
+        return sorted(sizes)[:MAX_MISSING]
 
     async def _missing(self, sizes: Sequence[int]) -> list[int]:
         return [row["size"] for row in await self._connection.fetch(_MISSING, sizes)]
 
-    def _held(self, row: Any, copy: str | None) -> list[SignedState | Finding]:
-        """A row against what it says itself, and against its copy."""
+    def _check_row(self, row: Any, copy: str | None) -> list[SignedState | Finding]:
+        """Check the note of a row, its time, and its copy."""
         size = row["size"]
-        made = self._trusted(row["note"], size, "in the table")
-        found: list[SignedState | Finding] = [made]
-        if isinstance(made, SignedState) and abs(row["at"] - made.at) >= SECOND:
+        state = self._verify_note(row["note"], size, "in the table")
+        results: list[SignedState | Finding] = [state]
+        if isinstance(state, SignedState) and abs(row["at"] - state.at) >= SECOND:
             sentence = f"the checkpoint of {size} entries was not signed when its row says"
-            found.append(Finding("checkpoint", sentence, size))
+            results.append(Finding("checkpoint", sentence, size))
         if self._outside and copy is None:
             sentence = f"the checkpoint of {size} entries is not kept outside"
-            found.append(Finding("outside", sentence, size))
+            results.append(Finding("outside", sentence, size))
         elif copy is not None and copy != row["note"]:
-            found.append(self._trusted(copy, size, "kept outside"))
-        return found
+            results.append(self._verify_note(copy, size, "kept outside"))
+        return results
 
-    async def _copies(self, rows: Sequence[Any]) -> list[str | None]:
-        return await asyncio.gather(*(self._copy(row["size"]) for row in rows))
+    async def _read_copies(self, rows: Sequence[Any]) -> list[str | None]:
+        return await asyncio.gather(*(self._read_copy(row["size"]) for row in rows))
 
-    async def _copy(self, size: int) -> str | None:
-        """None where there is none."""
+    async def _read_copy(self, size: int) -> str | None:
+        """Return the copy of a checkpoint; None if there is none."""
         if self._outside is None:
             return None
         try:
@@ -120,15 +125,17 @@ class Checkpoints:
             return None
         return b"".join(pieces).decode(errors="replace")
 
-    def _trusted(self, note: str, size: int, where: str) -> SignedState | Finding:
+    def _verify_note(self, note: str, size: int, where: str) -> SignedState | Finding:
         try:
-            made = signed_note.verify_note(note, self._trust.origin, self._trust.public_key)
+            checkpoint = signed_note.verify_note(note, self._trust.origin, self._trust.public_key)
         except InvalidNote as error:
             return Finding("checkpoint", f"the checkpoint of {size} entries {where}: {error}", size)
-        if made.size != size:
-            sentence = f"the checkpoint of {size} entries {where} is one of {made.size}"
+        if checkpoint.size != size:
+            sentence = f"the checkpoint of {size} entries {where} is one of {checkpoint.size}"
             return Finding("checkpoint", sentence, size)
-        return SignedState(size, made.root, f"{where}, {made.at:%Y-%m-%d %H:%M:%S}Z", made.at)
+        return SignedState(
+            size, checkpoint.root, f"{where}, {checkpoint.at:%Y-%m-%d %H:%M:%S}Z", checkpoint.at
+        )
 
 
 _ROWS = """

@@ -1,8 +1,8 @@
-"""What of the record cannot be opened, held against what was said to be destroyed; and what can be,
-though it was.
+"""Check what cannot be opened against the destructions on the record, and what opens in spite of
+one.
 
-Without the master key it is seen only that something is gone: whether what is there opens, and
-whether a destruction was said here, is seen with it.
+Without the master key only missing keys and salts can be found. With it, it is also checked that
+what exists opens, and that destruction records were sealed by this archive.
 """
 
 from collections.abc import AsyncIterator
@@ -11,49 +11,52 @@ from typing import Any, Literal
 import msgspec
 
 from archiver.audit.log_walk import Finding
-from archiver.encryption.decrypt_rows import KEPT, KEYS
+from archiver.encryption.decrypt_rows import JOIN_KEYS, SELECT_COLUMNS
 from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, KeyStore, Row
 from archiver.encryption.sealing import CannotDecrypt, Content, unseal_content
-from archiver.index.record_fields import Destroyed
+from archiver.index.record_fields import Destruction
 from services.postgres.database import Connection
 
 AT_ONCE = 2000
 """Entries in memory, some 1 KB each."""
-SAID = 1000
-"""Findings that are said; whoever has more has seen enough."""
+MAX_FINDINGS = 1000
+"""Maximum number of findings per kind; more would not help the reader."""
 
 
-async def key_findings(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
-    """In the transaction of whoever looks at the rest."""
-    for what, sql, sentence in _UNSAID:
+async def check_keys(connection: Connection, keys: KeyStore | None) -> AsyncIterator[Finding]:
+    """Yield the findings. Run in the transaction of the other checks."""
+    for kind, sql, sentence in _UNRECORDED:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
-            yield _at(row, what, sentence.format(row["conversation"]))
-    async for found in _opened(connection, keys) if keys else _gone(connection):
-        yield found
+            yield _entry_finding(row, kind, sentence.format(row["conversation"]))
+    async for finding in (
+        _check_with_keys(connection, keys) if keys else _missing_municipality_keys(connection)
+    ):
+        yield finding
 
 
-async def _gone(connection: Connection) -> AsyncIterator[Finding]:
-    """Keys of municipalities, as far as it is seen without the master key."""
+async def _missing_municipality_keys(connection: Connection) -> AsyncIterator[Finding]:
+    """Yield the keys of municipalities that are missing, as far as visible without the master
+    key."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         if row["wrapped"] is None:
-            yield Finding("key", f"the {_named(row)} is gone")
+            yield Finding("key", f"the {_key_name(row)} is gone")
 
 
-async def _opened(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
-    async for found in _keys(connection, keys):
-        yield found
+async def _check_with_keys(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
+    async for finding in _check_keys_open(connection, keys):
+        yield finding
     async for row in connection.cursor(_ENTRIES, prefetch=AT_ONCE):
-        if fault := _fault(row, keys):
-            yield _at(row, *fault)
+        if fault := _entry_fault(row, keys):
+            yield _entry_finding(row, *fault)
 
 
-def _fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
-    """What is wrong with an entry as it opens, or does not. Of a key that does not, it is said
-    once."""
-    content = _content(row, keys)
+def _entry_fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
+    """Return what is wrong with an entry. A key that does not open is reported once, not per
+    entry."""
+    content = _open_content(row, keys)
     if row["kind"] == "destruction":
-        is_ours = isinstance(content, Content) and _matches_destruction(row, content)
-        return None if is_ours else ("destruction", "this destruction was not sealed here")
+        is_genuine = isinstance(content, Content) and _matches_destruction(row, content)
+        return None if is_genuine else ("destruction", "this destruction was not sealed here")
     if isinstance(content, Content) and row["destroyed"]:
         return "restored", "this entry was destroyed, and can be opened again"
     if content is False and not row["destroyed"]:
@@ -62,51 +65,51 @@ def _fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
 
 
 def _matches_destruction(row: Row, content: Content) -> bool:
-    """What is sealed of a destruction is what stands open."""
+    """Return whether the sealed data of a destruction equals its plain columns."""
     try:
-        said = msgspec.json.decode(content.data, type=Destroyed)
+        destruction = msgspec.json.decode(content.data, type=Destruction)
     except msgspec.DecodeError:
         return False
-    whose = said.tenant, said.conversation, said.entry
-    return whose == (row["tenant"], row["conversation"], row["message"])
+    erased = destruction.tenant, destruction.conversation, destruction.entry
+    return erased == (row["tenant"], row["conversation"], row["message"])
 
 
-def _content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
-    """What is sealed; False where it does not open. None where its key or its salt is not there, or
-    the key itself does not open."""
+def _open_content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
+    """Return the content; False if it does not open; None if its key or salt is missing or the key
+    does not open."""
     if row["salt"] is None or row["wrapped"] is None:
         return None
     try:
-        above = keys.key_of_row(row)
+        key = keys.key_of_row(row)
     except CannotDecrypt:
         return None
     try:
-        return unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
+        return unseal_content(key, row["salt"], row["sealed"], row["id"].bytes)
     except CannotDecrypt:
         return False
 
 
-async def _keys(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
-    """Those that are there and do not open, and those of municipalities that are not there."""
+async def _check_keys_open(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
+    """Yield keys that exist and do not open, and keys of municipalities that are missing."""
     for row in await connection.fetch(MUNICIPAL_KEYS):
         try:
-            keys.of_municipal_row(row)
+            keys.municipality_key_of_row(row)
         except CannotDecrypt as error:
-            yield Finding("key", f"the {_named(row)} is not the one of then: {error}")
+            yield Finding("key", f"the {_key_name(row)} is not the one of then: {error}")
     async for row in connection.cursor(ALL_KEYS, prefetch=AT_ONCE):
         try:
             keys.key_of_row(row)
         except CannotDecrypt:
-            whose = f"the key of conversation {row['conversation'] or '-'}"
-            yield Finding("key", f"{whose} is not the one of then")
+            name = f"the key of conversation {row['conversation'] or '-'}"
+            yield Finding("key", f"{name} is not the one of then")
 
 
-def _named(row: Row) -> str:
+def _key_name(row: Row) -> str:
     return f"{row['purpose']} key of municipality {row['tenant'] or '-'}"
 
 
-def _at(row: Any, what: str, sentence: str) -> Finding:
-    return Finding(what, sentence, row["position"], str(row["id"]))
+def _entry_finding(row: Any, kind: str, sentence: str) -> Finding:
+    return Finding(kind, sentence, row["position"], str(row["id"]))
 
 
 _COVERS = """
@@ -115,7 +118,7 @@ d.kind = 'destruction' and d.position > {0}.position and d.tenant = {0}.tenant
 """
 _DESTROYED = f"select from archiver.entry d where {_COVERS.format('e')}"
 
-_UNSAID = (
+_UNRECORDED = (
     (
         "key",
         f"""
@@ -123,7 +126,7 @@ _UNSAID = (
             (array_agg(e.id order by e.position))[1] as id
         from archiver.entry e left join archiver.conversation_key k using (tenant, conversation)
         where k.tenant is null and e.kind <> 'destruction' and not exists ({_DESTROYED})
-        group by e.tenant, e.conversation order by 2 limit {SAID}
+        group by e.tenant, e.conversation order by 2 limit {MAX_FINDINGS}
         """,
         "the key of conversation {} is gone, and no destruction is on the record",
     ),
@@ -134,21 +137,21 @@ _UNSAID = (
         where e.salt is null and not exists ({_DESTROYED}) and not exists (
             select from archiver.entry x join archiver.entry d on {_COVERS.format("x")}
             where e.kind = 'receipt' and x.receipt = e.id)
-        order by e.position limit {SAID}
+        order by e.position limit {MAX_FINDINGS}
         """,
         "the salt of this entry is gone, and no destruction is on the record",
     ),
 )
-"""What is gone without a word: of keys and of salts."""
+"""Missing keys and missing salts without a destruction on the record."""
 
-# Destructions are few: looked for once, and not again for each entry.
+# Destructions are few, so they are selected once and not for each entry.
 _ENTRIES = f"""
 with d as materialized (
     select kind, position, tenant, message, conversation from archiver.entry
     where kind = 'destruction')
-{KEPT}, exists (select from d where {_COVERS.format("e")}) or (
+{SELECT_COLUMNS}, exists (select from d where {_COVERS.format("e")}) or (
     e.kind = 'receipt' and exists (
         select from archiver.entry x join d on {_COVERS.format("x")} where x.receipt = e.id)
 ) as destroyed
-from archiver.entry e {KEYS} order by e.position
+from archiver.entry e {JOIN_KEYS} order by e.position
 """

@@ -1,7 +1,7 @@
-"""The whole log held against itself, against what was signed, and against what was kept outside.
+"""Verify the whole log: against itself, against its checkpoints, and against their copies outside.
 
-Of one moment: whoever writes meanwhile changes nothing that is looked at. Memory stays flat: the
-entries come in the order of their places, some at once.
+It reads one snapshot, so concurrent writes do not matter. Memory use is constant: the entries are
+read in order of position, in batches.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from archiver.audit.checkpoints import FIRST, Checkpoints, Trust
-from archiver.audit.keys import AT_ONCE, key_findings
+from archiver.audit.keys import AT_ONCE, check_keys
 from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
 from archiver.encryption.key_store import KeyStore
 from archiver.log.inclusion_proof import NotProvable, node_hashes
@@ -20,119 +20,123 @@ from services.files.object_store import ObjectStore
 from services.postgres.database import Connection
 
 SIGNED_MINUTES = 15
-"""Within which what comes is signed, with a lot of room."""
+"""Time within which entries are normally signed, with ample margin."""
 
 
 class VerifyOptions(msgspec.Struct, frozen=True):
     trust: Trust
     since: datetime | None = None
     outside: ObjectStore | None = None
-    """Where checkpoints are kept beside the database."""
+    """Store of the copies of checkpoints, outside the database."""
     keys: KeyStore | None = None
-    """With them it is looked whether every key still opens."""
+    """Keys, with which it is also checked that every key and entry opens."""
 
 
 Progress = Callable[[int, int], None]
-"""Entries looked at, of how many."""
+"""Callback with the number of entries checked and their total."""
 
 
-async def findings(
-    connection: Connection, asked: VerifyOptions, progress: Progress
+async def verify_log(
+    connection: Connection, options: VerifyOptions, progress: Progress
 ) -> AsyncIterator[Finding]:
-    """What is wrong, in the order of the log. `connection` is in a transaction that reads as of one
-    moment. Away where the store outside does not answer."""
-    signed = Checkpoints(connection, asked.trust, asked.outside)
-    await signed.list_outside()
+    """Yield what is wrong, in the order of the log. `connection` must be in a transaction that
+    reads one snapshot. Raises StoreUnavailable."""
+    checkpoints = Checkpoints(connection, options.trust, options.outside)
+    await checkpoints.list_outside()
     head = await connection.fetchrow("select size, peaks from archiver.head")
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
         yield Finding("head", "the row that says how far the log has come is gone or broken")
         return
-    first = int(await connection.fetchval(_BEFORE, asked.since) or 0) if asked.since else 0
+    first = int(await connection.fetchval(_SIZE_BEFORE, options.since) or 0) if options.since else 0
     if first:
-        signed.since(first)
-    walk, wrong = await _begun(connection, first)
-    for found in wrong:
-        yield found
-    for part in (
-        _before(connection, walk, signed),
-        _walked(connection, walk, signed, lambda seen: progress(seen, head["size"])),
-        _after(walk, signed),
-        _closed(connection, walk, head),
-        key_findings(connection, asked.keys),
+        checkpoints.start_at(first)
+    walk, findings = await _start_walk(connection, first)
+    for finding in findings:
+        yield finding
+    for check in (
+        _check_before(connection, walk, checkpoints),
+        _walk_entries(connection, walk, checkpoints, lambda seen: progress(seen, head["size"])),
+        _check_after(walk, checkpoints),
+        _check_totals(connection, walk, head),
+        check_keys(connection, options.keys),
     ):
-        async for found in part:
-            yield found
+        async for finding in check:
+            yield finding
 
 
-async def _begun(connection: Connection, first: int) -> tuple[LogWalk, list[Finding]]:
-    """From the beginning of the tile in which this place is. Of the tiles before, what was signed
-    of them shows whether they are the ones of then."""
+async def _start_walk(connection: Connection, first: int) -> tuple[LogWalk, list[Finding]]:
+    """Start at the beginning of the tile that contains this position. Checkpoints of the tiles
+    before it show whether the stored hashes of those are the original ones."""
     start = first // TILE_ENTRIES * TILE_ENTRIES
     try:
         return LogWalk(start, await node_hashes(connection, (0, start)) if start else ()), []
-    except NotProvable as error:  # without these there is no beginning but the first
+    except NotProvable as error:  # without stored hashes the walk can only start at 0
         return LogWalk(0, ()), [Finding("node", str(error))]
 
 
-async def _before(
-    connection: Connection, walk: LogWalk, signed: Checkpoints
+async def _check_before(
+    connection: Connection, walk: LogWalk, checkpoints: Checkpoints
 ) -> AsyncIterator[Finding]:
-    """What has no place in the log, what is signed of the place where the walk begins, and what is
-    kept outside alone."""
-    for row in await connection.fetch(_NO_PLACE, AT_ONCE):
+    """Check entries without a position, checkpoints without a row, and checkpoints up to the start
+    of the walk."""
+    for row in await connection.fetch(_WITHOUT_POSITION, AT_ONCE):
         yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
-    async for one in _expected(walk, signed.gone()):
-        yield one
-    async for one in _expected(walk, signed.between(FIRST, walk.size)):
-        yield one
-    for found in walk.signed():
-        yield found
+    async for finding in _expect_checkpoints(walk, checkpoints.missing_from_table()):
+        yield finding
+    async for finding in _expect_checkpoints(walk, checkpoints.read_range(FIRST, walk.size)):
+        yield finding
+    for finding in walk.check_signed():
+        yield finding
 
 
-async def _walked(
-    connection: Connection, walk: LogWalk, signed: Checkpoints, progress: Callable[[int], None]
+async def _walk_entries(
+    connection: Connection, walk: LogWalk, checkpoints: Checkpoints, progress: Callable[[int], None]
 ) -> AsyncIterator[Finding]:
     cursor = await connection.cursor(_ENTRIES, walk.size)
     while rows := await cursor.fetch(AT_ONCE):
-        async for one in _expected(walk, signed.between(walk.size + 1, walk.size + len(rows))):
-            yield one
-        kept = await _nodes(connection, walk.size // TILE_ENTRIES)
+        async for finding in _expect_checkpoints(
+            walk, checkpoints.read_range(walk.size + 1, walk.size + len(rows))
+        ):
+            yield finding
+        hashes = await _stored_hashes(connection, walk.size // TILE_ENTRIES)
         for row in rows:
-            for found in walk.check_entry(row, kept):
-                yield found
+            for finding in walk.check_entry(row, hashes):
+                yield finding
         progress(walk.size)
 
 
-async def _after(walk: LogWalk, signed: Checkpoints) -> AsyncIterator[Finding]:
-    """What is signed of more than there is."""
-    async for one in _expected(walk, signed.between(walk.size + 1)):
-        yield one
-    for found in walk.finish():
-        yield found
+async def _check_after(walk: LogWalk, checkpoints: Checkpoints) -> AsyncIterator[Finding]:
+    """Report checkpoints that cover more entries than the log contains."""
+    async for finding in _expect_checkpoints(walk, checkpoints.read_range(walk.size + 1)):
+        yield finding
+    for finding in walk.finish():
+        yield finding
 
 
-async def _expected(
-    walk: LogWalk, signed: AsyncIterator[SignedState | Finding]
+async def _expect_checkpoints(
+    walk: LogWalk, results: AsyncIterator[SignedState | Finding]
 ) -> AsyncIterator[Finding]:
-    """What is wrong with checkpoints themselves; the walk is held against the others."""
-    async for one in signed:
-        if isinstance(one, Finding):
-            yield one
+    """Yield what is wrong with checkpoints themselves, and let the walk expect the valid ones."""
+    async for result in results:
+        if isinstance(result, Finding):
+            yield result
         else:
-            walk.expect(one)
+            walk.expect(result)
 
 
-async def _nodes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:
-    """The kept hashes of some tiles from this one on, and those above them."""
+async def _stored_hashes(connection: Connection, tile: int) -> dict[tuple[int, int], bytes]:
+    """Return the stored hashes of a batch of tiles from this one on, and of the nodes above
+    them."""
     rows = await connection.fetch(_NODES, tile, tile + AT_ONCE // TILE_ENTRIES + 1)
     return {(row["level"], row["index"]): row["hash"] for row in rows}
 
 
-async def _closed(connection: Connection, walk: LogWalk, head: Any) -> AsyncIterator[Finding]:
-    """What shows once all entries were looked at."""
-    if not walk.broken:
-        for found in _at_the_end(walk, head):
-            yield found
+async def _check_totals(connection: Connection, walk: LogWalk, head: Any) -> AsyncIterator[Finding]:
+    """Check what needs the whole log: its size, its root, the stored hashes, and unsigned
+    entries."""
+    if not walk.is_broken:
+        for finding in _check_head(walk, head):
+            yield finding
         expected = sum(head["size"] >> level for level in range(8, 64, 8))
         if await connection.fetchval("select count(*) from archiver.node") != expected:
             yield Finding("node", f"of the hashes that are kept there should be {expected}")
@@ -141,7 +145,7 @@ async def _closed(connection: Connection, walk: LogWalk, head: Any) -> AsyncIter
         yield Finding("unsigned", sentence, walk.covered)
 
 
-def _at_the_end(walk: LogWalk, head: Any) -> list[Finding]:
+def _check_head(walk: LogWalk, head: Any) -> list[Finding]:
     if walk.size != head["size"]:
         sentence = f"there are {walk.size} entries, and the log counts {head['size']}"
         return [Finding("head", sentence, min(walk.size, head["size"]))]
@@ -156,7 +160,7 @@ select position, id, kind, at, tenant, conversation, department, message, receip
 from archiver.entry where position >= $1 order by position, id
 """
 
-# Of the levels above those that the tiles are in: 256 at each have one over them.
+# For each level above the tiles: 256 nodes at a level have one node above them.
 _NODES = """
 select level, index, hash from archiver.node, generate_series(8, 56, 8) as above
 where level = above and index between $1 >> (above - 8) and $2 >> (above - 8)
@@ -167,6 +171,6 @@ select written_at from archiver.entry
 where position = $1 and written_at < now() - make_interval(mins => $2)
 """
 
-_NO_PLACE = "select id from archiver.entry where position < 0 limit $1"
+_WITHOUT_POSITION = "select id from archiver.entry where position < 0 limit $1"
 
-_BEFORE = "select max(size) from archiver.checkpoint where at < $1"
+_SIZE_BEFORE = "select max(size) from archiver.checkpoint where at < $1"

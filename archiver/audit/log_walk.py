@@ -1,8 +1,8 @@
-"""Going along the log, entry by entry, and saying what is not as it was. Pure.
+"""Walk along the log, entry by entry, and report what was changed. Pure.
 
-256 entries make a tile, whose hash was kept when it was full. Each entry is held against its own
-leaf, each tile against what was kept, and the whole against what was signed: so what is wrong has
-the narrowest name that there is for it.
+A tile is 256 entries; its hash is stored when it is full. Each entry is checked against its own
+leaf, each tile against its stored hash, and the whole against the checkpoints, so that a change is
+located as precisely as possible.
 """
 
 from bisect import insort
@@ -14,21 +14,20 @@ import msgspec
 
 from archiver.encryption.sealing import NONCE_BYTES, nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import TILE, Tree, fold_peaks
-from archiver.log.merkle import hash_of as root_of
+from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 
-TILE_ENTRIES = 1 << TILE
-EXPECTED = 4000
-"""Checkpoints that are held at once: more than are of the entries that are looked at together."""
+TILE_ENTRIES = 1 << TILE_LEVELS
+MAX_EXPECTED = 4000
+"""Checkpoints held at a time: more than there are for one batch of entries."""
 Row: TypeAlias = Any
-"""By name: asyncpg's, or a dict."""
-Kept = Mapping[tuple[int, int], bytes]
-"""Level and index -> hash."""
+"""Row by column name: asyncpg's, or a dict."""
+StoredHashes = Mapping[tuple[int, int], bytes]
+"""Hash by level and index."""
 
 
 class Finding(msgspec.Struct, frozen=True, rename="camel"):
-    """Something that is wrong, in one sentence; where it can be told, with the place in the log and
-    the id of the entry."""
+    """Fault in the log or the index in one sentence, with the position and id of the entry if
+    known."""
 
     what: str
     sentence: str
@@ -37,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SignedState(msgspec.Struct, frozen=True):
-    """What a checkpoint says that the log was."""
+    """State of the log according to a checkpoint."""
 
     size: int
     root: bytes
@@ -46,106 +45,117 @@ class SignedState(msgspec.Struct, frozen=True):
 
 
 class LogWalk:
-    """Begins where a tile does; `upper` is the tree of the tiles before."""
+    """Walk that starts at the beginning of a tile. `peaks` are those of the tree of earlier
+    tiles."""
 
     def __init__(self, start: int, peaks: Sequence[bytes]) -> None:
         self._upper = Tree(start // TILE_ENTRIES, peaks)
         self._tile: list[bytes] = []
-        self._signed: list[SignedState] = []
+        self._expected: list[SignedState] = []
         self.covered = 0
-        """As many entries as the last checkpoint is of."""
-        self._good = start
-        """As far as it was found to be what was signed."""
-        self.broken = False
-        """Places are missing or doubled: nothing can be said of roots from there on."""
+        """Number of entries that the largest checkpoint covers."""
+        self._verified = start
+        """Number of entries up to which the log matches its checkpoints."""
+        self.is_broken = False
+        """True once a position is missing or duplicated, or a root differs: roots say nothing from
+        there on."""
 
     @property
     def size(self) -> int:
         return self._upper.size * TILE_ENTRIES + len(self._tile)
 
     def expect(self, signed: SignedState) -> None:
-        """What is still to come, that it is held against."""
+        """Add a checkpoint, to be checked when the walk reaches its size."""
         if signed.size >= self.size:
             self.covered = max(self.covered, signed.size)
-            if len(self._signed) < EXPECTED:
-                insort(self._signed, signed, key=lambda one: one.size)
+            if len(self._expected) < MAX_EXPECTED:
+                insort(self._expected, signed, key=lambda state: state.size)
 
     def peaks(self) -> list[bytes]:
-        """The right edge of the tree over all entries."""
+        """Return the peaks of the tree over all entries so far."""
         return self._upper.peaks + _tree_of(self._tile).peaks
 
     def root(self) -> bytes:
         return fold_peaks(self.peaks())
 
-    def check_entry(self, row: Row, kept: Kept) -> list[Finding]:
-        """The next one, which has the columns of Open, and position, salt, sealed and leaf; `kept`
-        holds the hashes that were kept around there."""
-        found = self._entry(row)
+    def check_entry(self, row: Row, stored: StoredHashes) -> list[Finding]:
+        """Check the next entry. Its row has the plain columns, position, salt, sealed content and
+        leaf; `stored` contains the stored hashes of its tile and the nodes above it."""
+        findings = self._check_row(row)
         if len(self._tile) == TILE_ENTRIES:
-            found += self._full(kept)
-        return found + self.signed()
+            findings += self._complete_tile(stored)
+        return findings + self.check_signed()
 
-    def _entry(self, row: Row) -> list[Finding]:
-        found = self._placed(row)
-        open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
-        if entry_leaf_hash(open, row["sealed"]) != row["leaf"]:
-            found.append(_at(row, "altered", "this entry is not what it was"))
+    def _check_row(self, row: Row) -> list[Finding]:
+        findings = self._check_position(row)
+        columns = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
+        if entry_leaf_hash(columns, row["sealed"]) != row["leaf"]:
+            findings.append(_entry_finding(row, "altered", "this entry is not what it was"))
         salt = row["salt"]
         if salt is not None and nonce(salt) != row["sealed"][:NONCE_BYTES]:
-            found.append(_at(row, "salt", "the salt of this entry is not the one of then"))
+            findings.append(
+                _entry_finding(row, "salt", "the salt of this entry is not the one of then")
+            )
         self._tile.append(row["leaf"])
-        return found
+        return findings
 
-    def _placed(self, row: Row) -> list[Finding]:
+    def _check_position(self, row: Row) -> list[Finding]:
         expected, position = self.size, row["position"]
-        if self.broken or position == expected:
+        if self.is_broken or position == expected:
             return []
-        self.broken = True
+        self.is_broken = True
         if position > expected:
             missing = position - expected
             sentence = f"{missing} entries are missing before this one, from {expected} on"
             return [Finding("missing", sentence, expected, str(row["id"]))]
-        return [_at(row, "doubled", "two entries have this place")]
+        return [_entry_finding(row, "doubled", "two entries have this place")]
 
-    def _full(self, kept: Kept) -> list[Finding]:
-        """A tile is full: what was kept of it counts from here on."""
-        index, made = self._upper.size, root_of(self._tile)
+    def _complete_tile(self, stored: StoredHashes) -> list[Finding]:
+        """Complete a full tile. The walk goes on with the stored hash, so that a fault is reported
+        once."""
+        index, root = self._upper.size, subtree_root(self._tile)
         self._tile = []
-        self._upper.append(kept.get((TILE, index), made))
-        done, self._upper.done = self._upper.done, []
-        if self.broken:
+        self._upper.append(stored.get((TILE_LEVELS, index), root))
+        completed, self._upper.completed = self._upper.completed, []
+        if self.is_broken:
             return []
-        nodes = [(TILE, index, made), *((level + TILE, n, hash) for level, n, hash in done)]
+        nodes = [
+            (TILE_LEVELS, index, root),
+            *((level + TILE_LEVELS, n, hash) for level, n, hash in completed),
+        ]
         return [
-            _of_node(level, n, kept.get((level, n)))
+            _node_finding(level, n, stored.get((level, n)))
             for level, n, hash in nodes
-            if kept.get((level, n)) != hash
+            if stored.get((level, n)) != hash
         ]
 
-    def signed(self) -> list[Finding]:
-        """Held against what was signed of exactly this size."""
-        found = []
-        while self._signed and self._signed[0].size == self.size:
-            one = self._signed.pop(0)
-            if self.broken:
+    def check_signed(self) -> list[Finding]:
+        """Check the root against the checkpoints of exactly this size."""
+        findings = []
+        while self._expected and self._expected[0].size == self.size:
+            signed = self._expected.pop(0)
+            if self.is_broken:
                 continue
-            if self.root() == one.root:
-                self._good = one.size
+            if self.root() == signed.root:
+                self._verified = signed.size
                 continue
-            self.broken = True  # of what comes after, it is the same that is wrong
-            sentence = f"something from {self._good} to {one.size - 1} is not what was signed"
-            found.append(Finding("root", f"{sentence} ({one.where})", self._good))
-        return found
+            self.is_broken = True  # the same fault would show in every later root
+            sentence = (
+                f"something from {self._verified} to {signed.size - 1} is not what was signed"
+            )
+            findings.append(Finding("root", f"{sentence} ({signed.where})", self._verified))
+        return findings
 
     def finish(self) -> list[Finding]:
-        """No entry is left."""
+        """Report checkpoints larger than the log."""
         return [
             Finding(
                 "short",
-                f"the log ends at {self.size}, and {one.size} entries were signed ({one.where})",
+                f"the log ends at {self.size}, and {state.size} entries were signed"
+                f" ({state.where})",
                 self.size,
             )
-            for one in self._signed[:1]
+            for state in self._expected[:1]
         ]
 
 
@@ -156,14 +166,14 @@ def _tree_of(leaves: Sequence[bytes]) -> Tree:
     return tree
 
 
-def _of_node(level: int, index: int, kept: bytes | None) -> Finding:
+def _node_finding(level: int, index: int, stored: bytes | None) -> Finding:
     first = index << level
-    which = f"{first} to {first + (1 << level) - 1}"
-    if kept is None:
-        return Finding("node", f"the hash over the entries {which} is gone", first)
-    sentence = f"of the entries {which} one was changed together with its leaf"
+    entries = f"{first} to {first + (1 << level) - 1}"
+    if stored is None:
+        return Finding("node", f"the hash over the entries {entries} is gone", first)
+    sentence = f"of the entries {entries} one was changed together with its leaf"
     return Finding("tile", f"{sentence}, or the hash over them was", first)
 
 
-def _at(row: Row, what: str, sentence: str) -> Finding:
-    return Finding(what, sentence, row["position"], str(row["id"]))
+def _entry_finding(row: Row, kind: str, sentence: str) -> Finding:
+    return Finding(kind, sentence, row["position"], str(row["id"]))

@@ -1,6 +1,5 @@
-"""Whether what was kept of files is still there, and is what it was. No key is needed for it: a
-file is named by the hash of its ciphertext. With the master key it is held against the record too,
-which says of each what it is named."""
+"""Verify that stored files exist and are unchanged. No key is needed, since a file is named by the
+hash of its ciphertext. With the master key the files are also checked against the record."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,20 +9,20 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import COLUMNS, KEYS, opened
+from archiver.encryption.decrypt_rows import COLUMNS, JOIN_KEYS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Pool
 
 ROWS = 500
-"""In memory at once, some 300 bytes each; and as many names of the store's."""
+"""Rows in memory, some 300 bytes each; and names of objects."""
 AT_ONCE = 4
-"""Files that are read at once, of which a few pieces are in memory, of `objects.READ_BYTES`."""
+"""Files read at a time, each with a few pieces of `objects.READ_BYTES` in memory."""
 Row: TypeAlias = Any
-"""By name: asyncpg's."""
+"""Row by column name: asyncpg's."""
 Progress: TypeAlias = Callable[[int, int], None]
-"""Files looked at, of how many."""
+"""Callback with the number of files checked and their total."""
 What = Literal["missing", "damaged", "unnamed", "another"]
 SENTENCES: dict[What, str] = {
     "missing": "there is nothing of this name in the object store",
@@ -33,15 +32,14 @@ SENTENCES: dict[What, str] = {
 }
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """As much of what the record says of a file."""
+class _MediaObject(msgspec.Struct, frozen=True):
+    """Name of the file in a media record."""
 
     object: str
 
 
-class Finding(msgspec.Struct, frozen=True, rename="camel"):
-    """Something that is wrong, in one sentence; with its name in the store, and the message that
-    it came with."""
+class FileFinding(msgspec.Struct, frozen=True, rename="camel"):
+    """Fault of a file in one sentence, with its name in the store and the message it came with."""
 
     what: What
     sentence: str
@@ -49,50 +47,51 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
     message: UUID | None = None
 
 
-async def damaged(
+async def verify_files(
     pool: Pool, store: ObjectStore, progress: Progress, keys: KeyStore | None = None
-) -> AsyncIterator[Finding]:
-    """What is wrong, in the order of the messages, then what belongs to none, then what the record
-    knows otherwise; memory stays flat. Away where the store does not answer."""
+) -> AsyncIterator[FileFinding]:
+    """Yield what is wrong: files in order of their messages, then files without a message, then
+    files that the record contradicts. Memory use is constant. Raises StoreUnavailable."""
     count, done = await pool.fetchval(_COUNT), 0
     after = UUID(int=0)
     while rows := await pool.fetch(_ROWS, after, ROWS):
         for start in range(0, len(rows), AT_ONCE):
-            some = rows[start : start + AT_ONCE]
-            for found in await _some(pool, store, some):
-                yield found
-            done += len(some)
+            chunk = rows[start : start + AT_ONCE]
+            for finding in await _check_files(pool, store, chunk):
+                yield finding
+            done += len(chunk)
             progress(done, count)
         after = rows[-1]["id"]
-    async for found in _unnamed(pool, store):
-        yield found
+    async for finding in _find_orphans(pool, store):
+        yield finding
     if keys:
-        async for found in _unlike(pool, keys):
-            yield found
+        async for finding in _find_contradictions(pool, keys):
+            yield finding
 
 
-async def _some(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[Finding]:
-    """At once; none is left running where one cannot be read."""
-    looks = (_looked_at(pool, store, row) for row in rows)
-    found = await asyncio.gather(*looks, return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException):
-            raise one
-    return [one for one in found if isinstance(one, Finding)]
+async def _check_files(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[FileFinding]:
+    """Check files concurrently. An error is raised only when all have ended, so none is left
+    running."""
+    checks = (_check_file(pool, store, row) for row in rows)
+    results = await asyncio.gather(*checks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [finding for finding in results if isinstance(finding, FileFinding)]
 
 
-async def _looked_at(pool: Pool, store: ObjectStore, row: Row) -> Finding | None:
+async def _check_file(pool: Pool, store: ObjectStore, row: Row) -> FileFinding | None:
     name = row["ciphertext_sha256"]
     key = object_store.sealed(name)
     try:
-        there = await _hash(store, key)
+        actual = await _hash(store, key)
     except ObjectNotFound:
-        there = ""
-    if there == name:
+        actual = ""
+    if actual == name:
         return None
-    if not await pool.fetchval(_STILL, row["id"], row["object"]):
-        return None  # it was taken away meanwhile
-    return _finding("damaged" if there else "missing", key, row["id"])
+    if not await pool.fetchval(_EXISTS, row["id"], row["object"]):
+        return None  # deleted since its row was read
+    return _finding("damaged" if actual else "missing", key, row["id"])
 
 
 async def _hash(store: ObjectStore, key: str) -> str:
@@ -102,65 +101,65 @@ async def _hash(store: ObjectStore, key: str) -> str:
     return hash.hexdigest()
 
 
-async def _unnamed(pool: Pool, store: ObjectStore) -> AsyncIterator[Finding]:
-    """A row names a file before it is there, and until it is gone."""
+async def _find_orphans(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFinding]:
+    """Yield files without a row. A row exists before its file is stored and until it is deleted."""
     keys: list[str] = []
     async for key in store.names(object_store.SEALED):
         keys.append(key)
         if len(keys) == ROWS:
-            for one in await _without_a_row(pool, store, keys):
-                yield _finding("unnamed", one)
+            for orphan in await _keys_without_row(pool, store, keys):
+                yield _finding("unnamed", orphan)
             keys.clear()
-    for one in await _without_a_row(pool, store, keys):
-        yield _finding("unnamed", one)
+    for orphan in await _keys_without_row(pool, store, keys):
+        yield _finding("unnamed", orphan)
 
 
-async def _without_a_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
+async def _keys_without_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
     names = [key.rpartition("/")[2] for key in keys]
     rows = await pool.fetch(_NAMED, names)
-    known = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
-    return [key for key in keys if key not in known and await _is_there(store, key)]
+    named = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
+    return [key for key in keys if key not in named and await _exists(store, key)]
 
 
-async def _is_there(store: ObjectStore, key: str) -> bool:
+async def _exists(store: ObjectStore, key: str) -> bool:
     try:
         await store.read(key)
     except ObjectNotFound:
         return False
-    except ValueError:  # no name of ours
+    except ValueError:  # not a name that the store could have given
         return True
     return True
 
 
-async def _unlike(pool: Pool, keys: KeyStore) -> AsyncIterator[Finding]:
-    """What the record said last of a file is what its row says."""
+async def _find_contradictions(pool: Pool, keys: KeyStore) -> AsyncIterator[FileFinding]:
+    """Yield files whose last media record names another object than their row."""
     after = UUID(int=0)
-    while rows := await pool.fetch(_SAID, after, ROWS):
-        for row in opened(rows, keys):
-            named = msgspec.json.decode(row["data"], type=_Kept).object
-            if named and named != row["ciphertext_sha256"]:
-                yield _finding("another", object_store.sealed(named), row["message"])
+    while rows := await pool.fetch(_LAST_RECORDED, after, ROWS):
+        for row in decrypt_rows(rows, keys):
+            name = msgspec.json.decode(row["data"], type=_MediaObject).object
+            if name and name != row["ciphertext_sha256"]:
+                yield _finding("another", object_store.sealed(name), row["message"])
         after = rows[-1]["message"]
 
 
-def _finding(what: What, key: str, message: UUID | None = None) -> Finding:
-    return Finding(what, SENTENCES[what], key, message)
+def _finding(kind: What, key: str, message: UUID | None = None) -> FileFinding:
+    return FileFinding(kind, SENTENCES[kind], key, message)
 
 
-_KEPT = "state in ('fetched', 'available', 'quarantined') and object is not null"
-_COUNT = f"select count(*) from archiver.media where {_KEPT}"
+_STORED = "state in ('fetched', 'available', 'quarantined') and object is not null"
+_COUNT = f"select count(*) from archiver.media where {_STORED}"
 
 _ROWS = f"""
-select id, object, ciphertext_sha256 from archiver.media where id > $1 and {_KEPT}
+select id, object, ciphertext_sha256 from archiver.media where id > $1 and {_STORED}
 order by id limit $2
 """
 
-_STILL = f"select true from archiver.media where id = $1 and object = $2 and {_KEPT}"
+_EXISTS = f"select true from archiver.media where id = $1 and object = $2 and {_STORED}"
 
-# Of each message the last that was said; by ids of messages, since there are no others here.
-_SAID = f"""
+# The last media record of each message. Every media record has a message, so pages go by its id.
+_LAST_RECORDED = f"""
 select r.*, m.ciphertext_sha256 from (
-    select distinct on (e.message) {COLUMNS} from archiver.entry e {KEYS}
+    select distinct on (e.message) {COLUMNS} from archiver.entry e {JOIN_KEYS}
     where e.kind = 'media' and e.message > $1 order by e.message, e.position desc limit $2
 ) as r left join archiver.media m on m.id = r.message order by r.message
 """

@@ -1,8 +1,8 @@
-"""By what entries are found, words and people, held against the entries themselves; and laid anew
-where it is not so.
+"""Verify the search index (words and persons) against the decrypted entries, and rebuild what is
+missing.
 
-None of it is in the log: it is made of what is there, and whoever takes it away hides something
-from a search, or from a citizen who asks. It takes the master key; memory stays flat.
+The index is not part of the log, so removing rows hides entries from a search or from a citizen's
+request without a trace in the log. The master key is needed; memory use is constant.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -13,160 +13,180 @@ import msgspec
 
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import MUNICIPAL_KEYS, KeyStore
 from archiver.index.blind_index import index_tokens
-from archiver.index.record_fields import SPEAK, read_fields, subjects
-from archiver.log.append import SOUGHT
+from archiver.index.record_fields import CONTENT_KINDS, read_fields, subject_identities
+from archiver.log.append import SEARCHABLE_COLUMNS
 from archiver.log.writer import SealedBeforeErasure, person_hash
 from services.contract import Record
 from services.postgres.database import Connection
 
-KINDS = sorted(SPEAK | {"view"})
-"""Of entries that are found by anything."""
+KINDS = sorted(CONTENT_KINDS | {"view"})
+"""Kinds of entry that are indexed."""
 Words = tuple[Any, ...]
-"""A row of what is found by words, as SOUGHT."""
+"""Row of the word index, as SEARCHABLE_COLUMNS."""
 Subject = tuple[str, bytes, str, UUID]
-"""A row of what is found by people: municipality, hash, conversation, entry."""
+"""Row of the person index: municipality, hash, conversation, entry."""
 
 
-class Missing(msgspec.Struct, frozen=True):
-    """Of some entries what should be there and is not. `seen`: the place after the last of them."""
+class MissingRows(msgspec.Struct, frozen=True):
+    """Index rows of some entries that are missing or wrong. `seen` is the position after the last
+    entry."""
 
     seen: int
     words: list[Words]
     subjects: list[Subject]
-    places: dict[UUID, int]
+    positions: dict[UUID, int]
 
     def findings(self) -> list[Finding]:
-        said = {row[0]: "what this entry is found by is not what is in it" for row in self.words}
-        said |= {row[3]: "whom this entry is about is not found" for row in self.subjects}
-        found = [Finding("index", text, self.places[id], str(id)) for id, text in said.items()]
-        return sorted(found, key=lambda one: one.position or 0)
+        sentences = {
+            row[0]: "what this entry is found by is not what is in it" for row in self.words
+        }
+        sentences |= {row[3]: "whom this entry is about is not found" for row in self.subjects}
+        findings = [
+            Finding("index", text, self.positions[id], str(id)) for id, text in sentences.items()
+        ]
+        return sorted(findings, key=lambda finding: finding.position or 0)
 
 
-async def findings(
+async def verify_index(
     connection: Connection, keys: KeyStore, progress: Callable[[int, int], None]
 ) -> AsyncIterator[Finding]:
-    """In a transaction that reads as of one moment."""
-    size = (await log_state(connection)).size
-    async for some in missing(connection, keys):
-        for one in some.findings():
-            yield one
-        progress(some.seen, size)
-    for one in await orphaned_rows(connection):
-        yield one
+    """Yield what is wrong with the index. Run in a transaction that reads one snapshot."""
+    size = (await load_log_state(connection)).size
+    async for rows in find_missing_rows(connection, keys):
+        for finding in rows.findings():
+            yield finding
+        progress(rows.seen, size)
+    for finding in await find_orphaned_rows(connection):
+        yield finding
 
 
-async def missing(connection: Connection, keys: KeyStore) -> AsyncIterator[Missing]:
-    """In the order of the log, as far as it opens. In a transaction."""
-    hashing = await _hashing(connection, keys)
-    cursor = await connection.cursor(_FOUND_BY, KINDS)
+async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIterator[MissingRows]:
+    """Yield missing rows in the order of the log, for the entries that decrypt. Run in a
+    transaction."""
+    hash_keys = await _load_hash_keys(connection, keys)
+    cursor = await connection.cursor(_INDEXED_ENTRIES, KINDS)
     while rows := await cursor.fetch(AT_ONCE):
-        read = [row for row in opened(rows, keys) if row["tenant"] in hashing]
-        found = [_expected(row, hashing[row["tenant"]]) for row in read]
-        words = [row for row, _ in found if row]
-        subjects = {_whose(one): one for _, several in found for one in several}
-        yield Missing(
+        readable = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hash_keys]
+        expected = [_expected_rows(row, hash_keys[row["tenant"]]) for row in readable]
+        words = [row for row, _ in expected if row]
+        subjects = {
+            _subject_key(row): row for _, rows_of_entry in expected for row in rows_of_entry
+        }
+        yield MissingRows(
             rows[-1]["position"] + 1,
-            await _not_there(connection, words),
-            await _not_known(connection, subjects),
-            {row["id"]: row["position"] for row in read},
+            await _missing_words(connection, words),
+            await _missing_subjects(connection, subjects),
+            {row["id"]: row["position"] for row in readable},
         )
 
 
-async def orphaned_rows(connection: Connection) -> list[Finding]:
-    """What is found by words, and was destroyed or is not in the log."""
-    rows = await connection.fetch(_DARK, AT_ONCE)
+async def find_orphaned_rows(connection: Connection) -> list[Finding]:
+    """Return index rows whose entry was destroyed or is not in the log."""
+    rows = await connection.fetch(_ORPHANS, AT_ONCE)
     sentence = "something is found by its words that nobody can read"
-    found = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
-    if await connection.fetchval(f"select exists (select {_FORGOTTEN})"):
-        found.append(Finding("index", "somebody is found whose conversation was destroyed"))
-    return found
+    findings = [Finding("index", sentence, row["position"], str(row["id"])) for row in rows]
+    if await connection.fetchval(f"select exists (select {_ORPHANED_SUBJECTS})"):
+        findings.append(Finding("index", "somebody is found whose conversation was destroyed"))
+    return findings
 
 
-class State(msgspec.Struct, frozen=True):
-    """How far the log has come, and how often anything of it was destroyed."""
+class LogState(msgspec.Struct, frozen=True):
+    """Size of the log, and the number of destructions."""
 
     size: int
     destructions: int
 
 
-async def log_state(connection: Connection) -> State:
-    """In the transaction in which is looked."""
+async def load_log_state(connection: Connection) -> LogState:
+    """Load the state in the transaction of the check."""
     row = await connection.fetchrow("select size, destructions from archiver.head")
-    assert row is not None  # it was made with its table
-    return State(**row)
+    assert row is not None  # the table was created with this row
+    return LogState(**row)
 
 
-async def rebuild(connection: Connection, found: Missing, destroyed: int) -> int:
-    """What was missing, as it should be; how many rows. As the owner of the tables, in a
-    transaction. Outdated where something was destroyed since it was looked."""
-    if await connection.fetchval(_HELD) != destroyed:
+async def rebuild(connection: Connection, missing: MissingRows, destructions: int) -> int:
+    """Write the missing rows and return their number. Run in a transaction as the owner of the
+    tables. Raises SealedBeforeErasure if something was destroyed since the rows were determined."""
+    if await connection.fetchval(_LOCK_HEAD) != destructions:
         raise SealedBeforeErasure
-    if found.words:
-        ids = [row[0] for row in found.words]
+    if missing.words:
+        ids = [row[0] for row in missing.words]
         await connection.execute("delete from archiver.searchable where id = any($1::uuid[])", ids)
         await connection.copy_records_to_table(
-            "searchable", schema_name="archiver", columns=SOUGHT, records=found.words
+            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=missing.words
         )
-    if found.subjects:
-        await connection.executemany(_ADD, found.subjects)
-    return len(found.words) + len(found.subjects)
+    if missing.subjects:
+        await connection.executemany(_ADD, missing.subjects)
+    return len(missing.words) + len(missing.subjects)
 
 
 async def delete_orphans(connection: Connection) -> int:
-    """Take away what is found and nobody can read; how many rows."""
-    gone = [await connection.execute(sql) for sql in (_PUT_OUT, f"delete {_FORGOTTEN}")]
-    return sum(int(said.rpartition(" ")[2]) for said in gone)
+    """Delete index rows that nobody can read and return their number."""
+    statuses = [
+        await connection.execute(sql) for sql in (_DELETE_ORPHANS, f"delete {_ORPHANED_SUBJECTS}")
+    ]
+    return sum(int(status.rpartition(" ")[2]) for status in statuses)
 
 
-def _expected(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
-    """By what an entry is found; nothing where its data is not what its kind says."""
+def _expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
+    """Return the index rows of an entry; none if its data is not what its kind requires."""
     record = Record(id=row["id"], kind=row["kind"], at=row["at"], data=row["data"])
     try:
-        said = read_fields(record)
+        fields = read_fields(record)
     except msgspec.DecodeError:
         return None, []
-    hashes = {person_hash(key, one.kind, one.value) for one in subjects(said)}
+    hashes = {
+        person_hash(key, identity.kind, identity.value) for identity in subject_identities(fields)
+    }
     rows = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
-    by = index_tokens(record, said, key)
-    if by is None:
+    tokens = index_tokens(record, fields, key)
+    if tokens is None:
         return None, rows
-    return (*(row[name] for name in SOUGHT[:7]), by.type, by.direction, by.words), rows
+    return (
+        *(row[name] for name in SEARCHABLE_COLUMNS[:7]),
+        tokens.type,
+        tokens.direction,
+        tokens.words,
+    ), rows
 
 
-def _whose(row: Sequence[Any]) -> tuple[Any, ...]:
-    """Of a conversation each is said once, by whichever entry; of what stands in none, by each."""
+def _subject_key(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the identity of a person row. A conversation has one row per person, from any of its
+    entries; an entry outside conversations has its own."""
     tenant, hash, conversation, entry = row
     return tenant, hash, conversation, "" if conversation else entry
 
 
-async def _hashing(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
+async def _load_hash_keys(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     rows = await connection.fetch(MUNICIPAL_KEYS)
-    there = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
-    return {row["tenant"]: keys.of_municipal_row(row) for row in there}
+    existing = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
+    return {row["tenant"]: keys.municipality_key_of_row(row) for row in existing}
 
 
-async def _not_there(connection: Connection, words: Sequence[Words]) -> list[Words]:
+async def _missing_words(connection: Connection, words: Sequence[Words]) -> list[Words]:
     rows = await connection.fetch(_SEARCHABLE, [row[0] for row in words])
-    there = {row["id"]: (*tuple(row)[:-1], tuple(row["words"])) for row in rows}
-    return [row for row in words if there.get(row[0]) != row]
+    existing = {row["id"]: (*tuple(row)[:-1], tuple(row["words"])) for row in rows}
+    return [row for row in words if existing.get(row[0]) != row]
 
 
-async def _not_known(
+async def _missing_subjects(
     connection: Connection, subjects: Mapping[tuple[Any, ...], Subject]
 ) -> list[Subject]:
-    wanted: Iterable[Any] = zip(*subjects.values(), strict=True) if subjects else ((), ())
-    tenants, hashes, *_ = map(list, wanted)
+    columns: Iterable[Any] = zip(*subjects.values(), strict=True) if subjects else ((), ())
+    tenants, hashes, *_ = map(list, columns)
     rows = await connection.fetch(_SUBJECTS, tenants, hashes)
-    known = {_whose(tuple(row)) for row in rows}
-    return [row for whose, row in subjects.items() if whose not in known]
+    existing = {_subject_key(tuple(row)) for row in rows}
+    return [row for key, row in subjects.items() if key not in existing]
 
 
-_FOUND_BY = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"
+_INDEXED_ENTRIES = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"
 
-_SEARCHABLE = f"select {', '.join(SOUGHT)} from archiver.searchable where id = any($1::uuid[])"
+_SEARCHABLE = (
+    f"select {', '.join(SEARCHABLE_COLUMNS)} from archiver.searchable where id = any($1::uuid[])"
+)
 
 _SUBJECTS = """
 select s.tenant, s.hash, s.conversation, s.entry
@@ -179,17 +199,17 @@ insert into archiver.subject (tenant, hash, conversation, entry) values ($1, $2,
 on conflict do nothing
 """
 
-_HELD = "select destructions from archiver.head for update"
+_LOCK_HEAD = "select destructions from archiver.head for update"
 
-_UNREADABLE = """
+_ORPHANED_WORDS = """
 from archiver.searchable s where not exists (
     select from archiver.entry e join archiver.conversation_key k using (tenant, conversation)
     where e.id = s.id and e.salt is not null)
 """
-_FORGOTTEN = """
+_ORPHANED_SUBJECTS = """
 from archiver.subject s where conversation <> '' and not exists (
     select from archiver.conversation_key k
     where (k.tenant, k.conversation) = (s.tenant, s.conversation))
 """
-_DARK = f"select s.id, s.position {_UNREADABLE} order by s.position limit $1"
-_PUT_OUT = f"delete {_UNREADABLE}"
+_ORPHANS = f"select s.id, s.position {_ORPHANED_WORDS} order by s.position limit $1"
+_DELETE_ORPHANS = f"delete {_ORPHANED_WORDS}"

@@ -1,4 +1,4 @@
-"""Entries read and opened: as far as the keys of their conversations are there."""
+"""Decrypt entries, as far as the keys of their conversations exist."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,15 +12,15 @@ from services import metrics
 log = structlog.get_logger()
 
 
-def opened(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]]:
-    """Rows with what was sealed in them, without those of which that was destroyed; and without
-    those that were altered, which is said: `postkamer archive verify` tells which."""
+def decrypt_rows(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]]:
+    """Yield rows with their content. Rows that were destroyed are left out. Rows that do not
+    decrypt are left out too, counted and logged; `postkamer archive verify` names them."""
     for row in rows:
         if row["salt"] is None or row["wrapped"] is None:
             continue
         try:
-            above = keys.key_of_row(row)
-            content = unseal_content(above, row["salt"], row["sealed"], row["id"].bytes)
+            conversation_key = keys.key_of_row(row)
+            content = unseal_content(conversation_key, row["salt"], row["sealed"], row["id"].bytes)
         except CannotDecrypt as error:
             metrics.archive_shut.inc()
             log.error("entry.shut", record=row["id"], reason=str(error))
@@ -37,13 +37,13 @@ e.id, e.position, e.kind, e.at, e.tenant, e.conversation, e.department, e.messag
     e.item, e.sequence, e.salt, e.sealed, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
 """
-KEPT = f"select {COLUMNS}"
-KEYS = """
+SELECT_COLUMNS = f"select {COLUMNS}"
+JOIN_KEYS = """
 left join archiver.conversation_key k on (k.tenant, k.conversation) = (
     case when e.kind = 'destruction' then '' else e.tenant end,
     case when e.kind = 'destruction' then '' else e.conversation end)
 left join archiver.municipality_key m
     on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
 """
-RECORDS = f"{KEPT} from archiver.entry e {KEYS}"
-"""Entries with what opens them, if it is there."""
+RECORDS = f"{SELECT_COLUMNS} from archiver.entry e {JOIN_KEYS}"
+"""Select entries with their keys, if those exist."""

@@ -1,82 +1,84 @@
-"""New keys above old ones: what is under them is wrapped anew, and nothing of the record is."""
+"""Rotate keys: the keys below a new key are wrapped again, and the record itself does not
+change."""
 
 import os
 from collections.abc import Callable
 
-from archiver.encryption.key_store import KeyStore, conversation_name, name_of
+from archiver.encryption.key_store import KeyStore, conversation_key_name, municipality_key_name
 from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, unwrap, wrap
 from services.postgres.database import Connection, Pool
 
 AT_ONCE = 1000
-"""Conversations' keys in one transaction."""
+"""Conversation keys in one transaction."""
 
 
-async def master(pool: Pool, keys: KeyStore) -> int:
-    """Lay the municipalities' keys under the newest master key; how many lay under another. Shut
-    where one does not open: then none of them has changed."""
+async def rewrap_municipality_keys(pool: Pool, keys: KeyStore) -> int:
+    """Wrap the keys of municipalities under the newest master key; return how many changed. Raises
+    CannotDecrypt if one does not open, and then none has changed."""
     changed = 0
     async with pool.acquire() as connection, connection.transaction():
         for row in await connection.fetch(_MUNICIPAL):
-            if row["master"] == keys.newest:
+            if row["master"] == keys.newest_master:
                 continue
-            name = name_of(row["tenant"], row["purpose"], row["version"])
-            key = unwrap(keys.master(row["master"]), row["wrapped"], name)
-            wrapped = wrap(keys.master(keys.newest), key, name, os.urandom(NONCE_BYTES))
-            which = row["tenant"], row["purpose"], row["version"]
-            await connection.execute(_LAID, *which, keys.newest, wrapped)
+            name = municipality_key_name(row["tenant"], row["purpose"], row["version"])
+            key = unwrap(keys.master_key(row["master"]), row["wrapped"], name)
+            wrapped = wrap(keys.master_key(keys.newest_master), key, name, os.urandom(NONCE_BYTES))
+            key_id = row["tenant"], row["purpose"], row["version"]
+            await connection.execute(_REWRAP_MUNICIPAL, *key_id, keys.newest_master, wrapped)
             changed += 1
     return changed
 
 
-async def municipality(
+async def rotate_municipality_key(
     pool: Pool, keys: KeyStore, tenant: str, progress: Callable[[int], None]
 ) -> int:
-    """Lay its conversations' keys under a new key of its own; how many. The old one goes when
-    nothing lies under it. Cut off, it goes on where it was when it is asked again."""
-    version = await _fresh(pool, keys, tenant)
+    """Wrap the conversation keys of a municipality under a new municipality key; return their
+    number. The old key is deleted when no key is wrapped under it. If interrupted, the next call
+    continues."""
+    version = await _ensure_new_version(pool, keys, tenant)
     done = 0
     while True:
         async with pool.acquire() as connection, connection.transaction():
-            moved = await _moved(connection, keys, tenant, version)
-        done += moved
+            rewrapped = await _rewrap_batch(connection, keys, tenant, version)
+        done += rewrapped
         progress(done)
-        if not moved:
+        if not rewrapped:
             break
-    await pool.execute(_FORGET, tenant, version)
+    await pool.execute(_DELETE_OLD, tenant, version)
     return done
 
 
-async def under(pool: Pool, tenant: str) -> int:
-    """How many conversations of a municipality have a key."""
+async def count_conversation_keys(pool: Pool, tenant: str) -> int:
+    """Return how many conversations of a municipality have a key."""
     sql = "select count(*) from archiver.conversation_key where tenant = $1"
     return int(await pool.fetchval(sql, tenant))
 
 
-async def _fresh(pool: Pool, keys: KeyStore, tenant: str) -> int:
-    """The version of a key that is new, or was when this was cut off."""
+async def _ensure_new_version(pool: Pool, keys: KeyStore, tenant: str) -> int:
+    """Return the version of a new key, or of the one that an interrupted rotation made."""
     rows = await pool.fetch(_VERSIONS, tenant)
     if len(rows) > 1:
         return int(rows[0]["version"])
     version = int(rows[0]["version"] if rows else 0) + 1
-    name = name_of(tenant, "content", version)
-    key, once = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES)
-    wrapped = wrap(keys.master(keys.newest), key, name, once)
-    await pool.execute(_ADD, tenant, version, keys.newest, wrapped)
+    name = municipality_key_name(tenant, "content", version)
+    key, nonce = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES)
+    wrapped = wrap(keys.master_key(keys.newest_master), key, name, nonce)
+    await pool.execute(_ADD, tenant, version, keys.newest_master, wrapped)
     return version
 
 
-async def _moved(connection: Connection, keys: KeyStore, tenant: str, version: int) -> int:
+async def _rewrap_batch(connection: Connection, keys: KeyStore, tenant: str, version: int) -> int:
     rows = await connection.fetch(_UNDER_OLDER, tenant, version, AT_ONCE)
     if not rows:
         return 0
-    above = await keys.municipality_key(connection, tenant, version)
-    names = [conversation_name(tenant, row["conversation"]) for row in rows]
+    municipality_key = await keys.municipality_key(connection, tenant, version)
+    names = [conversation_key_name(tenant, row["conversation"]) for row in rows]
     wrapped = [
-        wrap(above, keys.key_of_row(row), name, os.urandom(NONCE_BYTES))
+        wrap(municipality_key, keys.key_of_row(row), name, os.urandom(NONCE_BYTES))
         for row, name in zip(rows, names, strict=True)
     ]
     conversations = [row["conversation"] for row in rows]
-    await connection.execute(_REWRAPPED, tenant, version, conversations, wrapped)
+    await connection.execute(_REWRAP_CONVERSATIONS, tenant, version, conversations, wrapped)
     return len(rows)
 
 
@@ -85,7 +87,7 @@ select tenant, purpose, version, master, wrapped from archiver.municipality_key
 order by tenant, purpose, version for update
 """
 
-_LAID = """
+_REWRAP_MUNICIPAL = """
 update archiver.municipality_key set master = $4, wrapped = $5
 where tenant = $1 and purpose = $2 and version = $3
 """
@@ -108,13 +110,13 @@ join archiver.municipality_key m using (tenant, purpose, version)
 where k.tenant = $1 and k.version < $2 order by k.conversation limit $3 for update of k
 """
 
-_REWRAPPED = """
+_REWRAP_CONVERSATIONS = """
 update archiver.conversation_key k set version = $2, wrapped = new.wrapped
 from unnest($3::text[], $4::bytea[]) as new (conversation, wrapped)
 where k.tenant = $1 and k.conversation = new.conversation
 """
 
-_FORGET = """
+_DELETE_OLD = """
 delete from archiver.municipality_key
 where tenant = $1 and purpose = 'content' and version < $2
 """

@@ -1,7 +1,7 @@
-"""The keys of municipalities and conversations, made when they are first needed; in PostgreSQL.
+"""Keys of municipalities and conversations in PostgreSQL, made when they are first needed.
 
-Unwrapped they are only in memory, and only as long as their rows are there: every look begins with
-the row, so what is destroyed opens nothing from then on.
+Unwrapped keys are only in memory. Every use reads the key's row first, so a destroyed key opens
+nothing from then on.
 """
 
 import asyncio
@@ -22,41 +22,42 @@ from archiver.encryption.sealing import (
 )
 from services.postgres.database import Connection, Pool
 
-REMEMBERED = 4_000
-"""Unwrapped keys in memory, some 500 bytes each: 2 MB. More conversations than are under way at
-once; another is unwrapped in 2 us."""
+CACHED_KEYS = 4_000
+"""Unwrapped keys in memory, some 500 bytes each: 2 MB. That is more than the conversations in
+progress at any time; unwrapping another takes 2 us."""
 NOWHERE = ("", "")
-"""Under which lies what belongs to no municipality: receipts, and what was put aside."""
+"""Place of content that belongs to no municipality: receipts, and the quarantine."""
 FOREIGN_KEY_VIOLATION = "23503"
 Purpose = Literal["content", "hash"]
 Place = tuple[str, str]
 """Municipality and conversation."""
 Row: TypeAlias = Any
-"""By name: asyncpg's, or a dict."""
+"""Row by column name: asyncpg's, or a dict."""
 
 log = structlog.get_logger()
 
 
 class WrongMasterKey(Exception):
-    """The master key that was given opens none of the keys of this archive. May not be tried again
-    with it; the operator's to mend."""
+    """Keys of this archive are wrapped under a master key that was not given. Trying again does not
+    help; the operator must add that key."""
 
 
 class KeyStore:
-    """`masters`: the one that keys are wrapped under now, then older ones that still open some."""
+    """Store of keys. `masters` are the master key for new keys, then older ones that still open
+    some."""
 
     def __init__(self, pool: Pool, masters: Sequence[bytes]) -> None:
-        """`pool` may also be one connection, for whoever only reads."""
+        """Use `pool`, which may be a single connection for a caller that only reads."""
         self._pool = pool
         self._masters = {fingerprint(key): key for key in masters}
-        self.newest = fingerprint(masters[0])
-        """Which master key new ones are laid under."""
-        self._known: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
+        self.newest_master = fingerprint(masters[0])
+        """Fingerprint of the master key that new keys are wrapped under."""
+        self._cache: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
         self._checked = asyncio.Event()
 
     async def check(self) -> None:
-        """Locked where the archive has keys and this master key is not theirs; until it has been
-        done no key is made or used for what is written."""
+        """Raise WrongMasterKey if the master key of any key was not given. Until this check has
+        passed, no key is made or used for writing."""
         rows = await self._pool.fetch("select distinct master from archiver.municipality_key")
         if missing := {row["master"] for row in rows} - set(self._masters):
             raise WrongMasterKey(
@@ -65,133 +66,151 @@ class KeyStore:
             )
         self._checked.set()
 
-    async def of_conversations(self, places: Collection[Place]) -> dict[Place, bytes]:
-        """The keys of these, made where there were none; without those that cannot be opened, which
-        is logged. Waits for `check`."""
+    async def ensure_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
+        """Return the keys of these conversations, making those that are missing. Keys that cannot
+        be opened are left out and logged. Waits for `check`."""
         await self._checked.wait()
-        rows = await self._rows(places)
+        rows = await self._fetch_rows(places)
         missing = set(places) - set(rows)
         if missing:
-            await self._make(missing)
-            rows |= await self._rows(missing)
-        return self.opened(rows.values())
+            await self._make_keys(missing)
+            rows |= await self._fetch_rows(missing)
+        return self.unwrap_rows(rows.values())
 
-    async def known(self, places: Collection[Place]) -> dict[Place, bytes]:
-        """The keys of these conversations; without those that are not there any more, or do not
-        open."""
-        return self.opened((await self._rows(places)).values())
+    async def existing_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
+        """Return the keys of these conversations that exist and open."""
+        return self.unwrap_rows((await self._fetch_rows(places)).values())
 
-    def opened(self, rows: Iterable[Row]) -> dict[Place, bytes]:
-        """Those that open, of rows of `KEYS`."""
-        found: dict[Place, bytes] = {}
+    def unwrap_rows(self, rows: Iterable[Row]) -> dict[Place, bytes]:
+        """Return the keys that open, from rows of `KEYS`."""
+        keys: dict[Place, bytes] = {}
         for row in rows:
             try:
-                found[row["tenant"], row["conversation"]] = self.key_of_row(row)
+                keys[row["tenant"], row["conversation"]] = self.key_of_row(row)
             except CannotDecrypt:
                 conversation = row["conversation"]
                 log.error("key.shut", tenant=row["tenant"], conversation=conversation)
-        return found
+        return keys
 
     def key_of_row(self, row: Row) -> bytes:
-        """A conversation's key, from a row with the wrapped ones. Shut."""
+        """Return the key of a conversation, from a row with the wrapped keys. Raises
+        CannotDecrypt."""
         if row["above"] is None:
             raise CannotDecrypt("the key above it is gone")
-        name = name_of(row["under_tenant"], "content", row["version"])
-        above = self._opened(self.master(row["master"]), row["above"], name)
-        wrapped_for = conversation_name(row["under_tenant"], row["under"])
-        return self._opened(above, row["wrapped"], wrapped_for)
+        name = municipality_key_name(row["under_tenant"], "content", row["version"])
+        municipality_key = self._unwrap(self.master_key(row["master"]), row["above"], name)
+        wrapped_for = conversation_key_name(row["under_tenant"], row["under"])
+        return self._unwrap(municipality_key, row["wrapped"], wrapped_for)
 
     async def municipality_key(self, connection: Connection, tenant: str, version: int) -> bytes:
-        """A municipality's key of a version that is there. Shut."""
+        """Return an existing version of a municipality's key. Raises CannotDecrypt."""
         row = await connection.fetchrow(_OF_VERSION, tenant, version)
         assert row is not None
-        return self._of_municipality(tenant, "content", row)
+        return self._unwrap_municipality_key(tenant, "content", row)
 
-    def master(self, named: str) -> bytes:
-        """By its fingerprint. Shut where it was not given."""
+    def master_key(self, key_id: str) -> bytes:
+        """Return the master key with this fingerprint. Raises CannotDecrypt if it was not given."""
         try:
-            return self._masters[named]
+            return self._masters[key_id]
         except KeyError:
             raise CannotDecrypt(
-                f"it lies under the master key {named}, which was not given"
+                f"it lies under the master key {key_id}, which was not given"
             ) from None
 
-    def _opened(self, above: bytes, wrapped: bytes, name: str) -> bytes:
-        """Known by its wrapped bytes, so only whoever reads the row comes to it; and by what it is
-        for and lies under, or another's that was put in its place would pass for it."""
-        row = above, wrapped, name
-        if key := self._known.get(row):
-            self._known.move_to_end(row)
+    def _unwrap(self, wrapping_key: bytes, wrapped: bytes, name: str) -> bytes:
+        """Unwrap a key through the cache.
+
+        The cache key contains the wrapped bytes, so only a caller that has read the row finds the
+        key. It also contains the wrapping key and the name, so that a key put in another's place is
+        not accepted.
+        """
+        cache_key = wrapping_key, wrapped, name
+        if key := self._cache.get(cache_key):
+            self._cache.move_to_end(cache_key)
             return key
-        key = unwrap(above, wrapped, name)
-        self._known[row] = key
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        key = unwrap(wrapping_key, wrapped, name)
+        self._cache[cache_key] = key
+        if len(self._cache) > CACHED_KEYS:
+            self._cache.popitem(last=False)
         return key
 
-    async def hashing(self, tenant: str) -> bytes:
-        """By which words and people of a municipality are found. Shut."""
-        return self._of_municipality(tenant, "hash", await self._newest(tenant, "hash"))
+    async def hash_key(self, tenant: str) -> bytes:
+        """Return the key that hashes words and persons of a municipality. Raises CannotDecrypt."""
+        return self._unwrap_municipality_key(
+            tenant, "hash", await self._ensure_municipality_row(tenant, "hash")
+        )
 
-    def _of_municipality(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
-        name = name_of(tenant, purpose, row["version"])
-        return self._opened(self.master(row["master"]), row["wrapped"], name)
+    def _unwrap_municipality_key(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
+        name = municipality_key_name(tenant, purpose, row["version"])
+        return self._unwrap(self.master_key(row["master"]), row["wrapped"], name)
 
-    def of_municipal_row(self, row: Row) -> bytes:
-        """From a row of MUNICIPAL_KEYS. Shut."""
+    def municipality_key_of_row(self, row: Row) -> bytes:
+        """Return the key of a row of MUNICIPAL_KEYS. Raises CannotDecrypt."""
         if row["wrapped"] is None:
             raise CannotDecrypt("it is gone")
-        return self._of_municipality(row["tenant"], row["purpose"], row)
+        return self._unwrap_municipality_key(row["tenant"], row["purpose"], row)
 
-    async def _rows(self, places: Collection[Place]) -> dict[Place, Row]:
+    async def _fetch_rows(self, places: Collection[Place]) -> dict[Place, Row]:
         tenants, conversations = zip(*places, strict=True)
         rows = await self._pool.fetch(KEYS, tenants, conversations)
         return {(row["tenant"], row["conversation"]): row for row in rows}
 
-    async def _make(self, places: Collection[Place]) -> None:
+    async def _make_keys(self, places: Collection[Place]) -> None:
         for tenant in {tenant for tenant, _ in places}:
-            # In one order: two archivers that make the same would wait for each other.
-            names = sorted(conversation for whose, conversation in places if whose == tenant)
-            while not await self._made(tenant, names):
+            # In a fixed order, or two archivers that make the same keys would deadlock.
+            tenant_conversations = sorted(
+                conversation for owner, conversation in places if owner == tenant
+            )
+            while not await self._insert_keys(tenant, tenant_conversations):
                 log.info("key.replaced", tenant=tenant)
 
-    async def _made(self, tenant: str, conversations: Sequence[str]) -> bool:
-        """Not where the municipality's key was replaced, or destroyed, between two statements."""
-        row = await self._newest(tenant, "content")
-        above, version = self._of_municipality(tenant, "content", row), row["version"]
-        made = [_wrapped(above, conversation_name(tenant, one)) for one in conversations]
+    async def _insert_keys(self, tenant: str, conversations: Sequence[str]) -> bool:
+        """Insert new keys; return False if the municipality's key was replaced or destroyed since
+        it was read."""
+        row = await self._ensure_municipality_row(tenant, "content")
+        municipality_key, version = (
+            self._unwrap_municipality_key(tenant, "content", row),
+            row["version"],
+        )
+        wrapped_keys = [
+            _new_wrapped_key(municipality_key, conversation_key_name(tenant, conversation))
+            for conversation in conversations
+        ]
         try:
-            await self._pool.execute(_ADD, tenant, conversations, version, made)
+            await self._pool.execute(_ADD, tenant, conversations, version, wrapped_keys)
         except Exception as error:
             if getattr(error, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
                 raise
             return False
         return True
 
-    async def _newest(self, tenant: str, purpose: Purpose) -> Row:
-        """A municipality's key, made where there is none."""
+    async def _ensure_municipality_row(self, tenant: str, purpose: Purpose) -> Row:
+        """Return the newest row of a municipality's key, making one if there is none."""
         if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
             return row
-        wrapped = _wrapped(self._masters[self.newest], name_of(tenant, purpose, 1))
-        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest, wrapped)
-        return await self._newest(tenant, purpose)
+        wrapped = _new_wrapped_key(
+            self._masters[self.newest_master], municipality_key_name(tenant, purpose, 1)
+        )
+        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest_master, wrapped)
+        return await self._ensure_municipality_row(tenant, purpose)
 
 
-def _wrapped(above: bytes, name: str) -> bytes:
-    return wrap(above, os.urandom(KEY_BYTES), name, os.urandom(NONCE_BYTES))
+def _new_wrapped_key(wrapping_key: bytes, name: str) -> bytes:
+    return wrap(wrapping_key, os.urandom(KEY_BYTES), name, os.urandom(NONCE_BYTES))
 
 
-def name_of(tenant: str, purpose: Purpose, version: int) -> str:
+def municipality_key_name(tenant: str, purpose: Purpose, version: int) -> str:
     return f"{purpose} {tenant} {version}"
 
 
-def conversation_name(tenant: str, conversation: str) -> str:
-    """Without the version above: another key may be wrapped around it."""
+def conversation_key_name(tenant: str, conversation: str) -> str:
+    """Return the name without the version of the wrapping key, since the key may be wrapped
+    again."""
     return f"conversation {tenant} {conversation}"
 
 
-# One look-up each, however little the database knows of a table that is young: in a mere join each
-# is looked for among all keys of its municipality.
+# One look-up per conversation. A plain join would scan all keys of a municipality while the table
+# is young and the database has no statistics.
 KEYS = """
 select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
@@ -218,7 +237,7 @@ cross join (values ('content'), ('hash')) p (purpose)
 left join archiver.municipality_key m using (tenant, purpose)
 where t.tenant <> '' or p.purpose = 'content'
 """
-"""Of each municipality that has anything, both; null where there is none."""
+"""Both keys of each municipality that has conversations; null columns if a key is missing."""
 
 _NEWEST = """
 select version, wrapped, master from archiver.municipality_key

@@ -1,10 +1,10 @@
-"""What is kept is sealed, each thing under a key of its own. Pure.
+"""Seal content, each item under a key of its own. Pure.
 
     master > municipality > conversation > item
 
-The upper ones are random and kept wrapped by the one above; an item's is made of its conversation's
-and of its salt, so without the salt, as without any of the keys above, nobody opens it any more.
-Chance comes in as an argument.
+The upper keys are random and stored wrapped by the one above. An item key is derived from the
+conversation key and the item's salt, so the item cannot be opened without the salt or without any
+of the keys above. Random bytes are arguments.
 """
 
 from hashlib import blake2b, sha256
@@ -17,11 +17,11 @@ KEY_BYTES, SALT_BYTES, NONCE_BYTES = 32, 16, 12
 
 
 class CannotDecrypt(Exception):
-    """It cannot be opened: it was altered, or this is not its key."""
+    """The content was altered, or the key is wrong."""
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
-    """What is sealed of an entry: its JSON, the bytes that it was made of, and the contact."""
+    """Sealed content of an entry: its JSON, the bytes that it was read from, and the contact."""
 
     data: bytes
     raw: bytes = b""
@@ -32,69 +32,74 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Content).decode
 
 
-def derive_item_key(above: bytes, salt: bytes, purpose: bytes = b"item") -> bytes:
-    """The key of one thing."""
-    return blake2b(salt, key=above, digest_size=KEY_BYTES, person=purpose).digest()
+def derive_item_key(parent_key: bytes, salt: bytes, purpose: bytes = b"item") -> bytes:
+    """Derive the key of one item."""
+    return blake2b(salt, key=parent_key, digest_size=KEY_BYTES, person=purpose).digest()
 
 
 def nonce(salt: bytes) -> bytes:
-    """A key is used once, so any would do: this one shows later whether a salt is the one of then,
-    to whoever has no key."""
+    """Derive the nonce from the salt. Any nonce is safe, since a key is used once; this one lets a
+    verifier without keys check that a salt is the original."""
     return sha256(b"nonce" + salt).digest()[:NONCE_BYTES]
 
 
-def seal(above: bytes, salt: bytes, plain: bytes, about: bytes) -> bytes:
-    """Nonce, then AES-256-GCM with `about` bound to it: nothing opens in another's place."""
-    once = nonce(salt)
-    return once + AESGCM(derive_item_key(above, salt)).encrypt(once, plain, about)
+def seal(parent_key: bytes, salt: bytes, plain: bytes, context: bytes) -> bytes:
+    """Return the nonce and the AES-256-GCM ciphertext, bound to `context` so that it opens only
+    there."""
+    item_nonce = nonce(salt)
+    return item_nonce + AESGCM(derive_item_key(parent_key, salt)).encrypt(
+        item_nonce, plain, context
+    )
 
 
-def unseal(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> bytes:
-    """Shut where it does not open."""
+def unseal(parent_key: bytes, salt: bytes, sealed: bytes, context: bytes) -> bytes:
+    """Open sealed content. Raises CannotDecrypt."""
     try:
-        cipher = AESGCM(derive_item_key(above, salt))
-        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
+        cipher = AESGCM(derive_item_key(parent_key, salt))
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or its key was") from None
 
 
-def seal_content(above: bytes, salt: bytes, content: Content, about: bytes) -> bytes:
-    return seal(above, salt, _encode(content), about)
+def seal_content(parent_key: bytes, salt: bytes, content: Content, context: bytes) -> bytes:
+    return seal(parent_key, salt, _encode(content), context)
 
 
-def unseal_content(above: bytes, salt: bytes, sealed: bytes, about: bytes) -> Content:
+def unseal_content(parent_key: bytes, salt: bytes, sealed: bytes, context: bytes) -> Content:
     try:
-        return _decode(unseal(above, salt, sealed, about))
+        return _decode(unseal(parent_key, salt, sealed, context))
     except msgspec.DecodeError:
         raise CannotDecrypt("what was sealed is no entry") from None
 
 
-def encrypt_deterministic(above: bytes, plain: bytes, purpose: bytes) -> bytes:
-    """The same for the same, each time, so that it can be compared (RFC 5297)."""
-    return AESSIV(derive_item_key(above, b"", purpose)).encrypt(plain, None)
+def encrypt_deterministic(parent_key: bytes, plain: bytes, purpose: bytes) -> bytes:
+    """Encrypt equal input to equal output, so that it can be compared (RFC 5297)."""
+    return AESSIV(derive_item_key(parent_key, b"", purpose)).encrypt(plain, None)
 
 
-def decrypt_deterministic(above: bytes, veiled: bytes, purpose: bytes) -> bytes:
-    """Shut where it does not open."""
+def decrypt_deterministic(parent_key: bytes, sealed: bytes, purpose: bytes) -> bytes:
+    """Decrypt deterministic ciphertext. Raises CannotDecrypt."""
     try:
-        return AESSIV(derive_item_key(above, b"", purpose)).decrypt(veiled, None)
+        return AESSIV(derive_item_key(parent_key, b"", purpose)).decrypt(sealed, None)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or this is not its key") from None
 
 
-def wrap(above: bytes, key: bytes, name: str, once: bytes) -> bytes:
-    """A key under the one above, for the one thing that it is named for; `once` is chance."""
-    return once + AESGCM(above).encrypt(once, key, name.encode())
+def wrap(wrapping_key: bytes, key: bytes, name: str, nonce: bytes) -> bytes:
+    """Wrap a key, bound to the name of its use. `nonce` must be random."""
+    return nonce + AESGCM(wrapping_key).encrypt(nonce, key, name.encode())
 
 
-def unwrap(above: bytes, wrapped: bytes, name: str) -> bytes:
-    """Shut where it does not open."""
+def unwrap(wrapping_key: bytes, wrapped: bytes, name: str) -> bytes:
+    """Unwrap a key. Raises CannotDecrypt."""
     try:
-        return AESGCM(above).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], name.encode())
+        return AESGCM(wrapping_key).decrypt(
+            wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], name.encode()
+        )
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or the key above it is another") from None
 
 
 def fingerprint(key: bytes) -> str:
-    """Which key it is, and nothing of the key."""
+    """Return an identifier of the key that reveals nothing of it."""
     return blake2b(key=key, digest_size=8, person=b"fingerprint").hexdigest()

@@ -1,14 +1,14 @@
-"""A checkpoint as a signed note: the size of the log and its root, as others write these too. Pure.
+"""A checkpoint as a signed note: the size of the log and its root, in the format of C2SP. Pure.
 
-    <origin>                     which log it is
+    <origin>                     name of the log
     <size>                       entries, in digits
     <root>                       base64
     <time>                       RFC 3339, UTC
 
     — <origin> <signature>       base64 of the key's id (4 bytes) and an Ed25519 signature (64)
 
-Signed is everything up to and with the line break before the empty line (C2SP: signed-note and
-tlog-checkpoint).
+The signature covers everything up to and including the line break before the empty line (C2SP:
+signed-note and tlog-checkpoint).
 """
 
 import base64
@@ -23,15 +23,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ED25519 = b"\x01"
-"""C2SP's number of the kind of key."""
+"""Number of the key type in C2SP."""
 ID_BYTES = 4
 DASH = "\N{EM DASH}"
 SIGNATURE = re.compile(rf"{DASH} \S+ [A-Za-z0-9+/]+=*", re.ASCII)
-"""Others may sign beside us."""
+"""Signature line. Other parties may sign too."""
 
 
 class InvalidNote(Exception):
-    """It is no checkpoint, or it is not signed with the key that it should be."""
+    """The text is not a checkpoint, or it is not signed with the expected key."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -41,8 +41,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def public(seed: bytes) -> bytes:
-    """The public key of a signer: 32 bytes."""
+def derive_public_key(seed: bytes) -> bytes:
+    """Return the public key of a signer: 32 bytes."""
     key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
@@ -51,41 +51,41 @@ def key_id(origin: str, public_key: bytes) -> bytes:
     return sha256(origin.encode() + b"\n" + ED25519 + public_key).digest()[:ID_BYTES]
 
 
-def verifier(origin: str, public_key: bytes) -> str:
-    """The public key as it is published: `<origin>+<id>+<base64>`."""
+def encode_verifier(origin: str, public_key: bytes) -> str:
+    """Return the public key in its published form: `<origin>+<id>+<base64>`."""
     key = base64.b64encode(ED25519 + public_key).decode()
     return f"{origin}+{key_id(origin, public_key).hex()}+{key}"
 
 
 def read_verifier(text: str) -> tuple[str, bytes]:
-    """Origin and public key of what was published. Untrue."""
+    """Read origin and public key from the published form. Raises InvalidNote."""
     origin, _, rest = text.strip().partition("+")
     id, _, key = rest.partition("+")
     try:
         raw = base64.b64decode(key, validate=True)
-    except ValueError:  # binascii's too
+    except ValueError:  # binascii.Error is one too
         raw = b""
     if len(raw) != 33 or raw[:1] != ED25519 or key_id(origin, raw[1:]).hex() != id:
         raise InvalidNote("expected a public key as postkamer archive key prints it")
     return origin, raw[1:]
 
 
-def body(checkpoint: Checkpoint) -> str:
+def note_text(checkpoint: Checkpoint) -> str:
     root = base64.b64encode(checkpoint.root).decode()
     at = checkpoint.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n{at}\n"
 
 
 def sign_note(checkpoint: Checkpoint, seed: bytes) -> str:
-    """The note."""
-    text = body(checkpoint)
+    """Return the signed note of a checkpoint."""
+    text = note_text(checkpoint)
     signature = Ed25519PrivateKey.from_private_bytes(seed).sign(text.encode())
-    id = key_id(checkpoint.origin, public(seed))
+    id = key_id(checkpoint.origin, derive_public_key(seed))
     return f"{text}\n{DASH} {checkpoint.origin} {base64.b64encode(id + signature).decode()}\n"
 
 
-def read(note: str) -> Checkpoint:
-    """What it says, whoever signed it. Untrue."""
+def read_note(note: str) -> Checkpoint:
+    """Read a note without checking its signature. Raises InvalidNote."""
     try:
         origin, size, root, at = note.partition("\n\n")[0].split("\n")
         return Checkpoint(
@@ -96,21 +96,21 @@ def read(note: str) -> Checkpoint:
 
 
 def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
-    """What it says, signed with this key. Untrue."""
-    text, _, below = note.partition("\n\n")
-    found, lines = read(note), below.split("\n")
-    if found.origin != origin:
+    """Read a note that must be signed with this key. Raises InvalidNote."""
+    text, _, signatures = note.partition("\n\n")
+    checkpoint, lines = read_note(note), signatures.split("\n")
+    if checkpoint.origin != origin:
         raise InvalidNote("it is of another log")
     if lines.pop() or not all(map(SIGNATURE.fullmatch, lines)):
         raise InvalidNote("something stands below it that is no signature")
     start = f"{DASH} {origin} "
     for line in lines:
-        if line.startswith(start) and _is_good(line.removeprefix(start), origin, public_key, text):
-            return found
+        if line.startswith(start) and _is_valid(line.removeprefix(start), origin, public_key, text):
+            return checkpoint
     raise InvalidNote("no signature on it is of this key")
 
 
-def _is_good(signature: str, origin: str, public_key: bytes, text: str) -> bool:
+def _is_valid(signature: str, origin: str, public_key: bytes, text: str) -> bool:
     try:
         raw = base64.b64decode(signature, validate=True)
         if raw[:ID_BYTES] != key_id(origin, public_key):

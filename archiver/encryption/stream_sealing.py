@@ -1,9 +1,8 @@
-"""A file sealed in chunks while it passes: nobody holds the whole of it. Pure.
+"""Seal a file in chunks while it streams, without holding the whole file. Pure.
 
-It is STREAM (Hoang, Reyhanitabar, Rogaway and Vizár, 2015), as age has it. The nonce of a chunk
-says which one it is and whether it is the last, so chunks that were altered, moved, doubled, left
-out or added do not open, and neither does a file that ends too soon. Under one key lies one file,
-ever.
+The construction is STREAM (Hoang, Reyhanitabar, Rogaway and Vizár, 2015), as in age. The nonce of a
+chunk contains its number and whether it is the last. Chunks that were altered, moved, duplicated,
+removed or added do not open, and neither does a truncated file. A key must seal one file only.
 """
 
 from collections.abc import AsyncIterator
@@ -16,51 +15,52 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from archiver.encryption.sealing import CannotDecrypt
 
 CHUNK_BYTES = 64 * 1024
-"""Of the file in one chunk, as in age: a reader waits for so much before it has a byte, and the tag
-of each makes the file 0.02 % larger."""
+"""Plain bytes in one chunk, as in age. A reader waits for one chunk before it has a byte, and the
+tags make the file 0.02 % larger."""
 TAG_BYTES = 16
 COUNTER_BYTES = 11
 
 
 class StreamKey(msgspec.Struct, frozen=True):
-    """The key that is one file's alone, and what it is about: it opens in no other's place."""
+    """Key of one file, and the context it is bound to: it opens in no other."""
 
     key: bytes
-    about: bytes
+    context: bytes
 
 
 class SealingStream:
-    """What comes, sealed, as its `pieces` are taken."""
+    """Stream that seals `content` while its `pieces` are read."""
 
-    def __init__(self, lock: StreamKey, content: AsyncIterator[bytes]) -> None:
-        self._lock, self._content = lock, content
+    def __init__(self, key: StreamKey, content: AsyncIterator[bytes]) -> None:
+        self._key, self._content = key, content
         self._hash = sha256()
         self.size = 0
-        """Bytes that were given, sealed."""
+        """Sealed bytes yielded so far."""
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        cipher = AESGCM(self._lock.key)
+        cipher = AESGCM(self._key.key)
         async for number, chunk, last in _chunks(self._content, CHUNK_BYTES):
-            sealed = cipher.encrypt(_nonce(number, last=last), chunk, self._lock.about)
+            sealed = cipher.encrypt(_nonce(number, last=last), chunk, self._key.context)
             self._hash.update(sealed)
             self.size += len(sealed)
             yield sealed
 
     def sha256(self) -> str:
-        """In hex, of what was given."""
+        """Return the SHA-256 of the sealed bytes, in hex."""
         return self._hash.hexdigest()
 
 
-async def open_stream(lock: StreamKey, sealed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The file, chunk by chunk; Shut in the place of the first that is not as it was sealed."""
-    cipher = AESGCM(lock.key)
+async def open_stream(key: StreamKey, sealed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the plain file, chunk by chunk. Raises CannotDecrypt at the first chunk that was
+    altered."""
+    cipher = AESGCM(key.key)
     async for number, chunk, last in _chunks(sealed, CHUNK_BYTES + TAG_BYTES):
-        yield _opened(cipher, lock.about, chunk, _nonce(number, last=last))
+        yield _decrypt_chunk(cipher, key.context, chunk, _nonce(number, last=last))
 
 
-def _opened(cipher: AESGCM, about: bytes, chunk: bytes, nonce: bytes) -> bytes:
+def _decrypt_chunk(cipher: AESGCM, context: bytes, chunk: bytes, nonce: bytes) -> bytes:
     try:
-        return cipher.decrypt(nonce, chunk, about)
+        return cipher.decrypt(nonce, chunk, context)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or this is not its key") from None
 
@@ -72,13 +72,13 @@ def _nonce(number: int, *, last: bool) -> bytes:
 async def _chunks(
     content: AsyncIterator[bytes], size: int
 ) -> AsyncIterator[tuple[int, bytes, bool]]:
-    """Each with its number, and whether it is the last: that alone may be shorter, and it is empty
-    where there is nothing at all."""
-    held, number = bytearray(), 0
+    """Yield chunks with their number, and whether each is the last. Only the last may be shorter;
+    it is empty if there is no content."""
+    buffer, number = bytearray(), 0
     async for piece in content:
-        held += piece
-        while len(held) > size:  # of what fills it exactly it may be the last
-            yield number, bytes(held[:size]), False
-            del held[:size]
+        buffer += piece
+        while len(buffer) > size:  # a chunk that is exactly full may be the last
+            yield number, bytes(buffer[:size]), False
+            del buffer[:size]
             number += 1
-    yield number, bytes(held), True
+    yield number, bytes(buffer), True

@@ -1,8 +1,8 @@
-"""By which numbers a record is found again: keyed hashes of the roots of its words. Pure.
+"""Blind index: keyed hashes of the word roots of a record, called tokens. Pure.
 
-The same when it is written and when it is asked for, on whatever server. The numbers tell nothing
-without the municipality's key. Two words have one number by chance once in 10^19: of a million
-different words two share theirs with a chance of one in 37 million.
+A word has the same token when a record is written and when it is searched, on any server. Without
+the municipality's key tokens reveal nothing. Two words share a token by chance once in 10^19; among
+a million different words the chance of any collision is one in 37 million.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,87 +16,89 @@ from archiver.index.record_fields import RecordFields
 from services.contract import Record
 from services.language.words import stem_root, tokens
 
-REMEMBERED = 16_384
-"""Numbers of words in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
-MOST = 2000
-"""Different words of one record: a text of WhatsApp's has 4,096 characters."""
-PARTS = 4000
-"""Values of a message of ours that are looked at: its body has 64 KiB."""
-_READ = """
+CACHED_TOKENS = 16_384
+"""Tokens in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
+MAX_WORDS = 2000
+"""Different words of one record; a text message of WhatsApp has at most 4,096 characters."""
+MAX_VALUES = 4000
+"""Values of an outgoing message that are inspected; its body has at most 64 KiB."""
+_READABLE_MEMBERS = """
 body button caption description display_text filename formatted_name text title
 """
-READ = frozenset(_READ.split())
-"""Members of a message as Meta takes it in which there are words that somebody reads."""
+READABLE_MEMBERS = frozenset(_READABLE_MEMBERS.split())
+"""Members of a message, in Meta's format, that contain text for the reader."""
 
-_EVERYWHERE = """
+_STOP_WORDS = """
 aan al als bij dan dat de dit die door dus een en er gaat had heb hebben heeft het hier hoe hun ik
 in is je kan kunt maar me met mij mijn naar niet nog nu of om ons ook op over te tot u uit uw van
 voor wat we weten wel wij ze zich zijn zo
 """
-EVERYWHERE = frozenset(_EVERYWHERE.split())
-"""Words that are in every other message, and find nothing: a third of all that is written.
-`gaat` and `weten` are among them since their roots are those of `gat` and `wet`."""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+"""Words that are in every other message and find nothing: a third of all text. `gaat` and `weten`
+are among them because their roots are those of `gat` and `wet`."""
 
 
 class IndexTokens(msgspec.Struct, frozen=True):
-    """What a message or a note is found by."""
+    """Index columns of a message or a note."""
 
     type: str
     direction: str
     words: tuple[int, ...]
 
 
-def index_tokens(record: Record, told: RecordFields, key: bytes) -> IndexTokens | None:
-    """None for what nobody looks for."""
+def index_tokens(record: Record, fields: RecordFields, key: bytes) -> IndexTokens | None:
+    """Return the tokens of a message or a note; None for other kinds."""
     if record.kind not in ("message", "note"):
         return None
-    texts = [told.text or "", *_names(told), *_read(told.content)]
-    words = searchable_words(" ".join(texts))[:MOST]
-    numbers = {number(key, word) for word in words} | {department_token(key, told.department or "")}
-    return IndexTokens(told.type or record.kind, told.direction or "", tuple(sorted(numbers)))
+    texts = [fields.text or "", *_filenames(fields), *_readable_texts(fields.content)]
+    words = searchable_words(" ".join(texts))[:MAX_WORDS]
+    numbers = {word_token(key, word) for word in words} | {
+        department_token(key, fields.department or "")
+    }
+    return IndexTokens(fields.type or record.kind, fields.direction or "", tuple(sorted(numbers)))
 
 
 def searchable_words(text: str) -> list[str]:
-    """Its words and emoji that find anything, each once, folded, in order."""
-    return [word for word in dict.fromkeys(tokens(text)) if word not in EVERYWHERE]
+    """Return the distinct words and emoji of a text, folded, in order, without stop words."""
+    return [word for word in dict.fromkeys(tokens(text)) if word not in STOP_WORDS]
 
 
-@lru_cache(REMEMBERED)
-def number(key: bytes, word: str) -> int:
-    """Of all forms of a word."""
-    return _hashed(key, b"word", stem_root(word))
+@lru_cache(CACHED_TOKENS)
+def word_token(key: bytes, word: str) -> int:
+    """Return the token that all forms of a word share."""
+    return _keyed_token(key, b"word", stem_root(word))
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_TOKENS)
 def department_token(key: bytes, department: str) -> int:
-    """Of what a department had, beside its words: what has a common word and is of one department
-    is found without a look at all that has the word."""
-    return _hashed(key, b"department", department)
+    """Return the token of a department, indexed beside the words. A search for a common word within
+    one department then does not read all messages with that word."""
+    return _keyed_token(key, b"department", department)
 
 
-def _hashed(key: bytes, what: bytes, text: str) -> int:
-    """Within 64 bits with a sign, as PostgreSQL has them."""
-    digest = blake2b(text.encode(), key=key, digest_size=8, person=what).digest()
+def _keyed_token(key: bytes, purpose: bytes, text: str) -> int:
+    """Return a signed 64-bit number, PostgreSQL's bigint."""
+    digest = blake2b(text.encode(), key=key, digest_size=8, person=purpose).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _names(told: RecordFields) -> Iterator[str]:
-    name = (told.medium or {}).get("filename")
+def _filenames(fields: RecordFields) -> Iterator[str]:
+    name = (fields.medium or {}).get("filename")
     if isinstance(name, str):
         yield name
 
 
-def _read(content: Any) -> Iterable[str]:
-    """What stands in a message of ours beside its text: buttons, options of a list."""
-    found, ahead = [], [("", content)]
-    for _ in range(PARTS):
-        if not ahead:
+def _readable_texts(content: Any) -> Iterable[str]:
+    """Return the texts of an outgoing message beside its body: buttons and options of a list."""
+    texts, pending = [], [("", content)]
+    for _ in range(MAX_VALUES):
+        if not pending:
             break
-        name, value = ahead.pop()
+        name, value = pending.pop()
         if isinstance(value, dict):
-            ahead.extend(value.items())
+            pending.extend(value.items())
         elif isinstance(value, list):
-            ahead.extend((name, one) for one in value)
-        elif isinstance(value, str) and name in READ:
-            found.append(value)
-    return found
+            pending.extend((name, item) for item in value)
+        elif isinstance(value, str) and name in READABLE_MEMBERS:
+            texts.append(value)
+    return texts

@@ -1,8 +1,8 @@
-"""A row of the processing log for each action with somebody's data (Logboek Dataverwerkingen 1.0).
+"""Rows of the processing log: one per action with personal data (Logboek Dataverwerkingen 1.0).
 Pure.
 
-Whose data it is, is told by a pseudonym of the conversation, which is a person's within their
-municipality; who worked on it is never told here: that is in the log itself.
+The data subject is a pseudonym of the conversation, which belongs to one person within their
+municipality. The employee is never in the processing log, only in the log itself.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from services.contract import Record
 SUBJECT_TYPE = "postkamer-conversation"
 TRACE_BYTES, SPAN_BYTES = 16, 8
 SEARCH = "search"
-"""What a view says of itself where somebody searched."""
+"""Value of `what` in a view record of a search."""
 RECEIVED, SENT, PASSED_ON = "bericht ontvangen", "bericht verstuurd", "bericht doorgegeven"
 SHOWN, SEARCHED, ASKED = "gesprek ingezien", "gesprek gevonden", "verzoek over gegevens behandeld"
 FAILED = frozenset(("failed", "parked"))
-"""What a status, or a state, of something that was not done is called."""
+"""Statuses and states of an action that failed."""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """A row, but for what is the same in many."""
+    """Row of the processing log, without the columns that are the same in every row."""
 
     trace: bytes
     span: bytes
@@ -40,68 +40,69 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Activities(msgspec.Struct, frozen=True):
-    """Municipality -> the URI of this processing activity in its register."""
+    """URI of this processing activity in the register of each municipality."""
 
-    given: Mapping[str, str] = {}
+    uris: Mapping[str, str] = {}
 
-    def of(self, tenant: str) -> str:
-        return self.given.get(tenant) or activity(tenant)
+    def of_tenant(self, tenant: str) -> str:
+        return self.uris.get(tenant) or default_activity(tenant)
 
 
-def activity(tenant: str) -> str:
-    """A name of ours, for a municipality that gave none."""
+def default_activity(tenant: str) -> str:
+    """Return an activity URI for a municipality that configured none."""
     return f"urn:postkamer:{tenant}:whatsapp"
 
 
 def is_action(record: Record) -> bool:
-    """Whether it is something that was done with somebody's data."""
+    """Return whether a record is an action with personal data."""
     return record.kind in NAMES and bool(record.tenant and record.conversation)
 
 
-def action(record: Record, said: RecordFields, activity: str, subject: bytes) -> Action:
-    """What was done; `subject` is the pseudonym of its conversation."""
-    done = said.done
+def build_action(record: Record, fields: RecordFields, activity: str, subject: bytes) -> Action:
+    """Return the row of a record. `subject` is the pseudonym of its conversation."""
+    access = fields.access
     return Action(
-        trace=_hex(done.trace, TRACE_BYTES) or (record.message or record.id).bytes,
+        trace=_parse_hex(access.trace, TRACE_BYTES) or (record.message or record.id).bytes,
         span=span_of(record.id),
-        parent=_hex(done.parent_span, SPAN_BYTES),
-        name=_name(record.kind, said),
-        status="Error" if said.status in FAILED or done.state in FAILED else "Ok",
+        parent=_parse_hex(access.parent_span, SPAN_BYTES),
+        name=_action_name(record.kind, fields),
+        status="Error" if fields.status in FAILED or access.state in FAILED else "Ok",
         at=record.at,
         tenant=record.tenant,
         activity=activity,
         subject=subject,
-        # Their trace, so somebody's who has one: known by the token, which nobody can make up.
-        processor=processor(record.tenant, done.token) if done.parent_span else None,
+        # A caller with a span of its own is a foreign processor. It is named by its token, which
+        # cannot be forged.
+        processor=processor_uri(record.tenant, access.token) if access.parent_span else None,
     )
 
 
 def span_of(record: UUID) -> bytes:
-    """The half of its id that is chance."""
+    """Return the random half of a record's id."""
     return record.bytes[SPAN_BYTES:]
 
 
-def processor(tenant: str, token: str) -> str:
+def processor_uri(tenant: str, token: str) -> str:
     return f"urn:postkamer:{tenant}:token:{token}"
 
 
-def _name(kind: str, said: RecordFields) -> str:
-    if kind == "message" and said.direction != "in":
+def _action_name(kind: str, fields: RecordFields) -> str:
+    if kind == "message" and fields.direction != "in":
         return SENT
-    if kind == "view" and said.done.what == SEARCH:
+    if kind == "view" and fields.access.what == SEARCH:
         return SEARCHED
     return NAMES[kind]
 
 
 NAMES = {"message": RECEIVED, "delivery": PASSED_ON, "view": SHOWN, "request": ASKED}
-"""Kinds of record that are an action, and what it is mostly called."""
+"""Kinds of record that are an action, and the default name of each action."""
 
 
-def _hex(text: str, length: int) -> bytes | None:
+def _parse_hex(text: str, length: int) -> bytes | None:
     if not text:
         return None
     try:
-        found = bytes.fromhex(text)
+        raw = bytes.fromhex(text)
     except ValueError:
         return None
-    return found if len(found) == length else None
+    return raw if len(raw) == length else None

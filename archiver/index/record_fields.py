@@ -1,5 +1,4 @@
-"""What is read of a record's data before it is sealed: whose it is, whom it is about, its words.
-Pure."""
+"""Fields that the archive reads of a record before sealing: department, persons, words. Pure."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from services.contract import Record
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """By what Meta knows somebody."""
+    """Identifier by which Meta knows a person."""
 
     kind: str
     value: str
@@ -23,24 +22,25 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class AccessFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """As much as is read of a delivery, and of a view."""
+    """Fields of a delivery or a view record."""
 
     department: str | None = None
     state: str | None = None
-    """Of a delivery."""
+    """Outcome of a delivery."""
     what: str = ""
-    """Of a view: message, messages, file, search ..."""
+    """Object of a view: message, messages, file, search ..."""
     token: str = ""
     employee: str = ""
-    """Of a view: who looked."""
+    """Employee who viewed."""
     trace: str = ""
     parent_span: str = ""
-    """In hex: the trace in which it was asked for, and the span of whoever has one themselves."""
+    """Trace of the request and, if the caller has one, the caller's span; both in hex."""
 
 
-class Destroyed(msgspec.Struct, frozen=True):
-    """What is said of a destruction, sealed: that nobody makes one out of another, or of something
-    else. `entry`: of one entry; without a conversation, of the whole municipality."""
+class Destruction(msgspec.Struct, frozen=True):
+    """Sealed data of a destruction record. It repeats the plain columns, so that a destruction
+    cannot be forged from another record. With `entry` it concerns one entry, without a conversation
+    the whole municipality."""
 
     ground: str
     tenant: str
@@ -49,7 +49,7 @@ class Destroyed(msgspec.Struct, frozen=True):
 
 
 class RecordFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """As much of it as is read here; the rest may be anything."""
+    """Fields of a record that the archive reads; the others may hold anything."""
 
     department: str | None = None
     type: str | None = None
@@ -61,49 +61,52 @@ class RecordFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sent_at: datetime | None = None
     medium: dict[str, Any] | None = None
     content: Any = None
-    """Of what went out, as Meta takes it."""
+    """Outgoing message in Meta's format."""
     changes: tuple[Identity, ...] = ()
-    """Of an identity: what somebody is called from now on, and no longer."""
+    """Identifiers that an identity change adds and removes."""
     status: str | None = None
-    """Of a message of ours, when it was accepted."""
-    done: AccessFields = AccessFields()
-    """Of a delivery, and of a view."""
+    """Status of an outgoing message when it was accepted."""
+    access: AccessFields = AccessFields()
+    """Fields of a delivery or a view."""
 
 
 _read = msgspec.json.Decoder(RecordFields).decode
-_done = msgspec.json.Decoder(AccessFields).decode
-_of_department = msgspec.json.Decoder(
+_read_access = msgspec.json.Decoder(AccessFields).decode
+_read_department = msgspec.json.Decoder(
     msgspec.defstruct("Department", [("department", str | None, None)], frozen=True)
 ).decode
-SPEAK = frozenset(("message", "note", "consent", "identity", "request"))
-"""Kinds of record that tell more than whose they are."""
-DONE = frozenset(("delivery", "view"))
-"""Kinds of what was done with what was told."""
+CONTENT_KINDS = frozenset(("message", "note", "consent", "identity", "request"))
+"""Kinds of record with content or persons, whose fields are all read."""
+ACCESS_KINDS = frozenset(("delivery", "view"))
+"""Kinds of record about an access to content: passing it on or viewing it."""
 PHONE, EMPLOYEE = "phone", "employee"
 
 
 def read_fields(record: Record) -> RecordFields:
-    """msgspec.DecodeError where its data is no JSON object, or not what its kind says."""
-    if record.kind in SPEAK:
+    """Read the fields of a record. msgspec.DecodeError if its data is not a JSON object of its
+    kind."""
+    if record.kind in CONTENT_KINDS:
         return _read(record.data)
-    if record.kind in DONE:
-        done = _done(record.data)
-        return RecordFields(department=done.department, done=done)
-    return RecordFields(department=_of_department(record.data).department)  # type: ignore[attr-defined]
+    if record.kind in ACCESS_KINDS:
+        access = _read_access(record.data)
+        return RecordFields(department=access.department, access=access)
+    return RecordFields(department=_read_department(record.data).department)  # type: ignore[attr-defined]
 
 
-def subjects(told: RecordFields) -> list[Identity]:
-    """By what whoever it is about is known."""
-    if not (told.from_ or told.to or told.changes or told.done.employee):
-        return []  # as of most
-    named = [*(told.from_.identities if told.from_ else ()), *told.changes]
-    if told.to:
-        named.append(Identity(PHONE, told.to))
-    if told.done.employee:
-        named.append(Identity(EMPLOYEE, told.done.employee))
-    return [Identity(one.kind, normalise(one)) for one in named if one.value]
+def subject_identities(fields: RecordFields) -> list[Identity]:
+    """Return the identifiers of the persons a record is about."""
+    if not (fields.from_ or fields.to or fields.changes or fields.access.employee):
+        return []  # most records
+    identities = [*(fields.from_.identities if fields.from_ else ()), *fields.changes]
+    if fields.to:
+        identities.append(Identity(PHONE, fields.to))
+    if fields.access.employee:
+        identities.append(Identity(EMPLOYEE, fields.access.employee))
+    return [
+        Identity(identity.kind, normalise(identity)) for identity in identities if identity.value
+    ]
 
 
 def normalise(identity: Identity) -> str:
-    """The same number is the same, with its + or without."""
+    """Return the value of an identifier, the same for a phone number with and without its +."""
     return identity.value.removeprefix("+") if identity.kind == PHONE else identity.value

@@ -1,4 +1,5 @@
-"""Entries of the log as rows: their places, and all that they are found by, in one transaction."""
+"""Append entries to the log: their rows, their places in the tree and their index rows, in one
+transaction."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,11 +16,11 @@ from services.http.problems import VERSION
 from services.postgres.database import Connection
 
 RESOURCE = f"postkamer {VERSION}"
-"""What did it, in the processing log."""
+"""Resource that acted, as the processing log names it."""
 
 
 class PendingMedia(msgspec.Struct, frozen=True):
-    """A file that came with a message, to be fetched; what was announced of it is sealed."""
+    """File of a message that is still to be fetched; its description is sealed."""
 
     number: str
     sent_at: datetime
@@ -29,9 +30,9 @@ class PendingMedia(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as it is written."""
+    """Sealed record, ready to be written."""
 
-    open: PlainColumns
+    columns: PlainColumns
     salt: bytes
     sealed: bytes
     leaf: bytes
@@ -40,83 +41,95 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     action: Action | None = None
     index_tokens: IndexTokens | None = None
     destructions: int
-    """Before it was sealed."""
+    """Number of destructions before it was sealed."""
 
 
-async def append(connection: Connection, tree: Tree, new: Sequence[Entry]) -> None:
-    """In these places, the next; whoever calls holds the head."""
+async def append_entries(connection: Connection, tree: Tree, entries: Sequence[Entry]) -> None:
+    """Append entries at the next positions. The caller must hold the lock on the head."""
     first = tree.size
-    for entry in new:
+    for entry in entries:
         tree.append(entry.leaf)
-    rows = [_row(entry, first + n) for n, entry in enumerate(new)]
+    rows = [_entry_row(entry, first + n) for n, entry in enumerate(entries)]
     await connection.copy_records_to_table(
-        "entry", schema_name="archiver", columns=_COLUMNS, records=rows
+        "entry", schema_name="archiver", columns=_ENTRY_COLUMNS, records=rows
     )
-    if files := [e for e in new if e.file]:
-        await connection.execute(_FILES, *_columns(map(_file_row, files)))
-    if done := [_action_row(entry.action) for entry in new if entry.action]:
+    if files := [e for e in entries if e.file]:
+        await connection.execute(_INSERT_MEDIA, *_transpose(map(_file_row, files)))
+    if actions := [_action_row(entry.action) for entry in entries if entry.action]:
         await connection.copy_records_to_table(
-            "processing", schema_name="archiver", columns=ACTION, records=done
+            "processing", schema_name="archiver", columns=PROCESSING_COLUMNS, records=actions
         )
-    if found := [_sought_row(e, first + n) for n, e in enumerate(new) if e.index_tokens]:
+    if searchable := [
+        _searchable_row(e, first + n) for n, e in enumerate(entries) if e.index_tokens
+    ]:
         await connection.copy_records_to_table(
-            "searchable", schema_name="archiver", columns=SOUGHT, records=found
+            "searchable", schema_name="archiver", columns=SEARCHABLE_COLUMNS, records=searchable
         )
-    if about := [row for entry in new for row in _subject_rows(entry)]:
-        await connection.execute(_SUBJECTS, *_columns(about))
-    if tree.done:
-        await connection.execute(_NODES, *_columns(tree.done))
-    await connection.execute(_GROWN, tree.size, tree.edge())
+    if subjects := [row for entry in entries for row in _subject_rows(entry)]:
+        await connection.execute(_INSERT_SUBJECTS, *_transpose(subjects))
+    if tree.completed:
+        await connection.execute(_INSERT_NODES, *_transpose(tree.completed))
+    await connection.execute(_UPDATE_HEAD, tree.size, tree.edge_bytes())
 
 
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+def _transpose(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _row(entry: Entry, position: int) -> tuple[Any, ...]:
-    of = entry.open
+def _entry_row(entry: Entry, position: int) -> tuple[Any, ...]:
+    columns = entry.columns
     return (
-        of.id, position, of.kind, of.at, of.tenant, of.conversation, of.department, of.message,
-        of.receipt, of.item, of.sequence, entry.salt, entry.sealed, entry.leaf,
+        columns.id, position, columns.kind, columns.at, columns.tenant, columns.conversation,
+        columns.department, columns.message, columns.receipt, columns.item, columns.sequence,
+        entry.salt, entry.sealed, entry.leaf,
     )  # fmt: skip
 
 
 def _file_row(entry: Entry) -> tuple[Any, ...]:
-    of, file = entry.open, entry.file
+    columns, file = entry.columns, entry.file
     assert file is not None
-    id = of.message or of.id
-    whose = (of.tenant, file.number, of.conversation, of.department)
-    return (id, *whose, file.sent_at, file.mime_type, file.salt, file.sealed)
+    id = columns.message or columns.id
+    owner = (columns.tenant, file.number, columns.conversation, columns.department)
+    return (id, *owner, file.sent_at, file.mime_type, file.salt, file.sealed)
 
 
-def _action_row(of: Action) -> tuple[Any, ...]:
-    """What is written is done: an action ends when it has begun."""
+def _action_row(action: Action) -> tuple[Any, ...]:
+    """Return a row of the processing log. Start and end are the same time, since the action is
+    complete when it is recorded."""
     return (
-        of.trace, of.span, of.parent, of.name, of.status, of.at, of.at, RESOURCE, of.tenant,
-        of.activity, of.subject, SUBJECT_TYPE, of.processor,
+        action.trace, action.span, action.parent, action.name, action.status, action.at, action.at,
+        RESOURCE, action.tenant, action.activity, action.subject, SUBJECT_TYPE, action.processor,
     )  # fmt: skip
 
 
-def _sought_row(entry: Entry, position: int) -> tuple[Any, ...]:
-    of, by = entry.open, entry.index_tokens
-    assert by is not None
-    place = (of.id, position, of.at, of.tenant, of.department, of.conversation, of.kind)
-    return (*place, by.type, by.direction, by.words)
+def _searchable_row(entry: Entry, position: int) -> tuple[Any, ...]:
+    columns, tokens = entry.columns, entry.index_tokens
+    assert tokens is not None
+    plain = (
+        columns.id,
+        position,
+        columns.at,
+        columns.tenant,
+        columns.department,
+        columns.conversation,
+        columns.kind,
+    )
+    return (*plain, tokens.type, tokens.direction, tokens.words)
 
 
 def _subject_rows(entry: Entry) -> Iterable[tuple[str, bytes, str, UUID]]:
-    of = entry.open
+    columns = entry.columns
     for hash in entry.subjects:
-        yield of.tenant, hash, of.conversation, of.id
+        yield columns.tenant, hash, columns.conversation, columns.id
 
 
-_COLUMNS = (
+_ENTRY_COLUMNS = (
     "id", "position", "kind", "at", "tenant", "conversation", "department", "message",
     "receipt", "item", "sequence", "salt", "sealed", "leaf",
 )  # fmt: skip
-"""Of `_row`; in binary they go in as they are, and cost half of what they cost as arrays."""
+"""Columns of `_entry_row`. COPY sends them in binary, at half the cost of arrays."""
 
-_FILES = """
+_INSERT_MEDIA = """
 insert into archiver.media (id, tenant, number, conversation, department, sent_at, announced, salt,
     sealed)
 select id, tenant, number, conversation, department, sent_at, jsonb_build_object('mimeType', type),
@@ -127,18 +140,19 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
 on conflict do nothing
 """
 
-ACTION = (
+PROCESSING_COLUMNS = (
     "trace_id", "span_id", "parent_span_id", "name", "status", "start_time", "end_time", "resource",
     "tenant", "activity", "subject", "subject_type", "foreign_processor",
 )  # fmt: skip
-"""By COPY, which costs a third of an insert: each is there once, as the entry beside it."""
-SOUGHT = (
+"""Columns written by COPY, at a third of the cost of an insert. No conflict can occur, since each
+row is written once, together with its entry."""
+SEARCHABLE_COLUMNS = (
     "id", "position", "at", "tenant", "department", "conversation", "kind", "type", "direction",
     "words",
 )  # fmt: skip
 
-# Of each conversation once for each name; what stands in none is told entry by entry.
-_SUBJECTS = """
+# One row per person and conversation; an entry outside any conversation has a row of its own.
+_INSERT_SUBJECTS = """
 insert into archiver.subject (tenant, hash, conversation, entry)
 select distinct on (tenant, hash, conversation, case when conversation = '' then entry end) *
 from unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[])
@@ -149,10 +163,10 @@ where conversation = '' or not exists (
 on conflict do nothing
 """
 
-# What somebody put there before is found by `archive verify`, and stops nobody from writing.
-_NODES = """
+# A row that someone inserted before must not stop the writer; `archive verify` finds it.
+_INSERT_NODES = """
 insert into archiver.node (level, index, hash)
 select * from unnest($1::int[], $2::bigint[], $3::bytea[]) on conflict do nothing
 """
 
-_GROWN = "update archiver.head set size = $1, peaks = $2"
+_UPDATE_HEAD = "update archiver.head set size = $1, peaks = $2"

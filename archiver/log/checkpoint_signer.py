@@ -1,5 +1,5 @@
-"""Checkpoints: what the log is now, signed; into a table, and to where the database's administrator
-cannot write."""
+"""Sign checkpoints of the log, in a table and in a store where the database's administrator cannot
+write."""
 
 import asyncio
 from functools import partial
@@ -9,91 +9,98 @@ import structlog
 
 from archiver.encryption import signed_note
 from archiver.encryption.signed_note import Checkpoint, InvalidNote
-from archiver.log.merkle import tree_from
+from archiver.log.merkle import load_tree
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
 from services.postgres.database import Pool, retry_while_unavailable
 
 SIGN_SECONDS = 60.0
-"""Between two checkpoints, where anything was added: as long as somebody could change what nobody
-has signed yet."""
+"""Interval between two checkpoints if entries were added: the time in which entries could be
+changed before they are signed."""
 PURPOSE = "checkpoints"
-"""What the signer's key is derived from the master key for."""
+"""Purpose for which the signing key is derived from the master key."""
 
 log = structlog.get_logger()
 
 
 class Signer(msgspec.Struct, frozen=True):
-    """The log's name, and the secret key that signs for it (32 bytes)."""
+    """Name of the log, and the secret key that signs for it (32 bytes)."""
 
     origin: str
     seed: bytes
 
     @property
-    def public(self) -> bytes:
-        return signed_note.public(self.seed)
+    def public_key(self) -> bytes:
+        return signed_note.derive_public_key(self.seed)
 
     @property
     def verifier(self) -> str:
-        """As it is published."""
-        return signed_note.verifier(self.origin, self.public)
+        """Public key in its published form."""
+        return signed_note.encode_verifier(self.origin, self.public_key)
 
 
-async def sign(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
-    """The newest checkpoint, made where there was none of this size. Away: it is in the table, and
-    not yet outside."""
+async def sign_checkpoint(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
+    """Return the newest checkpoint, signing one if the log has a new size. Raises StoreUnavailable
+    if it is in the table and could not be copied outside."""
     async with pool.acquire() as connection:
         head = await connection.fetchrow("select size, peaks from archiver.head")
-        assert head is not None  # it was made with its table
-        tree, now = tree_from(head["size"], head["peaks"]), clock.now()
-        made = Checkpoint(signer.origin, tree.size, tree.root(), now)
-        own = signed_note.sign_note(made, signer.seed)
-        await connection.execute(_ADD, made.size, now, own)
-    for size in reversed(await _not_outside(pool, store, made.size)):
+        assert head is not None  # the table was created with this row
+        tree, now = load_tree(head["size"], head["peaks"]), clock.now()
+        checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), now)
+        signed = signed_note.sign_note(checkpoint, signer.seed)
+        await connection.execute(_ADD, checkpoint.size, now, signed)
+    for size in reversed(await _sizes_not_outside(pool, store, checkpoint.size)):
         note = await pool.fetchval(_OF_SIZE, size)
-        if _is_ours(note, signer):
-            await _kept_outside(store, size, note)
-        elif size == made.size:
-            await _kept_outside(store, size, own)
-    note = await pool.fetchval(_OF_SIZE, made.size)
-    return signed_note.read(note) if _is_ours(note, signer) else made
+        if _is_signed_by(note, signer):
+            await _copy_outside(store, size, note)
+        elif size == checkpoint.size:
+            await _copy_outside(store, size, signed)
+    note = await pool.fetchval(_OF_SIZE, checkpoint.size)
+    return signed_note.read_note(note) if _is_signed_by(note, signer) else checkpoint
 
 
-def _is_ours(note: str, signer: Signer) -> bool:
-    """What somebody else put into the table goes no further: `archive verify` names it."""
+def _is_signed_by(note: str, signer: Signer) -> bool:
+    """Return whether the note has a valid signature. A forged row of the table is not copied
+    outside; `archive verify` names it."""
     try:
-        signed_note.verify_note(note, signer.origin, signer.public)
+        signed_note.verify_note(note, signer.origin, signer.public_key)
     except InvalidNote as error:
         log.error("checkpoint.forged", reason=str(error))
         return False
     return True
 
 
-async def _not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list[int]:
-    """Back from this one, up to one that is: they go in their order, so before it all are. More
-    than one where the store was away, or a process ended between the table and the store."""
+async def _sizes_not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list[int]:
+    """Return the sizes of the newest checkpoints without a copy outside, newest first.
+
+    Copies are made in order of size, so the first copy found ends the search. More than one is
+    missing after the store was unavailable, or after a process ended between the table and the
+    store.
+    """
     missing: list[int] = []
     while size is not None and not await store.holds(object_store.checkpoint(size)):
         missing.append(size)
-        size = await pool.fetchval(_BEFORE, size)
+        size = await pool.fetchval(_PREVIOUS_SIZE, size)
     return missing
 
 
-async def _kept_outside(store: ObjectStore, size: int, note: str) -> None:
+async def _copy_outside(store: ObjectStore, size: int, note: str) -> None:
     try:
         await store.create(object_store.checkpoint(size), note.encode())
     except ObjectExists:
-        return  # two archivers
+        return  # another archiver did
 
 
-async def keep(pool: Pool, signer: Signer, store: ObjectStore) -> None:
-    """For as long as the service runs."""
+async def sign_periodically(pool: Pool, signer: Signer, store: ObjectStore) -> None:
+    """Sign for as long as the service runs."""
     while True:
         try:
-            made = await retry_while_unavailable(partial(sign, pool, signer, store), "checkpoint")
-            metrics.archive_size.set(made.size)
-            metrics.archive_checkpoint.set(made.at.timestamp())
+            checkpoint = await retry_while_unavailable(
+                partial(sign_checkpoint, pool, signer, store), "checkpoint"
+            )
+            metrics.archive_size.set(checkpoint.size)
+            metrics.archive_checkpoint.set(checkpoint.at.timestamp())
         except StoreUnavailable as error:
             log.error("checkpoint.not_outside", reason=str(error))
         await asyncio.sleep(SIGN_SECONDS)
@@ -103,4 +110,4 @@ _ADD = """
 insert into archiver.checkpoint (size, at, note) values ($1, $2, $3) on conflict do nothing
 """
 _OF_SIZE = "select note from archiver.checkpoint where size = $1"
-_BEFORE = "select max(size) from archiver.checkpoint where size < $1"
+_PREVIOUS_SIZE = "select max(size) from archiver.checkpoint where size < $1"

@@ -1,4 +1,4 @@
-"""An entry of the log: what of a record stands open, and the leaf that it is in the tree. Pure."""
+"""An entry of the log: the columns in plain text, and its leaf in the tree. Pure."""
 
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -10,11 +10,11 @@ from archiver.log.merkle import leaf_hash
 from services.contract import Record
 
 VERSION = 1
-"""Of how a leaf is written."""
+"""Version of the leaf encoding."""
 
 
 class PlainColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """What is not sealed. Nothing of it tells who somebody is or what was said."""
+    """Columns that are not sealed. None of them tells who a person is or what was said."""
 
     id: UUID
     kind: str
@@ -46,9 +46,9 @@ def plain_columns(record: Record, department: str) -> PlainColumns:
 _json = msgspec.json.Encoder().encode
 
 
-def leaf(entry: PlainColumns, sealed: bytes) -> bytes:
-    """What is hashed, a JSON array: the version, what stands open in this order, and the SHA-256 of
-    what is sealed, in hex."""
+def encode_leaf(entry: PlainColumns, sealed: bytes) -> bytes:
+    """Encode the leaf that is hashed, a JSON array: the version, the plain columns in this order,
+    and the SHA-256 of the sealed content in hex."""
     return _json(
         (
             VERSION,
@@ -68,5 +68,5 @@ def leaf(entry: PlainColumns, sealed: bytes) -> bytes:
 
 
 def entry_leaf_hash(entry: PlainColumns, sealed: bytes) -> bytes:
-    """Its leaf in the tree."""
-    return leaf_hash(leaf(entry, sealed))
+    """Return the hash of the entry's leaf in the tree."""
+    return leaf_hash(encode_leaf(entry, sealed))

@@ -1,10 +1,11 @@
-"""Destroying: what opens a thing is taken away, in one place, so that every copy of it is lost.
+"""Erasure by crypto-shredding: the key or salt that opens data is destroyed, and with it every
+copy.
 
-In one transaction, which holds the head of the log: it is on the record that it is gone, it is
-gone, and what was sealed before and not written yet is sealed anew. Done again, it changes nothing
-but the record. Of a receipt of which anything was destroyed the envelope goes too: put together
-again, the signed bytes would tell what was in it. Who may have this done, and when, is not decided
-here.
+Each erasure is one transaction that holds the lock on the head of the log. It records the
+destruction, deletes keys or salts, and makes the writer seal anew what was sealed before and is not
+written yet. Repeating an erasure changes nothing but adds a record. If any segment of a receipt is
+erased, the remainder of its body is erased too, because the reassembled signed bytes would reveal
+the segment. The caller decides who may erase, and when.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -14,93 +15,102 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.index.record_fields import Destroyed as Said
+from archiver.index.record_fields import Destruction
 from archiver.log.writer import DESTRUCTION, writer_in_transaction
 from services import clock
 from services.contract import Record
 from services.postgres.database import Connection, Pool
 
-LONGEST_SECONDS = 600.0
-"""Of one statement: a whole municipality has millions of rows to be found by. Nothing is written
-meanwhile; it waits in its queue."""
+STATEMENT_SECONDS = 600.0
+"""Time limit of one statement: a municipality has millions of index rows. Nothing is written
+meanwhile; records wait in their queue."""
 
 
 class Eraser:
-    """`pool` is the owner's: the archiver's role takes nothing away."""
+    """Eraser of entries, conversations and municipalities. `pool` must be that of the tables'
+    owner, since the archiver's role cannot delete."""
 
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
     async def erase_entry(self, id: UUID, ground: str) -> bool:
-        """One entry, with the file that came with it, what became of a message and was said of it,
-        and where it came more than once its bytes there; whether there is one."""
-        async with self._destroying() as connection:
+        """Erase an entry; for a message also its file, its statuses and annotations, and its bytes
+        in each receipt that contained it. Return whether the entry exists."""
+        async with self._erasing() as connection:
             row = await connection.fetchrow(_ENTRY, id)
             if row is None:
                 return False
-            same = await connection.fetch(_SAME, id)
-            ids = [one["id"] for one in same]
-            whose = row["tenant"], row["conversation"]
-            await self._say(connection, [_said(*whose, ground, one) for one in ids])
-            for sql in (_ONES, _FILE, _FOUND, _ALONE):
+            copies = await connection.fetch(_COPIES, id)
+            ids = [copy["id"] for copy in copies]
+            owner = row["tenant"], row["conversation"]
+            await self._record(
+                connection, [_destruction_record(*owner, ground, copy_id) for copy_id in ids]
+            )
+            for sql in (_ERASE_ENTRIES, _ERASE_FILES, _DELETE_WORDS, _DELETE_SUBJECTS):
                 await connection.execute(sql, ids)
-            await connection.execute(_ENVELOPES, [one["receipt"] for one in same])
+            await connection.execute(_ERASE_REMAINDERS, [copy["receipt"] for copy in copies])
         return True
 
-    async def conversation(self, tenant: str, conversation: str, ground: str) -> None:
-        """All of a conversation; ValueError without one, which would be said of all of them."""
+    async def erase_conversation(self, tenant: str, conversation: str, ground: str) -> None:
+        """Erase a conversation. ValueError for an empty id, which in a destruction means the whole
+        municipality."""
         if not conversation:
             raise ValueError("which conversation?")
-        async with self._destroying() as connection:
-            await self._say(connection, [_said(tenant, conversation, ground)])
-            await _all(connection, _OF_CONVERSATION, tenant, conversation)
+        async with self._erasing() as connection:
+            await self._record(connection, [_destruction_record(tenant, conversation, ground)])
+            await _erase_all(connection, _OF_CONVERSATION, tenant, conversation)
 
-    async def municipality(self, tenant: str, ground: str) -> None:
-        """All of a municipality."""
-        async with self._destroying() as connection:
-            await self._say(connection, [_said(tenant, "", ground)])
+    async def erase_municipality(self, tenant: str, ground: str) -> None:
+        """Erase everything of a municipality."""
+        async with self._erasing() as connection:
+            await self._record(connection, [_destruction_record(tenant, "", ground)])
             await connection.execute(_NO_NEW_KEYS)
-            await _all(connection, _OF_MUNICIPALITY, tenant)
+            await _erase_all(connection, _OF_MUNICIPALITY, tenant)
 
     @asynccontextmanager
-    async def _destroying(self) -> AsyncIterator[Connection]:
+    async def _erasing(self) -> AsyncIterator[Connection]:
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_COUNTED)
+            await connection.execute(_COUNT_DESTRUCTION)
             yield connection
 
-    async def _say(self, connection: Connection, records: list[Record]) -> None:
+    async def _record(self, connection: Connection, records: list[Record]) -> None:
         await writer_in_transaction(connection, self._keys).add(records)
 
 
-async def _all(connection: Connection, statements: Sequence[str], *whose: str) -> None:
-    """The last of them: of which receipts the envelopes go."""
-    *taken, receipts = statements
-    for sql in taken:
-        await connection.execute(sql, *whose, timeout=LONGEST_SECONDS)
-    rows = await connection.fetch(receipts, *whose, timeout=LONGEST_SECONDS)
-    await connection.execute(_ENVELOPES, [row["receipt"] for row in rows], timeout=LONGEST_SECONDS)
+async def _erase_all(connection: Connection, statements: Sequence[str], *owner: str) -> None:
+    """Run the erasing statements. The last one selects the receipts whose body remainders go
+    too."""
+    *erasures, receipts = statements
+    for sql in erasures:
+        await connection.execute(sql, *owner, timeout=STATEMENT_SECONDS)
+    rows = await connection.fetch(receipts, *owner, timeout=STATEMENT_SECONDS)
+    await connection.execute(
+        _ERASE_REMAINDERS, [row["receipt"] for row in rows], timeout=STATEMENT_SECONDS
+    )
 
 
-def _said(tenant: str, conversation: str, ground: str, entry: UUID | None = None) -> Record:
+def _destruction_record(
+    tenant: str, conversation: str, ground: str, entry: UUID | None = None
+) -> Record:
     return Record(
         id=clock.new_id(),
         kind=DESTRUCTION,
         at=clock.now(),
-        data=msgspec.json.encode(Said(ground, tenant, conversation, entry)),
+        data=msgspec.json.encode(Destruction(ground, tenant, conversation, entry)),
         tenant=tenant,
         conversation=conversation,
         message=entry,
     )
 
 
-# A key that is made meanwhile would lie under one that goes.
+# Keeps a new conversation key from being wrapped under a municipality key that is being deleted.
 _NO_NEW_KEYS = "lock table archiver.conversation_key in share row exclusive mode"
 
-_COUNTED = "update archiver.head set destructions = destructions + 1"
+_COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
 
 _ENTRY = "select tenant, conversation from archiver.entry where id = $1"
 
-_SAME = """
+_COPIES = """
 select e.id, e.receipt from archiver.entry e where e.id = $1
 union all
 select s.id, s.receipt from archiver.entry e
@@ -109,36 +119,38 @@ join archiver.entry s on s.message = e.message
 where e.id = $1 and e.kind = 'message'
 """
 
-_ONES = "update archiver.entry set salt = null where id = any($1::uuid[])"
+_ERASE_ENTRIES = "update archiver.entry set salt = null where id = any($1::uuid[])"
 
-# One that is on its way is not to come: who has it in hand finds that it is theirs no more.
-_SHUT = """
+# A download in progress must not complete: its worker finds that it no longer holds the file.
+_ERASED_FILE = """
 salt = null, file_salt = null, digest = null,
     state = case when state = 'waiting' then 'lost' else state end,
     reason = case when state = 'waiting' then 'its message was destroyed' else reason end
 """
 
-_FILE = f"""
-update archiver.media m set {_SHUT} from archiver.entry e
+_ERASE_FILES = f"""
+update archiver.media m set {_ERASED_FILE} from archiver.entry e
 where e.id = any($1::uuid[]) and e.kind = 'message' and m.id = coalesce(e.message, e.id)
 """
 
-# Whom an entry that stands in no conversation is about is said of it alone.
-_ALONE = "delete from archiver.subject where conversation = '' and entry = any($1::uuid[])"
+# Persons of an entry outside any conversation are indexed for that entry alone.
+_DELETE_SUBJECTS = (
+    "delete from archiver.subject where conversation = '' and entry = any($1::uuid[])"
+)
 
-_FOUND = "delete from archiver.searchable where id = any($1::uuid[])"
+_DELETE_WORDS = "delete from archiver.searchable where id = any($1::uuid[])"
 
-_ENVELOPES = """
+_ERASE_REMAINDERS = """
 update archiver.entry set salt = null where id = any($1::uuid[]) and kind = 'receipt'
 """
 
-# The hash of what was in a file would tell whoever has it that it was sent. Of what a citizen asked
-# about their data it is known which citizen, until the last conversation that it was about is gone.
+# The content hash of a file would prove to anyone who has the file that it was sent. A subject
+# access request keeps the hashes of its citizen until the last conversation it covers is erased.
 _OF_CONVERSATION = (
     "delete from archiver.conversation_key where tenant = $1 and conversation = $2",
     "delete from archiver.subject where tenant = $1 and conversation = $2",
     f"""
-    update archiver.media set {_SHUT}
+    update archiver.media set {_ERASED_FILE}
     where tenant = $1 and conversation = $2
     """,
     "delete from archiver.searchable where tenant = $1 and conversation = $2",
@@ -157,7 +169,7 @@ _OF_MUNICIPALITY = (
     "delete from archiver.conversation_key where tenant = $1",
     "delete from archiver.municipality_key where tenant = $1",
     "delete from archiver.subject where tenant = $1",
-    f"update archiver.media set {_SHUT} where tenant = $1",
+    f"update archiver.media set {_ERASED_FILE} where tenant = $1",
     "delete from archiver.searchable where tenant = $1",
     "update archiver.request set hashes = '{}' where tenant = $1",
     "select distinct receipt from archiver.entry where tenant = $1 and receipt is not null",

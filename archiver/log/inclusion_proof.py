@@ -1,4 +1,5 @@
-"""Proofs that an entry is in the log: what a stranger needs to check it, and nothing else of it."""
+"""Proofs that an entry is in the log: all that a third party needs to verify it, and nothing else
+of the entry."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,71 +13,80 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import derive_item_key
 from archiver.encryption.signed_note import InvalidNote
 from archiver.log import merkle
-from archiver.log.entry import PlainColumns, leaf
-from archiver.log.merkle import Range, fold_peaks, hash_of, siblings, stored_node, whole
+from archiver.log.entry import PlainColumns, encode_leaf
+from archiver.log.merkle import (
+    Range,
+    fold_peaks,
+    sibling_ranges,
+    stored_nodes,
+    subtree_root,
+    whole_subtrees,
+)
 from services.postgres.database import Connection
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How docs/municipality/archive.md says that it is checked. Bytes are in base64."""
+class InclusionProof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Inclusion proof, verified as docs/municipality/archive.md describes. Bytes are in base64."""
 
     version: int = 1
     leaf: str
-    """What is hashed: JSON."""
+    """Encoded leaf that is hashed: JSON."""
     sealed: bytes
-    """The leaf has its SHA-256."""
+    """Sealed content; the leaf contains its SHA-256."""
     position: int
     size: int
     path: tuple[bytes, ...]
     checkpoint: str
     verifier: str
-    """The public key of who signed it: hold it against the one that was published."""
+    """Public key of the signer, to be compared with the published one."""
     key: bytes | None = None
-    """The entry's own key, for whoever may know what it says."""
+    """Key of the entry, for a reader who may know its content."""
 
 
 class NotProvable(Exception):
-    """There is no such entry, or no checkpoint that covers it yet."""
+    """There is no such entry, or no checkpoint covers it yet."""
 
 
-async def proof(connection: Connection, id: UUID, verifier: str) -> Proof:
-    """Of a message, or of any entry. Unproven."""
+async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> InclusionProof:
+    """Prove that a message, or any entry, is in the log. Raises NotProvable."""
     row = await connection.fetchrow(_ENTRY, id)
     if row is None:
         raise NotProvable("there is no entry or message of this id")
-    signed = await connection.fetchrow(_SIGNED, row["position"])
-    if signed is None:
+    checkpoint = await connection.fetchrow(_SIGNED, row["position"])
+    if checkpoint is None:
         raise NotProvable("no checkpoint covers it yet: make one with postkamer archive checkpoint")
-    open = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
-    parts = siblings(row["position"], signed["size"])
-    path = [fold_peaks(await node_hashes(connection, part)) for part in parts]
-    made = Proof(
-        leaf=leaf(open, row["sealed"]).decode(),
+    columns = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
+    ranges = sibling_ranges(row["position"], checkpoint["size"])
+    path = [fold_peaks(await node_hashes(connection, part)) for part in ranges]
+    proof = InclusionProof(
+        leaf=encode_leaf(columns, row["sealed"]).decode(),
         sealed=row["sealed"],
         position=row["position"],
-        size=signed["size"],
+        size=checkpoint["size"],
         path=tuple(path),
-        checkpoint=signed["note"],
+        checkpoint=checkpoint["note"],
         verifier=verifier,
     )
     try:
-        is_right = verify_proof(made, row["leaf"])
+        is_right = verify_proof(proof, row["leaf"])
     except InvalidNote:
         is_right = False
     if not is_right:
         raise NotProvable("the log is not what was signed: see postkamer archive verify")
-    return made
+    return proof
 
 
-def verify_proof(proof: Proof, leaf_hash: bytes) -> bool:
-    """Whether it comes to what its checkpoint says."""
+def verify_proof(proof: InclusionProof, leaf_hash: bytes) -> bool:
+    """Return whether the proof leads to the root of its checkpoint."""
     root = merkle.root_from_path(leaf_hash, proof.position, proof.size, proof.path)
-    made = merkle.leaf_hash(proof.leaf.encode())
-    return leaf_hash == made and root == signed_note.read(proof.checkpoint).root
+    expected = merkle.leaf_hash(proof.leaf.encode())
+    return leaf_hash == expected and root == signed_note.read_note(proof.checkpoint).root
 
 
-async def opened(connection: Connection, keys: KeyStore, proof: Proof) -> Proof:
-    """With the key by which what is sealed is read. Unproven where it was destroyed."""
+async def with_entry_key(
+    connection: Connection, keys: KeyStore, proof: InclusionProof
+) -> InclusionProof:
+    """Add the key that opens the content of the entry. Raises NotProvable if it was destroyed."""
     id = UUID(msgspec.json.decode(proof.leaf)[1])
     rows = await connection.fetch(f"{RECORDS} where e.id = $1", id)
     for row in rows:
@@ -88,18 +98,17 @@ async def opened(connection: Connection, keys: KeyStore, proof: Proof) -> Proof:
     )
 
 
-async def node_hashes(connection: Connection, part: Range) -> Sequence[bytes]:
-    """The hashes of the whole subtrees that a range consists of, the largest first; from what was
-    kept."""
-    found = []
-    for level, index in whole(part):
-        below, first, count = stored_node(level, index)
-        query = (_LEAVES,) if below == 0 else (_NODES, below)
+async def node_hashes(connection: Connection, positions: Range) -> Sequence[bytes]:
+    """Return the hashes of the whole subtrees in a range, largest first, from the stored hashes."""
+    hashes = []
+    for level, index in whole_subtrees(positions):
+        stored_level, first, count = stored_nodes(level, index)
+        query = (_LEAVES,) if stored_level == 0 else (_NODES, stored_level)
         rows: list[Any] = await connection.fetch(*query, first, first + count)
         if len(rows) != count:
             raise NotProvable(f"hashes of entries from {index << level} on are missing")
-        found.append(hash_of([row["hash"] for row in rows]))
-    return found
+        hashes.append(subtree_root([row["hash"] for row in rows]))
+    return hashes
 
 
 _ENTRY = """

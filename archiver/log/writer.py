@@ -1,8 +1,7 @@
-"""Records into the log: sealed first, then written in one transaction, in their places in the tree.
+"""Write records to the log: seal them, then append them in one transaction.
 
-Whoever writes holds the row of the head, so there is one writer at a time. Of a batch of which
-something is known already that is left out, and places are given to the rest: what comes again
-changes nothing.
+The writer locks the row of the head, so there is one writer at a time. Records that the log already
+contains are left out and positions are given to the rest, so writing again changes nothing.
 """
 
 import asyncio
@@ -18,119 +17,134 @@ import msgspec
 from archiver.encryption.key_store import NOWHERE, KeyStore, Place
 from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, Content, seal, seal_content
 from archiver.index.blind_index import index_tokens
-from archiver.index.processing_log import Action, Activities, action, is_action
-from archiver.index.record_fields import RecordFields, read_fields, subjects
-from archiver.log.append import Entry, PendingMedia, append
+from archiver.index.processing_log import Action, Activities, build_action, is_action
+from archiver.index.record_fields import RecordFields, read_fields, subject_identities
+from archiver.log.append import Entry, PendingMedia, append_entries
 from archiver.log.entry import entry_leaf_hash, plain_columns
-from archiver.log.merkle import tree_from
+from archiver.log.merkle import load_tree
 from services.contract import Record
 from services.postgres.database import Connection, Pool
 
 DESTRUCTION = "destruction"
-"""The kind of record that says that something cannot be opened any more."""
-TOGETHER = 100
-"""Sealed without a pause, in some 2 ms: then the batch before gets on its way to the database, and
-whoever asks gets an answer."""
+"""Kind of record that states that something was destroyed."""
+YIELD_EVERY = 100
+"""Records sealed without yielding, in some 2 ms. Yielding lets the previous batch be sent to the
+database and requests be answered."""
 HASH_BYTES = 16
-"""Of a keyed hash: as long as a UUID, and nobody finds two that are the same."""
+"""Length of a keyed hash: that of a UUID, which rules out collisions."""
 CONVERSATION = "conversation"
-"""What is hashed for the processing log."""
+"""Kind of the subject that the processing log contains as a hash."""
 UNIQUE_VIOLATION = "23505"
-"""PostgreSQL's word for an id that is there already."""
+"""SQLSTATE of an id that exists already."""
 
 
 class SealedBeforeErasure(Exception):
-    """Something was destroyed since it was sealed: to be sealed anew, and written then."""
+    """Something was destroyed after the entries were sealed: seal the records anew and write them
+    then."""
 
 
 class CannotSeal(Exception):
-    """A record that cannot be sealed: it goes aside, and its siblings go on."""
+    """The record cannot be sealed: it goes to quarantine, and the others go on."""
 
 
-class _Using(msgspec.Struct, frozen=True):
-    """What a batch is sealed with: keys of conversations, those by which people and words of
-    municipalities are found, and how often anything was destroyed before they were looked for."""
+class _SealingKeys(msgspec.Struct, frozen=True):
+    """Keys for a batch: of conversations, the hash keys of municipalities, and the number of
+    destructions before the keys were loaded."""
 
-    keys: dict[Place, bytes]
-    hashing: dict[str, bytes]
+    conversation_keys: dict[Place, bytes]
+    hash_keys: dict[str, bytes]
     destructions: int
 
 
-UNNAMED = Activities()
+DEFAULT_ACTIVITIES = Activities()
 
 
 class Writer:
-    def __init__(self, pool: Pool, keys: KeyStore, activities: Activities = UNNAMED) -> None:
+    def __init__(
+        self, pool: Pool, keys: KeyStore, activities: Activities = DEFAULT_ACTIVITIES
+    ) -> None:
         self._pool, self._keys, self._activities = pool, keys, activities
-        self._destructions, self._hashing = -1, dict[str, bytes]()
-        """Kept until anything is destroyed: it may have been the key of a municipality."""
+        self._destructions, self._hash_keys = -1, dict[str, bytes]()
+        """Cached until the number of destructions changes, since a destruction may have deleted the
+        key of a municipality."""
         self._writing, self._turn = 0, asyncio.Lock()
-        """In the order in which they came: who waits for the head's row is passed by whoever comes
-        when it is free, and a busy intake comes again and again."""
+        """Number of writers, and their turn in order of arrival. PostgreSQL may give the head's row
+        to a newcomer before those that wait, and a busy intake comes again and again."""
 
     @property
     def busy(self) -> bool:
-        """Somebody writes, or waits for their turn."""
+        """Return whether a writer is active or waiting."""
         return self._writing > 0
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Write what is not there yet; how many were new. Unsealable where one cannot be."""
+        """Write the records that are new and return their number. Raises CannotSeal."""
         while True:
             with suppress(SealedBeforeErasure):
-                return await self.write(await self.sealed(records))
+                return await self.write(await self.seal(records))
 
-    async def sealed(self, records: Sequence[Record]) -> list[Entry]:
-        """Ready to be written. Unsealable."""
-        read = [(record, _told(record), place_of(record)) for record in records]
+    async def seal(self, records: Sequence[Record]) -> list[Entry]:
+        """Seal records, ready to be written. Raises CannotSeal."""
+        read = [(record, _read_fields(record), place_of_record(record)) for record in records]
         places, tenants = {place for *_, place in read}, {record.tenant for record in records}
-        using = await self._using(places, tenants)
+        keys = await self._load_keys(places, tenants)
         sealed: list[Entry] = []
-        for nth, (record, said, place) in enumerate(read):
-            if nth % TOGETHER == 0:
+        for nth, (record, fields, place) in enumerate(read):
+            if nth % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            sealed.append(self._sealed(record, said, using.keys.get(place), using))
+            sealed.append(
+                self._seal_record(record, fields, keys.conversation_keys.get(place), keys)
+            )
         return sealed
 
-    async def _using(self, places: set[Place], tenants: set[str]) -> "_Using":
-        """The count first: what is destroyed while the keys are looked for shows by it."""
+    async def _load_keys(self, places: set[Place], tenants: set[str]) -> "_SealingKeys":
+        """Load the keys of a batch. The number of destructions is read first, so that a destruction
+        in the meantime is noticed when the batch is written."""
         async with self._pool.acquire() as connection:
             destructions = int(await connection.fetchval(_DESTRUCTIONS))
         if destructions != self._destructions:
-            self._destructions, self._hashing = destructions, {}
-        hashing = self._hashing
-        keys = await self._keys.of_conversations(places) if places else {}
-        for tenant in tenants - set(hashing):
+            self._destructions, self._hash_keys = destructions, {}
+        hash_keys = self._hash_keys
+        keys = await self._keys.ensure_conversation_keys(places) if places else {}
+        for tenant in tenants - set(hash_keys):
             with suppress(CannotDecrypt):
-                hashing[tenant] = await self._keys.hashing(tenant)
-        return _Using(keys, hashing, destructions)
+                hash_keys[tenant] = await self._keys.hash_key(tenant)
+        return _SealingKeys(keys, hash_keys, destructions)
 
-    def _sealed(
-        self, record: Record, said: RecordFields, above: bytes | None, using: "_Using"
+    def _seal_record(
+        self,
+        record: Record,
+        fields: RecordFields,
+        conversation_key: bytes | None,
+        keys: "_SealingKeys",
     ) -> Entry:
-        hashing = using.hashing.get(record.tenant)
-        if above is None or hashing is None:
+        hash_key = keys.hash_keys.get(record.tenant)
+        if conversation_key is None or hash_key is None:
             raise CannotSeal("the key of its conversation or municipality cannot be opened")
-        entry, salt = plain_columns(record, said.department or ""), os.urandom(SALT_BYTES)
+        columns, salt = plain_columns(record, fields.department or ""), os.urandom(SALT_BYTES)
         content = Content(record.data, record.raw, record.contact)
-        sealed = seal_content(above, salt, content, record.id.bytes)
+        sealed = seal_content(conversation_key, salt, content, record.id.bytes)
         return Entry(
-            open=entry,
+            columns=columns,
             salt=salt,
             sealed=sealed,
-            leaf=entry_leaf_hash(entry, sealed),
-            subjects=tuple(person_hash(hashing, one.kind, one.value) for one in subjects(said)),
-            file=_file(record, said, above),
-            action=self._action(record, said, hashing) if is_action(record) else None,
-            index_tokens=index_tokens(record, said, hashing),
-            destructions=using.destructions,
+            leaf=entry_leaf_hash(columns, sealed),
+            subjects=tuple(
+                person_hash(hash_key, identity.kind, identity.value)
+                for identity in subject_identities(fields)
+            ),
+            file=_pending_media(record, fields, conversation_key),
+            action=self._build_action(record, fields, hash_key) if is_action(record) else None,
+            index_tokens=index_tokens(record, fields, hash_key),
+            destructions=keys.destructions,
         )
 
-    def _action(self, record: Record, said: RecordFields, hashing: bytes) -> Action:
-        subject = person_hash(hashing, CONVERSATION, record.conversation)
-        return action(record, said, self._activities.of(record.tenant), subject)
+    def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> Action:
+        subject = person_hash(hash_key, CONVERSATION, record.conversation)
+        return build_action(record, fields, self._activities.of_tenant(record.tenant), subject)
 
     async def write(self, entries: Sequence[Entry]) -> int:
-        """What is not there yet, whole or not at all; how many were new. Outdated."""
+        """Write the entries that are new, all or none, and return their number. Raises
+        SealedBeforeErasure."""
         if not entries:
             return 0
         self._writing += 1
@@ -141,30 +155,30 @@ class Writer:
             self._writing -= 1
 
     async def _write(self, entries: Sequence[Entry]) -> int:
-        """Nearly always all are new: only where one is not it is looked which, at a tenth of what
-        a batch costs."""
+        """Insert all entries first, since nearly always all are new. The search for existing ids, a
+        tenth of the cost of a batch, follows only after a conflict."""
         try:
-            return await self._added(entries, some_known=False)
+            return await self._insert(entries, has_known=False)
         except Exception as error:
             if getattr(error, "sqlstate", None) != UNIQUE_VIOLATION:
                 raise
-        return await self._added(entries, some_known=True)
+        return await self._insert(entries, has_known=True)
 
-    async def _added(self, entries: Sequence[Entry], *, some_known: bool) -> int:
+    async def _insert(self, entries: Sequence[Entry], *, has_known: bool) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_HEAD)
-            assert head is not None  # it was made with its table
+            assert head is not None  # the table was created with this row
             if any(entry.destructions != head["destructions"] for entry in entries):
                 raise SealedBeforeErasure
-            there = await _known(connection, entries) if some_known else set()
-            new = list({e.open.id: e for e in entries if e.open.id not in there}.values())
+            existing = await _existing_ids(connection, entries) if has_known else set()
+            new = list({e.columns.id: e for e in entries if e.columns.id not in existing}.values())
             if new:
-                await append(connection, tree_from(head["size"], head["peaks"]), new)
+                await append_entries(connection, load_tree(head["size"], head["peaks"]), new)
         return len(new)
 
 
 class _SingleConnectionPool:
-    """The connection of a transaction, as what a writer takes one from."""
+    """Single connection in the role of a pool."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -175,16 +189,16 @@ class _SingleConnectionPool:
 
 
 def writer_in_transaction(connection: Connection, keys: KeyStore) -> Writer:
-    """One that writes in the transaction of this connection."""
+    """Return a writer that writes in the transaction of this connection."""
     return Writer(cast(Pool, _SingleConnectionPool(connection)), keys)
 
 
-async def _known(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
-    ids = [entry.open.id for entry in entries]
-    return {row["id"] for row in await connection.fetch(_KNOWN, ids, min(ids), max(ids))}
+async def _existing_ids(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
+    ids = [entry.columns.id for entry in entries]
+    return {row["id"] for row in await connection.fetch(_EXISTING, ids, min(ids), max(ids))}
 
 
-def _told(record: Record) -> RecordFields:
+def _read_fields(record: Record) -> RecordFields:
     if record.at.tzinfo is None:
         raise CannotSeal("its time has no zone")
     try:
@@ -193,28 +207,31 @@ def _told(record: Record) -> RecordFields:
         raise CannotSeal("its data is not what its kind says") from None
 
 
-def place_of(record: Record) -> Place:
-    """Under which key it lies. What is said of a destruction outlives what was destroyed."""
+def place_of_record(record: Record) -> Place:
+    """Return the place whose key seals the record. A destruction record has no place, because it
+    must outlive what was destroyed."""
     return NOWHERE if record.kind == DESTRUCTION else (record.tenant, record.conversation)
 
 
 def person_hash(key: bytes, kind: str, value: str) -> bytes:
-    """By which somebody is found; it tells nothing without the key."""
+    """Return the hash under which a person is indexed. Without the key it reveals nothing."""
     return blake2b(f"{kind}\0{value}".encode(), key=key, digest_size=HASH_BYTES).digest()
 
 
-def _file(record: Record, said: RecordFields, above: bytes) -> PendingMedia | None:
-    if record.kind != "message" or said.medium is None:
+def _pending_media(
+    record: Record, fields: RecordFields, conversation_key: bytes
+) -> PendingMedia | None:
+    if record.kind != "message" or fields.medium is None:
         return None
     salt = os.urandom(SALT_BYTES)
-    about = (record.message or record.id).bytes
-    sealed = seal(above, salt, msgspec.json.encode(said.medium), about)
-    sent_at, type = min(record.at, said.sent_at or record.at), said.medium.get("mimeType")
-    return PendingMedia(said.number or "", sent_at, str(type or ""), salt, sealed)
+    context = (record.message or record.id).bytes
+    sealed = seal(conversation_key, salt, msgspec.json.encode(fields.medium), context)
+    sent_at, type = min(record.at, fields.sent_at or record.at), fields.medium.get("mimeType")
+    return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed)
 
 
 _HEAD = "select size, peaks, destructions from archiver.head for update"
 _DESTRUCTIONS = "select destructions from archiver.head"
 
-# Between these two: other months are not looked into.
-_KNOWN = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"
+# The bounds on the id keep PostgreSQL from searching the partitions of other months.
+_EXISTING = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"

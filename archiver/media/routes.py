@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.api.viewer import Row
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.reader import damaged, read
@@ -47,7 +47,7 @@ class Files:
 
     def __init__(
         self,
-        store: Store,
+        store: RecordReader,
         book: MediaStore,
         objects: ObjectStore,
         views: AccessLog,
@@ -70,7 +70,7 @@ class Files:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem_response(404, "Not Found", NOWHERE)
-        rows = await self._store.message(id, rights)
+        rows = await self._store.load_message(id, rights)
         kept = await self._book.kept(id) if rows else None
         if kept is None:
             return problem_response(404, "Not Found", NOWHERE)

@@ -33,7 +33,7 @@ def lock_of(row: Row, key: bytes | None) -> StreamKey | None:
 
 
 def digest(lock: StreamKey, sha256: str) -> bytes:
-    return seal(lock.key, DIGEST, bytes.fromhex(sha256), lock.about)
+    return seal(lock.key, DIGEST, bytes.fromhex(sha256), lock.context)
 
 
 def sha256(row: Row, key: bytes | None) -> str:
@@ -42,7 +42,7 @@ def sha256(row: Row, key: bytes | None) -> str:
     if row["digest"] is None or lock is None:
         return ""
     with suppress(CannotDecrypt):
-        return unseal(lock.key, DIGEST, row["digest"], lock.about).hex()
+        return unseal(lock.key, DIGEST, row["digest"], lock.context).hex()
     return ""
 
 

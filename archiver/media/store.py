@@ -131,7 +131,11 @@ class MediaStore:
 
     async def untold(self, limit: int) -> list[MediaOutcome]:
         rows = await self._pool.fetch(_UNTOLD, limit)
-        keys = await self._keys.known({row_encryption.place(row) for row in rows}) if rows else {}
+        keys = (
+            await self._keys.existing_conversation_keys({row_encryption.place(row) for row in rows})
+            if rows
+            else {}
+        )
         return [_outcome(row, keys.get(row_encryption.place(row))) for row in rows]
 
     async def mark_published(self, outcomes: Iterable[MediaOutcome]) -> None:
@@ -150,7 +154,7 @@ class MediaStore:
         """With its lock, and what was announced, opened. Without its key nobody can ask for it by
         its id."""
         place = row_encryption.place(row)
-        key = (await self._keys.known([place])).get(place)
+        key = (await self._keys.existing_conversation_keys([place])).get(place)
         fields = {name: value for name, value in row.items() if name not in _OPENS}
         if "digest" in row:
             fields["sha256"] = row_encryption.sha256(row, key)

@@ -1,1 +1,1 @@
-"""Looking in the record: what is asked, in SQL, what is found."""
+"""Search in the record: the request, its SQL, and the results."""

@@ -1,25 +1,25 @@
-"""The record as it was then, as whoever asks is told it: a place in the log, sealed. Pure.
+"""Encrypted positions in the log, by which a search can be repeated on the record as it was. Pure.
 
-The log is of all municipalities; a place that could be read would tell how much the others, and
-other departments, write. The same place is always told as the same, so that answers can be
-compared; another municipality's, and one that was made up, does not open.
+The log contains all municipalities. A readable position would reveal how much the others, and other
+departments, write. Encryption is deterministic, so that answers can be compared. A position of
+another municipality, or a made-up one, does not decrypt.
 """
 
 from archiver.encryption.sealing import CannotDecrypt, decrypt_deterministic, encrypt_deterministic
 
-PLACE_BYTES = 8
+POSITION_BYTES = 8
 FORM = "[0-9a-f]{48}"
-"""Of a place, sealed in 24 bytes."""
+"""Pattern of an encrypted position: 24 bytes in hex."""
 PURPOSE = b"as of"
 
 
-def encode_position(key: bytes, place: int) -> str:
-    """`key`: by which words and people of the municipality are found."""
-    return encrypt_deterministic(key, place.to_bytes(PLACE_BYTES, "big"), PURPOSE).hex()
+def encode_position(key: bytes, position: int) -> str:
+    """Encrypt a position. `key` is the hash key of the municipality."""
+    return encrypt_deterministic(key, position.to_bytes(POSITION_BYTES, "big"), PURPOSE).hex()
 
 
 def decode_position(key: bytes, text: str) -> int | None:
-    """None for what this municipality was never told."""
+    """Decrypt a position; None if it was not made for this municipality."""
     try:
         return int.from_bytes(decrypt_deterministic(key, bytes.fromhex(text), PURPOSE), "big")
     except (CannotDecrypt, ValueError):

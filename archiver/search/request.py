@@ -1,4 +1,4 @@
-"""What may be asked of the record, and where a page ends. Pure."""
+"""Search requests and the cursor between pages. Pure."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -23,30 +23,30 @@ from services.api.field_types import (
 )
 
 PAGE, LARGEST_PAGE = 50, 200
-"""Hits in one answer: some 5 KB each."""
-COUNTED = 10_000
-"""Hits that are counted when nobody asked for all: who has more will ask more closely."""
-WORDS, CHARACTERS = 20, 1000
-"""Of one question: a sentence and more."""
-ALTERNATIVES, LISTED = 10, 100
-"""Of `anyOf`; of departments and types."""
+"""Hits in one answer, some 5 KB each: default and maximum."""
+BOUNDED_COUNT = 10_000
+"""Hits counted in a bounded count. A user with more hits will narrow the search."""
+MAX_WORDS, MAX_CHARACTERS = 20, 1000
+"""Words and characters of one text: a sentence and more."""
+MAX_ALTERNATIVES, MAX_LISTED = 10, 100
+"""Texts in `anyOf`; departments and types in a list."""
 
 
-def _telling(text: str) -> str:
-    """A fault where nothing in it finds anything, or too much."""
-    found = searchable_words(text)
-    if not found:
+def _check_words(text: str) -> str:
+    """Raise a validation error if the text has no searchable word, or too many."""
+    words = searchable_words(text)
+    if not words:
         raise validation_error("has no word but those that are in nearly every message")
-    if len(found) > WORDS:
-        raise validation_error("has over {most} different words", most=WORDS)
+    if len(words) > MAX_WORDS:
+        raise validation_error("has over {most} different words", most=MAX_WORDS)
     return text
 
 
-LookedFor = Annotated[str, BoundedText(CHARACTERS), AfterValidator(_telling)]
+SearchText = Annotated[str, BoundedText(MAX_CHARACTERS), AfterValidator(_check_words)]
 
 
 class CitizenFilter(Body):
-    """By what a citizen is known."""
+    """Identifier of a citizen."""
 
     kind: Literal["phone", "bsuid", "parent_bsuid"]
     value: Annotated[
@@ -55,7 +55,7 @@ class CitizenFilter(Body):
             r"\+?[A-Za-z0-9.]{5,150}", "must be a phone number, or a business-scoped user id"
         ),
     ]
-    """A phone number in international form, with its + or without; or Meta's id of a person."""
+    """Phone number in international form, with or without +; or Meta's id of a person."""
 
     @property
     def identity(self) -> Identity:
@@ -69,42 +69,44 @@ After = Annotated[
 
 
 class SearchRequest(Body):
-    """What is looked for: all of what is given at once; without anything, everything."""
+    """Search in messages and notes. All given conditions must hold; without conditions everything
+    is found."""
 
-    words: Annotated[LookedFor | None, SPARED] = optional_not_null()
-    """Words and emoji that are all in it, in any form, order and case, with accents or without."""
-    any_of: Annotated[tuple[LookedFor, ...], Field(max_length=ALTERNATIVES)] = ()
-    """Of these texts the words of one at least."""
+    words: Annotated[SearchText | None, SPARED] = optional_not_null()
+    """Words and emoji that must all occur, in any form, order and case, with or without accents."""
+    any_of: Annotated[tuple[SearchText, ...], Field(max_length=MAX_ALTERNATIVES)] = ()
+    """Texts of which one must match with all its words."""
     since: Annotated[Moment | None, SPARED, Field(alias="from")] = optional_not_null()
-    """Received, or accepted to be sent, at this time or later."""
+    """Received, or accepted for sending, at this time or later."""
     until: Annotated[Moment | None, SPARED] = optional_not_null()
-    """And before this time."""
-    departments: Annotated[tuple[Department, ...], Field(max_length=LISTED)] = ()
-    """Handled by one of these; of those that the token does not see nothing is found."""
+    """Received, or accepted for sending, before this time."""
+    departments: Annotated[tuple[Department, ...], Field(max_length=MAX_LISTED)] = ()
+    """Departments that handled the hit. Departments that the token may not see give no hits."""
     person: Annotated[CitizenFilter | None, SPARED] = optional_not_null()
-    """In a conversation of this citizen."""
+    """Citizen whose conversations are searched."""
     types: Annotated[
         tuple[Annotated[str, PatternText("[a-z_]{1,64}", "must be a type, as text")], ...],
-        Field(max_length=LISTED),
+        Field(max_length=MAX_LISTED),
     ] = ()
-    """Meta's words, or `note`."""
+    """Message types, in Meta's terms, or `note`."""
     direction: Annotated[Literal["in", "out", "echo"] | None, SPARED] = optional_not_null()
-    """As `direction` of a message; no notes."""
+    """Direction, as of a message; it excludes notes."""
     conversation: Annotated[Conversation | None, SPARED] = optional_not_null()
     order: Literal["newest", "oldest"] = "newest"
-    """Which comes first."""
+    """Order of the hits."""
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
     """Hits on a page."""
     as_of: Annotated[AsOf | None, SPARED] = optional_not_null()
-    """The `asOf` of an earlier answer: of the record as it was then. Left out: as it is now."""
+    """`asOf` of an earlier answer, to search the record as it was then. Default: the record as it
+    is now."""
     after: Annotated[After | None, SPARED] = optional_not_null()
-    """`next` of the page before, which is of the same `asOf`."""
+    """`next` of the previous page, which must have the same `asOf`."""
     count: Literal["bounded", "exact"] = "bounded"
-    """`bounded` counts up to 10,000 hits, `exact` all, which may take too long."""
+    """`bounded` counts up to 10,000 hits; `exact` counts all, which may take too long."""
 
     @field_validator("until")
     @classmethod
-    def _some_time(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _check_until(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
         since = info.data.get("since")
         if since and until and until <= since:
             raise validation_error("must be later than from")
@@ -112,15 +114,15 @@ class SearchRequest(Body):
 
     @field_validator("after")
     @classmethod
-    def _of_one_answer(cls, after: str | None, info: ValidationInfo) -> str | None:
-        given = info.data.get("as_of")
-        if after is not None and given is not None and Cursor.read(after).as_of != given:
+    def _check_after(cls, after: str | None, info: ValidationInfo) -> str | None:
+        as_of = info.data.get("as_of")
+        if after is not None and as_of is not None and Cursor.read(after).as_of != as_of:
             raise validation_error("is of another asOf")
         return after
 
     @property
-    def place(self) -> "Cursor | None":
-        """Where the page before ended."""
+    def cursor(self) -> "Cursor | None":
+        """Return the end of the previous page."""
         return Cursor.read(self.after) if self.after else None
 
 
@@ -128,7 +130,7 @@ SEARCH = TypeAdapter(SearchRequest)
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Where a page ends: the record as it was then, and the last hit."""
+    """End of a page: the encrypted position of the record, and the last hit."""
 
     as_of: str
     last: UUID

@@ -1,12 +1,13 @@
-"""POST /v1/messages/_search: what is looked for stands in a body, where no log keeps it."""
+"""POST /v1/messages/_search. The conditions are in the body, which no access log of a proxy
+contains."""
 
 from aiohttp import web
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.search.request import SEARCH
-from archiver.search.search import CursorFromOtherSearch, Found, Search, SearchTooBroad
+from archiver.search.search import CursorFromOtherSearch, Search, SearchPage, SearchTooBroad
 from services.api.json_body import FieldError, parse_body
 from services.api.request_body import Refused, bad_request, read_json_body
 from services.http.bearer_auth import require_token
@@ -17,40 +18,42 @@ from services.http.token_store import TokenStore
 PATH = "/v1/messages/_search"
 
 
-class Searching:
-    def __init__(self, finder: Search, store: Store, views: AccessLog, keyring: TokenStore) -> None:
+class SearchRoutes:
+    def __init__(
+        self, finder: Search, store: RecordReader, views: AccessLog, keyring: TokenStore
+    ) -> None:
         self._finder, self._store = finder, store
         self._views, self._keyring = views, keyring
 
     def routes(self) -> list[web.RouteDef]:
-        door = self._views.identified(self.search)
-        return [web.post(PATH, require_token(door, self._keyring, "read"))]
+        handler = self._views.identified(self.search)
+        return [web.post(PATH, require_token(handler, self._keyring, "read"))]
 
     async def search(self, request: web.Request, rights: Rights) -> web.Response:
-        """400 with every fault of the question, or where its answer takes too long."""
+        """Answer a search. 400 with every fault of the request, or if the search takes too long."""
         try:
             body = await read_json_body(request)
         except Refused as refused:
             return refused.answer
-        asked = parse_body(body, SEARCH)
-        if isinstance(asked, list):
-            return bad_request(asked)
+        query = parse_body(body, SEARCH)
+        if isinstance(query, list):
+            return bad_request(query)
         try:
-            found = await self._finder.find(asked, rights)
+            page = await self._finder.find(query, rights)
         except SearchTooBroad as error:
             return problem_response(400, "Bad Request", str(error), code="too_broad")
         except CursorFromOtherSearch as error:
             return bad_request([FieldError(f"/{error.member}", error.SENTENCE)])
-        if found.rows:
-            await self._views.record_shown(request, "search", found.rows, listed=True)
+        if page.rows:
+            await self._views.record_shown(request, "search", page.rows, listed=True)
         else:
-            await self._views.record_count(request, "search", found.hits.total)
-        return await self._answer(found, rights)
+            await self._views.record_count(request, "search", page.hits.total)
+        return await self._answer(page, rights)
 
-    async def _answer(self, found: Found, rights: Rights) -> web.Response:
-        messages = [row["message"] for row in found.rows if row["kind"] == "message"]
-        about = await self._store.about(messages, rights) if messages else []
-        hits = found.hits
-        counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
-        shown = presenter.page_json(found.rows, about)
-        return json_response(shown | {"gone": found.gone, "next": hits.next} | counted)
+    async def _answer(self, page: SearchPage, rights: Rights) -> web.Response:
+        messages = [row["message"] for row in page.rows if row["kind"] == "message"]
+        outcomes = await self._store.load_outcomes(messages, rights) if messages else []
+        hits = page.hits
+        totals = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
+        content = presenter.page_json(page.rows, outcomes)
+        return json_response(content | {"gone": page.gone, "next": hits.next} | totals)

@@ -1,4 +1,4 @@
-"""Looking through the record, and opening what is found, for whoever may read it."""
+"""Search the record, and decrypt the hits that the caller may read."""
 
 import asyncio
 from datetime import timedelta
@@ -7,37 +7,38 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import normalise
 from archiver.log.writer import person_hash
 from archiver.search import log_position, sql
-from archiver.search.request import COUNTED, CitizenFilter, Cursor, SearchRequest
-from archiver.search.sql import Query, Where
+from archiver.search.request import BOUNDED_COUNT, CitizenFilter, Cursor, SearchRequest
+from archiver.search.sql import Query, SearchScope
 from services import clock
 from services.http.rights import Rights
 from services.ids import min_id_at
 from services.postgres.database import Connection, Pool
 
-AT_ONCE = 4
-"""Of the pool's connections: the record is written over one, files have six."""
-SUBJECTS = 5000
-"""Conversations of one person, and messages in none; who has more is a machine."""
-AHEAD = timedelta(days=1)
-"""That a clock of ours may be ahead: an id is not of a later time than when it was written, and so
-much."""
+CONCURRENT_SEARCHES = 4
+"""Searches at a time, each with a connection of the pool; the writer has one and files have six."""
+MAX_CONVERSATIONS = 5000
+"""Maximum number of conversations of one person and messages outside conversations. A person with
+more is a machine."""
+CLOCK_SKEW = timedelta(days=1)
+"""Clock skew allowed between writers when bounding a search by id: an id is never later than the
+time of writing plus this."""
 CANCELLED = "57014"
-"""PostgreSQL's word for a statement that took longer than it may."""
+"""SQLSTATE of a statement that exceeded its time limit."""
 
 
 class SearchTooBroad(Exception):
-    """It takes too long, or there is too much: not to be tried again as it is. Says what to ask
-    instead."""
+    """The search takes too long or has too many matches. The message says what to ask instead;
+    trying again does not help."""
 
 
 class CursorFromOtherSearch(Exception):
-    """An `asOf`, or the one in an `after`, that this municipality was not told: whoever asks is to
-    ask anew. `member` of the question."""
+    """An `asOf`, also within an `after`, that was not made for this municipality. The caller must
+    start a new search. `member` is the faulty member of the request."""
 
     SENTENCE = "is of no answer of ours"
 
@@ -46,15 +47,15 @@ class CursorFromOtherSearch(Exception):
         self.member = member
 
 
-class Bounds(msgspec.Struct, frozen=True):
-    """Seconds that PostgreSQL may take: to find a page, to count as far as is asked."""
+class TimeLimits(msgspec.Struct, frozen=True):
+    """Time limits of PostgreSQL in seconds: to find a page, and for an exact count."""
 
     find: float = 3.0
     count: float = 10.0
 
 
 class Hits(msgspec.Struct, frozen=True, kw_only=True):
-    """A page, not opened yet. `exact`: there are not more than `total`."""
+    """Page that is not decrypted yet. `exact` is false if there are more hits than `total`."""
 
     ids: list[UUID]
     next: str | None
@@ -63,8 +64,9 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
     as_of: str
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A page: entries, opened, in order; of `gone` more the content was destroyed."""
+class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Page of decrypted entries, in order. `gone` is the number of hits whose content was
+    destroyed."""
 
     rows: list[dict[str, Any]]
     gone: int
@@ -72,99 +74,107 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Search:
-    """One that is asked by many: only so many look at a time."""
+    """Search that limits the number of concurrent searches."""
 
-    def __init__(self, pool: Pool, keys: KeyStore, store: Store) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore, store: RecordReader) -> None:
         self._pool, self._keys, self._store = pool, keys, store
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(CONCURRENT_SEARCHES)
 
-    async def find(self, asked: SearchRequest, rights: Rights) -> Found:
-        """TooBroad, Elsewhere; TimeoutError while too many others are at it."""
-        async with asyncio.timeout(Bounds().find):
+    async def find(self, request: SearchRequest, rights: Rights) -> SearchPage:
+        """Find a page. Raises SearchTooBroad, CursorFromOtherSearch, or TimeoutError while too many
+        searches are running."""
+        async with asyncio.timeout(TimeLimits().find):
             await self._turns.acquire()
         try:
-            key = await self._keys.hashing(rights.tenant)
+            key = await self._keys.hash_key(rights.tenant)
             async with self._pool.acquire() as connection, connection.transaction():
-                looking = SearchTransaction(connection, key, Bounds())
-                hits = await looking.hits(asked, rights)
+                transaction = SearchTransaction(connection, key, TimeLimits())
+                hits = await transaction.find_hits(request, rights)
         finally:
             self._turns.release()
-        return await opened(hits, self._store, rights)
+        return await open_hits(hits, self._store, rights)
 
 
 class SearchTransaction:
-    """In one transaction, whose statements end in time from then on."""
+    """Search in one transaction, whose statements have a time limit."""
 
-    def __init__(self, connection: Connection, key: bytes, bounds: Bounds) -> None:
-        """`key`: by which words and people of the municipality are found."""
-        self._connection, self._key, self._bounds = connection, key, bounds
+    def __init__(self, connection: Connection, key: bytes, limits: TimeLimits) -> None:
+        """Use the hash key of the municipality."""
+        self._connection, self._key, self._limits = connection, key, limits
 
-    async def hits(self, asked: SearchRequest, rights: Rights) -> Hits:
-        """TooBroad, Elsewhere."""
-        await self._within(self._bounds.find)
-        where = await self._where(asked, rights.tenant)
-        found = await self._fetch(sql.hits(asked, rights, where, clock.now()), _NARROWER)
-        page = [row["id"] for row in found[: asked.limit]]
-        total, exact = await self._total(asked, rights, where)
-        told = log_position.encode_position(self._key, where.as_of)
-        next = str(Cursor(told, page[-1])) if len(found) > asked.limit else None
-        return Hits(ids=page, next=next, total=total, exact=exact, as_of=told)
+    async def find_hits(self, request: SearchRequest, rights: Rights) -> Hits:
+        """Find the hits of a page. Raises SearchTooBroad and CursorFromOtherSearch."""
+        await self._limit_statement(self._limits.find)
+        scope = await self._build_scope(request, rights.tenant)
+        rows = await self._fetch(sql.hits_query(request, rights, scope, clock.now()), _NARROWER)
+        page = [row["id"] for row in rows[: request.limit]]
+        total, exact = await self._count(request, rights, scope)
+        as_of = log_position.encode_position(self._key, scope.as_of)
+        next = str(Cursor(as_of, page[-1])) if len(rows) > request.limit else None
+        return Hits(ids=page, next=next, total=total, exact=exact, as_of=as_of)
 
-    async def _total(self, asked: SearchRequest, rights: Rights, where: Where) -> tuple[int, bool]:
-        if asked.count == "exact":
-            await self._within(self._bounds.count)
-        [row] = await self._fetch(sql.count_query(asked, rights, where), _FEWER)
-        if asked.count == "exact":
+    async def _count(
+        self, request: SearchRequest, rights: Rights, scope: SearchScope
+    ) -> tuple[int, bool]:
+        if request.count == "exact":
+            await self._limit_statement(self._limits.count)
+        [row] = await self._fetch(sql.count_query(request, rights, scope), _FEWER)
+        if request.count == "exact":
             return row["count"], True
-        return min(row["count"], COUNTED), row["count"] <= COUNTED
+        return min(row["count"], BOUNDED_COUNT), row["count"] <= BOUNDED_COUNT
 
-    async def _within(self, seconds: float) -> None:
+    async def _limit_statement(self, seconds: float) -> None:
         await self._connection.execute(_BOUND, str(int(seconds * 1000)))
 
-    async def _where(self, asked: SearchRequest, tenant: str) -> Where:
+    async def _build_scope(self, request: SearchRequest, tenant: str) -> SearchScope:
         [log] = await self._fetch(Query(_LOG, []), _NARROWER)
-        place = self._place(asked)
-        where = Where(as_of=log["size"], key=self._key, oldest=log["oldest"])
-        if place is not None and place < log["size"]:
-            [then] = await self._fetch(Query(_WRITTEN, [place]), _NARROWER)
-            latest = min_id_at(then["written_at"] + AHEAD)
-            where = msgspec.structs.replace(where, as_of=place, latest=latest)
-        return await self._about(asked.person, tenant, where) if asked.person else where
+        position = self._position(request)
+        scope = SearchScope(as_of=log["size"], key=self._key, oldest=log["oldest"])
+        if position is not None and position < log["size"]:
+            [entry] = await self._fetch(Query(_WRITTEN, [position]), _NARROWER)
+            latest = min_id_at(entry["written_at"] + CLOCK_SKEW)
+            scope = msgspec.structs.replace(scope, as_of=position, latest=latest)
+        return (
+            await self._limit_to_person(request.person, tenant, scope) if request.person else scope
+        )
 
-    def _place(self, asked: SearchRequest) -> int | None:
-        given = asked.place.as_of if asked.place else asked.as_of
-        if given is None:
+    def _position(self, request: SearchRequest) -> int | None:
+        as_of = request.cursor.as_of if request.cursor else request.as_of
+        if as_of is None:
             return None
-        place = log_position.decode_position(self._key, given)
-        if place is None:
-            raise CursorFromOtherSearch("after" if asked.place else "asOf")
-        return place
+        position = log_position.decode_position(self._key, as_of)
+        if position is None:
+            raise CursorFromOtherSearch("after" if request.cursor else "asOf")
+        return position
 
-    async def _about(self, person: CitizenFilter, tenant: str, where: Where) -> Where:
-        """Where a person's messages stand."""
+    async def _limit_to_person(
+        self, person: CitizenFilter, tenant: str, scope: SearchScope
+    ) -> SearchScope:
+        """Limit the scope to the conversations of a person, and to their entries outside
+        conversations."""
         hashed = person_hash(self._key, person.kind, normalise(person.identity))
-        named = Query(_SUBJECT, [tenant, hashed, SUBJECTS + 1])
-        rows = await self._fetch(named, _NARROWER)
-        if len(rows) > SUBJECTS:
-            raise SearchTooBroad(f"this person is in over {SUBJECTS} conversations")
-        within = sorted({row["conversation"] for row in rows} - {""})
-        alone = [row["entry"] for row in rows if row["conversation"] == ""]
-        return msgspec.structs.replace(where, conversations=within, entries=alone)
+        query = Query(_SUBJECT, [tenant, hashed, MAX_CONVERSATIONS + 1])
+        rows = await self._fetch(query, _NARROWER)
+        if len(rows) > MAX_CONVERSATIONS:
+            raise SearchTooBroad(f"this person is in over {MAX_CONVERSATIONS} conversations")
+        conversations = sorted({row["conversation"] for row in rows} - {""})
+        entries = [row["entry"] for row in rows if row["conversation"] == ""]
+        return msgspec.structs.replace(scope, conversations=conversations, entries=entries)
 
-    async def _fetch(self, asked: Query, otherwise: str) -> list[Any]:
+    async def _fetch(self, query: Query, advice: str) -> list[Any]:
         try:
-            return list(await self._connection.fetch(asked.sql, *asked.arguments))
+            return list(await self._connection.fetch(query.sql, *query.arguments))
         except Exception as error:
             if getattr(error, "sqlstate", None) == CANCELLED:
-                raise SearchTooBroad(otherwise) from None
+                raise SearchTooBroad(advice) from None
             raise
 
 
-async def opened(hits: Hits, store: Store, rights: Rights) -> Found:
-    """With what is in them, of those of which it was not destroyed."""
-    there = {row["id"]: row for row in await store.entries(hits.ids, rights)}
-    rows = [there[id] for id in hits.ids if id in there]
-    return Found(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
+async def open_hits(hits: Hits, store: RecordReader, rights: Rights) -> SearchPage:
+    """Decrypt the hits whose content was not destroyed."""
+    existing = {row["id"]: row for row in await store.load_entries(hits.ids, rights)}
+    rows = [existing[id] for id in hits.ids if id in existing]
+    return SearchPage(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
 
 
 _NARROWER = "it takes too long to find: ask for a shorter time, or for more words"
@@ -174,12 +184,12 @@ _BOUND = """
 select set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 'force_custom_plan',
     true)
 """
-"""A plan is made for these words: of which there are few is known."""
+"""A custom plan takes into account which of these words are rare."""
 
 _LOG = """
 select size, (select id from archiver.searchable order by id limit 1) as oldest from archiver.head
 """
-"""Nothing below its size is still to come: whoever writes holds that row."""
+"""Entries below this size are all written, since a writer holds the lock on that row."""
 
 _WRITTEN = "select written_at from archiver.entry where position = $1"
 

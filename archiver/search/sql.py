@@ -1,9 +1,9 @@
-"""What is asked, as SQL. Pure.
+"""SQL of a search. Pure.
 
-Month by month, the nearest first, each with the index that finds the least: PostgreSQL stops as
-soon as there is a page. In order of ids, which are in order of time; as bytes, since there is no
-index on those: going through a month in order, in the hope that something fits soon, takes
-seconds where nothing does.
+The search goes month by month, nearest first, each with the index that selects least; PostgreSQL
+stops when it has a page. Hits are ordered by id, which is the order of time. The ids are sorted as
+bytes, for which no index exists: otherwise PostgreSQL might scan a month in order of id, hoping for
+an early match, which takes seconds if nothing matches.
 """
 
 from collections.abc import Sequence
@@ -14,30 +14,31 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.index.blind_index import department_token, number, searchable_words
-from archiver.search.request import COUNTED, SearchRequest
+from archiver.index.blind_index import department_token, searchable_words, word_token
+from archiver.search.request import BOUNDED_COUNT, SearchRequest
 from services.http.rights import Rights
 from services.ids import created_at, min_id_at
 
-MONTHS = 120
-"""Looked through one by one; what is older, in one go."""
+MAX_MONTHS = 120
+"""Months searched one by one; older ones are searched together."""
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
-SOMEWHERE = "s.conversation <> ''"
-"""The index holds these alone, and is used only where that is said."""
+IN_CONVERSATION = "s.conversation <> ''"
+"""The index covers only these rows, and PostgreSQL uses it only if the condition is in the
+query."""
 
 
-class Where(msgspec.Struct, frozen=True, kw_only=True):
-    """What a question means here: in which record, with which key; of a person the conversations,
-    and what they wrote in none."""
+class SearchScope(msgspec.Struct, frozen=True, kw_only=True):
+    """Scope of a request: the size of the log, the hash key, and for a person the conversations and
+    the entries outside conversations."""
 
     as_of: int
     key: bytes
     conversations: Sequence[str] | None = None
     entries: Sequence[UUID] = ()
     oldest: UUID | None = None
-    """The first thing there is to find."""
+    """Id of the first entry in the index."""
     latest: UUID = LAST
-    """An id that nothing has reached that was in the record then."""
+    """Id that no entry of the record at that position has reached."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -46,121 +47,147 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class _Arguments(list[Any]):
-    """Values as they are named in SQL."""
+    """Values of a query; calling it adds a value and returns its placeholder."""
 
     def __call__(self, value: Any) -> str:
         self.append(value)
         return f"${len(self)}"
 
 
-def hits(asked: SearchRequest, rights: Rights, where: Where, now: datetime) -> Query:
-    """Ids of a page and of one more, in order."""
-    given = _Arguments()
-    holds = _conditions(asked, rights, where, given)
-    limit = given(asked.limit + 1)
-    way = "desc" if asked.order == "newest" else "asc"
-    found = [
-        f"(select s.id from archiver.searchable s where {holds}{_between(first, end, given)}"
-        f" order by uuid_send(s.id) {way} limit {limit})"
-        for first, end in month_ranges(asked, where, now)
+def hits_query(request: SearchRequest, rights: Rights, scope: SearchScope, now: datetime) -> Query:
+    """Select the ids of a page and one more, in order."""
+    arguments = _Arguments()
+    conditions = _conditions(request, rights, scope, arguments)
+    limit = arguments(request.limit + 1)
+    direction = "desc" if request.order == "newest" else "asc"
+    selects = [
+        f"(select s.id from archiver.searchable s where {conditions}"
+        f"{_id_range(first, end, arguments)}"
+        f" order by uuid_send(s.id) {direction} limit {limit})"
+        for first, end in month_ranges(request, scope, now)
     ]
-    if not found:
+    if not selects:
         return Query("select null::uuid as id where false", [])
-    return Query(f"select id from ({' union all '.join(found)}) as s limit {limit}", given)
+    return Query(f"select id from ({' union all '.join(selects)}) as s limit {limit}", arguments)
 
 
-def count_query(asked: SearchRequest, rights: Rights, where: Where) -> Query:
-    """How many there are; one more than are counted, where there are more."""
-    given = _Arguments()
-    holds = _conditions(asked, rights, where, given)
-    holds += _between(*_bounds(asked, where), given)
-    rows = f"select 1 from archiver.searchable s where {holds}"
-    if asked.count == "bounded":
-        rows += f" limit {given(COUNTED + 1)}"
-    return Query(f"select count(*) from ({rows}) as s", given)
+def count_query(request: SearchRequest, rights: Rights, scope: SearchScope) -> Query:
+    """Count the hits; a bounded count stops at one more than BOUNDED_COUNT."""
+    arguments = _Arguments()
+    conditions = _conditions(request, rights, scope, arguments)
+    conditions += _id_range(*_requested_range(request, scope), arguments)
+    rows = f"select 1 from archiver.searchable s where {conditions}"
+    if request.count == "bounded":
+        rows += f" limit {arguments(BOUNDED_COUNT + 1)}"
+    return Query(f"select count(*) from ({rows}) as s", arguments)
 
 
-def _conditions(asked: SearchRequest, rights: Rights, where: Where, given: _Arguments) -> str:
-    """All but the time. Rights stand in it themselves: what is not shown is not counted either."""
-    holds = [f"s.tenant = {given(rights.tenant)}", f"s.position < {given(where.as_of)}"]
-    among = (
+def _conditions(
+    request: SearchRequest, rights: Rights, scope: SearchScope, arguments: _Arguments
+) -> str:
+    """Return all conditions but the time. Rights are conditions too, so that hits which are not
+    shown are not counted either."""
+    conditions = [
+        f"s.tenant = {arguments(rights.tenant)}",
+        f"s.position < {arguments(scope.as_of)}",
+    ]
+    lists = (
         ("department", sorted(rights.departments)),
-        ("department", asked.departments),
-        ("type", asked.types),
-        ("direction", [asked.direction] if asked.direction else ()),
+        ("department", request.departments),
+        ("type", request.types),
+        ("direction", [request.direction] if request.direction else ()),
     )
-    if rights.departments or asked.departments:
-        holds.append(_handled(asked, rights, where.key, given))
-    holds += [f"s.{column} = any({given(list(values))})" for column, values in among if values]
-    if asked.conversation:
-        holds.append(f"s.conversation = {given(asked.conversation)} and {SOMEWHERE}")
-    if where.conversations is not None:
-        holds.append(_of_person(where.conversations, where.entries, given))
-    if asked.words:
-        holds.append(_all_of(searchable_words(asked.words), where.key, given))
-    if asked.any_of:
-        holds.append(_one_of(asked.any_of, where.key, given))
-    return " and ".join(holds)
+    if rights.departments or request.departments:
+        conditions.append(_department_condition(request, rights, scope.key, arguments))
+    conditions += [
+        f"s.{column} = any({arguments(list(values))})" for column, values in lists if values
+    ]
+    if request.conversation:
+        conditions.append(
+            f"s.conversation = {arguments(request.conversation)} and {IN_CONVERSATION}"
+        )
+    if scope.conversations is not None:
+        conditions.append(_person_condition(scope.conversations, scope.entries, arguments))
+    if request.words:
+        conditions.append(
+            _all_words_condition(searchable_words(request.words), scope.key, arguments)
+        )
+    if request.any_of:
+        conditions.append(_any_text_condition(request.any_of, scope.key, arguments))
+    return " and ".join(conditions)
 
 
-def _between(first: UUID, end: UUID, given: _Arguments) -> str:
-    """Without what says nothing: a range is thought to hold few, where little is known yet."""
-    since = f" and s.id >= {given(first)}" if first != FIRST else ""
-    return since + (f" and s.id < {given(end)}" if end != LAST else "")
+def _id_range(first: UUID, end: UUID, arguments: _Arguments) -> str:
+    """Leave out bounds that exclude nothing: without statistics the planner expects a range to
+    match few rows."""
+    lower = f" and s.id >= {arguments(first)}" if first != FIRST else ""
+    return lower + (f" and s.id < {arguments(end)}" if end != LAST else "")
 
 
-def _of_person(conversations: Sequence[str], entries: Sequence[UUID], given: _Arguments) -> str:
-    within = f"s.conversation = any({given(list(conversations))}) and {SOMEWHERE}"
-    return f"({within} or s.id = any({given(list(entries))}))" if entries else within
+def _person_condition(
+    conversations: Sequence[str], entries: Sequence[UUID], arguments: _Arguments
+) -> str:
+    within = f"s.conversation = any({arguments(list(conversations))}) and {IN_CONVERSATION}"
+    return f"({within} or s.id = any({arguments(list(entries))}))" if entries else within
 
 
-def _handled(asked: SearchRequest, rights: Rights, key: bytes, given: _Arguments) -> str:
-    """The same as the columns say, as the index has it."""
-    theirs = [each for each in asked.departments or rights.departments if rights.handles(each)]
-    return f"s.words && {given([department_token(key, each) for each in sorted(theirs)])}::bigint[]"
+def _department_condition(
+    request: SearchRequest, rights: Rights, key: bytes, arguments: _Arguments
+) -> str:
+    """Repeat the condition on departments as tokens, which the index contains."""
+    departments = [
+        each for each in request.departments or rights.departments if rights.handles(each)
+    ]
+    tokens = [department_token(key, each) for each in sorted(departments)]
+    return f"s.words && {arguments(tokens)}::bigint[]"
 
 
-def _one_of(texts: Sequence[str], key: bytes, given: _Arguments) -> str:
-    """Those of one word together: the index goes once for all of them."""
-    several = [searchable_words(text) for text in texts]
-    single = [number(key, words[0]) for words in several if len(words) == 1]
-    ways = [f"s.words && {given(single)}::bigint[]"] if single else []
-    ways += [_all_of(words, key, given) for words in several if len(words) > 1]
-    return f"({' or '.join(ways)})"
+def _any_text_condition(texts: Sequence[str], key: bytes, arguments: _Arguments) -> str:
+    """Combine texts of one word in one condition, so that the index is scanned once for them."""
+    texts_words = [searchable_words(text) for text in texts]
+    single = [word_token(key, words[0]) for words in texts_words if len(words) == 1]
+    conditions = [f"s.words && {arguments(single)}::bigint[]"] if single else []
+    conditions += [
+        _all_words_condition(words, key, arguments) for words in texts_words if len(words) > 1
+    ]
+    return f"({' or '.join(conditions)})"
 
 
-def _all_of(words: Sequence[str], key: bytes, given: _Arguments) -> str:
-    return f"s.words @> {given([number(key, word) for word in words])}::bigint[]"
+def _all_words_condition(words: Sequence[str], key: bytes, arguments: _Arguments) -> str:
+    return f"s.words @> {arguments([word_token(key, word) for word in words])}::bigint[]"
 
 
-def month_ranges(asked: SearchRequest, where: Where, now: datetime) -> list[tuple[UUID, UUID]]:
-    """Of the ids to look through, month by month, the nearest first: first and end of each."""
-    first, end = _bounds(asked, where)
-    if asked.place:
-        last = asked.place.last
-        if asked.order == "newest":
+def month_ranges(
+    request: SearchRequest, scope: SearchScope, now: datetime
+) -> list[tuple[UUID, UUID]]:
+    """Return the id ranges to search, month by month, nearest first, each with its end
+    (exclusive)."""
+    first, end = _requested_range(request, scope)
+    if request.cursor:
+        last = request.cursor.last
+        if request.order == "newest":
             end = min(end, last)
         else:
             first = max(first, UUID(int=min(last.int + 1, LAST.int)))
-    if where.oldest is None or first >= end:
+    if scope.oldest is None or first >= end:
         return []
-    cuts = [cut for cut in _months(where.oldest, now) if first < cut < end]
-    edges = [first, *cuts[-MONTHS:], end]
-    found = list(pairwise(edges))
-    return found[::-1] if asked.order == "newest" else found
+    cuts = [cut for cut in _month_starts(scope.oldest, now) if first < cut < end]
+    edges = [first, *cuts[-MAX_MONTHS:], end]
+    ranges = list(pairwise(edges))
+    return ranges[::-1] if request.order == "newest" else ranges
 
 
-def _months(oldest: UUID, now: datetime) -> list[UUID]:
-    """Where months begin, from the one after the oldest on."""
-    begins = created_at(oldest).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    found = []
-    while (begins := (begins + timedelta(days=32)).replace(day=1)) <= now:
-        found.append(min_id_at(begins))
-    return found
+def _month_starts(oldest: UUID, now: datetime) -> list[UUID]:
+    """Return the first ids of the months after the oldest."""
+    start = created_at(oldest).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    starts = []
+    while (start := (start + timedelta(days=32)).replace(day=1)) <= now:
+        starts.append(min_id_at(start))
+    return starts
 
 
-def _bounds(asked: SearchRequest, where: Where) -> tuple[UUID, UUID]:
-    """The ids of the time that is asked for."""
-    first = min_id_at(asked.since) if asked.since else FIRST
-    end = min_id_at(asked.until) if asked.until else LAST
-    return first, min(end, where.latest)
+def _requested_range(request: SearchRequest, scope: SearchScope) -> tuple[UUID, UUID]:
+    """Return the id range of the requested time."""
+    first = min_id_at(request.since) if request.since else FIRST
+    end = min_id_at(request.until) if request.until else LAST
+    return first, min(end, scope.latest)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.subject_access.consents import KINDS as AGREED
 from archiver.subject_access.consents import consents
@@ -92,7 +92,7 @@ class SubjectCollector:
         deliveries = Deliveries()
         given = (self._tenant, list(found.conversations), ["delivery"])
         async for rows in batches(self._connection, _OF_CONVERSATIONS, *given):
-            deliveries.add(opened(rows, self._keys))
+            deliveries.add(decrypt_rows(rows, self._keys))
         return deliveries.all()
 
     async def _parts(
@@ -113,7 +113,7 @@ class SubjectCollector:
         async for rows in batches(self._connection, query, self._tenant, those, list(SHOWN)):
             found += [
                 row
-                for row in opened(rows, self._keys)
+                for row in decrypt_rows(rows, self._keys)
                 if row["kind"] == "consent" or within(row["at"], period)
             ]
             if len(found) > MOST:
@@ -127,14 +127,14 @@ class SubjectCollector:
         if conversations:
             given = (self._tenant, list(conversations), ["delivery"])
             async for told in batches(self._connection, _OF_CONVERSATIONS, *given):
-                found |= {row["id"]: row for row in opened(told, self._keys)}
+                found |= {row["id"]: row for row in decrypt_rows(told, self._keys)}
         return [found[id] for id in sorted(found)]
 
     async def _about(self, messages: Sequence[UUID]) -> AsyncIterator[Row]:
         for n in range(0, len(messages), BATCH):
             some = messages[n : n + BATCH]
             async for rows in batches(self._connection, _ABOUT, self._tenant, some, list(FATES)):
-                for row in opened(rows, self._keys):
+                for row in decrypt_rows(rows, self._keys):
                     yield row
 
 

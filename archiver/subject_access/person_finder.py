@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.log.writer import person_hash
@@ -100,7 +100,7 @@ class PersonFinder:
         if not places:
             return
         async for rows in batches(self._connection, query, self._tenant, places, KINDS):
-            self._seen += _of(opened(rows, self._keys))
+            self._seen += _of(decrypt_rows(rows, self._keys))
             if len(self._seen) > MOST_SEEN:
                 raise TooManyMatches(
                     f"they are named over {MOST_SEEN} times: that is no one person"

@@ -29,11 +29,11 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
 
     async def work(pool: Pool, keys: KeyStore) -> int:
         if municipality is None:
-            done = await key_rotation.master(pool, keys)
+            done = await key_rotation.rewrap_municipality_keys(pool, keys)
         else:
-            if (of := await key_rotation.under(pool, municipality)) == 0:
+            if (of := await key_rotation.count_conversation_keys(pool, municipality)) == 0:
                 raise Refused(f"no municipality {municipality!r} has anything in the record")
-            done = await key_rotation.municipality(
+            done = await key_rotation.rotate_municipality_key(
                 pool, keys, municipality, lambda count: shows(count, of)
             )
         operation = Operation(
@@ -81,8 +81,8 @@ async def _laid(pool: Pool, keys: KeyStore, shows: Progress) -> int:
         reading.transaction(isolation="repeatable_read", readonly=True),
         pool.acquire() as writing,
     ):
-        then = await search_index.log_state(reading)
-        async for found in search_index.missing(reading, keys):
+        then = await search_index.load_log_state(reading)
+        async for found in search_index.find_missing_rows(reading, keys):
             if found.words or found.subjects:
                 async with writing.transaction():
                     count += await _lay(writing, found, then.destructions)
@@ -90,7 +90,7 @@ async def _laid(pool: Pool, keys: KeyStore, shows: Progress) -> int:
     return count
 
 
-async def _lay(writing: Connection, found: search_index.Missing, destroyed: int) -> int:
+async def _lay(writing: Connection, found: search_index.MissingRows, destroyed: int) -> int:
     try:
         return await search_index.rebuild(writing, found, destroyed)
     except SealedBeforeErasure:

@@ -11,7 +11,7 @@ from archiver import quarantine
 from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.log.writer import CannotSeal, writer_in_transaction
-from archiver.quarantine import Kept
+from archiver.quarantine import QuarantinedEntry
 from cli.support.archive_access import load_keys, private
 from cli.support.audit import Operation, reason, run_audited
 from cli.support.database import Refused, print_result, with_database
@@ -34,11 +34,11 @@ def group() -> None:
 @Json
 def list_command(as_json: bool) -> None:
     """Show what is aside, the oldest first, and why."""
-    found = with_database("archive", lambda pool: quarantine.listed(pool, MOST))
+    found = with_database("archive", lambda pool: quarantine.list_entries(pool, MOST))
     print_result(found, _lines(found), as_json=as_json)
 
 
-def _lines(found: Sequence[Kept]) -> Iterator[str]:
+def _lines(found: Sequence[QuarantinedEntry]) -> Iterator[str]:
     for one in found:
         yield f"{one.id}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size} bytes  {one.reason}"
     yield f"{len(found)} aside"
@@ -93,7 +93,7 @@ async def _again(connection: Connection, keys: KeyStore, id: UUID) -> int:
         count = await writer_in_transaction(connection, keys).add(records)
     except CannotSeal as error:
         raise Refused(f"{id}: {error}") from None
-    await quarantine.remove(connection, id)
+    await quarantine.remove_entry(connection, id)
     return count
 
 
@@ -109,6 +109,6 @@ async def _body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
 
 def _records(id: UUID, body: bytes) -> list[Record]:
     try:
-        return quarantine.records(body)
+        return quarantine.decode_records(body)
     except msgspec.DecodeError:
         raise Refused(f"{id}: {UNREADABLE}") from None

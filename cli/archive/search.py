@@ -8,16 +8,16 @@ import click
 import msgspec
 
 from archiver.api import presenter
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.search.request import LARGEST_PAGE, PAGE, SEARCH, SearchRequest
 from archiver.search.search import (
-    Bounds,
     CursorFromOtherSearch,
-    Found,
+    SearchPage,
     SearchTooBroad,
     SearchTransaction,
-    opened,
+    TimeLimits,
+    open_hits,
 )
 from cli.support.archive_access import load_keys
 from cli.support.audit import Operation, run_audited
@@ -33,7 +33,7 @@ SHOWN = 60
 """Characters of a text in the table."""
 REASON = 200
 """Characters of a reason, at most."""
-BOUNDS = Bounds(find=20.0, count=25.0)
+BOUNDS = TimeLimits(find=20.0, count=25.0)
 """A person waits longer than a program; less than the bound of one statement of ours."""
 TOLD = ("words", "any_of", "person", "conversation")
 """What may be personal data: that it was asked for is told, not what it was."""
@@ -123,21 +123,21 @@ class Asked(msgspec.Struct, frozen=True):
     why: str
     count: bool
 
-    async def found(self, connection: Connection) -> tuple[Found, Operation]:
+    async def found(self, connection: Connection) -> tuple[SearchPage, Operation]:
         """What there is, and that somebody looked."""
         keys = await load_keys(connection)
         try:
             tenant = await self._whose(connection)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
-            key = await keys.hashing(tenant)
-            hits = await SearchTransaction(connection, key, BOUNDS).hits(self.asked, rights)
+            key = await keys.hash_key(tenant)
+            hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.asked, rights)
         except CursorFromOtherSearch as error:
             raise Refused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
         except (CannotDecrypt, SearchTooBroad) as error:
             raise Refused(str(error)) from None
         if self.count:
             hits = msgspec.structs.replace(hits, ids=[], next=None)
-        found = await opened(hits, Store(connection, keys), rights)  # type: ignore[arg-type]
+        found = await open_hits(hits, RecordReader(connection, keys), rights)  # type: ignore[arg-type]
         return found, self._operation(tenant, found)
 
     async def _whose(self, connection: Connection) -> str:
@@ -148,7 +148,7 @@ class Asked(msgspec.Struct, frozen=True):
             return str(self.tenant)
         raise Refused(f"--tenant: expected one of {', '.join(known) or 'none: it is empty'}")
 
-    def _operation(self, tenant: str, found: Found) -> Operation:
+    def _operation(self, tenant: str, found: SearchPage) -> Operation:
         """Neither words nor people: what was asked may be personal data itself."""
         data = {
             "why": self.why,
@@ -163,7 +163,7 @@ class Asked(msgspec.Struct, frozen=True):
         return Operation(what="archive search", tenant=tenant, data=data)
 
 
-def shown(found: Found, *, count: bool) -> dict[str, Any]:
+def shown(found: SearchPage, *, count: bool) -> dict[str, Any]:
     """As JSON: as the API answers, without what became of each message."""
     hits = found.hits
     counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
@@ -172,7 +172,7 @@ def shown(found: Found, *, count: bool) -> dict[str, Any]:
     return presenter.page_json(found.rows, []) | {"gone": found.gone, "next": hits.next} | counted
 
 
-def lines(found: Found, *, count: bool) -> Iterator[str]:
+def lines(found: SearchPage, *, count: bool) -> Iterator[str]:
     """For whoever reads it in a terminal."""
     hits = found.hits
     if not count:

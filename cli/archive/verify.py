@@ -13,13 +13,18 @@ import click
 import msgspec
 
 from archiver.audit import media, search_index
-from archiver.audit.keys import SAID
-from archiver.audit.log import VerifyOptions, findings
+from archiver.audit.keys import MAX_FINDINGS
+from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
-from archiver.log.checkpoint_signer import sign
-from archiver.log.inclusion_proof import NotProvable, Proof, opened, proof
-from archiver.receipt_assembly import AssembledBody, SegmentsDestroyed, assemble
+from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.log.inclusion_proof import (
+    InclusionProof,
+    NotProvable,
+    prove_inclusion,
+    with_entry_key,
+)
+from archiver.receipt_assembly import AssembledBody, SegmentsDestroyed, assemble_body
 from cli.support.archive_access import (
     Progress,
     keys_if_given,
@@ -52,7 +57,7 @@ class Verified(msgspec.Struct, frozen=True, rename="camel"):
     """Whether what is kept outside the database was looked at."""
     findings: list[Finding]
     files: int | None = None
-    file_findings: list[media.Finding] = []
+    file_findings: list[media.FileFinding] = []
     index: bool = False
     """Whether what things are found by was looked at."""
     index_findings: list[Finding] = []
@@ -102,7 +107,7 @@ async def _gone_over(pool: Pool, asked: VerifyOptions) -> Verified:
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = await _first(findings(connection, asked, shows))
+        found = await _first(verify_log(connection, asked, shows))
     return Verified(shows.done, shows.seconds, asked.outside is not None, found)
 
 
@@ -112,7 +117,7 @@ async def _found_over(pool: Pool, keys: KeyStore, done: Verified) -> Verified:
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = await _first(search_index.findings(connection, keys, shows))
+        found = await _first(search_index.verify_index(connection, keys, shows))
     return msgspec.structs.replace(done, index=True, index_findings=found)
 
 
@@ -120,7 +125,7 @@ async def _read_over(
     pool: Pool, outside: ObjectStore, keys: KeyStore | None, done: Verified
 ) -> Verified:
     shows = Progress("files")
-    found = await _first(media.damaged(pool, outside, shows, keys))
+    found = await _first(media.verify_files(pool, outside, shows, keys))
     return msgspec.structs.replace(done, files=shows.done, file_findings=found)
 
 
@@ -128,7 +133,7 @@ async def _first(found: AsyncIterator[T]) -> list[T]:
     """As many as are said; the rest is looked for all the same, so that the end is the end."""
     said: list[T] = []
     async for one in found:
-        if len(said) < SAID:
+        if len(said) < MAX_FINDINGS:
             said.append(one)
     return said
 
@@ -153,7 +158,7 @@ def _told(what: str, wrong: list[str]) -> list[str]:
     if others:
         lines += ["And:", *(f"  {one}" for one in others[:SHOWN])]
     if len(others) > SHOWN:
-        lines.append(f"  and {len(others) - SHOWN} more (--json has up to {SAID})")
+        lines.append(f"  and {len(others) - SHOWN} more (--json has up to {MAX_FINDINGS})")
     return lines
 
 
@@ -174,13 +179,13 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
     nothing of what was said; with it, that you looked is on the record.
     """
 
-    async def work(pool: Pool, keys: KeyStore) -> Proof:
+    async def work(pool: Pool, keys: KeyStore) -> InclusionProof:
         own = signer()
         async with pool.acquire() as connection, connection.transaction():
             try:
-                made = await proof(connection, message, own.verifier)
+                made = await prove_inclusion(connection, message, own.verifier)
                 if opens:
-                    made = await opened(connection, keys, made)
+                    made = await with_entry_key(connection, keys, made)
                     await _looked(connection, "archive prove", message, why)
             except NotProvable as error:
                 raise Refused(str(error)) from None
@@ -203,7 +208,7 @@ def checkpoint(as_json: bool) -> None:
         outside = store()
         if outside is None:
             raise Refused("POSTKAMER_OBJECT_STORE: is missing")
-        return await sign(pool, signer(), outside)
+        return await sign_checkpoint(pool, signer(), outside)
 
     made = with_archive("checkpoint", work)
     found = {"size": made.size, "root": made.root.hex(), "at": made.at}
@@ -236,7 +241,7 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
     async def work(pool: Pool, keys: KeyStore) -> AssembledBody:
         async with pool.acquire() as connection, connection.transaction():
             try:
-                found = await assemble(connection, keys, receipt)
+                found = await assemble_body(connection, keys, receipt)
             except SegmentsDestroyed as error:
                 raise Refused(str(error)) from None
             await _looked(connection, "archive receipt", receipt, why)
@@ -245,9 +250,9 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
     found = with_archive("receipt", work)
     private(out, found.body)
     holds = _signature_holds(found)
-    told = {"bytes": len(found.body), "proof": found.envelope.proof, "signatureHolds": holds}
+    told = {"bytes": len(found.body), "proof": found.remainder.proof, "signatureHolds": holds}
     words = {True: "and it holds", False: "AND IT DOES NOT HOLD", None: "not checked again"}
-    line = f"{len(found.body)} bytes; signature: {found.envelope.proof}, {words[holds]}"
+    line = f"{len(found.body)} bytes; signature: {found.remainder.proof}, {words[holds]}"
     print_result(told, [line], as_json=as_json)
     raise SystemExit(1 if holds is False else 0)
 
@@ -261,9 +266,9 @@ async def _looked(connection: Connection, what: str, id: UUID, why: str | None) 
 def _signature_holds(found: AssembledBody) -> bool | None:
     """None where there is no secret to check it with."""
     given = settings.read("POSTKAMER_META_APP_SECRETS", os.environ)
-    if not given or not found.envelope.signature:
+    if not given or not found.remainder.signature:
         return None
-    signed = found.envelope.signature.removeprefix("sha256=")
+    signed = found.remainder.signature.removeprefix("sha256=")
     secrets = [secret.strip().encode() for secret in given.split(",") if secret.strip()]
     macs = [hmac.new(secret, found.body, hashlib.sha256).hexdigest() for secret in secrets]
     return any(hmac.compare_digest(mac, signed) for mac in macs)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from cli.replay.diff import Differences, lines
 from cli.replay.recorded import Row, in_order, read_row
@@ -78,7 +78,7 @@ def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
 async def _last_version(connection: Connection, keys: KeyStore, asked: Asked) -> str:
     """The version that decided the last message; '' where there is none."""
     rows = await connection.fetch(f"{_MESSAGES} desc limit {BATCH}", asked.since, asked.until)
-    read = (row.data for row in map(read_row, opened(rows, keys)))
+    read = (row.data for row in map(read_row, decrypt_rows(rows, keys)))
     versions = (data.decision.version for data in read if data and data.direction == "in")
     return next(filter(None, versions), "")
 
@@ -98,7 +98,7 @@ async def _messages(
 
 
 def _read(rows: list[Any], keys: KeyStore, number: str) -> list[Row]:
-    read = in_order(map(read_row, opened(rows, keys)))
+    read = in_order(map(read_row, decrypt_rows(rows, keys)))
     return [
         row
         for row in read

@@ -93,7 +93,7 @@ def trust(public_key: str | None) -> Trust:
     """Whose signature counts: the key that was published, else the one that we sign with."""
     if public_key is None:
         own = signer()
-        return Trust(own.origin, own.public)
+        return Trust(own.origin, own.public_key)
     try:
         return Trust(*read_verifier(public_key))
     except InvalidNote as error:

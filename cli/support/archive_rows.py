@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import opened
+from archiver.encryption.decrypt_rows import decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 
@@ -27,7 +27,7 @@ async def batches(
     """In a transaction."""
     cursor = await connection.cursor(query, *arguments)
     while rows := await cursor.fetch(BATCH):
-        found = [row | {"said": said(row)} for row in opened(rows, keys)]
+        found = [row | {"said": said(row)} for row in decrypt_rows(rows, keys)]
         gone = sum(row["wrapped"] is None or row["salt"] is None for row in rows)
         yield Opened(found, gone)
 
@@ -40,7 +40,7 @@ def said(row: Mapping[str, Any]) -> dict[str, Any]:
 async def municipalities(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     """Those with anything in the record, and by which key people are found in it."""
     rows = await connection.fetch(_MUNICIPALITIES)
-    return {row["tenant"]: await keys.hashing(row["tenant"]) for row in rows}
+    return {row["tenant"]: await keys.hash_key(row["tenant"]) for row in rows}
 
 
 _MUNICIPALITIES = """

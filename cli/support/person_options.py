@@ -118,7 +118,7 @@ def tenant_of(town: Configuration, asked: str | None) -> str:
 async def found(connection: Connection, keys: KeyStore, asked: PersonFilter) -> SubjectMatch:
     """Refused where nobody can be looked for, or it is too much."""
     try:
-        hashing = await keys.hashing(asked.tenant)
+        hashing = await keys.hash_key(asked.tenant)
         return await PersonFinder(connection, keys, asked.tenant, hashing).find(asked.names)
     except CannotDecrypt:
         raise Refused(f"the key of {asked.tenant} does not open: nobody can be found") from None

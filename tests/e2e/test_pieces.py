@@ -15,13 +15,13 @@ import pytest
 from pydantic import SecretStr
 
 from archiver.audit.checkpoints import Trust
-from archiver.audit.log import VerifyOptions, findings
+from archiver.audit.log import VerifyOptions, verify_log
 from archiver.encryption.key_store import KeyStore
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from archiver.log.erasure import Eraser
 from archiver.log.writer import Writer
-from archiver.receipt_assembly import SegmentsDestroyed, assemble
+from archiver.receipt_assembly import SegmentsDestroyed, assemble_body
 from services.config.settings import derived_key
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool, connection_pool
@@ -61,11 +61,11 @@ class Archive:
     async def together(self) -> bytes | None:
         async with self.pool.acquire() as connection:
             try:
-                found = await assemble(connection, self.keys, await self.receipt())
+                found = await assemble_body(connection, self.keys, await self.receipt())
             except SegmentsDestroyed:
                 return None
         mac = hmac.new(SECRET, found.body, hashlib.sha256).hexdigest()
-        assert found.envelope.signature.removeprefix("sha256=") == mac, "as Meta signed it"
+        assert found.remainder.signature.removeprefix("sha256=") == mac, "as Meta signed it"
         return found.body
 
     async def wrong(self) -> list[Any]:
@@ -73,12 +73,12 @@ class Archive:
         seed = derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE)
         signer = Signer("postkamer", seed)
         store = ObjectStore(self.town.objects.as_uri())
-        await checkpoint_signer.sign(self.pool, signer, store)
-        asked = VerifyOptions(Trust("postkamer", signer.public), outside=store)
+        await checkpoint_signer.sign_checkpoint(self.pool, signer, store)
+        asked = VerifyOptions(Trust("postkamer", signer.public_key), outside=store)
         async with self.pool.acquire() as connection, connection.transaction(
             isolation="repeatable_read", readonly=True
         ):  # fmt: skip
-            return [one async for one in findings(connection, asked, lambda seen, of: None)]
+            return [one async for one in verify_log(connection, asked, lambda seen, of: None)]
 
 
 @asynccontextmanager
@@ -126,11 +126,11 @@ async def test_each_is_lost_alone_and_with_the_first_of_them_the_signed_bytes(
         assert await readable(town, session) == {n: SAID[n] for n in (22, 23)}
         assert await kept.wrong() == []
 
-        await kept.destroyer.municipality("hengelo", "test")
+        await kept.destroyer.erase_municipality("hengelo", "test")
         assert await readable(town, session) == {22: SAID[22]}
         assert await kept.wrong() == []
 
-        await kept.destroyer.conversation(*conversations[1][:2], "test")
+        await kept.destroyer.erase_conversation(*conversations[1][:2], "test")
         assert await readable(town, session) == {}
         assert await kept.wrong() == []
         await _nothing_is_left(kept)
@@ -176,8 +176,8 @@ async def test_without_any_one_of_its_pieces_a_body_does_not_come_together(
         row = await kept.pool.fetchrow(sql, f"wamid.p{run + n}")
         assert row and row["item"] == n
         async with kept.pool.acquire() as connection:
-            assert (await assemble(connection, kept.keys, row["receipt"])).body == sent
+            assert (await assemble_body(connection, kept.keys, row["receipt"])).body == sent
             await kept.destroyer.erase_entry(row["id"], "test")
             with pytest.raises(SegmentsDestroyed):
-                await assemble(connection, kept.keys, row["receipt"])
+                await assemble_body(connection, kept.keys, row["receipt"])
         assert await kept.wrong() == []

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from archiver.intake import FRAMES
+from archiver.intake import PREFETCH
 from deploy.local.state import free_port
 from services.amqp import topology
 from services.amqp.connection import BrokerConnection, broker_connection
@@ -25,7 +25,7 @@ from tests.installation import Installation
 from tests.watching import until
 
 REACH_SECONDS, SETTLE_SECONDS = 40.0, 120.0
-AHEAD = 20 * FRAMES
+AHEAD = 20 * PREFETCH
 """Records that are published and not written yet: more than one of them takes into its hand, whose
 envelopes have up to 18."""
 FIRST, SECOND = "archiver", "archiver-2"

@@ -12,9 +12,9 @@ from archiver.audit import log
 from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
-from archiver.index.record_fields import read_fields, subjects
+from archiver.index.record_fields import read_fields, subject_identities
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer, sign
+from archiver.log.checkpoint_signer import Signer, sign_checkpoint
 from archiver.log.writer import person_hash
 from services.config.settings import derived_key
 from services.contract import Record
@@ -61,13 +61,13 @@ async def findings(pool: Pool, store: Path) -> list[Finding]:
     """What is wrong, after everything has been signed; also with what is kept outside."""
     signer = Signer(LOG, derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
     outside = ObjectStore(store.as_uri())
-    await sign(pool, signer, outside)
-    asked = VerifyOptions(trust=Trust(LOG, signer.public), outside=outside)
+    await sign_checkpoint(pool, signer, outside)
+    asked = VerifyOptions(trust=Trust(LOG, signer.public_key), outside=outside)
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = log.findings(connection, asked, lambda seen, of: None)
+        found = log.verify_log(connection, asked, lambda seen, of: None)
         return [one async for one in found]
 
 
@@ -84,11 +84,11 @@ async def files(pool: Pool, published: Sequence[Record]) -> None:
 async def check_subjects(pool: Pool, published: Sequence[Record]) -> None:
     """Of each conversation everybody's names, once."""
     keys = await keys_of(pool)
-    hashing = {tenant: await keys.hashing(tenant) for tenant in {r.tenant for r in published}}
+    hashing = {tenant: await keys.hash_key(tenant) for tenant in {r.tenant for r in published}}
     wanted = {
         (r.tenant, person_hash(hashing[r.tenant], one.kind, one.value), r.conversation)
         for r in published
-        for one in subjects(read_fields(r))
+        for one in subject_identities(read_fields(r))
     }
     sql = "select tenant, hash, conversation from archiver.subject where conversation = any($1)"
     rows = await pool.fetch(sql, {record.conversation for record in published})

@@ -19,7 +19,7 @@ import pytest
 
 from archiver.encryption.key_store import NOWHERE
 from archiver.encryption.sealing import unseal
-from archiver.quarantine import ABOUT
+from archiver.quarantine import PURPOSE
 from services import clock
 from services.amqp import topology
 from services.contract import ArchiveBatch, Record
@@ -195,7 +195,7 @@ async def test_what_cannot_become_an_entry_is_kept_aside_once_and_its_siblings_a
 
 async def aside(pool: Pool) -> list[tuple[str, bytes]]:
     """What is kept aside, opened."""
-    keys = await (await keys_of(pool)).of_conversations([NOWHERE])
+    keys = await (await keys_of(pool)).ensure_conversation_keys([NOWHERE])
     rows = await pool.fetch("select reason, salt, sealed from archiver.quarantine")
-    opened = [unseal(keys[NOWHERE], row["salt"], row["sealed"], ABOUT) for row in rows]
+    opened = [unseal(keys[NOWHERE], row["salt"], row["sealed"], PURPOSE) for row in rows]
     return sorted((row["reason"], body) for row, body in zip(rows, opened, strict=True))

@@ -10,9 +10,9 @@ import aiohttp
 import msgspec
 
 from archiver.api.access_log import access_log
-from archiver.api.queries import Store
+from archiver.api.queries import RecordReader
 from archiver.log.writer import Writer
-from archiver.search.routes import PATH, Searching
+from archiver.search.routes import PATH, SearchRoutes
 from archiver.search.search import Search
 from services import clock
 from services.contract import Record
@@ -123,11 +123,11 @@ async def asking(pool: Pool, rights: Rights) -> AsyncIterator[Asking]:
     given = msgspec.structs.asdict(rights) | {"per_second": 1000, "burst": 100_000}
     ring = TokenStore(pool, [key("t", **given)])
     keys = await keys_of(pool)
-    store = Store(pool, keys)
+    store = RecordReader(pool, keys)
     finder = Search(pool, keys, store)
     async with (
         access_log(Writer(pool, keys)) as views,
-        serve(api_app(Searching(finder, store, views, ring).routes()), "127.0.0.1", 0) as port,
+        serve(api_app(SearchRoutes(finder, store, views, ring).routes()), "127.0.0.1", 0) as port,
         aiohttp.ClientSession() as session,
     ):
         yield Asking(f"http://127.0.0.1:{port}{PATH}", session)

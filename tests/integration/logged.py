@@ -11,7 +11,7 @@ from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
-from archiver.log.checkpoint_signer import Signer, sign
+from archiver.log.checkpoint_signer import Signer, sign_checkpoint
 from archiver.log.erasure import Eraser
 from archiver.log.writer import Writer
 from services import clock
@@ -69,16 +69,16 @@ class Log:
         await self.writer.add(made)
 
     async def sign(self) -> int:
-        return (await sign(self.pool, self.signer, self.outside)).size
+        return (await sign_checkpoint(self.pool, self.signer, self.outside)).size
 
     async def findings(self, *, outside: bool = True, **asked: object) -> list[Finding]:
-        trust = Trust(self.signer.origin, self.signer.public)
+        trust = Trust(self.signer.origin, self.signer.public_key)
         store = self.outside if outside else None
         async with self.pool.acquire() as connection, connection.transaction(
             isolation="repeatable_read", readonly=True
         ):  # fmt: skip
             wanted = VerifyOptions(trust=trust, outside=store, **asked)  # type: ignore[arg-type]
-            found = log.findings(connection, wanted, lambda seen, of: None)
+            found = log.verify_log(connection, wanted, lambda seen, of: None)
             return [one async for one in found]
 
 

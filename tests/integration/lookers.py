@@ -13,7 +13,7 @@ from aiohttp import web
 from click.testing import Result
 
 from archiver.api.access_log import AccessLog, access_log
-from archiver.api.routes import Api
+from archiver.api.routes import RecordRoutes
 from services import clock
 from services.contract import Record
 from services.http.application import api_app
@@ -110,7 +110,7 @@ async def looker(pool: Pool, **rights: Any) -> AsyncIterator[Looker]:
     given = {"roles": frozenset(["read"])} | GENEROUS | rights
     ring = TokenStore(pool, [key("t", **given)])
     async with access_log(await writer_of(pool)) as views:
-        api = Api(await reader_of(pool), views, ring, timedelta)
+        api = RecordRoutes(await reader_of(pool), views, ring, timedelta)
         anything = web.get(
             "/v1/any/{conversation}", require_token(views.identified(showing(views)), ring, "read")
         )

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.index.blind_index import number
+from archiver.index.blind_index import word_token
 from archiver.log.erasure import Eraser
 from archiver.log.writer import person_hash
 from services import clock
@@ -53,7 +53,7 @@ async def _left(pool: Pool) -> bytes:
 
 async def _guesses(keys: KeyStore) -> Iterator[tuple[str, bytes]]:
     """What each guess would look like, in whatever way we ever keep or find anything."""
-    key = await keys.hashing("almelo")
+    key = await keys.hash_key("almelo")
 
     def made() -> Iterator[tuple[str, bytes]]:
         for phone in RANGE:
@@ -61,7 +61,7 @@ async def _guesses(keys: KeyStore) -> Iterator[tuple[str, bytes]]:
             yield from _plain(phone)
             yield from _plain(f"wamid.{phone}")
         for text in TEXTS:
-            yield text, str(number(key, text)).encode()
+            yield text, str(word_token(key, text)).encode()
             yield from _plain(text)
 
     return made()
@@ -87,7 +87,7 @@ async def test_a_guess_is_confirmed_before_and_not_after(pool: Pool) -> None:
     await writer.add([message()])
     before = await _confirmed(pool, keys)
     assert before == {THEIRS, TEXT, BSN}, "by the keyed hashes, with the keys; and by nothing else"
-    await Eraser(pool, keys).conversation("almelo", WHERE, "test")
+    await Eraser(pool, keys).erase_conversation("almelo", WHERE, "test")
     assert await _confirmed(pool, keys) == set()
 
 

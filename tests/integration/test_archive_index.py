@@ -127,16 +127,16 @@ async def test_what_was_destroyed_is_not_found_again(pool: Pool, tmp_path: Path)
         await put_back(log)
         keys = await keys_of(pool)
         async with pool.acquire() as connection, connection.transaction():
-            assert [one.sentence for one in await search_index.orphaned_rows(connection)] == [
+            assert [one.sentence for one in await search_index.find_orphaned_rows(connection)] == [
                 NOBODY
             ] * 6
             assert await search_index.delete_orphans(connection) == 6
         await pool.execute("delete from archiver.searchable")
         async with pool.acquire() as reading, reading.transaction(isolation="repeatable_read"):
-            then = await search_index.log_state(reading)
-            some = await anext(search_index.missing(reading, keys))
+            then = await search_index.load_log_state(reading)
+            some = await anext(search_index.find_missing_rows(reading, keys))
             assert some.words
-            await log.destroyer.conversation("almelo", log.records[100].conversation, "test")
+            await log.destroyer.erase_conversation("almelo", log.records[100].conversation, "test")
             async with pool.acquire() as writing, writing.transaction():
                 with pytest.raises(SealedBeforeErasure):
                     await search_index.rebuild(writing, some, then.destructions)
@@ -145,7 +145,7 @@ async def test_what_was_destroyed_is_not_found_again(pool: Pool, tmp_path: Path)
 async def put_back(log: Log) -> None:
     """A conversation and a message are destroyed, and what they were found by is put back."""
     await log.pool.execute("create table before as select * from archiver.searchable")
-    await log.destroyer.conversation("almelo", log.records[0].conversation, "test")
+    await log.destroyer.erase_conversation("almelo", log.records[0].conversation, "test")
     await log.destroyer.erase_entry(log.records[400].id, "test")
     await log.pool.execute(
         "insert into archiver.searchable select * from before on conflict do nothing"

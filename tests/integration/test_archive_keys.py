@@ -135,7 +135,7 @@ async def test_a_key_is_looked_up_by_itself_in_a_table_of_which_nothing_is_known
     """A statement that was planned when there were no keys is used as they come by the thousand."""
     await pool.execute("analyze archiver.conversation_key, archiver.municipality_key")
     keys, count = await keys_of(pool), 1000
-    await keys.of_conversations({("almelo", f"c{n}") for n in range(count)})
+    await keys.ensure_conversation_keys({("almelo", f"c{n}") for n in range(count)})
     async with pool.acquire() as connection:
         await connection.execute("set plan_cache_mode = force_generic_plan")
         await connection.execute(f"prepare looked (text[], text[]) as {KEYS}")

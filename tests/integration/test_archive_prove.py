@@ -115,7 +115,7 @@ async def test_what_was_destroyed_is_proved_all_the_same_and_not_read(
     log: Log, env: dict[str, str], recipe: Path, tmp_path: Path
 ) -> None:
     record, file = log.records[10], tmp_path / "proof.json"
-    await log.destroyer.conversation("almelo", record.conversation, "test")
+    await log.destroyer.erase_conversation("almelo", record.conversation, "test")
     await said(env, "prove", record.message, "--out", file)
     assert checked(recipe, file, await said(env, "key")).returncode == 0
     assert "was destroyed" in await said(

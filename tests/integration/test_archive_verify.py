@@ -8,7 +8,7 @@ import pytest
 from archiver.encryption import signed_note
 from archiver.encryption.signed_note import Checkpoint
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import Tree, tree_from
+from archiver.log.merkle import Tree, load_tree
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
@@ -47,10 +47,10 @@ async def _again(log: Log, *, nodes: bool, head: bool, checkpoints: bool) -> Non
     if nodes:
         await log.pool.execute("delete from archiver.node")
         add = "insert into archiver.node (level, index, hash) values ($1, $2, $3)"
-        await log.pool.executemany(add, tree.done)
+        await log.pool.executemany(add, tree.completed)
     if head:
         change = "update archiver.head set size = $1, peaks = $2"
-        await log.pool.execute(change, tree.size, tree.edge())
+        await log.pool.execute(change, tree.size, tree.edge_bytes())
     if checkpoints:
         await log.pool.execute("delete from archiver.checkpoint")
 
@@ -83,7 +83,7 @@ async def _forge(log: Log) -> None:
     """A checkpoint that somebody else signed."""
     row = await log.pool.fetchrow("select size, peaks from archiver.head")
     assert row
-    root = tree_from(row["size"], row["peaks"]).root()
+    root = load_tree(row["size"], row["peaks"]).root()
     made = Checkpoint(log.signer.origin, row["size"], root, clock.now())
     note = signed_note.sign_note(made, bytes(32))
     change = "update archiver.checkpoint set note = $1 where size = $2"
@@ -102,9 +102,9 @@ async def _roll_back(log: Log) -> None:
         tree.append(row["leaf"])
     await log.pool.execute("delete from archiver.node")
     add = "insert into archiver.node (level, index, hash) values ($1, $2, $3)"
-    await log.pool.executemany(add, tree.done)
+    await log.pool.executemany(add, tree.completed)
     change = "update archiver.head set size = $1, peaks = $2"
-    await log.pool.execute(change, tree.size, tree.edge())
+    await log.pool.execute(change, tree.size, tree.edge_bytes())
 
 
 CHANGE, DELETE = "update archiver.entry set", "delete from archiver.entry"
@@ -258,7 +258,7 @@ async def test_without_the_hashes_of_before_it_begins_at_the_beginning(log: Log)
 
 async def test_what_was_destroyed_with_a_word_is_no_finding(log: Log) -> None:
     destroyer = log.destroyer
-    await destroyer.conversation("almelo", conversation(3), "test")
+    await destroyer.erase_conversation("almelo", conversation(3), "test")
     await destroyer.erase_entry(log.records[PLACE].id, "test")
     assert await log.findings() == []
     await log.pool.execute(f"delete from archiver.entry where position = {PLACE}")

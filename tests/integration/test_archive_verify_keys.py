@@ -9,7 +9,7 @@ import pytest
 from archiver.audit.log_walk import Finding
 from archiver.encryption.sealing import nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import leaf_hash, tree_from
+from archiver.log.merkle import leaf_hash, load_tree
 from services import clock
 from services.postgres.database import Pool
 from tests.integration.logged import Log, conversation, logged
@@ -27,7 +27,7 @@ async def _found(log: Log) -> list[Finding]:
 
 
 async def test_with_the_keys_what_nobody_touched_is_as_it_was(log: Log) -> None:
-    await log.destroyer.conversation("almelo", conversation(1), "test")
+    await log.destroyer.erase_conversation("almelo", conversation(1), "test")
     await log.destroyer.erase_entry(log.records[400].id, "test")
     await log.sign()
     assert await _found(log) == []
@@ -55,7 +55,7 @@ async def test_a_municipality_s_key_is_taken_away(log: Log, purpose: str) -> Non
 
 
 async def test_a_destruction_excuses_nothing_that_came_after_it(log: Log) -> None:
-    await log.destroyer.conversation("almelo", conversation(3), "test")
+    await log.destroyer.erase_conversation("almelo", conversation(3), "test")
     late = log.records[15]
     again = [
         type(late)(**{name: getattr(late, name) for name in late.__struct_fields__} | change)
@@ -80,10 +80,10 @@ async def test_a_destruction_that_was_not_sealed_here(log: Log) -> None:
         " values ($1, $2, 'destruction', now(), 'almelo', '', '', 0, $3, $4, $5)",
         clock.new_id(), head["size"], bytes(16), bytes(60), leaf,
     )  # fmt: skip
-    tree = tree_from(head["size"], head["peaks"])
+    tree = load_tree(head["size"], head["peaks"])
     tree.append(leaf)
     change = "update archiver.head set size = $1, peaks = $2"
-    await log.pool.execute(change, tree.size, tree.edge())
+    await log.pool.execute(change, tree.size, tree.edge_bytes())
     await log.sign()
     await log.pool.execute("delete from archiver.conversation_key where tenant = 'almelo'")
     assert "destruction" in {one.what for one in await _found(log)}
@@ -129,7 +129,7 @@ async def test_what_was_destroyed_and_is_put_back(log: Log) -> None:
     key = await log.pool.fetchrow(keys, conversation(3))
     salt = await log.pool.fetchval("select salt from archiver.entry where position = 400")
     destroyer = log.destroyer
-    await destroyer.conversation("almelo", conversation(3), "test")
+    await destroyer.erase_conversation("almelo", conversation(3), "test")
     await destroyer.erase_entry(log.records[400].id, "test")
     await log.sign()
     assert key and await _found(log) == []
@@ -158,10 +158,10 @@ async def test_an_entry_that_nobody_with_a_key_has_sealed(log: Log) -> None:
     await log.pool.execute(
         f"insert into archiver.entry ({', '.join(row)}) values ({places})", *row.values()
     )
-    tree = tree_from(head["size"], head["peaks"])
+    tree = load_tree(head["size"], head["peaks"])
     tree.append(leaf)
     change = "update archiver.head set size = $1, peaks = $2"
-    await log.pool.execute(change, tree.size, tree.edge())
+    await log.pool.execute(change, tree.size, tree.edge_bytes())
     await log.sign()
     assert await log.findings() == [], "that there is something, and nobody sees what"
     assert [(one.what, one.position) for one in await _found(log)] == [("shut", head["size"])]

@@ -12,9 +12,9 @@ import pytest
 from archiver.audit import search_index
 from archiver.audit.log_walk import Finding
 from archiver.intake import Batch, Intake
-from archiver.log.checkpoint_signer import sign
+from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.erasure import Eraser
-from archiver.log.inclusion_proof import proof
+from archiver.log.inclusion_proof import prove_inclusion
 from archiver.log.writer import Writer, person_hash
 from archiver.media.fetch_policy import Fetched
 from archiver.media.store import MediaStore
@@ -66,7 +66,7 @@ async def test_a_destruction_that_was_made_of_something_else_is_found(log: Log) 
 
 
 async def test_a_destruction_of_one_is_none_of_another(log: Log) -> None:
-    await log.destroyer.conversation("almelo", conversation(3), "test")
+    await log.destroyer.erase_conversation("almelo", conversation(3), "test")
     await log.pool.execute(
         "update archiver.entry set conversation = $1 where kind = 'destruction'", conversation(4)
     )
@@ -96,7 +96,7 @@ async def test_what_is_put_back_after_a_destruction_is_found(log: Log) -> None:
     await log.writer.add([made, said])
     salt = await pool.fetchval("select salt from archiver.entry where id = $1", made.id)
     await pool.execute("create table before as select * from archiver.subject")
-    await log.destroyer.conversation("almelo", said.conversation, "test")
+    await log.destroyer.erase_conversation("almelo", said.conversation, "test")
     await log.sign()
     keys = await keys_of(pool)
     assert await log.findings(keys=keys) == []
@@ -104,9 +104,9 @@ async def test_what_is_put_back_after_a_destruction_is_found(log: Log) -> None:
     await pool.execute("insert into archiver.subject select * from before on conflict do nothing")
     assert whats(await log.findings(keys=keys)) == ["restored"]
     async with pool.acquire() as connection, connection.transaction():
-        assert whats(await search_index.orphaned_rows(connection)) == ["index"]
+        assert whats(await search_index.find_orphaned_rows(connection)) == ["index"]
         assert await search_index.delete_orphans(connection) == 1
-        assert await search_index.orphaned_rows(connection) == []
+        assert await search_index.find_orphaned_rows(connection) == []
 
 
 @pytest.mark.parametrize("size", [-1, 2**62 + 1, 2**63 - 1])
@@ -115,7 +115,7 @@ async def test_a_checkpoint_of_a_size_that_cannot_be_is_found(log: Log, size: in
     found = await log.findings(outside=False)
     assert [(one.what, one.position) for one in found] == [("checkpoint", size)]
     async with log.pool.acquire() as connection:
-        made = await proof(connection, log.records[3].id, log.signer.verifier)
+        made = await prove_inclusion(connection, log.records[3].id, log.signer.verifier)
     assert made.size == ENTRIES
 
 
@@ -124,7 +124,7 @@ async def test_of_a_record_whose_time_nobody_can_tell_the_rest_is_kept(pool: Poo
     never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
     intake = Intake(Writer(pool, keys), Quarantine(pool, keys))
     records = [msgspec.structs.replace(message(2), at=never), good]
-    await intake._write(Batch([], records, await intake._entries(records)))
+    await intake._write_batch(Batch([], records, await intake._seal_records(records)))
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 1
     assert await pool.fetchval("select id from archiver.entry") == good.id
 
@@ -165,7 +165,7 @@ class Meanwhile(ObjectStore):
 
     async def names(self, folder: str) -> AsyncIterator[str]:
         await self.log.grow(1)
-        await sign(self.log.pool, self.log.signer, ObjectStore(self.url))
+        await sign_checkpoint(self.log.pool, self.log.signer, ObjectStore(self.url))
         async for one in super().names(folder):
             yield one
 
@@ -184,7 +184,7 @@ async def test_of_an_entry_in_no_conversation_nobody_is_left(pool: Pool) -> None
     keys, alone = await keys_of(pool), msgspec.structs.replace(message(7), conversation="")
     await (await writer_of(pool)).add([alone])
     await Eraser(pool, keys).erase_entry(alone.id, "test")
-    hash = person_hash(await keys.hashing("almelo"), "phone", "31610000007")
+    hash = person_hash(await keys.hash_key("almelo"), "phone", "31610000007")
     assert await pool.fetch("select entry from archiver.subject where hash = $1", hash) == []
 
 
@@ -215,7 +215,7 @@ async def test_a_municipality_is_destroyed_while_its_citizens_write(log: Log) ->
         for n in range(20):
             await log.writer.add([message(3000 + 5 * n)])
 
-    await asyncio.gather(log.destroyer.municipality("almelo", "it is no more"), write())
+    await asyncio.gather(log.destroyer.erase_municipality("almelo", "it is no more"), write())
     assert await log.findings(keys=await keys_of(log.pool)) == []
 
 
@@ -224,7 +224,7 @@ async def test_a_hash_that_somebody_put_there_before_stops_nobody(log: Log) -> N
     await pool.execute("insert into archiver.node values (8, 2, '\\x00')")  # of a tile that comes
     intake = Intake(Writer(pool, keys), Quarantine(pool, keys))
     records = [message(10_000 + n) for n in range(200)]
-    await intake._write(Batch([], records, await intake._entries(records)))
+    await intake._write_batch(Batch([], records, await intake._seal_records(records)))
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 0
     assert await pool.fetchval("select size from archiver.head") == ENTRIES + 200
     assert "tile" in whats(await log.findings())

@@ -16,7 +16,7 @@ import pytest
 
 from archiver.api.access_log import access_log
 from archiver.api.queries import NOTES
-from archiver.api.routes import Api
+from archiver.api.routes import RecordRoutes
 from services import clock
 from services.contract import Record
 from services.http.application import api_app
@@ -145,7 +145,7 @@ async def reader(pool: Pool, rights: Rights) -> AsyncIterator[Reader]:
     async with (
         access_log(await writer_of(pool)) as views,
         serve(
-            api_app(Api(await reader_of(pool), views, ring, timedelta).routes()),
+            api_app(RecordRoutes(await reader_of(pool), views, ring, timedelta).routes()),
             "127.0.0.1",
             0,
         ) as port,

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from archiver.intake import FRAMES, Intake
+from archiver.intake import PREFETCH, Intake
 from archiver.log.append import Entry
 from archiver.log.erasure import Eraser
 from archiver.log.writer import SealedBeforeErasure, Writer
@@ -38,11 +38,11 @@ class Meanwhile(Writer):
     destroyer: Eraser
     times = 1
 
-    async def sealed(self, records: Sequence[Record]) -> list[Entry]:
-        entries = await super().sealed(records)
+    async def seal(self, records: Sequence[Record]) -> list[Entry]:
+        entries = await super().seal(records)
         if self.times:
             self.times -= 1
-            await self.destroyer.conversation("almelo", records[0].conversation, "meanwhile")
+            await self.destroyer.erase_conversation("almelo", records[0].conversation, "meanwhile")
         return entries
 
 
@@ -62,8 +62,8 @@ async def _found(pool: Pool) -> list[int]:
 async def test_what_was_sealed_before_is_not_written_after(pool: Pool, tmp_path: Path) -> None:
     async with logged(pool, tmp_path) as log:
         new = message(0)
-        sealed = await log.writer.sealed([new])
-        await log.destroyer.conversation("almelo", new.conversation, "test")
+        sealed = await log.writer.seal([new])
+        await log.destroyer.erase_conversation("almelo", new.conversation, "test")
         with pytest.raises(SealedBeforeErasure):
             await log.writer.write(sealed)
         assert await log.writer.add([new]) == 1
@@ -93,7 +93,7 @@ async def test_the_intake_seals_anew_and_keeps_all_that_came(pool: Pool, broker:
     async with (
         broker_connection(broker.url_for("router", PASSWORDS["router"]), "test") as out,
         broker_connection(broker.url_for("archiver", PASSWORDS["archiver"]), "test") as link,
-        run_consumer(link, QUEUE, FRAMES, intake.work),
+        run_consumer(link, QUEUE, PREFETCH, intake.work),
     ):
         batch = ArchiveBatch(records=records)
         await Publisher(out, topology.ARCHIVE).publish(topology.ARCHIVE_QUEUE, batch, 10)
@@ -111,12 +111,12 @@ async def test_after_a_municipality_was_destroyed_what_comes_is_found_by_its_new
     writer, destroyer = await writer_of(pool), Eraser(pool, await keys_of(pool))
     await writer.add([message(0)])
     [before] = await pool.fetch("select words from archiver.searchable")
-    await destroyer.municipality("almelo", "it is no more")
+    await destroyer.erase_municipality("almelo", "it is no more")
     again = msgspec.structs.replace(message(0), sequence=7)
     await writer.add([again])
     [after] = await pool.fetch("select words from archiver.searchable")
     assert not set(before["words"]) & set(after["words"])
-    words = (await (await writer_of(pool)).sealed([again]))[0].index_tokens
+    words = (await (await writer_of(pool)).seal([again]))[0].index_tokens
     assert words and list(words.words) == after["words"]
 
 
@@ -129,7 +129,7 @@ async def test_it_is_said_and_done_or_neither(pool: Pool, tmp_path: Path) -> Non
             "create trigger refuse before delete on archiver.searchable execute function refuse()"
         )
         with pytest.raises(Exception, match="no"):
-            await log.destroyer.conversation("almelo", message(0).conversation, "test")
+            await log.destroyer.erase_conversation("almelo", message(0).conversation, "test")
         assert len(await _kinds(pool)) == size
         assert all(opens for _, opens in await _kinds(pool))
         assert await log.findings() == []
@@ -144,7 +144,7 @@ async def test_many_are_destroyed_while_many_are_written(pool: Pool, tmp_path: P
 
         async def destroys(nth: int) -> None:
             for _ in range(5):
-                await log.destroyer.conversation("almelo", message(nth).conversation, "test")
+                await log.destroyer.erase_conversation("almelo", message(nth).conversation, "test")
 
         await asyncio.gather(*map(writes, range(4)), *map(destroys, (0, 5, 10)))
         assert await log.findings() == []
@@ -168,5 +168,5 @@ async def test_whom_a_request_was_about_is_forgotten_with_the_last_that_it_was_a
     destroyer = Eraser(pool, await keys_of(pool))
     for each in conversations:
         assert await pool.fetchval(asked) > 0
-        await destroyer.conversation(TENANT, each, "its time is over")
+        await destroyer.erase_conversation(TENANT, each, "its time is over")
     assert await pool.fetchval(asked) == 0

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from archiver.audit import media
-from archiver.audit.media import damaged
+from archiver.audit.media import verify_files
 from archiver.encryption.key_store import KeyStore
 from services import clock
 from services.contract import Record
@@ -27,7 +27,7 @@ async def found(
     pool: Pool, folder: Path, progress: Any = lambda *_: None, keys: KeyStore | None = None
 ) -> Found:
     store = ObjectStore((folder / "objects").as_uri())
-    looked = damaged(pool, store, progress, keys)
+    looked = verify_files(pool, store, progress, keys)
     return [(one.what, one.object, one.message) async for one in looked]
 
 

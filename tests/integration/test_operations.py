@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from archiver.operator_actions import MOST, record_operator_actions
+from archiver.operator_actions import BATCH_ROWS, record_operator_actions
 from cli.main import main
 from cli.routing.rollback import KEPT
 from cli.support.audit import LONGEST_NAME
@@ -237,7 +237,7 @@ async def test_each_is_recorded_once_as_it_was_done(pool: Pool, empty: str) -> N
 
 
 async def test_more_than_go_at_once_go_one_batch_after_the_other(pool: Pool) -> None:
-    await wrote(pool, 2 * MOST + 1)
+    await wrote(pool, 2 * BATCH_ROWS + 1)
     sizes: list[int] = []
 
     async def add(records: Any) -> None:
@@ -245,8 +245,8 @@ async def test_more_than_go_at_once_go_one_batch_after_the_other(pool: Pool) -> 
         await (await writer_of(pool)).add(records)
 
     async with background_task(record_operator_actions(pool, add)):
-        assert len(await all_recorded(pool)) == 2 * MOST + 1
-    assert sizes == [MOST, MOST, 1]
+        assert len(await all_recorded(pool)) == 2 * BATCH_ROWS + 1
+    assert sizes == [BATCH_ROWS, BATCH_ROWS, 1]
 
 
 async def test_who_dies_between_adding_and_marking_records_it_once_all_the_same(pool: Pool) -> None:

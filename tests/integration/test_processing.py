@@ -62,7 +62,7 @@ async def test_each_action_with_somebodys_data_is_one_row_however_often_it_is_wr
 
 async def test_nothing_is_logged_of_what_is_not_written(pool: Pool) -> None:
     writer = await writer_of(pool)
-    entries = await writer.sealed(world())
+    entries = await writer.seal(world())
     last = msgspec.structs.replace(entries[-1], subjects=("what the database refuses",))
     with pytest.raises(Exception, match="bytes"):
         await writer.write([*entries[:-1], last])

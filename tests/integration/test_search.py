@@ -9,7 +9,7 @@ import pytest
 
 from archiver.log.erasure import Eraser
 from archiver.search import log_position
-from archiver.search.request import COUNTED
+from archiver.search.request import BOUNDED_COUNT
 from services import clock
 from services.contract import Record
 from services.postgres.database import Pool
@@ -200,7 +200,7 @@ async def test_the_same_question_finds_the_same_later(pool: Pool) -> None:
         await written(pool, message("vol"), message("vol", at=NOON - minutes(5)))
         assert await ask.page(words="vol", asOf=first["asOf"]) == first
         assert (await ask.page(words="vol"))["total"] == 4
-        key = await (await keys_of(pool)).hashing("almelo")
+        key = await (await keys_of(pool)).hash_key("almelo")
         nothing = await ask.page(words="vol", asOf=log_position.encode_position(key, 0))
         assert (nothing["total"], nothing["messages"]) == (0, [])
         beyond = await ask.page(words="vol", asOf=log_position.encode_position(key, 10**17))
@@ -264,12 +264,12 @@ async def test_who_destroys_something_takes_it_out_of_the_index(pool: Pool) -> N
     destroyer = Eraser(pool, await keys_of(pool))
     async with asking(pool, rights_of()) as ask:
         first = await ask.page(words="vol")
-        await destroyer.conversation("almelo", conversation("weg"), "its time is over")
+        await destroyer.erase_conversation("almelo", conversation("weg"), "its time is over")
         again = await ask.page(words="vol", asOf=first["asOf"])
         assert (first["total"], again["total"], again["gone"]) == (2, 1, 0)
         await destroyer.erase_entry(records[0].id, "its time is over")
         assert (await ask.page(words="vol"))["total"] == 0
-    await destroyer.municipality("hengelo", "it is no more")
+    await destroyer.erase_municipality("hengelo", "it is no more")
     assert await pool.fetchval("select count(*) from archiver.searchable") == 0
 
 
@@ -291,12 +291,12 @@ async def test_many_hits_are_counted_up_to_a_bound(pool: Pool) -> None:
         "insert into archiver.searchable select archiver.first_id(at + n * interval '1 s'),"
         " position, at, tenant, department, conversation, kind, type, direction, words"
         " from archiver.searchable, generate_series(1, $1) as n",
-        COUNTED,
+        BOUNDED_COUNT,
     )
     async with asking(pool, rights_of()) as ask:
         page = await ask.page(words="vol", limit=1)
-        assert (page["total"], page["totalIsExact"]) == (COUNTED, False)
+        assert (page["total"], page["totalIsExact"]) == (BOUNDED_COUNT, False)
         page = await ask.page(words="vol", limit=1, count="exact")
-        assert (page["total"], page["totalIsExact"]) == (COUNTED + 1, True)
+        assert (page["total"], page["totalIsExact"]) == (BOUNDED_COUNT + 1, True)
         page = await ask.page(words="vol", limit=1, until="2026-11-20T14:00:00Z")
         assert (page["total"], page["totalIsExact"]) == (2 * 3600, True)

@@ -38,7 +38,7 @@ async def ran(url: str, *arguments: str, why: tuple[str, ...] = WHY, key: str = 
 
 async def told(pool: Pool, place: int, tenant: str = "almelo") -> str:
     """That place in the log, as an answer has it."""
-    return log_position.encode_position(await (await keys_of(pool)).hashing(tenant), place)
+    return log_position.encode_position(await (await keys_of(pool)).hash_key(tenant), place)
 
 
 async def operations(pool: Pool) -> list[dict[str, Any]]:

@@ -291,7 +291,7 @@ async def test_whom_the_router_takes_for_one_is_one_and_nobody_else(
     for name in names[:-1]:
         asked: Names = frozenset([Identity("bsuid", name)])
         async with pool.acquire() as on, on.transaction():
-            finder = PersonFinder(on, keys, TENANT, await keys.hashing(TENANT))
+            finder = PersonFinder(on, keys, TENANT, await keys.hash_key(TENANT))
             found = set((await finder.find(asked)).conversations)
         theirs = [those for those in persons.values() if those & found]
         assert found == set().union(*theirs), name

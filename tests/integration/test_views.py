@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from archiver.api.viewer import EMPLOYEE, REASON
-from archiver.index.processing_log import SHOWN, activity, processor, span_of
+from archiver.index.processing_log import SHOWN, default_activity, processor_uri, span_of
 from archiver.log import writer
 from archiver.log.writer import CONVERSATION, person_hash
 from services import clock
@@ -204,12 +204,12 @@ async def test_a_view_is_in_the_processing_log_in_the_trace_of_whoever_asked(
     first, second, *page = await _shown(pool)
     views = await seen(pool)
     assert (first["trace_id"].hex(), first["parent_span_id"].hex()) == (trace, span)
-    assert first["foreign_processor"] == processor("almelo", "crm")
+    assert first["foreign_processor"] == processor_uri("almelo", "crm")
     assert second["trace_id"] == messages[0].id.bytes
     assert (second["parent_span_id"], second["foreign_processor"]) == (None, None)
     assert len({row["trace_id"] for row in page}) == 1, "two parts of one answer"
     assert [row["span_id"] for row in (first, second)] == [span_of(v["id"]) for v in views[:2]]
-    key = await (await keys_of(pool)).hashing("almelo")
+    key = await (await keys_of(pool)).hash_key("almelo")
     assert {row["subject"] for row in (first, second, *page)} == {
         person_hash(key, CONVERSATION, id_of(HERE))
     }
@@ -227,7 +227,7 @@ async def test_of_an_employee_nothing_is_in_the_processing_log(
         await looks.get(f"messages/{messages[0].id}", **NAMED)
     (row,) = await _shown(pool)
     assert "devries" not in str(row)
-    assert (row["activity"], row["status"]) == (activity("almelo"), "Ok")
+    assert (row["activity"], row["status"]) == (default_activity("almelo"), "Ok")
     entries = await pool.fetch("select * from archiver.entry where kind = 'view'")
     assert len(entries) == 1
     assert "devries" not in str(entries)

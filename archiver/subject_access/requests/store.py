@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import RECORDS, opened
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Identity
 from archiver.log.writer import writer_in_transaction
@@ -125,7 +125,7 @@ class RequestStore:
         """What can still be opened of what was done, oldest first."""
         places = ["", *request.conversations]
         rows = await self._connection.fetch(_STEPS, request.tenant, places)
-        read = [(row["at"], _step(row["data"])) for row in opened(rows, self._keys)]
+        read = [(row["at"], _step(row["data"])) for row in decrypt_rows(rows, self._keys)]
         return [(at, step) for at, step in read if step.request == request.id]
 
     async def _step(self, request: Request, now: datetime, **said: Any) -> None:

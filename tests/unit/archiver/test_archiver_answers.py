@@ -39,7 +39,7 @@ def test_every_member_of_a_message_is_described(answer: dict[str, object]) -> No
 
 
 def test_every_member_of_a_note_is_described() -> None:
-    [note] = presenter.notes([row("note", NOTED)])
+    [note] = presenter.notes_json([row("note", NOTED)])
     assert note.keys() == {field.alias for field in Note.model_fields.values()}
 
 

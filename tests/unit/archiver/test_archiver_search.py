@@ -12,17 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.index.blind_index import (
-    EVERYWHERE,
-    MOST,
-    PARTS,
+    MAX_VALUES,
+    MAX_WORDS,
+    STOP_WORDS,
     department_token,
     index_tokens,
-    number,
     searchable_words,
+    word_token,
 )
 from archiver.index.record_fields import read_fields
 from archiver.search.request import SEARCH, Cursor
-from archiver.search.sql import FIRST, LAST, MONTHS, Where, count_query, hits, month_ranges
+from archiver.search.sql import (
+    FIRST,
+    LAST,
+    MAX_MONTHS,
+    SearchScope,
+    count_query,
+    hits_query,
+    month_ranges,
+)
 from services.contract import Record
 from services.http.rights import Rights
 from services.ids import created_at, min_id_at, uuid7
@@ -41,8 +49,8 @@ def asked(**members: Any) -> Any:
 OLDEST = min_id_at(NOW - timedelta(days=500))
 
 
-def where(oldest: UUID | None = OLDEST) -> Where:
-    return Where(as_of=5, key=KEY, oldest=oldest)
+def where(oldest: UUID | None = OLDEST) -> SearchScope:
+    return SearchScope(as_of=5, key=KEY, oldest=oldest)
 
 
 def record(kind: str = "message", **data: Any) -> Record:
@@ -57,22 +65,22 @@ def numbers(one: Record) -> set[int]:
 
 
 def test_a_number_is_of_one_word_under_one_key_and_fits_in_64_bits() -> None:
-    made = {number(key, word) for key in (KEY, OTHER) for word in ("zwembad", "fiets", "🚲")}
+    made = {word_token(key, word) for key in (KEY, OTHER) for word in ("zwembad", "fiets", "🚲")}
     assert len(made) == 6
     assert all(-(2**63) <= one < 2**63 for one in made)
-    assert number(KEY, "fiets") == number(KEY, "fietsen")
+    assert word_token(KEY, "fiets") == word_token(KEY, "fietsen")
     assert department_token(KEY, "zwembad") not in made
 
 
 def test_the_numbers_stay_what_they_are() -> None:
     """They stand in the tables of every installation: another one finds nothing there."""
-    assert number(KEY, "zwembad") == NUMBER
+    assert word_token(KEY, "zwembad") == NUMBER
     assert department_token(KEY, "balie") == HANDLED
 
 
 def test_no_word_that_is_everywhere_hides_another_of_its_root() -> None:
     """But for those that are said to do so."""
-    assert searchable_words(" ".join(EVERYWHERE)) == []
+    assert searchable_words(" ".join(STOP_WORDS)) == []
     assert {stem_root("gaat"), stem_root("weten")} == {"gat", "wet"}
     assert searchable_words("het gat in de wet") == ["gat", "wet"]
 
@@ -94,7 +102,7 @@ def test_of_a_message_its_type_and_way_are_known() -> None:
     found = index_tokens(one, read_fields(one), KEY)
     assert found
     assert (found.type, found.direction) == ("text", "in")
-    assert {*found.words} == {number(KEY, "zwembad"), department_token(KEY, "sport")}
+    assert {*found.words} == {word_token(KEY, "zwembad"), department_token(KEY, "sport")}
     noted = record("note", text="", department="sport")
     found = index_tokens(noted, read_fields(noted), KEY)
     assert found
@@ -109,10 +117,12 @@ def test_however_much_stands_in_a_message_it_is_bounded() -> None:
     deep: Any = "zwembad"
     for _ in range(100):
         deep = {"text": [deep]}
-    assert number(KEY, "zwembad") in numbers(record(content=deep))
-    wide = {"rows": [{"title": f"w{n}"} for n in range(2 * PARTS)]}
-    assert len(numbers(record(content=wide))) <= MOST + 1
-    assert len(numbers(record(text=" ".join(f"w{n}" for n in range(2 * MOST))))) == MOST + 1
+    assert word_token(KEY, "zwembad") in numbers(record(content=deep))
+    wide = {"rows": [{"title": f"w{n}"} for n in range(2 * MAX_VALUES)]}
+    assert len(numbers(record(content=wide))) <= MAX_WORDS + 1
+    assert (
+        len(numbers(record(text=" ".join(f"w{n}" for n in range(2 * MAX_WORDS))))) == MAX_WORDS + 1
+    )
 
 
 def test_months_are_looked_through_one_by_one_and_none_twice() -> None:
@@ -138,13 +148,13 @@ def test_a_page_goes_on_where_the_one_before_ended() -> None:
 
 def test_however_old_the_record_is_the_months_are_bounded() -> None:
     found = month_ranges(asked(), where(UUID(int=0)), NOW)
-    assert len(found) == MONTHS + 1
+    assert len(found) == MAX_MONTHS + 1
     assert found[-1][0] == FIRST
 
 
 def test_where_there_is_nothing_nothing_is_looked_through() -> None:
     assert month_ranges(asked(), where(None), NOW) == []
-    assert hits(asked(), RIGHTS, where(None), NOW).arguments == []
+    assert hits_query(asked(), RIGHTS, where(None), NOW).arguments == []
 
 
 @pytest.mark.parametrize(
@@ -159,7 +169,7 @@ def test_where_there_is_nothing_nothing_is_looked_through() -> None:
 def test_what_was_asked_stands_in_no_sql(question: dict[str, Any]) -> None:
     for rights in (RIGHTS, msgspec.structs.replace(RIGHTS, departments=frozenset(["balie"]))):
         one = asked(**question)
-        for query in (hits(one, rights, where(), NOW), count_query(one, rights, where())):
+        for query in (hits_query(one, rights, where(), NOW), count_query(one, rights, where())):
             assert "s.tenant = $1" in query.sql and query.arguments[0] == "almelo"
             assert not any(word in query.sql for word in ("zwembad", "balie", "almelo", "2026"))
             places = {int(n) for n in re.findall(r"\$(\d+)", query.sql)}

@@ -158,7 +158,7 @@ NOTED = {
 
 def test_a_note_is_shown_under_the_id_that_its_writer_was_given() -> None:
     rows = [row("note", NOTED | {"author": None}, 2), row("note", NOTED, 5)]
-    assert json.loads(msgspec.json.encode(presenter.notes(rows))) == [
+    assert json.loads(msgspec.json.encode(presenter.notes_json(rows))) == [
         {
             "id": str(UUID(int=8)),
             "at": "2026-11-25T12:00:02Z",
@@ -214,7 +214,7 @@ def test_a_conversation_is_where_it_came_to_and_how() -> None:
             | {"event": "closed", "department": "groen", "at": NOON + timedelta(seconds=15)}
             | {"reason": "klaar"},
         ],
-        "notes": presenter.notes([row("note", NOTED)]),
+        "notes": presenter.notes_json([row("note", NOTED)]),
     }
 
 

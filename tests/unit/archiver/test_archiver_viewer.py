@@ -11,11 +11,11 @@ from archiver.api.viewer import (
     EMPLOYEE,
     REASON,
     Viewer,
-    faults,
+    find_faults,
     parse_traceparent,
-    records,
+    read_viewer,
     shown_ranges,
-    viewer,
+    view_records,
 )
 from services.http.rights import Rights
 from services.ids import uuid7
@@ -48,7 +48,7 @@ def test_a_trace_is_taken_as_the_w3c_writes_it(header: str, expected: tuple[str,
 
 def test_what_somebody_says_of_themselves_is_taken_without_spaces_around_it() -> None:
     headers = {EMPLOYEE: " m.devries ", REASON: "klacht", "traceparent": f"00-{TRACE}-{SPAN}-01"}
-    assert viewer(headers, CRM) == Viewer(CRM, "m.devries", "klacht", TRACE, SPAN)
+    assert read_viewer(headers, CRM) == Viewer(CRM, "m.devries", "klacht", TRACE, SPAN)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_somebody_says_of_themselves_is_taken_without_spaces_around_it() ->
 def test_what_is_wrong_with_it_is_all_said(
     headers: dict[str, str], rights: Rights, wrong: list[str]
 ) -> None:
-    assert [fault.parameter for fault in faults(headers, rights)] == wrong
+    assert [fault.parameter for fault in find_faults(headers, rights)] == wrong
 
 
 def row(conversation: str, department: str, sequence: int, message: UUID | None) -> dict[str, Any]:
@@ -102,9 +102,9 @@ def test_what_was_shown_is_told_by_conversation_and_department() -> None:
 def test_the_parts_of_one_answer_stand_in_one_trace() -> None:
     shown = list(shown_ranges([row("a", "balie", 4, IDS[0]), row("b", "balie", 4, IDS[1])]))
     for trace in ("", TRACE):
-        made = records(Viewer(CRM, trace=trace), "search", shown, IDS[2:4], AT)
+        made = view_records(Viewer(CRM, trace=trace), "search", shown, IDS[2:4], AT)
         assert {msgspec.json.decode(one.data)["trace"] for one in made} == {trace or IDS[2].hex}
         assert [one.id for one in made] == IDS[2:4]
-    (alone,) = records(Viewer(CRM), "message", shown[:1], IDS[2:3], AT)
+    (alone,) = view_records(Viewer(CRM), "message", shown[:1], IDS[2:3], AT)
     assert "trace" not in msgspec.json.decode(alone.data), "the message's own"
-    assert records(Viewer(CRM), "message", [], [], AT) == []
+    assert view_records(Viewer(CRM), "message", [], [], AT) == []

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.log import merkle
-from archiver.log.merkle import EMPTY, Tree, fold_peaks, leaf_hash, siblings, tree_from, whole
+from archiver.log.merkle import (
+    EMPTY,
+    Tree,
+    fold_peaks,
+    leaf_hash,
+    load_tree,
+    sibling_ranges,
+    whole_subtrees,
+)
 
 
 def mth(leaves: list[bytes]) -> bytes:
@@ -51,30 +59,30 @@ def test_the_hashes_are_those_of_the_rfc() -> None:
 def test_a_tree_that_grew_has_the_root_of_one_that_was_made_at_once(size: int) -> None:
     tree = tree_of(LEAVES[:size])
     assert tree.root() == mth(LEAVES[:size])
-    again = tree_from(size, tree.edge())
+    again = load_tree(size, tree.edge_bytes())
     again.append(LEAVES[0])
     assert again.root() == mth([*LEAVES[:size], LEAVES[0]])
 
 
 def test_an_edge_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="edge"):
-        tree_from(3, bytes(32))
+        load_tree(3, bytes(32))
 
 
 def test_what_is_kept_are_whole_subtrees_of_256_and_of_256_of_these() -> None:
-    kept = {(level, index): hash for level, index, hash in tree_of(LEAVES).done}
+    kept = {(level, index): hash for level, index, hash in tree_of(LEAVES).completed}
     assert set(kept) == {(8, n) for n in range(5)}
     assert kept[8, 3] == mth(LEAVES[768:1024])
     many = tree_of([LEAVES[n % 1400] for n in range(1 << 16)])
-    assert [(level, index) for level, index, _ in many.done if level == 16] == [(16, 0)]
-    assert many.done[-1][2] == many.root()
+    assert [(level, index) for level, index, _ in many.completed if level == 16] == [(16, 0)]
+    assert many.completed[-1][2] == many.root()
 
 
 @given(st.integers(1, 1400).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
 def test_a_proof_comes_to_the_root_and_is_the_rfc_s(of: tuple[int, int]) -> None:
     index, size = of
     leaves = LEAVES[:size]
-    made = [mth(leaves[start:end]) for start, end in siblings(index, size)]
+    made = [mth(leaves[start:end]) for start, end in sibling_ranges(index, size)]
     assert made == path(index, leaves)
     assert merkle.root_from_path(leaves[index], index, size, made) == mth(leaves)
     if made:
@@ -88,12 +96,12 @@ def test_a_proof_comes_to_the_root_and_is_the_rfc_s(of: tuple[int, int]) -> None
 @given(st.integers(1, 1400).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
 def test_every_part_of_a_proof_is_made_of_what_is_kept(of: tuple[int, int]) -> None:
     index, size = of
-    kept = {(level, n): hash for level, n, hash in tree_of(LEAVES).done}
+    kept = {(level, n): hash for level, n, hash in tree_of(LEAVES).completed}
     kept |= {(0, n): hash for n, hash in enumerate(LEAVES)}
-    for start, end in siblings(index, size):
+    for start, end in sibling_ranges(index, size):
         peaks = []
-        for level, n in whole((start, end)):
-            below, first, count = merkle.stored_node(level, n)
+        for level, n in whole_subtrees((start, end)):
+            below, first, count = merkle.stored_nodes(level, n)
             assert count <= 128, "some hundreds, and not all"
-            peaks.append(merkle.hash_of([kept[below, first + each] for each in range(count)]))
+            peaks.append(merkle.subtree_root([kept[below, first + each] for each in range(count)]))
         assert fold_peaks(peaks) == mth(LEAVES[start:end])

@@ -9,7 +9,7 @@ from archiver.encryption.signed_note import Checkpoint, InvalidNote
 
 SEED, ORIGIN = bytes(range(32)), "example.org/log"
 MADE = Checkpoint(ORIGIN, 700, bytes(32), datetime(2026, 11, 26, 12, tzinfo=UTC))
-PUBLIC = signed_note.public(SEED)
+PUBLIC = signed_note.derive_public_key(SEED)
 NOTE = signed_note.sign_note(MADE, SEED)
 
 
@@ -23,7 +23,7 @@ def test_a_note_is_as_it_is_described() -> None:
 
 
 def test_it_is_read_with_the_key_that_was_published() -> None:
-    published = signed_note.verifier(ORIGIN, PUBLIC)
+    published = signed_note.encode_verifier(ORIGIN, PUBLIC)
     assert signed_note.read_verifier(published) == (ORIGIN, PUBLIC)
     assert signed_note.verify_note(NOTE, ORIGIN, PUBLIC) == MADE
 
@@ -65,6 +65,6 @@ def test_what_is_no_public_key_is_said_to_be_none(text: str) -> None:
 
 
 def test_another_name_with_the_same_key_is_another_key() -> None:
-    published = signed_note.verifier(ORIGIN, PUBLIC)
+    published = signed_note.encode_verifier(ORIGIN, PUBLIC)
     with pytest.raises(InvalidNote):
         signed_note.read_verifier(published.replace(ORIGIN, "example.org/other"))

@@ -31,9 +31,9 @@ def test_what_was_sealed_comes_out_as_it_was(data: bytes, raw: bytes, contact: b
 
 
 OTHERS: list[tuple[str, dict[str, Any]]] = [
-    ("another key above", {"above": bytes(32)}),
+    ("another key above", {"parent_key": bytes(32)}),
     ("another salt", {"salt": bytes(16)}),
-    ("another place", {"about": b"elsewhere"}),
+    ("another place", {"context": b"elsewhere"}),
     ("cut short", {"sealed": -1}),
     ("nothing", {"sealed": 0}),
 ]
@@ -44,7 +44,7 @@ def test_otherwise_it_does_not_open(change: dict[str, Any]) -> None:
     sealed = seal(KEY, SALT, b"hallo", ABOUT)
     if "sealed" in change:
         change = {"sealed": sealed[: change["sealed"]]}
-    given = {"above": KEY, "salt": SALT, "sealed": sealed, "about": ABOUT} | change
+    given = {"parent_key": KEY, "salt": SALT, "sealed": sealed, "context": ABOUT} | change
     with pytest.raises(CannotDecrypt):
         unseal(**given)
 

@@ -85,7 +85,7 @@ def test_it_lies_as_the_paper_says(size: int) -> None:
     chunks = [plain[n : n + CHUNK_BYTES] for n in range(0, size, CHUNK_BYTES)] or [b""]
     by_hand = b"".join(
         cipher.encrypt(
-            n.to_bytes(11, "big") + (b"\1" if n == len(chunks) - 1 else b"\0"), chunk, LOCK.about
+            n.to_bytes(11, "big") + (b"\1" if n == len(chunks) - 1 else b"\0"), chunk, LOCK.context
         )
         for n, chunk in enumerate(chunks)
     )
@@ -149,7 +149,7 @@ def test_chunks_open_in_their_own_places_alone(how: str, size: int) -> None:
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES + 1])
 def test_it_opens_under_its_own_key_and_for_its_own_message_alone(size: int) -> None:
     sealed, _ = sealing(content(size))
-    assert came(sealed, lock=StreamKey(bytes(32), LOCK.about)) == (b"", False)
+    assert came(sealed, lock=StreamKey(bytes(32), LOCK.context)) == (b"", False)
     assert came(sealed, lock=StreamKey(LOCK.key, b"another")) == (b"", False)
 
 

@@ -13,9 +13,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 import archiver.openapi
 import gateway.api_docs.document
 from archiver.api.access_log import AccessLog
-from archiver.api.routes import Api as Archive
+from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import Files
-from archiver.search.routes import Searching
+from archiver.search.routes import SearchRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
 from gateway.media.routes import Media
 from gateway.webhook.handler import Webhook
@@ -201,7 +201,7 @@ def test_the_archivers_document_has_every_route_of_it() -> None:
     none: Any = None
     defined = [
         *Archive(none, AccessLog(none), none, timedelta).routes(),
-        *Searching(none, none, AccessLog(none), none).routes(),
+        *SearchRoutes(none, none, AccessLog(none), none).routes(),
         *Files(none, none, none, AccessLog(none), none, scanned_only=True).routes(),
         *routes(DOCUMENTS["archiver"]),
     ]
