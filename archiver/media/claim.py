@@ -1,4 +1,4 @@
-"""One file in hand: held while it is worked on, its end written down, or given back."""
+"""Run a step on a claimed file: renew the lease meanwhile, then store the result or release it."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from services.postgres.database import DATABASE_ERRORS, retry_while_unavailable
 from services.tasks import background_task, with_timeout
 
 LOOK_SECONDS = 1.0
-"""Between two looks at whether there is a file."""
+"""Pause before the table is polled again when no file was due."""
 LET_GO_SECONDS = 2.0
 
 StepResult = Fetched | MediaResult | FetchFailed
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 
 
 async def run_step(book: MediaStore, file: File, step: Step) -> StepResult:
-    """What came of `step`, written down. A fault of ours costs this file a while, and no other
-    anything."""
+    """Run `step` on the file and store its result. An unexpected error reschedules this file and
+    leaves other files alone."""
     try:
         async with background_task(_renew(book, file)):
             came = await step(file)
@@ -71,5 +71,5 @@ async def _renew(book: MediaStore, file: File) -> None:
 async def _let_go(book: MediaStore, file: File) -> None:
     try:
         await with_timeout(LET_GO_SECONDS, book.release(file, clock.now()))
-    except DATABASE_ERRORS as error:  # then another takes it when its time here is over
+    except DATABASE_ERRORS as error:  # the lease expires, and then another process claims it
         log.warning("media.not_let_go", message=file.id, exc_info=error)

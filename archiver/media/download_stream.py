@@ -1,5 +1,4 @@
-"""A file while it arrives: counted, hashed, its beginning noted, and sealed as it passes; never
-the whole of it in memory."""
+"""A download in progress: counted, hashed and sealed chunk by chunk, never whole in memory."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -10,7 +9,7 @@ from services.files.file_signatures import HEAD_BYTES
 
 
 class TooLarge(Exception):
-    """It is larger than what WhatsApp takes from a citizen."""
+    """The file is larger than WhatsApp accepts from a citizen."""
 
 
 class Arriving:
@@ -21,7 +20,7 @@ class Arriving:
         self._sealing = SealingStream(lock, self._counted())
 
     def pieces(self) -> AsyncIterator[bytes]:
-        """Sealed."""
+        """Yield the sealed bytes."""
         return self._sealing.pieces()
 
     async def _counted(self) -> AsyncIterator[bytes]:

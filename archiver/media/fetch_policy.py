@@ -1,7 +1,7 @@
-"""What became of an attempt to get a file, and what follows from it: tables. Pure.
+"""Classify attempts to fetch a file, and decide what follows. Pure.
 
-Nearly everything is tried again for as long as Meta keeps the file. Whether an id is unknown
-because it is too old, or because our token may not see it, Meta does not say; so that is too.
+Nearly every failure is retried for as long as Meta keeps the file. That includes an unknown id:
+Meta does not say whether the file is too old or our token may not see it.
 """
 
 import base64
@@ -15,22 +15,23 @@ from services.backoff import delay
 from services.files.file_signatures import has_signature, strip_parameters
 
 LIVES = timedelta(days=7)
-"""How long Meta keeps what a citizen sent (since 2025-10-09): its id is good for as long."""
+"""Time that Meta keeps a citizen's file, and that its id stays valid (since 2025-10-09)."""
 LARGEST_BYTES = 100 * 1024 * 1024
-"""Of what WhatsApp takes from a citizen; Meta drops what is larger itself."""
+"""Largest file that WhatsApp accepts from a citizen; Meta itself drops larger ones."""
 FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0
-"""Seconds before the next attempt, doubled each time: a file is there within minutes of the end of
-whatever kept it."""
+"""Seconds before the next attempt, doubled each time up to the second value: a file arrives within
+minutes after an outage ends."""
 ANSWER_BYTES = 16 * 1024
-"""Of what Meta says of a file; it takes under 1 KiB."""
+"""Most bytes read of Meta's description of a file, which takes under 1 KiB."""
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-"""Of a file at Meta: it is a part of an address."""
+"""Valid id of a file at Meta. The id becomes part of a URL."""
 
 TYPE = re.compile(r"[ -~]{1,255}")
 PAGE = "text/html"
 TRIES = 3
-"""Of what begins otherwise than its kind does."""
+"""Attempts for a file whose first bytes do not fit its type; after the last one it is stored as it
+is, and the scan quarantines it."""
 
 Word = Literal[
     "unknown",
@@ -56,13 +57,13 @@ SENTENCES: dict[Word, str] = {
     "scanner": "media_scanner: de virusscanner kijkt nu niet",
     "damaged": "media_damaged: in de opslag ligt iets anders dan wat er bewaard is",
 }
-"""Why it is not there yet. All of these are tried again."""
+"""Reason why the file is not there yet, by failure. All of these are retried."""
 STOPS: frozenset[Word] = frozenset({"shut", "elsewhere", "damaged"})
-"""A person must mend something."""
+"""Failures that only an operator can fix; they are logged as errors."""
 SHUT_CODES = frozenset({0, 3, 10, 190})
-"""Meta's codes of an app or a token that may not; 200 to 299 (permissions) too."""
+"""Meta's codes for an app or a token without access. 200 to 299 (permissions) mean the same."""
 UNKNOWN_CODE = 100
-"""Meta's code of an object that is not there, or that the token may not see."""
+"""Meta's code for an object that does not exist or that the token may not see."""
 
 EXPIRED = "media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder"
 UNUSABLE = "media_unusable: Meta noemde dit bestand bij een id dat geen id is"
@@ -84,8 +85,8 @@ class Announced(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MediaInfo(msgspec.Struct, frozen=True):
-    """What Meta says of a file that it has: where it is for the next minutes, its size in bytes
-    (None: it did not say)."""
+    """Meta's description of a file. `url` is valid for a few minutes; `size` is in bytes, None if
+    Meta did not give it."""
 
     url: str
     mime_type: str = ""
@@ -93,27 +94,28 @@ class MediaInfo(msgspec.Struct, frozen=True):
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """It is in the object store."""
+    """A file that was fetched into the object store."""
 
     size: int
     sha256: str
-    """In hex."""
+    """SHA-256 of the content, in hex."""
     mime_type: str
     head: bytes
+    """First bytes of the content, to recognise its type by."""
     agrees: bool = True
-    """With the hash of the webhook."""
+    """True if the content has the hash that the webhook announced."""
     object: str = ""
-    """Its name there: the SHA-256, in hex, of how it lies there, sealed."""
+    """Name in the object store: SHA-256 of the sealed bytes, in hex."""
 
 
 class FetchFailed(msgspec.Struct, frozen=True):
-    """Not this time."""
+    """A failed attempt, to be retried."""
 
     word: Word
 
 
 class MediaResult(msgspec.Struct, frozen=True):
-    """For good."""
+    """The final result for a file."""
 
     state: Literal["available", "quarantined", "lost"]
     reason: str = ""
@@ -125,7 +127,7 @@ def usable(id: str) -> bool:
 
 
 def about(status: int, body: bytes) -> MediaInfo | FetchFailed:
-    """What Meta answered when it was asked where a file is."""
+    """Interpret Meta's response to the request for a file's description."""
     said = _decoded(body)
     url = said.get("url")
     if status == 200:
@@ -138,9 +140,11 @@ def about(status: int, body: bytes) -> MediaInfo | FetchFailed:
 def check_download(
     status: int, content_type: str, encoding: str, said: MediaInfo
 ) -> FetchFailed | None:
-    """What the answer means where the bytes should be; None: here they come. A page in the place
-    of a file is somebody's word that stands between, and bytes that were compressed though we asked
-    for them as they are, are other bytes."""
+    """Return why the response does not carry the file; None if it does.
+
+    A web page instead of a file comes from a proxy in between. A compressed body, which we did not
+    ask for, does not have the bytes of the file.
+    """
     if status != 200:
         return FetchFailed(_refused(status, None))
     page = strip_parameters(content_type) == PAGE and strip_parameters(said.mime_type) != PAGE
@@ -171,12 +175,12 @@ def _decoded(body: bytes) -> dict[str, Any]:
 
 
 def _type(given: object) -> str:
-    """Nothing but what a type is made of: it is written down, and stands in a header."""
+    """Return the type if it is printable ASCII, else '': it is stored, and sent in a header."""
     return given if isinstance(given, str) and TYPE.fullmatch(given) else ""
 
 
 def _size(given: object) -> int | None:
-    """Meta writes it as a text; a number would do."""
+    """Return the size in bytes. Meta sends it as a string; a number is accepted too."""
     text = str(given)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
@@ -184,27 +188,31 @@ def _size(given: object) -> int | None:
 def is_whole(
     got: Fetched, said: MediaInfo, announced: Announced, attempts: int
 ) -> Fetched | FetchFailed:
-    """As much as was announced, and of its kind: what begins otherwise is fetched anew, for it may
-    be another's word in its place, until it has come so often."""
+    """Check the size and the type of a fetched file.
+
+    A file whose first bytes do not fit its type is fetched again, since a proxy may have sent a
+    page in its place, until it has been fetched TRIES times.
+    """
     if said.size is not None and said.size != got.size:
         return FetchFailed("cut")
     types = (announced.mime_type, got.mime_type)
     if attempts < TRIES and quarantine(types, got.head):
         return FetchFailed("strange")
-    # Meta does not say of what the hash is taken: that it differs is noted and no more.
+    # Meta does not document which bytes it hashes, so a difference is only recorded.
     in_base64 = base64.b64encode(bytes.fromhex(got.sha256)).decode()
     agrees = announced.sha256 in ("", in_base64, got.sha256)
     return msgspec.structs.replace(got, agrees=agrees)
 
 
 def gone(missed: FetchFailed) -> MediaResult:
-    """After seven days; with why it did not come before, where that was not its age."""
+    """Return the result for a file that Meta keeps no longer, with the failure of the last attempt
+    unless that was its age."""
     why = "" if missed.word == "unknown" else f" (steeds: {SENTENCES[missed.word]})"
     return MediaResult("lost", EXPIRED + why)
 
 
 def quarantine(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
-    """What is not of the types that it is said to be of is kept from everybody."""
+    """Return the quarantine result if the first bytes do not fit one of the types; else None."""
     for mime_type in filter(None, mime_types):
         if not has_signature(mime_type, head):
             return MediaResult("quarantined", DIFFERS.format(strip_parameters(mime_type)))
@@ -212,10 +220,10 @@ def quarantine(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
 
 
 def wait(attempts: int, chance: float) -> float:
-    """Seconds before the next attempt, after so many; `chance` is drawn from 0 up to 1."""
+    """Return the seconds before the next attempt; `chance` is drawn from 0 up to 1."""
     return delay(attempts - 1, FIRST_WAIT, LONGEST_WAIT, 0.75 + chance / 2)
 
 
 def expired(sent_at: datetime, now: datetime) -> bool:
-    """Whether Meta may have thrown it away. It is asked once all the same."""
+    """Return True if Meta may have deleted the file. Meta is asked once all the same."""
     return now - sent_at >= LIVES

@@ -1,5 +1,8 @@
-"""Getting files from their provider into the store, each under a name of its own for each attempt:
-who comes too late with one touches nobody else's."""
+"""Fetch files from their provider into the object store.
+
+Each attempt writes under a name of its own, so an attempt that finishes too late overwrites no
+other.
+"""
 
 import asyncio
 from collections import Counter
@@ -32,11 +35,12 @@ from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavai
 from services.postgres.database import retry_while_unavailable
 
 AT_ONCE = 6
-"""Files under way: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 90 MiB together."""
+"""Files fetched at a time: each buffers up to 15 MiB (`object_store.PIECE_BYTES`), so 90 MiB."""
 OF_A_NUMBER = 2
-"""The same of one number: one whose provider hangs leaves the others two thirds."""
+"""Files of one number fetched at a time: a provider that hangs leaves two thirds to the others."""
 ADDRESSES = 2
-"""Asked for in one attempt: an address is good for five minutes, and a slow one may be over."""
+"""Download addresses tried in one attempt: an address is valid for five minutes, and may have
+expired before the download starts."""
 
 
 class Fetcher:
@@ -50,13 +54,13 @@ class Fetcher:
         self._book, self._source, self._store = book, source, store
         self._accounts = accounts
         self._busy: Counter[str] = Counter()
-        """Number -> its files under way."""
+        """Number -> its files being fetched."""
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
-        """One file after the other, for as long as the service runs; several of these share it."""
+        """Fetch files one after the other until cancelled. Several of these tasks run at a time."""
         while True:
-            async with self._turn:  # or several would see the same number free
+            async with self._turn:  # else several tasks would see the same number below its limit
                 if file := await retry_while_unavailable(self._claim, "media"):
                     self._busy[file.number] += 1
             if file:
@@ -65,17 +69,18 @@ class Fetcher:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _claim(self) -> File | None:
-        """Each try with a name of its own: the answer to one that was carried out may be lost."""
+        """Claim a file under a new name. A repeated query needs another name: the first may have
+        been executed although its answer was lost."""
         full = [number for number, files in self._busy.items() if files >= OF_A_NUMBER]
         return await self._book.to_fetch(clock.now(), clock.new_id(), full)
 
     async def _take(self, file: File) -> None:
-        """Of a number that is counted as busy."""
+        """Fetch a file whose number was counted as busy."""
         try:
             came = await run_step(self._book, file, self._fetch)
         finally:
             self._busy[file.number] -= 1
-        # Of one that came when another had taken it over the row names another object.
+        # If another process took the file over meanwhile, the row names another object.
         if isinstance(came, Fetched) and not await self._is_named(file):
             await self._forgot(file.object, came.object)
 
@@ -83,7 +88,7 @@ class Fetcher:
         return await retry_while_unavailable(partial(self._book.names, file), "media")
 
     async def _forgot(self, object: UUID, sealed: str) -> bool:
-        """Whether what was begun under these names, or is nobody's, is gone."""
+        """Delete both objects; True if neither exists any more."""
         try:
             await self._store.delete(object_store.media(object))
             if sealed:
@@ -95,28 +100,31 @@ class Fetcher:
         return True
 
     async def _fetch(self, file: File) -> StepResult:
-        """The row names what there may be in the store until that is gone: so whoever is killed
-        leaves nothing that nobody knows of."""
+        """Fetch one file.
+
+        The row names every object that may exist until that object is deleted, so a process that
+        is killed leaves no unknown object behind.
+        """
         if file.left and not await self._forgot(file.left, file.left_sealed):
             return FetchFailed("store")
         if not await retry_while_unavailable(partial(self._book.start_fetch, file), "media"):
-            return FetchFailed("strange")  # another has it, and nothing of this is written down
+            return FetchFailed("strange")  # another process has the file: no row is updated
         came, sealed = await self._tried(file), ""
         if isinstance(came, Fetched):
             sealed = came.object
             came = await self._kept(file, came)
         if not isinstance(came, Fetched) and not await self._forgot(file.object, sealed):
-            return FetchFailed("store")  # nobody sweeps what has ended
+            return FetchFailed("store")  # leftovers of a finished file would never be deleted
         if isinstance(came, FetchFailed) and expired(file.sent_at, clock.now()):
             return gone(came)
         return came
 
     async def _kept(self, file: File, got: Fetched) -> Fetched | FetchFailed:
-        """Under the name that it has for good, which the row has before the store does."""
+        """Move the object to its final name, after the row has that name."""
         if not await retry_while_unavailable(
             partial(self._book.set_object, file, got.object), "media"
         ):
-            return FetchFailed("strange")  # another has it
+            return FetchFailed("strange")  # another process has the file
         try:
             await self._store.keep(object_store.media(file.object), object_store.sealed(got.object))
         except (StoreUnavailable, ObjectNotFound):
@@ -126,7 +134,7 @@ class Fetcher:
     async def _tried(self, file: File) -> StepResult:
         account = self._accounts.get(file.number)
         if account is None:
-            return FetchFailed("shut")  # the number was taken out of the configuration
+            return FetchFailed("shut")  # the number was removed from the configuration
         if not usable(file.announced.id):
             return MediaResult("lost", UNUSABLE)
         if file.lock is None:
@@ -137,7 +145,8 @@ class Fetcher:
             return MediaResult("lost", TOO_LARGE)
 
     async def _from(self, account: ProviderAccount, file: File, lock: StreamKey) -> StepResult:
-        """Of an address that is over came no byte, so under this lock nothing lies then."""
+        """Download the file. An expired address delivers no bytes, so a second try may use the same
+        key: nothing was sealed under it yet."""
         missed = FetchFailed("unknown")
         for _ in range(ADDRESSES):
             said = await self._source.describe(account, file.announced.id)
@@ -148,7 +157,7 @@ class Fetcher:
             if isinstance(came, Arriving):
                 return _judged(file, came, said)
             missed = came
-            if came.word not in ("unknown", "shut"):  # of an address that is over Meta says either
+            if came.word not in ("unknown", "shut"):  # Meta gives either for an expired address
                 break
         return missed
 

@@ -1,7 +1,7 @@
-"""Where files come from: a provider says where a file is, and gives it, piece by piece.
+"""HTTP client for a provider's media: describe a file, then download it chunk by chunk.
 
-The token goes to the provider's own hosts and to those that are named for a number, and nowhere
-else, whatever address an answer names; redirects are not followed, they would carry it on.
+The token goes only to the provider's own host and to the media hosts configured for a number,
+whatever address a response names. Redirects are not followed: they would pass the token on.
 """
 
 from collections.abc import AsyncIterator
@@ -24,13 +24,13 @@ from services.config.accounts import ProviderAccount
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 
 CONNECT_SECONDS, SILENT_SECONDS = 5.0, 30.0
-"""For a connection, and between two pieces."""
+"""Time-out for connecting, and for the pause between two chunks."""
 FETCH_SECONDS = 300.0
-"""For a whole file: 100 MB at 3 Mbit/s."""
+"""Time-out for a whole file: 100 MB at 3 Mbit/s."""
 ASK_SECONDS = 15.0
 PIECE_BYTES = 64 * 1024
 LOST = (aiohttp.ClientError, TimeoutError, OSError)
-"""What the way to a provider raises."""
+"""Errors of a request to a provider."""
 
 
 class MediaClient:
@@ -38,7 +38,7 @@ class MediaClient:
         self._session, self._objects = session, objects
 
     async def describe(self, account: ProviderAccount, id: str) -> MediaInfo | FetchFailed:
-        """What the provider says of a file."""
+        """Ask the provider where the file is, and its type and size."""
         url = f"{account.base}/{id}"
         query = {"phone_number_id": account.meta_id} if account.names_number else {}
         bound = aiohttp.ClientTimeout(ASK_SECONDS, connect=CONNECT_SECONDS)
@@ -53,8 +53,10 @@ class MediaClient:
     async def fetch(
         self, account: ProviderAccount, said: MediaInfo, key: str, lock: StreamKey
     ) -> Arriving | FetchFailed:
-        """Into the store under this key, sealed, whole or not at all; TooLarge for what no citizen
-        can have sent."""
+        """Download a file into the object store under `key`, sealed, whole or not at all.
+
+        Raises TooLarge for a file that no citizen can have sent.
+        """
         url = address(said.url, account)
         if url is None:
             return FetchFailed("elsewhere")
@@ -66,7 +68,7 @@ class MediaClient:
                 url, headers=account.headers, allow_redirects=False, timeout=bound
             ) as answer:
                 return await self._taken(answer, said, key, lock)
-        except (StoreUnavailable, ObjectNotFound):  # a bucket that is gone is missing too
+        except (StoreUnavailable, ObjectNotFound):  # ObjectNotFound: the bucket does not exist
             return FetchFailed("store")
         except aiohttp.ClientPayloadError:
             return FetchFailed("cut")
@@ -95,9 +97,9 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
 
 
 def address(url: str, account: ProviderAccount) -> str | None:
-    """Where to fetch a file that is said to be at `url`; None: nowhere. Pure.
+    """Return the address to download `url` from; None if the host is not allowed. Pure.
 
-    Plain HTTP is for a provider that is itself spoken to so, on a network of one's own.
+    Plain HTTP is allowed only if the provider itself is reached over HTTP, on a private network.
     """
     base = urlsplit(account.base)
     try:
@@ -119,7 +121,7 @@ async def media_client(objects: ObjectStore, connections: int) -> AsyncIterator[
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(
         connector=connector,
-        auto_decompress=False,  # bytes are kept as they come
+        auto_decompress=False,  # the bytes are stored as they arrive
         headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:

@@ -1,4 +1,4 @@
-"""Files as they are read again: opened while they come, and never a byte that is not as it was."""
+"""Read stored files: decrypted and authenticated chunk by chunk."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -16,7 +16,8 @@ log = structlog.get_logger()
 
 
 async def read(store: ObjectStore, file: File | Kept) -> AsyncIterator[bytes]:
-    """Its pieces. Missing, Away or Shut, also half-way."""
+    """Return the chunks of the file. Raises ObjectNotFound, StoreUnavailable or CannotDecrypt, also
+    halfway through."""
     if not file.ciphertext_sha256:
         raise ObjectNotFound
     if file.lock is None:
@@ -25,7 +26,7 @@ async def read(store: ObjectStore, file: File | Kept) -> AsyncIterator[bytes]:
 
 
 def damaged(message: UUID, error: CannotDecrypt | ObjectNotFound) -> None:
-    """Counted and logged: what lies there is not what was kept, or nothing lies there."""
+    """Count and log a stored file that is missing or has been altered."""
     metrics.media_damaged.inc()
     what = "media.missing" if isinstance(error, ObjectNotFound) else "media.damaged"
     log.error(what, message=message)

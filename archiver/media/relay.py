@@ -1,4 +1,4 @@
-"""What became of files, told to the partitions of their numbers; and how many wait."""
+"""Publish the results of files to the partitions of their numbers, and count waiting files."""
 
 import asyncio
 from functools import partial
@@ -9,16 +9,17 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.postgres.database import retry_while_unavailable
 
 LOOK_SECONDS = 0.5
-"""Between two looks at what is not told yet."""
+"""Pause before the table is polled again for unpublished results."""
 MOST = 256
-"""Told at once: under 128 KiB."""
+"""Results published at a time: under 128 KiB."""
 CONFIRM_SECONDS = 10.0
 COUNT_SECONDS = 15.0
 STATES, ENDS = ("waiting", "fetched"), ("available", "quarantined", "lost")
 
 
 async def tell(book: MediaStore, partitions: PartitionPublisher) -> None:
-    """For as long as the service runs. Cut off, it leaves what it told to be told again."""
+    """Publish results until cancelled. If it is cut off after publishing, the results are published
+    again."""
     while True:
         untold = await retry_while_unavailable(partial(book.untold, MOST), "media")
         told = await partitions.publish_by_number(untold, CONFIRM_SECONDS)
@@ -29,7 +30,8 @@ async def tell(book: MediaStore, partitions: PartitionPublisher) -> None:
 
 
 async def count(book: MediaStore) -> None:
-    """For as long as the service runs. What never happened is 0: else its first time is no rise."""
+    """Update the metrics until cancelled. Counters start at 0, since without that the first event
+    would not show as an increase."""
     for outcome in ENDS:
         metrics.media.labels(outcome=outcome)
     while True:

@@ -1,4 +1,4 @@
-"""Handing out files: to whoever may read the message that one came with, once it may be shown."""
+"""GET /v1/media: files for callers who may read the message, once the file is available."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from services.http.rights import Rights
 from services.http.token_store import TokenStore
 
 SOON_SECONDS = 5
-"""Most files are there within a few seconds."""
+"""Retry-After while a file is on its way: most files arrive within a few seconds."""
 NOWHERE = "there is no such file"
 NOT_SHOWN = "this file is kept from everybody: {}"
 LOST = "this file is not there: {}"
@@ -29,10 +29,10 @@ MISSING = "this file is not where it should be"
 DAMAGED = "this file is not what was kept"
 WITHOUT_A_TYPE = "application/octet-stream"
 NAME, ENDING = 150, 12
-"""Characters of a file's name that are told, and those of its end; each takes up to 12 bytes in a
-header."""
+"""Characters of a file name in the header, and of its end among these; a character takes up to 12
+bytes there."""
 HEADERS = {
-    # It is somebody else's: no browser is to run, or to guess, what is in it.
+    # The file comes from a stranger: a browser must neither run it nor guess its type.
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 class Files:
-    """`scanned_only`: what no scanner has looked at is not shown."""
+    """Route that serves files. With `scanned_only`, files that were not scanned are not served."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class Files:
         return [web.get(path, handler, allow_head=False)]
 
     async def file(self, request: web.Request, rights: Rights) -> web.StreamResponse:
-        """GET /v1/media/{id}: the bytes; 202 while they are on their way, 451 where they are kept
-        from everybody, 410 where they could not be got."""
+        """GET /v1/media/{id}: the bytes; 202 while the file is on its way, 451 if it is
+        quarantined, 410 if it could not be fetched."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
@@ -123,13 +123,14 @@ def _refused(id: UUID, error: CannotDecrypt | ObjectNotFound | StoreUnavailable)
 
 
 def _cut(request: web.Request) -> None:
-    """Without an end: fewer bytes than were announced look whole to nobody."""
+    """Close the connection before the end of the body, so the client sees that it is incomplete."""
     if request.transport:
         request.transport.close()
 
 
 def headers(kept: Kept) -> dict[str, str]:
-    """How a file goes out: as a type that no browser runs, to be saved under its own name. Pure."""
+    """Return the response headers: a type that no browser runs, to be saved under the file's name.
+    Pure."""
     type = strip_parameters(kept.mime_type)
     name = quote(shortened(kept.announced.filename) or "bestand", safe="")
     return HEADERS | {
@@ -140,5 +141,5 @@ def headers(kept: Kept) -> dict[str, str]:
 
 
 def shortened(name: str) -> str:
-    """A citizen's name for a file, and its end, which says what it is: a header has 8 KiB. Pure."""
+    """Shorten a file name to fit a header of 8 KiB; its end, which shows the type, stays. Pure."""
     return name if len(name) <= NAME else f"{name[: NAME - ENDING - 1]}…{name[-ENDING:]}"

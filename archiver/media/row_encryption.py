@@ -1,4 +1,4 @@
-"""What of a file's row only opens with the key of its conversation. Pure."""
+"""Encrypted columns of a file's row, under the key of its conversation. Pure."""
 
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -10,11 +10,11 @@ from archiver.encryption.stream_sealing import StreamKey
 from archiver.media.fetch_policy import Announced
 
 Row: TypeAlias = Any
-"""By name: asyncpg's, or a dict."""
+"""A row with columns by name: asyncpg's Record or a dict."""
 PURPOSE = b"file"
-"""Of the key of what is in one; what was announced of it lies under another."""
+"""Purpose of the key for a file's content; the announced fields are under another key."""
 DIGEST = b"digest"
-"""In the place of a salt: the key above it is one file's alone."""
+"""Constant salt for the digest: the key it is derived from belongs to one file only."""
 
 
 def announced(row: Row, key: bytes | None) -> Announced:
@@ -26,7 +26,7 @@ def announced(row: Row, key: bytes | None) -> Announced:
 
 
 def lock_of(row: Row, key: bytes | None) -> StreamKey | None:
-    """Of what is in it."""
+    """Return the key of the file's content; None without the conversation's key or a salt."""
     if not (key and row["file_salt"]):
         return None
     return StreamKey(derive_item_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
@@ -37,7 +37,7 @@ def digest(lock: StreamKey, sha256: str) -> bytes:
 
 
 def sha256(row: Row, key: bytes | None) -> str:
-    """In hex, of its content; '' until it was fetched, and once its key is gone."""
+    """Return the SHA-256 of the content in hex; '' before the fetch and after its key is gone."""
     lock = lock_of(row, key)
     if row["digest"] is None or lock is None:
         return ""
@@ -47,5 +47,5 @@ def sha256(row: Row, key: bytes | None) -> str:
 
 
 def place(row: Row) -> tuple[str, str]:
-    """Municipality and conversation."""
+    """Return the municipality and the conversation, which identify the key."""
     return row["tenant"], row["conversation"]

@@ -1,4 +1,4 @@
-"""Looking at files that were fetched: of the kind that they say they are, and without malware."""
+"""Scan fetched files: does the content fit the announced type, and is it free of malware?"""
 
 import asyncio
 
@@ -21,7 +21,7 @@ from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import retry_while_unavailable
 
 AT_ONCE = 2
-"""Files at the scanner: apart from those that are fetched, for which seven days run."""
+"""Files scanned at a time. Fetching has its own limit, since Meta keeps files only seven days."""
 
 
 class ScanWorker:
@@ -29,8 +29,8 @@ class ScanWorker:
         self._book, self._store, self._scanner = book, store, scanner
 
     async def run(self) -> None:
-        """One file after the other, for as long as the service runs; also what was let through
-        when there was no scanner, once there is one."""
+        """Scan files one after the other until cancelled. With a scanner, that includes files that
+        became available while there was none."""
         again = self._scanner is not None
         while True:
             claim = lambda: self._book.to_look_at(clock.now(), again=again)  # noqa: E731

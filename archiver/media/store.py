@@ -1,4 +1,4 @@
-"""The table of files: which are to be got, and what became of each; in PostgreSQL."""
+"""The table of files in PostgreSQL: files to fetch and to scan, and the result of each."""
 
 import hashlib
 import os
@@ -20,13 +20,13 @@ from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
 
 LEASE_SECONDS = 60
-"""For whoever took a file, renewed three times in it: from a process that was killed others take it
-after this. One that ends gives back what it had."""
+"""Lease on a claimed file, renewed three times in this period. After a crash, other processes claim
+the file when the lease ends; an orderly shutdown releases it at once."""
 RENEW_SECONDS = LEASE_SECONDS / 3
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to be got. `attempts` counts the one in hand."""
+    """A claimed file, to be fetched or scanned. `attempts` includes the current one."""
 
     id: UUID
     number: str
@@ -35,21 +35,21 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     attempts: int
     object: UUID
-    """Its name in the store until it is whole."""
+    """Name in the object store until the file is complete."""
     ciphertext_sha256: str = ""
-    """Its name there once it is whole, sealed."""
+    """Name in the object store once the file is complete: the hash of its sealed bytes."""
     left: UUID | None = None
     left_sealed: str = ""
-    """Under which an earlier attempt may have left something."""
+    """Names under which an earlier attempt may have left an object."""
     salt: bytes = b""
-    """Of its lock, where it is to be fetched."""
+    """Salt of the content key, for a file to be fetched."""
     lock: StreamKey | None
-    """None where it has no key any more."""
+    """Key of the content; None once the conversation's key is gone."""
     mime_type: str
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as whoever asks for it may know it."""
+    """A file as the API serves it."""
 
     announced: Announced
     object: UUID | None
@@ -62,11 +62,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     scanned: bool
     released: bool = False
-    """Somebody let it through, whatever was found."""
+    """An operator released the file, whatever the scanner found."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """How many files wait, and since when the longest does."""
+    """Number of waiting files in a state, and since when the oldest waits."""
 
     state: str
     count: int
@@ -78,54 +78,57 @@ class MediaStore:
         self._pool, self._keys = pool, keys
 
     async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
-        """The one that waits longest, of a number that is not `full`; it is to come under this
-        name, once it is `begun`."""
+        """Claim the file that waits longest, except of numbers in `full`. It is fetched under the
+        name `object`, which `start_fetch` stores."""
         row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
         if row is None:
             return None
-        salt = os.urandom(SALT_BYTES)  # of each attempt: under one key never two contents
+        salt = os.urandom(SALT_BYTES)  # new for each attempt: one key never seals two contents
         fields = await self._file(dict(row) | {"file_salt": salt})
         return File(**fields, object=object, salt=salt)
 
     async def start_fetch(self, file: File) -> bool:
-        """It comes under its name from here on; not where another has it by now."""
+        """Store the attempt's object name and salt; False if another process has claimed the file
+        meanwhile."""
         return bool(await self._pool.fetchval(_BEGUN, *_held(file), file.salt))
 
     async def set_object(self, file: File, ciphertext_sha256: str) -> bool:
-        """It is whole, and is to have this name; not where another has it by now."""
+        """Store the final object name of a complete file; False if another process has claimed it
+        meanwhile."""
         return bool(await self._pool.fetchval(_NAMED, *_held(file), ciphertext_sha256))
 
     async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
-        """The same of those that were fetched; `again`: also what was let through unscanned."""
+        """Claim the fetched file that waits longest; with `again`, else one that became available
+        unscanned."""
         row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS)
         if row is None and again:
             row = await self._pool.fetchrow(_TO_LOOK_AT_AGAIN, now, LEASE_SECONDS)
         return File(**await self._file(row)) if row else None
 
     async def names(self, file: File) -> bool:
-        """Whether what was fetched under this name is the file."""
+        """Return True if the row names this attempt's object as the fetched file."""
         return bool(await self._pool.fetchval(_NAMES, file.id, file.object))
 
     async def renew(self, file: File, now: datetime) -> None:
-        """It is still under way."""
+        """Extend the lease."""
         await self._pool.execute(_RENEW, *_held(file), now, LEASE_SECONDS)
 
     async def release(self, file: File, now: datetime) -> None:
-        """Of what was taken nothing came: another may take it at once."""
+        """Make the file due at once, so that another process can claim it."""
         await self._pool.execute(_LET_GO, *_held(file), now)
 
     async def reschedule(self, file: File, until: datetime, reason: str) -> None:
         await self._pool.execute(_PUT_OFF, *_held(file), until, reason)
 
     async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
-        """It is in the store; what comes next is due."""
+        """Store the result of a fetch; the scan is due at once."""
         digest = row_encryption.digest(file.lock, got.sha256) if file.lock else None
         what = (got.mime_type, got.size, digest, got.agrees)
         await self._pool.execute(_FETCHED, *_held(file), *what, now)
 
     async def finish(self, file: File, end: MediaResult, now: datetime) -> bool:
-        """For good: told to its partition, also that it was looked at after all. Not where another
-        has it by now."""
+        """Store the final result, to be published to the partition, also after a belated scan.
+        False if another process has claimed the file meanwhile."""
         what = (end.state, end.reason, end.scanned)
         return bool(await self._pool.fetchval(_ENDED, *_held(file), *what, now))
 
@@ -147,8 +150,8 @@ class MediaStore:
         return Kept(**await self._file(row)) if row else None
 
     async def _file(self, row: Row) -> dict[str, Any]:
-        """With its lock, and what was announced, opened. Without its key nobody can ask for it by
-        its id."""
+        """Return the fields of a row with the content key and the announced fields decrypted.
+        Without the conversation's key, the announced id is empty and the file cannot be fetched."""
         place = row_encryption.place(row)
         key = (await self._keys.known([place])).get(place)
         fields = {name: value for name, value in row.items() if name not in _OPENS}
@@ -166,8 +169,8 @@ def _held(file: File) -> tuple[UUID, int, UUID]:
 
 
 def _outcome(row: Row, key: bytes | None) -> MediaOutcome:
-    """The same however often it is told; what ends anew, since a scanner looked after all, is
-    another one."""
+    """Build the published result. Its id is the same however often it is published; a result after
+    a belated scan has another id."""
     message, state, ended_at = row["about"], row["state"], row["ended_at"]
     chance = hashlib.blake2b(f"{message} {state} {ended_at}".encode(), digest_size=10).digest()
     return MediaOutcome(
@@ -204,7 +207,7 @@ _LIES = "object, ciphertext_sha256"
 _TO_LOOK_AT = _TAKE.format("state = 'fetched'", _LIES, _SEALED)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
 _TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, _LIES, _SEALED)
-"""Each by an index of its own."""
+"""Each of these queries has an index of its own."""
 
 _BEGUN = """
 update archiver.media set object = $3, file_salt = $4, ciphertext_sha256 = ''
@@ -220,8 +223,9 @@ returning true
 
 _NAMES = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
 
-# What is held is named: a statement that the server carries out late, or one of somebody who was
-# thought dead, must not touch what another has. A fetch has an object of its own, a look a number.
+# Each statement names the claim (attempt and object). A statement that runs late, or one of a
+# process whose lease has ended, must not touch a file that another process has claimed. Each fetch
+# has its own object, each scan its own attempt number.
 _RENEW = """
 update archiver.media set due_at = $4::timestamptz + make_interval(secs => $5)
 where id = $1 and attempts = $2 and object = $3

@@ -1,4 +1,4 @@
-"""All that the record has about somebody who was found in it, a conversation at a time."""
+"""Collect everything in the archive about one person, a conversation at a time."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -33,18 +33,18 @@ from archiver.subject_access.report_builder import (
 from services.postgres.database import Connection
 
 MOST = 20_000
-"""Messages in one report, some 3 KB each while it is made; and views. Who has more asks by
+"""Most entries in one report, some 3 KB of memory each. A person with more asks for a report by
 period."""
 MANY = "over {} messages and views: ask for a part of it, with --since and --until"
 SHOWN = ("message", "note", "conversation", "identity", "consent", "view")
 Row = Mapping[str, Any]
 Progress = Callable[[int, int], None]
-"""How many conversations are done, of how many."""
+"""Called with the number of conversations done, and their total."""
 
 
 class SubjectData(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
-    """That they gave themselves."""
+    """Names that the person used in WhatsApp."""
     conversations: tuple[Conversation, ...]
     consents: tuple[Consent, ...]
     changes: tuple[IdentityChange, ...]
@@ -53,7 +53,7 @@ class SubjectData(msgspec.Struct, frozen=True):
 
 
 class SubjectCollector:
-    """On the connection of a transaction."""
+    """Collects on the connection of one transaction."""
 
     def __init__(self, connection: Connection, keys: KeyStore, tenant: str) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
@@ -61,7 +61,7 @@ class SubjectCollector:
     async def collect(
         self, found: SubjectMatch, period: Period, called: Called, progress: Progress
     ) -> SubjectData:
-        """TooMuch where it is more than one report holds."""
+        """Collect the data for a report. Raises TooManyMatches if one report cannot hold it."""
         conversations, agreed = list[Conversation](), list[Row]()
         changes, views = list[IdentityChange](), list[View]()
         deliveries, names, left = Deliveries(), dict[str, None](), MOST
@@ -88,7 +88,7 @@ class SubjectCollector:
         )
 
     async def delivered(self, found: SubjectMatch) -> tuple[Delivered, ...]:
-        """To which systems it went, and no more than that."""
+        """Return only the systems that received the person's messages."""
         deliveries = Deliveries()
         given = (self._tenant, list(found.conversations), ["delivery"])
         async for rows in batches(self._connection, _OF_CONVERSATIONS, *given):
@@ -98,7 +98,8 @@ class SubjectCollector:
     async def _parts(
         self, found: SubjectMatch, period: Period
     ) -> AsyncIterator[tuple[int, ConversationPart]]:
-        """Each conversation, then what stands in none."""
+        """Yield each conversation, then the entries outside any, with the number of conversations
+        done."""
         for done, id in enumerate(found.conversations, 1):
             rows = await self._shown(_OF_CONVERSATIONS, [id], period)
             if rows:
@@ -108,7 +109,7 @@ class SubjectCollector:
             yield len(found.conversations), ConversationPart("", rows, await self._fates(rows, []))
 
     async def _shown(self, query: str, those: Sequence[Any], period: Period) -> list[Row]:
-        """What was agreed to is of all times: it holds until it ends."""
+        """Read the entries within the period, and consent of any time: it holds until it ends."""
         found: list[Row] = []
         async for rows in batches(self._connection, query, self._tenant, those, list(SHOWN)):
             found += [
@@ -121,7 +122,8 @@ class SubjectCollector:
         return found
 
     async def _fates(self, rows: Iterable[Row], conversations: Sequence[str]) -> list[Row]:
-        """What became of these messages, wherever that stands; and where the conversation went."""
+        """Read the entries about these messages, in any conversation, and the deliveries of the
+        conversations."""
         ids = [row["message"] or row["id"] for row in rows if row["kind"] == "message"]
         found = {row["id"]: row async for row in self._about(ids)}
         if conversations:
@@ -139,7 +141,7 @@ class SubjectCollector:
 
 
 def _agrees(row: Row) -> bool:
-    """Of the many that say nothing of it, none is kept."""
+    """Return True if the row may concern consent; the many others are not kept in memory."""
     return row["kind"] == "consent" or b'"consent' in row["data"]
 
 

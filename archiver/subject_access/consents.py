@@ -1,4 +1,4 @@
-"""What somebody agreed to, and what ended, out of all that the record says of it. Pure."""
+"""Derive a person's consents, and their ends, from the archive's entries. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from archiver.subject_access.report import Consent
 KINDS = ("consent", "message", "conversation", "notice")
 REFUSED = ("refused", "failed")
 ALL = "alles wat u niet vroeg"
-"""For whoever agreed to nothing by name, and stopped it."""
+"""Purpose shown for an entry that names none, such as a stop to everything not asked for."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ _read = msgspec.json.Decoder(Said).decode
 
 
 def consents(rows: Iterable[Mapping[str, Any]]) -> tuple[Consent, ...]:
-    """Each with when it was given, and ended; by purpose."""
+    """Return the consents by purpose, each with when it was given and when it ended."""
     events = sorted((each for row in rows for each in _events(row)), key=lambda each: each.at)
     found: dict[str, list[Consent]] = {}
     for event in events:

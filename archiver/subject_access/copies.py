@@ -1,4 +1,4 @@
-"""Where else a person's data is, and until when as far as that is known. Pure."""
+"""List the copies of a person's data elsewhere, and until when, if known. Pure."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -8,13 +8,13 @@ from services.config.model import Configuration
 
 CAME = "delivered"
 META_DAYS = 30
-"""Meta keeps a message so long at most, as it says."""
+"""Longest time that Meta keeps a message, according to Meta."""
 
 
 def copies(
     config: Configuration, tenant: str, delivered: Iterable[Delivered], today: date
 ) -> tuple[Copy, ...]:
-    """Systems that got something, what carries the messages, and back-ups."""
+    """Return the systems that received messages, WhatsApp, and the back-ups."""
     went = sorted({each.destination for each in delivered if each.state == CAME})
     days = theirs.backup_days if (theirs := config.tenant(tenant)) else 0
     return (
@@ -32,7 +32,7 @@ def copies(
 
 
 def system(config: Configuration, tenant: str, destination: str) -> str:
-    """With the departments that work in it: of its id a citizen knows nothing."""
+    """Name a system with the departments that work in it: its id means nothing to a citizen."""
     theirs = [
         department.called
         for department in config.departments

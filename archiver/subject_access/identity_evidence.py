@@ -1,4 +1,4 @@
-"""What an opened entry says of who somebody is. Pure."""
+"""Read the identifiers of a person from a decrypted entry. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class IdentityFields(msgspec.Struct, frozen=True):
-    """As much as is read here of any of these. `sender`: of a transfer it is a department."""
+    """Fields read from an entry of any of these kinds. In a transfer, `sender` is a department."""
 
     sender: Person | str | None = msgspec.field(name="from", default=None)
     to: str | None = None
@@ -34,7 +34,7 @@ _read = msgspec.json.Decoder(IdentityFields).decode
 
 
 def identity_evidence(row: Mapping[str, Any]) -> Iterator[IdentitySighting]:
-    """Nothing of what says nothing of it, or cannot be read."""
+    """Yield the sightings in an entry; none if it has no identifiers or cannot be parsed."""
     try:
         said = _read(row["data"])
     except msgspec.DecodeError:
@@ -48,7 +48,7 @@ def identity_evidence(row: Mapping[str, Any]) -> Iterator[IdentitySighting]:
         for event in ("gained", "moved", "ended")
     }
     names = _named(row["kind"], said)
-    if said.cause == MERGE:  # whoever had it is the same person
+    if said.cause == MERGE:  # the former holder is the same person
         names, changed["moved"] = names | changed["moved"], frozenset()
     if names or merged or changed["gained"] or changed["moved"]:
         gained, moved = changed["gained"], changed["moved"]
@@ -69,7 +69,7 @@ def identity_evidence(row: Mapping[str, Any]) -> Iterator[IdentitySighting]:
 def _named(kind: str, said: IdentityFields) -> Names:
     found = said.sender.identities if isinstance(said.sender, Person) else ()
     given = {_identity(each.kind, each.value) for each in found}
-    if said.to and kind != "conversation":  # of a transfer it is a department
+    if said.to and kind != "conversation":  # in a transfer it is a department
         given.add(_identity(PHONE, said.to))
     return frozenset(given)
 

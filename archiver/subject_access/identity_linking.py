@@ -1,9 +1,9 @@
-"""Which conversations are with the same person. Pure.
+"""Find the conversations that are with the same person. Pure.
 
-As the router decides it (`router.people`): the names that Meta gives for one portfolio are
-somebody's own; a telephone number is whose it was last, unless another such name came with it, or
-the record says that it ended or moved. In doubt two are two: a report to one holds nothing of the
-other.
+The rules are the router's (`router.identity.resolver`). A name that Meta gives in one portfolio,
+such as a BSUID, belongs to one person: it is their own name. A phone number belongs to its last
+holder, unless another own name came with it, or the record says that it ended or moved. In doubt
+two persons stay apart, so that a report to one holds nothing of the other.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,10 +17,12 @@ Names = frozenset[Identity]
 
 
 class IdentitySighting(msgspec.Struct, frozen=True, kw_only=True):
-    """By what somebody was known at some moment: in a conversation, or in an entry that stands in
-    none (`place`). `moved`: a number that was somebody else's until then; `merged`: a conversation
-    with the same person, as somebody said who knew; `hearsay`: what Meta says that somebody was
-    called, who may be known by what they are called from then on alone."""
+    """Names of a person at one moment, in a conversation or in an entry outside any (`place`).
+
+    `moved`: names that belonged to another person until then. `merged`: a conversation with the
+    same person, as an employee recorded. `is_indirect`: a former name that Meta reported; from then
+    on the person may be known by the new name alone.
+    """
 
     place: str
     at: datetime
@@ -37,7 +39,8 @@ class IdentitySighting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """`said`: what else Meta said that they were called: by it more of them may be found."""
+    """One person. `said`: their names with those that Meta only reported, by which more of their
+    conversations may be found."""
 
     places: frozenset[str]
     names: Names
@@ -45,7 +48,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class IdentityGraph:
-    """All who were seen, and who had which telephone number last."""
+    """Sightings grouped into persons, and the last holder of each phone number."""
 
     def __init__(self, seen: Iterable[IdentitySighting]) -> None:
         self._all = sorted(seen, key=_order)
@@ -70,8 +73,8 @@ class IdentityGraph:
         ]
 
     def matching(self, names: Collection[Identity]) -> list[Person]:
-        """Who is meant: whoever has the names that are one's own; where none was asked, whoever had
-        the number last."""
+        """Return the persons with one of these own names. If there are none, return the last
+        holders of the phone numbers; where own names were asked too, only holders without any."""
         own = [name for name in names if name.kind != PHONE]
         clusters = self.persons()
         if found := [person for person in clusters if not person.names.isdisjoint(own)]:
@@ -124,13 +127,16 @@ class IdentityGraph:
 
 
 def _order(seen: IdentitySighting) -> tuple[datetime, int]:
-    """What came at once: a number is somebody's before they write with it, and until they have."""
+    """Sort key. At one moment, a number moves before its holder writes, and ends after that."""
     return seen.at, 0 if seen.moved else 2 if seen.ended else 1
 
 
 def _believed(seen: Iterable[IdentitySighting]) -> Iterator[IdentitySighting]:
-    """What Meta says that somebody was called, only where that is known: else it may be somebody
-    else in whose conversation it was put. Beside a name of their own a number tells nothing."""
+    """Yield the sightings, with former names that Meta reported only if they were seen before.
+
+    An unseen name may belong to another person, in whose conversation Meta put the report. Beside
+    an own name, a reported number proves nothing and is left out.
+    """
     known: set[Identity] = set()
     for each in seen:
         own = _own_of(each.every)
@@ -157,8 +163,8 @@ def _is_number(name: Identity) -> bool:
 
 
 def _continued(seen: Sequence[IdentitySighting]) -> set[str]:
-    """Places of which the first own names were gained by somebody who was known: by their number
-    alone, since they had others in a portfolio that our number has left."""
+    """Return the places whose first own names were gained by a known person. They were known by
+    phone number alone, as their other names are of a portfolio that our number has left."""
     return set(_continuing(seen))
 
 

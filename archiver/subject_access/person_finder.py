@@ -1,5 +1,5 @@
-"""Where somebody is in the record of one municipality: by what was asked, and by all that they are
-known by there besides."""
+"""Find a person in the archive of one municipality, by the names asked and all names linked to
+them."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -16,32 +16,32 @@ from archiver.subject_access.identity_linking import IdentityGraph, IdentitySigh
 from services.postgres.database import Connection
 
 MOST_PLACES = 2_000
-"""Conversations and lone entries that are looked at for one person: forty years of one a week."""
+"""Most conversations and lone entries read for one person: forty years of one a week."""
 MOST_SEEN = 200_000
-"""Times that somebody was called something, some 500 bytes each."""
+"""Most sightings held in memory, some 500 bytes each."""
 BATCH = 500
-"""Entries in memory at once, some 5 KB each."""
+"""Entries in memory at a time, some 5 KB each."""
 
 
 class TooManyMatches(Exception):
-    """More than is held in memory at once, in a sentence."""
+    """The search has more matches than fit in memory; the argument is a sentence for the user."""
 
 
 class SubjectMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """`others`: how many more places a telephone number that was asked stands in, of other people;
-    `hashes`: the keyed ones of all the names."""
+    """The places in which a person occurs. `others`: number of places in which an asked phone
+    number belongs to other people. `hashes`: keyed hashes of all names."""
 
     asked: Names
     names: Names = frozenset()
     hashes: tuple[bytes, ...] = ()
     conversations: tuple[str, ...] = ()
-    """The oldest first."""
+    """Conversation ids, oldest first."""
     entries: tuple[UUID, ...] = ()
     others: int = 0
 
 
 class PersonFinder:
-    """One search, on the connection of a transaction."""
+    """One search, on the connection of one transaction."""
 
     def __init__(self, connection: Connection, keys: KeyStore, tenant: str, hashing: bytes) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
@@ -83,7 +83,7 @@ class PersonFinder:
         )
 
     async def _look(self, names: Names) -> None:
-        """At every place where one of these stands, and was not looked at yet."""
+        """Read every place that has one of these names and was not read yet."""
         rows = await self._connection.fetch(
             _PLACES, self._tenant, self.hashes(names), MOST_PLACES + 1
         )
@@ -124,7 +124,8 @@ def _of(rows: Iterable[dict[str, Any]]) -> Iterator[IdentitySighting]:
 
 
 def _is_entry(place: str) -> bool:
-    """A conversation's id has our number and one hyphen in it, an entry's is a UUID."""
+    """Return True for an entry's id, a UUID. A conversation's id is our number's id, a hyphen and
+    the rest."""
     return place.count("-") == 4
 
 

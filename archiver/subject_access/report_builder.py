@@ -1,4 +1,4 @@
-"""Opened entries as a report to a citizen tells of them. Pure."""
+"""Turn decrypted entries into the parts of a report to a citizen. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,14 +25,14 @@ from services.calendar.opening_hours import AMSTERDAM
 
 Row = Mapping[str, Any]
 Called = Callable[[str], str]
-"""A department's id -> its name."""
+"""Maps a department's id to its name."""
 STATES = {"settled": "delivered"}
-"""A delivery's state on the record -> as a report has it, where that is another word."""
+"""Delivery states that the report calls by another word than the record."""
 FATES = ("send", "status", "delivery", "media", "annotation")
 
 
 class ConversationPart(msgspec.Struct, frozen=True):
-    """What was read of one conversation. `fates` are of its messages, wherever they stand."""
+    """Entries of one conversation. `fates`: entries about its messages, in any conversation."""
 
     id: str
     rows: Sequence[Row]
@@ -43,13 +43,13 @@ class ConversationPart(msgspec.Struct, frozen=True):
 
 
 def within(at: datetime, period: Period) -> bool:
-    """Whether it was on one of these days in Amsterdam."""
+    """Return True if the moment is on one of these days in Amsterdam."""
     day = at.astimezone(AMSTERDAM).date()
     return (period.since or date.min) <= day <= (period.until or date.max)
 
 
 def conversation(part: ConversationPart, called: Called) -> Conversation:
-    """`part` holds one entry at least."""
+    """Build a conversation; `part` holds at least one entry."""
     steps = [(row["at"], msgspec.json.decode(row["data"])) for row in part.of("conversation")]
     zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
     theirs = dict.fromkeys(row["department"] for row in part.rows if row["department"])
@@ -67,7 +67,7 @@ def conversation(part: ConversationPart, called: Called) -> Conversation:
 def _closed(
     steps: Sequence[tuple[datetime, dict[str, Any]]], said: Sequence[Row]
 ) -> datetime | None:
-    """When it was closed last, unless somebody wrote in it since."""
+    """Return when the conversation was last closed; None if a message followed."""
     ends = [at for at, step in steps if step["event"] == "closed"]
     later = [row for row in said if ends and row["at"] > ends[-1]]
     return ends[-1] if ends and not later else None
@@ -102,7 +102,8 @@ def _message(row: Row, said: dict[str, Any], fates: Sequence[Row], called: Calle
 
 
 def _author(said: dict[str, Any]) -> AuthorKind:
-    """Who wrote in the app on the telephone itself is an employee."""
+    """Return the kind of author. A message without one, sent from the app on the business phone, is
+    an employee's."""
     if said["direction"] == "in":
         return "citizen"
     kind: AuthorKind = (said["author"] or {}).get("kind", "employee")
@@ -128,7 +129,7 @@ def _file(said: dict[str, Any]) -> File:
 
 
 def _annotation(row: Row, called: Called) -> Annotation:
-    """By a department: of employees a citizen is told no names."""
+    """Build an annotation, signed by a department: a citizen sees no names of employees."""
     data = msgspec.json.decode(row["data"])
     by = called(row["department"]) or "de gemeente"
     return Annotation(at=row["at"], by=by, text=data["text"])
@@ -141,7 +142,7 @@ def _note(row: Row, called: Called) -> Note:
 
 
 def notes_by_subject(rows: Iterable[Row]) -> Iterable[str]:
-    """What they called themselves, in WhatsApp, when they wrote."""
+    """Yield the names that the citizen used in WhatsApp with their messages."""
     for row in rows:
         if row["kind"] == "message":
             sender = msgspec.json.decode(row["data"]).get("from")
@@ -150,7 +151,7 @@ def notes_by_subject(rows: Iterable[Row]) -> Iterable[str]:
 
 
 def access_entries(rows: Iterable[Row], called: Called) -> Iterable[View]:
-    """Who looked, without who they are."""
+    """Yield the accesses to the data, without the names of employees."""
     for row in rows:
         if row["kind"] == "view":
             data = msgspec.json.decode(row["data"])
@@ -164,8 +165,8 @@ def access_entries(rows: Iterable[Row], called: Called) -> Iterable[View]:
 
 
 def identity_changes(rows: Iterable[Row]) -> Iterable[IdentityChange]:
-    """What ended and what came for it, side by side. What was somebody else's before says nothing
-    of them."""
+    """Yield each ended name beside its successor. A number that moved from another person is shown
+    without its former holder."""
     for row in rows:
         if row["kind"] != "identity":
             continue
@@ -184,7 +185,7 @@ def identity_changes(rows: Iterable[Row]) -> Iterable[IdentityChange]:
 
 
 class Deliveries:
-    """Counted by system and by what became of it."""
+    """Counts deliveries by system and state."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Delivered] = {}

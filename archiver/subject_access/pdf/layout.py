@@ -1,4 +1,4 @@
-"""A report as its pages lay it out: headings, facts, conversations by day, tables. Pure."""
+"""Arrange a report for its pages: headings, facts, conversations by day, tables. Pure."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby, starmap
@@ -12,14 +12,14 @@ from archiver.subject_access.report import Conversation, File, Identifier, Messa
 
 Json = dict[str, Any]
 Facts = list[list[str]]
-"""A name and a value each."""
+"""Pairs of a name and a value."""
 
 LONG_CONVERSATIONS, LONG_MESSAGES = 3, 40
-"""More than that, and it begins with a table of contents: it takes more than a few pages."""
+"""A report with more than either has more than a few pages, and begins with a table of contents."""
 
 
 def page_layout(report: Report) -> Json:
-    """All that the template puts on paper, in the order of the pages."""
+    """Return everything that the template prints, in the order of the pages."""
     return {
         "title": labels.TITLE,
         "subtitle": labels.SUBTITLE,
@@ -49,7 +49,7 @@ def _is_long(report: Report) -> bool:
 
 
 def _named(facts: Iterable[tuple[str, str]]) -> Facts:
-    """Those that have a value."""
+    """Leave out facts without a value."""
     return [[name, value] for name, value in facts if value]
 
 
@@ -148,7 +148,8 @@ def _about(said: Message) -> Iterator[tuple[str, str]]:
 
 
 def _steps(said: Message) -> str:
-    """`verstuurd 09.14 · gelezen 21 november 2026, 08.02 uur`: the day where it is another."""
+    """Write the statuses as `verstuurd 09.14 · gelezen 21 november 2026, 08.02 uur`, with the date
+    only if it differs from the message's."""
     first = labels.weekday(said.at)
     return " · ".join(
         f"{labels.STATUSES.get(step.status, step.status)} "

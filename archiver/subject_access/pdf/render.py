@@ -1,7 +1,7 @@
-"""A report as a PDF/A-2b, set by typst: an extra, loaded only when it is asked for.
+"""Print a report as PDF/A-2b with typst, an optional dependency that is imported only when needed.
 
-What is a citizen's goes in as data, never as markup, and nothing is fetched: fonts are those of
-typst itself, and of FONTS where the system has them.
+A citizen's text goes in as data, never as markup. Nothing is downloaded: the fonts are those of
+typst itself, and those in FONTS if the system has them.
 """
 
 from collections.abc import Sequence
@@ -30,15 +30,16 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 FONTS = (Path("/usr/share/fonts/truetype/noto"),)
-"""Where Debian's fonts-noto-core and fonts-noto-color-emoji are. Without them scripts other than
-Latin, Greek and Cyrillic, and emoji, are boxes."""
+"""Folder of Debian's fonts-noto-core and fonts-noto-color-emoji. Without them, emoji and scripts
+other than Latin, Greek and Cyrillic become boxes."""
 STANDARD: Final = "a-2b"
 LARGEST, LARGEST_TEXT = 5_000, 4_000_000
-"""Messages in one PDF, and characters of all that is on its pages: typst takes half a GiB for
-either, and some 20 seconds a round. Who has more asks by period."""
+"""Most messages in one PDF, and most characters on its pages: typst takes half a GiB for either,
+and some 20 seconds a round. A larger report is made by period."""
 ROUNDS = 8
-"""Of typst, in which it says what no font has. Three are enough nearly always: marks, all else, and
-one with nothing to say; but a letter without its mark may be without a font as well."""
+"""Runs of typst, each of which may report texts that no font has. Three are nearly always enough:
+one reports marks, one the rest, and one nothing. But a letter without its mark may lack a font
+too."""
 
 MISSING = (
     "pdf_missing: voor een PDF is typst nodig, en dat is er niet;"
@@ -52,11 +53,12 @@ BROKEN = "pdf_broken: typst kon het rapport niet zetten; meld dit, en gebruik zo
 
 
 class Unprintable(Exception):
-    """Why there is no PDF, in a sentence that holds nothing of the report. Its JSON there is."""
+    """The PDF cannot be made. The argument is the reason, a sentence without data of the report.
+    The JSON is still available."""
 
 
 def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
-    """The same report, the same fonts: the same bytes."""
+    """Print the report. The same report and fonts give the same bytes."""
     if messages(report) > LARGEST:
         raise Unprintable(TOO_LARGE)
     press = _press(fonts)
@@ -73,7 +75,7 @@ def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
 
 
 def _cut(pages: Json) -> Json:
-    """With no word that is wider than its line; columns of tables are narrow."""
+    """Break words that are wider than their line; columns of tables are narrower."""
     tables = map_strings(
         pages["tables"], lambda text: break_long_words(text, NARROW_WORD, NARROW_PART)
     )
@@ -86,13 +88,14 @@ def _press(fonts: Sequence[Path]) -> "typst.Compiler":
     except ImportError:
         raise Unprintable(MISSING) from None
     folders = [str(folder) for folder in fonts if folder.is_dir()]
-    # No fonts of the system's: what a report looks like is no matter of where it was made.
+    # The system's own fonts are left out, so that a report looks the same wherever it is made.
     found = typst.Fonts(include_system_fonts=False, font_paths=folders)
     return typst.Compiler(TEMPLATE, root=str(TEMPLATE.parent), font_paths=found)
 
 
 def _printed(press: "typst.Compiler", pages: Json, at: datetime) -> bytes | frozenset[str]:
-    """The PDF, or what no font has. Of what typst says nothing goes on: it quotes the text."""
+    """Return the PDF, or the texts that no font has. Typst's messages are not passed on, since they
+    quote the report."""
     import typst
 
     data = msgspec.json.encode(pages).decode()

@@ -1,4 +1,4 @@
-"""What else is on record, as tables of a few columns each. Pure."""
+"""Tables of the printed report: consent, changes, deliveries, accesses, copies. Pure."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Rows = list[list[str]]
 
 
 def tables(report: Report) -> list[Json]:
-    """In the order of the pages. An empty one says so: that there is nothing is an answer, too."""
+    """Return the tables in the order of the pages. An empty table says so: an answer too."""
     return [
         _table("Toestemming", CONSENTS, _consents(report)),
         _table("Een ander nummer of een andere naam", CHANGES, _changes(report)),
@@ -49,7 +49,7 @@ COPIES = (
 )
 
 Words = tuple[str, tuple[str, ...], str]
-"""What it tells, the names of its columns, what stands there where it is empty."""
+"""Lead of a table, the names of its columns, and the sentence for an empty table."""
 
 
 def _table(title: str, words: Words, rows: Rows) -> Json:

@@ -1,6 +1,6 @@
-"""What a citizen is written about their request: Dutch, B1, as all that citizens read. Pure.
+"""Letters to citizens about their requests, in plain Dutch (B1). Pure.
 
-It is a text to be sent by whoever answers for it. Nothing of what the person wrote is in it.
+The official responsible sends the letter. It holds nothing that the citizen wrote.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,14 +34,14 @@ DECISIONS = {
 }
 COPIES = "Hier zijn ook kopieën van uw gegevens:"
 TELLING = ("access", "erasure")
-"""Requests in which a citizen is told who else has copies."""
+"""Kinds of request whose letter lists the copies elsewhere."""
 OBJECT = "Bezwaar maken"
 
 
 def letter(
     request: Request, copies: Sequence[Copy], text: str, municipality: str, today: date
 ) -> str:
-    """As the request is now. `text`: what was added to the decision."""
+    """Return the letter for the request's present state. `text`: explanation of the decision."""
     parts = [GREETING, _received(request), *_now(request, text), *_copies(request, copies)]
     if request.decision in ("partly", "refused"):
         parts += [right.text for right in RIGHTS if right.name == OBJECT]

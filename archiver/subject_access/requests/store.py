@@ -1,5 +1,5 @@
-"""Requests in PostgreSQL: a row each, without a name or a number; and each step of them on the
-record, in the same transaction."""
+"""Requests in PostgreSQL: a row each, without names or phone numbers. Each step is also recorded in
+the archive, in the same transaction."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -19,11 +19,11 @@ from services.contract import Record
 from services.postgres.database import Connection
 
 LISTED = 1_000
-"""Requests in one list, the first due first."""
+"""Most requests in one list."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`hashes` and `conversations`: whom it is about, as it was found when it was opened."""
+    """A request. `hashes` and `conversations`: the person, as found when the request was opened."""
 
     id: str
     tenant: str
@@ -49,8 +49,8 @@ class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What was done about a request: the data of a record of the kind `request`. Whose it is stands
-    with the opening alone (`from_`, as with a message)."""
+    """Step in the handling of a request: the data of a record of the kind `request`. Only the
+    opening names the person (`from_`, as in a message)."""
 
     request: str
     event: str
@@ -65,7 +65,7 @@ class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 
 
 class RequestStore:
-    """On the connection of a transaction."""
+    """Reads and writes requests on the connection of one transaction."""
 
     def __init__(self, connection: Connection, keys: KeyStore) -> None:
         self._connection, self._keys = connection, keys
@@ -96,7 +96,7 @@ class RequestStore:
         return request
 
     async def request(self, id: str) -> Request | None:
-        """Held until the transaction ends: nobody decides twice."""
+        """Read a request and lock it until the transaction ends, so that none is decided twice."""
         row = await self._connection.fetchrow(f"{_SELECT} where id = $1 for update", id)
         return _request(row) if row else None
 
@@ -122,14 +122,14 @@ class RequestStore:
         return changed
 
     async def steps(self, request: Request) -> list[tuple[datetime, RequestEvent]]:
-        """What can still be opened of what was done, oldest first."""
+        """Return the steps that can still be decrypted, oldest first."""
         places = ["", *request.conversations]
         rows = await self._connection.fetch(_STEPS, request.tenant, places)
         read = [(row["at"], _step(row["data"])) for row in opened(rows, self._keys)]
         return [(at, step) for at, step in read if step.request == request.id]
 
     async def _step(self, request: Request, now: datetime, **said: Any) -> None:
-        """In the newest conversation of whom it is about, and in none where there is none."""
+        """Record a step in the person's newest conversation; outside any if there is none."""
         step = RequestEvent(
             request=request.id,
             kind=request.kind,
