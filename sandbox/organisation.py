@@ -7,7 +7,7 @@ import msgspec
 from services.config.model import Configuration
 
 Carrier = Literal["meta", "360dialog"]
-"""Who brings a number's messages: Meta itself, or a business solution provider."""
+"""Carrier of a number's messages: Meta itself, or a business solution provider."""
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -16,28 +16,28 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A WhatsApp number of a municipality, and how it is known at who carries it now.
+    """A WhatsApp number of a municipality, with its ids at its present carrier.
 
-    `id` is Postkamer's and stays through every move.
+    `id` is Postkamer's and never changes.
     """
 
     id: str
     tenant: str
     provider: Carrier = "meta"
     phone_number_id: str = ""
-    """Meta's; '' where it is the same as `id`."""
+    """Meta's id of the number; '' if it is the same as `id`."""
     waba: str = ""
-    """Meta's id of the WhatsApp Business Account; '' for a made up one."""
+    """Meta's id of the WhatsApp Business Account; '' for a made-up id."""
     portfolio: str = ""
-    """Citizens have one business-scoped user id in each."""
+    """Meta's business portfolio. Citizens have one business-scoped user id in each."""
     key: str = ""
-    """What 360dialog knows it by; '' for a made up one."""
+    """API key of the number at 360dialog; '' for a made-up key."""
     marks: bool = False
-    """Whether a desk may ask that the citizen sees that it was read."""
+    """True if a desk may send read receipts."""
 
     @property
     def phone(self) -> str:
-        """As citizens would dial it, digits only: made up from the id, and kept in a move."""
+        """Phone number, digits only, made up from the id; a move does not change it."""
         return f"3185{self.id[-7:]:0>7}"
 
     @property
@@ -58,7 +58,7 @@ class Department(msgspec.Struct, frozen=True):
     tenant: str
     name: str
     confidential: bool = False
-    """It shows no citizen that it read anything."""
+    """True if the department sends no read receipts."""
 
 
 class Town(msgspec.Struct, frozen=True):
@@ -105,4 +105,4 @@ EXAMPLE = Town(
         )
     ),
 )
-"""deploy/examples/voorbeeldstad, for a sandbox that runs without it."""
+"""The same municipality as deploy/examples/voorbeeldstad, for a sandbox without configuration."""

@@ -1,4 +1,4 @@
-"""Serves the page: a handful of files, read once, under a policy that lets in nothing else."""
+"""Serve the page: a few files, read once, under a content security policy that allows no others."""
 
 import hashlib
 from http import HTTPStatus
@@ -44,7 +44,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 def files(folder: Path = FOLDER) -> dict[str, File]:
-    """Every file of the page by its path below the folder."""
+    """Read every file of the page, by its path below the folder."""
     found: dict[str, File] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in TYPES:
@@ -56,7 +56,7 @@ def files(folder: Path = FOLDER) -> dict[str, File]:
 
 
 def samples(found: dict[str, File]) -> dict[str, bytes]:
-    """The pictures that a citizen can send, by name."""
+    """Return the pictures that a citizen can send, by name."""
     return {
         name.removeprefix("photos/").removesuffix(".png"): file.content
         for name, file in found.items()
@@ -99,7 +99,7 @@ def send(request: web.Request, file: File | None) -> web.Response:
 
 
 def describe(town: Town, found: dict[str, File]) -> dict[str, Any]:
-    """What the page has to know before anything has happened."""
+    """Return the data that the page needs at its start."""
     return {
         "tenants": town.tenants,
         "numbers": [

@@ -1,4 +1,4 @@
-"""The sandbox as a service: Meta, CRMs, telephones and desks behind one address."""
+"""The sandbox as a service: Meta, CRMs, phones and desks behind one address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,19 +41,19 @@ from services.tasks import background_task
 class Running(msgspec.Struct, frozen=True):
     url: str
     broken: "asyncio.Future[object]"
-    """Ends only when a part breaks."""
+    """Done only when a part fails."""
 
 
 @asynccontextmanager
 async def sandbox(settings: SandboxSettings) -> AsyncIterator["asyncio.Future[object]"]:
-    """The sandbox as `lifecycle.run` wants it."""
+    """Run the sandbox in the form that `lifecycle.run` expects."""
     async with running(settings) as started:
         yield started.broken
 
 
 @asynccontextmanager
 async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
-    """The sandbox, and where it listens; ConfigError for a postkamer.toml with faults."""
+    """Run the sandbox and yield its address; ConfigError for a postkamer.toml with faults."""
     shown = (
         organisation.of(loader.load(settings.config).config)
         if settings.config
@@ -108,7 +108,7 @@ def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) ->
 
 
 def others(world: World) -> list[web.RouteDef]:
-    """The phones, their files at Meta's, the page and the stream."""
+    """Return the routes of the phones, the files at Meta, the page and the stream."""
     found = page_server.files()
     return [
         *Attachments(world).routes(),
@@ -123,7 +123,7 @@ def others(world: World) -> list[web.RouteDef]:
 async def own_pages_only(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """No other site may use the sandbox through somebody's browser."""
+    """Refuse requests that another site makes through the user's browser."""
     if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
         return problem_response(403, "only the sandbox's own page may ask this")
     return await handler(request)

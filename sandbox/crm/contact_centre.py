@@ -1,4 +1,4 @@
-"""The contact centre: what it says of a number, told to the gateway as a CRM of it would."""
+"""Routes of the contact centre: set a number's notice or state through the gateway."""
 
 import msgspec
 from aiohttp import web
@@ -23,7 +23,7 @@ class Centre:
         return await self._asking.gateway("GET", "/v1/numbers")
 
     async def _say(self, request: web.Request) -> web.Response:
-        """What the gateway takes, without its author."""
+        """Pass a body to the gateway with the desk as its author."""
         try:
             said = msgspec.json.decode(await request.read() or b"{}", type=dict[str, object])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,4 +1,5 @@
-"""What events leave out, asked of the archive as a CRM would, and told to the pages."""
+"""Fetch the content that confidential events leave out from the archive, as a CRM does, and send it
+to the pages."""
 
 import asyncio
 from http import HTTPStatus
@@ -11,12 +12,12 @@ from sandbox.crm.postkamer_client import Asking
 from sandbox.event_stream import Stream
 
 AT_ONCE = 8
-"""Questions under way; the rest waits, and a desk is told a moment later."""
+"""Requests under way; the others wait, and a desk sees their content a moment later."""
 WAITING_MOST = 1_000
-"""Then the page shows that something came, and not what."""
+"""Most waiting requests. Beyond that a page shows that a message came, without its content."""
 TRIES = 20
 WAIT_SECONDS = 0.5
-"""Between two of them: the record is a moment behind what a CRM is told."""
+"""Pause between two attempts: the archive is a moment behind the events of a CRM."""
 
 
 class Contents:
@@ -25,13 +26,13 @@ class Contents:
         self._wanted: asyncio.Queue[str] = asyncio.Queue(WAITING_MOST)
 
     def want(self, event: Event) -> None:
-        """What this event leaves out, if it is of a message."""
+        """Queue the content that this event leaves out, if the event is about a message."""
         path = path_of(event.dataref)
         if path and not self._wanted.full():
             self._wanted.put_nowait(path)
 
     async def fetch(self) -> None:
-        """What is wanted, for ever."""
+        """Fetch queued content until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._fetch())
@@ -49,7 +50,7 @@ class Contents:
 
 
 AGAIN = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY})
-"""It may be there in a moment."""
+"""Statuses after which the content may be available in a moment."""
 
 
 def found(answer: web.Response) -> bool:
@@ -57,7 +58,7 @@ def found(answer: web.Response) -> bool:
 
 
 def path_of(dataref: str) -> str:
-    """Where a message is at the archive; '' for anything else. Whatever host it names, ours is
-    asked. Pure."""
+    """Return the archive's path of a message; '' for anything else. The host is ignored: only our
+    own archive is asked. Pure."""
     before, messages, id = dataref.rpartition("/v1/messages/")
     return messages + id if before and id.replace("-", "").isalnum() else ""

@@ -1,4 +1,4 @@
-"""The departments' desks: answers go to the gateway, the record comes from the archiver."""
+"""Routes of the departments' desks: answers go to the gateway, records come from the archiver."""
 
 import asyncio
 from collections import OrderedDict
@@ -16,16 +16,16 @@ from services.http.body import read_body
 from services.http.problems import json_response, problem_response
 
 WATCHED_MOST = 8
-"""Conversations whose record is followed: one for each page that is likely to be open."""
+"""Most conversations whose record is polled: one for each page that is likely to be open."""
 WATCH_SECONDS = 1.0
-"""Between two looks at the archive, and only while a page listens."""
+"""Pause between two polls of the archive, which happen only while a page listens."""
 ANSWER_LONGEST = 4096
-"""Characters of a WhatsApp text."""
+"""Most characters of a WhatsApp text."""
 UPLOAD_BYTES = 16 * 1024 * 1024
-"""What the page offers; a document may be larger at Meta, but this memory holds it whole."""
+"""Largest file from the page. Meta takes larger documents; the sandbox holds a file in memory."""
 UPLOAD_SECONDS = 60.0
 AUTHOR = {"kind": "employee", "id": "sandbox"}
-"""Who sits at the desks."""
+"""Author of everything that the desks send."""
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -33,19 +33,19 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
 
     conversation_id: str
     text: str = ""
-    """The words, as the desk shows them."""
+    """Text as the desk shows it."""
     message: dict[str, Any] = {}
-    """The rest of the body for the gateway's POST /v1/messages; nothing: a text."""
+    """Rest of the body for the gateway's POST /v1/messages; empty for a plain text."""
     key: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of POST /desk/actions: what is done with a conversation itself."""
+    """The body of POST /desk/actions, for commands on a conversation itself."""
 
     conversation_id: str
     action: Literal["transfer", "close", "note", "read", "confirm"]
     body: dict[str, Any] = {}
-    """As the gateway takes it, without its author."""
+    """Body for the gateway, without its author."""
     key: str = ""
 
 
@@ -54,7 +54,7 @@ class Desk:
         self._asking = asking
         self._stream = stream
         self._watched: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
-        """Conversation and the messages of it that were seen."""
+        """Conversation -> its messages that the pages already have."""
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -96,7 +96,7 @@ class Desk:
         return result
 
     def _tell(self, action: Action) -> None:
-        """The pages, of what no event tells them."""
+        """Send the pages the actions for which there is no event."""
         told = {"conversationId": action.conversation_id, "id": str(clock.new_id())}
         if action.action == "note":
             self._stream.publish("note", told | {"text": action.body.get("text", "")})
@@ -104,7 +104,7 @@ class Desk:
             self._stream.publish("confirmed", told)
 
     async def _order(self, request: web.Request) -> web.Response:
-        """What became of an order: accepted is not done."""
+        """GET the outcome of a command: the gateway accepts it before the router decides."""
         id = quote(request.match_info["id"], safe="")
         return await self._asking.gateway("GET", f"/v1/messages/{id}")
 
@@ -119,12 +119,13 @@ class Desk:
         return await self._asking.gateway("POST", "/v1/media", body, kind=kind)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        """A citizen's, as the archive hands it out."""
+        """GET a citizen's file from the archive."""
         id = quote(request.match_info["id"], safe="")
         return await self._asking.file(request, f"/v1/media/{id}")
 
     async def _record(self, request: web.Request) -> web.Response:
-        """Empty, and followed, while the archive has yet to get what the desks see already."""
+        """GET the record of a conversation, and poll it from then on. It is empty while the archive
+        does not yet have what the desks already see."""
         conversation = request.match_info["conversation"]
         record = await self._fetch(conversation)
         if record.status == HTTPStatus.NOT_FOUND:
@@ -141,7 +142,7 @@ class Desk:
         return await self._asking.archiver(f"{path}?after={after}" if after else path)
 
     async def watch(self) -> None:
-        """Tell the pages of what is new in the records that they look at, for ever."""
+        """Poll the watched records and send the pages new messages, until cancelled."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if not self._stream.listeners:
@@ -150,8 +151,8 @@ class Desk:
                 await self._look(conversation, seen)
 
     async def _look(self, conversation: str, seen: list[dict[str, Any]]) -> None:
-        """Only for what was not seen: each look at a message is on the record. What became of one
-        that was, the pages ask when they hear of it."""
+        """Fetch only new messages, since the archive logs each access to a message. The pages ask
+        for changes to a known message when an event mentions them."""
         record = await self._fetch(
             conversation, max((m.get("sequence", 0) for m in seen), default=0)
         )
@@ -163,7 +164,7 @@ class Desk:
 
 
 def messages(record: web.Response) -> list[dict[str, Any]]:
-    """Those in an answer of the archive; pure."""
+    """Return the messages in a response of the archive. Pure."""
     if record.status != HTTPStatus.OK or not isinstance(record.body, bytes):
         return []
     found: list[dict[str, Any]] = msgspec.json.decode(record.body)["messages"]
@@ -171,7 +172,7 @@ def messages(record: web.Response) -> list[dict[str, Any]]:
 
 
 def said(answer: Answer, body: dict[str, Any], result: web.Response) -> dict[str, Any]:
-    """What the pages are told of an answer that the gateway accepted."""
+    """Build the page event for an answer that the gateway accepted."""
     reaction = body.get("reaction")
     about = reaction.get("messageId") if isinstance(reaction, dict) else body.get("replyTo")
     kind = body.get("type", "text")

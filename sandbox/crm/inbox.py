@@ -1,4 +1,4 @@
-"""What the CRM stand-in received: a bounded memory that knows repeats and disorder."""
+"""Events that the CRM stand-in received: a bounded memory that detects repeats and disorder."""
 
 from collections import OrderedDict, deque
 from itertools import islice
@@ -11,17 +11,18 @@ from sandbox.crm.event_validation import Event
 EVENTS_KEPT = 20_000
 """Whole events, about 1 KiB each; the oldest are dropped first."""
 IDS_KEPT = 500_000
-"""Ids by which a repeat is known, about 150 bytes each: more than a fault test sends."""
+"""Ids remembered to detect repeats, about 150 bytes each: more than a fault test sends."""
 CONVERSATIONS_KEPT = 100_000
-"""Conversations whose last sequence is known; the longest silent are forgotten first."""
+"""Conversations whose last sequence is remembered; the longest silent are forgotten first."""
 CARE_ALARM = "nl.postkamer.care-alarm.v1"
-"""Goes to whoever is woken, by a way of its own: out of order with what a department is told."""
+"""Alarm that takes its own route, to a duty officer, so its sequence has no order with the events
+of a department."""
 VIOLATIONS_KEPT = 100
-"""Told in full; the rest is only counted."""
+"""Violations kept in full; further ones are only counted."""
 
 
 class Arrival(msgspec.Struct, frozen=True, rename="camel"):
-    """One event at the counter; `n` counts arrivals from 1."""
+    """One received event; `n` counts arrivals from 1."""
 
     n: int
     id: str
@@ -33,7 +34,7 @@ class Arrival(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Violation(msgspec.Struct, frozen=True, rename="camel"):
-    """An event that came for the first time after one with a higher sequence."""
+    """An event that first arrived after one with the same or a higher sequence."""
 
     conversation_id: str
     after: int
@@ -53,7 +54,7 @@ class Inbox:
         self._count = self._distinct = self._repeats = self._changed = self._disorder = 0
 
     def add(self, event: Event) -> bool:
-        """Store an arrival; whether it is the first of its id."""
+        """Store an arrival; return True if it is the first with its id."""
         self._count += 1
         content = hash(event.raw)
         known = self._ids.get(event.id)
@@ -78,13 +79,13 @@ class Inbox:
         return known is None
 
     def after(self, n: int, most: int) -> list[Arrival]:
-        """Up to `most` arrivals that came after the n-th, oldest first."""
+        """Return up to `most` arrivals after the n-th, oldest first."""
         oldest = self._count - len(self._arrivals)
         start = max(n - oldest, 0)
         return list(islice(self._arrivals, start, start + most))
 
     def latest(self, most: int) -> list[Arrival]:
-        """The last `most` arrivals, oldest first."""
+        """Return the last `most` arrivals, oldest first."""
         return self.after(self._count - most, most)
 
     def summary(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How the desks ask Postkamer's own services: with their token, and its answer handed on whole."""
+"""Client of Postkamer's own services for the desks; responses are passed on whole."""
 
 import aiohttp
 from aiohttp import web
@@ -8,10 +8,10 @@ from services import clock
 from services.http.problems import problem_response
 
 OF_A_FILE = ("Content-Type", "Content-Length", "Content-Disposition", "X-Content-Type-Options")
-"""Headers that the page gets with one."""
+"""Headers of a file that are passed on to the page."""
 PIECE_BYTES = 64 * 1024
 LOOKING = {"Postkamer-Employee": "sandbox", "Postkamer-Reason": "aan het bureau van de sandbox"}
-"""Who looks at the record, and why."""
+"""Headers that name who reads the record, and why."""
 
 
 class Asking:
@@ -28,7 +28,8 @@ class Asking:
         key: str = "",
         kind: str = "application/json",
     ) -> web.Response:
-        """`key` is that of an order; one that has none gets a fresh one."""
+        """Send a request to the gateway. `key` is the idempotency key; without one, a body gets a
+        new key."""
         headers: dict[str, str] = {}
         if body is not None:
             headers = {"Content-Type": kind, "Idempotency-Key": key or str(clock.new_id())}
@@ -40,7 +41,7 @@ class Asking:
         return await self._ask("GET", url, None, LOOKING, "the archive does not answer")
 
     async def file(self, request: web.Request, path: str) -> web.StreamResponse:
-        """A file of the archiver's, as it comes; a refusal as any other."""
+        """Stream a file from the archiver; pass on a refusal as usual."""
         headers = LOOKING | {"Authorization": f"Bearer {self._settings.api_token}"}
         url = self._settings.archiver_url + path
         try:
@@ -69,7 +70,7 @@ class Asking:
 
 
 async def passed_on(given: aiohttp.ClientResponse) -> web.Response:
-    """What a service of ours answered, for the page; a refusal without JSON becomes a problem."""
+    """Pass on the response of a Postkamer service; a refusal without JSON becomes a problem."""
     body = await given.read()
     if "json" not in given.content_type:
         if given.status >= 300:

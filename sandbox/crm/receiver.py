@@ -1,4 +1,4 @@
-"""The CRM stand-in: takes signed events, remembers them for tests, misbehaves when told to."""
+"""The CRM stand-in: accepts signed events, remembers them for tests, misbehaves on request."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from services.http.body import read_body
 from services.http.problems import json_response, problem_response
 
 BODY_BYTES = 16 * 1024 * 1024
-"""Of one batch: 256 events of the largest size."""
+"""Largest body: a batch of 256 events of the largest size."""
 BODY_SECONDS = 30.0
 HANG_SECONDS = 600.0
-"""How long an answer is held in the mode `hang`: longer than any client waits."""
+"""Time that a response is held in the mode `hang`: longer than any client waits."""
 SLOWEST_SECONDS = 60.0
 LARGE_BYTES = 10 * 1024 * 1024
 LIST_MOST = 1_000
@@ -44,9 +44,12 @@ REFUSALS: dict[str, int] = {
 
 
 class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of POST /crm/mode. hang: no answer; slow: accepts late; lost: accepts, but the
-    connection breaks before the answer; half: the same, in the middle of it; large: accepts, with
-    an answer of 10 MB; reset: the connection breaks at once."""
+    """The body of POST /crm/mode.
+
+    hang: no response; slow: accepts late; lost: accepts, but breaks the connection before the
+    response; half: breaks it in the middle of the response; large: accepts with a response of
+    10 MB; reset: breaks the connection at once.
+    """
 
     mode: Literal[
         "ok", "hang", "slow", "lost", "half", "large", "reset",
@@ -54,15 +57,15 @@ class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
         "too-large", "unprocessable", "too-many", "error", "refuse",
     ] = "ok"  # fmt: skip
     count: int = 0
-    """Requests for which it holds, 0 for all until the next mode."""
+    """Number of requests that the mode applies to; 0 for all until the next mode."""
     conversation_id: str = ""
-    """Only for requests with an event of this conversation."""
+    """Apply the mode only to requests with an event of this conversation."""
     one_in: int = 0
-    """Only for so large a part of all events, always the same ones; 0 for all."""
+    """Apply the mode only to one in so many events, chosen by id; 0 for all."""
     seconds: float = 1.0
-    """Of the mode slow."""
+    """Delay in the mode slow."""
     retry_after: int = 0
-    """Seconds in a Retry-After header, 0 for none."""
+    """Seconds in a Retry-After header; 0 for none."""
 
 
 class Crm:
@@ -118,7 +121,7 @@ class Crm:
         return thanks(request, mode)
 
     def _current(self, found: list[Event]) -> Mode:
-        """The mode for a request with these events; uses up one of its count."""
+        """Return the mode for a request with these events, and count the request."""
         wanted = self._mode.conversation_id
         if wanted and not any(event.conversation == wanted for event in found):
             return Mode()
@@ -140,7 +143,7 @@ class Crm:
                 await changed.wait()
 
     def close(self) -> None:
-        """Let all hanging requests go, so that the server can stop."""
+        """End all hanging requests, so that the server can stop."""
         self._changed.set()
 
     async def _set_mode(self, request: web.Request) -> web.Response:
@@ -171,7 +174,7 @@ class Crm:
 
 
 def understand(content_type: str, body: bytes) -> list[Event] | web.Response:
-    """The events of a request, or the answer that refuses all of it."""
+    """Return the events of a request, or the response that refuses it."""
     try:
         raws = event_validation.split(content_type, body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -201,7 +204,7 @@ def refusal(mode: Mode, status: int) -> web.Response:
 
 
 def thanks(request: web.Request, mode: Mode) -> web.Response:
-    """The answer to what was taken."""
+    """Return the response to accepted events."""
     match mode.mode:
         case "lost":
             return broken(request)
@@ -213,7 +216,7 @@ def thanks(request: web.Request, mode: Mode) -> web.Response:
 
 
 def broken(request: web.Request, after: bytes = b"") -> web.Response:
-    """Break the connection, so that the answer never arrives; `after` a part of it."""
+    """Break the connection, so that the response never arrives; `after` is sent before."""
     if request.transport:
         request.transport.write(after)
         request.transport.close() if after else request.transport.abort()

@@ -1,4 +1,4 @@
-"""The two ways to one and the same Meta: its own Graph API, and 360dialog, which passes it on."""
+"""Authentication at the two APIs of Meta: its own Graph API, and 360dialog, which relays to it."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from services.http.problems import json_response
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """Who came in where, and the number that is spoken for; None where the address names none."""
+    """Carrier whose API is called, and the caller's number; None if the address names no number."""
 
     carrier: Carrier
     number: Number | None
@@ -30,7 +30,7 @@ class Doors:
         self._world = world
 
     def meta(self, handler: Handler) -> Guarded:
-        """Behind the access token; the number stands in the address."""
+        """Require the access token; the address names the number."""
         expected = f"Bearer {self._world.settings.access_token}".encode()
 
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -46,7 +46,7 @@ class Doors:
         return guarded
 
     def bsp(self, handler: Handler) -> Guarded:
-        """Behind a key, which is one number's."""
+        """Require an API key, which identifies the number."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             number = self._world.numbers.by_key(request.headers.get("D360-API-KEY", ""))
@@ -66,7 +66,7 @@ class Doors:
 
 
 def refused(refusal: Refusal, chance: Random) -> web.Response:
-    """An error as Meta writes it."""
+    """Return an error response in Meta's form."""
     trace = f"A{chance.getrandbits(64):016x}"
     body = graph_errors.answer(refusal.error, details=refusal.details, trace=trace)
     return json_response(body, status=refusal.error.http)

@@ -1,4 +1,4 @@
-"""The Graph API stand-in: takes messages as Meta does, and tells what became of them."""
+"""The Graph API stand-in: accepts messages as Meta does, and sends their statuses."""
 
 import asyncio
 import contextlib
@@ -23,16 +23,16 @@ from services import clock
 from services.http.problems import json_response
 
 NO_ANSWER_SECONDS = 120.0
-"""How long an answer that never comes is held: longer than any client of ours waits."""
+"""Time that a missing response is held: longer than any of our clients waits."""
 ARRIVES = frozenset(["delivered", "read"])
-"""Statuses that tell that a message is on the phone, which is when it is charged."""
+"""Statuses that mean that the message reached the phone, which is when Meta charges it."""
 TOO_LATE = 131047
 ANOTHER_PORTFOLIO = 131026
-"""A user id of another portfolio than the number's leads to nobody."""
+"""Error for a user id of another portfolio than the number's, which reaches no user."""
 
 
 class Graph:
-    """Messages, by either door; the version in Meta's address is not looked at."""
+    """Routes for messages at both APIs; the version in Meta's address is ignored."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -49,7 +49,7 @@ class Graph:
         ]
 
     def close(self) -> None:
-        """Let those go who wait for an answer that never comes, so that the server can stop."""
+        """End the requests that get no response, so that the server can stop."""
         self._closing.set()
 
     async def _messages(self, request: web.Request, visit: Visit) -> web.StreamResponse:
@@ -110,14 +110,15 @@ class Graph:
         )
 
     def _tell_offered(self, sent: Sent, send: Send) -> None:
-        """What is sent and to whom: of a citizen who never wrote, a CRM is told neither."""
+        """Show the message and its recipient on the pages: for a citizen who never wrote, a CRM
+        gets no event with these."""
         whom = {"phone": sent.phone, "bsuid": send.bsuid}
         what = {"type": send.type, "content": send.content, "at": clock.now()}
         id = sent.opaque[:ID_LENGTH]
         self._world.stream.publish("offered", {"messageId": id} | whom | what)
 
     def _refusal(self, sent: Sent, type: str, behaviour: graph_errors.Behaviour) -> int:
-        """The code that refuses the message, 0 where it is accepted."""
+        """Return the code that refuses the message; 0 if it is accepted."""
         handsets = self._world.handsets
         known = handsets.who(sent.bsuid) if sent.to_bsuid else None
         if known and known.portfolio != sent.number.portfolio:
@@ -133,7 +134,7 @@ class Graph:
         )
 
     def _told(self, sent: Sent, behaviour: graph_errors.Behaviour) -> int:
-        """What is told of this citizen: the code so many times, or always."""
+        """Return the code that this recipient's number calls for, so many times or always."""
         if not behaviour.code or not behaviour.times:
             return behaviour.code
         self._refusals[sent.phone] += 1
@@ -181,7 +182,7 @@ class Graph:
 
 
 def receipt(sent: Sent) -> dict[str, Any]:
-    """What Meta answers to a message that it accepted; no promise of delivery."""
+    """Return Meta's response to an accepted message, which does not promise delivery."""
     if sent.to_bsuid:
         contact = {"input": sent.bsuid, "user_id": sent.bsuid}
     else:

@@ -1,4 +1,4 @@
-"""Files at Meta's: put there, looked up, fetched and removed, through either door."""
+"""Media routes of both APIs of Meta: upload, describe, download and delete files."""
 
 from http import HTTPStatus
 
@@ -16,8 +16,8 @@ CHUNK_BYTES = 64 * 1024
 LARGEST_UPLOAD_BYTES = 100 * media_store.MEGABYTE
 DOWNLOAD = "/whatsapp_business/attachments/"
 METAS_HOST = "https://lookaside.invalid"
-"""360dialog passes on where the file is at Meta's; who fetches it puts 360dialog's own host there
-instead. The real name stays out of here, so that no key is ever sent to it."""
+"""Host in the download addresses that 360dialog passes on from Meta; a client replaces it by
+360dialog's host. This is not Meta's real host, so that no key is ever sent there."""
 
 
 class Attachments:
@@ -35,7 +35,7 @@ class Attachments:
             web.delete(graph + "/{id}", meta(self._remove)),
             web.post(d360 + "/media", bsp(self._upload)),
             web.get(d360 + DOWNLOAD, bsp(self._download)),
-            # Where an address is left over whose host alone was replaced.
+            # Path of a download address of which only the host was replaced.
             web.get(DOWNLOAD, bsp(self._download)),
             web.get(d360 + "/{id}", bsp(self._about)),
             web.delete(d360 + "/{id}", bsp(self._remove)),
@@ -88,7 +88,7 @@ class Attachments:
 
 
 def address(request: web.Request, visit: Visit, medium: Medium) -> str:
-    """Where the file can be fetched for the next minutes."""
+    """Return the address from which the file can be downloaded for a few minutes."""
     expires = int(clock.now().timestamp()) + media_store.URL_SECONDS
     if visit.carrier == "360dialog":
         return f"{METAS_HOST}{DOWNLOAD}?mid={medium.id}&ext={expires}&hash={medium.id}"
@@ -97,7 +97,8 @@ def address(request: web.Request, visit: Visit, medium: Medium) -> str:
 
 
 async def read_part(part: BodyPartReader, most: int) -> bytes:
-    """A part of a form, cut off after about `most` bytes, which is then too long to be taken."""
+    """Read a part of a form. A part over `most` bytes is cut off shortly after, still too long to
+    be accepted."""
     content = bytearray()
     while len(content) <= most and (chunk := await part.read_chunk(CHUNK_BYTES)):
         content += chunk

@@ -1,4 +1,4 @@
-"""Pictures and files that the Graph API stand-in keeps, in memory and bounded."""
+"""Files of the Graph API stand-in, in bounded memory."""
 
 import base64
 import hashlib
@@ -10,9 +10,9 @@ import msgspec
 
 MEGABYTE = 1024 * 1024
 TOTAL_BYTES = 128 * MEGABYTE
-"""Of all files together; the oldest are dropped, as Meta drops them after 7 or 30 days."""
+"""Most bytes of all files together; the oldest are dropped, as Meta does after 7 or 30 days."""
 URL_SECONDS = 300
-"""How long a download address is good: Meta's 5 minutes."""
+"""Validity of a download address: Meta's 5 minutes."""
 
 LARGEST: dict[str, int] = {
     "image/jpeg": 5 * MEGABYTE,
@@ -28,7 +28,7 @@ LARGEST: dict[str, int] = {
     "text/plain": 100 * MEGABYTE,
     "application/pdf": 100 * MEGABYTE,
 }
-"""What Meta takes, by content type; office documents are left out here."""
+"""Largest file that Meta accepts, by content type; office documents are left out here."""
 
 
 class Medium(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Medium(msgspec.Struct, frozen=True):
     content: bytes
 
     def about(self) -> dict[str, str]:
-        """As it stands in a webhook: the hash in base64."""
+        """Return the description in a webhook, with the hash in base64."""
         digest = hashlib.sha256(self.content).digest()
         return {
             "mime_type": self.mime_type,
@@ -46,7 +46,7 @@ class Medium(msgspec.Struct, frozen=True):
         }
 
     def answer(self, url: str) -> dict[str, Any]:
-        """As GET /{media-id} answers: the hash in hex, the size as a text."""
+        """Return the response to GET /{media-id}: the hash in hex, the size as a string."""
         return {
             "messaging_product": "whatsapp",
             "url": url,
@@ -58,7 +58,7 @@ class Medium(msgspec.Struct, frozen=True):
 
 
 def fault(mime_type: str, size: int) -> str:
-    """Why Meta would not take a file, '' where it would."""
+    """Return why Meta would refuse a file; '' if it would not."""
     largest = LARGEST.get(mime_type)
     if largest is None:
         return "this content type is not supported"

@@ -1,4 +1,4 @@
-"""Where each number of the town is now: at Meta or at the BSP, and under which ids."""
+"""Present carrier of each number, Meta or the BSP, and its ids there."""
 
 import hmac
 
@@ -8,27 +8,27 @@ from sandbox.organisation import Carrier, Number, Town
 
 
 class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of POST /phone/numbers/{id}/_provider; what is left out stays as it is."""
+    """The body of POST /phone/numbers/{id}/_provider; fields that are left out do not change."""
 
     provider: Carrier
     phone_number_id: str = ""
     waba: str = ""
     portfolio: str = ""
     key: str = ""
-    """What 360dialog will know the number by."""
+    """API key of the number at 360dialog after the move."""
 
 
 class Numbers:
     def __init__(self, town: Town) -> None:
         self._now = {number.id: number for number in town.numbers}
         self._left: set[str] = set()
-        """Ids that numbers had at Meta and have no more."""
+        """Former ids of numbers at Meta."""
 
     def all(self) -> list[Number]:
         return list(self._now.values())
 
     def get(self, id: str) -> Number | None:
-        """By Postkamer's id."""
+        """Return the number with this id of Postkamer's."""
         return self._now.get(id)
 
     def at_meta(self, phone_number_id: str) -> Number | None:
@@ -36,18 +36,18 @@ class Numbers:
         return next((one for one in found if one.meta_id == phone_number_id), None)
 
     def has_left(self, phone_number_id: str) -> bool:
-        """Whether Meta knew a number so, which somebody else carries now."""
+        """Return True if Meta had a number with this id that another carrier has now."""
         elsewhere = {one.meta_id for one in self._now.values() if one.provider != "meta"}
         return phone_number_id in self._left | elsewhere
 
     def by_key(self, key: str) -> Number | None:
-        """The number at 360dialog whose key this is."""
+        """Return the number at 360dialog with this key."""
         found = [one for one in self._now.values() if one.provider == "360dialog"]
         fits = [hmac.compare_digest(one.api_key.encode(), key.encode()) for one in found]
         return next((one for one, fit in zip(found, fits, strict=True) if fit), None)
 
     def move(self, id: str, move: Move) -> Number:
-        """From now on another carries the number; ValueError where that cannot be."""
+        """Move the number to another carrier. Raises ValueError if its new ids are taken."""
         before = self._now[id]
         asked = {name: value for name, value in msgspec.structs.asdict(move).items() if value}
         after = msgspec.structs.replace(before, **asked)

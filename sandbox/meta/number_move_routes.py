@@ -1,4 +1,4 @@
-"""Moving the town's numbers between Meta and the BSP, while messages are on their way."""
+"""Routes to move numbers between Meta and the BSP, also while messages are on their way."""
 
 import msgspec
 from aiohttp import web

@@ -1,11 +1,11 @@
-"""How much Meta takes: 80 messages a second of one number, and 45 at once to one citizen. Pure."""
+"""Meta's rate limits: 80 messages a second of one number, and bursts of 45 to one citizen. Pure."""
 
 from collections import OrderedDict
 
 import msgspec
 
 PAIRS_KEPT = 10_000
-"""Citizens whose allowance is remembered; the ones longest not written to are forgotten."""
+"""Citizens whose bucket is remembered; those to whom nothing was sent for longest are forgotten."""
 
 
 class Bucket(msgspec.Struct):
@@ -33,7 +33,7 @@ class Limits:
         self._pairs: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
 
     def refused(self, number: str, citizen: str, at: float) -> int:
-        """The code that refuses this message, 0 for none."""
+        """Return the code that refuses this message; 0 for none."""
         whole = self._numbers.setdefault(number, Bucket(80, 80, 80, at))
         if not whole.take(at):
             return 130429

@@ -1,4 +1,4 @@
-"""What Meta checks before it accepts a message: JSON in, a message to send or a refusal out.
+"""Validate messages as Meta does: JSON in, a message to send or a refusal out.
 
 The limits are those of the Cloud API's documentation; text is measured in code points and in
 UTF-16 units, and the larger counts, because Meta only says "characters".
@@ -18,11 +18,11 @@ PHONE = re.compile(r"\+[1-9]\d{5,14}")
 BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 OPAQUE_LONGEST = 512
 TYPING = {"type": "text"}
-"""The one thing that Meta lets anybody be seen typing."""
+"""The only typing indicator that Meta accepts."""
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that may go out; one of `phone` (digits) and `bsuid` is filled."""
+    """A valid message; one of `phone` (digits) and `bsuid` is filled."""
 
     type: str
     content: Any
@@ -42,7 +42,7 @@ def length(text: str) -> int:
 
 
 def check(body: object) -> Send | Refusal:
-    """What becomes of a POST to /{number}/messages that is no read receipt."""
+    """Validate the body of a POST to /{number}/messages that is not a read receipt."""
     if not isinstance(body, dict):
         return Refusal(ERRORS[100], "The body must be a JSON object.")
     kind = body.get("type", "text")
@@ -75,7 +75,7 @@ def read_receipt_fault(body: Json) -> str:
 
 
 def _faults(body: Json, kind: object) -> list[tuple[int, str]]:
-    """(error code, what is wrong) of every check, in Meta's order; '' where nothing is."""
+    """Return (error code, fault) of every check, in Meta's order; the fault is '' if it passes."""
     if not isinstance(kind, str) or kind not in CONTENT:
         return [(100, f"type must be one of {', '.join(sorted(CONTENT))}.")]
     content = body.get(kind)
@@ -209,7 +209,8 @@ def _sections(action: Json) -> str:
 
 
 def _named(name: str, **texts: int) -> Callable[[Json], str]:
-    """The check of an action with this name, whose parameters hold these texts, so long."""
+    """Return the check of an action with this name; `texts` are the longest lengths of the texts in
+    its parameters."""
 
     def check(action: Json) -> str:
         if action.get("name") != name:

@@ -1,4 +1,4 @@
-"""Posts webhooks to the gateway, as Meta or a BSP signs them, and again until they are taken."""
+"""Post webhooks to the gateway, signed as by Meta or a BSP, and repeat them until accepted."""
 
 import asyncio
 import contextlib
@@ -14,27 +14,28 @@ from sandbox.organisation import Carrier
 from services import clock
 
 CONCURRENT = 64
-"""Posts in flight: Meta posts concurrently, and the gateway is to take it."""
+"""Posts in flight: Meta posts concurrently, so the gateway must cope with that."""
 ANSWER_SECONDS = 10.0
-"""For the gateway's answer; Meta documents no number, 10 is the middle of what is reported."""
+"""Time-out for the gateway's response. Meta documents none; 10 is the middle of what users
+report."""
 WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Before each next attempt, the last one for all that follow: Meta's horizon in a short film."""
+"""Seconds before each next attempt, the last value for all further ones: Meta's, sped up."""
 OLDEST_SECONDS = 3600.0
-"""After this a webhook is given up, as Meta gives up after 36 hours to 7 days."""
+"""Age at which a webhook is given up; Meta gives up after 36 hours to 7 days."""
 WAITING_MOST = 50_000
-"""Webhooks that wait, about 2 KiB each; what does not fit is given up and counted."""
+"""Most waiting webhooks, about 2 KiB each; further ones are given up and counted."""
 
 Told = Callable[[int], None]
-"""Called after every attempt with the gateway's HTTP status, 0 where there was no answer."""
+"""Called after every attempt with the gateway's HTTP status; 0 if there was no response."""
 
 
 class Webhook(msgspec.Struct):
-    """One body on its way; `body` is made when it is first posted, so its time is right."""
+    """One webhook. `body` is made when it is first posted, so its timestamp is right."""
 
     make: Callable[[], bytes]
     told: Told | None
     by: Carrier
-    """Who posts it and signs it, also when the number has moved since."""
+    """Carrier that posts and signs it, also if the number has moved since."""
     born: float
     attempts: int = 0
     body: bytes = b""
@@ -63,23 +64,23 @@ class Meta:
 
     @property
     def waiting(self) -> int:
-        """Webhooks that the gateway has not yet answered 200."""
+        """Number of webhooks that the gateway has not yet answered with 200."""
         return len(self._due) + len(self._tasks)
 
     def later(
         self, seconds: float, make: Callable[[], bytes], *, by: Carrier, told: Told | None = None
     ) -> None:
-        """Post what `make` gives after a while, and again until it is accepted."""
+        """Post the result of `make` after some seconds, and repeat it until it is accepted."""
         due = clock.monotonic() + seconds
         self._schedule(due, Webhook(make=make, told=told, by=by, born=due))
 
     async def now(self, body: bytes, *, by: Carrier, told: Told | None = None) -> int:
-        """Post at once; the status that the gateway answered. What failed is repeated later."""
+        """Post at once and return the gateway's status. A failed post is repeated later."""
         webhook = Webhook(make=lambda: body, told=told, by=by, born=clock.monotonic())
         return await self._attempt(webhook)
 
     async def run(self) -> None:
-        """Post what is due, for ever; being cancelled ends the posts in flight as well."""
+        """Post webhooks when they are due, until cancelled; that also ends the posts in flight."""
         try:
             await self._work()
         finally:
@@ -149,13 +150,13 @@ class Meta:
 
 
 def wait_before(attempt: int) -> float:
-    """Seconds between attempt number `attempt` (from 1) and the next."""
+    """Return the seconds between attempt number `attempt` (from 1) and the next."""
     return WAITS_SECONDS[min(attempt, len(WAITS_SECONDS)) - 1]
 
 
 @asynccontextmanager
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """The one outgoing HTTP session of the sandbox."""
+    """Open the sandbox's only outgoing HTTP session."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     connector = aiohttp.TCPConnector(limit=CONCURRENT * 2)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:

@@ -1,4 +1,4 @@
-"""What the parts of the sandbox share: one Meta, one stream, the phones and their files."""
+"""Shared state of the sandbox: one Meta, one event stream, the phones and their files."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""What the server wants of fields together, and of rows beside each other. Changes nothing."""
+"""Constraints across fields and across rows, as the server checks them. Changes nothing."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,31 +12,31 @@ from sandbox.openklant.store import Row, Store
 from sandbox.openklant.validation import WHOLE, Fault
 
 ADDRESSES = {"email": Field(kind="email", most=80), "telefoonnummer": Field(kind="phone", most=80)}
-"""How an address of this kind must look; of the kind `overig` it may be anything."""
+"""Format of an address of each kind; an address of the kind `overig` has none."""
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What is to be judged: fields that are right, each by itself."""
+    """A write to be checked; each of its fields is valid on its own."""
 
     resource: str
     brought: Mapping[str, Any]
     before: Row | None
-    """The row that it changes."""
+    """Row that is changed; None for a new row."""
     partial: bool
-    """A PATCH: what it does not name stays."""
+    """True for a PATCH: fields that are left out do not change."""
 
     @property
     def after(self) -> Row:
         return {**(self.before or {}), **self.brought}
 
     def free(self, store: Store, fields: tuple[str, ...]) -> bool:
-        """Whether no other row has these."""
+        """Return True if no other row has the same values in these fields."""
         own = self.before["uuid"] if self.before else ""
         return store.holder(self.resource, fields, self.after) in {"", own}
 
 
 def beside(case: Case) -> list[Fault]:
-    """What is said along with the faults of single fields."""
+    """Return the faults that are reported together with those of single fields."""
     if case.resource != "digitaleadressen" or not case.brought.get("adres"):
         return []
     field = ADDRESSES.get(case.after.get("soortDigitaalAdres") or "")
@@ -49,7 +49,8 @@ def beside(case: Case) -> list[Fault]:
 
 
 def taken(store: Store, case: Case) -> list[Fault]:
-    """Numbers that another row has. Of an empty one the server does not ask, only its database."""
+    """Return a fault for each number that another row has. The server does not check an empty
+    number; only its database does."""
     return [
         Fault(name, "unique", f"Er bestaat al een van {case.resource} met eenzelfde {name}.")
         for name, *others in UNIQUE.get(case.resource, ())
@@ -58,7 +59,7 @@ def taken(store: Store, case: Case) -> list[Fault]:
 
 
 def whole(store: Store, case: Case) -> list[Fault]:
-    """What is only looked at when every field by itself is right."""
+    """Return the faults that are only checked once every single field is valid."""
     rule = RULES.get(case.resource)
     return rule(store, case) if rule else []
 

@@ -1,4 +1,4 @@
-"""The stand-in as a whole, and what tests ask of it: its mode, its pace, and what it holds."""
+"""The stand-in as a whole, and the routes by which tests set its mode and pace and read it."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from sandbox.openklant.summary import summary
 from services.http.problems import json_response, problem_response
 
 LIST_MOST = 1_000
-"""Contacts in a summary that does not say how many."""
+"""Contacts in a summary without the parameter `last`."""
 SLOWEST = 100.0
 
 
@@ -22,7 +22,7 @@ class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST /openklant/pace."""
 
     factor: Annotated[float, msgspec.Meta(ge=0, le=SLOWEST)]
-    """How much slower than the real server was measured to be; 0 is as fast as it goes."""
+    """Factor by which it is slower than the measured real server; 0 is without delay."""
 
 
 class Control:
@@ -41,7 +41,7 @@ class Control:
         ]
 
     def close(self) -> None:
-        """Let all hanging requests go, so that the server can stop."""
+        """End all hanging requests, so that the server can stop."""
         self._modes.let_go()
 
     async def _summary(self, request: web.Request) -> web.Response:

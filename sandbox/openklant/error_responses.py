@@ -1,4 +1,4 @@
-"""How the server refuses: the shape of a problem, but application/json, and in Dutch. Pure."""
+"""Error responses of the server: problem details, but as application/json, in Dutch. Pure."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ VERSION = {"API-version": "0.9.0"}
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """What to decide on is the code, and those of the faults; never the words."""
+    """A refusal. Clients decide on its code and those of the faults, never on the texts."""
 
     status: int
     code: str
     title: str
     kind: str
-    """The server's name for this kind, at the end of `type`."""
+    """Name of the kind of error, at the end of `type`."""
     faults: tuple[Fault, ...] = ()
     headers: dict[str, str] = {}
 
@@ -76,13 +76,15 @@ def problem(refusal: Refusal, origin: str, instance: str) -> dict[str, Any]:
 
 
 def acceptable(accept: str) -> bool:
-    """Whether somebody takes JSON; application/problem+json alone is refused, even for errors."""
+    """Return True if the client accepts JSON; application/problem+json alone is refused, even for
+    errors."""
     kinds = {one.partition(";")[0].strip() for one in accept.split(",")}
     return bool(kinds & {"", "*/*", "application/*", "application/json"})
 
 
 def stranger(authorization: str, token: str) -> Refusal | None:
-    """Why somebody is not let in. Another scheme, such as Bearer, is as good as none."""
+    """Return why the client is not authenticated; None if it is. Another scheme, such as Bearer,
+    counts as none."""
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() != "token":
         return NOBODY

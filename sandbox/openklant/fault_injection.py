@@ -1,4 +1,4 @@
-"""What a mode makes of a request: refused by somebody before the API, or its answer lost."""
+"""Apply a mode to a request: refuse it before the API, or lose its response."""
 
 from aiohttp import web
 
@@ -8,7 +8,8 @@ from sandbox.openklant.modes import BY_OTHERS, REFUSALS, Mode
 
 
 def spoiled(request: web.Request, mode: Mode) -> web.Response | Refusal | None:
-    """The answer to a request that is never looked at; a refusal as the API itself gives it."""
+    """Return the response of a proxy, or the API's own refusal, if the mode rejects the request;
+    None if it is processed."""
     if mode.mode in {"hang", "reset"}:
         return broken(request)
     if status := BY_OTHERS.get(mode.mode):
@@ -22,7 +23,7 @@ def spoiled(request: web.Request, mode: Mode) -> web.Response | Refusal | None:
 
 
 def failed(request: web.Request, mode: Mode, answer: web.Response) -> web.Response:
-    """What becomes of an answer, when all that was asked is done."""
+    """Replace or break the response after the request was processed, if the mode says so."""
     match mode.mode:
         case "lost":
             return broken(request)
@@ -34,7 +35,7 @@ def failed(request: web.Request, mode: Mode, answer: web.Response) -> web.Respon
 
 
 def elsewhere(status: int, mode: Mode) -> web.Response:
-    """An answer of a proxy, or of the server before it comes to the API."""
+    """Return the response of a proxy, or of the server before the API."""
     answer = web.Response(status=status, text=f"<h1>{status}</h1>", content_type="text/html")
     if mode.retry_after:
         answer.headers["Retry-After"] = str(mode.retry_after)
@@ -42,7 +43,7 @@ def elsewhere(status: int, mode: Mode) -> web.Response:
 
 
 def half(answer: web.Response) -> bytes:
-    """Its head, and the first half of its body."""
+    """Return the head and the first half of the body."""
     body = answer.body if isinstance(answer.body, bytes) else b""
     head = (
         f"HTTP/1.1 {answer.status} {answer.reason}\r\n"

@@ -1,6 +1,6 @@
-"""One value of a field, as the server reads it: text that is trimmed, numbers as text, dates. Pure.
+"""Readers of field values, as in the server: trimmed text, numbers as text, dates. Pure.
 
-Each reader returns the value or raises Wrong; the reasons are Dutch, as the server's are.
+Each reader returns the value or raises Wrong; the reasons are Dutch, like the server's.
 """
 
 import re
@@ -22,11 +22,11 @@ NONE = {"", "null", "n/a", "none"}
 
 
 QUOTED_MOST = 100
-"""Characters of what was sent, in a reason."""
+"""Most characters of the sent value that a reason quotes."""
 
 
 class Wrong(Exception):
-    """Why a value is refused: what to decide on is the code."""
+    """A value is refused. Clients decide on `code`."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(code)
@@ -92,7 +92,7 @@ def choice(field: Field, raw: object) -> str:
 
 
 def quoted(raw: object) -> str:
-    """What was sent, in a reason: short, and such that it can be sent back."""
+    """Quote the sent value in a reason: short, and valid UTF-8."""
     return str(raw)[:QUOTED_MOST].encode(errors="replace").decode()
 
 
@@ -119,7 +119,7 @@ def whole(_: Field, raw: object) -> int:
 
 
 def moment(_: Field, raw: object) -> datetime:
-    """Any ISO 8601; without a zone it is UTC, beyond six digits a second is cut off."""
+    """Read any ISO 8601 moment: UTC if it has no zone, cut off to microseconds."""
     try:
         found = datetime.fromisoformat(raw) if isinstance(raw, str) else None
     except ValueError:

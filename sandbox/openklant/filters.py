@@ -1,4 +1,4 @@
-"""The query parameters of each list: one table, every one that the server knows. Pure."""
+"""Query parameters of each list: one table with every parameter that the server knows. Pure."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -21,8 +21,9 @@ Test = Literal[
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """What is compared, and along which way from the row: `field`, `field>resource` to what it
-    refers to, `resource<field` to what refers to it, `group.field` in a group."""
+    """A comparison, and the path from the row to the compared values. Steps of a path: `field`,
+    `field>resource` to a row it refers to, `resource<field` to rows that refer to it, and
+    `group.field` in a group."""
 
     test: Test
     way: tuple[str, ...] = ()
@@ -38,18 +39,18 @@ def contains(*way: str) -> Filter:
 
 
 def row(name: str, *way: str) -> dict[str, Filter]:
-    """A row by its uuid and by its address."""
+    """Return filters for a row by its uuid and by its URL."""
     return {f"{name}__uuid": Filter("uuid", way), f"{name}__url": Filter("url", way)}
 
 
 def identificator(prefix: str, group: str, *way: str) -> dict[str, Filter]:
-    """The four parts of an identificator, written as one word with its name."""
+    """Return filters for the four parts of an identificator; each name starts with the prefix."""
     names = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
     return {f"{prefix}{n[0].upper()}{n[1:]}": is_(*way, f"{group}.{n}") for n in names}
 
 
 def party(prefix: str) -> dict[str, Filter]:
-    """There are no parties here: nothing has one."""
+    """Return filters for a party. They never match: the stand-in has no parties."""
     names = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
     inner = {f"{prefix}__partijIdentificator__{name}": Filter("never") for name in names}
     return inner | {f"{prefix}__uuid": Filter("never"), f"{prefix}__url": Filter("never")}
@@ -155,7 +156,7 @@ FILTERS: Mapping[str, Mapping[str, Filter]] = {
 
 
 def reach(store: Store, start: Row, way: tuple[str, ...]) -> Iterator[Any]:
-    """The values at the end of the way; several where others refer to the row."""
+    """Yield the values at the end of the path; several if other rows refer to the row."""
     if not way:
         yield start
         return
@@ -182,7 +183,7 @@ Wanted = tuple[Filter, Any]
 
 
 def wanted(filter_: Filter, name: str, said: str) -> Wanted | Fault | None:
-    """What is looked for, read as the server reads it; nothing for an empty parameter."""
+    """Read a parameter's value as the server does; None for an empty value."""
     text = said.strip()
     if not text:
         return None
@@ -220,10 +221,10 @@ READ: Mapping[str, Callable[[str], Any]] = {
 
 
 def times(store: Store, one: Row, looked_for: Wanted) -> int:
-    """How often a row is among what is looked for.
+    """Return how often a row is in the results.
 
-    The server joins: it lists, and counts, a task once for each of its actors of that name, and a
-    contact once for each such onderwerpobject.
+    The server joins tables: it lists and counts a task once for each of its actors with that name,
+    and a contact once for each such onderwerpobject.
     """
     filter_, value = looked_for
     if value is None:  # neither true nor false: the server does not filter then
@@ -245,4 +246,4 @@ COMPARED: Mapping[str, Compare] = {
     "lt": lt,
     "lte": le,
 }
-"""Any other is the same or is not."""
+"""Comparison of each test; other tests compare for equality."""

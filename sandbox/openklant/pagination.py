@@ -1,4 +1,4 @@
-"""One page of a list: which rows, in which order, and where the next page is. Pure."""
+"""Pages of a list: the rows, their order, and the links to other pages. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
@@ -16,7 +16,7 @@ from sandbox.openklant.validation import WHOLE, Fault
 
 PAGE_SIZE = 100
 PAGE_SIZE_MOST = 500
-"""More is asked for in vain: it is cut to this."""
+"""Largest page; a larger pageSize is cut to this."""
 
 Query = Sequence[tuple[str, str]]
 
@@ -29,7 +29,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def page(views: Views, resource: str, url: URL) -> Page | Refusal:
-    """What GET on a collection answers."""
+    """Return the response to GET on a collection."""
     query = list(url.query.items())
     looked_for = understood(resource, query, paged=True)
     if isinstance(looked_for, Refusal):
@@ -53,7 +53,7 @@ def page(views: Views, resource: str, url: URL) -> Page | Refusal:
 
 
 def one(views: Views, resource: str, row: Row, url: URL) -> Json | Refusal:
-    """What GET on one row answers."""
+    """Return the response to GET on one row."""
     query = list(url.query.items())
     refused = understood(resource, query, paged=False)
     if isinstance(refused, Refusal):
@@ -62,13 +62,13 @@ def one(views: Views, resource: str, row: Row, url: URL) -> Json | Refusal:
 
 
 def listed(views: Views, resource: str, row: Row, wanted: list[str]) -> Json:
-    """In a list there always is an `_expand` where one may be asked for."""
+    """Return a row of a list; it has an `_expand`, even empty, if the resource can have one."""
     shown = views.expanded(resource, row, wanted)
     return {"_expand": {}} | shown if resource in EXPANDS else shown
 
 
 def understood(resource: str, query: Query, *, paged: bool) -> list[Wanted] | Refusal:
-    """What the parameters ask for; a parameter that is not known is refused, not ignored."""
+    """Read the query parameters; an unknown parameter is refused, not ignored."""
     known: Mapping[str, filters.Filter] = FILTERS[resource] if paged else {}
     others = {"page", "pageSize"} if paged else set()
     if resource in EXPANDS:
@@ -100,8 +100,8 @@ def not_expandable(resource: str, wanted: Iterable[str]) -> list[Fault]:
 
 
 def found(store: Store, resource: str, looked_for: list[Wanted]) -> list[Row]:
-    """The rows that fit, newest first: contacts by when they took place, the rest by when they
-    were stored."""
+    """Return the matching rows, newest first: contacts by when they took place, other rows by when
+    they were stored."""
     rows = [
         row
         for row in candidates(store, resource, looked_for)
@@ -114,7 +114,7 @@ def found(store: Store, resource: str, looked_for: list[Wanted]) -> list[Row]:
 
 
 def candidates(store: Store, resource: str, looked_for: list[Wanted]) -> Iterable[Row]:
-    """Few rows where what is asked for has an index, a number or a reference; else all."""
+    """Return few rows if a filter has an index, such as a number or a reference; else all rows."""
     for filter_, value in looked_for:
         if filter_.test == "is" and filter_.way in UNIQUE.get(resource, ()):
             row = store.get(resource, store.holder(resource, filter_.way, {filter_.way[0]: value}))
@@ -139,6 +139,7 @@ def page_number(said: str, last: int) -> int | None:
 
 
 def at_page(url: URL, number: int) -> str:
-    """The same list at another page, the parameters by name; the first has no number."""
+    """Return the list's URL at another page, with sorted parameters; the first page has no
+    number."""
     others = [(name, said) for name, said in url.query.items() if name != "page"]
     return str(url.with_query(sorted([*others, ("page", str(number))] if number > 1 else others)))

@@ -1,4 +1,4 @@
-"""Open Klant over HTTP: who is let in, which answer a request gets, and how the answer may fail."""
+"""Routes of Open Klant: authentication, responses, and failures of responses."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ class OpenKlant:
             return self._act(request, plan)
 
     def _unwelcome(self, request: web.Request, body: bytes) -> Refusal | None:
-        """Why nobody looks at what is asked, in the order in which the server finds it out."""
+        """Return why the request is not processed, checked in the server's order; None if it is."""
         if not error_responses.acceptable(request.headers.get("Accept", "")):
             return error_responses.NOT_ACCEPTABLE
         if stranger := error_responses.stranger(
@@ -89,7 +89,7 @@ class OpenKlant:
         return None
 
     def _look(self, request: web.Request, body: bytes) -> Refusal | Checked | Row | None:
-        """What is to be done, by what there is now."""
+        """Check the request against the rows as they are now, and return what to do."""
         resource, uuid = where(request)
         before = self._store.get(resource, uuid) if uuid else None
         if uuid and before is None:
@@ -105,7 +105,7 @@ class OpenKlant:
         return found if isinstance(found, Checked) else error_responses.invalid(*found)
 
     def _act(self, request: web.Request, plan: Refusal | Checked | Row | None) -> web.Response:
-        """Do it, by what there is by now."""
+        """Carry out the plan against the rows as they are after the delay."""
         if isinstance(plan, Refusal):
             return refusal(request, plan)
         try:
@@ -150,7 +150,7 @@ def where(request: web.Request) -> tuple[str, str]:
 
 
 def as_uwsgi(request: web.Request, body: bytes) -> bytes:
-    """The body that reaches the server: of one that comes in chunks, nothing."""
+    """Return the body as the server gets it through uwsgi: nothing of a chunked body."""
     return b"" if "Transfer-Encoding" in request.headers else body
 
 

@@ -1,4 +1,4 @@
-"""What each resource takes: one table of fields, with what the server was seen to accept. Pure."""
+"""Fields of each resource, in one table, made from what the server was seen to accept. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -14,36 +14,36 @@ Kind = Literal[
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "text"
     most: int = 0
-    """Characters (code points) that it may have, 0 for as many as come."""
+    """Most characters (code points); 0 for no limit."""
     required: bool = False
     null: bool = False
     blank: bool = False
     one_of: tuple[str, ...] = ()
     to: str = ""
-    """The resource that a reference is to."""
+    """Resource that a reference points to."""
     parts: Mapping[str, "Field"] = {}
-    """Of a group."""
+    """Fields of a group."""
     by: str = ""
-    """The field beside it that says which of `variants` it is."""
+    """Name of the field that selects one of `variants`."""
     variants: Mapping[str, Mapping[str, "Field"]] = {}
     start: Any = ""
-    """What it is when nothing is said of it."""
+    """Value if the body leaves the field out."""
     own: bool = False
-    """Set by the server; what a client says of it is ignored."""
+    """True if the server sets the field and ignores a client's value."""
     kept: bool = True
-    """Whether it stays when what it refers to is removed; else this row goes with it."""
+    """True if the row stays when the row that it refers to is removed; else it is removed too."""
 
 
 Fields = Mapping[str, Field]
 
 
 def text(most: int, *, required: bool = False) -> Field:
-    """Text that may be left out, and then may be empty too."""
+    """Return a text field; if it may be left out, it may be empty too."""
     return Field(most=most, required=required, blank=not required)
 
 
 def parent(to: str) -> Field:
-    """A reference without which the row cannot be."""
+    """Return a reference without which the row cannot exist."""
     return Field(kind="ref", to=to, required=True, kept=False)
 
 
@@ -188,14 +188,14 @@ RESOURCES: Mapping[str, Fields] = {
     },
 }
 TOGETHER = "maak-klantcontact"
-"""Takes three of these in one, and lists nothing."""
+"""Endpoint that creates rows of three resources in one request; it has no list."""
 
 UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "klantcontacten": (("nummer",), ("referentienummer",)),
     "internetaken": (("nummer",), ("referentienummer",)),
     "actorklantcontacten": (("actor", "klantcontact"),),
 }
-"""What the database itself holds unique; null is never the same as null."""
+"""Unique constraints of the database; null never equals null."""
 
 SINGULAR: Mapping[str, str] = {
     "actoren": "Actor",
@@ -203,11 +203,11 @@ SINGULAR: Mapping[str, str] = {
     "klantcontacten": "Klantcontact",
     "partijen": "Partij",
 }
-"""As the reason says it of what does not exist."""
+"""Name of a resource in the reason for a reference to a row that does not exist."""
 
 
 def fresh(fields: Fields) -> dict[str, Any]:
-    """A row of which nothing is said yet."""
+    """Return a row with the default values."""
     return {
         name: fresh(field.parts) if field.kind == "group" else field.start
         for name, field in fields.items()

@@ -1,4 +1,4 @@
-"""Rows as the server answers them: with links, with what refers to them, expanded. Pure."""
+"""Rows in the server's JSON: with links, referring rows and expansions. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ BACK: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "betrokkenen": {"digitaleAdressen": ("digitaleadressen", "verstrektDoorBetrokkene")},
 }
-"""What a row shows of those that refer to it: resource and the field there."""
+"""Links in a row to the rows that refer to it: their resource, and its referring field."""
 
 EXPANDS: Mapping[str, tuple[str, ...]] = {
     "klantcontacten": (
@@ -39,13 +39,13 @@ EXPANDS: Mapping[str, tuple[str, ...]] = {
         "verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken",
     ),
 }
-"""What may be asked for; of it there is only what is in BACK, the rest is left out."""
+"""Valid values of `expand`. Only expansions in BACK are implemented; others are left out."""
 
 
 class Views(msgspec.Struct, frozen=True):
     store: Store
     base: str
-    """The address that everything's `url` begins with."""
+    """URL at which every row's `url` begins."""
 
     def url(self, resource: str, uuid: str) -> str:
         return f"{self.base}/{resource}/{uuid}"
@@ -69,7 +69,7 @@ class Views(msgspec.Struct, frozen=True):
         return self.link(to, value) if value else None
 
     def _more(self, resource: str, row: Row, shown: Json) -> Json:
-        """What is put together from others."""
+        """Return the derived fields of a row."""
         match resource:
             case "klantcontacten":
                 return {"hadBetrokkenActoren": self._actors(row["uuid"])}
@@ -86,14 +86,14 @@ class Views(msgspec.Struct, frozen=True):
         return [self.whole("actoren", actor) for actor in actors if actor]
 
     def together(self, made: Mapping[str, Row]) -> Json:
-        """The three parts of maak-klantcontact; null for what was not asked for."""
+        """Return the three parts of maak-klantcontact; null for a part that was not sent."""
         return {
             name: self.whole(resource, made[name]) if name in made else None
             for name, (resource, _) in PARTS.items()
         }
 
     def expanded(self, resource: str, row: Row, wanted: Iterable[str]) -> Json:
-        """The row with `_expand` for what is wanted of BACK, and that again."""
+        """Return the row with `_expand` for the wanted paths in BACK, applied recursively."""
         shown = self.whole(resource, row)
         paths = [path.split(".") for path in wanted]
         inside: Json = {}
@@ -106,7 +106,7 @@ class Views(msgspec.Struct, frozen=True):
 
 
 def plain(value: Any) -> Any:
-    """Moments as the server writes them: UTC, with Z, a fraction only where there is one."""
+    """Write moments as the server does: UTC, with Z, and a fraction only if it is not zero."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value

@@ -1,4 +1,4 @@
-"""What the stand-in holds, in memory only: rows, who refers to whom, and what must be unique."""
+"""Rows of the stand-in, in memory, with indexes of references and unique values."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,14 +8,14 @@ from sandbox.openklant.schema import RESOURCES, UNIQUE
 Row = dict[str, Any]
 
 CONTACTS_KEPT = 20_000
-"""Contacts, a few KiB each with all that hangs on them; the oldest go first, as if removed."""
+"""Most contacts, a few KiB each with the rows that refer to them; the oldest are removed first."""
 ROWS_KEPT = 80_000
-"""Of each other resource: four for every contact."""
+"""Most rows of each other resource: four for every contact."""
 
 
 class Taken(Exception):
-    """The database refuses it, since meanwhile a number was taken or what is referred to went; the
-    server makes a 500 of it."""
+    """The database refuses a write, since meanwhile a number was taken or a referenced row was
+    removed. The server then answers 500."""
 
 
 class Store:
@@ -36,24 +36,24 @@ class Store:
         return self._rows[resource].get(uuid)
 
     def all(self, resource: str) -> Iterable[Row]:
-        """Oldest first."""
+        """Return all rows, oldest first."""
         return self._rows[resource].values()
 
     def count(self, resource: str) -> int:
         return len(self._rows[resource])
 
     def children(self, resource: str, field: str, uuid: str) -> Iterator[Row]:
-        """The rows of `resource` that refer with `field` to this uuid, oldest first."""
+        """Yield the rows of `resource` whose `field` refers to this uuid, oldest first."""
         for child in self._back.get((resource, field, uuid), ()):
             yield self._rows[resource][child]
 
     def holder(self, resource: str, fields: tuple[str, ...], values: Mapping[str, Any]) -> str:
-        """The uuid of the row that has these already, or nothing."""
+        """Return the uuid of the row that has these values in these fields, or ''."""
         key = key_of(resource, fields, values)
         return self._unique.get(key, "") if key else ""
 
     def insert(self, resource: str, row: Row) -> None:
-        """Add a row, whole; or Taken."""
+        """Add a row. Raises Taken, and then adds nothing."""
         self._free(resource, row, row["uuid"])
         self._rows[resource][row["uuid"]] = row
         self._name(resource, row)
@@ -63,7 +63,7 @@ class Store:
             self.dropped += 1
 
     def change(self, resource: str, uuid: str, values: Mapping[str, Any]) -> Row:
-        """The row with these values; or Taken, and then it is as it was."""
+        """Set these values and return the row. Raises Taken, and then changes nothing."""
         row = self._rows[resource][uuid]
         changed = {**row, **values}
         self._free(resource, changed, uuid)
@@ -77,7 +77,7 @@ class Store:
         return row
 
     def remove(self, resource: str, uuid: str) -> None:
-        """A row, and what cannot be without it."""
+        """Remove a row, and the rows that cannot exist without it."""
         row = self._rows[resource].pop(uuid)
         self._unname(resource, row)
         self._unpoint(resource, uuid, pointed(resource, row))
@@ -124,7 +124,8 @@ class Store:
 
 
 def references() -> dict[str, list[tuple[str, str, bool]]]:
-    """For each resource what may refer to it: resource, field, and whether it stays without."""
+    """Return for each resource the references to it: resource, field, and whether the referring row
+    stays when the row is removed."""
     found: dict[str, list[tuple[str, str, bool]]] = {}
     for resource, fields in RESOURCES.items():
         for name, field in fields.items():
@@ -137,7 +138,7 @@ REFERENCES = references()
 
 
 def pointed(resource: str, row: Row) -> Iterator[tuple[str, str]]:
-    """Each reference of a row: its field, and to which uuid."""
+    """Yield each reference of a row: its field, and the uuid that it points to."""
     for name, field in RESOURCES[resource].items():
         if not field.to or not (held := row.get(name)):
             continue

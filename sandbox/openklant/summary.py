@@ -1,4 +1,4 @@
-"""For tests: how much there is, and each contact with what hangs on it. Pure."""
+"""Summary for tests: counts, and each contact with the rows that refer to it. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def summary(store: Store, most: int) -> Json:
-    """The newest `most` contacts: by their number, and those that have none."""
+    """Return the newest `most` contacts: by their number, and a list of those without one."""
     contacts = list(store.all("klantcontacten"))[-most:]
     return {
         "counts": {name: store.count(name) for name in RESOURCES},
@@ -84,4 +84,4 @@ HANGING: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
         },
     ),
 }
-"""What hangs on a contact: which resource, its field that refers to the contact, what is told."""
+"""Rows that refer to a contact: their resource, the referring field, and how they are shown."""

@@ -1,6 +1,6 @@
-"""A body against the table of fields: the values it brings, or every fault by its dotted name.
+"""Validate a body against the table of fields: its values, or every fault by its dotted name.
 
-Pure; whether something that is referred to exists, it is told.
+Pure; a function that is passed in says if a referenced row exists.
 """
 
 import uuid
@@ -14,10 +14,10 @@ from sandbox.openklant.field_values import Wrong
 from sandbox.openklant.schema import SINGULAR, Field, Fields, fresh
 
 WHOLE = "nonFieldErrors"
-"""The name of what is wrong with a body, not with a field of it."""
+"""Name of a fault in the body as a whole."""
 
 Exists = Callable[[str, str], bool]
-"""Whether this resource has this uuid."""
+"""True if the resource has a row with this uuid."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Read(msgspec.Struct):
 
 
 def read(fields: Fields, body: object, exists: Exists, *, partial: bool = False) -> Read:
-    """What a body brings; of what it does not name, nothing. Unknown names are ignored."""
+    """Read the fields that a body has. Unknown names are ignored."""
     if not isinstance(body, dict):
         return refused("invalid", f"Verwacht een dictionary, kreeg een {kind_of(body)}.", WHOLE)
     found: dict[str, Any] = {}
@@ -50,7 +50,7 @@ def read(fields: Fields, body: object, exists: Exists, *, partial: bool = False)
                 faults.append(Fault(name, "required", "Dit veld is vereist."))
             continue
         if (field := variant(field, body)).kind == "variant":
-            continue  # which one it is was not said: then the server does not look at it
+            continue  # no variant was selected, so the server ignores the field
         one = _one(field, body[name], exists)
         faults += [fault.under(name) for fault in one.faults]
         found[name] = one.value
@@ -58,7 +58,7 @@ def read(fields: Fields, body: object, exists: Exists, *, partial: bool = False)
 
 
 def variant(field: Field, body: dict[str, Any]) -> Field:
-    """The group that a field is, where another one says which; else the field itself."""
+    """Return the group for a variant field, as selected by another field; else the field itself."""
     if field.kind != "variant":
         return field
     said = body.get(field.by)
@@ -82,7 +82,7 @@ def _one(field: Field, raw: object, exists: Exists) -> Read:
 
 
 def _group(field: Field, raw: object, exists: Exists) -> Read:
-    """All of a group is set at once, also by a PATCH."""
+    """Read a group. It is always set as a whole, also by a PATCH."""
     found = read(field.parts, raw, exists)
     if not found.faults:
         found.value = fresh(field.parts) | found.value
@@ -90,7 +90,7 @@ def _group(field: Field, raw: object, exists: Exists) -> Read:
 
 
 def _chosen(field: Field, raw: object, exists: Exists) -> Read:
-    """A group that is not there at all when nothing of it is named."""
+    """Read a variant's group; it is null if none of its fields is given."""
     found = _group(field, raw, exists)
     if isinstance(raw, dict) and not raw.keys() & field.parts.keys() and not found.faults:
         found.value = None

@@ -1,7 +1,7 @@
-"""Takes what is written, in the two steps of the server: look whether it is right, then store it.
+"""Write rows in the server's two steps: check the body, then store it.
 
-Between the two others get their turn. Two that looked at the same time both find a number free; the
-second then meets the database, which is why the real server answers 500 there.
+Other requests run between the two. If two requests check the same number at the same time, both
+find it free; the second then violates the database's constraint, and the server answers 500.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,27 +21,27 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "betrokkene": ("betrokkenen", "hadKlantcontact"),
     "onderwerpobject": ("onderwerpobjecten", "klantcontact"),
 }
-"""Of maak-klantcontact: which resource, and its field that refers to the contact."""
+"""Parts of maak-klantcontact: their resource, and its field that refers to the contact."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """Time and chance for what is stored now."""
+    """Time and ids for the rows that are stored now."""
 
     at: datetime
     new_id: Callable[[], str]
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What may be stored, as far as could be seen when it was looked at."""
+    """A write that passed the check."""
 
     resource: str
     values: dict[str, Any]
     uuid: str = ""
-    """Of the row that it changes."""
+    """Id of the row that is changed; '' for a new row."""
 
     @property
     def number(self) -> str:
-        """The number that others may bring at the same time."""
+        """Number that concurrent requests may bring too."""
         inner = self.values.get("klantcontact") if self.resource == TOGETHER else self.values
         return str((inner or {}).get("referentienummer") or "")
 
@@ -49,7 +49,7 @@ class Checked(msgspec.Struct, frozen=True):
 def check(
     store: Store, resource: str, body: object, before: Row | None = None, *, partial: bool = False
 ) -> Checked | list[Fault]:
-    """What may be stored of a body, or all that is wrong with it."""
+    """Check a body; return what may be stored, or all its faults."""
     if resource == TOGETHER:
         return _check_together(store, body)
     found = _check(store, (resource, RESOURCES[resource]), body, before, partial=partial)
@@ -93,7 +93,7 @@ def _check_together(store: Store, body: object) -> Checked | list[Fault]:
 
 
 def create(store: Store, checked: Checked, stamp: Stamp) -> Row:
-    """Store a new row; Taken when somebody else was first."""
+    """Store a new row. Raises Taken if another request was first."""
     resource = checked.resource
     row = fresh(RESOURCES[resource]) | checked.values | {"uuid": stamp.new_id()}
     row |= _of_server(resource, row, checked.values, stamp.at)
@@ -102,7 +102,7 @@ def create(store: Store, checked: Checked, stamp: Stamp) -> Row:
 
 
 def create_together(store: Store, checked: Checked, stamp: Stamp) -> dict[str, Row]:
-    """Store all parts, or none of them: what is unique is in the first."""
+    """Store all parts, or none of them: only the first part has unique values."""
     made: dict[str, Row] = {}
     for name, (resource, link) in PARTS.items():
         if name in checked.values:
@@ -113,7 +113,7 @@ def create_together(store: Store, checked: Checked, stamp: Stamp) -> dict[str, R
 
 
 def change(store: Store, checked: Checked, at: datetime) -> Row:
-    """Store what a PATCH or PUT brought; Taken when somebody else was first."""
+    """Store the values of a PATCH or PUT. Raises Taken if another request was first."""
     before = store.get(checked.resource, checked.uuid) or {}
     after = before | checked.values
     values = checked.values | _of_server(checked.resource, after, checked.values, at)
@@ -121,7 +121,7 @@ def change(store: Store, checked: Checked, at: datetime) -> Row:
 
 
 def _of_server(resource: str, row: Row, brought: dict[str, Any], at: datetime) -> Row:
-    """What the server sets by itself."""
+    """Return the fields that the server sets."""
     if resource == "klantcontacten":
         return {"plaatsgevondenOp": row["plaatsgevondenOp"] or at}
     if resource != "internetaken":

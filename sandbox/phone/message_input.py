@@ -1,4 +1,4 @@
-"""What a citizen does on the phone: as the page says it, and as Meta brings it. Pure."""
+"""Translate a citizen's action on the phone, from the page's form to Meta's webhook. Pure."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -10,11 +10,11 @@ from sandbox.meta.webhook_payloads import Citizen
 from sandbox.organisation import Number
 
 TEXT_LONGEST = 65_536
-"""Characters that the app itself takes in one message."""
+"""Most characters that the app itself accepts in one message."""
 COPIES_MOST = 10
-"""How often one body may be posted at the same time, to try Meta's repeats."""
+"""Most copies of one body posted at the same time, to imitate Meta's repeats."""
 LATE_MOST = WAIT_MOST = 600.0
-"""Seconds: longer than any move of a number is tried for."""
+"""Seconds; longer than any test of a number's move takes."""
 
 
 class Outgoing(
@@ -26,46 +26,47 @@ class Outgoing(
     number: str
     name: str = ""
     hidden: bool = False
-    """Keeps the phone number from the municipality, as usernames allow."""
+    """True to hide the phone number from the municipality, as usernames allow."""
     holder: int = 1
-    """The how manieth to hold this phone number; 2 is somebody to whom it was given out anew."""
+    """Ordinal of the phone number's holder; 2 is a person who got the number after another."""
     kind: Literal[
         "text", "image", "document", "audio", "video", "sticker", "location", "reaction",
         "choice", "button", "form", "contact",
     ] = "text"  # fmt: skip
-    """choice: of a menu; button: of a template; form: one filled in; contact: one's own card."""
+    """choice: from a menu; button: of a template; form: completed; contact: the citizen's card."""
     text: str = ""
-    """Words of a text, caption of a picture, title of a choice, answer in a form."""
+    """Body of a text, caption of a picture, title of a choice, or answer in a form."""
     media: str = ""
-    """Id from POST /phone/media."""
+    """Id of a file from POST /phone/media."""
     filename: str = "bijlage.pdf"
-    """Of a document."""
+    """File name of a document."""
     sample: str = ""
-    """Name of a picture that the sandbox brings along."""
+    """Name of a picture that is part of the sandbox."""
     latitude: float = 52.3508
     longitude: float = 6.6617
     place: str = "Marktplein"
     address: str = "Marktplein 1"
     about: str = ""
-    """Wamid that it quotes or answers."""
+    """Wamid of the message that this one quotes or answers."""
     emoji: str = ""
     row: str = ""
-    """Id of the chosen row or button, token of a form."""
+    """Id of the chosen row or button, or token of a form."""
     button: bool = False
-    """The choice was a button, not a row of a list."""
+    """True if the choice was a button, not a row of a list."""
     copies: int = 1
     late: float = 0.0
-    """Seconds that the number's carrier keeps it back; it signs as of today, whatever moves."""
+    """Seconds that the number's present carrier delays the message. It also signs the message, even
+    if the number moves meanwhile."""
     wait: float = 0.0
-    """Seconds that the answer may take until the gateway has it."""
+    """Seconds to wait for the gateway to accept the message before the response."""
 
 
 Attach = Callable[[Outgoing], webhook_payloads.Json]
-"""The file that goes along, as it stands in a webhook; ValueError where there is none."""
+"""Returns the file of a message in a webhook's form; ValueError if there is none."""
 
 
 def examine(outgoing: Outgoing) -> None:
-    """ValueError for what no phone could send."""
+    """Raise ValueError for a message that no phone could send."""
     if not outgoing.sender.removeprefix("+").isdecimal():
         raise ValueError("from: expected a phone number with country code")
     if not 1 <= outgoing.copies <= COPIES_MOST:
@@ -83,7 +84,7 @@ def examine(outgoing: Outgoing) -> None:
 
 
 def citizen(outgoing: Outgoing, number: Number) -> Citizen:
-    """Who writes, as the number's portfolio knows them."""
+    """Return the sender, as known in the number's portfolio."""
     return Citizen(
         outgoing.sender.removeprefix("+"),
         outgoing.name,
@@ -94,7 +95,7 @@ def citizen(outgoing: Outgoing, number: Number) -> Citizen:
 
 
 def content(outgoing: Outgoing, number: Number, attach: Attach) -> webhook_payloads.Json:
-    """The message as Meta has it; ValueError says what is missing."""
+    """Return the message in Meta's form; ValueError names what is missing."""
     made = CONTENT[outgoing.kind](outgoing, attach)
     if outgoing.about and outgoing.kind != "reaction":
         made = {"context": {"from": number.phone, "id": outgoing.about}} | made

@@ -1,4 +1,4 @@
-"""The citizens' phones: what they send goes to the gateway just as Meta would bring it."""
+"""Routes of the citizens' phones: their messages go to the gateway as webhooks of Meta."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from services.http.body import read_body
 from services.http.problems import json_response, problem_response
 
 LIST_MOST = 1_000
-"""Messages in one answer."""
+"""Most messages in one response."""
 UPLOAD_SECONDS = 30.0
 
 
@@ -37,7 +37,7 @@ EXAMPLES = (
     Citizen("31600000014", "Piotr Kowalski"),
     Citizen("31600000015", "Noor", hidden=True),
 )
-"""Citizens to try with; 06-00 numbers belong to nobody. The last one hides hers."""
+"""Example citizens; 06-00 numbers are never assigned. The last one hides her number."""
 
 TROUBLED = (
     Citizen("31602131047", "Mila Janssen"),
@@ -47,7 +47,7 @@ TROUBLED = (
     Citizen("31602130429", "Ravi Sharma"),
     Citizen("31603000000", "Els Smit"),
 )
-"""Citizens with whom it goes wrong: their numbers stand in the table of faults."""
+"""Citizens whose numbers are in `graph_errors.MAGIC`, so that sending to them goes wrong."""
 
 
 class Phone:
@@ -89,8 +89,8 @@ class Phone:
         return json_response(answer, status=200 if accepted else 202)
 
     async def _post(self, outgoing: Outgoing, number: Number, id: str, body: bytes) -> int:
-        """Bring the message to the gateway; its status, the worst one of several copies, 0 where
-        there is none yet."""
+        """Post the message to the gateway. Return the gateway's status, a refusal if any of several
+        copies had one, and 0 if there is no status yet."""
         taken = asyncio.Event()
 
         def told(status: int) -> None:
