@@ -14,11 +14,11 @@ import msgspec
 from services.backoff import delay
 from services.files.file_signatures import has_signature, strip_parameters
 
-LIVES = timedelta(days=7)
+META_RETENTION = timedelta(days=7)
 """Time that Meta keeps a citizen's file, and that its id stays valid (since 2025-10-09)."""
 LARGEST_BYTES = 100 * 1024 * 1024
 """Largest file that WhatsApp accepts from a citizen; Meta itself drops larger ones."""
-FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 900.0
 """Seconds before the next attempt, doubled each time up to the second value: a file arrives within
 minutes after an outage ends."""
 ANSWER_BYTES = 16 * 1024
@@ -28,12 +28,12 @@ ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Valid id of a file at Meta. The id becomes part of a URL."""
 
 TYPE = re.compile(r"[ -~]{1,255}")
-PAGE = "text/html"
-TRIES = 3
+HTML = "text/html"
+SIGNATURE_ATTEMPTS = 3
 """Attempts for a file whose first bytes do not fit its type; after the last one it is stored as it
 is, and the scan quarantines it."""
 
-Word = Literal[
+FailureCode = Literal[
     "unknown",
     "shut",
     "busy",
@@ -45,7 +45,7 @@ Word = Literal[
     "scanner",
     "damaged",
 ]
-SENTENCES: dict[Word, str] = {
+REASONS: dict[FailureCode, str] = {
     "unknown": "media_unknown: Meta kent dit bestand niet, of ons token mag het niet zien",
     "shut": "media_shut: Meta laat ons niet bij dit bestand; de beheerder moet iets doen",
     "busy": "media_busy: Meta geeft dit bestand nu niet; Postkamer probeert het opnieuw",
@@ -58,7 +58,7 @@ SENTENCES: dict[Word, str] = {
     "damaged": "media_damaged: in de opslag ligt iets anders dan wat er bewaard is",
 }
 """Reason why the file is not there yet, by failure. All of these are retried."""
-STOPS: frozenset[Word] = frozenset({"shut", "elsewhere", "damaged"})
+OPERATOR_FAILURES: frozenset[FailureCode] = frozenset({"shut", "elsewhere", "damaged"})
 """Failures that only an operator can fix; they are logged as errors."""
 SHUT_CODES = frozenset({0, 3, 10, 190})
 """Meta's codes for an app or a token without access. 200 to 299 (permissions) mean the same."""
@@ -75,7 +75,7 @@ RELEASED = "media_released: vrijgegeven door {}"
 DIFFERS = "media_type_differs: dit bestand is niet van het soort dat het zegt te zijn ({})"
 
 
-class Announced(msgspec.Struct, frozen=True, rename="camel"):
+class AnnouncedFile(msgspec.Struct, frozen=True, rename="camel"):
     """A file as the webhook announced it."""
 
     id: str
@@ -93,7 +93,7 @@ class MediaInfo(msgspec.Struct, frozen=True):
     size: int | None = None
 
 
-class Fetched(msgspec.Struct, frozen=True):
+class FetchedFile(msgspec.Struct, frozen=True):
     """A file that was fetched into the object store."""
 
     size: int
@@ -111,7 +111,7 @@ class Fetched(msgspec.Struct, frozen=True):
 class FetchFailed(msgspec.Struct, frozen=True):
     """A failed attempt, to be retried."""
 
-    word: Word
+    code: FailureCode
 
 
 class MediaResult(msgspec.Struct, frozen=True):
@@ -122,23 +122,25 @@ class MediaResult(msgspec.Struct, frozen=True):
     scanned: bool = False
 
 
-def usable(id: str) -> bool:
+def is_valid_id(id: str) -> bool:
     return ID.fullmatch(id) is not None
 
 
-def about(status: int, body: bytes) -> MediaInfo | FetchFailed:
+def read_media_info(status: int, body: bytes) -> MediaInfo | FetchFailed:
     """Interpret Meta's response to the request for a file's description."""
-    said = _decoded(body)
-    url = said.get("url")
+    fields = _decode(body)
+    url = fields.get("url")
     if status == 200:
         if not isinstance(url, str) or not url:
             return FetchFailed("strange")
-        return MediaInfo(url, _type(said.get("mime_type")), _size(said.get("file_size")))
-    return FetchFailed(_refused(status, said.get("error")))
+        return MediaInfo(
+            url, _read_type(fields.get("mime_type")), _read_size(fields.get("file_size"))
+        )
+    return FetchFailed(_failure_code(status, fields.get("error")))
 
 
 def check_download(
-    status: int, content_type: str, encoding: str, said: MediaInfo
+    status: int, content_type: str, encoding: str, info: MediaInfo
 ) -> FetchFailed | None:
     """Return why the response does not carry the file; None if it does.
 
@@ -146,12 +148,12 @@ def check_download(
     ask for, does not have the bytes of the file.
     """
     if status != 200:
-        return FetchFailed(_refused(status, None))
-    page = strip_parameters(content_type) == PAGE and strip_parameters(said.mime_type) != PAGE
+        return FetchFailed(_failure_code(status, None))
+    page = strip_parameters(content_type) == HTML and strip_parameters(info.mime_type) != HTML
     return FetchFailed("strange") if page or encoding not in ("", "identity") else None
 
 
-def _refused(status: int, error: object) -> Word:
+def _failure_code(status: int, error: object) -> FailureCode:
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and not isinstance(code, bool):
         if code in SHUT_CODES or 200 <= code <= 299:
@@ -166,52 +168,52 @@ def _refused(status: int, error: object) -> Word:
     return "busy" if status in (408, 425, 429) or status >= 500 else "strange"
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
+def _decode(body: bytes) -> dict[str, Any]:
     try:
-        said = msgspec.json.decode(body)
+        fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _type(given: object) -> str:
+def _read_type(value: object) -> str:
     """Return the type if it is printable ASCII, else '': it is stored, and sent in a header."""
-    return given if isinstance(given, str) and TYPE.fullmatch(given) else ""
+    return value if isinstance(value, str) and TYPE.fullmatch(value) else ""
 
 
-def _size(given: object) -> int | None:
+def _read_size(value: object) -> int | None:
     """Return the size in bytes. Meta sends it as a string; a number is accepted too."""
-    text = str(given)
+    text = str(value)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
-def is_whole(
-    got: Fetched, said: MediaInfo, announced: Announced, attempts: int
-) -> Fetched | FetchFailed:
+def check_content(
+    fetched: FetchedFile, info: MediaInfo, announced: AnnouncedFile, attempts: int
+) -> FetchedFile | FetchFailed:
     """Check the size and the type of a fetched file.
 
     A file whose first bytes do not fit its type is fetched again, since a proxy may have sent a
-    page in its place, until it has been fetched TRIES times.
+    page in its place, until it has been fetched SIGNATURE_ATTEMPTS times.
     """
-    if said.size is not None and said.size != got.size:
+    if info.size is not None and info.size != fetched.size:
         return FetchFailed("cut")
-    types = (announced.mime_type, got.mime_type)
-    if attempts < TRIES and quarantine(types, got.head):
+    types = (announced.mime_type, fetched.mime_type)
+    if attempts < SIGNATURE_ATTEMPTS and check_signature(types, fetched.head):
         return FetchFailed("strange")
     # Meta does not document which bytes it hashes, so a difference is only recorded.
-    in_base64 = base64.b64encode(bytes.fromhex(got.sha256)).decode()
-    agrees = announced.sha256 in ("", in_base64, got.sha256)
-    return msgspec.structs.replace(got, agrees=agrees)
+    in_base64 = base64.b64encode(bytes.fromhex(fetched.sha256)).decode()
+    agrees = announced.sha256 in ("", in_base64, fetched.sha256)
+    return msgspec.structs.replace(fetched, agrees=agrees)
 
 
-def gone(missed: FetchFailed) -> MediaResult:
+def give_up(failure: FetchFailed) -> MediaResult:
     """Return the result for a file that Meta keeps no longer, with the failure of the last attempt
     unless that was its age."""
-    why = "" if missed.word == "unknown" else f" (steeds: {SENTENCES[missed.word]})"
+    why = "" if failure.code == "unknown" else f" (steeds: {REASONS[failure.code]})"
     return MediaResult("lost", EXPIRED + why)
 
 
-def quarantine(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
+def check_signature(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
     """Return the quarantine result if the first bytes do not fit one of the types; else None."""
     for mime_type in filter(None, mime_types):
         if not has_signature(mime_type, head):
@@ -219,11 +221,11 @@ def quarantine(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
     return None
 
 
-def wait(attempts: int, chance: float) -> float:
+def retry_delay(attempts: int, chance: float) -> float:
     """Return the seconds before the next attempt; `chance` is drawn from 0 up to 1."""
-    return delay(attempts - 1, FIRST_WAIT, LONGEST_WAIT, 0.75 + chance / 2)
+    return delay(attempts - 1, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, 0.75 + chance / 2)
 
 
-def expired(sent_at: datetime, now: datetime) -> bool:
+def is_expired(sent_at: datetime, now: datetime) -> bool:
     """Return True if Meta may have deleted the file. Meta is asked once all the same."""
-    return now - sent_at >= LIVES
+    return now - sent_at >= META_RETENTION

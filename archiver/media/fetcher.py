@@ -11,20 +11,20 @@ from functools import partial
 from uuid import UUID
 
 from archiver.encryption.stream_sealing import StreamKey
-from archiver.media.claim import LOOK_SECONDS, StepResult, run_step
-from archiver.media.download_stream import Arriving, TooLarge
+from archiver.media.claim import POLL_SECONDS, StepResult, run_step
+from archiver.media.download_stream import Download, TooLarge
 from archiver.media.fetch_policy import (
     TOO_LARGE,
     UNOPENABLE,
     UNUSABLE,
-    Fetched,
+    FetchedFile,
     FetchFailed,
     MediaInfo,
     MediaResult,
-    expired,
-    gone,
-    is_whole,
-    usable,
+    check_content,
+    give_up,
+    is_expired,
+    is_valid_id,
 )
 from archiver.media.provider_client import MediaClient
 from archiver.media.store import File, MediaStore
@@ -36,9 +36,9 @@ from services.postgres.database import retry_while_unavailable
 
 AT_ONCE = 6
 """Files fetched at a time: each buffers up to 15 MiB (`object_store.PIECE_BYTES`), so 90 MiB."""
-OF_A_NUMBER = 2
+PER_NUMBER = 2
 """Files of one number fetched at a time: a provider that hangs leaves two thirds to the others."""
-ADDRESSES = 2
+ADDRESS_ATTEMPTS = 2
 """Download addresses tried in one attempt: an address is valid for five minutes, and may have
 expired before the download starts."""
 
@@ -46,12 +46,12 @@ expired before the download starts."""
 class Fetcher:
     def __init__(
         self,
-        book: MediaStore,
-        source: MediaClient,
-        store: ObjectStore,
+        media_store: MediaStore,
+        client: MediaClient,
+        objects: ObjectStore,
         accounts: Mapping[str, ProviderAccount],
     ) -> None:
-        self._book, self._source, self._store = book, source, store
+        self._media_store, self._client, self._objects = media_store, client, objects
         self._accounts = accounts
         self._busy: Counter[str] = Counter()
         """Number -> its files being fetched."""
@@ -64,35 +64,35 @@ class Fetcher:
                 if file := await retry_while_unavailable(self._claim, "media"):
                     self._busy[file.number] += 1
             if file:
-                await self._take(file)
+                await self._process(file)
             else:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def _claim(self) -> File | None:
         """Claim a file under a new name. A repeated query needs another name: the first may have
         been executed although its answer was lost."""
-        full = [number for number, files in self._busy.items() if files >= OF_A_NUMBER]
-        return await self._book.to_fetch(clock.now(), clock.new_id(), full)
+        full = [number for number, files in self._busy.items() if files >= PER_NUMBER]
+        return await self._media_store.claim_to_fetch(clock.now(), clock.new_id(), full)
 
-    async def _take(self, file: File) -> None:
+    async def _process(self, file: File) -> None:
         """Fetch a file whose number was counted as busy."""
         try:
-            came = await run_step(self._book, file, self._fetch)
+            result = await run_step(self._media_store, file, self._fetch)
         finally:
             self._busy[file.number] -= 1
         # If another process took the file over meanwhile, the row names another object.
-        if isinstance(came, Fetched) and not await self._is_named(file):
-            await self._forgot(file.object, came.object)
+        if isinstance(result, FetchedFile) and not await self._is_named(file):
+            await self._delete_objects(file.object, result.object)
 
     async def _is_named(self, file: File) -> bool:
-        return await retry_while_unavailable(partial(self._book.names, file), "media")
+        return await retry_while_unavailable(partial(self._media_store.is_current, file), "media")
 
-    async def _forgot(self, object: UUID, sealed: str) -> bool:
+    async def _delete_objects(self, object: UUID, sealed: str) -> bool:
         """Delete both objects; True if neither exists any more."""
         try:
-            await self._store.delete(object_store.media(object))
+            await self._objects.delete(object_store.media(object))
             if sealed:
-                await self._store.delete(object_store.sealed(sealed))
+                await self._objects.delete(object_store.sealed(sealed))
         except ObjectNotFound:  # the bucket too
             return True
         except StoreUnavailable:
@@ -105,63 +105,71 @@ class Fetcher:
         The row names every object that may exist until that object is deleted, so a process that
         is killed leaves no unknown object behind.
         """
-        if file.left and not await self._forgot(file.left, file.left_sealed):
+        if file.previous_object and not await self._delete_objects(
+            file.previous_object, file.previous_sha256
+        ):
             return FetchFailed("store")
-        if not await retry_while_unavailable(partial(self._book.start_fetch, file), "media"):
+        if not await retry_while_unavailable(partial(self._media_store.start_fetch, file), "media"):
             return FetchFailed("strange")  # another process has the file: no row is updated
-        came, sealed = await self._tried(file), ""
-        if isinstance(came, Fetched):
-            sealed = came.object
-            came = await self._kept(file, came)
-        if not isinstance(came, Fetched) and not await self._forgot(file.object, sealed):
+        result, sealed = await self._try_fetch(file), ""
+        if isinstance(result, FetchedFile):
+            sealed = result.object
+            result = await self._keep(file, result)
+        if not isinstance(result, FetchedFile) and not await self._delete_objects(
+            file.object, sealed
+        ):
             return FetchFailed("store")  # leftovers of a finished file would never be deleted
-        if isinstance(came, FetchFailed) and expired(file.sent_at, clock.now()):
-            return gone(came)
-        return came
+        if isinstance(result, FetchFailed) and is_expired(file.sent_at, clock.now()):
+            return give_up(result)
+        return result
 
-    async def _kept(self, file: File, got: Fetched) -> Fetched | FetchFailed:
+    async def _keep(self, file: File, fetched: FetchedFile) -> FetchedFile | FetchFailed:
         """Move the object to its final name, after the row has that name."""
         if not await retry_while_unavailable(
-            partial(self._book.set_object, file, got.object), "media"
+            partial(self._media_store.set_object, file, fetched.object), "media"
         ):
             return FetchFailed("strange")  # another process has the file
         try:
-            await self._store.keep(object_store.media(file.object), object_store.sealed(got.object))
+            await self._objects.keep(
+                object_store.media(file.object), object_store.sealed(fetched.object)
+            )
         except (StoreUnavailable, ObjectNotFound):
             return FetchFailed("store")
-        return got
+        return fetched
 
-    async def _tried(self, file: File) -> StepResult:
+    async def _try_fetch(self, file: File) -> StepResult:
         account = self._accounts.get(file.number)
         if account is None:
             return FetchFailed("shut")  # the number was removed from the configuration
-        if not usable(file.announced.id):
+        if not is_valid_id(file.announced.id):
             return MediaResult("lost", UNUSABLE)
-        if file.lock is None:
+        if file.stream_key is None:
             return MediaResult("lost", UNOPENABLE)
         try:
-            return await self._from(account, file, file.lock)
+            return await self._download(account, file, file.stream_key)
         except TooLarge:
             return MediaResult("lost", TOO_LARGE)
 
-    async def _from(self, account: ProviderAccount, file: File, lock: StreamKey) -> StepResult:
+    async def _download(
+        self, account: ProviderAccount, file: File, stream_key: StreamKey
+    ) -> StepResult:
         """Download the file. An expired address delivers no bytes, so a second try may use the same
         key: nothing was sealed under it yet."""
-        missed = FetchFailed("unknown")
-        for _ in range(ADDRESSES):
-            said = await self._source.describe(account, file.announced.id)
-            if isinstance(said, FetchFailed):
-                return said
+        failure = FetchFailed("unknown")
+        for _ in range(ADDRESS_ATTEMPTS):
+            info = await self._client.describe(account, file.announced.id)
+            if isinstance(info, FetchFailed):
+                return info
             key = object_store.media(file.object)
-            came = await self._source.fetch(account, said, key, lock)
-            if isinstance(came, Arriving):
-                return _judged(file, came, said)
-            missed = came
-            if came.word not in ("unknown", "shut"):  # Meta gives either for an expired address
+            download = await self._client.fetch(account, info, key, stream_key)
+            if isinstance(download, Download):
+                return _check(file, download, info)
+            failure = download
+            if download.code not in ("unknown", "shut"):  # Meta gives either for an expired address
                 break
-        return missed
+        return failure
 
 
-def _judged(file: File, came: Arriving, said: MediaInfo) -> Fetched | FetchFailed:
-    got = came.fetched(said.mime_type or file.announced.mime_type)
-    return is_whole(got, said, file.announced, file.attempts)
+def _check(file: File, download: Download, info: MediaInfo) -> FetchedFile | FetchFailed:
+    fetched = download.result(info.mime_type or file.announced.mime_type)
+    return check_content(fetched, info, file.announced, file.attempts)

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 
 from archiver.encryption.stream_sealing import StreamKey
-from archiver.media.download_stream import Arriving, TooLarge
+from archiver.media.download_stream import Download, TooLarge
 from archiver.media.fetch_policy import (
     ANSWER_BYTES,
     LARGEST_BYTES,
     FetchFailed,
     MediaInfo,
-    about,
     check_download,
+    read_media_info,
 )
 from services.config.accounts import ProviderAccount
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
@@ -29,7 +29,7 @@ FETCH_SECONDS = 300.0
 """Time-out for a whole file: 100 MB at 3 Mbit/s."""
 ASK_SECONDS = 15.0
 PIECE_BYTES = 64 * 1024
-LOST = (aiohttp.ClientError, TimeoutError, OSError)
+CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 """Errors of a request to a provider."""
 
 
@@ -45,19 +45,19 @@ class MediaClient:
         try:
             async with self._session.get(
                 url, params=query, headers=account.headers, allow_redirects=False, timeout=bound
-            ) as answer:
-                return about(answer.status, await _beginning(answer.content))
-        except LOST:
+            ) as response:
+                return read_media_info(response.status, await _read_limited(response.content))
+        except CONNECTION_ERRORS:
             return FetchFailed("unreached")
 
     async def fetch(
-        self, account: ProviderAccount, said: MediaInfo, key: str, lock: StreamKey
-    ) -> Arriving | FetchFailed:
+        self, account: ProviderAccount, info: MediaInfo, key: str, stream_key: StreamKey
+    ) -> Download | FetchFailed:
         """Download a file into the object store under `key`, sealed, whole or not at all.
 
         Raises TooLarge for a file that no citizen can have sent.
         """
-        url = address(said.url, account)
+        url = download_url(info.url, account)
         if url is None:
             return FetchFailed("elsewhere")
         bound = aiohttp.ClientTimeout(
@@ -66,37 +66,37 @@ class MediaClient:
         try:
             async with self._session.get(
                 url, headers=account.headers, allow_redirects=False, timeout=bound
-            ) as answer:
-                return await self._taken(answer, said, key, lock)
+            ) as response:
+                return await self._receive(response, info, key, stream_key)
         except (StoreUnavailable, ObjectNotFound):  # ObjectNotFound: the bucket does not exist
             return FetchFailed("store")
         except aiohttp.ClientPayloadError:
             return FetchFailed("cut")
-        except LOST:
+        except CONNECTION_ERRORS:
             return FetchFailed("unreached")
 
-    async def _taken(
-        self, answer: aiohttp.ClientResponse, said: MediaInfo, key: str, lock: StreamKey
-    ) -> Arriving | FetchFailed:
-        encoding = answer.headers.get("Content-Encoding", "").lower()
-        content_type = answer.headers.get("Content-Type", "")
-        if missed := check_download(answer.status, content_type, encoding, said):
-            return missed
-        if (answer.content_length or 0) > LARGEST_BYTES:
+    async def _receive(
+        self, response: aiohttp.ClientResponse, info: MediaInfo, key: str, stream_key: StreamKey
+    ) -> Download | FetchFailed:
+        encoding = response.headers.get("Content-Encoding", "").lower()
+        content_type = response.headers.get("Content-Type", "")
+        if failure := check_download(response.status, content_type, encoding, info):
+            return failure
+        if (response.content_length or 0) > LARGEST_BYTES:
             raise TooLarge
-        arriving = Arriving(answer.content.iter_chunked(PIECE_BYTES), lock)
-        await self._objects.put(key, arriving.pieces())
-        return arriving
+        download = Download(response.content.iter_chunked(PIECE_BYTES), stream_key)
+        await self._objects.put(key, download.pieces())
+        return download
 
 
-async def _beginning(content: aiohttp.StreamReader) -> bytes:
-    read = b""
-    while len(read) < ANSWER_BYTES and (piece := await content.read(ANSWER_BYTES - len(read))):
-        read += piece
-    return read
+async def _read_limited(content: aiohttp.StreamReader) -> bytes:
+    head = b""
+    while len(head) < ANSWER_BYTES and (piece := await content.read(ANSWER_BYTES - len(head))):
+        head += piece
+    return head
 
 
-def address(url: str, account: ProviderAccount) -> str | None:
+def download_url(url: str, account: ProviderAccount) -> str | None:
     """Return the address to download `url` from; None if the host is not allowed. Pure.
 
     Plain HTTP is allowed only if the provider itself is reached over HTTP, on a private network.
@@ -109,9 +109,9 @@ def address(url: str, account: ProviderAccount) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    own = (parts.scheme, host, port) == (base.scheme, base.hostname, base.port)
-    named = parts.scheme == "https" and host in account.media_hosts and port in (None, 443)
-    if not (own or named) or parts.username is not None:
+    is_provider = (parts.scheme, host, port) == (base.scheme, base.hostname, base.port)
+    is_media_host = parts.scheme == "https" and host in account.media_hosts and port in (None, 443)
+    if not (is_provider or is_media_host) or parts.username is not None:
         return None
     return urlunsplit(parts._replace(fragment=""))
 

@@ -7,7 +7,7 @@ import structlog
 
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.stream_sealing import open_stream
-from archiver.media.store import File, Kept
+from archiver.media.store import File, StoredFile
 from services import metrics
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
@@ -15,18 +15,20 @@ from services.files.object_store import ObjectNotFound, ObjectStore
 log = structlog.get_logger()
 
 
-async def read(store: ObjectStore, file: File | Kept) -> AsyncIterator[bytes]:
+async def read(store: ObjectStore, file: File | StoredFile) -> AsyncIterator[bytes]:
     """Return the chunks of the file. Raises ObjectNotFound, StoreUnavailable or CannotDecrypt, also
     halfway through."""
     if not file.ciphertext_sha256:
         raise ObjectNotFound
-    if file.lock is None:
+    if file.stream_key is None:
         raise CannotDecrypt("its key is gone")
-    return open_stream(file.lock, await store.read(object_store.sealed(file.ciphertext_sha256)))
+    return open_stream(
+        file.stream_key, await store.read(object_store.sealed(file.ciphertext_sha256))
+    )
 
 
-def damaged(message: UUID, error: CannotDecrypt | ObjectNotFound) -> None:
+def report_damage(message: UUID, error: CannotDecrypt | ObjectNotFound) -> None:
     """Count and log a stored file that is missing or has been altered."""
     metrics.media_damaged.inc()
-    what = "media.missing" if isinstance(error, ObjectNotFound) else "media.damaged"
-    log.error(what, message=message)
+    event = "media.missing" if isinstance(error, ObjectNotFound) else "media.damaged"
+    log.error(event, message=message)

@@ -7,7 +7,7 @@ import msgspec
 
 from archiver.encryption.sealing import CannotDecrypt, derive_item_key, seal, unseal
 from archiver.encryption.stream_sealing import StreamKey
-from archiver.media.fetch_policy import Announced
+from archiver.media.fetch_policy import AnnouncedFile
 
 Row: TypeAlias = Any
 """A row with columns by name: asyncpg's Record or a dict."""
@@ -17,35 +17,35 @@ DIGEST = b"digest"
 """Constant salt for the digest: the key it is derived from belongs to one file only."""
 
 
-def announced(row: Row, key: bytes | None) -> Announced:
+def decrypt_announced(row: Row, key: bytes | None) -> AnnouncedFile:
     plain = b'{"id":""}'
     if key and row["salt"]:
         with suppress(CannotDecrypt):
             plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
-    return msgspec.json.decode(plain, type=Announced)
+    return msgspec.json.decode(plain, type=AnnouncedFile)
 
 
-def lock_of(row: Row, key: bytes | None) -> StreamKey | None:
+def derive_stream_key(row: Row, key: bytes | None) -> StreamKey | None:
     """Return the key of the file's content; None without the conversation's key or a salt."""
     if not (key and row["file_salt"]):
         return None
     return StreamKey(derive_item_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
 
 
-def digest(lock: StreamKey, sha256: str) -> bytes:
-    return seal(lock.key, DIGEST, bytes.fromhex(sha256), lock.about)
+def seal_digest(stream_key: StreamKey, sha256: str) -> bytes:
+    return seal(stream_key.key, DIGEST, bytes.fromhex(sha256), stream_key.about)
 
 
-def sha256(row: Row, key: bytes | None) -> str:
+def open_digest(row: Row, key: bytes | None) -> str:
     """Return the SHA-256 of the content in hex; '' before the fetch and after its key is gone."""
-    lock = lock_of(row, key)
-    if row["digest"] is None or lock is None:
+    stream_key = derive_stream_key(row, key)
+    if row["digest"] is None or stream_key is None:
         return ""
     with suppress(CannotDecrypt):
-        return unseal(lock.key, DIGEST, row["digest"], lock.about).hex()
+        return unseal(stream_key.key, DIGEST, row["digest"], stream_key.about).hex()
     return ""
 
 
-def place(row: Row) -> tuple[str, str]:
+def key_place(row: Row) -> tuple[str, str]:
     """Return the municipality and the conversation, which identify the key."""
     return row["tenant"], row["conversation"]

@@ -13,7 +13,7 @@ from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import SALT_BYTES
 from archiver.encryption.stream_sealing import StreamKey
 from archiver.media import row_encryption
-from archiver.media.fetch_policy import Announced, Fetched, MediaResult
+from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, MediaResult
 from services.contract import MediaOutcome
 from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
@@ -30,7 +30,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     number: str
-    announced: Announced
+    announced: AnnouncedFile
     sent_at: datetime
     state: str
     attempts: int
@@ -38,23 +38,23 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     """Name in the object store until the file is complete."""
     ciphertext_sha256: str = ""
     """Name in the object store once the file is complete: the hash of its sealed bytes."""
-    left: UUID | None = None
-    left_sealed: str = ""
+    previous_object: UUID | None = None
+    previous_sha256: str = ""
     """Names under which an earlier attempt may have left an object."""
     salt: bytes = b""
     """Salt of the content key, for a file to be fetched."""
-    lock: StreamKey | None
+    stream_key: StreamKey | None
     """Key of the content; None once the conversation's key is gone."""
     mime_type: str
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file as the API serves it."""
 
-    announced: Announced
+    announced: AnnouncedFile
     object: UUID | None
     ciphertext_sha256: str
-    lock: StreamKey | None
+    stream_key: StreamKey | None
     state: str
     reason: str
     mime_type: str
@@ -65,7 +65,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """An operator released the file, whatever the scanner found."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class WaitingCount(msgspec.Struct, frozen=True):
     """Number of waiting files in a state, and since when the oldest waits."""
 
     state: str
@@ -77,98 +77,101 @@ class MediaStore:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
+    async def claim_to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
         """Claim the file that waits longest, except of numbers in `full`. It is fetched under the
         name `object`, which `start_fetch` stores."""
         row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
         if row is None:
             return None
         salt = os.urandom(SALT_BYTES)  # new for each attempt: one key never seals two contents
-        fields = await self._file(dict(row) | {"file_salt": salt})
+        fields = await self._decrypt_fields(dict(row) | {"file_salt": salt})
         return File(**fields, object=object, salt=salt)
 
     async def start_fetch(self, file: File) -> bool:
         """Store the attempt's object name and salt; False if another process has claimed the file
         meanwhile."""
-        return bool(await self._pool.fetchval(_BEGUN, *_held(file), file.salt))
+        return bool(await self._pool.fetchval(_START_FETCH, *_claim_key(file), file.salt))
 
     async def set_object(self, file: File, ciphertext_sha256: str) -> bool:
         """Store the final object name of a complete file; False if another process has claimed it
         meanwhile."""
-        return bool(await self._pool.fetchval(_NAMED, *_held(file), ciphertext_sha256))
+        return bool(await self._pool.fetchval(_SET_OBJECT, *_claim_key(file), ciphertext_sha256))
 
-    async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
+    async def claim_to_scan(self, now: datetime, *, include_unscanned: bool) -> File | None:
         """Claim the fetched file that waits longest; with `again`, else one that became available
         unscanned."""
-        row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS)
-        if row is None and again:
-            row = await self._pool.fetchrow(_TO_LOOK_AT_AGAIN, now, LEASE_SECONDS)
-        return File(**await self._file(row)) if row else None
+        row = await self._pool.fetchrow(_TO_SCAN, now, LEASE_SECONDS)
+        if row is None and include_unscanned:
+            row = await self._pool.fetchrow(_TO_SCAN_LATER, now, LEASE_SECONDS)
+        return File(**await self._decrypt_fields(row)) if row else None
 
-    async def names(self, file: File) -> bool:
+    async def is_current(self, file: File) -> bool:
         """Return True if the row names this attempt's object as the fetched file."""
-        return bool(await self._pool.fetchval(_NAMES, file.id, file.object))
+        return bool(await self._pool.fetchval(_IS_CURRENT, file.id, file.object))
 
     async def renew(self, file: File, now: datetime) -> None:
         """Extend the lease."""
-        await self._pool.execute(_RENEW, *_held(file), now, LEASE_SECONDS)
+        await self._pool.execute(_RENEW, *_claim_key(file), now, LEASE_SECONDS)
 
     async def release(self, file: File, now: datetime) -> None:
         """Make the file due at once, so that another process can claim it."""
-        await self._pool.execute(_LET_GO, *_held(file), now)
+        await self._pool.execute(_RELEASE, *_claim_key(file), now)
 
     async def reschedule(self, file: File, until: datetime, reason: str) -> None:
-        await self._pool.execute(_PUT_OFF, *_held(file), until, reason)
+        await self._pool.execute(_RESCHEDULE, *_claim_key(file), until, reason)
 
-    async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
+    async def record_fetch(self, file: File, fetched: FetchedFile, now: datetime) -> None:
         """Store the result of a fetch; the scan is due at once."""
-        digest = row_encryption.digest(file.lock, got.sha256) if file.lock else None
-        what = (got.mime_type, got.size, digest, got.agrees)
-        await self._pool.execute(_FETCHED, *_held(file), *what, now)
+        key = file.stream_key
+        sealed_digest = row_encryption.seal_digest(key, fetched.sha256) if key else None
+        fields = (fetched.mime_type, fetched.size, sealed_digest, fetched.agrees)
+        await self._pool.execute(_RECORD_FETCH, *_claim_key(file), *fields, now)
 
-    async def finish(self, file: File, end: MediaResult, now: datetime) -> bool:
+    async def finish(self, file: File, result: MediaResult, now: datetime) -> bool:
         """Store the final result, to be published to the partition, also after a belated scan.
         False if another process has claimed the file meanwhile."""
-        what = (end.state, end.reason, end.scanned)
-        return bool(await self._pool.fetchval(_ENDED, *_held(file), *what, now))
+        fields = (result.state, result.reason, result.scanned)
+        return bool(await self._pool.fetchval(_FINISH, *_claim_key(file), *fields, now))
 
-    async def untold(self, limit: int) -> list[MediaOutcome]:
-        rows = await self._pool.fetch(_UNTOLD, limit)
-        keys = await self._keys.known({row_encryption.place(row) for row in rows}) if rows else {}
-        return [_outcome(row, keys.get(row_encryption.place(row))) for row in rows]
+    async def load_unpublished(self, limit: int) -> list[MediaOutcome]:
+        rows = await self._pool.fetch(_UNPUBLISHED, limit)
+        keys = (
+            await self._keys.known({row_encryption.key_place(row) for row in rows}) if rows else {}
+        )
+        return [_build_outcome(row, keys.get(row_encryption.key_place(row))) for row in rows]
 
     async def mark_published(self, outcomes: Iterable[MediaOutcome]) -> None:
-        known = [(one.message, one.at) for one in outcomes]
-        ids, ends = zip(*known, strict=True)
-        await self._pool.execute(_TOLD, ids, ends)
+        published = [(one.message, one.at) for one in outcomes]
+        ids, ends = zip(*published, strict=True)
+        await self._pool.execute(_MARK_PUBLISHED, ids, ends)
 
-    async def waiting(self) -> list[Waiting]:
-        return [Waiting(**row) for row in await self._pool.fetch(_WAITING)]
+    async def count_waiting(self) -> list[WaitingCount]:
+        return [WaitingCount(**row) for row in await self._pool.fetch(_WAITING)]
 
-    async def kept(self, id: UUID) -> Kept | None:
-        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
-        return Kept(**await self._file(row)) if row else None
+    async def find(self, id: UUID) -> StoredFile | None:
+        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_FIND, id))
+        return StoredFile(**await self._decrypt_fields(row)) if row else None
 
-    async def _file(self, row: Row) -> dict[str, Any]:
+    async def _decrypt_fields(self, row: Row) -> dict[str, Any]:
         """Return the fields of a row with the content key and the announced fields decrypted.
         Without the conversation's key, the announced id is empty and the file cannot be fetched."""
-        place = row_encryption.place(row)
+        place = row_encryption.key_place(row)
         key = (await self._keys.known([place])).get(place)
-        fields = {name: value for name, value in row.items() if name not in _OPENS}
+        fields = {name: value for name, value in row.items() if name not in _SEALED_COLUMNS}
         if "digest" in row:
-            fields["sha256"] = row_encryption.sha256(row, key)
-        opened = {
-            "announced": row_encryption.announced(row, key),
-            "lock": row_encryption.lock_of(row, key),
+            fields["sha256"] = row_encryption.open_digest(row, key)
+        decrypted = {
+            "announced": row_encryption.decrypt_announced(row, key),
+            "stream_key": row_encryption.derive_stream_key(row, key),
         }
-        return fields | opened
+        return fields | decrypted
 
 
-def _held(file: File) -> tuple[UUID, int, UUID]:
+def _claim_key(file: File) -> tuple[UUID, int, UUID]:
     return file.id, file.attempts, file.object
 
 
-def _outcome(row: Row, key: bytes | None) -> MediaOutcome:
+def _build_outcome(row: Row, key: bytes | None) -> MediaOutcome:
     """Build the published result. Its id is the same however often it is published; a result after
     a belated scan has another id."""
     message, state, ended_at = row["about"], row["state"], row["ended_at"]
@@ -178,19 +181,19 @@ def _outcome(row: Row, key: bytes | None) -> MediaOutcome:
         message=message,
         at=ended_at,
         mime_type=row["mime_type"] or row["announced_type"],
-        sha256=row_encryption.sha256(row, key),
-        **{name: row[name] for name in _TOLD_AS_IT_IS},
+        sha256=row_encryption.open_digest(row, key),
+        **{name: row[name] for name in _COPIED_COLUMNS},
     )
 
 
 _SEALED = "tenant, conversation, salt, sealed, file_salt, id as about"
-_OPENS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about", "digest"}
-_TOLD_AS_IT_IS = (
+_SEALED_COLUMNS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about", "digest"}
+_COPIED_COLUMNS = (
     "tenant", "number", "conversation", "department", "state", "reason", "size", "scanned",
     "object",
 )  # fmt: skip
 
-_TAKE = """
+_CLAIM = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1
 where id = (
@@ -198,30 +201,30 @@ where id = (
     order by due_at limit 1 for update skip locked)
 returning id, number, announced, sent_at, state, attempts, {1}, mime_type, {2}
 """
-_TO_FETCH = _TAKE.format(
+_TO_FETCH = _CLAIM.format(
     "state = 'waiting' and number <> all($3::text[])",
-    "object as left, ciphertext_sha256 as left_sealed",
+    "object as previous_object, ciphertext_sha256 as previous_sha256",
     _SEALED,
 )
-_LIES = "object, ciphertext_sha256"
-_TO_LOOK_AT = _TAKE.format("state = 'fetched'", _LIES, _SEALED)
+_LOCATION = "object, ciphertext_sha256"
+_TO_SCAN = _CLAIM.format("state = 'fetched'", _LOCATION, _SEALED)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
-_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, _LIES, _SEALED)
+_TO_SCAN_LATER = _CLAIM.format(_UNSCANNED, _LOCATION, _SEALED)
 """Each of these queries has an index of its own."""
 
-_BEGUN = """
+_START_FETCH = """
 update archiver.media set object = $3, file_salt = $4, ciphertext_sha256 = ''
 where id = $1 and attempts = $2 and state = 'waiting'
 returning true
 """
 
-_NAMED = """
+_SET_OBJECT = """
 update archiver.media set ciphertext_sha256 = $4
 where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
 returning true
 """
 
-_NAMES = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
+_IS_CURRENT = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
 
 # Each statement names the claim (attempt and object). A statement that runs late, or one of a
 # process whose lease has ended, must not touch a file that another process has claimed. Each fetch
@@ -231,22 +234,22 @@ update archiver.media set due_at = $4::timestamptz + make_interval(secs => $5)
 where id = $1 and attempts = $2 and object = $3
 """
 
-_LET_GO = """
+_RELEASE = """
 update archiver.media set due_at = $4 where id = $1 and attempts = $2 and object = $3
 """
 
-_PUT_OFF = """
+_RESCHEDULE = """
 update archiver.media set due_at = $4, reason = $5
 where id = $1 and attempts = $2 and object = $3
 """
 
-_FETCHED = """
+_RECORD_FETCH = """
 update archiver.media set state = 'fetched', mime_type = $4, size = $5, digest = $6, agrees = $7,
     due_at = $8, attempts = 0, reason = ''
 where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
 """
 
-_ENDED = f"""
+_FINISH = f"""
 update archiver.media set state = $4, reason = $5, scanned = $6, due_at = $7, ended_at = $7,
     told = false
 where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetched')
@@ -254,14 +257,14 @@ where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetch
 returning true
 """
 
-_UNTOLD = """
+_UNPUBLISHED = """
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
     digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
 from archiver.media where not told order by ended_at limit $1
 """
 
-_TOLD = """
+_MARK_PUBLISHED = """
 update archiver.media m set told = true
 from unnest($1::uuid[], $2::timestamptz[]) as t (id, at) where m.id = t.id and m.ended_at = t.at
 """
@@ -271,8 +274,8 @@ select state, count(*) as count, min(sent_at) as since from archiver.media
 where state in ('waiting', 'fetched') group by state
 """
 
-_KEPT = f"""
-select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, digest, scanned,
+_FIND = f"""
+select {_SEALED}, announced, {_LOCATION}, state, reason, mime_type, size, digest, scanned,
     released_by <> '' as released
 from archiver.media where id = $1
 """
