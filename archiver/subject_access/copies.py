@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from archiver.subject_access.report import Copy, Delivered
 from services.config.model import Configuration
 
-CAME = "delivered"
+DELIVERED = "delivered"
 META_DAYS = 30
 """Longest time that Meta keeps a message, according to Meta."""
 
@@ -15,10 +15,10 @@ def copies(
     config: Configuration, tenant: str, delivered: Iterable[Delivered], today: date
 ) -> tuple[Copy, ...]:
     """Return the systems that received messages, WhatsApp, and the back-ups."""
-    went = sorted({each.destination for each in delivered if each.state == CAME})
-    days = theirs.backup_days if (theirs := config.tenant(tenant)) else 0
+    destinations = sorted({each.destination for each in delivered if each.state == DELIVERED})
+    days = settings.backup_days if (settings := config.tenant(tenant)) else 0
     return (
-        *(Copy(place=system(config, tenant, id), what="Uw berichten") for id in went),
+        *(Copy(place=name_system(config, tenant, id), what="Uw berichten") for id in destinations),
         Copy(
             place="WhatsApp (Meta)",
             what=f"Uw berichten, hoogstens {META_DAYS} dagen",
@@ -31,11 +31,13 @@ def copies(
     )
 
 
-def system(config: Configuration, tenant: str, destination: str) -> str:
+def name_system(config: Configuration, tenant: str, destination: str) -> str:
     """Name a system with the departments that work in it: its id means nothing to a citizen."""
-    theirs = [
+    departments = [
         department.called
         for department in config.departments
         if department.tenant == tenant and department.destination == destination
     ]
-    return f"{destination}, het systeem van {', '.join(theirs)}" if theirs else destination
+    return (
+        f"{destination}, het systeem van {', '.join(departments)}" if departments else destination
+    )

@@ -15,9 +15,9 @@ from archiver.subject_access.identity_evidence import KINDS, identity_evidence
 from archiver.subject_access.identity_linking import IdentityGraph, IdentitySighting, Names, Person
 from services.postgres.database import Connection
 
-MOST_PLACES = 2_000
+MAX_PLACES = 2_000
 """Most conversations and lone entries read for one person: forty years of one a week."""
-MOST_SEEN = 200_000
+MAX_SIGHTINGS = 200_000
 """Most sightings held in memory, some 500 bytes each."""
 BATCH = 500
 """Entries in memory at a time, some 5 KB each."""
@@ -46,33 +46,33 @@ class PersonFinder:
     def __init__(self, connection: Connection, keys: KeyStore, tenant: str, hashing: bytes) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
         self._hashing = hashing
-        self._seen: list[IdentitySighting] = []
-        self._places: set[str] = set()
+        self._sightings: list[IdentitySighting] = []
+        self._read_places: set[str] = set()
 
     async def find(self, asked: Collection[Identity]) -> SubjectMatch:
-        wanted = frozenset(Identity(each.kind, normalise(each)) for each in asked)
-        known, new, persons = frozenset[Identity](), wanted, list[Person]()
+        names = frozenset(Identity(each.kind, normalise(each)) for each in asked)
+        known, new, persons = frozenset[Identity](), names, list[Person]()
         while new:
-            await self._look(new)
+            await self._search(new)
             known |= new
-            persons = IdentityGraph(self._seen).matching(wanted)
-            new = frozenset[Identity]().union(*(each.said for each in persons)) - known
-        return self._found(wanted, persons)
+            persons = IdentityGraph(self._sightings).matching(names)
+            new = frozenset[Identity]().union(*(each.reported for each in persons)) - known
+        return self._build_match(names, persons)
 
     def hashes(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
         return tuple(sorted(person_hash(self._hashing, name.kind, name.value) for name in names))
 
-    def _found(self, asked: Names, persons: Sequence[Person]) -> SubjectMatch:
+    def _build_match(self, asked: Names, persons: Sequence[Person]) -> SubjectMatch:
         places = frozenset[str]().union(*(each.places for each in persons))
         names = frozenset[Identity]().union(*(each.names for each in persons))
         numbers = {name for name in asked if name.kind == PHONE}
         others = {
             each.place
-            for each in self._seen
-            if each.place not in places and not each.every.isdisjoint(numbers)
+            for each in self._sightings
+            if each.place not in places and not each.all_names.isdisjoint(numbers)
         }
-        ours = [each.place for each in sorted(self._seen, key=lambda each: each.at)]
-        in_order = [place for place in dict.fromkeys(ours) if place in places]
+        places_by_time = [each.place for each in sorted(self._sightings, key=lambda each: each.at)]
+        in_order = [place for place in dict.fromkeys(places_by_time) if place in places]
         return SubjectMatch(
             asked=asked,
             names=names,
@@ -82,34 +82,36 @@ class PersonFinder:
             others=len(others),
         )
 
-    async def _look(self, names: Names) -> None:
+    async def _search(self, names: Names) -> None:
         """Read every place that has one of these names and was not read yet."""
         rows = await self._connection.fetch(
-            _PLACES, self._tenant, self.hashes(names), MOST_PLACES + 1
+            _PLACES, self._tenant, self.hashes(names), MAX_PLACES + 1
         )
         conversations = {row["conversation"] for row in rows if row["conversation"]}
         entries = {row["entry"] for row in rows if not row["conversation"]}
-        new = {*conversations, *map(str, entries)} - self._places
-        self._places |= new
-        if len(self._places) > MOST_PLACES:
-            raise TooManyMatches(f"they stand in over {MOST_PLACES} places: that is no one person")
+        new = {*conversations, *map(str, entries)} - self._read_places
+        self._read_places |= new
+        if len(self._read_places) > MAX_PLACES:
+            raise TooManyMatches(f"they stand in over {MAX_PLACES} places: that is no one person")
         await self._read(_CONVERSATIONS, sorted(conversations & new))
         await self._read(_ENTRIES, sorted(each for each in entries if str(each) in new))
 
     async def _read(self, query: str, places: Sequence[Any]) -> None:
         if not places:
             return
-        async for rows in batches(self._connection, query, self._tenant, places, KINDS):
-            self._seen += _of(opened(rows, self._keys))
-            if len(self._seen) > MOST_SEEN:
+        async for rows in fetch_batches(self._connection, query, self._tenant, places, KINDS):
+            self._sightings += _read_evidence(opened(rows, self._keys))
+            if len(self._sightings) > MAX_SIGHTINGS:
                 raise TooManyMatches(
-                    f"they are named over {MOST_SEEN} times: that is no one person"
+                    f"they are named over {MAX_SIGHTINGS} times: that is no one person"
                 )
 
 
-async def batches(connection: Connection, query: str, *given: Any) -> AsyncIterator[list[Any]]:
+async def fetch_batches(
+    connection: Connection, query: str, *arguments: Any
+) -> AsyncIterator[list[Any]]:
     rows: list[Any] = []
-    async for row in connection.cursor(query, *given, prefetch=BATCH):
+    async for row in connection.cursor(query, *arguments, prefetch=BATCH):
         rows.append(row)
         if len(rows) == BATCH:
             yield rows
@@ -118,7 +120,7 @@ async def batches(connection: Connection, query: str, *given: Any) -> AsyncItera
         yield rows
 
 
-def _of(rows: Iterable[dict[str, Any]]) -> Iterator[IdentitySighting]:
+def _read_evidence(rows: Iterable[dict[str, Any]]) -> Iterator[IdentitySighting]:
     for row in rows:
         yield from identity_evidence(row)
 

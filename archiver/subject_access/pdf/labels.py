@@ -87,37 +87,37 @@ FILE_TYPES = {
 SIZES = ("bytes", "kB", "MB", "GB")
 
 
-def day(at: date | None) -> str:
+def format_date(at: date | None) -> str:
     """Write a date as `20 november 2026`; None becomes ''."""
     return f"{at.day} {MONTHS[at.month - 1]} {at.year}" if at else ""
 
 
-def here(at: datetime) -> date:
+def local_date(at: datetime) -> date:
     """Return the date in Amsterdam."""
     return at.astimezone(AMSTERDAM).date()
 
 
-def weekday(at: datetime) -> str:
+def format_weekday(at: datetime) -> str:
     """Write a moment as `Vrijdag 20 november 2026`, in Amsterdam."""
-    return f"{DAYS[here(at).weekday()].capitalize()} {day(here(at))}"
+    return f"{DAYS[local_date(at).weekday()].capitalize()} {format_date(local_date(at))}"
 
 
-def clock(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Write a moment as `09.14`, in Amsterdam."""
     return f"{at.astimezone(AMSTERDAM):%H.%M}"
 
 
-def moment(at: datetime | None) -> str:
+def format_moment(at: datetime | None) -> str:
     """Write a moment as `20 november 2026, 09.14 uur`, in Amsterdam; None becomes ''."""
-    return f"{day(here(at))}, {clock(at)}\N{NO-BREAK SPACE}uur" if at else ""
+    return f"{format_date(local_date(at))}, {format_time(at)}\N{NO-BREAK SPACE}uur" if at else ""
 
 
-def counted(number: int, one: str, more: str) -> str:
+def format_count(number: int, one: str, more: str) -> str:
     """Write a number with its noun: `1 gesprek`, `1.204 gesprekken`."""
     return f"{number:,} {one if number == 1 else more}".replace(",", ".")
 
 
-def size(octets: int | None) -> str:
+def format_size(octets: int | None) -> str:
     """Write a size as `48 kB` or `1,2 MB`; None becomes ''."""
     if octets is None:
         return ""
@@ -126,16 +126,16 @@ def size(octets: int | None) -> str:
         amount, unit = amount / 1000, unit + 1
     if unit == 0:
         return "1 byte" if octets == 1 else f"{octets} {SIZES[0]}"
-    shown = f"{amount:.1f}" if amount < 10 else f"{amount:.0f}"
-    return f"{shown.replace('.', ',')} {SIZES[unit]}"
+    number = f"{amount:.1f}" if amount < 10 else f"{amount:.0f}"
+    return f"{number.replace('.', ',')} {SIZES[unit]}"
 
 
-def known(kind: str, value: str) -> str:
+def format_identifier(kind: str, value: str) -> str:
     """Write a phone number with the plus that people expect: WhatsApp leaves it out."""
     return f"+{value}" if kind == "phone" and value.isascii() and value.isdigit() else value
 
 
-def file_type(mime_type: str) -> str:
+def describe_type(mime_type: str) -> str:
     """Return a Dutch word for the type, if there is one: few know what `audio/ogg` is."""
     bare = mime_type.partition(";")[0].strip().lower()
     return FILE_TYPES.get(bare) or FILE_TYPES.get(bare.partition("/")[0]) or bare

@@ -16,9 +16,9 @@ from archiver.subject_access.pdf.glyphs import (
     NARROW_PART,
     NARROW_WORD,
     break_long_words,
-    latin,
+    keep_latin,
     map_strings,
-    missing,
+    parse_missing,
     replace_unknown,
     sanitise,
 )
@@ -33,7 +33,7 @@ FONTS = (Path("/usr/share/fonts/truetype/noto"),)
 """Folder of Debian's fonts-noto-core and fonts-noto-color-emoji. Without them, emoji and scripts
 other than Latin, Greek and Cyrillic become boxes."""
 STANDARD: Final = "a-2b"
-LARGEST, LARGEST_TEXT = 5_000, 4_000_000
+MAX_MESSAGES, MAX_TEXT = 5_000, 4_000_000
 """Most messages in one PDF, and most characters on its pages: typst takes half a GiB for either,
 and some 20 seconds a round. A larger report is made by period."""
 ROUNDS = 8
@@ -59,22 +59,22 @@ class Unprintable(Exception):
 
 def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
     """Print the report. The same report and fonts give the same bytes."""
-    if messages(report) > LARGEST:
+    if messages(report) > MAX_MESSAGES:
         raise Unprintable(TOO_LARGE)
-    press = _press(fonts)
+    compiler = _make_compiler(fonts)
     pages = map_strings(page_layout(report), sanitise)
     for _ in range(ROUNDS):
-        printed = _printed(press, _cut(pages), report.made_at)
-        if isinstance(printed, bytes):
-            return printed
-        pages = map_strings(pages, replace_unknown(printed))
-    printed = _printed(press, _cut(map_strings(pages, latin)), report.made_at)
-    if isinstance(printed, bytes):
-        return printed
+        result = _compile(compiler, _break_words(pages), report.made_at)
+        if isinstance(result, bytes):
+            return result
+        pages = map_strings(pages, replace_unknown(result))
+    result = _compile(compiler, _break_words(map_strings(pages, keep_latin)), report.made_at)
+    if isinstance(result, bytes):
+        return result
     raise Unprintable(BROKEN)
 
 
-def _cut(pages: Json) -> Json:
+def _break_words(pages: Json) -> Json:
     """Break words that are wider than their line; columns of tables are narrower."""
     tables = map_strings(
         pages["tables"], lambda text: break_long_words(text, NARROW_WORD, NARROW_PART)
@@ -82,33 +82,33 @@ def _cut(pages: Json) -> Json:
     return cast(Json, map_strings(pages | {"tables": tables}, break_long_words))
 
 
-def _press(fonts: Sequence[Path]) -> "typst.Compiler":
+def _make_compiler(fonts: Sequence[Path]) -> "typst.Compiler":
     try:
         import typst
     except ImportError:
         raise Unprintable(MISSING) from None
     folders = [str(folder) for folder in fonts if folder.is_dir()]
     # The system's own fonts are left out, so that a report looks the same wherever it is made.
-    found = typst.Fonts(include_system_fonts=False, font_paths=folders)
-    return typst.Compiler(TEMPLATE, root=str(TEMPLATE.parent), font_paths=found)
+    typst_fonts = typst.Fonts(include_system_fonts=False, font_paths=folders)
+    return typst.Compiler(TEMPLATE, root=str(TEMPLATE.parent), font_paths=typst_fonts)
 
 
-def _printed(press: "typst.Compiler", pages: Json, at: datetime) -> bytes | frozenset[str]:
+def _compile(compiler: "typst.Compiler", pages: Json, at: datetime) -> bytes | frozenset[str]:
     """Return the PDF, or the texts that no font has. Typst's messages are not passed on, since they
     quote the report."""
     import typst
 
     data = msgspec.json.encode(pages).decode()
-    if len(data) > LARGEST_TEXT:
+    if len(data) > MAX_TEXT:
         raise Unprintable(TOO_LARGE)
     inputs = {"report": data, "boxes": "yes" if data.count(BOX) > 1 else ""}
     try:
-        made = press.compile(
+        document = compiler.compile(
             format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=int(at.timestamp())
         )
     except typst.TypstError as error:
-        if unknown := missing(error.diagnostic):
+        if unknown := parse_missing(error.diagnostic):
             return unknown
         raise Unprintable(BROKEN) from None
-    assert isinstance(made, bytes)
-    return made
+    assert isinstance(document, bytes)
+    return document

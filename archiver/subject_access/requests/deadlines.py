@@ -17,14 +17,14 @@ SOON_DAYS = 5
 State = Literal["decided", "open", "soon", "overdue"]
 
 
-def months_after(day: date, months: int) -> date:
+def add_months(day: date, months: int) -> date:
     """Return the same day of a later month, or its last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def due(received: date) -> date:
-    return months_after(received, TERM_MONTHS)
+def due_date(received: date) -> date:
+    return add_months(received, TERM_MONTHS)
 
 
 def state(due: date, today: date, *, decided: bool) -> State:
@@ -42,9 +42,9 @@ def receipt_date_error(received: date, today: date) -> str:
 
 def extension_errors(received: date, until: date, now_due: date, today: date) -> Iterator[str]:
     """Yield why the deadline cannot be extended to `until`, a sentence each."""
-    if today > due(received):
-        yield f"it could be extended until {due(received)}: it is told within the first month"
+    if today > due_date(received):
+        yield f"it could be extended until {due_date(received)}: it is told within the first month"
     if until <= now_due:
         yield f"--until: it is due on {now_due}; expected a later day"
-    if until > (last := months_after(received, LONGEST_MONTHS)):
-        yield f"--until: at most two further months, so no later than {last}"
+    if until > (latest := add_months(received, LONGEST_MONTHS)):
+        yield f"--until: at most two further months, so no later than {latest}"

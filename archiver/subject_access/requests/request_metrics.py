@@ -20,10 +20,10 @@ async def count(pool: Pool, tenants: Collection[str]) -> None:
     while True:
         today = clock.now().astimezone(AMSTERDAM).date()
         fetch = partial(pool.fetch, _COUNT, today, today + timedelta(days=SOON_DAYS))
-        found = {row["tenant"]: row for row in await retry_while_unavailable(fetch, "requests")}
+        counts = {row["tenant"]: row for row in await retry_while_unavailable(fetch, "requests")}
         for tenant in tenants:
             for state in STATES:
-                number = found[tenant][state] if tenant in found else 0
+                number = counts[tenant][state] if tenant in counts else 0
                 metrics.requests.labels(tenant=tenant, state=state).set(number)
         await asyncio.sleep(COUNT_SECONDS)
 

@@ -78,7 +78,7 @@ def test_what_we_say_is_plain(text: str) -> None:
     ],
 )
 def test_sizes_are_said_as_people_do(octets: int | None, said: str) -> None:
-    assert labels.size(octets) == said
+    assert labels.format_size(octets) == said
 
 
 def test_days_are_those_of_amsterdam() -> None:

@@ -16,7 +16,7 @@ from archiver.subject_access.requests.legal_grounds import (
     listed,
     refusal,
 )
-from archiver.subject_access.requests.letters import COPIES, TELLING, letter
+from archiver.subject_access.requests.letters import COPIES, KINDS_WITH_COPIES, letter
 from archiver.subject_access.requests.store import Request
 from services.language import readability
 
@@ -44,7 +44,7 @@ ELSEWHERE = (
     ],
 )
 def test_a_month_is_one_of_the_calendar(received: date, due: date) -> None:
-    assert deadlines.due(received) == due
+    assert deadlines.due_date(received) == due
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_every_letter_can_be_read_and_says_who_has_copies(kind: str) -> None:
         text = letter(request, ELSEWHERE, "", "Gemeente Almelo", TODAY)
         assert list(readability.readability_faults(text)) == [], text
         assert said in text and request.id in text
-        assert (COPIES in text) == (kind in TELLING)
+        assert (COPIES in text) == (kind in KINDS_WITH_COPIES)
         ground = refusal(request.ground, request.kind)
         assert ground is None or (ground.text in text and ground.article in text)
         assert ("bezwaar" in text) == (request.decision in ("partly", "refused"))
