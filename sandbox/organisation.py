@@ -32,7 +32,7 @@ class Number(msgspec.Struct, frozen=True):
     """Meta's business portfolio. Citizens have one business-scoped user id in each."""
     key: str = ""
     """API key of the number at 360dialog; '' for a made-up key."""
-    marks: bool = False
+    sends_read_receipts: bool = False
     """True if a desk may send read receipts."""
 
     @property
@@ -67,7 +67,7 @@ class Town(msgspec.Struct, frozen=True):
     departments: tuple[Department, ...]
 
 
-def of(config: Configuration) -> Town:
+def from_config(config: Configuration) -> Town:
     return Town(
         tenants=tuple(Tenant(t.id, t.name) for t in config.tenants),
         numbers=tuple(
@@ -78,7 +78,7 @@ def of(config: Configuration) -> Town:
                 n.phone_number_id,
                 n.waba,
                 n.portfolio,
-                marks=n.read_marks != "never",
+                sends_read_receipts=n.read_marks != "never",
             )
             for n in config.numbers
         ),
@@ -90,7 +90,7 @@ def of(config: Configuration) -> Town:
 
 EXAMPLE = Town(
     tenants=(Tenant("voorbeeldstad", "Gemeente Voorbeeldstad"),),
-    numbers=(Number("106540352242922", "voorbeeldstad", marks=True),),
+    numbers=(Number("106540352242922", "voorbeeldstad", sends_read_receipts=True),),
     departments=tuple(
         Department(key, "voorbeeldstad", name, key == "zorg-en-jeugd")
         for key, name in (

@@ -43,18 +43,18 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
 def load(environ: Mapping[str, str]) -> SandboxSettings:
     """Read the settings from `environ`. Raises SettingsError with everything that is wrong."""
     faults: list[str] = []
-    given: dict[str, object] = {}
+    fields: dict[str, object] = {}
     for field, (variable, parse) in VARIABLES.items():
         try:
             if text := read(variable, environ):
-                given[field] = parse(text.strip())
+                fields[field] = parse(text.strip())
         except OSError as error:
             faults.append(f"{variable}_FILE: cannot be read ({error.strerror})")
         except ValueError as error:
             faults.append(f"{variable}: {error}")
     if faults:
         raise SettingsError(faults)
-    return msgspec.convert(given, SandboxSettings)
+    return msgspec.convert(fields, SandboxSettings)
 
 
 def _port(text: str) -> int:
@@ -104,7 +104,7 @@ def _range(text: str) -> tuple[float, float]:
     return least, most
 
 
-def _limits(text: str) -> bool:
+def _use_limits(text: str) -> bool:
     if text not in {"none", "meta"}:
         raise ValueError("expected none or meta")
     return text == "meta"
@@ -124,5 +124,5 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "config": ("POSTKAMER_CONFIG", Path),
     "seed": ("POSTKAMER_SANDBOX_SEED", _whole),
     "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),
-    "limits": ("POSTKAMER_SANDBOX_LIMITS", _limits),
+    "limits": ("POSTKAMER_SANDBOX_LIMITS", _use_limits),
 }

@@ -60,7 +60,7 @@ def signature(secret: bytes, id: str, timestamp: str, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
 
 
-def distrust(headers: Mapping[str, str], body: bytes, secret: bytes, at: float) -> str:
+def signature_fault(headers: Mapping[str, str], body: bytes, secret: bytes, at: float) -> str:
     """Return why the signature is not Postkamer's; '' if it is. `at` is in Unix seconds."""
     id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not id:
@@ -69,14 +69,14 @@ def distrust(headers: Mapping[str, str], body: bytes, secret: bytes, at: float) 
         return "webhook-timestamp must be a whole number of seconds"
     if abs(at - int(timestamp)) > TOLERANCE_SECONDS:
         return f"webhook-timestamp is more than {TOLERANCE_SECONDS} seconds away"
-    mine = signature(secret, id, timestamp, body).encode()
-    given = headers.get("webhook-signature", "").encode().split(b" ")
-    if not any([hmac.compare_digest(mine, one) for one in given]):
+    expected = signature(secret, id, timestamp, body).encode()
+    signatures = headers.get("webhook-signature", "").encode().split(b" ")
+    if not any([hmac.compare_digest(expected, one) for one in signatures]):
         return "no webhook-signature fits"
     return ""
 
 
-def split(content_type: str, body: bytes) -> list[bytes] | None:
+def split_batch(content_type: str, body: bytes) -> list[bytes] | None:
     """Split the body into events, not yet validated; None for an unsupported content type.
 
     Raises msgspec.DecodeError for a batch that is not a JSON array.
@@ -89,7 +89,7 @@ def split(content_type: str, body: bytes) -> list[bytes] | None:
     return None
 
 
-def read(raw: bytes) -> tuple[Event | None, list[str]]:
+def read_event(raw: bytes) -> tuple[Event | None, list[str]]:
     """Return the event in `raw`, or all its faults."""
     try:
         envelope, names = _envelopes.decode(raw), _objects.decode(raw)
@@ -127,4 +127,4 @@ def _faults(envelope: _Envelope) -> list[str]:
             "sequencetype must be Integer",
         ),
     )
-    return [fault for good, fault in checks if not good]
+    return [fault for is_valid, fault in checks if not is_valid]

@@ -57,14 +57,14 @@ class Inbox:
         """Store an arrival; return True if it is the first with its id."""
         self._count += 1
         content = hash(event.raw)
-        known = self._ids.get(event.id)
-        if known is None:
+        previous_hash = self._ids.get(event.id)
+        if previous_hash is None:
             self._distinct += 1
             self._remember(self._ids, event.id, content, IDS_KEPT)
-            self._order(event)
+            self._check_order(event)
         else:
             self._repeats += 1
-            self._changed += known != content
+            self._changed += previous_hash != content
         self._arrivals.append(
             Arrival(
                 n=self._count,
@@ -72,11 +72,11 @@ class Inbox:
                 type=event.type,
                 sequence=event.sequence,
                 conversation_id=event.conversation,
-                first=known is None,
+                first=previous_hash is None,
                 event=msgspec.Raw(event.raw),
             )
         )
-        return known is None
+        return previous_hash is None
 
     def after(self, n: int, most: int) -> list[Arrival]:
         """Return up to `most` arrivals after the n-th, oldest first."""
@@ -100,21 +100,21 @@ class Inbox:
             "eventsDropped": self._count - len(self._arrivals),
         }
 
-    def _order(self, event: Event) -> None:
+    def _check_order(self, event: Event) -> None:
         if event.sequence < 0 or event.type == CARE_ALARM:
             return
         last = self._sequences.get(event.conversation, -1)
         if event.sequence <= last:
             self._disorder += 1
             if len(self._violations) < VIOLATIONS_KEPT:
-                broken = Violation(event.conversation, last, event.sequence, event.id)
-                self._violations.append(broken)
+                violation = Violation(event.conversation, last, event.sequence, event.id)
+                self._violations.append(violation)
         highest = max(last, event.sequence)
         self._remember(self._sequences, event.conversation, highest, CONVERSATIONS_KEPT)
 
     @staticmethod
-    def _remember(kept: "OrderedDict[str, int]", key: str, value: int, most: int) -> None:
-        kept[key] = value
-        kept.move_to_end(key)
-        if len(kept) > most:
-            kept.popitem(last=False)
+    def _remember(entries: "OrderedDict[str, int]", key: str, value: int, most: int) -> None:
+        entries[key] = value
+        entries.move_to_end(key)
+        if len(entries) > most:
+            entries.popitem(last=False)

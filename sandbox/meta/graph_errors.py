@@ -97,7 +97,7 @@ MAGIC: dict[str, Behaviour] = {
 }
 
 
-def answer(error: GraphError, *, details: str = "", trace: str) -> dict[str, object]:
+def error_body(error: GraphError, *, details: str = "", trace: str) -> dict[str, object]:
     """Return the JSON body in which Meta reports `error`."""
     return {
         "error": {

@@ -44,7 +44,7 @@ class Handsets:
         self._people: OrderedDict[str, Citizen] = OrderedDict()
         self._holders: OrderedDict[str, Citizen] = OrderedDict()
         """Phone number -> its present holder."""
-        self._wrote: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._last_written: OrderedDict[tuple[str, str], datetime] = OrderedDict()
         """(Number, bsuid) -> when the citizen last wrote to the number."""
         self._unread: OrderedDict[tuple[str, str], deque[Sent]] = OrderedDict()
         self.clear()
@@ -55,33 +55,33 @@ class Handsets:
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._count = self._repeats = 0
 
-    def meet(self, citizen: Citizen) -> None:
-        for kept, key in ((self._people, citizen.bsuid), (self._holders, citizen.phone)):
-            kept[key] = citizen
-            kept.move_to_end(key)
-            if len(kept) > PEOPLE_KEPT:
-                kept.popitem(last=False)
+    def add_citizen(self, citizen: Citizen) -> None:
+        for citizens, key in ((self._people, citizen.bsuid), (self._holders, citizen.phone)):
+            citizens[key] = citizen
+            citizens.move_to_end(key)
+            if len(citizens) > PEOPLE_KEPT:
+                citizens.popitem(last=False)
 
-    def wrote(self, number: str, bsuid: str, at: datetime) -> None:
-        self._wrote[number, bsuid] = at
-        self._wrote.move_to_end((number, bsuid))
-        if len(self._wrote) > PEOPLE_KEPT:
-            self._wrote.popitem(last=False)
+    def record_written(self, number: str, bsuid: str, at: datetime) -> None:
+        self._last_written[number, bsuid] = at
+        self._last_written.move_to_end((number, bsuid))
+        if len(self._last_written) > PEOPLE_KEPT:
+            self._last_written.popitem(last=False)
 
-    def closed(self, number: str, bsuid: str, at: datetime) -> bool:
+    def is_window_closed(self, number: str, bsuid: str, at: datetime) -> bool:
         """Return True if the customer service window is closed, so only a template can be sent.
         False if the citizen never wrote through this phone: tests post messages of citizens to the
         gateway themselves."""
-        wrote = self._wrote.get((number, bsuid))
-        return wrote is not None and at >= wrote + CUSTOMER_SERVICE_WINDOW
+        last_written = self._last_written.get((number, bsuid))
+        return last_written is not None and at >= last_written + CUSTOMER_SERVICE_WINDOW
 
-    def who(self, bsuid: str) -> Citizen | None:
+    def find_citizen(self, bsuid: str) -> Citizen | None:
         return self._people.get(bsuid)
 
-    def holding(self, phone: str, portfolio: str) -> Citizen:
+    def find_holder(self, phone: str, portfolio: str) -> Citizen:
         """Return the present holder of a phone number, as known in a portfolio."""
-        known = self._holders.get(phone) or Citizen(phone)
-        return msgspec.structs.replace(known, portfolio=portfolio)
+        holder = self._holders.get(phone) or Citizen(phone)
+        return msgspec.structs.replace(holder, portfolio=portfolio)
 
     def accept(self, sent: Sent, kind: str, content: Any, at: datetime) -> None:
         """Record a message that Meta accepted for a citizen."""
@@ -99,7 +99,7 @@ class Handsets:
             at=at,
         )
         self._arrivals.append(arrival)
-        self._recognise(sent.opaque[:ID_LENGTH])
+        self._count_repeat(sent.opaque[:ID_LENGTH])
 
     def deliver(self, sent: Sent) -> None:
         """Put a message on the phone, unread."""
@@ -109,11 +109,11 @@ class Handsets:
         if len(self._unread) > UNREAD_KEPT:
             self._unread.popitem(last=False)
 
-    def read(self, number: str, phone: str) -> list[Sent]:
+    def mark_read(self, number: str, phone: str) -> list[Sent]:
         """Mark a chat as read, and return the messages that were unread."""
         return list(self._unread.pop((number, phone), ()))
 
-    def after(self, n: int, most: int) -> list[Arrival]:
+    def messages_after(self, n: int, most: int) -> list[Arrival]:
         """Return up to `most` accepted messages after the n-th, oldest first."""
         oldest = self._count - len(self._arrivals)
         start = max(n - oldest, 0)
@@ -122,7 +122,7 @@ class Handsets:
     def summary(self) -> dict[str, int]:
         return {"count": self._count, "repeats": self._repeats}
 
-    def _recognise(self, message: str) -> None:
+    def _count_repeat(self, message: str) -> None:
         if not message:
             return
         if message in self._ids:

@@ -36,7 +36,7 @@ class Medium(msgspec.Struct, frozen=True):
     mime_type: str
     content: bytes
 
-    def about(self) -> dict[str, str]:
+    def webhook_fields(self) -> dict[str, str]:
         """Return the description in a webhook, with the hash in base64."""
         digest = hashlib.sha256(self.content).digest()
         return {
@@ -45,7 +45,7 @@ class Medium(msgspec.Struct, frozen=True):
             "id": self.id,
         }
 
-    def answer(self, url: str) -> dict[str, Any]:
+    def description(self, url: str) -> dict[str, Any]:
         """Return the response to GET /{media-id}: the hash in hex, the size as a string."""
         return {
             "messaging_product": "whatsapp",
@@ -57,7 +57,7 @@ class Medium(msgspec.Struct, frozen=True):
         }
 
 
-def fault(mime_type: str, size: int) -> str:
+def upload_fault(mime_type: str, size: int) -> str:
     """Return why Meta would refuse a file; '' if it would not."""
     largest = LARGEST.get(mime_type)
     if largest is None:
@@ -67,26 +67,26 @@ def fault(mime_type: str, size: int) -> str:
     return ""
 
 
-class Media:
+class MediaStore:
     def __init__(self, chance: Random) -> None:
         self._chance = chance
-        self._kept: OrderedDict[str, Medium] = OrderedDict()
+        self._media: OrderedDict[str, Medium] = OrderedDict()
         self._bytes = 0
 
     def add(self, mime_type: str, content: bytes) -> Medium:
         medium = Medium(str(self._chance.randrange(10**15, 10**16)), mime_type, content)
-        self._kept[medium.id] = medium
+        self._media[medium.id] = medium
         self._bytes += len(content)
         while self._bytes > TOTAL_BYTES:
-            _, oldest = self._kept.popitem(last=False)
+            _, oldest = self._media.popitem(last=False)
             self._bytes -= len(oldest.content)
         return medium
 
     def get(self, id: str) -> Medium | None:
-        return self._kept.get(id)
+        return self._media.get(id)
 
     def remove(self, id: str) -> bool:
-        medium = self._kept.pop(id, None)
+        medium = self._media.pop(id, None)
         if medium:
             self._bytes -= len(medium.content)
         return medium is not None

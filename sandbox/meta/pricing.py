@@ -10,14 +10,14 @@ TEMPLATES = "utility"
 """Category of all templates: those of a municipality are about a citizen's case."""
 
 
-class Prices:
+class MonthlyPrices:
     """Counts the free messages of each number this month; a municipality has few numbers."""
 
     def __init__(self) -> None:
         self._used: Counter[str] = Counter()
         self._month: date | None = None
 
-    def of(self, sent: Sent, type: str, at: datetime, *, arrives: bool = True) -> Json:
+    def price(self, sent: Sent, type: str, at: datetime, *, arrives: bool = True) -> Json:
         """Return the `pricing` of a message. A template is charged; other messages are charged
         after the free thousand that arrive each month."""
         if type == "template":

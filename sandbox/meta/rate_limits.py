@@ -25,17 +25,17 @@ class Bucket(msgspec.Struct):
         return True
 
 
-class Limits:
+class RateLimits:
     """The buckets of all numbers and pairs."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, Bucket] = {}
         self._pairs: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
 
-    def refused(self, number: str, citizen: str, at: float) -> int:
+    def refusal_code(self, number: str, citizen: str, at: float) -> int:
         """Return the code that refuses this message; 0 for none."""
-        whole = self._numbers.setdefault(number, Bucket(80, 80, 80, at))
-        if not whole.take(at):
+        bucket = self._numbers.setdefault(number, Bucket(80, 80, 80, at))
+        if not bucket.take(at):
             return 130429
         pair = self._pairs.setdefault((number, citizen), Bucket(45, 1 / 6, 45, at))
         self._pairs.move_to_end((number, citizen))

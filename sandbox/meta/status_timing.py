@@ -8,7 +8,7 @@ DISORDER = 0.1
 """Share of messages whose `delivered` overtakes `sent`: often enough to occur in every test."""
 
 
-def plan(
+def plan_statuses(
     behaviour: Behaviour, chance: Random, seconds: tuple[float, float]
 ) -> list[tuple[float, str]]:
     """Return (seconds from now, status) for every status that does not depend on the citizen
@@ -20,6 +20,6 @@ def plan(
     return list(zip(moments, names, strict=True))
 
 
-def read_after(chance: Random, seconds: tuple[float, float]) -> float:
+def read_delay(chance: Random, seconds: tuple[float, float]) -> float:
     """Return the seconds until the `read` status of a message that the citizen read now."""
     return chance.uniform(seconds[0] / 2, seconds[0])

@@ -38,8 +38,8 @@ class Citizen(msgspec.Struct, frozen=True):
         parts = (
             [self.portfolio, str(self.holder)] if (self.portfolio, self.holder) != ("", 1) else []
         )
-        known = ":".join(["postkamer-sandbox", *parts, self.phone])
-        return "NL." + hashlib.sha256(known.encode()).hexdigest()[:24].upper()
+        text = ":".join(["postkamer-sandbox", *parts, self.phone])
+        return "NL." + hashlib.sha256(text.encode()).hexdigest()[:24].upper()
 
 
 def bsuid(phone: str) -> str:
@@ -55,7 +55,7 @@ def wamid(phone: str, chance: Random, *, outgoing: bool) -> str:
     return "wamid." + base64.b64encode(packed + bytes([size]) + random + b"\x00").decode()
 
 
-def wire(body: Json) -> bytes:
+def encode(body: Json) -> bytes:
     """Encode JSON as Meta does: no spaces, non-ASCII as \\uXXXX, slashes as \\/."""
     return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode()
 
@@ -130,13 +130,13 @@ def form(token: str, answer: str) -> Json:
     return {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
 
 
-def card(phone: str, name: str, *, asked: bool) -> Json:
+def card(phone: str, name: str, *, is_requested: bool) -> Json:
     """Return a citizen's own contact card; `asked`: the municipality requested it."""
     person: Json = {
         "name": {"formatted_name": name, "first_name": name.split()[0]},
         "phones": [{"phone": f"+{phone}", "wa_id": phone, "type": "CELL"}],
     }
-    if asked:
+    if is_requested:
         person["origin"] = "contact_request"
     return {"type": "contacts", "contacts": [person]}
 

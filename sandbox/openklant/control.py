@@ -13,7 +13,7 @@ from sandbox.openklant.store import CONTACTS_KEPT, Store
 from sandbox.openklant.summary import summary
 from services.http.problems import json_response, problem_response
 
-LIST_MOST = 1_000
+MAX_LISTED = 1_000
 """Contacts in a summary without the parameter `last`."""
 SLOWEST = 100.0
 
@@ -42,14 +42,14 @@ class Control:
 
     def close(self) -> None:
         """End all hanging requests, so that the server can stop."""
-        self._modes.let_go()
+        self._modes.release_all()
 
     async def _summary(self, request: web.Request) -> web.Response:
-        last = request.query.get("last", str(LIST_MOST))
+        last = request.query.get("last", str(MAX_LISTED))
         if not last.isdecimal() or not 1 <= int(last) <= CONTACTS_KEPT:
             return problem_response(400, f"last: expected a whole number from 1 to {CONTACTS_KEPT}")
-        about = {"mode": self._modes.mode.mode, "pace": self._workers.factor}
-        return json_response(summary(self._store, int(last)) | about)
+        state = {"mode": self._modes.mode.mode, "pace": self._workers.factor}
+        return json_response(summary(self._store, int(last)) | state)
 
     async def _clear(self, _: web.Request) -> web.Response:
         self._store.clear()
@@ -62,16 +62,16 @@ class Control:
             return problem_response(400, "this mode is not known", str(error))
         if mode.resource not in {"", TOGETHER, *RESOURCES}:
             return problem_response(400, "resource: there is none of this name")
-        self._modes.put(mode)
+        self._modes.set(mode)
         return json_response(mode)
 
     async def _pace(self, _: web.Request) -> web.Response:
-        return json_response(self._workers.told())
+        return json_response(self._workers.measure())
 
     async def _set_pace(self, request: web.Request) -> web.Response:
         try:
             pace = msgspec.json.decode(await request.read(), type=Pace)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem_response(400, "this pace is not possible", str(error))
-        self._workers.set(pace.factor)
+        self._workers.set_factor(pace.factor)
         return json_response(pace)

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from sandbox.openklant.error_responses import (
+    AUTHENTICATION_FAILED,
     BROKEN,
     FORBIDDEN,
     NOT_FOUND,
-    STRANGER,
     TOO_MANY,
     Refusal,
 )
@@ -23,14 +23,14 @@ RACE_SECONDS = 5.0
 """Time that a post waits for the others in the mode `race` before it goes on alone."""
 
 REFUSALS: dict[str, Refusal] = {
-    "unauthorized": STRANGER,
+    "unauthorized": AUTHENTICATION_FAILED,
     "forbidden": FORBIDDEN,
     "not-found": NOT_FOUND,
     "too-many": TOO_MANY,
     "error": BROKEN,
 }
 """Modes that refuse as the server itself does, and store nothing."""
-BY_OTHERS: dict[str, int] = {
+PROXY_STATUSES: dict[str, int] = {
     "wrong-host": 400,
     "bad-gateway": 502,
     "refuse": 503,
@@ -72,15 +72,15 @@ class Modes:
 
     def __init__(self) -> None:
         self.mode = Mode()
-        self._left = 0
+        self._remaining = 0
         self._changed = asyncio.Event()
         self._racing: dict[tuple[str, str], list[asyncio.Event]] = {}
 
-    def put(self, mode: Mode) -> None:
-        self.mode, self._left = mode, mode.count
-        self.let_go()
+    def set(self, mode: Mode) -> None:
+        self.mode, self._remaining = mode, mode.count
+        self.release_all()
 
-    def let_go(self) -> None:
+    def release_all(self) -> None:
         """End all hanging requests."""
         self._changed.set()
         self._changed = asyncio.Event()
@@ -90,13 +90,13 @@ class Modes:
         mode = self.mode
         if mode.resource not in {"", resource} or mode.method not in {"", method}:
             return Mode()
-        if self._left:
-            self._left -= 1
-            if not self._left:
+        if self._remaining:
+            self._remaining -= 1
+            if not self._remaining:
                 self.mode = Mode()
         return mode
 
-    async def before(self, mode: Mode) -> None:
+    async def delay(self, mode: Mode) -> None:
         """Delay a request before it is processed."""
         if mode.mode == "hang":
             with contextlib.suppress(TimeoutError):
@@ -105,7 +105,7 @@ class Modes:
         elif mode.mode == "slow":
             await asyncio.sleep(min(mode.seconds, SLOWEST_SECONDS))
 
-    async def meet(self, mode: Mode, resource: str, number: str) -> None:
+    async def wait_for_others(self, mode: Mode, resource: str, number: str) -> None:
         """In the mode race, wait until all posts with this number were checked."""
         if mode.mode != "race" or not number:
             return
@@ -115,12 +115,12 @@ class Modes:
             for each in waiting:
                 each.set()
             return
-        mine = asyncio.Event()
-        waiting.append(mine)
+        released = asyncio.Event()
+        waiting.append(released)
         try:
             async with asyncio.timeout(RACE_SECONDS):
-                await mine.wait()
+                await released.wait()
         except TimeoutError:
-            waiting.remove(mine)
+            waiting.remove(released)
             if not waiting:
                 self._racing.pop((resource, number), None)

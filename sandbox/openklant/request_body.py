@@ -9,12 +9,12 @@ class Unreadable(Exception):
     """The body is not JSON."""
 
 
-def parsed(raw: bytes) -> Any:
+def parse(raw: bytes) -> Any:
     """Parse the body. An empty body is an empty object, so every required field is missing."""
     if not raw:
         return {}
     try:
-        return renamed(json.loads(raw.decode(), parse_constant=_no_number))
+        return rename_keys(json.loads(raw.decode(), parse_constant=_no_number))
     except (ValueError, RecursionError) as error:
         raise Unreadable from error
 
@@ -26,21 +26,21 @@ def _no_number(name: str) -> object:
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+|[^A-Za-z0-9_]+")
 
 
-def camel(name: str) -> str:
+def camel_case(name: str) -> str:
     """Rewrite a key through snake_case to camelCase: `snake_key` becomes snakeKey, `WAMID` becomes
     wamid. A lone surrogate, which JSON can hold, becomes a question mark."""
     parts: list[str] = []
-    for found in WORD.finditer(name.encode(errors="replace").decode()):
-        word = found[0]
-        begins = word[0].isupper() or name[found.start() - 1 : found.start()] == "_"
+    for match in WORD.finditer(name.encode(errors="replace").decode()):
+        word = match[0]
+        begins = word[0].isupper() or name[match.start() - 1 : match.start()] == "_"
         parts.append(word.capitalize() if parts and begins else word.lower())
     return "".join(parts)
 
 
-def renamed(value: Any) -> Any:
+def rename_keys(value: Any) -> Any:
     """Rewrite all keys of a body; like the server, those of `metadata` too."""
     if isinstance(value, dict):
-        return {camel(name): renamed(inner) for name, inner in value.items()}
+        return {camel_case(name): rename_keys(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [renamed(inner) for inner in value]
+        return [rename_keys(inner) for inner in value]
     return value

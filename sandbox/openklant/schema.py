@@ -13,7 +13,7 @@ Kind = Literal[
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "text"
-    most: int = 0
+    max_length: int = 0
     """Most characters (code points); 0 for no limit."""
     required: bool = False
     null: bool = False
@@ -23,14 +23,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     """Resource that a reference points to."""
     parts: Mapping[str, "Field"] = {}
     """Fields of a group."""
-    by: str = ""
+    selector: str = ""
     """Name of the field that selects one of `variants`."""
     variants: Mapping[str, Mapping[str, "Field"]] = {}
-    start: Any = ""
+    default: Any = ""
     """Value if the body leaves the field out."""
-    own: bool = False
+    set_by_server: bool = False
     """True if the server sets the field and ignores a client's value."""
-    kept: bool = True
+    survives: bool = True
     """True if the row stays when the row that it refers to is removed; else it is removed too."""
 
 
@@ -39,22 +39,22 @@ Fields = Mapping[str, Field]
 
 def text(most: int, *, required: bool = False) -> Field:
     """Return a text field; if it may be left out, it may be empty too."""
-    return Field(most=most, required=required, blank=not required)
+    return Field(max_length=most, required=required, blank=not required)
 
 
 def parent(to: str) -> Field:
     """Return a reference without which the row cannot exist."""
-    return Field(kind="ref", to=to, required=True, kept=False)
+    return Field(kind="ref", to=to, required=True, survives=False)
 
 
 def choice(*values: str) -> Field:
     return Field(kind="choice", one_of=values, required=True)
 
 
-NUMBER = Field(kind="digits", most=10, null=True, blank=True, start=None)
+NUMBER = Field(kind="digits", max_length=10, null=True, blank=True, default=None)
 YES = Field(kind="yes", required=True)
-PHONE = Field(kind="phone", most=20, blank=True)
-EMAIL = Field(kind="email", most=254, blank=True)
+PHONE = Field(kind="phone", max_length=20, blank=True)
+EMAIL = Field(kind="email", max_length=254, blank=True)
 
 IDENTIFICATOR = Field(
     kind="group",
@@ -70,7 +70,7 @@ ADDRESS = Field(
     parts={
         "nummeraanduidingId": text(16),
         "straatnaam": text(255),
-        "huisnummer": Field(kind="whole", null=True, start=None),
+        "huisnummer": Field(kind="whole", null=True, default=None),
         "huisnummertoevoeging": text(20),
         "postcode": text(7),
         "stad": text(255),
@@ -88,16 +88,16 @@ KLANTCONTACT: Fields = {
     "onderwerp": text(200, required=True),
     "inhoud": text(1000),
     "reactie": text(4000),
-    "indicatieContactGelukt": Field(kind="yes", null=True, start=None),
-    "hoofdOnderwerpType": Field(kind="url", most=200, blank=True),
-    "verdereActieOndernomen": Field(kind="yes", start=False),
+    "indicatieContactGelukt": Field(kind="yes", null=True, default=None),
+    "hoofdOnderwerpType": Field(kind="url", max_length=200, blank=True),
+    "verdereActieOndernomen": Field(kind="yes", default=False),
     "taal": text(3, required=True),
     "vertrouwelijk": YES,
     "plaatsgevondenOp": Field(kind="moment"),
-    "metadata": Field(kind="metadata", most=255, start={}),
+    "metadata": Field(kind="metadata", max_length=255, default={}),
 }
 BETROKKENE: Fields = {
-    "wasPartij": Field(kind="ref", to="partijen", null=True, start=None, kept=False),
+    "wasPartij": Field(kind="ref", to="partijen", null=True, default=None, survives=False),
     "hadKlantcontact": parent("klantcontacten"),
     "bezoekadres": ADDRESS,
     "correspondentieadres": ADDRESS,
@@ -116,41 +116,41 @@ BETROKKENE: Fields = {
     "initiator": YES,
 }
 DIGITAAL_ADRES: Fields = {
-    "verstrektDoorBetrokkene": Field(kind="ref", to="betrokkenen", null=True, start=None),
-    "verstrektDoorPartij": Field(kind="ref", to="partijen", null=True, required=True, start=None),
+    "verstrektDoorBetrokkene": Field(kind="ref", to="betrokkenen", null=True, default=None),
+    "verstrektDoorPartij": Field(kind="ref", to="partijen", null=True, required=True, default=None),
     "adres": text(80, required=True),
     "soortDigitaalAdres": choice("email", "telefoonnummer", "overig"),
-    "isStandaardAdres": Field(kind="yes", start=False),
+    "isStandaardAdres": Field(kind="yes", default=False),
     "omschrijving": text(40),
-    "referentie": Field(kind="slug", most=50, blank=True),
-    "verificatieDatum": Field(kind="date", null=True, start=None),
+    "referentie": Field(kind="slug", max_length=50, blank=True),
+    "verificatieDatum": Field(kind="date", null=True, default=None),
 }
 INTERNETAAK: Fields = {
     "nummer": NUMBER,
     "referentienummer": NUMBER,
     "gevraagdeHandeling": text(200, required=True),
     "aanleidinggevendKlantcontact": parent("klantcontacten"),
-    "toegewezenAanActor": Field(kind="ref", to="actoren", start=None),
-    "toegewezenAanActoren": Field(kind="refs", to="actoren", start=()),
+    "toegewezenAanActor": Field(kind="ref", to="actoren", default=None),
+    "toegewezenAanActoren": Field(kind="refs", to="actoren", default=()),
     "toelichting": text(1000),
     "status": choice("te_verwerken", "verwerkt"),
-    "toegewezenOp": Field(kind="moment", own=True),
-    "afgehandeldOp": Field(kind="moment", null=True, start=None),
+    "toegewezenOp": Field(kind="moment", set_by_server=True),
+    "afgehandeldOp": Field(kind="moment", null=True, default=None),
 }
 ACTOR: Fields = {
     "naam": text(200, required=True),
     "soortActor": choice("medewerker", "geautomatiseerde_actor", "organisatorische_eenheid"),
-    "indicatieActief": Field(kind="yes", start=True),
+    "indicatieActief": Field(kind="yes", default=True),
     "actoridentificator": IDENTIFICATOR,
     "actorIdentificatie": Field(
         kind="variant",
-        by="soortActor",
-        start=None,
+        selector="soortActor",
+        default=None,
         variants={
             "medewerker": {
                 "functie": text(40, required=True),
                 "emailadres": EMAIL,
-                "telefoonnummer": Field(kind="phone", most=20, required=True),
+                "telefoonnummer": Field(kind="phone", max_length=20, required=True),
             },
             "geautomatiseerde_actor": {
                 "functie": text(40, required=True),
@@ -165,7 +165,7 @@ ACTOR: Fields = {
         },
     ),
 }
-CONTACT_OR_NONE = Field(kind="ref", to="klantcontacten", null=True, start=None, kept=False)
+CONTACT_OR_NONE = Field(kind="ref", to="klantcontacten", null=True, default=None, survives=False)
 
 RESOURCES: Mapping[str, Fields] = {
     "actoren": ACTOR,
@@ -206,9 +206,9 @@ SINGULAR: Mapping[str, str] = {
 """Name of a resource in the reason for a reference to a row that does not exist."""
 
 
-def fresh(fields: Fields) -> dict[str, Any]:
+def default_row(fields: Fields) -> dict[str, Any]:
     """Return a row with the default values."""
     return {
-        name: fresh(field.parts) if field.kind == "group" else field.start
+        name: default_row(field.parts) if field.kind == "group" else field.default
         for name, field in fields.items()
     }

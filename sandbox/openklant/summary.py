@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.openklant.schema import RESOURCES
-from sandbox.openklant.serializers import plain
+from sandbox.openklant.serializers import format_value
 from sandbox.openklant.store import Row, Store
 
 Json = dict[str, Any]
@@ -28,12 +28,12 @@ def summary(store: Store, most: int) -> Json:
 
 
 def contact(store: Store, row: Row) -> Json:
-    parts = ("uuid", "kanaal", "onderwerp", "inhoud", "reactie", "plaatsgevondenOp", "metadata")
-    told = {name: plain(row[name]) for name in parts}
-    for name, (resource, field, show) in HANGING.items():
+    names = ("uuid", "kanaal", "onderwerp", "inhoud", "reactie", "plaatsgevondenOp", "metadata")
+    fields = {name: format_value(row[name]) for name in names}
+    for name, (resource, field, show) in RELATED.items():
         children = store.children(resource, field, row["uuid"])
-        told[name] = [show(store, one) for one in children]
-    return told
+        fields[name] = [show(store, one) for one in children]
+    return fields
 
 
 def party(store: Store, row: Row) -> Json:
@@ -50,25 +50,25 @@ def party(store: Store, row: Row) -> Json:
 
 
 def task(store: Store, row: Row) -> Json:
-    parts = ("uuid", "referentienummer", "gevraagdeHandeling", "toelichting", "status")
-    actors = [name_of(store, uuid) for uuid in row["toegewezenAanActoren"]]
-    return {name: row[name] for name in parts} | {
+    names = ("uuid", "referentienummer", "gevraagdeHandeling", "toelichting", "status")
+    actors = [actor_name(store, uuid) for uuid in row["toegewezenAanActoren"]]
+    return {name: row[name] for name in names} | {
         "actoren": actors,
-        "afgehandeldOp": plain(row["afgehandeldOp"]),
+        "afgehandeldOp": format_value(row["afgehandeldOp"]),
     }
 
 
-def name_of(store: Store, actor: str) -> str:
+def actor_name(store: Store, actor: str) -> str:
     return str((store.get("actoren", actor) or {"naam": ""})["naam"])
 
 
-HANGING: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
+RELATED: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
     "betrokkenen": ("betrokkenen", "hadKlantcontact", party),
     "taken": ("internetaken", "aanleidinggevendKlantcontact", task),
     "actoren": (
         "actorklantcontacten",
         "klantcontact",
-        lambda store, one: name_of(store, one["actor"]),
+        lambda store, one: actor_name(store, one["actor"]),
     ),
     "bijlagen": (
         "bijlagen",

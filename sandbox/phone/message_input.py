@@ -9,15 +9,15 @@ from sandbox.meta import webhook_payloads
 from sandbox.meta.webhook_payloads import Citizen
 from sandbox.organisation import Number
 
-TEXT_LONGEST = 65_536
+MAX_TEXT = 65_536
 """Most characters that the app itself accepts in one message."""
-COPIES_MOST = 10
+MAX_COPIES = 10
 """Most copies of one body posted at the same time, to imitate Meta's repeats."""
-LATE_MOST = WAIT_MOST = 600.0
+MAX_LATE = MAX_WAIT = 600.0
 """Seconds; longer than any test of a number's move takes."""
 
 
-class Outgoing(
+class PhoneMessage(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"sender": "from"}
 ):
     """The body of POST /phone/messages."""
@@ -61,29 +61,29 @@ class Outgoing(
     """Seconds to wait for the gateway to accept the message before the response."""
 
 
-Attach = Callable[[Outgoing], webhook_payloads.Json]
+Attach = Callable[[PhoneMessage], webhook_payloads.Json]
 """Returns the file of a message in a webhook's form; ValueError if there is none."""
 
 
-def examine(outgoing: Outgoing) -> None:
+def validate(outgoing: PhoneMessage) -> None:
     """Raise ValueError for a message that no phone could send."""
     if not outgoing.sender.removeprefix("+").isdecimal():
         raise ValueError("from: expected a phone number with country code")
-    if not 1 <= outgoing.copies <= COPIES_MOST:
-        raise ValueError(f"copies: expected 1 to {COPIES_MOST}")
-    if len(outgoing.text) > TEXT_LONGEST:
-        raise ValueError(f"text: expected at most {TEXT_LONGEST} characters")
+    if not 1 <= outgoing.copies <= MAX_COPIES:
+        raise ValueError(f"copies: expected 1 to {MAX_COPIES}")
+    if len(outgoing.text) > MAX_TEXT:
+        raise ValueError(f"text: expected at most {MAX_TEXT} characters")
     if outgoing.holder < 1:
         raise ValueError("holder: expected 1 or more")
-    for name, value, most in (
-        ("late", outgoing.late, LATE_MOST),
-        ("wait", outgoing.wait, WAIT_MOST),
+    for name, value, longest in (
+        ("late", outgoing.late, MAX_LATE),
+        ("wait", outgoing.wait, MAX_WAIT),
     ):
-        if not 0 <= value <= most:
-            raise ValueError(f"{name}: expected 0 to {most:.0f} seconds")
+        if not 0 <= value <= longest:
+            raise ValueError(f"{name}: expected 0 to {longest:.0f} seconds")
 
 
-def citizen(outgoing: Outgoing, number: Number) -> Citizen:
+def make_citizen(outgoing: PhoneMessage, number: Number) -> Citizen:
     """Return the sender, as known in the number's portfolio."""
     return Citizen(
         outgoing.sender.removeprefix("+"),
@@ -94,59 +94,59 @@ def citizen(outgoing: Outgoing, number: Number) -> Citizen:
     )
 
 
-def content(outgoing: Outgoing, number: Number, attach: Attach) -> webhook_payloads.Json:
+def make_content(outgoing: PhoneMessage, number: Number, attach: Attach) -> webhook_payloads.Json:
     """Return the message in Meta's form; ValueError names what is missing."""
-    made = CONTENT[outgoing.kind](outgoing, attach)
+    message = CONTENT[outgoing.kind](outgoing, attach)
     if outgoing.about and outgoing.kind != "reaction":
-        made = {"context": {"from": number.phone, "id": outgoing.about}} | made
-    return made
+        message = {"context": {"from": number.phone, "id": outgoing.about}} | message
+    return message
 
 
-def _text(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    return webhook_payloads.text(needed(outgoing.text, "text"))
+def _text(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    return webhook_payloads.text(require(outgoing.text, "text"))
 
 
-def _media(outgoing: Outgoing, attach: Attach) -> webhook_payloads.Json:
+def _media(outgoing: PhoneMessage, attach: Attach) -> webhook_payloads.Json:
     caption = outgoing.text if outgoing.kind not in {"audio", "sticker"} else ""
     return webhook_payloads.media(outgoing.kind, attach(outgoing), caption)
 
 
-def _document(outgoing: Outgoing, attach: Attach) -> webhook_payloads.Json:
-    about = attach(outgoing) | {"filename": outgoing.filename}
-    return webhook_payloads.media("document", about, outgoing.text)
+def _document(outgoing: PhoneMessage, attach: Attach) -> webhook_payloads.Json:
+    file = attach(outgoing) | {"filename": outgoing.filename}
+    return webhook_payloads.media("document", file, outgoing.text)
 
 
-def _location(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    where = outgoing.latitude, outgoing.longitude, outgoing.place, outgoing.address
-    return webhook_payloads.location(*where)
+def _location(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    place = outgoing.latitude, outgoing.longitude, outgoing.place, outgoing.address
+    return webhook_payloads.location(*place)
 
 
-def _reaction(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    return webhook_payloads.reaction(needed(outgoing.about, "about"), outgoing.emoji)
+def _reaction(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    return webhook_payloads.reaction(require(outgoing.about, "about"), outgoing.emoji)
 
 
-def _choice(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    needed(outgoing.about, "about")
-    row, title = needed(outgoing.row, "row"), needed(outgoing.text, "text")
+def _choice(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    require(outgoing.about, "about")
+    row, title = require(outgoing.row, "row"), require(outgoing.text, "text")
     return webhook_payloads.choice(row, title, "button_reply" if outgoing.button else "list_reply")
 
 
-def _button(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    needed(outgoing.about, "about")
-    return webhook_payloads.button(needed(outgoing.row, "row"), needed(outgoing.text, "text"))
+def _button(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    require(outgoing.about, "about")
+    return webhook_payloads.button(require(outgoing.row, "row"), require(outgoing.text, "text"))
 
 
-def _form(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    needed(outgoing.about, "about")
-    return webhook_payloads.form(outgoing.row, needed(outgoing.text, "text"))
+def _form(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    require(outgoing.about, "about")
+    return webhook_payloads.form(outgoing.row, require(outgoing.text, "text"))
 
 
-def _contact(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
+def _contact(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
     phone = outgoing.sender.removeprefix("+")
-    return webhook_payloads.card(phone, outgoing.name or phone, asked=bool(outgoing.about))
+    return webhook_payloads.card(phone, outgoing.name or phone, is_requested=bool(outgoing.about))
 
 
-CONTENT: dict[str, Callable[[Outgoing, Attach], webhook_payloads.Json]] = {
+CONTENT: dict[str, Callable[[PhoneMessage, Attach], webhook_payloads.Json]] = {
     "text": _text,
     "image": _media,
     "video": _media,
@@ -162,7 +162,7 @@ CONTENT: dict[str, Callable[[Outgoing, Attach], webhook_payloads.Json]] = {
 }
 
 
-def needed(value: str, name: str) -> str:
+def require(value: str, name: str) -> str:
     if not value.strip():
         raise ValueError(f"{name}: is missing")
     return value
