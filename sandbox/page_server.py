@@ -68,10 +68,10 @@ def routes(town: Town, files: dict[str, File]) -> list[web.RouteDef]:
     about = describe(town, files)
 
     async def index(request: web.Request) -> web.Response:
-        return send(request, files.get("index.html"))
+        return send_file(request, files.get("index.html"))
 
     async def file(request: web.Request) -> web.Response:
-        return send(request, files.get(request.match_info["name"]))
+        return send_file(request, files.get(request.match_info["name"]))
 
     async def town_hall(_: web.Request) -> web.Response:
         return json_response(about)
@@ -83,7 +83,7 @@ def routes(town: Town, files: dict[str, File]) -> list[web.RouteDef]:
     ]
 
 
-def send(request: web.Request, file: File | None) -> web.Response:
+def send_file(request: web.Request, file: File | None) -> web.Response:
     if file is None:
         raise web.HTTPNotFound
     headers = {

@@ -78,8 +78,8 @@ def _first(text: str) -> str:
 
 def crm_secret(text: str) -> bytes:
     """Return the bytes of the secret, which Standard Webhooks writes as `whsec_<base64>`."""
-    prefix, found, encoded = text.partition("whsec_")
-    if prefix or not found:
+    prefix, marker, encoded = text.partition("whsec_")
+    if prefix or not marker:
         return text.encode()
     try:
         return base64.b64decode(encoded, validate=True)

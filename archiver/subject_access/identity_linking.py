@@ -75,15 +75,18 @@ class IdentityGraph:
     def matching(self, names: Collection[Identity]) -> list[Person]:
         """Return the persons with one of these own names. If there are none, return the last
         holders of the phone numbers; where own names were asked too, only holders without any."""
-        own = [name for name in names if name.kind != PHONE]
+        asked_own_names = [name for name in names if name.kind != PHONE]
         persons = self.persons()
-        if matches := [person for person in persons if not person.names.isdisjoint(own)]:
+        if matches := [
+            person for person in persons if not person.names.isdisjoint(asked_own_names)
+        ]:
             return matches
         last = {self._last_holders[name] for name in names if name in self._last_holders}
         return [
             person
             for person in persons
-            if not person.places.isdisjoint(last) and not (own and _own_names(person.names))
+            if not person.places.isdisjoint(last)
+            and not (asked_own_names and _own_names(person.names))
         ]
 
     def _join_by_own_names(self) -> None:
@@ -141,13 +144,15 @@ def _believable(sightings: Iterable[IdentitySighting]) -> Iterator[IdentitySight
     An unseen name may belong to another person, in whose conversation Meta put the report. Beside
     an own name, a reported number proves nothing and is left out.
     """
-    known: set[Identity] = set()
+    seen_before: set[Identity] = set()
     for each in sightings:
-        own = _own_names(each.all_names)
-        if each.is_indirect and own:
-            yield msgspec.structs.replace(each, names=own if own <= known else frozenset())
+        own_names = _own_names(each.all_names)
+        if each.is_indirect and own_names:
+            yield msgspec.structs.replace(
+                each, names=own_names if own_names <= seen_before else frozenset()
+            )
             continue
-        known |= own
+        seen_before |= own_names
         yield each
 
 
@@ -173,9 +178,9 @@ def _continued_places(sightings: Sequence[IdentitySighting]) -> Iterator[str]:
     named: dict[str, Names] = {}
     gained: dict[str, Names] = {}
     for each in sightings:
-        own = _own_names(each.all_names)
-        if own and first.setdefault(each.place, each.at) == each.at:
-            named[each.place] = named.get(each.place, frozenset()) | own
+        own_names = _own_names(each.all_names)
+        if own_names and first.setdefault(each.place, each.at) == each.at:
+            named[each.place] = named.get(each.place, frozenset()) | own_names
             gained[each.place] = gained.get(each.place, frozenset()) | each.gained
     for place, names in named.items():
         if names <= gained[place]:

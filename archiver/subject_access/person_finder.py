@@ -51,12 +51,12 @@ class PersonFinder:
 
     async def find(self, asked: Collection[Identity]) -> SubjectMatch:
         names = frozenset(Identity(each.kind, normalise(each)) for each in asked)
-        known, new, persons = frozenset[Identity](), names, list[Person]()
+        searched, new, persons = frozenset[Identity](), names, list[Person]()
         while new:
             await self._search(new)
-            known |= new
+            searched |= new
             persons = IdentityGraph(self._sightings).matching(names)
-            new = frozenset[Identity]().union(*(each.reported for each in persons)) - known
+            new = frozenset[Identity]().union(*(each.reported for each in persons)) - searched
         return self._build_match(names, persons)
 
     def hashes(self, names: Iterable[Identity]) -> tuple[bytes, ...]:

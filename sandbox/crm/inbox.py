@@ -78,15 +78,15 @@ class Inbox:
         )
         return previous_hash is None
 
-    def after(self, n: int, most: int) -> list[Arrival]:
+    def after(self, n: int, limit: int) -> list[Arrival]:
         """Return up to `most` arrivals after the n-th, oldest first."""
         oldest = self._count - len(self._arrivals)
         start = max(n - oldest, 0)
-        return list(islice(self._arrivals, start, start + most))
+        return list(islice(self._arrivals, start, start + limit))
 
-    def latest(self, most: int) -> list[Arrival]:
+    def latest(self, limit: int) -> list[Arrival]:
         """Return the last `most` arrivals, oldest first."""
-        return self.after(self._count - most, most)
+        return self.after(self._count - limit, limit)
 
     def summary(self) -> dict[str, Any]:
         return {
@@ -113,8 +113,8 @@ class Inbox:
         self._remember(self._sequences, event.conversation, highest, CONVERSATIONS_KEPT)
 
     @staticmethod
-    def _remember(entries: "OrderedDict[str, int]", key: str, value: int, most: int) -> None:
+    def _remember(entries: "OrderedDict[str, int]", key: str, value: int, limit: int) -> None:
         entries[key] = value
         entries.move_to_end(key)
-        if len(entries) > most:
+        if len(entries) > limit:
             entries.popitem(last=False)

@@ -25,7 +25,7 @@ HANG_SECONDS = 600.0
 """Time that a response is held in the mode `hang`: longer than any client waits."""
 SLOWEST_SECONDS = 60.0
 LARGE_BYTES = 10 * 1024 * 1024
-LIST_MOST = 1_000
+MAX_LISTED = 1_000
 
 REFUSALS: dict[str, int] = {
     "redirect": 302,
@@ -160,10 +160,10 @@ class CrmReceiver:
     async def _received(self, request: web.Request) -> web.Response:
         after = request.query.get("after")
         if after is None:
-            return json_response(self._inbox.latest(LIST_MOST))
+            return json_response(self._inbox.latest(MAX_LISTED))
         if not after.isdecimal():
             return problem_response(400, "after: expected a whole number")
-        return json_response(self._inbox.after(int(after), LIST_MOST))
+        return json_response(self._inbox.after(int(after), MAX_LISTED))
 
     async def _summary(self, _: web.Request) -> web.Response:
         return json_response(self._inbox.summary() | {"mode": self._mode.mode})

@@ -34,8 +34,8 @@ class ApiAccess:
         expected = f"Bearer {self._world.settings.access_token}".encode()
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            given = request.headers.get("Authorization", "").encode()
-            if not hmac.compare_digest(given, expected):
+            token = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(token, expected):
                 return self.refuse(Refusal(graph_errors.ERRORS[190]))
             id = request.match_info.get("number")
             number = self._world.numbers.find_at_meta(id) if id else None

@@ -38,38 +38,38 @@ class Write(msgspec.Struct, frozen=True):
         return store.find_holder(self.resource, fields, self.result) in {"", own_uuid}
 
 
-def check_address(case: Write) -> list[Fault]:
+def check_address(write: Write) -> list[Fault]:
     """Return the faults that are reported together with those of single fields."""
-    if case.resource != "digitaleadressen" or not case.values.get("adres"):
+    if write.resource != "digitaleadressen" or not write.values.get("adres"):
         return []
-    field = ADDRESSES.get(case.result.get("soortDigitaalAdres") or "")
+    field = ADDRESSES.get(write.result.get("soortDigitaalAdres") or "")
     try:
         if field:
-            field_values.READERS[field.kind](field, case.values["adres"])
-    except InvalidValue as wrong:
-        return [Fault("adres", wrong.code, wrong.reason)]
+            field_values.READERS[field.kind](field, write.values["adres"])
+    except InvalidValue as error:
+        return [Fault("adres", error.code, error.reason)]
     return []
 
 
-def check_numbers(store: Store, case: Write) -> list[Fault]:
+def check_numbers(store: Store, write: Write) -> list[Fault]:
     """Return a fault for each number that another row has. The server does not check an empty
     number; only its database does."""
     return [
-        Fault(name, "unique", f"Er bestaat al een van {case.resource} met eenzelfde {name}.")
-        for name, *others in UNIQUE.get(case.resource, ())
-        if not others and case.values.get(name) and not case.is_free(store, (name,))
+        Fault(name, "unique", f"Er bestaat al een van {write.resource} met eenzelfde {name}.")
+        for name, *others in UNIQUE.get(write.resource, ())
+        if not others and write.values.get(name) and not write.is_free(store, (name,))
     ]
 
 
-def check_row(store: Store, case: Write) -> list[Fault]:
+def check_row(store: Store, write: Write) -> list[Fault]:
     """Return the faults that are only checked once every single field is valid."""
-    rule = ROW_RULES.get(case.resource)
-    return rule(store, case) if rule else []
+    rule = ROW_RULES.get(write.resource)
+    return rule(store, write) if rule else []
 
 
-def _klantcontact(_: Store, case: Write) -> list[Fault]:
+def _klantcontact(_: Store, write: Write) -> list[Fault]:
     if not (
-        case.result.get("verdereActieOndernomen") and case.result.get("indicatieContactGelukt")
+        write.result.get("verdereActieOndernomen") and write.result.get("indicatieContactGelukt")
     ):
         return []
     code = "no-further-action-when-contact-succesful"
@@ -77,27 +77,27 @@ def _klantcontact(_: Store, case: Write) -> list[Fault]:
     return [Fault(WHOLE, code, reason)]
 
 
-def _internetaak(_: Store, case: Write) -> list[Fault]:
-    one, many = "toegewezenAanActor" in case.values, "toegewezenAanActoren" in case.values
+def _internetaak(_: Store, write: Write) -> list[Fault]:
+    one, many = "toegewezenAanActor" in write.values, "toegewezenAanActoren" in write.values
     names = "`toegewezen_aan_actor` en `toegewezen_aan_actoren`"
     if one and many:
         return [Fault(WHOLE, "invalid", f"{names} mogen niet beide gebruikt worden.")]
-    if not one and not many and not case.partial:
+    if not one and not many and not write.partial:
         return [Fault(WHOLE, "invalid", f"een van {names} is vereist.")]
-    if case.values.get("afgehandeldOp") and case.result["status"] != "verwerkt":
+    if write.values.get("afgehandeldOp") and write.result["status"] != "verwerkt":
         return [Fault("afgehandeldOp", "invalid", "De status staat niet op 'verwerkt'.")]
     return []
 
 
-def _digitaal_adres(_: Store, case: Write) -> list[Fault]:
-    if not case.result.get("isStandaardAdres") or case.result.get("verstrektDoorPartij"):
+def _digitaal_adres(_: Store, write: Write) -> list[Fault]:
+    if not write.result.get("isStandaardAdres") or write.result.get("verstrektDoorPartij"):
         return []
     reason = "`is_standaard_adres` kan alleen als `verstrekt_door_partij` niet leeg is."
     return [Fault("isStandaardAdres", "invalid", reason)]
 
 
-def _pair(store: Store, case: Write) -> list[Fault]:
-    if case.is_free(store, ("actor", "klantcontact")):
+def _pair(store: Store, write: Write) -> list[Fault]:
+    if write.is_free(store, ("actor", "klantcontact")):
         return []
     reason = "De velden actor, klantcontact moeten een unieke set zijn."
     return [Fault(WHOLE, "unique", reason)]

@@ -1,6 +1,6 @@
 """Readers of field values, as in the server: trimmed text, numbers as text, dates. Pure.
 
-Each reader returns the value or raises Wrong; the reasons are Dutch, like the server's.
+Each reader returns the value or raises InvalidValue; the reasons are Dutch, like the server's.
 """
 
 import re
@@ -52,20 +52,20 @@ def text(field: Field, raw: object) -> str:
 
 
 def digits(field: Field, raw: object) -> str:
-    return match(text(field, raw), WHOLE, "Voer een geldig geheel getal in.")
+    return require_match(text(field, raw), WHOLE, "Voer een geldig geheel getal in.")
 
 
 def slug(field: Field, raw: object) -> str:
     reason = "Voer een geldige slug in: letters, cijfers, lage streepjes en koppeltekens."
-    return match(text(field, raw), SLUG, reason)
+    return require_match(text(field, raw), SLUG, reason)
 
 
 def url(field: Field, raw: object) -> str:
-    return match(text(field, raw), URL, "Voer een geldige URL in.")
+    return require_match(text(field, raw), URL, "Voer een geldige URL in.")
 
 
 def email(field: Field, raw: object) -> str:
-    return match(text(field, raw), EMAIL, "Voer een geldig e-mailadres in.")
+    return require_match(text(field, raw), EMAIL, "Voer een geldig e-mailadres in.")
 
 
 def phone(field: Field, raw: object) -> str:
@@ -76,10 +76,10 @@ def phone(field: Field, raw: object) -> str:
             "Het opgegeven telefoonnummer is ongeldig, telefoonnummers beginnend met 0800, 0900, "
             "1400 of 140xx zijn niet toegestaan.",
         )
-    return match(value, PHONE, "Het opgegeven telefoonnummer is ongeldig.")
+    return require_match(value, PHONE, "Het opgegeven telefoonnummer is ongeldig.")
 
 
-def match(value: str, pattern: re.Pattern[str], reason: str) -> str:
+def require_match(value: str, pattern: re.Pattern[str], reason: str) -> str:
     if value and not pattern.fullmatch(value):
         raise InvalidValue("invalid", reason)
     return value
@@ -112,7 +112,7 @@ def whole(_: Field, raw: object) -> int:
     reason = "Een geldig geheel getal is vereist."
     if isinstance(raw, bool) or not isinstance(raw, str | int):
         raise InvalidValue("invalid", reason)
-    value = match(str(raw).strip() or "?", WHOLE, reason)
+    value = require_match(str(raw).strip() or "?", WHOLE, reason)
     if not 1 <= len(value) <= 5 or int(value) < 1:
         raise InvalidValue("min_value", "Zorg ervoor dat deze waarde van 1 tot en met 99999 is.")
     return int(value)

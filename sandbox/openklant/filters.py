@@ -208,15 +208,15 @@ def _address(raw: str) -> Any:
 
 
 VALUE_READERS: Mapping[str, Callable[[str], Any]] = {
-    "uuid": lambda said: str(uuid.UUID(said)),
+    "uuid": lambda raw: str(uuid.UUID(raw)),
     "url": _address,
-    "yes": lambda said: {"true": True, "false": False}.get(said.lower()),
-    "any": lambda said: {"true": True, "false": False}.get(said.lower()),
-    "moment": lambda said: field_values.moment(Field(), said),
-    "gt": lambda said: date.fromisoformat(said).isoformat(),
-    "gte": lambda said: date.fromisoformat(said).isoformat(),
-    "lt": lambda said: date.fromisoformat(said).isoformat(),
-    "lte": lambda said: date.fromisoformat(said).isoformat(),
+    "yes": lambda raw: {"true": True, "false": False}.get(raw.lower()),
+    "any": lambda raw: {"true": True, "false": False}.get(raw.lower()),
+    "moment": lambda raw: field_values.moment(Field(), raw),
+    "gt": lambda raw: date.fromisoformat(raw).isoformat(),
+    "gte": lambda raw: date.fromisoformat(raw).isoformat(),
+    "lt": lambda raw: date.fromisoformat(raw).isoformat(),
+    "lte": lambda raw: date.fromisoformat(raw).isoformat(),
 }
 
 

@@ -22,7 +22,7 @@ CROWDING_FACTOR = 1.06
 measured for single posts, 1.09 for maak-klantcontact and 1.03 for the four calls."""
 SHORTEST_SECONDS = 0.001
 """Shortest period for a rate, in seconds."""
-TIMES_KEPT = 10_000
+DURATIONS_KEPT = 10_000
 """Durations kept for the percentiles: about a minute at this pace, in 80 KB."""
 
 POST_SECONDS = {
@@ -81,7 +81,7 @@ class Workers:
         self.factor = factor
         self._most = self._answered = 0
         self._first = self._last = 0.0
-        self._durations: deque[float] = deque(maxlen=TIMES_KEPT)
+        self._durations: deque[float] = deque(maxlen=DURATIONS_KEPT)
 
     def measure(self) -> WorkerStatistics:
         durations = [*self._durations, *self._durations] or [0.0, 0.0]  # there must be two

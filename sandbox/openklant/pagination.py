@@ -15,7 +15,7 @@ from sandbox.openklant.store import Row, Store
 from sandbox.openklant.validation import WHOLE, Fault
 
 PAGE_SIZE = 100
-PAGE_SIZE_MOST = 500
+MAX_PAGE_SIZE = 500
 """Largest page; a larger pageSize is cut to this."""
 
 Query = Sequence[tuple[str, str]]
@@ -28,13 +28,13 @@ class Page(msgspec.Struct, frozen=True):
     results: list[Json]
 
 
-def list_page(views: Serializer, resource: str, url: URL) -> Page | Refusal:
+def list_page(serializer: Serializer, resource: str, url: URL) -> Page | Refusal:
     """Return the response to GET on a collection."""
     query = list(url.query.items())
     conditions = read_query(resource, query, paged=True)
     if isinstance(conditions, Refusal):
         return conditions
-    rows = find_rows(views.store, resource, conditions)
+    rows = find_rows(serializer.store, resource, conditions)
     size = page_size(url.query.get("pageSize", ""))
     last = max(1, -(-len(rows) // size))
     number = page_number(url.query.get("page", "1"), last)
@@ -42,7 +42,8 @@ def list_page(views: Serializer, resource: str, url: URL) -> Page | Refusal:
         return NO_SUCH_PAGE
     paths = expand_paths(query)
     results = [
-        list_item(views, resource, row, paths) for row in rows[(number - 1) * size : number * size]
+        list_item(serializer, resource, row, paths)
+        for row in rows[(number - 1) * size : number * size]
     ]
     return Page(
         count=len(rows),
@@ -52,18 +53,18 @@ def list_page(views: Serializer, resource: str, url: URL) -> Page | Refusal:
     )
 
 
-def row_json(views: Serializer, resource: str, row: Row, url: URL) -> Json | Refusal:
+def row_json(serializer: Serializer, resource: str, row: Row, url: URL) -> Json | Refusal:
     """Return the response to GET on one row."""
     query = list(url.query.items())
     conditions = read_query(resource, query, paged=False)
     if isinstance(conditions, Refusal):
         return conditions
-    return views.expand(resource, row, expand_paths(query))
+    return serializer.expand(resource, row, expand_paths(query))
 
 
-def list_item(views: Serializer, resource: str, row: Row, paths: list[str]) -> Json:
+def list_item(serializer: Serializer, resource: str, row: Row, paths: list[str]) -> Json:
     """Return a row of a list; it has an `_expand`, even empty, if the resource can have one."""
-    item = views.expand(resource, row, paths)
+    item = serializer.expand(resource, row, paths)
     return {"_expand": {}} | item if resource in EXPANDS else item
 
 
@@ -133,7 +134,7 @@ def candidate_rows(store: Store, resource: str, conditions: list[Condition]) -> 
 def page_size(raw: str) -> int:
     if not raw.isdecimal() or not int(raw):
         return PAGE_SIZE
-    return min(int(raw), PAGE_SIZE_MOST)
+    return min(int(raw), MAX_PAGE_SIZE)
 
 
 def page_number(raw: str, last: int) -> int | None:

@@ -47,9 +47,9 @@ class OpenKlant:
         refused = reject(request, mode)
         if isinstance(refused, web.Response):
             return refused
-        answer = await self._answer(request, mode, refused)
-        answer.headers.update(VERSION)
-        return break_response(request, mode, answer)
+        response = await self._answer(request, mode, refused)
+        response.headers.update(VERSION)
+        return break_response(request, mode, response)
 
     async def _answer(
         self, request: web.Request, mode: Mode, refused: Refusal | None
@@ -75,10 +75,10 @@ class OpenKlant:
         """Return why the request is not processed, checked in the server's order; None if it is."""
         if not error_responses.accepts_json(request.headers.get("Accept", "")):
             return error_responses.NOT_ACCEPTABLE
-        if stranger := error_responses.authentication_refusal(
+        if refusal := error_responses.authentication_refusal(
             request.headers.get("Authorization", ""), self._token
         ):
-            return stranger
+            return refusal
         resource, uuid = path_parts(request)
         allowed = ON_ONE if uuid else ("POST",) if resource == TOGETHER else ON_ALL
         if request.method not in allowed:
@@ -118,32 +118,32 @@ class OpenKlant:
             return refusal_response(request, error_responses.BROKEN)
 
     def _write(self, request: web.Request, checked: CheckedWrite) -> web.Response:
-        views, at = self._views(request), clock.now()
+        serializer, at = self._serializer(request), clock.now()
         if checked.uuid:
             if not self._store.exists(checked.resource, checked.uuid):
                 return refusal_response(request, error_responses.NOT_FOUND)
             row = writes.change(self._store, checked, at)
-            return json_response(views.serialize(checked.resource, row))
+            return json_response(serializer.serialize(checked.resource, row))
         stamp = Stamp(at, lambda: str(clock.new_id()))
         if checked.resource == TOGETHER:
             rows = writes.create_together(self._store, checked, stamp)
-            return json_response(views.serialize_together(rows), 201)
+            return json_response(serializer.serialize_together(rows), 201)
         row = writes.create(self._store, checked, stamp)
-        row_data = views.serialize(checked.resource, row)
+        row_data = serializer.serialize(checked.resource, row)
         return json_response(row_data, 201, {"Location": row_data["url"]})
 
     def _read_or_remove(self, request: web.Request, row: Row | None) -> web.Response:
         resource, uuid = path_parts(request)
         if row is None:
-            return respond(request, list_page(self._views(request), resource, request.url))
+            return respond(request, list_page(self._serializer(request), resource, request.url))
         if not self._store.exists(resource, uuid):
             return refusal_response(request, error_responses.NOT_FOUND)
         if request.method == "DELETE":
             self._store.remove(resource, uuid)
             return web.Response(status=204)
-        return respond(request, row_json(self._views(request), resource, row, request.url))
+        return respond(request, row_json(self._serializer(request), resource, row, request.url))
 
-    def _views(self, request: web.Request) -> Serializer:
+    def _serializer(self, request: web.Request) -> Serializer:
         return Serializer(self._store, str(request.url.origin()) + BASE)
 
 

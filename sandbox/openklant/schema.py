@@ -37,9 +37,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 Fields = Mapping[str, Field]
 
 
-def text(most: int, *, required: bool = False) -> Field:
+def text(max_length: int, *, required: bool = False) -> Field:
     """Return a text field; if it may be left out, it may be empty too."""
-    return Field(max_length=most, required=required, blank=not required)
+    return Field(max_length=max_length, required=required, blank=not required)
 
 
 def parent(to: str) -> Field:

@@ -53,7 +53,7 @@ class Store:
         return self._unique.get(key, "") if key else ""
 
     def insert(self, resource: str, row: Row) -> None:
-        """Add a row. Raises Taken, and then adds nothing."""
+        """Add a row. Raises Conflict, and then adds nothing."""
         self._check_free(resource, row, row["uuid"])
         self._rows[resource][row["uuid"]] = row
         self._index(resource, row)
@@ -63,7 +63,7 @@ class Store:
             self.dropped += 1
 
     def change(self, resource: str, uuid: str, values: Mapping[str, Any]) -> Row:
-        """Set these values and return the row. Raises Taken, and then changes nothing."""
+        """Set these values and return the row. Raises Conflict, and then changes nothing."""
         row = self._rows[resource][uuid]
         changed = {**row, **values}
         self._check_free(resource, changed, uuid)
@@ -92,10 +92,10 @@ class Store:
                 elif child in self._rows[other]:
                     self.remove(other, child)
 
-    def _clear_reference(self, resource: str, uuid: str, field: str, gone: str) -> None:
+    def _clear_reference(self, resource: str, uuid: str, field: str, removed: str) -> None:
         row = self._rows[resource][uuid]
         value = row[field]
-        row[field] = tuple(o for o in value if o != gone) if isinstance(value, tuple) else None
+        row[field] = tuple(o for o in value if o != removed) if isinstance(value, tuple) else None
 
     def _check_free(self, resource: str, row: Row, uuid: str) -> None:
         for fields in UNIQUE.get(resource, ()):

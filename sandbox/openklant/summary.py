@@ -17,26 +17,26 @@ def summary(store: Store, most: int) -> Json:
         "counts": {name: store.count(name) for name in RESOURCES},
         "dropped": store.dropped,
         "contacts": {
-            row["referentienummer"]: contact(store, row)
+            row["referentienummer"]: contact_json(store, row)
             for row in contacts
             if row["referentienummer"] is not None
         },
         "withoutNumber": [
-            contact(store, row) for row in contacts if row["referentienummer"] is None
+            contact_json(store, row) for row in contacts if row["referentienummer"] is None
         ],
     }
 
 
-def contact(store: Store, row: Row) -> Json:
+def contact_json(store: Store, row: Row) -> Json:
     names = ("uuid", "kanaal", "onderwerp", "inhoud", "reactie", "plaatsgevondenOp", "metadata")
     fields = {name: format_value(row[name]) for name in names}
-    for name, (resource, field, show) in RELATED.items():
+    for name, (resource, field, show) in RELATED_ROWS.items():
         children = store.children(resource, field, row["uuid"])
         fields[name] = [show(store, one) for one in children]
     return fields
 
 
-def party(store: Store, row: Row) -> Json:
+def party_json(store: Store, row: Row) -> Json:
     return {
         "uuid": row["uuid"],
         "rol": row["rol"],
@@ -49,7 +49,7 @@ def party(store: Store, row: Row) -> Json:
     }
 
 
-def task(store: Store, row: Row) -> Json:
+def task_json(store: Store, row: Row) -> Json:
     names = ("uuid", "referentienummer", "gevraagdeHandeling", "toelichting", "status")
     actors = [actor_name(store, uuid) for uuid in row["toegewezenAanActoren"]]
     return {name: row[name] for name in names} | {
@@ -62,9 +62,9 @@ def actor_name(store: Store, actor: str) -> str:
     return str((store.get("actoren", actor) or {"naam": ""})["naam"])
 
 
-RELATED: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
-    "betrokkenen": ("betrokkenen", "hadKlantcontact", party),
-    "taken": ("internetaken", "aanleidinggevendKlantcontact", task),
+RELATED_ROWS: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
+    "betrokkenen": ("betrokkenen", "hadKlantcontact", party_json),
+    "taken": ("internetaken", "aanleidinggevendKlantcontact", task_json),
     "actoren": (
         "actorklantcontacten",
         "klantcontact",

@@ -79,8 +79,8 @@ def _one(field: Field, raw: object, exists: Exists) -> ReadResult:
         return nested(field, raw, exists)
     try:
         return ReadResult(field_values.READERS[field.kind](field, raw))
-    except InvalidValue as wrong:
-        return refuse(wrong.code, wrong.reason)
+    except InvalidValue as error:
+        return refuse(error.code, error.reason)
 
 
 def _group(field: Field, raw: object, exists: Exists) -> ReadResult:

@@ -59,9 +59,9 @@ def check_write(
 
 
 def _check(
-    store: Store, what: tuple[str, Fields], body: object, previous: Row | None, *, partial: bool
+    store: Store, target: tuple[str, Fields], body: object, previous: Row | None, *, partial: bool
 ) -> ReadResult:
-    resource, fields = what
+    resource, fields = target
     result = read_fields(fields, body, store.exists, partial=partial)
     if result.value is None:
         return result
@@ -93,7 +93,7 @@ def _check_together(store: Store, body: object) -> CheckedWrite | list[Fault]:
 
 
 def create(store: Store, checked: CheckedWrite, stamp: Stamp) -> Row:
-    """Store a new row. Raises Taken if another request was first."""
+    """Store a new row. Raises Conflict if another request was first."""
     resource = checked.resource
     row = default_row(RESOURCES[resource]) | checked.values | {"uuid": stamp.new_id()}
     row |= _server_fields(resource, row, checked.values, stamp.at)
@@ -113,7 +113,7 @@ def create_together(store: Store, checked: CheckedWrite, stamp: Stamp) -> dict[s
 
 
 def change(store: Store, checked: CheckedWrite, at: datetime) -> Row:
-    """Store the values of a PATCH or PUT. Raises Taken if another request was first."""
+    """Store the values of a PATCH or PUT. Raises Conflict if another request was first."""
     previous = store.get(checked.resource, checked.uuid) or {}
     after = previous | checked.values
     values = checked.values | _server_fields(checked.resource, after, checked.values, at)

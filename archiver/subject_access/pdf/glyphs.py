@@ -51,7 +51,7 @@ def sanitise(text: str) -> str:
 def break_long_words(text: str, longest: int = LONGEST_WORD, part: int = PART) -> str:
     """Insert a CUT wherever a word too long for its line may be broken."""
     pattern = rf"\S{{{longest + 1},}}"
-    return re.sub(pattern, lambda found: "".join(_split_word(found[0], part)), text)
+    return re.sub(pattern, lambda match: "".join(_split_word(match[0], part)), text)
 
 
 def _split_word(word: str, part: int) -> Iterator[str]:
@@ -93,7 +93,7 @@ def replace_unknown(unknown: frozenset[str]) -> Callable[[str], str]:
     replacements = dict.fromkeys(marks, "") or dict.fromkeys(unknown, BOX)
     longest_first = sorted(replacements, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)))
-    return lambda text: pattern.sub(lambda found: replacements[found[0]], text)
+    return lambda text: pattern.sub(lambda match: replacements[match[0]], text)
 
 
 def _is_mark(each: str) -> bool:

@@ -112,9 +112,9 @@ def format_moment(at: datetime | None) -> str:
     return f"{format_date(local_date(at))}, {format_time(at)}\N{NO-BREAK SPACE}uur" if at else ""
 
 
-def format_count(number: int, one: str, more: str) -> str:
+def format_count(number: int, singular: str, plural: str) -> str:
     """Write a number with its noun: `1 gesprek`, `1.204 gesprekken`."""
-    return f"{number:,} {one if number == 1 else more}".replace(",", ".")
+    return f"{number:,} {singular if number == 1 else plural}".replace(",", ".")
 
 
 def format_size(octets: int | None) -> str:

@@ -98,8 +98,11 @@ def _conversation(number: int, conversation: Conversation) -> Json:
         "title": f"Gesprek {number}: {format_date(labels.local_date(conversation.opened_at))}",
         "facts": _with_values(_conversation_facts(conversation)),
         "days": [
-            {"day": name, "messages": [_message(f"{number}.{at}", said) for at, said in those]}
-            for name, those in days
+            {
+                "day": name,
+                "messages": [_message(f"{number}.{at}", message) for at, message in numbered],
+            }
+            for name, numbered in days
         ],
         "notes": [
             {"head": f"{format_moment(note.at)} · {note.department}", **_text(note.text)}
