@@ -19,7 +19,7 @@ from archiver.media import fetcher, relay
 from archiver.media import scan_worker as looking
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
-from archiver.media.routes import Files
+from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import MediaStore
 from archiver.openapi import document
@@ -79,7 +79,7 @@ async def archiver(
         secret = lambda tenant, id: config.confidential(tenant, [id])  # noqa: E731
         reading = Api(store, views, ring, lambda: intake.lag, secret)
         only = config.environment == "production"
-        files = Files(store, book, objects, views, ring, scanned_only=only)
+        files = MediaRoutes(store, book, objects, views, ring, scanned_only=only)
         searching = Searching(Search(pool, keys, store), store, views, ring)
         doors = [*reading.routes(), *searching.routes(), *files.routes()]
         api = api_app([*doors, *docs_page.routes(document)])
@@ -133,7 +133,7 @@ async def _files(
         partitions = PartitionPublisher(link, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
         getter = Fetcher(book, source, objects, accounts)
-        works = [relay.tell(book, partitions), relay.count(book)]
+        works = [relay.publish_results(book, partitions), relay.count_waiting(book)]
         works += [getter.run() for _ in range(fetcher.AT_ONCE)]
         works += [looker.run() for _ in range(looking.AT_ONCE)]
         yield [link.task, *[await enter(background_task(work)) for work in works]]

@@ -17,7 +17,7 @@ COUNT_SECONDS = 15.0
 STATES, RESULTS = ("waiting", "fetched"), ("available", "quarantined", "lost")
 
 
-async def tell(media_store: MediaStore, partitions: PartitionPublisher) -> None:
+async def publish_results(media_store: MediaStore, partitions: PartitionPublisher) -> None:
     """Publish results until cancelled. If it is cut off after publishing, the results are published
     again."""
     while True:
@@ -31,7 +31,7 @@ async def tell(media_store: MediaStore, partitions: PartitionPublisher) -> None:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def count(media_store: MediaStore) -> None:
+async def count_waiting(media_store: MediaStore) -> None:
     """Update the metrics until cancelled. Counters start at 0, since without that the first event
     would not show as an increase."""
     for outcome in RESULTS:

@@ -42,7 +42,7 @@ READ_ERRORS = (CannotDecrypt, ObjectNotFound, StoreUnavailable)
 log = structlog.get_logger()
 
 
-class Files:
+class MediaRoutes:
     """Route that serves files. With `scanned_only`, files that were not scanned are not served."""
 
     def __init__(

@@ -21,7 +21,7 @@ from archiver.media import scan_worker as looker_loop
 from archiver.media.fetch_policy import FetchedFile
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
-from archiver.media.routes import Files
+from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import File, MediaStore
 from services import clock
@@ -210,7 +210,7 @@ async def room(
         ring = TokenStore(pool, [key("t", **many), others])
         views = await enter(access_log(await writer_of(pool)))
         reader = await reader_of(pool)
-        files = Files(reader, book, store, views, ring, scanned_only=scanned_only)
+        files = MediaRoutes(reader, book, store, views, ring, scanned_only=scanned_only)
         door = await enter(serve(api_app(files.routes()), "127.0.0.1", 0))
         await enter(background_task(fetcher.run()))
         await enter(background_task(looker.run()))
