@@ -95,7 +95,7 @@ class SubjectCollector:
             tuple(sorted(views, key=lambda each: each.at)),
         )
 
-    async def delivered(self, match: SubjectMatch) -> tuple[Delivered, ...]:
+    async def count_deliveries(self, match: SubjectMatch) -> tuple[Delivered, ...]:
         """Return only the systems that received the person's messages."""
         deliveries = DeliveryCounter()
         arguments = (self._tenant, list(match.conversations), ["delivery"])

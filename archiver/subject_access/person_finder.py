@@ -59,7 +59,7 @@ class PersonFinder:
             new = frozenset[Identity]().union(*(each.reported for each in persons)) - searched
         return self._build_match(names, persons)
 
-    def hashes(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
+    def hash_names(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
         return tuple(sorted(person_hash(self._hashing, name.kind, name.value) for name in names))
 
     def _build_match(self, asked: Names, persons: Sequence[Person]) -> SubjectMatch:
@@ -76,7 +76,7 @@ class PersonFinder:
         return SubjectMatch(
             asked=asked,
             names=names,
-            hashes=self.hashes(names | asked),
+            hashes=self.hash_names(names | asked),
             conversations=tuple(place for place in in_order if not _is_entry(place)),
             entries=tuple(UUID(place) for place in in_order if _is_entry(place)),
             others=len(others),
@@ -85,7 +85,7 @@ class PersonFinder:
     async def _search(self, names: Names) -> None:
         """Read every place that has one of these names and was not read yet."""
         rows = await self._connection.fetch(
-            _PLACES, self._tenant, self.hashes(names), MAX_PLACES + 1
+            _PLACES, self._tenant, self.hash_names(names), MAX_PLACES + 1
         )
         conversations = {row["conversation"] for row in rows if row["conversation"]}
         entries = {row["entry"] for row in rows if not row["conversation"]}

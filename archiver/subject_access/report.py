@@ -202,11 +202,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     authority: str = AUTHORITY
 
 
-def written(report: Report) -> bytes:
+def encode_report(report: Report) -> bytes:
     """Encode the report as indented JSON, which people can read too."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
 
 
-def messages(report: Report) -> int:
+def count_messages(report: Report) -> int:
     """Count the messages in the report."""
     return sum(len(conversation.messages) for conversation in report.conversations)

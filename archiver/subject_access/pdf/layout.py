@@ -8,7 +8,14 @@ from archiver.subject_access.pdf import labels
 from archiver.subject_access.pdf.glyphs import is_right_to_left
 from archiver.subject_access.pdf.labels import format_count, format_date, format_moment
 from archiver.subject_access.pdf.tables import tables
-from archiver.subject_access.report import Conversation, File, Identifier, Message, Report, messages
+from archiver.subject_access.report import (
+    Conversation,
+    File,
+    Identifier,
+    Message,
+    Report,
+    count_messages,
+)
 
 Json = dict[str, Any]
 Facts = list[list[str]]
@@ -45,7 +52,7 @@ def page_layout(report: Report) -> Json:
 
 def _is_long(report: Report) -> bool:
     many = len(report.conversations) > LONG_CONVERSATIONS
-    return many or messages(report) > LONG_MESSAGES
+    return many or count_messages(report) > LONG_MESSAGES
 
 
 def _with_values(facts: Iterable[tuple[str, str]]) -> Facts:
@@ -79,7 +86,7 @@ def _figures(report: Report) -> Facts:
     files = sum(len(message.files) for each in report.conversations for message in each.messages)
     return [
         format_count(len(report.conversations), "gesprek", "gesprekken").split(" ", 1),
-        format_count(messages(report), "bericht", "berichten").split(" ", 1),
+        format_count(count_messages(report), "bericht", "berichten").split(" ", 1),
         format_count(files, "bestand", "bestanden").split(" ", 1),
         format_count(len(report.views), "keer bekeken", "keer bekeken").split(" ", 1),
     ]

@@ -23,7 +23,7 @@ from archiver.subject_access.pdf.glyphs import (
     sanitise,
 )
 from archiver.subject_access.pdf.layout import Json, page_layout
-from archiver.subject_access.report import Report, messages
+from archiver.subject_access.report import Report, count_messages
 
 if TYPE_CHECKING:
     import typst
@@ -59,7 +59,7 @@ class Unprintable(Exception):
 
 def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
     """Print the report. The same report and fonts give the same bytes."""
-    if messages(report) > MAX_MESSAGES:
+    if count_messages(report) > MAX_MESSAGES:
         raise Unprintable(TOO_LARGE)
     compiler = _make_compiler(fonts)
     pages = map_strings(page_layout(report), sanitise)

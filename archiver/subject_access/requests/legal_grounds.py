@@ -126,7 +126,7 @@ def extension(code: str) -> Ground | None:
     return next((each for each in EXTENSIONS if each.code == code), None)
 
 
-def listed(grounds: tuple[Ground, ...], kind: str) -> Iterator[str]:
+def list_grounds(grounds: tuple[Ground, ...], kind: str) -> Iterator[str]:
     """Yield a line for each ground of this kind of request, for the user to choose from."""
     for each in grounds:
         if kind in each.kinds:

@@ -97,12 +97,12 @@ class RequestStore:
         )
         return request
 
-    async def request(self, id: str) -> Request | None:
+    async def lock_request(self, id: str) -> Request | None:
         """Read a request and lock it until the transaction ends, so that none is decided twice."""
         row = await self._connection.fetchrow(f"{_SELECT} where id = $1 for update", id)
         return _read_request(row) if row else None
 
-    async def listed(self, *, open: bool, before: date | None) -> list[Request]:
+    async def list_requests(self, *, open: bool, before: date | None) -> list[Request]:
         rows = await self._connection.fetch(_LIST, open, before, MAX_LISTED)
         return [_read_request(row) for row in rows]
 

@@ -13,7 +13,7 @@ from archiver.subject_access.requests.legal_grounds import (
     KINDS,
     REFUSALS,
     extension,
-    listed,
+    list_grounds,
     refusal,
 )
 from archiver.subject_access.requests.letters import COPIES, KINDS_WITH_COPIES, letter
@@ -94,7 +94,7 @@ def test_every_ground_names_its_article_in_words_that_citizens_read(ground: obje
 def test_a_code_is_one_ground_and_each_kind_of_request_can_be_refused() -> None:
     codes = [each.code for each in (*REFUSALS, *EXTENSIONS)]
     assert len(set(codes)) == len(codes)
-    assert all(list(listed(REFUSALS, kind)) for kind in KINDS)
+    assert all(list(list_grounds(REFUSALS, kind)) for kind in KINDS)
     assert refusal("archief", "erasure") and refusal("archief", "access") is None
     assert extension("ingewikkeld") and extension("archief") is None
 
