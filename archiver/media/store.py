@@ -98,8 +98,8 @@ class MediaStore:
         return bool(await self._pool.fetchval(_SET_OBJECT, *_claim_key(file), ciphertext_sha256))
 
     async def claim_to_scan(self, now: datetime, *, include_unscanned: bool) -> File | None:
-        """Claim the fetched file that waits longest; with `again`, else one that became available
-        unscanned."""
+        """Claim the fetched file that waits longest. If there is none and `include_unscanned` is
+        set, claim one that became available without a scan."""
         row = await self._pool.fetchrow(_TO_SCAN, now, LEASE_SECONDS)
         if row is None and include_unscanned:
             row = await self._pool.fetchrow(_TO_SCAN_LATER, now, LEASE_SECONDS)
