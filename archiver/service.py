@@ -18,7 +18,7 @@ from archiver.log.writer import Writer
 from archiver.media import fetcher, relay, scan_worker
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
-from archiver.media.routes import Files
+from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import MediaStore
 from archiver.openapi import document
@@ -85,7 +85,7 @@ async def archiver(
             lambda tenant, department: config.confidential(tenant, [department]),
         )
         is_production = config.environment == "production"
-        media_routes = Files(
+        media_routes = MediaRoutes(
             store, media_store, objects, views, token_store, scanned_only=is_production
         )
         search_routes = SearchRoutes(Search(pool, keys, store), store, views, token_store)
@@ -142,7 +142,7 @@ async def _media_tasks(
         publisher = PartitionPublisher(connection, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
         media_fetcher = Fetcher(media_store, source, objects, accounts)
-        works = [relay.tell(media_store, publisher), relay.count(media_store)]
+        works = [relay.publish_results(media_store, publisher), relay.count_waiting(media_store)]
         works += [media_fetcher.run() for _ in range(fetcher.AT_ONCE)]
         works += [scanner.run() for _ in range(scan_worker.AT_ONCE)]
         yield [connection.task, *[await enter(background_task(work)) for work in works]]

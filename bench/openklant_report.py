@@ -10,7 +10,7 @@ from bench import noisy_neighbour
 from bench.baseline_openklant import APART, BEST_OF, SINGLE
 from bench.noisy_neighbour import PER_SECOND, Samples
 from bench.results import asked, at_least, at_most, spread
-from sandbox.openklant.latency import Told
+from sandbox.openklant.latency import WorkerStatistics
 
 MEASURED = {SINGLE: 231.0, APART: 47.8}
 """Messages/s that the real one took."""
@@ -46,7 +46,7 @@ class Course(msgspec.Struct, frozen=True):
     most MiB that the deliverer held."""
 
     looks: Sequence[Look]
-    told: Told
+    told: WorkerStatistics
     cores: Mapping[str, float]
     memory: float
 

@@ -16,7 +16,7 @@ from bench.servers import ROOT
 from deploy.local.plan import SANDBOX
 from deploy.local.process import Process, Program
 from sandbox.openklant.error_responses import BASE
-from sandbox.openklant.latency import Told
+from sandbox.openklant.latency import WorkerStatistics
 from sandbox.settings import SandboxSettings
 from services.contract import Delivery
 
@@ -77,9 +77,9 @@ class Register:
         self._ask("POST", "pace", {"factor": 1})
         self._stage.database.execute("truncate deliverer.klantcontact, deliverer.internetaak")
 
-    def told(self) -> Told:
+    def told(self) -> WorkerStatistics:
         """How it went since it was emptied."""
-        return msgspec.json.decode(self._ask("GET", "pace"), type=Told)
+        return msgspec.json.decode(self._ask("GET", "pace"), type=WorkerStatistics)
 
     def holds(self, most: int = 1) -> dict[str, Any]:
         """How much there is, and of so many contacts what hangs on them."""

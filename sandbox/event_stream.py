@@ -1,7 +1,7 @@
-"""What happens in the sandbox, as server-sent events for the page.
+"""Events of the sandbox, sent to the page as server-sent events.
 
-All listeners read one bounded ring, each at its own place: a slow one falls behind, is told that it
-missed something, and costs nothing. Without listeners an event costs one append.
+All listeners read one bounded ring buffer, each at its own position. A slow listener falls behind,
+learns how many events it missed, and costs nothing. Without listeners an event costs one append.
 """
 
 import asyncio
@@ -16,32 +16,32 @@ from aiohttp import web
 from services.http.problems import problem_response
 
 EVENTS_KEPT = 2_000
-"""What a page that is opened now can still be shown; about 1 KiB each."""
-LISTENERS_MOST = 20
-"""Open pages at a time; each costs a connection and the encoding of every event."""
-PACE_SECONDS = 0.05
-"""Between two writes to one page, so that a load test does not flood it."""
-BATCH_MOST = 200
-"""Events in one write, so that no write is larger than about 200 KiB."""
+"""Events that a newly opened page still gets; about 1 KiB each."""
+MAX_LISTENERS = 20
+"""Most open pages at a time; each costs a connection and the encoding of every event."""
+WRITE_PAUSE_SECONDS = 0.05
+"""Pause between two writes to one page, so that a load test does not flood it."""
+MAX_BATCH = 200
+"""Most events in one write, so that no write is larger than about 200 KiB."""
 HEARTBEAT_SECONDS = 15
-"""Shorter than the idle time of any proxy."""
+"""Pause before a comment is sent on an idle stream: shorter than any proxy's idle time-out."""
 
 LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 
-class Happening(msgspec.Struct, frozen=True):
+class StreamEvent(msgspec.Struct, frozen=True):
     n: int
     kind: str
     data: Any
 
 
-class Stream:
+class EventStream:
     def __init__(self, run: str) -> None:
         self._run = run
-        """Tells this run of the sandbox from an earlier one, whose events are gone."""
-        self._ring: deque[Happening] = deque(maxlen=EVENTS_KEPT)
+        """Id of this run of the sandbox; events of earlier runs are gone."""
+        self._ring: deque[StreamEvent] = deque(maxlen=EVENTS_KEPT)
         self._last = 0
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._listeners = 0
         self._open = True
 
@@ -50,29 +50,29 @@ class Stream:
         return self._listeners
 
     def publish(self, kind: str, data: Any) -> None:
-        """Tell every page; `data` is anything that msgspec writes as JSON."""
+        """Send an event to every page; `data` is anything that msgspec encodes as JSON."""
         self._last += 1
-        self._ring.append(Happening(self._last, kind, data))
+        self._ring.append(StreamEvent(self._last, kind, data))
         if self._listeners:
-            self._news.set()
+            self._changed.set()
 
     def close(self) -> None:
-        """Let all listeners go, so that the server can stop."""
+        """End all streams, so that the server can stop."""
         self._open = False
-        self._news.set()
+        self._changed.set()
 
-    def since(self, n: int) -> list[Happening]:
-        """The next events after the n-th, as many as go into one write."""
+    def since(self, n: int) -> list[StreamEvent]:
+        """Return the next events after the n-th, as many as go into one write."""
         oldest = self._last - len(self._ring)
         start = max(n - oldest, 0)
-        return list(islice(self._ring, start, start + BATCH_MOST))
+        return list(islice(self._ring, start, start + MAX_BATCH))
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        """GET /stream: everything that is remembered after Last-Event-ID, then what comes."""
-        if self._listeners >= LISTENERS_MOST:
-            return problem_response(503, "too many pages are open", f"at most {LISTENERS_MOST}")
-        run, _, place = request.headers.get("Last-Event-ID", "").partition(".")
-        after = int(place) if run == self._run and place.isdecimal() else 0
+        """GET /stream: the remembered events after Last-Event-ID, then new events."""
+        if self._listeners >= MAX_LISTENERS:
+            return problem_response(503, "too many pages are open", f"at most {MAX_LISTENERS}")
+        run, _, position = request.headers.get("Last-Event-ID", "").partition(".")
+        after = int(position) if run == self._run and position.isdecimal() else 0
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -80,38 +80,38 @@ class Stream:
         self._listeners += 1
         try:
             with contextlib.suppress(ConnectionError):
-                await self._feed(response, min(after, self._last))
+                await self._send_events(response, min(after, self._last))
         finally:
             self._listeners -= 1
         return response
 
-    async def _feed(self, response: web.StreamResponse, place: int) -> None:
+    async def _send_events(self, response: web.StreamResponse, position: int) -> None:
         hello = msgspec.json.encode({"run": self._run})
         await response.write(b"retry: 1000\nevent: hello\ndata: %s\n\n" % hello)
         caught_up = False
         while self._open:
-            self._news.clear()
-            if batch := self.since(place):
-                await response.write(self._encode(batch, place))
-                place = batch[-1].n
-                await asyncio.sleep(PACE_SECONDS)
+            self._changed.clear()
+            if batch := self.since(position):
+                await response.write(self._encode(batch, position))
+                position = batch[-1].n
+                await asyncio.sleep(WRITE_PAUSE_SECONDS)
                 continue
             if not caught_up:
                 await response.write(b"event: ready\ndata: {}\n\n")
                 caught_up = True
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await self._news.wait()
+                    await self._changed.wait()
             except TimeoutError:
                 await response.write(b": still here\n\n")
 
-    def _encode(self, batch: list[Happening], place: int) -> bytes:
-        """Server-sent events; the first tells how many were missed, where any were."""
-        missed = batch[0].n - place - 1
-        parts = [b'event: missed\ndata: {"count": %d}\n\n' % missed] if missed and place else []
-        for one in batch:
-            head = f"id: {self._run}.{one.n}\nevent: {one.kind}\ndata: ".encode()
-            # JSON that came from outside may hold line ends, which would end the event.
-            data = msgspec.json.encode(one.data).translate(LINE_ENDS)
+    def _encode(self, batch: list[StreamEvent], position: int) -> bytes:
+        """Encode events; if some were missed, a first event gives their number."""
+        missed = batch[0].n - position - 1
+        parts = [b'event: missed\ndata: {"count": %d}\n\n' % missed] if missed and position else []
+        for event in batch:
+            head = f"id: {self._run}.{event.n}\nevent: {event.kind}\ndata: ".encode()
+            # JSON from outside may hold line ends, which would end the event.
+            data = msgspec.json.encode(event.data).translate(LINE_ENDS)
             parts += [head, data, b"\n\n"]
         return b"".join(parts)

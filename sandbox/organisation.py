@@ -7,7 +7,7 @@ import msgspec
 from services.config.model import Configuration
 
 Carrier = Literal["meta", "360dialog"]
-"""Who brings a number's messages: Meta itself, or a business solution provider."""
+"""Carrier of a number's messages: Meta itself, or a business solution provider."""
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -16,28 +16,28 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A WhatsApp number of a municipality, and how it is known at who carries it now.
+    """A WhatsApp number of a municipality, with its ids at its present carrier.
 
-    `id` is Postkamer's and stays through every move.
+    `id` is Postkamer's and never changes.
     """
 
     id: str
     tenant: str
     provider: Carrier = "meta"
     phone_number_id: str = ""
-    """Meta's; '' where it is the same as `id`."""
+    """Meta's id of the number; '' if it is the same as `id`."""
     waba: str = ""
-    """Meta's id of the WhatsApp Business Account; '' for a made up one."""
+    """Meta's id of the WhatsApp Business Account; '' for a made-up id."""
     portfolio: str = ""
-    """Citizens have one business-scoped user id in each."""
+    """Meta's business portfolio. Citizens have one business-scoped user id in each."""
     key: str = ""
-    """What 360dialog knows it by; '' for a made up one."""
-    marks: bool = False
-    """Whether a desk may ask that the citizen sees that it was read."""
+    """API key of the number at 360dialog; '' for a made-up key."""
+    sends_read_receipts: bool = False
+    """True if a desk may send read receipts."""
 
     @property
     def phone(self) -> str:
-        """As citizens would dial it, digits only: made up from the id, and kept in a move."""
+        """Phone number, digits only, made up from the id; a move does not change it."""
         return f"3185{self.id[-7:]:0>7}"
 
     @property
@@ -58,7 +58,7 @@ class Department(msgspec.Struct, frozen=True):
     tenant: str
     name: str
     confidential: bool = False
-    """It shows no citizen that it read anything."""
+    """True if the department sends no read receipts."""
 
 
 class Town(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class Town(msgspec.Struct, frozen=True):
     departments: tuple[Department, ...]
 
 
-def of(config: Configuration) -> Town:
+def from_config(config: Configuration) -> Town:
     return Town(
         tenants=tuple(Tenant(t.id, t.name) for t in config.tenants),
         numbers=tuple(
@@ -78,7 +78,7 @@ def of(config: Configuration) -> Town:
                 n.phone_number_id,
                 n.waba,
                 n.portfolio,
-                marks=n.read_marks != "never",
+                sends_read_receipts=n.read_marks != "never",
             )
             for n in config.numbers
         ),
@@ -90,7 +90,7 @@ def of(config: Configuration) -> Town:
 
 EXAMPLE = Town(
     tenants=(Tenant("voorbeeldstad", "Gemeente Voorbeeldstad"),),
-    numbers=(Number("106540352242922", "voorbeeldstad", marks=True),),
+    numbers=(Number("106540352242922", "voorbeeldstad", sends_read_receipts=True),),
     departments=tuple(
         Department(key, "voorbeeldstad", name, key == "zorg-en-jeugd")
         for key, name in (
@@ -105,4 +105,4 @@ EXAMPLE = Town(
         )
     ),
 )
-"""deploy/examples/voorbeeldstad, for a sandbox that runs without it."""
+"""The same municipality as deploy/examples/voorbeeldstad, for a sandbox without configuration."""

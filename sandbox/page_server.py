@@ -1,4 +1,4 @@
-"""Serves the page: a handful of files, read once, under a policy that lets in nothing else."""
+"""Serve the page: a few files, read once, under a content security policy that allows no others."""
 
 import hashlib
 from http import HTTPStatus
@@ -43,35 +43,35 @@ class File(msgspec.Struct, frozen=True):
     tag: str
 
 
-def files(folder: Path = FOLDER) -> dict[str, File]:
-    """Every file of the page by its path below the folder."""
-    found: dict[str, File] = {}
+def load_files(folder: Path = FOLDER) -> dict[str, File]:
+    """Read every file of the page, by its path below the folder."""
+    files_by_name: dict[str, File] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in TYPES:
             content = path.read_bytes()
             tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
             name = path.relative_to(folder).as_posix()
-            found[name] = File(content, TYPES[path.suffix], tag)
-    return found
+            files_by_name[name] = File(content, TYPES[path.suffix], tag)
+    return files_by_name
 
 
-def samples(found: dict[str, File]) -> dict[str, bytes]:
-    """The pictures that a citizen can send, by name."""
+def list_samples(files: dict[str, File]) -> dict[str, bytes]:
+    """Return the pictures that a citizen can send, by name."""
     return {
         name.removeprefix("photos/").removesuffix(".png"): file.content
-        for name, file in found.items()
+        for name, file in files.items()
         if name.startswith("photos/")
     }
 
 
-def routes(town: Town, found: dict[str, File]) -> list[web.RouteDef]:
-    about = describe(town, found)
+def routes(town: Town, files: dict[str, File]) -> list[web.RouteDef]:
+    about = describe(town, files)
 
     async def index(request: web.Request) -> web.Response:
-        return send(request, found.get("index.html"))
+        return send_file(request, files.get("index.html"))
 
     async def file(request: web.Request) -> web.Response:
-        return send(request, found.get(request.match_info["name"]))
+        return send_file(request, files.get(request.match_info["name"]))
 
     async def town_hall(_: web.Request) -> web.Response:
         return json_response(about)
@@ -83,7 +83,7 @@ def routes(town: Town, found: dict[str, File]) -> list[web.RouteDef]:
     ]
 
 
-def send(request: web.Request, file: File | None) -> web.Response:
+def send_file(request: web.Request, file: File | None) -> web.Response:
     if file is None:
         raise web.HTTPNotFound
     headers = {
@@ -98,22 +98,27 @@ def send(request: web.Request, file: File | None) -> web.Response:
     return web.Response(body=file.content, headers=headers)
 
 
-def describe(town: Town, found: dict[str, File]) -> dict[str, Any]:
-    """What the page has to know before anything has happened."""
+def describe(town: Town, files: dict[str, File]) -> dict[str, Any]:
+    """Return the data that the page needs at its start."""
     return {
         "tenants": town.tenants,
         "numbers": [
-            {"id": each.id, "tenant": each.tenant, "phone": each.phone, "marks": each.marks}
+            {
+                "id": each.id,
+                "tenant": each.tenant,
+                "phone": each.phone,
+                "marks": each.sends_read_receipts,
+            }
             for each in town.numbers
         ],
         "departments": town.departments,
-        "citizens": [person(citizen) for citizen in EXAMPLES],
-        "troubled": [person(citizen) for citizen in TROUBLED],
-        "samples": sorted(samples(found)),
+        "citizens": [describe_citizen(citizen) for citizen in EXAMPLES],
+        "troubled": [describe_citizen(citizen) for citizen in TROUBLED],
+        "samples": sorted(list_samples(files)),
     }
 
 
-def person(citizen: Citizen) -> dict[str, Any]:
+def describe_citizen(citizen: Citizen) -> dict[str, Any]:
     return {
         "phone": citizen.phone,
         "name": citizen.name,

@@ -1,4 +1,4 @@
-"""The sandbox as a service: Meta, CRMs, telephones and desks behind one address."""
+"""The sandbox as a service: Meta, CRMs, phones and desks behind one address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,20 +10,20 @@ import msgspec
 from aiohttp import web
 
 from sandbox import organisation, page_server
-from sandbox.crm.contact_centre import Centre
-from sandbox.crm.dataref_fetcher import Contents
+from sandbox.crm.contact_centre import ContactCentre
+from sandbox.crm.dataref_fetcher import DatarefFetcher
 from sandbox.crm.desk import Desk
-from sandbox.crm.postkamer_client import Asking
-from sandbox.crm.receiver import Crm
-from sandbox.event_stream import Stream
+from sandbox.crm.postkamer_client import PostkamerClient
+from sandbox.crm.receiver import CrmReceiver
+from sandbox.event_stream import EventStream
 from sandbox.meta import webhook_sender
-from sandbox.meta.graph_api import Graph
+from sandbox.meta.graph_api import GraphApi
 from sandbox.meta.handsets import Handsets
-from sandbox.meta.media_routes import Attachments
-from sandbox.meta.media_store import Media
-from sandbox.meta.number_directory import Numbers
-from sandbox.meta.number_move_routes import Carriers
-from sandbox.meta.webhook_sender import Meta
+from sandbox.meta.media_routes import MediaRoutes
+from sandbox.meta.media_store import MediaStore
+from sandbox.meta.number_directory import NumberDirectory
+from sandbox.meta.number_move_routes import NumberMoveRoutes
+from sandbox.meta.webhook_sender import WebhookSender
 from sandbox.meta.world import World
 from sandbox.openklant.control import Control
 from sandbox.organisation import Carrier, Town
@@ -38,57 +38,57 @@ from services.lifecycle import first_failure
 from services.tasks import background_task
 
 
-class Running(msgspec.Struct, frozen=True):
+class RunningSandbox(msgspec.Struct, frozen=True):
     url: str
     broken: "asyncio.Future[object]"
-    """Ends only when a part breaks."""
+    """Done only when a part fails."""
 
 
 @asynccontextmanager
 async def sandbox(settings: SandboxSettings) -> AsyncIterator["asyncio.Future[object]"]:
-    """The sandbox as `lifecycle.run` wants it."""
-    async with running(settings) as started:
+    """Run the sandbox in the form that `lifecycle.run` expects."""
+    async with run_sandbox(settings) as started:
         yield started.broken
 
 
 @asynccontextmanager
-async def running(settings: SandboxSettings) -> AsyncIterator[Running]:
-    """The sandbox, and where it listens; ConfigError for a postkamer.toml with faults."""
-    shown = (
-        organisation.of(loader.load(settings.config).config)
+async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox]:
+    """Run the sandbox and yield its address; ConfigError for a postkamer.toml with faults."""
+    town = (
+        organisation.from_config(loader.load(settings.config).config)
         if settings.config
         else organisation.EXAMPLE
     )
     async with webhook_sender.session() as http:
-        world = make(settings, shown, http)
-        asking = Asking(settings, http)
-        contents = Contents(asking, stream=world.stream)
-        crm = Crm(settings.crm_secret, stream=world.stream, contents=contents)
-        desk = Desk(asking, stream=world.stream)
-        graph = Graph(world)
-        desks = [*desk.routes(), *Centre(asking).routes()]
-        register = Control(settings.openklant_token)
-        crms = [*crm.routes(), *register.routes()]
-        routes = [*graph.routes(), *crms, *desks, *others(world)]
+        world = make_world(settings, town, http)
+        client = PostkamerClient(settings, http)
+        fetcher = DatarefFetcher(client, stream=world.stream)
+        crm = CrmReceiver(settings.crm_secret, stream=world.stream, fetcher=fetcher)
+        desk = Desk(client, stream=world.stream)
+        graph = GraphApi(world)
+        desks = [*desk.routes(), *ContactCentre(client).routes()]
+        openklant = Control(settings.openklant_token)
+        crms = [*crm.routes(), *openklant.routes()]
+        routes = [*graph.routes(), *crms, *desks, *other_routes(world)]
         app = api_app(routes)
         app.middlewares.append(own_pages_only)
         async with (
             serve(app, settings.bind, settings.port, connections=MANY) as port,
-            background_task(world.meta.run()) as telling,
-            background_task(desk.watch()) as watching,
-            background_task(contents.fetch()) as fetching,
+            background_task(world.webhooks.run()) as webhook_task,
+            background_task(desk.watch()) as desk_task,
+            background_task(fetcher.run()) as fetch_task,
         ):
-            broken = first_failure(telling, watching, fetching)
+            broken = first_failure(webhook_task, desk_task, fetch_task)
             try:
-                yield Running(f"http://{settings.bind}:{port}", broken)
+                yield RunningSandbox(f"http://{settings.bind}:{port}", broken)
             finally:
                 graph.close()
                 crm.close()
-                register.close()
+                openklant.close()
                 world.stream.close()
 
 
-def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) -> World:
+def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSession) -> World:
     url = settings.gateway_url + "/webhooks/whatsapp"
     secrets: dict[Carrier, str] = {
         "meta": settings.app_secret,
@@ -97,24 +97,24 @@ def make(settings: SandboxSettings, shown: Town, http: aiohttp.ClientSession) ->
     chance = Random(settings.seed)
     return World(
         settings=settings,
-        town=shown,
-        numbers=Numbers(shown),
-        meta=Meta(http, url=url, secrets=secrets),
-        stream=Stream(clock.new_id().hex[-12:]),
+        town=town,
+        numbers=NumberDirectory(town),
+        webhooks=WebhookSender(http, url=url, secrets=secrets),
+        stream=EventStream(clock.new_id().hex[-12:]),
         handsets=Handsets(),
-        media=Media(chance),
+        media=MediaStore(chance),
         chance=chance,
     )
 
 
-def others(world: World) -> list[web.RouteDef]:
-    """The phones, their files at Meta's, the page and the stream."""
-    found = page_server.files()
+def other_routes(world: World) -> list[web.RouteDef]:
+    """Return the routes of the phones, the files at Meta, the page and the stream."""
+    files = page_server.load_files()
     return [
-        *Attachments(world).routes(),
-        *Carriers(world).routes(),
-        *Phone(world, page_server.samples(found)).routes(),
-        *page_server.routes(world.town, found),
+        *MediaRoutes(world).routes(),
+        *NumberMoveRoutes(world).routes(),
+        *Phone(world, page_server.list_samples(files)).routes(),
+        *page_server.routes(world.town, files),
         web.get("/stream", world.stream.listen),
     ]
 
@@ -123,7 +123,7 @@ def others(world: World) -> list[web.RouteDef]:
 async def own_pages_only(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """No other site may use the sandbox through somebody's browser."""
+    """Refuse requests that another site makes through the user's browser."""
     if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
         return problem_response(403, "only the sandbox's own page may ask this")
     return await handler(request)

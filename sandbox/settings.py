@@ -1,7 +1,7 @@
-"""Where the sandbox listens, whom it talks to and which secrets it shares with them.
+"""Settings of the sandbox: its address, the services it calls, and the secrets shared with them.
 
-The secrets have defaults, because everything that the sandbox stands in for is make-believe; a
-real installation never runs it.
+The secrets have defaults, since the sandbox only plays the outside world; a real installation never
+runs it.
 """
 
 import base64
@@ -19,42 +19,42 @@ HIGHEST_PORT = 65_535
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str = "127.0.0.1"
     port: int = 8090
-    """0 takes any free port."""
+    """Port to listen on; 0 takes any free port."""
     gateway_url: str = "http://127.0.0.1:8080"
     archiver_url: str = "http://127.0.0.1:8083"
     api_token: str = "sandbox-api-token"
     app_secret: str = "sandbox-app-secret"
     access_token: str = "sandbox-access-token"
     platform_secret: str = "sandbox-platform-secret"
-    """With which 360dialog signs."""
+    """Secret that 360dialog signs with."""
     crm_secret: bytes = b"sandbox-crm-secret"
     openklant_token: str = "5a6d626f7800000000000000000000000000beef"
-    """With which Open Klant is spoken to: 40 characters, as its own tokens have."""
+    """Token for Open Klant: 40 characters, like its own tokens."""
     config: Path | None = None
-    """postkamer.toml; without it the page shows a municipality of its own."""
+    """Path of postkamer.toml; without it the page shows an example municipality."""
     seed: int | None = None
-    """Makes waiting times and the disorder of statuses the same in every run."""
+    """Seed that makes delays and the disorder of statuses the same in every run."""
     status_seconds: tuple[float, float] = (0.2, 2.0)
-    """How late a status comes: not before, not after."""
+    """Shortest and longest delay of a status."""
     limits: bool = False
-    """Whether the Graph API refuses as much as Meta does: 80 messages/s a number, 45 a citizen."""
+    """True if the Graph API applies Meta's rate limits: 80 messages/s a number, 45 a citizen."""
 
 
 def load(environ: Mapping[str, str]) -> SandboxSettings:
-    """The settings that `environ` asks for; SettingsError names everything that is wrong."""
+    """Read the settings from `environ`. Raises SettingsError with everything that is wrong."""
     faults: list[str] = []
-    given: dict[str, object] = {}
+    fields: dict[str, object] = {}
     for field, (variable, parse) in VARIABLES.items():
         try:
             if text := read(variable, environ):
-                given[field] = parse(text.strip())
+                fields[field] = parse(text.strip())
         except OSError as error:
             faults.append(f"{variable}_FILE: cannot be read ({error.strerror})")
         except ValueError as error:
             faults.append(f"{variable}: {error}")
     if faults:
         raise SettingsError(faults)
-    return msgspec.convert(given, SandboxSettings)
+    return msgspec.convert(fields, SandboxSettings)
 
 
 def _port(text: str) -> int:
@@ -77,9 +77,9 @@ def _first(text: str) -> str:
 
 
 def crm_secret(text: str) -> bytes:
-    """The bytes that sign: Standard Webhooks writes them as `whsec_<base64>`."""
-    prefix, found, encoded = text.partition("whsec_")
-    if prefix or not found:
+    """Return the bytes of the secret, which Standard Webhooks writes as `whsec_<base64>`."""
+    prefix, marker, encoded = text.partition("whsec_")
+    if prefix or not marker:
         return text.encode()
     try:
         return base64.b64decode(encoded, validate=True)
@@ -104,7 +104,7 @@ def _range(text: str) -> tuple[float, float]:
     return least, most
 
 
-def _limits(text: str) -> bool:
+def _use_limits(text: str) -> bool:
     if text not in {"none", "meta"}:
         raise ValueError("expected none or meta")
     return text == "meta"
@@ -124,5 +124,5 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "config": ("POSTKAMER_CONFIG", Path),
     "seed": ("POSTKAMER_SANDBOX_SEED", _whole),
     "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),
-    "limits": ("POSTKAMER_SANDBOX_LIMITS", _limits),
+    "limits": ("POSTKAMER_SANDBOX_LIMITS", _use_limits),
 }

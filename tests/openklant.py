@@ -11,7 +11,7 @@ from yarl import URL
 from sandbox.openklant import writes
 from sandbox.openklant.error_responses import BASE
 from sandbox.openklant.store import Row, Store
-from sandbox.openklant.writes import Checked, Stamp
+from sandbox.openklant.writes import CheckedWrite, Stamp
 from sandbox.settings import SandboxSettings
 
 Json = dict[str, Any]
@@ -110,17 +110,17 @@ class Register:
 
     def check(self, resource: str, body: object, before: Row | None = None) -> list[str]:
         """Each fault as `name code`; none when it is taken."""
-        found = writes.check(self.store, resource, body, before, partial=before is not None)
-        return [] if isinstance(found, Checked) else [f"{f.name} {f.code}" for f in found]
+        found = writes.check_write(self.store, resource, body, before, partial=before is not None)
+        return [] if isinstance(found, CheckedWrite) else [f"{f.name} {f.code}" for f in found]
 
     def take(self, resource: str, body: object) -> Row:
-        found = writes.check(self.store, resource, body)
-        assert isinstance(found, Checked), found
+        found = writes.check_write(self.store, resource, body)
+        assert isinstance(found, CheckedWrite), found
         return writes.create(self.store, found, Stamp(AT, self.new_id))
 
     def change(self, resource: str, row: Row, body: object) -> Row:
-        found = writes.check(self.store, resource, body, row, partial=True)
-        assert isinstance(found, Checked), found
+        found = writes.check_write(self.store, resource, body, row, partial=True)
+        assert isinstance(found, CheckedWrite), found
         return writes.change(self.store, found, AT)
 
     def body(self, resource: str) -> Json:

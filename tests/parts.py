@@ -15,7 +15,7 @@ import msgspec
 
 from archiver.encryption.sealing import SALT_BYTES
 from archiver.encryption.stream_sealing import SealingStream
-from archiver.media.row_encryption import lock_of
+from archiver.media.row_encryption import derive_stream_key
 from services.http.rights import Rights
 from services.postgres.database import connection_pool
 from tests.citizens import NUMBER, phone, post, text, webhook
@@ -140,7 +140,7 @@ class Parts:
         place = (part.tenant, part.conversation)
         async with connection_pool(self.town.database.url, "test", 1) as pool:
             key = (await (await keys_of(pool)).existing_conversation_keys([place]))[place]
-        lock = lock_of({"file_salt": salt, "about": id}, key)
+        lock = derive_stream_key({"file_salt": salt, "about": id}, key)
         assert lock is not None
 
         async def pieces() -> AsyncIterator[bytes]:

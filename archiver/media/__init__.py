@@ -1,1 +1,1 @@
-"""Files that citizens send: fetched in time, looked at, and kept; or kept from everybody."""
+"""Files that citizens send: fetched before Meta deletes them, scanned, stored or quarantined."""

@@ -1,4 +1,4 @@
-"""One file in hand: held while it is worked on, its end written down, or given back."""
+"""Run a step on a claimed file: renew the lease meanwhile, then store the result or release it."""
 
 import asyncio
 import random
@@ -8,68 +8,77 @@ from functools import partial
 
 import structlog
 
-from archiver.media.fetch_policy import SENTENCES, STOPS, Fetched, FetchFailed, MediaResult, wait
+from archiver.media.fetch_policy import (
+    OPERATOR_FAILURES,
+    REASONS,
+    FetchedFile,
+    FetchFailed,
+    MediaResult,
+    retry_delay,
+)
 from archiver.media.store import RENEW_SECONDS, File, MediaStore
 from services import clock, metrics
 from services.postgres.database import DATABASE_ERRORS, retry_while_unavailable
 from services.tasks import background_task, with_timeout
 
-LOOK_SECONDS = 1.0
-"""Between two looks at whether there is a file."""
-LET_GO_SECONDS = 2.0
+POLL_SECONDS = 1.0
+"""Pause before the table is polled again when no file was due."""
+RELEASE_SECONDS = 2.0
 
-StepResult = Fetched | MediaResult | FetchFailed
+StepResult = FetchedFile | MediaResult | FetchFailed
 Step = Callable[[File], Awaitable[StepResult]]
 
 log = structlog.get_logger()
 
 
-async def run_step(book: MediaStore, file: File, step: Step) -> StepResult:
-    """What came of `step`, written down. A fault of ours costs this file a while, and no other
-    anything."""
+async def run_step(media_store: MediaStore, file: File, step: Step) -> StepResult:
+    """Run `step` on the file and store its result. An unexpected error reschedules this file and
+    leaves other files alone."""
     try:
-        async with background_task(_renew(book, file)):
-            came = await step(file)
-        await retry_while_unavailable(partial(store_result, book, file, came), "media")
+        async with background_task(_renew(media_store, file)):
+            result = await step(file)
+        await retry_while_unavailable(partial(store_result, media_store, file, result), "media")
     except asyncio.CancelledError:
-        await _let_go(book, file)
+        await _release(media_store, file)
         raise
     except Exception as error:
         log.error("media.failed", message=file.id, exc_info=error)
-        came = FetchFailed("strange")
-        await retry_while_unavailable(partial(store_result, book, file, came), "media")
-    return came
+        result = FetchFailed("strange")
+        await retry_while_unavailable(partial(store_result, media_store, file, result), "media")
+    return result
 
 
-async def store_result(book: MediaStore, file: File, came: StepResult) -> None:
+async def store_result(media_store: MediaStore, file: File, result: StepResult) -> None:
     now = clock.now()
-    if isinstance(came, Fetched):
-        await book.fetched(file, came, now)
-    elif isinstance(came, MediaResult):
-        if await book.finish(file, came, now):
-            _tell(file, came)
+    if isinstance(result, FetchedFile):
+        await media_store.record_fetch(file, result, now)
+    elif isinstance(result, MediaResult):
+        if await media_store.finish(file, result, now):
+            _report(file, result)
     else:
-        seconds, reason = wait(file.attempts, random.random()), SENTENCES[came.word]
-        say = log.error if came.word in STOPS else log.warning
-        say("media.put_off", message=file.id, number=file.number, reason=reason, seconds=seconds)
-        metrics.media_attempts.labels(outcome=came.word).inc()
-        await book.reschedule(file, now + timedelta(seconds=seconds), reason)
+        seconds, reason = retry_delay(file.attempts, random.random()), REASONS[result.code]
+        log_event = log.error if result.code in OPERATOR_FAILURES else log.warning
+        log_event(
+            "media.put_off", message=file.id, number=file.number, reason=reason, seconds=seconds
+        )
+        metrics.media_attempts.labels(outcome=result.code).inc()
+        await media_store.reschedule(file, now + timedelta(seconds=seconds), reason)
 
 
-def _tell(file: File, end: MediaResult) -> None:
-    metrics.media.labels(outcome=end.state).inc()
-    if end.state != "available":
-        log.warning("media.ended", message=file.id, kind=end.state, reason=end.reason)
+def _report(file: File, result: MediaResult) -> None:
+    metrics.media.labels(outcome=result.state).inc()
+    if result.state != "available":
+        log.warning("media.ended", message=file.id, kind=result.state, reason=result.reason)
 
 
-async def _renew(book: MediaStore, file: File) -> None:
+async def _renew(media_store: MediaStore, file: File) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
-        await retry_while_unavailable(partial(book.renew, file, clock.now()), "media")
+        await retry_while_unavailable(partial(media_store.renew, file, clock.now()), "media")
 
 
-async def _let_go(book: MediaStore, file: File) -> None:
+async def _release(media_store: MediaStore, file: File) -> None:
     try:
-        await with_timeout(LET_GO_SECONDS, book.release(file, clock.now()))
-    except DATABASE_ERRORS as error:  # then another takes it when its time here is over
+        await with_timeout(RELEASE_SECONDS, media_store.release(file, clock.now()))
+    except DATABASE_ERRORS as error:  # the lease expires, and then another process claims it
         log.warning("media.not_let_go", message=file.id, exc_info=error)

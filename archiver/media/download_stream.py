@@ -1,30 +1,29 @@
-"""A file while it arrives: counted, hashed, its beginning noted, and sealed as it passes; never
-the whole of it in memory."""
+"""A download in progress: counted, hashed and sealed chunk by chunk, never whole in memory."""
 
 import hashlib
 from collections.abc import AsyncIterator
 
 from archiver.encryption.stream_sealing import SealingStream, StreamKey
-from archiver.media.fetch_policy import LARGEST_BYTES, Fetched
+from archiver.media.fetch_policy import LARGEST_BYTES, FetchedFile
 from services.files.file_signatures import HEAD_BYTES
 
 
 class TooLarge(Exception):
-    """It is larger than what WhatsApp takes from a citizen."""
+    """The file is larger than WhatsApp accepts from a citizen."""
 
 
-class Arriving:
-    def __init__(self, content: AsyncIterator[bytes], lock: StreamKey) -> None:
+class Download:
+    def __init__(self, content: AsyncIterator[bytes], stream_key: StreamKey) -> None:
         self._content = content
         self._hash = hashlib.sha256()
         self._size, self._head = 0, b""
-        self._sealing = SealingStream(lock, self._counted())
+        self._sealing = SealingStream(stream_key, self._count())
 
     def pieces(self) -> AsyncIterator[bytes]:
-        """Sealed."""
+        """Yield the sealed bytes."""
         return self._sealing.pieces()
 
-    async def _counted(self) -> AsyncIterator[bytes]:
+    async def _count(self) -> AsyncIterator[bytes]:
         async for piece in self._content:
             self._size += len(piece)
             if self._size > LARGEST_BYTES:
@@ -34,8 +33,8 @@ class Arriving:
                 self._head += piece[:HEAD_BYTES]
             yield piece
 
-    def fetched(self, mime_type: str) -> Fetched:
-        return Fetched(
+    def result(self, mime_type: str) -> FetchedFile:
+        return FetchedFile(
             self._size,
             self._hash.hexdigest(),
             mime_type,

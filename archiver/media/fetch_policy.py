@@ -1,7 +1,7 @@
-"""What became of an attempt to get a file, and what follows from it: tables. Pure.
+"""Classify attempts to fetch a file, and decide what follows. Pure.
 
-Nearly everything is tried again for as long as Meta keeps the file. Whether an id is unknown
-because it is too old, or because our token may not see it, Meta does not say; so that is too.
+Nearly every failure is retried for as long as Meta keeps the file. That includes an unknown id:
+Meta does not say whether the file is too old or our token may not see it.
 """
 
 import base64
@@ -14,25 +14,26 @@ import msgspec
 from services.backoff import delay
 from services.files.file_signatures import has_signature, strip_parameters
 
-LIVES = timedelta(days=7)
-"""How long Meta keeps what a citizen sent (since 2025-10-09): its id is good for as long."""
+META_RETENTION = timedelta(days=7)
+"""Time that Meta keeps a citizen's file, and that its id stays valid (since 2025-10-09)."""
 LARGEST_BYTES = 100 * 1024 * 1024
-"""Of what WhatsApp takes from a citizen; Meta drops what is larger itself."""
-FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0
-"""Seconds before the next attempt, doubled each time: a file is there within minutes of the end of
-whatever kept it."""
+"""Largest file that WhatsApp accepts from a citizen; Meta itself drops larger ones."""
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 900.0
+"""Seconds before the next attempt, doubled each time up to the second value: a file arrives within
+minutes after an outage ends."""
 ANSWER_BYTES = 16 * 1024
-"""Of what Meta says of a file; it takes under 1 KiB."""
+"""Most bytes read of Meta's description of a file, which takes under 1 KiB."""
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-"""Of a file at Meta: it is a part of an address."""
+"""Valid id of a file at Meta. The id becomes part of a URL."""
 
 TYPE = re.compile(r"[ -~]{1,255}")
-PAGE = "text/html"
-TRIES = 3
-"""Of what begins otherwise than its kind does."""
+HTML = "text/html"
+SIGNATURE_ATTEMPTS = 3
+"""Attempts for a file whose first bytes do not fit its type; after the last one it is stored as it
+is, and the scan quarantines it."""
 
-Word = Literal[
+FailureCode = Literal[
     "unknown",
     "shut",
     "busy",
@@ -44,7 +45,7 @@ Word = Literal[
     "scanner",
     "damaged",
 ]
-SENTENCES: dict[Word, str] = {
+REASONS: dict[FailureCode, str] = {
     "unknown": "media_unknown: Meta kent dit bestand niet, of ons token mag het niet zien",
     "shut": "media_shut: Meta laat ons niet bij dit bestand; de beheerder moet iets doen",
     "busy": "media_busy: Meta geeft dit bestand nu niet; Postkamer probeert het opnieuw",
@@ -56,13 +57,13 @@ SENTENCES: dict[Word, str] = {
     "scanner": "media_scanner: de virusscanner kijkt nu niet",
     "damaged": "media_damaged: in de opslag ligt iets anders dan wat er bewaard is",
 }
-"""Why it is not there yet. All of these are tried again."""
-STOPS: frozenset[Word] = frozenset({"shut", "elsewhere", "damaged"})
-"""A person must mend something."""
+"""Reason why the file is not there yet, by failure. All of these are retried."""
+OPERATOR_FAILURES: frozenset[FailureCode] = frozenset({"shut", "elsewhere", "damaged"})
+"""Failures that only an operator can fix; they are logged as errors."""
 SHUT_CODES = frozenset({0, 3, 10, 190})
-"""Meta's codes of an app or a token that may not; 200 to 299 (permissions) too."""
+"""Meta's codes for an app or a token without access. 200 to 299 (permissions) mean the same."""
 UNKNOWN_CODE = 100
-"""Meta's code of an object that is not there, or that the token may not see."""
+"""Meta's code for an object that does not exist or that the token may not see."""
 
 EXPIRED = "media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder"
 UNUSABLE = "media_unusable: Meta noemde dit bestand bij een id dat geen id is"
@@ -74,7 +75,7 @@ RELEASED = "media_released: vrijgegeven door {}"
 DIFFERS = "media_type_differs: dit bestand is niet van het soort dat het zegt te zijn ({})"
 
 
-class Announced(msgspec.Struct, frozen=True, rename="camel"):
+class AnnouncedFile(msgspec.Struct, frozen=True, rename="camel"):
     """A file as the webhook announced it."""
 
     id: str
@@ -84,70 +85,75 @@ class Announced(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MediaInfo(msgspec.Struct, frozen=True):
-    """What Meta says of a file that it has: where it is for the next minutes, its size in bytes
-    (None: it did not say)."""
+    """Meta's description of a file. `url` is valid for a few minutes; `size` is in bytes, None if
+    Meta did not give it."""
 
     url: str
     mime_type: str = ""
     size: int | None = None
 
 
-class Fetched(msgspec.Struct, frozen=True):
-    """It is in the object store."""
+class FetchedFile(msgspec.Struct, frozen=True):
+    """A file that was fetched into the object store."""
 
     size: int
     sha256: str
-    """In hex."""
+    """SHA-256 of the content, in hex."""
     mime_type: str
     head: bytes
+    """First bytes of the content, to recognise its type by."""
     agrees: bool = True
-    """With the hash of the webhook."""
+    """True if the content has the hash that the webhook announced."""
     object: str = ""
-    """Its name there: the SHA-256, in hex, of how it lies there, sealed."""
+    """Name in the object store: SHA-256 of the sealed bytes, in hex."""
 
 
 class FetchFailed(msgspec.Struct, frozen=True):
-    """Not this time."""
+    """A failed attempt, to be retried."""
 
-    word: Word
+    code: FailureCode
 
 
 class MediaResult(msgspec.Struct, frozen=True):
-    """For good."""
+    """The final result for a file."""
 
     state: Literal["available", "quarantined", "lost"]
     reason: str = ""
     scanned: bool = False
 
 
-def usable(id: str) -> bool:
+def is_valid_id(id: str) -> bool:
     return ID.fullmatch(id) is not None
 
 
-def about(status: int, body: bytes) -> MediaInfo | FetchFailed:
-    """What Meta answered when it was asked where a file is."""
-    said = _decoded(body)
-    url = said.get("url")
+def read_media_info(status: int, body: bytes) -> MediaInfo | FetchFailed:
+    """Interpret Meta's response to the request for a file's description."""
+    fields = _decode(body)
+    url = fields.get("url")
     if status == 200:
         if not isinstance(url, str) or not url:
             return FetchFailed("strange")
-        return MediaInfo(url, _type(said.get("mime_type")), _size(said.get("file_size")))
-    return FetchFailed(_refused(status, said.get("error")))
+        return MediaInfo(
+            url, _read_type(fields.get("mime_type")), _read_size(fields.get("file_size"))
+        )
+    return FetchFailed(_failure_code(status, fields.get("error")))
 
 
 def check_download(
-    status: int, content_type: str, encoding: str, said: MediaInfo
+    status: int, content_type: str, encoding: str, info: MediaInfo
 ) -> FetchFailed | None:
-    """What the answer means where the bytes should be; None: here they come. A page in the place
-    of a file is somebody's word that stands between, and bytes that were compressed though we asked
-    for them as they are, are other bytes."""
+    """Return why the response does not carry the file; None if it does.
+
+    A web page instead of a file comes from a proxy in between. A compressed body, which we did not
+    ask for, does not have the bytes of the file.
+    """
     if status != 200:
-        return FetchFailed(_refused(status, None))
-    page = strip_parameters(content_type) == PAGE and strip_parameters(said.mime_type) != PAGE
+        return FetchFailed(_failure_code(status, None))
+    page = strip_parameters(content_type) == HTML and strip_parameters(info.mime_type) != HTML
     return FetchFailed("strange") if page or encoding not in ("", "identity") else None
 
 
-def _refused(status: int, error: object) -> Word:
+def _failure_code(status: int, error: object) -> FailureCode:
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and not isinstance(code, bool):
         if code in SHUT_CODES or 200 <= code <= 299:
@@ -162,60 +168,64 @@ def _refused(status: int, error: object) -> Word:
     return "busy" if status in (408, 425, 429) or status >= 500 else "strange"
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
+def _decode(body: bytes) -> dict[str, Any]:
     try:
-        said = msgspec.json.decode(body)
+        fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _type(given: object) -> str:
-    """Nothing but what a type is made of: it is written down, and stands in a header."""
-    return given if isinstance(given, str) and TYPE.fullmatch(given) else ""
+def _read_type(value: object) -> str:
+    """Return the type if it is printable ASCII, else '': it is stored, and sent in a header."""
+    return value if isinstance(value, str) and TYPE.fullmatch(value) else ""
 
 
-def _size(given: object) -> int | None:
-    """Meta writes it as a text; a number would do."""
-    text = str(given)
+def _read_size(value: object) -> int | None:
+    """Return the size in bytes. Meta sends it as a string; a number is accepted too."""
+    text = str(value)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
-def is_whole(
-    got: Fetched, said: MediaInfo, announced: Announced, attempts: int
-) -> Fetched | FetchFailed:
-    """As much as was announced, and of its kind: what begins otherwise is fetched anew, for it may
-    be another's word in its place, until it has come so often."""
-    if said.size is not None and said.size != got.size:
+def check_content(
+    fetched: FetchedFile, info: MediaInfo, announced: AnnouncedFile, attempts: int
+) -> FetchedFile | FetchFailed:
+    """Check the size and the type of a fetched file.
+
+    A file whose first bytes do not fit its type is fetched again, since a proxy may have sent a
+    page in its place, until it has been fetched SIGNATURE_ATTEMPTS times.
+    """
+    if info.size is not None and info.size != fetched.size:
         return FetchFailed("cut")
-    types = (announced.mime_type, got.mime_type)
-    if attempts < TRIES and quarantine(types, got.head):
+    types = (announced.mime_type, fetched.mime_type)
+    if attempts < SIGNATURE_ATTEMPTS and check_signature(types, fetched.head):
         return FetchFailed("strange")
-    # Meta does not say of what the hash is taken: that it differs is noted and no more.
-    in_base64 = base64.b64encode(bytes.fromhex(got.sha256)).decode()
-    agrees = announced.sha256 in ("", in_base64, got.sha256)
-    return msgspec.structs.replace(got, agrees=agrees)
+    # Meta does not document which bytes it hashes, so a difference is only recorded.
+    in_base64 = base64.b64encode(bytes.fromhex(fetched.sha256)).decode()
+    agrees = announced.sha256 in ("", in_base64, fetched.sha256)
+    return msgspec.structs.replace(fetched, agrees=agrees)
 
 
-def gone(missed: FetchFailed) -> MediaResult:
-    """After seven days; with why it did not come before, where that was not its age."""
-    why = "" if missed.word == "unknown" else f" (steeds: {SENTENCES[missed.word]})"
+def give_up(failure: FetchFailed) -> MediaResult:
+    """Return the result for a file that Meta keeps no longer, with the failure of the last attempt
+    unless that was its age."""
+    why = "" if failure.code == "unknown" else f" (steeds: {REASONS[failure.code]})"
     return MediaResult("lost", EXPIRED + why)
 
 
-def quarantine(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
-    """What is not of the types that it is said to be of is kept from everybody."""
+def check_signature(mime_types: tuple[str, ...], head: bytes) -> MediaResult | None:
+    """Return the quarantine result if the first bytes do not fit one of the types; else None."""
     for mime_type in filter(None, mime_types):
         if not has_signature(mime_type, head):
             return MediaResult("quarantined", DIFFERS.format(strip_parameters(mime_type)))
     return None
 
 
-def wait(attempts: int, chance: float) -> float:
-    """Seconds before the next attempt, after so many; `chance` is drawn from 0 up to 1."""
-    return delay(attempts - 1, FIRST_WAIT, LONGEST_WAIT, 0.75 + chance / 2)
+def retry_delay(attempts: int, chance: float) -> float:
+    """Return the seconds before the next attempt; `chance` is drawn from 0 up to 1."""
+    return delay(attempts - 1, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, 0.75 + chance / 2)
 
 
-def expired(sent_at: datetime, now: datetime) -> bool:
-    """Whether Meta may have thrown it away. It is asked once all the same."""
-    return now - sent_at >= LIVES
+def is_expired(sent_at: datetime, now: datetime) -> bool:
+    """Return True if Meta may have deleted the file. Meta is asked once all the same."""
+    return now - sent_at >= META_RETENTION

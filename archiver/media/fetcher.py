@@ -1,5 +1,8 @@
-"""Getting files from their provider into the store, each under a name of its own for each attempt:
-who comes too late with one touches nobody else's."""
+"""Fetch files from their provider into the object store.
+
+Each attempt writes under a name of its own, so an attempt that finishes too late overwrites no
+other.
+"""
 
 import asyncio
 from collections import Counter
@@ -8,20 +11,20 @@ from functools import partial
 from uuid import UUID
 
 from archiver.encryption.stream_sealing import StreamKey
-from archiver.media.claim import LOOK_SECONDS, StepResult, run_step
-from archiver.media.download_stream import Arriving, TooLarge
+from archiver.media.claim import POLL_SECONDS, StepResult, run_step
+from archiver.media.download_stream import Download, TooLarge
 from archiver.media.fetch_policy import (
     TOO_LARGE,
     UNOPENABLE,
     UNUSABLE,
-    Fetched,
+    FetchedFile,
     FetchFailed,
     MediaInfo,
     MediaResult,
-    expired,
-    gone,
-    is_whole,
-    usable,
+    check_content,
+    give_up,
+    is_expired,
+    is_valid_id,
 )
 from archiver.media.provider_client import MediaClient
 from archiver.media.store import File, MediaStore
@@ -32,62 +35,64 @@ from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavai
 from services.postgres.database import retry_while_unavailable
 
 AT_ONCE = 6
-"""Files under way: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 90 MiB together."""
-OF_A_NUMBER = 2
-"""The same of one number: one whose provider hangs leaves the others two thirds."""
-ADDRESSES = 2
-"""Asked for in one attempt: an address is good for five minutes, and a slow one may be over."""
+"""Files fetched at a time: each buffers up to 15 MiB (`object_store.PIECE_BYTES`), so 90 MiB."""
+PER_NUMBER = 2
+"""Files of one number fetched at a time: a provider that hangs leaves two thirds to the others."""
+ADDRESS_ATTEMPTS = 2
+"""Download addresses tried in one attempt: an address is valid for five minutes, and may have
+expired before the download starts."""
 
 
 class Fetcher:
     def __init__(
         self,
-        book: MediaStore,
-        source: MediaClient,
-        store: ObjectStore,
+        media_store: MediaStore,
+        client: MediaClient,
+        objects: ObjectStore,
         accounts: Mapping[str, ProviderAccount],
     ) -> None:
-        self._book, self._source, self._store = book, source, store
+        self._media_store, self._client, self._objects = media_store, client, objects
         self._accounts = accounts
         self._busy: Counter[str] = Counter()
-        """Number -> its files under way."""
+        """Number -> its files being fetched."""
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
-        """One file after the other, for as long as the service runs; several of these share it."""
+        """Fetch files one after the other until cancelled. Several of these tasks run at a time."""
         while True:
-            async with self._turn:  # or several would see the same number free
+            async with self._turn:  # else several tasks would see the same number below its limit
                 if file := await retry_while_unavailable(self._claim, "media"):
                     self._busy[file.number] += 1
             if file:
-                await self._take(file)
+                await self._process(file)
             else:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def _claim(self) -> File | None:
-        """Each try with a name of its own: the answer to one that was carried out may be lost."""
-        full = [number for number, files in self._busy.items() if files >= OF_A_NUMBER]
-        return await self._book.to_fetch(clock.now(), clock.new_id(), full)
+        """Claim a file under a new name. A repeated query needs another name: the first may have
+        been executed although its answer was lost."""
+        full = [number for number, files in self._busy.items() if files >= PER_NUMBER]
+        return await self._media_store.claim_to_fetch(clock.now(), clock.new_id(), full)
 
-    async def _take(self, file: File) -> None:
-        """Of a number that is counted as busy."""
+    async def _process(self, file: File) -> None:
+        """Fetch a file whose number was counted as busy."""
         try:
-            came = await run_step(self._book, file, self._fetch)
+            result = await run_step(self._media_store, file, self._fetch)
         finally:
             self._busy[file.number] -= 1
-        # Of one that came when another had taken it over the row names another object.
-        if isinstance(came, Fetched) and not await self._is_named(file):
-            await self._forgot(file.object, came.object)
+        # If another process took the file over meanwhile, the row names another object.
+        if isinstance(result, FetchedFile) and not await self._is_named(file):
+            await self._delete_objects(file.object, result.object)
 
     async def _is_named(self, file: File) -> bool:
-        return await retry_while_unavailable(partial(self._book.names, file), "media")
+        return await retry_while_unavailable(partial(self._media_store.is_current, file), "media")
 
-    async def _forgot(self, object: UUID, sealed: str) -> bool:
-        """Whether what was begun under these names, or is nobody's, is gone."""
+    async def _delete_objects(self, object: UUID, sealed: str) -> bool:
+        """Delete both objects; True if neither exists any more."""
         try:
-            await self._store.delete(object_store.media(object))
+            await self._objects.delete(object_store.media(object))
             if sealed:
-                await self._store.delete(object_store.sealed(sealed))
+                await self._objects.delete(object_store.sealed(sealed))
         except ObjectNotFound:  # the bucket too
             return True
         except StoreUnavailable:
@@ -95,64 +100,76 @@ class Fetcher:
         return True
 
     async def _fetch(self, file: File) -> StepResult:
-        """The row names what there may be in the store until that is gone: so whoever is killed
-        leaves nothing that nobody knows of."""
-        if file.left and not await self._forgot(file.left, file.left_sealed):
-            return FetchFailed("store")
-        if not await retry_while_unavailable(partial(self._book.start_fetch, file), "media"):
-            return FetchFailed("strange")  # another has it, and nothing of this is written down
-        came, sealed = await self._tried(file), ""
-        if isinstance(came, Fetched):
-            sealed = came.object
-            came = await self._kept(file, came)
-        if not isinstance(came, Fetched) and not await self._forgot(file.object, sealed):
-            return FetchFailed("store")  # nobody sweeps what has ended
-        if isinstance(came, FetchFailed) and expired(file.sent_at, clock.now()):
-            return gone(came)
-        return came
+        """Fetch one file.
 
-    async def _kept(self, file: File, got: Fetched) -> Fetched | FetchFailed:
-        """Under the name that it has for good, which the row has before the store does."""
-        if not await retry_while_unavailable(
-            partial(self._book.set_object, file, got.object), "media"
+        The row names every object that may exist until that object is deleted, so a process that
+        is killed leaves no unknown object behind.
+        """
+        if file.previous_object and not await self._delete_objects(
+            file.previous_object, file.previous_sha256
         ):
-            return FetchFailed("strange")  # another has it
+            return FetchFailed("store")
+        if not await retry_while_unavailable(partial(self._media_store.start_fetch, file), "media"):
+            return FetchFailed("strange")  # another process has the file: no row is updated
+        result, sealed = await self._try_fetch(file), ""
+        if isinstance(result, FetchedFile):
+            sealed = result.object
+            result = await self._keep(file, result)
+        if not isinstance(result, FetchedFile) and not await self._delete_objects(
+            file.object, sealed
+        ):
+            return FetchFailed("store")  # leftovers of a finished file would never be deleted
+        if isinstance(result, FetchFailed) and is_expired(file.sent_at, clock.now()):
+            return give_up(result)
+        return result
+
+    async def _keep(self, file: File, fetched: FetchedFile) -> FetchedFile | FetchFailed:
+        """Move the object to its final name, after the row has that name."""
+        if not await retry_while_unavailable(
+            partial(self._media_store.set_object, file, fetched.object), "media"
+        ):
+            return FetchFailed("strange")  # another process has the file
         try:
-            await self._store.keep(object_store.media(file.object), object_store.sealed(got.object))
+            await self._objects.keep(
+                object_store.media(file.object), object_store.sealed(fetched.object)
+            )
         except (StoreUnavailable, ObjectNotFound):
             return FetchFailed("store")
-        return got
+        return fetched
 
-    async def _tried(self, file: File) -> StepResult:
+    async def _try_fetch(self, file: File) -> StepResult:
         account = self._accounts.get(file.number)
         if account is None:
-            return FetchFailed("shut")  # the number was taken out of the configuration
-        if not usable(file.announced.id):
+            return FetchFailed("shut")  # the number was removed from the configuration
+        if not is_valid_id(file.announced.id):
             return MediaResult("lost", UNUSABLE)
-        if file.lock is None:
+        if file.stream_key is None:
             return MediaResult("lost", UNOPENABLE)
         try:
-            return await self._from(account, file, file.lock)
+            return await self._download(account, file, file.stream_key)
         except TooLarge:
             return MediaResult("lost", TOO_LARGE)
 
-    async def _from(self, account: ProviderAccount, file: File, lock: StreamKey) -> StepResult:
-        """Of an address that is over came no byte, so under this lock nothing lies then."""
-        missed = FetchFailed("unknown")
-        for _ in range(ADDRESSES):
-            said = await self._source.describe(account, file.announced.id)
-            if isinstance(said, FetchFailed):
-                return said
+    async def _download(
+        self, account: ProviderAccount, file: File, stream_key: StreamKey
+    ) -> StepResult:
+        """Download the file. An expired address delivers no bytes, so a second try may use the same
+        key: nothing was sealed under it yet."""
+        failure = FetchFailed("unknown")
+        for _ in range(ADDRESS_ATTEMPTS):
+            info = await self._client.describe(account, file.announced.id)
+            if isinstance(info, FetchFailed):
+                return info
             key = object_store.media(file.object)
-            came = await self._source.fetch(account, said, key, lock)
-            if isinstance(came, Arriving):
-                return _judged(file, came, said)
-            missed = came
-            if came.word not in ("unknown", "shut"):  # of an address that is over Meta says either
+            download = await self._client.fetch(account, info, key, stream_key)
+            if isinstance(download, Download):
+                return _check(file, download, info)
+            failure = download
+            if download.code not in ("unknown", "shut"):  # Meta gives either for an expired address
                 break
-        return missed
+        return failure
 
 
-def _judged(file: File, came: Arriving, said: MediaInfo) -> Fetched | FetchFailed:
-    got = came.fetched(said.mime_type or file.announced.mime_type)
-    return is_whole(got, said, file.announced, file.attempts)
+def _check(file: File, download: Download, info: MediaInfo) -> FetchedFile | FetchFailed:
+    fetched = download.result(info.mime_type or file.announced.mime_type)
+    return check_content(fetched, info, file.announced, file.attempts)

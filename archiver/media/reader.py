@@ -1,4 +1,4 @@
-"""Files as they are read again: opened while they come, and never a byte that is not as it was."""
+"""Read stored files: decrypted and authenticated chunk by chunk."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -7,7 +7,7 @@ import structlog
 
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.stream_sealing import open_stream
-from archiver.media.store import File, Kept
+from archiver.media.store import File, StoredFile
 from services import metrics
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
@@ -15,17 +15,20 @@ from services.files.object_store import ObjectNotFound, ObjectStore
 log = structlog.get_logger()
 
 
-async def read(store: ObjectStore, file: File | Kept) -> AsyncIterator[bytes]:
-    """Its pieces. Missing, Away or Shut, also half-way."""
+async def read(store: ObjectStore, file: File | StoredFile) -> AsyncIterator[bytes]:
+    """Return the chunks of the file. Raises ObjectNotFound, StoreUnavailable or CannotDecrypt, also
+    halfway through."""
     if not file.ciphertext_sha256:
         raise ObjectNotFound
-    if file.lock is None:
+    if file.stream_key is None:
         raise CannotDecrypt("its key is gone")
-    return open_stream(file.lock, await store.read(object_store.sealed(file.ciphertext_sha256)))
+    return open_stream(
+        file.stream_key, await store.read(object_store.sealed(file.ciphertext_sha256))
+    )
 
 
-def damaged(message: UUID, error: CannotDecrypt | ObjectNotFound) -> None:
-    """Counted and logged: what lies there is not what was kept, or nothing lies there."""
+def report_damage(message: UUID, error: CannotDecrypt | ObjectNotFound) -> None:
+    """Count and log a stored file that is missing or has been altered."""
     metrics.media_damaged.inc()
-    what = "media.missing" if isinstance(error, ObjectNotFound) else "media.damaged"
-    log.error(what, message=message)
+    event = "media.missing" if isinstance(error, ObjectNotFound) else "media.damaged"
+    log.error(event, message=message)

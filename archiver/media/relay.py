@@ -1,4 +1,4 @@
-"""What became of files, told to the partitions of their numbers; and how many wait."""
+"""Publish the results of files to the partitions of their numbers, and count waiting files."""
 
 import asyncio
 from functools import partial
@@ -8,33 +8,38 @@ from services import clock, metrics
 from services.amqp.partition_publisher import PartitionPublisher
 from services.postgres.database import retry_while_unavailable
 
-LOOK_SECONDS = 0.5
-"""Between two looks at what is not told yet."""
-MOST = 256
-"""Told at once: under 128 KiB."""
+POLL_SECONDS = 0.5
+"""Pause before the table is polled again for unpublished results."""
+BATCH = 256
+"""Results published at a time: under 128 KiB."""
 CONFIRM_SECONDS = 10.0
 COUNT_SECONDS = 15.0
-STATES, ENDS = ("waiting", "fetched"), ("available", "quarantined", "lost")
+STATES, RESULTS = ("waiting", "fetched"), ("available", "quarantined", "lost")
 
 
-async def tell(book: MediaStore, partitions: PartitionPublisher) -> None:
-    """For as long as the service runs. Cut off, it leaves what it told to be told again."""
+async def publish_results(media_store: MediaStore, partitions: PartitionPublisher) -> None:
+    """Publish results until cancelled. If it is cut off after publishing, the results are published
+    again."""
     while True:
-        untold = await retry_while_unavailable(partial(book.untold, MOST), "media")
-        told = await partitions.publish_by_number(untold, CONFIRM_SECONDS)
-        if told:
-            await retry_while_unavailable(partial(book.mark_published, told), "media")
-        if len(told) < MOST:
-            await asyncio.sleep(LOOK_SECONDS)
+        unpublished = await retry_while_unavailable(
+            partial(media_store.load_unpublished, BATCH), "media"
+        )
+        published = await partitions.publish_by_number(unpublished, CONFIRM_SECONDS)
+        if published:
+            await retry_while_unavailable(partial(media_store.mark_published, published), "media")
+        if len(published) < BATCH:
+            await asyncio.sleep(POLL_SECONDS)
 
 
-async def count(book: MediaStore) -> None:
-    """For as long as the service runs. What never happened is 0: else its first time is no rise."""
-    for outcome in ENDS:
+async def count_waiting(media_store: MediaStore) -> None:
+    """Update the metrics until cancelled. Counters start at 0, since without that the first event
+    would not show as an increase."""
+    for outcome in RESULTS:
         metrics.media.labels(outcome=outcome)
     while True:
         waiting = {
-            each.state: each for each in await retry_while_unavailable(book.waiting, "media")
+            each.state: each
+            for each in await retry_while_unavailable(media_store.count_waiting, "media")
         }
         for state in STATES:
             each = waiting.get(state)

@@ -1,4 +1,4 @@
-"""What of a file's row only opens with the key of its conversation. Pure."""
+"""Encrypted columns of a file's row, under the key of its conversation. Pure."""
 
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -7,45 +7,45 @@ import msgspec
 
 from archiver.encryption.sealing import CannotDecrypt, derive_item_key, seal, unseal
 from archiver.encryption.stream_sealing import StreamKey
-from archiver.media.fetch_policy import Announced
+from archiver.media.fetch_policy import AnnouncedFile
 
 Row: TypeAlias = Any
-"""By name: asyncpg's, or a dict."""
+"""A row with columns by name: asyncpg's Record or a dict."""
 PURPOSE = b"file"
-"""Of the key of what is in one; what was announced of it lies under another."""
+"""Purpose of the key for a file's content; the announced fields are under another key."""
 DIGEST = b"digest"
-"""In the place of a salt: the key above it is one file's alone."""
+"""Constant salt for the digest: the key it is derived from belongs to one file only."""
 
 
-def announced(row: Row, key: bytes | None) -> Announced:
+def decrypt_announced(row: Row, key: bytes | None) -> AnnouncedFile:
     plain = b'{"id":""}'
     if key and row["salt"]:
         with suppress(CannotDecrypt):
             plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
-    return msgspec.json.decode(plain, type=Announced)
+    return msgspec.json.decode(plain, type=AnnouncedFile)
 
 
-def lock_of(row: Row, key: bytes | None) -> StreamKey | None:
-    """Of what is in it."""
+def derive_stream_key(row: Row, key: bytes | None) -> StreamKey | None:
+    """Return the key of the file's content; None without the conversation's key or a salt."""
     if not (key and row["file_salt"]):
         return None
     return StreamKey(derive_item_key(key, row["file_salt"], PURPOSE), row["about"].bytes)
 
 
-def digest(lock: StreamKey, sha256: str) -> bytes:
-    return seal(lock.key, DIGEST, bytes.fromhex(sha256), lock.context)
+def seal_digest(stream_key: StreamKey, sha256: str) -> bytes:
+    return seal(stream_key.key, DIGEST, bytes.fromhex(sha256), stream_key.context)
 
 
-def sha256(row: Row, key: bytes | None) -> str:
-    """In hex, of its content; '' until it was fetched, and once its key is gone."""
-    lock = lock_of(row, key)
-    if row["digest"] is None or lock is None:
+def open_digest(row: Row, key: bytes | None) -> str:
+    """Return the SHA-256 of the content in hex; '' before the fetch and after its key is gone."""
+    stream_key = derive_stream_key(row, key)
+    if row["digest"] is None or stream_key is None:
         return ""
     with suppress(CannotDecrypt):
-        return unseal(lock.key, DIGEST, row["digest"], lock.context).hex()
+        return unseal(stream_key.key, DIGEST, row["digest"], stream_key.context).hex()
     return ""
 
 
-def place(row: Row) -> tuple[str, str]:
-    """Municipality and conversation."""
+def key_place(row: Row) -> tuple[str, str]:
+    """Return the municipality and the conversation, which identify the key."""
     return row["tenant"], row["conversation"]

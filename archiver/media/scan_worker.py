@@ -1,18 +1,18 @@
-"""Looking at files that were fetched: of the kind that they say they are, and without malware."""
+"""Scan fetched files: does the content fit the announced type, and is it free of malware?"""
 
 import asyncio
 
 from archiver.encryption.sealing import CannotDecrypt
-from archiver.media.claim import LOOK_SECONDS, run_step
+from archiver.media.claim import POLL_SECONDS, run_step
 from archiver.media.fetch_policy import (
     MALWARE,
     UNOPENABLE,
     UNSCANNABLE,
     FetchFailed,
     MediaResult,
-    quarantine,
+    check_signature,
 )
-from archiver.media.reader import damaged, read
+from archiver.media.reader import read, report_damage
 from archiver.media.store import File, MediaStore
 from services import clock
 from services.files import clamd, object_store
@@ -21,51 +21,57 @@ from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import retry_while_unavailable
 
 AT_ONCE = 2
-"""Files at the scanner: apart from those that are fetched, for which seven days run."""
+"""Files scanned at a time. Fetching has its own limit, since Meta keeps files only seven days."""
 
 
 class ScanWorker:
-    def __init__(self, book: MediaStore, store: ObjectStore, scanner: Scanner | None) -> None:
-        self._book, self._store, self._scanner = book, store, scanner
+    def __init__(
+        self, media_store: MediaStore, objects: ObjectStore, scanner: Scanner | None
+    ) -> None:
+        self._media_store, self._objects, self._scanner = media_store, objects, scanner
 
     async def run(self) -> None:
-        """One file after the other, for as long as the service runs; also what was let through
-        when there was no scanner, once there is one."""
-        again = self._scanner is not None
+        """Scan files one after the other until cancelled. With a scanner, that includes files that
+        became available while there was none."""
         while True:
-            claim = lambda: self._book.to_look_at(clock.now(), again=again)  # noqa: E731
-            if file := await retry_while_unavailable(claim, "media"):
-                await run_step(self._book, file, self._look)
+            if file := await retry_while_unavailable(self._claim, "media"):
+                await run_step(self._media_store, file, self._scan)
             else:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
-    async def _look(self, file: File) -> MediaResult | FetchFailed:
-        if file.lock is None:
+    async def _claim(self) -> File | None:
+        include_unscanned = self._scanner is not None
+        return await self._media_store.claim_to_scan(
+            clock.now(), include_unscanned=include_unscanned
+        )
+
+    async def _scan(self, file: File) -> MediaResult | FetchFailed:
+        if file.stream_key is None:
             return MediaResult("lost", UNOPENABLE)
         try:
-            return await self._looked_at(file)
+            return await self._scan_content(file)
         except object_store.StoreUnavailable:
             return FetchFailed("store")
         except (ObjectNotFound, CannotDecrypt) as error:
-            damaged(file.id, error)
+            report_damage(file.id, error)
             return FetchFailed("store" if isinstance(error, ObjectNotFound) else "damaged")
         except clamd.ScannerUnavailable:
             return FetchFailed("scanner")
         except clamd.TooLarge:
             return MediaResult("quarantined", UNSCANNABLE)
 
-    async def _looked_at(self, file: File) -> MediaResult:
+    async def _scan_content(self, file: File) -> MediaResult:
         types = (file.announced.mime_type, file.mime_type)
-        if differs := quarantine(types, await self._head(file)):
-            return differs
+        if mismatch := check_signature(types, await self._head(file)):
+            return mismatch
         if self._scanner is None:
             return MediaResult("available")
-        pieces = await read(self._store, file)
-        if found := (await self._scanner.look(pieces)).found:
-            return MediaResult("quarantined", MALWARE.format(found), scanned=True)
+        pieces = await read(self._objects, file)
+        if malware := (await self._scanner.look(pieces)).found:
+            return MediaResult("quarantined", MALWARE.format(malware), scanned=True)
         return MediaResult("available", scanned=True)
 
     async def _head(self, file: File) -> bytes:
-        async for piece in await read(self._store, file):
+        async for piece in await read(self._objects, file):
             return piece
         return b""

@@ -1,4 +1,4 @@
-"""The table of files: which are to be got, and what became of each; in PostgreSQL."""
+"""The table of files in PostgreSQL: files to fetch and to scan, and the result of each."""
 
 import hashlib
 import os
@@ -13,48 +13,48 @@ from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import SALT_BYTES
 from archiver.encryption.stream_sealing import StreamKey
 from archiver.media import row_encryption
-from archiver.media.fetch_policy import Announced, Fetched, MediaResult
+from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, MediaResult
 from services.contract import MediaOutcome
 from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
 
 LEASE_SECONDS = 60
-"""For whoever took a file, renewed three times in it: from a process that was killed others take it
-after this. One that ends gives back what it had."""
+"""Lease on a claimed file, renewed three times in this period. After a crash, other processes claim
+the file when the lease ends; an orderly shutdown releases it at once."""
 RENEW_SECONDS = LEASE_SECONDS / 3
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to be got. `attempts` counts the one in hand."""
+    """A claimed file, to be fetched or scanned. `attempts` includes the current one."""
 
     id: UUID
     number: str
-    announced: Announced
+    announced: AnnouncedFile
     sent_at: datetime
     state: str
     attempts: int
     object: UUID
-    """Its name in the store until it is whole."""
+    """Name in the object store until the file is complete."""
     ciphertext_sha256: str = ""
-    """Its name there once it is whole, sealed."""
-    left: UUID | None = None
-    left_sealed: str = ""
-    """Under which an earlier attempt may have left something."""
+    """Name in the object store once the file is complete: the hash of its sealed bytes."""
+    previous_object: UUID | None = None
+    previous_sha256: str = ""
+    """Names under which an earlier attempt may have left an object."""
     salt: bytes = b""
-    """Of its lock, where it is to be fetched."""
-    lock: StreamKey | None
-    """None where it has no key any more."""
+    """Salt of the content key, for a file to be fetched."""
+    stream_key: StreamKey | None
+    """Key of the content; None once the conversation's key is gone."""
     mime_type: str
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as whoever asks for it may know it."""
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as the API serves it."""
 
-    announced: Announced
+    announced: AnnouncedFile
     object: UUID | None
     ciphertext_sha256: str
-    lock: StreamKey | None
+    stream_key: StreamKey | None
     state: str
     reason: str
     mime_type: str
@@ -62,11 +62,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     scanned: bool
     released: bool = False
-    """Somebody let it through, whatever was found."""
+    """An operator released the file, whatever the scanner found."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """How many files wait, and since when the longest does."""
+class WaitingCount(msgspec.Struct, frozen=True):
+    """Number of waiting files in a state, and since when the oldest waits."""
 
     state: str
     count: int
@@ -77,101 +77,103 @@ class MediaStore:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
-        """The one that waits longest, of a number that is not `full`; it is to come under this
-        name, once it is `begun`."""
+    async def claim_to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
+        """Claim the file that waits longest, except of numbers in `full`. It is fetched under the
+        name `object`, which `start_fetch` stores."""
         row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
         if row is None:
             return None
-        salt = os.urandom(SALT_BYTES)  # of each attempt: under one key never two contents
-        fields = await self._file(dict(row) | {"file_salt": salt})
+        salt = os.urandom(SALT_BYTES)  # new for each attempt: one key never seals two contents
+        fields = await self._decrypt_fields(dict(row) | {"file_salt": salt})
         return File(**fields, object=object, salt=salt)
 
     async def start_fetch(self, file: File) -> bool:
-        """It comes under its name from here on; not where another has it by now."""
-        return bool(await self._pool.fetchval(_BEGUN, *_held(file), file.salt))
+        """Store the attempt's object name and salt; False if another process has claimed the file
+        meanwhile."""
+        return bool(await self._pool.fetchval(_START_FETCH, *_claim_key(file), file.salt))
 
     async def set_object(self, file: File, ciphertext_sha256: str) -> bool:
-        """It is whole, and is to have this name; not where another has it by now."""
-        return bool(await self._pool.fetchval(_NAMED, *_held(file), ciphertext_sha256))
+        """Store the final object name of a complete file; False if another process has claimed it
+        meanwhile."""
+        return bool(await self._pool.fetchval(_SET_OBJECT, *_claim_key(file), ciphertext_sha256))
 
-    async def to_look_at(self, now: datetime, *, again: bool) -> File | None:
-        """The same of those that were fetched; `again`: also what was let through unscanned."""
-        row = await self._pool.fetchrow(_TO_LOOK_AT, now, LEASE_SECONDS)
-        if row is None and again:
-            row = await self._pool.fetchrow(_TO_LOOK_AT_AGAIN, now, LEASE_SECONDS)
-        return File(**await self._file(row)) if row else None
+    async def claim_to_scan(self, now: datetime, *, include_unscanned: bool) -> File | None:
+        """Claim the fetched file that waits longest. If there is none and `include_unscanned` is
+        set, claim one that became available without a scan."""
+        row = await self._pool.fetchrow(_TO_SCAN, now, LEASE_SECONDS)
+        if row is None and include_unscanned:
+            row = await self._pool.fetchrow(_TO_SCAN_LATER, now, LEASE_SECONDS)
+        return File(**await self._decrypt_fields(row)) if row else None
 
-    async def names(self, file: File) -> bool:
-        """Whether what was fetched under this name is the file."""
-        return bool(await self._pool.fetchval(_NAMES, file.id, file.object))
+    async def is_current(self, file: File) -> bool:
+        """Return True if the row names this attempt's object as the fetched file."""
+        return bool(await self._pool.fetchval(_IS_CURRENT, file.id, file.object))
 
     async def renew(self, file: File, now: datetime) -> None:
-        """It is still under way."""
-        await self._pool.execute(_RENEW, *_held(file), now, LEASE_SECONDS)
+        """Extend the lease."""
+        await self._pool.execute(_RENEW, *_claim_key(file), now, LEASE_SECONDS)
 
     async def release(self, file: File, now: datetime) -> None:
-        """Of what was taken nothing came: another may take it at once."""
-        await self._pool.execute(_LET_GO, *_held(file), now)
+        """Make the file due at once, so that another process can claim it."""
+        await self._pool.execute(_RELEASE, *_claim_key(file), now)
 
     async def reschedule(self, file: File, until: datetime, reason: str) -> None:
-        await self._pool.execute(_PUT_OFF, *_held(file), until, reason)
+        await self._pool.execute(_RESCHEDULE, *_claim_key(file), until, reason)
 
-    async def fetched(self, file: File, got: Fetched, now: datetime) -> None:
-        """It is in the store; what comes next is due."""
-        digest = row_encryption.digest(file.lock, got.sha256) if file.lock else None
-        what = (got.mime_type, got.size, digest, got.agrees)
-        await self._pool.execute(_FETCHED, *_held(file), *what, now)
+    async def record_fetch(self, file: File, fetched: FetchedFile, now: datetime) -> None:
+        """Store the result of a fetch; the scan is due at once."""
+        key = file.stream_key
+        sealed_digest = row_encryption.seal_digest(key, fetched.sha256) if key else None
+        fields = (fetched.mime_type, fetched.size, sealed_digest, fetched.agrees)
+        await self._pool.execute(_RECORD_FETCH, *_claim_key(file), *fields, now)
 
-    async def finish(self, file: File, end: MediaResult, now: datetime) -> bool:
-        """For good: told to its partition, also that it was looked at after all. Not where another
-        has it by now."""
-        what = (end.state, end.reason, end.scanned)
-        return bool(await self._pool.fetchval(_ENDED, *_held(file), *what, now))
+    async def finish(self, file: File, result: MediaResult, now: datetime) -> bool:
+        """Store the final result, to be published to the partition, also after a belated scan.
+        False if another process has claimed the file meanwhile."""
+        fields = (result.state, result.reason, result.scanned)
+        return bool(await self._pool.fetchval(_FINISH, *_claim_key(file), *fields, now))
 
-    async def untold(self, limit: int) -> list[MediaOutcome]:
-        rows = await self._pool.fetch(_UNTOLD, limit)
+    async def load_unpublished(self, limit: int) -> list[MediaOutcome]:
+        rows = await self._pool.fetch(_UNPUBLISHED, limit)
         keys = (
-            await self._keys.existing_conversation_keys({row_encryption.place(row) for row in rows})
-            if rows
-            else {}
+            await self._keys.existing_conversation_keys({row_encryption.key_place(row) for row in rows}) if rows else {}
         )
-        return [_outcome(row, keys.get(row_encryption.place(row))) for row in rows]
+        return [_build_outcome(row, keys.get(row_encryption.key_place(row))) for row in rows]
 
     async def mark_published(self, outcomes: Iterable[MediaOutcome]) -> None:
-        known = [(one.message, one.at) for one in outcomes]
-        ids, ends = zip(*known, strict=True)
-        await self._pool.execute(_TOLD, ids, ends)
+        published = [(one.message, one.at) for one in outcomes]
+        ids, ends = zip(*published, strict=True)
+        await self._pool.execute(_MARK_PUBLISHED, ids, ends)
 
-    async def waiting(self) -> list[Waiting]:
-        return [Waiting(**row) for row in await self._pool.fetch(_WAITING)]
+    async def count_waiting(self) -> list[WaitingCount]:
+        return [WaitingCount(**row) for row in await self._pool.fetch(_WAITING)]
 
-    async def kept(self, id: UUID) -> Kept | None:
-        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_KEPT, id))
-        return Kept(**await self._file(row)) if row else None
+    async def find(self, id: UUID) -> StoredFile | None:
+        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_FIND, id))
+        return StoredFile(**await self._decrypt_fields(row)) if row else None
 
-    async def _file(self, row: Row) -> dict[str, Any]:
-        """With its lock, and what was announced, opened. Without its key nobody can ask for it by
-        its id."""
-        place = row_encryption.place(row)
+    async def _decrypt_fields(self, row: Row) -> dict[str, Any]:
+        """Return the fields of a row with the content key and the announced fields decrypted.
+        Without the conversation's key, the announced id is empty and the file cannot be fetched."""
+        place = row_encryption.key_place(row)
         key = (await self._keys.existing_conversation_keys([place])).get(place)
-        fields = {name: value for name, value in row.items() if name not in _OPENS}
+        fields = {name: value for name, value in row.items() if name not in _SEALED_COLUMNS}
         if "digest" in row:
-            fields["sha256"] = row_encryption.sha256(row, key)
-        opened = {
-            "announced": row_encryption.announced(row, key),
-            "lock": row_encryption.lock_of(row, key),
+            fields["sha256"] = row_encryption.open_digest(row, key)
+        decrypted = {
+            "announced": row_encryption.decrypt_announced(row, key),
+            "stream_key": row_encryption.derive_stream_key(row, key),
         }
-        return fields | opened
+        return fields | decrypted
 
 
-def _held(file: File) -> tuple[UUID, int, UUID]:
+def _claim_key(file: File) -> tuple[UUID, int, UUID]:
     return file.id, file.attempts, file.object
 
 
-def _outcome(row: Row, key: bytes | None) -> MediaOutcome:
-    """The same however often it is told; what ends anew, since a scanner looked after all, is
-    another one."""
+def _build_outcome(row: Row, key: bytes | None) -> MediaOutcome:
+    """Build the published result. Its id is the same however often it is published; a result after
+    a belated scan has another id."""
     message, state, ended_at = row["about"], row["state"], row["ended_at"]
     chance = hashlib.blake2b(f"{message} {state} {ended_at}".encode(), digest_size=10).digest()
     return MediaOutcome(
@@ -179,19 +181,19 @@ def _outcome(row: Row, key: bytes | None) -> MediaOutcome:
         message=message,
         at=ended_at,
         mime_type=row["mime_type"] or row["announced_type"],
-        sha256=row_encryption.sha256(row, key),
-        **{name: row[name] for name in _TOLD_AS_IT_IS},
+        sha256=row_encryption.open_digest(row, key),
+        **{name: row[name] for name in _COPIED_COLUMNS},
     )
 
 
 _SEALED = "tenant, conversation, salt, sealed, file_salt, id as about"
-_OPENS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about", "digest"}
-_TOLD_AS_IT_IS = (
+_SEALED_COLUMNS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about", "digest"}
+_COPIED_COLUMNS = (
     "tenant", "number", "conversation", "department", "state", "reason", "size", "scanned",
     "object",
 )  # fmt: skip
 
-_TAKE = """
+_CLAIM = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1
 where id = (
@@ -199,54 +201,55 @@ where id = (
     order by due_at limit 1 for update skip locked)
 returning id, number, announced, sent_at, state, attempts, {1}, mime_type, {2}
 """
-_TO_FETCH = _TAKE.format(
+_TO_FETCH = _CLAIM.format(
     "state = 'waiting' and number <> all($3::text[])",
-    "object as left, ciphertext_sha256 as left_sealed",
+    "object as previous_object, ciphertext_sha256 as previous_sha256",
     _SEALED,
 )
-_LIES = "object, ciphertext_sha256"
-_TO_LOOK_AT = _TAKE.format("state = 'fetched'", _LIES, _SEALED)
+_LOCATION = "object, ciphertext_sha256"
+_TO_SCAN = _CLAIM.format("state = 'fetched'", _LOCATION, _SEALED)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
-_TO_LOOK_AT_AGAIN = _TAKE.format(_UNSCANNED, _LIES, _SEALED)
-"""Each by an index of its own."""
+_TO_SCAN_LATER = _CLAIM.format(_UNSCANNED, _LOCATION, _SEALED)
+"""Each of these queries has an index of its own."""
 
-_BEGUN = """
+_START_FETCH = """
 update archiver.media set object = $3, file_salt = $4, ciphertext_sha256 = ''
 where id = $1 and attempts = $2 and state = 'waiting'
 returning true
 """
 
-_NAMED = """
+_SET_OBJECT = """
 update archiver.media set ciphertext_sha256 = $4
 where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
 returning true
 """
 
-_NAMES = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
+_IS_CURRENT = "select true from archiver.media where id = $1 and object = $2 and state <> 'waiting'"
 
-# What is held is named: a statement that the server carries out late, or one of somebody who was
-# thought dead, must not touch what another has. A fetch has an object of its own, a look a number.
+# Each statement names the claim (attempt and object). A statement that runs late, or one of a
+# process whose lease has ended, must not touch a file that another process has claimed. Each fetch
+# has its own object, each scan its own attempt number.
 _RENEW = """
 update archiver.media set due_at = $4::timestamptz + make_interval(secs => $5)
 where id = $1 and attempts = $2 and object = $3
 """
 
-_LET_GO = """
+_RELEASE = """
 update archiver.media set due_at = $4 where id = $1 and attempts = $2 and object = $3
 """
 
-_PUT_OFF = """
+_RESCHEDULE = """
 update archiver.media set due_at = $4, reason = $5
 where id = $1 and attempts = $2 and object = $3
 """
 
-_FETCHED = """
+_RECORD_FETCH = """
 update archiver.media set state = 'fetched', mime_type = $4, size = $5, digest = $6, agrees = $7,
     due_at = $8, attempts = 0, reason = ''
 where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
 """
 
-_ENDED = f"""
+_FINISH = f"""
 update archiver.media set state = $4, reason = $5, scanned = $6, due_at = $7, ended_at = $7,
     told = false
 where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetched')
@@ -254,14 +257,14 @@ where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetch
 returning true
 """
 
-_UNTOLD = """
+_UNPUBLISHED = """
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
     digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
 from archiver.media where not told order by ended_at limit $1
 """
 
-_TOLD = """
+_MARK_PUBLISHED = """
 update archiver.media m set told = true
 from unnest($1::uuid[], $2::timestamptz[]) as t (id, at) where m.id = t.id and m.ended_at = t.at
 """
@@ -271,8 +274,8 @@ select state, count(*) as count, min(sent_at) as since from archiver.media
 where state in ('waiting', 'fetched') group by state
 """
 
-_KEPT = f"""
-select {_SEALED}, announced, {_LIES}, state, reason, mime_type, size, digest, scanned,
+_FIND = f"""
+select {_SEALED}, announced, {_LOCATION}, state, reason, mime_type, size, digest, scanned,
     released_by <> '' as released
 from archiver.media where id = $1
 """

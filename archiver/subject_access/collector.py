@@ -1,4 +1,4 @@
-"""All that the record has about somebody who was found in it, a conversation at a time."""
+"""Collect everything in the archive about one person, a conversation at a time."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -8,9 +8,9 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
-from archiver.subject_access.consents import KINDS as AGREED
-from archiver.subject_access.consents import consents
-from archiver.subject_access.person_finder import BATCH, SubjectMatch, TooManyMatches, batches
+from archiver.subject_access.consents import KINDS as CONSENT_KINDS
+from archiver.subject_access.consents import list_consents
+from archiver.subject_access.person_finder import BATCH, SubjectMatch, TooManyMatches, fetch_batches
 from archiver.subject_access.report import (
     Consent,
     Conversation,
@@ -21,30 +21,30 @@ from archiver.subject_access.report import (
 )
 from archiver.subject_access.report_builder import (
     FATES,
-    Called,
     ConversationPart,
-    Deliveries,
+    DeliveryCounter,
+    DepartmentName,
     access_entries,
-    conversation,
+    build_conversation,
     identity_changes,
-    notes_by_subject,
-    within,
+    is_within,
+    names_used,
 )
 from services.postgres.database import Connection
 
-MOST = 20_000
-"""Messages in one report, some 3 KB each while it is made; and views. Who has more asks by
+MAX_ENTRIES = 20_000
+"""Most entries in one report, some 3 KB of memory each. A person with more asks for a report by
 period."""
-MANY = "over {} messages and views: ask for a part of it, with --since and --until"
-SHOWN = ("message", "note", "conversation", "identity", "consent", "view")
+TOO_MANY = "over {} messages and views: ask for a part of it, with --since and --until"
+REPORTED_KINDS = ("message", "note", "conversation", "identity", "consent", "view")
 Row = Mapping[str, Any]
 Progress = Callable[[int, int], None]
-"""How many conversations are done, of how many."""
+"""Called with the number of conversations done, and their total."""
 
 
 class SubjectData(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
-    """That they gave themselves."""
+    """Names that the person used in WhatsApp."""
     conversations: tuple[Conversation, ...]
     consents: tuple[Consent, ...]
     changes: tuple[IdentityChange, ...]
@@ -53,97 +53,114 @@ class SubjectData(msgspec.Struct, frozen=True):
 
 
 class SubjectCollector:
-    """On the connection of a transaction."""
+    """Collects on the connection of one transaction."""
 
     def __init__(self, connection: Connection, keys: KeyStore, tenant: str) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
 
     async def collect(
-        self, found: SubjectMatch, period: Period, called: Called, progress: Progress
+        self,
+        match: SubjectMatch,
+        period: Period,
+        department_name: DepartmentName,
+        progress: Progress,
     ) -> SubjectData:
-        """TooMuch where it is more than one report holds."""
-        conversations, agreed = list[Conversation](), list[Row]()
+        """Collect the data for a report. Raises TooManyMatches if one report cannot hold it."""
+        conversations, consent_rows = list[Conversation](), list[Row]()
         changes, views = list[IdentityChange](), list[View]()
-        deliveries, names, left = Deliveries(), dict[str, None](), MOST
-        async for done, part in self._parts(found, period):
-            left -= len(part.rows)
-            if left < 0:
-                raise TooManyMatches(MANY.format(MOST))
-            agreed += [row for row in part.rows if row["kind"] in AGREED and _agrees(row)]
-            names |= dict.fromkeys(notes_by_subject(part.rows))
+        deliveries, names, remaining = DeliveryCounter(), dict[str, None](), MAX_ENTRIES
+        async for done, part in self._read_parts(match, period):
+            remaining -= len(part.rows)
+            if remaining < 0:
+                raise TooManyMatches(TOO_MANY.format(MAX_ENTRIES))
+            consent_rows += filter(_may_concern_consent, part.rows)
+            names |= dict.fromkeys(names_used(part.rows))
             changes += identity_changes(part.rows)
-            views += access_entries(part.rows, called)
+            views += access_entries(part.rows, department_name)
             deliveries.add(part.fates)
-            if part.of("message") or part.of("note") or (part.id and _is_whole(period)):
-                conversations.append(conversation(part, called))
-            progress(done, len(found.conversations))
+            if (
+                part.of_kind("message")
+                or part.of_kind("note")
+                or (part.id and _is_unbounded(period))
+            ):
+                conversations.append(build_conversation(part, department_name))
+            progress(done, len(match.conversations))
         by_time = sorted(changes, key=lambda each: each.at)
         return SubjectData(
             tuple(names),
             tuple(conversations),
-            consents(agreed),
+            list_consents(consent_rows),
             tuple(by_time),
-            deliveries.all(),
+            deliveries.counts(),
             tuple(sorted(views, key=lambda each: each.at)),
         )
 
-    async def delivered(self, found: SubjectMatch) -> tuple[Delivered, ...]:
-        """To which systems it went, and no more than that."""
-        deliveries = Deliveries()
-        given = (self._tenant, list(found.conversations), ["delivery"])
-        async for rows in batches(self._connection, _OF_CONVERSATIONS, *given):
+    async def count_deliveries(self, match: SubjectMatch) -> tuple[Delivered, ...]:
+        """Return only the systems that received the person's messages."""
+        deliveries = DeliveryCounter()
+        arguments = (self._tenant, list(match.conversations), ["delivery"])
+        async for rows in fetch_batches(self._connection, _OF_CONVERSATIONS, *arguments):
             deliveries.add(decrypt_rows(rows, self._keys))
-        return deliveries.all()
+        return deliveries.counts()
 
-    async def _parts(
-        self, found: SubjectMatch, period: Period
+    async def _read_parts(
+        self, match: SubjectMatch, period: Period
     ) -> AsyncIterator[tuple[int, ConversationPart]]:
-        """Each conversation, then what stands in none."""
-        for done, id in enumerate(found.conversations, 1):
-            rows = await self._shown(_OF_CONVERSATIONS, [id], period)
+        """Yield each conversation, then the entries outside any, with the number of conversations
+        done."""
+        for done, id in enumerate(match.conversations, 1):
+            rows = await self._read_entries(_OF_CONVERSATIONS, [id], period)
             if rows:
-                yield done, ConversationPart(id, rows, await self._fates(rows, [id]))
-        rows = await self._shown(_OF_ENTRIES, list(found.entries), period)
+                yield done, ConversationPart(id, rows, await self._read_fates(rows, [id]))
+        rows = await self._read_entries(_OF_ENTRIES, list(match.entries), period)
         if rows:
-            yield len(found.conversations), ConversationPart("", rows, await self._fates(rows, []))
+            yield (
+                len(match.conversations),
+                ConversationPart("", rows, await self._read_fates(rows, [])),
+            )
 
-    async def _shown(self, query: str, those: Sequence[Any], period: Period) -> list[Row]:
-        """What was agreed to is of all times: it holds until it ends."""
-        found: list[Row] = []
-        async for rows in batches(self._connection, query, self._tenant, those, list(SHOWN)):
-            found += [
+    async def _read_entries(self, query: str, ids: Sequence[Any], period: Period) -> list[Row]:
+        """Read the entries within the period, and consent of any time: it holds until it ends."""
+        entries: list[Row] = []
+        async for rows in fetch_batches(
+            self._connection, query, self._tenant, ids, list(REPORTED_KINDS)
+        ):
+            entries += [
                 row
                 for row in decrypt_rows(rows, self._keys)
-                if row["kind"] == "consent" or within(row["at"], period)
+                if row["kind"] == "consent" or is_within(row["at"], period)
             ]
-            if len(found) > MOST:
-                raise TooManyMatches(MANY.format(MOST))
-        return found
+            if len(entries) > MAX_ENTRIES:
+                raise TooManyMatches(TOO_MANY.format(MAX_ENTRIES))
+        return entries
 
-    async def _fates(self, rows: Iterable[Row], conversations: Sequence[str]) -> list[Row]:
-        """What became of these messages, wherever that stands; and where the conversation went."""
+    async def _read_fates(self, rows: Iterable[Row], conversations: Sequence[str]) -> list[Row]:
+        """Read the entries about these messages, in any conversation, and the deliveries of the
+        conversations."""
         ids = [row["message"] or row["id"] for row in rows if row["kind"] == "message"]
-        found = {row["id"]: row async for row in self._about(ids)}
+        fates = {row["id"]: row async for row in self._read_about(ids)}
         if conversations:
-            given = (self._tenant, list(conversations), ["delivery"])
-            async for told in batches(self._connection, _OF_CONVERSATIONS, *given):
-                found |= {row["id"]: row for row in decrypt_rows(told, self._keys)}
-        return [found[id] for id in sorted(found)]
+            arguments = (self._tenant, list(conversations), ["delivery"])
+            async for batch in fetch_batches(self._connection, _OF_CONVERSATIONS, *arguments):
+                fates |= {row["id"]: row for row in decrypt_rows(batch, self._keys)}
+        return [fates[id] for id in sorted(fates)]
 
-    async def _about(self, messages: Sequence[UUID]) -> AsyncIterator[Row]:
+    async def _read_about(self, messages: Sequence[UUID]) -> AsyncIterator[Row]:
         for n in range(0, len(messages), BATCH):
-            some = messages[n : n + BATCH]
-            async for rows in batches(self._connection, _ABOUT, self._tenant, some, list(FATES)):
+            batch = messages[n : n + BATCH]
+            async for rows in fetch_batches(
+                self._connection, _ABOUT, self._tenant, batch, list(FATES)
+            ):
                 for row in decrypt_rows(rows, self._keys):
                     yield row
 
 
-def _agrees(row: Row) -> bool:
-    """Of the many that say nothing of it, none is kept."""
-    return row["kind"] == "consent" or b'"consent' in row["data"]
+def _may_concern_consent(row: Row) -> bool:
+    """Return True if the row may concern consent; the many others are not kept in memory."""
+    return row["kind"] == "consent" or (row["kind"] in CONSENT_KINDS and b'"consent' in row["data"])
 
 
-def _is_whole(period: Period) -> bool:
+def _is_unbounded(period: Period) -> bool:
     return period.since is None and period.until is None
 
 

@@ -1,4 +1,4 @@
-"""Where else a person's data is, and until when as far as that is known. Pure."""
+"""List the copies of a person's data elsewhere, and until when, if known. Pure."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -6,19 +6,19 @@ from datetime import date, timedelta
 from archiver.subject_access.report import Copy, Delivered
 from services.config.model import Configuration
 
-CAME = "delivered"
+DELIVERED = "delivered"
 META_DAYS = 30
-"""Meta keeps a message so long at most, as it says."""
+"""Longest time that Meta keeps a message, according to Meta."""
 
 
 def copies(
     config: Configuration, tenant: str, delivered: Iterable[Delivered], today: date
 ) -> tuple[Copy, ...]:
-    """Systems that got something, what carries the messages, and back-ups."""
-    went = sorted({each.destination for each in delivered if each.state == CAME})
-    days = theirs.backup_days if (theirs := config.tenant(tenant)) else 0
+    """Return the systems that received messages, WhatsApp, and the back-ups."""
+    destinations = sorted({each.destination for each in delivered if each.state == DELIVERED})
+    days = settings.backup_days if (settings := config.tenant(tenant)) else 0
     return (
-        *(Copy(place=system(config, tenant, id), what="Uw berichten") for id in went),
+        *(Copy(place=name_system(config, tenant, id), what="Uw berichten") for id in destinations),
         Copy(
             place="WhatsApp (Meta)",
             what=f"Uw berichten, hoogstens {META_DAYS} dagen",
@@ -31,11 +31,13 @@ def copies(
     )
 
 
-def system(config: Configuration, tenant: str, destination: str) -> str:
-    """With the departments that work in it: of its id a citizen knows nothing."""
-    theirs = [
+def name_system(config: Configuration, tenant: str, destination: str) -> str:
+    """Name a system with the departments that work in it: its id means nothing to a citizen."""
+    departments = [
         department.called
         for department in config.departments
         if department.tenant == tenant and department.destination == destination
     ]
-    return f"{destination}, het systeem van {', '.join(theirs)}" if theirs else destination
+    return (
+        f"{destination}, het systeem van {', '.join(departments)}" if departments else destination
+    )

@@ -1,4 +1,4 @@
-"""What an opened entry says of who somebody is. Pure."""
+"""Read the identifiers of a person from a decrypted entry. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class IdentityFields(msgspec.Struct, frozen=True):
-    """As much as is read here of any of these. `sender`: of a transfer it is a department."""
+    """Fields read from an entry of any of these kinds. In a transfer, `sender` is a department."""
 
     sender: Person | str | None = msgspec.field(name="from", default=None)
     to: str | None = None
@@ -30,29 +30,29 @@ class IdentityFields(msgspec.Struct, frozen=True):
     other: str = ""
 
 
-_read = msgspec.json.Decoder(IdentityFields).decode
+_decode = msgspec.json.Decoder(IdentityFields).decode
 
 
 def identity_evidence(row: Mapping[str, Any]) -> Iterator[IdentitySighting]:
-    """Nothing of what says nothing of it, or cannot be read."""
+    """Yield the sightings in an entry; none if it has no identifiers or cannot be parsed."""
     try:
-        said = _read(row["data"])
+        fields = _decode(row["data"])
     except msgspec.DecodeError:
         return
     place, at = row["conversation"] or str(row["id"]), row["at"]
-    merged = said.other if said.event == "merged" else ""
+    merged = fields.other if fields.event == "merged" else ""
     changed = {
         event: frozenset(
-            _identity(each.kind, each.value) for each in said.changes if each.event == event
+            _identity(each.kind, each.value) for each in fields.changes if each.event == event
         )
         for event in ("gained", "moved", "ended")
     }
-    names = _named(row["kind"], said)
-    if said.cause == MERGE:  # whoever had it is the same person
+    names = _names(row["kind"], fields)
+    if fields.cause == MERGE:  # the former holder is the same person
         names, changed["moved"] = names | changed["moved"], frozenset()
     if names or merged or changed["gained"] or changed["moved"]:
         gained, moved = changed["gained"], changed["moved"]
-        hearsay = row["kind"] == "message" and said.type == SYSTEM
+        is_indirect = row["kind"] == "message" and fields.type == SYSTEM
         yield IdentitySighting(
             place=place,
             at=at,
@@ -60,18 +60,18 @@ def identity_evidence(row: Mapping[str, Any]) -> Iterator[IdentitySighting]:
             gained=gained,
             moved=moved,
             merged=merged,
-            is_indirect=hearsay,
+            is_indirect=is_indirect,
         )
     if changed["ended"]:
         yield IdentitySighting(place=place, at=at, ended=changed["ended"])
 
 
-def _named(kind: str, said: IdentityFields) -> Names:
-    found = said.sender.identities if isinstance(said.sender, Person) else ()
-    given = {_identity(each.kind, each.value) for each in found}
-    if said.to and kind != "conversation":  # of a transfer it is a department
-        given.add(_identity(PHONE, said.to))
-    return frozenset(given)
+def _names(kind: str, fields: IdentityFields) -> Names:
+    identities = fields.sender.identities if isinstance(fields.sender, Person) else ()
+    names = {_identity(each.kind, each.value) for each in identities}
+    if fields.to and kind != "conversation":  # in a transfer it is a department
+        names.add(_identity(PHONE, fields.to))
+    return frozenset(names)
 
 
 def _identity(kind: str, value: str) -> Identity:

@@ -1,9 +1,9 @@
-"""Which conversations are with the same person. Pure.
+"""Find the conversations that are with the same person. Pure.
 
-As the router decides it (`router.people`): the names that Meta gives for one portfolio are
-somebody's own; a telephone number is whose it was last, unless another such name came with it, or
-the record says that it ended or moved. In doubt two are two: a report to one holds nothing of the
-other.
+The rules are the router's (`router.identity.resolver`). A name that Meta gives in one portfolio,
+such as a BSUID, belongs to one person: it is their own name. A phone number belongs to its last
+holder, unless another own name came with it, or the record says that it ended or moved. In doubt
+two persons stay apart, so that a report to one holds nothing of the other.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,10 +17,12 @@ Names = frozenset[Identity]
 
 
 class IdentitySighting(msgspec.Struct, frozen=True, kw_only=True):
-    """By what somebody was known at some moment: in a conversation, or in an entry that stands in
-    none (`place`). `moved`: a number that was somebody else's until then; `merged`: a conversation
-    with the same person, as somebody said who knew; `hearsay`: what Meta says that somebody was
-    called, who may be known by what they are called from then on alone."""
+    """Names of a person at one moment, in a conversation or in an entry outside any (`place`).
+
+    `moved`: names that belonged to another person until then. `merged`: a conversation with the
+    same person, as an employee recorded. `is_indirect`: a former name that Meta reported; from then
+    on the person may be known by the new name alone.
+    """
 
     place: str
     at: datetime
@@ -32,123 +34,136 @@ class IdentitySighting(msgspec.Struct, frozen=True, kw_only=True):
     is_indirect: bool = False
 
     @property
-    def every(self) -> Names:
+    def all_names(self) -> Names:
         return self.names | self.gained | self.moved | self.ended
 
 
 class Person(msgspec.Struct, frozen=True):
-    """`said`: what else Meta said that they were called: by it more of them may be found."""
+    """One person. `reported`: their names with those that Meta only reported, by which more of
+    their conversations may be found."""
 
     places: frozenset[str]
     names: Names
-    said: Names = frozenset()
+    reported: Names = frozenset()
 
 
 class IdentityGraph:
-    """All who were seen, and who had which telephone number last."""
+    """Sightings grouped into persons, and the last holder of each phone number."""
 
-    def __init__(self, seen: Iterable[IdentitySighting]) -> None:
-        self._all = sorted(seen, key=_order)
-        self._seen = list(_believed(self._all))
-        self._above = {each.place: each.place for each in self._seen}
-        self._own = _own(self._seen)
-        self._last: dict[Identity, str] = {}
-        self._by_own_names()
-        self._by_numbers()
+    def __init__(self, sightings: Iterable[IdentitySighting]) -> None:
+        self._sightings = sorted(sightings, key=_sort_key)
+        self._believed = list(_believable(self._sightings))
+        self._parents = {each.place: each.place for each in self._believed}
+        self._own_names = _own_names_by_place(self._believed)
+        self._last_holders: dict[Identity, str] = {}
+        self._join_by_own_names()
+        self._join_by_numbers()
 
     def persons(self) -> list[Person]:
-        together: dict[str, list[tuple[IdentitySighting, IdentitySighting]]] = {}
-        for pair in zip(self._seen, self._all, strict=True):
-            together.setdefault(self._top(pair[0].place), []).append(pair)
+        clusters: dict[str, list[tuple[IdentitySighting, IdentitySighting]]] = {}
+        for pair in zip(self._believed, self._sightings, strict=True):
+            clusters.setdefault(self._root(pair[0].place), []).append(pair)
         return [
             Person(
-                frozenset(each.place for each, _ in those),
-                frozenset[Identity]().union(*(each.every for each, _ in those)),
-                frozenset[Identity]().union(*(said.every for _, said in those)),
+                frozenset(each.place for each, _ in members),
+                frozenset[Identity]().union(*(each.all_names for each, _ in members)),
+                frozenset[Identity]().union(*(sighting.all_names for _, sighting in members)),
             )
-            for those in together.values()
+            for members in clusters.values()
         ]
 
     def matching(self, names: Collection[Identity]) -> list[Person]:
-        """Who is meant: whoever has the names that are one's own; where none was asked, whoever had
-        the number last."""
-        own = [name for name in names if name.kind != PHONE]
-        clusters = self.persons()
-        if found := [person for person in clusters if not person.names.isdisjoint(own)]:
-            return found
-        last = {self._last[name] for name in names if name in self._last}
+        """Return the persons with one of these own names. If there are none, return the last
+        holders of the phone numbers; where own names were asked too, only holders without any."""
+        asked_own_names = [name for name in names if name.kind != PHONE]
+        persons = self.persons()
+        if matches := [
+            person for person in persons if not person.names.isdisjoint(asked_own_names)
+        ]:
+            return matches
+        last = {self._last_holders[name] for name in names if name in self._last_holders}
         return [
             person
-            for person in clusters
-            if not person.places.isdisjoint(last) and not (own and _own_of(person.names))
+            for person in persons
+            if not person.places.isdisjoint(last)
+            and not (asked_own_names and _own_names(person.names))
         ]
 
-    def _by_own_names(self) -> None:
+    def _join_by_own_names(self) -> None:
         first: dict[Identity, str] = {}
-        for each in self._seen:
-            for name in _own_of(each.every):
+        for each in self._believed:
+            for name in _own_names(each.all_names):
                 self._join(each.place, first.setdefault(name, each.place))
-            if each.merged in self._above:
+            if each.merged in self._parents:
                 self._join(each.place, each.merged)
 
-    def _by_numbers(self) -> None:
-        continued, holder = _continued(self._seen), dict[Identity, str]()
-        for each in self._seen:
+    def _join_by_numbers(self) -> None:
+        continued, holder = set(_continued_places(self._believed)), dict[Identity, str]()
+        for each in self._believed:
             for number in each.ended:
-                gone = holder.pop(number, "")
-                if gone and self._may(gone, each.place, continued):
-                    self._join(gone, each.place)
+                former = holder.pop(number, "")
+                if former and self._may_join(former, each.place, continued):
+                    self._join(former, each.place)
             for number in filter(_is_number, each.names | each.gained | each.moved):
-                before = holder.get(number)
-                if before and number not in each.moved and self._may(before, each.place, continued):
-                    self._join(before, each.place)
+                current = holder.get(number)
+                if (
+                    current
+                    and number not in each.moved
+                    and self._may_join(current, each.place, continued)
+                ):
+                    self._join(current, each.place)
                 if not each.is_indirect:
-                    holder[number] = self._last[number] = each.place
+                    holder[number] = self._last_holders[number] = each.place
 
-    def _may(self, before: str, place: str, continued: Collection[str]) -> bool:
-        theirs, ours = self._own[self._top(before)], self._own[self._top(place)]
-        same = self._top(before) == self._top(place)
-        return same or not (theirs and ours) or place in continued
+    def _may_join(self, holder: str, place: str, continued: Collection[str]) -> bool:
+        former, present = self._root(holder), self._root(place)
+        both_named = self._own_names[former] and self._own_names[present]
+        return former == present or not both_named or place in continued
 
-    def _top(self, place: str) -> str:
-        while (above := self._above[place]) != place:
-            self._above[place] = self._above[above]
-            place = above
+    def _root(self, place: str) -> str:
+        while (parent := self._parents[place]) != place:
+            self._parents[place] = self._parents[parent]
+            place = parent
         return place
 
     def _join(self, one: str, other: str) -> None:
-        one, other = self._top(one), self._top(other)
+        one, other = self._root(one), self._root(other)
         if one != other:
-            self._above[other] = one
-            self._own[one] |= self._own[other]
+            self._parents[other] = one
+            self._own_names[one] |= self._own_names[other]
 
 
-def _order(seen: IdentitySighting) -> tuple[datetime, int]:
-    """What came at once: a number is somebody's before they write with it, and until they have."""
-    return seen.at, 0 if seen.moved else 2 if seen.ended else 1
+def _sort_key(sighting: IdentitySighting) -> tuple[datetime, int]:
+    """Sort key. At one moment, a number moves before its holder writes, and ends after that."""
+    return sighting.at, 0 if sighting.moved else 2 if sighting.ended else 1
 
 
-def _believed(seen: Iterable[IdentitySighting]) -> Iterator[IdentitySighting]:
-    """What Meta says that somebody was called, only where that is known: else it may be somebody
-    else in whose conversation it was put. Beside a name of their own a number tells nothing."""
-    known: set[Identity] = set()
-    for each in seen:
-        own = _own_of(each.every)
-        if each.is_indirect and own:
-            yield msgspec.structs.replace(each, names=own if own <= known else frozenset())
+def _believable(sightings: Iterable[IdentitySighting]) -> Iterator[IdentitySighting]:
+    """Yield the sightings, with former names that Meta reported only if they were seen before.
+
+    An unseen name may belong to another person, in whose conversation Meta put the report. Beside
+    an own name, a reported number proves nothing and is left out.
+    """
+    seen_before: set[Identity] = set()
+    for each in sightings:
+        own_names = _own_names(each.all_names)
+        if each.is_indirect and own_names:
+            yield msgspec.structs.replace(
+                each, names=own_names if own_names <= seen_before else frozenset()
+            )
             continue
-        known |= own
+        seen_before |= own_names
         yield each
 
 
-def _own(seen: Sequence[IdentitySighting]) -> dict[str, Names]:
-    found: dict[str, Names] = {}
-    for each in seen:
-        found[each.place] = found.get(each.place, frozenset()) | _own_of(each.every)
-    return found
+def _own_names_by_place(sightings: Sequence[IdentitySighting]) -> dict[str, Names]:
+    names: dict[str, Names] = {}
+    for each in sightings:
+        names[each.place] = names.get(each.place, frozenset()) | _own_names(each.all_names)
+    return names
 
 
-def _own_of(names: Iterable[Identity]) -> Names:
+def _own_names(names: Iterable[Identity]) -> Names:
     return frozenset(name for name in names if not _is_number(name))
 
 
@@ -156,20 +171,16 @@ def _is_number(name: Identity) -> bool:
     return name.kind == PHONE
 
 
-def _continued(seen: Sequence[IdentitySighting]) -> set[str]:
-    """Places of which the first own names were gained by somebody who was known: by their number
-    alone, since they had others in a portfolio that our number has left."""
-    return set(_continuing(seen))
-
-
-def _continuing(seen: Sequence[IdentitySighting]) -> Iterator[str]:
+def _continued_places(sightings: Sequence[IdentitySighting]) -> Iterator[str]:
+    """Yield the places whose first own names were gained by a known person. They were known by
+    phone number alone, as their other names are of a portfolio that our number has left."""
     first: dict[str, datetime] = {}
     named: dict[str, Names] = {}
     gained: dict[str, Names] = {}
-    for each in seen:
-        own = _own_of(each.every)
-        if own and first.setdefault(each.place, each.at) == each.at:
-            named[each.place] = named.get(each.place, frozenset()) | own
+    for each in sightings:
+        own_names = _own_names(each.all_names)
+        if own_names and first.setdefault(each.place, each.at) == each.at:
+            named[each.place] = named.get(each.place, frozenset()) | own_names
             gained[each.place] = gained.get(each.place, frozenset()) | each.gained
     for place, names in named.items():
         if names <= gained[place]:

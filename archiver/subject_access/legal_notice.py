@@ -1,14 +1,14 @@
-"""What the law tells every citizen beside their data (AVG, article 15, first paragraph). Pure.
+"""Information that the law adds to every report (AVG, article 15, first paragraph). Pure.
 
-Plain Dutch (B1): short sentences, known words. The municipality's own purposes and terms are its
-own to say, in the report.
+The texts are plain Dutch (B1): short sentences, known words. A municipality states its own purposes
+and retention periods in the report.
 """
 
 import msgspec
 
 
 class Right(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One thing that a citizen may ask for."""
+    """One right of a citizen."""
 
     name: str
     text: str

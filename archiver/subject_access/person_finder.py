@@ -1,5 +1,5 @@
-"""Where somebody is in the record of one municipality: by what was asked, and by all that they are
-known by there besides."""
+"""Find a person in the archive of one municipality, by the names asked and all names linked to
+them."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,101 +15,103 @@ from archiver.subject_access.identity_evidence import KINDS, identity_evidence
 from archiver.subject_access.identity_linking import IdentityGraph, IdentitySighting, Names, Person
 from services.postgres.database import Connection
 
-MOST_PLACES = 2_000
-"""Conversations and lone entries that are looked at for one person: forty years of one a week."""
-MOST_SEEN = 200_000
-"""Times that somebody was called something, some 500 bytes each."""
+MAX_PLACES = 2_000
+"""Most conversations and lone entries read for one person: forty years of one a week."""
+MAX_SIGHTINGS = 200_000
+"""Most sightings held in memory, some 500 bytes each."""
 BATCH = 500
-"""Entries in memory at once, some 5 KB each."""
+"""Entries in memory at a time, some 5 KB each."""
 
 
 class TooManyMatches(Exception):
-    """More than is held in memory at once, in a sentence."""
+    """The search has more matches than fit in memory; the argument is a sentence for the user."""
 
 
 class SubjectMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """`others`: how many more places a telephone number that was asked stands in, of other people;
-    `hashes`: the keyed ones of all the names."""
+    """The places in which a person occurs. `others`: number of places in which an asked phone
+    number belongs to other people. `hashes`: keyed hashes of all names."""
 
     asked: Names
     names: Names = frozenset()
     hashes: tuple[bytes, ...] = ()
     conversations: tuple[str, ...] = ()
-    """The oldest first."""
+    """Conversation ids, oldest first."""
     entries: tuple[UUID, ...] = ()
     others: int = 0
 
 
 class PersonFinder:
-    """One search, on the connection of a transaction."""
+    """One search, on the connection of one transaction."""
 
     def __init__(self, connection: Connection, keys: KeyStore, tenant: str, hashing: bytes) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
         self._hashing = hashing
-        self._seen: list[IdentitySighting] = []
-        self._places: set[str] = set()
+        self._sightings: list[IdentitySighting] = []
+        self._read_places: set[str] = set()
 
     async def find(self, asked: Collection[Identity]) -> SubjectMatch:
-        wanted = frozenset(Identity(each.kind, normalise(each)) for each in asked)
-        known, new, persons = frozenset[Identity](), wanted, list[Person]()
+        names = frozenset(Identity(each.kind, normalise(each)) for each in asked)
+        searched, new, persons = frozenset[Identity](), names, list[Person]()
         while new:
-            await self._look(new)
-            known |= new
-            persons = IdentityGraph(self._seen).matching(wanted)
-            new = frozenset[Identity]().union(*(each.said for each in persons)) - known
-        return self._found(wanted, persons)
+            await self._search(new)
+            searched |= new
+            persons = IdentityGraph(self._sightings).matching(names)
+            new = frozenset[Identity]().union(*(each.reported for each in persons)) - searched
+        return self._build_match(names, persons)
 
-    def hashes(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
+    def hash_names(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
         return tuple(sorted(person_hash(self._hashing, name.kind, name.value) for name in names))
 
-    def _found(self, asked: Names, persons: Sequence[Person]) -> SubjectMatch:
+    def _build_match(self, asked: Names, persons: Sequence[Person]) -> SubjectMatch:
         places = frozenset[str]().union(*(each.places for each in persons))
         names = frozenset[Identity]().union(*(each.names for each in persons))
         numbers = {name for name in asked if name.kind == PHONE}
         others = {
             each.place
-            for each in self._seen
-            if each.place not in places and not each.every.isdisjoint(numbers)
+            for each in self._sightings
+            if each.place not in places and not each.all_names.isdisjoint(numbers)
         }
-        ours = [each.place for each in sorted(self._seen, key=lambda each: each.at)]
-        in_order = [place for place in dict.fromkeys(ours) if place in places]
+        places_by_time = [each.place for each in sorted(self._sightings, key=lambda each: each.at)]
+        in_order = [place for place in dict.fromkeys(places_by_time) if place in places]
         return SubjectMatch(
             asked=asked,
             names=names,
-            hashes=self.hashes(names | asked),
+            hashes=self.hash_names(names | asked),
             conversations=tuple(place for place in in_order if not _is_entry(place)),
             entries=tuple(UUID(place) for place in in_order if _is_entry(place)),
             others=len(others),
         )
 
-    async def _look(self, names: Names) -> None:
-        """At every place where one of these stands, and was not looked at yet."""
+    async def _search(self, names: Names) -> None:
+        """Read every place that has one of these names and was not read yet."""
         rows = await self._connection.fetch(
-            _PLACES, self._tenant, self.hashes(names), MOST_PLACES + 1
+            _PLACES, self._tenant, self.hash_names(names), MAX_PLACES + 1
         )
         conversations = {row["conversation"] for row in rows if row["conversation"]}
         entries = {row["entry"] for row in rows if not row["conversation"]}
-        new = {*conversations, *map(str, entries)} - self._places
-        self._places |= new
-        if len(self._places) > MOST_PLACES:
-            raise TooManyMatches(f"they stand in over {MOST_PLACES} places: that is no one person")
+        new = {*conversations, *map(str, entries)} - self._read_places
+        self._read_places |= new
+        if len(self._read_places) > MAX_PLACES:
+            raise TooManyMatches(f"they stand in over {MAX_PLACES} places: that is no one person")
         await self._read(_CONVERSATIONS, sorted(conversations & new))
         await self._read(_ENTRIES, sorted(each for each in entries if str(each) in new))
 
     async def _read(self, query: str, places: Sequence[Any]) -> None:
         if not places:
             return
-        async for rows in batches(self._connection, query, self._tenant, places, KINDS):
-            self._seen += _of(decrypt_rows(rows, self._keys))
-            if len(self._seen) > MOST_SEEN:
+        async for rows in fetch_batches(self._connection, query, self._tenant, places, KINDS):
+            self._sightings += _read_evidence(decrypt_rows(rows, self._keys))
+            if len(self._sightings) > MAX_SIGHTINGS:
                 raise TooManyMatches(
-                    f"they are named over {MOST_SEEN} times: that is no one person"
+                    f"they are named over {MAX_SIGHTINGS} times: that is no one person"
                 )
 
 
-async def batches(connection: Connection, query: str, *given: Any) -> AsyncIterator[list[Any]]:
+async def fetch_batches(
+    connection: Connection, query: str, *arguments: Any
+) -> AsyncIterator[list[Any]]:
     rows: list[Any] = []
-    async for row in connection.cursor(query, *given, prefetch=BATCH):
+    async for row in connection.cursor(query, *arguments, prefetch=BATCH):
         rows.append(row)
         if len(rows) == BATCH:
             yield rows
@@ -118,13 +120,14 @@ async def batches(connection: Connection, query: str, *given: Any) -> AsyncItera
         yield rows
 
 
-def _of(rows: Iterable[dict[str, Any]]) -> Iterator[IdentitySighting]:
+def _read_evidence(rows: Iterable[dict[str, Any]]) -> Iterator[IdentitySighting]:
     for row in rows:
         yield from identity_evidence(row)
 
 
 def _is_entry(place: str) -> bool:
-    """A conversation's id has our number and one hyphen in it, an entry's is a UUID."""
+    """Return True for an entry's id, a UUID. A conversation's id is our number's id, a hyphen and
+    the rest."""
     return place.count("-") == 4
 
 

@@ -1,7 +1,7 @@
-"""Everything about one person, as they get it when they ask (AVG, article 15). Pure.
+"""The subject access report: everything about one person (AVG, article 15). Pure.
 
-This is the JSON; the PDF shows the same. Of employees it names the department, never who they are:
-their names are data of other persons (AVG, article 15, fourth paragraph). Times are in UTC.
+This is the JSON; the PDF shows the same. An employee appears as their department, never by name:
+names of employees are data of other persons (AVG, article 15, fourth paragraph). Times are in UTC.
 """
 
 from datetime import date, datetime
@@ -19,13 +19,13 @@ from archiver.subject_access.legal_notice import (
 )
 
 Direction = Literal["in", "out", "echo"]
-"""From the citizen; to them; to them, and not by way of Postkamer (written on the phone itself)."""
+"""From the citizen; to the citizen; to the citizen outside Postkamer, from the business phone."""
 AuthorKind = Literal["citizen", "employee", "system", "automated"]
 
 
 class Municipality(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Who answers. `contact`: where a citizen can ask more; `officer`: how to reach the officer for
-    data protection (functionaris gegevensbescherming)."""
+    """Municipality that answers. `contact`: where a citizen can ask more. `officer`: how to reach
+    the data protection officer (functionaris gegevensbescherming)."""
 
     name: str
     contact: str = ""
@@ -33,7 +33,7 @@ class Municipality(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What was asked, and until when there is time to answer (one month: AVG, article 12)."""
+    """The citizen's request, and the last day to answer it (one month: AVG, article 12)."""
 
     id: str
     received_on: date | None = None
@@ -41,8 +41,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Identifier(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """By which somebody is known: kind as in a message (`phone`, `bsuid`, ...). `asked`: it was in
-    the request; `found`: there is something about it."""
+    """Name of the person, of a kind as in a message (`phone`, `bsuid`, ...). `asked`: the request
+    has it. `found`: the archive has something about it."""
 
     kind: str
     value: str
@@ -51,14 +51,14 @@ class Identifier(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Of which the report tells; open on a side where there is no date. Both days are in it."""
+    """Days that the report covers, both included; a missing date leaves that side open."""
 
     since: date | None = None
     until: date | None = None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What became of a message, and when."""
+    """Status of a message, and when it was reached."""
 
     status: str
     at: datetime
@@ -66,7 +66,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A file of a message. `sha256`: of its bytes, so that whoever gets them can compare."""
+    """A file of a message. `sha256`: hash of its bytes, so that the recipient can compare."""
 
     id: str
     name: str = ""
@@ -78,7 +78,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Annotation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A rectification: it stands beside the message, which stays as it was. `by`: a department or a
+    """A rectification, shown beside the message, which stays as it was. `by`: a department or a
     role."""
 
     at: datetime
@@ -87,7 +87,7 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One message. `department`: where it went, and `reason` why; both of the moment itself."""
+    """One message. `department` and `reason`: where it went and why, as decided at the time."""
 
     id: str
     at: datetime
@@ -103,7 +103,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What employees wrote for one another about a conversation: about this person, too."""
+    """Internal note of employees about a conversation, and so about this person too."""
 
     id: str
     at: datetime
@@ -112,8 +112,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Messages in the order in which they came. `kept_until`: the day on which it may be destroyed,
-    where that is known."""
+    """A conversation, its messages in order of arrival. `kept_until`: the day on which it may be
+    destroyed, if known."""
 
     id: str
     opened_at: datetime
@@ -126,7 +126,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What somebody agreed to (`purpose`), where that was said (`source`), and whether it ended."""
+    """Consent for a `purpose`, where it was given (`source`), and when it ended."""
 
     purpose: str
     given_at: datetime | None = None
@@ -135,7 +135,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class IdentityChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Another number, or another name for the same person."""
+    """A number or another name of the person that changed."""
 
     at: datetime
     kind: str
@@ -144,7 +144,7 @@ class IdentityChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """To which system of the municipality it went, how much and between which times."""
+    """Deliveries to one system of the municipality: their number, and the first and last time."""
 
     destination: str
     count: int
@@ -154,7 +154,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Somebody looked: an employee of a department, or a system with its token; and why."""
+    """One access to the data, by an employee of a department or by a system; and the reason."""
 
     at: datetime
     department: str = ""
@@ -164,7 +164,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Another place where the data is; `until`: when it ends there, where that is known."""
+    """A copy of the data elsewhere. `until`: the day on which that copy ends, if known."""
 
     place: str
     what: str = ""
@@ -172,14 +172,14 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Purpose(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the municipality has the data for, and the ground in the law."""
+    """Purpose for which the municipality has the data, and its legal ground."""
 
     text: str
     ground: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Everything about one person. `made_by`: a department or a role."""
+    """The whole report. `made_by`: a department or a role."""
 
     municipality: Municipality
     about: tuple[Identifier, ...]
@@ -202,11 +202,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     authority: str = AUTHORITY
 
 
-def written(report: Report) -> bytes:
-    """As JSON, to be read by people too."""
+def encode_report(report: Report) -> bytes:
+    """Encode the report as indented JSON, which people can read too."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
 
 
-def messages(report: Report) -> int:
-    """How many messages it tells of."""
+def count_messages(report: Report) -> int:
+    """Count the messages in the report."""
     return sum(len(conversation.messages) for conversation in report.conversations)

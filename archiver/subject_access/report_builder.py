@@ -1,4 +1,4 @@
-"""Opened entries as a report to a citizen tells of them. Pure."""
+"""Turn decrypted entries into the parts of a report to a citizen. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,124 +24,127 @@ from archiver.subject_access.report import (
 from services.calendar.opening_hours import AMSTERDAM
 
 Row = Mapping[str, Any]
-Called = Callable[[str], str]
-"""A department's id -> its name."""
+DepartmentName = Callable[[str], str]
+"""Maps a department's id to its name."""
 STATES = {"settled": "delivered"}
-"""A delivery's state on the record -> as a report has it, where that is another word."""
+"""Delivery states that the report calls by another word than the record."""
 FATES = ("send", "status", "delivery", "media", "annotation")
 
 
 class ConversationPart(msgspec.Struct, frozen=True):
-    """What was read of one conversation. `fates` are of its messages, wherever they stand."""
+    """Entries of one conversation. `fates`: entries about its messages, in any conversation."""
 
     id: str
     rows: Sequence[Row]
     fates: Sequence[Row]
 
-    def of(self, kind: str) -> list[Row]:
+    def of_kind(self, kind: str) -> list[Row]:
         return [row for row in self.rows if row["kind"] == kind]
 
 
-def within(at: datetime, period: Period) -> bool:
-    """Whether it was on one of these days in Amsterdam."""
+def is_within(at: datetime, period: Period) -> bool:
+    """Return True if the moment is on one of these days in Amsterdam."""
     day = at.astimezone(AMSTERDAM).date()
     return (period.since or date.min) <= day <= (period.until or date.max)
 
 
-def conversation(part: ConversationPart, called: Called) -> Conversation:
-    """`part` holds one entry at least."""
-    steps = [(row["at"], msgspec.json.decode(row["data"])) for row in part.of("conversation")]
+def build_conversation(part: ConversationPart, department_name: DepartmentName) -> Conversation:
+    """Build a conversation; `part` holds at least one entry."""
+    steps = [(row["at"], msgspec.json.decode(row["data"])) for row in part.of_kind("conversation")]
     zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
-    theirs = dict.fromkeys(row["department"] for row in part.rows if row["department"])
+    departments = dict.fromkeys(row["department"] for row in part.rows if row["department"])
     return Conversation(
         id=part.id,
         opened_at=min(row["at"] for row in part.rows),
-        closed_at=_closed(steps, part.of("message")),
-        departments=tuple(map(called, theirs)),
+        closed_at=_closing_time(steps, part.of_kind("message")),
+        departments=tuple(map(department_name, departments)),
         zaak=zaken[-1] if zaken else "",
-        messages=tuple(messages(part, called)),
-        notes=tuple(_note(row, called) for row in part.of("note")),
+        messages=tuple(build_messages(part, department_name)),
+        notes=tuple(_note(row, department_name) for row in part.of_kind("note")),
     )
 
 
-def _closed(
-    steps: Sequence[tuple[datetime, dict[str, Any]]], said: Sequence[Row]
+def _closing_time(
+    steps: Sequence[tuple[datetime, dict[str, Any]]], messages: Sequence[Row]
 ) -> datetime | None:
-    """When it was closed last, unless somebody wrote in it since."""
-    ends = [at for at, step in steps if step["event"] == "closed"]
-    later = [row for row in said if ends and row["at"] > ends[-1]]
-    return ends[-1] if ends and not later else None
+    """Return when the conversation was last closed; None if a message followed."""
+    closings = [at for at, step in steps if step["event"] == "closed"]
+    later = [row for row in messages if closings and row["at"] > closings[-1]]
+    return closings[-1] if closings and not later else None
 
 
-def messages(part: ConversationPart, called: Called) -> Iterable[Message]:
+def build_messages(part: ConversationPart, department_name: DepartmentName) -> Iterable[Message]:
     fates: dict[Any, list[Row]] = defaultdict(list)
     for row in part.fates:
         fates[row["message"]].append(row)
-    rows = part.of("message")
-    shown = presenter.messages_json(rows, [fate for row in rows for fate in fates[row["message"]]])
-    for row, said in zip(rows, shown, strict=True):
-        yield _message(row, said, fates[row["message"]], called)
+    rows = part.of_kind("message")
+    json = presenter.messages_json(rows, [fate for row in rows for fate in fates[row["message"]]])
+    for row, fields in zip(rows, json, strict=True):
+        yield _message(row, fields, fates[row["message"]], department_name)
 
 
-def _message(row: Row, said: dict[str, Any], fates: Sequence[Row], called: Called) -> Message:
+def _message(
+    row: Row, fields: dict[str, Any], fates: Sequence[Row], department_name: DepartmentName
+) -> Message:
     return Message(
-        id=str(said["id"]),
+        id=str(fields["id"]),
         at=row["at"],
-        direction=said["direction"],
-        type=said["type"],
-        text=said["text"] or "",
-        author=_author(said),
-        department=called(said["department"] or ""),
-        reason=said["decision"]["reason"],
-        statuses=tuple(_step(each) for each in said["statuses"]),
-        files=tuple(_file(each) for each in said["media"]),
+        direction=fields["direction"],
+        type=fields["type"],
+        text=fields["text"] or "",
+        author=_author(fields),
+        department=department_name(fields["department"] or ""),
+        reason=fields["decision"]["reason"],
+        statuses=tuple(_step(each) for each in fields["statuses"]),
+        files=tuple(_file(each) for each in fields["media"]),
         annotations=tuple(
-            _annotation(fate, called) for fate in fates if fate["kind"] == "annotation"
+            _annotation(fate, department_name) for fate in fates if fate["kind"] == "annotation"
         ),
     )
 
 
-def _author(said: dict[str, Any]) -> AuthorKind:
-    """Who wrote in the app on the telephone itself is an employee."""
-    if said["direction"] == "in":
+def _author(fields: dict[str, Any]) -> AuthorKind:
+    """Return the kind of author. A message without one, sent from the app on the business phone, is
+    an employee's."""
+    if fields["direction"] == "in":
         return "citizen"
-    kind: AuthorKind = (said["author"] or {}).get("kind", "employee")
+    kind: AuthorKind = (fields["author"] or {}).get("kind", "employee")
     return kind
 
 
-def _step(said: dict[str, Any]) -> Step:
-    at = said["at"]
+def _step(fields: dict[str, Any]) -> Step:
+    at = fields["at"]
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return Step(status=said["status"], at=moment, reason=said["reason"] or "")
+    return Step(status=fields["status"], at=moment, reason=fields["reason"] or "")
 
 
-def _file(said: dict[str, Any]) -> File:
+def _file(fields: dict[str, Any]) -> File:
     return File(
-        id=str(said["id"]),
-        name=said["filename"],
-        type=said["mimeType"],
-        size=said["size"],
-        state=said["state"],
-        reason=said["reason"],
-        sha256=said["sha256"] or "",
+        id=str(fields["id"]),
+        name=fields["filename"],
+        type=fields["mimeType"],
+        size=fields["size"],
+        state=fields["state"],
+        reason=fields["reason"],
+        sha256=fields["sha256"] or "",
     )
 
 
-def _annotation(row: Row, called: Called) -> Annotation:
-    """By a department: of employees a citizen is told no names."""
+def _annotation(row: Row, department_name: DepartmentName) -> Annotation:
+    """Build an annotation, signed by a department: a citizen sees no names of employees."""
     data = msgspec.json.decode(row["data"])
-    by = called(row["department"]) or "de gemeente"
+    by = department_name(row["department"]) or "de gemeente"
     return Annotation(at=row["at"], by=by, text=data["text"])
 
 
-def _note(row: Row, called: Called) -> Note:
+def _note(row: Row, department_name: DepartmentName) -> Note:
     data = msgspec.json.decode(row["data"])
-    department = called(row["department"])
+    department = department_name(row["department"])
     return Note(id=str(data["id"]), at=row["at"], department=department, text=data["text"])
 
 
-def notes_by_subject(rows: Iterable[Row]) -> Iterable[str]:
-    """What they called themselves, in WhatsApp, when they wrote."""
+def names_used(rows: Iterable[Row]) -> Iterable[str]:
+    """Yield the names that the citizen used in WhatsApp with their messages."""
     for row in rows:
         if row["kind"] == "message":
             sender = msgspec.json.decode(row["data"]).get("from")
@@ -149,14 +152,14 @@ def notes_by_subject(rows: Iterable[Row]) -> Iterable[str]:
                 yield sender["name"]
 
 
-def access_entries(rows: Iterable[Row], called: Called) -> Iterable[View]:
-    """Who looked, without who they are."""
+def access_entries(rows: Iterable[Row], department_name: DepartmentName) -> Iterable[View]:
+    """Yield the accesses to the data, without the names of employees."""
     for row in rows:
         if row["kind"] == "view":
             data = msgspec.json.decode(row["data"])
             yield View(
                 at=row["at"],
-                department=called(row["department"]),
+                department=department_name(row["department"]),
                 token=data.get("token") or "",
                 what=data.get("what") or "",
                 why=data.get("reason") or "",
@@ -164,16 +167,16 @@ def access_entries(rows: Iterable[Row], called: Called) -> Iterable[View]:
 
 
 def identity_changes(rows: Iterable[Row]) -> Iterable[IdentityChange]:
-    """What ended and what came for it, side by side. What was somebody else's before says nothing
-    of them."""
+    """Yield each ended name beside its successor. A number that moved from another person is shown
+    without its former holder."""
     for row in rows:
         if row["kind"] != "identity":
             continue
         changes = msgspec.json.decode(row["data"])["changes"]
         for kind in dict.fromkeys(each["kind"] for each in changes):
-            ours = [each for each in changes if each["kind"] == kind]
-            ends = [each["value"] for each in ours if each["event"] == "ended"]
-            begins = [each["value"] for each in ours if each["event"] != "ended"]
+            of_kind = [each for each in changes if each["kind"] == kind]
+            ends = [each["value"] for each in of_kind if each["event"] == "ended"]
+            begins = [each["value"] for each in of_kind if each["event"] != "ended"]
             for n in range(max(len(ends), len(begins))):
                 yield IdentityChange(
                     at=row["at"],
@@ -183,11 +186,11 @@ def identity_changes(rows: Iterable[Row]) -> Iterable[IdentityChange]:
                 )
 
 
-class Deliveries:
-    """Counted by system and by what became of it."""
+class DeliveryCounter:
+    """Counts deliveries by system and state."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], Delivered] = {}
+        self._counts: dict[tuple[str, str], Delivered] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -197,14 +200,14 @@ class Deliveries:
                 self._count(data["destination"], state, row["at"])
 
     def _count(self, destination: str, state: str, at: datetime) -> None:
-        before = self._found.get((destination, state))
-        self._found[destination, state] = Delivered(
+        previous = self._counts.get((destination, state))
+        self._counts[destination, state] = Delivered(
             destination=destination,
-            count=before.count + 1 if before else 1,
-            first_at=min(before.first_at, at) if before else at,
-            last_at=max(before.last_at, at) if before else at,
+            count=previous.count + 1 if previous else 1,
+            first_at=min(previous.first_at, at) if previous else at,
+            last_at=max(previous.last_at, at) if previous else at,
             state=state,
         )
 
-    def all(self) -> tuple[Delivered, ...]:
-        return tuple(self._found[key] for key in sorted(self._found))
+    def counts(self) -> tuple[Delivered, ...]:
+        return tuple(self._counts[key] for key in sorted(self._counts))

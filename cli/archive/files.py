@@ -109,7 +109,7 @@ def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
 async def _opened(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str) -> int:
     """On the record first."""
     row = await pool.fetchrow(_OPEN, file)
-    kept = await MediaStore(pool, keys).kept(file) if row else None
+    kept = await MediaStore(pool, keys).find(file) if row else None
     if row is None or kept is None:
         raise Refused("no file that is here has this id")
     if (objects := store()) is None:

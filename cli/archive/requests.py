@@ -17,7 +17,7 @@ from archiver.subject_access.requests.legal_grounds import (
     KINDS,
     REFUSALS,
     extension,
-    listed,
+    list_grounds,
     refusal,
 )
 from archiver.subject_access.requests.letters import letter
@@ -90,7 +90,7 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
     async def work(pool: Pool) -> list[Request]:
         async with pool.acquire() as connection:
             book = RequestStore(connection, await load_keys(connection))
-            return await book.listed(open=only_open, before=today() if overdue else None)
+            return await book.list_requests(open=only_open, before=today() if overdue else None)
 
     requests = [row_of(each) for each in with_database("archive", work)]
     print_result(requests, map(str, requests), as_json=as_json)
@@ -189,7 +189,7 @@ def _against(request: Request, decision: str, code: str) -> str:
 
 def _unknown(code: str, grounds: Any, kind: str) -> str:
     said = f"{code!r} is no ground" if code else "it needs a ground"
-    return "\n".join([f"--ground: {said}; for {kind} there are:", *listed(grounds, kind)])
+    return "\n".join([f"--ground: {said}; for {kind} there are:", *list_grounds(grounds, kind)])
 
 
 async def _undecided(book: RequestStore, id: str) -> Request:
@@ -200,7 +200,7 @@ async def _undecided(book: RequestStore, id: str) -> Request:
 
 
 async def _of(book: RequestStore, id: str) -> Request:
-    request = await book.request(id)
+    request = await book.lock_request(id)
     if request is None:
         raise Refused(f"there is no request {id!r}")
     return request
@@ -212,7 +212,7 @@ async def _known(connection: Connection, id: str, town: Configuration) -> Known:
     request = await _of(book, id)
     reader = SubjectCollector(connection, keys, request.tenant)
     where = SubjectMatch(asked=frozenset(), conversations=request.conversations)
-    elsewhere = copies(town, request.tenant, await reader.delivered(where), today())
+    elsewhere = copies(town, request.tenant, await reader.count_deliveries(where), today())
     return Known(request, await book.steps(request), elsewhere)
 
 

@@ -23,8 +23,8 @@ from archiver.subject_access.report import (
     Purpose,
     Report,
     Request,
-    messages,
-    written,
+    count_messages,
+    encode_report,
 )
 from cli.support.archive_access import load_keys, private
 from cli.support.audit import NAME, Operation, normalise_name, run_audited
@@ -82,13 +82,13 @@ def subject(as_json: Path | None, as_pdf: Path | None, **given: Any) -> None:
     if made.others:
         click.echo(OTHERS.format(made.others), err=True)
     if as_json:
-        private(as_json, written(made.report))
+        private(as_json, encode_report(made.report))
     if as_pdf:
         try:
             private(as_pdf, pdf(made.report))
         except Unprintable as error:
             fail(str(error))
-    told = f"{len(made.report.conversations)} conversations, {messages(made.report)} messages"
+    told = f"{len(made.report.conversations)} conversations, {count_messages(made.report)} messages"
     click.echo(told, err=True)
 
 

@@ -1,4 +1,5 @@
-"""What events leave out, asked of the archive as a CRM would, and told to the pages."""
+"""Fetch the content that confidential events leave out from the archive, as a CRM does, and send it
+to the pages."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,57 +8,57 @@ import msgspec
 from aiohttp import web
 
 from sandbox.crm.event_validation import Event
-from sandbox.crm.postkamer_client import Asking
-from sandbox.event_stream import Stream
+from sandbox.crm.postkamer_client import PostkamerClient
+from sandbox.event_stream import EventStream
 
 AT_ONCE = 8
-"""Questions under way; the rest waits, and a desk is told a moment later."""
-WAITING_MOST = 1_000
-"""Then the page shows that something came, and not what."""
-TRIES = 20
-WAIT_SECONDS = 0.5
-"""Between two of them: the record is a moment behind what a CRM is told."""
+"""Requests under way; the others wait, and a desk sees their content a moment later."""
+MAX_WAITING = 1_000
+"""Most waiting requests. Beyond that a page shows that a message came, without its content."""
+ATTEMPTS = 20
+RETRY_SECONDS = 0.5
+"""Pause between two attempts: the archive is a moment behind the events of a CRM."""
 
 
-class Contents:
-    def __init__(self, asking: Asking, *, stream: Stream) -> None:
-        self._asking, self._stream = asking, stream
-        self._wanted: asyncio.Queue[str] = asyncio.Queue(WAITING_MOST)
+class DatarefFetcher:
+    def __init__(self, client: PostkamerClient, *, stream: EventStream) -> None:
+        self._client, self._stream = client, stream
+        self._paths: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
 
-    def want(self, event: Event) -> None:
-        """What this event leaves out, if it is of a message."""
-        path = path_of(event.dataref)
-        if path and not self._wanted.full():
-            self._wanted.put_nowait(path)
+    def enqueue(self, event: Event) -> None:
+        """Queue the content that this event leaves out, if the event is about a message."""
+        path = archive_path(event.dataref)
+        if path and not self._paths.full():
+            self._paths.put_nowait(path)
 
-    async def fetch(self) -> None:
-        """What is wanted, for ever."""
+    async def run(self) -> None:
+        """Fetch queued content until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._fetch())
 
     async def _fetch(self) -> None:
         while True:
-            path = await self._wanted.get()
-            for _ in range(TRIES):
-                answer = await self._asking.archiver(path)
-                if found(answer):
-                    self._stream.publish("content", msgspec.Raw(answer.body))  # type: ignore[arg-type]
-                if answer.status not in AGAIN:
+            path = await self._paths.get()
+            for _ in range(ATTEMPTS):
+                response = await self._client.archiver(path)
+                if has_content(response):
+                    self._stream.publish("content", msgspec.Raw(response.body))  # type: ignore[arg-type]
+                if response.status not in RETRY_STATUSES:
                     break
-                await asyncio.sleep(WAIT_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
 
-AGAIN = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY})
-"""It may be there in a moment."""
+RETRY_STATUSES = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY})
+"""Statuses after which the content may be available in a moment."""
 
 
-def found(answer: web.Response) -> bool:
-    return answer.status == HTTPStatus.OK and isinstance(answer.body, bytes)
+def has_content(response: web.Response) -> bool:
+    return response.status == HTTPStatus.OK and isinstance(response.body, bytes)
 
 
-def path_of(dataref: str) -> str:
-    """Where a message is at the archive; '' for anything else. Whatever host it names, ours is
-    asked. Pure."""
-    before, messages, id = dataref.rpartition("/v1/messages/")
-    return messages + id if before and id.replace("-", "").isalnum() else ""
+def archive_path(dataref: str) -> str:
+    """Return the archive's path of a message; '' for anything else. The host is ignored: only our
+    own archive is asked. Pure."""
+    prefix, messages, id = dataref.rpartition("/v1/messages/")
+    return messages + id if prefix and id.replace("-", "").isalnum() else ""

@@ -1,4 +1,4 @@
-"""The departments' desks: answers go to the gateway, the record comes from the archiver."""
+"""Routes of the departments' desks: answers go to the gateway, records come from the archiver."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,23 +9,23 @@ from urllib.parse import quote
 import msgspec
 from aiohttp import web
 
-from sandbox.crm.postkamer_client import Asking
-from sandbox.event_stream import Stream
+from sandbox.crm.postkamer_client import PostkamerClient
+from sandbox.event_stream import EventStream
 from services import clock
 from services.http.body import read_body
 from services.http.problems import json_response, problem_response
 
-WATCHED_MOST = 8
-"""Conversations whose record is followed: one for each page that is likely to be open."""
+MAX_WATCHED = 8
+"""Most conversations whose record is polled: one for each page that is likely to be open."""
 WATCH_SECONDS = 1.0
-"""Between two looks at the archive, and only while a page listens."""
-ANSWER_LONGEST = 4096
-"""Characters of a WhatsApp text."""
+"""Pause between two polls of the archive, which happen only while a page listens."""
+MAX_ANSWER = 4096
+"""Most characters of a WhatsApp text."""
 UPLOAD_BYTES = 16 * 1024 * 1024
-"""What the page offers; a document may be larger at Meta, but this memory holds it whole."""
+"""Largest file from the page. Meta takes larger documents; the sandbox holds a file in memory."""
 UPLOAD_SECONDS = 60.0
 AUTHOR = {"kind": "employee", "id": "sandbox"}
-"""Who sits at the desks."""
+"""Author of everything that the desks send."""
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -33,34 +33,34 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
 
     conversation_id: str
     text: str = ""
-    """The words, as the desk shows them."""
+    """Text as the desk shows it."""
     message: dict[str, Any] = {}
-    """The rest of the body for the gateway's POST /v1/messages; nothing: a text."""
+    """Rest of the body for the gateway's POST /v1/messages; empty for a plain text."""
     key: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of POST /desk/actions: what is done with a conversation itself."""
+    """The body of POST /desk/actions, for commands on a conversation itself."""
 
     conversation_id: str
     action: Literal["transfer", "close", "note", "read", "confirm"]
     body: dict[str, Any] = {}
-    """As the gateway takes it, without its author."""
+    """Body for the gateway, without its author."""
     key: str = ""
 
 
 class Desk:
-    def __init__(self, asking: Asking, *, stream: Stream) -> None:
-        self._asking = asking
+    def __init__(self, client: PostkamerClient, *, stream: EventStream) -> None:
+        self._client = client
         self._stream = stream
         self._watched: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
-        """Conversation and the messages of it that were seen."""
+        """Conversation -> its messages that the pages already have."""
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/desk/answers", self._answer),
             web.post("/desk/actions", self._act),
-            web.get("/desk/orders/{id}", self._order),
+            web.get("/desk/orders/{id}", self._outcome),
             web.post("/desk/media", self._upload),
             web.get("/desk/media/{id}", self._file),
             web.get("/desk/record/{conversation}", self._record),
@@ -71,15 +71,15 @@ class Desk:
             answer = msgspec.json.decode(await request.read(), type=Answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem_response(400, "this answer cannot be sent", str(error))
-        if not answer.message and not 1 <= len(answer.text.strip()) <= ANSWER_LONGEST:
-            expected = f"text: expected 1 to {ANSWER_LONGEST} characters"
+        if not answer.message and not 1 <= len(answer.text.strip()) <= MAX_ANSWER:
+            expected = f"text: expected 1 to {MAX_ANSWER} characters"
             return problem_response(400, "this answer cannot be sent", expected)
         body = answer.message or {"type": "text", "text": {"body": answer.text}}
         body = {"conversationId": answer.conversation_id, **body, "author": AUTHOR}
         raw = msgspec.json.encode(body)
-        result = await self._asking.gateway("POST", "/v1/messages", raw, key=answer.key)
+        result = await self._client.gateway("POST", "/v1/messages", raw, key=answer.key)
         if result.status < HTTPStatus.MULTIPLE_CHOICES:
-            self._stream.publish("answer", said(answer, body, result))
+            self._stream.publish("answer", answer_event(answer, body, result))
         return result
 
     async def _act(self, request: web.Request) -> web.Response:
@@ -90,23 +90,23 @@ class Desk:
         conversation = quote(action.conversation_id, safe="")
         path = f"/v1/conversations/{conversation}/_{action.action}"
         body = msgspec.json.encode(action.body | {"author": AUTHOR})
-        result = await self._asking.gateway("POST", path, body, key=action.key)
+        result = await self._client.gateway("POST", path, body, key=action.key)
         if result.status < HTTPStatus.MULTIPLE_CHOICES:
-            self._tell(action)
+            self._publish_action(action)
         return result
 
-    def _tell(self, action: Action) -> None:
-        """The pages, of what no event tells them."""
-        told = {"conversationId": action.conversation_id, "id": str(clock.new_id())}
+    def _publish_action(self, action: Action) -> None:
+        """Send the pages the actions for which there is no event."""
+        event = {"conversationId": action.conversation_id, "id": str(clock.new_id())}
         if action.action == "note":
-            self._stream.publish("note", told | {"text": action.body.get("text", "")})
+            self._stream.publish("note", event | {"text": action.body.get("text", "")})
         if action.action == "confirm":
-            self._stream.publish("confirmed", told)
+            self._stream.publish("confirmed", event)
 
-    async def _order(self, request: web.Request) -> web.Response:
-        """What became of an order: accepted is not done."""
+    async def _outcome(self, request: web.Request) -> web.Response:
+        """GET the outcome of a command: the gateway accepts it before the router decides."""
         id = quote(request.match_info["id"], safe="")
-        return await self._asking.gateway("GET", f"/v1/messages/{id}")
+        return await self._client.gateway("GET", f"/v1/messages/{id}")
 
     async def _upload(self, request: web.Request) -> web.Response:
         try:
@@ -116,62 +116,63 @@ class Desk:
         if body is None:
             return problem_response(413, "the file is too large", f"at most {UPLOAD_BYTES} bytes")
         kind = request.content_type
-        return await self._asking.gateway("POST", "/v1/media", body, kind=kind)
+        return await self._client.gateway("POST", "/v1/media", body, kind=kind)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        """A citizen's, as the archive hands it out."""
+        """GET a citizen's file from the archive."""
         id = quote(request.match_info["id"], safe="")
-        return await self._asking.file(request, f"/v1/media/{id}")
+        return await self._client.file(request, f"/v1/media/{id}")
 
     async def _record(self, request: web.Request) -> web.Response:
-        """Empty, and followed, while the archive has yet to get what the desks see already."""
+        """GET the record of a conversation, and poll it from then on. It is empty while the archive
+        does not yet have what the desks already see."""
         conversation = request.match_info["conversation"]
         record = await self._fetch(conversation)
         if record.status == HTTPStatus.NOT_FOUND:
             record = json_response({"messages": []})
         if record.status == HTTPStatus.OK:
-            self._watched[conversation] = messages(record)
+            self._watched[conversation] = read_messages(record)
             self._watched.move_to_end(conversation)
-            if len(self._watched) > WATCHED_MOST:
+            if len(self._watched) > MAX_WATCHED:
                 self._watched.popitem(last=False)
         return record
 
     async def _fetch(self, conversation: str, after: int = 0) -> web.Response:
         path = f"/v1/conversations/{quote(conversation, safe='')}/messages"
-        return await self._asking.archiver(f"{path}?after={after}" if after else path)
+        return await self._client.archiver(f"{path}?after={after}" if after else path)
 
     async def watch(self) -> None:
-        """Tell the pages of what is new in the records that they look at, for ever."""
+        """Poll the watched records and send the pages new messages, until cancelled."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if not self._stream.listeners:
                 continue
             for conversation, seen in list(self._watched.items()):
-                await self._look(conversation, seen)
+                await self._poll(conversation, seen)
 
-    async def _look(self, conversation: str, seen: list[dict[str, Any]]) -> None:
-        """Only for what was not seen: each look at a message is on the record. What became of one
-        that was, the pages ask when they hear of it."""
+    async def _poll(self, conversation: str, seen: list[dict[str, Any]]) -> None:
+        """Fetch only new messages, since the archive logs each access to a message. The pages ask
+        for changes to a known message when an event mentions them."""
         record = await self._fetch(
             conversation, max((m.get("sequence", 0) for m in seen), default=0)
         )
-        known = {message["id"] for message in seen}
-        if new := [message for message in messages(record) if message["id"] not in known]:
+        known_ids = {message["id"] for message in seen}
+        if new := [message for message in read_messages(record) if message["id"] not in known_ids]:
             seen += new
-            told = {"conversationId": conversation, "record": {"messages": seen}}
-            self._stream.publish("record", told)
+            event = {"conversationId": conversation, "record": {"messages": seen}}
+            self._stream.publish("record", event)
 
 
-def messages(record: web.Response) -> list[dict[str, Any]]:
-    """Those in an answer of the archive; pure."""
+def read_messages(record: web.Response) -> list[dict[str, Any]]:
+    """Return the messages in a response of the archive. Pure."""
     if record.status != HTTPStatus.OK or not isinstance(record.body, bytes):
         return []
-    found: list[dict[str, Any]] = msgspec.json.decode(record.body)["messages"]
-    return found
+    records: list[dict[str, Any]] = msgspec.json.decode(record.body)["messages"]
+    return records
 
 
-def said(answer: Answer, body: dict[str, Any], result: web.Response) -> dict[str, Any]:
-    """What the pages are told of an answer that the gateway accepted."""
+def answer_event(answer: Answer, body: dict[str, Any], result: web.Response) -> dict[str, Any]:
+    """Build the page event for an answer that the gateway accepted."""
     reaction = body.get("reaction")
     about = reaction.get("messageId") if isinstance(reaction, dict) else body.get("replyTo")
     kind = body.get("type", "text")

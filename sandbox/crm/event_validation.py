@@ -1,4 +1,4 @@
-"""What a CRM demands of the events it is sent: Standard Webhooks and CloudEvents 1.0. Pure."""
+"""Validate received events against Standard Webhooks and CloudEvents 1.0. Pure."""
 
 import base64
 import hashlib
@@ -12,24 +12,24 @@ SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
 TOLERANCE_SECONDS = 300
-"""Age, or haste, of a signature: what Standard Webhooks advises."""
+"""Largest clock difference for a signature, as Standard Webhooks advises."""
 LARGEST_BYTES = 64 * 1024
-"""Of one event: the NL GOV profile's bound."""
+"""Largest event that the NL GOV profile allows."""
 ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}")
-"""A name of a context attribute, as the NL GOV profile has it."""
+"""Name of a context attribute, as the NL GOV profile defines it."""
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What is looked at of an event, and all of it as it came."""
+    """Fields of an event that the stand-in uses, and the whole event as received."""
 
     id: str
     type: str
     sequence: int
-    """-1 where there is none."""
+    """Sequence number in the conversation; -1 if there is none."""
     conversation: str
     raw: bytes
     dataref: str = ""
-    """Where the rest of its data is."""
+    """Address of the data that the event leaves out."""
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -55,13 +55,13 @@ _lists = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def signature(secret: bytes, id: str, timestamp: str, body: bytes) -> str:
-    """One `v1` signature of Standard Webhooks."""
+    """Return a `v1` signature of Standard Webhooks."""
     signed = f"{id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
 
 
-def distrust(headers: Mapping[str, str], body: bytes, secret: bytes, at: float) -> str:
-    """Why this is not known to come from Postkamer, '' where it is; `at` in Unix seconds."""
+def signature_fault(headers: Mapping[str, str], body: bytes, secret: bytes, at: float) -> str:
+    """Return why the signature is not Postkamer's; '' if it is. `at` is in Unix seconds."""
     id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not id:
         return "webhook-id is missing"
@@ -69,17 +69,17 @@ def distrust(headers: Mapping[str, str], body: bytes, secret: bytes, at: float) 
         return "webhook-timestamp must be a whole number of seconds"
     if abs(at - int(timestamp)) > TOLERANCE_SECONDS:
         return f"webhook-timestamp is more than {TOLERANCE_SECONDS} seconds away"
-    mine = signature(secret, id, timestamp, body).encode()
-    given = headers.get("webhook-signature", "").encode().split(b" ")
-    if not any([hmac.compare_digest(mine, one) for one in given]):
+    expected = signature(secret, id, timestamp, body).encode()
+    signatures = headers.get("webhook-signature", "").encode().split(b" ")
+    if not any([hmac.compare_digest(expected, one) for one in signatures]):
         return "no webhook-signature fits"
     return ""
 
 
-def split(content_type: str, body: bytes) -> list[bytes] | None:
-    """The events in the body, not yet looked at; None for a content type that is not ours.
+def split_batch(content_type: str, body: bytes) -> list[bytes] | None:
+    """Split the body into events, not yet validated; None for an unsupported content type.
 
-    msgspec.DecodeError for a batch that is no JSON array.
+    Raises msgspec.DecodeError for a batch that is not a JSON array.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == SINGLE:
@@ -89,8 +89,8 @@ def split(content_type: str, body: bytes) -> list[bytes] | None:
     return None
 
 
-def read(raw: bytes) -> tuple[Event | None, list[str]]:
-    """The event in `raw`, or everything that is wrong with it."""
+def read_event(raw: bytes) -> tuple[Event | None, list[str]]:
+    """Return the event in `raw`, or all its faults."""
     try:
         envelope, names = _envelopes.decode(raw), _objects.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -127,4 +127,4 @@ def _faults(envelope: _Envelope) -> list[str]:
             "sequencetype must be Integer",
         ),
     )
-    return [fault for good, fault in checks if not good]
+    return [fault for is_valid, fault in checks if not is_valid]

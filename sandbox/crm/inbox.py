@@ -1,4 +1,4 @@
-"""What the CRM stand-in received: a bounded memory that knows repeats and disorder."""
+"""Events that the CRM stand-in received: a bounded memory that detects repeats and disorder."""
 
 from collections import OrderedDict, deque
 from itertools import islice
@@ -11,17 +11,18 @@ from sandbox.crm.event_validation import Event
 EVENTS_KEPT = 20_000
 """Whole events, about 1 KiB each; the oldest are dropped first."""
 IDS_KEPT = 500_000
-"""Ids by which a repeat is known, about 150 bytes each: more than a fault test sends."""
+"""Ids remembered to detect repeats, about 150 bytes each: more than a fault test sends."""
 CONVERSATIONS_KEPT = 100_000
-"""Conversations whose last sequence is known; the longest silent are forgotten first."""
+"""Conversations whose last sequence is remembered; the longest silent are forgotten first."""
 CARE_ALARM = "nl.postkamer.care-alarm.v1"
-"""Goes to whoever is woken, by a way of its own: out of order with what a department is told."""
+"""Alarm that takes its own route, to a duty officer, so its sequence has no order with the events
+of a department."""
 VIOLATIONS_KEPT = 100
-"""Told in full; the rest is only counted."""
+"""Violations kept in full; further ones are only counted."""
 
 
 class Arrival(msgspec.Struct, frozen=True, rename="camel"):
-    """One event at the counter; `n` counts arrivals from 1."""
+    """One received event; `n` counts arrivals from 1."""
 
     n: int
     id: str
@@ -33,7 +34,7 @@ class Arrival(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Violation(msgspec.Struct, frozen=True, rename="camel"):
-    """An event that came for the first time after one with a higher sequence."""
+    """An event that first arrived after one with the same or a higher sequence."""
 
     conversation_id: str
     after: int
@@ -53,17 +54,17 @@ class Inbox:
         self._count = self._distinct = self._repeats = self._changed = self._disorder = 0
 
     def add(self, event: Event) -> bool:
-        """Store an arrival; whether it is the first of its id."""
+        """Store an arrival; return True if it is the first with its id."""
         self._count += 1
         content = hash(event.raw)
-        known = self._ids.get(event.id)
-        if known is None:
+        previous_hash = self._ids.get(event.id)
+        if previous_hash is None:
             self._distinct += 1
             self._remember(self._ids, event.id, content, IDS_KEPT)
-            self._order(event)
+            self._check_order(event)
         else:
             self._repeats += 1
-            self._changed += known != content
+            self._changed += previous_hash != content
         self._arrivals.append(
             Arrival(
                 n=self._count,
@@ -71,21 +72,21 @@ class Inbox:
                 type=event.type,
                 sequence=event.sequence,
                 conversation_id=event.conversation,
-                first=known is None,
+                first=previous_hash is None,
                 event=msgspec.Raw(event.raw),
             )
         )
-        return known is None
+        return previous_hash is None
 
-    def after(self, n: int, most: int) -> list[Arrival]:
-        """Up to `most` arrivals that came after the n-th, oldest first."""
+    def after(self, n: int, limit: int) -> list[Arrival]:
+        """Return up to `most` arrivals after the n-th, oldest first."""
         oldest = self._count - len(self._arrivals)
         start = max(n - oldest, 0)
-        return list(islice(self._arrivals, start, start + most))
+        return list(islice(self._arrivals, start, start + limit))
 
-    def latest(self, most: int) -> list[Arrival]:
-        """The last `most` arrivals, oldest first."""
-        return self.after(self._count - most, most)
+    def latest(self, limit: int) -> list[Arrival]:
+        """Return the last `most` arrivals, oldest first."""
+        return self.after(self._count - limit, limit)
 
     def summary(self) -> dict[str, Any]:
         return {
@@ -99,21 +100,21 @@ class Inbox:
             "eventsDropped": self._count - len(self._arrivals),
         }
 
-    def _order(self, event: Event) -> None:
+    def _check_order(self, event: Event) -> None:
         if event.sequence < 0 or event.type == CARE_ALARM:
             return
         last = self._sequences.get(event.conversation, -1)
         if event.sequence <= last:
             self._disorder += 1
             if len(self._violations) < VIOLATIONS_KEPT:
-                broken = Violation(event.conversation, last, event.sequence, event.id)
-                self._violations.append(broken)
+                violation = Violation(event.conversation, last, event.sequence, event.id)
+                self._violations.append(violation)
         highest = max(last, event.sequence)
         self._remember(self._sequences, event.conversation, highest, CONVERSATIONS_KEPT)
 
     @staticmethod
-    def _remember(kept: "OrderedDict[str, int]", key: str, value: int, most: int) -> None:
-        kept[key] = value
-        kept.move_to_end(key)
-        if len(kept) > most:
-            kept.popitem(last=False)
+    def _remember(entries: "OrderedDict[str, int]", key: str, value: int, limit: int) -> None:
+        entries[key] = value
+        entries.move_to_end(key)
+        if len(entries) > limit:
+            entries.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The CRM stand-in: takes signed events, remembers them for tests, misbehaves when told to."""
+"""The CRM stand-in: accepts signed events, remembers them for tests, misbehaves on request."""
 
 import asyncio
 import contextlib
@@ -10,22 +10,22 @@ import msgspec
 from aiohttp import web
 
 from sandbox.crm import event_validation
-from sandbox.crm.dataref_fetcher import Contents
+from sandbox.crm.dataref_fetcher import DatarefFetcher
 from sandbox.crm.event_validation import Event
 from sandbox.crm.inbox import Inbox
-from sandbox.event_stream import Stream
+from sandbox.event_stream import EventStream
 from services import clock
 from services.http.body import read_body
 from services.http.problems import json_response, problem_response
 
 BODY_BYTES = 16 * 1024 * 1024
-"""Of one batch: 256 events of the largest size."""
+"""Largest body: a batch of 256 events of the largest size."""
 BODY_SECONDS = 30.0
 HANG_SECONDS = 600.0
-"""How long an answer is held in the mode `hang`: longer than any client waits."""
+"""Time that a response is held in the mode `hang`: longer than any client waits."""
 SLOWEST_SECONDS = 60.0
 LARGE_BYTES = 10 * 1024 * 1024
-LIST_MOST = 1_000
+MAX_LISTED = 1_000
 
 REFUSALS: dict[str, int] = {
     "redirect": 302,
@@ -44,9 +44,12 @@ REFUSALS: dict[str, int] = {
 
 
 class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of POST /crm/mode. hang: no answer; slow: accepts late; lost: accepts, but the
-    connection breaks before the answer; half: the same, in the middle of it; large: accepts, with
-    an answer of 10 MB; reset: the connection breaks at once."""
+    """The body of POST /crm/mode.
+
+    hang: no response; slow: accepts late; lost: accepts, but breaks the connection before the
+    response; half: breaks it in the middle of the response; large: accepts with a response of
+    10 MB; reset: breaks the connection at once.
+    """
 
     mode: Literal[
         "ok", "hang", "slow", "lost", "half", "large", "reset",
@@ -54,24 +57,24 @@ class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
         "too-large", "unprocessable", "too-many", "error", "refuse",
     ] = "ok"  # fmt: skip
     count: int = 0
-    """Requests for which it holds, 0 for all until the next mode."""
+    """Number of requests that the mode applies to; 0 for all until the next mode."""
     conversation_id: str = ""
-    """Only for requests with an event of this conversation."""
+    """Apply the mode only to requests with an event of this conversation."""
     one_in: int = 0
-    """Only for so large a part of all events, always the same ones; 0 for all."""
+    """Apply the mode only to one in so many events, chosen by id; 0 for all."""
     seconds: float = 1.0
-    """Of the mode slow."""
+    """Delay in the mode slow."""
     retry_after: int = 0
-    """Seconds in a Retry-After header, 0 for none."""
+    """Seconds in a Retry-After header; 0 for none."""
 
 
-class Crm:
-    def __init__(self, secret: bytes, *, stream: Stream, contents: Contents) -> None:
+class CrmReceiver:
+    def __init__(self, secret: bytes, *, stream: EventStream, fetcher: DatarefFetcher) -> None:
         self._secret = secret
-        self._stream, self._contents = stream, contents
+        self._stream, self._fetcher = stream, fetcher
         self._inbox = Inbox()
         self._mode = Mode()
-        self._left = 0
+        self._remaining = 0
         self._changed = asyncio.Event()
 
     def routes(self) -> list[web.RouteDef]:
@@ -91,44 +94,44 @@ class Crm:
         if body is None:
             return problem_response(413, "the body is too large", f"at most {BODY_BYTES} bytes")
         at = clock.now().timestamp()
-        if reason := event_validation.distrust(request.headers, body, self._secret, at):
+        if reason := event_validation.signature_fault(request.headers, body, self._secret, at):
             return problem_response(401, "the signature is not valid", reason)
-        found = understand(request.content_type, body)
-        if isinstance(found, web.Response):
-            return found
-        return await self._take(request, found)
+        events = read_events(request.content_type, body)
+        if isinstance(events, web.Response):
+            return events
+        return await self._receive(request, events)
 
-    async def _take(self, request: web.Request, found: list[Event]) -> web.Response:
-        mode = self._current(found)
+    async def _receive(self, request: web.Request, events: list[Event]) -> web.Response:
+        mode = self._current_mode(events)
         if status := REFUSALS.get(mode.mode):
-            return refusal(mode, status)
+            return refusal_response(mode, status)
         match mode.mode:
             case "hang":
                 await self._hang()
-                return refusal(mode, HTTPStatus.SERVICE_UNAVAILABLE)
+                return refusal_response(mode, HTTPStatus.SERVICE_UNAVAILABLE)
             case "reset":
-                return broken(request)
+                return break_connection(request)
             case "slow":
                 await asyncio.sleep(min(mode.seconds, SLOWEST_SECONDS))
-        for event in found:
+        for event in events:
             first = self._inbox.add(event)
             self._stream.publish("crm", msgspec.Raw(event.raw))
             if first and event.dataref:
-                self._contents.want(event)
-        return thanks(request, mode)
+                self._fetcher.enqueue(event)
+        return acceptance_response(request, mode)
 
-    def _current(self, found: list[Event]) -> Mode:
-        """The mode for a request with these events; uses up one of its count."""
-        wanted = self._mode.conversation_id
-        if wanted and not any(event.conversation == wanted for event in found):
+    def _current_mode(self, events: list[Event]) -> Mode:
+        """Return the mode for a request with these events, and count the request."""
+        conversation = self._mode.conversation_id
+        if conversation and not any(event.conversation == conversation for event in events):
             return Mode()
-        part = self._mode.one_in
-        if part and not any(zlib.crc32(event.id.encode()) % part == 0 for event in found):
+        one_in = self._mode.one_in
+        if one_in and not any(zlib.crc32(event.id.encode()) % one_in == 0 for event in events):
             return Mode()
         mode = self._mode
-        if self._left:
-            self._left -= 1
-            if not self._left:
+        if self._remaining:
+            self._remaining -= 1
+            if not self._remaining:
                 self._mode = Mode()
                 self._stream.publish("mode", {"mode": self._mode.mode})
         return mode
@@ -140,7 +143,7 @@ class Crm:
                 await changed.wait()
 
     def close(self) -> None:
-        """Let all hanging requests go, so that the server can stop."""
+        """End all hanging requests, so that the server can stop."""
         self._changed.set()
 
     async def _set_mode(self, request: web.Request) -> web.Response:
@@ -148,7 +151,7 @@ class Crm:
             mode = msgspec.json.decode(await request.read(), type=Mode)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem_response(400, "this mode is not known", str(error))
-        self._mode, self._left = mode, mode.count
+        self._mode, self._remaining = mode, mode.count
         self._changed.set()
         self._changed = asyncio.Event()
         self._stream.publish("mode", {"mode": mode.mode})
@@ -157,10 +160,10 @@ class Crm:
     async def _received(self, request: web.Request) -> web.Response:
         after = request.query.get("after")
         if after is None:
-            return json_response(self._inbox.latest(LIST_MOST))
+            return json_response(self._inbox.latest(MAX_LISTED))
         if not after.isdecimal():
             return problem_response(400, "after: expected a whole number")
-        return json_response(self._inbox.after(int(after), LIST_MOST))
+        return json_response(self._inbox.after(int(after), MAX_LISTED))
 
     async def _summary(self, _: web.Request) -> web.Response:
         return json_response(self._inbox.summary() | {"mode": self._mode.mode})
@@ -170,50 +173,52 @@ class Crm:
         return web.Response(status=204)
 
 
-def understand(content_type: str, body: bytes) -> list[Event] | web.Response:
-    """The events of a request, or the answer that refuses all of it."""
+def read_events(content_type: str, body: bytes) -> list[Event] | web.Response:
+    """Return the events of a request, or the response that refuses it."""
     try:
-        raws = event_validation.split(content_type, body)
+        raws = event_validation.split_batch(content_type, body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return problem_response(400, "the batch is not a JSON array", str(error))
     if raws is None:
         expected = f"expected {event_validation.SINGLE} or {event_validation.BATCH}"
         return problem_response(415, "the content type is not that of a CloudEvent", expected)
-    found: list[Event] = []
+    events: list[Event] = []
     faults: list[dict[str, Any]] = []
     for n, raw in enumerate(raws):
-        event, wrong = event_validation.read(raw)
+        event, reasons = event_validation.read_event(raw)
         if event:
-            found.append(event)
-        faults += [{"event": n, "reason": reason} for reason in wrong]
+            events.append(event)
+        faults += [{"event": n, "reason": reason} for reason in reasons]
     if faults:
         return problem_response(400, "not a valid CloudEvent", errors=faults)
-    return found
+    return events
 
 
-def refusal(mode: Mode, status: int) -> web.Response:
-    answer = problem_response(status, "told to refuse", f"the mode is {mode.mode}", code=mode.mode)
+def refusal_response(mode: Mode, status: int) -> web.Response:
+    response = problem_response(
+        status, "told to refuse", f"the mode is {mode.mode}", code=mode.mode
+    )
     if mode.retry_after:
-        answer.headers["Retry-After"] = str(mode.retry_after)
+        response.headers["Retry-After"] = str(mode.retry_after)
     if status == HTTPStatus.FOUND:
-        answer.headers["Location"] = "/crm/elsewhere"
-    return answer
+        response.headers["Location"] = "/crm/elsewhere"
+    return response
 
 
-def thanks(request: web.Request, mode: Mode) -> web.Response:
-    """The answer to what was taken."""
+def acceptance_response(request: web.Request, mode: Mode) -> web.Response:
+    """Return the response to accepted events."""
     match mode.mode:
         case "lost":
-            return broken(request)
+            return break_connection(request)
         case "half":
-            return broken(request, after=b"HTTP/1.1 20")
+            return break_connection(request, after=b"HTTP/1.1 20")
         case "large":
             return web.Response(body=bytes(LARGE_BYTES))
     return web.Response(status=204)
 
 
-def broken(request: web.Request, after: bytes = b"") -> web.Response:
-    """Break the connection, so that the answer never arrives; `after` a part of it."""
+def break_connection(request: web.Request, after: bytes = b"") -> web.Response:
+    """Break the connection, so that the response never arrives; `after` is sent before."""
     if request.transport:
         request.transport.write(after)
         request.transport.close() if after else request.transport.abort()

@@ -1,4 +1,4 @@
-"""The Graph API stand-in: takes messages as Meta does, and tells what became of them."""
+"""The Graph API stand-in: accepts messages as Meta does, and sends their statuses."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,10 @@ import msgspec
 from aiohttp import web
 
 from sandbox.meta import graph_errors, send_validation, status_timing, webhook_payloads
-from sandbox.meta.access import Doors, Visit
+from sandbox.meta.access import ApiAccess, Caller
 from sandbox.meta.handsets import ID_LENGTH
-from sandbox.meta.pricing import Prices
-from sandbox.meta.rate_limits import Limits
+from sandbox.meta.pricing import MonthlyPrices
+from sandbox.meta.rate_limits import RateLimits
 from sandbox.meta.send_validation import Refusal, Send
 from sandbox.meta.webhook_payloads import Sent
 from sandbox.meta.world import World
@@ -23,60 +23,60 @@ from services import clock
 from services.http.problems import json_response
 
 NO_ANSWER_SECONDS = 120.0
-"""How long an answer that never comes is held: longer than any client of ours waits."""
-ARRIVES = frozenset(["delivered", "read"])
-"""Statuses that tell that a message is on the phone, which is when it is charged."""
-TOO_LATE = 131047
+"""Time that a missing response is held: longer than any of our clients waits."""
+ARRIVAL_STATUSES = frozenset(["delivered", "read"])
+"""Statuses that mean that the message reached the phone, which is when Meta charges it."""
+WINDOW_CLOSED = 131047
 ANOTHER_PORTFOLIO = 131026
-"""A user id of another portfolio than the number's leads to nobody."""
+"""Error for a user id of another portfolio than the number's, which reaches no user."""
 
 
-class Graph:
-    """Messages, by either door; the version in Meta's address is not looked at."""
+class GraphApi:
+    """Routes for messages at both APIs; the version in Meta's address is ignored."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._doors = Doors(world)
-        self._limits = Limits()
-        self._prices = Prices()
+        self._access = ApiAccess(world)
+        self._limits = RateLimits()
+        self._prices = MonthlyPrices()
         self._refusals: Counter[str] = Counter()
         self._closing = asyncio.Event()
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.post("/graph/{version}/{number}/messages", self._doors.meta(self._messages)),
-            web.post("/d360/messages", self._doors.bsp(self._messages)),
+            web.post("/graph/{version}/{number}/messages", self._access.meta(self._messages)),
+            web.post("/d360/messages", self._access.bsp(self._messages)),
         ]
 
     def close(self) -> None:
-        """Let those go who wait for an answer that never comes, so that the server can stop."""
+        """End the requests that get no response, so that the server can stop."""
         self._closing.set()
 
-    async def _messages(self, request: web.Request, visit: Visit) -> web.StreamResponse:
+    async def _messages(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         try:
             body = msgspec.json.decode(await request.read())
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._doors.refuse(Refusal(graph_errors.ERRORS[100], "The body is not JSON."))
+            return self._access.refuse(Refusal(graph_errors.ERRORS[100], "The body is not JSON."))
         if send_validation.is_read_receipt(body):
-            return self._seen(body)
-        send = send_validation.check(body)
+            return self._read_receipt(body)
+        send = send_validation.validate(body)
         if isinstance(send, Refusal):
-            return self._doors.refuse(send)
-        assert visit.number, "both doors name one for messages"
-        return await self._offer(request, self._address(visit.number, send), send)
+            return self._access.refuse(send)
+        assert caller.number, "both doors name one for messages"
+        return await self._respond(request, self._make_sent(caller.number, send), send)
 
-    def _seen(self, body: send_validation.Json) -> web.Response:
+    def _read_receipt(self, body: send_validation.Json) -> web.Response:
         if fault := send_validation.read_receipt_fault(body):
-            return self._doors.refuse(Refusal(graph_errors.ERRORS[100], fault))
-        seen = {"wamid": body["message_id"], "typing": "typing_indicator" in body}
-        self._world.stream.publish("seen", seen | {"at": clock.now()})
+            return self._access.refuse(Refusal(graph_errors.ERRORS[100], fault))
+        event = {"wamid": body["message_id"], "typing": "typing_indicator" in body}
+        self._world.stream.publish("seen", event | {"at": clock.now()})
         return json_response({"success": True})
 
-    async def _offer(self, request: web.Request, sent: Sent, send: Send) -> web.StreamResponse:
-        self._tell_offered(sent, send)
+    async def _respond(self, request: web.Request, sent: Sent, send: Send) -> web.StreamResponse:
+        self._publish_offered(sent, send)
         behaviour = graph_errors.MAGIC.get(sent.phone, graph_errors.NORMAL)
-        if code := self._refusal(sent, send.type, behaviour):
-            return self._doors.refuse(Refusal(graph_errors.ERRORS[code]))
+        if code := self._refusal_code(sent, send.type, behaviour):
+            return self._access.refuse(Refusal(graph_errors.ERRORS[code]))
         if behaviour.answer == "none":
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(NO_ANSWER_SECONDS):
@@ -91,49 +91,54 @@ class Graph:
                 text="<html>Bad Gateway</html>",
                 content_type="text/html",
             )
-        return json_response(receipt(sent))
+        return json_response(send_response(sent))
 
-    def _address(self, number: Number, send: Send) -> Sent:
+    def _make_sent(self, number: Number, send: Send) -> Sent:
         handsets = self._world.handsets
-        known = handsets.who(send.bsuid) if send.bsuid else None
-        phone = known.phone if known and not known.hidden else send.phone
+        citizen = handsets.find_citizen(send.bsuid) if send.bsuid else None
+        phone = citizen.phone if citizen and not citizen.hidden else send.phone
         return Sent(
             wamid=webhook_payloads.wamid(
                 phone or send.bsuid[3:14], self._world.chance, outgoing=True
             ),
             number=number,
             phone=phone,
-            bsuid=send.bsuid or handsets.holding(phone, number.portfolio).bsuid,
-            holder=known.phone if known else phone,
+            bsuid=send.bsuid or handsets.find_holder(phone, number.portfolio).bsuid,
+            holder=citizen.phone if citizen else phone,
             opaque=send.opaque,
             to_bsuid=bool(send.bsuid),
         )
 
-    def _tell_offered(self, sent: Sent, send: Send) -> None:
-        """What is sent and to whom: of a citizen who never wrote, a CRM is told neither."""
+    def _publish_offered(self, sent: Sent, send: Send) -> None:
+        """Show the message and its recipient on the pages: for a citizen who never wrote, a CRM
+        gets no event with these."""
         whom = {"phone": sent.phone, "bsuid": send.bsuid}
         what = {"type": send.type, "content": send.content, "at": clock.now()}
         id = sent.opaque[:ID_LENGTH]
         self._world.stream.publish("offered", {"messageId": id} | whom | what)
 
-    def _refusal(self, sent: Sent, type: str, behaviour: graph_errors.Behaviour) -> int:
-        """The code that refuses the message, 0 where it is accepted."""
+    def _refusal_code(self, sent: Sent, type: str, behaviour: graph_errors.Behaviour) -> int:
+        """Return the code that refuses the message; 0 if it is accepted."""
         handsets = self._world.handsets
-        known = handsets.who(sent.bsuid) if sent.to_bsuid else None
-        if known and known.portfolio != sent.number.portfolio:
+        citizen = handsets.find_citizen(sent.bsuid) if sent.to_bsuid else None
+        if citizen and citizen.portfolio != sent.number.portfolio:
             return ANOTHER_PORTFOLIO
-        if type != "template" and handsets.closed(sent.number.id, sent.bsuid, clock.now()):
-            return TOO_LATE
+        if type != "template" and handsets.is_window_closed(
+            sent.number.id, sent.bsuid, clock.now()
+        ):
+            return WINDOW_CLOSED
         if self._world.settings.limits:
-            code = self._limits.refused(sent.number.id, sent.bsuid, clock.monotonic())
+            code = self._limits.refusal_code(sent.number.id, sent.bsuid, clock.monotonic())
             if code:
                 return code
         return (
-            0 if (behaviour.code, type) == (TOO_LATE, "template") else self._told(sent, behaviour)
+            0
+            if (behaviour.code, type) == (WINDOW_CLOSED, "template")
+            else self._scripted_code(sent, behaviour)
         )
 
-    def _told(self, sent: Sent, behaviour: graph_errors.Behaviour) -> int:
-        """What is told of this citizen: the code so many times, or always."""
+    def _scripted_code(self, sent: Sent, behaviour: graph_errors.Behaviour) -> int:
+        """Return the code that this recipient's number calls for, so many times or always."""
         if not behaviour.code or not behaviour.times:
             return behaviour.code
         self._refusals[sent.phone] += 1
@@ -143,26 +148,28 @@ class Graph:
         return 0
 
     def _accept(self, sent: Sent, send: Send, behaviour: graph_errors.Behaviour) -> None:
-        arrives = bool(ARRIVES & {*behaviour.statuses})
-        pricing = self._prices.of(sent, send.type, clock.now(), arrives=arrives)
+        arrives = bool(ARRIVAL_STATUSES & {*behaviour.statuses})
+        pricing = self._prices.price(sent, send.type, clock.now(), arrives=arrives)
         sent = msgspec.structs.replace(sent, pricing=pricing)
         self._world.handsets.accept(sent, send.type, send.content, clock.now())
-        arrived = False
+        has_arrived = False
 
-        def told(name: str) -> bytes:
-            nonlocal arrived
-            if name in ARRIVES and not arrived:
-                arrived = True
-                self._arrive(sent, send)
+        def make_status(name: str) -> bytes:
+            nonlocal has_arrived
+            if name in ARRIVAL_STATUSES and not has_arrived:
+                has_arrived = True
+                self._deliver(sent, send)
             body = webhook_payloads.status(sent, name, clock.now(), behaviour.late_code)
-            return webhook_payloads.wire(body)
+            return webhook_payloads.encode(body)
 
-        for seconds, name in status_timing.plan(
+        for seconds, name in status_timing.plan_statuses(
             behaviour, self._world.chance, self._world.settings.status_seconds
         ):
-            self._world.meta.later(seconds, partial(told, name), by=sent.number.provider)
+            self._world.webhooks.post_later(
+                seconds, partial(make_status, name), carrier=sent.number.provider
+            )
 
-    def _arrive(self, sent: Sent, send: Send) -> None:
+    def _deliver(self, sent: Sent, send: Send) -> None:
         """The message appears on the citizen's phone."""
         self._world.handsets.deliver(sent)
         self._world.stream.publish(
@@ -180,8 +187,8 @@ class Graph:
         )
 
 
-def receipt(sent: Sent) -> dict[str, Any]:
-    """What Meta answers to a message that it accepted; no promise of delivery."""
+def send_response(sent: Sent) -> dict[str, Any]:
+    """Return Meta's response to an accepted message, which does not promise delivery."""
     if sent.to_bsuid:
         contact = {"input": sent.bsuid, "user_id": sent.bsuid}
     else:

@@ -1,7 +1,8 @@
-"""Which recipients make the Graph API stand-in misbehave, and Meta's errors in one table.
+"""Meta's errors, and the recipients for which the Graph API stand-in misbehaves: two tables.
 
-A number tells what it does: 06-00 and an error's code is refused with that code, 06-01 is accepted
-and fails later, 06-02 is refused twice and then accepted, 06-03 is accepted with odd statuses.
+A recipient's number says what happens: 06-00 with an error code is refused with that code, 06-01 is
+accepted and fails later, 06-02 is refused once or twice and then accepted, 06-03 is accepted with
+odd statuses.
 """
 
 from typing import Literal
@@ -10,7 +11,7 @@ import msgspec
 
 
 class GraphError(msgspec.Struct, frozen=True):
-    """One error of Meta's list: what to decide on is `code`."""
+    """One error of Meta's list. Clients decide on `code`."""
 
     code: int
     http: int
@@ -52,18 +53,18 @@ ERRORS: dict[int, GraphError] = {
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens to a message for one recipient."""
+    """Fate of a message to one recipient."""
 
     code: int = 0
-    """The error that refuses it, 0 for none."""
+    """Error that refuses the message; 0 for none."""
     times: int = 0
-    """How often it is refused before it is accepted after all, 0 for ever."""
+    """Number of refusals before a message is accepted; 0 for always."""
     answer: Literal["normal", "none", "lost", "html"] = "normal"
-    """none: no answer and not accepted; lost: accepted, but the connection breaks before the
-    answer; html: accepted, but a proxy answers 502."""
+    """none: no response and not accepted; lost: accepted, but the connection breaks before the
+    response; html: accepted, but a proxy answers 502."""
     statuses: tuple[str, ...] = ("sent", "delivered")
     late_code: int = 0
-    """Error of a `failed` status."""
+    """Error in a `failed` status."""
 
 
 NORMAL = Behaviour()
@@ -96,8 +97,8 @@ MAGIC: dict[str, Behaviour] = {
 }
 
 
-def answer(error: GraphError, *, details: str = "", trace: str) -> dict[str, object]:
-    """The JSON body in which Meta reports `error`."""
+def error_body(error: GraphError, *, details: str = "", trace: str) -> dict[str, object]:
+    """Return the JSON body in which Meta reports `error`."""
     return {
         "error": {
             "message": f"(#{error.code}) {error.title}",
@@ -113,7 +114,7 @@ def answer(error: GraphError, *, details: str = "", trace: str) -> dict[str, obj
 
 
 def status_error(code: int) -> dict[str, object]:
-    """The same error as it stands in a `failed` status."""
+    """Return an error in the form that a `failed` status has."""
     error = ERRORS[code]
     return {
         "code": code,

@@ -1,4 +1,4 @@
-"""What the citizens' phones hold: who they are, what reached them and what they have not read."""
+"""State of the citizens' phones: their owners, the messages they received and have not read."""
 
 from collections import OrderedDict, deque
 from datetime import datetime
@@ -11,16 +11,16 @@ from sandbox.meta.webhook_payloads import Citizen, Sent
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 MESSAGES_KEPT = 20_000
-"""Messages of municipalities that tests may ask for, about 1 KiB each."""
+"""Accepted messages that tests can read back, about 1 KiB each."""
 PEOPLE_KEPT = 100_000
-"""Citizens whose number is known by their bsuid, about 300 bytes each."""
+"""Citizens remembered by their bsuid, about 300 bytes each."""
 UNREAD_KEPT = 1_000
-"""Chats with unread messages; a chat keeps its last 100."""
+"""Chats with unread messages; each keeps its last 100."""
 UNREAD_IN_CHAT = 100
 IDS_KEPT = 500_000
-"""Message ids by which a message that a citizen gets twice is known."""
+"""Message ids remembered to detect a message that a citizen gets twice."""
 ID_LENGTH = 36
-"""Of the UUID that opens our biz_opaque_callback_data."""
+"""Length of the UUID at the start of our biz_opaque_callback_data."""
 
 
 class Arrival(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -30,7 +30,7 @@ class Arrival(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     wamid: str
     number: str
     provider: str
-    """By whose door it came."""
+    """Carrier whose API it was sent to."""
     phone: str
     bsuid: str
     opaque: str
@@ -43,47 +43,48 @@ class Handsets:
     def __init__(self) -> None:
         self._people: OrderedDict[str, Citizen] = OrderedDict()
         self._holders: OrderedDict[str, Citizen] = OrderedDict()
-        """Phone number and who has it now."""
-        self._wrote: OrderedDict[tuple[str, str], datetime] = OrderedDict()
-        """Number and bsuid, and when they wrote to it last."""
+        """Phone number -> its present holder."""
+        self._last_written: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        """(Number, bsuid) -> when the citizen last wrote to the number."""
         self._unread: OrderedDict[tuple[str, str], deque[Sent]] = OrderedDict()
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was accepted; people and unread messages stay."""
+        """Forget accepted messages; people and unread messages stay."""
         self._arrivals: deque[Arrival] = deque(maxlen=MESSAGES_KEPT)
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._count = self._repeats = 0
 
-    def meet(self, citizen: Citizen) -> None:
-        for kept, key in ((self._people, citizen.bsuid), (self._holders, citizen.phone)):
-            kept[key] = citizen
-            kept.move_to_end(key)
-            if len(kept) > PEOPLE_KEPT:
-                kept.popitem(last=False)
+    def add_citizen(self, citizen: Citizen) -> None:
+        for citizens, key in ((self._people, citizen.bsuid), (self._holders, citizen.phone)):
+            citizens[key] = citizen
+            citizens.move_to_end(key)
+            if len(citizens) > PEOPLE_KEPT:
+                citizens.popitem(last=False)
 
-    def wrote(self, number: str, bsuid: str, at: datetime) -> None:
-        self._wrote[number, bsuid] = at
-        self._wrote.move_to_end((number, bsuid))
-        if len(self._wrote) > PEOPLE_KEPT:
-            self._wrote.popitem(last=False)
+    def record_written(self, number: str, bsuid: str, at: datetime) -> None:
+        self._last_written[number, bsuid] = at
+        self._last_written.move_to_end((number, bsuid))
+        if len(self._last_written) > PEOPLE_KEPT:
+            self._last_written.popitem(last=False)
 
-    def closed(self, number: str, bsuid: str, at: datetime) -> bool:
-        """Whether they wrote to it too long ago for anything but a template. Of who never wrote by
-        this phone nothing is known: tests bring what citizens write to the gateway themselves."""
-        wrote = self._wrote.get((number, bsuid))
-        return wrote is not None and at >= wrote + CUSTOMER_SERVICE_WINDOW
+    def is_window_closed(self, number: str, bsuid: str, at: datetime) -> bool:
+        """Return True if the customer service window is closed, so only a template can be sent.
+        False if the citizen never wrote through this phone: tests post messages of citizens to the
+        gateway themselves."""
+        last_written = self._last_written.get((number, bsuid))
+        return last_written is not None and at >= last_written + CUSTOMER_SERVICE_WINDOW
 
-    def who(self, bsuid: str) -> Citizen | None:
+    def find_citizen(self, bsuid: str) -> Citizen | None:
         return self._people.get(bsuid)
 
-    def holding(self, phone: str, portfolio: str) -> Citizen:
-        """Who has this number now, as they are known in a portfolio."""
-        known = self._holders.get(phone) or Citizen(phone)
-        return msgspec.structs.replace(known, portfolio=portfolio)
+    def find_holder(self, phone: str, portfolio: str) -> Citizen:
+        """Return the present holder of a phone number, as known in a portfolio."""
+        holder = self._holders.get(phone) or Citizen(phone)
+        return msgspec.structs.replace(holder, portfolio=portfolio)
 
     def accept(self, sent: Sent, kind: str, content: Any, at: datetime) -> None:
-        """Note a message that Meta took for a citizen."""
+        """Record a message that Meta accepted for a citizen."""
         self._count += 1
         arrival = Arrival(
             n=self._count,
@@ -98,22 +99,22 @@ class Handsets:
             at=at,
         )
         self._arrivals.append(arrival)
-        self._recognise(sent.opaque[:ID_LENGTH])
+        self._count_repeat(sent.opaque[:ID_LENGTH])
 
     def deliver(self, sent: Sent) -> None:
-        """The message is on the phone, unread."""
+        """Put a message on the phone, unread."""
         unread = self._unread.setdefault(sent.chat, deque(maxlen=UNREAD_IN_CHAT))
         unread.append(sent)
         self._unread.move_to_end(sent.chat)
         if len(self._unread) > UNREAD_KEPT:
             self._unread.popitem(last=False)
 
-    def read(self, number: str, phone: str) -> list[Sent]:
-        """The citizen looks at the chat: what was unread until now."""
+    def mark_read(self, number: str, phone: str) -> list[Sent]:
+        """Mark a chat as read, and return the messages that were unread."""
         return list(self._unread.pop((number, phone), ()))
 
-    def after(self, n: int, most: int) -> list[Arrival]:
-        """Up to `most` accepted messages after the n-th, oldest first."""
+    def messages_after(self, n: int, most: int) -> list[Arrival]:
+        """Return up to `most` accepted messages after the n-th, oldest first."""
         oldest = self._count - len(self._arrivals)
         start = max(n - oldest, 0)
         return list(islice(self._arrivals, start, start + most))
@@ -121,7 +122,7 @@ class Handsets:
     def summary(self) -> dict[str, int]:
         return {"count": self._count, "repeats": self._repeats}
 
-    def _recognise(self, message: str) -> None:
+    def _count_repeat(self, message: str) -> None:
         if not message:
             return
         if message in self._ids:

@@ -1,11 +1,11 @@
-"""Files at Meta's: put there, looked up, fetched and removed, through either door."""
+"""Media routes of both APIs of Meta: upload, describe, download and delete files."""
 
 from http import HTTPStatus
 
 from aiohttp import BodyPartReader, web
 
 from sandbox.meta import graph_errors, media_store
-from sandbox.meta.access import Doors, Visit
+from sandbox.meta.access import ApiAccess, Caller
 from sandbox.meta.media_store import Medium
 from sandbox.meta.send_validation import Refusal
 from sandbox.meta.world import World
@@ -15,33 +15,33 @@ from services.http.problems import json_response
 CHUNK_BYTES = 64 * 1024
 LARGEST_UPLOAD_BYTES = 100 * media_store.MEGABYTE
 DOWNLOAD = "/whatsapp_business/attachments/"
-METAS_HOST = "https://lookaside.invalid"
-"""360dialog passes on where the file is at Meta's; who fetches it puts 360dialog's own host there
-instead. The real name stays out of here, so that no key is ever sent to it."""
+META_HOST = "https://lookaside.invalid"
+"""Host in the download addresses that 360dialog passes on from Meta; a client replaces it by
+360dialog's host. This is not Meta's real host, so that no key is ever sent there."""
 
 
-class Attachments:
+class MediaRoutes:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._doors = Doors(world)
+        self._access = ApiAccess(world)
 
     def routes(self) -> list[web.RouteDef]:
         graph, d360 = "/graph/{version}", "/d360"
-        meta, bsp = self._doors.meta, self._doors.bsp
+        meta, bsp = self._access.meta, self._access.bsp
         return [
             web.post(graph + "/{number}/media", meta(self._upload)),
             web.get(graph + "/download/{id}", meta(self._download)),
-            web.get(graph + "/{id}", meta(self._about)),
+            web.get(graph + "/{id}", meta(self._describe)),
             web.delete(graph + "/{id}", meta(self._remove)),
             web.post(d360 + "/media", bsp(self._upload)),
             web.get(d360 + DOWNLOAD, bsp(self._download)),
-            # Where an address is left over whose host alone was replaced.
+            # Path of a download address of which only the host was replaced.
             web.get(DOWNLOAD, bsp(self._download)),
-            web.get(d360 + "/{id}", bsp(self._about)),
+            web.get(d360 + "/{id}", bsp(self._describe)),
             web.delete(d360 + "/{id}", bsp(self._remove)),
         ]
 
-    async def _upload(self, request: web.Request, _: Visit) -> web.StreamResponse:
+    async def _upload(self, request: web.Request, _: Caller) -> web.StreamResponse:
         if not request.content_type.startswith("multipart/"):
             return self._refuse(100, "Expected multipart/form-data.")
         fields: dict[str, str] = {}
@@ -58,16 +58,16 @@ class Attachments:
         if fields.get("messaging_product") != "whatsapp":
             return self._refuse(100, "messaging_product is required.")
         mime_type = fields.get("type") or mime_type
-        if fault := media_store.fault(mime_type, len(content)):
+        if fault := media_store.upload_fault(mime_type, len(content)):
             return self._refuse(131053, fault)
         return json_response({"id": self._world.media.add(mime_type, content).id})
 
-    async def _about(self, request: web.Request, visit: Visit) -> web.StreamResponse:
+    async def _describe(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         if not (medium := self._world.media.get(request.match_info["id"])):
             return self._missing()
-        return json_response(medium.answer(address(request, visit, medium)))
+        return json_response(medium.description(download_url(request, caller, medium)))
 
-    async def _download(self, request: web.Request, _: Visit) -> web.StreamResponse:
+    async def _download(self, request: web.Request, _: Caller) -> web.StreamResponse:
         expires = request.query.get("ext", "")
         fresh = expires.isdecimal() and int(expires) >= clock.now().timestamp()
         medium = self._world.media.get(request.match_info.get("id", request.query.get("mid", "")))
@@ -75,7 +75,7 @@ class Attachments:
             return web.Response(status=HTTPStatus.NOT_FOUND)
         return web.Response(body=medium.content, content_type=medium.mime_type)
 
-    async def _remove(self, request: web.Request, _: Visit) -> web.StreamResponse:
+    async def _remove(self, request: web.Request, _: Caller) -> web.StreamResponse:
         if not self._world.media.remove(request.match_info["id"]):
             return self._missing()
         return json_response({"success": True})
@@ -84,20 +84,21 @@ class Attachments:
         return self._refuse(100, "There is no object with this id.")
 
     def _refuse(self, code: int, details: str) -> web.Response:
-        return self._doors.refuse(Refusal(graph_errors.ERRORS[code], details))
+        return self._access.refuse(Refusal(graph_errors.ERRORS[code], details))
 
 
-def address(request: web.Request, visit: Visit, medium: Medium) -> str:
-    """Where the file can be fetched for the next minutes."""
+def download_url(request: web.Request, caller: Caller, medium: Medium) -> str:
+    """Return the address from which the file can be downloaded for a few minutes."""
     expires = int(clock.now().timestamp()) + media_store.URL_SECONDS
-    if visit.carrier == "360dialog":
-        return f"{METAS_HOST}{DOWNLOAD}?mid={medium.id}&ext={expires}&hash={medium.id}"
+    if caller.carrier == "360dialog":
+        return f"{META_HOST}{DOWNLOAD}?mid={medium.id}&ext={expires}&hash={medium.id}"
     path = f"/graph/{request.match_info['version']}/download/{medium.id}"
     return str(request.url.origin().with_path(path).with_query(ext=expires))
 
 
 async def read_part(part: BodyPartReader, most: int) -> bytes:
-    """A part of a form, cut off after about `most` bytes, which is then too long to be taken."""
+    """Read a part of a form. A part over `most` bytes is cut off shortly after, still too long to
+    be accepted."""
     content = bytearray()
     while len(content) <= most and (chunk := await part.read_chunk(CHUNK_BYTES)):
         content += chunk

@@ -1,4 +1,4 @@
-"""Pictures and files that the Graph API stand-in keeps, in memory and bounded."""
+"""Files of the Graph API stand-in, in bounded memory."""
 
 import base64
 import hashlib
@@ -10,9 +10,9 @@ import msgspec
 
 MEGABYTE = 1024 * 1024
 TOTAL_BYTES = 128 * MEGABYTE
-"""Of all files together; the oldest are dropped, as Meta drops them after 7 or 30 days."""
+"""Most bytes of all files together; the oldest are dropped, as Meta does after 7 or 30 days."""
 URL_SECONDS = 300
-"""How long a download address is good: Meta's 5 minutes."""
+"""Validity of a download address: Meta's 5 minutes."""
 
 LARGEST: dict[str, int] = {
     "image/jpeg": 5 * MEGABYTE,
@@ -28,7 +28,7 @@ LARGEST: dict[str, int] = {
     "text/plain": 100 * MEGABYTE,
     "application/pdf": 100 * MEGABYTE,
 }
-"""What Meta takes, by content type; office documents are left out here."""
+"""Largest file that Meta accepts, by content type; office documents are left out here."""
 
 
 class Medium(msgspec.Struct, frozen=True):
@@ -36,8 +36,8 @@ class Medium(msgspec.Struct, frozen=True):
     mime_type: str
     content: bytes
 
-    def about(self) -> dict[str, str]:
-        """As it stands in a webhook: the hash in base64."""
+    def webhook_fields(self) -> dict[str, str]:
+        """Return the description in a webhook, with the hash in base64."""
         digest = hashlib.sha256(self.content).digest()
         return {
             "mime_type": self.mime_type,
@@ -45,8 +45,8 @@ class Medium(msgspec.Struct, frozen=True):
             "id": self.id,
         }
 
-    def answer(self, url: str) -> dict[str, Any]:
-        """As GET /{media-id} answers: the hash in hex, the size as a text."""
+    def description(self, url: str) -> dict[str, Any]:
+        """Return the response to GET /{media-id}: the hash in hex, the size as a string."""
         return {
             "messaging_product": "whatsapp",
             "url": url,
@@ -57,8 +57,8 @@ class Medium(msgspec.Struct, frozen=True):
         }
 
 
-def fault(mime_type: str, size: int) -> str:
-    """Why Meta would not take a file, '' where it would."""
+def upload_fault(mime_type: str, size: int) -> str:
+    """Return why Meta would refuse a file; '' if it would not."""
     largest = LARGEST.get(mime_type)
     if largest is None:
         return "this content type is not supported"
@@ -67,26 +67,26 @@ def fault(mime_type: str, size: int) -> str:
     return ""
 
 
-class Media:
+class MediaStore:
     def __init__(self, chance: Random) -> None:
         self._chance = chance
-        self._kept: OrderedDict[str, Medium] = OrderedDict()
+        self._media: OrderedDict[str, Medium] = OrderedDict()
         self._bytes = 0
 
     def add(self, mime_type: str, content: bytes) -> Medium:
         medium = Medium(str(self._chance.randrange(10**15, 10**16)), mime_type, content)
-        self._kept[medium.id] = medium
+        self._media[medium.id] = medium
         self._bytes += len(content)
         while self._bytes > TOTAL_BYTES:
-            _, oldest = self._kept.popitem(last=False)
+            _, oldest = self._media.popitem(last=False)
             self._bytes -= len(oldest.content)
         return medium
 
     def get(self, id: str) -> Medium | None:
-        return self._kept.get(id)
+        return self._media.get(id)
 
     def remove(self, id: str) -> bool:
-        medium = self._kept.pop(id, None)
+        medium = self._media.pop(id, None)
         if medium:
             self._bytes -= len(medium.content)
         return medium is not None

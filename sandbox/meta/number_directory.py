@@ -1,4 +1,4 @@
-"""Where each number of the town is now: at Meta or at the BSP, and under which ids."""
+"""Present carrier of each number, Meta or the BSP, and its ids there."""
 
 import hmac
 
@@ -8,55 +8,57 @@ from sandbox.organisation import Carrier, Number, Town
 
 
 class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of POST /phone/numbers/{id}/_provider; what is left out stays as it is."""
+    """The body of POST /phone/numbers/{id}/_provider; fields that are left out do not change."""
 
     provider: Carrier
     phone_number_id: str = ""
     waba: str = ""
     portfolio: str = ""
     key: str = ""
-    """What 360dialog will know the number by."""
+    """API key of the number at 360dialog after the move."""
 
 
-class Numbers:
+class NumberDirectory:
     def __init__(self, town: Town) -> None:
-        self._now = {number.id: number for number in town.numbers}
-        self._left: set[str] = set()
-        """Ids that numbers had at Meta and have no more."""
+        self._numbers = {number.id: number for number in town.numbers}
+        self._former_ids: set[str] = set()
+        """Former ids of numbers at Meta."""
 
     def all(self) -> list[Number]:
-        return list(self._now.values())
+        return list(self._numbers.values())
 
     def get(self, id: str) -> Number | None:
-        """By Postkamer's id."""
-        return self._now.get(id)
+        """Return the number with this id of Postkamer's."""
+        return self._numbers.get(id)
 
-    def at_meta(self, phone_number_id: str) -> Number | None:
-        found = (one for one in self._now.values() if one.provider == "meta")
-        return next((one for one in found if one.meta_id == phone_number_id), None)
+    def find_at_meta(self, phone_number_id: str) -> Number | None:
+        at_meta = (one for one in self._numbers.values() if one.provider == "meta")
+        return next((one for one in at_meta if one.meta_id == phone_number_id), None)
 
     def has_left(self, phone_number_id: str) -> bool:
-        """Whether Meta knew a number so, which somebody else carries now."""
-        elsewhere = {one.meta_id for one in self._now.values() if one.provider != "meta"}
-        return phone_number_id in self._left | elsewhere
+        """Return True if Meta had a number with this id that another carrier has now."""
+        elsewhere = {one.meta_id for one in self._numbers.values() if one.provider != "meta"}
+        return phone_number_id in self._former_ids | elsewhere
 
-    def by_key(self, key: str) -> Number | None:
-        """The number at 360dialog whose key this is."""
-        found = [one for one in self._now.values() if one.provider == "360dialog"]
-        fits = [hmac.compare_digest(one.api_key.encode(), key.encode()) for one in found]
-        return next((one for one, fit in zip(found, fits, strict=True) if fit), None)
+    def find_by_key(self, key: str) -> Number | None:
+        """Return the number at 360dialog with this key."""
+        at_platform = [one for one in self._numbers.values() if one.provider == "360dialog"]
+        matches = [hmac.compare_digest(one.api_key.encode(), key.encode()) for one in at_platform]
+        return next(
+            (one for one, is_match in zip(at_platform, matches, strict=True) if is_match), None
+        )
 
     def move(self, id: str, move: Move) -> Number:
-        """From now on another carries the number; ValueError where that cannot be."""
-        before = self._now[id]
-        asked = {name: value for name, value in msgspec.structs.asdict(move).items() if value}
-        after = msgspec.structs.replace(before, **asked)
-        others = [one for one in self._now.values() if one.id != id]
+        """Move the number to another carrier. Raises ValueError if its new ids are taken."""
+        previous = self._numbers[id]
+        changes = {name: value for name, value in msgspec.structs.asdict(move).items() if value}
+        after = msgspec.structs.replace(previous, **changes)
+        others = [one for one in self._numbers.values() if one.id != id]
         if any(one.meta_id == after.meta_id for one in others):
             raise ValueError("phoneNumberId: another number is known so")
         if any(one.api_key == after.api_key for one in others):
             raise ValueError("key: it is another number's")
-        self._left.add(before.meta_id)
-        self._left.discard(after.meta_id)
-        self._now[id] = after
+        self._former_ids.add(previous.meta_id)
+        self._former_ids.discard(after.meta_id)
+        self._numbers[id] = after
         return after

@@ -1,4 +1,4 @@
-"""Moving the town's numbers between Meta and the BSP, while messages are on their way."""
+"""Routes to move numbers between Meta and the BSP, also while messages are on their way."""
 
 import msgspec
 from aiohttp import web
@@ -9,7 +9,7 @@ from sandbox.organisation import Number
 from services.http.problems import json_response, problem_response
 
 
-class Carriers:
+class NumberMoveRoutes:
     def __init__(self, world: World) -> None:
         self._numbers = world.numbers
 
@@ -20,7 +20,7 @@ class Carriers:
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
-        return json_response([shown(number) for number in self._numbers.all()])
+        return json_response([describe_number(number) for number in self._numbers.all()])
 
     async def _move(self, request: web.Request) -> web.Response:
         id = request.match_info["id"]
@@ -31,10 +31,10 @@ class Carriers:
             after = self._numbers.move(id, move)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
             return problem_response(400, "the number cannot be moved", str(error))
-        return json_response(shown(after))
+        return json_response(describe_number(after))
 
 
-def shown(number: Number) -> dict[str, str]:
+def describe_number(number: Number) -> dict[str, str]:
     return {
         "id": number.id,
         "tenant": number.tenant,

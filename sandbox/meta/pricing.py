@@ -1,4 +1,4 @@
-"""How Meta says that a message is charged, since October 2026."""
+"""Pricing of messages in Meta's statuses, as of October 2026."""
 
 from collections import Counter
 from datetime import date, datetime
@@ -7,19 +7,19 @@ from sandbox.meta.webhook_payloads import Json, Sent
 from services.config.pricing import FREE_SERVICE, month_of
 
 TEMPLATES = "utility"
-"""Category of templates: what a municipality has of them is about somebody's case."""
+"""Category of all templates: those of a municipality are about a citizen's case."""
 
 
-class Prices:
-    """Counts what each number has had free this month; the numbers of a town are few."""
+class MonthlyPrices:
+    """Counts the free messages of each number this month; a municipality has few numbers."""
 
     def __init__(self) -> None:
         self._used: Counter[str] = Counter()
         self._month: date | None = None
 
-    def of(self, sent: Sent, type: str, at: datetime, *, arrives: bool = True) -> Json:
-        """The `pricing` of a message: a template is charged, and anything else after the thousand
-        that arrive for nothing each month."""
+    def price(self, sent: Sent, type: str, at: datetime, *, arrives: bool = True) -> Json:
+        """Return the `pricing` of a message. A template is charged; other messages are charged
+        after the free thousand that arrive each month."""
         if type == "template":
             return _pricing(TEMPLATES, free=False)
         if (month := month_of(at)) != self._month:

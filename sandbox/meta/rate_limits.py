@@ -1,11 +1,11 @@
-"""How much Meta takes: 80 messages a second of one number, and 45 at once to one citizen. Pure."""
+"""Meta's rate limits: 80 messages a second of one number, and bursts of 45 to one citizen. Pure."""
 
 from collections import OrderedDict
 
 import msgspec
 
 PAIRS_KEPT = 10_000
-"""Citizens whose allowance is remembered; the ones longest not written to are forgotten."""
+"""Citizens whose bucket is remembered; those to whom nothing was sent for longest are forgotten."""
 
 
 class Bucket(msgspec.Struct):
@@ -25,17 +25,17 @@ class Bucket(msgspec.Struct):
         return True
 
 
-class Limits:
+class RateLimits:
     """The buckets of all numbers and pairs."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, Bucket] = {}
         self._pairs: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
 
-    def refused(self, number: str, citizen: str, at: float) -> int:
-        """The code that refuses this message, 0 for none."""
-        whole = self._numbers.setdefault(number, Bucket(80, 80, 80, at))
-        if not whole.take(at):
+    def refusal_code(self, number: str, citizen: str, at: float) -> int:
+        """Return the code that refuses this message; 0 for none."""
+        bucket = self._numbers.setdefault(number, Bucket(80, 80, 80, at))
+        if not bucket.take(at):
             return 130429
         pair = self._pairs.setdefault((number, citizen), Bucket(45, 1 / 6, 45, at))
         self._pairs.move_to_end((number, citizen))

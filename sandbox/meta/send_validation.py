@@ -1,4 +1,4 @@
-"""What Meta checks before it accepts a message: JSON in, a message to send or a refusal out.
+"""Validate messages as Meta does: JSON in, a message to send or a refusal out.
 
 The limits are those of the Cloud API's documentation; text is measured in code points and in
 UTF-16 units, and the larger counts, because Meta only says "characters".
@@ -16,13 +16,13 @@ Json = dict[str, Any]
 
 PHONE = re.compile(r"\+[1-9]\d{5,14}")
 BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
-OPAQUE_LONGEST = 512
+MAX_OPAQUE = 512
 TYPING = {"type": "text"}
-"""The one thing that Meta lets anybody be seen typing."""
+"""The only typing indicator that Meta accepts."""
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that may go out; one of `phone` (digits) and `bsuid` is filled."""
+    """A valid message; one of `phone` (digits) and `bsuid` is filled."""
 
     type: str
     content: Any
@@ -41,8 +41,8 @@ def length(text: str) -> int:
     return max(len(text), len(text.encode("utf-16-le")) // 2)
 
 
-def check(body: object) -> Send | Refusal:
-    """What becomes of a POST to /{number}/messages that is no read receipt."""
+def validate(body: object) -> Send | Refusal:
+    """Validate the body of a POST to /{number}/messages that is not a read receipt."""
     if not isinstance(body, dict):
         return Refusal(ERRORS[100], "The body must be a JSON object.")
     kind = body.get("type", "text")
@@ -75,7 +75,7 @@ def read_receipt_fault(body: Json) -> str:
 
 
 def _faults(body: Json, kind: object) -> list[tuple[int, str]]:
-    """(error code, what is wrong) of every check, in Meta's order; '' where nothing is."""
+    """Return (error code, fault) of every check, in Meta's order; the fault is '' if it passes."""
     if not isinstance(kind, str) or kind not in CONTENT:
         return [(100, f"type must be one of {', '.join(sorted(CONTENT))}.")]
     content = body.get(kind)
@@ -110,9 +110,9 @@ def _recipient(body: Json) -> list[tuple[int, str]]:
 
 def _opaque(body: Json) -> str:
     opaque = body.get("biz_opaque_callback_data", "")
-    if isinstance(opaque, str) and length(opaque) <= OPAQUE_LONGEST:
+    if isinstance(opaque, str) and length(opaque) <= MAX_OPAQUE:
         return ""
-    return f"biz_opaque_callback_data must be at most {OPAQUE_LONGEST} characters."
+    return f"biz_opaque_callback_data must be at most {MAX_OPAQUE} characters."
 
 
 def _context(body: Json) -> str:
@@ -208,8 +208,9 @@ def _sections(action: Json) -> str:
     return next(filter(None, faults), "")
 
 
-def _named(name: str, **texts: int) -> Callable[[Json], str]:
-    """The check of an action with this name, whose parameters hold these texts, so long."""
+def _action_check(name: str, **texts: int) -> Callable[[Json], str]:
+    """Return the check of an action with this name; `texts` are the longest lengths of the texts in
+    its parameters."""
 
     def check(action: Json) -> str:
         if action.get("name") != name:
@@ -226,10 +227,10 @@ def _named(name: str, **texts: int) -> Callable[[Json], str]:
 INTERACTIVE: dict[str, Callable[[Json], str]] = {
     "button": _buttons,
     "list": _sections,
-    "cta_url": _named("cta_url", display_text=20, url=2000),
-    "location_request_message": _named("send_location"),
-    "request_contact_info": _named("request_contact_info"),
-    "flow": _named("flow", flow_message_version=1, flow_cta=30),
+    "cta_url": _action_check("cta_url", display_text=20, url=2000),
+    "location_request_message": _action_check("send_location"),
+    "request_contact_info": _action_check("request_contact_info"),
+    "flow": _action_check("flow", flow_message_version=1, flow_cta=30),
 }
 
 CONTENT: dict[str, Callable[[Json], str]] = {

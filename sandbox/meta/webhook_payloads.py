@@ -1,4 +1,4 @@
-"""What Meta posts to a business: bodies, their bytes on the wire, their signature. Pure."""
+"""Webhooks that Meta posts to a business: bodies, encoding and signatures. Pure."""
 
 import base64
 import hashlib
@@ -16,52 +16,52 @@ from sandbox.organisation import Carrier, Number
 Json = dict[str, Any]
 
 PRICED = ("sent", "delivered")
-"""Statuses that a price comes with; `read` only has one where it comes without `delivered`."""
+"""Statuses with a price. At Meta `read` has one only if there was no `delivered`."""
 
 
 class Citizen(msgspec.Struct, frozen=True):
-    """Somebody with a phone, as they are known in one portfolio."""
+    """A citizen with a phone, as known in one portfolio."""
 
     phone: str
-    """Digits only, with country code."""
+    """Phone number, digits only, with country code."""
     name: str = ""
     hidden: bool = False
-    """Has a username and shows no phone number to businesses."""
+    """True if they have a username and hide their phone number from businesses."""
     holder: int = 1
-    """The how manieth to hold this phone number: numbers are given out anew."""
+    """Ordinal of this holder of the phone number: numbers are given to new holders."""
     portfolio: str = ""
 
     @property
     def bsuid(self) -> str:
-        """The business-scoped user id: always the same, and not to be turned around."""
-        # The first holder in a portfolio without a name is written as it always was.
+        """Business-scoped user id: always the same, and not reversible to the phone number."""
+        # Ids of first holders in a portfolio without a name must not change.
         parts = (
             [self.portfolio, str(self.holder)] if (self.portfolio, self.holder) != ("", 1) else []
         )
-        known = ":".join(["postkamer-sandbox", *parts, self.phone])
-        return "NL." + hashlib.sha256(known.encode()).hexdigest()[:24].upper()
+        text = ":".join(["postkamer-sandbox", *parts, self.phone])
+        return "NL." + hashlib.sha256(text.encode()).hexdigest()[:24].upper()
 
 
 def bsuid(phone: str) -> str:
-    """Of the first holder of a number, in a portfolio without a name."""
+    """Return the bsuid of a number's first holder, in a portfolio without a name."""
     return Citizen(phone).bsuid
 
 
 def wamid(phone: str, chance: Random, *, outgoing: bool) -> str:
-    """A message id as Meta makes them: base64 around the phone number and random hex."""
+    """Make a message id in Meta's form: base64 of the phone number and random hex."""
     middle, size = (b"\x15\x02\x00\x11\x18", 18) if outgoing else (b"\x15\x02\x00\x12\x18", 20)
     random = f"{chance.getrandbits(size * 4):0{size}X}".encode()
     packed = b"\x1c\x18" + bytes([len(phone)]) + phone.encode() + middle
     return "wamid." + base64.b64encode(packed + bytes([size]) + random + b"\x00").decode()
 
 
-def wire(body: Json) -> bytes:
-    """JSON as Meta writes it: no spaces, non-ASCII as \\uXXXX, slashes as \\/."""
+def encode(body: Json) -> bytes:
+    """Encode JSON as Meta does: no spaces, non-ASCII as \\uXXXX, slashes as \\/."""
     return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode()
 
 
 def sign(body: bytes, secret: str) -> str:
-    """The value of X-Hub-Signature-256."""
+    """Return the value of X-Hub-Signature-256."""
     return f"sha256={digest(body, secret)}"
 
 
@@ -70,7 +70,7 @@ def digest(body: bytes, secret: str) -> str:
 
 
 def headers(provider: Carrier, body: bytes, secret: str) -> dict[str, str]:
-    """With which the provider posts: 360dialog writes its digits bare, under a name of its own."""
+    """Return the headers of a post. 360dialog has its own signature header, with a bare digest."""
     if provider == "360dialog":
         return {"Content-Type": "application/json", "x-360dialog-signature": digest(body, secret)}
     return {
@@ -81,12 +81,12 @@ def headers(provider: Carrier, body: bytes, secret: str) -> dict[str, str]:
 
 
 def incoming(number: Number, citizen: Citizen, message: Json) -> Json:
-    """The body that brings one message of a citizen."""
+    """Return the body with one message of a citizen."""
     return _envelope(number, {"contacts": [_contact(citizen)], "messages": [message]})
 
 
 def message(citizen: Citizen, wamid: str, at: datetime, content: Json) -> Json:
-    """One entry of `messages`; `content` is one of the shapes below."""
+    """Return one entry of `messages`; `content` comes from one of the functions below."""
     sender = {} if citizen.hidden else {"from": citizen.phone}
     ids = {"from_user_id": citizen.bsuid, "id": wamid, "timestamp": _seconds(at)}
     return sender | ids | content
@@ -107,36 +107,36 @@ def location(latitude: float, longitude: float, name: str, address: str) -> Json
 
 
 def reaction(about: str, emoji: str) -> Json:
-    """Without `emoji` the reaction is taken back."""
+    """Return a reaction; an empty `emoji` takes it back."""
     content = {"message_id": about} | ({"emoji": emoji} if emoji else {})
     return {"type": "reaction", "reaction": content}
 
 
 def choice(row: str, title: str, kind: str) -> Json:
-    """An answer to an interactive message; kind: list_reply or button_reply."""
+    """Return an answer to an interactive message; kind: list_reply or button_reply."""
     reply = {"id": row, "title": title} | ({"description": ""} if kind == "list_reply" else {})
     return {"type": "interactive", "interactive": {"type": kind, kind: reply}}
 
 
 def button(payload: str, text: str) -> Json:
-    """An answer with a button of a template."""
+    """Return an answer with a button of a template."""
     return {"type": "button", "button": {"payload": payload, "text": text}}
 
 
 def form(token: str, answer: str) -> Json:
-    """A flow that was filled in: Meta brings the answers as a text of JSON."""
+    """Return a completed flow, with the answers as a string of JSON, as Meta sends them."""
     filled = json.dumps({"flow_token": token, "answer": answer})
     reply = {"name": "flow", "body": "Sent", "response_json": filled}
     return {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
 
 
-def card(phone: str, name: str, *, asked: bool) -> Json:
-    """A citizen's own contact card; `asked` for by the municipality."""
+def card(phone: str, name: str, *, is_requested: bool) -> Json:
+    """Return a citizen's own contact card; `asked`: the municipality requested it."""
     person: Json = {
         "name": {"formatted_name": name, "first_name": name.split()[0]},
         "phones": [{"phone": f"+{phone}", "wa_id": phone, "type": "CELL"}],
     }
-    if asked:
+    if is_requested:
         person["origin"] = "contact_request"
     return {"type": "contacts", "contacts": [person]}
 
@@ -146,26 +146,26 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
     wamid: str
     number: Number
-    """As it was known when this went out: what becomes of it is told by who carried it."""
+    """Number as it was when the message was sent: its carrier then sends the statuses."""
     phone: str
-    """Of the recipient, '' where only the bsuid is known."""
+    """Phone number of the recipient; '' if only the bsuid is known."""
     bsuid: str
     holder: str = ""
-    """The phone that it lands on, which the sandbox knows even where it is hidden."""
+    """Phone that receives the message, which the sandbox knows even if the citizen hides it."""
     opaque: str = ""
     to_bsuid: bool = False
-    """The sender named the recipient by bsuid."""
+    """True if the sender addressed the recipient by bsuid."""
     pricing: Json = {}
-    """How it is charged; {} where no status says so."""
+    """Pricing in the statuses; {} for none."""
 
     @property
     def chat(self) -> tuple[str, str]:
-        """The number and the phone between which it is."""
+        """The number and the phone of this chat."""
         return self.number.id, self.holder or self.phone or self.bsuid
 
 
 def status(sent: Sent, name: str, at: datetime, code: int = 0) -> Json:
-    """The body that tells what became of `sent`; `code` is the error of a `failed`."""
+    """Return the body with a status of `sent`; `code` is the error of a `failed` status."""
     entry: Json = {"id": sent.wamid, "status": name, "timestamp": _seconds(at)}
     failed = name == "failed"
     if sent.phone:

@@ -1,4 +1,4 @@
-"""Posts webhooks to the gateway, as Meta or a BSP signs them, and again until they are taken."""
+"""Post webhooks to the gateway, signed as by Meta or a BSP, and repeat them until accepted."""
 
 import asyncio
 import contextlib
@@ -14,28 +14,29 @@ from sandbox.organisation import Carrier
 from services import clock
 
 CONCURRENT = 64
-"""Posts in flight: Meta posts concurrently, and the gateway is to take it."""
+"""Posts in flight: Meta posts concurrently, so the gateway must cope with that."""
 ANSWER_SECONDS = 10.0
-"""For the gateway's answer; Meta documents no number, 10 is the middle of what is reported."""
-WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Before each next attempt, the last one for all that follow: Meta's horizon in a short film."""
+"""Time-out for the gateway's response. Meta documents none; 10 is the middle of what users
+report."""
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before each next attempt, the last value for all further ones: Meta's, sped up."""
 OLDEST_SECONDS = 3600.0
-"""After this a webhook is given up, as Meta gives up after 36 hours to 7 days."""
-WAITING_MOST = 50_000
-"""Webhooks that wait, about 2 KiB each; what does not fit is given up and counted."""
+"""Age at which a webhook is given up; Meta gives up after 36 hours to 7 days."""
+MAX_WAITING = 50_000
+"""Most waiting webhooks, about 2 KiB each; further ones are given up and counted."""
 
-Told = Callable[[int], None]
-"""Called after every attempt with the gateway's HTTP status, 0 where there was no answer."""
+OnStatus = Callable[[int], None]
+"""Called after every attempt with the gateway's HTTP status; 0 if there was no response."""
 
 
 class Webhook(msgspec.Struct):
-    """One body on its way; `body` is made when it is first posted, so its time is right."""
+    """One webhook. `body` is made when it is first posted, so its timestamp is right."""
 
     make: Callable[[], bytes]
-    told: Told | None
-    by: Carrier
-    """Who posts it and signs it, also when the number has moved since."""
-    born: float
+    on_status: OnStatus | None
+    carrier: Carrier
+    """Carrier that posts and signs it, also if the number has moved since."""
+    created: float
     attempts: int = 0
     body: bytes = b""
 
@@ -47,7 +48,7 @@ class Counts(msgspec.Struct, rename="camel"):
     given_up: int = 0
 
 
-class Meta:
+class WebhookSender:
     def __init__(
         self, http: aiohttp.ClientSession, *, url: str, secrets: Mapping[Carrier, str]
     ) -> None:
@@ -56,30 +57,39 @@ class Meta:
         self._secrets = secrets
         self._due: list[tuple[float, int, Webhook]] = []
         self._number = 0
-        self._earlier = asyncio.Event()
-        self._free = asyncio.Semaphore(CONCURRENT)
+        self._due_sooner = asyncio.Event()
+        self._slots = asyncio.Semaphore(CONCURRENT)
         self._tasks: set[asyncio.Task[None]] = set()
         self.counts = Counts()
 
     @property
     def waiting(self) -> int:
-        """Webhooks that the gateway has not yet answered 200."""
+        """Number of webhooks that the gateway has not yet answered with 200."""
         return len(self._due) + len(self._tasks)
 
-    def later(
-        self, seconds: float, make: Callable[[], bytes], *, by: Carrier, told: Told | None = None
+    def post_later(
+        self,
+        seconds: float,
+        make: Callable[[], bytes],
+        *,
+        carrier: Carrier,
+        on_status: OnStatus | None = None,
     ) -> None:
-        """Post what `make` gives after a while, and again until it is accepted."""
+        """Post the result of `make` after some seconds, and repeat it until it is accepted."""
         due = clock.monotonic() + seconds
-        self._schedule(due, Webhook(make=make, told=told, by=by, born=due))
+        self._schedule(due, Webhook(make=make, on_status=on_status, carrier=carrier, created=due))
 
-    async def now(self, body: bytes, *, by: Carrier, told: Told | None = None) -> int:
-        """Post at once; the status that the gateway answered. What failed is repeated later."""
-        webhook = Webhook(make=lambda: body, told=told, by=by, born=clock.monotonic())
+    async def post_now(
+        self, body: bytes, *, carrier: Carrier, on_status: OnStatus | None = None
+    ) -> int:
+        """Post at once and return the gateway's status. A failed post is repeated later."""
+        webhook = Webhook(
+            make=lambda: body, on_status=on_status, carrier=carrier, created=clock.monotonic()
+        )
         return await self._attempt(webhook)
 
     async def run(self) -> None:
-        """Post what is due, for ever; being cancelled ends the posts in flight as well."""
+        """Post webhooks when they are due, until cancelled; that also ends the posts in flight."""
         try:
             await self._work()
         finally:
@@ -88,74 +98,74 @@ class Meta:
 
     async def _work(self) -> None:
         while True:
-            self._earlier.clear()
+            self._due_sooner.clear()
             wait = self._due[0][0] - clock.monotonic() if self._due else None
             if wait is None or wait > 0:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
-                        await self._earlier.wait()
+                        await self._due_sooner.wait()
                 continue
-            await self._free.acquire()
-            task = asyncio.create_task(self._turn(heapq.heappop(self._due)[2]))
+            await self._slots.acquire()
+            task = asyncio.create_task(self._attempt_and_release(heapq.heappop(self._due)[2]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _turn(self, webhook: Webhook) -> None:
+    async def _attempt_and_release(self, webhook: Webhook) -> None:
         try:
             await self._attempt(webhook)
         finally:
-            self._free.release()
+            self._slots.release()
 
     async def _attempt(self, webhook: Webhook) -> int:
         webhook.body = webhook.body or webhook.make()
         webhook.attempts += 1
         self.counts.posted += 1
-        status = await self._post(webhook.body, webhook.by)
-        if webhook.told:
-            webhook.told(status)
+        status = await self._post(webhook.body, webhook.carrier)
+        if webhook.on_status:
+            webhook.on_status(status)
         if status == 200:
             self.counts.accepted += 1
         else:
             self.counts.refused += 1
-            self._again(webhook)
+            self._reschedule(webhook)
         return status
 
-    async def _post(self, body: bytes, by: Carrier) -> int:
-        signed = headers(by, body, self._secrets[by])
+    async def _post(self, body: bytes, carrier: Carrier) -> int:
+        signed = headers(carrier, body, self._secrets[carrier])
         try:
             async with self._http.post(
                 self._url, data=body, headers=signed, allow_redirects=False
-            ) as answer:
-                await answer.read()
-                return answer.status
+            ) as response:
+                await response.read()
+                return response.status
         except (aiohttp.ClientError, TimeoutError):
             return 0
 
-    def _again(self, webhook: Webhook) -> None:
-        due = clock.monotonic() + wait_before(webhook.attempts)
-        if due - webhook.born > OLDEST_SECONDS:
+    def _reschedule(self, webhook: Webhook) -> None:
+        due = clock.monotonic() + retry_delay(webhook.attempts)
+        if due - webhook.created > OLDEST_SECONDS:
             self.counts.given_up += 1
         else:
             self._schedule(due, webhook)
 
     def _schedule(self, due: float, webhook: Webhook) -> None:
-        if len(self._due) >= WAITING_MOST:
+        if len(self._due) >= MAX_WAITING:
             self.counts.given_up += 1
             return
         self._number += 1
         heapq.heappush(self._due, (due, self._number, webhook))
         if self._due[0][1] == self._number:
-            self._earlier.set()
+            self._due_sooner.set()
 
 
-def wait_before(attempt: int) -> float:
-    """Seconds between attempt number `attempt` (from 1) and the next."""
-    return WAITS_SECONDS[min(attempt, len(WAITS_SECONDS)) - 1]
+def retry_delay(attempt: int) -> float:
+    """Return the seconds between attempt number `attempt` (from 1) and the next."""
+    return RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1]
 
 
 @asynccontextmanager
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """The one outgoing HTTP session of the sandbox."""
+    """Open the sandbox's only outgoing HTTP session."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     connector = aiohttp.TCPConnector(limit=CONCURRENT * 2)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:

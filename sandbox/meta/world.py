@@ -1,14 +1,14 @@
-"""What the parts of the sandbox share: one Meta, one stream, the phones and their files."""
+"""Shared state of the sandbox: one Meta, one event stream, the phones and their files."""
 
 from random import Random
 
 import msgspec
 
-from sandbox.event_stream import Stream
+from sandbox.event_stream import EventStream
 from sandbox.meta.handsets import Handsets
-from sandbox.meta.media_store import Media
-from sandbox.meta.number_directory import Numbers
-from sandbox.meta.webhook_sender import Meta
+from sandbox.meta.media_store import MediaStore
+from sandbox.meta.number_directory import NumberDirectory
+from sandbox.meta.webhook_sender import WebhookSender
 from sandbox.organisation import Town
 from sandbox.settings import SandboxSettings
 
@@ -16,9 +16,9 @@ from sandbox.settings import SandboxSettings
 class World(msgspec.Struct, frozen=True, kw_only=True):
     settings: SandboxSettings
     town: Town
-    numbers: Numbers
-    meta: Meta
-    stream: Stream
+    numbers: NumberDirectory
+    webhooks: WebhookSender
+    stream: EventStream
     handsets: Handsets
-    media: Media
+    media: MediaStore
     chance: Random

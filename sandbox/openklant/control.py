@@ -1,4 +1,4 @@
-"""The stand-in as a whole, and what tests ask of it: its mode, its pace, and what it holds."""
+"""The stand-in as a whole, and the routes by which tests set its mode and pace and read it."""
 
 from typing import Annotated
 
@@ -13,8 +13,8 @@ from sandbox.openklant.store import CONTACTS_KEPT, Store
 from sandbox.openklant.summary import summary
 from services.http.problems import json_response, problem_response
 
-LIST_MOST = 1_000
-"""Contacts in a summary that does not say how many."""
+MAX_LISTED = 1_000
+"""Contacts in a summary without the parameter `last`."""
 SLOWEST = 100.0
 
 
@@ -22,7 +22,7 @@ class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST /openklant/pace."""
 
     factor: Annotated[float, msgspec.Meta(ge=0, le=SLOWEST)]
-    """How much slower than the real server was measured to be; 0 is as fast as it goes."""
+    """Factor by which it is slower than the measured real server; 0 is without delay."""
 
 
 class Control:
@@ -41,15 +41,15 @@ class Control:
         ]
 
     def close(self) -> None:
-        """Let all hanging requests go, so that the server can stop."""
-        self._modes.let_go()
+        """End all hanging requests, so that the server can stop."""
+        self._modes.release_all()
 
     async def _summary(self, request: web.Request) -> web.Response:
-        last = request.query.get("last", str(LIST_MOST))
+        last = request.query.get("last", str(MAX_LISTED))
         if not last.isdecimal() or not 1 <= int(last) <= CONTACTS_KEPT:
             return problem_response(400, f"last: expected a whole number from 1 to {CONTACTS_KEPT}")
-        about = {"mode": self._modes.mode.mode, "pace": self._workers.factor}
-        return json_response(summary(self._store, int(last)) | about)
+        state = {"mode": self._modes.mode.mode, "pace": self._workers.factor}
+        return json_response(summary(self._store, int(last)) | state)
 
     async def _clear(self, _: web.Request) -> web.Response:
         self._store.clear()
@@ -62,16 +62,16 @@ class Control:
             return problem_response(400, "this mode is not known", str(error))
         if mode.resource not in {"", TOGETHER, *RESOURCES}:
             return problem_response(400, "resource: there is none of this name")
-        self._modes.put(mode)
+        self._modes.set(mode)
         return json_response(mode)
 
     async def _pace(self, _: web.Request) -> web.Response:
-        return json_response(self._workers.told())
+        return json_response(self._workers.measure())
 
     async def _set_pace(self, request: web.Request) -> web.Response:
         try:
             pace = msgspec.json.decode(await request.read(), type=Pace)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem_response(400, "this pace is not possible", str(error))
-        self._workers.set(pace.factor)
+        self._workers.set_factor(pace.factor)
         return json_response(pace)

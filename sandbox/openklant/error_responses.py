@@ -1,4 +1,4 @@
-"""How the server refuses: the shape of a problem, but application/json, and in Dutch. Pure."""
+"""Error responses of the server: problem details, but as application/json, in Dutch. Pure."""
 
 from typing import Any
 
@@ -11,25 +11,25 @@ VERSION = {"API-version": "0.9.0"}
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """What to decide on is the code, and those of the faults; never the words."""
+    """A refusal. Clients decide on its code and those of the faults, never on the texts."""
 
     status: int
     code: str
     title: str
     kind: str
-    """The server's name for this kind, at the end of `type`."""
+    """Name of the kind of error, at the end of `type`."""
     faults: tuple[Fault, ...] = ()
     headers: dict[str, str] = {}
 
 
-NOBODY = Refusal(
+NOT_AUTHENTICATED = Refusal(
     401,
     "not_authenticated",
     "Authenticatiegegevens zijn niet opgegeven.",
     "NotAuthenticated",
     headers={"WWW-Authenticate": "Token"},
 )
-STRANGER = Refusal(
+AUTHENTICATION_FAILED = Refusal(
     401,
     "authentication_failed",
     "Ongeldige token.",
@@ -61,7 +61,7 @@ def unsupported(content_type: str) -> Refusal:
     return Refusal(415, "unsupported_media_type", title, "UnsupportedMediaType")
 
 
-def problem(refusal: Refusal, origin: str, instance: str) -> dict[str, Any]:
+def problem_body(refusal: Refusal, origin: str, instance: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "type": f"{origin}/openklant/ref/fouten/{refusal.kind}/",
         "code": refusal.code,
@@ -75,15 +75,17 @@ def problem(refusal: Refusal, origin: str, instance: str) -> dict[str, Any]:
     return body
 
 
-def acceptable(accept: str) -> bool:
-    """Whether somebody takes JSON; application/problem+json alone is refused, even for errors."""
+def accepts_json(accept: str) -> bool:
+    """Return True if the client accepts JSON; application/problem+json alone is refused, even for
+    errors."""
     kinds = {one.partition(";")[0].strip() for one in accept.split(",")}
     return bool(kinds & {"", "*/*", "application/*", "application/json"})
 
 
-def stranger(authorization: str, token: str) -> Refusal | None:
-    """Why somebody is not let in. Another scheme, such as Bearer, is as good as none."""
-    scheme, _, given = authorization.partition(" ")
+def authentication_refusal(authorization: str, token: str) -> Refusal | None:
+    """Return why the client is not authenticated; None if it is. Another scheme, such as Bearer,
+    counts as none."""
+    scheme, _, sent_token = authorization.partition(" ")
     if scheme.lower() != "token":
-        return NOBODY
-    return None if given == token else STRANGER
+        return NOT_AUTHENTICATED
+    return None if sent_token == token else AUTHENTICATION_FAILED

@@ -1,51 +1,56 @@
-"""What a mode makes of a request: refused by somebody before the API, or its answer lost."""
+"""Apply a mode to a request: refuse it before the API, or lose its response."""
 
 from aiohttp import web
 
-from sandbox.crm.receiver import broken
+from sandbox.crm.receiver import break_connection
 from sandbox.openklant.error_responses import Refusal
-from sandbox.openklant.modes import BY_OTHERS, REFUSALS, Mode
+from sandbox.openklant.modes import PROXY_STATUSES, REFUSALS, Mode
 
 
-def spoiled(request: web.Request, mode: Mode) -> web.Response | Refusal | None:
-    """The answer to a request that is never looked at; a refusal as the API itself gives it."""
+def reject(request: web.Request, mode: Mode) -> web.Response | Refusal | None:
+    """Return the response of a proxy, or the API's own refusal, if the mode rejects the request;
+    None if it is processed."""
     if mode.mode in {"hang", "reset"}:
-        return broken(request)
-    if status := BY_OTHERS.get(mode.mode):
-        return elsewhere(status, mode)
-    if found := REFUSALS.get(mode.mode):
-        more = {"Retry-After": str(mode.retry_after)} if mode.retry_after else {}
+        return break_connection(request)
+    if status := PROXY_STATUSES.get(mode.mode):
+        return proxy_response(status, mode)
+    if refusal := REFUSALS.get(mode.mode):
+        headers = {"Retry-After": str(mode.retry_after)} if mode.retry_after else {}
         return Refusal(
-            found.status, found.code, found.title, found.kind, headers=found.headers | more
+            refusal.status,
+            refusal.code,
+            refusal.title,
+            refusal.kind,
+            headers=refusal.headers | headers,
         )
     return None
 
 
-def failed(request: web.Request, mode: Mode, answer: web.Response) -> web.Response:
-    """What becomes of an answer, when all that was asked is done."""
+def break_response(request: web.Request, mode: Mode, response: web.Response) -> web.Response:
+    """Replace or break the response after the request was processed, if the mode says so."""
     match mode.mode:
         case "lost":
-            return broken(request)
+            return break_connection(request)
         case "half":
-            return broken(request, after=half(answer))
+            return break_connection(request, after=first_half(response))
         case "late":
-            return elsewhere(504, mode)
-    return answer
+            return proxy_response(504, mode)
+    return response
 
 
-def elsewhere(status: int, mode: Mode) -> web.Response:
-    """An answer of a proxy, or of the server before it comes to the API."""
-    answer = web.Response(status=status, text=f"<h1>{status}</h1>", content_type="text/html")
+def proxy_response(status: int, mode: Mode) -> web.Response:
+    """Return the response of a proxy, or of the server before the API."""
+    response = web.Response(status=status, text=f"<h1>{status}</h1>", content_type="text/html")
     if mode.retry_after:
-        answer.headers["Retry-After"] = str(mode.retry_after)
-    return answer
+        response.headers["Retry-After"] = str(mode.retry_after)
+    return response
 
 
-def half(answer: web.Response) -> bytes:
-    """Its head, and the first half of its body."""
-    body = answer.body if isinstance(answer.body, bytes) else b""
+def first_half(response: web.Response) -> bytes:
+    """Return the head and the first half of the body."""
+    body = response.body if isinstance(response.body, bytes) else b""
     head = (
-        f"HTTP/1.1 {answer.status} {answer.reason}\r\n"
+        f"HTTP/1.1 {response.status} {response.reason}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body) or 1}\r\n\r\n"
     )
     return head.encode() + body[: len(body) // 2]

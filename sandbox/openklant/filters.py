@@ -1,4 +1,4 @@
-"""The query parameters of each list: one table, every one that the server knows. Pure."""
+"""Query parameters of each list: one table with every parameter that the server knows. Pure."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from sandbox.openklant import field_values
-from sandbox.openklant.field_values import Wrong
+from sandbox.openklant.field_values import InvalidValue
 from sandbox.openklant.schema import Field
 from sandbox.openklant.store import Row, Store
 from sandbox.openklant.validation import Fault
@@ -21,11 +21,12 @@ Test = Literal[
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """What is compared, and along which way from the row: `field`, `field>resource` to what it
-    refers to, `resource<field` to what refers to it, `group.field` in a group."""
+    """A comparison, and the path from the row to the compared values. Steps of a path: `field`,
+    `field>resource` to a row it refers to, `resource<field` to rows that refer to it, and
+    `group.field` in a group."""
 
     test: Test
-    way: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
 
 
@@ -38,18 +39,18 @@ def contains(*way: str) -> Filter:
 
 
 def row(name: str, *way: str) -> dict[str, Filter]:
-    """A row by its uuid and by its address."""
+    """Return filters for a row by its uuid and by its URL."""
     return {f"{name}__uuid": Filter("uuid", way), f"{name}__url": Filter("url", way)}
 
 
 def identificator(prefix: str, group: str, *way: str) -> dict[str, Filter]:
-    """The four parts of an identificator, written as one word with its name."""
+    """Return filters for the four parts of an identificator; each name starts with the prefix."""
     names = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
     return {f"{prefix}{n[0].upper()}{n[1:]}": is_(*way, f"{group}.{n}") for n in names}
 
 
 def party(prefix: str) -> dict[str, Filter]:
-    """There are no parties here: nothing has one."""
+    """Return filters for a party. They never match: the stand-in has no parties."""
     names = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
     inner = {f"{prefix}__partijIdentificator__{name}": Filter("never") for name in names}
     return inner | {f"{prefix}__uuid": Filter("never"), f"{prefix}__url": Filter("never")}
@@ -154,90 +155,90 @@ FILTERS: Mapping[str, Mapping[str, Filter]] = {
 }
 
 
-def reach(store: Store, start: Row, way: tuple[str, ...]) -> Iterator[Any]:
-    """The values at the end of the way; several where others refer to the row."""
-    if not way:
+def follow_path(store: Store, start: Row, path: tuple[str, ...]) -> Iterator[Any]:
+    """Yield the values at the end of the path; several if other rows refer to the row."""
+    if not path:
         yield start
         return
-    step, rest = way[0], way[1:]
+    step, rest = path[0], path[1:]
     if "<" in step:
         resource, _, field = step.partition("<")
         for child in store.children(resource, field, start["uuid"]):
-            yield from reach(store, child, rest)
+            yield from follow_path(store, child, rest)
     elif ">" in step:
         field, _, resource = step.partition(">")
-        for one in several(start[field]):
+        for one in as_tuple(start[field]):
             if other := store.get(resource, one):
-                yield from reach(store, other, rest)
+                yield from follow_path(store, other, rest)
     else:
         group, _, field = step.partition(".")
-        yield from several(start[group][field] if field else start[group])
+        yield from as_tuple(start[group][field] if field else start[group])
 
 
-def several(value: Any) -> tuple[Any, ...]:
+def as_tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-Wanted = tuple[Filter, Any]
+Condition = tuple[Filter, Any]
 
 
-def wanted(filter_: Filter, name: str, said: str) -> Wanted | Fault | None:
-    """What is looked for, read as the server reads it; nothing for an empty parameter."""
-    text = said.strip()
+def read_condition(filter_: Filter, name: str, raw: str) -> Condition | Fault | None:
+    """Read a parameter's value as the server does; None for an empty value."""
+    text = raw.strip()
     if not text:
         return None
     if filter_.one_of and text not in filter_.one_of:
         return Fault(name, "invalid_choice", f"Selecteer een geldige keuze. {text} is het niet.")
     try:
-        return filter_, READ.get(filter_.test, _text)(text)
-    except (ValueError, Wrong):
+        return filter_, VALUE_READERS.get(filter_.test, _text)(text)
+    except (ValueError, InvalidValue):
         return Fault(name, "invalid", "Voer een geldige waarde in.")
 
 
-def _text(said: str) -> Any:
-    return said
+def _text(raw: str) -> Any:
+    return raw
 
 
-def _address(said: str) -> Any:
-    field_values.url(Field(), said)
+def _address(raw: str) -> Any:
+    field_values.url(Field(), raw)
     try:
-        return str(uuid.UUID(said.rstrip("/").rpartition("/")[2]))
+        return str(uuid.UUID(raw.rstrip("/").rpartition("/")[2]))
     except ValueError:
         return ""
 
 
-READ: Mapping[str, Callable[[str], Any]] = {
-    "uuid": lambda said: str(uuid.UUID(said)),
+VALUE_READERS: Mapping[str, Callable[[str], Any]] = {
+    "uuid": lambda raw: str(uuid.UUID(raw)),
     "url": _address,
-    "yes": lambda said: {"true": True, "false": False}.get(said.lower()),
-    "any": lambda said: {"true": True, "false": False}.get(said.lower()),
-    "moment": lambda said: field_values.moment(Field(), said),
-    "gt": lambda said: date.fromisoformat(said).isoformat(),
-    "gte": lambda said: date.fromisoformat(said).isoformat(),
-    "lt": lambda said: date.fromisoformat(said).isoformat(),
-    "lte": lambda said: date.fromisoformat(said).isoformat(),
+    "yes": lambda raw: {"true": True, "false": False}.get(raw.lower()),
+    "any": lambda raw: {"true": True, "false": False}.get(raw.lower()),
+    "moment": lambda raw: field_values.moment(Field(), raw),
+    "gt": lambda raw: date.fromisoformat(raw).isoformat(),
+    "gte": lambda raw: date.fromisoformat(raw).isoformat(),
+    "lt": lambda raw: date.fromisoformat(raw).isoformat(),
+    "lte": lambda raw: date.fromisoformat(raw).isoformat(),
 }
 
 
-def times(store: Store, one: Row, looked_for: Wanted) -> int:
-    """How often a row is among what is looked for.
+def count_matches(store: Store, one: Row, condition: Condition) -> int:
+    """Return how often a row is in the results.
 
-    The server joins: it lists, and counts, a task once for each of its actors of that name, and a
-    contact once for each such onderwerpobject.
+    The server joins tables: it lists and counts a task once for each of its actors with that name,
+    and a contact once for each such onderwerpobject.
     """
-    filter_, value = looked_for
+    filter_, value = condition
     if value is None:  # neither true nor false: the server does not filter then
         return 1
-    found = [each for each in reach(store, one, filter_.way) if each is not None]
+    values = [each for each in follow_path(store, one, filter_.path) if each is not None]
     if filter_.test == "any":
-        return int(bool(found) is value)
-    compare: Compare = COMPARED.get(filter_.test, eq)
-    fitting = sum(compare(each, value) for each in found)
-    return fitting if filter_.test == "is" else min(fitting, 1)
+        return int(bool(values) is value)
+    compare: Compare = COMPARISONS.get(filter_.test, eq)
+    matches = sum(compare(each, value) for each in values)
+    return matches if filter_.test == "is" else min(matches, 1)
 
 
 Compare = Callable[[Any, Any], bool]
-COMPARED: Mapping[str, Compare] = {
+COMPARISONS: Mapping[str, Compare] = {
     "never": lambda _, __: False,
     "contains": lambda one, other: other.lower() in one.lower(),
     "gt": gt,
@@ -245,4 +246,4 @@ COMPARED: Mapping[str, Compare] = {
     "lt": lt,
     "lte": le,
 }
-"""Any other is the same or is not."""
+"""Comparison of each test; other tests compare for equality."""

@@ -1,4 +1,4 @@
-"""One page of a list: which rows, in which order, and where the next page is. Pure."""
+"""Pages of a list: the rows, their order, and the links to other pages. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
@@ -8,15 +8,15 @@ from yarl import URL
 
 from sandbox.openklant import filters
 from sandbox.openklant.error_responses import NO_SUCH_PAGE, Refusal, invalid
-from sandbox.openklant.filters import FILTERS, Wanted
+from sandbox.openklant.filters import FILTERS, Condition
 from sandbox.openklant.schema import UNIQUE
-from sandbox.openklant.serializers import EXPANDS, Json, Views
+from sandbox.openklant.serializers import EXPANDS, Json, Serializer
 from sandbox.openklant.store import Row, Store
 from sandbox.openklant.validation import WHOLE, Fault
 
 PAGE_SIZE = 100
-PAGE_SIZE_MOST = 500
-"""More is asked for in vain: it is cut to this."""
+MAX_PAGE_SIZE = 500
+"""Largest page; a larger pageSize is cut to this."""
 
 Query = Sequence[tuple[str, str]]
 
@@ -28,84 +28,89 @@ class Page(msgspec.Struct, frozen=True):
     results: list[Json]
 
 
-def page(views: Views, resource: str, url: URL) -> Page | Refusal:
-    """What GET on a collection answers."""
+def list_page(serializer: Serializer, resource: str, url: URL) -> Page | Refusal:
+    """Return the response to GET on a collection."""
     query = list(url.query.items())
-    looked_for = understood(resource, query, paged=True)
-    if isinstance(looked_for, Refusal):
-        return looked_for
-    rows = found(views.store, resource, looked_for)
+    conditions = read_query(resource, query, paged=True)
+    if isinstance(conditions, Refusal):
+        return conditions
+    rows = find_rows(serializer.store, resource, conditions)
     size = page_size(url.query.get("pageSize", ""))
     last = max(1, -(-len(rows) // size))
     number = page_number(url.query.get("page", "1"), last)
     if number is None:
         return NO_SUCH_PAGE
-    wanted = expands(query)
-    shown = [
-        listed(views, resource, row, wanted) for row in rows[(number - 1) * size : number * size]
+    paths = expand_paths(query)
+    results = [
+        list_item(serializer, resource, row, paths)
+        for row in rows[(number - 1) * size : number * size]
     ]
     return Page(
         count=len(rows),
-        next=at_page(url, number + 1) if number < last else None,
-        previous=at_page(url, number - 1) if number > 1 else None,
-        results=shown,
+        next=page_url(url, number + 1) if number < last else None,
+        previous=page_url(url, number - 1) if number > 1 else None,
+        results=results,
     )
 
 
-def one(views: Views, resource: str, row: Row, url: URL) -> Json | Refusal:
-    """What GET on one row answers."""
+def row_json(serializer: Serializer, resource: str, row: Row, url: URL) -> Json | Refusal:
+    """Return the response to GET on one row."""
     query = list(url.query.items())
-    refused = understood(resource, query, paged=False)
-    if isinstance(refused, Refusal):
-        return refused
-    return views.expanded(resource, row, expands(query))
+    conditions = read_query(resource, query, paged=False)
+    if isinstance(conditions, Refusal):
+        return conditions
+    return serializer.expand(resource, row, expand_paths(query))
 
 
-def listed(views: Views, resource: str, row: Row, wanted: list[str]) -> Json:
-    """In a list there always is an `_expand` where one may be asked for."""
-    shown = views.expanded(resource, row, wanted)
-    return {"_expand": {}} | shown if resource in EXPANDS else shown
+def list_item(serializer: Serializer, resource: str, row: Row, paths: list[str]) -> Json:
+    """Return a row of a list; it has an `_expand`, even empty, if the resource can have one."""
+    item = serializer.expand(resource, row, paths)
+    return {"_expand": {}} | item if resource in EXPANDS else item
 
 
-def understood(resource: str, query: Query, *, paged: bool) -> list[Wanted] | Refusal:
-    """What the parameters ask for; a parameter that is not known is refused, not ignored."""
-    known: Mapping[str, filters.Filter] = FILTERS[resource] if paged else {}
+def read_query(resource: str, query: Query, *, paged: bool) -> list[Condition] | Refusal:
+    """Read the query parameters; an unknown parameter is refused, not ignored."""
+    known_filters: Mapping[str, filters.Filter] = FILTERS[resource] if paged else {}
     others = {"page", "pageSize"} if paged else set()
     if resource in EXPANDS:
         others = others | {"expand"}
-    if unknown := sorted({name for name, _ in query} - known.keys() - others):
+    if unknown := sorted({name for name, _ in query} - known_filters.keys() - others):
         reason = f"Onbekende query parameters: {', '.join(unknown)}"
         return invalid(Fault(WHOLE, "unknown-parameters", reason))
-    said = dict(query)
-    every = [filters.wanted(known[name], name, said[name]) for name in said if name in known]
-    faults = [each for each in every if isinstance(each, Fault)]
-    faults += not_expandable(resource, expands(query))
+    values = dict(query)
+    readings = [
+        filters.read_condition(known_filters[name], name, values[name])
+        for name in values
+        if name in known_filters
+    ]
+    faults = [each for each in readings if isinstance(each, Fault)]
+    faults += expand_faults(resource, expand_paths(query))
     if faults:
         return invalid(*faults)
-    return [each for each in every if each is not None and not isinstance(each, Fault)]
+    return [each for each in readings if each is not None and not isinstance(each, Fault)]
 
 
-def expands(query: Query) -> list[str]:
-    said = [part.strip() for name, value in query if name == "expand" for part in value.split(",")]
-    return [part for part in said if part]
+def expand_paths(query: Query) -> list[str]:
+    paths = [part.strip() for name, value in query if name == "expand" for part in value.split(",")]
+    return [part for part in paths if part]
 
 
-def not_expandable(resource: str, wanted: Iterable[str]) -> list[Fault]:
-    known = EXPANDS.get(resource, ())
+def expand_faults(resource: str, paths: Iterable[str]) -> list[Fault]:
+    known_paths = EXPANDS.get(resource, ())
     return [
         Fault("expand", "invalid_choice", f"Selecteer een geldige keuze. {path} is het niet.")
-        for path in wanted
-        if path not in known
+        for path in paths
+        if path not in known_paths
     ]
 
 
-def found(store: Store, resource: str, looked_for: list[Wanted]) -> list[Row]:
-    """The rows that fit, newest first: contacts by when they took place, the rest by when they
-    were stored."""
+def find_rows(store: Store, resource: str, conditions: list[Condition]) -> list[Row]:
+    """Return the matching rows, newest first: contacts by when they took place, other rows by when
+    they were stored."""
     rows = [
         row
-        for row in candidates(store, resource, looked_for)
-        for _ in range(prod(filters.times(store, row, each) for each in looked_for))
+        for row in candidate_rows(store, resource, conditions)
+        for _ in range(prod(filters.count_matches(store, row, each) for each in conditions))
     ]
     rows.reverse()
     if resource == "klantcontacten":
@@ -113,32 +118,35 @@ def found(store: Store, resource: str, looked_for: list[Wanted]) -> list[Row]:
     return rows
 
 
-def candidates(store: Store, resource: str, looked_for: list[Wanted]) -> Iterable[Row]:
-    """Few rows where what is asked for has an index, a number or a reference; else all."""
-    for filter_, value in looked_for:
-        if filter_.test == "is" and filter_.way in UNIQUE.get(resource, ()):
-            row = store.get(resource, store.holder(resource, filter_.way, {filter_.way[0]: value}))
+def candidate_rows(store: Store, resource: str, conditions: list[Condition]) -> Iterable[Row]:
+    """Return few rows if a filter has an index, such as a number or a reference; else all rows."""
+    for filter_, value in conditions:
+        if filter_.test == "is" and filter_.path in UNIQUE.get(resource, ()):
+            row = store.get(
+                resource, store.find_holder(resource, filter_.path, {filter_.path[0]: value})
+            )
             return [row] if row else []
-        if filter_.test == "uuid" and len(filter_.way) == 1:
-            return store.children(resource, filter_.way[0], value)
+        if filter_.test == "uuid" and len(filter_.path) == 1:
+            return store.children(resource, filter_.path[0], value)
     return store.all(resource)
 
 
-def page_size(said: str) -> int:
-    if not said.isdecimal() or not int(said):
+def page_size(raw: str) -> int:
+    if not raw.isdecimal() or not int(raw):
         return PAGE_SIZE
-    return min(int(said), PAGE_SIZE_MOST)
+    return min(int(raw), MAX_PAGE_SIZE)
 
 
-def page_number(said: str, last: int) -> int | None:
-    if said == "last":
+def page_number(raw: str, last: int) -> int | None:
+    if raw == "last":
         return last
-    if not said.isdecimal() or not 1 <= int(said) <= last:
+    if not raw.isdecimal() or not 1 <= int(raw) <= last:
         return None
-    return int(said)
+    return int(raw)
 
 
-def at_page(url: URL, number: int) -> str:
-    """The same list at another page, the parameters by name; the first has no number."""
-    others = [(name, said) for name, said in url.query.items() if name != "page"]
+def page_url(url: URL, number: int) -> str:
+    """Return the list's URL at another page, with sorted parameters; the first page has no
+    number."""
+    others = [(name, value) for name, value in url.query.items() if name != "page"]
     return str(url.with_query(sorted([*others, ("page", str(number))] if number > 1 else others)))

@@ -1,4 +1,4 @@
-"""The body of a request as the server gets it: JSON with its names rewritten. Pure."""
+"""Request bodies as the server sees them: JSON with rewritten keys. Pure."""
 
 import json
 import re
@@ -6,15 +6,15 @@ from typing import Any
 
 
 class Unreadable(Exception):
-    """It is no JSON."""
+    """The body is not JSON."""
 
 
-def parsed(raw: bytes) -> Any:
-    """The body; an empty one is an empty object, so that every field is missing from it."""
+def parse(raw: bytes) -> Any:
+    """Parse the body. An empty body is an empty object, so every required field is missing."""
     if not raw:
         return {}
     try:
-        return renamed(json.loads(raw.decode(), parse_constant=_no_number))
+        return rename_keys(json.loads(raw.decode(), parse_constant=_no_number))
     except (ValueError, RecursionError) as error:
         raise Unreadable from error
 
@@ -26,21 +26,21 @@ def _no_number(name: str) -> object:
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+|[^A-Za-z0-9_]+")
 
 
-def camel(name: str) -> str:
-    """`snake_key` is snakeKey, `WAMID` is wamid: it goes through snake_case and back. Half a
-    character, which JSON can bring, is a question mark then."""
+def camel_case(name: str) -> str:
+    """Rewrite a key through snake_case to camelCase: `snake_key` becomes snakeKey, `WAMID` becomes
+    wamid. A lone surrogate, which JSON can hold, becomes a question mark."""
     parts: list[str] = []
-    for found in WORD.finditer(name.encode(errors="replace").decode()):
-        word = found[0]
-        begins = word[0].isupper() or name[found.start() - 1 : found.start()] == "_"
+    for match in WORD.finditer(name.encode(errors="replace").decode()):
+        word = match[0]
+        begins = word[0].isupper() or name[match.start() - 1 : match.start()] == "_"
         parts.append(word.capitalize() if parts and begins else word.lower())
     return "".join(parts)
 
 
-def renamed(value: Any) -> Any:
-    """A body with all its keys so; those of `metadata` too, which is how the server has it."""
+def rename_keys(value: Any) -> Any:
+    """Rewrite all keys of a body; like the server, those of `metadata` too."""
     if isinstance(value, dict):
-        return {camel(name): renamed(inner) for name, inner in value.items()}
+        return {camel_case(name): rename_keys(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [renamed(inner) for inner in value]
+        return [rename_keys(inner) for inner in value]
     return value

@@ -1,4 +1,4 @@
-"""Open Klant over HTTP: who is let in, which answer a request gets, and how the answer may fail."""
+"""Routes of Open Klant: authentication, responses, and failures of responses."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from aiohttp import web
 
 from sandbox.openklant import error_responses, writes
 from sandbox.openklant.error_responses import BASE, VERSION, Refusal
-from sandbox.openklant.fault_injection import failed, spoiled
-from sandbox.openklant.latency import Workers, seconds
+from sandbox.openklant.fault_injection import break_response, reject
+from sandbox.openklant.latency import Workers, work_seconds
 from sandbox.openklant.modes import Mode, Modes
-from sandbox.openklant.pagination import one, page
-from sandbox.openklant.request_body import Unreadable, parsed
+from sandbox.openklant.pagination import list_page, row_json
+from sandbox.openklant.request_body import Unreadable, parse
 from sandbox.openklant.schema import RESOURCES, TOGETHER
-from sandbox.openklant.serializers import Views
-from sandbox.openklant.store import Row, Store, Taken
-from sandbox.openklant.writes import Checked, Stamp
+from sandbox.openklant.serializers import Serializer
+from sandbox.openklant.store import Conflict, Row, Store
+from sandbox.openklant.writes import CheckedWrite, Stamp
 from services import clock
 from services.http.body import read_body
 from services.http.problems import json_response
@@ -39,126 +39,128 @@ class OpenKlant:
         ]
 
     async def _serve(self, request: web.Request) -> web.Response:
-        resource, uuid = where(request)
+        resource, uuid = path_parts(request)
         if resource not in RESOURCES and (resource != TOGETHER or uuid):
             return web.Response(status=404, text="<h1>Not Found</h1>", content_type="text/html")
         mode = self._modes.current(resource, request.method)
-        await self._modes.before(mode)
-        refused = spoiled(request, mode)
+        await self._modes.delay(mode)
+        refused = reject(request, mode)
         if isinstance(refused, web.Response):
             return refused
-        answer = await self._answer(request, mode, refused)
-        answer.headers.update(VERSION)
-        return failed(request, mode, answer)
+        response = await self._answer(request, mode, refused)
+        response.headers.update(VERSION)
+        return break_response(request, mode, response)
 
     async def _answer(
         self, request: web.Request, mode: Mode, refused: Refusal | None
     ) -> web.Response:
-        resource, uuid = where(request)
+        resource, uuid = path_parts(request)
         try:
             body = await read_body(request, BODY_BYTES, BODY_SECONDS)
         except TimeoutError:
             return web.Response(status=408)
         if body is None:
             return web.Response(status=413)
-        if refused := refused or self._unwelcome(request, body):
-            return refusal(request, refused)
-        work = seconds(request.method, resource, single=bool(uuid))
+        if refused := refused or self._refusal(request, body):
+            return refusal_response(request, refused)
+        work = work_seconds(request.method, resource, single=bool(uuid))
         async with self._workers.worker(work) as done:
-            plan = self._look(request, body)
-            if isinstance(plan, Checked):
-                await self._modes.meet(mode, resource, plan.number)
+            plan = self._plan(request, body)
+            if isinstance(plan, CheckedWrite):
+                await self._modes.wait_for_others(mode, resource, plan.number)
             await done()
-            return self._act(request, plan)
+            return self._carry_out(request, plan)
 
-    def _unwelcome(self, request: web.Request, body: bytes) -> Refusal | None:
-        """Why nobody looks at what is asked, in the order in which the server finds it out."""
-        if not error_responses.acceptable(request.headers.get("Accept", "")):
+    def _refusal(self, request: web.Request, body: bytes) -> Refusal | None:
+        """Return why the request is not processed, checked in the server's order; None if it is."""
+        if not error_responses.accepts_json(request.headers.get("Accept", "")):
             return error_responses.NOT_ACCEPTABLE
-        if stranger := error_responses.stranger(
+        if refusal := error_responses.authentication_refusal(
             request.headers.get("Authorization", ""), self._token
         ):
-            return stranger
-        resource, uuid = where(request)
+            return refusal
+        resource, uuid = path_parts(request)
         allowed = ON_ONE if uuid else ("POST",) if resource == TOGETHER else ON_ALL
         if request.method not in allowed:
             return error_responses.not_allowed(request.method, ", ".join(allowed))
-        writes = request.method in {"POST", "PUT", "PATCH"}
-        if writes and as_uwsgi(request, body) and request.content_type != "application/json":
+        is_write = request.method in {"POST", "PUT", "PATCH"}
+        if is_write and as_uwsgi(request, body) and request.content_type != "application/json":
             return error_responses.unsupported(request.content_type)
         return None
 
-    def _look(self, request: web.Request, body: bytes) -> Refusal | Checked | Row | None:
-        """What is to be done, by what there is now."""
-        resource, uuid = where(request)
-        before = self._store.get(resource, uuid) if uuid else None
-        if uuid and before is None:
+    def _plan(self, request: web.Request, body: bytes) -> Refusal | CheckedWrite | Row | None:
+        """Check the request against the rows as they are now, and return what to do."""
+        resource, uuid = path_parts(request)
+        existing = self._store.get(resource, uuid) if uuid else None
+        if uuid and existing is None:
             return error_responses.NOT_FOUND
         if request.method not in {"POST", "PUT", "PATCH"}:
-            return before
+            return existing
         try:
-            brought = parsed(as_uwsgi(request, body))
+            values = parse(as_uwsgi(request, body))
         except Unreadable:
             return error_responses.UNREADABLE
         partial = request.method == "PATCH"
-        found = writes.check(self._store, resource, brought, before, partial=partial)
-        return found if isinstance(found, Checked) else error_responses.invalid(*found)
+        checked = writes.check_write(self._store, resource, values, existing, partial=partial)
+        return checked if isinstance(checked, CheckedWrite) else error_responses.invalid(*checked)
 
-    def _act(self, request: web.Request, plan: Refusal | Checked | Row | None) -> web.Response:
-        """Do it, by what there is by now."""
+    def _carry_out(
+        self, request: web.Request, plan: Refusal | CheckedWrite | Row | None
+    ) -> web.Response:
+        """Carry out the plan against the rows as they are after the delay."""
         if isinstance(plan, Refusal):
-            return refusal(request, plan)
+            return refusal_response(request, plan)
         try:
-            if isinstance(plan, Checked):
-                return self._store_it(request, plan)
+            if isinstance(plan, CheckedWrite):
+                return self._write(request, plan)
             return self._read_or_remove(request, plan)
-        except Taken:
-            return refusal(request, error_responses.BROKEN)
+        except Conflict:
+            return refusal_response(request, error_responses.BROKEN)
 
-    def _store_it(self, request: web.Request, checked: Checked) -> web.Response:
-        views, at = self._views(request), clock.now()
+    def _write(self, request: web.Request, checked: CheckedWrite) -> web.Response:
+        serializer, at = self._serializer(request), clock.now()
         if checked.uuid:
             if not self._store.exists(checked.resource, checked.uuid):
-                return refusal(request, error_responses.NOT_FOUND)
+                return refusal_response(request, error_responses.NOT_FOUND)
             row = writes.change(self._store, checked, at)
-            return json_response(views.whole(checked.resource, row))
+            return json_response(serializer.serialize(checked.resource, row))
         stamp = Stamp(at, lambda: str(clock.new_id()))
         if checked.resource == TOGETHER:
-            made = writes.create_together(self._store, checked, stamp)
-            return json_response(views.together(made), 201)
+            rows = writes.create_together(self._store, checked, stamp)
+            return json_response(serializer.serialize_together(rows), 201)
         row = writes.create(self._store, checked, stamp)
-        shown = views.whole(checked.resource, row)
-        return json_response(shown, 201, {"Location": shown["url"]})
+        row_data = serializer.serialize(checked.resource, row)
+        return json_response(row_data, 201, {"Location": row_data["url"]})
 
     def _read_or_remove(self, request: web.Request, row: Row | None) -> web.Response:
-        resource, uuid = where(request)
+        resource, uuid = path_parts(request)
         if row is None:
-            return told(request, page(self._views(request), resource, request.url))
+            return respond(request, list_page(self._serializer(request), resource, request.url))
         if not self._store.exists(resource, uuid):
-            return refusal(request, error_responses.NOT_FOUND)
+            return refusal_response(request, error_responses.NOT_FOUND)
         if request.method == "DELETE":
             self._store.remove(resource, uuid)
             return web.Response(status=204)
-        return told(request, one(self._views(request), resource, row, request.url))
+        return respond(request, row_json(self._serializer(request), resource, row, request.url))
 
-    def _views(self, request: web.Request) -> Views:
-        return Views(self._store, str(request.url.origin()) + BASE)
+    def _serializer(self, request: web.Request) -> Serializer:
+        return Serializer(self._store, str(request.url.origin()) + BASE)
 
 
-def where(request: web.Request) -> tuple[str, str]:
+def path_parts(request: web.Request) -> tuple[str, str]:
     return request.match_info["resource"], request.match_info.get("uuid", "").lower()
 
 
 def as_uwsgi(request: web.Request, body: bytes) -> bytes:
-    """The body that reaches the server: of one that comes in chunks, nothing."""
+    """Return the body as the server gets it through uwsgi: nothing of a chunked body."""
     return b"" if "Transfer-Encoding" in request.headers else body
 
 
-def told(request: web.Request, found: msgspec.Struct | dict[str, Any]) -> web.Response:
-    return refusal(request, found) if isinstance(found, Refusal) else json_response(found)
+def respond(request: web.Request, body: msgspec.Struct | dict[str, Any]) -> web.Response:
+    return refusal_response(request, body) if isinstance(body, Refusal) else json_response(body)
 
 
-def refusal(request: web.Request, refused: Refusal) -> web.Response:
+def refusal_response(request: web.Request, refused: Refusal) -> web.Response:
     origin = str(request.url.origin())
-    body = error_responses.problem(refused, origin, str(clock.new_id()))
+    body = error_responses.problem_body(refused, origin, str(clock.new_id()))
     return json_response(body, refused.status, refused.headers)

@@ -1,4 +1,4 @@
-"""What each resource takes: one table of fields, with what the server was seen to accept. Pure."""
+"""Fields of each resource, in one table, made from what the server was seen to accept. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,48 +13,48 @@ Kind = Literal[
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "text"
-    most: int = 0
-    """Characters (code points) that it may have, 0 for as many as come."""
+    max_length: int = 0
+    """Most characters (code points); 0 for no limit."""
     required: bool = False
     null: bool = False
     blank: bool = False
     one_of: tuple[str, ...] = ()
     to: str = ""
-    """The resource that a reference is to."""
+    """Resource that a reference points to."""
     parts: Mapping[str, "Field"] = {}
-    """Of a group."""
-    by: str = ""
-    """The field beside it that says which of `variants` it is."""
+    """Fields of a group."""
+    selector: str = ""
+    """Name of the field that selects one of `variants`."""
     variants: Mapping[str, Mapping[str, "Field"]] = {}
-    start: Any = ""
-    """What it is when nothing is said of it."""
-    own: bool = False
-    """Set by the server; what a client says of it is ignored."""
-    kept: bool = True
-    """Whether it stays when what it refers to is removed; else this row goes with it."""
+    default: Any = ""
+    """Value if the body leaves the field out."""
+    set_by_server: bool = False
+    """True if the server sets the field and ignores a client's value."""
+    survives: bool = True
+    """True if the row stays when the row that it refers to is removed; else it is removed too."""
 
 
 Fields = Mapping[str, Field]
 
 
-def text(most: int, *, required: bool = False) -> Field:
-    """Text that may be left out, and then may be empty too."""
-    return Field(most=most, required=required, blank=not required)
+def text(max_length: int, *, required: bool = False) -> Field:
+    """Return a text field; if it may be left out, it may be empty too."""
+    return Field(max_length=max_length, required=required, blank=not required)
 
 
 def parent(to: str) -> Field:
-    """A reference without which the row cannot be."""
-    return Field(kind="ref", to=to, required=True, kept=False)
+    """Return a reference without which the row cannot exist."""
+    return Field(kind="ref", to=to, required=True, survives=False)
 
 
 def choice(*values: str) -> Field:
     return Field(kind="choice", one_of=values, required=True)
 
 
-NUMBER = Field(kind="digits", most=10, null=True, blank=True, start=None)
+NUMBER = Field(kind="digits", max_length=10, null=True, blank=True, default=None)
 YES = Field(kind="yes", required=True)
-PHONE = Field(kind="phone", most=20, blank=True)
-EMAIL = Field(kind="email", most=254, blank=True)
+PHONE = Field(kind="phone", max_length=20, blank=True)
+EMAIL = Field(kind="email", max_length=254, blank=True)
 
 IDENTIFICATOR = Field(
     kind="group",
@@ -70,7 +70,7 @@ ADDRESS = Field(
     parts={
         "nummeraanduidingId": text(16),
         "straatnaam": text(255),
-        "huisnummer": Field(kind="whole", null=True, start=None),
+        "huisnummer": Field(kind="whole", null=True, default=None),
         "huisnummertoevoeging": text(20),
         "postcode": text(7),
         "stad": text(255),
@@ -88,16 +88,16 @@ KLANTCONTACT: Fields = {
     "onderwerp": text(200, required=True),
     "inhoud": text(1000),
     "reactie": text(4000),
-    "indicatieContactGelukt": Field(kind="yes", null=True, start=None),
-    "hoofdOnderwerpType": Field(kind="url", most=200, blank=True),
-    "verdereActieOndernomen": Field(kind="yes", start=False),
+    "indicatieContactGelukt": Field(kind="yes", null=True, default=None),
+    "hoofdOnderwerpType": Field(kind="url", max_length=200, blank=True),
+    "verdereActieOndernomen": Field(kind="yes", default=False),
     "taal": text(3, required=True),
     "vertrouwelijk": YES,
     "plaatsgevondenOp": Field(kind="moment"),
-    "metadata": Field(kind="metadata", most=255, start={}),
+    "metadata": Field(kind="metadata", max_length=255, default={}),
 }
 BETROKKENE: Fields = {
-    "wasPartij": Field(kind="ref", to="partijen", null=True, start=None, kept=False),
+    "wasPartij": Field(kind="ref", to="partijen", null=True, default=None, survives=False),
     "hadKlantcontact": parent("klantcontacten"),
     "bezoekadres": ADDRESS,
     "correspondentieadres": ADDRESS,
@@ -116,41 +116,41 @@ BETROKKENE: Fields = {
     "initiator": YES,
 }
 DIGITAAL_ADRES: Fields = {
-    "verstrektDoorBetrokkene": Field(kind="ref", to="betrokkenen", null=True, start=None),
-    "verstrektDoorPartij": Field(kind="ref", to="partijen", null=True, required=True, start=None),
+    "verstrektDoorBetrokkene": Field(kind="ref", to="betrokkenen", null=True, default=None),
+    "verstrektDoorPartij": Field(kind="ref", to="partijen", null=True, required=True, default=None),
     "adres": text(80, required=True),
     "soortDigitaalAdres": choice("email", "telefoonnummer", "overig"),
-    "isStandaardAdres": Field(kind="yes", start=False),
+    "isStandaardAdres": Field(kind="yes", default=False),
     "omschrijving": text(40),
-    "referentie": Field(kind="slug", most=50, blank=True),
-    "verificatieDatum": Field(kind="date", null=True, start=None),
+    "referentie": Field(kind="slug", max_length=50, blank=True),
+    "verificatieDatum": Field(kind="date", null=True, default=None),
 }
 INTERNETAAK: Fields = {
     "nummer": NUMBER,
     "referentienummer": NUMBER,
     "gevraagdeHandeling": text(200, required=True),
     "aanleidinggevendKlantcontact": parent("klantcontacten"),
-    "toegewezenAanActor": Field(kind="ref", to="actoren", start=None),
-    "toegewezenAanActoren": Field(kind="refs", to="actoren", start=()),
+    "toegewezenAanActor": Field(kind="ref", to="actoren", default=None),
+    "toegewezenAanActoren": Field(kind="refs", to="actoren", default=()),
     "toelichting": text(1000),
     "status": choice("te_verwerken", "verwerkt"),
-    "toegewezenOp": Field(kind="moment", own=True),
-    "afgehandeldOp": Field(kind="moment", null=True, start=None),
+    "toegewezenOp": Field(kind="moment", set_by_server=True),
+    "afgehandeldOp": Field(kind="moment", null=True, default=None),
 }
 ACTOR: Fields = {
     "naam": text(200, required=True),
     "soortActor": choice("medewerker", "geautomatiseerde_actor", "organisatorische_eenheid"),
-    "indicatieActief": Field(kind="yes", start=True),
+    "indicatieActief": Field(kind="yes", default=True),
     "actoridentificator": IDENTIFICATOR,
     "actorIdentificatie": Field(
         kind="variant",
-        by="soortActor",
-        start=None,
+        selector="soortActor",
+        default=None,
         variants={
             "medewerker": {
                 "functie": text(40, required=True),
                 "emailadres": EMAIL,
-                "telefoonnummer": Field(kind="phone", most=20, required=True),
+                "telefoonnummer": Field(kind="phone", max_length=20, required=True),
             },
             "geautomatiseerde_actor": {
                 "functie": text(40, required=True),
@@ -165,7 +165,7 @@ ACTOR: Fields = {
         },
     ),
 }
-CONTACT_OR_NONE = Field(kind="ref", to="klantcontacten", null=True, start=None, kept=False)
+CONTACT_OR_NONE = Field(kind="ref", to="klantcontacten", null=True, default=None, survives=False)
 
 RESOURCES: Mapping[str, Fields] = {
     "actoren": ACTOR,
@@ -188,14 +188,14 @@ RESOURCES: Mapping[str, Fields] = {
     },
 }
 TOGETHER = "maak-klantcontact"
-"""Takes three of these in one, and lists nothing."""
+"""Endpoint that creates rows of three resources in one request; it has no list."""
 
 UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "klantcontacten": (("nummer",), ("referentienummer",)),
     "internetaken": (("nummer",), ("referentienummer",)),
     "actorklantcontacten": (("actor", "klantcontact"),),
 }
-"""What the database itself holds unique; null is never the same as null."""
+"""Unique constraints of the database; null never equals null."""
 
 SINGULAR: Mapping[str, str] = {
     "actoren": "Actor",
@@ -203,12 +203,12 @@ SINGULAR: Mapping[str, str] = {
     "klantcontacten": "Klantcontact",
     "partijen": "Partij",
 }
-"""As the reason says it of what does not exist."""
+"""Name of a resource in the reason for a reference to a row that does not exist."""
 
 
-def fresh(fields: Fields) -> dict[str, Any]:
-    """A row of which nothing is said yet."""
+def default_row(fields: Fields) -> dict[str, Any]:
+    """Return a row with the default values."""
     return {
-        name: fresh(field.parts) if field.kind == "group" else field.start
+        name: default_row(field.parts) if field.kind == "group" else field.default
         for name, field in fields.items()
     }

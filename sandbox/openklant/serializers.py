@@ -1,4 +1,4 @@
-"""Rows as the server answers them: with links, with what refers to them, expanded. Pure."""
+"""Rows in the server's JSON: with links, referring rows and expansions. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ BACK: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "betrokkenen": {"digitaleAdressen": ("digitaleadressen", "verstrektDoorBetrokkene")},
 }
-"""What a row shows of those that refer to it: resource and the field there."""
+"""Links in a row to the rows that refer to it: their resource, and its referring field."""
 
 EXPANDS: Mapping[str, tuple[str, ...]] = {
     "klantcontacten": (
@@ -39,13 +39,13 @@ EXPANDS: Mapping[str, tuple[str, ...]] = {
         "verstrektDoorBetrokkene.hadKlantcontact.leiddeTotInterneTaken",
     ),
 }
-"""What may be asked for; of it there is only what is in BACK, the rest is left out."""
+"""Valid values of `expand`. Only expansions in BACK are implemented; others are left out."""
 
 
-class Views(msgspec.Struct, frozen=True):
+class Serializer(msgspec.Struct, frozen=True):
     store: Store
     base: str
-    """The address that everything's `url` begins with."""
+    """URL at which every row's `url` begins."""
 
     def url(self, resource: str, uuid: str) -> str:
         return f"{self.base}/{resource}/{uuid}"
@@ -53,60 +53,60 @@ class Views(msgspec.Struct, frozen=True):
     def link(self, resource: str, uuid: str) -> Json:
         return {"uuid": uuid, "url": self.url(resource, uuid)}
 
-    def whole(self, resource: str, row: Row) -> Json:
-        shown = self.link(resource, row["uuid"])
+    def serialize(self, resource: str, row: Row) -> Json:
+        row_data = self.link(resource, row["uuid"])
         for name, field in RESOURCES[resource].items():
             value = row[name]
-            shown[name] = self._linked(field.to, value) if field.to else plain(value)
+            row_data[name] = self._links(field.to, value) if field.to else format_value(value)
         for name, (other, back) in BACK.get(resource, {}).items():
             rows = self.store.children(other, back, row["uuid"])
-            shown[name] = [self.link(other, each["uuid"]) for each in rows]
-        return shown | self._more(resource, row, shown)
+            row_data[name] = [self.link(other, each["uuid"]) for each in rows]
+        return row_data | self._derived_fields(resource, row, row_data)
 
-    def _linked(self, to: str, value: Any) -> Any:
+    def _links(self, to: str, value: Any) -> Any:
         if isinstance(value, tuple):
             return [self.link(to, uuid) for uuid in value]
         return self.link(to, value) if value else None
 
-    def _more(self, resource: str, row: Row, shown: Json) -> Json:
-        """What is put together from others."""
+    def _derived_fields(self, resource: str, row: Row, row_data: Json) -> Json:
+        """Return the derived fields of a row."""
         match resource:
             case "klantcontacten":
                 return {"hadBetrokkenActoren": self._actors(row["uuid"])}
             case "betrokkenen":
                 return {"volledigeNaam": full_name(row)}
             case "internetaken":
-                first = [*shown["toegewezenAanActoren"], {"uuid": None}][0]
+                first = [*row_data["toegewezenAanActoren"], {"uuid": None}][0]
                 return {"toegewezenAanActor": first}
         return {}
 
     def _actors(self, contact: str) -> list[Json]:
         pairs = self.store.children("actorklantcontacten", "klantcontact", contact)
         actors = [self.store.get("actoren", pair["actor"]) for pair in pairs]
-        return [self.whole("actoren", actor) for actor in actors if actor]
+        return [self.serialize("actoren", actor) for actor in actors if actor]
 
-    def together(self, made: Mapping[str, Row]) -> Json:
-        """The three parts of maak-klantcontact; null for what was not asked for."""
+    def serialize_together(self, rows: Mapping[str, Row]) -> Json:
+        """Return the three parts of maak-klantcontact; null for a part that was not sent."""
         return {
-            name: self.whole(resource, made[name]) if name in made else None
+            name: self.serialize(resource, rows[name]) if name in rows else None
             for name, (resource, _) in PARTS.items()
         }
 
-    def expanded(self, resource: str, row: Row, wanted: Iterable[str]) -> Json:
-        """The row with `_expand` for what is wanted of BACK, and that again."""
-        shown = self.whole(resource, row)
-        paths = [path.split(".") for path in wanted]
-        inside: Json = {}
+    def expand(self, resource: str, row: Row, wanted_paths: Iterable[str]) -> Json:
+        """Return the row with `_expand` for the wanted paths in BACK, applied recursively."""
+        row_data = self.serialize(resource, row)
+        paths = [path.split(".") for path in wanted_paths]
+        expansions: Json = {}
         for name, (other, back) in BACK.get(resource, {}).items():
             if [name] in paths:
                 deeper = [".".join(path[1:]) for path in paths if path[0] == name and path[1:]]
                 rows = self.store.children(other, back, row["uuid"])
-                inside[name] = [self.expanded(other, each, deeper) for each in rows]
-        return shown | {"_expand": inside} if inside else shown
+                expansions[name] = [self.expand(other, each, deeper) for each in rows]
+        return row_data | {"_expand": expansions} if expansions else row_data
 
 
-def plain(value: Any) -> Any:
-    """Moments as the server writes them: UTC, with Z, a fraction only where there is one."""
+def format_value(value: Any) -> Any:
+    """Write moments as the server does: UTC, with Z, and a fraction only if it is not zero."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value

@@ -1,42 +1,42 @@
-"""For tests: how much there is, and each contact with what hangs on it. Pure."""
+"""Summary for tests: counts, and each contact with the rows that refer to it. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.openklant.schema import RESOURCES
-from sandbox.openklant.serializers import plain
+from sandbox.openklant.serializers import format_value
 from sandbox.openklant.store import Row, Store
 
 Json = dict[str, Any]
 
 
 def summary(store: Store, most: int) -> Json:
-    """The newest `most` contacts: by their number, and those that have none."""
+    """Return the newest `most` contacts: by their number, and a list of those without one."""
     contacts = list(store.all("klantcontacten"))[-most:]
     return {
         "counts": {name: store.count(name) for name in RESOURCES},
         "dropped": store.dropped,
         "contacts": {
-            row["referentienummer"]: contact(store, row)
+            row["referentienummer"]: contact_json(store, row)
             for row in contacts
             if row["referentienummer"] is not None
         },
         "withoutNumber": [
-            contact(store, row) for row in contacts if row["referentienummer"] is None
+            contact_json(store, row) for row in contacts if row["referentienummer"] is None
         ],
     }
 
 
-def contact(store: Store, row: Row) -> Json:
-    parts = ("uuid", "kanaal", "onderwerp", "inhoud", "reactie", "plaatsgevondenOp", "metadata")
-    told = {name: plain(row[name]) for name in parts}
-    for name, (resource, field, show) in HANGING.items():
+def contact_json(store: Store, row: Row) -> Json:
+    names = ("uuid", "kanaal", "onderwerp", "inhoud", "reactie", "plaatsgevondenOp", "metadata")
+    fields = {name: format_value(row[name]) for name in names}
+    for name, (resource, field, show) in RELATED_ROWS.items():
         children = store.children(resource, field, row["uuid"])
-        told[name] = [show(store, one) for one in children]
-    return told
+        fields[name] = [show(store, one) for one in children]
+    return fields
 
 
-def party(store: Store, row: Row) -> Json:
+def party_json(store: Store, row: Row) -> Json:
     return {
         "uuid": row["uuid"],
         "rol": row["rol"],
@@ -49,26 +49,26 @@ def party(store: Store, row: Row) -> Json:
     }
 
 
-def task(store: Store, row: Row) -> Json:
-    parts = ("uuid", "referentienummer", "gevraagdeHandeling", "toelichting", "status")
-    actors = [name_of(store, uuid) for uuid in row["toegewezenAanActoren"]]
-    return {name: row[name] for name in parts} | {
+def task_json(store: Store, row: Row) -> Json:
+    names = ("uuid", "referentienummer", "gevraagdeHandeling", "toelichting", "status")
+    actors = [actor_name(store, uuid) for uuid in row["toegewezenAanActoren"]]
+    return {name: row[name] for name in names} | {
         "actoren": actors,
-        "afgehandeldOp": plain(row["afgehandeldOp"]),
+        "afgehandeldOp": format_value(row["afgehandeldOp"]),
     }
 
 
-def name_of(store: Store, actor: str) -> str:
+def actor_name(store: Store, actor: str) -> str:
     return str((store.get("actoren", actor) or {"naam": ""})["naam"])
 
 
-HANGING: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
-    "betrokkenen": ("betrokkenen", "hadKlantcontact", party),
-    "taken": ("internetaken", "aanleidinggevendKlantcontact", task),
+RELATED_ROWS: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
+    "betrokkenen": ("betrokkenen", "hadKlantcontact", party_json),
+    "taken": ("internetaken", "aanleidinggevendKlantcontact", task_json),
     "actoren": (
         "actorklantcontacten",
         "klantcontact",
-        lambda store, one: name_of(store, one["actor"]),
+        lambda store, one: actor_name(store, one["actor"]),
     ),
     "bijlagen": (
         "bijlagen",
@@ -84,4 +84,4 @@ HANGING: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
         },
     ),
 }
-"""What hangs on a contact: which resource, its field that refers to the contact, what is told."""
+"""Rows that refer to a contact: their resource, the referring field, and how they are shown."""

@@ -1,6 +1,6 @@
-"""A body against the table of fields: the values it brings, or every fault by its dotted name.
+"""Validate a body against the table of fields: its values, or every fault by its dotted name.
 
-Pure; whether something that is referred to exists, it is told.
+Pure; a function that is passed in says if a referenced row exists.
 """
 
 import uuid
@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 
 from sandbox.openklant import field_values
-from sandbox.openklant.field_values import Wrong
-from sandbox.openklant.schema import SINGULAR, Field, Fields, fresh
+from sandbox.openklant.field_values import InvalidValue
+from sandbox.openklant.schema import SINGULAR, Field, Fields, default_row
 
 WHOLE = "nonFieldErrors"
-"""The name of what is wrong with a body, not with a field of it."""
+"""Name of a fault in the body as a whole."""
 
 Exists = Callable[[str, str], bool]
-"""Whether this resource has this uuid."""
+"""True if the resource has a row with this uuid."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -27,107 +27,109 @@ class Fault(msgspec.Struct, frozen=True):
     code: str
     reason: str
 
-    def under(self, name: str) -> "Fault":
+    def nested_in(self, name: str) -> "Fault":
         return Fault(f"{name}.{self.name}" if self.name else name, self.code, self.reason)
 
 
-class Read(msgspec.Struct):
+class ReadResult(msgspec.Struct):
     value: Any = None
     faults: list[Fault] = []
 
 
-def read(fields: Fields, body: object, exists: Exists, *, partial: bool = False) -> Read:
-    """What a body brings; of what it does not name, nothing. Unknown names are ignored."""
+def read_fields(
+    fields: Fields, body: object, exists: Exists, *, partial: bool = False
+) -> ReadResult:
+    """Read the fields that a body has. Unknown names are ignored."""
     if not isinstance(body, dict):
-        return refused("invalid", f"Verwacht een dictionary, kreeg een {kind_of(body)}.", WHOLE)
-    found: dict[str, Any] = {}
+        return refuse("invalid", f"Verwacht een dictionary, kreeg een {type_name(body)}.", WHOLE)
+    values: dict[str, Any] = {}
     faults: list[Fault] = []
     for name, field in fields.items():
-        if field.own:
+        if field.set_by_server:
             continue
         if name not in body:
             if field.required and not partial:
                 faults.append(Fault(name, "required", "Dit veld is vereist."))
             continue
-        if (field := variant(field, body)).kind == "variant":
-            continue  # which one it is was not said: then the server does not look at it
-        one = _one(field, body[name], exists)
-        faults += [fault.under(name) for fault in one.faults]
-        found[name] = one.value
-    return Read(found, faults)
+        if (field := select_variant(field, body)).kind == "variant":
+            continue  # no variant was selected, so the server ignores the field
+        result = _one(field, body[name], exists)
+        faults += [fault.nested_in(name) for fault in result.faults]
+        values[name] = result.value
+    return ReadResult(values, faults)
 
 
-def variant(field: Field, body: dict[str, Any]) -> Field:
-    """The group that a field is, where another one says which; else the field itself."""
+def select_variant(field: Field, body: dict[str, Any]) -> Field:
+    """Return the group for a variant field, as selected by another field; else the field itself."""
     if field.kind != "variant":
         return field
-    said = body.get(field.by)
-    parts = field.variants.get(said) if isinstance(said, str) else None
+    selected = body.get(field.selector)
+    parts = field.variants.get(selected) if isinstance(selected, str) else None
     if parts is None:
         return field
     return Field(kind="chosen", parts=parts)
 
 
-def _one(field: Field, raw: object, exists: Exists) -> Read:
+def _one(field: Field, raw: object, exists: Exists) -> ReadResult:
     if raw is None and field.null:
-        return Read(fresh(field.parts) if field.kind == "group" else None)
+        return ReadResult(default_row(field.parts) if field.kind == "group" else None)
     if raw is None:
-        return refused("null", "Dit veld mag niet leeg zijn.")
+        return refuse("null", "Dit veld mag niet leeg zijn.")
     if nested := NESTED.get(field.kind):
         return nested(field, raw, exists)
     try:
-        return Read(field_values.READERS[field.kind](field, raw))
-    except Wrong as wrong:
-        return refused(wrong.code, wrong.reason)
+        return ReadResult(field_values.READERS[field.kind](field, raw))
+    except InvalidValue as error:
+        return refuse(error.code, error.reason)
 
 
-def _group(field: Field, raw: object, exists: Exists) -> Read:
-    """All of a group is set at once, also by a PATCH."""
-    found = read(field.parts, raw, exists)
-    if not found.faults:
-        found.value = fresh(field.parts) | found.value
-    return found
+def _group(field: Field, raw: object, exists: Exists) -> ReadResult:
+    """Read a group. It is always set as a whole, also by a PATCH."""
+    result = read_fields(field.parts, raw, exists)
+    if not result.faults:
+        result.value = default_row(field.parts) | result.value
+    return result
 
 
-def _chosen(field: Field, raw: object, exists: Exists) -> Read:
-    """A group that is not there at all when nothing of it is named."""
-    found = _group(field, raw, exists)
-    if isinstance(raw, dict) and not raw.keys() & field.parts.keys() and not found.faults:
-        found.value = None
-    return found
+def _chosen(field: Field, raw: object, exists: Exists) -> ReadResult:
+    """Read a variant's group; it is null if none of its fields is given."""
+    result = _group(field, raw, exists)
+    if isinstance(raw, dict) and not raw.keys() & field.parts.keys() and not result.faults:
+        result.value = None
+    return result
 
 
-def _ref(field: Field, raw: object, exists: Exists) -> Read:
-    found = read({"uuid": Field(required=True)}, raw, exists)
-    if found.faults:
-        return found
+def _ref(field: Field, raw: object, exists: Exists) -> ReadResult:
+    result = read_fields({"uuid": Field(required=True)}, raw, exists)
+    if result.faults:
+        return result
     try:
-        named = str(uuid.UUID(found.value["uuid"]))
+        uuid_text = str(uuid.UUID(result.value["uuid"]))
     except ValueError:
-        return refused("invalid", "Voer een geldige UUID in.", "uuid")
-    if not exists(field.to, named):
-        return refused("invalid", f"{SINGULAR[field.to]} object bestaat niet.", "uuid")
-    return Read(named)
+        return refuse("invalid", "Voer een geldige UUID in.", "uuid")
+    if not exists(field.to, uuid_text):
+        return refuse("invalid", f"{SINGULAR[field.to]} object bestaat niet.", "uuid")
+    return ReadResult(uuid_text)
 
 
-def _refs(field: Field, raw: object, exists: Exists) -> Read:
+def _refs(field: Field, raw: object, exists: Exists) -> ReadResult:
     if not isinstance(raw, list):
-        return refused("not_a_list", f"Verwachtte een lijst, kreeg {kind_of(raw)}.", WHOLE)
-    every = [_ref(field, one, exists) for one in raw]
-    faults = [fault.under(str(n)) for n, one in enumerate(every) for fault in one.faults]
-    return Read(tuple(dict.fromkeys(one.value for one in every if not one.faults)), faults)
+        return refuse("not_a_list", f"Verwachtte een lijst, kreeg {type_name(raw)}.", WHOLE)
+    results = [_ref(field, one, exists) for one in raw]
+    faults = [fault.nested_in(str(n)) for n, one in enumerate(results) for fault in one.faults]
+    return ReadResult(tuple(dict.fromkeys(one.value for one in results if not one.faults)), faults)
 
 
-def _metadata(field: Field, raw: object, _: Exists) -> Read:
+def _metadata(field: Field, raw: object, _: Exists) -> ReadResult:
     if not isinstance(raw, dict):
-        return refused("not_a_dict", f"Verwachtte een dictionary, kreeg {kind_of(raw)}.")
-    inner = Field(most=field.most)
-    every = {name: _one(inner, value, _nothing) for name, value in raw.items()}
-    faults = [fault.under(name) for name, one in every.items() for fault in one.faults]
-    return Read({name: one.value for name, one in every.items()}, faults)
+        return refuse("not_a_dict", f"Verwachtte een dictionary, kreeg {type_name(raw)}.")
+    inner = Field(max_length=field.max_length)
+    results = {name: _one(inner, value, _never_exists) for name, value in raw.items()}
+    faults = [fault.nested_in(name) for name, one in results.items() for fault in one.faults]
+    return ReadResult({name: one.value for name, one in results.items()}, faults)
 
 
-NESTED: dict[str, Callable[[Field, object, Exists], Read]] = {
+NESTED: dict[str, Callable[[Field, object, Exists], ReadResult]] = {
     "group": _group,
     "chosen": _chosen,
     "ref": _ref,
@@ -136,13 +138,13 @@ NESTED: dict[str, Callable[[Field, object, Exists], Read]] = {
 }
 
 
-def _nothing(_: str, __: str) -> bool:
+def _never_exists(_: str, __: str) -> bool:
     return False
 
 
-def refused(code: str, reason: str, name: str = "") -> Read:
-    return Read(None, [Fault(name, code, reason)])
+def refuse(code: str, reason: str, name: str = "") -> ReadResult:
+    return ReadResult(None, [Fault(name, code, reason)])
 
 
-def kind_of(value: object) -> str:
+def type_name(value: object) -> str:
     return type(value).__name__

@@ -1,4 +1,4 @@
-// Alarms of care, over everything else, until somebody says that they look after it.
+// Care alarms, shown over everything else until an employee confirms them.
 
 import { inWords, post } from "/page/api.js";
 import { openConversation } from "/page/desk.js";
@@ -16,7 +16,7 @@ export function draw(page) {
   const alarms = [...page.state.alarms.values()];
   const here = by("alarms").contains(document.activeElement);
   sync(by("alarms-list"), alarms.map((one) => alarm(page, one)));
-  // The button that had the focus is gone with its alarm: on to the next one, else to the desks.
+  // The focused button disappeared with its alarm: focus the next alarm, else the desks.
   if (here && !by("alarms").contains(document.activeElement)) {
     (by("alarms-list").querySelector("button") ?? by("desk")).focus();
   }
@@ -45,7 +45,7 @@ function alarm(page, { id, care, nth, at, refusal = "" }) {
   return { key: id, sign: [care, nth, at, where, refusal, document.documentElement.lang].join(" "), make };
 }
 
-// The stream tells all pages that it was confirmed; what went wrong stands at the alarm.
+// The stream tells all pages about the confirmation; an error is shown at the alarm.
 async function confirm(page, id) {
   const given = await post("/desk/actions", { conversationId: id, action: "confirm" });
   const refusal = given.ok ? await failed(given.body.id) : inWords(given);

@@ -1,8 +1,8 @@
-// Asking the sandbox for something, and turning a refusal into words.
+// Requests to the sandbox, and texts for refusals.
 
 import { hasWord, word } from "/page/words.js";
 
-// { ok, status, body }; never throws, for a page without a sandbox behind it must still speak.
+// Returns { ok, status, body }. Never throws: the page must show an error when the sandbox is gone.
 export async function ask(path, { method = "GET", body, type = "application/json" } = {}) {
   const options = { method, headers: {} };
   if (body !== undefined) {
@@ -22,7 +22,7 @@ export function post(path, body) {
   return ask(path, { method: "POST", body });
 }
 
-// The sentence for a problem: ours where we know its code, else what the service said.
+// The text for a problem: our own if we know its code, else the service's.
 export function inWords({ body }) {
   const known = `error.${body.code}`;
   if (hasWord(known)) return word(known);
@@ -31,7 +31,7 @@ export function inWords({ body }) {
   return word("error.said", { detail });
 }
 
-// A random key that marks one draft; crypto.randomUUID is missing on plain http from elsewhere.
+// A random key for one draft; crypto.randomUUID does not exist over plain HTTP from another host.
 export function freshKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,13 +1,13 @@
-// One message as a bubble on the phone, and how its contents look anywhere on the page.
+// One message as a bubble on the phone.
 
 import { cards, file, kind, place, sending } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
 import { wordsOf } from "/page/state.js";
 import { clock, word } from "/page/words.js";
 
-const QUOTED = 80; // characters of a message that is quoted
+const QUOTED = 80; // most characters shown of a quoted message
 
-// [icon, words] for how far a citizen's own message is.
+// [icon, words] for the status of a citizen's own message.
 function progress({ state, refusal }) {
   switch (state) {
     case "sending":
@@ -21,8 +21,8 @@ function progress({ state, refusal }) {
   }
 }
 
-// For `sync`: like() puts a thumb on a message, answer(part) does what it asks for; `about` is the
-// beginning of what it quotes.
+// An item for `sync`: like() puts a thumb on the message, answer(part) answers its request; `about`
+// is the beginning of the quoted message.
 export function bubble(message, { like, answer, about }) {
   const sign = [message.state, message.refusal, message.reaction, about, document.documentElement.lang];
   const make = () =>
@@ -87,12 +87,12 @@ function own({ content, sample }) {
   }
 }
 
-// The beginning of the message that this one quotes or answers.
+// Beginning of the message that this one quotes or answers.
 function quoted(text) {
   return h("p", { class: "quoted" }, h("span", { class: "unseen" }, word("phone.about"), ": "), text);
 }
 
-// The words of a message on the phone, for where it is quoted.
+// The text of a message on the phone, to be quoted.
 export function gist({ mine, type, content }) {
   const kinds = mine ? content.type : type;
   const words = wordsOf(kinds, mine ? content[content.type] : content);

@@ -1,15 +1,15 @@
-// The contact centre: what citizens are told of the number, and whether it talks by itself.
+// The contact centre: a number's notice to citizens, and its automatic replies.
 
 import { ask, inWords } from "/page/api.js";
 import { failed } from "/page/orders.js";
 import { moment, word } from "/page/words.js";
 
-const NOTICE_HOURS = 4; // what is proposed as the end of a notice
+const NOTICE_HOURS = 4; // hours until the proposed end of a notice
 const MINUTE_MS = 60_000;
 
 const by = (id) => document.getElementById(id);
-let number = ""; // whose standing is shown
-let standing = null; // as the gateway tells it; null where it does not
+let number = ""; // number that is shown
+let standing = null; // its notice and state from the gateway; null if the gateway has none
 
 export function start(page) {
   by("centre").addEventListener("toggle", () => by("centre").open && load(page));
@@ -57,7 +57,7 @@ async function load(page) {
   page.redraw();
 }
 
-// Only of a closed number something is told; an open one has no end.
+// Only a closed number has a text for citizens; an open number has no end.
 function fit() {
   const state = by("state").value;
   by("state-told").hidden = state !== "closed";
@@ -72,7 +72,7 @@ function stated() {
   return { state, ...text, ...(end ? { until: end } : {}) };
 }
 
-// A moment of this place's clock, with its offset; "" where none is filled in.
+// A local time with its offset; "" if none was entered.
 function until(id) {
   const { value } = by(id);
   return value ? new Date(value).toISOString() : "";

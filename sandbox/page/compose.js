@@ -1,4 +1,4 @@
-// What a desk can do in a conversation: kinds of answers with their fields, notes, passing on, closing.
+// Actions of a desk in a conversation: kinds of answers with their fields, notes, transfer, closing.
 
 import { ask } from "/page/api.js";
 import { h } from "/page/dom.js";
@@ -7,8 +7,8 @@ import { word } from "/page/words.js";
 const by = (id) => document.getElementById(id);
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
-// fields: what is asked beside the words; label: of the words, when they are no answer; bare: they
-// may be left out; make: the message for the gateway; action: what is done in the mailroom itself.
+// fields: inputs beside the text; label: label of the text if it is no answer; bare: the text is
+// optional; make: returns the message for the gateway; action: command on the conversation itself.
 const KINDS = {
   text: { make: ({ text }) => ({ type: "text", text: { body: text } }) },
   buttons: {
@@ -41,10 +41,10 @@ const KINDS = {
 };
 const QUOTING = ["text", "buttons", "list", "url", "location", "contact", "media"];
 const OUTCOMES = ["forwarded", "redirected", "handled"];
-const OFFICIAL = "officieel"; // a conversation with this label is not closed without an outcome
+const OFFICIAL = "officieel"; // a conversation with this label needs an outcome to be closed
 const LARGEST_FILE = 16 * 1024 * 1024;
 
-// What is filled in of it.
+// Values of the fields.
 function given(all) {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value));
 }
@@ -101,7 +101,7 @@ export function relabel(page, departments) {
   choose(page, departments);
 }
 
-// Show what the chosen kind asks for.
+// Show the fields of the chosen kind.
 function choose(page, departments) {
   const { fields = [], submit, bare } = current();
   by("answer-fields").replaceChildren(
@@ -121,13 +121,13 @@ function current() {
   return KINDS[by("answer-kind").value] ?? KINDS.text;
 }
 
-// What the words in the box are, for its label.
+// Label of the text box.
 export function label(name) {
   const key = current().label;
   return key ? word(key) : word("desk.answer", { name });
 }
 
-// What a message with legal weight asks of its closing.
+// Closing a conversation with a message of legal weight requires an outcome.
 export function fit({ tags }) {
   const outcome = by("field-outcome");
   if (!outcome) return;
@@ -136,7 +136,7 @@ export function fit({ tags }) {
   outcome.options[0].textContent = word(needed ? "field.outcome.choose" : "field.outcome.none");
 }
 
-// Whether what stands at the desk is for the citizen.
+// True if the draft is for the citizen.
 export function isAnswer() {
   return !current().action;
 }
@@ -151,14 +151,14 @@ export function reset(page, departments) {
   choose(page, departments);
 }
 
-// Quote a citizen's message in the next answer; null quotes nothing.
+// Quote a citizen's message in the next answer; null removes the quote.
 export function quote(page, entry) {
   page.quoting = entry;
   by("quoting").hidden = !entry;
   by("quoting-text").textContent = entry ? word("desk.quoting", { text: entry.text || word("type.other") }) : "";
 }
 
-// { path, body } to post for what stands at the desk; { refused } with what a service said instead.
+// Returns { path, body } to post the draft, or { refused } with the text of a service's refusal.
 export async function made(page, text, uploads) {
   const { fields = [], make, action } = current();
   const values = Object.fromEntries(fields.map((name) => [name, by(`field-${name}`).value.trim()]));
@@ -179,7 +179,7 @@ export async function made(page, text, uploads) {
   return { path: "/desk/answers", body: { text: shown, message } };
 }
 
-// A file goes up once for a draft, however often its message is tried.
+// A file is uploaded once for a draft, however often the message is retried.
 async function upload(file, uploads) {
   if (!file || file.size > LARGEST_FILE) return { ok: false, body: { code: "large" } };
   const known = uploads.get(file);

@@ -1,4 +1,4 @@
-// What is in a message as Meta has it: its words, and how each type looks on the phone.
+// Contents of a message in Meta's form: its text, and how each type looks on the phone.
 
 import { h, icon } from "/page/dom.js";
 import { wordsOf } from "/page/state.js";
@@ -22,7 +22,7 @@ export function place({ name, address, latitude, longitude }) {
   );
 }
 
-// A file that the sandbox has is shown or linked; of one that stands elsewhere only the address.
+// A file of the sandbox is shown or linked; of a file elsewhere only the address is shown.
 export function file(type, { id, link, caption, filename }, alt) {
   const name = alt || filename || caption || word(kind(type));
   const at = id ? `/phone/media/${encodeURIComponent(id)}` : link;
@@ -43,14 +43,14 @@ export function file(type, { id, link, caption, filename }, alt) {
   );
 }
 
-// Something to open in another tab; only what a browser can open safely becomes a link.
+// A link to open in another tab; only addresses that a browser can open safely become links.
 function outside(address, text) {
   const safe = /^(https?:\/\/|\/phone\/media\/)/.test(address ?? "");
   if (!safe) return text;
   return h("a", { href: address, target: "_blank", rel: "noopener noreferrer", "data-focus": "open" }, text);
 }
 
-// Words as the app shows them: addresses can be opened, what stands between stars is bold.
+// Text as the app shows it: addresses are links, text between asterisks is bold.
 export function linked(text) {
   return (text ?? "").split(TOUCHABLE).filter(Boolean).map((part) => {
     if (part.startsWith("*")) return h("strong", {}, part.slice(1, -1));
@@ -74,7 +74,7 @@ function lines(texts) {
   return texts.filter(Boolean).flatMap((text) => [h("br"), text]);
 }
 
-// What a municipality can send. answer({ kind, … }) is what the citizen does with it.
+// Types of message that a municipality can send. answer({ kind, … }) sends the citizen's answer.
 export function sending({ type, content }, answer) {
   return (SENDINGS[type] ?? other)(content, answer, type);
 }
@@ -96,7 +96,7 @@ function other(content, _, type) {
   return h("p", {}, wordsOf(type, content) || word(kind(type)));
 }
 
-// The approved text is Meta's; here are its name, what was filled in and what can be tapped.
+// Meta has the approved text; this shows its name, its parameters and its buttons.
 function template({ name, components = [] }, answer) {
   const filled = components.filter((one) => one.type !== "button").flatMap((one) => one.parameters ?? []);
   const taps = components.filter((one) => one.type === "button" && one.sub_type === "quick_reply");

@@ -50,14 +50,14 @@ export function draw(page) {
   thread.draw(page, inside);
 }
 
-// The first thing to see: the pigeonhole where somebody waits, else the first one.
+// At the start, open the pigeonhole in which a citizen waits, else the first one.
 export function openFirst(page) {
   const waiting = mine(page).find(waits) ?? mine(page)[0];
   page.department = waiting?.department ?? departments(page)[0]?.id ?? "";
   page.conversation = waiting?.id ?? "";
 }
 
-// A message came in: show it, unless somebody is busy at the desk with something else.
+// A message came in: show it, unless the desk is busy with another conversation.
 export function arrived(page, { conversationId } = {}) {
   const conversation = page.state.conversations.get(conversationId);
   if (!conversation) return;
@@ -72,7 +72,8 @@ export function arrived(page, { conversationId } = {}) {
   }
 }
 
-// As many in a row as make the fewest rows, the last one fullest; a long word needs a wide label.
+// Choose the columns that give the fewest rows, with the last one fullest; a long word needs a wide
+// label.
 function columns(names) {
   const n = names.length;
   const long = names.some((name) => name.split(/[\s-]/).some((part) => part.length > LONG_WORD));
@@ -156,7 +157,7 @@ function walk(page, event) {
   by(`tab-${page.department}`).focus();
 }
 
-// How it stands with a conversation: [icon, key of its words].
+// State of a conversation: [icon, key of its text].
 function standing(conversation) {
   if (conversation.closed) return ["tick", "desk.ended"];
   if (waits(conversation)) return ["letter", "desk.unanswered"];
@@ -195,7 +196,7 @@ function letter(page, conversation) {
   return { key: conversation.id, sign: sign.join(" "), make };
 }
 
-// Open a conversation wherever it lies.
+// Open a conversation in whichever pigeonhole it is.
 export function openConversation(page, { id, department }) {
   page.department = department;
   page.conversation = id;

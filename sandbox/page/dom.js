@@ -14,7 +14,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-// A drawing of 24 by 24 made of stroked lines; it says nothing, so the words beside it must.
+// A drawing of 24 by 24 made of stroked lines. Screen readers skip it, so it needs text beside it.
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
@@ -55,8 +55,8 @@ const ICONS = {
   signpost: ["M12 3v18", "M5 6h11l3 2.5L16 11H5z"],
 };
 
-// Make the children of `parent` follow `wanted`: [{ key, sign, make }]. A child stays as it is while
-// its `sign` does; a rebuilt one gets the focus back where it was.
+// Make the children of `parent` follow `wanted`: [{ key, sign, make }]. A child is rebuilt only if
+// its `sign` changes; a rebuilt child gets the focus back.
 export function sync(parent, wanted) {
   const present = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
@@ -70,7 +70,7 @@ export function sync(parent, wanted) {
       fresh.dataset.sign = sign;
       if (child) {
         if (next === child) next = fresh;
-        fresh.classList.add("still"); // it was there already: no entrance
+        fresh.classList.add("still"); // an existing child is not animated
         child.replaceWith(fresh);
       }
       child = fresh;
@@ -96,7 +96,7 @@ function refocus(parent, { key, focus }) {
   (again ?? child).focus?.();
 }
 
-// Keep a scrolled list at its end, unless somebody has scrolled back to read.
+// Keep a scrolled list at its end, unless the user has scrolled back.
 export function following(scroller, change) {
   const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
   change();

@@ -1,4 +1,4 @@
-// Takes in the events that a CRM is told: what the departments see of each conversation.
+// Apply the events that a CRM gets: the departments' view of each conversation.
 
 import { add, answered, open, wordsOf } from "/page/state.js";
 
@@ -37,7 +37,7 @@ export const EVENTS = {
     return { say: "say.arrived", conversation };
   },
 
-  // Of a confidential department only the state is told; the rest is asked of the archive.
+  // An event of a confidential department has only the state; the archive gives the content.
   "nl.postkamer.media-available.v1"(state, { conversationId, messageId, state: now, reason = "" }) {
     const conversation = state.conversations.get(conversationId);
     const entry = conversation?.entries.find((one) => one.id === messageId);
@@ -48,9 +48,9 @@ export const EVENTS = {
 
   "nl.postkamer.message-status-changed.v1"(state, data, event) {
     const offer = state.offers.get(data.messageId);
-    // Of a message that nobody here knows there is nothing to show.
+    // The page does not know this message, so there is nothing to show.
     if (!offer && !state.conversations.has(data.conversationId)) return null;
-    if (offer?.type === "reaction") return null; // it stands on what it is about
+    if (offer?.type === "reaction") return null; // it is shown on the message it is about
     const conversation = open(state, data);
     let entry = conversation.entries.find((one) => one.id === data.messageId);
     if (!entry) {
@@ -62,7 +62,7 @@ export const EVENTS = {
     conversation.at ??= data.at;
     const higher = RANKS.indexOf(data.status) > RANKS.indexOf(entry.status);
     if (higher || !RANKS.includes(data.status)) entry.status = data.status;
-    if (data.reason || higher) entry.why = data.reason; // what waited waits no more
+    if (data.reason || higher) entry.why = data.reason; // a reason to wait no longer applies
     automatic(conversation, data, event);
     return entry.automatic ? null : { say: "say.status", conversation, status: entry.status };
   },
@@ -107,7 +107,7 @@ export const EVENTS = {
     return null;
   },
 
-  // Of a confidential department it is not said what kind of danger it is.
+  // For a confidential department the event does not give the kind of danger.
   "nl.postkamer.care-alarm.v1"(state, { conversationId, care = "other", nth }, { time }) {
     const { since = time } = nth > 1 ? state.alarms.get(conversationId) ?? {} : {};
     state.alarms.set(conversationId, { id: conversationId, care, nth, since, at: time });
@@ -121,19 +121,20 @@ export const EVENTS = {
   },
 };
 
-// How a conversation stands; what an event does not name, there is not.
+// State of a conversation; a field that the event leaves out is empty.
 function situation({ tags = [], priority = "normal", language = "", due = "", care = "" }) {
   return { tags, priority, language, due, care };
 }
 
-// Whom it is with and how it stands, as of this event. Care stays: an event has that of its message.
+// Citizen and state of the conversation, as of this event. Care stays, since an event only has the
+// care of its own message.
 function stands(conversation, data) {
   const { care, ...now } = situation(data);
   const { department, assignee = "", zaak = "" } = data;
   return Object.assign(conversation, now, { department, assignee, zaak, care: care || conversation.care });
 }
 
-// What was not decided yet now is.
+// The department was undecided until now.
 function settle(conversation, now) {
   for (const one of conversation.entries) if (one.provisional) Object.assign(one, now);
 }
@@ -142,11 +143,11 @@ function note(conversation, { id }, about) {
   add(conversation.entries, { id, ...about, reason: about.reason ?? "" });
 }
 
-// What the citizen was told by itself stands on its own; how far it came may have been told before.
+// An automatic text has an entry of its own; its status may have arrived earlier.
 function automatic(conversation, { automatic: told }, { time }) {
   if (!told) return;
   const { messageId: id, name } = told;
-  const text = told.text || name; // of a template only the name is known
+  const text = told.text || name; // a template has only a name here
   const known = conversation.entries.find((one) => one.id === id);
   if (known) Object.assign(known, { automatic: name, text });
   else add(conversation.entries, { ...answered(id, text, time), automatic: name });

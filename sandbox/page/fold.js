@@ -1,14 +1,14 @@
-// Takes in what the stream tells: each kind of happening changes what the page knows.
+// Apply the events of the stream: each kind changes the state of the page.
 
 import { EVENTS } from "/page/events.js";
 import { add, answered, chat, chatKey, find } from "/page/state.js";
 
 const IDS_MOST = 5000;
-const PEOPLE_MOST = 1000; // citizens by their user ids, of which one has several after a move
+const PEOPLE_MOST = 1000; // citizens by user id; a citizen has several after a number's move
 const OFFERS_MOST = 2000; // as many as the stream remembers
 const TYPING_MS = 25_000; // as long as WhatsApp shows it
 
-// Take one event in; what is worth saying aloud comes back as { say, ... } or null.
+// Apply one event; returns { say, ... } for a text to announce, or null.
 export function fold(state, kind, data) {
   return FOLDS[kind]?.(state, data) ?? null;
 }
@@ -71,7 +71,7 @@ const FOLDS = {
     return EVENTS[event.type]?.(state, event.data, event) ?? null;
   },
 
-  // What a confidential event left out, and the archive told.
+  // Content that a confidential event left out, from the archive.
   content(state, { conversationId, id, from, type, text, media, decision, ...told }) {
     const conversation = state.conversations.get(conversationId);
     const entry = conversation?.entries.find((one) => one.id === id && one.confidential);

@@ -1,11 +1,11 @@
-// One entry in a conversation at the desk, with why it came here or how far it is.
+// One entry in a conversation at the desk, with the reason for its department or its status.
 
 import { kind, place } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
 import { marks, signOf } from "/page/marks.js";
 import { clock, meaning, moment, word } from "/page/words.js";
 
-const SHOWN = 90; // characters of a text that went out by itself, before it is unfolded
+const SHOWN = 90; // characters shown of an automatic text before it is unfolded
 const MARKS = {
   accepted: "clock",
   sent: "tick",
@@ -15,13 +15,13 @@ const MARKS = {
   unknown: "question",
 };
 
-// A status as an icon and its words: one tick, two ticks, blue ticks, and never the colour alone.
+// A status as an icon with text: one tick, two ticks, blue ticks, and never the colour alone.
 export function mark(status) {
   const words = word(`status.${status in MARKS ? status : "unknown"}`);
   return { words, icon: icon(MARKS[status] ?? "question") };
 }
 
-// For `sync`; where(id) is a department's name, quote() and react() are what the desk can do with it.
+// An item for `sync`; where(id) is a department's name, quote() and react() are the desk's actions.
 export function entry(one, before, { where, quote, react }) {
   const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, one.sealed, signOf(one),
     ...(one.media ?? []).map(({ state }) => state)];
@@ -34,7 +34,7 @@ export function entry(one, before, { where, quote, react }) {
   return { key: one.id, sign, make };
 }
 
-// What stands between the messages: [icon, words] of each kind.
+// Entries between the messages: [icon, words] of each kind.
 const NOTES = {
   said: (one) => ["pen", h("strong", {}, word("desk.note"), ": "), one.text],
   moved: (one, where) => ["signpost", word("desk.moved", { from: where(one.from) }), ...because(one),
@@ -94,7 +94,7 @@ function contents(one) {
   return parts;
 }
 
-// A file, as far as it came; a picture is shown, anything else can be opened.
+// A file, or its state while it is on its way; a picture is shown, another file can be opened.
 function attached({ id, state = "waiting", reason = "", filename = "" }, { type, text }) {
   const name = filename || word(kind(type));
   if (state !== "available") {
@@ -119,7 +119,7 @@ function answer(one) {
   );
 }
 
-// When, how far, and what went wrong.
+// Time, status and error of an entry.
 function foot({ status, at, why }) {
   const { words, icon: drawing } = mark(status);
   return [
@@ -130,7 +130,7 @@ function foot({ status, at, why }) {
   ];
 }
 
-// No colleague wrote this: it stands apart, with the name of the text, and unfolds where it is long.
+// An automatic text: set apart, with the name of the text, and folded if it is long.
 function byItself(one) {
   const long = one.text.length > SHOWN;
   return h(

@@ -1,4 +1,4 @@
-// Starts the page: fetches the town, listens to the stream, and draws what changed, once a frame.
+// Start the page: fetch the town, listen to the stream, and draw changes once a frame.
 
 import * as alarms from "/page/alarms.js";
 import { ask } from "/page/api.js";
@@ -16,12 +16,12 @@ import { currentLanguage, fill, setLanguage, word } from "/page/words.js";
 const page = {
   state: null,
   run: "",
-  ready: false, // what was remembered has come: from now on it is news
+  ready: false, // the remembered events have arrived; further ones are new
   number: "",
   citizen: null,
   department: "",
   conversation: "",
-  quoting: null, // what the next answer of the desk quotes
+  quoting: null, // message that the desk's next answer quotes
   redraw,
   show,
   say,
@@ -82,7 +82,7 @@ function tell({ say: key, values = {}, conversation, status, care }) {
 }
 
 function hello(run) {
-  if (page.run && page.run !== run) location.reload(); // the sandbox was started anew
+  if (page.run && page.run !== run) location.reload(); // the sandbox was restarted
   page.run = run;
 }
 

@@ -1,12 +1,12 @@
-// What a person must know of a message or a conversation at one glance: small labels, in words.
+// Labels of a message or a conversation: the facts that an employee must see at a glance.
 
 import { h, icon } from "/page/dom.js";
 import { dated, languageName, word } from "/page/words.js";
 
-const WEIGHTY = ["officieel"]; // labels that the law attaches something to
+const WEIGHTY = ["officieel"]; // labels with legal consequences
 const PRIORITIES = { urgent: "alert", high: "up", low: "down" };
 
-// [class, icon, words] of each label, the gravest first.
+// [class, icon, words] of each label, the most serious first.
 function found(one) {
   const { priority, care, tags = [], due, sensitive = [], language, assignee } = one;
   return [
@@ -29,7 +29,7 @@ export function careName(care) {
   return word(`care.${["emergency", "suicide", "violence", "threat"].includes(care) ? care : "other"}`);
 }
 
-// The labels as one line; null where there are none.
+// The labels as one line; null if there are none.
 export function marks(one) {
   const all = found(one);
   if (all.length === 0) return null;
@@ -38,7 +38,7 @@ export function marks(one) {
       h("span", { class: `label-of is-${kind}` }, drawing && icon(drawing), h("span", {}, words))));
 }
 
-// What of them must be seen before a conversation is opened.
+// Labels that must be visible before the conversation is opened.
 export function urgent({ priority, care, tags = [] }) {
   const weighty = tags.filter((tag) => WEIGHTY.includes(tag));
   return marks({ priority: priority === "low" ? "normal" : priority, care, tags: weighty });

@@ -1,12 +1,12 @@
-// Orders: accepted is not done, so what the router made of one is asked until it is known.
+// Commands: the gateway accepts one before the router decides, so the page polls for the outcome.
 
 import { ask } from "/page/api.js";
 import { hasWord, word } from "/page/words.js";
 
 const LOOKS = 20;
-const PAUSE_MS = 250; // so that five seconds are waited at most: usually it takes a tenth of one
+const PAUSE_MS = 250; // five seconds in all; the outcome usually comes within 0.1 s
 
-// Why an order was not done, in words; "" where it was, or where nobody knows yet.
+// The reason why a command was refused; "" if it succeeded or is still undecided.
 export async function failed(id) {
   for (let look = 0; look < LOOKS; look += 1) {
     const { ok, body } = await ask(`/desk/orders/${encodeURIComponent(id)}`);
@@ -17,7 +17,7 @@ export async function failed(id) {
   return "";
 }
 
-// A reason begins with a code, which we may have better words for.
+// A reason begins with a code, for which the page may have a text of its own.
 function inReason(reason) {
   const [, code, rest] = /^([a-z_]+): ?(.*)$/s.exec(reason) ?? [];
   if (code && hasWord(`error.${code}`)) return word(`error.${code}`);

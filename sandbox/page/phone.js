@@ -1,4 +1,4 @@
-// The citizen's phone: who holds it, the chat, and what can be sent from it.
+// The citizen's phone: its holder, the chat, and the messages that can be sent.
 
 import { ask, inWords, post } from "/page/api.js";
 import { bubble, gist } from "/page/bubbles.js";
@@ -13,7 +13,7 @@ const READ_AFTER_MS = 600; // long enough to see two ticks turn blue
 
 let away = false;
 let reading = null;
-let hush = null; // when nobody is seen typing any more
+let hush = null; // time at which the typing indicator disappears
 
 const by = (id) => document.getElementById(id);
 
@@ -43,7 +43,7 @@ export function start(page) {
   document.addEventListener("visibilitychange", () => arrived(page));
 }
 
-// Everything whose words are made here and not in the page.
+// Everything with texts that are made here and not in the HTML.
 export function relabel(page) {
   by("citizens").replaceChildren();
   const select = by("trouble");
@@ -77,11 +77,11 @@ export function draw(page) {
   by("chat-empty").hidden = messages.length > 0;
   const fill = () => sync(by("chat"), chat(page, messages));
   if (messages.length) following(by("chat-scroll"), fill);
-  else fill(); // what to do is read from its beginning
+  else fill(); // instructions are read from the beginning
   lock(page, messages);
 }
 
-// Something is on the phone: it is read when the phone is in hand and the page is looked at.
+// A message arrived: it is read if the phone is in hand and the page is visible.
 export function arrived(page) {
   if (!page.ready || away || document.visibilityState !== "visible" || reading) return;
   reading = setTimeout(() => {
@@ -105,7 +105,7 @@ function card(page, citizen) {
   return { key: citizen.phone, sign: `${chosen} ${unread}`, make };
 }
 
-// Under the name of the municipality: what it is, or that somebody there is typing.
+// Line under the name of the municipality: its description, or the typing indicator.
 function typing({ state, number, citizen, redraw }) {
   const key = chatKey(number, citizen.phone);
   const left = (state.typing.get(key) ?? 0) - Date.now();
@@ -159,7 +159,7 @@ function quotes(message) {
 
 function lock(page, messages) {
   by("lock").hidden = !away;
-  if (rows.isOpen()) return; // it has the phone to itself
+  if (rows.isOpen()) return; // the list covers the phone
   for (const part of [".screen-head", ".chat", ".compose"]) {
     document.querySelector(`.screen ${part}`).inert = away;
   }
@@ -201,7 +201,7 @@ function like(page, message) {
   send(page, { kind: "reaction", about: message.wamid, emoji: message.reaction ? "" : "👍" });
 }
 
-// What the message asks for: a choice, a place, a phone number, a form; of a list first its rows.
+// Answer the request of a message: a choice, a place, a phone number, a form. A list opens first.
 function reply(page, message, part) {
   if (part.list) {
     return rows.open(part.list, ({ id, title }) =>

@@ -1,4 +1,4 @@
-// The record of the open conversation: what the archive keeps, as a timeline of stamped moments.
+// The record of the open conversation in the archive, as a timeline.
 
 import { ask } from "/page/api.js";
 import { kind } from "/page/contents.js";
@@ -7,7 +7,7 @@ import { marks } from "/page/marks.js";
 import { departmentName, tenantOf } from "/page/state.js";
 import { after, clock, counted, meaning, word } from "/page/words.js";
 
-const CATCH_UP_MS = [250, 1500]; // the archive is a moment behind what the page was told
+const CATCH_UP_MS = [250, 1500]; // the archive is a moment behind the events of the page
 const ID_SHOWN = 8;
 const WORTH_TELLING_MS = 50; // less is "+0 s"
 
@@ -37,7 +37,7 @@ export function draw(page) {
     sync(by("timeline"), messages.map((message) => item(page, message))));
 }
 
-// Something happened in a conversation: if it is the open one, the archive will have it in a moment.
+// An event came for a conversation: if it is the open one, fetch its record again in a moment.
 export function refresh(page, data) {
   const id = data.conversationId ?? data.data?.conversationId;
   if (page.ready && id === page.conversation) {
@@ -91,7 +91,7 @@ function titled({ author, department }, incoming, name) {
 
 function steps(message, incoming, name) {
   const found = incoming ? received(message, name) : sent(message);
-  const start = message.receivedAt; // Meta's own moment has no parts of a second
+  const start = message.receivedAt; // Meta's own timestamp has whole seconds only
   return found.map(({ icon: drawing, text, detail, at, bad }) =>
     h(
       "li",
@@ -125,7 +125,7 @@ function received(message, name) {
   }
   const files = message.media ?? [];
   const handed = (message.deliveries ?? []).filter(({ state }, nth) => state === "parked" || nth === 0);
-  for (const { state, attempts, at } of handed) { // that a file came is told by itself
+  for (const { state, attempts, at } of handed) { // the arrival of a file has its own entry
     const [drawing, key] = HANDED[state] ?? HANDED.settled;
     const detail = attempts > 1 && word("record.attempts", { n: attempts });
     found.push({ icon: drawing, text: word(key), detail, at, bad: state === "parked" });
@@ -133,7 +133,7 @@ function received(message, name) {
   return [...found, ...files.map(file)];
 }
 
-// What became of a file that came with it.
+// The result for the file of a message.
 function file({ state, reason, filename, scanned }) {
   const shown = state === "available" ? (scanned ? "scanned" : "available") : state;
   const drawing = { waiting: "clock", available: "tick", scanned: "tick" }[shown] ?? "alert";

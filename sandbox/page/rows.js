@@ -1,8 +1,8 @@
-// The list of a message, opened over the chat as a phone does it: one row is chosen, or none.
+// The list of a message, opened over the chat as on a phone: one row is chosen, or none.
 
 import { h } from "/page/dom.js";
 
-const BESIDE = [".screen-head", ".chat", ".compose"]; // what cannot be reached meanwhile
+const BESIDE = [".screen-head", ".chat", ".compose"]; // parts that are inert meanwhile
 
 const by = (id) => document.getElementById(id);
 let opener = null;
@@ -22,7 +22,7 @@ export function isOpen() {
   return !by("rows").hidden;
 }
 
-// list: { title, sections: [{ title, rows: [{ id, title, description }] }] }; choose(row) of the chosen.
+// list: { title, sections: [{ title, rows: [{ id, title, description }] }] }; choose(row) gets the chosen row.
 export function open(list, choose) {
   opener = document.activeElement;
   by("rows-title").textContent = list.title;
@@ -37,7 +37,7 @@ export function open(list, choose) {
   buttons()[0]?.focus();
 }
 
-// Put it away, as when another phone is taken up.
+// Close the list, for example when another phone is selected.
 export function close(then = null) {
   if (!isOpen()) return;
   show(false);

@@ -1,4 +1,4 @@
-// What the page knows, with bounds, and what can be read from it; nothing of the screen.
+// State of the page, bounded, and functions that read it; nothing of the screen.
 
 const CONVERSATIONS_MOST = 300;
 const ENTRIES_MOST = 200;
@@ -7,13 +7,13 @@ export function empty(town) {
   return {
     town,
     chats: new Map(), // "number phone" -> messages on that citizen's phone
-    typing: new Map(), // the same -> until when the municipality is seen typing there
+    typing: new Map(), // the same -> time at which the municipality's typing indicator ends
     people: new Map(), // business-scoped user id -> phone
-    conversations: new Map(), // id -> what the departments see of it
-    offers: new Map(), // id of a message -> what Meta was asked to send, and to whom
-    records: new Map(), // id -> what the archive has of it
-    alarms: new Map(), // id of a conversation -> the alarm of care that nobody has confirmed yet
-    ids: new Set(), // of events already counted in
+    conversations: new Map(), // id -> the departments' view of it
+    offers: new Map(), // id of a message -> content sent to Meta, and the recipient
+    records: new Map(), // id -> its record in the archive
+    alarms: new Map(), // id of a conversation -> its unconfirmed care alarm
+    ids: new Set(), // of events already applied
     mode: "ok", // of the CRM
   };
 }
@@ -22,13 +22,13 @@ export function chatKey(number, phone) {
   return `${number} ${phone}`;
 }
 
-// What was said: neither notes nor thumbs, and no text that went out by itself.
+// Messages of people: no notes, no reactions, no automatic texts.
 export function said(conversation) {
   return conversation.entries.filter((one) => !one.note && !one.automatic && one.type !== "reaction");
 }
 
-// A conversation waits when somebody has to do something: the citizen spoke last and it is a task,
-// or the answer did not arrive; or a colleague passed it on.
+// A conversation waits when an employee must act: the citizen wrote last and it is a task, the answer
+// did not arrive, or a colleague transferred it.
 export function waits(conversation) {
   const moved = conversation.entries.findLastIndex((one) => one.given);
   if (moved > conversation.entries.findLastIndex((one) => one.mine)) return !conversation.closed;
@@ -36,13 +36,13 @@ export function waits(conversation) {
   return !conversation.closed && Boolean(last) && (!last.mine || last.status === "failed");
 }
 
-// Nobody can tell yet where it belongs.
+// The department is not decided yet.
 export function undecided(conversation) {
   const last = said(conversation).at(-1);
   return !conversation.closed && !waits(conversation) && Boolean(last?.provisional);
 }
 
-// The words of a message that went to Meta, whatever its type; "" where it has none.
+// The text of a message that went to Meta, of any type; "" if it has none.
 export function wordsOf(type, content) {
   const part = content ?? {};
   if (type === "contacts") return part.map((card) => card.name?.formatted_name ?? "").join(", ");

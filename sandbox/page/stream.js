@@ -1,10 +1,10 @@
-// The one connection over which everything comes in; the browser reconnects it by itself.
+// The connection over which all events arrive; the browser reconnects it automatically.
 
 const KINDS = [
   "citizen", "webhook", "seen", "town", "offered", "crm", "content", "answer", "note", "confirmed", "record", "mode", "missed",
 ];
 
-// hello(run): a connection to this run of the sandbox; ready(): all that was remembered has come.
+// hello(run): connected to this run of the sandbox; ready(): all remembered events have arrived.
 export function listen({ hello, ready, happened, live }) {
   const source = new EventSource("/stream");
   source.addEventListener("open", () => live(true));

@@ -1,4 +1,4 @@
-// The open conversation: what was said and done in it, and the answer box.
+// The open conversation: its messages and events, and the answer box.
 
 import { freshKey, inWords, post } from "/page/api.js";
 import * as compose from "/page/compose.js";
@@ -9,18 +9,18 @@ import { departmentName, tenantOf } from "/page/state.js";
 import { moment, word } from "/page/words.js";
 
 let draft = { key: "", said: "" };
-const uploads = new Map(); // files of the draft -> what the gateway answered
+const uploads = new Map(); // files of the draft -> the gateway's response
 
 const TYPING_AGAIN_MS = 20_000; // WhatsApp shows it for 25 seconds
-let typed = { id: "", at: 0 }; // where somebody was last seen typing
-const silent = new Set(); // conversations of which the mailroom says that nothing is shown
+let typed = { id: "", at: 0 }; // conversation in which the desk last sent a typing indicator
+const silent = new Set(); // conversations for which the mailroom refuses typing indicators
 
-const NEAR = 12; // pixels that are no scrolling
-let placed = 0; // where the thread was scrolled to last
+const NEAR = 12; // pixels that do not count as scrolling
+let placed = 0; // position to which the thread was last scrolled
 
 const by = (id) => document.getElementById(id);
 
-// departments(page): those to which a conversation can be handed over.
+// departments(page): departments to which a conversation can be transferred.
 export function start(page, departments) {
   by("answer").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -71,8 +71,8 @@ export function draw(page, inside) {
   });
 }
 
-// Keep what has to be read in view, unless somebody scrolled away: the citizen's last words with why
-// they came here, though texts followed by themselves; once they are answered, the end.
+// Keep the unread part in view, unless the user scrolled away: the citizen's last message and the
+// reason for its department, even if automatic texts followed; once it is answered, the end.
 function reading(scroller, fresh, change) {
   const left = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
   const follows = fresh || left < NEAR || Math.abs(scroller.scrollTop - placed) < NEAR;
@@ -84,7 +84,7 @@ function reading(scroller, fresh, change) {
   placed = scroller.scrollTop;
 }
 
-// The telephone number, where the citizen shows one; nothing where nothing is known of them.
+// The phone number, or a text that the citizen hides it; "" if the citizen is unknown.
 function reachable({ identities }) {
   if (identities.length === 0) return "";
   const phone = identities.find((one) => one.kind === "phone");
@@ -95,7 +95,7 @@ function isOver(until) {
   return new Date(until) < new Date();
 }
 
-// Who has it and until when an ordinary answer may go, beside the labels.
+// Department, and the end of the customer service window, beside the labels.
 function stand(conversation) {
   const { assignee, zaak, windowUntil } = conversation;
   const parts = [
@@ -115,7 +115,7 @@ async function answer(page, departments) {
   complain("");
   const { path, body, refused } = await compose.made(page, text, uploads);
   if (refused) return complain(`${word("error.answer")} ${inWords(refused)}`);
-  // The same draft keeps its key, so that a second try is never a second message.
+  // A draft keeps its key, so that a second try does not send a second message.
   const said = JSON.stringify([conversation, body]);
   if (draft.said !== said) draft = { key: freshKey(), said };
   const given = await post(path, { conversationId: conversation, key: draft.key, ...body });
@@ -132,7 +132,7 @@ async function answer(page, departments) {
   page.say(mark("accepted").words);
 }
 
-// Whoever answers is seen typing, where the municipality wants that.
+// Send a typing indicator while an employee writes, if the municipality allows it.
 async function typing(page) {
   const { state } = page;
   const conversation = state.conversations.get(page.conversation);
@@ -152,7 +152,7 @@ function shows(state, { id, department }) {
   return number?.marks && !there?.confidential && !silent.has(id);
 }
 
-// A thumb on what the citizen wrote; once more takes it away.
+// Put a thumb on the citizen's message; a second click removes it.
 async function react(page, conversation, { id, reaction }) {
   const emoji = reaction ? "" : "👍";
   const message = { type: "reaction", reaction: { messageId: id, emoji } };

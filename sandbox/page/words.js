@@ -1,4 +1,4 @@
-// The language of the page: which one, its words, and its way of writing moments.
+// The language of the page: the choice, its texts, and its formats for times.
 
 import { en } from "/page/words-en.js";
 import { nl } from "/page/words-nl.js";
@@ -27,7 +27,7 @@ export function word(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-// Of a reason of the mailroom's, what follows the code that it begins with.
+// The part of a mailroom's reason after its code.
 export function meaning(reason = "") {
   return reason.slice(reason.indexOf(": ") + 1).trim();
 }
@@ -46,12 +46,12 @@ export function setLanguage(chosen) {
   try {
     localStorage.setItem(KEY, chosen);
   } catch {
-    // not remembered, but switched
+    // the choice is not stored, but takes effect
   }
   fill();
 }
 
-// Put the words of the language into everything in the page that names a key.
+// Fill in the texts of every element that names a key.
 export function fill() {
   document.documentElement.lang = language;
   document.title = word("title");
@@ -83,7 +83,7 @@ export function moment(at) {
   return new Date(at).toLocaleString(locale(), style);
 }
 
-// "Duits" for de; the code itself where the browser does not know it.
+// "Duits" for de; the code itself if the browser does not know it.
 export function languageName(code) {
   try {
     return new Intl.DisplayNames([language], { type: "language" }).of(code);

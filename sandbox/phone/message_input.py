@@ -1,4 +1,4 @@
-"""What a citizen does on the phone: as the page says it, and as Meta brings it. Pure."""
+"""Translate a citizen's action on the phone, from the page's form to Meta's webhook. Pure."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,15 +9,15 @@ from sandbox.meta import webhook_payloads
 from sandbox.meta.webhook_payloads import Citizen
 from sandbox.organisation import Number
 
-TEXT_LONGEST = 65_536
-"""Characters that the app itself takes in one message."""
-COPIES_MOST = 10
-"""How often one body may be posted at the same time, to try Meta's repeats."""
-LATE_MOST = WAIT_MOST = 600.0
-"""Seconds: longer than any move of a number is tried for."""
+MAX_TEXT = 65_536
+"""Most characters that the app itself accepts in one message."""
+MAX_COPIES = 10
+"""Most copies of one body posted at the same time, to imitate Meta's repeats."""
+MAX_LATE = MAX_WAIT = 600.0
+"""Seconds; longer than any test of a number's move takes."""
 
 
-class Outgoing(
+class PhoneMessage(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"sender": "from"}
 ):
     """The body of POST /phone/messages."""
@@ -26,64 +26,65 @@ class Outgoing(
     number: str
     name: str = ""
     hidden: bool = False
-    """Keeps the phone number from the municipality, as usernames allow."""
+    """True to hide the phone number from the municipality, as usernames allow."""
     holder: int = 1
-    """The how manieth to hold this phone number; 2 is somebody to whom it was given out anew."""
+    """Ordinal of the phone number's holder; 2 is a person who got the number after another."""
     kind: Literal[
         "text", "image", "document", "audio", "video", "sticker", "location", "reaction",
         "choice", "button", "form", "contact",
     ] = "text"  # fmt: skip
-    """choice: of a menu; button: of a template; form: one filled in; contact: one's own card."""
+    """choice: from a menu; button: of a template; form: completed; contact: the citizen's card."""
     text: str = ""
-    """Words of a text, caption of a picture, title of a choice, answer in a form."""
+    """Body of a text, caption of a picture, title of a choice, or answer in a form."""
     media: str = ""
-    """Id from POST /phone/media."""
+    """Id of a file from POST /phone/media."""
     filename: str = "bijlage.pdf"
-    """Of a document."""
+    """File name of a document."""
     sample: str = ""
-    """Name of a picture that the sandbox brings along."""
+    """Name of a picture that is part of the sandbox."""
     latitude: float = 52.3508
     longitude: float = 6.6617
     place: str = "Marktplein"
     address: str = "Marktplein 1"
     about: str = ""
-    """Wamid that it quotes or answers."""
+    """Wamid of the message that this one quotes or answers."""
     emoji: str = ""
     row: str = ""
-    """Id of the chosen row or button, token of a form."""
+    """Id of the chosen row or button, or token of a form."""
     button: bool = False
-    """The choice was a button, not a row of a list."""
+    """True if the choice was a button, not a row of a list."""
     copies: int = 1
     late: float = 0.0
-    """Seconds that the number's carrier keeps it back; it signs as of today, whatever moves."""
+    """Seconds that the number's present carrier delays the message. It also signs the message, even
+    if the number moves meanwhile."""
     wait: float = 0.0
-    """Seconds that the answer may take until the gateway has it."""
+    """Seconds to wait for the gateway to accept the message before the response."""
 
 
-Attach = Callable[[Outgoing], webhook_payloads.Json]
-"""The file that goes along, as it stands in a webhook; ValueError where there is none."""
+Attach = Callable[[PhoneMessage], webhook_payloads.Json]
+"""Returns the file of a message in a webhook's form; ValueError if there is none."""
 
 
-def examine(outgoing: Outgoing) -> None:
-    """ValueError for what no phone could send."""
+def validate(outgoing: PhoneMessage) -> None:
+    """Raise ValueError for a message that no phone could send."""
     if not outgoing.sender.removeprefix("+").isdecimal():
         raise ValueError("from: expected a phone number with country code")
-    if not 1 <= outgoing.copies <= COPIES_MOST:
-        raise ValueError(f"copies: expected 1 to {COPIES_MOST}")
-    if len(outgoing.text) > TEXT_LONGEST:
-        raise ValueError(f"text: expected at most {TEXT_LONGEST} characters")
+    if not 1 <= outgoing.copies <= MAX_COPIES:
+        raise ValueError(f"copies: expected 1 to {MAX_COPIES}")
+    if len(outgoing.text) > MAX_TEXT:
+        raise ValueError(f"text: expected at most {MAX_TEXT} characters")
     if outgoing.holder < 1:
         raise ValueError("holder: expected 1 or more")
-    for name, value, most in (
-        ("late", outgoing.late, LATE_MOST),
-        ("wait", outgoing.wait, WAIT_MOST),
+    for name, value, longest in (
+        ("late", outgoing.late, MAX_LATE),
+        ("wait", outgoing.wait, MAX_WAIT),
     ):
-        if not 0 <= value <= most:
-            raise ValueError(f"{name}: expected 0 to {most:.0f} seconds")
+        if not 0 <= value <= longest:
+            raise ValueError(f"{name}: expected 0 to {longest:.0f} seconds")
 
 
-def citizen(outgoing: Outgoing, number: Number) -> Citizen:
-    """Who writes, as the number's portfolio knows them."""
+def make_citizen(outgoing: PhoneMessage, number: Number) -> Citizen:
+    """Return the sender, as known in the number's portfolio."""
     return Citizen(
         outgoing.sender.removeprefix("+"),
         outgoing.name,
@@ -93,59 +94,59 @@ def citizen(outgoing: Outgoing, number: Number) -> Citizen:
     )
 
 
-def content(outgoing: Outgoing, number: Number, attach: Attach) -> webhook_payloads.Json:
-    """The message as Meta has it; ValueError says what is missing."""
-    made = CONTENT[outgoing.kind](outgoing, attach)
+def make_content(outgoing: PhoneMessage, number: Number, attach: Attach) -> webhook_payloads.Json:
+    """Return the message in Meta's form; ValueError names what is missing."""
+    message = CONTENT[outgoing.kind](outgoing, attach)
     if outgoing.about and outgoing.kind != "reaction":
-        made = {"context": {"from": number.phone, "id": outgoing.about}} | made
-    return made
+        message = {"context": {"from": number.phone, "id": outgoing.about}} | message
+    return message
 
 
-def _text(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    return webhook_payloads.text(needed(outgoing.text, "text"))
+def _text(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    return webhook_payloads.text(require(outgoing.text, "text"))
 
 
-def _media(outgoing: Outgoing, attach: Attach) -> webhook_payloads.Json:
+def _media(outgoing: PhoneMessage, attach: Attach) -> webhook_payloads.Json:
     caption = outgoing.text if outgoing.kind not in {"audio", "sticker"} else ""
     return webhook_payloads.media(outgoing.kind, attach(outgoing), caption)
 
 
-def _document(outgoing: Outgoing, attach: Attach) -> webhook_payloads.Json:
-    about = attach(outgoing) | {"filename": outgoing.filename}
-    return webhook_payloads.media("document", about, outgoing.text)
+def _document(outgoing: PhoneMessage, attach: Attach) -> webhook_payloads.Json:
+    file = attach(outgoing) | {"filename": outgoing.filename}
+    return webhook_payloads.media("document", file, outgoing.text)
 
 
-def _location(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    where = outgoing.latitude, outgoing.longitude, outgoing.place, outgoing.address
-    return webhook_payloads.location(*where)
+def _location(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    place = outgoing.latitude, outgoing.longitude, outgoing.place, outgoing.address
+    return webhook_payloads.location(*place)
 
 
-def _reaction(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    return webhook_payloads.reaction(needed(outgoing.about, "about"), outgoing.emoji)
+def _reaction(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    return webhook_payloads.reaction(require(outgoing.about, "about"), outgoing.emoji)
 
 
-def _choice(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    needed(outgoing.about, "about")
-    row, title = needed(outgoing.row, "row"), needed(outgoing.text, "text")
+def _choice(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    require(outgoing.about, "about")
+    row, title = require(outgoing.row, "row"), require(outgoing.text, "text")
     return webhook_payloads.choice(row, title, "button_reply" if outgoing.button else "list_reply")
 
 
-def _button(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    needed(outgoing.about, "about")
-    return webhook_payloads.button(needed(outgoing.row, "row"), needed(outgoing.text, "text"))
+def _button(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    require(outgoing.about, "about")
+    return webhook_payloads.button(require(outgoing.row, "row"), require(outgoing.text, "text"))
 
 
-def _form(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
-    needed(outgoing.about, "about")
-    return webhook_payloads.form(outgoing.row, needed(outgoing.text, "text"))
+def _form(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
+    require(outgoing.about, "about")
+    return webhook_payloads.form(outgoing.row, require(outgoing.text, "text"))
 
 
-def _contact(outgoing: Outgoing, _: Attach) -> webhook_payloads.Json:
+def _contact(outgoing: PhoneMessage, _: Attach) -> webhook_payloads.Json:
     phone = outgoing.sender.removeprefix("+")
-    return webhook_payloads.card(phone, outgoing.name or phone, asked=bool(outgoing.about))
+    return webhook_payloads.card(phone, outgoing.name or phone, is_requested=bool(outgoing.about))
 
 
-CONTENT: dict[str, Callable[[Outgoing, Attach], webhook_payloads.Json]] = {
+CONTENT: dict[str, Callable[[PhoneMessage, Attach], webhook_payloads.Json]] = {
     "text": _text,
     "image": _media,
     "video": _media,
@@ -161,7 +162,7 @@ CONTENT: dict[str, Callable[[Outgoing, Attach], webhook_payloads.Json]] = {
 }
 
 
-def needed(value: str, name: str) -> str:
+def require(value: str, name: str) -> str:
     if not value.strip():
         raise ValueError(f"{name}: is missing")
     return value

@@ -37,7 +37,7 @@ def words(language: str) -> dict[str, str]:
     """The texts of the page in one language."""
     import re
 
-    table = page_server.files()[f"words-{language}.js"].content.decode()
+    table = page_server.load_files()[f"words-{language}.js"].content.decode()
     return dict(re.findall(r'^  "([a-z0-9_.-]+)": "(.*)",$', table, re.MULTILINE))
 
 

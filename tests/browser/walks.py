@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, expect
 
-from sandbox.service import running
+from sandbox.service import run_sandbox
 from sandbox.settings import SandboxSettings
 from tests.browser.page import MailroomPage
 from tests.browser.small_town import SmallTown, small_town
@@ -37,7 +37,7 @@ async def town_and_page(
         settings = SandboxSettings(
             port=0, gateway_url=url, archiver_url=url, status_seconds=(0.02, 0.1), seed=3
         )
-        async with running(settings) as sandbox:
+        async with run_sandbox(settings) as sandbox:
             town.crm = sandbox.url + "/crm/events"
             town.graph = sandbox.url + "/graph/v26.0"
             context = await browser.new_context(viewport={"width": width, "height": height})

@@ -14,7 +14,7 @@ from sandbox import organisation
 from sandbox.crm.event_validation import signature
 from sandbox.meta.webhook_payloads import headers
 from sandbox.organisation import Carrier
-from sandbox.service import Running, running
+from sandbox.service import RunningSandbox, run_sandbox
 from sandbox.settings import SandboxSettings
 from services.http.problems import problem_response
 from services.http.server import serve
@@ -108,7 +108,9 @@ class Services:
 
 
 class World:
-    def __init__(self, sandbox: Running, services: Services, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, sandbox: RunningSandbox, services: Services, http: aiohttp.ClientSession
+    ) -> None:
         self.url = sandbox.url
         self.services = services
         self.http = http
@@ -152,7 +154,7 @@ async def world(**settings: Any) -> AsyncIterator[World]:
         url = f"http://127.0.0.1:{port}"
         defaults = {"gateway_url": url, "archiver_url": url, "status_seconds": (0.0, 0.05)}
         asked = SandboxSettings(port=0, seed=1, **(defaults | settings))
-        async with running(asked) as sandbox, aiohttp.ClientSession() as http:
+        async with run_sandbox(asked) as sandbox, aiohttp.ClientSession() as http:
             yield World(sandbox, services, http)
 
 

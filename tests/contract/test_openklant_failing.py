@@ -7,8 +7,8 @@ from collections import Counter
 import aiohttp
 import pytest
 
-from sandbox.openklant.latency import CREATING
-from sandbox.openklant.modes import BY_OTHERS, REFUSALS
+from sandbox.openklant.latency import POST_SECONDS
+from sandbox.openklant.modes import PROXY_STATUSES, REFUSALS
 from tests.contract.sandbox_world import World
 from tests.openklant import CONTACT, Answer, Client, Json
 
@@ -38,12 +38,15 @@ async def test_a_mode_refuses_as_the_api_does_and_stores_nothing(client: Client,
     assert (await client.ask("POST", "/klantcontacten", NUMBERED)).status == 201
 
 
-@pytest.mark.parametrize("mode", BY_OTHERS)
+@pytest.mark.parametrize("mode", PROXY_STATUSES)
 async def test_a_mode_answers_as_a_proxy_does_in_html(client: Client, mode: str) -> None:
     await client.control("POST", "mode", {"mode": mode})
     for _ in range(2):
         answer = await client.ask("POST", "/klantcontacten", NUMBERED)
-        assert (answer.status, answer.headers["Content-Type"][:9]) == (BY_OTHERS[mode], "text/html")
+        assert (answer.status, answer.headers["Content-Type"][:9]) == (
+            PROXY_STATUSES[mode],
+            "text/html",
+        )
     assert await stored(client) == {}
 
 
@@ -139,7 +142,7 @@ async def test_without_a_mode_too_exactly_one_of_four_at_once_is_stored(client: 
 async def test_it_is_no_faster_than_the_real_server_and_slower_when_many_come(
     client: Client,
 ) -> None:
-    work = CREATING["klantcontacten"]
+    work = POST_SECONDS["klantcontacten"]
     begun = time.monotonic()
     await client.post("klantcontacten", CONTACT)
     assert time.monotonic() - begun >= work
@@ -152,7 +155,7 @@ async def test_its_pace_can_be_changed(client: Client) -> None:
     await client.control("POST", "pace", {"factor": 20})
     begun = time.monotonic()
     await client.post("klantcontacten", CONTACT)
-    assert time.monotonic() - begun >= CREATING["klantcontacten"] * 20
+    assert time.monotonic() - begun >= POST_SECONDS["klantcontacten"] * 20
     assert (await client.control("GET", "pace"))["answered"] == 1
     for wrong in ({"factor": -1}, {"factor": 101}, {}, {"factor": 1, "x": 1}):
         assert (await client.ask("POST", f"{client.url}/openklant/pace", wrong)).status == 400
@@ -169,7 +172,7 @@ async def test_it_tells_how_many_came_at_once_and_how_long_they_waited(client: C
         "p99": 0.0,
     }
     await at_once(client, "klantcontacten", CONTACT, 12)
-    told, work = await client.control("GET", "pace"), CREATING["klantcontacten"]
+    told, work = await client.control("GET", "pace"), POST_SECONDS["klantcontacten"]
     assert (told["mostAtOnce"], told["answered"]) == (12, 12)
     assert told["perSecond"] < 2 / work
     assert work < told["p50"] < told["p99"]

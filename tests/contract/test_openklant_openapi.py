@@ -121,7 +121,7 @@ def described(resource: str) -> Iterator[tuple[str, Json, bool]]:
 
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_the_table_has_the_fields_of_the_document_with_their_limits(resource: str) -> None:
-    fields = {name: field for name, field in RESOURCES[resource].items() if not field.own}
+    fields = {name: field for name, field in RESOURCES[resource].items() if not field.set_by_server}
     found = {name: (one, required) for name, one, required in described(resource)}
     assert fields.keys() == found.keys()
     for name, field in fields.items():
@@ -137,7 +137,7 @@ def test_the_table_has_the_fields_of_the_document_with_their_limits(resource: st
 
 
 def facts(field: Field) -> tuple[int, bool, bool, set[str]]:
-    most = 0 if field.kind == "metadata" else field.most
+    most = 0 if field.kind == "metadata" else field.max_length
     return most, field.required, field.null, set(field.one_of)
 
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.events import parse_event
-from sandbox.openklant.writes import Checked, check
+from sandbox.openklant.writes import CheckedWrite, check_write
 from services.contract import Delivery
 from tests.contract.test_openklant_openapi import DOCUMENT, document
 from tests.integration.handing import NOON
@@ -132,8 +132,8 @@ def test_whatever_was_written_it_is_taken(data: dict[str, Any], whole: bool) -> 
         text = msgspec.json.encode(body).decode()
         for ours, theirs in ids.items():
             text = text.replace(ours, theirs)
-        found = check(register.store, resource, msgspec.json.decode(text))
-        assert isinstance(found, Checked), found
+        found = check_write(register.store, resource, msgspec.json.decode(text))
+        assert isinstance(found, CheckedWrite), found
 
 
 @settings(max_examples=200, deadline=None)

@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from sandbox.meta import graph_api, graph_errors, send_validation, webhook_payloads
-from sandbox.meta.media_store import Media
+from sandbox.meta.media_store import MediaStore
 from sandbox.meta.send_validation import Send
 from sandbox.meta.webhook_payloads import Citizen, Sent
 from sandbox.organisation import Number
@@ -174,11 +174,11 @@ NEWER_KINDS = [
 def test_what_can_be_asked_with_one_tap_is_taken_and_its_action_must_be_its_own(
     body: Json,
 ) -> None:
-    assert isinstance(send_validation.check(body), Send)
+    assert isinstance(send_validation.validate(body), Send)
     changed = body["interactive"] | {"action": {"name": "another"}}
-    assert not isinstance(send_validation.check(body | {"interactive": changed}), Send)
+    assert not isinstance(send_validation.validate(body | {"interactive": changed}), Send)
     unknown = body["interactive"] | {"type": "carousel"}
-    assert not isinstance(send_validation.check(body | {"interactive": unknown}), Send)
+    assert not isinstance(send_validation.validate(body | {"interactive": unknown}), Send)
 
 
 def request_schema(kind: str) -> Json:
@@ -193,14 +193,14 @@ def as_v23(body: Json) -> Json:
 @pytest.mark.parametrize("body", REQUESTS, ids=[f"{r['type']}-{i}" for i, r in enumerate(REQUESTS)])
 def test_our_requests_are_what_meta_describes_and_the_stand_in_takes_them(body: Json) -> None:
     assert faults_against(request_schema(body["type"]), as_v23(body)) == []
-    assert isinstance(send_validation.check(body), Send)
+    assert isinstance(send_validation.validate(body), Send)
 
 
 @pytest.mark.parametrize("missing", ["messaging_product", "to", "text"])
 def test_a_request_that_meta_describes_otherwise_is_refused_by_both(missing: str) -> None:
     body = {name: value for name, value in REQUESTS[0].items() if name != missing}
     assert faults_against(request_schema("text"), as_v23(body))
-    assert not isinstance(send_validation.check(body), Send)
+    assert not isinstance(send_validation.validate(body), Send)
 
 
 def test_a_read_receipt_is_what_meta_describes() -> None:
@@ -211,7 +211,7 @@ def test_a_read_receipt_is_what_meta_describes() -> None:
 
 
 def test_the_answer_to_a_message_is_what_meta_describes() -> None:
-    answer = graph_api.receipt(SENT)
+    answer = graph_api.send_response(SENT)
     assert faults_against(schema("MessageResponsePayload"), answer) == []
     assert answer["contacts"] == [{"input": "+31600000011", "wa_id": "31600000011"}]
     assert answer["messages"] == [{"id": "wamid.X"}]
@@ -219,13 +219,13 @@ def test_the_answer_to_a_message_is_what_meta_describes() -> None:
 
 @pytest.mark.parametrize("code", graph_errors.ERRORS)
 def test_every_error_has_the_body_that_meta_describes(code: int) -> None:
-    body = graph_errors.answer(graph_errors.ERRORS[code], trace="A1")
+    body = graph_errors.error_body(graph_errors.ERRORS[code], trace="A1")
     assert faults_against(schema("ErrorResponse"), body) == []
     assert faults_against(schema("StatusError"), graph_errors.status_error(code)) == []
 
 
 def test_the_answer_about_media_is_what_meta_describes() -> None:
-    answer = Media(Random(1)).add("image/png", b"x").answer("http://127.0.0.1/x")
+    answer = MediaStore(Random(1)).add("image/png", b"x").description("http://127.0.0.1/x")
     described = document()["paths"]["/{Version}/{Media-ID}"]["get"]["responses"]["200"]["content"]
     assert faults_against(described["application/json"]["schema"], answer) == []
     assert answer.keys() == described["application/json"]["schema"]["properties"].keys()
@@ -235,7 +235,7 @@ ABOUT = {"context": {"from": NUMBER.phone, "id": "wamid.X"}}
 
 
 def contents() -> Iterator[Json]:
-    about = Media(Random(1)).add("image/png", b"x").about()
+    about = MediaStore(Random(1)).add("image/png", b"x").webhook_fields()
     yield webhook_payloads.text("Mijn paspoort is verlopen / één €")
     yield webhook_payloads.media("image", about, "De container")
     yield webhook_payloads.media("document", about | {"filename": "a.pdf"})
@@ -244,7 +244,7 @@ def contents() -> Iterator[Json]:
     yield ABOUT | webhook_payloads.choice("afval", "Afval", "list_reply")
     yield ABOUT | webhook_payloads.choice("ja", "Ja", "button_reply")
     yield ABOUT | webhook_payloads.button("ja", "Ja")
-    yield webhook_payloads.card("31600000011", "Fatima El Amrani", asked=False)
+    yield webhook_payloads.card("31600000011", "Fatima El Amrani", is_requested=False)
 
 
 REPLIES = {

@@ -38,7 +38,7 @@ def test_our_message_is_one_that_meta_accepts(
 ) -> None:
     content = {"type": "text", "text": {"body": "Goedemorgen"}}
     body = msgspec.json.decode(graph_api.request(kind, address, content, f"{ID}.1"))
-    sent = send_validation.check(body)
+    sent = send_validation.validate(body)
     assert isinstance(sent, Send)
     assert (sent.phone, sent.bsuid, sent.opaque) == (phone, bsuid, f"{ID}.1")
 
@@ -47,9 +47,11 @@ def test_our_message_is_one_that_meta_accepts(
 def test_our_event_is_one_that_a_crm_trusts_and_understands(secret: str) -> None:
     body = cloudevents.body(DELIVERY, "")
     headers = cloudevents.headers(DELIVERY, body, [cloudevents.key_of(secret)], NOW)
-    assert event_validation.distrust(headers, body, crm_secret(secret), NOW.timestamp()) == ""
-    assert event_validation.split(headers["Content-Type"], body) == [body]
-    event, faults = event_validation.read(body)
+    assert (
+        event_validation.signature_fault(headers, body, crm_secret(secret), NOW.timestamp()) == ""
+    )
+    assert event_validation.split_batch(headers["Content-Type"], body) == [body]
+    event, faults = event_validation.read_event(body)
     assert faults == []
     assert event is not None
     assert (event.id, event.sequence, event.conversation) == (str(ID), 17, "106540352242922-a")

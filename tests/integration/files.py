@@ -18,10 +18,10 @@ from archiver.api.access_log import access_log
 from archiver.encryption.stream_sealing import SealingStream
 from archiver.media import fetcher as fetcher_loop
 from archiver.media import scan_worker as looker_loop
-from archiver.media.fetch_policy import Fetched
+from archiver.media.fetch_policy import FetchedFile
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
-from archiver.media.routes import Files
+from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import File, MediaStore
 from services import clock
@@ -210,7 +210,7 @@ async def room(
         ring = TokenStore(pool, [key("t", **many), others])
         views = await enter(access_log(await writer_of(pool)))
         reader = await reader_of(pool)
-        files = Files(reader, book, store, views, ring, scanned_only=scanned_only)
+        files = MediaRoutes(reader, book, store, views, ring, scanned_only=scanned_only)
         door = await enter(serve(api_app(files.routes()), "127.0.0.1", 0))
         await enter(background_task(fetcher.run()))
         await enter(background_task(looker.run()))
@@ -234,7 +234,7 @@ async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
 
 async def hash_of(place: Room, id: UUID) -> str:
     """The SHA-256 of what was fetched, in hex."""
-    kept = await place.book.kept(id)
+    kept = await place.book.find(id)
     assert kept
     return kept.sha256
 
@@ -246,13 +246,13 @@ def flipped(at: int) -> Callable[[bytes], bytes]:
 async def dies(pool: Pool, store: ObjectStore, after: str) -> File:
     """Somebody gets a file, and is killed after this."""
     book, now = await book_of(pool), clock.now()
-    file = await book.to_fetch(now, clock.new_id(), [])
-    assert file and file.lock and await book.start_fetch(file)
+    file = await book.claim_to_fetch(now, clock.new_id(), [])
+    assert file and file.stream_key and await book.start_fetch(file)
 
     async def content() -> AsyncIterator[bytes]:
         yield LARGE
 
-    sealing = SealingStream(file.lock, content())
+    sealing = SealingStream(file.stream_key, content())
     if after != "begun":
         await store.put(object_store.media(file.object), sealing.pieces())
     if after in ("named", "kept", "fetched"):
@@ -261,6 +261,6 @@ async def dies(pool: Pool, store: ObjectStore, after: str) -> File:
         await store.keep(object_store.media(file.object), object_store.sealed(sealing.sha256()))
     if after == "fetched":
         sha256 = hashlib.sha256(LARGE).hexdigest()
-        got = Fetched(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())
-        await book.fetched(file, got, now)
+        got = FetchedFile(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())
+        await book.record_fetch(file, got, now)
     return file

@@ -27,7 +27,7 @@ from deliverer.destinations.openklant.task_status import Closing
 from deliverer.destinations.openklant_receiver import ANSWER_BYTES
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
-from sandbox.service import running
+from sandbox.service import run_sandbox
 from sandbox.settings import SandboxSettings
 from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Delivery
@@ -183,7 +183,7 @@ async def register(pool: Pool) -> AsyncIterator[Register]:
     """As fast as it goes; empty."""
     asked = SandboxSettings(port=0, seed=1)
     async with (
-        running(asked) as sandbox,
+        run_sandbox(asked) as sandbox,
         aiohttp.ClientSession() as http,
         http_client(8, networks=[ip_network("127.0.0.0/8")], answer_bytes=ANSWER_BYTES) as sender,
     ):

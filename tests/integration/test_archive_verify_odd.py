@@ -16,7 +16,7 @@ from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.erasure import Eraser
 from archiver.log.inclusion_proof import prove_inclusion
 from archiver.log.writer import Writer, person_hash
-from archiver.media.fetch_policy import Fetched
+from archiver.media.fetch_policy import FetchedFile
 from archiver.media.store import MediaStore
 from archiver.quarantine import Quarantine
 from services import clock
@@ -192,15 +192,15 @@ async def test_a_file_on_its_way_to_a_message_that_is_destroyed_does_not_come(po
     keys, id, now = await keys_of(pool), await came(pool, "900"), clock.now()
     entry = await pool.fetchval("select id from archiver.entry where message = $1", id)
     book = MediaStore(pool, keys)
-    file = await book.to_fetch(now, clock.new_id(), [])
+    file = await book.claim_to_fetch(now, clock.new_id(), [])
     assert file
     await Eraser(pool, keys).erase_entry(entry, "test")
     assert not await book.start_fetch(file)
     assert not await book.set_object(file, "cd" * 32)
-    await book.fetched(file, Fetched(3, "ab" * 32, "image/jpeg", b""), now)
-    kept = await book.kept(id)
-    assert kept and (kept.state, kept.lock, kept.sha256) == ("lost", None, "")
-    assert await book.to_fetch(now + timedelta(days=1), clock.new_id(), []) is None
+    await book.record_fetch(file, FetchedFile(3, "ab" * 32, "image/jpeg", b""), now)
+    kept = await book.find(id)
+    assert kept and (kept.state, kept.stream_key, kept.sha256) == ("lost", None, "")
+    assert await book.claim_to_fetch(now + timedelta(days=1), clock.new_id(), []) is None
 
 
 async def test_a_municipality_is_destroyed_while_its_citizens_write(log: Log) -> None:

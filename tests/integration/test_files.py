@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from archiver.media.fetch_policy import EXPIRED, LARGEST_BYTES, LIVES, TOO_LARGE, UNUSABLE
+from archiver.media.fetch_policy import EXPIRED, LARGEST_BYTES, META_RETENTION, TOO_LARGE, UNUSABLE
 from services.files.clamd import Scanner
 from services.postgres.database import Pool
 from tests.clamav import Clamd
@@ -59,12 +59,12 @@ async def test_a_name_of_any_length_keeps_nobody_from_the_file(scanned: Room) ->
 
 
 async def test_an_id_that_is_older_than_seven_days_says_so(scanned: Room) -> None:
-    id = await scanned.came("900", sent=LIVES + timedelta(hours=1))
+    id = await scanned.came("900", sent=META_RETENTION + timedelta(hours=1))
     row = await scanned.until(id, "lost")
     assert row["reason"] == EXPIRED
     status, body, _ = await scanned.get(id)
     assert status == 410 and b"7 dagen" in body
-    [told] = await (await book_of(scanned.pool)).untold(10)
+    [told] = await (await book_of(scanned.pool)).load_unpublished(10)
     assert (told.state, told.reason, told.message) == ("lost", EXPIRED, id)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from archiver.media.fetch_policy import EXPIRED, Fetched, MediaResult
-from archiver.media.fetcher import AT_ONCE, OF_A_NUMBER
+from archiver.media.fetch_policy import EXPIRED, FetchedFile, MediaResult
+from archiver.media.fetcher import AT_ONCE, PER_NUMBER
 from archiver.media.store import LEASE_SECONDS, RENEW_SECONDS, File, MediaStore
 from services import clock
 from services.files.clamd import Scanner
@@ -37,7 +37,7 @@ async def test_a_number_whose_provider_hangs_leaves_the_others_their_files(
                 await stack.enter_async_context(background_task(place.fetcher.run()))
             await place.until(other, "available", seconds=10)
             assert {await place.state(id) for id in hanging} == {"waiting"}
-            assert place.fetcher._busy[NUMBER] == OF_A_NUMBER
+            assert place.fetcher._busy[NUMBER] == PER_NUMBER
             hangs.set()
 
 
@@ -79,7 +79,7 @@ class Forgetful:
         return getattr(self._book, name)
 
     async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
-        found = await self._book.to_fetch(now, object, full)
+        found = await self._book.claim_to_fetch(now, object, full)
         if found and not self.lost:
             self.lost = True
             raise ConnectionResetError
@@ -93,7 +93,7 @@ async def test_a_claim_of_which_the_answer_is_lost_costs_no_other_its_file(
     forgetful = Forgetful(await book_of(pool))
     async with room(pool, tmp_path) as place:
         place.provider.files = {n: ("image/jpeg", JPEG + n.encode()) for n in ("900", "901")}
-        place.fetcher._book = forgetful  # type: ignore[assignment]
+        place.fetcher._media_store = forgetful  # type: ignore[assignment]
         await place.until(second, "available")
         assert await place.state(first) == "waiting"
         await pool.execute("update archiver.media set due_at = now() where state = 'waiting'")
@@ -115,7 +115,7 @@ async def test_a_message_that_is_recorded_again_brings_no_file_anew(scanned: Roo
 async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_path: Path) -> None:
     id = await came(pool, "900")
     book = await book_of(pool)
-    taken = await book.to_fetch(clock.now(), clock.new_id(), [])
+    taken = await book.claim_to_fetch(clock.now(), clock.new_id(), [])
     assert taken and await book.start_fetch(taken)
     await pool.execute("update archiver.media set due_at = now()")  # its time is over
     folder = tmp_path / "objects" / "media"
@@ -147,7 +147,7 @@ async def test_what_was_in_hand_at_the_end_is_due_at_once(pool: Pool, tmp_path: 
             reached.set()
             await release.wait()
 
-        place.fetcher._source.describe = about  # type: ignore[assignment, method-assign]
+        place.fetcher._client.describe = about  # type: ignore[assignment, method-assign]
         id = await place.came("900")
         async with asyncio.timeout(LONG):
             await reached.wait()
@@ -159,32 +159,35 @@ async def test_the_outcome_is_the_same_however_often_it_is_told(scanned: Room) -
     scanned.provider.files["900"] = ("image/jpeg", JPEG)
     id = await scanned.came("900")
     await scanned.until(id, "available")
-    [first], [second] = await scanned.book.untold(10), await scanned.book.untold(10)
+    [first], [second] = (
+        await scanned.book.load_unpublished(10),
+        await scanned.book.load_unpublished(10),
+    )
     assert first == second
     assert (first.number, first.department, first.size) == ("106540352242922", "balie", len(JPEG))
     await scanned.book.mark_published([first])
-    assert await scanned.book.untold(10) == []
+    assert await scanned.book.load_unpublished(10) == []
 
 
 async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
     id = await came(pool, "900")
     book, now = await book_of(pool), clock.now()
-    taken = await book.to_fetch(now, clock.new_id(), [])
-    assert taken and taken.id == id and taken.left is None
+    taken = await book.claim_to_fetch(now, clock.new_id(), [])
+    assert taken and taken.id == id and taken.previous_object is None
     assert await book.start_fetch(taken)
     soon = now + timedelta(seconds=LEASE_SECONDS - 1)
-    assert await book.to_fetch(soon, clock.new_id(), []) is None
+    assert await book.claim_to_fetch(soon, clock.new_id(), []) is None
     await book.renew(taken, now + timedelta(seconds=RENEW_SECONDS))
     soon = now + timedelta(seconds=LEASE_SECONDS + 1)
-    assert await book.to_fetch(soon, clock.new_id(), []) is None
+    assert await book.claim_to_fetch(soon, clock.new_id(), []) is None
     later = now + timedelta(seconds=LEASE_SECONDS + RENEW_SECONDS + 1)
-    assert await book.to_fetch(later, clock.new_id(), [taken.number]) is None
-    again = await book.to_fetch(later, clock.new_id(), [])
-    assert again and (again.id, again.left) == (id, taken.object)
+    assert await book.claim_to_fetch(later, clock.new_id(), [taken.number]) is None
+    again = await book.claim_to_fetch(later, clock.new_id(), [])
+    assert again and (again.id, again.previous_object) == (id, taken.object)
     assert await book.start_fetch(again) and not await book.start_fetch(taken)
-    got = Fetched(1, "aa", "image/jpeg", b"")
-    await book.fetched(taken, got, later)  # who comes too late changes nothing
-    assert not await book.names(taken) and not await book.names(again)
+    got = FetchedFile(1, "aa", "image/jpeg", b"")
+    await book.record_fetch(taken, got, later)  # who comes too late changes nothing
+    assert not await book.is_current(taken) and not await book.is_current(again)
     await book.reschedule(taken, later, "too late")  # of the one that was thought dead
     await book.renew(taken, later + timedelta(hours=1))
     row = await pool.fetchrow("select reason, due_at from archiver.media where id = $1", id)
@@ -197,20 +200,20 @@ async def test_a_claim_takes_one_however_few_the_planner_thinks_there_are(pool: 
     for n in range(10):
         await came(pool, f"90{n}")
     now = clock.now()
-    assert await (await book_of(pool)).to_fetch(now, clock.new_id(), [])
+    assert await (await book_of(pool)).claim_to_fetch(now, clock.new_id(), [])
     assert await pool.fetchval("select count(*) from archiver.media where attempts > 0") == 1
 
 
 async def test_who_comes_too_late_with_a_fetch_ends_nothing_that_is_looked_at(pool: Pool) -> None:
     id, book = await came(pool, "900"), await book_of(pool)
     now = clock.now()
-    late = await book.to_fetch(now, clock.new_id(), [])
+    late = await book.claim_to_fetch(now, clock.new_id(), [])
     assert late and await book.start_fetch(late)
     after = now + timedelta(seconds=LEASE_SECONDS + 1)
-    again = await book.to_fetch(after, clock.new_id(), [])
+    again = await book.claim_to_fetch(after, clock.new_id(), [])
     assert again and await book.start_fetch(again)
-    await book.fetched(again, Fetched(1, "aa", "image/jpeg", b""), after)
-    look = await book.to_look_at(after, again=False)
+    await book.record_fetch(again, FetchedFile(1, "aa", "image/jpeg", b""), after)
+    look = await book.claim_to_scan(after, include_unscanned=False)
     assert look and look.attempts == late.attempts
     assert not await book.finish(late, MediaResult("lost", EXPIRED), after)
     await book.reschedule(late, after + timedelta(days=1), "too late")

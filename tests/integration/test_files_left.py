@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.media.fetch_policy import Fetched
+from archiver.media.fetch_policy import FetchedFile
 from archiver.media.store import LEASE_SECONDS
 from services import clock
 from services.files.object_store import ObjectStore, StoreUnavailable
@@ -65,8 +65,8 @@ async def test_who_stood_still_at_the_last_name_leaves_another_s_file_alone(
 ) -> None:
     async with room(pool, tmp_path) as place:
         place.provider.files["900"] = ("image/jpeg", LARGE)
-        slow = Slow(place.fetcher._store, before=before)
-        place.fetcher._store = slow  # type: ignore[assignment]
+        slow = Slow(place.fetcher._objects, before=before)
+        place.fetcher._objects = slow  # type: ignore[assignment]
         id = await place.came("900")
         await slow.reached.wait()
         first = await place.row(id)
@@ -103,8 +103,8 @@ async def test_nothing_is_given_up_while_something_of_it_may_be_there(
     pool: Pool, tmp_path: Path
 ) -> None:
     async with room(pool, tmp_path) as place:
-        stuck = Stuck(place.fetcher._store)
-        place.fetcher._store = stuck  # type: ignore[assignment]
+        stuck = Stuck(place.fetcher._objects)
+        place.fetcher._objects = stuck  # type: ignore[assignment]
         id = await place.came("../me")
         reason = lambda: pool.fetchval("select reason from archiver.media")  # noqa: E731
         assert (await until(reason, bool, LONG)).startswith("media_store")
@@ -115,15 +115,15 @@ async def test_nothing_is_given_up_while_something_of_it_may_be_there(
 
 async def test_who_was_thought_dead_names_nothing_any_more(pool: Pool) -> None:
     id, book, now = await came(pool, "900"), await book_of(pool), clock.now()
-    late = await book.to_fetch(now, clock.new_id(), [])
+    late = await book.claim_to_fetch(now, clock.new_id(), [])
     assert late and await book.start_fetch(late) and await book.set_object(late, "aa")
     after = now + timedelta(seconds=LEASE_SECONDS + 1)
-    again = await book.to_fetch(after, clock.new_id(), [])
-    assert again and (again.left, again.left_sealed) == (late.object, "aa")
-    assert again.lock != late.lock, "under one key never two contents"
-    got = Fetched(1, "bb", "image/jpeg", b"", object="aa")
-    await book.fetched(late, got, after)  # what is being swept is no file
-    assert not await book.set_object(late, "cc") and not await book.names(late)
+    again = await book.claim_to_fetch(after, clock.new_id(), [])
+    assert again and (again.previous_object, again.previous_sha256) == (late.object, "aa")
+    assert again.stream_key != late.stream_key, "under one key never two contents"
+    got = FetchedFile(1, "bb", "image/jpeg", b"", object="aa")
+    await book.record_fetch(late, got, after)  # what is being swept is no file
+    assert not await book.set_object(late, "cc") and not await book.is_current(late)
     assert await book.start_fetch(again)
     row = await pool.fetchrow("select * from archiver.media where id = $1", id)
     assert (row["state"], row["ciphertext_sha256"]) == ("waiting", "")

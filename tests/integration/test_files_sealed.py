@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from archiver.encryption.stream_sealing import CHUNK_BYTES
 from archiver.log.erasure import Eraser
-from archiver.media.fetch_policy import UNOPENABLE, Announced
+from archiver.media.fetch_policy import UNOPENABLE, AnnouncedFile
 from services import metrics
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
@@ -58,7 +58,7 @@ async def test_a_file_lies_sealed_under_the_hash_of_what_lies_there(
         assert known == [hashlib.sha256(LARGE).hexdigest()] * 2
         assert rows[0]["digest"] != rows[1]["digest"], "nobody sees that they are the same"
         assert (await place.get(first))[:2] == (await place.get(second))[:2] == (200, LARGE)
-        told = {one.message: one.object for one in await place.book.untold(10)}
+        told = {one.message: one.object for one in await place.book.load_unpublished(10)}
         assert told == {row["id"]: row["ciphertext_sha256"] for row in rows}
 
 
@@ -72,12 +72,10 @@ async def test_who_has_the_file_and_the_table_cannot_tell_that_it_was_sent(
         hash = hashlib.sha256(JPEG)
         for looks in (hash.hexdigest(), base64.b64encode(hash.digest()).decode()):
             assert looks not in copy
-        [told] = await place.book.untold(10)
+        [told] = await place.book.load_unpublished(10)
         assert told.sha256 == await hash_of(place, id) == hash.hexdigest()
-        await Eraser(pool, await keys_of(pool)).erase_conversation(
-            "almelo", told.conversation, "test"
-        )
-        [told] = await place.book.untold(10)
+        await Eraser(pool, await keys_of(pool)).erase_conversation("almelo", told.erase_conversation, "test")
+        [told] = await place.book.load_unpublished(10)
         assert told.sha256 == await hash_of(place, id) == ""
 
 
@@ -212,9 +210,9 @@ async def test_what_is_in_a_file_is_lost_with_its_message(pool: Pool, tmp_path: 
         entry = await pool.fetchval("select id from archiver.entry where message = $1", ids[0])
         assert await Eraser(pool, await keys_of(pool)).erase_entry(entry, "its time is over")
         assert [(await place.get(id))[0] for id in ids] == [404, 200]
-        lost, other = [await place.book.kept(id) for id in ids]
-        assert lost and lost.lock is None and lost.announced == Announced("")
-        assert other and other.lock
+        lost, other = [await place.book.find(id) for id in ids]
+        assert lost and lost.stream_key is None and lost.announced == AnnouncedFile("")
+        assert other and other.stream_key
 
 
 async def test_what_is_in_a_file_is_lost_with_the_key_of_its_conversation(

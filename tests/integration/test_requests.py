@@ -59,8 +59,8 @@ async def test_a_request_is_due_a_month_later_and_each_step_is_on_the_record(
     [conversation] = await desk.heard((ANNA, "wis alles van mij"))
     await desk.delivered(conversation, "crm")
     request = await opened(empty)
-    assert request["dueOn"] == f"{deadlines.due(TODAY)}" and request["state"] == "open"
-    until = deadlines.months_after(TODAY, 3)
+    assert request["dueOn"] == f"{deadlines.due_date(TODAY)}" and request["state"] == "open"
+    until = deadlines.add_months(TODAY, 3)
     await done(
         empty, "extend", request["id"], "--until", f"{until}", "--ground", "ingewikkeld", *BY
     )
@@ -74,7 +74,7 @@ async def test_a_request_is_due_a_month_later_and_each_step_is_on_the_record(
     kept = [row for row in await rows_of(pool) if row["kind"] == "request"]
     steps = [msgspec.json.decode(row["data"]) for row in kept]
     assert [(s["event"], s["by"], s["dueOn"]) for s in steps] == [
-        ("opened", "P. Bakker", f"{deadlines.due(TODAY)}"),
+        ("opened", "P. Bakker", f"{deadlines.due_date(TODAY)}"),
         ("extended", "P. Bakker", f"{until}"),
         ("decided", "P. Bakker", f"{until}"),
     ]
@@ -145,7 +145,7 @@ async def test_nothing_is_refused_without_a_ground_of_the_list(
 async def test_a_request_is_decided_once_and_not_extended_after(pool: Pool, empty: str) -> None:
     request = await opened(empty, "access")
     await done(empty, "decide", request["id"], "--decision", "granted", *BY)
-    later = f"{deadlines.months_after(TODAY, 2)}"
+    later = f"{deadlines.add_months(TODAY, 2)}"
     for again in (
         ("decide", request["id"], "--decision", "granted", *BY),
         ("extend", request["id"], "--until", later, "--ground", "ingewikkeld", *BY),
@@ -162,10 +162,10 @@ async def test_a_request_is_decided_once_and_not_extended_after(pool: Pool, empt
 @pytest.mark.parametrize(
     ("received", "until", "ground", "said"),
     [
-        (TODAY, deadlines.months_after(TODAY, 4), "ingewikkeld", "at most two further months"),
+        (TODAY, deadlines.add_months(TODAY, 4), "ingewikkeld", "at most two further months"),
         (TODAY, TODAY, "ingewikkeld", "expected a later day"),
-        (days_ago(40), deadlines.months_after(TODAY, 1), "ingewikkeld", "within the first month"),
-        (TODAY, deadlines.months_after(TODAY, 2), "vakantie", "'vakantie' is no ground"),
+        (days_ago(40), deadlines.add_months(TODAY, 1), "ingewikkeld", "within the first month"),
+        (TODAY, deadlines.add_months(TODAY, 2), "vakantie", "'vakantie' is no ground"),
     ],
 )
 async def test_more_time_is_taken_in_time_and_on_a_ground(
@@ -175,7 +175,9 @@ async def test_more_time_is_taken_in_time_and_on_a_ground(
     given = ("extend", request["id"], "--until", f"{until}", "--ground", ground, *BY)
     wrong = await typed(empty, "request", *given)
     assert wrong.exit_code == 1 and said in wrong.stderr
-    assert await pool.fetchval("select due_on from archiver.request") == deadlines.due(received)
+    assert await pool.fetchval("select due_on from archiver.request") == deadlines.due_date(
+        received
+    )
 
 
 @pytest.mark.parametrize(
@@ -245,7 +247,7 @@ async def test_a_report_answers_a_request_of_the_same_person_only(
     assert json.loads(file.read_text())["request"] == {
         "id": request["id"],
         "receivedOn": f"{TODAY}",
-        "dueOn": f"{deadlines.due(TODAY)}",
+        "dueOn": f"{deadlines.due_date(TODAY)}",
     }
 
 

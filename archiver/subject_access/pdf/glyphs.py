@@ -1,4 +1,4 @@
-"""Text of anybody, made fit for paper: what cannot be shown becomes a box. Pure.
+"""Make any text printable: characters without a glyph become a box. Pure.
 
 A PDF/A may hold no glyph that its fonts do not have, and a citizen can send any character there is.
 """
@@ -9,103 +9,105 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 BOX = "□"
-"""For what cannot be shown; every font has it."""
+"""Replaces a character that cannot be shown; every font has it."""
 CUT = "\x1f"
-"""Where a long word may be broken; no text has it, since controls are taken out."""
+"""Marks a place where a long word may be broken. No text has it, since control characters are
+removed."""
 LONGEST_WORD, PART = 32, 12
-"""Characters: a word longer than that, longer than nearly all Dutch words, may be broken after each
-part. The narrowest line, of a name beside its value, has room for a part of the widest letters."""
+"""Characters. A longer word, longer than nearly all Dutch words, may be broken after each part. The
+narrowest line, a name beside its value, has room for a part of the widest letters."""
 NARROW_WORD, NARROW_PART = 16, 8
-"""The same, in a column of a table."""
+"""The same for a column of a table."""
 MARKS = 4
-"""Marks on one letter, at most: no language needs more, and a tower of them covers other lines."""
+"""Most marks on one letter: no language needs more, and a tower of marks covers other lines."""
 
 JOINER = "\u200d"
-"""Makes one sign of two, as a family of people."""
+"""Joins characters into one sign, such as a family of people."""
 FLAGS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
-"""Two of them are a flag."""
+"""Regional indicators; two of them make a flag."""
 
 _LINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _MISSING = re.compile(r'the text `"((?:[^"\\]|\\.)*)"` could not be displayed')
 _ESCAPED = re.compile(r"\\(?:u\{([0-9a-f]+)\}|(.))", re.DOTALL)
-_NAMED = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
-_UNSEEN = frozenset("\xad\u200b\ufeff\u202a\u202b\u202c\u202d\u202e")
-"""They say where a line may be broken, or turn all that follows around."""
-_STRONG = {"L": False, "R": True, "AL": True}
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+_INVISIBLE = frozenset("\xad\u200b\ufeff\u202a\u202b\u202c\u202d\u202e")
+"""Invisible characters that control line breaks, or reverse the direction of the following text."""
+_DIRECTIONS = {"L": False, "R": True, "AL": True}
 
 
 def sanitise(text: str) -> str:
-    """Without what has no place on paper. Lines stay lines."""
-    kept, marks = [], 0
+    """Remove characters that cannot be printed. Line breaks stay."""
+    printable, marks = [], 0
     for each in _LINE.sub("\n", text).replace("\t", " "):
         kind = unicodedata.category(each)
         marks = marks + 1 if kind[0] == "M" else 0
         if kind in ("Cs", "Co"):
-            kept.append(BOX)
-        elif each == "\n" or not (kind == "Cc" or each in _UNSEEN or marks > MARKS):
-            kept.append(each)
-    return "".join(kept)
+            printable.append(BOX)
+        elif each == "\n" or not (kind == "Cc" or each in _INVISIBLE or marks > MARKS):
+            printable.append(each)
+    return "".join(printable)
 
 
 def break_long_words(text: str, longest: int = LONGEST_WORD, part: int = PART) -> str:
-    """With a CUT where a word that is too long for a line may be broken."""
-    long = rf"\S{{{longest + 1},}}"
-    return re.sub(long, lambda found: "".join(_parted(found[0], part)), text)
+    """Insert a CUT wherever a word too long for its line may be broken."""
+    pattern = rf"\S{{{longest + 1},}}"
+    return re.sub(pattern, lambda match: "".join(_split_word(match[0], part)), text)
 
 
-def _parted(word: str, part: int) -> Iterator[str]:
-    length, before = 0, ""
+def _split_word(word: str, part: int) -> Iterator[str]:
+    length, previous = 0, ""
     for each in word:
-        if length >= part and before != JOINER and _begins(each):
+        if length >= part and previous != JOINER and _may_start_line(each):
             yield CUT
             length = 0
         yield each
-        length, before = length + 1, each
+        length, previous = length + 1, each
 
 
-def _begins(each: str) -> bool:
-    """Whether it may be the first of a line: no mark, no colour of a hand, no half of a flag."""
+def _may_start_line(each: str) -> bool:
+    """Return True if the character can start a line: no mark, no skin tone, no half of a flag."""
     kind = unicodedata.category(each)
     return kind[0] in "LNPS" and kind != "Sk" and each not in FLAGS
 
 
 def is_right_to_left(text: str) -> bool:
-    """Whether it is written from right to left: what its first letter says."""
-    sides = (_STRONG.get(unicodedata.bidirectional(each)) for each in text)
+    """Return True if the first letter of the text is written from right to left."""
+    sides = (_DIRECTIONS.get(unicodedata.bidirectional(each)) for each in text)
     return next((side for side in sides if side is not None), False)
 
 
-def missing(told: str) -> frozenset[str]:
-    """What no font has, out of what typst says of it."""
-    return frozenset(_ESCAPED.sub(_meant, found) for found in _MISSING.findall(told))
+def parse_missing(diagnostic: str) -> frozenset[str]:
+    """Return the texts that no font has, read from typst's diagnostic."""
+    return frozenset(_ESCAPED.sub(_unescape, text) for text in _MISSING.findall(diagnostic))
 
 
-def _meant(escaped: re.Match[str]) -> str:
+def _unescape(escaped: re.Match[str]) -> str:
     code, letter = escaped.groups()
-    return chr(int(code, 16)) if code else _NAMED.get(letter, letter)
+    return chr(int(code, 16)) if code else _ESCAPES.get(letter, letter)
 
 
 def replace_unknown(unknown: frozenset[str]) -> Callable[[str], str]:
-    """What takes out marks that no font has; where there are none of these, what puts a box in the
-    place of all else. Not both at once: of a letter with such a mark typst says it, too."""
+    """Return a function that removes the unknown marks or, if none are unknown, replaces the other
+    unknown texts by a box. Not both at once: typst also reports a letter with an unknown mark."""
     marks = {each for each in unknown if all(map(_is_mark, each))}
-    instead = dict.fromkeys(marks, "") or dict.fromkeys(unknown, BOX)
-    longest_first = sorted(instead, key=len, reverse=True)
-    together = re.compile("|".join(map(re.escape, longest_first)))
-    return lambda text: together.sub(lambda found: instead[found[0]], text)
+    replacements = dict.fromkeys(marks, "") or dict.fromkeys(unknown, BOX)
+    longest_first = sorted(replacements, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
+    return lambda text: pattern.sub(lambda match: replacements[match[0]], text)
 
 
 def _is_mark(each: str) -> bool:
     return unicodedata.category(each) in ("Mn", "Mc", "Me", "Cf")
 
 
-def latin(text: str) -> str:
-    """With a box for whatever is not a letter of Europe's west and middle: the last resort."""
+def keep_latin(text: str) -> str:
+    """Replace every character beyond the Latin letters of western and central Europe by a box: the
+    last resort."""
     return "".join(each if each < "\u0180" or each == BOX else BOX for each in text)
 
 
 def map_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """The same lists and objects, each string in them changed."""
+    """Return the same lists and objects, with each string in them changed."""
     match value:
         case str():
             return change(value)

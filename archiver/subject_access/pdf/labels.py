@@ -1,4 +1,4 @@
-"""The words of the report on paper: of what the record has, how a citizen reads it. Pure."""
+"""Dutch words of the printed report: how a citizen reads the codes of the record. Pure."""
 
 from datetime import date, datetime
 
@@ -48,7 +48,7 @@ TYPES = {
     "unsupported": "Soort bericht dat wij niet kunnen lezen",
     "unknown": "Soort bericht dat wij niet kunnen lezen",
 }
-"""Of messages. One that is not here is shown as it is called."""
+"""Types of messages. A type that is not in the table is shown by its code."""
 STATUSES = {
     "received": "ontvangen",
     "accepted": "klaargezet",
@@ -70,7 +70,7 @@ STATES = {
     "parked": "apart gezet",
     "dropped": "niet bezorgd",
 }
-"""Of files, and of what went to a system."""
+"""States of files and of deliveries to a system."""
 AUTHORS = {
     "citizen": "U",
     "employee": "Medewerker",
@@ -87,38 +87,38 @@ FILE_TYPES = {
 SIZES = ("bytes", "kB", "MB", "GB")
 
 
-def day(at: date | None) -> str:
-    """`20 november 2026`; '' where there is none."""
+def format_date(at: date | None) -> str:
+    """Write a date as `20 november 2026`; None becomes ''."""
     return f"{at.day} {MONTHS[at.month - 1]} {at.year}" if at else ""
 
 
-def here(at: datetime) -> date:
-    """The day that it was in Amsterdam."""
+def local_date(at: datetime) -> date:
+    """Return the date in Amsterdam."""
     return at.astimezone(AMSTERDAM).date()
 
 
-def weekday(at: datetime) -> str:
-    """`Vrijdag 20 november 2026`, in Amsterdam."""
-    return f"{DAYS[here(at).weekday()].capitalize()} {day(here(at))}"
+def format_weekday(at: datetime) -> str:
+    """Write a moment as `Vrijdag 20 november 2026`, in Amsterdam."""
+    return f"{DAYS[local_date(at).weekday()].capitalize()} {format_date(local_date(at))}"
 
 
-def clock(at: datetime) -> str:
-    """`09.14`, in Amsterdam."""
+def format_time(at: datetime) -> str:
+    """Write a moment as `09.14`, in Amsterdam."""
     return f"{at.astimezone(AMSTERDAM):%H.%M}"
 
 
-def moment(at: datetime | None) -> str:
-    """`20 november 2026, 09.14 uur`, in Amsterdam; '' where there is none."""
-    return f"{day(here(at))}, {clock(at)}\N{NO-BREAK SPACE}uur" if at else ""
+def format_moment(at: datetime | None) -> str:
+    """Write a moment as `20 november 2026, 09.14 uur`, in Amsterdam; None becomes ''."""
+    return f"{format_date(local_date(at))}, {format_time(at)}\N{NO-BREAK SPACE}uur" if at else ""
 
 
-def counted(number: int, one: str, more: str) -> str:
-    """`1 gesprek`, `1.204 gesprekken`."""
-    return f"{number:,} {one if number == 1 else more}".replace(",", ".")
+def format_count(number: int, singular: str, plural: str) -> str:
+    """Write a number with its noun: `1 gesprek`, `1.204 gesprekken`."""
+    return f"{number:,} {singular if number == 1 else plural}".replace(",", ".")
 
 
-def size(octets: int | None) -> str:
-    """`48 kB`, `1,2 MB`; '' where it is not known."""
+def format_size(octets: int | None) -> str:
+    """Write a size as `48 kB` or `1,2 MB`; None becomes ''."""
     if octets is None:
         return ""
     amount, unit = float(octets), 0
@@ -126,16 +126,16 @@ def size(octets: int | None) -> str:
         amount, unit = amount / 1000, unit + 1
     if unit == 0:
         return "1 byte" if octets == 1 else f"{octets} {SIZES[0]}"
-    shown = f"{amount:.1f}" if amount < 10 else f"{amount:.0f}"
-    return f"{shown.replace('.', ',')} {SIZES[unit]}"
+    number = f"{amount:.1f}" if amount < 10 else f"{amount:.0f}"
+    return f"{number.replace('.', ',')} {SIZES[unit]}"
 
 
-def known(kind: str, value: str) -> str:
-    """A telephone number with a plus before it, as people write it: WhatsApp leaves it out."""
+def format_identifier(kind: str, value: str) -> str:
+    """Write a phone number with the plus that people expect: WhatsApp leaves it out."""
     return f"+{value}" if kind == "phone" and value.isascii() and value.isdigit() else value
 
 
-def file_type(mime_type: str) -> str:
-    """A word where there is one: few know what `audio/ogg; codecs=opus` is."""
+def describe_type(mime_type: str) -> str:
+    """Return a Dutch word for the type, if there is one: few know what `audio/ogg` is."""
     bare = mime_type.partition(";")[0].strip().lower()
     return FILE_TYPES.get(bare) or FILE_TYPES.get(bare.partition("/")[0]) or bare

@@ -1,4 +1,4 @@
-"""A report as its pages lay it out: headings, facts, conversations by day, tables. Pure."""
+"""Arrange a report for its pages: headings, facts, conversations by day, tables. Pure."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby, starmap
@@ -6,20 +6,27 @@ from typing import Any
 
 from archiver.subject_access.pdf import labels
 from archiver.subject_access.pdf.glyphs import is_right_to_left
-from archiver.subject_access.pdf.labels import counted, day, moment
+from archiver.subject_access.pdf.labels import format_count, format_date, format_moment
 from archiver.subject_access.pdf.tables import tables
-from archiver.subject_access.report import Conversation, File, Identifier, Message, Report, messages
+from archiver.subject_access.report import (
+    Conversation,
+    File,
+    Identifier,
+    Message,
+    Report,
+    count_messages,
+)
 
 Json = dict[str, Any]
 Facts = list[list[str]]
-"""A name and a value each."""
+"""Pairs of a name and a value."""
 
 LONG_CONVERSATIONS, LONG_MESSAGES = 3, 40
-"""More than that, and it begins with a table of contents: it takes more than a few pages."""
+"""A report with more than either has more than a few pages, and begins with a table of contents."""
 
 
 def page_layout(report: Report) -> Json:
-    """All that the template puts on paper, in the order of the pages."""
+    """Return everything that the template prints, in the order of the pages."""
     return {
         "title": labels.TITLE,
         "subtitle": labels.SUBTITLE,
@@ -28,7 +35,7 @@ def page_layout(report: Report) -> Json:
         "empty": labels.EMPTY,
         "municipality": report.municipality.name,
         "reference": report.request.id if report.request else "",
-        "facts": _named(_facts(report)),
+        "facts": _with_values(_report_facts(report)),
         "figures": _figures(report),
         "contents": _is_long(report),
         "purposes": [[purpose.text, purpose.ground] for purpose in report.purposes],
@@ -39,128 +46,143 @@ def page_layout(report: Report) -> Json:
         "tables": tables(report),
         "rights": [[right.name, right.text] for right in report.rights],
         "complaint": report.complaint,
-        "ask": _named(_ask(report)),
+        "ask": _with_values(_contacts(report)),
     }
 
 
 def _is_long(report: Report) -> bool:
     many = len(report.conversations) > LONG_CONVERSATIONS
-    return many or messages(report) > LONG_MESSAGES
+    return many or count_messages(report) > LONG_MESSAGES
 
 
-def _named(facts: Iterable[tuple[str, str]]) -> Facts:
-    """Those that have a value."""
+def _with_values(facts: Iterable[tuple[str, str]]) -> Facts:
+    """Leave out facts without a value."""
     return [[name, value] for name, value in facts if value]
 
 
-def _facts(report: Report) -> Iterator[tuple[str, str]]:
-    yield from ((labels.KINDS.get(each.kind, each.kind), _known(each)) for each in report.about)
-    since, until = day(report.period.since), day(report.period.until)
+def _report_facts(report: Report) -> Iterator[tuple[str, str]]:
+    yield from (
+        (labels.KINDS.get(each.kind, each.kind), _format_identifier(each)) for each in report.about
+    )
+    since, until = format_date(report.period.since), format_date(report.period.until)
     sides = (since and f"van {since}", until and f"tot en met {until}")
     yield "Periode", " ".join(filter(None, sides)) or "alles wat wij hebben"
     if report.request:
         yield "Nummer van uw verzoek", report.request.id
-        yield "Verzoek ontvangen op", day(report.request.received_on)
-        yield "Antwoord uiterlijk op", day(report.request.due_on)
-    yield "Gemaakt op", moment(report.made_at)
+        yield "Verzoek ontvangen op", format_date(report.request.received_on)
+        yield "Antwoord uiterlijk op", format_date(report.request.due_on)
+    yield "Gemaakt op", format_moment(report.made_at)
     yield "Gemaakt door", report.made_by
 
 
-def _known(identifier: Identifier) -> str:
-    value = labels.known(identifier.kind, identifier.value)
+def _format_identifier(identifier: Identifier) -> str:
+    value = labels.format_identifier(identifier.kind, identifier.value)
     if not identifier.found:
         return f"{value} (hierover hebben wij niets)"
     return value if identifier.asked else f"{value} (hoort bij u, vonden wij erbij)"
 
 
 def _figures(report: Report) -> Facts:
-    files = sum(len(said.files) for each in report.conversations for said in each.messages)
+    files = sum(len(message.files) for each in report.conversations for message in each.messages)
     return [
-        counted(len(report.conversations), "gesprek", "gesprekken").split(" ", 1),
-        counted(messages(report), "bericht", "berichten").split(" ", 1),
-        counted(files, "bestand", "bestanden").split(" ", 1),
-        counted(len(report.views), "keer bekeken", "keer bekeken").split(" ", 1),
+        format_count(len(report.conversations), "gesprek", "gesprekken").split(" ", 1),
+        format_count(count_messages(report), "bericht", "berichten").split(" ", 1),
+        format_count(files, "bestand", "bestanden").split(" ", 1),
+        format_count(len(report.views), "keer bekeken", "keer bekeken").split(" ", 1),
     ]
 
 
-def _ask(report: Report) -> Iterator[tuple[str, str]]:
+def _contacts(report: Report) -> Iterator[tuple[str, str]]:
     yield report.municipality.name, report.municipality.contact
     yield "Functionaris gegevensbescherming", report.municipality.officer
 
 
-def _conversation(number: int, told: Conversation) -> Json:
-    days = groupby(enumerate(told.messages, 1), key=lambda each: labels.weekday(each[1].at))
+def _conversation(number: int, conversation: Conversation) -> Json:
+    days = groupby(
+        enumerate(conversation.messages, 1), key=lambda each: labels.format_weekday(each[1].at)
+    )
     return {
-        "title": f"Gesprek {number}: {day(labels.here(told.opened_at))}",
-        "facts": _named(_handling(told)),
+        "title": f"Gesprek {number}: {format_date(labels.local_date(conversation.opened_at))}",
+        "facts": _with_values(_conversation_facts(conversation)),
         "days": [
-            {"day": name, "messages": [_message(f"{number}.{at}", said) for at, said in those]}
-            for name, those in days
+            {
+                "day": name,
+                "messages": [_message(f"{number}.{at}", message) for at, message in numbered],
+            }
+            for name, numbered in days
         ],
         "notes": [
-            {"head": f"{moment(note.at)} · {note.department}", **_text(note.text)}
-            for note in told.notes
+            {"head": f"{format_moment(note.at)} · {note.department}", **_text(note.text)}
+            for note in conversation.notes
         ],
     }
 
 
-def _handling(told: Conversation) -> Iterator[tuple[str, str]]:
-    yield "Begonnen", moment(told.opened_at)
-    yield "Afgesloten", moment(told.closed_at) or "nog niet"
-    yield "Behandeld door", ", ".join(told.departments)
-    yield "Zaak", told.zaak
-    yield "Bewaard tot", day(told.kept_until)
-    yield "Kenmerk", told.id
+def _conversation_facts(conversation: Conversation) -> Iterator[tuple[str, str]]:
+    yield "Begonnen", format_moment(conversation.opened_at)
+    yield "Afgesloten", format_moment(conversation.closed_at) or "nog niet"
+    yield "Behandeld door", ", ".join(conversation.departments)
+    yield "Zaak", conversation.zaak
+    yield "Bewaard tot", format_date(conversation.kept_until)
+    yield "Kenmerk", conversation.id
 
 
 def _text(text: str) -> Json:
     return {"text": text, "rtl": is_right_to_left(text)}
 
 
-def _message(number: str, said: Message) -> Json:
+def _message(number: str, message: Message) -> Json:
     return {
         "number": number,
-        "time": labels.clock(said.at),
-        "ours": said.direction != "in",
-        "who": _who(said),
-        "type": labels.TYPES.get(said.type, said.type),
-        **_text(said.text),
-        "files": [_file(file) for file in said.files],
-        "lines": _named(_about(said)),
+        "time": labels.format_time(message.at),
+        "ours": message.direction != "in",
+        "who": _author(message),
+        "type": labels.TYPES.get(message.type, message.type),
+        **_text(message.text),
+        "files": [_file(file) for file in message.files],
+        "lines": _with_values(_message_facts(message)),
         "annotations": [
-            {"head": f"Verbetering van {moment(each.at)}, door {each.by}", **_text(each.text)}
-            for each in said.annotations
+            {
+                "head": f"Verbetering van {format_moment(each.at)}, door {each.by}",
+                **_text(each.text),
+            }
+            for each in message.annotations
         ],
     }
 
 
-def _who(said: Message) -> str:
-    if said.direction == "in":
+def _author(message: Message) -> str:
+    if message.direction == "in":
         return labels.AUTHORS["citizen"]
-    name = labels.AUTHORS.get(said.author, said.author)
-    return f"Gemeente · {name}" + (" · buiten Postkamer om" if said.direction == "echo" else "")
+    name = labels.AUTHORS.get(message.author, message.author)
+    return f"Gemeente · {name}" + (" · buiten Postkamer om" if message.direction == "echo" else "")
 
 
-def _about(said: Message) -> Iterator[tuple[str, str]]:
-    yield "Afdeling", said.department
-    yield "Waarom", said.reason
-    yield "Status", _steps(said)
+def _message_facts(message: Message) -> Iterator[tuple[str, str]]:
+    yield "Afdeling", message.department
+    yield "Waarom", message.reason
+    yield "Status", _format_statuses(message)
 
 
-def _steps(said: Message) -> str:
-    """`verstuurd 09.14 · gelezen 21 november 2026, 08.02 uur`: the day where it is another."""
-    first = labels.weekday(said.at)
+def _format_statuses(message: Message) -> str:
+    """Write the statuses as `verstuurd 09.14 · gelezen 21 november 2026, 08.02 uur`, with the date
+    only if it differs from the message's."""
+    first = labels.format_weekday(message.at)
     return " · ".join(
         f"{labels.STATUSES.get(step.status, step.status)} "
-        + (labels.clock(step.at) if labels.weekday(step.at) == first else moment(step.at))
+        + (
+            labels.format_time(step.at)
+            if labels.format_weekday(step.at) == first
+            else format_moment(step.at)
+        )
         + (f" ({step.reason})" if step.reason else "")
-        for step in said.statuses
+        for step in message.statuses
     )
 
 
 def _file(file: File) -> Json:
     state = labels.STATES.get(file.state, file.state)
-    kind, size = labels.file_type(file.type), labels.size(file.size)
+    kind, size = labels.describe_type(file.type), labels.format_size(file.size)
     return {
         "name": file.name or kind.capitalize() or "Bestand",
         "line": " · ".join(filter(None, (kind if file.name else "", size, state, file.reason))),

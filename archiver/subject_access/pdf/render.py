@@ -1,7 +1,7 @@
-"""A report as a PDF/A-2b, set by typst: an extra, loaded only when it is asked for.
+"""Print a report as PDF/A-2b with typst, an optional dependency that is imported only when needed.
 
-What is a citizen's goes in as data, never as markup, and nothing is fetched: fonts are those of
-typst itself, and of FONTS where the system has them.
+A citizen's text goes in as data, never as markup. Nothing is downloaded: the fonts are those of
+typst itself, and those in FONTS if the system has them.
 """
 
 from collections.abc import Sequence
@@ -16,29 +16,30 @@ from archiver.subject_access.pdf.glyphs import (
     NARROW_PART,
     NARROW_WORD,
     break_long_words,
-    latin,
+    keep_latin,
     map_strings,
-    missing,
+    parse_missing,
     replace_unknown,
     sanitise,
 )
 from archiver.subject_access.pdf.layout import Json, page_layout
-from archiver.subject_access.report import Report, messages
+from archiver.subject_access.report import Report, count_messages
 
 if TYPE_CHECKING:
     import typst
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 FONTS = (Path("/usr/share/fonts/truetype/noto"),)
-"""Where Debian's fonts-noto-core and fonts-noto-color-emoji are. Without them scripts other than
-Latin, Greek and Cyrillic, and emoji, are boxes."""
+"""Folder of Debian's fonts-noto-core and fonts-noto-color-emoji. Without them, emoji and scripts
+other than Latin, Greek and Cyrillic become boxes."""
 STANDARD: Final = "a-2b"
-LARGEST, LARGEST_TEXT = 5_000, 4_000_000
-"""Messages in one PDF, and characters of all that is on its pages: typst takes half a GiB for
-either, and some 20 seconds a round. Who has more asks by period."""
+MAX_MESSAGES, MAX_TEXT = 5_000, 4_000_000
+"""Most messages in one PDF, and most characters on its pages: typst takes half a GiB for either,
+and some 20 seconds a round. A larger report is made by period."""
 ROUNDS = 8
-"""Of typst, in which it says what no font has. Three are enough nearly always: marks, all else, and
-one with nothing to say; but a letter without its mark may be without a font as well."""
+"""Runs of typst, each of which may report texts that no font has. Three are nearly always enough:
+one reports marks, one the rest, and one nothing. But a letter without its mark may lack a font
+too."""
 
 MISSING = (
     "pdf_missing: voor een PDF is typst nodig, en dat is er niet;"
@@ -52,60 +53,62 @@ BROKEN = "pdf_broken: typst kon het rapport niet zetten; meld dit, en gebruik zo
 
 
 class Unprintable(Exception):
-    """Why there is no PDF, in a sentence that holds nothing of the report. Its JSON there is."""
+    """The PDF cannot be made. The argument is the reason, a sentence without data of the report.
+    The JSON is still available."""
 
 
 def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
-    """The same report, the same fonts: the same bytes."""
-    if messages(report) > LARGEST:
+    """Print the report. The same report and fonts give the same bytes."""
+    if count_messages(report) > MAX_MESSAGES:
         raise Unprintable(TOO_LARGE)
-    press = _press(fonts)
+    compiler = _make_compiler(fonts)
     pages = map_strings(page_layout(report), sanitise)
     for _ in range(ROUNDS):
-        printed = _printed(press, _cut(pages), report.made_at)
-        if isinstance(printed, bytes):
-            return printed
-        pages = map_strings(pages, replace_unknown(printed))
-    printed = _printed(press, _cut(map_strings(pages, latin)), report.made_at)
-    if isinstance(printed, bytes):
-        return printed
+        result = _compile(compiler, _break_words(pages), report.made_at)
+        if isinstance(result, bytes):
+            return result
+        pages = map_strings(pages, replace_unknown(result))
+    result = _compile(compiler, _break_words(map_strings(pages, keep_latin)), report.made_at)
+    if isinstance(result, bytes):
+        return result
     raise Unprintable(BROKEN)
 
 
-def _cut(pages: Json) -> Json:
-    """With no word that is wider than its line; columns of tables are narrow."""
+def _break_words(pages: Json) -> Json:
+    """Break words that are wider than their line; columns of tables are narrower."""
     tables = map_strings(
         pages["tables"], lambda text: break_long_words(text, NARROW_WORD, NARROW_PART)
     )
     return cast(Json, map_strings(pages | {"tables": tables}, break_long_words))
 
 
-def _press(fonts: Sequence[Path]) -> "typst.Compiler":
+def _make_compiler(fonts: Sequence[Path]) -> "typst.Compiler":
     try:
         import typst
     except ImportError:
         raise Unprintable(MISSING) from None
     folders = [str(folder) for folder in fonts if folder.is_dir()]
-    # No fonts of the system's: what a report looks like is no matter of where it was made.
-    found = typst.Fonts(include_system_fonts=False, font_paths=folders)
-    return typst.Compiler(TEMPLATE, root=str(TEMPLATE.parent), font_paths=found)
+    # The system's own fonts are left out, so that a report looks the same wherever it is made.
+    typst_fonts = typst.Fonts(include_system_fonts=False, font_paths=folders)
+    return typst.Compiler(TEMPLATE, root=str(TEMPLATE.parent), font_paths=typst_fonts)
 
 
-def _printed(press: "typst.Compiler", pages: Json, at: datetime) -> bytes | frozenset[str]:
-    """The PDF, or what no font has. Of what typst says nothing goes on: it quotes the text."""
+def _compile(compiler: "typst.Compiler", pages: Json, at: datetime) -> bytes | frozenset[str]:
+    """Return the PDF, or the texts that no font has. Typst's messages are not passed on, since they
+    quote the report."""
     import typst
 
     data = msgspec.json.encode(pages).decode()
-    if len(data) > LARGEST_TEXT:
+    if len(data) > MAX_TEXT:
         raise Unprintable(TOO_LARGE)
     inputs = {"report": data, "boxes": "yes" if data.count(BOX) > 1 else ""}
     try:
-        made = press.compile(
+        document = compiler.compile(
             format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=int(at.timestamp())
         )
     except typst.TypstError as error:
-        if unknown := missing(error.diagnostic):
+        if unknown := parse_missing(error.diagnostic):
             return unknown
         raise Unprintable(BROKEN) from None
-    assert isinstance(made, bytes)
-    return made
+    assert isinstance(document, bytes)
+    return document

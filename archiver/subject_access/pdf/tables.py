@@ -1,9 +1,9 @@
-"""What else is on record, as tables of a few columns each. Pure."""
+"""Tables of the printed report: consent, changes, deliveries, accesses, copies. Pure."""
 
 from typing import Any
 
 from archiver.subject_access.pdf import labels
-from archiver.subject_access.pdf.labels import counted, day, moment
+from archiver.subject_access.pdf.labels import format_count, format_date, format_moment
 from archiver.subject_access.report import Consent, Report
 
 Json = dict[str, Any]
@@ -11,7 +11,7 @@ Rows = list[list[str]]
 
 
 def tables(report: Report) -> list[Json]:
-    """In the order of the pages. An empty one says so: that there is nothing is an answer, too."""
+    """Return the tables in the order of the pages. An empty table says so: an answer too."""
     return [
         _table("Toestemming", CONSENTS, _consents(report)),
         _table("Een ander nummer of een andere naam", CHANGES, _changes(report)),
@@ -48,33 +48,38 @@ COPIES = (
     "Er zijn geen andere kopieën bekend.",
 )
 
-Words = tuple[str, tuple[str, ...], str]
-"""What it tells, the names of its columns, what stands there where it is empty."""
+TableText = tuple[str, tuple[str, ...], str]
+"""Lead of a table, the names of its columns, and the sentence for an empty table."""
 
 
-def _table(title: str, words: Words, rows: Rows) -> Json:
+def _table(title: str, words: TableText, rows: Rows) -> Json:
     lead, columns, empty = words
     return {"title": title, "lead": lead, "columns": columns, "rows": rows, "empty": empty}
 
 
 def _consents(report: Report) -> Rows:
     return [
-        [each.purpose, moment(each.given_at) or "niet bekend", _ended(each), each.source]
+        [
+            each.purpose,
+            format_moment(each.given_at) or "niet bekend",
+            _format_end(each),
+            each.source,
+        ]
         for each in report.consents
     ]
 
 
-def _ended(consent: Consent) -> str:
-    return moment(consent.ended_at) or "nee"
+def _format_end(consent: Consent) -> str:
+    return format_moment(consent.ended_at) or "nee"
 
 
 def _changes(report: Report) -> Rows:
     return [
         [
-            moment(each.at),
+            format_moment(each.at),
             labels.KINDS.get(each.kind, each.kind),
-            labels.known(each.kind, each.before),
-            labels.known(each.kind, each.after),
+            labels.format_identifier(each.kind, each.before),
+            labels.format_identifier(each.kind, each.after),
         ]
         for each in report.identity_changes
     ]
@@ -84,9 +89,9 @@ def _deliveries(report: Report) -> Rows:
     return [
         [
             each.destination,
-            counted(each.count, "keer", "keer"),
-            moment(each.first_at),
-            moment(each.last_at),
+            format_count(each.count, "keer", "keer"),
+            format_moment(each.first_at),
+            format_moment(each.last_at),
             labels.STATES.get(each.state, each.state),
         ]
         for each in report.deliveries
@@ -96,7 +101,7 @@ def _deliveries(report: Report) -> Rows:
 def _views(report: Report) -> Rows:
     return [
         [
-            moment(each.at),
+            format_moment(each.at),
             " · ".join(filter(None, (each.department, each.token and f"systeem {each.token}"))),
             each.what,
             each.why,
@@ -106,4 +111,6 @@ def _views(report: Report) -> Rows:
 
 
 def _copies(report: Report) -> Rows:
-    return [[each.place, each.what, day(each.until) or "niet bekend"] for each in report.copies]
+    return [
+        [each.place, each.what, format_date(each.until) or "niet bekend"] for each in report.copies
+    ]

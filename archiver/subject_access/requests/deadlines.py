@@ -1,8 +1,8 @@
-"""By when a request is answered: one month, and two more where that is said in time (AVG, article
-12, third paragraph). Pure.
+"""Deadlines of requests: one month, and two more if the citizen is told in time (AVG, article 12,
+third paragraph). Pure.
 
-By the calendar: what came on the 31st of January is due on the last day of February. That a term
-which ends on a Sunday or a holiday lasts a day longer is not counted: earlier is never too late.
+Months are calendar months: a request of 31 January is due on the last day of February. A term that
+ends on a Sunday or a holiday lasts longer by law; this is ignored, as earlier is never too late.
 """
 
 from calendar import monthrange
@@ -11,20 +11,20 @@ from datetime import date, timedelta
 from typing import Literal
 
 TERM_MONTHS, LONGEST_MONTHS = 1, 3
-"""Since it was received; with the two more."""
+"""Months after receipt: the term, and the longest term with an extension."""
 SOON_DAYS = 5
-"""Before the end, in which it must be answered now."""
+"""Days before the deadline in which a request counts as due soon."""
 State = Literal["decided", "open", "soon", "overdue"]
 
 
-def months_after(day: date, months: int) -> date:
-    """The same day of a later month, or its last one."""
+def add_months(day: date, months: int) -> date:
+    """Return the same day of a later month, or its last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def due(received: date) -> date:
-    return months_after(received, TERM_MONTHS)
+def due_date(received: date) -> date:
+    return add_months(received, TERM_MONTHS)
 
 
 def state(due: date, today: date, *, decided: bool) -> State:
@@ -36,15 +36,15 @@ def state(due: date, today: date, *, decided: bool) -> State:
 
 
 def receipt_date_error(received: date, today: date) -> str:
-    """Why it cannot have been received then; '' when nothing is against it."""
+    """Return why the request cannot have been received on that day; '' if it can."""
     return f"--received: {received} is yet to come" if received > today else ""
 
 
 def extension_errors(received: date, until: date, now_due: date, today: date) -> Iterator[str]:
-    """Why it cannot be extended so, a sentence each."""
-    if today > due(received):
-        yield f"it could be extended until {due(received)}: it is told within the first month"
+    """Yield why the deadline cannot be extended to `until`, a sentence each."""
+    if today > due_date(received):
+        yield f"it could be extended until {due_date(received)}: it is told within the first month"
     if until <= now_due:
         yield f"--until: it is due on {now_due}; expected a later day"
-    if until > (last := months_after(received, LONGEST_MONTHS)):
-        yield f"--until: at most two further months, so no later than {last}"
+    if until > (latest := add_months(received, LONGEST_MONTHS)):
+        yield f"--until: at most two further months, so no later than {latest}"

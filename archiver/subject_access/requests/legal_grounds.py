@@ -1,7 +1,7 @@
-"""Why a request is not, or not wholly, granted, or takes longer: a table, with the article and a
-sentence for a citizen. Pure.
+"""Legal grounds to refuse a request, wholly or partly, or to extend it: a table with the article
+and a sentence for the citizen. Pure.
 
-Plain Dutch (B1). A ground that is not here is none: whoever needs another adds a row.
+The sentences are plain Dutch (B1). Only grounds in the table can be used; another needs a row here.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """`kinds`: the requests that it can stand against."""
+    """A legal ground. `kinds`: the kinds of request to which it applies."""
 
     code: str
     kinds: tuple[Kind, ...]
@@ -118,7 +118,7 @@ EXTENSIONS = (
 
 
 def refusal(code: str, kind: str) -> Ground | None:
-    """None for what is no ground against this kind of request."""
+    """Return the ground to refuse this kind of request; None if there is none with this code."""
     return next((each for each in REFUSALS if each.code == code and kind in each.kinds), None)
 
 
@@ -126,8 +126,8 @@ def extension(code: str) -> Ground | None:
     return next((each for each in EXTENSIONS if each.code == code), None)
 
 
-def listed(grounds: tuple[Ground, ...], kind: str) -> Iterator[str]:
-    """A line each, for whoever must choose."""
+def list_grounds(grounds: tuple[Ground, ...], kind: str) -> Iterator[str]:
+    """Yield a line for each ground of this kind of request, for the user to choose from."""
     for each in grounds:
         if kind in each.kinds:
             yield f"  {each.code}: {each.article}. {each.text}"

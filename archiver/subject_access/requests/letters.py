@@ -1,19 +1,19 @@
-"""What a citizen is written about their request: Dutch, B1, as all that citizens read. Pure.
+"""Letters to citizens about their requests, in plain Dutch (B1). Pure.
 
-It is a text to be sent by whoever answers for it. Nothing of what the person wrote is in it.
+The official responsible sends the letter. It holds nothing that the citizen wrote.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from archiver.subject_access.legal_notice import COMPLAINT, RIGHTS
-from archiver.subject_access.pdf.labels import day
+from archiver.subject_access.pdf.labels import format_date
 from archiver.subject_access.report import Copy
 from archiver.subject_access.requests.legal_grounds import Ground, Kind, extension, refusal
 from archiver.subject_access.requests.store import Request
 
 GREETING = "Beste heer of mevrouw,"
-WHAT: dict[Kind, str] = {
+REQUESTS: dict[Kind, str] = {
     "access": "U wilt weten welke gegevens wij van u hebben in WhatsApp.",
     "rectification": "U wilt dat wij uw gegevens in WhatsApp verbeteren.",
     "erasure": "U wilt dat wij uw gegevens in WhatsApp wissen.",
@@ -33,47 +33,50 @@ DECISIONS = {
     "refused": "Wij doen niet wat u vroeg.",
 }
 COPIES = "Hier zijn ook kopieën van uw gegevens:"
-TELLING = ("access", "erasure")
-"""Requests in which a citizen is told who else has copies."""
-OBJECT = "Bezwaar maken"
+KINDS_WITH_COPIES = ("access", "erasure")
+"""Kinds of request whose letter lists the copies elsewhere."""
+OBJECTION = "Bezwaar maken"
 
 
 def letter(
     request: Request, copies: Sequence[Copy], text: str, municipality: str, today: date
 ) -> str:
-    """As the request is now. `text`: what was added to the decision."""
-    parts = [GREETING, _received(request), *_now(request, text), *_copies(request, copies)]
+    """Return the letter for the request's present state. `text`: explanation of the decision."""
+    parts = [GREETING, _receipt(request), *_state(request, text), *_copies(request, copies)]
     if request.decision in ("partly", "refused"):
-        parts += [right.text for right in RIGHTS if right.name == OBJECT]
+        parts += [right.text for right in RIGHTS if right.name == OBJECTION]
         parts.append(COMPLAINT)
-    return "\n\n".join([*parts, f"Met vriendelijke groet,\n{municipality}\n{day(today)}"]) + "\n"
-
-
-def _received(request: Request) -> str:
     return (
-        f"Op {day(request.received_on)} kregen wij uw verzoek. {WHAT[request.kind]}"
+        "\n\n".join([*parts, f"Met vriendelijke groet,\n{municipality}\n{format_date(today)}"])
+        + "\n"
+    )
+
+
+def _receipt(request: Request) -> str:
+    return (
+        f"Op {format_date(request.received_on)} kregen wij uw verzoek. {REQUESTS[request.kind]}"
         f" Het nummer van uw verzoek is {request.id}."
     )
 
 
-def _now(request: Request, text: str) -> Iterator[str]:
+def _state(request: Request, text: str) -> Iterator[str]:
     if request.decision:
-        yield _decided(request)
+        yield _decision(request)
         if text:
             yield text
         return
     if ground := extension(request.extension):
         yield f"{ground.text} {_article(ground)}"
-    yield f"U krijgt ons antwoord uiterlijk op {day(request.due_on)}."
+    yield f"U krijgt ons antwoord uiterlijk op {format_date(request.due_on)}."
 
 
-def _decided(request: Request) -> str:
-    said = [DECISIONS[str(request.decision)]]
+def _decision(request: Request) -> str:
+    sentences = [DECISIONS[str(request.decision)]]
     if request.decision != "refused":
-        said.append(GRANTED[request.kind])
+        sentences.append(GRANTED[request.kind])
     if ground := refusal(request.ground, request.kind):
-        said += [ground.text, _article(ground)]
-    return " ".join(said)
+        sentences += [ground.text, _article(ground)]
+    return " ".join(sentences)
 
 
 def _article(ground: Ground) -> str:
@@ -81,11 +84,11 @@ def _article(ground: Ground) -> str:
 
 
 def _copies(request: Request, copies: Sequence[Copy]) -> Iterator[str]:
-    if request.kind in TELLING and copies:
-        yield "\n".join([COPIES, *_listed(copies)])
+    if request.kind in KINDS_WITH_COPIES and copies:
+        yield "\n".join([COPIES, *_list_copies(copies)])
 
 
-def _listed(copies: Iterable[Copy]) -> Iterator[str]:
+def _list_copies(copies: Iterable[Copy]) -> Iterator[str]:
     for copy in copies:
-        until = f" ({day(copy.until)})" if copy.until else ""
+        until = f" ({format_date(copy.until)})" if copy.until else ""
         yield f"- {copy.place}: {copy.what}{until}"

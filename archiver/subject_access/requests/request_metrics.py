@@ -1,4 +1,4 @@
-"""How many requests wait to be decided, by municipality, for whoever must answer in time."""
+"""Metrics of undecided requests by municipality, to watch their deadlines."""
 
 import asyncio
 from collections.abc import Collection
@@ -11,19 +11,19 @@ from services.calendar.opening_hours import AMSTERDAM
 from services.postgres.database import Pool, retry_while_unavailable
 
 COUNT_SECONDS = 60.0
-"""Between two counts: what is counted changes by the day."""
+"""Pause between two counts; the figures change by the day."""
 STATES = ("open", "soon", "overdue")
 
 
 async def count(pool: Pool, tenants: Collection[str]) -> None:
-    """For as long as the service runs. Of a municipality without any it is 0."""
+    """Update the metrics until cancelled. A municipality without requests has 0."""
     while True:
         today = clock.now().astimezone(AMSTERDAM).date()
         fetch = partial(pool.fetch, _COUNT, today, today + timedelta(days=SOON_DAYS))
-        found = {row["tenant"]: row for row in await retry_while_unavailable(fetch, "requests")}
+        counts = {row["tenant"]: row for row in await retry_while_unavailable(fetch, "requests")}
         for tenant in tenants:
             for state in STATES:
-                number = found[tenant][state] if tenant in found else 0
+                number = counts[tenant][state] if tenant in counts else 0
                 metrics.requests.labels(tenant=tenant, state=state).set(number)
         await asyncio.sleep(COUNT_SECONDS)
 

@@ -1,5 +1,5 @@
-"""Requests in PostgreSQL: a row each, without a name or a number; and each step of them on the
-record, in the same transaction."""
+"""Requests in PostgreSQL: a row each, without names or phone numbers. Each step is also recorded in
+the archive, in the same transaction."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -18,12 +18,12 @@ from services import clock
 from services.contract import Record
 from services.postgres.database import Connection
 
-LISTED = 1_000
-"""Requests in one list, the first due first."""
+MAX_LISTED = 1_000
+"""Most requests in one list."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`hashes` and `conversations`: whom it is about, as it was found when it was opened."""
+    """A request. `hashes` and `conversations`: the person, as found when the request was opened."""
 
     id: str
     tenant: str
@@ -49,8 +49,8 @@ class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What was done about a request: the data of a record of the kind `request`. Whose it is stands
-    with the opening alone (`from_`, as with a message)."""
+    """Step in the handling of a request: the data of a record of the kind `request`. Only the
+    opening names the person (`from_`, as in a message)."""
 
     request: str
     event: str
@@ -65,22 +65,22 @@ class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 
 
 class RequestStore:
-    """On the connection of a transaction."""
+    """Reads and writes requests on the connection of one transaction."""
 
     def __init__(self, connection: Connection, keys: KeyStore) -> None:
         self._connection, self._keys = connection, keys
         self._writer = writer_in_transaction(connection, keys)
 
-    async def open(self, asked: NewRequest, found: SubjectMatch, now: datetime) -> Request:
+    async def open(self, new_request: NewRequest, match: SubjectMatch, now: datetime) -> Request:
         number = await self._connection.fetchval("select nextval('archiver.request_number')")
         request = Request(
-            id=f"AVG-{asked.received_on.year}-{number:04}",
-            tenant=asked.tenant,
-            kind=asked.kind,
-            received_on=asked.received_on,
-            due_on=deadlines.due(asked.received_on),
-            hashes=found.hashes,
-            conversations=found.conversations,
+            id=f"AVG-{new_request.received_on.year}-{number:04}",
+            tenant=new_request.tenant,
+            kind=new_request.kind,
+            received_on=new_request.received_on,
+            due_on=deadlines.due_date(new_request.received_on),
+            hashes=match.hashes,
+            conversations=match.conversations,
         )
         await self._connection.execute(
             _OPEN,
@@ -92,24 +92,26 @@ class RequestStore:
             list(request.hashes),
             list(request.conversations),
         )
-        await self._step(request, now, event="opened", by=asked.by, from_=_person(found.asked))
+        await self._record_step(
+            request, now, event="opened", by=new_request.by, from_=_person_fields(match.asked)
+        )
         return request
 
-    async def request(self, id: str) -> Request | None:
-        """Held until the transaction ends: nobody decides twice."""
+    async def lock_request(self, id: str) -> Request | None:
+        """Read a request and lock it until the transaction ends, so that none is decided twice."""
         row = await self._connection.fetchrow(f"{_SELECT} where id = $1 for update", id)
-        return _request(row) if row else None
+        return _read_request(row) if row else None
 
-    async def listed(self, *, open: bool, before: date | None) -> list[Request]:
-        rows = await self._connection.fetch(_LIST, open, before, LISTED)
-        return [_request(row) for row in rows]
+    async def list_requests(self, *, open: bool, before: date | None) -> list[Request]:
+        rows = await self._connection.fetch(_LIST, open, before, MAX_LISTED)
+        return [_read_request(row) for row in rows]
 
     async def extend(
         self, request: Request, until: date, ground: str, by: str, now: datetime
     ) -> Request:
         changed = msgspec.structs.replace(request, due_on=until, extension=ground)
         await self._connection.execute(_EXTEND, request.id, until, ground)
-        await self._step(changed, now, event="extended", by=by, ground=ground)
+        await self._record_step(changed, now, event="extended", by=by, ground=ground)
         return changed
 
     async def decide(
@@ -117,46 +119,46 @@ class RequestStore:
     ) -> Request:
         changed = msgspec.structs.replace(request, decision=decision, ground=ground, decided_at=now)
         await self._connection.execute(_DECIDE, request.id, decision, ground, now)
-        said = {"decision": decision, "ground": ground, "text": text}
-        await self._step(changed, now, event="decided", by=by, **said)
+        fields = {"decision": decision, "ground": ground, "text": text}
+        await self._record_step(changed, now, event="decided", by=by, **fields)
         return changed
 
     async def steps(self, request: Request) -> list[tuple[datetime, RequestEvent]]:
-        """What can still be opened of what was done, oldest first."""
+        """Return the steps that can still be decrypted, oldest first."""
         places = ["", *request.conversations]
         rows = await self._connection.fetch(_STEPS, request.tenant, places)
-        read = [(row["at"], _step(row["data"])) for row in decrypt_rows(rows, self._keys)]
-        return [(at, step) for at, step in read if step.request == request.id]
+        decoded = [(row["at"], _decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)]
+        return [(at, step) for at, step in decoded if step.request == request.id]
 
-    async def _step(self, request: Request, now: datetime, **said: Any) -> None:
-        """In the newest conversation of whom it is about, and in none where there is none."""
-        step = RequestEvent(
+    async def _record_step(self, request: Request, now: datetime, **fields: Any) -> None:
+        """Record a step in the person's newest conversation; outside any if there is none."""
+        event = RequestEvent(
             request=request.id,
             kind=request.kind,
             received_on=request.received_on,
             due_on=request.due_on,
-            **said,
+            **fields,
         )
         record = Record(
             id=clock.new_id(now),
             kind="request",
             at=now,
-            data=msgspec.json.encode(step),
+            data=msgspec.json.encode(event),
             tenant=request.tenant,
             conversation=request.conversations[-1] if request.conversations else "",
         )
         await self._writer.add([record])
 
 
-def _person(names: Iterable[Identity]) -> dict[str, Any]:
-    given = sorted((each.kind, each.value) for each in names)
-    return {"identities": [{"kind": kind, "value": value} for kind, value in given]}
+def _person_fields(names: Iterable[Identity]) -> dict[str, Any]:
+    pairs = sorted((each.kind, each.value) for each in names)
+    return {"identities": [{"kind": kind, "value": value} for kind, value in pairs]}
 
 
-_step = msgspec.json.Decoder(RequestEvent).decode
+_decode_event = msgspec.json.Decoder(RequestEvent).decode
 
 
-def _request(row: Any) -> Request:
+def _read_request(row: Any) -> Request:
     lists = {name: tuple(row[name]) for name in ("hashes", "conversations")}
     return Request(**dict(row) | lists)
 

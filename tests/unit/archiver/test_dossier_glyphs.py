@@ -12,9 +12,9 @@ from archiver.subject_access.pdf.glyphs import (
     PART,
     break_long_words,
     is_right_to_left,
-    latin,
+    keep_latin,
     map_strings,
-    missing,
+    parse_missing,
     replace_unknown,
     sanitise,
 )
@@ -82,8 +82,8 @@ def test_what_no_font_has_is_read_out_of_what_typst_says() -> None:
         f'error: PDF/A-2b error: the text `"{text}"` could not be displayed with font `"Noto Sans"`'
         for text in ("中", r"\u{200d}", r"\"", r"\\", r"\n", r"x\u{1ab0}", "`")
     )
-    assert missing(told) == {"中", "\u200d", '"', "\\", "\n", "x\u1ab0", "`"}
-    assert missing("error: file not found") == frozenset()
+    assert parse_missing(told) == {"中", "\u200d", '"', "\\", "\n", "x\u1ab0", "`"}
+    assert parse_missing("error: file not found") == frozenset()
 
 
 def test_marks_go_before_the_letters_under_them() -> None:
@@ -94,8 +94,8 @@ def test_marks_go_before_the_letters_under_them() -> None:
 
 @given(st.text())
 def test_the_last_resort_leaves_letters_of_europe_alone(text: str) -> None:
-    assert all(each == BOX or ord(each) < 0x180 for each in latin(text))
-    assert latin("Łódź, één €") == f"Łódź, één {BOX}"
+    assert all(each == BOX or ord(each) < 0x180 for each in keep_latin(text))
+    assert keep_latin("Łódź, één €") == f"Łódź, één {BOX}"
 
 
 def test_every_string_is_reached() -> None:

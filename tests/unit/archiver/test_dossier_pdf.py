@@ -194,7 +194,7 @@ def test_one_of_which_nothing_is_known_says_so() -> None:
 
 @pytest.mark.parametrize(
     "report",
-    [of(*["a"] * (press.LARGEST + 1)), of("a b" * (press.LARGEST_TEXT // 3))],
+    [of(*["a"] * (press.MAX_MESSAGES + 1)), of("a b" * (press.MAX_TEXT // 3))],
     ids=["messages", "text"],
 )
 def test_one_that_is_too_large_is_refused_before_typst_takes_the_memory(report: Report) -> None:

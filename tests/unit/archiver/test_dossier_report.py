@@ -10,7 +10,7 @@ import pytest
 from archiver.subject_access import legal_notice
 from archiver.subject_access.pdf import labels, tables
 from archiver.subject_access.pdf.layout import page_layout
-from archiver.subject_access.report import Report, messages, written
+from archiver.subject_access.report import Report, count_messages, encode_report
 from services.language import readability
 from tests.unit.archiver.told_reports import CONVERSATION, IN, REPORT, at, nasty
 
@@ -20,14 +20,14 @@ EXAMPLE = re.findall(r"^```json\n(.*?)^```", PAPER, re.MULTILINE | re.DOTALL)[0]
 
 
 def test_it_can_be_read_back() -> None:
-    assert msgspec.json.decode(written(REPORT), type=Report) == REPORT
-    assert messages(REPORT) == 4
+    assert msgspec.json.decode(encode_report(REPORT), type=Report) == REPORT
+    assert count_messages(REPORT) == 4
 
 
 def test_the_example_in_the_paper_is_a_report_with_every_member() -> None:
     report = msgspec.json.decode(EXAMPLE, type=Report)
-    assert json.loads(written(report)) == json.loads(EXAMPLE)
-    assert paths(json.loads(EXAMPLE)) == paths(json.loads(written(REPORT)))
+    assert json.loads(encode_report(report)) == json.loads(EXAMPLE)
+    assert paths(json.loads(EXAMPLE)) == paths(json.loads(encode_report(REPORT)))
 
 
 def paths(value: object, above: str = "") -> set[str]:
@@ -78,7 +78,7 @@ def test_what_we_say_is_plain(text: str) -> None:
     ],
 )
 def test_sizes_are_said_as_people_do(octets: int | None, said: str) -> None:
-    assert labels.size(octets) == said
+    assert labels.format_size(octets) == said
 
 
 def test_days_are_those_of_amsterdam() -> None:

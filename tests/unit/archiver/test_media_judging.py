@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.media import fetch_policy
-from archiver.media.fetch_policy import Announced, Fetched, FetchFailed, MediaInfo
-from archiver.media.provider_client import address
-from archiver.media.routes import headers
-from archiver.media.store import Kept
+from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, FetchFailed, MediaInfo
+from archiver.media.provider_client import download_url
+from archiver.media.routes import response_headers
+from archiver.media.store import StoredFile
 from services.config.accounts import ProviderAccount, provider_accounts
 from services.config.numbers import Number
 from services.files import clamd
@@ -60,18 +60,18 @@ HERE = "https://lookaside.fbsbx.com/x?mid=1"
 )  # fmt: skip
 def test_an_answer_about_a_file(status: int, body: Any, means: Any) -> None:
     wanted = FetchFailed(means) if isinstance(means, str) else means
-    assert fetch_policy.about(status, msgspec.json.encode(body)) == wanted
+    assert fetch_policy.read_media_info(status, msgspec.json.encode(body)) == wanted
 
 
 @given(st.integers(100, 599), st.binary(max_size=200))
 def test_no_answer_is_a_fault_of_ours(status: int, body: bytes) -> None:
-    assert isinstance(fetch_policy.about(status, body), MediaInfo | FetchFailed)
+    assert isinstance(fetch_policy.read_media_info(status, body), MediaInfo | FetchFailed)
 
 
 def test_every_way_to_miss_a_file_has_a_sentence_that_begins_with_its_word() -> None:
-    words = fetch_policy.Word.__args__  # type: ignore[attr-defined]
-    assert set(fetch_policy.SENTENCES) == set(words)
-    for word, sentence in fetch_policy.SENTENCES.items():
+    words = fetch_policy.FailureCode.__args__  # type: ignore[attr-defined]
+    assert set(fetch_policy.REASONS) == set(words)
+    for word, sentence in fetch_policy.REASONS.items():
         assert sentence.startswith(f"media_{word}: ")
 
 
@@ -92,7 +92,7 @@ def test_every_way_to_miss_a_file_has_a_sentence_that_begins_with_its_word() -> 
     ],
 )
 def test_where_a_file_is_fetched_from(account: ProviderAccount, url: str, goes: str | None) -> None:
-    assert address(url, account) == goes
+    assert download_url(url, account) == goes
 
 
 def test_a_host_is_named_in_any_case() -> None:
@@ -100,46 +100,55 @@ def test_a_host_is_named_in_any_case() -> None:
     number = Number(id="10000001", tenant="almelo", fallback="balie", media_hosts=hosts)
     account = msgspec.structs.replace(META, media_hosts=number.media_hosts)
     for url in (HERE, HERE.replace("lookaside", "LookAside")):
-        assert address(url, account) == url
+        assert download_url(url, account) == url
 
 
 @given(st.text(max_size=60))
 def test_a_token_goes_to_the_hosts_that_are_named_and_no_others(url: str) -> None:
-    to = address(url, META)
+    to = download_url(url, META)
     assert to is None or to.startswith(("https://graph.facebook.com", "https://lookaside.fbsbx"))
 
 
 @pytest.mark.parametrize("attempts", range(1, 60))
 def test_waits_grow_to_a_quarter_of_an_hour(attempts: int) -> None:
-    low, high = fetch_policy.wait(attempts, 0.0), fetch_policy.wait(attempts, 0.999)
-    assert fetch_policy.FIRST_WAIT * 0.75 <= low < high <= fetch_policy.LONGEST_WAIT * 1.25
-    assert low <= fetch_policy.wait(attempts + 1, 0.0)
+    low, high = fetch_policy.retry_delay(attempts, 0.0), fetch_policy.retry_delay(attempts, 0.999)
+    assert (
+        fetch_policy.FIRST_RETRY_SECONDS * 0.75
+        <= low
+        < high
+        <= fetch_policy.LONGEST_RETRY_SECONDS * 1.25
+    )
+    assert low <= fetch_policy.retry_delay(attempts + 1, 0.0)
 
 
 def test_a_week_is_how_long_meta_keeps_it() -> None:
     sent = NOW - timedelta(days=7)
-    assert fetch_policy.expired(sent, NOW) and not fetch_policy.expired(
+    assert fetch_policy.is_expired(sent, NOW) and not fetch_policy.is_expired(
         sent + timedelta(seconds=1), NOW
     )
 
 
 def test_as_much_as_was_announced_or_whatever_came_where_nothing_was() -> None:
-    got = Fetched(7, "00", "image/jpeg", b"\xff\xd8\xff")
-    said = Announced(id="1", mime_type="image/jpeg")
-    assert fetch_policy.is_whole(got, MediaInfo("", size=7), said, 1) == got
-    assert fetch_policy.is_whole(got, MediaInfo("", size=None), said, 1) == got
-    assert fetch_policy.is_whole(got, MediaInfo("", size=8), said, 1) == FetchFailed("cut")
+    got = FetchedFile(7, "00", "image/jpeg", b"\xff\xd8\xff")
+    said = AnnouncedFile(id="1", mime_type="image/jpeg")
+    assert fetch_policy.check_content(got, MediaInfo("", size=7), said, 1) == got
+    assert fetch_policy.check_content(got, MediaInfo("", size=None), said, 1) == got
+    assert fetch_policy.check_content(got, MediaInfo("", size=8), said, 1) == FetchFailed("cut")
     other = msgspec.structs.replace(said, sha256="11")
-    noted = fetch_policy.is_whole(got, MediaInfo(""), other, 1)
-    assert isinstance(noted, Fetched) and not noted.agrees
+    noted = fetch_policy.check_content(got, MediaInfo(""), other, 1)
+    assert isinstance(noted, FetchedFile) and not noted.agrees
 
 
 def test_what_begins_otherwise_is_fetched_anew_and_then_looked_at_all_the_same() -> None:
-    got = Fetched(7, "00", "image/jpeg", b"Even geduld")
-    said = Announced(id="1", mime_type="image/jpeg")
-    for attempts in range(1, fetch_policy.TRIES):
-        assert fetch_policy.is_whole(got, MediaInfo(""), said, attempts) == FetchFailed("strange")
-    assert fetch_policy.is_whole(got, MediaInfo(""), said, fetch_policy.TRIES) == got
+    got = FetchedFile(7, "00", "image/jpeg", b"Even geduld")
+    said = AnnouncedFile(id="1", mime_type="image/jpeg")
+    for attempts in range(1, fetch_policy.SIGNATURE_ATTEMPTS):
+        assert fetch_policy.check_content(got, MediaInfo(""), said, attempts) == FetchFailed(
+            "strange"
+        )
+    assert (
+        fetch_policy.check_content(got, MediaInfo(""), said, fetch_policy.SIGNATURE_ATTEMPTS) == got
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,8 +172,8 @@ def test_what_comes_where_the_bytes_should_be(
 
 
 def test_what_was_not_got_in_time_says_why_where_that_was_not_its_age() -> None:
-    assert fetch_policy.gone(FetchFailed("unknown")).reason == fetch_policy.EXPIRED
-    assert "media_store" in fetch_policy.gone(FetchFailed("store")).reason
+    assert fetch_policy.give_up(FetchFailed("unknown")).reason == fetch_policy.EXPIRED
+    assert "media_store" in fetch_policy.give_up(FetchFailed("store")).reason
 
 
 @pytest.mark.parametrize(
@@ -179,7 +188,7 @@ def test_what_was_not_got_in_time_says_why_where_that_was_not_its_age() -> None:
 def test_quarantine_holds_what_begins_otherwise_than_a_type_of_it(
     types: tuple[str, ...], head: bytes, held: bool
 ) -> None:
-    assert (fetch_policy.quarantine(types, head) is not None) == held
+    assert (fetch_policy.check_signature(types, head) is not None) == held
 
 
 @pytest.mark.parametrize(
@@ -205,14 +214,14 @@ def test_too_large_is_final() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=40))
 def test_a_name_that_a_citizen_gave_breaks_no_header(filename: str, mime_type: str) -> None:
-    given = Announced(id="1", filename=filename.encode(errors="replace").decode())
-    kept = Kept(
+    given = AnnouncedFile(id="1", filename=filename.encode(errors="replace").decode())
+    kept = StoredFile(
         announced=given, state="available", reason="", mime_type=mime_type, size=1, sha256="00",
-        scanned=True, object=None, ciphertext_sha256="", lock=None,
+        scanned=True, object=None, ciphertext_sha256="", stream_key=None,
     )  # fmt: skip
-    for value in headers(kept).values():
+    for value in response_headers(kept).values():
         assert value.isascii() and value.isprintable()
-    assert headers(kept)["Content-Type"] in {*SIGNATURES, "application/octet-stream"}
+    assert response_headers(kept)["Content-Type"] in {*SIGNATURES, "application/octet-stream"}
 
 
 def test_a_number_at_a_bsp_has_the_address_and_the_token_of_its_own() -> None:

@@ -13,10 +13,10 @@ from archiver.subject_access.requests.legal_grounds import (
     KINDS,
     REFUSALS,
     extension,
-    listed,
+    list_grounds,
     refusal,
 )
-from archiver.subject_access.requests.letters import COPIES, TELLING, letter
+from archiver.subject_access.requests.letters import COPIES, KINDS_WITH_COPIES, letter
 from archiver.subject_access.requests.store import Request
 from services.language import readability
 
@@ -44,7 +44,7 @@ ELSEWHERE = (
     ],
 )
 def test_a_month_is_one_of_the_calendar(received: date, due: date) -> None:
-    assert deadlines.due(received) == due
+    assert deadlines.due_date(received) == due
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_every_ground_names_its_article_in_words_that_citizens_read(ground: obje
 def test_a_code_is_one_ground_and_each_kind_of_request_can_be_refused() -> None:
     codes = [each.code for each in (*REFUSALS, *EXTENSIONS)]
     assert len(set(codes)) == len(codes)
-    assert all(list(listed(REFUSALS, kind)) for kind in KINDS)
+    assert all(list(list_grounds(REFUSALS, kind)) for kind in KINDS)
     assert refusal("archief", "erasure") and refusal("archief", "access") is None
     assert extension("ingewikkeld") and extension("archief") is None
 
@@ -121,7 +121,7 @@ def test_every_letter_can_be_read_and_says_who_has_copies(kind: str) -> None:
         text = letter(request, ELSEWHERE, "", "Gemeente Almelo", TODAY)
         assert list(readability.readability_faults(text)) == [], text
         assert said in text and request.id in text
-        assert (COPIES in text) == (kind in TELLING)
+        assert (COPIES in text) == (kind in KINDS_WITH_COPIES)
         ground = refusal(request.ground, request.kind)
         assert ground is None or (ground.text in text and ground.article in text)
         assert ("bezwaar" in text) == (request.decision in ("partly", "refused"))

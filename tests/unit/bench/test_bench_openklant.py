@@ -22,7 +22,7 @@ from bench.openklant_report import (
 from bench.openklant_stand_in import amiss, messages
 from bench.usage import machine
 from deliverer.destinations.openklant.events import parse_event
-from sandbox.openklant.latency import Told
+from sandbox.openklant.latency import WorkerStatistics
 from services.contract import Delivery
 
 METRICS = """\
@@ -82,7 +82,7 @@ def test_each_message_is_the_first_of_a_citizen_who_can_be_called() -> None:
 
 def course(rate: float, failed: float = 0.0) -> Course:
     looks = [Look(0.0, 4.0, 1.0, 0.0), Look(10.0, 8.0, 1.0 + 10 * rate, failed)]
-    told = Told(1.0, 33, 6000, 160.0, 0.05, 0.2)
+    told = WorkerStatistics(1.0, 33, 6000, 160.0, 0.05, 0.2)
     return Course(looks, told, {"the stand-in": 0.1}, memory=90.0)
 
 

@@ -14,7 +14,7 @@ from gateway.commands.graph_payload import (
     upload_of,
 )
 from gateway.commands.plain_text import plain_text_of
-from sandbox.meta.send_validation import Send, check
+from sandbox.meta.send_validation import Send, validate
 from services.api.json_body import FieldError
 from services.ids import CONVERSATION
 from tests.unit.gateway.orders import message
@@ -30,7 +30,7 @@ def content(name: str, disclosure: str = "", **members: Any) -> Any:
 
 @pytest.mark.parametrize("name", examples.MESSAGES)
 def test_every_content_is_what_meta_checks(name: str) -> None:
-    checked = check(as_sent(content(name)))
+    checked = validate(as_sent(content(name)))
     assert isinstance(checked, Send), checked
 
 

@@ -14,7 +14,7 @@ import archiver.openapi
 import gateway.api_docs.document
 from archiver.api.access_log import AccessLog
 from archiver.api.routes import RecordRoutes as Archive
-from archiver.media.routes import Files
+from archiver.media.routes import MediaRoutes
 from archiver.search.routes import SearchRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
 from gateway.media.routes import Media
@@ -202,7 +202,7 @@ def test_the_archivers_document_has_every_route_of_it() -> None:
     defined = [
         *Archive(none, AccessLog(none), none, timedelta).routes(),
         *SearchRoutes(none, none, AccessLog(none), none).routes(),
-        *Files(none, none, none, AccessLog(none), none, scanned_only=True).routes(),
+        *MediaRoutes(none, none, none, AccessLog(none), none, scanned_only=True).routes(),
         *routes(DOCUMENTS["archiver"]),
     ]
     assert served(defined) - {("get", "/v1/openapi.html")} == described(DOCUMENTS["archiver"])

@@ -11,11 +11,11 @@ from yarl import URL
 
 from sandbox.openklant import error_responses, pagination, writes
 from sandbox.openklant.filters import FILTERS
-from sandbox.openklant.request_body import Unreadable, parsed
+from sandbox.openklant.request_body import Unreadable, parse
 from sandbox.openklant.schema import RESOURCES
-from sandbox.openklant.serializers import Views
+from sandbox.openklant.serializers import Serializer
 from sandbox.openklant.summary import summary
-from sandbox.openklant.writes import Checked, Stamp
+from sandbox.openklant.writes import CheckedWrite, Stamp
 from tests.openklant import AT, Register
 
 SIGNS = st.text(max_size=12) | st.sampled_from(["\ud800", "a\udfffb", "a\x00", "_", "A__b1C"])
@@ -59,17 +59,17 @@ def test_every_body_is_taken_or_refused_and_what_is_taken_can_be_shown(
     register = Register()
     sent = json.dumps(data.draw(bodies(register, resource))).encode()
     try:
-        body = parsed(sent)
+        body = parse(sent)
     except Unreadable:
         return
-    found = writes.check(register.store, resource, body)
-    if not isinstance(found, Checked):
+    found = writes.check_write(register.store, resource, body)
+    if not isinstance(found, CheckedWrite):
         assert found
-        problem = error_responses.problem(error_responses.invalid(*found), "http://x", "y")
+        problem = error_responses.problem_body(error_responses.invalid(*found), "http://x", "y")
         assert json.loads(msgspec.json.encode(problem))["invalidParams"]
         return
     row = writes.create(register.store, found, Stamp(AT, register.new_id))
-    shown = msgspec.json.encode(Views(register.store, "http://x").whole(resource, row))
+    shown = msgspec.json.encode(Serializer(register.store, "http://x").serialize(resource, row))
     assert json.loads(shown)["uuid"] == row["uuid"]
     assert msgspec.json.encode(summary(register.store, 10))
 
@@ -87,8 +87,8 @@ def test_every_query_finds_something_or_nothing_or_is_refused(
     texts = st.text(max_size=8) | WORDS | st.just(register.contact)
     query = data.draw(st.dictionaries(names, texts, max_size=3))
     url = URL("http://x/y").with_query(query)
-    answer = pagination.page(Views(register.store, "http://x"), resource, url)
+    answer = pagination.list_page(Serializer(register.store, "http://x"), resource, url)
     if isinstance(answer, error_responses.Refusal):
         assert answer.status in {400, 404}
-        answer = error_responses.problem(answer, "http://x", "y")
+        answer = error_responses.problem_body(answer, "http://x", "y")
     assert msgspec.json.encode(answer)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sandbox.openklant.request_body import Unreadable, camel, parsed
+from sandbox.openklant.request_body import Unreadable, camel_case, parse
 from tests.openklant import CONTACT, NOWHERE, Json, Register
 
 
@@ -208,18 +208,18 @@ NAMES = [
 
 @pytest.mark.parametrize(("sent", "kept"), NAMES)
 def test_names_are_rewritten_to_camel_case(sent: str, kept: str) -> None:
-    assert camel(sent) == kept
+    assert camel_case(sent) == kept
 
 
 def test_snake_case_is_taken_and_the_names_in_metadata_are_rewritten(register: Register) -> None:
     sent = b'{"plaatsgevonden_op": "2026-11-24", "metadata": {"WAMID": 1, "snake_key": " b "}}'
-    row = register.take("klantcontacten", CONTACT | parsed(sent))
+    row = register.take("klantcontacten", CONTACT | parse(sent))
     assert row["plaatsgevondenOp"] == datetime(2026, 11, 24, tzinfo=UTC)
     assert row["metadata"] == {"wamid": "1", "snakeKey": "b"}
 
 
 def test_an_empty_body_is_an_empty_object_and_no_json_is_no_body() -> None:
-    assert parsed(b"") == {}
+    assert parse(b"") == {}
     for raw in (b"{", b"\xff", b'{"a": NaN}', b"[" * 100_000):
         with pytest.raises(Unreadable):
-            parsed(raw)
+            parse(raw)

@@ -6,10 +6,10 @@ import pytest
 
 from sandbox.openklant import writes
 from sandbox.openklant.schema import RESOURCES
-from sandbox.openklant.serializers import Views
-from sandbox.openklant.store import Store, Taken
+from sandbox.openklant.serializers import Serializer
+from sandbox.openklant.store import Conflict, Store
 from sandbox.openklant.validation import Fault
-from sandbox.openklant.writes import Checked, Stamp
+from sandbox.openklant.writes import CheckedWrite, Stamp
 from tests.openklant import ACTOR, AT, CONTACT, NOWHERE, Json, Register
 
 NUMBERED = CONTACT | {"referentienummer": "42"}
@@ -47,14 +47,14 @@ def test_a_change_of_a_task_need_not_name_actors_and_replaces_them_when_it_does(
 def test_a_put_of_a_task_must_name_its_actors_as_a_post_must(register: Register) -> None:
     body = register.body("internetaken")
     row = register.take("internetaken", body)
-    assert isinstance(writes.check(register.store, "internetaken", body, row), Checked)
+    assert isinstance(writes.check_write(register.store, "internetaken", body, row), CheckedWrite)
     del body["toegewezenAanActoren"]
-    [fault] = as_faults(writes.check(register.store, "internetaken", body, row))
+    [fault] = as_faults(writes.check_write(register.store, "internetaken", body, row))
     assert (fault.name, fault.code) == ("nonFieldErrors", "invalid")
 
 
-def as_faults(found: Checked | list[Fault]) -> list[Fault]:
-    return [] if isinstance(found, Checked) else found
+def as_faults(found: CheckedWrite | list[Fault]) -> list[Fault]:
+    return [] if isinstance(found, CheckedWrite) else found
 
 
 def test_the_server_says_when_a_task_was_assigned_and_dealt_with(register: Register) -> None:
@@ -106,18 +106,18 @@ def test_the_second_empty_number_only_meets_the_database(register: Register, res
     body = register.body(resource) | {"referentienummer": ""}
     register.take(resource, body)
     assert register.check(resource, body) == []
-    with pytest.raises(Taken):
+    with pytest.raises(Conflict):
         register.take(resource, body)
 
 
 def test_who_looked_before_another_stored_meets_the_database(register: Register) -> None:
-    looked = [writes.check(register.store, "klantcontacten", NUMBERED) for _ in range(2)]
-    assert all(isinstance(each, Checked) for each in looked)
+    looked = [writes.check_write(register.store, "klantcontacten", NUMBERED) for _ in range(2)]
+    assert all(isinstance(each, CheckedWrite) for each in looked)
     register.take("klantcontacten", NUMBERED)
     count = register.store.count("klantcontacten")
     for each in looked:
-        assert isinstance(each, Checked)
-        with pytest.raises(Taken):
+        assert isinstance(each, CheckedWrite)
+        with pytest.raises(Conflict):
             writes.create(register.store, each, Stamp(AT, register.new_id))
     assert register.store.count("klantcontacten") == count
 
@@ -154,15 +154,15 @@ def test_a_contact_with_its_party_is_taken_whole_or_not_at_all(
 
 def test_a_repeat_of_all_together_is_told_by_its_dotted_name(register: Register) -> None:
     body = {"klantcontact": NUMBERED, "betrokkene": PARTY}
-    looked = [writes.check(register.store, "maak-klantcontact", body) for _ in range(2)]
+    looked = [writes.check_write(register.store, "maak-klantcontact", body) for _ in range(2)]
     first, second = looked
-    assert isinstance(first, Checked)
-    assert isinstance(second, Checked)
+    assert isinstance(first, CheckedWrite)
+    assert isinstance(second, CheckedWrite)
     stamp = Stamp(AT, register.new_id)
     made = writes.create_together(register.store, first, stamp)
     assert made["betrokkene"]["hadKlantcontact"] == made["klantcontact"]["uuid"]
     parties = register.store.count("betrokkenen")
-    with pytest.raises(Taken):
+    with pytest.raises(Conflict):
         writes.create_together(register.store, second, stamp)
     assert register.store.count("betrokkenen") == parties
     again = register.check("maak-klantcontact", body)
@@ -185,10 +185,10 @@ def test_with_a_contact_goes_what_cannot_be_without_it_and_an_address_stays(
 def test_an_actor_that_is_removed_has_no_tasks_any_more(register: Register) -> None:
     actors = {"toegewezenAanActoren": [{"uuid": register.actor}]}
     row = register.take("internetaken", register.body("internetaken") | actors)
-    shown = Views(register.store, "http://x").whole("internetaken", row)
+    shown = Serializer(register.store, "http://x").serialize("internetaken", row)
     assert shown["toegewezenAanActor"]["uuid"] == register.actor
     register.store.remove("actoren", register.actor)
-    shown = Views(register.store, "http://x").whole("internetaken", row)
+    shown = Serializer(register.store, "http://x").serialize("internetaken", row)
     assert (shown["toegewezenAanActor"], shown["toegewezenAanActoren"]) == ({"uuid": None}, [])
 
 
@@ -206,9 +206,9 @@ def test_the_oldest_go_when_there_are_too_many_and_they_are_counted(register: Re
 def test_what_refers_to_a_contact_that_went_meanwhile_meets_the_database(
     register: Register,
 ) -> None:
-    looked = writes.check(register.store, "betrokkenen", register.body("betrokkenen"))
+    looked = writes.check_write(register.store, "betrokkenen", register.body("betrokkenen"))
     register.store.remove("klantcontacten", register.contact)
-    assert isinstance(looked, Checked)
-    with pytest.raises(Taken):
+    assert isinstance(looked, CheckedWrite)
+    with pytest.raises(Conflict):
         writes.create(register.store, looked, Stamp(AT, register.new_id))
     assert register.store.count("betrokkenen") == 0

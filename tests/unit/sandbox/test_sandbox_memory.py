@@ -10,10 +10,10 @@ from sandbox import event_stream
 from sandbox.crm import inbox
 from sandbox.crm.event_validation import Event
 from sandbox.crm.inbox import Inbox
-from sandbox.event_stream import Stream
+from sandbox.event_stream import EventStream
 from sandbox.meta import handsets, media_store
 from sandbox.meta.handsets import Handsets
-from sandbox.meta.media_store import Media
+from sandbox.meta.media_store import MediaStore
 from sandbox.meta.webhook_payloads import Citizen, Sent
 from sandbox.organisation import Number
 
@@ -98,39 +98,39 @@ def test_a_message_that_a_citizen_gets_twice_is_counted() -> None:
     for n, opaque in enumerate((f"{id}.1", f"{id}.2", "", "")):
         phones.accept(sent(n, opaque), "text", {}, AT)
     assert phones.summary() == {"count": 4, "repeats": 1}
-    assert [arrival.n for arrival in phones.after(1, 2)] == [2, 3]
+    assert [arrival.n for arrival in phones.messages_after(1, 2)] == [2, 3]
 
 
 def test_what_is_read_is_no_longer_unread() -> None:
     phones = Handsets()
     phones.deliver(sent(1))
     phones.deliver(sent(2))
-    assert [one.wamid for one in phones.read("1", "316")] == ["wamid.1", "wamid.2"]
-    assert phones.read("1", "316") == []
+    assert [one.wamid for one in phones.mark_read("1", "316")] == ["wamid.1", "wamid.2"]
+    assert phones.mark_read("1", "316") == []
 
 
 def test_phones_remember_so_many_people_and_chats_and_no_more() -> None:
     phones = Handsets()
     for n in range(handsets.PEOPLE_KEPT + 1):
-        phones.meet(Citizen(str(n)))
-    assert phones.who(Citizen("0").bsuid) is None
-    assert phones.who(Citizen("1").bsuid) == Citizen("1")
+        phones.add_citizen(Citizen(str(n)))
+    assert phones.find_citizen(Citizen("0").bsuid) is None
+    assert phones.find_citizen(Citizen("1").bsuid) == Citizen("1")
     for n in range(handsets.UNREAD_KEPT + 1):
         phones.deliver(Sent(wamid="w", number=Number(str(n), "t"), phone="316", bsuid="NL.A"))
-    assert phones.read("0", "316") == []
-    assert len(phones.read("1", "316")) == 1
+    assert phones.mark_read("0", "316") == []
+    assert len(phones.mark_read("1", "316")) == 1
 
 
 def test_media_is_described_with_base64_in_webhooks_and_hex_in_the_graph_api() -> None:
-    medium = Media(Random(1)).add("image/png", b"hello")
-    assert medium.about()["sha256"] == "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
-    answer = medium.answer("http://x")
+    medium = MediaStore(Random(1)).add("image/png", b"hello")
+    assert medium.webhook_fields()["sha256"] == "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
+    answer = medium.description("http://x")
     assert answer["sha256"].startswith("2cf24dba5fb0a30e26e83b2ac5b9e29e")
     assert answer["file_size"] == "5"
 
 
 def test_the_oldest_media_goes_when_all_of_it_is_too_much() -> None:
-    store = Media(Random(1))
+    store = MediaStore(Random(1))
     first = store.add("image/png", bytes(media_store.TOTAL_BYTES - 10))
     second = store.add("image/png", bytes(20))
     assert store.get(first.id) is None
@@ -140,23 +140,23 @@ def test_the_oldest_media_goes_when_all_of_it_is_too_much() -> None:
 
 
 def test_media_that_meta_does_not_take_is_named() -> None:
-    assert media_store.fault("image/gif", 5)
-    assert media_store.fault("image/png", 0)
-    assert media_store.fault("image/png", 5 * media_store.MEGABYTE + 1)
-    assert media_store.fault("image/png", 5) == ""
+    assert media_store.upload_fault("image/gif", 5)
+    assert media_store.upload_fault("image/png", 0)
+    assert media_store.upload_fault("image/png", 5 * media_store.MEGABYTE + 1)
+    assert media_store.upload_fault("image/png", 5) == ""
 
 
 def test_the_stream_keeps_the_latest_and_gives_them_in_bounded_batches() -> None:
-    happenings = Stream("run")
+    happenings = EventStream("run")
     for n in range(event_stream.EVENTS_KEPT + 5):
         happenings.publish("kind", {"n": n})
     batch = happenings.since(0)
-    assert (batch[0].n, len(batch)) == (6, event_stream.BATCH_MOST)
+    assert (batch[0].n, len(batch)) == (6, event_stream.MAX_BATCH)
     assert [one.n for one in happenings.since(event_stream.EVENTS_KEPT + 3)] == [2004, 2005]
 
 
 def test_a_page_that_fell_behind_is_told_how_much_it_missed() -> None:
-    happenings = Stream("run")
+    happenings = EventStream("run")
     for _ in range(event_stream.EVENTS_KEPT + 5):
         happenings.publish("kind", {})
     assert b'event: missed\ndata: {"count": 3}' in happenings._encode(happenings.since(2), 2)
@@ -166,7 +166,7 @@ def test_a_page_that_fell_behind_is_told_how_much_it_missed() -> None:
 def test_line_ends_in_foreign_json_cannot_break_an_event() -> None:
     import msgspec
 
-    happenings = Stream("run")
+    happenings = EventStream("run")
     happenings.publish("crm", msgspec.Raw(b'{\r\n"a": 1\n}'))
     assert b'data: {  "a": 1 }\n\n' in happenings._encode(happenings.since(0), 0)
 
@@ -184,11 +184,11 @@ def test_meta_s_window_is_shut_a_day_after_they_wrote_to_that_number(
 ) -> None:
     monkeypatch.setattr(handsets, "PEOPLE_KEPT", 2)
     phones, day = Handsets(), timedelta(days=1)
-    phones.wrote("1", "NL.A", AT)
-    assert not phones.closed("1", "NL.A", AT + day - timedelta(seconds=1))
-    assert phones.closed("1", "NL.A", AT + day)
-    assert not phones.closed("2", "NL.A", AT + day)  # nothing is known of who wrote to it
+    phones.record_written("1", "NL.A", AT)
+    assert not phones.is_window_closed("1", "NL.A", AT + day - timedelta(seconds=1))
+    assert phones.is_window_closed("1", "NL.A", AT + day)
+    assert not phones.is_window_closed("2", "NL.A", AT + day)  # nothing is known of who wrote to it
     for who in ("NL.B", "NL.C"):
-        phones.wrote("1", who, AT)
-    assert not phones.closed("1", "NL.A", AT + day)  # forgotten: the one longest silent
-    assert phones.closed("1", "NL.C", AT + day)
+        phones.record_written("1", who, AT)
+    assert not phones.is_window_closed("1", "NL.A", AT + day)  # forgotten: the one longest silent
+    assert phones.is_window_closed("1", "NL.C", AT + day)

@@ -9,7 +9,7 @@ from sandbox import organisation, page_server
 from sandbox.meta.graph_errors import MAGIC
 from services.config import loader
 
-FILES = page_server.files()
+FILES = page_server.load_files()
 KEY = re.compile(r'^  "([a-z0-9_.-]+)": "(.*)",$', re.MULTILINE)
 LINES_MOST = 300
 SHIPPED = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/postkamer.toml"
@@ -84,4 +84,4 @@ def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
 
 
 def test_the_town_of_a_sandbox_alone_is_the_one_that_ships() -> None:
-    assert organisation.of(loader.load(SHIPPED).config) == organisation.EXAMPLE
+    assert organisation.from_config(loader.load(SHIPPED).config) == organisation.EXAMPLE

@@ -31,10 +31,10 @@ def rows(n: int) -> dict[str, Any]:
 
 
 def test_a_text_with_a_number_or_a_bsuid_may_go_out() -> None:
-    by_number = send_validation.check(TEXT)
+    by_number = send_validation.validate(TEXT)
     assert isinstance(by_number, Send)
     assert (by_number.phone, by_number.bsuid, by_number.opaque) == ("31600000011", "", "0190.1")
-    by_bsuid = send_validation.check(
+    by_bsuid = send_validation.validate(
         {k: v for k, v in TEXT.items() if k != "to"} | {"recipient": "NL.A1"}
     )
     assert isinstance(by_bsuid, Send)
@@ -42,7 +42,7 @@ def test_a_text_with_a_number_or_a_bsuid_may_go_out() -> None:
 
 
 def test_with_both_a_number_and_a_bsuid_the_number_wins() -> None:
-    both = send_validation.check(TEXT | {"recipient": "NL.A1"})
+    both = send_validation.validate(TEXT | {"recipient": "NL.A1"})
     assert isinstance(both, Send)
     assert (both.phone, both.bsuid) == ("31600000011", "")
 
@@ -64,7 +64,7 @@ def test_with_both_a_number_and_a_bsuid_the_number_wins() -> None:
     ],
 )
 def test_what_meta_takes_is_taken(body: dict[str, Any]) -> None:
-    assert isinstance(send_validation.check(body), Send)
+    assert isinstance(send_validation.validate(body), Send)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_meta_takes_is_taken(body: dict[str, Any]) -> None:
     ],
 )
 def test_what_meta_refuses_is_refused_with_its_code(body: object, code: int) -> None:
-    refusal = send_validation.check(body)
+    refusal = send_validation.validate(body)
     assert isinstance(refusal, Refusal)
     assert refusal.error.code == code
     assert refusal.details

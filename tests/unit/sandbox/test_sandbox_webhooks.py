@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sandbox.meta import webhook_payloads
-from sandbox.meta.pricing import Prices
+from sandbox.meta.pricing import MonthlyPrices
 from sandbox.meta.webhook_payloads import Citizen, Sent
 from sandbox.organisation import Number
 
@@ -31,7 +31,7 @@ def value(body: webhook_payloads.Json) -> webhook_payloads.Json:
 
 
 def test_the_wire_has_neither_spaces_nor_bare_slashes_nor_anything_but_ascii() -> None:
-    body = webhook_payloads.wire({"text": "€ 5 / één 😀"})
+    body = webhook_payloads.encode({"text": "€ 5 / één 😀"})
     assert body == rb'{"text":"\u20ac 5 \/ \u00e9\u00e9n \ud83d\ude00"}'
     assert json.loads(body) == {"text": "€ 5 / één 😀"}
 
@@ -39,7 +39,7 @@ def test_the_wire_has_neither_spaces_nor_bare_slashes_nor_anything_but_ascii() -
 def test_the_signature_covers_the_bytes_as_they_travel() -> None:
     expected = hmac.new(b"secret", rb'{"a":"\/"}', hashlib.sha256).hexdigest()
     assert (
-        webhook_payloads.sign(webhook_payloads.wire({"a": "/"}), "secret") == f"sha256={expected}"
+        webhook_payloads.sign(webhook_payloads.encode({"a": "/"}), "secret") == f"sha256={expected}"
     )
 
 
@@ -68,7 +68,7 @@ def test_a_message_names_its_sender_by_phone_and_bsuid() -> None:
 def test_a_citizen_who_hides_the_number_leaves_no_trace_of_it() -> None:
     hidden = Citizen("31600000015", "Noor", hidden=True)
     message = webhook_payloads.message(hidden, "wamid.X", AT, webhook_payloads.text("hoi"))
-    body = webhook_payloads.wire(webhook_payloads.incoming(NUMBER, hidden, message))
+    body = webhook_payloads.encode(webhook_payloads.incoming(NUMBER, hidden, message))
     assert hidden.phone.encode() not in body
     assert hidden.bsuid.encode() in body
 
@@ -80,7 +80,7 @@ def test_a_bsuid_is_stable_and_begins_with_the_country() -> None:
 
 
 def test_sent_and_delivered_have_a_price_and_every_status_echoes_our_value() -> None:
-    sent = msgspec.structs.replace(SENT, pricing=Prices().of(SENT, "text", AT))
+    sent = msgspec.structs.replace(SENT, pricing=MonthlyPrices().price(SENT, "text", AT))
     found = {
         name: value(webhook_payloads.status(sent, name, AT))["statuses"][0]
         for name in ("sent", "delivered", "read")

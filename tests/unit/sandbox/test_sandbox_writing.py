@@ -5,10 +5,10 @@ import json
 import pytest
 
 from sandbox.meta import webhook_payloads
-from sandbox.meta.number_directory import Move, Numbers
+from sandbox.meta.number_directory import Move, NumberDirectory
 from sandbox.organisation import Number, Tenant, Town
 from sandbox.phone import message_input
-from sandbox.phone.message_input import Outgoing
+from sandbox.phone.message_input import PhoneMessage
 
 NUMBER = Number("106540352242922", "almelo", portfolio="almelo-1")
 TOWN = Town((Tenant("almelo", "Gemeente Almelo"),), (NUMBER, Number("5", "almelo")), ())
@@ -17,9 +17,11 @@ ABOUT = {"context": {"from": NUMBER.phone, "id": "wamid.X"}}
 
 def written(**changed: object) -> webhook_payloads.Json:
     asked = {"sender": "31600000011", "number": NUMBER.id, "name": "Fatima El Amrani"}
-    outgoing = Outgoing(**(asked | changed))  # type: ignore[arg-type]
-    message_input.examine(outgoing)
-    return message_input.content(outgoing, NUMBER, lambda _: {"id": "m1", "mime_type": "image/png"})
+    outgoing = PhoneMessage(**(asked | changed))  # type: ignore[arg-type]
+    message_input.validate(outgoing)
+    return message_input.make_content(
+        outgoing, NUMBER, lambda _: {"id": "m1", "mime_type": "image/png"}
+    )
 
 
 def test_an_answer_says_what_it_is_about_and_a_reaction_says_so_in_its_own_way() -> None:
@@ -61,11 +63,11 @@ def test_what_is_missing_or_cannot_be_is_said(wrong: dict[str, object]) -> None:
 
 
 def test_one_person_has_another_id_in_each_portfolio_and_each_holder_of_a_number_too() -> None:
-    outgoing = Outgoing(sender="+31600000011", number=NUMBER.id)
-    later = Outgoing(sender="+31600000011", number=NUMBER.id, holder=2)
+    outgoing = PhoneMessage(sender="+31600000011", number=NUMBER.id)
+    later = PhoneMessage(sender="+31600000011", number=NUMBER.id, holder=2)
     elsewhere = Number(NUMBER.id, "almelo", portfolio="almelo-2")
     ids = {
-        message_input.citizen(one, number).bsuid
+        message_input.make_citizen(one, number).bsuid
         for one in (outgoing, later)
         for number in (NUMBER, elsewhere)
     }
@@ -73,13 +75,13 @@ def test_one_person_has_another_id_in_each_portfolio_and_each_holder_of_a_number
 
 
 def test_a_number_is_found_by_what_it_is_known_by_now_and_by_nothing_else() -> None:
-    numbers = Numbers(TOWN)
-    assert numbers.at_meta(NUMBER.id) == NUMBER
-    assert numbers.by_key(NUMBER.api_key) is None
+    numbers = NumberDirectory(TOWN)
+    assert numbers.find_at_meta(NUMBER.id) == NUMBER
+    assert numbers.find_by_key(NUMBER.api_key) is None
     after = numbers.move(NUMBER.id, Move(provider="360dialog", phone_number_id="7"))
     assert (after.id, after.portfolio, after.phone) == (NUMBER.id, "almelo-1", NUMBER.phone)
-    assert numbers.get(NUMBER.id) == numbers.by_key(NUMBER.api_key) == after
-    assert numbers.at_meta(NUMBER.id) is None
+    assert numbers.get(NUMBER.id) == numbers.find_by_key(NUMBER.api_key) == after
+    assert numbers.find_at_meta(NUMBER.id) is None
     assert numbers.has_left(NUMBER.id)
     assert not numbers.has_left("8")
 
@@ -92,7 +94,7 @@ def test_a_number_is_found_by_what_it_is_known_by_now_and_by_nothing_else() -> N
     ],
 )
 def test_a_number_cannot_be_known_as_another_is(move: Move) -> None:
-    numbers = Numbers(TOWN)
+    numbers = NumberDirectory(TOWN)
     with pytest.raises(ValueError, match="another number"):
         numbers.move(NUMBER.id, move)
     assert numbers.get(NUMBER.id) == NUMBER
