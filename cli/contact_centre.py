@@ -10,7 +10,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from cli.support.gateway_client import Gateway, Refused
+from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.time_options import Time
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -18,7 +18,7 @@ from services.config import settings
 from services.ids import CONVERSATION
 
 STATES = ("open", "receive-only", "closed")
-DONE = ("done", "accepted")
+SUCCESSFUL = ("done", "accepted")
 """How an order stands that nothing is wrong with."""
 WAITS = "the router has not come to it yet"
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Numbers(msgspec.Struct):
     numbers: list[Number]
 
 
-class Done(msgspec.Struct, frozen=True, omit_defaults=True):
+class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of an order for one number or conversation."""
 
     number: str = ""
@@ -57,45 +57,45 @@ class Done(msgspec.Struct, frozen=True, omit_defaults=True):
         return ": ".join(filter(None, (self.number or self.conversation, self.status, why)))
 
 
-def gateway(environ: Mapping[str, str]) -> Gateway:
+def load_gateway(environ: Mapping[str, str]) -> Gateway:
     """SettingsError with what is missing or wrong."""
     given = settings.load(settings.ApiSettings, environ)
     return Gateway(given.api_url.rstrip("/"), given.api_token.get_secret_value())
 
 
-def body_of(author: str | None, **members: Any) -> dict[str, Any]:
+def build_body(author: str | None, **members: Any) -> dict[str, Any]:
     """What an order says, with who says it."""
     by = {"author": {"kind": "employee", "id": author}} if author is not None else {}
     return {name: value for name, value in members.items() if value is not None} | by
 
 
-def order(there: Gateway, method: str, path: str, body: Any, **whose: str) -> Done:
+def send_command(there: Gateway, method: str, path: str, body: Any, **whose: str) -> CommandOutcome:
     """One order; what is against it is its reason."""
     try:
-        fate = there.order(method, path, body, str(clock.new_id()))
-    except Refused as refused:
-        return Done(**whose, reason=str(refused))
-    return Done(**whose, id=fate.id, status=fate.status, reason=fate.reason or "")
+        fate = there.send_command(method, path, body, str(clock.new_id()))
+    except GatewayRefused as refused:
+        return CommandOutcome(**whose, reason=str(refused))
+    return CommandOutcome(**whose, id=fate.id, status=fate.status, reason=fate.reason or "")
 
 
-def of_numbers(
+def send_to_numbers(
     there: Gateway, numbers: Sequence[str], method: str, what: str, body: Any
-) -> list[Done]:
+) -> list[CommandOutcome]:
     """The same order for each of these numbers, or for all that the municipality has."""
-    ids = numbers or [each.id for each in listed(there)]
+    ids = numbers or [each.id for each in list_numbers(there)]
     if not ids:
-        raise Refused("this municipality has no number")
+        raise GatewayRefused("this municipality has no number")
     return [
-        order(there, method, f"/v1/numbers/{quote(id, safe='')}/{what}", body, number=id)
+        send_command(there, method, f"/v1/numbers/{quote(id, safe='')}/{what}", body, number=id)
         for id in dict.fromkeys(ids)
     ]
 
 
-def listed(there: Gateway) -> list[Number]:
-    return there.ask(Numbers, "GET", "/v1/numbers").numbers
+def list_numbers(there: Gateway) -> list[Number]:
+    return there.request(Numbers, "GET", "/v1/numbers").numbers
 
 
-def lines(number: Number) -> Iterator[str]:
+def format_number(number: Number) -> Iterator[str]:
     """How a number stands, for who reads it in a terminal."""
     text = f": {number.text}" if number.text else ""
     yield f"{number.id}: {number.state}{_until(number.until)}{text}"
@@ -108,23 +108,23 @@ def _until(at: datetime | None) -> str:
     return f" until {at.astimezone(AMSTERDAM):%Y-%m-%d %H:%M}" if at else ""
 
 
-def _done(work: Callable[[Gateway], T]) -> T:
+def _run(work: Callable[[Gateway], T]) -> T:
     """What `work` gives; what is wrong, and exit code 1 otherwise."""
     try:
-        return work(gateway(os.environ))
-    except (Refused, settings.SettingsError) as error:
+        return work(load_gateway(os.environ))
+    except (GatewayRefused, settings.SettingsError) as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from None
 
 
-def _tell(done: Sequence[Done], shown: Any, *, as_json: bool) -> None:
+def _print_outcomes(done: Sequence[CommandOutcome], shown: Any, *, as_json: bool) -> None:
     """How it went with each; exit code 1 unless it went well with all."""
     if as_json:
         click.echo(msgspec.json.encode(shown))
     else:
         for each in done:
-            click.echo(str(each), err=each.status not in DONE)
-    if any(each.status not in DONE for each in done):
+            click.echo(str(each), err=each.status not in SUCCESSFUL)
+    if any(each.status not in SUCCESSFUL for each in done):
         raise SystemExit(1)
 
 
@@ -148,9 +148,9 @@ def notice_set(
     text: str, until: datetime, numbers: tuple[str, ...], author: str | None, as_json: bool
 ) -> None:
     """Tell citizens TEXT, once in each conversation, until TIME."""
-    body = body_of(author, text=text, until=until)
-    done = _done(lambda there: of_numbers(there, numbers, "PUT", "notice", body))
-    _tell(done, done, as_json=as_json)
+    body = build_body(author, text=text, until=until)
+    done = _run(lambda there: send_to_numbers(there, numbers, "PUT", "notice", body))
+    _print_outcomes(done, done, as_json=as_json)
 
 
 @notice.command("clear")
@@ -159,9 +159,9 @@ def notice_set(
 @_json
 def notice_clear(numbers: tuple[str, ...], author: str | None, as_json: bool) -> None:
     """Take the notice away."""
-    body = body_of(author)
-    done = _done(lambda there: of_numbers(there, numbers, "DELETE", "notice", body))
-    _tell(done, done, as_json=as_json)
+    body = build_body(author)
+    done = _run(lambda there: send_to_numbers(there, numbers, "DELETE", "notice", body))
+    _print_outcomes(done, done, as_json=as_json)
 
 
 @click.group("number")
@@ -173,12 +173,12 @@ def number() -> None:
 @_json
 def number_list(as_json: bool) -> None:
     """Show how each stands now."""
-    found = _done(listed)
+    found = _run(list_numbers)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
     for each in found:
-        for line in lines(each):
+        for line in format_number(each):
             click.echo(line)
 
 
@@ -191,9 +191,9 @@ def number_list(as_json: bool) -> None:
 @_json
 def number_state(numbers: tuple[str, ...], as_json: bool, **said: Any) -> None:
     """Open a number, let it take messages in silence, or close it with a text."""
-    body = body_of(**said)
-    done = _done(lambda there: of_numbers(there, numbers, "PUT", "state", body))
-    _tell(done, done, as_json=as_json)
+    body = build_body(**said)
+    done = _run(lambda there: send_to_numbers(there, numbers, "PUT", "state", body))
+    _print_outcomes(done, done, as_json=as_json)
 
 
 @click.group("care")
@@ -209,6 +209,6 @@ def care_confirm(conversation: str, author: str | None, as_json: bool) -> None:
     """Say that somebody has seen the alarm about CONVERSATION: nobody else is woken."""
     if not CONVERSATION.fullmatch(conversation):
         raise click.BadParameter("it is no id of a conversation", param_hint="CONVERSATION")
-    path, body = f"/v1/conversations/{conversation}/_confirm", body_of(author)
-    done = _done(lambda there: order(there, "POST", path, body, conversation=conversation))
-    _tell([done], done, as_json=as_json)
+    path, body = f"/v1/conversations/{conversation}/_confirm", build_body(author)
+    done = _run(lambda there: send_command(there, "POST", path, body, conversation=conversation))
+    _print_outcomes([done], done, as_json=as_json)

@@ -32,7 +32,10 @@ COMMANDS = {
     "topology": "cli.topology:group",
 }
 """Name -> module and attribute."""
-ROUTE = {"explain": "cli.routing.explanation:command", "replay": "cli.replay.replay:command"}
+ROUTE_COMMANDS = {
+    "explain": "cli.routing.explanation:command",
+    "replay": "cli.replay.replay:command",
+}
 
 
 class LazyGroup(click.Group):
@@ -61,7 +64,7 @@ def main() -> None:
     """Postkamer, the WhatsApp mailroom of a Dutch town hall."""
 
 
-@click.group(cls=LazyGroup, places=ROUTE)
+@click.group(cls=LazyGroup, places=ROUTE_COMMANDS)
 def route() -> None:
     """Where messages go."""
 

@@ -10,24 +10,24 @@ from pathlib import Path
 import click
 
 from cli.support.database import fail
-from cli.support.example_config import ROOT, chosen
+from cli.support.example_config import ROOT, load_config
 from services import lifecycle, logs
 from services.config import model, settings
 from services.http.token_store import of_environment
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
 
-MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
+MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver")
 """In this order: the roles first, and what is granted before whom it is granted to needs it."""
 
 Service = AbstractAsyncContextManager["asyncio.Future[object]"]
 
 
 def configured(path: Path) -> model.Configuration:
-    return chosen(path).config
+    return load_config(path).config
 
 
-def loaded(kind: type[settings.AnySettings]) -> settings.AnySettings:
+def load_settings(kind: type[settings.AnySettings]) -> settings.AnySettings:
     try:
         return settings.load(kind, os.environ)
     except settings.SettingsError as error:
@@ -48,13 +48,13 @@ def run(name: str, level: str, service: Callable[[], Service]) -> None:
 def gateway() -> None:
     """Run the front door: webhooks and CRM commands in."""
     from gateway.service import gateway as service
-    from gateway.service import opened
+    from gateway.service import load_endpoints
 
-    given = loaded(settings.GatewaySettings)
-    town = chosen(given.config)
+    given = load_settings(settings.GatewaySettings)
+    town = load_config(given.config)
     try:
         of_environment(given, town.config)
-        doors = opened(given, town.config, os.environ)
+        doors = load_endpoints(given, town.config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
     run("gateway", given.log_level, lambda: service(given, town, doors))
@@ -65,8 +65,8 @@ def router() -> None:
     """Run the router: decides where each message goes, and why."""
     from router.service import router as service
 
-    given = loaded(settings.RouterSettings)
-    town = chosen(given.config)
+    given = load_settings(settings.RouterSettings)
+    town = load_config(given.config)
     run("router", given.log_level, lambda: service(given, town))
 
 
@@ -78,7 +78,7 @@ def deliverer() -> None:
     from deliverer.service import deliverer as service
     from services.files import clamd
 
-    given = loaded(settings.DelivererSettings)
+    given = load_settings(settings.DelivererSettings)
     town = configured(given.config)
     try:
         clamd.configured(given.scanner_url, town)
@@ -96,7 +96,7 @@ def archiver() -> None:
     from services.config.accounts import provider_accounts
     from services.files import clamd
 
-    given = loaded(settings.ArchiverSettings)
+    given = load_settings(settings.ArchiverSettings)
     town = configured(given.config)
     token = given.meta_access_token.get_secret_value()
     try:
@@ -124,8 +124,8 @@ def sandbox() -> None:
 @click.command("migrate")
 def migrate_command() -> None:
     """Bring the database up to date (POSTKAMER_DATABASE_URL, as its owner)."""
-    url = loaded(settings.DatabaseSettings).database_url.get_secret_value()
-    wanted = [m for name in MIGRATED for m in migrations(name, ROOT / name / "migrations")]
+    url = load_settings(settings.DatabaseSettings).database_url.get_secret_value()
+    wanted = [m for name in MIGRATION_ORDER for m in migrations(name, ROOT / name / "migrations")]
     try:
         applied = asyncio.run(migrate(url, wanted))
     except (MigrationError, *DATABASE_ERRORS) as error:

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, print_result, with_database
+from cli.support.database import CommandRefused, print_result, with_database
 from cli.support.time_options import Time
 from services import clock
 from services.config import loader, model, settings
@@ -30,7 +30,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 T = TypeVar("T")
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A token as it was asked for."""
 
     name: str
@@ -44,7 +44,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A token as the list has it: everything but its hash."""
 
     name: str
@@ -60,30 +60,30 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     note: str
 
 
-def faults(
-    wanted: Wanted, town: model.Configuration, now: datetime, taken: Collection[str] = ()
+def request_faults(
+    request: TokenRequest, town: model.Configuration, now: datetime, reserved: Collection[str] = ()
 ) -> list[str]:
     """What is wrong with it in this municipality; `taken` are names of the environment. Pure."""
     found = []
-    if not NAME.fullmatch(wanted.name):
-        found.append(f"{wanted.name!r} is no name: small letters, digits and hyphens, at most 63")
-    if wanted.name in taken:
-        found.append(f"{wanted.name} is a name in POSTKAMER_API_TOKENS: this token would not work")
-    if wanted.tenant not in (known := [t.id for t in town.tenants]):
-        found.append(f"--tenant: there is no {wanted.tenant!r}; there is {', '.join(known)}")
+    if not NAME.fullmatch(request.name):
+        found.append(f"{request.name!r} is no name: small letters, digits and hyphens, at most 63")
+    if request.name in reserved:
+        found.append(f"{request.name} is a name in POSTKAMER_API_TOKENS: this token would not work")
+    if request.tenant not in (known := [t.id for t in town.tenants]):
+        found.append(f"--tenant: there is no {request.tenant!r}; there is {', '.join(known)}")
         return found
-    theirs = [d.id for d in town.departments if d.tenant == wanted.tenant]
+    theirs = [d.id for d in town.departments if d.tenant == request.tenant]
     found += [
-        f"--department: {wanted.tenant} has no {each!r}; it has {', '.join(theirs)}"
-        for each in wanted.departments
+        f"--department: {request.tenant} has no {each!r}; it has {', '.join(theirs)}"
+        for each in request.departments
         if each not in theirs
     ]
-    if wanted.expires_at and wanted.expires_at <= now:
+    if request.expires_at and request.expires_at <= now:
         found.append("--expires: that is not in the future")
     return found
 
 
-def of_environment(environ: Mapping[str, str]) -> frozenset[str]:
+def environment_names(environ: Mapping[str, str]) -> frozenset[str]:
     """Names in POSTKAMER_API_TOKENS, which go before those of the table; none where it is not set
     or wrong, of which a service that starts complains itself."""
     try:
@@ -93,51 +93,53 @@ def of_environment(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(whose.partition("@")[0] for whose, _ in given.api_tokens)
 
 
-def fresh(chance: bytes) -> str:
+def make_token(chance: bytes) -> str:
     """A token from RANDOM_BYTES of chance; pure."""
     return PREFIX + base64.urlsafe_b64encode(chance).decode().rstrip("=")
 
 
-async def add(connection: Connection, wanted: Wanted) -> str:
+async def add_token(connection: Connection, request: TokenRequest) -> str:
     """Write a new token down; the token itself, which nobody can find again."""
-    token = fresh(secrets.token_bytes(RANDOM_BYTES))
+    token = make_token(secrets.token_bytes(RANDOM_BYTES))
     if await connection.fetchval(_VALID) >= LARGEST:
-        raise Refused(f"there are {LARGEST} valid tokens already; revoke one first")
+        raise CommandRefused(f"there are {LARGEST} valid tokens already; revoke one first")
     added = await connection.fetchval(
         _ADD,
-        wanted.name,
+        request.name,
         digest(token),
-        wanted.tenant,
-        sorted(set(wanted.roles)),
-        sorted(set(wanted.departments)),
-        wanted.people,
-        wanted.per_second,
-        wanted.burst,
-        wanted.expires_at,
-        wanted.note,
+        request.tenant,
+        sorted(set(request.roles)),
+        sorted(set(request.departments)),
+        request.people,
+        request.per_second,
+        request.burst,
+        request.expires_at,
+        request.note,
     )
     if added is None:
-        raise Refused(f"{wanted.name} is or was a token's name: messages go by it, take another")
+        raise CommandRefused(
+            f"{request.name} is or was a token's name: messages go by it, take another"
+        )
     return token
 
 
-async def listed(pool: Pool) -> list[Listed]:
+async def list_tokens(pool: Pool) -> list[TokenSummary]:
     """All tokens that there are and were."""
-    return [Listed(**row) for row in await pool.fetch(_LIST)]
+    return [TokenSummary(**row) for row in await pool.fetch(_LIST)]
 
 
-async def revoke(connection: Connection, name: str) -> tuple[datetime, Operation | None]:
+async def revoke_token(connection: Connection, name: str) -> tuple[datetime, Operation | None]:
     """End a token; when that was done, which may have been before."""
     found = await connection.fetchrow(_OF_NAME, name)
     if found is None:
-        raise Refused(f"there is no token {name!r}")
+        raise CommandRefused(f"there is no token {name!r}")
     if found["revoked_at"]:
         return found["revoked_at"], None
     at: datetime = await connection.fetchval(_REVOKE, name)
     return at, Operation(what="token revoke", tenant=found["tenant"], about=name)
 
 
-def added(wanted: Wanted) -> Operation:
+def addition(wanted: TokenRequest) -> Operation:
     """With what the token may do, and until when."""
     data = {
         "roles": sorted(set(wanted.roles)),
@@ -192,9 +194,9 @@ def add_command(path: Path | None, as_json: bool, **given: Any) -> None:
     """Make the token NAME and print it: this once."""
 
     async def work(connection: Connection) -> tuple[str, Operation]:
-        return await add(connection, wanted), added(wanted)
+        return await add_token(connection, wanted), addition(wanted)
 
-    wanted = Wanted(**given)
+    wanted = TokenRequest(**given)
     if wrong := _judged(wanted, path):
         click.echo("\n".join(wrong), err=True)
         raise SystemExit(2)
@@ -202,13 +204,13 @@ def add_command(path: Path | None, as_json: bool, **given: Any) -> None:
     print_result({"name": wanted.name, "token": token}, [token], as_json=as_json)
 
 
-def _judged(wanted: Wanted, path: Path | None) -> list[str]:
+def _judged(wanted: TokenRequest, path: Path | None) -> list[str]:
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         return ["POSTKAMER_CONFIG: is missing"]
     try:
         town = loader.load(Path(file)).config
-        return faults(wanted, town, clock.now(), of_environment(os.environ))
+        return request_faults(wanted, town, clock.now(), environment_names(os.environ))
     except model.ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from None
@@ -218,11 +220,11 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
     """Show the tokens that there are and were."""
-    tokens = with_database("token", listed)
+    tokens = with_database("token", list_tokens)
     print_result(tokens, map(_line, tokens), as_json=as_json)
 
 
-def _line(token: Listed) -> str:
+def _line(token: TokenSummary) -> str:
     parts = [
         ", ".join(token.roles),
         ", ".join(token.departments) or "all departments",
@@ -241,7 +243,7 @@ def _line(token: Listed) -> str:
 def revoke_command(name: str, as_json: bool) -> None:
     """End the token NAME, within seconds and for ever. Whose data it saw is told by
     `postkamer archive exposure`."""
-    at = run_audited("token", lambda connection: revoke(connection, name))
+    at = run_audited("token", lambda connection: revoke_token(connection, name))
     words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
     saw = f"Whose data it saw: postkamer archive exposure --token {name} --from TIME --to TIME"
     print_result({"name": name, "revokedAt": at}, [words, saw], as_json=as_json)

@@ -22,7 +22,7 @@ def group() -> None:
     """Queues, exchanges, policies and permissions."""
 
 
-def _table(path: Path | None) -> list[topology.Queue]:
+def _load_queues(path: Path | None) -> list[topology.Queue]:
     """Of a configuration; of the example where none is named."""
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     try:
@@ -36,7 +36,9 @@ def _table(path: Path | None) -> list[topology.Queue]:
 @click.option("--config", "path", type=Path)
 def definitions(path: Path | None) -> None:
     """Print RabbitMQ's definitions, without users: exchanges, queues, bindings, policies."""
-    click.echo(msgspec.json.format(msgspec.json.encode(topology.definitions(_table(path), {}))))
+    click.echo(
+        msgspec.json.format(msgspec.json.encode(topology.definitions(_load_queues(path), {})))
+    )
 
 
 @group.command()
@@ -47,7 +49,7 @@ def declare(path: Path | None) -> None:
         url = settings.load(settings.BrokerSettings, os.environ).amqp_url.get_secret_value()
     except settings.SettingsError as error:
         fail(str(error))
-    table = _table(path)
+    table = _load_queues(path)
     try:
         asyncio.run(declare_topology(url, table))
     except BROKER_ERRORS as error:
@@ -60,7 +62,7 @@ def declare(path: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def show(path: Path | None, as_json: bool) -> None:
     """Show the queues."""
-    table = _table(path)
+    table = _load_queues(path)
     if as_json:
         click.echo(msgspec.json.encode(table))
         return

@@ -13,18 +13,18 @@ from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import EMPLOYEE
 from archiver.log.writer import person_hash
 from cli.support.archive_access import with_archive
-from cli.support.archive_rows import batches, municipalities
+from cli.support.archive_rows import decrypt_batches, load_hash_keys
 from cli.support.audit import Operation, record_access
 from cli.support.database import fail
 from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection, Pool
 
-ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything was written down."""
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class ViewFilter(msgspec.Struct, frozen=True):
     """'' is whichever."""
 
     since: datetime
@@ -33,7 +33,7 @@ class Wanted(msgspec.Struct, frozen=True):
     employee: str = ""
     token: str = ""
 
-    def fits(self, view: "View") -> bool:
+    def matches(self, view: "View") -> bool:
         return self.employee in ("", view.employee) and self.token in ("", view.token)
 
 
@@ -62,27 +62,31 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
         return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {who}  {what} of {of}{why}"
 
 
-def view(row: dict[str, Any]) -> View:
+def parse_view(row: dict[str, Any]) -> View:
     names = ("at", "tenant", "conversation", "department", "message")
-    return msgspec.convert(row["said"] | {name: row[name] for name in names}, View)
+    return msgspec.convert(row["fields"] | {name: row[name] for name in names}, View)
 
 
-async def views(connection: Connection, keys: KeyStore, wanted: Wanted) -> AsyncIterator[View]:
+async def find_views(
+    connection: Connection, keys: KeyStore, wanted: ViewFilter
+) -> AsyncIterator[View]:
     """Those that are wanted, oldest first."""
     if wanted.conversation:
         query: tuple[Any, ...] = (_OF_CONVERSATIONS, [wanted.conversation])
     elif wanted.employee:
         hashes = [
             person_hash(key, EMPLOYEE, wanted.employee)
-            for key in (await municipalities(connection, keys)).values()
+            for key in (await load_hash_keys(connection, keys)).values()
         ]
         query = _OF_PEOPLE, hashes
     else:
         query = (_ALL,)
     sql, *arguments = query
-    async for batch in batches(connection, keys, sql, wanted.since, wanted.until, *arguments):
-        for one in map(view, batch.rows):
-            if wanted.fits(one):
+    async for batch in decrypt_batches(
+        connection, keys, sql, wanted.since, wanted.until, *arguments
+    ):
+        for one in map(parse_view, batch.rows):
+            if wanted.matches(one):
                 yield one
 
 
@@ -112,19 +116,19 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **giv
     """
     if not any(given.values()):
         fail("--conversation, --employee or --token: one of them is needed", 2)
-    wanted = Wanted(since or ALWAYS, until or clock.now(), **given)
+    wanted = ViewFilter(since or BEGINNING, until or clock.now(), **given)
     shown: Callable[[View], str] = _json if as_json else View.line
 
     async def work(pool: Pool, keys: KeyStore) -> None:
         await record_access(pool, _operation(wanted))
         async with pool.acquire() as connection, connection.transaction(readonly=True):
-            async for one in views(connection, keys, wanted):
+            async for one in find_views(connection, keys, wanted):
                 click.echo(shown(one))
 
     with_archive("views", work)
 
 
-def _operation(wanted: Wanted) -> Operation:
+def _operation(wanted: ViewFilter) -> Operation:
     """Not the employee's name: of the operation it is known who they are, and not what is asked."""
     data = {
         "since": wanted.since,

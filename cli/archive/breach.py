@@ -14,29 +14,29 @@ import msgspec
 from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
 from cli.archive.breach_report import (
-    Citizen,
     ExposureTotals,
     Person,
+    PersonBuilder,
     SubjectExposure,
-    TooMany,
-    slices,
+    TooManyConversations,
+    time_slices,
     was_delivered,
 )
 from cli.support.archive_access import load_keys
-from cli.support.archive_rows import Opened, batches
+from cli.support.archive_rows import RowBatch, decrypt_batches
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, fail, print_result
+from cli.support.database import CommandRefused, fail, print_result
 from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection
 
-AT_ONCE = 100
+CONVERSATIONS_AT_ONCE = 100
 """Conversations whose messages are looked through together."""
-WHY = 500
+REASON_CHARACTERS = 500
 """Characters of a reason."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ExposureFilter(msgspec.Struct, frozen=True, kw_only=True):
     """One of `token`, `employee` and `destination`."""
 
     since: datetime
@@ -47,14 +47,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
     @property
-    def whose(self) -> dict[str, str]:
+    def subject(self) -> dict[str, str]:
         given = {name: getattr(self, name) for name in ("token", "employee", "destination")}
         return {name: value for name, value in given.items() if value}
 
-    def take(self, exposed: ExposureTotals, opened: Opened) -> None:
+    def collect(self, exposed: ExposureTotals, opened: RowBatch) -> None:
         for row in opened.rows:
-            said = row["said"]
-            if any(said.get(name) != value for name, value in self.whose.items()):
+            said = row["fields"]
+            if any(said.get(name) != value for name, value in self.subject.items()):
                 continue
             if not row["conversation"]:  # somebody asked, and nobody was shown
                 continue
@@ -78,18 +78,21 @@ class Exposure(msgspec.Struct, frozen=True, rename="camel"):
     persons: list[Person]
 
 
-async def exposure(
-    connection: Connection, keys: KeyStore, wanted: Wanted, progress: Callable[[datetime], None]
+async def find_exposure(
+    connection: Connection,
+    keys: KeyStore,
+    wanted: ExposureFilter,
+    progress: Callable[[datetime], None],
 ) -> Exposure:
     """In a transaction. TooMany."""
     exposed, destroyed = ExposureTotals(), 0
     kind = "delivery" if wanted.destination else "view"
-    for since, until in slices(wanted.since, wanted.until):
-        async for opened in batches(connection, keys, _DONE.format(kind), since, until):
-            wanted.take(exposed, opened)
+    for since, until in time_slices(wanted.since, wanted.until):
+        async for opened in decrypt_batches(connection, keys, _DONE.format(kind), since, until):
+            wanted.collect(exposed, opened)
             destroyed += opened.destroyed
         progress(until)
-    persons = await _persons(connection, keys, exposed.seen)
+    persons = await _persons(connection, keys, exposed.by_conversation)
     return Exposure(
         since=wanted.since,
         until=wanted.until,
@@ -107,9 +110,9 @@ async def _persons(
 ) -> list[Person]:
     found: list[Person] = []
     ids = sorted(seen)
-    for start in range(0, len(ids), AT_ONCE):
-        some = {id: Citizen(seen[id]) for id in ids[start : start + AT_ONCE]}
-        async for opened in batches(connection, keys, _MESSAGES, list(some)):
+    for start in range(0, len(ids), CONVERSATIONS_AT_ONCE):
+        some = {id: PersonBuilder(seen[id]) for id in ids[start : start + CONVERSATIONS_AT_ONCE]}
+        async for opened in decrypt_batches(connection, keys, _MESSAGES, list(some)):
             for row in opened.rows:
                 some[row["conversation"]].add(row)
         found += [citizen.person(id) for id, citizen in some.items()]
@@ -136,36 +139,38 @@ def command(as_json: bool, **given: Any) -> None:
     A leaked token is ended by `postkamer token revoke NAME`. What is shown here is personal data of
     citizens; that you asked is on the record.
     """
-    wanted = Wanted(**given | {"why": given["why"].strip()})
-    for sentence in faults(wanted, clock.now()):
+    wanted = ExposureFilter(**given | {"why": given["why"].strip()})
+    for sentence in filter_faults(wanted, clock.now()):
         fail(sentence, 2)
 
     async def change(connection: Connection) -> tuple[Exposure, Operation]:
         keys = await load_keys(connection)
         try:
-            found = await exposure(connection, keys, wanted, _progress(wanted))
-        except TooMany as error:
-            raise Refused(str(error)) from None
+            found = await find_exposure(connection, keys, wanted, _progress(wanted))
+        except TooManyConversations as error:
+            raise CommandRefused(str(error)) from None
         return found, _operation(wanted, found)
 
     found = run_audited("archive", change)
-    print_result(wanted.whose | msgspec.to_builtins(found), lines(found), as_json=as_json)
+    print_result(
+        wanted.subject | msgspec.to_builtins(found), format_exposure(found), as_json=as_json
+    )
 
 
-def faults(wanted: Wanted, now: datetime) -> Iterator[str]:
+def filter_faults(wanted: ExposureFilter, now: datetime) -> Iterator[str]:
     """What was not asked as it should be; pure."""
-    if len(wanted.whose) != 1:
+    if len(wanted.subject) != 1:
         yield "--token, --employee, --destination: exactly one of them is needed"
     if wanted.since >= wanted.until or wanted.since >= now:
         yield "--from: expected a time before --to, and not in the future"
-    if not 0 < len(wanted.why) <= WHY or not wanted.why.isprintable():
-        yield f"--why: expected a reason of 1 to {WHY} characters"
+    if not 0 < len(wanted.why) <= REASON_CHARACTERS or not wanted.why.isprintable():
+        yield f"--why: expected a reason of 1 to {REASON_CHARACTERS} characters"
 
 
-def _operation(wanted: Wanted, found: Exposure) -> Operation:
-    (about,) = wanted.whose.values()
+def _operation(wanted: ExposureFilter, found: Exposure) -> Operation:
+    (about,) = wanted.subject.values()
     data = {
-        "of": next(iter(wanted.whose)),
+        "of": next(iter(wanted.subject)),
         "why": wanted.why,
         "since": wanted.since,
         "until": wanted.until,
@@ -174,7 +179,7 @@ def _operation(wanted: Wanted, found: Exposure) -> Operation:
     return Operation(what="archive exposure", about=about, data=data)
 
 
-def lines(found: Exposure) -> Iterator[str]:
+def format_exposure(found: Exposure) -> Iterator[str]:
     for person in found.persons:
         yield from person.lines()
     since = f", since {found.first_at:%Y-%m-%d %H:%M:%S}Z" if found.first_at else ""
@@ -183,7 +188,7 @@ def lines(found: Exposure) -> Iterator[str]:
         yield f"destroyed since, of whomever: {found.destroyed} times"
 
 
-def _progress(wanted: Wanted) -> Callable[[datetime], None]:
+def _progress(wanted: ExposureFilter) -> Callable[[datetime], None]:
     """On the terminal, where there is one, how far it has come."""
     if not sys.stderr.isatty():
         return lambda at: None

@@ -7,17 +7,17 @@ from uuid import UUID
 
 import msgspec
 
-MOST = 100_000
+MAX_CONVERSATIONS = 100_000
 """Conversations in one list, some 1 KB each: of more it is made a part of the period at a time."""
 SLICE = timedelta(days=1)
 """Looked through in one go."""
-OF_NO_MESSAGE = {"conversation": "conversation", "file": "file"}
+KIND_OF_VIEW = {"conversation": "conversation", "file": "file"}
 """What a view was of, beside or instead of messages -> how that is called here."""
 Row = Mapping[str, Any]
 """Of the record, opened; `said` is what stands in it."""
 
 
-class TooMany(Exception):
+class TooManyConversations(Exception):
     """More conversations than one list takes."""
 
 
@@ -34,7 +34,7 @@ class SubjectExposure(msgspec.Struct):
     ranges: dict[str, list[tuple[int, int]]] = msgspec.field(default_factory=dict)
     messages: set[UUID] = msgspec.field(default_factory=set)
 
-    def has(self, message: Row) -> bool:
+    def includes(self, message: Row) -> bool:
         """Whether this message was among it."""
         if message["message"] in self.messages:
             return True
@@ -46,14 +46,14 @@ class ExposureTotals:
     """By conversation."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, SubjectExposure] = {}
+        self.by_conversation: dict[str, SubjectExposure] = {}
         self.times = 0
 
     def add_view(self, row: Row) -> None:
-        said = row["said"]
+        said = row["fields"]
         seen = self._of(row)
         seen.departments.add(row["department"])
-        if kind := OF_NO_MESSAGE.get(said["what"]):
+        if kind := KIND_OF_VIEW.get(said["what"]):
             seen.kinds.add(kind)
         if said["what"] == "conversation":
             return
@@ -61,7 +61,7 @@ class ExposureTotals:
             seen.messages |= {UUID(str(id)) for id in listed}
         else:
             ranges = seen.ranges.setdefault(row["department"], [])
-            seen.ranges[row["department"]] = joined([*ranges, (said["from"], said["to"])])
+            seen.ranges[row["department"]] = merge_ranges([*ranges, (said["from"], said["to"])])
 
     def add_delivery(self, row: Row) -> None:
         seen = self._of(row)
@@ -72,16 +72,18 @@ class ExposureTotals:
 
     def _of(self, row: Row) -> SubjectExposure:
         id, at = row["conversation"], row["at"]
-        if id not in self.seen and len(self.seen) >= MOST:
-            raise TooMany(f"more than {MOST} conversations: ask for a part of the period")
-        seen = self.seen.setdefault(id, SubjectExposure(row["tenant"], at, at))
+        if id not in self.by_conversation and len(self.by_conversation) >= MAX_CONVERSATIONS:
+            raise TooManyConversations(
+                f"more than {MAX_CONVERSATIONS} conversations: ask for a part of the period"
+            )
+        seen = self.by_conversation.setdefault(id, SubjectExposure(row["tenant"], at, at))
         seen.first_at, seen.last_at = min(seen.first_at, at), max(seen.last_at, at)
         seen.times += 1
         self.times += 1
         return seen
 
 
-def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """The same places, in as few pieces as they take: nobody's memory grows who looks often."""
     found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
@@ -120,7 +122,7 @@ class Person(msgspec.Struct, frozen=True, rename="camel"):
         yield f"    {', '.join(self.departments) or '-'}  {what}  {when}, {self.times} times"
 
 
-class Citizen:
+class PersonBuilder:
     """What is found of one conversation in its messages."""
 
     def __init__(self, seen: SubjectExposure) -> None:
@@ -129,9 +131,9 @@ class Citizen:
         self._names: set[tuple[str, str]] = set()
 
     def add(self, message: Row) -> None:
-        said = message["said"]
-        self._names |= set(names(said))
-        if self._seen.has(message):
+        said = message["fields"]
+        self._names |= set(identifiers_of(said))
+        if self._seen.includes(message):
             self._count += 1
             self._departments.add(message["department"])
             self._kinds.add(said["type"])
@@ -151,7 +153,7 @@ class Citizen:
         )
 
 
-def names(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def identifiers_of(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """By which a message says that its citizen is known."""
     for each in (said.get("from") or {}).get("identities", ()):
         yield each["kind"], each["value"].removeprefix("+")
@@ -159,7 +161,7 @@ def names(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "phone", said["to"].removeprefix("+")
 
 
-def slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+def time_slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
     while since < until:
         end = min(since + SLICE, until)
         yield since, end

@@ -16,13 +16,13 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.fetch_policy import RELEASED
 from archiver.media.reader import read
 from archiver.media.store import MediaStore
-from cli.support.archive_access import STORE, store, with_archive
-from cli.support.audit import NAME, Operation, normalise_name, run_audited, write
-from cli.support.database import Refused, fail, print_result, with_database
+from cli.support.archive_access import OBJECT_STORE, load_object_store, with_archive
+from cli.support.audit import NAME, Operation, normalise_name, run_audited, write_operation
+from cli.support.database import CommandRefused, fail, print_result, with_database
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 
-MOST = 1000
+MAX_FILES = 1000
 """Shown at once; there are more only when something is very wrong."""
 STATES = ("waiting", "fetched", "quarantined", "lost")
 
@@ -111,20 +111,20 @@ async def _opened(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str) ->
     row = await pool.fetchrow(_OPEN, file)
     kept = await MediaStore(pool, keys).kept(file) if row else None
     if row is None or kept is None:
-        raise Refused("no file that is here has this id")
-    if (objects := store()) is None:
-        raise Refused(f"{STORE}: is missing")
+        raise CommandRefused("no file that is here has this id")
+    if (objects := load_object_store()) is None:
+        raise CommandRefused(f"{OBJECT_STORE}: is missing")
     data = {name: row[name] for name in ("department", "conversation")}
     done = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)
     async with pool.acquire() as connection:
-        await write(connection, done, by)
+        await write_operation(connection, done, by)
     try:
         with _new(out) as written:
             async for piece in await read(objects, kept):
                 written.write(piece)
             return written.tell()
     except (CannotDecrypt, ObjectNotFound):
-        raise Refused("this file is not what was kept, or not there") from None
+        raise CommandRefused("this file is not what was kept, or not there") from None
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def _new(path: Path) -> Iterator[BinaryIO]:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise Refused(f"--to: {error.strerror}") from None
+        raise CommandRefused(f"--to: {error.strerror}") from None
     with os.fdopen(handle, "wb") as file:
         try:
             yield file
@@ -143,7 +143,7 @@ def _new(path: Path) -> Iterator[BinaryIO]:
 
 
 async def _listed(pool: Pool, states: Sequence[str]) -> list[File]:
-    return [File(**row) for row in await pool.fetch(_LIST, states, MOST)]
+    return [File(**row) for row in await pool.fetch(_LIST, states, MAX_FILES)]
 
 
 async def _released(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:

@@ -9,8 +9,8 @@ from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
 from cli.support.archive_access import Progress, with_archive
-from cli.support.audit import Operation, operator, write
-from cli.support.database import Refused, fail, print_result
+from cli.support.audit import Operation, operator, write_operation
+from cli.support.database import CommandRefused, fail, print_result
 from services.postgres.database import Connection, Pool
 
 
@@ -32,7 +32,7 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
             done = await key_rotation.master(pool, keys)
         else:
             if (of := await key_rotation.under(pool, municipality)) == 0:
-                raise Refused(f"no municipality {municipality!r} has anything in the record")
+                raise CommandRefused(f"no municipality {municipality!r} has anything in the record")
             done = await key_rotation.municipality(
                 pool, keys, municipality, lambda count: shows(count, of)
             )
@@ -43,7 +43,7 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
             data={"count": done},
         )
         async with pool.acquire() as connection:
-            await write(connection, operation, operator(os.environ))
+            await write_operation(connection, operation, operator(os.environ))
         return done
 
     done = with_archive("rotate", work)
@@ -66,7 +66,7 @@ def reindex(as_json: bool) -> None:
         async with pool.acquire() as connection, connection.transaction():
             done["taken"] = await search_index.delete_orphans(connection)
             operation = Operation(what="archive reindex", data=done)
-            await write(connection, operation, operator(os.environ))
+            await write_operation(connection, operation, operator(os.environ))
         return done
 
     done = with_archive("reindex", work)
@@ -94,7 +94,7 @@ async def _lay(writing: Connection, found: search_index.Missing, destroyed: int)
     try:
         return await search_index.rebuild(writing, found, destroyed)
     except SealedBeforeErasure:
-        raise Refused("something was destroyed meanwhile: ask again") from None
+        raise CommandRefused("something was destroyed meanwhile: ask again") from None
 
 
 COMMANDS = (rotate, reindex)

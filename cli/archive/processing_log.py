@@ -11,9 +11,9 @@ from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.log.writer import CONVERSATION, person_hash
 from cli.support.archive_access import with_archive
-from cli.support.archive_rows import BATCH, municipalities
+from cli.support.archive_rows import BATCH, load_hash_keys
 from cli.support.audit import Operation, record_access
-from cli.support.person_options import phone_file, phones
+from cli.support.person_options import parse_phones, phone_file
 from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection, Pool
@@ -41,8 +41,8 @@ def command(
 
     That you asked is on the record.
     """
-    numbers = phones(phone, phone_file, "--subject-phone")
-    shown: Callable[[Row], str] = _json if as_json else line
+    numbers = parse_phones(phone, phone_file, "--subject-phone")
+    shown: Callable[[Row], str] = _json if as_json else format_row
     asked = {"since": since, "until": until or clock.now(), "of one citizen": bool(numbers)}
 
     async def work(pool: Pool, keys: KeyStore) -> None:
@@ -60,14 +60,14 @@ def command(
 async def pseudonyms(connection: Connection, keys: KeyStore, phones: Sequence[str]) -> list[bytes]:
     """Under which whoever has one of these numbers stands in the log."""
     values, found = [normalise(Identity(PHONE, phone)) for phone in phones], list[bytes]()
-    for tenant, key in (await municipalities(connection, keys)).items():
+    for tenant, key in (await load_hash_keys(connection, keys)).items():
         hashes = [person_hash(key, PHONE, value) for value in values]
         rows = await connection.fetch(_CONVERSATIONS, tenant, hashes)
         found += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
     return found
 
 
-def logged(row: Row) -> dict[str, Any]:
+def ldv_record(row: Row) -> dict[str, Any]:
     """A row by LDV's names: bytes in hex, times in milliseconds since 1970. Pure."""
     program, _, version = row["resource"].partition(" ")
     attributes = {
@@ -96,10 +96,10 @@ def _milliseconds(at: datetime) -> int:
 
 
 def _json(row: Row) -> str:
-    return msgspec.json.encode(logged(row)).decode()
+    return msgspec.json.encode(ldv_record(row)).decode()
 
 
-def line(row: Row) -> str:
+def format_row(row: Row) -> str:
     wrong = "" if row["status"] == "Ok" else f", {row['status']}"
     at, subject = row["start_time"], row["subject"].hex()
     return f"{at:%Y-%m-%d %H:%M:%S}Z  {row['tenant']}  {subject}  {row['name']}{wrong}"

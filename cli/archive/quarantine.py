@@ -12,13 +12,13 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.log.writer import CannotSeal, writer_in_transaction
 from archiver.quarantine import Kept
-from cli.support.archive_access import load_keys, private
-from cli.support.audit import Operation, reason, run_audited
-from cli.support.database import Refused, print_result, with_database
+from cli.support.archive_access import load_keys, write_private_file
+from cli.support.audit import Operation, parse_reason, run_audited
+from cli.support.database import CommandRefused, print_result, with_database
 from services.contract import Record
 from services.postgres.database import Connection
 
-MOST = 1_000
+MAX_LISTED = 1_000
 """In one list."""
 Why = click.option("--why", required=True, help="The reason; on the record. Without personal data.")
 Json = click.option("--json", "as_json", is_flag=True)
@@ -34,7 +34,7 @@ def group() -> None:
 @Json
 def list_command(as_json: bool) -> None:
     """Show what is aside, the oldest first, and why."""
-    found = with_database("archive", lambda pool: quarantine.listed(pool, MOST))
+    found = with_database("archive", lambda pool: quarantine.listed(pool, MAX_LISTED))
     print_result(found, _lines(found), as_json=as_json)
 
 
@@ -51,14 +51,14 @@ def _lines(found: Sequence[Kept]) -> Iterator[str]:
 @Json
 def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
     """Write what is aside under ID into a file, as it came: personal data, in msgpack."""
-    because = reason(why)
+    because = parse_reason(why)
 
     async def work(connection: Connection) -> tuple[bytes, Operation]:
         body = await _body(connection, await load_keys(connection), id)
         return body, Operation(what="archive aside open", about=str(id), data={"why": because})
 
     body = run_audited("archive", work)
-    private(out, body)
+    write_private_file(out, body)
     print_result(
         {"id": id, "size": len(body)}, [f"{len(body)} bytes written to {out}"], as_json=as_json
     )
@@ -74,7 +74,7 @@ def again_command(ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     For when the reason is gone: a key that was not given, a database that refused, a version that
     could not read it. What is in the record already is there once.
     """
-    because = reason(why)
+    because = parse_reason(why)
 
     async def work(connection: Connection) -> tuple[int, Operation]:
         keys, count = await load_keys(connection), 0
@@ -92,7 +92,7 @@ async def _again(connection: Connection, keys: KeyStore, id: UUID) -> int:
     try:
         count = await writer_in_transaction(connection, keys).add(records)
     except CannotSeal as error:
-        raise Refused(f"{id}: {error}") from None
+        raise CommandRefused(f"{id}: {error}") from None
     await quarantine.remove(connection, id)
     return count
 
@@ -101,9 +101,9 @@ async def _body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
     try:
         body = await quarantine.open_entry(connection, keys, id)
     except CannotDecrypt as error:
-        raise Refused(f"{id}: {error}") from None
+        raise CommandRefused(f"{id}: {error}") from None
     if body is None:
-        raise Refused(f"there is nothing aside under {id}")
+        raise CommandRefused(f"there is nothing aside under {id}")
     return body
 
 
@@ -111,4 +111,4 @@ def _records(id: UUID, body: bytes) -> list[Record]:
     try:
         return quarantine.records(body)
     except msgspec.DecodeError:
-        raise Refused(f"{id}: {UNREADABLE}") from None
+        raise CommandRefused(f"{id}: {UNREADABLE}") from None

@@ -11,7 +11,7 @@ from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RequestSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A request in one row."""
 
     id: str
@@ -30,7 +30,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{what}; {end}"
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A step, as the record has it."""
 
     at: datetime
@@ -46,13 +46,13 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *said))}"
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    request: Listed
-    steps: list[Done]
+class RequestView(msgspec.Struct, frozen=True, kw_only=True):
+    request: RequestSummary
+    steps: list[RequestStep]
     copies: tuple[Copy, ...]
 
 
-def lines(shown: Shown) -> Iterator[str]:
+def format_request(shown: RequestView) -> Iterator[str]:
     yield str(shown.request)
     yield from map(str, shown.steps)
     yield "copies elsewhere:"
@@ -64,8 +64,8 @@ def today() -> date:
     return clock.now().astimezone(AMSTERDAM).date()
 
 
-def row_of(request: Request) -> Listed:
-    return Listed(
+def summarise(request: Request) -> RequestSummary:
+    return RequestSummary(
         id=request.id,
         tenant=request.tenant,
         kind=request.kind,
@@ -77,8 +77,8 @@ def row_of(request: Request) -> Listed:
     )
 
 
-def step_of(at: datetime, step: RequestEvent) -> Done:
-    return Done(
+def present_step(at: datetime, step: RequestEvent) -> RequestStep:
+    return RequestStep(
         at=at,
         event=step.event,
         by=step.by,

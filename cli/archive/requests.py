@@ -22,11 +22,17 @@ from archiver.subject_access.requests.legal_grounds import (
 )
 from archiver.subject_access.requests.letters import letter
 from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
-from cli.archive.request_view import Shown, lines, row_of, step_of, today
+from cli.archive.request_view import RequestView, format_request, present_step, summarise, today
 from cli.support.archive_access import load_keys
 from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import Refused, fail, print_result, with_database
-from cli.support.person_options import PersonFilter, configured, found, options, parse_person
+from cli.support.database import CommandRefused, fail, print_result, with_database
+from cli.support.person_options import (
+    PersonFilter,
+    find_person,
+    load_config,
+    parse_person,
+    person_options,
+)
 from services import clock
 from services.config.model import Configuration
 from services.language import readability
@@ -41,7 +47,7 @@ Json = click.option("--json", "as_json", is_flag=True)
 Where = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 
 
-class Known(msgspec.Struct, frozen=True):
+class RequestDetails(msgspec.Struct, frozen=True):
     """A request with what stands elsewhere about it."""
 
     request: Request
@@ -58,7 +64,7 @@ def group() -> None:
 @group.command("open")
 @click.option("--kind", required=True, type=click.Choice(KINDS))
 @click.option("--received", required=True, type=Day, help="The day on which it came.")
-@options
+@person_options
 @By
 @Json
 def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person: Any) -> None:
@@ -68,14 +74,14 @@ def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person
     given, name = parse_person(**person), _name(by)
     asked = NewRequest(tenant=given.tenant, kind=kind, received_on=received.date(), by=name)
     request = run_audited("archive", lambda on: _opened(on, given, asked), by=name)
-    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
+    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
 
 
 async def _opened(
     connection: Connection, given: PersonFilter, asked: NewRequest
 ) -> tuple[Request, Operation]:
     keys = await load_keys(connection)
-    who = await found(connection, keys, given)
+    who = await find_person(connection, keys, given)
     request = await RequestStore(connection, keys).open(asked, who, clock.now())
     return request, _operation("open", request)
 
@@ -92,7 +98,7 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
             book = RequestStore(connection, await load_keys(connection))
             return await book.listed(open=only_open, before=today() if overdue else None)
 
-    requests = [row_of(each) for each in with_database("archive", work)]
+    requests = [summarise(each) for each in with_database("archive", work)]
     print_result(requests, map(str, requests), as_json=as_json)
 
 
@@ -102,13 +108,13 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
 @Json
 def show_command(id: str, path: Path | None, as_json: bool) -> None:
     """Show the request ID: its steps, and who else has copies. That you looked is on the record."""
-    known = _looked(id, "show", configured(path))
-    shown = Shown(
-        request=row_of(known.request),
-        steps=[step_of(at, step) for at, step in known.steps],
+    known = _looked(id, "show", load_config(path))
+    shown = RequestView(
+        request=summarise(known.request),
+        steps=[present_step(at, step) for at, step in known.steps],
         copies=known.copies,
     )
-    print_result(shown, lines(shown), as_json=as_json)
+    print_result(shown, format_request(shown), as_json=as_json)
 
 
 @group.command("letter")
@@ -119,7 +125,7 @@ def letter_command(id: str, path: Path | None) -> None:
 
     That you had it printed is on the record.
     """
-    town = configured(path)
+    town = load_config(path)
     known = _looked(id, "letter", town)
     text = next((step.text for _, step in known.steps[::-1] if step.event == "decided"), "")
     theirs = town.tenant(known.request.tenant)
@@ -143,15 +149,15 @@ def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) 
         book = RequestStore(connection, await load_keys(connection))
         request = await _undecided(book, id)
         if ground is None:
-            raise Refused(_unknown(code, EXTENSIONS, request.kind))
+            raise CommandRefused(_unknown(code, EXTENSIONS, request.kind))
         given = request.received_on, day, request.due_on, today()
         if wrong := list(deadlines.extension_errors(*given)):
-            raise Refused("\n".join(wrong))
+            raise CommandRefused("\n".join(wrong))
         changed = await book.extend(request, day, ground.code, name, clock.now())
         return changed, _operation("extend", changed)
 
     request = run_audited("archive", work, by=name)
-    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
+    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
 
 
 @group.command("decide")
@@ -171,12 +177,12 @@ def decide_command(id: str, decision: str, code: str, text: str, by: str, as_jso
         book = RequestStore(connection, await load_keys(connection))
         request = await _undecided(book, id)
         if wrong := _against(request, decision, code):
-            raise Refused(wrong)
+            raise CommandRefused(wrong)
         changed = await book.decide(request, decision, code, name, text, clock.now())
         return changed, _operation("decide", changed)
 
     request = run_audited("archive", work, by=name)
-    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
+    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
 
 
 def _against(request: Request, decision: str, code: str) -> str:
@@ -195,31 +201,31 @@ def _unknown(code: str, grounds: Any, kind: str) -> str:
 async def _undecided(book: RequestStore, id: str) -> Request:
     request = await _of(book, id)
     if request.decision:
-        raise Refused(f"{id} was decided already: {request.decision}")
+        raise CommandRefused(f"{id} was decided already: {request.decision}")
     return request
 
 
 async def _of(book: RequestStore, id: str) -> Request:
     request = await book.request(id)
     if request is None:
-        raise Refused(f"there is no request {id!r}")
+        raise CommandRefused(f"there is no request {id!r}")
     return request
 
 
-async def _known(connection: Connection, id: str, town: Configuration) -> Known:
+async def _known(connection: Connection, id: str, town: Configuration) -> RequestDetails:
     keys = await load_keys(connection)
     book = RequestStore(connection, keys)
     request = await _of(book, id)
     reader = SubjectCollector(connection, keys, request.tenant)
     where = SubjectMatch(asked=frozenset(), conversations=request.conversations)
     elsewhere = copies(town, request.tenant, await reader.delivered(where), today())
-    return Known(request, await book.steps(request), elsewhere)
+    return RequestDetails(request, await book.steps(request), elsewhere)
 
 
-def _looked(id: str, what: str, town: Configuration) -> Known:
+def _looked(id: str, what: str, town: Configuration) -> RequestDetails:
     """What there is to know of a request, once it is on the record that somebody looked."""
 
-    async def work(connection: Connection) -> tuple[Known, Operation]:
+    async def work(connection: Connection) -> tuple[RequestDetails, Operation]:
         known = await _known(connection, id, town)
         return known, _operation(what, known.request)
 

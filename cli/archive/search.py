@@ -21,21 +21,21 @@ from archiver.search.search import (
 )
 from cli.support.archive_access import load_keys
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, fail, print_result
-from cli.support.person_options import phone_file, phones
+from cli.support.database import CommandRefused, fail, print_result
+from cli.support.person_options import parse_phones, phone_file
 from cli.support.time_options import Time
 from services.api.json_body import FieldError, parse_body
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.rights import Rights
 from services.postgres.database import Connection
 
-SHOWN = 60
+TEXT_CHARACTERS = 60
 """Characters of a text in the table."""
-REASON = 200
+REASON_CHARACTERS = 200
 """Characters of a reason, at most."""
 BOUNDS = Bounds(find=20.0, count=25.0)
 """A person waits longer than a program; less than the bound of one statement of ours."""
-TOLD = ("words", "any_of", "person", "conversation")
+AUDITED_CRITERIA = ("words", "any_of", "person", "conversation")
 """What may be personal data: that it was asked for is told, not what it was."""
 OPTIONS = {
     "from": "--since", "until": "--until", "words": "WORDS", "anyOf": "--any", "types": "--type",
@@ -72,22 +72,24 @@ def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **given
     What is shown is personal data; that you looked, and why, is on the record.
     """
     reason = why.strip()
-    if not 0 < len(reason) <= REASON or not reason.isprintable():
-        fail(f"--why: expected a reason of 1 to {REASON} characters", 2)
-    numbers = phones(given["phone"], given["phone_file"])
+    if not 0 < len(reason) <= REASON_CHARACTERS or not reason.isprintable():
+        fail(f"--why: expected a reason of 1 to {REASON_CHARACTERS} characters", 2)
+    numbers = parse_phones(given["phone"], given["phone_file"])
     if len(numbers) + bool(given["bsuid"]) > 1:
         fail("--phone, --phone-file and --bsuid: one of them", 2)
     given["phone"] = numbers[0] if numbers else None
-    asked = parse_body(msgspec.json.encode(question(given, count=count)), SEARCH)
+    asked = parse_body(msgspec.json.encode(build_request(given, count=count)), SEARCH)
     if isinstance(asked, list):
         fail("\n".join(map(_fault, asked)), 2)
         return
-    looking = Asked(asked, tenant, reason, count)
-    found = run_audited("archive", looking.found)
-    print_result(shown(found, count=count), lines(found, count=count), as_json=as_json)
+    looking = AuditedSearch(asked, tenant, reason, count)
+    found = run_audited("archive", looking.run)
+    print_result(
+        result_json(found, count=count), format_result(found, count=count), as_json=as_json
+    )
 
 
-def question(given: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
+def build_request(given: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
     """As the API has it. Pure."""
     person = {"kind": "phone", "value": given["phone"]} if given["phone"] else None
     if given["bsuid"]:
@@ -115,26 +117,26 @@ def _fault(fault: FieldError) -> str:
     return f"{OPTIONS.get(fault.member, fault.member)}: {fault.detail}"
 
 
-class Asked(msgspec.Struct, frozen=True):
+class AuditedSearch(msgspec.Struct, frozen=True):
     """A question, with what it is asked for."""
 
-    asked: SearchRequest
+    request: SearchRequest
     tenant: str | None
     why: str
     count: bool
 
-    async def found(self, connection: Connection) -> tuple[Found, Operation]:
+    async def run(self, connection: Connection) -> tuple[Found, Operation]:
         """What there is, and that somebody looked."""
         keys = await load_keys(connection)
         try:
             tenant = await self._whose(connection)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
             key = await keys.hashing(tenant)
-            hits = await SearchTransaction(connection, key, BOUNDS).hits(self.asked, rights)
+            hits = await SearchTransaction(connection, key, BOUNDS).hits(self.request, rights)
         except CursorFromOtherSearch as error:
-            raise Refused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
+            raise CommandRefused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
         except (CannotDecrypt, SearchTooBroad) as error:
-            raise Refused(str(error)) from None
+            raise CommandRefused(str(error)) from None
         if self.count:
             hits = msgspec.structs.replace(hits, ids=[], next=None)
         found = await opened(hits, Store(connection, keys), rights)  # type: ignore[arg-type]
@@ -146,16 +148,16 @@ class Asked(msgspec.Struct, frozen=True):
             return str(known[0])
         if self.tenant in known:
             return str(self.tenant)
-        raise Refused(f"--tenant: expected one of {', '.join(known) or 'none: it is empty'}")
+        raise CommandRefused(f"--tenant: expected one of {', '.join(known) or 'none: it is empty'}")
 
     def _operation(self, tenant: str, found: Found) -> Operation:
         """Neither words nor people: what was asked may be personal data itself."""
         data = {
             "why": self.why,
-            "by": [name for name in TOLD if getattr(self.asked, name)],
-            "departments": list(self.asked.departments),
-            "since": self.asked.since,
-            "until": self.asked.until,
+            "by": [name for name in AUDITED_CRITERIA if getattr(self.request, name)],
+            "departments": list(self.request.departments),
+            "since": self.request.since,
+            "until": self.request.until,
             "total": found.hits.total,
             "shown": len(found.rows),
             "asOf": found.hits.as_of,
@@ -163,7 +165,7 @@ class Asked(msgspec.Struct, frozen=True):
         return Operation(what="archive search", tenant=tenant, data=data)
 
 
-def shown(found: Found, *, count: bool) -> dict[str, Any]:
+def result_json(found: Found, *, count: bool) -> dict[str, Any]:
     """As JSON: as the API answers, without what became of each message."""
     hits = found.hits
     counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
@@ -172,11 +174,11 @@ def shown(found: Found, *, count: bool) -> dict[str, Any]:
     return presenter.page_json(found.rows, []) | {"gone": found.gone, "next": hits.next} | counted
 
 
-def lines(found: Found, *, count: bool) -> Iterator[str]:
+def format_result(found: Found, *, count: bool) -> Iterator[str]:
     """For whoever reads it in a terminal."""
     hits = found.hits
     if not count:
-        yield from table(found.rows)
+        yield from format_rows(found.rows)
         if found.gone:
             yield f"{found.gone} more on this page: destroyed meanwhile"
     yield f"{'' if hits.exact else 'over '}{hits.total} found (--as-of {hits.as_of})"
@@ -184,7 +186,7 @@ def lines(found: Found, *, count: bool) -> Iterator[str]:
         yield f"next page: --after {hits.next}"
 
 
-def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def format_rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """When, by whom, of what kind, and how it begins."""
     told = [(row, msgspec.json.decode(row["data"])) for row in rows]
     cells = [
@@ -203,7 +205,7 @@ def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def _begin(text: str) -> str:
     """Without what a terminal would act upon."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:SHOWN]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_CHARACTERS]
 
 
 def _local(at: datetime) -> datetime:

@@ -26,10 +26,10 @@ from archiver.subject_access.report import (
     messages,
     written,
 )
-from cli.support.archive_access import load_keys, private
+from cli.support.archive_access import load_keys, write_private_file
 from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import Refused, fail, print_result
-from cli.support.person_options import PersonFilter, found, options, parse_person
+from cli.support.database import CommandRefused, fail, print_result
+from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
@@ -47,7 +47,7 @@ Out = click.Path(path_type=Path, dir_okay=False)
 Day = click.DateTime(["%Y-%m-%d"])
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ReportRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A report as it was asked for."""
 
     whom: PersonFilter
@@ -58,13 +58,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-class Made(msgspec.Struct, frozen=True):
+class MadeReport(msgspec.Struct, frozen=True):
     report: Report
     others: int
 
 
 @click.command("subject")
-@options
+@person_options
 @click.option("--json", "as_json", type=Out, help="Where the JSON goes, for its owner alone.")
 @click.option("--pdf", "as_pdf", type=Out, help="Where the PDF goes.")
 @click.option("--why", required=True, help="On the record: no names and no numbers.")
@@ -82,10 +82,10 @@ def subject(as_json: Path | None, as_pdf: Path | None, **given: Any) -> None:
     if made.others:
         click.echo(OTHERS.format(made.others), err=True)
     if as_json:
-        private(as_json, written(made.report))
+        write_private_file(as_json, written(made.report))
     if as_pdf:
         try:
-            private(as_pdf, pdf(made.report))
+            write_private_file(as_pdf, pdf(made.report))
         except Unprintable as error:
             fail(str(error))
     told = f"{len(made.report.conversations)} conversations, {messages(made.report)} messages"
@@ -100,12 +100,12 @@ def _wanted(
     until: datetime | None,
     made_by: str,
     **person: Any,
-) -> Wanted:
+) -> ReportRequest:
     if not (why.strip() and len(why) <= LONGEST_WHY and why.isprintable()):
         fail(f"--why: expected one line of 1 to {LONGEST_WHY} characters", 2)
     if since and until and since > until:
         fail("--until: expected --since or a later day", 2)
-    return Wanted(
+    return ReportRequest(
         whom=parse_person(**person),
         why=why.strip(),
         request=request,
@@ -119,9 +119,9 @@ def _day(given: datetime | None) -> date | None:
     return given.date() if given else None
 
 
-async def _made(connection: Connection, wanted: Wanted) -> tuple[Made, Operation]:
+async def _made(connection: Connection, wanted: ReportRequest) -> tuple[MadeReport, Operation]:
     keys = await load_keys(connection)
-    who = await found(connection, keys, wanted.whom)
+    who = await find_person(connection, keys, wanted.whom)
     request = await _request(connection, wanted, who)
     town, tenant = wanted.whom.town, wanted.whom.tenant
     reader = SubjectCollector(connection, keys, tenant)
@@ -130,25 +130,27 @@ async def _made(connection: Connection, wanted: Wanted) -> tuple[Made, Operation
             who, wanted.period, lambda id: _called(town, tenant, id), _progress()
         )
     except TooManyMatches as error:
-        raise Refused(str(error)) from None
-    made = Made(_report(wanted, who, every, request), who.others)
+        raise CommandRefused(str(error)) from None
+    made = MadeReport(_report(wanted, who, every, request), who.others)
     return made, _operation(wanted, made.report)
 
 
-async def _request(connection: Connection, wanted: Wanted, who: SubjectMatch) -> Request | None:
+async def _request(
+    connection: Connection, wanted: ReportRequest, who: SubjectMatch
+) -> Request | None:
     """Refused where it is somebody else's: a report would go to the wrong person."""
     if not wanted.request:
         return None
     row = await connection.fetchrow(_REQUEST, wanted.request, wanted.whom.tenant)
     if row is None:
-        raise Refused(f"{wanted.whom.tenant} has no request {wanted.request!r}")
+        raise CommandRefused(f"{wanted.whom.tenant} has no request {wanted.request!r}")
     ours, theirs = set(who.conversations), set(row["conversations"])
     if (theirs and ours.isdisjoint(theirs)) or set(row["hashes"]).isdisjoint(who.hashes):
-        raise Refused(f"{wanted.request} is about somebody else")
+        raise CommandRefused(f"{wanted.request} is about somebody else")
     return Request(id=wanted.request, received_on=row["received_on"], due_on=row["due_on"])
 
 
-def _operation(wanted: Wanted, report: Report) -> Operation:
+def _operation(wanted: ReportRequest, report: Report) -> Operation:
     """Whom it was about by their conversations: a hash would tell when these are destroyed."""
     data = {
         "why": wanted.why,
@@ -161,7 +163,7 @@ def _operation(wanted: Wanted, report: Report) -> Operation:
 
 
 def _report(
-    wanted: Wanted, who: SubjectMatch, every: SubjectData, request: Request | None
+    wanted: ReportRequest, who: SubjectMatch, every: SubjectData, request: Request | None
 ) -> Report:
     town, tenant = wanted.whom.town, wanted.whom.tenant
     theirs = next(each for each in town.tenants if each.id == tenant)
@@ -246,14 +248,16 @@ async def _annotated(
     keys = await load_keys(connection)
     row = await connection.fetchrow(_MESSAGE, message)
     if row is None:
-        raise Refused(f"there is no message {message}, or it was destroyed")
+        raise CommandRefused(f"there is no message {message}, or it was destroyed")
     tenant, now = row["tenant"], clock.now()
     if data["request"]:
         request = await connection.fetchrow(_REQUEST, data["request"], tenant)
         if request is None:
-            raise Refused(f"{tenant} has no request {data['request']!r}")
+            raise CommandRefused(f"{tenant} has no request {data['request']!r}")
         if row["conversation"] not in request["conversations"]:
-            raise Refused(f"{data['request']} is not about whoever this message is from or to")
+            raise CommandRefused(
+                f"{data['request']} is not about whoever this message is from or to"
+            )
     record = Record(
         id=clock.new_id(now),
         kind="annotation",

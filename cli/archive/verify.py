@@ -24,26 +24,26 @@ from cli.support.archive_access import (
     Progress,
     keys_if_given,
     load_keys,
-    private,
+    load_object_store,
+    load_signer,
+    load_trust,
     run_or_fail,
-    signer,
-    store,
-    trust,
     with_archive,
+    write_private_file,
 )
-from cli.support.audit import Operation, operator, reason, write
-from cli.support.database import Refused, print_result
+from cli.support.audit import Operation, operator, parse_reason, write_operation
+from cli.support.database import CommandRefused, print_result
 from cli.support.time_options import Time
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool, connection_pool
 
 T = TypeVar("T")
-SHOWN = 20
+MAX_PRINTED = 20
 """Findings that are printed; nobody reads more."""
 
 
-class Verified(msgspec.Struct, frozen=True, rename="camel"):
+class Verification(msgspec.Struct, frozen=True, rename="camel"):
     """What came of going over the log, and over the files where that was asked."""
 
     entries: int
@@ -77,14 +77,16 @@ def verify(
     Exit code 1 when anything is wrong.
     """
 
-    async def work() -> Verified:
-        outside = store()
+    async def work() -> Verification:
+        outside = load_object_store()
         if media and outside is None:
-            raise Refused("POSTKAMER_OBJECT_STORE: is missing")
+            raise CommandRefused("POSTKAMER_OBJECT_STORE: is missing")
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
         async with connection_pool(url, "postkamer-verify", 2) as pool:
             keys = await load_keys(pool) if index else await keys_if_given(pool)
-            done = await _gone_over(pool, VerifyOptions(trust(public_key), since, outside, keys))
+            done = await _gone_over(
+                pool, VerifyOptions(load_trust(public_key), since, outside, keys)
+            )
             if index and keys:
                 done = await _found_over(pool, keys, done)
             if media and outside:
@@ -96,17 +98,17 @@ def verify(
     raise SystemExit(0 if done.is_right else 1)
 
 
-async def _gone_over(pool: Pool, asked: VerifyOptions) -> Verified:
+async def _gone_over(pool: Pool, asked: VerifyOptions) -> Verification:
     shows = Progress("entries")
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         found = await _first(findings(connection, asked, shows))
-    return Verified(shows.done, shows.seconds, asked.outside is not None, found)
+    return Verification(shows.done, shows.seconds, asked.outside is not None, found)
 
 
-async def _found_over(pool: Pool, keys: KeyStore, done: Verified) -> Verified:
+async def _found_over(pool: Pool, keys: KeyStore, done: Verification) -> Verification:
     shows = Progress("entries")
     async with (
         pool.acquire() as connection,
@@ -117,8 +119,8 @@ async def _found_over(pool: Pool, keys: KeyStore, done: Verified) -> Verified:
 
 
 async def _read_over(
-    pool: Pool, outside: ObjectStore, keys: KeyStore | None, done: Verified
-) -> Verified:
+    pool: Pool, outside: ObjectStore, keys: KeyStore | None, done: Verification
+) -> Verification:
     shows = Progress("files")
     found = await _first(media.damaged(pool, outside, shows, keys))
     return msgspec.structs.replace(done, files=shows.done, file_findings=found)
@@ -133,7 +135,7 @@ async def _first(found: AsyncIterator[T]) -> list[T]:
     return said
 
 
-def _verified(done: Verified) -> list[str]:
+def _verified(done: Verification) -> list[str]:
     rate = f"{done.entries:,} entries in {done.seconds:.1f} s, {done.entries / done.seconds:,.0f}/s"
     lines = [] if done.outside else ["Checkpoints outside were not looked at: no object store."]
     lines += _told(rate, [_of(one) for one in done.findings])
@@ -151,9 +153,9 @@ def _told(what: str, wrong: list[str]) -> list[str]:
     first, *others = wrong
     lines = [f"{what}: not as it was.", "The first thing that is wrong:", f"  {first}"]
     if others:
-        lines += ["And:", *(f"  {one}" for one in others[:SHOWN])]
-    if len(others) > SHOWN:
-        lines.append(f"  and {len(others) - SHOWN} more (--json has up to {SAID})")
+        lines += ["And:", *(f"  {one}" for one in others[:MAX_PRINTED])]
+    if len(others) > MAX_PRINTED:
+        lines.append(f"  and {len(others) - MAX_PRINTED} more (--json has up to {SAID})")
     return lines
 
 
@@ -175,7 +177,7 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
     """
 
     async def work(pool: Pool, keys: KeyStore) -> Proof:
-        own = signer()
+        own = load_signer()
         async with pool.acquire() as connection, connection.transaction():
             try:
                 made = await proof(connection, message, own.verifier)
@@ -183,12 +185,12 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
                     made = await opened(connection, keys, made)
                     await _looked(connection, "archive prove", message, why)
             except NotProvable as error:
-                raise Refused(str(error)) from None
+                raise CommandRefused(str(error)) from None
         return made
 
     text = msgspec.json.format(msgspec.json.encode(with_archive("prove", work))).decode() + "\n"
     if out:
-        private(out, text.encode())
+        write_private_file(out, text.encode())
         click.echo(f"written to {out}")
     else:
         click.echo(text, nl=False)
@@ -200,10 +202,10 @@ def checkpoint(as_json: bool) -> None:
     """Sign the record as it is now, and keep that outside the database too."""
 
     async def work(pool: Pool, keys: KeyStore) -> Any:
-        outside = store()
+        outside = load_object_store()
         if outside is None:
-            raise Refused("POSTKAMER_OBJECT_STORE: is missing")
-        return await sign(pool, signer(), outside)
+            raise CommandRefused("POSTKAMER_OBJECT_STORE: is missing")
+        return await sign(pool, load_signer(), outside)
 
     made = with_archive("checkpoint", work)
     found = {"size": made.size, "root": made.root.hex(), "at": made.at}
@@ -217,7 +219,7 @@ def key() -> None:
     """Print the public key that checkpoints are checked with: publish it, on your website say."""
 
     async def work() -> str:
-        return signer().verifier
+        return load_signer().verifier
 
     click.echo(run_or_fail("key", work))
 
@@ -238,12 +240,12 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
             try:
                 found = await assemble(connection, keys, receipt)
             except SegmentsDestroyed as error:
-                raise Refused(str(error)) from None
+                raise CommandRefused(str(error)) from None
             await _looked(connection, "archive receipt", receipt, why)
         return found
 
     found = with_archive("receipt", work)
-    private(out, found.body)
+    write_private_file(out, found.body)
     holds = _signature_holds(found)
     told = {"bytes": len(found.body), "proof": found.envelope.proof, "signatureHolds": holds}
     words = {True: "and it holds", False: "AND IT DOES NOT HOLD", None: "not checked again"}
@@ -254,8 +256,8 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
 
 async def _looked(connection: Connection, what: str, id: UUID, why: str | None) -> None:
     """On the record before anything is shown."""
-    operation = Operation(what=what, about=str(id), data={"why": reason(why)})
-    await write(connection, operation, operator(os.environ))
+    operation = Operation(what=what, about=str(id), data={"why": parse_reason(why)})
+    await write_operation(connection, operation, operator(os.environ))
 
 
 def _signature_holds(found: AssembledBody) -> bool | None:

@@ -8,7 +8,7 @@ from services.config.model import ConfigFile, Configuration, locate_error
 from services.config.organisation import Destination
 
 
-def looked(
+def check_certificates(
     config: Configuration,
     sources: Sequence[ConfigFile],
     folder: Path,

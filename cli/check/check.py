@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from cli.check.certificates import looked
-from cli.check.warnings import doubts, line
+from cli.check.certificates import check_certificates
+from cli.check.warnings import find_warnings, format_warning
 from cli.support.example_config import EXAMPLE, without_collection
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
@@ -30,16 +30,18 @@ KINDS = (
 )
 
 
-class Found(msgspec.Struct):
+class CheckResult(msgspec.Struct):
     """`faults` keep a service from starting; `warnings` are for a person to judge."""
 
     faults: list[str]
     warnings: list[str]
 
 
-def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool) -> Found:
+def check(
+    path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool
+) -> CheckResult:
     """Look at the configuration and, unless only a file was asked about, at the settings."""
-    found = Found([], [])
+    found = CheckResult([], [])
     sources: Sequence[ConfigFile] = ()
     try:
         read = validation.validate(loader.load(path))
@@ -50,13 +52,13 @@ def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too
         destinations = error.read.destinations if error.read else ()
         config = Configuration.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
-        found.warnings += [*read.warnings, *map(line, doubts(read, now))]
+        found.warnings += [*read.warnings, *map(format_warning, find_warnings(read, now))]
         seen = found.faults if settings_too else found.warnings
         seen += _scanner_faults(config, environ)
     if settings_too:
         found.faults += _token_faults(config, environ) if config.tenants else []
         found.faults += _secret_faults(config, environ)
-        faults, warnings = looked(config, sources, path.parent, environ, now)
+        faults, warnings = check_certificates(config, sources, path.parent, environ, now)
         found.faults += faults
         found.warnings += warnings
         found.faults += sorted(_setting_faults(environ))
@@ -121,7 +123,7 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
     return faults
 
 
-def lines(found: Found) -> Iterator[str]:
+def format_result(found: CheckResult) -> Iterator[str]:
     yield from (f"fault: {fault}" for fault in found.faults)
     yield from (f"warning: {warning}" for warning in found.warnings)
     yield f"{_many(len(found.faults), 'fault')}, {_many(len(found.warnings), 'warning')}"
@@ -145,6 +147,6 @@ def command(path: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
-        for line in lines(found):
+        for line in format_result(found):
             click.echo(line)
     sys.exit(1 if found.faults else 0)

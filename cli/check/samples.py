@@ -16,34 +16,34 @@ from router.rules.regex_set import fits_every_text
 from router.ruleset.validation import nested_conditions
 from services.config.routing_rules import Condition, Rule, SafetyRule
 
-Thing = tuple[str, str]
+Fact = tuple[str, str]
 """A fact or a word, and its value: ("type", "image"), ("words", "boom")."""
-Sample = frozenset[Thing]
+Sample = frozenset[Fact]
 Groups = Mapping[str, tuple[str, ...]]
 R = TypeVar("R", Rule, SafetyRule, Condition)
 
-ONE = {
+SINGLE_FACTS = {
     "numbers": "number", "choices": "choice", "types": "type", "languages": "language",
     "states": "state",
 }  # fmt: skip
 """Field of a condition -> fact of which a message has one."""
-FACTS = ONE | {"referral": "referral", "tagged": "tags"}
-SINGLE = frozenset(ONE.values())
+FACTS = SINGLE_FACTS | {"referral": "referral", "tagged": "tags"}
+SINGLE = frozenset(SINGLE_FACTS.values())
 PATTERN, HOURS = "pattern ", "hours "
 """Begin a tag that stands for one of these. No tag of a rule has a space."""
 ANY_TEXT = "any text"
 """Tag of a message with a text; stands for the patterns that fit each text."""
-REST = "qxqx"
+FILLER = "qxqx"
 """Stands for the rest of a word beside a star: in no word are these letters."""
 AT = datetime.min.replace(tzinfo=UTC)
 """Time of each message: the rules that are looked at ask for no hours."""
-DENIALS = 100
+MAX_DENIALS = 100
 """Least messages that fit a `not`, of which each is tried."""
 UNKNOWN = "?"
 """Type and state of a message where the sample names none: no rule asks for it."""
 
 
-def ways(condition: Condition, groups: Groups) -> Iterator[Iterator[Sample]]:
+def samples_by_phrase(condition: Condition, groups: Groups) -> Iterator[Iterator[Sample]]:
     """For each phrase of the condition, then of its groups, every least message that fits by it;
     where it asks for no words, for each part of its `any`."""
     rest = condition.model_copy(update={"words": (), "groups": (), "any": ()})
@@ -71,12 +71,12 @@ def samples(condition: Condition, groups: Groups) -> Iterator[Sample]:
     return _together(*parts)
 
 
-def number(condition: Condition, groups: Groups) -> int:
+def count_samples(condition: Condition, groups: Groups) -> int:
     """How many least messages there are, at most."""
     sizes = [len(getattr(condition, field)) for field in FACTS]
     sizes.append(len(condition.words) + sum(len(groups.get(id, ())) for id in condition.groups))
-    sizes.append(sum(number(part, groups) for part in condition.any))
-    return prod(filter(None, sizes)) * prod(number(part, groups) for part in condition.all)
+    sizes.append(sum(count_samples(part, groups) for part in condition.any))
+    return prod(filter(None, sizes)) * prod(count_samples(part, groups) for part in condition.all)
 
 
 def _together(*parts: Iterable[Sample]) -> Iterator[Sample]:
@@ -112,7 +112,7 @@ def is_unclear(condition: Condition, groups: Groups) -> bool:
     of a message may make it fit; or there are too many ways to fit what it denies."""
     denied = [part.none for _, part in nested_conditions((), condition) if part.none]
     return any(
-        number(part, groups) > DENIALS
+        count_samples(part, groups) > MAX_DENIALS
         or any(p.none or p.without for _, p in nested_conditions((), part))
         for part in denied
     )
@@ -122,19 +122,19 @@ def phrases(sample: Sample) -> list[str]:
     return [value for kind, value in sample if kind == "words"]
 
 
-def facts(sample: Sample) -> MessageFacts:
+def message_facts(sample: Sample) -> MessageFacts:
     """The message as the rule engine reads it."""
     single = {kind: value for kind, value in sample if kind in SINGLE}
     tags = frozenset(value for kind, value in sample if kind == "tags")
     links = (value for kind, value in sample if kind == "referral")
-    text = f" {REST} ".join(sorted(phrase.replace("*", REST) for phrase in phrases(sample)))
+    text = f" {FILLER} ".join(sorted(phrase.replace("*", FILLER) for phrase in phrases(sample)))
     if text or any(tag.startswith(PATTERN) for tag in tags):
         tags |= {ANY_TEXT}
     return MessageFacts(
         at=AT,
         text=text,
         tags=tags,
-        referral=f" {REST} ".join(links),
+        referral=f" {FILLER} ".join(links),
         **{"type": UNKNOWN, "state": UNKNOWN} | single,
     )
 

@@ -12,13 +12,13 @@ import msgspec
 from cli.check.samples import (
     Groups,
     Sample,
+    count_samples,
     denials,
-    facts,
     is_possible,
     is_unclear,
-    number,
+    message_facts,
     phrases,
-    ways,
+    samples_by_phrase,
     with_tags,
 )
 from router.rules.engine import IndexedRules, compile_rules
@@ -31,15 +31,15 @@ from services.toml.errors import Location
 
 NAMED = 3
 """Words or rules that one sentence names; the others are counted."""
-SAMPLES = 1000
+MAX_SAMPLES = 1000
 """Least messages with one phrase of a rule, at most; a rule with more counts."""
-TRIES = 100
+MAX_TRIES = 100
 """Messages in which is looked for one that an earlier rule does not decide."""
 BARRED = "what may not be said is in"
 DENIED = "its `not` holds wherever the rest of it does"
 
 
-class Town(msgspec.Struct, frozen=True):
+class TenantRules(msgspec.Struct, frozen=True):
     """The rules of one municipality, compiled. `plain` finds no phrase between quotes: who writes
     another form of the word comes past it."""
 
@@ -56,7 +56,7 @@ class Town(msgspec.Struct, frozen=True):
         return self.quoting if True in quoted else self.plain
 
 
-class Tally(msgspec.Struct):
+class RuleTally(msgspec.Struct):
     """Outcome of the least messages of one rule. `own`: its phrases that stand in no group;
     `counting`: those of them that count; `idle`: each other one, and the rules that fit first;
     `first`: all rules that fit first; `denied`: the messages that the rule denies itself."""
@@ -81,15 +81,15 @@ class Tally(msgspec.Struct):
             self.idle[phrase] = (*self.idle.get(phrase, ()), *before)
 
 
-def doubts(config: Configuration) -> Iterator[Found]:
+def find_warnings(config: Configuration) -> Iterator[Found]:
     groups = {group.id: group.words for group in config.groups}
-    tallies: dict[Location, Tally] = {}
+    tallies: dict[Location, RuleTally] = {}
     for tenant in config.tenants:
         town = _town(config, tenant.id, groups)
         places = {"rules": 0, "care": 0}
         for where, rule in rules_for(config, tenant.id):
             table = str(where[0])
-            tally = tallies.setdefault(where, Tally(_own(rule)))
+            tally = tallies.setdefault(where, RuleTally(_own(rule)))
             _count(tally, town, table, places[table])
             places[table] += 1
     for where, tally in tallies.items():
@@ -98,7 +98,7 @@ def doubts(config: Configuration) -> Iterator[Found]:
     yield from _repetitions(config, groups)
 
 
-def listed(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """`a and b`; `a, b, c and 2 more`."""
     every = list(dict.fromkeys(names))
     if len(every) > NAMED:
@@ -106,7 +106,7 @@ def listed(names: Iterable[str]) -> str:
     return " and ".join(filter(None, (", ".join(every[:-1]), every[-1])))
 
 
-def _town(config: Configuration, tenant: str, groups: Groups) -> Town:
+def _town(config: Configuration, tenant: str, groups: Groups) -> TenantRules:
     rules, care = (tuple(map(with_tags, each)) for each in (config.rules, config.care))
     tagged = config.model_copy(update={"rules": rules, "care": care})
     table = compile_rules(tagged, tenant, misspelled=False)
@@ -114,7 +114,7 @@ def _town(config: Configuration, tenant: str, groups: Groups) -> Town:
     pairs = zip(reader.phrases, reader.holds, strict=True)
     holds = [[] if _is_quoted(phrase) else lists for phrase, lists in pairs]
     plain = msgspec.structs.replace(reader, holds=holds)
-    return Town({"rules": table.rules, "care": table.care}, reader, plain, groups)
+    return TenantRules({"rules": table.rules, "care": table.care}, reader, plain, groups)
 
 
 def _is_quoted(phrase: str) -> bool:
@@ -127,14 +127,14 @@ def _own(rule: Rule | SafetyRule) -> frozenset[str]:
     return frozenset(word for part in parts for word in part.words)
 
 
-def _count(tally: Tally, town: Town, table: str, place: int) -> None:
+def _count(tally: RuleTally, town: TenantRules, table: str, place: int) -> None:
     """Find which phrases of the rule at `place` count in one municipality."""
     rule = town.tables[table].rules[place]
     beside = rule.model_copy(update={"words": (), "groups": ()})
-    if is_unclear(rule, town.groups) or number(beside, town.groups) > SAMPLES:
+    if is_unclear(rule, town.groups) or count_samples(beside, town.groups) > MAX_SAMPLES:
         tally.let_count(tally.own)
         return
-    for way in ways(rule, town.groups):
+    for way in samples_by_phrase(rule, town.groups):
         if tally.counts and tally.counting >= tally.own:
             return
         for sample in way:
@@ -144,7 +144,7 @@ def _count(tally: Tally, town: Town, table: str, place: int) -> None:
             tally.add(sample, before)
 
 
-def _before(start: Sample, town: Town, table: str, place: int) -> tuple[str, ...] | None:
+def _before(start: Sample, town: TenantRules, table: str, place: int) -> tuple[str, ...] | None:
     """Ids of the earlier rules that decide this message, and each that denies them by more words
     or facts; None where the rule at `place` decides one of these, or where that may be."""
     ordered = town.tables[table]
@@ -153,12 +153,12 @@ def _before(start: Sample, town: Town, table: str, place: int) -> tuple[str, ...
         sample = todo.pop()
         if (reader := town.reader(sample)) is None:
             return None
-        message = facts(sample)
+        message = message_facts(sample)
         hits = reader.hits(message)
         if ordered.compiled[place].test(message, hits) is None:
             continue
         earlier = _decider(ordered, message, hits, place)
-        if earlier is None or is_unclear(earlier, town.groups) or len(seen) > TRIES:
+        if earlier is None or is_unclear(earlier, town.groups) or len(seen) > MAX_TRIES:
             return None
         first[earlier.id] = None
         more = (sample | each for each in denials(earlier, town.groups))
@@ -183,7 +183,7 @@ def _decider(
     return None
 
 
-def _told(where: Location, rule: Rule | SafetyRule, tally: Tally) -> Iterator[Found]:
+def _told(where: Location, rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[Found]:
     if not tally.counts:
         yield from _never(where, rule, tally)
         return
@@ -198,13 +198,13 @@ def _told(where: Location, rule: Rule | SafetyRule, tally: Tally) -> Iterator[Fo
         yield place, f"{_idle(rule, barred)}, {BARRED} {'them' if barred[1:] else 'it'}"
 
 
-def _in_order(rule: Rule | SafetyRule, tally: Tally) -> Iterator[str]:
+def _in_order(rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[str]:
     """Its own phrases that never count, as they stand in it."""
     words = dict.fromkeys(word for _, part in nested_conditions((), rule) for word in part.words)
     return (word for word in words if word in tally.idle and word not in tally.counting)
 
 
-def _never(where: Location, rule: Rule | SafetyRule, tally: Tally) -> Iterator[Found]:
+def _never(where: Location, rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[Found]:
     if tally.first:
         yield where, f"rule {rule.id} never counts, {_fit_first(tally.first)}"
     elif any(map(phrases, tally.denied)) and _bars_words(rule):
@@ -222,12 +222,14 @@ def _bars_words(rule: Rule | SafetyRule) -> bool:
 
 def _idle(rule: Rule | SafetyRule, words: Sequence[str]) -> str:
     verb = "count" if len(words) > 1 else "counts"
-    return f"rule {rule.id}: {listed(map(repr, words))} never {verb}"
+    return f"rule {rule.id}: {join_names(map(repr, words))} never {verb}"
 
 
 def _fit_first(ids: Iterable[str]) -> str:
     every = list(dict.fromkeys(ids))
-    return f"rules {listed(every)} fit first" if len(every) > 1 else f"rule {every[0]} fits first"
+    return (
+        f"rules {join_names(every)} fit first" if len(every) > 1 else f"rule {every[0]} fits first"
+    )
 
 
 def _repetitions(config: Configuration, groups: Groups) -> Iterator[Found]:
@@ -253,4 +255,4 @@ def _repeated(words: Iterable[str], seen: set[tuple[Term, ...]]) -> list[str]:
 
 
 def _stand(words: Sequence[str]) -> str:
-    return f"{listed(map(repr, words))} {'stand' if len(words) > 1 else 'stands'}"
+    return f"{join_names(map(repr, words))} {'stand' if len(words) > 1 else 'stands'}"

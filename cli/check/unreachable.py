@@ -10,7 +10,7 @@ from services.texts.catalogue import TEXTS, Texts
 from services.toml.errors import ConfigFault
 
 
-def doubts(config: Configuration) -> Iterator[Found]:
+def find_warnings(config: Configuration) -> Iterator[Found]:
     reached = {(tenant.id, d) for tenant in config.tenants for d in _departments(tenant, config)}
     for n, department in enumerate(config.departments):
         if (department.tenant, department.id) not in reached:
@@ -25,7 +25,7 @@ def doubts(config: Configuration) -> Iterator[Found]:
             yield ("menus", n), f"menu {menu.id}: nobody asks it"
 
 
-def texts(config: Configuration, given: Texts) -> Iterator[ConfigFault]:
+def unused_texts(config: Configuration, given: Texts) -> Iterator[ConfigFault]:
     """A municipality's own texts that nothing sends."""
     sent = TEXTS.keys() | {rule.reply for rule in config.rules} | {c.reply for c in config.care}
     for menu in config.menus:
@@ -36,7 +36,7 @@ def texts(config: Configuration, given: Texts) -> Iterator[ConfigFault]:
                 yield text.fault(f"text {text.id}: no rule and no menu sends it")
 
 
-def automatic(config: Configuration) -> Iterator[Found]:
+def unknown_automatic_texts(config: Configuration) -> Iterator[Found]:
     """What a municipality wants to be sent by itself, and nothing sends."""
     for n, tenant in enumerate(config.tenants):
         for id in tenant.automatic:

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from cli.check.samples import ONE
-from cli.check.shadowed import listed
+from cli.check.samples import SINGLE_FACTS
+from cli.check.shadowed import join_names
 from router.conversation import menus
 from router.conversation.interpretation import WORDLESS
 from router.ruleset.validation import Found, nested_conditions, rules_for
@@ -19,15 +19,15 @@ from services.whatsapp.content import CONTENTS, SPOKEN
 WITH_WORDS = SPOKEN - WORDLESS
 """Types of message whose words rules look at."""
 WITH_CHOICE = frozenset(["interactive", "button", "edit"])
-CALLED = {
+FIELD_NAMES = {
     "numbers": "numbers", "choices": "choices", "types": "types of message",
     "languages": "languages", "states": "states of the conversation",
 }  # fmt: skip
-SETTLED = frozenset(["decided", "answered"])
+SETTLED_STATES = frozenset(["decided", "answered"])
 """States in which a conversation stays where it is."""
 
 
-class Given(msgspec.Struct, frozen=True):
+class Available(msgspec.Struct, frozen=True):
     """What there is to ask for, in the municipalities that a rule holds for. `own` are the tags of
     people, which a new conversation has as well."""
 
@@ -39,12 +39,12 @@ class Given(msgspec.Struct, frozen=True):
     now: datetime
 
 
-def doubts(config: Configuration, now: datetime) -> Iterator[Found]:
+def find_warnings(config: Configuration, now: datetime) -> Iterator[Found]:
     whose: dict[tuple[object, ...], set[str]] = {}
     for tenant in config.tenants:
         for where, _ in rules_for(config, tenant.id):
             whose.setdefault(where, set()).add(tenant.id)
-    known: dict[frozenset[str], Given] = {}
+    known: dict[frozenset[str], Available] = {}
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
             tenants = frozenset(whose.get((table, n), ()))
@@ -52,11 +52,11 @@ def doubts(config: Configuration, now: datetime) -> Iterator[Found]:
             yield from _of_rule((table, n), rule, given)
 
 
-def _given(config: Configuration, tenants: frozenset[str], now: datetime) -> Given:
+def _given(config: Configuration, tenants: frozenset[str], now: datetime) -> Available:
     own = frozenset(each.tag for each in config.contacts if each.tenant in tenants)
     by_rules = {tag for rule in config.rules for tag in rule.tag}
     by_menus = {tag for menu in config.menus for option in menu.options for tag in option.tag}
-    return Given(
+    return Available(
         numbers=frozenset(n.id for n in config.numbers if n.tenant in tenants),
         tags=own | by_rules | by_menus,
         own=own,
@@ -66,25 +66,25 @@ def _given(config: Configuration, tenants: frozenset[str], now: datetime) -> Giv
     )
 
 
-def _of_rule(where: tuple[str, int], rule: Rule | SafetyRule, given: Given) -> Iterator[Found]:
-    if why := never(rule, given):
+def _of_rule(where: tuple[str, int], rule: Rule | SafetyRule, given: Available) -> Iterator[Found]:
+    if why := why_never(rule, given):
         yield where, f"rule {rule.id} never holds: {why}"
         return
     for there, part in nested_conditions(where, rule):
-        for name, values in unknown(part, given):
+        for name, values in unknown_values(part, given):
             yield (*there, name), f"rule {rule.id}: {_nothing_gives(name, values)}"
     if isinstance(rule, Rule) and rule.decides and (why := _decides_nothing(rule)):
         yield where, f"rule {rule.id} decides nothing: {why}"
 
 
-def unknown(condition: Condition, given: Given) -> Iterator[tuple[str, list[str]]]:
+def unknown_values(condition: Condition, given: Available) -> Iterator[tuple[str, list[str]]]:
     """Field -> what is asked for in it that nothing gives."""
-    for name, is_known in KNOWN.items():
+    for name, is_known in IS_KNOWN.items():
         if values := [v for v in getattr(condition, name) if not is_known(v, given)]:
             yield name, values
 
 
-def _is_choice(value: str, given: Given) -> bool:
+def _is_choice(value: str, given: Available) -> bool:
     """A CRM's own begin otherwise. `menu:onderwerp/afval/grofvuil`: the last menu and an option."""
     if not value.startswith(menus.PREFIX):
         return True
@@ -93,14 +93,14 @@ def _is_choice(value: str, given: Given) -> bool:
     return f"{last}/{option}" in given.choices or (option == menus.BACK.id and "/" in menu)
 
 
-KNOWN: dict[str, Callable[[str, Given], bool]] = {
+IS_KNOWN: dict[str, Callable[[str, Available], bool]] = {
     "numbers": lambda value, given: value in given.numbers,
     "tagged": lambda value, given: value in given.tags,
     "types": lambda value, _: value in CONTENTS,
     "languages": lambda value, _: value in language_detection.detectable(),
     "choices": _is_choice,
 }
-SAID = {
+UNKNOWN_SENTENCES = {
     "numbers": "{} is no number of a municipality that it holds for",
     "tagged": "nothing gives the tag {}",
     "types": "Meta has no type of message {}",
@@ -110,20 +110,20 @@ SAID = {
 
 
 def _nothing_gives(name: str, values: Iterable[str]) -> str:
-    return SAID[name].format(listed(values))
+    return UNKNOWN_SENTENCES[name].format(join_names(values))
 
 
-def never(condition: Condition, given: Given) -> str:
+def why_never(condition: Condition, given: Available) -> str:
     """Why it can never hold; '' where that cannot be said."""
-    for name, values in unknown(condition, given):
+    for name, values in unknown_values(condition, given):
         if len(values) == len(getattr(condition, name)):
             return _nothing_gives(name, values)
     for look in LOOKS:
         if why := look(condition, given):
             return why
-    if condition.any and all(whys := [never(part, given) for part in condition.any]):
+    if condition.any and all(whys := [why_never(part, given) for part in condition.any]):
         return whys[0]
-    return next((why for part in condition.all if (why := never(part, given))), "")
+    return next((why for part in condition.all if (why := why_never(part, given))), "")
 
 
 def _together(condition: Condition, name: str) -> list[frozenset[str]]:
@@ -133,28 +133,28 @@ def _together(condition: Condition, name: str) -> list[frozenset[str]]:
     return [frozenset(own), *there] if own else there
 
 
-def _apart(condition: Condition, given: Given) -> str:
-    for name in ONE:
+def _apart(condition: Condition, given: Available) -> str:
+    for name in SINGLE_FACTS:
         lists = _together(condition, name)
         if lists and not frozenset.intersection(*lists):
-            return f"it asks for different {CALLED[name]} at once"
+            return f"it asks for different {FIELD_NAMES[name]} at once"
     return ""
 
 
-def _speechless(condition: Condition, given: Given) -> str:
+def _speechless(condition: Condition, given: Available) -> str:
     types = frozenset(condition.types)
     if types and not types & WITH_WORDS and (_words(condition, given) or condition.pattern):
-        return f"{listed(condition.types)} has no words that rules look at"
+        return f"{join_names(condition.types)} has no words that rules look at"
     if types and not types & WITH_CHOICE and condition.choices:
-        return f"{listed(condition.types)} has no choice in it"
+        return f"{join_names(condition.types)} has no choice in it"
     return ""
 
 
-def _words(condition: Condition, given: Given) -> set[str]:
+def _words(condition: Condition, given: Available) -> set[str]:
     return {*condition.words, *(w for id in condition.groups for w in given.groups.get(id, ()))}
 
 
-def _closed(condition: Condition, given: Given) -> str:
+def _closed(condition: Condition, given: Available) -> str:
     if not condition.hours:
         return ""
     never_opens = opening_hours.never_opens(
@@ -163,14 +163,14 @@ def _closed(condition: Condition, given: Given) -> str:
     return "its hours never come" if never_opens else ""
 
 
-def _untagged(condition: Condition, given: Given) -> str:
+def _untagged(condition: Condition, given: Available) -> str:
     new = set(condition.states) == {"new"}
     if new and condition.tagged and not given.own & set(condition.tagged):
-        return f"a new conversation is not tagged {listed(condition.tagged)} yet"
+        return f"a new conversation is not tagged {join_names(condition.tagged)} yet"
     return ""
 
 
-LOOKS: tuple[Callable[[Condition, Given], str], ...] = (
+LOOKS: tuple[Callable[[Condition, Available], str], ...] = (
     _apart,
     _speechless,
     _closed,
@@ -180,7 +180,7 @@ LOOKS: tuple[Callable[[Condition, Given], str], ...] = (
 
 def _decides_nothing(rule: Rule) -> str:
     states, choices = _together(rule, "states"), _together(rule, "choices")
-    if states and frozenset.intersection(*states) <= SETTLED:
+    if states and frozenset.intersection(*states) <= SETTLED_STATES:
         return "where somebody has decided or answered, no rule moves a conversation"
     if choices and all(c.startswith(menus.PREFIX) for c in frozenset.intersection(*choices)):
         return "where an option of a menu leads, the menu says"

@@ -19,17 +19,17 @@ CONVERSATION = "{conversation}"
 """In a destination's link: the id of the one to look at."""
 
 
-def doubts(choices: LoadedConfig, now: datetime) -> list[ConfigFault]:
+def find_warnings(choices: LoadedConfig, now: datetime) -> list[ConfigFault]:
     """By file and line; `now` is when, for hours and closing days that are over."""
     config = choices.config
-    found = [*shadowed.doubts(config), *unsatisfiable.doubts(config, now)]
+    found = [*shadowed.find_warnings(config), *unsatisfiable.find_warnings(config, now)]
     found += [each for look in LOOKS for each in look(config)]
     found += [*_never_open(config, now), *_past(config, now), *_budgets(config, now)]
-    texts = unreachable.texts(config, choices.texts) if config.texts else ()
+    texts = unreachable.unused_texts(config, choices.texts) if config.texts else ()
     return sorted([*(locate_error(choices.sources, *each) for each in found), *texts])
 
 
-def line(doubt: ConfigFault) -> str:
+def format_warning(doubt: ConfigFault) -> str:
     """Its sentence says what it is about."""
     return f"{doubt.path}:{doubt.line}: {doubt.what}"
 
@@ -167,8 +167,8 @@ def _far_by_http(address: str) -> bool:
 
 
 LOOKS: tuple[Callable[[Configuration], Iterator[Found]], ...] = (
-    unreachable.doubts,
-    unreachable.automatic,
+    unreachable.find_warnings,
+    unreachable.unknown_automatic_texts,
     _closings,
     _overruled,
     _care,

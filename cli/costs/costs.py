@@ -12,8 +12,17 @@ from typing import Any
 import click
 import msgspec
 
-from cli.costs.report import BY, Allowance, Budget, Costs, Row, Sum, Wanted, costs
-from cli.support.database import Refused, fail, print_result, with_database
+from cli.costs.report import (
+    GROUPINGS,
+    Allowance,
+    Budget,
+    Costs,
+    CostsFilter,
+    MessageTotals,
+    Row,
+    compute_costs,
+)
+from cli.support.database import CommandRefused, fail, print_result, with_database
 from cli.support.time_options import Month
 from router.billing.costs import ChargeGroup
 from router.budget_monitor import TooManyGroups, spent
@@ -24,10 +33,10 @@ from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE_FROM, month_of
 from services.postgres.database import Pool
 
-NOWHERE = "staat niet in de configuratie"
+NOT_CONFIGURED = "staat niet in de configuratie"
 CENT = Decimal("0.01")
-HEADS = {"tenant": "gemeente", "department": "afdeling", "number": "nummer"}
-HEADS |= {"category": "categorie"}
+HEADERS = {"tenant": "gemeente", "department": "afdeling", "number": "nummer"}
+HEADERS |= {"category": "categorie"}
 SUMS = ("bezorgd", "gratis", "betaald", "onbekend", "bedrag")
 
 
@@ -36,7 +45,9 @@ SUMS = ("bezorgd", "gratis", "betaald", "onbekend", "bedrag")
 @click.option("--tenant", help="The municipality's id.")
 @click.option("--department", help="Its id.")
 @click.option("--number", help="Our number's id.")
-@click.option("--by", multiple=True, type=click.Choice(BY), help="Told apart by; all otherwise.")
+@click.option(
+    "--by", multiple=True, type=click.Choice(GROUPINGS), help="Told apart by; all otherwise."
+)
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG: has the rates.")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--csv", "as_csv", is_flag=True, help="The rows, for a spreadsheet.")
@@ -55,33 +66,35 @@ def command(
     """
     if as_json and as_csv:
         fail("--json or --csv, not both", 2)
-    wanted = Wanted(month=month or month_of(clock.now()), by=by or BY, **which)
+    wanted = CostsFilter(month=month or month_of(clock.now()), by=by or GROUPINGS, **which)
     file = path or (Path(given) if (given := os.environ.get("POSTKAMER_CONFIG")) else None)
-    found = with_database("costs", lambda pool: looked_up(pool, wanted, file))
+    found = with_database("costs", lambda pool: load_costs(pool, wanted, file))
     if as_csv:
         click.echo(_csv(found), nl=False)
     else:
-        print_result(found, lines(found), as_json=as_json)
+        print_result(found, format_costs(found), as_json=as_json)
 
 
-async def looked_up(pool: Pool, wanted: Wanted, file: Path | None) -> Costs:
+async def load_costs(pool: Pool, wanted: CostsFilter, file: Path | None) -> Costs:
     """What the month cost; by no amounts where no configuration is given."""
     config = loader.load(file).config if file else None
     try:
         groups = await spent(pool, wanted.month, wanted.tenant)
     except TooManyGroups as error:
-        raise Refused(str(error)) from None
-    if config and (unknown := "\n".join(strange(wanted, config, groups))):
-        raise Refused(unknown)
-    return costs(groups, wanted, config)
+        raise CommandRefused(str(error)) from None
+    if config and (unknown := "\n".join(unknown_ids(wanted, config, groups))):
+        raise CommandRefused(unknown)
+    return compute_costs(groups, wanted, config)
 
 
-def strange(wanted: Wanted, config: Configuration, groups: Sequence[ChargeGroup]) -> Iterator[str]:
+def unknown_ids(
+    wanted: CostsFilter, config: Configuration, groups: Sequence[ChargeGroup]
+) -> Iterator[str]:
     """What was asked for and is nowhere; a department or a number that is gone from the
     configuration may have cost something before."""
     within = wanted.tenant
     if within and not config.tenant(within):
-        yield f"{within}: deze gemeente {NOWHERE}"
+        yield f"{within}: deze gemeente {NOT_CONFIGURED}"
         return
     for given, what, ours, before in (
         (wanted.department, "deze afdeling", config.departments, {g.department for g in groups}),
@@ -89,10 +102,10 @@ def strange(wanted: Wanted, config: Configuration, groups: Sequence[ChargeGroup]
     ):
         here = {each.id for each in ours if within in (None, each.tenant)}
         if given and given not in here | before:
-            yield f"{given}: {what} {f'van {within} ' if within else ''}{NOWHERE}"
+            yield f"{given}: {what} {f'van {within} ' if within else ''}{NOT_CONFIGURED}"
 
 
-def lines(found: Costs) -> Iterator[str]:
+def format_costs(found: Costs) -> Iterator[str]:
     """For whoever reads it in a terminal."""
     year, month = map(int, found.month.split("-"))
     yield f"Kosten van {MONTHS[month - 1]} {year}: bezorgde berichten, zoals Meta ze rekende"
@@ -116,11 +129,11 @@ def _table(found: Costs) -> Iterator[str]:
     several = len({row.tenant for row in found.rows}) > 1
     keys = [
         key
-        for key in HEADS
+        for key in HEADERS
         if (several if key == "tenant" else any(getattr(row, key) for row in found.rows))
     ]
     sums = SUMS if found.total.unknown else tuple(each for each in SUMS if each != "onbekend")
-    cells = [[*(HEADS[key] for key in keys), *sums]]
+    cells = [[*(HEADERS[key] for key in keys), *sums]]
     cells += [[*_names(row, keys), *_cells(row, found.currency, sums)] for row in found.rows]
     named = ["totaal", *[""] * (len(keys) - 1)] if keys else []
     cells.append([*named, *_cells(found.total, found.currency, sums)])
@@ -137,14 +150,14 @@ def _names(row: Row, keys: Sequence[str]) -> list[str]:
     return [getattr(row, key) or "onbekend" for key in keys]
 
 
-def _cells(row: Sum, currency: str | None, sums: Sequence[str]) -> list[str]:
-    amount = "-" if row.amount is None else money(row.amount, currency)
+def _cells(row: MessageTotals, currency: str | None, sums: Sequence[str]) -> list[str]:
+    amount = "-" if row.amount is None else format_money(row.amount, currency)
     told = (_whole(row.delivered), _whole(row.free), _whole(row.charged), _whole(row.unknown))
     shown = dict(zip(SUMS, (*told, amount), strict=True))
     return [shown[each] for each in sums]
 
 
-def money(amount: Decimal, currency: str | None) -> str:
+def format_money(amount: Decimal, currency: str | None) -> str:
     """As the Dutch write it, in cents: rounded here, and nowhere before."""
     sign = "€" if currency == "EUR" else currency
     return f"{sign} {_dutch(f'{amount.quantize(CENT, ROUND_HALF_UP):,.2f}')}"
@@ -167,7 +180,7 @@ def _rates(found: Costs) -> str:
 
 def _budget(budget: Budget, currency: str | None) -> str:
     share = _dutch(f"{100 * budget.used:,.1f}")
-    of = f"{money(budget.spent, currency)} van {money(budget.budget, currency)}"
+    of = f"{format_money(budget.spent, currency)} van {format_money(budget.budget, currency)}"
     return f"Budget van {budget.tenant}: {of} gebruikt ({share} %)"
 
 
@@ -184,9 +197,9 @@ def _csv(found: Costs) -> str:
     written = io.StringIO()
     out = csv.writer(written, lineterminator="\n")
     sums = ("delivered", "free", "charged", "unknown", "amount")
-    out.writerow(["month", *HEADS, *sums, "currency"])
+    out.writerow(["month", *HEADERS, *sums, "currency"])
     for row in found.rows:
         values = msgspec.structs.asdict(row)
-        told = [values[name] for name in (*HEADS, *sums)]
+        told = [values[name] for name in (*HEADERS, *sums)]
         out.writerow([found.month, *told, found.currency if row.amount is not None else None])
     return written.getvalue()

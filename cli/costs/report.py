@@ -13,14 +13,14 @@ from router.billing.costs import ChargeGroup, budget_ratio, cost
 from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, rate_of
 
-BY = ("department", "number", "category")
+GROUPINGS = ("department", "number", "category")
 """By which messages can be counted, beside the municipality."""
 SERVICE = "service"
-FREE_OF_THE_THOUSAND = "free_customer_service"
+FREE_ALLOWANCE = "free_customer_service"
 """Meta's `type` of a service message within the allowance; others are free for other reasons."""
 
 
-class Sum(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class MessageTotals(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Messages that were delivered; `unknown` were, and no status said what they were charged as.
     Without a rate for the category there is no `amount`, and these are `unrated`."""
 
@@ -31,9 +31,9 @@ class Sum(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     amount: Decimal | None = None
     unrated: int = 0
 
-    def plus(self, other: "Sum") -> "Sum":
+    def plus(self, other: "MessageTotals") -> "MessageTotals":
         amounts = [each for each in (self.amount, other.amount) if each is not None]
-        return Sum(
+        return MessageTotals(
             delivered=self.delivered + other.delivered,
             free=self.free + other.free,
             charged=self.charged + other.charged,
@@ -43,7 +43,7 @@ class Sum(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         )
 
 
-class Row(Sum, frozen=True, rename="camel", kw_only=True):
+class Row(MessageTotals, frozen=True, rename="camel", kw_only=True):
     """A part of them; '' where nothing is told apart by it."""
 
     tenant: str
@@ -78,27 +78,29 @@ class Costs(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     rate_from: date | None
     rates: dict[str, Decimal]
     rows: list[Row]
-    total: Sum
+    total: MessageTotals
     budgets: list[Budget]
     allowances: list[Allowance]
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class CostsFilter(msgspec.Struct, frozen=True, kw_only=True):
     month: date
     tenant: str | None = None
     department: str | None = None
     number: str | None = None
-    by: tuple[str, ...] = BY
+    by: tuple[str, ...] = GROUPINGS
 
-    def has(self, group: ChargeGroup) -> bool:
+    def matches(self, group: ChargeGroup) -> bool:
         return self.department in (None, group.department) and self.number in (None, group.number)
 
 
-def costs(groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration | None) -> Costs:
+def compute_costs(
+    groups: Sequence[ChargeGroup], wanted: CostsFilter, config: Configuration | None
+) -> Costs:
     """Of all groups of the month and municipality: some of them tell rows, all of them budgets and
     what is free."""
     rate = rate_of(config.rates, wanted.month) if config else None
-    chosen = [group for group in groups if wanted.has(group)]
+    chosen = [group for group in groups if wanted.matches(group)]
     told = [group for group in groups if group.number in {each.number for each in chosen}]
     return Costs(
         month=f"{wanted.month:%Y-%m}",
@@ -117,8 +119,8 @@ def costs(groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration |
 
 def _summed(
     groups: Iterable[ChargeGroup], by: Sequence[str], rate: Rate | None
-) -> Iterator[tuple[dict[str, Any], Sum]]:
-    keys = ("tenant", *(each for each in BY if each in by))
+) -> Iterator[tuple[dict[str, Any], MessageTotals]]:
+    keys = ("tenant", *(each for each in GROUPINGS if each in by))
 
     def key(group: ChargeGroup) -> tuple[str, ...]:
         return tuple(getattr(group, name) for name in keys)
@@ -136,15 +138,15 @@ def _split(
     return sorted(found.items())
 
 
-def _total(groups: Iterable[ChargeGroup], rate: Rate | None) -> Sum:
-    return reduce(Sum.plus, (_sum(group, rate) for group in groups), Sum())
+def _total(groups: Iterable[ChargeGroup], rate: Rate | None) -> MessageTotals:
+    return reduce(MessageTotals.plus, (_sum(group, rate) for group in groups), MessageTotals())
 
 
-def _sum(group: ChargeGroup, rate: Rate | None) -> Sum:
+def _sum(group: ChargeGroup, rate: Rate | None) -> MessageTotals:
     charged = group.charged
     amount = rate.cost(group.category, charged) if rate else None
     what = kind(group.type, group.billable)
-    return Sum(
+    return MessageTotals(
         delivered=group.count,
         free=group.count if what == "free" else 0,
         charged=charged,
@@ -158,14 +160,14 @@ def _sum(group: ChargeGroup, rate: Rate | None) -> Sum:
 def _allowances(groups: Iterable[ChargeGroup]) -> Iterator[Allowance]:
     for (tenant, number), alike in _split(groups, lambda group: (group.tenant, group.number)):
         services = [group for group in alike if group.category == SERVICE]
-        free = sum(group.count for group in services if group.type == FREE_OF_THE_THOUSAND)
+        free = sum(group.count for group in services if group.type == FREE_ALLOWANCE)
         charged = sum(group.charged for group in services)
         agrees = free == FREE_SERVICE if charged else free <= FREE_SERVICE
         yield Allowance(tenant=tenant, number=number, used=free, charged=charged, agrees=agrees)
 
 
 def _budgets(
-    groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration, rate: Rate
+    groups: Sequence[ChargeGroup], wanted: CostsFilter, config: Configuration, rate: Rate
 ) -> Iterator[Budget]:
     for tenant in config.tenants:
         if tenant.budget is not None and wanted.tenant in (None, tenant.id):

@@ -15,7 +15,7 @@ from services.config import loader, model
 from services.postgres.database import Connection, Pool
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class DestinationSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One destination. `held_since`: a person holds it still. One that is not `configured` has
     deliveries that nobody will make."""
 
@@ -28,17 +28,17 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     aside: int
 
 
-async def shown(pool: Pool, ids: Sequence[str]) -> list[Shown]:
+async def list_destinations(pool: Pool, ids: Sequence[str]) -> list[DestinationSummary]:
     """These, and what is left of others, in the order of their names."""
-    return [Shown(**row) for row in await pool.fetch(_SHOW, list(ids))]
+    return [DestinationSummary(**row) for row in await pool.fetch(_SHOW, list(ids))]
 
 
-async def hold(connection: Connection, id: str, reason: str) -> tuple[None, Operation]:
+async def pause(connection: Connection, id: str, reason: str) -> tuple[None, Operation]:
     await connection.execute(_HOLD, id, reason)
     return None, Operation(what="destination pause", about=id, data={"reason": reason})
 
 
-async def free(connection: Connection, id: str) -> tuple[None, Operation | None]:
+async def resume(connection: Connection, id: str) -> tuple[None, Operation | None]:
     """Nothing is done where it was not held."""
     freed = await connection.fetchval(_FREE, id)
     return None, Operation(what="destination resume", about=id) if freed else None
@@ -79,12 +79,12 @@ def list_command(path: Path | None, as_json: bool) -> None:
 
     Those too that are not in the configuration any more, while something of theirs is left.
     """
-    ids = configured(path)
-    found = with_database("destination", lambda pool: shown(pool, ids))
+    ids = load_destination_ids(path)
+    found = with_database("destination", lambda pool: list_destinations(pool, ids))
     print_result(found, _lines(found), as_json=as_json)
 
 
-def _lines(found: Sequence[Shown]) -> Iterator[str]:
+def _lines(found: Sequence[DestinationSummary]) -> Iterator[str]:
     for one in found:
         replaying = f", {one.replaying} being tried again" if one.replaying else ""
         aside = f", {one.aside} standing aside" if one.aside else ""
@@ -115,7 +115,7 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
     In order, until it is resumed. What is under way is finished; it takes a second to hold.
     """
     _known(id, path)
-    run_audited("destination", lambda connection: hold(connection, id, reason))
+    run_audited("destination", lambda connection: pause(connection, id, reason))
     print_result({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
 
 
@@ -124,16 +124,16 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
 def resume_command(id: str, path: Path | None, as_json: bool) -> None:
     """Deliver to ID again, in order."""
     _known(id, path)
-    run_audited("destination", lambda connection: free(connection, id))
+    run_audited("destination", lambda connection: resume(connection, id))
     print_result({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
 
 
 def _known(id: str, path: Path | None) -> None:
-    if id not in (ids := configured(path)):
+    if id not in (ids := load_destination_ids(path)):
         fail(f"there is no destination {id!r}; there is {', '.join(ids)}", 2)
 
 
-def configured(path: Path | None) -> list[str]:
+def load_destination_ids(path: Path | None) -> list[str]:
     """The ids of all destinations."""
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:

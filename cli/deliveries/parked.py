@@ -9,15 +9,15 @@ import click
 import msgspec
 
 from cli.deliveries import parked_store
-from cli.deliveries.destination import configured
-from cli.deliveries.parked_store import Filter, Kept, Parked
+from cli.deliveries.destination import load_destination_ids
+from cli.deliveries.parked_store import Parked, ParkedFilter, StoredDelivery
 from cli.support.audit import Operation, run_audited
 from cli.support.database import fail, print_result, with_database
 from cli.support.time_options import Time
 from services.postgres.database import Connection
 
-Work = Callable[[Connection, Filter], Awaitable[int]]
-PER_SECOND, FASTEST = 20, 200
+Work = Callable[[Connection, ParkedFilter], Awaitable[int]]
+PER_SECOND, MAX_PER_SECOND = 20, 200
 """Of what is tried again, unless told otherwise, and at most: it goes between what comes in, and a
 deliverer holds twice of it in hand (`deliverer.replays.IN_HAND`)."""
 
@@ -56,7 +56,9 @@ def list_command(as_json: bool, **given: Any) -> None:
 
     Without a word of what was said.
     """
-    found = with_database("parked", lambda pool: parked_store.listed(pool, Filter(**given)))
+    found = with_database(
+        "parked", lambda pool: parked_store.list_parked(pool, ParkedFilter(**given))
+    )
     print_result(found, _lines(found), as_json=as_json)
 
 
@@ -81,13 +83,13 @@ def show_command(event: UUID, content: bool, as_json: bool) -> None:
     """
     found = [
         _shown(*each, content)
-        for each in with_database("parked", lambda p: parked_store.kept(p, event))
+        for each in with_database("parked", lambda p: parked_store.find_parked(p, event))
     ]
     lines = (f"{name}: {value}" for one in found for name, value in one.items())
     print_result(found, lines, as_json=as_json)
 
 
-def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
+def _shown(parked: Parked, kept: StoredDelivery, content: bool) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.to_builtins(parked) | {
         "type": kept.delivery.type,
         "department": kept.delivery.department,
@@ -105,7 +107,7 @@ def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
 @_filtered
 @click.option("--all", "everything", is_flag=True, help="All that is parked.")
 @click.option(
-    "--per-second", default=PER_SECOND, type=click.IntRange(1, FASTEST), show_default=True
+    "--per-second", default=PER_SECOND, type=click.IntRange(1, MAX_PER_SECOND), show_default=True
 )
 @click.option("--cancel", is_flag=True, help="Take back what waits to be tried again, instead.")
 @click.option("--dry-run", is_flag=True, help="Say how many, and do nothing.")
@@ -119,16 +121,19 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **given: Any) 
     What is taken back is parked as before; what is under way at that moment is finished.
     """
     per_second, dry_run, path = (given.pop(name) for name in ("per_second", "dry_run", "path"))
-    wanted = _narrow(Filter(**given), everything)
+    wanted = _narrow(ParkedFilter(**given), everything)
     work: Work
     if cancel:
         work, what = (
-            (parked_store.waiting if dry_run else parked_store.cancel_replay),
+            (parked_store.count_waiting if dry_run else parked_store.cancel_replay),
             "parked again",
         )
         done = Operation(what="parked replay --cancel")
     else:
-        work, what = _again(configured(path), None if dry_run else per_second), "tried again"
+        work, what = (
+            _again(load_destination_ids(path), None if dry_run else per_second),
+            "tried again",
+        )
         done = Operation(what="parked replay", data={"perSecond": per_second})
     count = _carried_out(work, wanted, None if dry_run else done)
     words = f"{count} {'would be' if dry_run else 'are'} {what}"
@@ -138,10 +143,10 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **given: Any) 
 def _again(to: Sequence[str], per_second: int | None) -> Work:
     """Has them tried again; without a rate, says how many that would be."""
 
-    async def work(connection: Connection, wanted: Filter) -> int:
-        await parked_store.possible(connection, wanted, to)
+    async def work(connection: Connection, wanted: ParkedFilter) -> int:
+        await parked_store.require_destinations(connection, wanted, to)
         if per_second is None:
-            return await parked_store.counted(connection, wanted)
+            return await parked_store.count_parked(connection, wanted)
         return await parked_store.replay(connection, wanted, per_second, to)
 
     return work
@@ -159,9 +164,11 @@ def drop_command(as_json: bool, everything: bool, reason: str, dry_run: bool, **
     What was said is erased here, so they cannot be tried again; the archive has the messages all
     the same.
     """
-    wanted = _narrow(Filter(**given), everything)
+    wanted = _narrow(ParkedFilter(**given), everything)
     work: Work = (
-        parked_store.counted if dry_run else lambda c, which: parked_store.drop(c, which, reason)
+        parked_store.count_parked
+        if dry_run
+        else lambda c, which: parked_store.drop(c, which, reason)
     )
     done = None if dry_run else Operation(what="parked drop", data={"reason": reason})
     count = _carried_out(work, wanted, done)
@@ -169,7 +176,7 @@ def drop_command(as_json: bool, everything: bool, reason: str, dry_run: bool, **
     print_result({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
 
 
-def _carried_out(work: Work, wanted: Filter, done: Operation | None) -> int:
+def _carried_out(work: Work, wanted: ParkedFilter, done: Operation | None) -> int:
     """How many it was for; on the record as `done`, unless it was for none or only counted."""
 
     async def change(connection: Connection) -> tuple[int, Operation | None]:
@@ -179,17 +186,17 @@ def _carried_out(work: Work, wanted: Filter, done: Operation | None) -> int:
     return run_audited("parked", change)
 
 
-def _of(done: Operation, wanted: Filter, count: int) -> Operation:
+def _of(done: Operation, wanted: ParkedFilter, count: int) -> Operation:
     """With what it was for."""
     return msgspec.structs.replace(
         done,
         about=wanted.destination or "",
         tenant=wanted.tenant or "",
-        data=done.data | wanted.told() | {"count": count},
+        data=done.data | wanted.criteria() | {"count": count},
     )
 
 
-def _narrow(wanted: Filter, everything: bool) -> Filter:
-    if not (everything or wanted.narrows):
+def _narrow(wanted: ParkedFilter, everything: bool) -> ParkedFilter:
+    if not (everything or wanted.is_narrow):
         fail("which? Name events, or say by --destination, --since ...; --all is all of them", 2)
     return wanted

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 
-from cli.support.database import Refused
+from cli.support.database import CommandRefused
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 
-MOST = 1000
+MAX_LISTED = 1000
 """Deliveries in one list, the oldest."""
-NAMED = 100
+MAX_EVENT_IDS = 100
 """Events by their ids in one record of what a person did, 4 kB; it says how many there were."""
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
 NOBODY = (
@@ -22,7 +22,7 @@ NOBODY = (
 )
 
 
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
+class ParkedFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which parked deliveries; what is not given does not matter. `unreadable`: envelopes that
     could not be read, which cannot be tried again, or (None) all but these."""
 
@@ -36,15 +36,17 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: bool = False
 
     @property
-    def narrows(self) -> bool:
-        return self != Filter(unreadable=self.unreadable)
+    def is_narrow(self) -> bool:
+        return self != ParkedFilter(unreadable=self.unreadable)
 
-    def told(self) -> dict[str, Any]:
+    def criteria(self) -> dict[str, Any]:
         """What was given, for the record: of many events the first."""
-        given = msgspec.to_builtins(self) | {"events": [str(id) for id in self.events[:NAMED]]}
+        given = msgspec.to_builtins(self) | {
+            "events": [str(id) for id in self.events[:MAX_EVENT_IDS]]
+        }
         return {name: value for name, value in given.items() if value not in (None, [], False)}
 
-    def values(self) -> tuple[Any, ...]:
+    def arguments(self) -> tuple[Any, ...]:
         """As `WHICH` takes them."""
         return (
             list(self.events) or None, self.destination, self.tenant, self.conversation,
@@ -52,14 +54,14 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-WHICH = """(event = any($1) or $1::uuid[] is null)
+MATCHES = """(event = any($1) or $1::uuid[] is null)
     and ($2::text is null or destination = $2) and ($3::text is null or tenant = $3)
     and ($4::text is null or conversation = $4) and ($5::int is null or status = $5)
     and ($6::timestamptz is null or at >= $6) and ($7::timestamptz is null or at < $7)
     and (conversation = '') = $8"""
-PARKED, WAITING = f"state = 'parked' and {WHICH}", f"state = 'replay' and {WHICH}"
+PARKED, WAITING = f"state = 'parked' and {MATCHES}", f"state = 'replay' and {MATCHES}"
 """Of these: what nobody has, and what a person wants to be tried again."""
-ASIDE = f"state = 'aside' and {WHICH}"
+ASIDE = f"state = 'aside' and {MATCHES}"
 """What stands aside: it is tried by itself, and only looked at here."""
 
 
@@ -80,74 +82,80 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of a delivery: itself, and the first kilobyte of the answer that refused it."""
 
     delivery: Delivery
     answer: bytes
 
 
-async def listed(pool: Pool, wanted: Filter) -> list[Parked]:
+async def list_parked(pool: Pool, wanted: ParkedFilter) -> list[Parked]:
     """The oldest first."""
-    rows = await pool.fetch(_LIST, *wanted.values(), MOST)
+    rows = await pool.fetch(_LIST, *wanted.arguments(), MAX_LISTED)
     return [Parked(**row) for row in rows]
 
 
-async def counted(connection: Connection, wanted: Filter) -> int:
-    count: int = await connection.fetchval(_COUNT.format(PARKED), *wanted.values())
+async def count_parked(connection: Connection, wanted: ParkedFilter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(PARKED), *wanted.arguments())
     return count
 
 
-async def waiting(connection: Connection, wanted: Filter) -> int:
-    count: int = await connection.fetchval(_COUNT.format(WAITING), *wanted.values())
+async def count_waiting(connection: Connection, wanted: ParkedFilter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(WAITING), *wanted.arguments())
     return count
 
 
-async def cancel_replay(connection: Connection, wanted: Filter) -> int:
+async def cancel_replay(connection: Connection, wanted: ParkedFilter) -> int:
     """Have what waits to be tried again parked as before; how many. What a deliverer has under way
     by now it finishes, and what came of it is written down."""
-    rows = await connection.fetch(_TAKE_BACK, *wanted.values())
+    rows = await connection.fetch(_TAKE_BACK, *wanted.arguments())
     return len(rows)
 
 
-async def kept(pool: Pool, event: UUID) -> list[tuple[Parked, Kept]]:
+async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDelivery]]:
     """At each destination that refused it."""
-    rows = await pool.fetch(_SHOW, *Filter(events=(event,)).values())
+    rows = await pool.fetch(_SHOW, *ParkedFilter(events=(event,)).arguments())
     if not rows:
-        raise Refused(f"there is no parked delivery {event}")
+        raise CommandRefused(f"there is no parked delivery {event}")
     return [
         (
             Parked(**{name: row[name] for name in Parked.__struct_fields__}),
-            msgspec.msgpack.decode(row["body"], type=Kept),
+            msgspec.msgpack.decode(row["body"], type=StoredDelivery),
         )
         for row in rows
     ]
 
 
-async def replay(connection: Connection, wanted: Filter, per_second: int, to: Sequence[str]) -> int:
+async def replay(
+    connection: Connection, wanted: ParkedFilter, per_second: int, to: Sequence[str]
+) -> int:
     """Have them tried again from now on, the oldest first, so many a second; how many. What is for
     others than these destinations stays as it is."""
-    rows = await connection.fetch(_REPLAY, *wanted.values(), per_second, list(to))
+    rows = await connection.fetch(_REPLAY, *wanted.arguments(), per_second, list(to))
     return len(rows)
 
 
-async def possible(connection: Connection, wanted: Filter, to: Sequence[str]) -> None:
+async def require_destinations(
+    connection: Connection, wanted: ParkedFilter, to: Sequence[str]
+) -> None:
     """Whether there is somebody to deliver all of it."""
     await require_not_dropped(connection, wanted.events)
-    if others := await connection.fetch(_FOR_OTHERS, *wanted.values(), list(to)):
-        raise Refused("\n".join(NOBODY.format(row["destination"], row["n"]) for row in others))
+    if others := await connection.fetch(_FOR_OTHERS, *wanted.arguments(), list(to)):
+        raise CommandRefused(
+            "\n".join(NOBODY.format(row["destination"], row["n"]) for row in others)
+        )
 
 
-async def drop(connection: Connection, wanted: Filter, reason: str) -> int:
+async def drop(connection: Connection, wanted: ParkedFilter, reason: str) -> int:
     """Give them up, for a reason that goes on the record; how many."""
-    rows = await connection.fetch(_DROP, *wanted.values(), reason)
+    rows = await connection.fetch(_DROP, *wanted.arguments(), reason)
     return len(rows)
 
 
 async def require_not_dropped(connection: Connection, events: Sequence[UUID]) -> None:
     """Of what is named: there is nothing left of it to try again."""
     if gone := await connection.fetch(_GIVEN_UP, list(events)):
-        raise Refused("\n".join(GIVEN_UP.format(row["event"]) for row in gone))
+        raise CommandRefused("\n".join(GIVEN_UP.format(row["event"]) for row in gone))
 
 
 _FIELDS = (

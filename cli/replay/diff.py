@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cli.replay.recorded import Row, read_message
+from cli.replay.recorded import MessageRecord, read_message
 from router.conversation.interpretation import facts_of
 from router.model.decision import RoutingContext, WorkUnit
 from router.rules.engine import FALLBACK, Outcome, evaluate
@@ -76,7 +76,7 @@ class Differences:
         self.care: Counter[tuple[str, str]] = Counter()
         self.examples: list[Example] = []
 
-    def compare(self, row: Row) -> None:
+    def compare(self, row: MessageRecord) -> None:
         """One record of a message."""
         message = read_message(row)
         if row.data is None or message is None:
@@ -94,7 +94,7 @@ class Differences:
         elif before.rule != after.rule:
             self.other_rule += 1
 
-    def _move(self, row: Row, text: str, before: Place, after: Place) -> None:
+    def _move(self, row: MessageRecord, text: str, before: Place, after: Place) -> None:
         self.moved += 1
         move = before.department, after.department, before.rule, after.rule
         self.moves[move][before.reason, after.reason] += 1
@@ -102,7 +102,7 @@ class Differences:
         if text and len(self.examples) < self._room:
             self.examples.append(Example(text, before.department, after.department))
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON has it; no word of a citizen but in `examples`."""
         moves = [self._shown_move(move) for move in self.moves]
         tags = sorted(self.tags["more"] | self.tags["fewer"])
@@ -137,7 +137,7 @@ COLUMNS = ("from", "to", "messages", "conversations", "rule then", "rule now", "
 KEYS = ("from", "to", "messages", "conversations", "ruleThen", "ruleNow", "reasonNow")
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def format_differences(found: dict[str, Any]) -> Iterator[str]:
     """The same for the terminal."""
     yield f"{found['messages']} messages in {found['conversations']} conversations"
     if found["unread"]:

@@ -14,20 +14,20 @@ from services.whatsapp import items
 from services.whatsapp.parser import Unparseable, parse
 
 
-class Why(msgspec.Struct, frozen=True):
+class DecisionData(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class Data(msgspec.Struct, frozen=True):
+class MessageData(msgspec.Struct, frozen=True):
     """See `router.records`."""
 
     direction: str = ""
     text: str = ""
     number: str = ""
-    decision: Why = Why()
+    decision: DecisionData = DecisionData()
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one message; `item` is its place in the body that brought it. `data` is None
     where it has a form that is not known."""
 
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str
     receipt: UUID | None
     item: int | None
-    data: Data | None
+    data: MessageData | None
     raw: bytes = b""
 
     @property
@@ -45,24 +45,24 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return (self.data.number if self.data else "") or self.conversation.partition("-")[0]
 
 
-_decode = msgspec.json.Decoder(Data).decode
+_decode = msgspec.json.Decoder(MessageData).decode
 
 
-def read_row(given: dict[str, Any]) -> Row:
+def read_row(given: dict[str, Any]) -> MessageRecord:
     """A record of the archive, opened."""
-    fields = {name: given[name] for name in Row.__struct_fields__}
+    fields = {name: given[name] for name in MessageRecord.__struct_fields__}
     try:
-        return Row(**fields | {"data": _decode(given["data"])})
+        return MessageRecord(**fields | {"data": _decode(given["data"])})
     except msgspec.ValidationError:
-        return Row(**fields | {"data": None})
+        return MessageRecord(**fields | {"data": None})
 
 
-def in_order(rows: Iterable[Row]) -> list[Row]:
+def sort_rows(rows: Iterable[MessageRecord]) -> list[MessageRecord]:
     """By time, and those of one body by their place in it: ids of one millisecond are random."""
     return sorted(rows, key=lambda row: (created_at(row.id), str(row.receipt), row.item or 0))
 
 
-def read_message(row: Row) -> WorkUnit | None:
+def read_message(row: MessageRecord) -> WorkUnit | None:
     """The message as the router got it; None where it cannot be read any more."""
     value = {
         "metadata": {"phone_number_id": row.number},

@@ -11,12 +11,12 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, opened
 from archiver.encryption.key_store import KeyStore
-from cli.replay.diff import Differences, lines
-from cli.replay.recorded import Row, in_order, read_row
+from cli.replay.diff import Differences, format_differences
+from cli.replay.recorded import MessageRecord, read_row, sort_rows
 from cli.routing.rollback import load_version
-from cli.routing.rule_versions import files_of
+from cli.routing.rule_versions import load_files
 from cli.support.archive_access import with_archive
-from cli.support.database import Refused, fail, print_result
+from cli.support.database import CommandRefused, fail, print_result
 from cli.support.time_options import Time
 from router.handlers.units import keyed_hash
 from router.model.decision import RoutingContext
@@ -33,7 +33,7 @@ EXAMPLES = 1000
 """Texts that are shown at most: more nobody reads."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class ReplayFilter(msgspec.Struct, frozen=True):
     """Messages of which time, and to which number of ours; '' for all. `before`: the version of
     rules to compare with; '' for the one that decided the last of them."""
 
@@ -44,8 +44,8 @@ class Asked(msgspec.Struct, frozen=True):
     examples: int = 0
 
 
-async def replayed(
-    pool: Pool, keys: KeyStore, path: Path, after: RoutingContext, asked: Asked
+async def compare_rules(
+    pool: Pool, keys: KeyStore, path: Path, after: RoutingContext, asked: ReplayFilter
 ) -> dict[str, Any]:
     """Differences from the rules in `path`, as JSON has them; Refused where the version to compare
     with is not on record."""
@@ -56,7 +56,7 @@ async def replayed(
         version = asked.before or await _last_version(connection, keys, asked)
         before = after
         if version and version != after.version:
-            files = await files_of(connection, version)
+            files = await load_files(connection, version)
             then = load_version(version, files, _first_file(version, files, path))
             before = build_context(then, keyed_hash(b"replayed"))
         found = Differences(before, after, asked.examples)
@@ -64,7 +64,7 @@ async def replayed(
             for row in rows:
                 found.compare(row)
     of = {"since": asked.since, "until": asked.until}
-    return of | {"before": before.version, "version": after.version} | found.shown()
+    return of | {"before": before.version, "version": after.version} | found.to_json()
 
 
 def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
@@ -72,10 +72,10 @@ def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
     for file in (path, Path(os.environ.get("POSTKAMER_CONFIG", ""))):
         if file.name in files:
             return file.name
-    raise Refused(f"{version} has no {path.name}: --config names it otherwise")
+    raise CommandRefused(f"{version} has no {path.name}: --config names it otherwise")
 
 
-async def _last_version(connection: Connection, keys: KeyStore, asked: Asked) -> str:
+async def _last_version(connection: Connection, keys: KeyStore, asked: ReplayFilter) -> str:
     """The version that decided the last message; '' where there is none."""
     rows = await connection.fetch(f"{_MESSAGES} desc limit {BATCH}", asked.since, asked.until)
     read = (row.data for row in map(read_row, opened(rows, keys)))
@@ -84,8 +84,8 @@ async def _last_version(connection: Connection, keys: KeyStore, asked: Asked) ->
 
 
 async def _messages(
-    connection: Connection, keys: KeyStore, asked: Asked
-) -> AsyncIterator[list[Row]]:
+    connection: Connection, keys: KeyStore, asked: ReplayFilter
+) -> AsyncIterator[list[MessageRecord]]:
     """Messages of citizens, in order. A batch ends where a millisecond does: bodies stay whole."""
     rows: list[Any] = []
     async for each in connection.cursor(_MESSAGES, asked.since, asked.until, prefetch=BATCH):
@@ -97,8 +97,8 @@ async def _messages(
         yield _read(rows, keys, asked.number)
 
 
-def _read(rows: list[Any], keys: KeyStore, number: str) -> list[Row]:
-    read = in_order(map(read_row, opened(rows, keys)))
+def _read(rows: list[Any], keys: KeyStore, number: str) -> list[MessageRecord]:
+    read = sort_rows(map(read_row, opened(rows, keys)))
     return [
         row
         for row in read
@@ -132,7 +132,7 @@ def command(path: Path | None, as_json: bool, until: datetime | None, **given: A
     Each message is taken by itself, as the first of its conversation: menus, bursts of messages and
     what a conversation remembered are left out. Nothing is changed; without --examples nothing is
     shown of what anybody wrote (POSTKAMER_DATABASE_URL, as its owner)."""
-    asked = Asked(until=until or clock.now(), **given)
+    asked = ReplayFilter(until=until or clock.now(), **given)
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)
@@ -143,5 +143,5 @@ def command(path: Path | None, as_json: bool, until: datetime | None, **given: A
         after = build_context(loader.load(path), keyed_hash(b"replayed"))
     except ConfigError as error:
         fail(str(error))
-    found = with_archive("replay", lambda pool, keys: replayed(pool, keys, path, after, asked))
-    print_result(found, lines(found), as_json=as_json)
+    found = with_archive("replay", lambda pool, keys: compare_rules(pool, keys, path, after, asked))
+    print_result(found, format_differences(found), as_json=as_json)

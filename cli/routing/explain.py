@@ -19,7 +19,7 @@ from services.config.organisation import Tenant
 from services.contract import Receipt
 from services.whatsapp import items
 
-SOMEBODY = items.Person(identities=(items.Identity("phone", "31600000000"),))
+PERSON = items.Person(identities=(items.Identity("phone", "31600000000"),))
 """A number that the Netherlands hand out to nobody."""
 OUTCOMES = {"no": "past niet", "marks": "markeert", "fits": "past"}
 
@@ -39,7 +39,7 @@ def explain(
     tenant = config.tenant(ours.tenant)
     assert tenant is not None
     ground = _quoting(build_context(choices, keyed_hash(b"explained")))
-    unit = asked(text, ours.id, at, type)
+    unit = build_unit(text, ours.id, at, type)
     decision, changes = decide(unit, Snapshot(), ground)
     facts = _facts(unit, ground)
     tried = _shown(steps(ground.rules[ours.tenant], facts))
@@ -59,7 +59,7 @@ def explain(
     }
 
 
-def asked(text: str, number: str, at: datetime, type: str) -> WorkUnit:
+def build_unit(text: str, number: str, at: datetime, type: str) -> WorkUnit:
     """A message as the router gets it."""
     said = items.Content(type=type, text=text)
     item = items.Message(
@@ -67,7 +67,7 @@ def asked(text: str, number: str, at: datetime, type: str) -> WorkUnit:
         number=number,
         field="messages",
         id="explained",
-        person=SOMEBODY,
+        person=PERSON,
         sent_at=at,
         content=said,
     )

@@ -21,7 +21,7 @@ OF_THE_EXAMPLE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen PO
 NAMED = {"tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk"}
 
 
-def lines(answer: dict[str, Any], *, every: bool = False) -> Iterator[str]:
+def format_answer(answer: dict[str, Any], *, every: bool = False) -> Iterator[str]:
     """`every`: also the rules that do not fit, and the words of the text that goes out."""
     yield _first(answer)
     care = answer.get("care")
@@ -115,5 +115,5 @@ def command(text: str, path: Path | None, every: bool, as_json: bool, **asked: A
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
-    for line in lines(answer, every=every):
+    for line in format_answer(answer, every=every):
         click.echo(line)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from cli.support.database import Refused
+from cli.support.database import CommandRefused
 from router.ruleset.validation import validate
 from services.config import loader
 from services.config.loader import LoadedConfig
@@ -20,9 +20,9 @@ from services.config.model import ConfigError
 from services.config.reload import named, non_reloadable_changes, patterns
 from services.toml.errors import ConfigFault, toml
 
-KEPT = ".before-rollback"
+BACKUP_SUFFIX = ".before-rollback"
 """Ends the name under which what was there is kept."""
-READABLE = 0o644
+DEFAULT_MODE = 0o644
 """Of a file where there was none, and no other to be like."""
 
 
@@ -42,13 +42,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return [*self.written, *self.aside]
 
 
-def planned(version: str, files: Mapping[str, str], path: Path) -> Plan:
+def plan_rollback(version: str, files: Mapping[str, str], path: Path) -> Plan:
     """What bringing `files` back to where `path` is takes; Refused when it cannot be."""
     _stay_beside(path, files)
     if loader.version(dict(files)) != version:
-        raise Refused(f"what is kept of {version} is not what it was: its hash is another")
+        raise CommandRefused(f"what is kept of {version} is not what it was: its hash is another")
     if path.name not in files:
-        raise Refused(f"{version} has no {path.name}: what POSTKAMER_CONFIG names had another name")
+        raise CommandRefused(
+            f"{version} has no {path.name}: what POSTKAMER_CONFIG names had another name"
+        )
     aside = sorted(_others(path, files))
     _stay_beside(path, aside)
     same = [name for name, text in files.items() if _text(path.parent / name) == text]
@@ -67,16 +69,16 @@ def _stay_beside(path: Path, names: Mapping[str, str] | list[str]) -> None:
         pure = PurePosixPath(name)
         leaves = pure.is_absolute() or ".." in pure.parts or "\0" in name
         if leaves or not target.parent.resolve().is_relative_to(folder):
-            raise Refused(f"{name!r} is not in the folder of {path.name}")
+            raise CommandRefused(f"{name!r} is not in the folder of {path.name}")
         if target.is_dir():
-            raise Refused(f"{name!r} is a folder here")
+            raise CommandRefused(f"{name!r} is a folder here")
 
 
 def _others(path: Path, files: Mapping[str, str]) -> Iterator[str]:
     """What is there, would be read with these files, and is none of them."""
     given = toml(files[path.name], path.name)
     if isinstance(given, ConfigFault):
-        raise Refused(str(given))
+        raise CommandRefused(str(given))
     for file in named(path, tuple(patterns(given))):
         name = os.path.relpath(file, path.parent)
         if name not in files:
@@ -91,10 +93,12 @@ def _text(file: Path) -> str | None:
 
 def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[str]) -> LoadedConfig:
     """These files as a service would read them, with what is kept beside them."""
-    kept = {name + KEPT: _text(path.parent / name) or "" for name in replaced}
+    kept = {name + BACKUP_SUFFIX: _text(path.parent / name) or "" for name in replaced}
     found = load_version(version, {**kept, **files}, path.name)
     if found.version != version:
-        raise Refused(f"with what is kept as *{KEPT} it would be another version: {found.version}")
+        raise CommandRefused(
+            f"with what is kept as *{BACKUP_SUFFIX} it would be another version: {found.version}"
+        )
     return found
 
 
@@ -109,9 +113,9 @@ def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedCo
         try:
             return validate(loader.load(Path(folder, first)))
         except ConfigError as error:
-            raise Refused(str(error).replace(folder + os.sep, "")) from None
+            raise CommandRefused(str(error).replace(folder + os.sep, "")) from None
         except (OSError, ValueError):
-            raise Refused(f"{version} names files by a path that is not beside it") from None
+            raise CommandRefused(f"{version} names files by a path that is not beside it") from None
 
 
 def _restart(path: Path, then: LoadedConfig) -> list[str]:
@@ -121,7 +125,7 @@ def _restart(path: Path, then: LoadedConfig) -> list[str]:
         return []
 
 
-def carried_out(plan: Plan, files: Mapping[str, str], path: Path) -> None:
+def apply_plan(plan: Plan, files: Mapping[str, str], path: Path) -> None:
     """Do it: everything is written beside its place first, then each file is renamed, `path` last.
     OSError leaves what was not renamed as it was."""
     staged: list[tuple[Path, Path]] = []
@@ -143,7 +147,7 @@ def _staged(path: Path, name: str, text: str | None) -> Iterator[tuple[Path, Pat
     place = path.parent / name
     like = place if place.exists() else path
     if place.exists():
-        yield _written(place.read_bytes(), place, like), place.with_name(place.name + KEPT)
+        yield _written(place.read_bytes(), place, like), place.with_name(place.name + BACKUP_SUFFIX)
     if text is not None:
         yield _written(text.encode(), place, like), place
 
@@ -166,7 +170,7 @@ def _written(content: bytes, place: Path, like: Path) -> Path:
 
 def _look_like(name: str, like: Path) -> None:
     if not like.exists():
-        os.chmod(name, READABLE)
+        os.chmod(name, DEFAULT_MODE)
         return
     found = like.stat()
     with suppress(PermissionError):

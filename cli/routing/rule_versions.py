@@ -12,18 +12,18 @@ from uuid import UUID
 import click
 import msgspec
 
-from cli.routing.rollback import KEPT, Plan, carried_out, planned
+from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, fail, print_result, with_database
+from cli.support.database import CommandRefused, fail, print_result, with_database
 from services.config import loader
 from services.postgres.database import Connection, Pool
 
-MOST = 1000
+MAX_VERSIONS = 1000
 """Versions in one list, the newest: a new one each working day makes four years."""
 T = TypeVar("T")
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class VersionSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A version without its files. `record` is its id in the archive; `in_force`: it is what
     POSTKAMER_CONFIG holds now, not said where that is not set or cannot be read."""
 
@@ -34,25 +34,25 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     in_force: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-class Changed(msgspec.Struct, frozen=True, kw_only=True):
+class FileDiff(msgspec.Struct, frozen=True, kw_only=True):
     """A file that differs between two versions: lines of a unified diff."""
 
     name: str
     diff: list[str]
 
 
-async def listed(pool: Pool, current: str = "") -> list[Listed]:
+async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
     """Newest first; `current` is the version in force, where that is known."""
     rows = await pool.fetch(
         "select version, record, first_at, approved_by from router.version"
         " order by first_at desc, version limit $1",
-        MOST,
+        MAX_VERSIONS,
     )
     known = [{"in_force": row["version"] == current} if current else {} for row in rows]
-    return [Listed(**row, **more) for row, more in zip(rows, known, strict=True)]
+    return [VersionSummary(**row, **more) for row, more in zip(rows, known, strict=True)]
 
 
-def held(path: str) -> str:
+def current_version(path: str) -> str:
     """The version of the files that are there now; '' where there are none that can be read."""
     try:
         return loader.load(Path(path)).version if path else ""
@@ -60,15 +60,15 @@ def held(path: str) -> str:
         return ""
 
 
-async def files_of(tables: "Pool | Connection", version: str) -> dict[str, str]:
+async def load_files(tables: "Pool | Connection", version: str) -> dict[str, str]:
     """Name -> text; Refused when there is no such version."""
     kept = await tables.fetchval("select files from router.version where version = $1", version)
     if kept is None:
-        raise Refused(f"there is no version {version!r}: see postkamer rules list")
+        raise CommandRefused(f"there is no version {version!r}: see postkamer rules list")
     return msgspec.msgpack.decode(kept, type=dict[str, str])
 
 
-def changed(one: dict[str, str], other: dict[str, str]) -> Iterator[Changed]:
+def diff_files(one: dict[str, str], other: dict[str, str]) -> Iterator[FileDiff]:
     """What differs, by name. Pure."""
     for name in sorted(one.keys() | other.keys()):
         before, after = one.get(name), other.get(name)
@@ -79,7 +79,7 @@ def changed(one: dict[str, str], other: dict[str, str]) -> Iterator[Changed]:
                 f"a/{name}" if before is not None else "/dev/null",
                 f"b/{name}" if after is not None else "/dev/null",
             )
-            yield Changed(name=name, diff=[part for line in lines for part in _shown(line)])
+            yield FileDiff(name=name, diff=[part for line in lines for part in _shown(line)])
 
 
 def _lines(text: str | None) -> list[str]:
@@ -103,8 +103,8 @@ def list_command(as_json: bool) -> None:
     """Show the versions that anything was decided by, the newest first, and which of them the files
     of POSTKAMER_CONFIG are."""
     path = os.environ.get("POSTKAMER_CONFIG", "")
-    current = held(path)
-    found = with_database("rules", lambda pool: listed(pool, current))
+    current = current_version(path)
+    found = with_database("rules", lambda pool: list_versions(pool, current))
     print_result(found, map(_line, found), as_json=as_json)
     if path and not current:
         click.echo("warning: POSTKAMER_CONFIG cannot be read: see postkamer check", err=True)
@@ -112,7 +112,7 @@ def list_command(as_json: bool) -> None:
         click.echo(f"warning: nothing was decided yet by {current}, which is there now", err=True)
 
 
-def _line(each: Listed) -> str:
+def _line(each: VersionSummary) -> str:
     line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
     return f"{line}  (in force)" if each.in_force is True else line
 
@@ -122,7 +122,7 @@ def _line(each: Listed) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def show_command(version: str, as_json: bool) -> None:
     """Show the files of VERSION."""
-    files = with_database("rules", lambda pool: files_of(pool, version))
+    files = with_database("rules", lambda pool: load_files(pool, version))
     lines = [part for name, text in files.items() for part in (f"==> {name} <==", text)]
     print_result({"version": version, "files": files}, lines, as_json=as_json)
 
@@ -135,9 +135,9 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
     """Show what differs between two versions, as a unified diff."""
 
     async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
-        return await files_of(pool, one), await files_of(pool, other)
+        return await load_files(pool, one), await load_files(pool, other)
 
-    found = list(changed(*with_database("rules", both)))
+    found = list(diff_files(*with_database("rules", both)))
     lines = [line for each in found for line in each.diff]
     print_result({"from": one, "to": other, "files": found}, lines, as_json=as_json)
 
@@ -164,16 +164,16 @@ def _back(version: str, first: Path, *, dry_run: bool) -> Plan:
     files: dict[str, str] = {}
 
     async def change(connection: Connection) -> tuple[Plan, Operation | None]:
-        files.update(await files_of(connection, version))
-        plan = _safely(first, lambda: planned(version, files, first))
+        files.update(await load_files(connection, version))
+        plan = _safely(first, lambda: plan_rollback(version, files, first))
         data = {"written": plan.written, "aside": plan.aside}
         done = Operation(what="rules rollback", about=version, data=data)
         return plan, done if plan.replaced and not dry_run else None
 
     def last(plan: Plan) -> None:
-        _safely(first, lambda: carried_out(plan, files, first))
+        _safely(first, lambda: apply_plan(plan, files, first))
 
-    return run_audited("rules", change, last=last)
+    return run_audited("rules", change, before_commit=last)
 
 
 def _safely(first: Path, work: Callable[[], T]) -> T:
@@ -182,13 +182,13 @@ def _safely(first: Path, work: Callable[[], T]) -> T:
         return work()
     except OSError as error:
         said = f"rules: {error.filename or first}: {error.strerror or error}"
-        raise Refused(said) from None
+        raise CommandRefused(said) from None
 
 
 def _told(plan: Plan, *, dry_run: bool) -> Iterator[str]:
     would = "would be " if dry_run else ""
     yield from (f"{name} {would}written" for name in plan.written)
-    yield from (f"{name} {would}set aside as {name}{KEPT}" for name in plan.aside)
+    yield from (f"{name} {would}set aside as {name}{BACKUP_SUFFIX}" for name in plan.aside)
     yield from (f"{name} is the same" for name in plan.same)
     for table in plan.restart:
         yield f"warning: {table} differ: services that run refuse it until they are restarted"

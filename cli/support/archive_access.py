@@ -16,14 +16,14 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
-from cli.support.database import Refused, fail
+from cli.support.database import CommandRefused, fail
 from services.config import loader, model, settings
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
 
-LOG = "postkamer"
+DEFAULT_LOG_NAME = "postkamer"
 """The log's name where no configuration says another."""
-STORE = "POSTKAMER_OBJECT_STORE"
+OBJECT_STORE = "POSTKAMER_OBJECT_STORE"
 SHOW_SECONDS = 0.2
 """Between two figures on the terminal."""
 
@@ -50,7 +50,7 @@ async def load_keys(connection: "Connection | Pool") -> KeyStore:
     try:
         await keys.check()
     except WrongMasterKey as error:
-        raise Refused(str(error)) from None
+        raise CommandRefused(str(error)) from None
     return keys
 
 
@@ -69,46 +69,46 @@ def run_or_fail(command: str, work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
-    except (Refused, CannotDecrypt, settings.SettingsError, model.ConfigError) as error:
+    except (CommandRefused, CannotDecrypt, settings.SettingsError, model.ConfigError) as error:
         fail(str(error))
     except StoreUnavailable as error:
-        fail(f"{STORE}: it does not answer ({error})")
+        fail(f"{OBJECT_STORE}: it does not answer ({error})")
     except DATABASE_ERRORS as error:
         fail(f"{command}: {error or type(error).__name__}")
 
 
-def origin() -> str:
+def log_name() -> str:
     """The log's name, as the configuration has it."""
     file = os.environ.get("POSTKAMER_CONFIG")
-    return loader.load(Path(file)).config.log if file else LOG
+    return loader.load(Path(file)).config.log if file else DEFAULT_LOG_NAME
 
 
-def signer() -> Signer:
+def load_signer() -> Signer:
     """Who signs. SettingsError without the master key."""
     given = settings.load(settings.ArchiveSettings, os.environ)
-    return Signer(origin(), settings.derived_key(given.archive_key, checkpoint_signer.PURPOSE))
+    return Signer(log_name(), settings.derived_key(given.archive_key, checkpoint_signer.PURPOSE))
 
 
-def trust(public_key: str | None) -> Trust:
+def load_trust(public_key: str | None) -> Trust:
     """Whose signature counts: the key that was published, else the one that we sign with."""
     if public_key is None:
-        own = signer()
+        own = load_signer()
         return Trust(own.origin, own.public)
     try:
         return Trust(*read_verifier(public_key))
     except InvalidNote as error:
-        raise Refused(f"--public-key: {error}") from None
+        raise CommandRefused(f"--public-key: {error}") from None
 
 
-def store() -> ObjectStore | None:
+def load_object_store() -> ObjectStore | None:
     """Where checkpoints are kept beside the database; None where it is not said."""
-    url = settings.read(STORE, os.environ)
+    url = settings.read(OBJECT_STORE, os.environ)
     if url is None:
         return None
     return ObjectStore(settings.object_store(url))
 
 
-def private(path: Path, body: bytes) -> None:
+def write_private_file(path: Path, body: bytes) -> None:
     """Into a file for whoever makes it alone: it is somebody's personal data."""
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

@@ -13,7 +13,7 @@ BATCH = 500
 """Rows in memory at once, some 5 KB each."""
 
 
-class Opened(msgspec.Struct, frozen=True):
+class RowBatch(msgspec.Struct, frozen=True):
     """What could be opened of some rows, with `said`, what stands in each; and how many could not,
     because their keys were destroyed."""
 
@@ -21,23 +21,23 @@ class Opened(msgspec.Struct, frozen=True):
     destroyed: int
 
 
-async def batches(
+async def decrypt_batches(
     connection: Connection, keys: KeyStore, query: str, *arguments: Any
-) -> AsyncIterator[Opened]:
+) -> AsyncIterator[RowBatch]:
     """In a transaction."""
     cursor = await connection.cursor(query, *arguments)
     while rows := await cursor.fetch(BATCH):
-        found = [row | {"said": said(row)} for row in opened(rows, keys)]
+        found = [row | {"fields": decode_data(row)} for row in opened(rows, keys)]
         gone = sum(row["wrapped"] is None or row["salt"] is None for row in rows)
-        yield Opened(found, gone)
+        yield RowBatch(found, gone)
 
 
-def said(row: Mapping[str, Any]) -> dict[str, Any]:
+def decode_data(row: Mapping[str, Any]) -> dict[str, Any]:
     read: dict[str, Any] = msgspec.json.decode(row["data"])
     return read
 
 
-async def municipalities(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
+async def load_hash_keys(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     """Those with anything in the record, and by which key people are found in it."""
     rows = await connection.fetch(_MUNICIPALITIES)
     return {row["tenant"]: await keys.hashing(row["tenant"]) for row in rows}

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cli.support.database import Refused, with_database
+from cli.support.database import CommandRefused, with_database
 from services import clock
 from services.postgres.database import Connection, Pool
 
@@ -37,7 +37,7 @@ Change = Callable[[Connection], Awaitable[tuple[T, Operation | None]]]
 
 
 def run_audited(
-    command: str, change: Change[T], by: str = "", last: Callable[[T], None] | None = None
+    command: str, change: Change[T], by: str = "", before_commit: Callable[[T], None] | None = None
 ) -> T:
     """What `change` found, once it and its row are written. `by`: who did it, where the command
     was told. `last` is done when only the commit is left, for what no rollback takes back."""
@@ -46,15 +46,15 @@ def run_audited(
         async with pool.acquire() as connection, connection.transaction():
             found, operation = await change(connection)
             if operation:
-                await write(connection, operation, by or operator(os.environ))
-                if last:
-                    last(found)
+                await write_operation(connection, operation, by or operator(os.environ))
+                if before_commit:
+                    before_commit(found)
         return found
 
     return with_database(command, work)
 
 
-async def write(connection: Connection, operation: Operation, by: str) -> None:
+async def write_operation(connection: Connection, operation: Operation, by: str) -> None:
     """The row of an operation: in the transaction of what was done, where that is one."""
     data = msgspec.json.encode(operation.data).decode()
     given = operation.tenant, by, operation.what, operation.about, data
@@ -64,7 +64,7 @@ async def write(connection: Connection, operation: Operation, by: str) -> None:
 async def record_access(pool: Pool, operation: Operation) -> None:
     """On the record before anything of it is shown."""
     async with pool.acquire() as connection:
-        await write(connection, operation, operator(os.environ))
+        await write_operation(connection, operation, operator(os.environ))
 
 
 _WRITE = """
@@ -76,15 +76,15 @@ values ($1, $2, $3, $4, $5, $6::jsonb)
 def operator(environ: Mapping[str, str]) -> str:
     """Who is at work: as the environment says, else as this machine knows them."""
     if (name := normalise_name(environ.get(OPERATOR) or _login())) is None:
-        raise Refused(f"{OPERATOR}: {NAME}")
+        raise CommandRefused(f"{OPERATOR}: {NAME}")
     return name
 
 
-def reason(given: str | None, option: str = "--why") -> str:
+def parse_reason(given: str | None, option: str = "--why") -> str:
     """Why something was looked at, as it goes on the record. Refused without one."""
     text = (given or "").strip()
     if not 0 < len(text) <= LONGEST_REASON or not text.isprintable():
-        raise Refused(f"{option}: expected a reason of 1 to {LONGEST_REASON} characters")
+        raise CommandRefused(f"{option}: expected a reason of 1 to {LONGEST_REASON} characters")
     return text
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Refused(Exception):
+class CommandRefused(Exception):
     """A sentence for each thing that is wrong."""
 
 
@@ -32,7 +32,7 @@ def with_database(command: str, work: "Callable[[Pool], Awaitable[T]]") -> T:
 
     try:
         return asyncio.run(found())
-    except (Refused, settings.SettingsError, model.ConfigError) as error:
+    except (CommandRefused, settings.SettingsError, model.ConfigError) as error:
         fail(str(error))
     except DATABASE_ERRORS as error:
         fail(f"{command}: {error or type(error).__name__}")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
 
 
-def chosen(path: Path) -> loader.LoadedConfig:
+def load_config(path: Path) -> loader.LoadedConfig:
     """Everything that a municipality decides, or every fault of it, and the end."""
     try:
         return validate(loader.load(path))

@@ -16,16 +16,16 @@ ANSWER_BYTES = 1024 * 1024
 """Of an answer: ten thousand numbers with their notices are less."""
 SETTLED_SECONDS = 10.0
 """For the router to have done what the gateway accepted: mostly a tenth of a second."""
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 """Between two looks, five in a second: a token may ask fifty."""
 T = TypeVar("T")
 
 
-class Refused(Exception):
+class GatewayRefused(Exception):
     """Why it was not done, or may not have been, in one line."""
 
 
-class Wrong(msgspec.Struct):
+class FieldProblem(msgspec.Struct):
     """One thing that is wrong with a request."""
 
     detail: str
@@ -40,10 +40,10 @@ class Problem(msgspec.Struct):
     """RFC 9457, as far as it is told here."""
 
     detail: str
-    errors: list[Wrong] = []
+    errors: list[FieldProblem] = []
 
 
-class Fate(msgspec.Struct):
+class CommandStatus(msgspec.Struct):
     """What became of an order so far."""
 
     id: str
@@ -67,7 +67,7 @@ class Gateway(msgspec.Struct, frozen=True):
     url: str
     token: str
 
-    def ask(self, kind: type[T], method: str, path: str, body: Any = None, key: str = "") -> T:
+    def request(self, kind: type[T], method: str, path: str, body: Any = None, key: str = "") -> T:
         """What it answers; Refused when it refuses, does not answer, or is no gateway."""
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         if key:
@@ -79,20 +79,20 @@ class Gateway(msgspec.Struct, frozen=True):
                 return msgspec.json.decode(answer.read(ANSWER_BYTES), type=kind)
         except HTTPError as error:
             with error:
-                raise Refused(_words(error)) from None
+                raise GatewayRefused(_words(error)) from None
         except msgspec.DecodeError:
-            raise Refused(f"{self.url} is no gateway: it answers something else") from None
+            raise GatewayRefused(f"{self.url} is no gateway: it answers something else") from None
         except (OSError, HTTPException, ValueError) as error:  # of an address that is none too
             reason = getattr(error, "reason", None) or error
-            raise Refused(f"{self.url} does not answer: {reason}") from None
+            raise GatewayRefused(f"{self.url} does not answer: {reason}") from None
 
-    def order(self, method: str, path: str, body: Any, key: str) -> Fate:
+    def send_command(self, method: str, path: str, body: Any, key: str) -> CommandStatus:
         """What became of an order, once the router has come to it or took too long."""
-        fate = self.ask(Fate, method, path, body, key)
+        fate = self.request(CommandStatus, method, path, body, key)
         deadline = time.monotonic() + SETTLED_SECONDS
         while fate.status == "accepted" and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-            fate = self.ask(Fate, "GET", f"/v1/messages/{quote(fate.id, safe='')}")
+            time.sleep(POLL_SECONDS)
+            fate = self.request(CommandStatus, "GET", f"/v1/messages/{quote(fate.id, safe='')}")
         return fate
 
 

@@ -13,20 +13,20 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.index.record_fields import PHONE, Identity
 from archiver.subject_access.person_finder import PersonFinder, SubjectMatch, TooManyMatches
-from cli.support.database import Refused, fail
+from cli.support.database import CommandRefused, fail
 from services.config import loader
 from services.config.model import ConfigError, Configuration
 from services.postgres.database import Connection
 
 E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
-WRITTEN = re.compile(r"[ ().\-\u00a0]")
+SEPARATORS = re.compile(r"[ ().\-\u00a0]")
 """What people write between the digits."""
 BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
 LONGEST_FILE = 1_000
 """Characters of a file with one number."""
 NO_PHONE = "expected a telephone number with its country code, such as +31612345678"
 NO_BSUID = "expected Meta's id of a person, such as NL.13491208655302741918"
-NOBODY = "say whom: --phone, --phone-file or --bsuid"
+NO_PERSON = "say whom: --phone, --phone-file or --bsuid"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -43,7 +43,7 @@ phone_file = click.option(
 )
 
 
-def options(command: F) -> F:
+def person_options(command: F) -> F:
     """Adds them to a command; `whom` reads what they give."""
     for add in (
         click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
@@ -64,25 +64,25 @@ def parse_person(
     path: Path | None,
 ) -> PersonFilter:
     """Or what is wrong with it, without what was given, and the end."""
-    numbers = phones(phone, phone_file)
+    numbers = parse_phones(phone, phone_file)
     if not all(map(BSUID.fullmatch, bsuids)):
         fail(f"--bsuid: {NO_BSUID}", 2)
     if not (numbers or bsuids):
-        fail(NOBODY, 2)
+        fail(NO_PERSON, 2)
     names = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
-    town = configured(path)
+    town = load_config(path)
     return PersonFilter(
-        town, tenant_of(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
+        town, resolve_tenant(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
     )
 
 
-def phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
+def parse_phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
     """What was given as an option and in a file, without what people write between the digits; or
     the end."""
     given = [phone] if phone is not None else []
     if file:
         given.append(_file(file))
-    numbers = [WRITTEN.sub("", each.strip()) for each in given]
+    numbers = [SEPARATORS.sub("", each.strip()) for each in given]
     if not all(map(E164.fullmatch, numbers)):
         fail(f"{option}: {NO_PHONE}", 2)
     return numbers
@@ -95,7 +95,7 @@ def _file(given: TextIO) -> str:
         return ""
 
 
-def configured(path: Path | None) -> Configuration:
+def load_config(path: Path | None) -> Configuration:
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)
@@ -105,7 +105,7 @@ def configured(path: Path | None) -> Configuration:
         fail(str(error))
 
 
-def tenant_of(town: Configuration, asked: str | None) -> str:
+def resolve_tenant(town: Configuration, asked: str | None) -> str:
     known = [tenant.id for tenant in town.tenants]
     if asked is None and len(known) == 1:
         return known[0]
@@ -115,12 +115,14 @@ def tenant_of(town: Configuration, asked: str | None) -> str:
     return asked
 
 
-async def found(connection: Connection, keys: KeyStore, asked: PersonFilter) -> SubjectMatch:
+async def find_person(connection: Connection, keys: KeyStore, asked: PersonFilter) -> SubjectMatch:
     """Refused where nobody can be looked for, or it is too much."""
     try:
         hashing = await keys.hashing(asked.tenant)
         return await PersonFinder(connection, keys, asked.tenant, hashing).find(asked.names)
     except CannotDecrypt:
-        raise Refused(f"the key of {asked.tenant} does not open: nobody can be found") from None
+        raise CommandRefused(
+            f"the key of {asked.tenant} does not open: nobody can be found"
+        ) from None
     except TooManyMatches as error:
-        raise Refused(str(error)) from None
+        raise CommandRefused(str(error)) from None

@@ -44,7 +44,7 @@ NO_CONVERSATION = Refusal(
     "there is no such conversation", "There is none, or this token may not see it."
 )
 NO_NUMBER = Refusal("there is no such number", "There is none, or it is another municipality's.")
-UNFIT = Refusal(
+UNFIT_TEXT = Refusal(
     "the body is not what it should be",
     "The key or the body is not what it should be; `errors` has every fault at once. No sentence"
     " has over 15 words, none asks for a BSN or a copy of papers, and the telephone is not the only"
@@ -56,5 +56,5 @@ UNFIT = Refusal(
         ]
     },
 )
-BODY: dict[int, list[Refusal]] = {400: [WRONG]} | UNTAKEN
+BODY_REFUSALS: dict[int, list[Refusal]] = {400: [WRONG]} | UNTAKEN
 """Of every order."""

@@ -199,7 +199,7 @@ NOTICE: Json = {
     "until": "2026-12-01T17:00:00+01:00",
     "author": EMPLOYEE,
 }
-NO_NOTICE: Json = {"author": EMPLOYEE}
+CLEAR_NOTICE: Json = {"author": EMPLOYEE}
 STATES: dict[str, Json] = {
     "closed": {
         "state": "closed",
@@ -210,8 +210,12 @@ STATES: dict[str, Json] = {
     "receiveOnly": {"state": "receive-only", "author": EMPLOYEE},
     "open": {"state": "open", "author": EMPLOYEE},
 }
-AGREED: Json = {"number": "106540352242922", "to": "+31600000011", "author": EMPLOYEE} | CONSENT
-ENDED: Json = {
+GIVE_CONSENT: Json = {
+    "number": "106540352242922",
+    "to": "+31600000011",
+    "author": EMPLOYEE,
+} | CONSENT
+WITHDRAW_CONSENT: Json = {
     "number": "106540352242922",
     "to": "+31600000011",
     "purpose": "herinneringen",

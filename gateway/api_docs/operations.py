@@ -6,7 +6,7 @@ from typing import Literal
 from gateway.api_docs import examples
 from gateway.api_docs.error_responses import (
     ANSWERED,
-    BODY,
+    BODY_REFUSALS,
     CLOSED,
     CONFIDENTIAL,
     KEY_USED,
@@ -15,7 +15,7 @@ from gateway.api_docs.error_responses import (
     NO_MESSAGE,
     NO_NUMBER,
     TRANSFERRED,
-    UNFIT,
+    UNFIT_TEXT,
 )
 from gateway.api_docs.parameters import CONVERSATION, DISPOSITION, ID, KEY, NUMBER
 from gateway.api_docs.responses import Accepted, MediaAccepted, MessageStatus, Numbers
@@ -52,7 +52,7 @@ SEND = Operation(
     parameters=[KEY],
     content=Content(model=messages.MESSAGE, name="Message", examples=examples.MESSAGES),
     answers=_ordered("It is safe, and will be sent."),
-    refusals=BODY | {409: [ANSWERED, TRANSFERRED, KEY_USED]},
+    refusals=BODY_REFUSALS | {409: [ANSWERED, TRANSFERRED, KEY_USED]},
 )
 READ = Operation(
     method="get",
@@ -60,7 +60,7 @@ READ = Operation(
     id="readMessage",
     tag="messages",
     summary="Read what became of a message or a change",
-    roles=changes.ORDERING,
+    roles=changes.COMMAND_ROLES,
     parameters=[ID],
     answers={
         200: Answer(description="As it stands.", model=MessageStatus, example=examples.STATUS)
@@ -76,7 +76,7 @@ UPLOAD = Operation(
     description="The body is the file itself. How large it may be, its type decides.",
     roles=["send"],
     parameters=[KEY, DISPOSITION],
-    content=Content(files=list(media_types.TYPES), description="The bytes of the file."),
+    content=Content(files=list(media_types.MEDIA_TYPES), description="The bytes of the file."),
     answers={
         201: Answer(
             description="It is safe, and can be sent by its id.",
@@ -119,7 +119,7 @@ def _change(
         parameters=[CONVERSATION, KEY],
         content=Content(model=kind, examples=examples.CHANGES[verb]),
         answers=_ordered("It is safe, and will be done in the order of the conversation."),
-        refusals=BODY | {404: [NO_CONVERSATION], 409: [*conflicts, KEY_USED]},
+        refusals=BODY_REFUSALS | {404: [NO_CONVERSATION], 409: [*conflicts, KEY_USED]},
     )
 
 
@@ -202,7 +202,7 @@ def _agreeing(path: str, id: str, content: Content, summary: str, description: s
         parameters=[KEY],
         content=content,
         answers=_ordered("It is safe, and holds for what is ordered from then on."),
-        refusals=BODY | {409: [KEY_USED]},
+        refusals=BODY_REFUSALS | {409: [KEY_USED]},
     )
 
 
@@ -210,7 +210,7 @@ CONSENTS = (
     _agreeing(
         "/consents",
         "recordConsent",
-        Content(model=changes.AGREED, examples={"example": examples.AGREED}),
+        Content(model=changes.GIVE_CONSENT, examples={"example": examples.GIVE_CONSENT}),
         "Put a citizen's consent on record",
         "For one purpose, with all numbers of your municipality. What was given before the citizen"
         " said STOP counts no more: the order ends at `failed`, with a reason that begins with"
@@ -219,7 +219,7 @@ CONSENTS = (
     _agreeing(
         "/consents/_end",
         "endConsent",
-        Content(model=changes.ENDED, examples={"example": examples.ENDED}),
+        Content(model=changes.WITHDRAW_CONSENT, examples={"example": examples.WITHDRAW_CONSENT}),
         "Say that a citizen no longer consents",
         "Done all the same when there was no consent. A citizen who says STOP ends all of it"
         " themselves.",
@@ -246,7 +246,7 @@ def _saying(
         parameters=[NUMBER, KEY],
         content=content,
         answers=_ordered("It is safe, and holds for what citizens write from then on."),
-        refusals=BODY | {400: [UNFIT], 404: [NO_NUMBER], 409: [KEY_USED]},
+        refusals=BODY_REFUSALS | {400: [UNFIT_TEXT], 404: [NO_NUMBER], 409: [KEY_USED]},
     )
 
 
@@ -276,8 +276,8 @@ NUMBERS = (
         "notice",
         "deleteNotice",
         Content(
-            model=changes.NO_NOTICE,
-            examples={"example": examples.NO_NOTICE},
+            model=changes.CLEAR_NOTICE,
+            examples={"example": examples.CLEAR_NOTICE},
             description="Needed only where people write with the token: then it says who did.",
             required=False,
         ),

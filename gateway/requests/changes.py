@@ -129,7 +129,7 @@ def _fit(text: str) -> str:
     return text
 
 
-Said = Annotated[str, BoundedText(TEXT_CHARACTERS), AfterValidator(_fit)]
+AutomaticText = Annotated[str, BoundedText(TEXT_CHARACTERS), AfterValidator(_fit)]
 """What citizens are told, by itself: in sentences of at most 15 words, not asking for a BSN or a
 copy of papers, and with another way on where it tells to call."""
 
@@ -137,7 +137,7 @@ copy of papers, and with another way on where it tells to call."""
 class Notice(Body):
     """What citizens are told of a number for a while, once in each conversation."""
 
-    text: Said
+    text: AutomaticText
     """In sentences of at most 15 words, with another way on than the telephone."""
     until: Moment
     """When it ends by itself: in the future, and within 31 days."""
@@ -171,7 +171,7 @@ class State(Body):
     state: Literal["open", "receive-only", "closed"]
     """`receive-only`: messages are taken and no text goes out by itself. `closed`: citizens are
     told `text` once in each conversation; what they write is taken all the same."""
-    text: Annotated[Said | None, SPARED] = optional_not_null()
+    text: Annotated[AutomaticText | None, SPARED] = optional_not_null()
     """With `closed` only, and needed there; held to what a notice is."""
     until: Annotated[Moment | None, SPARED] = optional_not_null()
     """When the number is open again by itself: in the future, and within 31 days. Not with `open`.
@@ -216,16 +216,16 @@ class WithdrawConsent(Body):
 
 
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
-NOTE, TIE = TypeAdapter(Note), TypeAdapter(LinkCase)
+NOTE, LINK_CASE = TypeAdapter(Note), TypeAdapter(LinkCase)
 CONFIRM, RELEASE, MERGE = TypeAdapter(Confirm), TypeAdapter(Release), TypeAdapter(Merge)
 READ = TypeAdapter(Read)
-NOTICE, NO_NOTICE, STATE = TypeAdapter(Notice), TypeAdapter(ClearNotice), TypeAdapter(State)
-AGREED, ENDED = TypeAdapter(GiveConsent), TypeAdapter(WithdrawConsent)
-AGREEING = (AGREED, ENDED)
+NOTICE, CLEAR_NOTICE, STATE = TypeAdapter(Notice), TypeAdapter(ClearNotice), TypeAdapter(State)
+GIVE_CONSENT, WITHDRAW_CONSENT = TypeAdapter(GiveConsent), TypeAdapter(WithdrawConsent)
+CONSENT_COMMANDS = (GIVE_CONSENT, WITHDRAW_CONSENT)
 """Of the municipality as a whole: no department has a say in it."""
 
 CONTACT_CENTRE: Role = "kcc"
-ORDERING: tuple[Role, ...] = ("send", "care", CONTACT_CENTRE)
+COMMAND_ROLES: tuple[Role, ...] = ("send", "care", CONTACT_CENTRE)
 """Whoever may order anything may ask what became of it."""
 
 
@@ -240,7 +240,7 @@ VERBS: dict[str, Verb] = {
     "_transfer": Verb(TRANSFER),
     "_close": Verb(CLOSE),
     "_note": Verb(NOTE),
-    "_link": Verb(TIE),
+    "_link": Verb(LINK_CASE),
     "_read": Verb(READ),
     "_confirm": Verb(CONFIRM, ("care", "send")),
     "_release": Verb(RELEASE, (CONTACT_CENTRE,)),

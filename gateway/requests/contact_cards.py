@@ -15,9 +15,9 @@ from services.api.field_types import (
     validation_error,
 )
 
-Short = Annotated[str, BoundedText(256)]
+ShortText = Annotated[str, BoundedText(256)]
 """Meta names no limit; a card with longer names is no card."""
-Where = Annotated[Literal["HOME", "WORK"] | None, SPARED]
+HomeOrWork = Annotated[Literal["HOME", "WORK"] | None, SPARED]
 SEVERAL = Field(min_length=1, max_length=10, strict=False)
 """Phones, addresses ... of one card; Meta names no limit. Strictly, only a tuple were a tuple."""
 
@@ -39,13 +39,13 @@ Day = Annotated[
 
 
 class PersonName(Body):
-    formatted_name: Short
+    formatted_name: ShortText
     """As it is shown."""
-    first_name: Annotated[Short | None, SPARED] = optional_not_null()
-    last_name: Annotated[Short | None, SPARED] = optional_not_null()
-    middle_name: Annotated[Short | None, SPARED] = optional_not_null()
-    prefix: Annotated[Short | None, SPARED] = optional_not_null()
-    suffix: Annotated[Short | None, SPARED] = optional_not_null()
+    first_name: Annotated[ShortText | None, SPARED] = optional_not_null()
+    last_name: Annotated[ShortText | None, SPARED] = optional_not_null()
+    middle_name: Annotated[ShortText | None, SPARED] = optional_not_null()
+    prefix: Annotated[ShortText | None, SPARED] = optional_not_null()
+    suffix: Annotated[ShortText | None, SPARED] = optional_not_null()
 
     @field_validator("suffix")
     @classmethod
@@ -58,7 +58,7 @@ class PersonName(Body):
 
 class PhoneNumber(Body):
     phone: Annotated[str, PatternText(r"\+?\(?[0-9][0-9 ().-]{2,30}", "must be a phone number")]
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
     wa_id: Annotated[str | None, PatternText(r"[0-9]{7,15}", "must be digits"), SPARED] = (
         optional_not_null()
     )
@@ -69,30 +69,30 @@ class EmailAddress(Body):
     email: Annotated[
         str, BoundedText(254), PatternText(r"[^\s@]+@[^\s@]+", "must be an e-mail address")
     ]
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
 
 
 class WebPage(Body):
     url: Link
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
 
 
 class PostalAddress(Body):
-    street: Annotated[Short | None, SPARED] = optional_not_null()
-    zip: Annotated[Short | None, SPARED] = optional_not_null()
-    city: Annotated[Short | None, SPARED] = optional_not_null()
-    state: Annotated[Short | None, SPARED] = optional_not_null()
-    country: Annotated[Short | None, SPARED] = optional_not_null()
+    street: Annotated[ShortText | None, SPARED] = optional_not_null()
+    zip: Annotated[ShortText | None, SPARED] = optional_not_null()
+    city: Annotated[ShortText | None, SPARED] = optional_not_null()
+    state: Annotated[ShortText | None, SPARED] = optional_not_null()
+    country: Annotated[ShortText | None, SPARED] = optional_not_null()
     country_code: Annotated[
         str | None, PatternText(r"[A-Za-z]{2}", "must be a country of two letters, as nl"), SPARED
     ] = optional_not_null()
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
 
 
 class Organisation(Body):
-    company: Annotated[Short | None, SPARED] = optional_not_null()
-    department: Annotated[Short | None, SPARED] = optional_not_null()
-    title: Annotated[Short | None, SPARED] = optional_not_null()
+    company: Annotated[ShortText | None, SPARED] = optional_not_null()
+    department: Annotated[ShortText | None, SPARED] = optional_not_null()
+    title: Annotated[ShortText | None, SPARED] = optional_not_null()
 
 
 class ContactCard(Body):

@@ -33,7 +33,7 @@ from services.api.field_types import (
 
 TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
 """Meta's."""
-UNCAPTIONED = ("audio", "sticker")
+WITHOUT_CAPTION = ("audio", "sticker")
 """Files under which no words can stand."""
 
 Recipient = Annotated[
@@ -56,7 +56,7 @@ class Author(Body):
     """In the CRM."""
 
 
-TO_WHOM: Json = {
+RECIPIENT_SCHEMA: Json = {
     "oneOf": [
         {
             "required": ["conversationId"],
@@ -72,7 +72,7 @@ TO_WHOM: Json = {
 class _Message(Body):
     """What all messages have. Either `conversationId`, or `number` and `to`."""
 
-    model_config = ConfigDict(json_schema_extra=TO_WHOM)
+    model_config = ConfigDict(json_schema_extra=RECIPIENT_SCHEMA)
 
     conversation_id: Annotated[Conversation | None, SPARED] = optional_not_null()
     """The conversation in which to answer."""
@@ -101,7 +101,7 @@ class _Message(Body):
         return last
 
     @property
-    def guarded(self) -> bool:
+    def has_if_last(self) -> bool:
         """Whether `if_last` was given, be it as null."""
         return "if_last" in self.model_fields_set
 
@@ -153,7 +153,7 @@ class Media(Body):
     @field_validator("caption", mode="before")
     @classmethod
     def _can_be_seen(cls, caption: object, info: ValidationInfo) -> object:
-        if isinstance(caption, str) and info.data.get("kind") in UNCAPTIONED:
+        if isinstance(caption, str) and info.data.get("kind") in WITHOUT_CAPTION:
             raise validation_error("does not go with audio or a sticker")
         return caption
 
@@ -233,7 +233,7 @@ NOT_BOTH: Json = {"not": {"required": ["purpose", "consent"]}}
 class TemplateMessage(_Message):
     """Quotes nothing: WhatsApp would not show it."""
 
-    model_config = ConfigDict(json_schema_extra=TO_WHOM | NOT_BOTH)
+    model_config = ConfigDict(json_schema_extra=RECIPIENT_SCHEMA | NOT_BOTH)
 
     type: Literal["template"]
     template: Template

@@ -24,14 +24,14 @@ from services.api.field_types import (
 )
 from services.language.readability import length
 
-PARAMETERS = 50
+MAX_PARAMETERS = 50
 """Of one component: more than a text of 1,024 characters has room for."""
 HEADER_CHARACTERS = 60
 
 Name = Annotated[
     str, PatternText(r"[a-z][a-z0-9_]{0,59}", "must be a parameter's name: a-z, 0-9 and _")
 ]
-Filled = Annotated[
+ParameterText = Annotated[
     str,
     BoundedText(1024),
     PatternText(
@@ -46,13 +46,13 @@ Token = Annotated[str, BoundedText(200)]
 
 class TextParameter(Body):
     type: Literal["text"]
-    text: Filled
+    text: ParameterText
     parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
     """Of a named parameter; without it the order counts."""
 
 
 class Currency(Body):
-    fallback_value: Filled
+    fallback_value: ParameterText
     """What is shown where the amount is not, such as `€ 12,50`."""
     code: Annotated[str, PatternText(r"[A-Z]{3}", "must be a currency of ISO 4217, as EUR")]
     amount_1000: Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -66,7 +66,7 @@ class CurrencyParameter(Body):
 
 
 class DateTime(Body):
-    fallback_value: Filled
+    fallback_value: ParameterText
     """What is shown, such as `3 december 2026`."""
 
 
@@ -157,7 +157,7 @@ class BodyFilling(Body):
     type: Literal["body"]
     parameters: Annotated[
         tuple[BodyParameter, ...],
-        Field(min_length=1, max_length=PARAMETERS),
+        Field(min_length=1, max_length=MAX_PARAMETERS),
         DistinctItems("parameter_name", "must have names that differ"),
     ]
 
@@ -208,7 +208,7 @@ ButtonParameter = Annotated[
     PayloadParameter | SuffixParameter | CouponParameter | FlowParameter,
     Field(discriminator="type"),
 ]
-PARAMETER_OF = {
+PARAMETER_TYPES = {
     "quick_reply": "payload",
     "url": "text",
     "copy_code": "coupon_code",
@@ -230,7 +230,7 @@ class ButtonFilling(Body):
     def _of_its_kind(
         cls, parameters: tuple[ButtonParameter, ...], info: ValidationInfo
     ) -> tuple[ButtonParameter, ...]:
-        wanted = PARAMETER_OF.get(info.data.get("sub_type", ""))
+        wanted = PARAMETER_TYPES.get(info.data.get("sub_type", ""))
         if wanted and parameters[0].type != wanted:
             raise validation_error(f"must be of type {wanted} for this subType")
         return parameters
