@@ -1,4 +1,4 @@
-"""An example of every order and answer of the gateway's API; a test reads each with the models."""
+"""Examples of every request and answer of /v1. A test parses each with its model."""
 
 from typing import Any
 
@@ -193,7 +193,8 @@ CHANGES: dict[str, dict[str, Json]] = {
         "example": {"with": "106540352242922-nbswy3dpo5xxe3debzwk4lumfy", "author": EMPLOYEE}
     },
 }
-"""Of each verb, by name."""
+"""Verb -> name of the example -> request body."""
+
 NOTICE: Json = {
     "text": "Door de storm is het erg druk. Het laatste nieuws staat op www.almelo.nl.",
     "until": "2026-12-01T17:00:00+01:00",

@@ -1,4 +1,4 @@
-"""Contact cards, in Meta's members in camelCase. Pure."""
+"""Contact cards, with Meta's members in camelCase. Pure."""
 
 import datetime
 from typing import Annotated, Literal
@@ -16,13 +16,14 @@ from services.api.field_types import (
 )
 
 ShortText = Annotated[str, BoundedText(256)]
-"""Meta names no limit; a card with longer names is no card."""
+"""Text of a card. Meta names no limit; longer texts do not belong on a card."""
 HomeOrWork = Annotated[Literal["HOME", "WORK"] | None, SPARED]
 SEVERAL = Field(min_length=1, max_length=10, strict=False)
-"""Phones, addresses ... of one card; Meta names no limit. Strictly, only a tuple were a tuple."""
+"""Number of phones, addresses and so on of one card; Meta names no limit. In strict mode Pydantic
+would accept only a tuple for a tuple, and JSON has lists."""
 
 
-def _exists(day: str) -> str:
+def _check_day(day: str) -> str:
     try:
         datetime.date.fromisoformat(day)
     except ValueError:
@@ -33,14 +34,14 @@ def _exists(day: str) -> str:
 Day = Annotated[
     str,
     PatternText(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be a date, as 2026-12-31"),
-    AfterValidator(_exists),
+    AfterValidator(_check_day),
     Field(json_schema_extra={"format": "date"}),
 ]
 
 
 class PersonName(Body):
     formatted_name: ShortText
-    """As it is shown."""
+    """Name as WhatsApp shows it."""
     first_name: Annotated[ShortText | None, SPARED] = optional_not_null()
     last_name: Annotated[ShortText | None, SPARED] = optional_not_null()
     middle_name: Annotated[ShortText | None, SPARED] = optional_not_null()
@@ -49,7 +50,7 @@ class PersonName(Body):
 
     @field_validator("suffix")
     @classmethod
-    def _a_part(cls, suffix: str | None, info: ValidationInfo) -> str | None:
+    def _require_a_part(cls, suffix: str | None, info: ValidationInfo) -> str | None:
         parts = ("first_name", "last_name", "middle_name", "prefix")
         if suffix is None and all(info.data.get(part, "") is None for part in parts):
             raise validation_error("must be given, or another part of the name")
@@ -62,7 +63,7 @@ class PhoneNumber(Body):
     wa_id: Annotated[str | None, PatternText(r"[0-9]{7,15}", "must be digits"), SPARED] = (
         optional_not_null()
     )
-    """Its WhatsApp id: with it the citizen can write to it at once."""
+    """WhatsApp id of the phone number. With it the citizen can write to the number at once."""
 
 
 class EmailAddress(Body):
