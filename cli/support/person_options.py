@@ -1,4 +1,5 @@
-"""Whom a command is about: it need not stand in a shell's history, and is never shown."""
+"""Options that name the citizen of a command. A number can be kept out of the shell's history, and
+is never printed."""
 
 import os
 import re
@@ -20,10 +21,10 @@ from services.postgres.database import Connection
 
 E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
 SEPARATORS = re.compile(r"[ ().\-\u00a0]")
-"""What people write between the digits."""
+"""Characters that people write between the digits."""
 BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
 LONGEST_FILE = 1_000
-"""Characters of a file with one number."""
+"""Characters that are read of a file with a number."""
 NO_PHONE = "expected a telephone number with its country code, such as +31612345678"
 NO_BSUID = "expected Meta's id of a person, such as NL.13491208655302741918"
 NO_PERSON = "say whom: --phone, --phone-file or --bsuid"
@@ -44,7 +45,7 @@ phone_file = click.option(
 
 
 def person_options(command: F) -> F:
-    """Adds them to a command; `whom` reads what they give."""
+    """Add the options to a command; `parse_person` reads them."""
     for add in (
         click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
         click.option("--tenant", help="The municipality, where there are several."),
@@ -63,35 +64,34 @@ def parse_person(
     tenant: str | None,
     path: Path | None,
 ) -> PersonFilter:
-    """Or what is wrong with it, without what was given, and the end."""
+    """Return the citizen that the options name; print a fault, without the value, and exit."""
     numbers = parse_phones(phone, phone_file)
     if not all(map(BSUID.fullmatch, bsuids)):
         fail(f"--bsuid: {NO_BSUID}", 2)
     if not (numbers or bsuids):
         fail(NO_PERSON, 2)
-    names = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
-    town = load_config(path)
-    return PersonFilter(
-        town, resolve_tenant(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
-    )
+    phones = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
+    config = load_config(path)
+    identities = (*phones, *(Identity("bsuid", each) for each in bsuids))
+    return PersonFilter(config, resolve_tenant(config, tenant), identities)
 
 
 def parse_phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
-    """What was given as an option and in a file, without what people write between the digits; or
-    the end."""
-    given = [phone] if phone is not None else []
+    """Return the phone numbers of the option and of the file, without separators; print a fault and
+    exit."""
+    values = [phone] if phone is not None else []
     if file:
-        given.append(_file(file))
-    numbers = [SEPARATORS.sub("", each.strip()) for each in given]
+        values.append(_read_file(file))
+    numbers = [SEPARATORS.sub("", each.strip()) for each in values]
     if not all(map(E164.fullmatch, numbers)):
         fail(f"{option}: {NO_PHONE}", 2)
     return numbers
 
 
-def _file(given: TextIO) -> str:
+def _read_file(file: TextIO) -> str:
     try:
-        return given.read(LONGEST_FILE)
-    except UnicodeDecodeError:  # it quotes what it could not read
+        return file.read(LONGEST_FILE)
+    except UnicodeDecodeError:  # the error message would quote the contents
         return ""
 
 
