@@ -1,4 +1,4 @@
-"""Requests of citizens as the command line shows them: of whom they are, nothing."""
+"""Requests of citizens as the command line shows them, without the identity of the citizen."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from services.calendar.opening_hours import AMSTERDAM
 
 
 class RequestSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A request in one row."""
+    """A request in the list."""
 
     id: str
     tenant: str
@@ -24,14 +24,14 @@ class RequestSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ground: str
 
     def __str__(self) -> str:
-        what = f"{self.id} of {self.tenant}: {self.kind}, received {self.received_on}"
+        request = f"{self.id} of {self.tenant}: {self.kind}, received {self.received_on}"
         ground = f" ({self.ground})" if self.ground else ""
-        end = f"{self.decision}{ground}" if self.decision else f"{self.state}, due {self.due_on}"
-        return f"{what}; {end}"
+        state = f"{self.decision}{ground}" if self.decision else f"{self.state}, due {self.due_on}"
+        return f"{request}; {state}"
 
 
 class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A step, as the record has it."""
+    """A step of a request, as it is archived."""
 
     at: datetime
     event: str
@@ -42,8 +42,8 @@ class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     text: str
 
     def __str__(self) -> str:
-        said = filter(None, (self.decision, self.ground, self.text))
-        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *said))}"
+        details = filter(None, (self.decision, self.ground, self.text))
+        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *details))}"
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +52,11 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     copies: tuple[Copy, ...]
 
 
-def format_request(shown: RequestView) -> Iterator[str]:
-    yield str(shown.request)
-    yield from map(str, shown.steps)
+def format_request(view: RequestView) -> Iterator[str]:
+    yield str(view.request)
+    yield from map(str, view.steps)
     yield "copies elsewhere:"
-    for copy in shown.copies:
+    for copy in view.copies:
         yield f"  {copy.place}: {copy.what}" + (f" ({copy.until})" if copy.until else "")
 
 

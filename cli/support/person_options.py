@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class PersonFilter(msgspec.Struct, frozen=True):
-    town: Configuration
+    config: Configuration
     tenant: str
     names: tuple[Identity, ...]
 
@@ -105,24 +105,24 @@ def load_config(path: Path | None) -> Configuration:
         fail(str(error))
 
 
-def resolve_tenant(town: Configuration, asked: str | None) -> str:
-    known = [tenant.id for tenant in town.tenants]
-    if asked is None and len(known) == 1:
-        return known[0]
-    if asked not in known:
-        what = f"there is no {asked!r}; there is" if asked else "say which:"
-        fail(f"--tenant: {what} {', '.join(known)}", 2)
-    return asked
+def resolve_tenant(config: Configuration, id: str | None) -> str:
+    """Return the municipality; without an id the only one there is. Print a fault and exit."""
+    ids = [tenant.id for tenant in config.tenants]
+    if id is None and len(ids) == 1:
+        return ids[0]
+    if id not in ids:
+        fault = f"there is no {id!r}; there is" if id else "say which:"
+        fail(f"--tenant: {fault} {', '.join(ids)}", 2)
+    return id
 
 
-async def find_person(connection: Connection, keys: KeyStore, asked: PersonFilter) -> SubjectMatch:
-    """Refused where nobody can be looked for, or it is too much."""
+async def find_person(connection: Connection, keys: KeyStore, person: PersonFilter) -> SubjectMatch:
+    """Find the conversations of a person; CommandRefused if that is not possible, or too many."""
+    tenant = person.tenant
     try:
-        hashing = await keys.hashing(asked.tenant)
-        return await PersonFinder(connection, keys, asked.tenant, hashing).find(asked.names)
+        hashing = await keys.hashing(tenant)
+        return await PersonFinder(connection, keys, tenant, hashing).find(person.names)
     except CannotDecrypt:
-        raise CommandRefused(
-            f"the key of {asked.tenant} does not open: nobody can be found"
-        ) from None
+        raise CommandRefused(f"the key of {tenant} does not open: nobody can be found") from None
     except TooManyMatches as error:
         raise CommandRefused(str(error)) from None
